@@ -1,0 +1,52 @@
+// What the addon exports: the interface `Native` of src/shell/native.ts, and nothing else.
+#include <napi.h>
+#include <signal.h>
+
+#include <limits>
+
+#include "addon/convert.h"
+#include "addon/workers.h"
+#include "core/lock.h"
+
+namespace reaper {
+namespace {
+
+Napi::Value js_signal(const Napi::CallbackInfo& info) {
+  const ProcId id = to_proc_id(info[0], "id");
+  const auto uid = static_cast<uid_t>(to_whole(info[1], "uid", 0, std::numeric_limits<uid_t>::max()));
+  const auto signo = static_cast<int>(to_whole(info[2], "signo", 0, SIGRTMAX));
+  return to_js(info.Env(), signal_process("/proc", id, uid, signo));
+}
+
+Napi::Value js_read_tags(const Napi::CallbackInfo& info) {
+  return to_js(info.Env(), list_tags(to_text(info[0], "directory")));
+}
+
+Napi::Value js_remove_tag(const Napi::CallbackInfo& info) {
+  const auto removed = remove_tag(to_text(info[0], "directory"), to_proc_id(info[1], "id"));
+  if (!removed) throw to_error(info.Env(), removed.failure());
+  return Napi::Boolean::New(info.Env(), removed.value());
+}
+
+Napi::Value js_lock(const Napi::CallbackInfo& info) {
+  const auto taken = take_lock(to_text(info[0], "path"));
+  if (!taken) throw to_error(info.Env(), taken.failure());
+  return Napi::String::New(info.Env(), taken.value() ? "acquired" : "busy");
+}
+
+Napi::Object init(Napi::Env env, Napi::Object exports) {
+  exports.Set("snapshot", Napi::Function::New(env, js_snapshot, "snapshot"));
+  exports.Set("connections", Napi::Function::New(env, js_connections, "connections"));
+  exports.Set("signal", Napi::Function::New(env, js_signal, "signal"));
+  exports.Set("waitGone", Napi::Function::New(env, js_wait_gone, "waitGone"));
+  exports.Set("readTags", Napi::Function::New(env, js_read_tags, "readTags"));
+  exports.Set("removeTag", Napi::Function::New(env, js_remove_tag, "removeTag"));
+  exports.Set("lock", Napi::Function::New(env, js_lock, "lock"));
+  return exports;
+}
+
+}  // namespace
+}  // namespace reaper
+
+static Napi::Object Init(Napi::Env env, Napi::Object exports) { return reaper::init(env, exports); }
+NODE_API_MODULE(reaper_native, Init)

@@ -1,0 +1,48 @@
+// Who is connected to whom: established sockets and which of the given processes hold their ends.
+#pragma once
+
+#include <sys/types.h>
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "core/snapshot.h"
+
+namespace reaper {
+
+enum class LinkKind { kTcp, kUnix };
+enum class ConnectionSource { kNetlink, kProc, kNone };
+
+// One established connection, one end of which `pid` holds; peer_pid is empty when none of the asked-for
+// processes holds the other end.
+struct Link {
+  LinkKind kind;
+  pid_t pid;
+  std::optional<pid_t> peer_pid;
+  std::string local, remote;
+};
+
+struct Connections {
+  bool complete = false;  // false: a dump failed or was cut, so no absence of a link means anything
+  ConnectionSource source = ConnectionSource::kNone;
+  std::vector<Link> links;
+  std::vector<pid_t> unreadable;   // their descriptors could not be read
+  std::vector<pid_t> foreign_net;  // in another network namespace than this process
+  std::uint32_t established_tcp = 0, established_unix = 0;
+  std::vector<Fault> faults;
+};
+
+// Looks a second time, and keeps what either look saw, while some held end's other end on this host is held
+// by none of `pids`: a connection made, accepted or handed to another process in between would look
+// one-sided.
+Connections find_connections(const std::string& proc_root, const std::vector<pid_t>& pids);
+
+// The same with another source of sockets (core/socket_table.h), for tests.
+struct SocketTable;
+using SocketReader = SocketTable (*)(const std::string& proc_root);
+Connections find_connections(const std::string& proc_root, const std::vector<pid_t>& pids,
+                             SocketReader read_sockets);
+
+}  // namespace reaper

@@ -1,0 +1,199 @@
+#include "core/fd_table.h"
+
+#include <dirent.h>
+#include <fcntl.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <charconv>
+#include <cstring>
+#include <memory>
+#include <optional>
+#include <string_view>
+#include <tuple>
+
+#include "core/fd.h"
+#include "core/result.h"
+
+namespace reaper {
+namespace {
+
+// A user may open as many descriptors as the limits allow and each costs about 8 us to read; one who holds
+// more than this is unknown rather than a way to stall the sweep.
+constexpr std::size_t kMaxDescriptors = 65536;
+
+struct CloseDir {
+  void operator()(DIR* dir) const { closedir(dir); }
+};
+using Dir = std::unique_ptr<DIR, CloseDir>;
+
+Dir open_dir(int at, const std::string& path) {
+  UniqueFd fd(openat(at, path.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+  if (!fd.valid()) return nullptr;
+  Dir dir(fdopendir(fd.get()));
+  if (dir) static_cast<void>(fd.release());
+  return dir;
+}
+
+bool means_gone(int code) { return code == ENOENT || code == ESRCH; }
+bool means_denied(int code) { return code == EACCES || code == EPERM; }
+
+// Every numeric entry, until `each` returns an errno other than 0. The errno that ended it, or 0.
+template <typename Each>
+int each_number(DIR* dir, Each each) {
+  for (;;) {
+    errno = 0;
+    const dirent* entry = readdir(dir);
+    if (!entry) return errno;
+    if (entry->d_name[0] < '0' || entry->d_name[0] > '9') continue;
+    if (const int code = each(entry->d_name)) return code;
+  }
+}
+
+// The text of a link, or its errno. Links are only read, never followed: a file behind one may hang the
+// reader.
+Result<std::string> read_link(int at, const char* path) {
+  char text[64];  // "socket:[INODE]" and "net:[INODE]" are shorter, so a longer text is neither
+  const ssize_t got = readlinkat(at, path, text, sizeof text);
+  if (got < 0) return Failure{errno, path};
+  return std::string(text, static_cast<std::size_t>(got));
+}
+
+// "socket:[INODE]". Netlink tells inodes in 32 bits, so only those are compared. A path cannot look like
+// this: the kernel shows paths with a leading '/'.
+std::optional<std::uint32_t> socket_inode(std::string_view link) {
+  constexpr std::string_view kPrefix = "socket:[";
+  if (link.substr(0, kPrefix.size()) != kPrefix || link.back() != ']') return std::nullopt;
+  const char* first = link.data() + kPrefix.size();
+  const char* last = link.data() + link.size() - 1;
+  std::uint64_t inode = 0;
+  const auto parsed = std::from_chars(first, last, inode);
+  if (parsed.ec != std::errc() || parsed.ptr != last || inode == 0) return std::nullopt;
+  return static_cast<std::uint32_t>(inode);
+}
+
+struct Look {
+  int code = 0;  // 0 also when it is gone
+  std::size_t descriptors = 0;
+};
+
+class Reader {
+ public:
+  Reader(int proc, std::optional<std::string> own_net, FdTable& table)
+      : proc_(proc), own_net_(std::move(own_net)), table_(table) {}
+
+  void process(pid_t pid) {
+    const std::string path = std::to_string(pid);
+    Look look = task(pid, path);
+    if (look.code == 0 && look.descriptors == 0) look.code = threads(pid, path);
+    if (look.code == 0) return;
+    table_.unreadable.push_back(pid);
+    if (!means_denied(look.code))
+      table_.faults.push_back({"list descriptors", pid, std::strerror(look.code)});
+  }
+
+ private:
+  // A main thread that has ended shows no descriptors while its other threads go on with theirs (measured).
+  int threads(pid_t pid, const std::string& path) {
+    const Dir dir = open_dir(proc_, path + "/task");
+    if (!dir) return means_gone(errno) ? 0 : errno;
+    const int code = each_number(dir.get(), [&](const char* tid) {
+      const std::string thread = path + "/task/" + tid;
+      const Look look = tid == path ? Look{} : task(pid, thread);
+      return look.code;
+    });
+    return means_gone(code) ? 0 : code;
+  }
+
+  Look task(pid_t pid, const std::string& path) {
+    Look look = descriptors(pid, path);
+    const int net = compare_net(pid, path);
+    if (look.code == 0) look.code = net;
+    return look;
+  }
+
+  Look descriptors(pid_t pid, const std::string& path) {
+    Look look;
+    const Dir dir = open_dir(proc_, path + "/fd");
+    if (!dir) {
+      look.code = means_gone(errno) ? 0 : errno;
+      return look;
+    }
+    const int at = dirfd(dir.get());
+    look.code = each_number(dir.get(), [&](const char* name) {
+      if (++look.descriptors > kMaxDescriptors) return EMFILE;
+      const Result<std::string> link = read_link(at, name);
+      if (!link) return means_gone(link.failure().code) ? 0 : link.failure().code;
+      if (const auto inode = socket_inode(link.value())) table_.holders.push_back({*inode, pid});
+      return 0;
+    });
+    if (means_gone(look.code)) look.code = 0;  // it ended while being read
+    return look;
+  }
+
+  int compare_net(pid_t pid, const std::string& path) {
+    const Result<std::string> net = read_link(proc_, (path + "/ns/net").c_str());
+    if (!net) return means_gone(net.failure().code) ? 0 : net.failure().code;
+    if (own_net_ && net.value() != *own_net_) table_.foreign_net.push_back(pid);
+    return 0;
+  }
+
+  const int proc_;
+  const std::optional<std::string> own_net_;
+  FdTable& table_;
+};
+
+void sort_unique(std::vector<pid_t>& pids) {
+  std::sort(pids.begin(), pids.end());
+  pids.erase(std::unique(pids.begin(), pids.end()), pids.end());
+}
+
+}  // namespace
+
+FdTable::Range FdTable::holders_of(std::uint32_t inode) const {
+  struct ByInode {
+    bool operator()(const Holder& a, std::uint32_t b) const { return a.inode < b; }
+    bool operator()(std::uint32_t a, const Holder& b) const { return a < b.inode; }
+  };
+  return std::equal_range(holders.begin(), holders.end(), inode, ByInode{});
+}
+
+bool FdTable::is_held(std::uint32_t inode) const {
+  const Range range = holders_of(inode);
+  return range.first != range.second;
+}
+
+void read_fd_table(const std::string& proc_root, const std::vector<pid_t>& pids, FdTable& table) {
+  std::vector<pid_t> wanted = pids;
+  sort_unique(wanted);
+  const UniqueFd proc(open(proc_root.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+  if (!proc.valid()) {
+    table.faults.push_back({"open " + proc_root, 0, std::strerror(errno)});
+    table.own_net_known = false;
+    table.unreadable = std::move(wanted);
+    return;
+  }
+  const Result<std::string> net = read_link(proc.get(), "self/ns/net");
+  std::optional<std::string> own_net;
+  if (net) {
+    own_net = net.value();
+  } else {
+    table.own_net_known = false;
+    table.faults.push_back({"read own network namespace", 0, std::strerror(net.failure().code)});
+  }
+  Reader reader(proc.get(), std::move(own_net), table);
+  for (const pid_t pid : wanted)
+    if (pid > 0) reader.process(pid);
+
+  const auto key = [](const Holder& holder) { return std::tie(holder.inode, holder.pid); };
+  std::sort(table.holders.begin(), table.holders.end(),
+            [&](const Holder& a, const Holder& b) { return key(a) < key(b); });
+  table.holders.erase(std::unique(table.holders.begin(), table.holders.end(),
+                                  [&](const Holder& a, const Holder& b) { return key(a) == key(b); }),
+                      table.holders.end());
+  sort_unique(table.unreadable);
+  sort_unique(table.foreign_net);
+}
+
+}  // namespace reaper

@@ -1,0 +1,32 @@
+// A process's identity and what may be done to it: pin, verify, signal, and wait for its death.
+#pragma once
+
+#include <sys/types.h>
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+namespace reaper {
+
+// A bare pid is never an identity: start time is field 22 of /proc/PID/stat, clock ticks since boot.
+struct ProcId {
+  pid_t pid = 0;
+  std::uint64_t start_time = 0;
+};
+
+enum class SignalOutcome { kSent, kGone, kRecycled, kForeign, kDenied };
+
+struct SignalResult {
+  SignalOutcome outcome;
+  bool weak;  // true: the kernel has no pidfd, so the identity was checked but not pinned
+};
+
+// Sends signo to the process, only if it still has this start time and all four of its uids are `uid`.
+// kForeign: alive, but with another uid. A zombie whose threads have all ended is kGone.
+SignalResult signal_process(const std::string& proc_root, const ProcId& id, uid_t uid, int signo);
+
+// Waits until every process is dead or timeout_ms has passed; the survivors.
+std::vector<ProcId> wait_gone(const std::string& proc_root, const std::vector<ProcId>& ids, int timeout_ms);
+
+}  // namespace reaper

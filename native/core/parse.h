@@ -1,0 +1,54 @@
+// The texts of /proc as values. Pure functions; every text is hostile input, so each returns nullopt for
+// anything but the whole, exact shape. A view in a result points into the text given.
+#pragma once
+
+#include <sys/types.h>
+
+#include <array>
+#include <cstddef>
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace reaper {
+
+// Fields 1 to 24 of /proc/PID/stat (proc_pid_stat(5)); start_time in ticks since boot, rss in pages.
+struct Stat {
+  pid_t pid = 0, ppid = 0, pgid = 0, sid = 0;
+  std::string_view comm;
+  char state = '?';
+  std::int32_t tty = 0, threads = 0;
+  std::uint64_t start_time = 0;
+  std::int64_t rss_pages = 0;
+};
+std::optional<Stat> parse_stat(std::string_view text);
+
+// The four uids of /proc/PID/status: real, effective, saved, filesystem.
+std::optional<std::array<uid_t, 4>> parse_status_uids(std::string_view text);
+
+// The elements of /proc/PID/cmdline. The last may lack its NUL (a process that rewrote its title).
+std::vector<std::string> split_argv(std::string_view text);
+
+// The distinct paths of /proc/PID/cgroup (cgroups(7): v1, hybrid or v2), the one that carries sessions first:
+// v2's, unless that is "/" and v1's name=systemd says more.
+std::optional<std::vector<std::string>> parse_cgroups(std::string_view text);
+
+// loginuid and sessionid: kUnsetId where no login set them.
+inline constexpr std::uint32_t kUnsetId = 4294967295U;
+std::optional<std::uint32_t> parse_id(std::string_view text);
+
+// The first number of /proc/uptime, in milliseconds.
+std::optional<std::int64_t> parse_uptime_ms(std::string_view text);
+
+// A process folder's name as a pid; nullopt for every other name.
+std::optional<pid_t> parse_pid(std::string_view name);
+
+// The last component of an exe link's text, without the " (deleted)" that the kernel appends.
+std::string_view exe_basename(std::string_view exe);
+
+// The name without a trailing version: "python3.11", "node-20" and "ruby3" give "python", "node" and "ruby".
+std::string_view without_version(std::string_view name);
+
+}  // namespace reaper

@@ -1,0 +1,58 @@
+// Reads files and links below a proc root that was opened once. Buffers are reused: a view lives until the
+// next call. It never stats or opens through exe, cwd, root or fd links, which may lead into a dead file
+// system: readlink only formats a path.
+#pragma once
+
+#include <sys/types.h>
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "core/fd.h"
+#include "core/result.h"
+
+namespace reaper {
+
+// What an errno from /proc means: the process has ended, or may not be looked at (else: a fault).
+bool is_gone(int error);    // ENOENT, ESRCH
+bool is_denied(int error);  // EACCES, EPERM
+
+// The system's text for an errno.
+std::string error_text(int error);
+
+class ProcDir {
+ public:
+  static Result<ProcDir> open(const std::string& root);
+
+  int fd() const { return root_.get(); }
+
+  // Every numeric entry, in ascending order.
+  Result<std::vector<pid_t>> list() const;
+
+  // The owner of /proc/PID, which is the effective uid even of a process that hides its memory.
+  // These answer 0 or an errno.
+  int owner(pid_t pid, uid_t* uid) const;
+
+  // A folder that stays this process's: once the process is reaped every read below it gives ESRCH, whoever
+  // has the pid by then (measured on 6.18; htop does the same).
+  int pin(pid_t pid, UniqueFd* folder) const;
+
+  // A whole file, at most kFileLimit bytes (EFBIG beyond), by a path relative to the root or a pinned folder.
+  static constexpr std::size_t kFileLimit = std::size_t{256} * 1024;
+  int read(int folder, const char* path, std::string_view* text);
+  int read_of(pid_t pid, const char* file, std::string_view* text);
+
+  // A link's text.
+  int link(int folder, const char* path, std::string_view* target);
+  int link_of(pid_t pid, const char* name, std::string_view* target);
+
+ private:
+  explicit ProcDir(UniqueFd root) : root_(std::move(root)), buffer_(4096) {}
+
+  UniqueFd root_;
+  std::vector<char> buffer_;
+};
+
+}  // namespace reaper

@@ -1,0 +1,38 @@
+// What happens when a session closes: who was it, what is left, tag it.
+#pragma once
+
+#include <sys/types.h>
+
+#include <string>
+#include <vector>
+
+#include "core/result.h"
+#include "hook/session.h"
+
+namespace reaper::hook {
+
+// Where things are; other places in tests.
+struct Places {
+  std::string proc_root = "/proc";
+  std::string cgroup_root = "/sys/fs/cgroup";
+  std::string tag_directory = "/run/vscode-grim-reaper/tags";
+  std::string login_defs = "/etc/login.defs";
+  uid_t owner = 0;  // of the tag directory
+};
+
+struct CloseReport {
+  uid_t uid = 0;
+  unsigned processes = 0;  // of the user, still there
+  unsigned trees = 0;
+  unsigned tagged = 0;
+  bool by_cgroup = false;
+  std::vector<Failure> faults;
+};
+
+// Tags every surviving tree of the user whose session this process closes. Users below UID_MIN have none.
+CloseReport close_session(const Places& places, const ClientText& text);
+
+// The same for a session that is known.
+CloseReport tag_survivors(const Places& places, ProcDir& proc, const Session& session);
+
+}  // namespace reaper::hook

@@ -1,0 +1,127 @@
+// session-close: what pam_exec starts, as root, when an ssh session ends. It takes no argument, trusts
+// nothing that the user of the session can set, ends within a second, and always exits 0, for a logout must
+// not fail.
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/time.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <string>
+
+#include "hook/close.h"
+#include "hook/syslog.h"
+
+namespace {
+
+using reaper::Failure;
+using reaper::hook::CloseReport;
+using reaper::hook::Priority;
+using reaper::hook::Syslog;
+
+constexpr time_t kDeadlineSeconds = 1;
+
+// What give_up may use: a signal handler can neither allocate nor format.
+int g_log = -1;
+char g_last_words[512];
+size_t g_last_words_size = 0;
+
+void give_up(int /*signo*/) {
+  if (g_log >= 0) (void)!send(g_log, g_last_words, g_last_words_size, MSG_DONTWAIT | MSG_NOSIGNAL);
+  _exit(0);
+}
+
+// At least `wanted`, or as much as the hard limit gives where this root may not raise it (no
+// CAP_SYS_RESOURCE).
+template <typename Resource>
+void lift_limit(Resource resource, rlim_t wanted) {
+  rlimit limit{};
+  if (getrlimit(resource, &limit) != 0 || limit.rlim_cur >= wanted) return;
+  const rlimit lifted{wanted, std::max(wanted, limit.rlim_max)};
+  if (setrlimit(resource, &lifted) == 0) return;
+  limit.rlim_cur = limit.rlim_max;
+  (void)setrlimit(resource, &limit);
+}
+
+// pam_limits has put the user's limits on this process and never takes them off (linux-pam, pam_limits.c). A
+// small file size would tear a tag, a small address space stop a malloc, a little CPU time kill.
+void lift_limits() {
+  for (const auto resource : {RLIMIT_AS, RLIMIT_DATA, RLIMIT_FSIZE, RLIMIT_CPU})
+    lift_limit(resource, RLIM_INFINITY);
+  lift_limit(RLIMIT_NOFILE, 256);
+  // A core of a root process would land where the user's limits say.
+  const rlimit no_core{0, 0};
+  (void)setrlimit(RLIMIT_CORE, &no_core);
+  (void)setpriority(PRIO_PROCESS, 0, 0);
+}
+
+// Whatever was ignored or blocked when sshd forked is undone; what would end this process ends it with
+// success.
+void set_signals() {
+  struct sigaction action{};
+  sigemptyset(&action.sa_mask);
+  action.sa_handler = SIG_DFL;
+  for (int signo = 1; signo < SIGSYS; ++signo) (void)sigaction(signo, &action, nullptr);
+  action.sa_handler = SIG_IGN;
+  for (const int signo : {SIGPIPE, SIGHUP, SIGINT, SIGXFSZ}) (void)sigaction(signo, &action, nullptr);
+  action.sa_handler = give_up;
+  for (const int signo : {SIGALRM, SIGTERM, SIGXCPU, SIGABRT, SIGSEGV, SIGBUS, SIGFPE, SIGILL})
+    (void)sigaction(signo, &action, nullptr);
+  sigset_t none;
+  sigemptyset(&none);
+  (void)sigprocmask(SIG_SETMASK, &none, nullptr);
+}
+
+// ITIMER_REAL and no timer_create: that one counts against the user's limit of pending signals.
+void set_deadline() {
+  const itimerval deadline{{0, 0}, {kDeadlineSeconds, 0}};
+  (void)setitimer(ITIMER_REAL, &deadline, nullptr);
+}
+
+void prepare_last_words(const Syslog& log) {
+  const std::string words =
+      format_log_line(Priority::kWarning, "gave up after a second or a fault: trees may be untagged");
+  g_last_words_size = std::min(words.size(), sizeof(g_last_words));
+  memcpy(g_last_words, words.data(), g_last_words_size);
+  g_log = log.fd();
+}
+
+void log_report(const Syslog& log, const CloseReport& report) {
+  const std::string user = "uid " + std::to_string(report.uid) + ": ";
+  for (const Failure& fault : report.faults)
+    log.send(Priority::kWarning, user + fault.what + " (errno " + std::to_string(fault.code) + ")");
+  if (report.trees > 0) {
+    log.send(Priority::kDebug, user + "tagged " + std::to_string(report.tagged) + " of " +
+                                   std::to_string(report.trees) + " tree(s)");
+  }
+}
+
+}  // namespace
+
+extern "C" char** environ;
+
+int main() {
+  lift_limits();
+  set_signals();
+  set_deadline();
+  (void)umask(077);
+  const reaper::hook::ClientText text = reaper::hook::read_client_text(environ);
+  // From here on no library function can be steered by a variable of the user's.
+  (void)clearenv();
+  (void)!chdir("/");
+  const Syslog log("/dev/log");
+  prepare_last_words(log);
+  if (geteuid() != 0) {
+    log.send(Priority::kWarning, "not started as root: nothing tagged");
+    constexpr char kMessage[] = "session-close: must be started as root, by pam_exec\n";
+    (void)!write(STDERR_FILENO, kMessage, sizeof(kMessage) - 1);
+    return 0;
+  }
+  log_report(log, reaper::hook::close_session({}, text));
+  // No destructor or exit handler has anything left to do.
+  _exit(0);
+}

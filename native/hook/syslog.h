@@ -1,0 +1,30 @@
+// One line to the system log, never waiting for it.
+#pragma once
+
+#include <string>
+
+#include "core/fd.h"
+
+namespace reaper::hook {
+
+enum class Priority { kWarning = 4, kDebug = 7 };  // syslog(3)
+
+// A line as the log daemon takes it: `<facility and priority>name[pid]: text`, cut to one datagram of
+// printable ASCII. Without a time stamp, for writing the local one would read TZ and /etc/localtime.
+std::string format_log_line(Priority priority, const std::string& text);
+
+class Syslog {
+ public:
+  // Connects to the daemon's datagram socket; when there is none, every line is dropped.
+  explicit Syslog(const std::string& path);
+
+  // A full or dead daemon loses the line: a logout matters more.
+  void send(Priority priority, const std::string& text) const;
+
+  int fd() const { return fd_.get(); }
+
+ private:
+  UniqueFd fd_;
+};
+
+}  // namespace reaper::hook

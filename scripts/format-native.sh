@@ -1,0 +1,11 @@
+#!/bin/sh
+# Formats the C++ sources, or with --check fails when one is not formatted.
+set -eu
+format=$(command -v clang-format-19 || command -v clang-format) || {
+  echo "clang-format is not installed (Debian: apt-get install clang-format-19)" >&2
+  exit 1
+}
+mode=-i
+[ "${1:-}" = --check ] && mode='--dry-run --Werror'
+# shellcheck disable=SC2086  # two words on purpose
+find native -name '*.cc' -o -name '*.h' | xargs "$format" $mode

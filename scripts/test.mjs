@@ -1,0 +1,40 @@
+// Bundles the named test folders and runs them: `node scripts/test.mjs core shell`. Sources stay TypeScript and ESM;
+// bundling takes the place of a loader, which Node 20 would start once per file.
+import { spawnSync } from "node:child_process";
+import { existsSync, readdirSync, rmSync } from "node:fs";
+import { build } from "esbuild";
+
+const folders = process.argv.slice(2);
+const sources = folders.flatMap((name) => (name.endsWith(".ts") ? [name] : listTests(`test/${name}`)));
+if (sources.length === 0) {
+  console.error(`no test file under: ${folders.join(" ")}`);
+  process.exit(1);
+}
+
+function listTests(folder) {
+  if (existsSync(`${folder}.test.ts`)) return [`${folder}.test.ts`];
+  if (!existsSync(folder)) return [];
+  return readdirSync(folder, { recursive: true })
+    .filter((path) => path.endsWith(".test.ts"))
+    .map((path) => `${folder}/${path}`);
+}
+
+// Two runs at once need two folders.
+const out = process.env.TEST_OUT ?? "build/test";
+rmSync(out, { recursive: true, force: true });
+await build({
+  entryPoints: sources,
+  outdir: out,
+  outbase: "test",
+  outExtension: { ".js": ".mjs" },
+  bundle: true,
+  platform: "node",
+  format: "esm",
+  target: "node20",
+  packages: "external",
+  sourcemap: "inline",
+  logLevel: "warning",
+});
+const files = sources.map((source) => source.replace(/^test\//, `${out}/`).replace(/\.ts$/, ".mjs"));
+const run = spawnSync(process.execPath, ["--enable-source-maps", "--test", ...files], { stdio: "inherit" });
+process.exit(run.status ?? 1);
