@@ -1,0 +1,109 @@
+/** What a server process looks like: the catalogue's data, a site's additions, and the native scan's first sieve. */
+import data from "./catalogue.json" with { type: "json" };
+
+/** `ssh`: reached through sshd. `tunnel` and `web`: started on purpose to be reached otherwise. */
+export type Kind = "ssh" | "tunnel" | "web";
+
+export interface Product {
+  readonly id: string;
+  readonly name: string;
+  readonly kind: Kind;
+  /** Whole, consecutive path components that name the product's folder. */
+  readonly directories: readonly string[];
+}
+
+/** A site's own pattern: an exe glob (`*` within a component, `**` across) and elements that argv must hold. */
+export interface SitePattern {
+  readonly product: string;
+  readonly exe: string;
+  readonly argv: readonly string[];
+}
+
+export interface Catalogue {
+  readonly products: readonly Product[];
+  readonly patterns: readonly SitePattern[];
+  /** Each directory as components, longest first, so that the most telling one wins. */
+  readonly locations: readonly { readonly product: Product; readonly components: readonly string[] }[];
+  readonly shapes: typeof data.shapes;
+  readonly interpreters: typeof data.interpreters;
+  readonly multiplexers: readonly string[];
+  readonly jobClients: readonly string[];
+  readonly sshd: readonly string[];
+}
+
+/** A fork that no list knows, found by its shape. */
+export const UNKNOWN_FORK = "unknown-fork";
+/** The folder name of such a fork: `.name-server`. */
+export const FORK_DIRECTORY = /^\.[A-Za-z0-9][\w.+]*(?:-[\w.+]+)*-server(?:-[a-z]+)?$/;
+
+export interface SiteCatalogue {
+  readonly directories: readonly { readonly product: string; readonly directory: string }[];
+  readonly patterns: readonly SitePattern[];
+  readonly sshd: readonly string[];
+}
+
+/** The shipped catalogue with a site's additions. */
+export function makeCatalogue(site: SiteCatalogue = { directories: [], patterns: [], sshd: [] }): Catalogue {
+  const shipped = data.products as readonly Product[];
+  const added = site.directories.map(({ product, directory }): Product => {
+    const known = shipped.find((candidate) => candidate.id === product);
+    return {
+      id: product,
+      name: known?.name ?? product,
+      kind: known?.kind ?? "ssh",
+      directories: [directory],
+    };
+  });
+  const products = [...shipped, ...added];
+  const locations = products
+    .flatMap((product) =>
+      product.directories.map((directory) => ({ product, components: directory.split("/").filter(Boolean) })),
+    )
+    .sort((a, b) => b.components.length - a.components.length);
+  return {
+    products,
+    patterns: site.patterns,
+    locations,
+    shapes: data.shapes,
+    interpreters: data.interpreters,
+    multiplexers: data.multiplexers,
+    jobClients: data.jobClients,
+    sshd: [...data.sshd, ...site.sshd],
+  };
+}
+
+/**
+ * What the native scan looks for to find users worth a full reading. A superset of `recognise`: whatever that
+ * accepts has one of these marks (a test holds the two together).
+ */
+export function scanMarkers(catalogue: Catalogue): {
+  exeMarkers: string[];
+  interpreters: string[];
+  argvMarkers: string[];
+  sshdNames: string[];
+} {
+  const folders = catalogue.locations.map(({ components }) => `/${components.join("/")}/`);
+  const { shapes, interpreters } = catalogue;
+  const literal = catalogue.patterns.map(({ exe }) => longestLiteral(exe));
+  return {
+    // "-server/" and "-server-" find the forks that no list knows; "code-tunnel" and "/code" the tunnels.
+    exeMarkers: [...new Set([...folders, "-server/", "-server-", "/code-tunnel", "/bin/code", ...literal])],
+    // A shell is never alone: the server below it has an executable that tells.
+    interpreters: [...interpreters.node, ...interpreters.other],
+    argvMarkers: [
+      ...new Set([
+        ...folders,
+        "-server/",
+        ...shapes.serverScripts,
+        ...shapes.workerScripts,
+        ...shapes.webScripts,
+      ]),
+    ],
+    sshdNames: [...catalogue.sshd],
+  };
+}
+
+/** The longest run of a glob that holds no wildcard: what a plain substring search may look for. */
+function longestLiteral(glob: string): string {
+  return glob.split("*").reduce((best, part) => (part.length > best.length ? part : best), "");
+}

@@ -1,0 +1,81 @@
+/** Which processes a tree being ended consists of, look after look: its members, what they forked, what slipped away. */
+import { type Catalogue, makeCatalogue } from "./catalogue.ts";
+import { findSshd } from "./evidence.ts";
+import { ancestorsOf, growTreeFrom, isDead, makeTable, type ProcTable, type Tree } from "./forest.ts";
+import type { Policy } from "./policy.ts";
+import { exeName } from "./recognise.ts";
+import type { Observation, Proc } from "./types.ts";
+
+/** Everything of one tree that was ever found, by pid and start time. */
+export interface Quarry {
+  readonly tree: Tree;
+  readonly known: ReadonlyMap<string, Proc>;
+}
+
+export function keyOf({ pid, startTime }: { readonly pid: number; readonly startTime: number }): string {
+  return `${pid}@${startTime}`;
+}
+
+export function quarryOf(tree: Tree): Quarry {
+  return { tree, known: new Map(tree.members.map((member) => [keyOf(member), member])) };
+}
+
+/**
+ * Looks for a quarry in a new observation: `alive` holds the known processes that live, their new descendants, and
+ * processes that left the tree while it was being ended (`since`, milliseconds since boot, is the first signal).
+ */
+export function track(
+  quarry: Quarry,
+  observation: Observation,
+  policy: Policy,
+  since: number,
+): { quarry: Quarry; alive: readonly Proc[] } {
+  const catalogue = makeCatalogue(policy.catalogue);
+  const table = makeTable(observation.processes);
+  const alive = new Map<string, Proc>();
+  const take = (process: Proc): void => {
+    // The same boundaries as for the first look: other users, jobs and multiplexers are never reached into.
+    for (const member of growTreeFrom(table, process, catalogue)) alive.set(keyOf(member), member);
+  };
+  for (const known of quarry.known.values()) {
+    const now = table.byPid.get(known.pid);
+    if (now && keyOf(now) === keyOf(known) && !isDead(now) && now.uid === quarry.tree.uid) take(now);
+  }
+  for (const runaway of runawaysOf(quarry, observation, table, catalogue, since)) take(runaway);
+  return { quarry: { ...quarry, known: new Map([...quarry.known, ...alive]) }, alive: [...alive.values()] };
+}
+
+/**
+ * Processes that were forked off during the kill and adopted by pid 1. Taken only with positive proof that they are
+ * the tree's: started after the first signal, adopted, and in a process group or session that a member of the tree
+ * leads (a pid in use as such is not given out again), or in an audit session of the tree that no ssh server holds.
+ */
+function runawaysOf(
+  quarry: Quarry,
+  observation: Observation,
+  table: ProcTable,
+  catalogue: Catalogue,
+  since: number,
+): Proc[] {
+  const known = [...quarry.known.values()];
+  const pids = new Set(known.map(({ pid }) => pid));
+  const live = new Set(
+    [...findSshd(observation.processes, catalogue).genuine.values()].map((p) => p.auditSession),
+  );
+  const sessions = new Set(known.map((p) => p.auditSession).filter((id) => id !== null && !live.has(id)));
+  const firstTick = Math.floor((since * observation.ticksPerSecond) / 1000);
+  return observation.processes.filter((process) => {
+    if (process.uid !== quarry.tree.uid || process.startTime < firstTick || isDead(process)) return false;
+    if (quarry.known.has(keyOf(process)) || !isAdopted(table, process)) return false;
+    if (pids.has(process.pgid) || pids.has(process.sid)) return true;
+    const looksTheSame = known.some((member) => member.exe !== null && member.exe === process.exe);
+    return looksTheSame && sessions.has(process.auditSession);
+  });
+}
+
+/** Its parent is pid 1 or the user's service manager, who adopt; not another process of the user's, who started it. */
+function isAdopted(table: ProcTable, process: Proc): boolean {
+  const { ancestors } = ancestorsOf(table, process);
+  const parent = ancestors[0];
+  return process.ppid === 1 || (parent !== undefined && exeName(parent.exe) === "systemd");
+}

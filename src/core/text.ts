@@ -1,0 +1,75 @@
+/** Text that users chose (argv, comm, paths, host names) made safe to print: escaped, redacted, cut. */
+
+const NAMED: Readonly<Record<string, string>> = { "\n": "\\n", "\r": "\\r", "\t": "\\t" };
+
+/**
+ * Escapes every character that a terminal or a log reader could act on: C0, DEL, C1, ESC, bidirectional and other
+ * invisible format controls, line and paragraph separators, lone surrogates, private use and unassigned ones.
+ * Guard: one line in, one line out, whatever a process calls itself.
+ */
+export function escapeText(text: string): string {
+  return text.replace(/[\p{C}\p{Zl}\p{Zp}]/gu, (char) => {
+    const named = NAMED[char];
+    if (named !== undefined) return named;
+    const code = char.codePointAt(0) ?? 0;
+    return code <= 0xff ? `\\x${code.toString(16).padStart(2, "0")}` : `\\u{${code.toString(16)}}`;
+  });
+}
+
+const SECRET_NAME = "[\\w.-]*(?:token|tkn|password|passwd|secret|api[_-]?key|credentials?)";
+const SECRET_FLAG = new RegExp(`^--?${SECRET_NAME}$`, "i");
+const SECRET_ASSIGNED = new RegExp(
+  `((?:^|[\\s"'?&;,])(?:--?)?${SECRET_NAME}=)("[^"]*"|'[^']*'|[^\\s"'&]+)`,
+  "gi",
+);
+const SECRET_FOLLOWED = new RegExp(`((?:^|[\\s"'])--?${SECRET_NAME}\\s+)("[^"]*"|'[^']*'|[^\\s"']+)`, "gi");
+
+/**
+ * Replaces secrets in a command line by `***`: `--connection-token=…`, `--require-token …`, `NAME_TOKEN=…`,
+ * `?tkn=…`. `--connection-token-file PATH` names a file, not a secret, and stays.
+ */
+export function redactArgv(argv: readonly string[]): string[] {
+  let next = false;
+  return argv.map((element) => {
+    if (next) {
+      next = false;
+      return "***";
+    }
+    next = SECRET_FLAG.test(element);
+    return element.replace(SECRET_ASSIGNED, "$1***").replace(SECRET_FOLLOWED, "$1***");
+  });
+}
+
+/** Cut to, and padded with spaces to, exactly `width` characters (code points). */
+export function fit(text: string, width: number): string {
+  const points = Array.from(text);
+  return points.length >= width ? points.slice(0, width).join("") : text + " ".repeat(width - points.length);
+}
+
+/** The command line of a process for a person: its arguments, else its kernel name in brackets, as ps does. */
+export function commandLine(process: { readonly argv: readonly string[]; readonly comm: string }): string {
+  return escapeText(process.argv.length > 0 ? process.argv.join(" ") : `[${process.comm}]`);
+}
+
+/** Levenshtein's distance, for "did you mean": the number of single-character edits between two words. */
+export function editDistance(a: string, b: string): number {
+  let previous = Array.from({ length: b.length + 1 }, (_, i) => i);
+  for (let i = 1; i <= a.length; i++) {
+    const row = [i];
+    for (let j = 1; j <= b.length; j++) {
+      const substitute = (previous[j - 1] ?? 0) + (a[i - 1] === b[j - 1] ? 0 : 1);
+      row.push(Math.min(substitute, (previous[j] ?? 0) + 1, (row[j - 1] ?? 0) + 1));
+    }
+    previous = row;
+  }
+  return previous[b.length] ?? 0;
+}
+
+/** The candidate nearest to `word`, if it is near enough to be meant. */
+export function nearest(word: string, candidates: readonly string[]): string | undefined {
+  const ranked = candidates
+    .map((candidate) => ({ candidate, distance: editDistance(word.toLowerCase(), candidate.toLowerCase()) }))
+    .sort((a, b) => a.distance - b.distance);
+  const best = ranked[0];
+  return best && best.distance <= Math.max(2, word.length / 3) ? best.candidate : undefined;
+}

@@ -1,0 +1,165 @@
+/** Reap: look again, TERM, wait, KILL, and count only the processes that are verified dead. */
+import { constants } from "node:os";
+import type { Outcome } from "../core/document.ts";
+import type { Judgement } from "../core/judge.ts";
+import type { Policy } from "../core/policy.ts";
+import { keyOf, type Quarry, quarryOf, track } from "../core/quarry.ts";
+import type { Fault, Observation, Proc, ProcId } from "../core/types.ts";
+import type { Native } from "./native.ts";
+
+const { SIGTERM, SIGCONT, SIGSTOP, SIGKILL } = constants.signals;
+/** Rounds of stop, look and kill before a tree that forks faster is reported instead. */
+const KILL_ROUNDS = 5;
+/** Looks within a round at what the members forked before they were stopped. */
+const STOP_LOOKS = 3;
+/** How long the kernel gets to bury what was killed; longer means uninterruptible sleep. */
+const KILL_WAIT_MS = 2000;
+
+/** Why a planned tree needed no end. */
+export const GONE = "gone by itself";
+
+export interface ReapPorts {
+  readonly native: Native;
+  readonly policy: Policy;
+  /** A new look at all processes of these users, without sockets. */
+  readonly look: (uids: readonly number[]) => Promise<Observation>;
+  /** A new look with sockets, and its judgement. */
+  readonly rejudge: (uids: readonly number[]) => Promise<{
+    readonly observation: Observation;
+    readonly judgements: readonly Judgement[];
+  }>;
+}
+
+export interface Reaped {
+  readonly outcomes: readonly Outcome[];
+  readonly faults: readonly Fault[];
+  /** True when the kernel has no pidfd: identities were checked and not pinned. */
+  readonly weak: boolean;
+}
+
+/** Ends the trees of a plan, all at once. A tree that gained a client since the judgement is spared. */
+export async function reap(plan: readonly Judgement[], ports: ReapPorts): Promise<Reaped> {
+  const uids = [...new Set(plan.map(({ tree }) => tree.uid))];
+  const again = await ports.rejudge(uids);
+  const { confirmed, spared } = confirm(plan, again.judgements);
+  const hunt = new Hunt(ports, uids, confirmed, again.observation.uptime);
+  await hunt.terminate();
+  await hunt.kill();
+  return { outcomes: [...hunt.outcomes(), ...spared], faults: hunt.faults, weak: hunt.weak };
+}
+
+/** Which trees of the plan are still to be ended, in their state of now. */
+function confirm(
+  plan: readonly Judgement[],
+  now: readonly Judgement[],
+): { confirmed: Judgement[]; spared: Outcome[] } {
+  const confirmed: Judgement[] = [];
+  const spared: Outcome[] = [];
+  for (const judgement of plan) {
+    const members = new Set(judgement.tree.members.map(keyOf));
+    // When its root died meanwhile, what is left of a tree stands as one or more trees of its own.
+    const rest = now.filter(({ tree }) => tree.members.some((member) => members.has(keyOf(member))));
+    const kept = rest.find(({ verdict }) => verdict !== "reap");
+    if (kept) {
+      const why = `${kept.verdict}: ${kept.reasons.join("; ")}`;
+      spared.push({ judgement, killed: [], survivors: [], spared: why });
+    } else if (rest.length === 0) spared.push({ judgement, killed: [], survivors: [], spared: GONE });
+    else confirmed.push(...rest.filter((other) => !confirmed.includes(other)));
+  }
+  return { confirmed, spared };
+}
+
+class Hunt {
+  readonly faults: Fault[] = [];
+  weak = false;
+  private quarries: { judgement: Judgement; quarry: Quarry; alive: readonly Proc[] }[];
+
+  private readonly ports: ReapPorts;
+  private readonly uids: readonly number[];
+  /** Milliseconds since boot at which the first signal was about to be sent. */
+  private readonly since: number;
+
+  constructor(ports: ReapPorts, uids: readonly number[], confirmed: readonly Judgement[], since: number) {
+    this.ports = ports;
+    this.uids = uids;
+    this.since = since;
+    this.quarries = confirmed.map((judgement) => {
+      const quarry = quarryOf(judgement.tree);
+      return { judgement, quarry, alive: judgement.tree.members };
+    });
+  }
+
+  /** SIGTERM to the servers, so that they fold their own trees; a stopped process is woken to hear it. */
+  async terminate(): Promise<void> {
+    for (const { judgement, alive } of this.quarries) {
+      const { tree } = judgement;
+      for (const process of alive) {
+        const role = tree.recognised.get(process.pid)?.role;
+        const isServer = role !== undefined && role !== "worker" && role !== "helper";
+        if (process.pid === tree.root.pid || isServer) this.signal(process, SIGTERM);
+      }
+      for (const process of alive) if (process.state === "T") this.signal(process, SIGCONT);
+    }
+    await this.ports.native.waitGone(this.alive().map(idOf), this.ports.policy.termWait);
+  }
+
+  /** Rounds of: stop all, so that nothing forks unseen; look until nothing new appears; SIGKILL; verify. */
+  async kill(): Promise<void> {
+    for (let round = 0; round < KILL_ROUNDS; round++) {
+      await this.look();
+      if (this.alive().length === 0) return;
+      for (let looks = 0; looks < STOP_LOOKS; looks++) {
+        const before = this.alive().length;
+        for (const process of this.alive()) this.signal(process, SIGSTOP);
+        await this.look();
+        if (this.alive().length <= before) break;
+      }
+      for (const process of this.alive()) this.signal(process, SIGKILL);
+      await this.ports.native.waitGone(this.alive().map(idOf), KILL_WAIT_MS);
+    }
+    await this.look();
+  }
+
+  outcomes(): Outcome[] {
+    return this.quarries.map(({ judgement, quarry, alive }) => {
+      const survivors = new Set(alive.map(keyOf));
+      const killed = [...quarry.known.values()].filter((process) => !survivors.has(keyOf(process)));
+      return { judgement, killed, survivors: alive, spared: null };
+    });
+  }
+
+  private alive(): Proc[] {
+    return this.quarries.flatMap(({ alive }) => alive);
+  }
+
+  private async look(): Promise<void> {
+    try {
+      const observation = await this.ports.look(this.uids);
+      this.quarries = this.quarries.map(({ judgement, quarry }) => ({
+        judgement,
+        ...track(quarry, observation, this.ports.policy, this.since),
+      }));
+    } catch (error) {
+      this.faults.push({ what: "look at the process table again", detail: (error as Error).message });
+      await this.lookAtKnown();
+    }
+  }
+
+  /** Without a process table, the known processes can still be told dead or alive; new ones cannot be found. */
+  private async lookAtKnown(): Promise<void> {
+    const living = new Set((await this.ports.native.waitGone(this.alive().map(idOf), 0)).map(keyOf));
+    this.quarries = this.quarries.map((entry) => ({
+      ...entry,
+      alive: entry.alive.filter((process) => living.has(keyOf(process))),
+    }));
+  }
+
+  private signal(process: Proc, signo: number): void {
+    const { outcome, weak } = this.ports.native.signal(idOf(process), process.uid, signo);
+    this.weak ||= weak;
+    if (outcome === "denied")
+      this.faults.push({ what: "signal", pid: process.pid, detail: "permission denied; CAP_KILL is needed" });
+  }
+}
+
+const idOf = ({ pid, startTime }: Proc): ProcId => ({ pid, startTime });

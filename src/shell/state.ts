@@ -1,0 +1,69 @@
+/** What outlives a sweep, below /run: the lock, the tags and the marks. Root's alone, gone at boot. */
+import { lstatSync, mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import type { Fault, Mark, Tag } from "../core/types.ts";
+import type { Native } from "./native.ts";
+
+export const RUN_FOLDER = "/run/vscode-grim-reaper";
+
+export interface State {
+  readonly tags: readonly Tag[];
+  readonly marks: readonly Mark[];
+  readonly faults: readonly Fault[];
+}
+
+/** Makes the folder, 0700. Guard: one that is a link, or that another user owns or may write, is refused. */
+export function prepareRunFolder(folder: string): void {
+  mkdirSync(folder, { recursive: true, mode: 0o700 });
+  const { uid, mode } = lstatSync(folder);
+  const isFolder = (mode & 0o170000) === 0o040000;
+  if (!isFolder || uid !== process.geteuid?.() || (mode & 0o022) !== 0)
+    throw new Error(`${folder} is not a folder that this user alone may write; remove it and try again`);
+}
+
+export function readState(native: Native, folder: string, bootId: string): State {
+  const faults: Fault[] = [];
+  let tags: readonly Tag[] = [];
+  try {
+    const listing = native.readTags(join(folder, "tags"));
+    tags = listing.tags;
+    faults.push(...listing.faults);
+  } catch (error) {
+    faults.push({ what: `read the tags in ${join(folder, "tags")}`, detail: (error as Error).message });
+  }
+  return { tags, marks: readMarks(join(folder, "marks.json"), bootId, faults), faults };
+}
+
+function readMarks(file: string, bootId: string, faults: Fault[]): Mark[] {
+  try {
+    const stored = JSON.parse(readFileSync(file, "utf8")) as { bootId?: unknown; marks?: unknown };
+    if (stored.bootId !== bootId || !Array.isArray(stored.marks)) return [];
+    return stored.marks.filter(isMark);
+  } catch (error) {
+    // A missing or torn file only means that the orphans are marked afresh: later, never sooner.
+    if ((error as NodeJS.ErrnoException).code !== "ENOENT")
+      faults.push({ what: `read ${file}`, detail: (error as Error).message });
+    return [];
+  }
+}
+
+function isMark(value: unknown): value is Mark {
+  const mark = value as Partial<Record<keyof Mark, unknown>> | null;
+  return [mark?.pid, mark?.startTime, mark?.seenUptime].every((field) => Number.isSafeInteger(field));
+}
+
+/** Writes all marks at once, by rename; none left removes the file. */
+export function writeMarks(folder: string, bootId: string, marks: readonly Mark[]): void {
+  const file = join(folder, "marks.json");
+  if (marks.length === 0) {
+    rmSync(file, { force: true });
+    return;
+  }
+  const temporary = `${file}.${process.pid}`;
+  try {
+    writeFileSync(temporary, `${JSON.stringify({ bootId, marks })}\n`, { mode: 0o600, flag: "wx" });
+    renameSync(temporary, file);
+  } finally {
+    rmSync(temporary, { force: true });
+  }
+}
