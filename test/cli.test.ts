@@ -1,0 +1,152 @@
+// One table drives the built program: what is typed, the exit status, and what is said.
+import assert from "node:assert/strict";
+import { spawnSync } from "node:child_process";
+import { chmodSync } from "node:fs";
+import { resolve } from "node:path";
+import { test } from "node:test";
+import { run, temporaryFile } from "./helpers/program.ts";
+import { isRoot, USER } from "./helpers/real.ts";
+
+const toml = (text: string): string => temporaryFile("config.toml", text);
+const LISTING =
+  "test/fixtures/ps-listings/15-msvscode-exec-server-LIVE-server-reparented-agents-in-terminals.tsv";
+
+interface Row {
+  readonly args: readonly string[];
+  readonly status: number;
+  readonly stderr?: RegExp;
+  readonly stdout?: RegExp;
+  readonly only?: "root" | "user";
+}
+
+const rows: readonly Row[] = [
+  { args: ["--help"], status: 0, stdout: /Examples:[\s\S]*Exit status: 0 all well/ },
+  { args: ["--version"], status: 0, stdout: /^\d+\.\d+\.\d+\n$/ },
+  { args: ["sweep", "--help"], status: 0, stdout: /--dry-run/ },
+  { args: ["--dry-run"], status: 0 },
+  {
+    args: ["sweep", "-n", "-vv"],
+    status: 0,
+    stderr: /Looked at \d+ process\(es\) .* found \d+ tree\(s\): reap/,
+  },
+  { args: ["-n", "-vv", "--log-format", "json"], status: 0, stderr: /^\{"level":10,"time":\d+,/m },
+  { args: ["list"], status: 0 },
+  { args: ["list", "--json"], status: 0, stdout: /^\{"schemaVersion":1,"host":"[^"]+","trees":\[/ },
+  { args: ["snapshot"], status: 0, stdout: /^\{"schemaVersion":1,.*"bootId":"[0-9a-f-]{36}"/ },
+  { args: ["--nonsense"], status: 64, stderr: /unknown option '--nonsense'/ },
+  { args: ["lsit"], status: 64, stderr: /too many arguments|unknown command/ },
+  { args: ["explain"], status: 64, stderr: /missing required argument 'pid'/ },
+  { args: ["explain", "abc"], status: 64, stderr: /A process id is a whole number above 0/ },
+  {
+    args: ["explain", "4194399"],
+    status: 1,
+    stderr: /no server tree holds a process 4194399; "vscode-grim-reaper list" shows/,
+  },
+  { args: ["--pid", "4194399", "-n"], status: 1, stderr: /no server tree holds a process 4194399/ },
+  { args: ["-n", "-u", "no-such-user-here"], status: 64, stderr: /there is no user no-such-user-here/ },
+  { args: ["-n", "--log-format", "xml"], status: 64, stderr: /Allowed choices are standard, json/ },
+  { args: ["-n", "--include-jobs"], status: 64, stderr: /only mean something with --force/ },
+  {
+    args: ["-n", "-c", "/nonexistent.toml"],
+    status: 78,
+    stderr: /^vscode-grim-reaper: \/nonexistent\.toml: cannot be read: ENOENT/,
+  },
+  {
+    args: ["-n", "-c", toml('graec = "10m"\n')],
+    status: 78,
+    stderr: /config\.toml:1: graec: unknown key; did you mean "grace"\?\n$/,
+  },
+  {
+    args: ["list", "-c", toml('\ngrace = "ten minutes"\n')],
+    status: 78,
+    stderr: /config\.toml:2: grace: must be a duration such as "90s"/,
+  },
+  { args: ["check-config", toml("grace = [")], status: 78, stderr: /config\.toml:1: not TOML: / },
+  {
+    args: ["check-config", toml('grace = "1h"\nenforce = false\n')],
+    status: 0,
+    stdout: /observing: nothing is ended[\s\S]*grace +1h/,
+  },
+  {
+    args: ["check-config", toml('exemptUsers = ["no-such-user-here"]\n')],
+    status: 1,
+    stderr: /there is none of this name/,
+  },
+  { args: ["replay", "/nonexistent"], status: 1, stderr: /\/nonexistent: cannot be read/ },
+  { args: ["replay", toml("{}")], status: 1, stderr: /is no saved observation: schemaVersion: / },
+  { args: ["replay", toml("x")], status: 1, stderr: /is not JSON/ },
+  {
+    args: ["replay", toml("x"), "--format", "ps"],
+    status: 1,
+    stderr: /config\.toml:1: is not uid<TAB>pid<TAB>ppid<TAB>args/,
+  },
+  {
+    args: ["replay", LISTING, "--format", "ps"],
+    status: 0,
+    stdout: /^PID +USER +PRODUCT +VERDICT[\s\S]*496 .* vscode +unknown/,
+  },
+  {
+    args: ["replay", LISTING, "--format", "ps", "--json"],
+    status: 0,
+    stdout: /"root":\{"pid":496,"startTime":0\},"uid":1000,"product":"vscode","verdict":"unknown"/,
+  },
+  {
+    args: ["-n", "-l", "/nonexistent/reaper.log", "-vv"],
+    status: 1,
+    stderr: /cannot open the log file \/nonexistent\/reaper\.log[\s\S]*Looked at/,
+  },
+  { args: [], status: 77, stderr: /needs root; run it with sudo, or look with --dry-run/, only: "user" },
+  { args: ["list", "-u", "0"], status: 77, stderr: /can only be judged by root/, only: "user" },
+];
+
+for (const { args, status, stderr, stdout, only } of rows) {
+  const skip = only !== undefined && (only === "root") !== isRoot ? `for ${only} only` : false;
+  test(`vscode-grim-reaper ${args.join(" ")}`, { skip }, () => {
+    const ran = run(args);
+    assert.equal(ran.status, status, ran.stderr);
+    if (stderr) assert.match(ran.stderr, stderr);
+    if (stdout) assert.match(ran.stdout, stdout);
+    if (status !== 0 && !args.includes("-vv")) assert.equal(ran.stdout.includes("    at "), false);
+    assert.doesNotMatch(ran.stderr, /^\s+at /m, "a stack trace for a person's mistake");
+  });
+}
+
+test("an ordinary user's list and dry run work", {
+  skip: isRoot ? false : "root only: becomes that user",
+}, () => {
+  for (const args of [["list"], ["-n", "-vv"], ["list", "--json"]]) {
+    const ran = run(args, { uid: USER });
+    assert.equal(ran.status, 0, ran.stderr);
+  }
+  assert.equal(run([], { uid: USER }).status, 77);
+});
+
+test("a configuration that others may write is refused", { skip: isRoot ? false : "root only" }, () => {
+  const path = toml('grace = "1m"\n');
+  chmodSync(path, 0o666);
+  const ran = run(["-n", "-c", path]);
+  assert.equal(ran.status, 78);
+  assert.match(ran.stderr, /can be written by others than root; chown root:root and chmod go-w it/);
+});
+
+test("a reader of standard output that leaves is no failure", () => {
+  const program = resolve("dist/vscode-grim-reaper.cjs");
+  const script = `"${process.execPath}" "${program}" snapshot | head -c 1 >/dev/null; echo "\${PIPESTATUS[0]}"`;
+  const ran = spawnSync("bash", ["-c", script], { encoding: "utf8" });
+  assert.equal(ran.stdout.trim(), "0", ran.stderr);
+});
+
+test("a process table that cannot be read is one clear error", {
+  skip: isRoot ? false : "root only: unshare",
+}, () => {
+  const program = resolve("dist/vscode-grim-reaper.cjs");
+  const script = 'mount -t tmpfs none /proc && exec "$0" "$1" list';
+  const ran = spawnSync("unshare", ["--mount", "sh", "-c", script, process.execPath, program], {
+    encoding: "utf8",
+  });
+  assert.equal(ran.status, 1, ran.stderr);
+  assert.match(
+    ran.stderr,
+    /^vscode-grim-reaper: cannot read the process table in \/proc: .*; is proc mounted there\?\n$/,
+  );
+});

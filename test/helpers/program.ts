@@ -1,0 +1,48 @@
+// Runs the built program as a user would.
+import { spawnSync } from "node:child_process";
+import { existsSync, mkdtempSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join, resolve } from "node:path";
+
+const PROGRAM = resolve("dist/vscode-grim-reaper.cjs");
+
+export interface Ran {
+  readonly status: number | null;
+  readonly stdout: string;
+  readonly stderr: string;
+}
+
+export interface RunOptions {
+  readonly input?: string;
+  readonly env?: Readonly<Record<string, string>>;
+  readonly uid?: number;
+}
+
+/** Runs `vscode-grim-reaper ARGS` to its end; a minute at most. */
+export function run(args: readonly string[], options: RunOptions = {}): Ran {
+  if (!existsSync(PROGRAM)) throw new Error(`${PROGRAM} is not built; build it: npm run build`);
+  const { status, stdout, stderr, error } = spawnSync(process.execPath, [PROGRAM, ...args], {
+    encoding: "utf8",
+    timeout: 60_000,
+    env: { PATH: "/usr/sbin:/usr/bin:/sbin:/bin", ...options.env },
+    ...(options.input !== undefined && { input: options.input }),
+    ...(options.uid !== undefined && { uid: options.uid, gid: options.uid }),
+  });
+  if (error) throw error;
+  return { status, stdout, stderr };
+}
+
+const folders: string[] = [];
+
+/** A file with this text in a temporary folder of its own, removed when the test file ends. */
+export function temporaryFile(name: string, text: string): string {
+  const folder = mkdtempSync(join(tmpdir(), "reaper-file-"));
+  folders.push(folder);
+  const path = join(folder, name);
+  writeFileSync(path, text, { mode: 0o644 });
+  return path;
+}
+
+process.on("exit", () => {
+  for (const folder of folders.splice(0)) spawnSync("rm", ["-rf", "--", folder]);
+});

@@ -1,0 +1,69 @@
+// Runs a test file again inside its own pid namespace: a sweep in there sees only what the test started, and the
+// kernel ends all of it with the namespace's first process.
+import { type ChildProcess, spawn } from "node:child_process";
+import { once } from "node:events";
+import { writeFileSync } from "node:fs";
+import { fileURLToPath } from "node:url";
+import { puppetBinary } from "./puppet.ts";
+
+const INSIDE = "REAPER_PID_NAMESPACE";
+
+export interface Sandbox {
+  /** True in the inner run: register the real tests there. */
+  readonly inside: boolean;
+  /** Why it cannot run here; false when it can. Give it to `skip`. */
+  readonly skip: string | false;
+  /** In the outer run: runs the file inside a new pid namespace and throws its output when a test fails. */
+  run(): Promise<{ readonly passed: number; readonly output: string }>;
+}
+
+/** `testFile` is the caller's own import.meta.url. */
+export function inPidNamespace(testFile: string): Sandbox {
+  const inside = process.env[INSIDE] === "1";
+  const skip = process.getuid?.() === 0 ? false : "needs root: unshare --pid --mount";
+  return { inside, skip, run: () => runInside(fileURLToPath(testFile)) };
+}
+
+async function runInside(file: string): Promise<{ passed: number; output: string }> {
+  const namespace = ["--pid", "--mount", "--fork", "--mount-proc", "--kill-child"];
+  // Node is no init: puppet is pid 1 and collects orphans, or they would stay zombies.
+  const command = [
+    puppetBinary(),
+    "--init",
+    process.execPath,
+    "--enable-source-maps",
+    "--test-reporter=tap",
+    file,
+  ];
+  const { NODE_TEST_CONTEXT: _, ...environment } = process.env; // the inner run is no child of the outer runner
+  const child = spawn("unshare", [...namespace, ...command], {
+    env: { ...environment, [INSIDE]: "1" },
+    stdio: ["ignore", "pipe", "pipe"],
+  });
+  let output = "";
+  child.stdout.on("data", (chunk: Buffer) => (output += chunk.toString()));
+  child.stderr.on("data", (chunk: Buffer) => (output += chunk.toString()));
+  const [code, signal] = await once(child, "close");
+  const passed = Number(/^# pass (\d+)$/m.exec(output)?.[1] ?? 0);
+  if (code !== 0) throw new Error(`inside the pid namespace (status ${code ?? signal}):\n${output}`);
+  if (passed === 0) throw new Error(`no test ran inside the pid namespace:\n${output}`);
+  return { passed, output };
+}
+
+/**
+ * Starts argv with exactly this pid, as a recycled pid would come. Inside a pid namespace only: there
+ * /proc/sys/kernel/ns_last_pid (proc_sys_kernel(5)) is the namespace's own. The caller ends the process.
+ */
+export async function spawnWithPid(pid: number, argv: readonly [string, ...string[]]): Promise<ChildProcess> {
+  if (process.env[INSIDE] !== "1") throw new Error("spawnWithPid works only inside inPidNamespace");
+  const [command, ...rest] = argv;
+  for (let tries = 0; tries < 50; tries += 1) {
+    writeFileSync("/proc/sys/kernel/ns_last_pid", String(pid - 1));
+    const child = spawn(command, rest, { stdio: "ignore" });
+    if (child.pid === pid) return child;
+    // A thread took the number first; this child goes, and the next try rewinds the counter again.
+    child.kill("SIGKILL");
+    if (child.pid !== undefined) await once(child, "exit");
+  }
+  throw new Error(`pid ${pid} could not be had`);
+}

@@ -1,0 +1,72 @@
+import assert from "node:assert/strict";
+import { readdirSync, readFileSync } from "node:fs";
+import { dirname, join, normalize } from "node:path";
+import test from "node:test";
+
+const sources = readdirSync("src", { recursive: true, encoding: "utf8" })
+  .filter((path) => path.endsWith(".ts"))
+  .map((path) => join("src", path));
+
+function importsOf(path: string): string[] {
+  const text = readFileSync(path, "utf8");
+  return [...text.matchAll(/(?:^|\n)(?:import|export)[^;]*?from "([^"]+)"|import\("([^"]+)"\)/g)].map(
+    (found) => found[1] ?? found[2] ?? "",
+  );
+}
+
+const inside = (path: string): string[] =>
+  importsOf(path)
+    .filter((name) => name.startsWith("."))
+    .map((name) => normalize(join(dirname(path), name)));
+
+test("the core is pure: no node: import, no clock, no environment, no randomness", () => {
+  for (const path of sources.filter((name) => name.startsWith("src/core/"))) {
+    const text = readFileSync(path, "utf8");
+    for (const name of importsOf(path)) assert.ok(!name.startsWith("node:"), `${path} imports ${name}`);
+    assert.doesNotMatch(
+      text,
+      /Date\.now|new Date\(\)|process\.(?:env|exit|geteuid|hrtime)|Math\.random/,
+      path,
+    );
+  }
+});
+
+test("imports point down: the core knows no shell, the shell no command", () => {
+  for (const path of sources) {
+    for (const target of inside(path)) {
+      if (path.startsWith("src/core/"))
+        assert.ok(target.startsWith("src/core/"), `${path} imports ${target}`);
+      if (path.startsWith("src/shell/"))
+        assert.match(target, /^src\/(?:core|shell)\//, `${path} imports ${target}`);
+      if (path === "src/sweep.ts")
+        assert.match(target, /^src\/(?:core|shell)\//, `${path} imports ${target}`);
+    }
+  }
+});
+
+test("no two files import each other, directly or through others", () => {
+  const visiting = new Set<string>();
+  const done = new Set<string>();
+  const visit = (path: string, trail: readonly string[]): void => {
+    if (done.has(path) || !path.endsWith(".ts")) return;
+    assert.ok(!visiting.has(path), `a cycle: ${[...trail, path].join(" → ")}`);
+    visiting.add(path);
+    for (const target of inside(path)) visit(target, [...trail, path]);
+    visiting.delete(path);
+    done.add(path);
+  };
+  for (const path of sources) visit(path, []);
+});
+
+test("nobody kills by number: signals go through the addon, which checks identities", () => {
+  for (const path of sources) assert.doesNotMatch(readFileSync(path, "utf8"), /process\.kill\(/, path);
+});
+
+test("only the addon knows Node; the core of the native code knows neither Node nor exceptions", () => {
+  for (const folder of ["native/core", "native/hook"]) {
+    for (const name of readdirSync(folder)) {
+      const text = readFileSync(join(folder, name), "utf8");
+      assert.doesNotMatch(text, /napi\.h|node_api\.h|\bthrow\b|\btry\s*\{/, join(folder, name));
+    }
+  }
+});

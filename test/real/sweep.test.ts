@@ -1,0 +1,284 @@
+// Whole sweeps over real process trees, by the built program, as root in a pid namespace of their own.
+import assert from "node:assert/strict";
+import { spawn, spawnSync } from "node:child_process";
+import { once } from "node:events";
+import { existsSync, readFileSync } from "node:fs";
+import { test } from "node:test";
+import {
+  COMMIT,
+  execServerTree,
+  installPuppet,
+  legacy,
+  sleeper,
+  tarOnServer,
+  tmuxServer,
+  vimOnSettings,
+} from "../helpers/ide-trees.ts";
+import { puppetNamed } from "../helpers/install.ts";
+import { run, temporaryFile } from "../helpers/program.ts";
+import { isAlive, type PlanNode, type Stage, startTree } from "../helpers/puppet.ts";
+import { makeHome, USER } from "../helpers/real.ts";
+import { inPidNamespace } from "../helpers/sandbox.ts";
+
+const sandbox = inPidNamespace(import.meta.url);
+if (sandbox.inside) insideNamespace();
+else
+  test("whole sweeps inside a pid namespace", { skip: sandbox.skip }, async (t) => {
+    const { passed } = await sandbox.run();
+    t.diagnostic(`${passed} tests passed inside`);
+  });
+
+const uid = USER;
+
+/** No grace, and no long wait for puppets that do not fold on SIGTERM. */
+const config = (): string => temporaryFile("config.toml", 'grace = "0"\ntermWait = "1s"\n');
+
+function living(stage: Stage): string[] {
+  return stage.nodes.filter((node) => isAlive(node)).map(({ name, pid }) => name ?? String(pid));
+}
+
+/** A server without launcher, so that its children may run as anybody. */
+function bareServer(
+  home: string,
+  children: readonly PlanNode[],
+  behaviours: PlanNode["behaviours"] = [],
+): PlanNode {
+  const root = `${home}/.vscode-server/bin/${COMMIT}`;
+  const exe = `${root}/node`;
+  installPuppet(home, exe, uid);
+  const argv = [exe, `${root}/out/server-main.js`, "--start-server", "--port=0"];
+  return { name: "server", uid, exe, argv, behaviours: ["daemon", ...(behaviours ?? [])], children };
+}
+
+function insideNamespace(): void {
+  // The sweep's lock, tags and marks stay in this mount namespace.
+  const mounted = spawnSync("mount", ["-t", "tmpfs", "tmpfs", "/run"]);
+  assert.equal(mounted.status, 0, String(mounted.stderr));
+
+  test("a legacy and an exec-server tree end, the editor and the copy beside them do not", async () => {
+    const home = makeHome(uid);
+    const stage = await startTree([
+      legacy(home, COMMIT, { uid }),
+      execServerTree(home, COMMIT, `${home}/code.sock`, { uid, prefix: "exec-" }),
+      vimOnSettings(home, uid),
+      tarOnServer(home, uid),
+    ]);
+    const log = temporaryFile("reaper.log", "");
+    const dry = run(["sweep", "-n", "-v", "-c", config()]);
+    assert.equal(dry.status, 0, dry.stderr);
+    assert.equal(dry.stderr.match(/Would kill 7 process\(es\) under pid \d+ \(uid 64001\)/g)?.length, 2);
+    assert.equal(living(stage).length, stage.nodes.length, "a dry run ended something");
+    const swept = run(["sweep", "--force", "-v", "-c", config(), "-l", log]);
+    assert.equal(swept.status, 0, swept.stderr);
+    assert.equal(swept.stderr, "");
+    assert.deepEqual(living(stage), ["vim", "tar"]);
+    const lines = readFileSync(log, "utf8").trimEnd().split("\n");
+    assert.equal(lines.length, 16);
+    const head = /^\[\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\] Killed 7 process\(es\) under pid (\d+) \(uid 64001\)$/;
+    const row = /^\[\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\] [ \d]{8} [ \d]{8} {4}(?: {2}\|- {2})*.{32}$/;
+    for (const [i, line] of lines.entries()) assert.match(line, i % 8 === 0 ? head : row);
+    const launcher = stage.node("launcher");
+    const first = lines.findIndex((line) => line.includes(`under pid ${launcher.pid} `));
+    assert.equal(
+      lines[first + 1]?.slice(22),
+      `${String(launcher.pid).padStart(8)} ${"1".padStart(8)}    ${`sh ${home}/.vscode-server/bin/`.padEnd(32).slice(0, 32)}`,
+    );
+  });
+
+  test("an orphan is reaped without force, one that ignores SIGTERM by SIGKILL", async () => {
+    const home = makeHome(uid);
+    const ignore = ["ignore-term"] as const;
+    const behaviours = {
+      server: ignore,
+      extensionHost: ignore,
+      helper: ignore,
+      ptyHost: ignore,
+      fileWatcher: ignore,
+    };
+    const stage = await startTree(legacy(home, COMMIT, { uid, behaviours }));
+    const swept = run(["-v", "-c", config()]);
+    assert.equal(swept.status, 0, swept.stderr);
+    assert.match(swept.stderr, /Killed 7 process\(es\)/);
+    assert.deepEqual(living(stage), []);
+  });
+
+  test("one that folds on SIGTERM ends before the wait is over", async () => {
+    const stage = await startTree(bareServer(makeHome(uid), []));
+    const patient = temporaryFile("config.toml", 'grace = "0"\ntermWait = "60s"\n');
+    const swept = run(["-c", patient]);
+    assert.equal(swept.status, 0, swept.stderr);
+    assert.deepEqual(living(stage), []);
+  });
+
+  test("what a tree forks while it dies is ended with it", async () => {
+    const home = makeHome(uid);
+    const stage = await startTree(bareServer(home, [], ["setsid", "fork-on-term=3"]));
+    const swept = run(["-c", config()]);
+    assert.equal(swept.status, 0, swept.stderr);
+    assert.match(swept.stderr, /Killed 4 process\(es\)/);
+    const forks = await stage.waitForForks(3);
+    for (const pid of forks) assert.ok(!existsSync(`/proc/${pid}`), `${pid} lives`);
+  });
+
+  test("a stopped tree is woken and ends", async () => {
+    const stage = await startTree(bareServer(makeHome(uid), [], ["stop"]));
+    assert.equal(run(["-c", config()]).status, 0);
+    assert.deepEqual(living(stage), []);
+  });
+
+  test("another user's process inside the tree lives, and what is below it", async () => {
+    const home = makeHome();
+    const exe = puppetNamed(home, "sleeper");
+    spawnSync("chmod", ["-R", "a+rX", home]);
+    const own: PlanNode = { name: "own", uid, exe, argv: ["own"] };
+    const other: PlanNode = {
+      name: "other",
+      uid: uid + 1,
+      exe,
+      argv: ["other"],
+      children: [{ ...own, name: "below" }],
+    };
+    const root: PlanNode = { name: "root-shell", uid: 0, exe, argv: ["sudo"] };
+    const stage = await startTree(bareServer(home, [own, other, root]));
+    const swept = run(["--force", "-c", config()]);
+    assert.equal(swept.status, 0, swept.stderr);
+    assert.deepEqual(living(stage), ["other", "below", "root-shell"]);
+  });
+
+  test("tmux inside a terminal lives with what is below it", async () => {
+    const home = makeHome(uid);
+    const tmux = tmuxServer(home, [sleeper(home, "build", ["make"], uid)], uid);
+    const stage = await startTree([legacy(home, COMMIT, { uid }), tmux]);
+    assert.equal(run(["--force", "-c", config()]).status, 0);
+    assert.deepEqual(living(stage), ["tmux", "build"]);
+  });
+
+  test("inside its grace an orphan waits; explain says so", async () => {
+    const stage = await startTree(bareServer(makeHome(uid), []));
+    const patient = temporaryFile("config.toml", 'grace = "1h"\n');
+    const swept = run(["-vv", "-c", patient]);
+    assert.equal(swept.status, 0);
+    assert.match(swept.stderr, /wait: tree \d+ \(uid 64001, vscode, 1 process\(es\)\)/);
+    assert.deepEqual(living(stage), ["server"]);
+    const explained = run(["explain", String(stage.node("server").pid), "-c", patient]);
+    assert.match(explained.stdout, /Verdict {2}wait/);
+    assert.match(explained.stdout, /client +no/);
+    const json = JSON.parse(run(["list", "--json", "-c", patient]).stdout);
+    assert.equal(json.schemaVersion, 1);
+    assert.equal(json.trees[0].verdict, "wait");
+    assert.deepEqual(
+      json.trees[0].root,
+      (({ pid, startTime }) => ({ pid, startTime }))(stage.node("server")),
+    );
+  });
+
+  test("with two-sweeps the first sweep only marks", async () => {
+    const stage = await startTree(bareServer(makeHome(uid), []));
+    const careful = temporaryFile("config.toml", 'grace = "0"\ntermWait = "1s"\nuntagged = "two-sweeps"\n');
+    assert.equal(run(["-c", careful]).status, 0);
+    assert.deepEqual(living(stage), ["server"]);
+    assert.equal(run(["-c", careful]).status, 0);
+    assert.deepEqual(living(stage), []);
+  });
+
+  test("enforce = false only says what it would do; --force acts", async () => {
+    const stage = await startTree(bareServer(makeHome(uid), []));
+    const observing = temporaryFile("config.toml", 'grace = "0"\ntermWait = "1s"\nenforce = false\n');
+    const swept = run(["-c", observing]);
+    assert.match(swept.stderr, /Would kill 1 process\(es\)/);
+    assert.deepEqual(living(stage), ["server"]);
+    assert.equal(run(["--force", "-c", observing]).status, 0);
+    assert.deepEqual(living(stage), []);
+  });
+
+  test("-u and --pid choose whose trees", async () => {
+    const home = makeHome(uid);
+    const stage = await startTree(bareServer(home, []));
+    assert.equal(run(["--force", "-u", String(uid + 5), "-c", config()]).status, 0);
+    assert.deepEqual(living(stage), ["server"]);
+    assert.equal(run(["--force", "--pid", String(stage.pid), "-c", config()]).status, 1);
+    assert.deepEqual(living(stage), ["server"]);
+    assert.equal(run(["--force", "--pid", String(stage.node("server").pid), "-c", config()]).status, 0);
+    assert.deepEqual(living(stage), []);
+  });
+
+  test("maxTrees stops an unforced sweep before the first kill", async () => {
+    const stage = await startTree(
+      [1, 2].map((n) => ({ ...bareServer(makeHome(uid), []), name: `server${n}` })),
+    );
+    const capped = temporaryFile("config.toml", 'grace = "0"\nmaxTrees = 1\n');
+    const swept = run(["-c", capped]);
+    assert.equal(swept.status, 1);
+    assert.match(swept.stderr, /Nothing was ended: 2 trees would be ended and maxTrees is 1/);
+    assert.equal(living(stage).length, 2);
+  });
+
+  test("a full disk does not stop a sweep: its lines go to standard error and the status says so", async () => {
+    const stage = await startTree(bareServer(makeHome(uid), []));
+    const swept = run(["-v", "-c", config(), "-l", "/dev/full"]);
+    assert.equal(swept.status, 1);
+    assert.match(swept.stderr, /cannot write to the log file \/dev\/full: .*ENOSPC/);
+    assert.match(swept.stderr, /Killed 1 process\(es\)/);
+    assert.deepEqual(living(stage), []);
+  });
+
+  test("a second sweep at the same time is told so", async () => {
+    assert.equal(run(["-c", config()]).status, 0);
+    const holder = spawn("flock", ["/run/vscode-grim-reaper/lock", "sh", "-c", "echo held; read x"]);
+    await once(holder.stdout, "data");
+    const swept = run(["-c", config()]);
+    holder.stdin.end();
+    await once(holder, "exit");
+    assert.equal(swept.status, 75);
+    assert.match(swept.stderr, /another sweep is running/);
+  });
+
+  test("hostile names and secrets reach neither log nor JSON", async () => {
+    const home = makeHome(uid);
+    const root = `${home}/.vscode-server/bin/${COMMIT}`;
+    const exe = `${root}/node`;
+    installPuppet(home, exe, uid);
+    const evil = "\u001b[2J\n[2024-01-01T00:00:00] Killed 99\u202e";
+    const argv = [
+      exe,
+      `${root}/out/server-main.js`,
+      "--connection-token=s3cr3t",
+      "--require-token",
+      "s3cr3t",
+      evil,
+    ];
+    const server: PlanNode = {
+      name: "server",
+      uid,
+      exe,
+      argv,
+      behaviours: ["daemon", `comm=${evil.slice(0, 12)}`],
+    };
+    const child: PlanNode = { name: "child", uid, exe, argv: [evil], behaviours: ["comm=) R 1 1\n"] };
+    const stage = await startTree({ ...server, children: [child] });
+    const outputs = [
+      run(["list", "--json", "-c", config()]).stdout,
+      run(["snapshot", "-c", config()]).stdout,
+      run(["explain", String(stage.node("child").pid), "-c", config()]).stdout,
+      run(["-n", "-vv", "--log-format", "json", "-c", config()]).stderr,
+      run(["-v", "-c", config()]).stderr,
+    ];
+    for (const output of outputs) {
+      assert.ok(output.length > 0);
+      assert.doesNotMatch(output, /s3cr3t/);
+      assert.doesNotMatch(output.replaceAll("\n", ""), /[\p{C}\p{Zl}\p{Zp}]/u);
+      assert.doesNotMatch(output, /^\[2024-01-01T00:00:00\] Killed 99/m);
+    }
+    assert.deepEqual(living(stage), []);
+  });
+
+  test("a saved snapshot is judged again to the same verdict", async () => {
+    const stage = await startTree(legacy(makeHome(uid), COMMIT, { uid }));
+    const saved = temporaryFile("host.json", run(["snapshot", "-c", config()]).stdout);
+    const now = JSON.parse(run(["list", "--json", "-c", config()]).stdout);
+    const then = JSON.parse(run(["replay", saved, "--json", "-c", config()]).stdout);
+    const gist = (doc: typeof now): unknown => doc.trees.map((t: typeof now) => [t.root, t.verdict, t.pids]);
+    assert.deepEqual(gist(then), gist(now));
+    assert.equal(then.trees[0].pids.length, stage.nodes.length);
+  });
+}

@@ -1,0 +1,171 @@
+import assert from "node:assert/strict";
+import { readdirSync } from "node:fs";
+import { after, describe, it } from "node:test";
+import { loadNative, type SnapshotOptions } from "../../src/shell/native.ts";
+import {
+  type FakeProc,
+  fixtureUid,
+  makeProcFolder,
+  ownUid,
+  removeProcFolder,
+} from "../helpers/proc-folder.ts";
+
+const native = loadNative();
+const server = "/home/u/.vscode-server/cli/servers/Stable-1/server/node";
+const folders: string[] = [];
+
+function options(procRoot: string, more: Partial<SnapshotOptions> = {}): SnapshotOptions {
+  return {
+    procRoot,
+    uids: null,
+    full: false,
+    exeMarkers: ["/.vscode-server/"],
+    interpreters: ["node", "sh"],
+    argvMarkers: ["/.vscode-server/"],
+    sshdNames: ["sshd", "sshd-session"],
+    argvTimeoutMs: 400,
+    argvBudgetMs: 5000,
+    ...more,
+  };
+}
+
+function folder(...processes: FakeProc[]): string {
+  const root = makeProcFolder(processes);
+  folders.push(root);
+  return root;
+}
+
+describe("snapshot", () => {
+  after(() => folders.forEach(removeProcFolder));
+
+  it("returns every field of a process, null where nothing is known", async () => {
+    const root = folder(
+      { pid: 100, ppid: 90, exe: server, argv: [server, "--port=0", ""], auditSession: 0, loginUid: 1001 },
+      { pid: 101, ppid: 100, exe: null, argv: [], state: "Z", threads: 3, comm: "(a b)" },
+    );
+    const taken = await native.snapshot(options(root));
+    assert.deepEqual(Object.keys(taken), [
+      "bootId",
+      "ticksPerSecond",
+      "uptime",
+      "takenAt",
+      "processes",
+      "counts",
+      "faults",
+    ]);
+    assert.equal(taken.bootId, "3f0c4f3e-1111-2222-3333-444455556666");
+    assert.equal(taken.uptime, 1184420);
+    assert.ok(Math.abs(Date.now() - taken.takenAt) < 60_000);
+    assert.deepEqual(taken.counts, { listed: 2, read: 2, gone: 0, denied: 0, malformed: 0, timedOut: 0 });
+    assert.deepEqual(taken.faults, []);
+    const first = {
+      pid: 100,
+      startTime: 5000,
+      ppid: 90,
+      pgid: 100,
+      sid: 100,
+      tty: 0,
+      state: "S",
+      threads: 1,
+      rssKiB: 1024,
+      uids: [fixtureUid, fixtureUid, fixtureUid, fixtureUid],
+      uid: fixtureUid,
+      comm: "node",
+      exe: server,
+      argv: [server, "--port=0", ""],
+      argvStatus: "read",
+      argvTruncated: false,
+      cgroups: ["/user.slice/user-1001.slice/session-c1.scope"],
+      auditSession: 0,
+      loginUid: 1001,
+      foreignUserNs: false,
+      foreignPidNs: false,
+    };
+    const second = { pid: 101, ppid: 100, pgid: 101, sid: 101, state: "Z", threads: 3, comm: "(a b)" };
+    const unknown = { exe: null, argv: [], argvStatus: "empty", auditSession: null, loginUid: null };
+    assert.deepEqual(taken.processes, [first, { ...first, ...second, ...unknown }]);
+  });
+
+  it("turns bytes that are no UTF-8 into U+FFFD and keeps hostile names whole", async () => {
+    const root = folder(
+      { pid: 100, exe: server, comm: Buffer.from([0x61, 0xff, 0x1b, 0x5b]) },
+      { pid: 101, exe: server, comm: ") R 1 1\n" },
+    );
+    const { processes } = await native.snapshot(options(root));
+    assert.deepEqual(
+      processes.map((each) => each.comm),
+      ["a\ufffd\u001b[", ") R 1 1\n"],
+    );
+  });
+
+  it("reports a command line that hangs, and lets the event loop run meanwhile", async () => {
+    const root = folder({ pid: 100, exe: server, cmdlineBlocks: true }, { pid: 101, exe: server });
+    let ticks = 0;
+    const timer = setInterval(() => ticks++, 5);
+    const taken = await native.snapshot(options(root));
+    clearInterval(timer);
+    assert.ok(ticks >= 3, `${ticks} ticks`);
+    assert.deepEqual(
+      taken.processes.map((each) => each.argvStatus),
+      ["timeout", "read"],
+    );
+    assert.equal(taken.counts.timedOut, 1);
+    assert.equal(taken.faults[0]?.pid, 100);
+  });
+
+  it("finds this process in the live /proc, a hundred times without keeping a descriptor", async () => {
+    const live = options("/proc", { full: true, uids: [ownUid] });
+    const taken = await native.snapshot(live);
+    const self = taken.processes.find((each) => each.pid === process.pid);
+    assert.ok(self);
+    assert.equal(self.ppid, process.ppid);
+    assert.ok(self.argv.length >= 2);
+    assert.ok(self.startTime > 0);
+    const open = () => readdirSync("/proc/self/fd").length;
+    const before = open();
+    for (let i = 0; i < 100; i++) await native.snapshot(live);
+    assert.ok(open() <= before, "descriptors grew");
+    assert.deepEqual(
+      (await native.snapshot(live)).processes.filter((each) => each.ppid === process.pid),
+      [],
+      "a helper was left behind",
+    );
+  });
+
+  it("survives several snapshots at once", async () => {
+    const live = options("/proc", { full: true, uids: [ownUid] });
+    const all = await Promise.all(Array.from({ length: 8 }, () => native.snapshot(live)));
+    for (const taken of all) assert.ok(taken.processes.some((each) => each.pid === process.pid));
+  });
+
+  it("rejects with the errno's name when nothing can be known", async () => {
+    await assert.rejects(native.snapshot(options("/nonexistent")), {
+      code: "ENOENT",
+      message: /\/nonexistent/,
+    });
+  });
+
+  it("names the wrong argument in a TypeError", () => {
+    const call = native.snapshot as (options: unknown) => unknown;
+    const cases: [unknown, RegExp][] = [
+      [undefined, /^options must be an object/],
+      [{ ...options("/proc"), procRoot: 1 }, /options\.procRoot/],
+      [{ ...options("/proc"), procRoot: "/proc\0/x" }, /options\.procRoot/],
+      [{ ...options("/proc"), uids: undefined }, /options\.uids/],
+      [{ ...options("/proc"), uids: [1, -1] }, /options\.uids\[1\]/],
+      [{ ...options("/proc"), uids: [1.5] }, /options\.uids\[0\]/],
+      [{ ...options("/proc"), full: 1 }, /options\.full/],
+      [{ ...options("/proc"), exeMarkers: [""] }, /options\.exeMarkers\[0\]/],
+      [{ ...options("/proc"), argvMarkers: "x" }, /options\.argvMarkers/],
+      [{ ...options("/proc"), argvTimeoutMs: Number.NaN }, /options\.argvTimeoutMs/],
+    ];
+    for (const [given, message] of cases)
+      assert.throws(() => call(given), { name: "TypeError", message }, String(message));
+  });
+
+  it("connections names its wrong arguments too", () => {
+    const call = native.connections as (...given: unknown[]) => unknown;
+    assert.throws(() => call([0], "/proc"), { name: "TypeError", message: /pids\[0\]/ });
+    assert.throws(() => call([1], 2), { name: "TypeError", message: /procRoot/ });
+  });
+});
