@@ -1,0 +1,35 @@
+import assert from "node:assert/strict";
+import { accessSync, constants, readFileSync } from "node:fs";
+import type { TestContext } from "node:test";
+
+const COMMANDS = ["bash", "mmdebstrap", "nsenter", "setpriv", "systemd-nspawn", "unshare"];
+
+function installed(command: string): boolean {
+  return (process.env.PATH ?? "").split(":").some((folder) => {
+    try {
+      accessSync(`${folder}/${command}`, constants.X_OK);
+      return true;
+    } catch {
+      return false;
+    }
+  });
+}
+
+/** Why no login node can be booted on this machine; null when one can. */
+export function whyNoLoginNode(): string | null {
+  if (process.getuid?.() !== 0) return "a login node needs root";
+  if (!/\tcgroup2$/m.test(readFileSync("/proc/filesystems", "utf8"))) return "this kernel has no cgroup v2";
+  const missing = COMMANDS.filter((command) => !installed(command));
+  if (missing.length > 0)
+    return `not installed: ${missing.join(", ")} (Debian: apt-get install mmdebstrap systemd-container)`;
+  return null;
+}
+
+/** True when the test can go on. Else it is skipped, saying why; with CI=true it fails, for nobody would read that. */
+export function hasLoginNode(t: TestContext): boolean {
+  const reason = whyNoLoginNode();
+  if (reason === null) return true;
+  if (process.env.CI === "true") assert.fail(reason);
+  t.skip(reason);
+  return false;
+}
