@@ -16,6 +16,8 @@ namespace {
 // Pairs of one socket's holders are all listed up to this many, beyond that enough of them to join the same
 // processes: a user whose thousand children inherit a thousand sockets could ask for 10^9 pairs.
 constexpr std::size_t kAllPairs = 256;
+// So many sockets of one address are looked at; SO_REUSEPORT lets a user have any number of them.
+constexpr int kSameAddress = 256;
 
 using PidRange = FdTable::Range;
 using FourTuple = std::pair<Endpoint, Endpoint>;
@@ -33,6 +35,8 @@ bool is_local(const TcpRecord& record) {
          std::memcmp(remote.data(), record.local.data(), 16) == 0;
 }
 
+bool is_zero(std::uint32_t inode) { return inode == 0; }
+
 // The records that matter, found by sorting and searching: users choose addresses and ports, so a hash table
 // of them could be made slow.
 class Table {
@@ -40,7 +44,7 @@ class Table {
   Table(const SocketTable& sockets, const FdTable& fds) : fds_(fds) {
     std::vector<FourTuple> wanted;
     for (const TcpRecord& record : sockets.tcp) {
-      if (record.inode == 0 || !fds.is_held(record.inode)) continue;
+      if (record.listening || record.inode == 0 || !fds.is_held(record.inode)) continue;
       held_tcp_.push_back(&record);
       wanted.push_back(mirror_of(record));
     }
@@ -62,6 +66,11 @@ class Table {
       if (!record.name.empty() && std::binary_search(peers.begin(), peers.end(), record.inode))
         named_peers_.emplace_back(record.inode, &record.name);
     std::sort(named_peers_.begin(), named_peers_.end());
+    for (const TcpRecord& record : sockets.tcp_listening)
+      if (record.inode != 0 && fds.is_held(record.inode)) listening_.emplace_back(record.local, record.inode);
+    std::sort(listening_.begin(), listening_.end());
+    for (const UnixRecord& record : sockets.local_listening)
+      if (record.inode != 0 && fds.is_held(record.inode)) listening_unix_.push_back(&record);
   }
 
   // More than one where sockets bound to different devices share addresses and ports: all count.
@@ -70,7 +79,22 @@ class Table {
     const FourTuple key = mirror_of(record);
     auto at = std::lower_bound(mirrors_.begin(), mirrors_.end(), std::make_pair(key, std::uint32_t{0}));
     for (; at != mirrors_.end() && at->first == key; ++at) inodes.push_back(at->second);
+    if (!inodes.empty() || is_local(record))
+      if (std::all_of(inodes.begin(), inodes.end(), is_zero)) add_listeners(record.remote, inodes);
     return inodes;
+  }
+
+  // An end that nobody holds waits to be accepted: whoever listens there is who will be reached. A server
+  // that is stopped or stuck in the kernel leaves its clients so.
+  void add_listeners(const Endpoint& wanted, std::vector<std::uint32_t>& inodes) const {
+    Endpoint any4{}, any6{};
+    any4[10] = any4[11] = 0xff;
+    for (Endpoint* any : {&any4, &any6}) std::copy(wanted.begin() + 16, wanted.end(), any->begin() + 16);
+    for (const Endpoint& end : {wanted, any4, any6}) {
+      auto at = std::lower_bound(listening_.begin(), listening_.end(), std::make_pair(end, std::uint32_t{0}));
+      for (int i = 0; i < kSameAddress && at != listening_.end() && at->first == end; ++i, ++at)
+        inodes.push_back(at->second);
+    }
   }
 
   // True: an end on this host is held by nobody asked about, which a second look may correct.
@@ -92,6 +116,10 @@ class Table {
     for (const UnixRecord* record : held_unix_)
       add({LinkKind::kUnix, 0, {}, unix_text(*record), peer_text(record->peer)}, record->inode,
           {record->peer}, links);
+    for (const UnixRecord* record : listening_unix_)
+      for (const std::uint32_t client : record->waiting)
+        if (has_held({client}))
+          add({LinkKind::kUnix, 0, {}, record->name, peer_text(client)}, record->inode, {client}, links);
     return links;
   }
 
@@ -151,6 +179,8 @@ class Table {
   std::vector<const UnixRecord*> held_unix_;
   std::vector<std::pair<std::uint32_t, const std::string*>> named_peers_;
   std::vector<std::pair<FourTuple, std::uint32_t>> mirrors_;
+  std::vector<std::pair<Endpoint, std::uint32_t>> listening_;
+  std::vector<const UnixRecord*> listening_unix_;
 };
 
 // Two sockets or two looks can give the same link.
@@ -186,6 +216,9 @@ SocketTable merge(SocketTable first, SocketTable second) {
     return a.inode == b.inode && (a.peer == b.peer || b.peer == 0);
   };
   both.local.erase(std::unique(both.local.begin(), both.local.end(), repeats), both.local.end());
+  both.tcp_listening.insert(both.tcp_listening.end(), first.tcp_listening.begin(), first.tcp_listening.end());
+  std::move(first.local_listening.begin(), first.local_listening.end(),
+            std::back_inserter(both.local_listening));
   both.complete &= first.complete;
   both.from_proc |= first.from_proc;
   both.empty_handed &= first.empty_handed;

@@ -20,6 +20,7 @@ constexpr int kAttempts = 3;
 // The kernel fills at most 32 KiB a message of a dump, however large the buffer (netlink_recvmsg).
 constexpr std::size_t kReceiveBytes = 64 * 1024;
 constexpr std::uint32_t kEstablished = 1u << TCP_ESTABLISHED;
+constexpr std::uint32_t kListening = 1u << TCP_LISTEN;
 
 Failure malformed(const char* what) { return Failure{EBADMSG, what}; }
 
@@ -106,22 +107,36 @@ DumpEnd dump(const Request& body, std::vector<Record>& out) {
   }
 }
 
-}  // namespace
-
-DumpEnd dump_tcp(int family, std::vector<TcpRecord>& out) {
+DumpEnd dump_tcp_in(std::uint32_t states, int family, std::vector<TcpRecord>& out) {
   inet_diag_req_v2 request{};
   request.sdiag_family = static_cast<std::uint8_t>(family);
   request.sdiag_protocol = IPPROTO_TCP;
-  request.idiag_states = kEstablished;
+  request.idiag_states = states;
   return dump(request, out);
 }
 
-DumpEnd dump_unix(std::vector<UnixRecord>& out) {
+DumpEnd dump_unix_in(std::uint32_t states, std::uint32_t show, std::vector<UnixRecord>& out) {
   unix_diag_req request{};
   request.sdiag_family = AF_UNIX;
-  request.udiag_states = kEstablished;
-  request.udiag_show = UDIAG_SHOW_PEER | UDIAG_SHOW_NAME;
+  request.udiag_states = states;
+  request.udiag_show = show;
   return dump(request, out);
+}
+
+}  // namespace
+
+DumpEnd dump_tcp(int family, std::vector<TcpRecord>& out) { return dump_tcp_in(kEstablished, family, out); }
+
+DumpEnd dump_unix(std::vector<UnixRecord>& out) {
+  return dump_unix_in(kEstablished, UDIAG_SHOW_PEER | UDIAG_SHOW_NAME, out);
+}
+
+DumpEnd dump_tcp_listening(int family, std::vector<TcpRecord>& out) {
+  return dump_tcp_in(kListening, family, out);
+}
+
+DumpEnd dump_unix_listening(std::vector<UnixRecord>& out) {
+  return dump_unix_in(kListening, UDIAG_SHOW_ICONS | UDIAG_SHOW_NAME, out);
 }
 
 }  // namespace reaper

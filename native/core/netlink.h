@@ -18,12 +18,15 @@ using Endpoint = std::array<std::uint8_t, 18>;
 struct TcpRecord {
   Endpoint local{}, remote{};
   std::uint32_t inode = 0;  // 0: no descriptor yet, it waits to be accepted (measured)
+  bool listening = false;   // then there is no remote end
 };
 
 struct UnixRecord {
   std::uint32_t inode = 0;
   std::uint32_t peer = 0;  // 0: not accepted yet, or not told
   std::string name;        // bound path, "@name" when abstract, empty when unbound
+  // Of a listening socket, which has no peer: the sockets of the clients that wait to be accepted.
+  std::vector<std::uint32_t> waiting{};
 };
 
 // What one received buffer said about its dump.
@@ -52,6 +55,11 @@ struct DumpEnd {
 // all.
 DumpEnd dump_tcp(int family, std::vector<TcpRecord>& out);
 DumpEnd dump_unix(std::vector<UnixRecord>& out);
+
+// Listening sockets, in dumps of their own: a listener with a queue too long for one message ends a dump
+// early.
+DumpEnd dump_tcp_listening(int family, std::vector<TcpRecord>& out);
+DumpEnd dump_unix_listening(std::vector<UnixRecord>& out);
 
 // "127.0.0.1:22", "[::1]:22".
 std::string endpoint_text(const Endpoint& end);

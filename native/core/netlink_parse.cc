@@ -46,8 +46,9 @@ bool take(Payload payload, std::vector<TcpRecord>& out) {
   if (payload.size < sizeof message) return false;
   std::memcpy(&message, payload.data, sizeof message);
   if (message.idiag_family != AF_INET && message.idiag_family != AF_INET6) return false;
-  if (message.idiag_state != TCP_ESTABLISHED) return true;
+  if (message.idiag_state != TCP_ESTABLISHED && message.idiag_state != TCP_LISTEN) return true;
   TcpRecord record;
+  record.listening = message.idiag_state == TCP_LISTEN;
   record.local = endpoint(message.idiag_family, message.id.idiag_src, message.id.idiag_sport);
   record.remote = endpoint(message.idiag_family, message.id.idiag_dst, message.id.idiag_dport);
   record.inode = message.idiag_inode;
@@ -72,7 +73,7 @@ bool take(Payload payload, std::vector<UnixRecord>& out) {
   if (payload.size < sizeof message) return false;
   std::memcpy(&message, payload.data, sizeof message);
   if (message.udiag_family != AF_UNIX) return false;
-  if (message.udiag_state != TCP_ESTABLISHED) return true;
+  if (message.udiag_state != TCP_ESTABLISHED && message.udiag_state != TCP_LISTEN) return true;
   if (message.udiag_type != SOCK_STREAM && message.udiag_type != SOCK_SEQPACKET) return true;
   UnixRecord record;
   record.inode = message.udiag_ino;
@@ -88,6 +89,10 @@ bool take(Payload payload, std::vector<UnixRecord>& out) {
     if (attribute.nla_type == UNIX_DIAG_PEER) {
       if (value.size < sizeof record.peer) return false;
       std::memcpy(&record.peer, value.data, sizeof record.peer);
+    }
+    if (attribute.nla_type == UNIX_DIAG_ICONS && message.udiag_state == TCP_LISTEN) {
+      record.waiting.resize(value.size / sizeof record.peer);
+      std::memcpy(record.waiting.data(), value.data, record.waiting.size() * sizeof record.peer);
     }
     if (attribute.nla_type == UNIX_DIAG_SHUTDOWN) {
       if (value.size < 1) return false;

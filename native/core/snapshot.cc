@@ -155,8 +155,9 @@ void Survey::look_at_exe(Entry& entry) {
     // Some hosts guard pid 1 from root itself; it is nobody's server and no session's ssh server.
     if (entry.pid == 1) return;
     refused("read the executable's path", entry.pid, entry.uid, error);
-    // Unknown is not "no suspect", where it should have been readable.
-    entry.hidden = entry.suspect = expects_access(entry.uid) && entry.uid != 0;
+    // Unknown is neither "no suspect" nor "no ssh server", where it should have been readable.
+    entry.hidden = expects_access(entry.uid);
+    entry.suspect = entry.hidden && entry.uid != 0;
     return;
   }
   entry.has_exe = true;

@@ -183,6 +183,8 @@ SocketTable read_sockets(const std::string& proc_root) {
     } else {
       any = true;
       if (!end.complete) note(table, "list TCP sockets by netlink", end.failure);
+      const DumpEnd listening = dump_tcp_listening(family, table.tcp_listening);
+      if (!listening.complete) note(table, "list listening TCP sockets", listening.failure);
     }
   }
   const DumpEnd end = dump_unix(table.local);
@@ -195,6 +197,8 @@ SocketTable read_sockets(const std::string& proc_root) {
     any = true;
     if (!end.complete) note(table, "list unix sockets by netlink", end.failure);
     table.established_unix = static_cast<std::uint32_t>(table.local.size());
+    const DumpEnd listening = dump_unix_listening(table.local_listening);
+    if (!listening.complete) note(table, "list listening unix sockets", listening.failure);
   }
   table.empty_handed = !any;
   return table;

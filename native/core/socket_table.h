@@ -14,9 +14,11 @@ namespace reaper {
 struct SocketTable {
   std::vector<TcpRecord> tcp;
   std::vector<UnixRecord> local;  // unix sockets; "unix" itself is a macro of the compiler
-  bool complete = true;           // false: something is missing from the lists
-  bool from_proc = false;         // a list came from /proc/net
-  bool empty_handed = false;      // neither way gave anything
+  std::vector<TcpRecord> tcp_listening;
+  std::vector<UnixRecord> local_listening;
+  bool complete = true;       // false: something is missing from the lists
+  bool from_proc = false;     // a list came from /proc/net
+  bool empty_handed = false;  // neither way gave anything
   std::uint32_t established_unix = 0;
   std::vector<Fault> faults;
 };

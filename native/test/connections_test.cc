@@ -114,7 +114,7 @@ void closing_is_no_link(const std::string& folder) {
   }
 }
 
-// The client's side is up before the server has accepted: a link, whose other end nobody holds yet.
+// The client's side is up before the server has accepted: who listens there is its peer.
 void a_waiting_client_is_seen(const std::string& folder) {
   const sockaddr_in any = loopback4(0);
   const auto listener = make_listener(AF_INET, generic(any), sizeof any);
@@ -126,7 +126,23 @@ void a_waiting_client_is_seen(const std::string& folder) {
              local = connect_to(AF_UNIX, generic(path), size);
   const Holding client({tcp.get(), local.get()}), server({listener.get(), unix_listener.get()});
   const Connections found = look({client.pid(), server.pid()});
-  CHECK(found.links.size() == 2 && count(found, client.pid(), std::nullopt) == 2);
+  CHECK(count(found, client.pid(), server.pid()) == 1 && count(found, server.pid(), client.pid()) == 1);
+  for (const Link& link : found.links)
+    if (link.pid == server.pid()) CHECK(link.local == folder + "/waiting" && link.kind == LinkKind::kUnix);
+  const Connections alone = look({client.pid()});
+  CHECK(alone.links.size() == 2 && count(alone, client.pid(), std::nullopt) == 2);
+  CHECK(look({server.pid()}).links.empty());
+}
+
+void a_client_waits_at_any_address() {
+  const sockaddr_in6 any = address6(0, in6addr_any);
+  const auto listener = make_listener(AF_INET6, generic(any), sizeof any);
+  const auto other = make_listener(AF_INET6, generic(any), sizeof any);
+  const sockaddr_in to = loopback4(port_of(listener.get()));
+  const auto waiting = connect_to(AF_INET, generic(to), sizeof to);
+  const Holding client({waiting.get()}), server({listener.get()}), elsewhere({other.get()});
+  const Connections found = look({client.pid(), server.pid(), elsewhere.pid()});
+  CHECK(found.links.size() == 1 && count(found, client.pid(), server.pid()) == 1);
 }
 
 void inherited_descriptors_count_for_both() {
@@ -252,6 +268,7 @@ int main() {
   others_are_no_links(folder);
   closing_is_no_link(folder);
   a_waiting_client_is_seen(folder);
+  a_client_waits_at_any_address();
   inherited_descriptors_count_for_both();
   a_main_thread_that_ended_hides_nothing();
   another_network_namespace_is_named();

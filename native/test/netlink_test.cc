@@ -85,11 +85,11 @@ Bytes word(std::uint32_t value) {
 
 Bytes text(const std::string& value) { return Bytes(value.begin(), value.end()); }
 
-Bytes unix_payload(std::uint32_t inode, int type = SOCK_STREAM) {
+Bytes unix_payload(std::uint32_t inode, int type = SOCK_STREAM, int state = TCP_ESTABLISHED) {
   unix_diag_msg message{};
   message.udiag_family = AF_UNIX;
   message.udiag_type = static_cast<std::uint8_t>(type);
-  message.udiag_state = TCP_ESTABLISHED;
+  message.udiag_state = static_cast<std::uint8_t>(state);
   message.udiag_ino = inode;
   Bytes payload;
   append(payload, message);
@@ -106,6 +106,7 @@ Bytes good_tcp() {
   append_message(bytes, SOCK_DIAG_BY_FAMILY, tcp_payload(AF_INET6, kMapped, kMapped, 12));
   append_message(bytes, SOCK_DIAG_BY_FAMILY, tcp_payload(AF_INET6, kV6, kV6, 13));
   append_message(bytes, SOCK_DIAG_BY_FAMILY, tcp_payload(AF_INET, kV4, kV4, 14, TCP_CLOSE_WAIT));
+  append_message(bytes, SOCK_DIAG_BY_FAMILY, tcp_payload(AF_INET, kV4, kV4, 15, TCP_LISTEN));
   append_message(bytes, NLMSG_DONE, word(0));
   return bytes;
 }
@@ -127,6 +128,11 @@ Bytes good_unix() {
   append_attribute(dead, UNIX_DIAG_SHUTDOWN, {3});
   append_message(bytes, SOCK_DIAG_BY_FAMILY, dead);
   append_message(bytes, SOCK_DIAG_BY_FAMILY, unix_payload(25, SOCK_DGRAM));
+  Bytes listening = unix_payload(26, SOCK_STREAM, TCP_LISTEN), clients = word(31);
+  append(clients, std::uint32_t{0});
+  append(clients, std::uint32_t{32});
+  append_attribute(listening, UNIX_DIAG_ICONS, clients);
+  append_message(bytes, SOCK_DIAG_BY_FAMILY, listening);
   append_message(bytes, NLMSG_DONE, word(0));
   return bytes;
 }
@@ -154,8 +160,9 @@ void records_are_read() {
   const Bytes bytes = good_tcp();
   const auto result = parse_tcp_batch(bytes.data(), bytes.size(), kSequence, tcp);
   CHECK(result.ok() && result.value().done && !result.value().interrupted);
-  CHECK(tcp.size() == 3);
-  if (tcp.size() == 3) {
+  CHECK(tcp.size() == 4);
+  if (tcp.size() == 4) {
+    CHECK(!tcp[0].listening && !tcp[2].listening && tcp[3].listening && tcp[3].inode == 15);
     CHECK(tcp[0].local == tcp[1].local && tcp[0].remote == tcp[1].remote);
     CHECK(tcp[0].inode == 11 && tcp[1].inode == 12 && tcp[2].inode == 13);
     CHECK(endpoint_text(tcp[1].local) == "127.0.0.1:22");
@@ -164,8 +171,9 @@ void records_are_read() {
   std::vector<UnixRecord> local;
   const Bytes other = good_unix();
   CHECK(parse_unix_batch(other.data(), other.size(), kSequence, local).ok());
-  CHECK(local.size() == 3);
-  if (local.size() == 3) {
+  CHECK(local.size() == 4);
+  if (local.size() == 4) {
+    CHECK(local[0].waiting.empty() && (local[3].waiting == std::vector<std::uint32_t>{31, 0, 32}));
     CHECK(local[0].name == "/tmp/code-1.sock\n\x1b[2J" && local[0].peer == 22);
     CHECK(local[1].name == "@abs@x" && local[1].peer == 21);
     CHECK(local[2].name == std::string(108, 'p') && local[2].peer == 0);
