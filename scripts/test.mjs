@@ -36,5 +36,9 @@ await build({
   logLevel: "warning",
 });
 const files = sources.map((source) => source.replace(/^test\//, `${out}/`).replace(/\.ts$/, ".mjs"));
-const run = spawnSync(process.execPath, ["--enable-source-maps", "--test", ...files], { stdio: "inherit" });
+const run = spawnSync(
+  process.execPath,
+  ["--enable-source-maps", "--test", "--test-timeout=600000", ...files],
+  { stdio: "inherit" },
+);
 process.exit(run.status ?? 1);

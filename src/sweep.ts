@@ -145,12 +145,22 @@ async function record(
     }
   };
   const used = judgements.filter(({ unforced }) => unforced === "spare").flatMap(({ tree }) => tree.members);
-  const drop = new Set([...used, ...outcomes.flatMap(({ killed }) => killed)].map(keyOf));
+  const attached = new Set(used.map(keyOf));
+  const killed = new Set(outcomes.flatMap((outcome) => outcome.killed).map(keyOf));
   const roots = observation.tags.map(({ root }) => root);
   const living = new Set((await ports.native.waitGone(roots, 0)).map(keyOf));
-  for (const { root, bootId } of observation.tags) {
-    if (bootId === observation.bootId && living.has(keyOf(root)) && !drop.has(keyOf(root))) continue;
-    attempt("remove a tag", () => ports.native.removeTag(join(ports.runFolder, "tags"), root));
+  const folder = join(ports.runFolder, "tags");
+  const now = new Map<string, number>();
+  if (observation.tags.length > 0)
+    attempt("read the tags again", () => {
+      for (const tag of ports.native.readTags(folder).tags) now.set(keyOf(tag.root), tag.closedUptime);
+    });
+  for (const { root, bootId, closedUptime } of observation.tags) {
+    const key = keyOf(root);
+    const gone = killed.has(key) || !living.has(key);
+    // A session that closed while this sweep was at work has dated the tag anew: that date is the next sweep's.
+    const outdated = (bootId !== observation.bootId || attached.has(key)) && now.get(key) === closedUptime;
+    if (gone || outdated) attempt("remove a tag", () => ports.native.removeTag(folder, root));
   }
   const marks =
     request.context.policy.untagged === "two-sweeps" ? marksAfter(observation, judgements, request) : [];

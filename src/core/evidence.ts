@@ -85,10 +85,11 @@ function clientFacts(
     (tree) => graph.direct(tree),
     "that tree is below a live ssh session",
   );
+  const blind = blindSpotOf(observation, connections, sshd);
   const doubts = trees.map((tree, i) =>
     ancestors[i]?.value === "unknown"
       ? "its ancestors are not known"
-      : doubtOf(tree, connections, graph.unmatched(i)),
+      : doubtOf(tree, connections, graph.unmatched(i), blind),
   );
   // Whoever is connected to a tree of which nothing is known may be reached through it.
   const doubtful = graph.spread(
@@ -99,7 +100,7 @@ function clientFacts(
   return trees.map((tree, i): Fact => {
     const detail = reached[i];
     if (detail !== undefined) return { fact: "client", value: "yes", detail };
-    const doubt = doubtOf(tree, connections, graph.unmatched(i)) ?? doubtful[i];
+    const doubt = doubtOf(tree, connections, graph.unmatched(i), blind) ?? doubtful[i];
     if (doubt) return unknownFact("client", doubt);
     const others = graph.linkCount(i);
     const rest = others > 0 ? `; ${others} established connection(s) lead elsewhere` : "";
@@ -107,8 +108,30 @@ function clientFacts(
   });
 }
 
+/** Why a connection whose other end nobody is known to hold might yet be an ssh server's, or null. */
+function blindSpotOf(
+  observation: Observation,
+  connections: Connections,
+  sshd: ReadonlyMap<number, Proc>,
+): string | null {
+  if (connections.unreadable.length > 0)
+    return `the descriptors of ${connections.unreadable[0]} could not be read`;
+  // A security module may hide just the ssh servers. Pid 1 is none, and a dead leader has no executable to read.
+  const hidden = observation.processes.find(
+    (p) => p.exe === null && p.pid !== 1 && p.state !== "Z" && p.ppid !== 2,
+  );
+  if (hidden) return `the executable of ${hidden.pid} could not be read`;
+  // A site may have its ssh server under a name that no catalogue knows.
+  return sshd.size === 0 ? "no ssh server process was found on this host" : null;
+}
+
 /** Why a missing connection proves nothing for this tree, or null. */
-function doubtOf(tree: Tree, connections: Connections, unmatched: number): string | null {
+function doubtOf(
+  tree: Tree,
+  connections: Connections,
+  unmatched: number,
+  blindSpot: string | null,
+): string | null {
   if (!connections.complete) {
     const fault = connections.faults[0];
     return fault ? `${fault.what}: ${fault.detail}` : "the list of sockets is not complete";
@@ -117,9 +140,8 @@ function doubtOf(tree: Tree, connections: Connections, unmatched: number): strin
   if (blind) return `the descriptors of ${blind.pid} could not be read`;
   const apart = tree.members.find((member) => connections.foreignNet.includes(member.pid));
   if (apart) return `${apart.pid} is in another network namespace`;
-  // The unreadable one may be the ssh server at the other end.
-  if (unmatched > 0 && connections.unreadable.length > 0)
-    return `${unmatched} established connection(s) whose other end could not be attributed`;
+  if (unmatched > 0 && blindSpot !== null)
+    return `the other end of ${unmatched} established connection(s) could not be attributed, for ${blindSpot}`;
   return null;
 }
 

@@ -133,7 +133,8 @@ function ruleByEvidence(given: Case, servers: readonly Judgement[], tag: Tag | n
   if (tree.root.uids === null) reasons.push(`the user ids of ${tree.root.pid} could not be read`);
   if (tree.root.cgroups === null)
     reasons.push(`the cgroups of ${tree.root.pid} could not be read; it may be in a batch job`);
-  if ([...tree.recognised.values()].every(({ role }) => role === "unknown"))
+  const unread = tree.root.argvStatus === "timeout" || tree.root.argvStatus === "denied";
+  if (unread || [...tree.recognised.values()].every(({ role }) => role === "unknown"))
     reasons.push(`the command line of ${tree.root.pid} could not be read`);
   if (reasons.length > 0) return { verdict: "unknown", reasons };
   const server = serverItMayServe(tree, servers);

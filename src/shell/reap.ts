@@ -1,10 +1,12 @@
 /** Reap: look again, TERM, wait, KILL, and count only the processes that are verified dead. */
 import { constants } from "node:os";
 import type { Outcome } from "../core/document.ts";
+import { enclosuresOf, whyNotWhole } from "../core/enclosure.ts";
 import type { Judgement } from "../core/judge.ts";
 import type { Policy } from "../core/policy.ts";
 import { keyOf, type Quarry, quarryOf, track } from "../core/quarry.ts";
 import type { Fault, Observation, Proc, ProcId } from "../core/types.ts";
+import { cgroupFolder, inmatesOf, isPopulated, killCgroup } from "./cgroup.ts";
 import type { Native } from "./native.ts";
 
 const { SIGTERM, SIGCONT, SIGSTOP, SIGKILL } = constants.signals;
@@ -42,7 +44,8 @@ export async function reap(plan: readonly Judgement[], ports: ReapPorts): Promis
   const uids = [...new Set(plan.map(({ tree }) => tree.uid))];
   const again = await ports.rejudge(uids);
   const { confirmed, spared } = confirm(plan, again.judgements);
-  const hunt = new Hunt(ports, uids, confirmed, again.observation.uptime);
+  const hunt = new Hunt(ports, uids, confirmed, again.observation);
+  await hunt.findEnclosures();
   await hunt.terminate();
   await hunt.kill();
   return { outcomes: [...hunt.outcomes(), ...spared], faults: hunt.faults, weak: hunt.weak };
@@ -69,24 +72,50 @@ function confirm(
   return { confirmed, spared };
 }
 
+/** A tree being ended. */
+interface Prey {
+  readonly judgement: Judgement;
+  readonly quarry: Quarry;
+  readonly alive: readonly Proc[];
+  /** The cgroups that held this tree alone before the first signal. */
+  readonly enclosures: readonly string[];
+}
+
 class Hunt {
   readonly faults: Fault[] = [];
   weak = false;
-  private quarries: { judgement: Judgement; quarry: Quarry; alive: readonly Proc[] }[];
+  private quarries: Prey[];
 
   private readonly ports: ReapPorts;
   private readonly uids: readonly number[];
-  /** Milliseconds since boot at which the first signal was about to be sent. */
-  private readonly since: number;
+  /** What the trees were judged by, right before the first signal. */
+  private readonly before: Observation;
 
-  constructor(ports: ReapPorts, uids: readonly number[], confirmed: readonly Judgement[], since: number) {
+  constructor(
+    ports: ReapPorts,
+    uids: readonly number[],
+    confirmed: readonly Judgement[],
+    before: Observation,
+  ) {
     this.ports = ports;
     this.uids = uids;
-    this.since = since;
+    this.before = before;
     this.quarries = confirmed.map((judgement) => {
       const quarry = quarryOf(judgement.tree);
-      return { judgement, quarry, alive: judgement.tree.members };
+      return { judgement, quarry, alive: judgement.tree.members, enclosures: [] };
     });
+  }
+
+  /** Which cgroups hold nothing but one tree; later, when signals have been sent, nobody could tell any more. */
+  async findEnclosures(): Promise<void> {
+    const found: Prey[] = [];
+    for (const prey of this.quarries) {
+      const enclosures: string[] = [];
+      for (const path of enclosuresOf(prey.judgement.tree))
+        if ((await this.whyNotEnd(prey.quarry, path)) === null) enclosures.push(path);
+      found.push({ ...prey, enclosures });
+    }
+    this.quarries = found;
   }
 
   /** SIGTERM to the servers, so that they fold their own trees; a stopped process is woken to hear it. */
@@ -105,6 +134,11 @@ class Hunt {
 
   /** Rounds of: stop all, so that nothing forks unseen; look until nothing new appears; SIGKILL; verify. */
   async kill(): Promise<void> {
+    await this.killInRounds();
+    for (const prey of this.quarries) for (const path of prey.enclosures) await this.killWhole(prey, path);
+  }
+
+  private async killInRounds(): Promise<void> {
     for (let round = 0; round < KILL_ROUNDS; round++) {
       await this.look();
       if (this.alive().length === 0) return;
@@ -128,6 +162,36 @@ class Hunt {
     });
   }
 
+  /** Forks that outran the rounds end with the cgroup, where it is the tree's alone. */
+  private async killWhole({ judgement, alive }: Prey, path: string): Promise<void> {
+    const fault = (detail: string): void => {
+      this.faults.push({ what: `end the cgroup ${path} as a whole`, detail });
+    };
+    try {
+      const folder = cgroupFolder(path);
+      if (folder === null || !isPopulated(folder)) return;
+      const quarry = this.quarries.find((prey) => prey.judgement === judgement)?.quarry;
+      const why = quarry ? await this.whyNotEnd(quarry, path) : "it is no longer hunted";
+      if (why === null) {
+        await killCgroup(folder);
+        await this.look();
+        if (isPopulated(folder)) fault("something in it lives on");
+      } else if (alive.length > 0) fault(why);
+    } catch (error) {
+      fault((error as Error).message);
+    }
+  }
+
+  private async whyNotEnd(quarry: Quarry, path: string): Promise<string | null> {
+    try {
+      const folder = cgroupFolder(path);
+      if (folder === null) return "this kernel cannot";
+      return whyNotWhole(quarry, await inmatesOf(folder, path), this.before, this.ports.policy);
+    } catch (error) {
+      return (error as Error).message;
+    }
+  }
+
   private alive(): Proc[] {
     return this.quarries.flatMap(({ alive }) => alive);
   }
@@ -135,9 +199,9 @@ class Hunt {
   private async look(): Promise<void> {
     try {
       const observation = await this.ports.look(this.uids);
-      this.quarries = this.quarries.map(({ judgement, quarry }) => ({
-        judgement,
-        ...track(quarry, observation, this.ports.policy, this.since),
+      this.quarries = this.quarries.map((prey) => ({
+        ...prey,
+        ...track(prey.quarry, observation, this.ports.policy, this.before.uptime),
       }));
     } catch (error) {
       this.faults.push({ what: "look at the process table again", detail: (error as Error).message });

@@ -149,6 +149,14 @@ test("an ssh server that cannot be looked into casts doubt on trees with an unat
   assert.deepEqual(verdicts(seen), { 500: "unknown", 800: "reap" });
 });
 
+test("a process whose executable is hidden may be the ssh server at the other end; so may one of unknown name", () => {
+  const connections = linked(tcp(server.pid, null));
+  const hidden = proc({ pid: 301, exe: null, comm: "sshd-session" });
+  assert.equal(verdictOf(observation([...sshSession(400), hidden, ...tree], { connections })), "unknown");
+  assert.equal(verdictOf(observation(tree, { connections })), "unknown");
+  assert.equal(verdictOf(observation([...sshSession(400), ...tree], { connections })), "reap");
+});
+
 test("a gap in the chain of parents makes a tree unknown; a recycled parent is a gap", () => {
   assert.equal(verdictOf(observation(legacyTree(500, { ppid: 444 }))), "unknown");
   const younger = proc({ pid: 444, startTime: startedAgo(0) });
@@ -466,6 +474,14 @@ test("the IDE's node with an unreadable command line is unknown, and reported so
   const judgement = only(observation([hidden]));
   assert.equal(judgement.verdict, "unknown");
   assert.match(judgement.reasons.join(), /command line of 500 could not be read/);
+});
+
+test("a root whose command line hangs makes its tree unknown, however well its children can be read", () => {
+  const stuck = tree.map((p) =>
+    p.pid === server.pid ? { ...p, ppid: 1, argv: [], argvStatus: "timeout" as const } : p,
+  );
+  const seen = observation(stuck.filter(({ pid }) => pid !== root.pid));
+  assert.equal(verdictOf(seen), "unknown");
 });
 
 test("a choice of users or processes limits what is judged, not what counts as connected", () => {
