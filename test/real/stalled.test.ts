@@ -1,0 +1,141 @@
+// A user can make the reading of a command line hang in the kernel for ever: nothing may hang with it.
+import assert from "node:assert/strict";
+import { spawnSync } from "node:child_process";
+import { existsSync } from "node:fs";
+import { after, before, test } from "node:test";
+import { COMMIT, legacy } from "../helpers/ide-trees.ts";
+import { type Ran, run, temporaryFile } from "../helpers/program.ts";
+import { isAlive, readStat, type Stage, startTree } from "../helpers/puppet.ts";
+import { makeHome, USER } from "../helpers/real.ts";
+import { inPidNamespace } from "../helpers/sandbox.ts";
+import {
+  hangsReaders,
+  installStalled,
+  mountStalled,
+  type Stalled,
+  type StalledFileSystem,
+} from "../helpers/stalled.ts";
+
+const sandbox = inPidNamespace(import.meta.url);
+const skip = sandbox.skip || (existsSync("/dev/fuse") ? false : "needs /dev/fuse");
+if (sandbox.inside) insideNamespace();
+else
+  test("reads that hang, inside a pid namespace", { skip }, async (t) => {
+    const { passed } = await sandbox.run();
+    t.diagnostic(`${passed} tests passed inside`);
+  });
+
+const uid = USER;
+const other = USER + 1;
+
+const config = (): string => temporaryFile("config.toml", 'grace = "0"\ntermWait = "1s"\n');
+
+/** Runs the program and asserts how long that took at most. */
+function runWithin(seconds: number, args: readonly string[]): Ran {
+  const began = performance.now();
+  const ran = run([...args, "-c", config()]);
+  const took = (performance.now() - began) / 1000;
+  assert.ok(took < seconds, `${args[0]} took ${took.toFixed(1)} s, more than ${seconds}`);
+  return ran;
+}
+
+const living = (stage: Stage): string[] =>
+  stage.nodes.filter((node) => isAlive(node)).map(({ name, pid }) => name ?? String(pid));
+
+function insideNamespace(): void {
+  const mounted = spawnSync("mount", ["-t", "tmpfs", "tmpfs", "/run"]);
+  assert.equal(mounted.status, 0, String(mounted.stderr));
+  let files: StalledFileSystem;
+  const stuck: Stalled[] = [];
+  const startStuck = async (count: number): Promise<void> => {
+    const root = `${makeHome(uid)}/.vscode-server/bin/${COMMIT}`;
+    installStalled(`${root}/node`);
+    const argv = [`${root}/out/server-main.js`, "--start-server", "--port=0"];
+    for (let i = 0; i < count; i++) stuck.push(await files.start(`${root}/node`, argv, uid));
+  };
+  const first = (): Stalled => stuck[0] ?? { pid: -1, child: -1 };
+
+  before(async () => {
+    files = await mountStalled();
+    await startStuck(1);
+  });
+  after(() => files.end());
+
+  test("its command line cannot be read by anybody", () => {
+    assert.ok(hangsReaders(first().pid));
+    assert.ok(!hangsReaders(first().child));
+  });
+
+  test("snapshot, list and explain answer and name the process", () => {
+    const { pid } = first();
+    const snapshot = runWithin(3, ["snapshot"]);
+    assert.equal(snapshot.status, 0, snapshot.stderr);
+    const { processes, counts, faults } = JSON.parse(snapshot.stdout);
+    const seen = processes.find((process: { pid: number }) => process.pid === pid);
+    assert.equal(seen.argvStatus, "timeout");
+    assert.match(seen.exe, /\/node$/);
+    assert.equal(counts.timedOut, 1);
+    const fault = { what: "read the command line", pid, detail: "no answer in time" };
+    assert.deepEqual(faults, [fault]);
+    const list = runWithin(3, ["list", "--json"]);
+    assert.equal(list.status, 0, list.stderr);
+    const document = JSON.parse(list.stdout);
+    assert.deepEqual(document.errors, [fault]);
+    assert.deepEqual(
+      document.trees.map((tree: { root: { pid: number }; verdict: string }) => [tree.root.pid, tree.verdict]),
+      [[pid, "unknown"]],
+    );
+    assert.match(
+      runWithin(3, ["list"]).stderr,
+      new RegExp(`cannot read the command line of process ${pid}: no answer in time`),
+    );
+    const explain = runWithin(3, ["explain", String(pid)]);
+    assert.match(explain.stdout, /Verdict {2}unknown/);
+    assert.match(explain.stdout, new RegExp(`the command line of ${pid} could not be read`));
+  });
+
+  test("a sweep ends every other orphan and leaves the stuck tree alone", async () => {
+    const stage = await startTree([
+      legacy(makeHome(uid), COMMIT, { uid }),
+      legacy(makeHome(other), COMMIT, { uid: other, prefix: "other-" }),
+    ]);
+    const { pid, child } = first();
+    const swept = runWithin(10, ["sweep", "-vv"]);
+    assert.equal(swept.status, 0, swept.stderr);
+    assert.match(
+      swept.stderr,
+      new RegExp(`cannot read the command line of process ${pid}: no answer in time`),
+    );
+    assert.match(swept.stderr, new RegExp(`unknown: tree ${pid} `));
+    assert.match(swept.stderr, /Killed 7 process\(es\) under pid \d+ \(uid 64001\)/);
+    assert.match(swept.stderr, /Killed 7 process\(es\) under pid \d+ \(uid 64002\)/);
+    assert.deepEqual(living(stage), []);
+    assert.ok(existsSync(`/proc/${pid}`) && existsSync(`/proc/${child}`), "the stuck tree was touched");
+  });
+
+  test("many stuck processes of one user cost that user, not the others and not the sweep", async () => {
+    await startStuck(11);
+    const stage = await startTree(legacy(makeHome(other), COMMIT, { uid: other }));
+    const swept = runWithin(10, ["sweep", "-v"]);
+    assert.equal(swept.status, 0, swept.stderr);
+    assert.deepEqual(living(stage), []);
+    for (const { pid } of stuck) {
+      assert.match(swept.stderr, new RegExp(`cannot read the command line of process ${pid}: `));
+      assert.ok(existsSync(`/proc/${pid}`), `${pid} was touched`);
+    }
+  });
+
+  test("--force ends what can be ended and names what cannot", () => {
+    const { pid, child } = first();
+    const swept = runWithin(30, ["sweep", "--force", "-v", "--pid", String(pid)]);
+    assert.equal(swept.status, 1, swept.stderr);
+    assert.match(swept.stderr, /Killed 1 process\(es\) under pid/);
+    assert.match(
+      swept.stderr,
+      new RegExp(`Failed to kill 1 process\\(es\\) under pid ${pid} \\(uid ${uid}\\)`),
+    );
+    // Its parent cannot collect it.
+    assert.equal(readStat(child).state, "Z");
+    assert.ok(existsSync(`/proc/${pid}`));
+  });
+}

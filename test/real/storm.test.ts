@@ -1,0 +1,163 @@
+// Trees that fight back: they fork for ever, ignore SIGTERM, stop themselves, leave their session. Reaped where the
+// kernel allows, else bounded, reported and exit 1; never a bystander.
+import assert from "node:assert/strict";
+import { spawnSync } from "node:child_process";
+import { existsSync, mkdirSync, readFileSync, rmdirSync } from "node:fs";
+import { after, test } from "node:test";
+import { COMMIT, installPuppet, sleeper, tmuxServer } from "../helpers/ide-trees.ts";
+import { type Ran, run, temporaryFile } from "../helpers/program.ts";
+import { isAlive, type PlanNode, type Stage, startTree } from "../helpers/puppet.ts";
+import { eventually, makeHome, USER } from "../helpers/real.ts";
+import { inPidNamespace } from "../helpers/sandbox.ts";
+
+const sandbox = inPidNamespace(import.meta.url);
+const mount = ["/sys/fs/cgroup/unified", "/sys/fs/cgroup"].find((at) => existsSync(`${at}/cgroup.procs`));
+const skip = sandbox.skip || (mount === undefined ? "needs cgroup version 2" : false);
+if (sandbox.inside) insideNamespace();
+else
+  test("trees that fight back, inside a pid namespace", { skip }, async (t) => {
+    const { passed } = await sandbox.run();
+    t.diagnostic(`${passed} tests passed inside`);
+  });
+
+const uid = USER;
+const living = (stage: Stage): string[] =>
+  stage.nodes.filter((node) => isAlive(node)).map(({ name, pid }) => name ?? String(pid));
+const sweep = (): Ran => run(["-v", "-c", temporaryFile("config.toml", 'grace = "0"\ntermWait = "1s"\n')]);
+
+let count = 0;
+/** A new cgroup with this kind of name, removed when the test ends. */
+function makeCgroup(suffix: string): string {
+  count += 1;
+  const folder = `${mount}/reaper-storm-${process.ppid}-${Date.now()}-${count}${suffix}`;
+  mkdirSync(folder);
+  after(() => {
+    // What a test could not end ends here, then the folder is empty.
+    spawnSync("sh", ["-c", `echo 1 > ${folder}/cgroup.kill`]);
+    return eventually(() => isEmpty(folder), `${folder} is empty`).then(() => rmdirSync(folder));
+  });
+  return folder;
+}
+
+const isEmpty = (folder: string): boolean =>
+  /^populated 0$/m.test(readFileSync(`${folder}/cgroup.events`, "utf8"));
+
+function server(
+  home: string,
+  behaviours: PlanNode["behaviours"] = [],
+  children: readonly PlanNode[] = [],
+): PlanNode {
+  const root = `${home}/.vscode-server/bin/${COMMIT}`;
+  const exe = `${root}/node`;
+  installPuppet(home, exe, uid);
+  const argv = [exe, `${root}/out/server-main.js`, "--start-server", "--port=0"];
+  return { name: "server", uid, exe, argv, behaviours: ["daemon", ...(behaviours ?? [])], children };
+}
+
+/** A process of the tree that forks a successor and exits, for ever, once it gets SIGUSR1. */
+function chain(home: string, name = "chain"): PlanNode {
+  const exe = `${home}/.vscode-server/bin/${COMMIT}/node`;
+  return { name, uid, exe, argv: [exe, "chain"], behaviours: ["fork-chain", "ignore-term", "setsid"] };
+}
+
+function letLoose(stage: Stage, names: readonly string[]): void {
+  for (const name of names) process.kill(stage.node(name).pid, "SIGUSR1");
+}
+
+function insideNamespace(): void {
+  const mounted = spawnSync("mount", ["-t", "tmpfs", "tmpfs", "/run"]);
+  assert.equal(mounted.status, 0, String(mounted.stderr));
+
+  test("ignores SIGTERM, stops itself, leaves its session: reaped", async () => {
+    const home = makeHome(uid);
+    const exe = `${home}/.vscode-server/bin/${COMMIT}/node`;
+    const child = (name: string, behaviours: PlanNode["behaviours"]): PlanNode => ({
+      name,
+      uid,
+      exe,
+      argv: [exe, name],
+      behaviours,
+    });
+    const stage = await startTree(
+      server(
+        home,
+        ["ignore-term"],
+        [
+          child("stopped", ["ignore-term", "stop"]),
+          child("apart", ["ignore-term", "setsid"]),
+          child("leaderless", ["ignore-term", "zombie-leader"]),
+        ],
+      ),
+    );
+    const swept = sweep();
+    assert.equal(swept.status, 0, swept.stderr);
+    assert.deepEqual(living(stage), []);
+  });
+
+  test("fork chains in a scope of the tree's own end with the scope", async () => {
+    const home = makeHome(uid);
+    const folder = makeCgroup(".scope");
+    const names = ["chain1", "chain2", "chain3", "chain4"];
+    const stage = await startTree(
+      server(
+        home,
+        [`cgroup=${folder}`, "ignore-term"],
+        names.map((name) => chain(home, name)),
+      ),
+    );
+    letLoose(stage, names);
+    const swept = sweep();
+    assert.equal(swept.status, 0, swept.stderr);
+    assert.match(swept.stderr, /Killed \d+ process\(es\) under pid/);
+    assert.ok(isEmpty(folder), readFileSync(`${folder}/cgroup.procs`, "utf8"));
+    assert.deepEqual(living(stage), []);
+  });
+
+  const adopted = (node: PlanNode): PlanNode => ({ ...node, behaviours: ["daemon", "setsid"] });
+  const BESIDE: readonly (readonly [string, (home: string) => PlanNode])[] = [
+    ["a shell of the user's", (home) => adopted(sleeper(home, "shell", ["-bash"], uid))],
+    ["another user's process", (home) => adopted(sleeper(home, "shell", ["-bash"], uid + 1))],
+    ["a tmux server", (home) => tmuxServer(home, [], uid)],
+  ];
+  for (const [what, beside] of BESIDE)
+    test(`with ${what} beside it in the scope, the scope is never ended as a whole`, async () => {
+      const home = makeHome(uid);
+      const folder = makeCgroup(".scope");
+      const bystander = beside(home);
+      spawnSync("chmod", ["-R", "a+rX", home]);
+      const names = ["chain1", "chain2", "chain3"];
+      const stage = await startTree([
+        server(
+          home,
+          [`cgroup=${folder}`, "ignore-term"],
+          names.map((name) => chain(home, name)),
+        ),
+        { ...bystander, behaviours: [...(bystander.behaviours ?? []), `cgroup=${folder}`] },
+      ]);
+      assert.ok(living(stage).includes(bystander.name ?? ""));
+      letLoose(stage, names);
+      const began = performance.now();
+      const swept = sweep();
+      assert.ok(performance.now() - began < 40_000, "not bounded");
+      assert.deepEqual(living(stage), [bystander.name]);
+      // Whoever got away from the rounds is named and counts as a failure; catching all of them is luck.
+      if (/Failed to kill/.test(swept.stderr)) assert.equal(swept.status, 1);
+    });
+
+  test("a slice is never ended as a whole", async () => {
+    const home = makeHome(uid);
+    const folder = makeCgroup(".slice");
+    const names = ["chain1", "chain2", "chain3", "chain4"];
+    const stage = await startTree(
+      server(
+        home,
+        [`cgroup=${folder}`, "ignore-term"],
+        names.map((name) => chain(home, name)),
+      ),
+    );
+    letLoose(stage, names);
+    sweep();
+    assert.deepEqual(living(stage), []);
+    assert.ok(!isEmpty(folder), "the rounds caught every chain, so nothing is shown");
+  });
+}
