@@ -129,6 +129,26 @@ export async function startExecServer(
   return { ...common, socksPort, cliPid, socketPath, token: "remotessh" };
 }
 
+/** A later session's command line program, which relays to the server that an earlier one started. */
+export async function relayToServer(node: LoginNode, server: RealServer): Promise<RealServer> {
+  const base = "/home/alice/.vscode-server";
+  const script = `
+    cd "${base}"
+    "${base}/code-${server.commit}" command-shell --cli-data-dir "${base}/cli" --parent-process-id $$ \
+      --socket ${server.socketPath} </dev/null &
+    echo "cli==$!=="
+    ${KEEP_ALIVE}
+`;
+  const socksPort = node.nextPort();
+  const ssh = await node.ssh("alice", ["sh"], {
+    stdin: script,
+    options: ["-D", `127.0.0.1:${socksPort}`],
+  });
+  const cliPid = Number((await ssh.waitOutput(/^cli==(\d+)==$/m))[1]);
+  const port = Number((await ssh.waitOutput(/^listening==(\d+)==$/m))[1]);
+  return { ...server, ssh, cliPid, port, socksPort };
+}
+
 function mainOf(node: LoginNode, rootPid: number): Promise<number> {
   return until(async () => {
     const found = (await node.processes()).find(
