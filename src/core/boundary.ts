@@ -1,6 +1,6 @@
 /** What a tree must not reach into: batch jobs, services, containers, terminal multiplexers, other users. */
 import type { Catalogue } from "./catalogue.ts";
-import { exeName } from "./recognise.ts";
+import { exeName } from "./place.ts";
 import type { Proc } from "./types.ts";
 
 const components = (path: string): string[] => path.split("/").filter(Boolean);

@@ -2,9 +2,9 @@
 import { isMultiplexer, jobOfCgroup } from "./boundary.ts";
 import { type Catalogue, makeCatalogue } from "./catalogue.ts";
 import type { Tree } from "./forest.ts";
+import { exeName } from "./place.ts";
 import type { Policy } from "./policy.ts";
 import { keyOf, type Quarry } from "./quarry.ts";
-import { exeName } from "./recognise.ts";
 import type { Observation, Proc, ProcId } from "./types.ts";
 
 /** A process found in a cgroup or below it, as /proc shows it at that moment. */

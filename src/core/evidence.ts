@@ -1,7 +1,7 @@
 /** Is anybody connected? Facts with the values yes, no or unknown; nothing here decides. */
 import type { Catalogue } from "./catalogue.ts";
 import { isDead, type Tree } from "./forest.ts";
-import { exeName, exePath } from "./recognise.ts";
+import { exeName, exePath } from "./place.ts";
 import type { Connections, Link, Observation, Proc } from "./types.ts";
 
 export type Value = "yes" | "no" | "unknown";

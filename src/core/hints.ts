@@ -3,7 +3,7 @@ import type { Catalogue } from "./catalogue.ts";
 import { formatDuration } from "./duration.ts";
 import { type Fact, findSshd, type Value } from "./evidence.ts";
 import { ageOf, type Judgement } from "./judge.ts";
-import { exeName } from "./recognise.ts";
+import { exeName } from "./place.ts";
 import type { Observation } from "./types.ts";
 
 /** logind's word on a session; null state: it could not be asked, which is not the same as gone. */

@@ -2,8 +2,8 @@
 import { type Catalogue, makeCatalogue } from "./catalogue.ts";
 import { findSshd } from "./evidence.ts";
 import { ancestorsOf, growTreeFrom, isDead, makeTable, type ProcTable, type Tree } from "./forest.ts";
+import { exeName } from "./place.ts";
 import type { Policy } from "./policy.ts";
-import { exeName } from "./recognise.ts";
 import type { Observation, Proc } from "./types.ts";
 
 /** Everything of one tree that was ever found, by pid and start time. */

@@ -1,5 +1,6 @@
 /** Is this process part of an IDE server, of which product, in what role? By exe first, then exact argv elements. */
-import { type Catalogue, FORK_DIRECTORY, type Kind, UNKNOWN_FORK } from "./catalogue.ts";
+import { type Catalogue, type Kind, UNKNOWN_FORK } from "./catalogue.ts";
+import { endsWithPath, exeName, exePath, globToRegExp, inHelperFolder, locate, type Place } from "./place.ts";
 import type { ArgvStatus } from "./types.ts";
 
 /**
@@ -30,16 +31,6 @@ export interface Seen {
   readonly argvStatus: ArgvStatus;
 }
 
-interface Place {
-  readonly product: string;
-  readonly kind: Kind;
-  /** False: only the folder's shape speaks for it. */
-  readonly known: boolean;
-  /** The components after the product's folder. */
-  readonly rest: readonly string[];
-}
-
-const DELETED = " (deleted)";
 const CLI_NAME = /^[A-Za-z][\w-]*-[0-9a-f]{40}$/;
 /** Options of node and python whose value is the next element. */
 const VALUE_OPTIONS = new Set([
@@ -63,16 +54,6 @@ const LOADER_VALUE_OPTIONS = new Set([
   "--inhibit-rpath",
 ]);
 
-/** Without the " (deleted)" that the kernel appends once the file is gone (an update removed the old version). */
-export function exePath(exe: string): string {
-  return exe.endsWith(DELETED) ? exe.slice(0, -DELETED.length) : exe;
-}
-
-/** The last component of an exe link: "python3.11", "sshd-session". */
-export function exeName(exe: string | null): string {
-  return exe === null ? "" : (exePath(exe).split("/").at(-1) ?? "");
-}
-
 /** Recognises a process, or null: then it is a server's only by being below one. */
 export function recognise(seen: Seen, catalogue: Catalogue): Recognition | null {
   if (seen.exe === null) return null;
@@ -89,30 +70,6 @@ export function recognise(seen: Seen, catalogue: Catalogue): Recognition | null 
   if (place) return recogniseProgram(name, place, seen, catalogue);
   if (interpreters.other.includes(bare)) return recogniseScript(seen.argv, catalogue);
   return recogniseTunnel(name, seen.argv, catalogue);
-}
-
-/** Which product's folder a path lies in. Whole components only: `.vscode-server-env` is not `.vscode-server`. */
-function locate(path: string, catalogue: Catalogue): Place | null {
-  const parts = path.split("/").filter(Boolean);
-  for (const { product, components } of catalogue.locations) {
-    const at = indexOfRun(parts, components);
-    if (at >= 0 && at + components.length < parts.length)
-      return {
-        product: product.id,
-        kind: product.kind,
-        known: true,
-        rest: parts.slice(at + components.length),
-      };
-  }
-  const fork = parts.findIndex((part) => FORK_DIRECTORY.test(part));
-  if (fork < 0 || fork + 1 >= parts.length) return null;
-  return { product: UNKNOWN_FORK, kind: "ssh", known: false, rest: parts.slice(fork + 1) };
-}
-
-function indexOfRun(parts: readonly string[], run: readonly string[]): number {
-  for (let i = 0; i + run.length <= parts.length; i++)
-    if (run.every((part, j) => parts[i + j] === part)) return i;
-  return -1;
 }
 
 /** A program of its own: the CLI, an extension's helper, Zed's server, JetBrains' backend. */
@@ -154,10 +111,6 @@ function cliRole(argv: readonly string[], catalogue: Catalogue): Role | null {
 function recogniseTunnel(name: string, argv: readonly string[], catalogue: Catalogue): Recognition | null {
   if (!catalogue.shapes.tunnelClis.includes(name)) return null;
   return cliRole(argv, catalogue) === "tunnel" ? { product: "tunnel", kind: "tunnel", role: "tunnel" } : null;
-}
-
-function inHelperFolder(place: Place, catalogue: Catalogue): boolean {
-  return place.rest.slice(0, -1).some((part) => catalogue.shapes.helperFolders.includes(part));
 }
 
 /** node: what it runs decides, for a user's web app may run on the IDE's node. */
@@ -253,20 +206,6 @@ function recogniseBySite(seen: Seen, catalogue: Catalogue): Recognition | null {
   return null;
 }
 
-/** `*` stands for any text within one path component, `**` for any text. Anchored at both ends. */
-export function globToRegExp(glob: string): RegExp {
-  const body = glob
-    .split("**")
-    .map((part) =>
-      part
-        .split("*")
-        .map((text) => text.replace(/[.+?^${}()|[\]\\]/g, "\\$&"))
-        .join("[^/]*"),
-    )
-    .join(".*");
-  return new RegExp(`^${body}$`, "s");
-}
-
 /** The index of the script that an interpreter runs, or null: none, or program text on the command line. */
 function scriptIndex(argv: readonly string[]): number | null {
   for (let i = 1; i < argv.length; i++) {
@@ -282,10 +221,6 @@ function scriptIndex(argv: readonly string[]): number | null {
 function rootBefore(script: string, shapes: readonly string[]): string | null {
   const shape = shapes.find((candidate) => endsWithPath(script, candidate));
   return shape === undefined ? null : script.slice(0, -shape.length).replace(/\/$/, "");
-}
-
-function endsWithPath(path: string, end: string): boolean {
-  return path === end || path.endsWith(`/${end}`);
 }
 
 function hasFlag(args: readonly string[], flags: readonly string[]): boolean {

@@ -1,7 +1,8 @@
 import assert from "node:assert/strict";
 import test from "node:test";
 import { makeCatalogue, scanMarkers } from "../../src/core/catalogue.ts";
-import { exeName, globToRegExp, recognise } from "../../src/core/recognise.ts";
+import { exeName, globToRegExp } from "../../src/core/place.ts";
+import { recognise } from "../../src/core/recognise.ts";
 import { COMMIT, EXEC, HOME, LEGACY } from "../helpers/proc.ts";
 
 const catalogue = makeCatalogue();
