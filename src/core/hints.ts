@@ -4,7 +4,7 @@ import { formatDuration } from "./duration.ts";
 import { type Fact, findSshd, type Value } from "./evidence.ts";
 import { ageOf, type Judgement } from "./judge.ts";
 import { exeName } from "./place.ts";
-import type { Observation } from "./types.ts";
+import type { Observation, Tag } from "./types.ts";
 
 /** logind's word on a session; null state: it could not be asked, which is not the same as gone. */
 export interface LogindHint {
@@ -38,7 +38,7 @@ export function hintsOf(
       fact: "tagged",
       value: yesNo(judgement.tag !== null),
       detail: judgement.tag
-        ? `a session closed ${formatDuration(judgement.orphanedFor ?? 0)} ago and left it behind`
+        ? `a session${from(judgement.tag)} closed ${formatDuration(judgement.orphanedFor ?? 0)} ago and left it behind`
         : "no closed session is on record, so since when it is an orphan is not known",
     },
   ];
@@ -51,6 +51,10 @@ export function hintsOf(
     });
   }
   return hints;
+}
+
+function from(tag: Tag): string {
+  return tag.remoteHost === null ? "" : ` from ${tag.remoteHost}`;
 }
 
 function sessionHint(

@@ -56,12 +56,16 @@ export function listRow(
     escapeText(nameOf(tree.uid)),
     tree.product,
     paintVerdict(judgement.verdict, paint),
-    tag ? `${formatDuration(orphanedFor ?? 0)} ago` : "no",
+    tag ? `${formatDuration(orphanedFor ?? 0)} ago${from(tag.remoteHost)}` : "no",
     formatDuration(ageOf(tree.root, observation)),
     formatMemory(memoryOf(judgement)),
     String(tree.members.length),
     escapeText(judgement.reasons.join("; ")),
   ];
+}
+
+function from(remoteHost: string | null): string {
+  return remoteHost === null ? "" : `, from ${escapeText(remoteHost)}`;
 }
 
 /** Everything about the tree that holds `pid`. */

@@ -58,7 +58,7 @@ const say = (text: string) => process.stdout.write(`\n=== ${text}\n`);
 /** The product's own words, as root types the command. */
 async function show(node: LoginNode, ...args: string[]): Promise<string> {
   const { status, stdout, stderr } = await node.exec([PROGRAM, ...args]);
-  process.stdout.write(`\n# vscode-grim-reaper ${args.join(" ")}\n${stdout}${stderr}`);
+  process.stdout.write(`\n# vscode-grim-reaper ${args.join(" ")}\n${stdout + stderr || "(no output)\n"}`);
   assert.equal(status, 0);
   return stdout;
 }
@@ -123,7 +123,7 @@ async function check(node: LoginNode, server: RealServer, browser: BrowserServer
   }
   const [ptyHost, shell] = opened;
   say(
-    `1. Chromium ${window.version()} shows the workbench; its terminal is bash ${shell.pid} below ${ptyHost.pid}`,
+    `1. Chromium ${window.version()} shows the workbench; its terminal is bash ${shell.pid} below ptyHost ${ptyHost.pid}`,
   );
   process.stdout.write(await node.run(["ps", "-U", "alice", "-H", "-ww", "-o", "pid,ppid,rss,tty,args"]));
   assert.match(await show(node, "list"), /spare/);
@@ -165,11 +165,13 @@ const reason = whyNoLoginNode();
 assert.equal(reason, null, reason ?? "");
 const layer = await realServerLayer();
 await using node = await bootWithProduct(layer);
-// The session that starts the server ends: only the window speaks for it.
-const server = await startLegacyServer(node, layer, { stay: false });
-await server.ssh.waitExit();
-say(`0. alice's server listens on ${server.port}; the ssh session that started it has ended`);
-await becomes(node, server.rootPid, "reap");
+const server = await startLegacyServer(node, layer);
+say(`0. alice's server listens on ${server.port}; the ssh session that started it ends`);
+await becomes(node, server.rootPid, "spare");
+await show(node, "list");
+// From here on only the window speaks for the tree.
+await server.ssh.close();
+assert.equal((await becomes(node, server.rootPid, "reap")).tagged, true, "the hook saw the session end");
 await show(node, "list");
 const browser = await launch(node);
 try {
