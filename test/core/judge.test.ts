@@ -203,6 +203,14 @@ test("an ssh server in an unusual place counts when root runs the same file; a d
   assert.equal(verdictOf(seen), "spare");
 });
 
+test("other ssh servers of the field count as well", () => {
+  for (const name of ["gsisshd", "hpnsshd", "dropbear", "teleport", "tailscaled"]) {
+    const daemon = proc({ pid: 300, uid: 0, exe: `/usr/sbin/${name}` });
+    const seen = observation([daemon, ...tree], { connections: linked(tcp(server.pid, 300)) });
+    assert.equal(verdictOf(seen), "spare", name);
+  }
+});
+
 test("five dead servers and a live one of the same user: five are reaped", () => {
   const dead = [1000, 1100, 1200, 1300, 1400].flatMap((base) => legacyTree(base));
   const seen = observation([...sshSession(300), ...tree, ...dead], {

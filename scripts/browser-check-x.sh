@@ -1,0 +1,38 @@
+#!/bin/bash
+# Proves the product once with a real browser window on a real VS Code server; run by hand, as root, after
+# `npm run build`. On a booted login node (see login-node.sh) alice's server is started over ssh, and headless Chromium
+# opens its workbench and a terminal through `ssh -L`. Prints what the product says while the window is open, after the
+# browser is killed, and when the sweep ends the tree. Status 0 when every step came out as it must; takes a minute.
+# Needs what the tests in test/node need (Debian: mmdebstrap systemd-container) and Debian's chromium. playwright-core,
+# which drives the browser, is installed from npm into the tests' cache, never into the checkout.
+set -euo pipefail
+cache=${REAPER_TEST_CACHE:-/var/cache/vscode-grim-reaper-test}
+playwright_version=1.65.1
+
+cd "$(dirname "$0")/.."
+if [ "$(id -u)" != 0 ]; then
+  echo "browser-check.sh: run it as root" >&2
+  exit 1
+fi
+if ! command -v chromium >/dev/null; then
+  echo "browser-check.sh: not installed: chromium (Debian: apt-get install --no-install-recommends chromium)" >&2
+  exit 1
+fi
+
+browser=$cache/playwright-$playwright_version
+if [ ! -d "$browser" ]; then
+  # Root runs what lies here: nobody else may write to it.
+  install -d -m 0755 "$cache"
+  fresh=$(mktemp -d "$cache/tmp.playwright.XXXXXX")
+  npm install --silent --no-save --no-package-lock --ignore-scripts --prefix "$fresh" \
+    "playwright-core@$playwright_version" >&2
+  # Whoever renames first wins; the other one's folder is the same.
+  mv -T "$fresh" "$browser" 2>/dev/null || rm -rf "$fresh"
+fi
+
+work=$(mktemp -d)
+trap 'rm -rf "$work"' EXIT
+node_modules/.bin/esbuild test/node/browser-check-x.ts --bundle --platform=node --format=esm --target=node20 \
+  --log-level=warning --outfile="$work/check.mjs"
+# However it ends: the node and the browser both end with the pipes that this process holds to them.
+timeout --foreground --kill-after=10 1200 node "$work/check.mjs" "$browser" "$work"
