@@ -70,6 +70,20 @@ export function legacy(home: string, commit: string, options: TreeOptions = {}):
   return server;
 }
 
+/** A legacy server without its launcher, adopted by pid 1: what is below it may run as anybody. */
+export function bareServer(
+  home: string,
+  uid: number,
+  behaviours: readonly Behaviour[] = [],
+  children: readonly PlanNode[] = [],
+): PlanNode {
+  const root = join(home, ".vscode-server", "bin", COMMIT);
+  const exe = join(root, "node");
+  installPuppet(home, exe, uid);
+  const argv = [exe, join(root, "out", "server-main.js"), "--start-server", "--port=0"];
+  return { name: "server", uid, exe, argv, behaviours: ["daemon", ...behaviours], children };
+}
+
 /** The server that a CLI in exec-server mode starts; it listens on a unix socket only. */
 export function execServerTree(
   home: string,

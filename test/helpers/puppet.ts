@@ -7,7 +7,7 @@ import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
 import { createInterface } from "node:readline";
 import { after } from "node:test";
-import { readStat } from "./proc-read.ts";
+import { isAlive, readStat } from "./proc-read.ts";
 import { encode, escapeText, type FlatNode, flatten, type PlanNode } from "./puppet-plan.ts";
 
 export { isAlive, readStat, readUids } from "./proc-read.ts";
@@ -163,6 +163,11 @@ export class Stage {
     const started = this.nodes.length > 0;
     if (started && this.#child.exitCode !== 0) throw new Error("puppet could not end everything it started");
   }
+}
+
+/** Names (else pids) of the plan's processes that live. */
+export function living(stage: Stage): string[] {
+  return stage.nodes.filter((node) => isAlive(node)).map(({ name, pid }) => name ?? String(pid));
 }
 
 export interface HostLine {

@@ -2,7 +2,6 @@
 import assert from "node:assert/strict";
 import { mkdtempSync } from "node:fs";
 import { createRequire } from "node:module";
-import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { until } from "../helpers/until.ts";
 import { whyNoLoginNode } from "./available.ts";
@@ -124,7 +123,7 @@ async function check(node: LoginNode, server: RealServer, browser: BrowserServer
   try {
     opened = await openTerminal(node, page, `http://127.0.0.1:${port}/?folder=/home/alice`);
   } catch (error) {
-    const picture = join(mkdtempSync(join(tmpdir(), "browser-check-")), "window.png");
+    const picture = join(mkdtempSync("/tmp/browser-check-"), "window.png");
     await page.screenshot({ path: picture });
     throw new Error(`the window did not open (see ${picture}):\n${await server.log()}`, { cause: error });
   }
@@ -155,7 +154,7 @@ async function check(node: LoginNode, server: RealServer, browser: BrowserServer
 
   say("3. The sweep");
   const swept = await sweep(node);
-  process.stdout.write(`\n# vscode-grim-reaper sweep -v\n${swept.log.join("\n")}\n`);
+  process.stdout.write(`\n# vscode-grim-reaper sweep -v --json (its log)\n${swept.log.join("\n")}\n`);
   assert.equal(swept.status, 0);
   const logged = standardLines(swept.log, root, ALICE).pids;
   // The server's short-lived helpers may have ended by themselves.

@@ -5,7 +5,7 @@ import { existsSync } from "node:fs";
 import { after, before, test } from "node:test";
 import { COMMIT, legacy } from "../helpers/ide-trees.ts";
 import { type Ran, run, temporaryFile } from "../helpers/program.ts";
-import { isAlive, readStat, type Stage, startTree } from "../helpers/puppet.ts";
+import { living, readStat, startTree } from "../helpers/puppet.ts";
 import { makeHome, USER } from "../helpers/real.ts";
 import { inPidNamespace } from "../helpers/sandbox.ts";
 import {
@@ -30,7 +30,7 @@ const other = USER + 1;
 
 const config = (): string => temporaryFile("config.toml", 'grace = "0"\ntermWait = "1s"\n');
 
-/** Runs the program and asserts how long that took at most. */
+/** Runs the program and asserts that it came back: a deadline, far from what it takes, for a host may be busy. */
 function runWithin(seconds: number, args: readonly string[]): Ran {
   const began = performance.now();
   const ran = run([...args, "-c", config()]);
@@ -38,9 +38,6 @@ function runWithin(seconds: number, args: readonly string[]): Ran {
   assert.ok(took < seconds, `${args[0]} took ${took.toFixed(1)} s, more than ${seconds}`);
   return ran;
 }
-
-const living = (stage: Stage): string[] =>
-  stage.nodes.filter((node) => isAlive(node)).map(({ name, pid }) => name ?? String(pid));
 
 function insideNamespace(): void {
   const mounted = spawnSync("mount", ["-t", "tmpfs", "tmpfs", "/run"]);
@@ -68,7 +65,7 @@ function insideNamespace(): void {
 
   test("snapshot, list and explain answer and name the process", () => {
     const { pid } = first();
-    const snapshot = runWithin(3, ["snapshot"]);
+    const snapshot = runWithin(20, ["snapshot"]);
     assert.equal(snapshot.status, 0, snapshot.stderr);
     const { processes, counts, faults } = JSON.parse(snapshot.stdout);
     const seen = processes.find((process: { pid: number }) => process.pid === pid);
@@ -77,7 +74,7 @@ function insideNamespace(): void {
     assert.equal(counts.timedOut, 1);
     const fault = { what: "read the command line", pid, detail: "no answer in time" };
     assert.deepEqual(faults, [fault]);
-    const list = runWithin(3, ["list", "--json"]);
+    const list = runWithin(20, ["list", "--json"]);
     assert.equal(list.status, 0, list.stderr);
     const document = JSON.parse(list.stdout);
     assert.deepEqual(document.errors, [fault]);
@@ -86,10 +83,10 @@ function insideNamespace(): void {
       [[pid, "unknown"]],
     );
     assert.match(
-      runWithin(3, ["list"]).stderr,
+      runWithin(20, ["list"]).stderr,
       new RegExp(`cannot read the command line of process ${pid}: no answer in time`),
     );
-    const explain = runWithin(3, ["explain", String(pid)]);
+    const explain = runWithin(20, ["explain", String(pid)]);
     assert.match(explain.stdout, /Verdict {2}unknown/);
     assert.match(explain.stdout, new RegExp(`the command line of ${pid} could not be read`));
   });
@@ -100,7 +97,7 @@ function insideNamespace(): void {
       legacy(makeHome(other), COMMIT, { uid: other, prefix: "other-" }),
     ]);
     const { pid, child } = first();
-    const swept = runWithin(10, ["sweep", "-vv"]);
+    const swept = runWithin(50, ["sweep", "-vv"]);
     assert.equal(swept.status, 0, swept.stderr);
     assert.match(
       swept.stderr,
@@ -116,7 +113,7 @@ function insideNamespace(): void {
   test("many stuck processes of one user cost that user, not the others and not the sweep", async () => {
     await startStuck(11);
     const stage = await startTree(legacy(makeHome(other), COMMIT, { uid: other }));
-    const swept = runWithin(10, ["sweep", "-v"]);
+    const swept = runWithin(50, ["sweep", "-v"]);
     assert.equal(swept.status, 0, swept.stderr);
     assert.deepEqual(living(stage), []);
     for (const { pid } of stuck) {
@@ -127,7 +124,7 @@ function insideNamespace(): void {
 
   test("--force ends what can be ended and names what cannot", () => {
     const { pid, child } = first();
-    const swept = runWithin(30, ["sweep", "--force", "-v", "--pid", String(pid)]);
+    const swept = runWithin(58, ["sweep", "--force", "-v", "--pid", String(pid)]);
     assert.equal(swept.status, 1, swept.stderr);
     assert.match(swept.stderr, /Killed 1 process\(es\) under pid/);
     assert.match(

@@ -4,9 +4,9 @@ import assert from "node:assert/strict";
 import { spawnSync } from "node:child_process";
 import { existsSync, mkdirSync, readFileSync, rmdirSync } from "node:fs";
 import { after, test } from "node:test";
-import { COMMIT, installPuppet, sleeper, tmuxServer } from "../helpers/ide-trees.ts";
+import { bareServer, COMMIT, sleeper, tmuxServer } from "../helpers/ide-trees.ts";
 import { type Ran, run, temporaryFile } from "../helpers/program.ts";
-import { isAlive, type PlanNode, type Stage, startTree } from "../helpers/puppet.ts";
+import { living, type PlanNode, type Stage, startTree } from "../helpers/puppet.ts";
 import { eventually, makeHome, USER } from "../helpers/real.ts";
 import { inPidNamespace } from "../helpers/sandbox.ts";
 
@@ -21,10 +21,7 @@ else
   });
 
 const uid = USER;
-const living = (stage: Stage): string[] =>
-  stage.nodes.filter((node) => isAlive(node)).map(({ name, pid }) => name ?? String(pid));
 const sweep = (): Ran => run(["-v", "-c", temporaryFile("config.toml", 'grace = "0"\ntermWait = "1s"\n')]);
-
 let count = 0;
 /** A new cgroup with this kind of name, removed when the test ends. */
 function makeCgroup(suffix: string): string {
@@ -41,18 +38,6 @@ function makeCgroup(suffix: string): string {
 
 const isEmpty = (folder: string): boolean =>
   /^populated 0$/m.test(readFileSync(`${folder}/cgroup.events`, "utf8"));
-
-function server(
-  home: string,
-  behaviours: PlanNode["behaviours"] = [],
-  children: readonly PlanNode[] = [],
-): PlanNode {
-  const root = `${home}/.vscode-server/bin/${COMMIT}`;
-  const exe = `${root}/node`;
-  installPuppet(home, exe, uid);
-  const argv = [exe, `${root}/out/server-main.js`, "--start-server", "--port=0"];
-  return { name: "server", uid, exe, argv, behaviours: ["daemon", ...(behaviours ?? [])], children };
-}
 
 /** A process of the tree that forks a successor and exits, for ever, once it gets SIGUSR1. */
 function chain(home: string, name = "chain"): PlanNode {
@@ -79,8 +64,9 @@ function insideNamespace(): void {
       behaviours,
     });
     const stage = await startTree(
-      server(
+      bareServer(
         home,
+        uid,
         ["ignore-term"],
         [
           child("stopped", ["ignore-term", "stop"]),
@@ -99,8 +85,9 @@ function insideNamespace(): void {
     const folder = makeCgroup(".scope");
     const names = ["chain1", "chain2", "chain3", "chain4"];
     const stage = await startTree(
-      server(
+      bareServer(
         home,
+        uid,
         [`cgroup=${folder}`, "ignore-term"],
         names.map((name) => chain(home, name)),
       ),
@@ -127,8 +114,9 @@ function insideNamespace(): void {
       spawnSync("chmod", ["-R", "a+rX", home]);
       const names = ["chain1", "chain2", "chain3"];
       const stage = await startTree([
-        server(
+        bareServer(
           home,
+          uid,
           [`cgroup=${folder}`, "ignore-term"],
           names.map((name) => chain(home, name)),
         ),
@@ -149,8 +137,9 @@ function insideNamespace(): void {
     const folder = makeCgroup(".slice");
     const names = ["chain1", "chain2", "chain3", "chain4"];
     const stage = await startTree(
-      server(
+      bareServer(
         home,
+        uid,
         [`cgroup=${folder}`, "ignore-term"],
         names.map((name) => chain(home, name)),
       ),

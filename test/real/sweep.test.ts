@@ -5,6 +5,7 @@ import { once } from "node:events";
 import { existsSync, readFileSync } from "node:fs";
 import { test } from "node:test";
 import {
+  bareServer,
   COMMIT,
   execServerTree,
   installPuppet,
@@ -16,7 +17,7 @@ import {
 } from "../helpers/ide-trees.ts";
 import { puppetNamed } from "../helpers/install.ts";
 import { run, temporaryFile } from "../helpers/program.ts";
-import { isAlive, type PlanNode, type Stage, startTree } from "../helpers/puppet.ts";
+import { living, type PlanNode, startTree } from "../helpers/puppet.ts";
 import { makeHome, USER } from "../helpers/real.ts";
 import { inPidNamespace } from "../helpers/sandbox.ts";
 
@@ -32,23 +33,6 @@ const uid = USER;
 
 /** No grace, and no long wait for puppets that do not fold on SIGTERM. */
 const config = (): string => temporaryFile("config.toml", 'grace = "0"\ntermWait = "1s"\n');
-
-function living(stage: Stage): string[] {
-  return stage.nodes.filter((node) => isAlive(node)).map(({ name, pid }) => name ?? String(pid));
-}
-
-/** A server without launcher, so that its children may run as anybody. */
-function bareServer(
-  home: string,
-  children: readonly PlanNode[],
-  behaviours: PlanNode["behaviours"] = [],
-): PlanNode {
-  const root = `${home}/.vscode-server/bin/${COMMIT}`;
-  const exe = `${root}/node`;
-  installPuppet(home, exe, uid);
-  const argv = [exe, `${root}/out/server-main.js`, "--start-server", "--port=0"];
-  return { name: "server", uid, exe, argv, behaviours: ["daemon", ...(behaviours ?? [])], children };
-}
 
 function insideNamespace(): void {
   // The sweep's lock, tags and marks stay in this mount namespace.
@@ -103,7 +87,7 @@ function insideNamespace(): void {
   });
 
   test("one that folds on SIGTERM ends before the wait is over", async () => {
-    const stage = await startTree(bareServer(makeHome(uid), []));
+    const stage = await startTree(bareServer(makeHome(uid), uid));
     const patient = temporaryFile("config.toml", 'grace = "0"\ntermWait = "60s"\n');
     const swept = run(["-c", patient]);
     assert.equal(swept.status, 0, swept.stderr);
@@ -112,7 +96,7 @@ function insideNamespace(): void {
 
   test("what a tree forks while it dies is ended with it", async () => {
     const home = makeHome(uid);
-    const stage = await startTree(bareServer(home, [], ["setsid", "fork-on-term=3"]));
+    const stage = await startTree(bareServer(home, uid, ["setsid", "fork-on-term=3"]));
     const swept = run(["-c", config()]);
     assert.equal(swept.status, 0, swept.stderr);
     assert.match(swept.stderr, /Killed 4 process\(es\)/);
@@ -121,7 +105,7 @@ function insideNamespace(): void {
   });
 
   test("a stopped tree is woken and ends", async () => {
-    const stage = await startTree(bareServer(makeHome(uid), [], ["stop"]));
+    const stage = await startTree(bareServer(makeHome(uid), uid, ["stop"]));
     assert.equal(run(["-c", config()]).status, 0);
     assert.deepEqual(living(stage), []);
   });
@@ -139,7 +123,7 @@ function insideNamespace(): void {
       children: [{ ...own, name: "below" }],
     };
     const root: PlanNode = { name: "root-shell", uid: 0, exe, argv: ["sudo"] };
-    const stage = await startTree(bareServer(home, [own, other, root]));
+    const stage = await startTree(bareServer(home, uid, [], [own, other, root]));
     const swept = run(["--force", "-c", config()]);
     assert.equal(swept.status, 0, swept.stderr);
     assert.deepEqual(living(stage), ["other", "below", "root-shell"]);
@@ -154,7 +138,7 @@ function insideNamespace(): void {
   });
 
   test("inside its grace an orphan waits; explain says so", async () => {
-    const stage = await startTree(bareServer(makeHome(uid), []));
+    const stage = await startTree(bareServer(makeHome(uid), uid));
     const patient = temporaryFile("config.toml", 'grace = "1h"\n');
     const swept = run(["-vv", "-c", patient]);
     assert.equal(swept.status, 0);
@@ -173,7 +157,7 @@ function insideNamespace(): void {
   });
 
   test("with two-sweeps the first sweep only marks", async () => {
-    const stage = await startTree(bareServer(makeHome(uid), []));
+    const stage = await startTree(bareServer(makeHome(uid), uid));
     const careful = temporaryFile("config.toml", 'grace = "0"\ntermWait = "1s"\nuntagged = "two-sweeps"\n');
     assert.equal(run(["-c", careful]).status, 0);
     assert.deepEqual(living(stage), ["server"]);
@@ -182,7 +166,7 @@ function insideNamespace(): void {
   });
 
   test("enforce = false only says what it would do; --force acts", async () => {
-    const stage = await startTree(bareServer(makeHome(uid), []));
+    const stage = await startTree(bareServer(makeHome(uid), uid));
     const observing = temporaryFile("config.toml", 'grace = "0"\ntermWait = "1s"\nenforce = false\n');
     const swept = run(["-c", observing]);
     assert.match(swept.stderr, /Would kill 1 process\(es\)/);
@@ -193,7 +177,7 @@ function insideNamespace(): void {
 
   test("-u and --pid choose whose trees", async () => {
     const home = makeHome(uid);
-    const stage = await startTree(bareServer(home, []));
+    const stage = await startTree(bareServer(home, uid));
     assert.equal(run(["--force", "-u", String(uid + 5), "-c", config()]).status, 0);
     assert.deepEqual(living(stage), ["server"]);
     assert.equal(run(["--force", "--pid", String(stage.pid), "-c", config()]).status, 1);
@@ -204,7 +188,7 @@ function insideNamespace(): void {
 
   test("maxTrees stops an unforced sweep before the first kill", async () => {
     const stage = await startTree(
-      [1, 2].map((n) => ({ ...bareServer(makeHome(uid), []), name: `server${n}` })),
+      [1, 2].map((n) => ({ ...bareServer(makeHome(uid), uid), name: `server${n}` })),
     );
     const capped = temporaryFile("config.toml", 'grace = "0"\nmaxTrees = 1\n');
     const swept = run(["-c", capped]);
@@ -214,7 +198,7 @@ function insideNamespace(): void {
   });
 
   test("a full disk does not stop a sweep: its lines go to standard error and the status says so", async () => {
-    const stage = await startTree(bareServer(makeHome(uid), []));
+    const stage = await startTree(bareServer(makeHome(uid), uid));
     const swept = run(["-v", "-c", config(), "-l", "/dev/full"]);
     assert.equal(swept.status, 1);
     assert.match(swept.stderr, /cannot write to the log file \/dev\/full: .*ENOSPC/);
