@@ -31,8 +31,17 @@ if [ ! -d "$browser" ]; then
 fi
 
 work=$(mktemp -d)
-trap 'rm -rf "$work"' EXIT
+clean() {
+  local status=$?
+  rm -rf "$work" || true
+  # A browser whose driver was killed still writes for a moment, and makes its folder anew.
+  if [ "$status" != 0 ]; then
+    sleep 2
+    rm -rf "$work"
+  fi
+}
+trap clean EXIT
 node_modules/.bin/esbuild test/node/browser-check.ts --bundle --platform=node --format=esm --target=node20 \
   --log-level=warning --outfile="$work/check.mjs"
 # However it ends: the node and the browser both end with the pipes that this process holds to them.
-timeout --foreground --kill-after=10 1200 node "$work/check.mjs" "$browser" "$work"
+TMPDIR=$work timeout --foreground --kill-after=10 1200 node "$work/check.mjs" "$browser" "$work"

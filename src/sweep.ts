@@ -247,13 +247,21 @@ function outcomeEvents(outcome: Outcome, observation: Observation, observing: bo
   return events;
 }
 
-/** The processes of an outcome in the order and depth of their tree; those found only while it ended come last. */
+/** The processes of an outcome, depth first and children by pid, those that the tree forked while it ended as well. */
 function rowsOf({ tree }: Judgement, chosen: readonly Proc[]): Row[] {
+  const late = chosen.filter((process) => !tree.members.some((member) => keyOf(member) === keyOf(process)));
   const wanted = new Set(chosen.map(keyOf));
-  const inTree = tree.members.flatMap((process, i): Row[] =>
-    wanted.has(keyOf(process)) ? [{ process, depth: tree.depths[i] ?? 0 }] : [],
-  );
-  const known = new Set(tree.members.map(keyOf));
-  const late = chosen.filter((process) => !known.has(keyOf(process)));
-  return [...inTree, ...late.map((process): Row => ({ process, depth: 1 }))];
+  const rows: Row[] = [];
+  const met = new Set<number>();
+  const all = [...tree.members, ...late].sort((a, b) => a.pid - b.pid);
+  const visit = (process: Proc, depth: number): void => {
+    if (met.has(process.pid)) return;
+    met.add(process.pid);
+    if (wanted.has(keyOf(process))) rows.push({ process, depth });
+    for (const child of all) if (child.ppid === process.pid) visit(child, depth + 1);
+  };
+  visit(tree.root, 0);
+  // What pid 1 adopted has no place below its parent any more.
+  for (const process of all) visit(process, 1);
+  return rows;
 }
