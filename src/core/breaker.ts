@@ -32,7 +32,9 @@ function blindTo(
   if (counts.denied + counts.malformed > counts.listed / 2)
     return `${counts.denied + counts.malformed} of ${counts.listed} processes could not be read; check hidepid, and the unit's CapabilityBoundingSet, PrivateUsers and ProtectProc`;
   if (judgements.length === 0 || connections === null) return null;
-  if (sshd.length > 0 && sshd.every(({ pid }) => connections.foreignNet.includes(pid)))
+  // A container's ssh servers are rightly in its own network.
+  const own = sshd.filter(({ foreignPidNs }) => foreignPidNs !== true);
+  if (own.length > 0 && own.every(({ pid }) => connections.foreignNet.includes(pid)))
     return "every ssh server is in another network namespace; check the unit's PrivateNetwork";
   if (judgements.every(({ tree }) => connections.unreadable.includes(tree.root.pid)))
     return "the descriptors of no server tree could be read; check CAP_DAC_READ_SEARCH and CAP_SYS_PTRACE in the unit's CapabilityBoundingSet";

@@ -24,6 +24,8 @@ interface Case {
   readonly denied?: number;
   readonly observerUid?: number;
   readonly verdicts?: readonly Verdict[];
+  /** The ssh server is a container's. */
+  readonly contained?: boolean;
 }
 
 function trips({
@@ -31,8 +33,17 @@ function trips({
   denied = 0,
   observerUid = 0,
   verdicts = ["unknown"],
+  contained = false,
 }: Case): string | null {
-  const sshd = { pid: SSHD, uid: 1001, exe: "/usr/sbin/sshd", state: "S", threads: 1, foreignUserNs: false };
+  const sshd = {
+    pid: SSHD,
+    uid: 1001,
+    exe: "/usr/sbin/sshd",
+    state: "S",
+    threads: 1,
+    foreignUserNs: false,
+    foreignPidNs: contained,
+  };
   const observation = {
     observerUid,
     processes: [sshd as Proc],
@@ -65,6 +76,11 @@ const CASES: readonly { what: string; given: Case; says: RegExp | null }[] = [
     what: "another network namespace",
     given: { connections: { foreignNet: [SSHD, ROOT] } },
     says: /PrivateNetwork/,
+  },
+  {
+    what: "only a container's ssh server, in its own network",
+    given: { connections: { foreignNet: [SSHD, ROOT] }, contained: true },
+    says: null,
   },
   {
     what: "one tree in another network namespace",
