@@ -48,7 +48,7 @@ export function track(
 /**
  * Processes that were forked off during the kill and adopted by pid 1. Taken only with positive proof that they are
  * the tree's: started after the first signal, adopted, and in a process group or session that a member of the tree
- * leads (a pid in use as such is not given out again), or in an audit session of the tree that no ssh server holds.
+ * leads (a pid in use as such is not given out again), or in an audit session that was the tree's alone.
  */
 function runawaysOf(
   quarry: Quarry,
@@ -58,16 +58,26 @@ function runawaysOf(
   since: number,
 ): Proc[] {
   const known = [...quarry.known.values()];
-  const pids = new Set(known.map(({ pid }) => pid));
+  const members = new Map(known.map((process) => [process.pid, process]));
+  // Guard: a leader that died with its whole group gives its number back; whoever has it now is a stranger.
+  const isLedByMember = (leader: number): boolean => {
+    const member = members.get(leader);
+    const now = table.byPid.get(leader);
+    return member !== undefined && (now === undefined || keyOf(now) === keyOf(member));
+  };
   const live = new Set(
     [...findSshd(observation.processes, catalogue).genuine.values()].map((p) => p.auditSession),
   );
-  const sessions = new Set(known.map((p) => p.auditSession).filter((id) => id !== null && !live.has(id)));
   const firstTick = Math.floor((since * observation.ticksPerSecond) / 1000);
+  // A session that holds anything else of the user's, another server perhaps, tells nothing about who forked.
+  for (const process of observation.processes)
+    if (process.uid === quarry.tree.uid && process.startTime < firstTick && !quarry.known.has(keyOf(process)))
+      live.add(process.auditSession);
+  const sessions = new Set(known.map((p) => p.auditSession).filter((id) => id !== null && !live.has(id)));
   return observation.processes.filter((process) => {
     if (process.uid !== quarry.tree.uid || process.startTime < firstTick || isDead(process)) return false;
     if (quarry.known.has(keyOf(process)) || !isAdopted(table, process)) return false;
-    if (pids.has(process.pgid) || pids.has(process.sid)) return true;
+    if (isLedByMember(process.pgid) || isLedByMember(process.sid)) return true;
     const looksTheSame = known.some((member) => member.exe !== null && member.exe === process.exe);
     return looksTheSame && sessions.has(process.auditSession);
   });
