@@ -45,7 +45,7 @@ describe("what is taken for what", () => {
 
   it("ssh is served by a program of another name: nothing is ended until the site names it", async (t) => {
     if (!hasLoginNode(t)) return;
-    const names = ["/usr/sbin/gsisshd", "/usr/lib/openssh/gsisshd-session"];
+    const names = ["/usr/sbin/siteshd", "/usr/lib/openssh/siteshd-session"];
     await node.run([
       "sh",
       "-c",
@@ -68,7 +68,7 @@ describe("what is taken for what", () => {
     await sweep(node);
     assert.equal(node.alive(server.pid), true);
     const dropIn = "/etc/vscode-grim-reaper/config.d/ssh.toml";
-    await node.copyIn(dropIn, '[catalogue]\nsshd = ["gsisshd", "gsisshd-session"]\n');
+    await node.copyIn(dropIn, '[catalogue]\nsshd = ["siteshd", "siteshd-session"]\n');
     assert.equal(await verdict(server.pid), "spare");
     assert.equal((await sweep(node)).status, 0);
     assert.equal(node.alive(server.pid), true);
