@@ -86,21 +86,17 @@ function clientFacts(
     "that tree is below a live ssh session",
   );
   const blind = blindSpotOf(observation, connections, sshd);
-  const doubts = trees.map((tree, i) =>
-    ancestors[i]?.value === "unknown"
-      ? "its ancestors are not known"
-      : doubtOf(tree, connections, graph.unmatched(i), blind),
-  );
+  const doubts = trees.map((tree, i) => doubtOf(tree, connections, graph.unmatched(i), blind));
   // Whoever is connected to a tree of which nothing is known may be reached through it.
   const doubtful = graph.spread(
-    doubts.map((doubt) => doubt !== null),
+    doubts.map((doubt, i) => doubt !== null || ancestors[i]?.value === "unknown"),
     () => undefined,
     "of that tree nobody can say who uses it",
   );
-  return trees.map((tree, i): Fact => {
+  return trees.map((_, i): Fact => {
     const detail = reached[i];
     if (detail !== undefined) return { fact: "client", value: "yes", detail };
-    const doubt = doubtOf(tree, connections, graph.unmatched(i), blind) ?? doubtful[i];
+    const doubt = doubts[i] ?? doubtful[i];
     if (doubt) return unknownFact("client", doubt);
     const others = graph.linkCount(i);
     const rest = others > 0 ? `; ${others} established connection(s) lead elsewhere` : "";

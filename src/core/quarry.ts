@@ -20,18 +20,36 @@ export function quarryOf(tree: Tree): Quarry {
   return { tree, known: new Map(tree.members.map((member) => [keyOf(member), member])) };
 }
 
+/** A new look at the host, prepared once for all trees that are looked for in it. */
+export interface Scene {
+  readonly observation: Observation;
+  readonly table: ProcTable;
+  readonly catalogue: Catalogue;
+  /** Audit sessions that a live ssh server holds. */
+  readonly liveSessions: ReadonlySet<number | null>;
+}
+
+export function sceneOf(observation: Observation, policy: Policy): Scene {
+  const catalogue = makeCatalogue(policy.catalogue);
+  const sshd = [...findSshd(observation.processes, catalogue).genuine.values()];
+  return {
+    observation,
+    table: makeTable(observation.processes),
+    catalogue,
+    liveSessions: new Set(sshd.map((process) => process.auditSession)),
+  };
+}
+
 /**
- * Looks for a quarry in a new observation: `alive` holds the known processes that live, their new descendants, and
+ * Looks for a quarry in a new look at the host: `alive` holds the known processes that live, their new descendants, and
  * processes that left the tree while it was being ended (`since`, milliseconds since boot, is the first signal).
  */
 export function track(
   quarry: Quarry,
-  observation: Observation,
-  policy: Policy,
+  scene: Scene,
   since: number,
 ): { quarry: Quarry; alive: readonly Proc[] } {
-  const catalogue = makeCatalogue(policy.catalogue);
-  const table = makeTable(observation.processes);
+  const { table, catalogue } = scene;
   const alive = new Map<string, Proc>();
   const take = (process: Proc): void => {
     // The same boundaries as for the first look: other users, jobs and multiplexers are never reached into.
@@ -41,7 +59,7 @@ export function track(
     const now = table.byPid.get(known.pid);
     if (now && keyOf(now) === keyOf(known) && !isDead(now) && now.uid === quarry.tree.uid) take(now);
   }
-  for (const runaway of runawaysOf(quarry, observation, table, catalogue, since)) take(runaway);
+  for (const runaway of runawaysOf(quarry, scene, since)) take(runaway);
   return { quarry: { ...quarry, known: new Map([...quarry.known, ...alive]) }, alive: [...alive.values()] };
 }
 
@@ -50,13 +68,7 @@ export function track(
  * the tree's: started after the first signal, adopted, and in a process group or session that a member of the tree
  * leads (a pid in use as such is not given out again), or in an audit session that was the tree's alone.
  */
-function runawaysOf(
-  quarry: Quarry,
-  observation: Observation,
-  table: ProcTable,
-  catalogue: Catalogue,
-  since: number,
-): Proc[] {
+function runawaysOf(quarry: Quarry, { observation, table, liveSessions }: Scene, since: number): Proc[] {
   const known = [...quarry.known.values()];
   const members = new Map(known.map((process) => [process.pid, process]));
   // Guard: a leader that died with its whole group gives its number back; whoever has it now is a stranger.
@@ -65,9 +77,7 @@ function runawaysOf(
     const now = table.byPid.get(leader);
     return member !== undefined && (now === undefined || keyOf(now) === keyOf(member));
   };
-  const live = new Set(
-    [...findSshd(observation.processes, catalogue).genuine.values()].map((p) => p.auditSession),
-  );
+  const live = new Set(liveSessions);
   const firstTick = Math.floor((since * observation.ticksPerSecond) / 1000);
   // A session that holds anything else of the user's, another server perhaps, tells nothing about who forked.
   for (const process of observation.processes)

@@ -4,7 +4,7 @@ import type { Outcome } from "../core/document.ts";
 import { enclosuresOf, whyNotWhole } from "../core/enclosure.ts";
 import type { Judgement } from "../core/judge.ts";
 import type { Policy } from "../core/policy.ts";
-import { keyOf, type Quarry, quarryOf, track } from "../core/quarry.ts";
+import { keyOf, type Quarry, quarryOf, sceneOf, track } from "../core/quarry.ts";
 import type { Fault, Observation, Proc, ProcId } from "../core/types.ts";
 import { cgroupFolder, inmatesOf, isPopulated, killCgroup } from "./cgroup.ts";
 import type { Native } from "./native.ts";
@@ -198,10 +198,10 @@ class Hunt {
 
   private async look(): Promise<void> {
     try {
-      const observation = await this.ports.look(this.uids);
+      const scene = sceneOf(await this.ports.look(this.uids), this.ports.policy);
       this.quarries = this.quarries.map((prey) => ({
         ...prey,
-        ...track(prey.quarry, observation, this.ports.policy, this.before.uptime),
+        ...track(prey.quarry, scene, this.before.uptime),
       }));
     } catch (error) {
       this.faults.push({ what: "look at the process table again", detail: (error as Error).message });

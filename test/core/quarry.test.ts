@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import test from "node:test";
 import { contextFor, judge } from "../../src/core/judge.ts";
 import { DEFAULT_POLICY } from "../../src/core/policy.ts";
-import { quarryOf, track } from "../../src/core/quarry.ts";
+import { quarryOf, sceneOf, track } from "../../src/core/quarry.ts";
 import type { Proc } from "../../src/core/types.ts";
 import {
   ALICE,
@@ -25,7 +25,7 @@ const since = UPTIME;
 const late = (UPTIME / 1000) * TICKS + 5;
 
 const aliveAmong = (processes: readonly Proc[]): number[] =>
-  track(quarry, observation(processes), DEFAULT_POLICY, since).alive.map(({ pid }) => pid);
+  track(quarry, sceneOf(observation(processes), DEFAULT_POLICY), since).alive.map(({ pid }) => pid);
 
 test("known processes that live are alive; dead, recycled and other users' are not", () => {
   const rest = tree.filter(({ pid }) => pid > 503);
