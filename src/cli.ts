@@ -1,6 +1,10 @@
 /** The command line: what each command takes, and the exit status. Concrete things meet here and nowhere else. */
-import { Command, CommanderError, InvalidArgumentError, Option } from "commander";
-import { checkConfig, explain, list, replay, runSweep, snapshot } from "./commands.ts";
+import { Command, CommanderError } from "commander";
+import { addCheckConfig } from "./commands/check-config.ts";
+import { EXIT } from "./commands/common.ts";
+import { addLook } from "./commands/look.ts";
+import type { Finish } from "./commands/options.ts";
+import { addSweep } from "./commands/sweep.ts";
 import { Failure } from "./failure.ts";
 import { ConfigError } from "./shell/config.ts";
 import { writeAll } from "./shell/log.ts";
@@ -8,8 +12,6 @@ import { NativeLoadError } from "./shell/native.ts";
 import { ObserveError } from "./shell/observe.ts";
 
 declare const PACKAGE_VERSION: string;
-
-const EXIT = { ok: 0, failed: 1, usage: 64, internal: 70, busy: 75, denied: 77, config: 78 } as const;
 
 const EXAMPLES = `
 Examples:
@@ -23,27 +25,6 @@ Examples:
 Exit status: 0 all well; 1 something survived or failed; 64 usage; 70 internal error; 75 another sweep is running;
 77 not permitted; 78 bad configuration.`;
 
-function pidArgument(text: string): number {
-  if (!/^[1-9]\d{0,9}$/.test(text)) throw new InvalidArgumentError("A process id is a whole number above 0.");
-  return Number(text);
-}
-
-const collect =
-  <T>(parse: (text: string) => T) =>
-  (text: string, before: T[] | undefined): T[] => [...(before ?? []), parse(text)];
-
-function addConfig(command: Command): Command {
-  return command.option("-c, --config <file>", "read this configuration instead of /etc/vscode-grim-reaper");
-}
-
-function addUsers(command: Command): Command {
-  return command.option(
-    "-u, --user <user>",
-    "only trees of this user, by name or uid (repeatable)",
-    collect(String),
-  );
-}
-
 /** The program. `run` receives the exit status of the command that ran. */
 export function makeProgram(done: (status: number) => void): Command {
   const program = new Command("vscode-grim-reaper")
@@ -54,73 +35,15 @@ export function makeProgram(done: (status: number) => void): Command {
     .exitOverride()
     .showHelpAfterError("(see --help)")
     .addHelpText("after", EXAMPLES);
-  const finish =
-    <A extends unknown[]>(act: (...args: A) => Promise<number>) =>
-    async (...args: A): Promise<void> => {
+  const finish: Finish =
+    (act) =>
+    async (...args) => {
       done(await act(...args));
     };
 
-  const sweepCommand = program
-    .command("sweep", { isDefault: true })
-    .description("end orphaned trees (the default)")
-    .option(
-      "-v, --verbose",
-      "list each process ended; twice: every verdict and its reasons",
-      (_, n: number) => n + 1,
-      0,
-    )
-    .option("-l, --log <file>", "append the log to this file; - is standard error", "-")
-    .option("-n, --dry-run", "say what would be ended, change nothing", false)
-    .option("-f, --force", "end trees in use, inside their grace or in doubt, too; never exempt ones", false)
-    .option("--include-jobs", "with --force: batch jobs, too", false)
-    .option("--include-exempt", "with --force: exempt users, groups and products, too", false)
-    .option("--pid <pid>", "only the tree that holds this process (repeatable)", collect(pidArgument))
-    .option("--json", "the result as JSON on standard output", false)
-    .addOption(
-      new Option("--log-format <format>", "of the log").choices(["standard", "json"]).default("standard"),
-    )
-    .action(finish(runSweep));
-  addConfig(addUsers(sweepCommand));
-
-  const listCommand = program
-    .command("list")
-    .description("every tree with its verdict, age, memory and client")
-    .option("--json", "as JSON", false)
-    .action(finish(list));
-  addConfig(addUsers(listCommand));
-
-  addConfig(
-    program
-      .command("explain")
-      .description("every fact about one tree, the rule that decided, and what would change it")
-      .argument("<pid>", "any process of the tree", pidArgument)
-      .option("--json", "as JSON", false)
-      .action(finish(explain)),
-  );
-  addConfig(
-    program
-      .command("snapshot")
-      .description("write what is seen as JSON, secrets removed, for replay and bug reports")
-      .action(finish(snapshot)),
-  );
-  addConfig(
-    program
-      .command("replay")
-      .description("judge a saved observation with this host's configuration")
-      .argument("<file>", "made by snapshot; - is standard input")
-      .addOption(
-        new Option("--format <format>", "ps: lines of uid<TAB>pid<TAB>ppid<TAB>args")
-          .choices(["snapshot", "ps"])
-          .default("snapshot"),
-      )
-      .option("--json", "as JSON", false)
-      .action(finish(replay)),
-  );
-  program
-    .command("check-config")
-    .description("check the configuration and show what it amounts to")
-    .argument("[file]", "instead of /etc/vscode-grim-reaper")
-    .action(finish(checkConfig));
+  addSweep(program, finish);
+  addLook(program, finish);
+  addCheckConfig(program, finish);
   for (const command of program.commands) command.exitOverride().showHelpAfterError("(see --help)");
   return program;
 }

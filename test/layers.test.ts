@@ -38,8 +38,10 @@ test("imports point down: the core knows no shell, the shell no command", () => 
         assert.ok(target.startsWith("src/core/"), `${path} imports ${target}`);
       if (path.startsWith("src/shell/"))
         assert.match(target, /^src\/(?:core|shell)\//, `${path} imports ${target}`);
-      if (path === "src/sweep.ts")
-        assert.match(target, /^src\/(?:core|shell)\//, `${path} imports ${target}`);
+      if (path === "src/record.ts" || path === "src/sweep.ts")
+        assert.match(target, /^src\/(?:core\/|shell\/|record\.ts)/, `${path} imports ${target}`);
+      if (path.startsWith("src/commands/"))
+        assert.doesNotMatch(target, /^src\/(?:cli|bin)\.ts/, `${path} imports ${target}`);
     }
   }
 });

@@ -12,6 +12,9 @@ export interface Outcome {
   readonly spared: string | null;
 }
 
+/** Why a planned tree needed no end. */
+export const GONE = "gone by itself";
+
 export interface TreeDocument {
   readonly root: ProcId;
   readonly uid: number;

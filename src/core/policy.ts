@@ -2,75 +2,10 @@
 import { parse as parseToml, TomlError } from "smol-toml";
 import * as v from "valibot";
 import type { SiteCatalogue } from "./catalogue.ts";
-import { DURATION_HELP, parseDuration } from "./duration.ts";
+import { type Exemption, type Keys, keysAt, schema } from "./schema.ts";
 import { nearest } from "./text.ts";
 
-const duration = v.pipe(
-  v.string(`must be ${DURATION_HELP}`),
-  v.check((text) => parseDuration(text) !== null, `must be ${DURATION_HELP}`),
-  v.transform((text) => parseDuration(text) ?? 0),
-);
-const text = v.pipe(v.string("must be text in quotes"), v.minLength(1, "must not be empty"));
-const wholeNumber = (lowest: number) =>
-  v.pipe(
-    v.number(`must be a whole number of at least ${lowest}`),
-    v.integer(`must be a whole number of at least ${lowest}`),
-    v.minValue(lowest, `must be a whole number of at least ${lowest}`),
-  );
-const bool = v.boolean("must be true or false");
-const texts = v.array(text, "must be a list of texts in quotes");
-const oneOf = <const T extends readonly string[]>(options: T) =>
-  v.picklist(options, `must be one of ${options.map((option) => `"${option}"`).join(", ")}`);
-/** A name or a uid: 1001 and "1001" mean the uid, "alice" the user. */
-const account = v.union(
-  [wholeNumber(0), text],
-  'must be a name in quotes or a number, such as "alice" or 1001',
-);
-const day = v.pipe(
-  v.union([v.string(), v.date()], 'must be a date such as "2027-01-31"'),
-  v.transform((value) => (typeof value === "string" ? value : value.toISOString().slice(0, 10))),
-  v.regex(/^\d{4}-(?:0[1-9]|1[0-2])-(?:0[1-9]|[12]\d|3[01])$/, 'must be a date such as "2027-01-31"'),
-);
-
-const exemption = v.strictObject({
-  user: v.optional(account),
-  group: v.optional(account),
-  product: v.optional(text),
-  /** The last day on which it holds, local time. */
-  until: v.optional(day),
-  reason: v.optional(text),
-});
-
-/** Every key, with its default. The one description that validation and the reference are made from. */
-const schema = v.strictObject({
-  enforce: v.optional(bool, true),
-  grace: v.optional(duration, "10m"),
-  graceByProduct: v.optional(v.record(v.string(), duration), {}),
-  untagged: v.optional(oneOf(["reap", "two-sweeps"]), "reap"),
-  termWait: v.optional(duration, "10s"),
-  minUid: v.optional(wholeNumber(1)),
-  maxTrees: v.optional(wholeNumber(1)),
-  tunnels: v.optional(oneOf(["exempt", "reap"]), "exempt"),
-  webServers: v.optional(oneOf(["exempt", "reap"]), "exempt"),
-  jobClients: v.optional(oneOf(["exempt", "reap"]), "exempt"),
-  exemptUsers: v.optional(v.array(account, "must be a list of names or numbers"), []),
-  exemptGroups: v.optional(v.array(account, "must be a list of names or numbers"), []),
-  exempt: v.optional(v.array(exemption, "must be a list of tables: [[exempt]]"), []),
-  catalogue: v.optional(
-    v.strictObject({
-      directories: v.optional(v.array(v.strictObject({ product: text, directory: text })), []),
-      patterns: v.optional(
-        v.array(v.strictObject({ product: text, exe: text, argv: v.optional(texts, []) })),
-        [],
-      ),
-      sshd: v.optional(texts, []),
-    }),
-    {},
-  ),
-});
-
-export type Exemption = v.InferOutput<typeof exemption>;
-export interface Policy extends Omit<v.InferOutput<typeof schema>, "minUid" | "maxTrees" | "catalogue"> {
+export interface Policy extends Omit<Keys, "minUid" | "maxTrees" | "catalogue"> {
   /** Null: the system's own (UID_MIN of /etc/login.defs). */
   readonly minUid: number | null;
   /** Null: no limit. */
@@ -113,19 +48,26 @@ export function parsePolicyLayer(toml: string): { layer: PolicyLayer; errors: Po
   return { layer: {}, errors };
 }
 
-/** The policy of several layers, later ones winning key by key; the lists of exemptions add up. */
+/** The policy of several layers: later ones win key by key, inside tables as well; lists add up. */
 export function mergePolicy(layers: readonly PolicyLayer[]): Policy {
-  const merged: Record<string, unknown> = {};
-  for (const layer of layers) {
-    for (const [key, value] of Object.entries(layer)) {
-      const before = merged[key];
-      merged[key] = Array.isArray(value) && Array.isArray(before) ? [...before, ...value] : value;
-    }
-  }
-  return complete(v.parse(schema, merged));
+  return complete(v.parse(schema, layers.reduce<PolicyLayer>(merge, {})));
 }
 
-function complete(parsed: v.InferOutput<typeof schema>): Policy {
+function merge(below: PolicyLayer, above: PolicyLayer): PolicyLayer {
+  const merged: Record<string, unknown> = { ...below };
+  for (const [key, value] of Object.entries(above)) {
+    const before = merged[key];
+    if (Array.isArray(value) && Array.isArray(before)) merged[key] = [...before, ...value];
+    else merged[key] = isTable(value) && isTable(before) ? merge(before, value) : value;
+  }
+  return merged;
+}
+
+function isTable(value: unknown): value is PolicyLayer {
+  return typeof value === "object" && value !== null && !Array.isArray(value) && !(value instanceof Date);
+}
+
+function complete(parsed: Keys): Policy {
   const { directories = [], patterns = [], sshd = [] } = parsed.catalogue;
   return {
     ...parsed,
@@ -149,13 +91,6 @@ function checkExemptions(layer: PolicyLayer, toml: string): PolicyError[] {
         ]
       : [],
   );
-}
-
-function keysAt(path: readonly string[]): string[] {
-  if (path.length === 1) return Object.keys(schema.entries);
-  if (path[0] === "exempt") return Object.keys(exemption.entries);
-  if (path[0] === "catalogue" && path.length === 2) return ["directories", "patterns", "sshd"];
-  return path[1] === "directories" ? ["product", "directory"] : ["product", "exe", "argv"];
 }
 
 function unknownKey(path: readonly string[]): string {

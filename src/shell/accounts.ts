@@ -1,24 +1,18 @@
 /** Names of users and groups looked up through the system's own tools, which know LDAP and SSSD; with a deadline. */
-import { execFileSync } from "node:child_process";
 import type { Accounts } from "../core/exemption.ts";
 import type { Policy } from "../core/policy.ts";
 import type { Fault } from "../core/types.ts";
+import { runTool, type ToolError } from "./tool.ts";
 
 const DEADLINE_MS = 3000;
 const NOT_FOUND = 2;
 
-/** Runs a tool with a clean environment; null when it answers "no such entry". @throws on any other failure */
+/** Null when the tool answers "no such entry". @throws ToolError on any other failure */
 function ask(tool: string, args: readonly string[]): string | null {
   try {
-    return execFileSync(tool, args, {
-      encoding: "utf8",
-      timeout: DEADLINE_MS,
-      killSignal: "SIGKILL",
-      env: { LC_ALL: "C", PATH: "/usr/sbin:/usr/bin:/sbin:/bin" },
-      stdio: ["ignore", "pipe", "ignore"],
-    });
+    return runTool(tool, args, DEADLINE_MS);
   } catch (error) {
-    if ((error as { status?: number }).status === NOT_FOUND) return null;
+    if ((error as ToolError).status === NOT_FOUND) return null;
     throw error;
   }
 }

@@ -1,6 +1,6 @@
 /** Reap: look again, TERM, wait, KILL, and count only the processes that are verified dead. */
 import { constants } from "node:os";
-import type { Outcome } from "../core/document.ts";
+import { GONE, type Outcome } from "../core/document.ts";
 import { enclosuresOf, whyNotWhole } from "../core/enclosure.ts";
 import type { Judgement } from "../core/judge.ts";
 import type { Policy } from "../core/policy.ts";
@@ -16,9 +16,6 @@ const KILL_ROUNDS = 5;
 const STOP_LOOKS = 3;
 /** How long the kernel gets to bury what was killed; longer means uninterruptible sleep. */
 const KILL_WAIT_MS = 2000;
-
-/** Why a planned tree needed no end. */
-export const GONE = "gone by itself";
 
 export interface ReapPorts {
   readonly native: Native;

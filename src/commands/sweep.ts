@@ -1,0 +1,86 @@
+/** `sweep`: the job itself. */
+import { join } from "node:path";
+import { type Command, Option } from "commander";
+import { hostDocument } from "../core/document.ts";
+import { safeJson } from "../core/report.ts";
+import { Failure } from "../failure.ts";
+import { loadConfig } from "../shell/config.ts";
+import { openLog } from "../shell/log.ts";
+import { prepareRunFolder, RUN_FOLDER } from "../shell/state.ts";
+import { sweep } from "../sweep.ts";
+import { type Common, EXIT, isRoot, noTree, portsFor, print, requestFor } from "./common.ts";
+import { addConfig, addUsers, collect, type Finish, pidArgument } from "./options.ts";
+
+interface SweepOptions extends Common {
+  readonly verbose: number;
+  readonly log: string;
+  readonly dryRun: boolean;
+  readonly force: boolean;
+  readonly includeJobs: boolean;
+  readonly includeExempt: boolean;
+  readonly pid?: readonly number[];
+  readonly logFormat: "standard" | "json";
+}
+
+async function runSweep(options: SweepOptions): Promise<number> {
+  const { policy } = loadConfig(options.config ?? null);
+  if ((options.includeJobs || options.includeExempt) && !options.force)
+    throw new Failure(EXIT.usage, "--include-jobs and --include-exempt only mean something with --force");
+  const changes = !options.dryRun && (policy.enforce || options.force);
+  if (changes && !isRoot())
+    throw new Failure(
+      EXIT.denied,
+      "a sweep that ends processes needs root; run it with sudo, or look with --dry-run",
+    );
+  const request = requestFor(policy, options, {
+    force: options.force,
+    includeJobs: options.includeJobs,
+    includeExempt: options.includeExempt,
+    pids: options.pid ?? null,
+  });
+  const log = openLog({
+    format: options.logFormat,
+    file: options.log === "-" ? null : options.log,
+    verbosity: options.verbose,
+  });
+  try {
+    const ports = portsFor(log);
+    if (changes) {
+      prepareRunFolder(RUN_FOLDER);
+      const lock = join(RUN_FOLDER, "lock");
+      if (ports.native.lock(lock) === "busy")
+        throw new Failure(EXIT.busy, `another sweep is running (it holds ${lock}); wait for it to end`);
+    }
+    const result = await sweep(ports, { ...request, dryRun: options.dryRun });
+    const { observation, judgements, faults, outcomes } = result;
+    if (options.pid && judgements.length === 0) throw noTree(options.pid, observation);
+    if (options.json) print(safeJson(hostDocument(observation, judgements, faults, outcomes)));
+    return result.failed || log.trouble() !== null ? EXIT.failed : EXIT.ok;
+  } finally {
+    log.close();
+  }
+}
+
+export function addSweep(program: Command, finish: Finish): void {
+  const sweepCommand = program
+    .command("sweep", { isDefault: true })
+    .description("end orphaned trees (the default)")
+    .option(
+      "-v, --verbose",
+      "list each process ended; twice: every verdict and its reasons",
+      (_, n: number) => n + 1,
+      0,
+    )
+    .option("-l, --log <file>", "append the log to this file; - is standard error", "-")
+    .option("-n, --dry-run", "say what would be ended, change nothing", false)
+    .option("-f, --force", "end trees in use, inside their grace or in doubt, too; never exempt ones", false)
+    .option("--include-jobs", "with --force: batch jobs, too", false)
+    .option("--include-exempt", "with --force: exempt users, groups and products, too", false)
+    .option("--pid <pid>", "only the tree that holds this process (repeatable)", collect(pidArgument))
+    .option("--json", "the result as JSON on standard output", false)
+    .addOption(
+      new Option("--log-format <format>", "of the log").choices(["standard", "json"]).default("standard"),
+    )
+    .action(finish(runSweep));
+  addConfig(addUsers(sweepCommand));
+}
