@@ -5,6 +5,8 @@ import type { Fault, Mark, Tag } from "../core/types.ts";
 import type { Native } from "./native.ts";
 
 export const RUN_FOLDER = "/run/vscode-grim-reaper";
+/** What outlives a boot: the ledger and the notices. Its folder may be entered by all, its files each say who may read. */
+export const STATE_FOLDER = "/var/lib/vscode-grim-reaper";
 
 export interface State {
   readonly tags: readonly Tag[];
