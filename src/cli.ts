@@ -2,6 +2,7 @@
 import { Command, CommanderError } from "commander";
 import { addCheckConfig } from "./commands/check-config.ts";
 import { EXIT } from "./commands/common.ts";
+import { addDoctor } from "./commands/doctor.ts";
 import { addLook } from "./commands/look.ts";
 import type { Finish } from "./commands/options.ts";
 import { addSweep } from "./commands/sweep.ts";
@@ -44,6 +45,7 @@ export function makeProgram(done: (status: number) => void): Command {
   addSweep(program, finish);
   addLook(program, finish);
   addCheckConfig(program, finish);
+  addDoctor(program, finish);
   for (const command of program.commands) command.exitOverride().showHelpAfterError("(see --help)");
   return program;
 }

@@ -4,6 +4,7 @@ import type { Outcome } from "./core/document.ts";
 import type { JudgeContext, Judgement, JudgeOptions } from "./core/judge.ts";
 import { keyOf } from "./core/quarry.ts";
 import type { Fault, Mark, Observation } from "./core/types.ts";
+import { attempt } from "./shell/files.ts";
 import type { Native } from "./shell/native.ts";
 import { writeMarks } from "./shell/state.ts";
 
@@ -25,13 +26,6 @@ export async function recordState(
   { observation, judgements, outcomes }: Seen,
 ): Promise<Fault[]> {
   const faults: Fault[] = [];
-  const attempt = (what: string, act: () => void): void => {
-    try {
-      act();
-    } catch (error) {
-      faults.push({ what, detail: (error as Error).message });
-    }
-  };
   const used = judgements.filter(({ unforced }) => unforced === "spare").flatMap(({ tree }) => tree.members);
   const attached = new Set(used.map(keyOf));
   const killed = new Set(outcomes.flatMap((outcome) => outcome.killed).map(keyOf));
@@ -40,19 +34,21 @@ export async function recordState(
   const folder = join(ports.runFolder, "tags");
   const now = new Map<string, number>();
   if (observation.tags.length > 0)
-    attempt("read the tags again", () => {
-      for (const tag of ports.native.readTags(folder).tags) now.set(keyOf(tag.root), tag.closedUptime);
-    });
+    faults.push(
+      ...attempt("read the tags again", () => {
+        for (const tag of ports.native.readTags(folder).tags) now.set(keyOf(tag.root), tag.closedUptime);
+      }),
+    );
   for (const { root, bootId, closedUptime } of observation.tags) {
     const key = keyOf(root);
     const gone = killed.has(key) || !living.has(key);
     // A session that closed while this sweep was at work has dated the tag anew: that date is the next sweep's.
     const outdated = (bootId !== observation.bootId || attached.has(key)) && now.get(key) === closedUptime;
-    if (gone || outdated) attempt("remove a tag", () => ports.native.removeTag(folder, root));
+    if (gone || outdated) faults.push(...attempt("remove a tag", () => ports.native.removeTag(folder, root)));
   }
   const marks = policy.untagged === "two-sweeps" ? marksAfter(observation, judgements, options) : [];
   if (marks.length > 0 || observation.marks.length > 0)
-    attempt("write the marks", () => writeMarks(ports.runFolder, observation.bootId, marks));
+    faults.push(...attempt("write the marks", () => writeMarks(ports.runFolder, observation.bootId, marks)));
   return faults;
 }
 

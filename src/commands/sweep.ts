@@ -5,9 +5,11 @@ import { hostDocument } from "../core/document.ts";
 import { safeJson } from "../core/report.ts";
 import { Failure } from "../failure.ts";
 import { loadConfig } from "../shell/config.ts";
+import { attempt, prepareFolder } from "../shell/files.ts";
+import { writeLastSweep } from "../shell/last-sweep.ts";
 import { openLog } from "../shell/log.ts";
-import { prepareRunFolder, RUN_FOLDER } from "../shell/state.ts";
-import { sweep } from "../sweep.ts";
+import { RUN_FOLDER, STATE_FOLDER } from "../shell/state.ts";
+import { type Recorder, sweep } from "../sweep.ts";
 import { type Common, EXIT, isRoot, noTree, portsFor, print, requestFor } from "./common.ts";
 import { addConfig, addUsers, collect, type Finish, pidArgument } from "./options.ts";
 
@@ -44,9 +46,9 @@ async function runSweep(options: SweepOptions): Promise<number> {
     verbosity: options.verbose,
   });
   try {
-    const ports = portsFor(log);
+    const ports = { ...portsFor(log), recorders: recordersFor(options) };
     if (changes) {
-      prepareRunFolder(RUN_FOLDER);
+      prepareFolder(RUN_FOLDER, 0o700);
       const lock = join(RUN_FOLDER, "lock");
       if (ports.native.lock(lock) === "busy")
         throw new Failure(EXIT.busy, `another sweep is running (it holds ${lock}); wait for it to end`);
@@ -59,6 +61,16 @@ async function runSweep(options: SweepOptions): Promise<number> {
   } finally {
     log.close();
   }
+}
+
+/** Who keeps account of this sweep, in this order. A dry run did nothing, and so nobody does. */
+function recordersFor({ dryRun, user, pid }: SweepOptions): Recorder[] {
+  if (dryRun || !isRoot()) return [];
+  const ofWholeHost = user === undefined && pid === undefined;
+  return [
+    () => attempt(`use ${STATE_FOLDER}`, () => prepareFolder(STATE_FOLDER, 0o711)),
+    ({ failed }) => (ofWholeHost ? writeLastSweep(STATE_FOLDER, failed) : []),
+  ];
 }
 
 export function addSweep(program: Command, finish: Finish): void {

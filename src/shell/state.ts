@@ -1,7 +1,8 @@
 /** What outlives a sweep, below /run: the lock, the tags and the marks. Root's alone, gone at boot. */
-import { lstatSync, mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
+import { readFileSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import type { Fault, Mark, Tag } from "../core/types.ts";
+import { replaceFile } from "./files.ts";
 import type { Native } from "./native.ts";
 
 export const RUN_FOLDER = "/run/vscode-grim-reaper";
@@ -12,15 +13,6 @@ export interface State {
   readonly tags: readonly Tag[];
   readonly marks: readonly Mark[];
   readonly faults: readonly Fault[];
-}
-
-/** Makes the folder, 0700. Guard: one that is a link, or that another user owns or may write, is refused. */
-export function prepareRunFolder(folder: string): void {
-  mkdirSync(folder, { recursive: true, mode: 0o700 });
-  const { uid, mode } = lstatSync(folder);
-  const isFolder = (mode & 0o170000) === 0o040000;
-  if (!isFolder || uid !== process.geteuid?.() || (mode & 0o022) !== 0)
-    throw new Error(`${folder} is not a folder that this user alone may write; remove it and try again`);
 }
 
 export function readState(native: Native, folder: string, bootId: string): State {
@@ -61,11 +53,5 @@ export function writeMarks(folder: string, bootId: string, marks: readonly Mark[
     rmSync(file, { force: true });
     return;
   }
-  const temporary = `${file}.${process.pid}`;
-  try {
-    writeFileSync(temporary, `${JSON.stringify({ bootId, marks })}\n`, { mode: 0o600, flag: "wx" });
-    renameSync(temporary, file);
-  } finally {
-    rmSync(temporary, { force: true });
-  }
+  replaceFile(file, `${JSON.stringify({ bootId, marks })}\n`, 0o600);
 }

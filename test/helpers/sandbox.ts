@@ -1,6 +1,6 @@
 // Runs a test file again inside its own pid namespace: a sweep in there sees only what the test started, and the
 // kernel ends all of it with the namespace's first process.
-import { type ChildProcess, spawn } from "node:child_process";
+import { type ChildProcess, spawn, spawnSync } from "node:child_process";
 import { once } from "node:events";
 import { writeFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
@@ -22,6 +22,14 @@ export function inPidNamespace(testFile: string): Sandbox {
   const inside = process.env[INSIDE] === "1";
   const skip = process.getuid?.() === 0 ? false : "needs root: unshare --pid --mount";
   return { inside, skip, run: () => runInside(fileURLToPath(testFile)) };
+}
+
+/** Inside a mount namespace of its own: lock, tags and marks, ledger and notices of sweeps stay in there. */
+export function freshState(): void {
+  for (const folder of ["/run", "/var/lib"]) {
+    const { status, stderr } = spawnSync("mount", ["-t", "tmpfs", "tmpfs", folder]);
+    if (status !== 0) throw new Error(`cannot mount over ${folder}: ${stderr}`);
+  }
 }
 
 async function runInside(file: string): Promise<{ passed: number; output: string }> {

@@ -1,13 +1,12 @@
 // A user can make the reading of a command line hang in the kernel for ever: nothing may hang with it.
 import assert from "node:assert/strict";
-import { spawnSync } from "node:child_process";
 import { existsSync } from "node:fs";
 import { after, before, test } from "node:test";
 import { COMMIT, legacy } from "../helpers/ide-trees.ts";
 import { type Ran, run, temporaryFile } from "../helpers/program.ts";
 import { living, readStat, startTree } from "../helpers/puppet.ts";
 import { makeHome, USER } from "../helpers/real.ts";
-import { inPidNamespace } from "../helpers/sandbox.ts";
+import { freshState, inPidNamespace } from "../helpers/sandbox.ts";
 import {
   hangsReaders,
   installStalled,
@@ -40,8 +39,7 @@ function runWithin(seconds: number, args: readonly string[]): Ran {
 }
 
 function insideNamespace(): void {
-  const mounted = spawnSync("mount", ["-t", "tmpfs", "tmpfs", "/run"]);
-  assert.equal(mounted.status, 0, String(mounted.stderr));
+  freshState();
   let files: StalledFileSystem;
   const stuck: Stalled[] = [];
   const startStuck = async (count: number): Promise<void> => {

@@ -8,7 +8,7 @@ import { bareServer, COMMIT, sleeper, tmuxServer } from "../helpers/ide-trees.ts
 import { type Ran, run, temporaryFile } from "../helpers/program.ts";
 import { living, type PlanNode, type Stage, startTree } from "../helpers/puppet.ts";
 import { eventually, makeHome, USER } from "../helpers/real.ts";
-import { inPidNamespace } from "../helpers/sandbox.ts";
+import { freshState, inPidNamespace } from "../helpers/sandbox.ts";
 
 const sandbox = inPidNamespace(import.meta.url);
 const mount = ["/sys/fs/cgroup/unified", "/sys/fs/cgroup"].find((at) => existsSync(`${at}/cgroup.procs`));
@@ -50,8 +50,7 @@ function letLoose(stage: Stage, names: readonly string[]): void {
 }
 
 function insideNamespace(): void {
-  const mounted = spawnSync("mount", ["-t", "tmpfs", "tmpfs", "/run"]);
-  assert.equal(mounted.status, 0, String(mounted.stderr));
+  freshState();
 
   test("ignores SIGTERM, stops itself, leaves its session: reaped", async () => {
     const home = makeHome(uid);

@@ -19,7 +19,7 @@ import { puppetNamed } from "../helpers/install.ts";
 import { run, temporaryFile } from "../helpers/program.ts";
 import { living, type PlanNode, startTree } from "../helpers/puppet.ts";
 import { makeHome, USER } from "../helpers/real.ts";
-import { inPidNamespace } from "../helpers/sandbox.ts";
+import { freshState, inPidNamespace } from "../helpers/sandbox.ts";
 
 const sandbox = inPidNamespace(import.meta.url);
 if (sandbox.inside) insideNamespace();
@@ -35,9 +35,7 @@ const uid = USER;
 const config = (): string => temporaryFile("config.toml", 'grace = "0"\ntermWait = "1s"\n');
 
 function insideNamespace(): void {
-  // The sweep's lock, tags and marks stay in this mount namespace.
-  const mounted = spawnSync("mount", ["-t", "tmpfs", "tmpfs", "/run"]);
-  assert.equal(mounted.status, 0, String(mounted.stderr));
+  freshState();
 
   test("a legacy and an exec-server tree end, the editor and the copy beside them do not", async () => {
     const home = makeHome(uid);
