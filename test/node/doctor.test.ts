@@ -1,0 +1,128 @@
+/** `doctor` on a real installation: well, and with each of the usual mistakes. */
+import assert from "node:assert/strict";
+import { after, before, describe, it } from "node:test";
+import type { Check } from "../../src/core/check.ts";
+import { hasLoginNode, whyNoLoginNode } from "./available.ts";
+import { HOOK } from "./install-product.ts";
+import type { LoginNode } from "./login-node.ts";
+import { bootWithProduct, configure, PROGRAM } from "./scenario-helpers.ts";
+
+const UNIT = "vscode-grim-reaper.service";
+const TIMER = "vscode-grim-reaper.timer";
+
+describe("doctor", () => {
+  let node: LoginNode;
+
+  before(async () => {
+    if (whyNoLoginNode() !== null) return;
+    node = await bootWithProduct();
+    await node.run(["systemctl", "enable", "--now", TIMER]);
+    await node.run(["systemctl", "start", UNIT]);
+  });
+  after(() => node?.powerOff());
+
+  async function bad(): Promise<{ status: number; checks: readonly Check[] }> {
+    const { status, stdout, stderr } = await node.exec([PROGRAM, "doctor", "--json"]);
+    assert.ok(stdout.startsWith("{"), stderr);
+    const { checks } = JSON.parse(stdout) as { checks: readonly Check[] };
+    // A container's clock is its host's, and nobody in it synchronizes it.
+    return {
+      status: status ?? -1,
+      checks: checks.filter(({ health, name }) => health !== "ok" && name !== "clock"),
+    };
+  }
+
+  it("finds nothing wrong with an installation after its first sweep", async (t) => {
+    if (!hasLoginNode(t)) return;
+    const { status, checks } = await bad();
+    assert.deepEqual(checks, []);
+    assert.equal(status, 0);
+    const { stdout } = await node.exec([PROGRAM, "doctor"]);
+    t.diagnostic(stdout);
+    assert.match(stdout, /^ok +last sweep +the last good one was \d+s ago$/m);
+    assert.match(stdout, /^ok +PAM line +\/etc\/pam\.d\/sshd:\d+, optional, at close_session$/m);
+  });
+
+  const mistakes: readonly (readonly [string, string, string, string, RegExp])[] = [
+    [
+      "a PAM line that can fail logins",
+      "sed -i '/session-close/s/optional/required/' /etc/pam.d/sshd",
+      "sed -i '/session-close/s/required/optional/' /etc/pam.d/sshd",
+      "PAM line",
+      /optional/,
+    ],
+    ["a hook that a group may write", `chmod 775 ${HOOK}`, `chmod 755 ${HOOK}`, "session-close", /0775/],
+    [
+      "a dynamic program in the hook's place",
+      `mv ${HOOK} ${HOOK}.old && cp /bin/true ${HOOK}`,
+      `mv ${HOOK}.old ${HOOK}`,
+      "session-close",
+      /not a static program/,
+    ],
+    ["a timer that was stopped", `systemctl stop ${TIMER}`, `systemctl start ${TIMER}`, "timer", /inactive/],
+    [
+      "a unit in a network of its own",
+      `mkdir -p /run/systemd/system/${UNIT}.d && printf '[Service]\\nPrivateNetwork=yes\\n' >/run/systemd/system/${UNIT}.d/x.conf && systemctl daemon-reload`,
+      `rm -r /run/systemd/system/${UNIT}.d && systemctl daemon-reload`,
+      "service",
+      /PrivateNetwork=yes/,
+    ],
+    [
+      "an open tags folder",
+      "chmod 755 /run/vscode-grim-reaper/tags",
+      "chmod 700 /run/vscode-grim-reaper/tags",
+      "tags",
+      /0755/,
+    ],
+    [
+      "the users' environment",
+      "sed -i '1i session required pam_env.so user_readenv=1' /etc/pam.d/sshd",
+      "sed -i 1d /etc/pam.d/sshd",
+      "user_readenv",
+      /LD_PRELOAD/,
+    ],
+    [
+      "UsePAM no",
+      "echo UsePAM no >/etc/ssh/sshd_config.d/00-no.conf",
+      "rm /etc/ssh/sshd_config.d/00-no.conf",
+      "sshd UsePAM",
+      /never runs/,
+    ],
+    [
+      "sweeps that stopped long ago",
+      'sed -i \'s/"lastGood":[0-9]*/"lastGood":1000/\' /var/lib/vscode-grim-reaper/last-sweep.json',
+      `systemctl start ${UNIT}`,
+      "last sweep",
+      /d\w* ago/,
+    ],
+  ];
+  for (const [what, make, mend, name, detail] of mistakes)
+    it(`${what}: named, and gone when mended`, async (t) => {
+      if (!hasLoginNode(t)) return;
+      await node.run(["sh", "-c", make]);
+      const found = await bad();
+      await node.run(["sh", "-c", mend]);
+      assert.deepEqual(
+        found.checks.map((check) => check.name),
+        [name],
+        JSON.stringify(found.checks),
+      );
+      assert.match(found.checks[0]?.detail ?? "", detail);
+      assert.equal(found.status, found.checks[0]?.health === "fault" ? 1 : 0);
+      assert.deepEqual((await bad()).checks, []);
+    });
+
+  it("a broken configuration is a fault, not the end of the examination", async (t) => {
+    if (!hasLoginNode(t)) return;
+    await configure(node, 'grase = "10m"\n');
+    const { status, checks } = await bad();
+    assert.deepEqual(
+      checks.map(({ name, health }) => `${name} ${health}`),
+      ["configuration fault"],
+    );
+    assert.match(checks[0]?.detail ?? "", /config\.toml:1: grase: unknown key; did you mean "grace"/);
+    assert.equal(status, 1);
+    await configure(node, "enforce = false\n");
+    assert.match((await bad()).checks[0]?.detail ?? "", /observing/);
+  });
+});
