@@ -3,20 +3,31 @@
     "core_sources": [
       "native/core/parse.cc",
       "native/core/proc_dir.cc",
+      "native/core/memory_parse.cc",
+      "native/core/memory_helper.cc",
+      "native/core/memory_reader.cc",
       "native/core/argv_reader.cc",
+      "native/core/memory_facts.cc",
       "native/core/snapshot.cc",
+      "native/core/snapshot_scan.cc",
+      "native/core/snapshot_read.cc",
+      "native/core/snapshot_kin.cc",
+      "native/core/snapshot_argv.cc",
       "native/core/identity.cc",
       "native/core/netlink_parse.cc",
       "native/core/netlink.cc",
       "native/core/socket_table.cc",
       "native/core/fd_table.cc",
+      "native/core/link_table.cc",
       "native/core/connections.cc",
       "native/core/catalogue.cc",
       "native/core/tag.cc",
       "native/core/tag_store.cc",
-      "native/core/lock.cc"
+      "native/core/lock.cc",
+      "native/core/acl.cc"
     ],
     "addon_sources": [
+      "native/addon/arguments.cc",
       "native/addon/convert.cc",
       "native/addon/workers.cc",
       "native/addon/addon.cc"
@@ -27,6 +38,7 @@
       "native/hook/cgroup_walk.cc",
       "native/hook/survivors.cc",
       "native/hook/close.cc",
+      "native/hook/fault_count.cc",
       "native/hook/main.cc"
     ],
     "warnings": ["-Wall", "-Wextra", "-Wconversion", "-Wshadow", "-fstack-protector-strong"]

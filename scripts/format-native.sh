@@ -8,4 +8,4 @@ format=$(command -v clang-format-19 || command -v clang-format) || {
 mode=-i
 [ "${1:-}" = --check ] && mode='--dry-run --Werror'
 # shellcheck disable=SC2086  # two words on purpose
-find native \( -name '*.cc' -o -name '*.h' \) -exec "$format" $mode {} +
+find native bench \( -name '*.cc' -o -name '*.h' \) -exec "$format" $mode {} +

@@ -1,42 +1,11 @@
 #include "addon/convert.h"
 
 #include <cerrno>
-#include <cmath>
-#include <cstring>
-#include <limits>
 
 #include "core/proc_dir.h"
 
 namespace reaper {
 namespace {
-
-constexpr std::int64_t kMaxPid = std::numeric_limits<pid_t>::max();
-constexpr std::int64_t kMaxUid = std::numeric_limits<uid_t>::max();
-constexpr std::int64_t kMaxSafeInteger = (std::int64_t{1} << 53) - 1;
-constexpr std::int64_t kMaxMilliseconds = 24 * 3600 * 1000;
-
-[[noreturn]] void refuse(const Napi::Value& value, const std::string& name, const char* expected) {
-  throw Napi::TypeError::New(value.Env(), name + " must be " + expected);
-}
-
-bool to_flag(const Napi::Value& value, const std::string& name) {
-  if (!value.IsBoolean()) refuse(value, name, "true or false");
-  return value.As<Napi::Boolean>().Value();
-}
-
-// Every element through `convert`, named by its place.
-template <typename T, typename F>
-std::vector<T> to_list(const Napi::Value& value, const std::string& name, F convert) {
-  if (!value.IsArray()) refuse(value, name, "an array");
-  const auto array = value.As<Napi::Array>();
-  std::vector<T> list;
-  list.reserve(array.Length());
-  for (std::uint32_t i = 0; i < array.Length(); ++i) {
-    const Napi::HandleScope scope(value.Env());
-    list.push_back(convert(array.Get(i), name + "[" + std::to_string(i) + "]"));
-  }
-  return list;
-}
 
 template <typename T, typename F>
 Napi::Array to_array(Napi::Env env, const std::vector<T>& items, F convert) {
@@ -178,6 +147,19 @@ Napi::Value to_js(Napi::Env env, const Tag& tag) {
   return object;
 }
 
+// {results: [{pid, startTime, KEY: the fact or null}], faults}
+template <typename T, typename F>
+Napi::Value facts(Napi::Env env, const MemoryFacts<T>& found, const char* key, F convert) {
+  Napi::Object object = Napi::Object::New(env);
+  object.Set("results", to_array(env, found.results, [&](const auto& item) {
+               Napi::Object entry = reaper::to_js(env, item.id).template As<Napi::Object>();
+               entry.Set(key, or_null(env, item.fact, convert));
+               return entry;
+             }));
+  object.Set("faults", to_js(env, found.faults));
+  return object;
+}
+
 // glibc names errnos since 2.32 only; the addon must load on 2.28.
 std::string errno_name(int error) {
   static const struct {
@@ -224,77 +206,6 @@ std::string errno_name(int error) {
 }
 
 }  // namespace
-
-std::string to_text(const Napi::Value& value, const std::string& name) {
-  if (!value.IsString()) refuse(value, name, "a string");
-  std::string result = value.As<Napi::String>().Utf8Value();
-  // A NUL would end the path early in the kernel: another file than the one that was named.
-  if (result.find('\0') != std::string::npos) refuse(value, name, "a string without NUL");
-  return result;
-}
-
-std::int64_t to_whole(const Napi::Value& value, const std::string& name, std::int64_t low,
-                      std::int64_t high) {
-  if (!value.IsNumber()) refuse(value, name, "a number");
-  const double given = value.As<Napi::Number>().DoubleValue();
-  if (!(given >= static_cast<double>(low) && given <= static_cast<double>(high)) ||
-      std::trunc(given) != given)
-    refuse(value, name,
-           ("a whole number from " + std::to_string(low) + " to " + std::to_string(high)).c_str());
-  return static_cast<std::int64_t>(given);
-}
-
-ProcId to_proc_id(const Napi::Value& value, const std::string& name) {
-  if (!value.IsObject()) refuse(value, name, "an object {pid, startTime}");
-  const auto object = value.As<Napi::Object>();
-  ProcId id;
-  id.pid = static_cast<pid_t>(to_whole(object.Get("pid"), name + ".pid", 1, kMaxPid));
-  id.start_time =
-      static_cast<std::uint64_t>(to_whole(object.Get("startTime"), name + ".startTime", 0, kMaxSafeInteger));
-  return id;
-}
-
-std::vector<ProcId> to_proc_ids(const Napi::Value& value, const std::string& name) {
-  return to_list<ProcId>(value, name, to_proc_id);
-}
-
-std::vector<pid_t> to_pids(const Napi::Value& value, const std::string& name) {
-  return to_list<pid_t>(value, name, [](const Napi::Value& item, const std::string& place) {
-    return static_cast<pid_t>(to_whole(item, place, 1, kMaxPid));
-  });
-}
-
-SnapshotOptions to_snapshot_options(const Napi::Value& value) {
-  if (!value.IsObject()) refuse(value, "options", "an object");
-  const auto object = value.As<Napi::Object>();
-  const auto markers = [&object](const char* key) {
-    const std::string name = std::string("options.") + key;
-    return to_list<std::string>(object.Get(key), name, [](const Napi::Value& item, const std::string& place) {
-      std::string marker = to_text(item, place);
-      if (marker.empty()) refuse(item, place, "a string that is not empty");  // it would match everything
-      return marker;
-    });
-  };
-  const auto milliseconds = [&object](const char* key) {
-    return static_cast<int>(to_whole(object.Get(key), std::string("options.") + key, 0, kMaxMilliseconds));
-  };
-  SnapshotOptions options;
-  options.proc_root = to_text(object.Get("procRoot"), "options.procRoot");
-  const Napi::Value uids = object.Get("uids");
-  if (!uids.IsNull())
-    options.uids =
-        to_list<uid_t>(uids, "options.uids", [](const Napi::Value& item, const std::string& place) {
-          return static_cast<uid_t>(to_whole(item, place, 0, kMaxUid));
-        });
-  options.full = to_flag(object.Get("full"), "options.full");
-  options.exe_markers = markers("exeMarkers");
-  options.interpreters = markers("interpreters");
-  options.argv_markers = markers("argvMarkers");
-  options.sshd_names = markers("sshdNames");
-  options.argv_timeout_ms = milliseconds("argvTimeoutMs");
-  options.argv_budget_ms = milliseconds("argvBudgetMs");
-  return options;
-}
 
 Napi::Value to_js(Napi::Env env, const ProcId& id) {
   Napi::Object object = Napi::Object::New(env);
@@ -357,6 +268,17 @@ Napi::Value to_js(Napi::Env env, const SignalResult& result) {
   object.Set("outcome", text(env, name_of(result.outcome)));
   object.Set("weak", flag(env, result.weak));
   return object;
+}
+
+Napi::Value to_js(Napi::Env env, const MemoryFacts<std::vector<std::string>>& environs) {
+  return facts(env, environs, "names",
+               [](Napi::Env in, const std::vector<std::string>& names) -> Napi::Value {
+                 return to_array(in, names, [in](const std::string& name) { return text(in, name); });
+               });
+}
+
+Napi::Value to_js(Napi::Env env, const MemoryFacts<std::int64_t>& pss) {
+  return facts(env, pss, "pssKiB", number<std::int64_t>);
 }
 
 Napi::Error to_error(Napi::Env env, const Failure& failure) {

@@ -9,6 +9,7 @@
 
 #include "core/connections.h"
 #include "core/identity.h"
+#include "core/memory_facts.h"
 #include "core/result.h"
 #include "core/snapshot.h"
 #include "core/tag_store.h"
@@ -22,6 +23,8 @@ ProcId to_proc_id(const Napi::Value& value, const std::string& name);
 std::vector<ProcId> to_proc_ids(const Napi::Value& value, const std::string& name);
 std::vector<pid_t> to_pids(const Napi::Value& value, const std::string& name);
 SnapshotOptions to_snapshot_options(const Napi::Value& value);
+MemoryOptions to_memory_options(const Napi::Value& value);
+std::vector<std::string> to_texts(const Napi::Value& value, const std::string& name);
 
 Napi::Value to_js(Napi::Env env, const ProcId& id);
 Napi::Value to_js(Napi::Env env, const std::vector<ProcId>& ids);
@@ -29,6 +32,8 @@ Napi::Value to_js(Napi::Env env, const Snapshot& snapshot);
 Napi::Value to_js(Napi::Env env, const Connections& connections);
 Napi::Value to_js(Napi::Env env, const TagListing& listing);
 Napi::Value to_js(Napi::Env env, const SignalResult& result);
+Napi::Value to_js(Napi::Env env, const MemoryFacts<std::vector<std::string>>& environs);
+Napi::Value to_js(Napi::Env env, const MemoryFacts<std::int64_t>& pss);
 
 // An Error with `code` (the errno's name, as Node's own) and a message that names what failed.
 Napi::Error to_error(Napi::Env env, const Failure& failure);

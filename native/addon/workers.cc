@@ -63,6 +63,21 @@ Napi::Value js_connections(const Napi::CallbackInfo& info) {
       });
 }
 
+Napi::Value js_environ_names(const Napi::CallbackInfo& info) {
+  MemoryOptions options = to_memory_options(info[0]);
+  std::vector<std::string> names = to_texts(info[0].As<Napi::Object>().Get("names"), "options.names");
+  return PromiseWorker<MemoryFacts<std::vector<std::string>>>::start(
+      info.Env(), "environNames", [options = std::move(options), names = std::move(names)] {
+        return find_environ_names(options, names);
+      });
+}
+
+Napi::Value js_pss(const Napi::CallbackInfo& info) {
+  MemoryOptions options = to_memory_options(info[0]);
+  return PromiseWorker<MemoryFacts<std::int64_t>>::start(
+      info.Env(), "pss", [options = std::move(options)] { return read_pss(options); });
+}
+
 Napi::Value js_wait_gone(const Napi::CallbackInfo& info) {
   std::vector<ProcId> ids = to_proc_ids(info[0], "ids");
   const int timeout_ms = static_cast<int>(to_whole(info[1], "timeoutMs", 0, kMaxWaitMs));

@@ -7,6 +7,8 @@ namespace reaper {
 
 Napi::Value js_snapshot(const Napi::CallbackInfo& info);
 Napi::Value js_connections(const Napi::CallbackInfo& info);
+Napi::Value js_environ_names(const Napi::CallbackInfo& info);
+Napi::Value js_pss(const Napi::CallbackInfo& info);
 Napi::Value js_wait_gone(const Napi::CallbackInfo& info);
 
 }  // namespace reaper

@@ -1,23 +1,15 @@
-// Reads command lines in a helper process that can be killed: /proc/PID/cmdline takes the target's mmap lock,
-// so a hostile or stuck process can hold its reader for ever (seen with FUSE, NFS and tape file systems).
-// SIGKILL ends such a reader; a thread could not be ended.
+// Command lines of processes, read within deadlines in a helper that can be killed (core/memory_helper.h).
 #pragma once
 
-#include <sys/types.h>
-
 #include <string>
-#include <unordered_map>
-#include <unordered_set>
 #include <vector>
 
+#include "core/memory_reader.h"
 #include "core/snapshot.h"
 
 namespace reaper {
 
-struct ArgvRequest {
-  pid_t pid;
-  uid_t uid;
-};
+using ArgvRequest = MemoryRequest;
 
 struct ArgvResult {
   ArgvStatus status = ArgvStatus::kTimeout;
@@ -28,7 +20,7 @@ struct ArgvResult {
 inline constexpr std::size_t kArgvBytes = std::size_t{32} * 1024;
 inline constexpr std::size_t kArgvElements = 1024;  // a line of NULs must not become 32,768 strings
 
-// Keeps its accounts over several passes: what is left of the budget, who stalled, and whose processes did.
+// Keeps its accounts over several passes, as MemoryReader does.
 class ArgvReader {
  public:
   // proc_fd: an open proc root. timeout_ms bounds one command line, budget_ms all of them.
@@ -39,15 +31,7 @@ class ArgvReader {
   std::vector<ArgvResult> read(const std::vector<ArgvRequest>& requests, std::vector<Fault>* faults);
 
  private:
-  struct Batch;
-  void serve(Batch& batch);
-  bool exhausted(uid_t uid) const;
-
-  int proc_fd_;
-  int timeout_ms_;
-  std::int64_t budget_ms_;
-  std::unordered_map<uid_t, std::int64_t> waited_ms_;
-  std::unordered_set<pid_t> stalled_;
+  MemoryReader reader_;
 };
 
 }  // namespace reaper

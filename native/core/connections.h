@@ -34,9 +34,10 @@ struct Connections {
   std::vector<Fault> faults;
 };
 
-// Looks a second time, and keeps what either look saw, while some held end's other end on this host is held
-// by none of `pids`: a connection made, accepted or handed to another process in between would look
-// one-sided.
+// Lists the sockets, the descriptors, and the sockets again. Looks a second time, and keeps what any look
+// saw, while some held end's other end on this host is held by none of `pids`: a connection made, accepted or
+// handed to another process in between would look one-sided. Where every such end had its descriptor before
+// any was read, only descriptors that may have changed are read again; else all, and the sockets once more.
 Connections find_connections(const std::string& proc_root, const std::vector<pid_t>& pids);
 
 // The same with another source of sockets (core/socket_table.h), for tests.

@@ -7,6 +7,7 @@
 #include <algorithm>
 #include <cerrno>
 #include <charconv>
+#include <cstdlib>
 #include <cstring>
 #include <memory>
 #include <optional>
@@ -14,7 +15,6 @@
 #include <tuple>
 
 #include "core/fd.h"
-#include "core/result.h"
 
 namespace reaper {
 namespace {
@@ -51,13 +51,23 @@ int each_number(DIR* dir, Each each) {
   }
 }
 
-// The text of a link, or its errno. Links are only read, never followed: a file behind one may hang the
+// The text of a link; else an errno. Links are only read, never followed: a file behind one may hang the
 // reader.
-Result<std::string> read_link(int at, const char* path) {
-  char text[64];  // "socket:[INODE]" and "net:[INODE]" are shorter, so a longer text is neither
-  const ssize_t got = readlinkat(at, path, text, sizeof text);
-  if (got < 0) return Failure{errno, path};
-  return std::string(text, static_cast<std::size_t>(got));
+struct LinkText {
+  char bytes[64];  // "socket:[INODE]" and "net:[INODE]" are shorter, so a longer text is neither
+  std::size_t size = 0;
+  int code = 0;
+  std::string_view view() const { return {bytes, size}; }
+};
+
+LinkText read_link(int at, const char* path) {
+  LinkText text;
+  const ssize_t got = readlinkat(at, path, text.bytes, sizeof text.bytes);
+  if (got < 0)
+    text.code = errno;
+  else
+    text.size = static_cast<std::size_t>(got);
+  return text;
 }
 
 // "socket:[INODE]". Netlink tells inodes in 32 bits, so only those are compared. A path cannot look like
@@ -78,10 +88,12 @@ struct Look {
   std::size_t descriptors = 0;
 };
 
+bool by_fd(const SocketFd& a, const SocketFd& b) { return std::tie(a.pid, a.fd) < std::tie(b.pid, b.fd); }
+
 class Reader {
  public:
-  Reader(int proc, std::optional<std::string> own_net, FdTable& table)
-      : proc_(proc), own_net_(std::move(own_net)), table_(table) {}
+  Reader(int proc, std::optional<std::string> own_net, const std::vector<SocketFd>& settled, FdTable& table)
+      : proc_(proc), own_net_(std::move(own_net)), settled_(settled), table_(table) {}
 
   void process(pid_t pid) {
     const std::string path = std::to_string(pid);
@@ -121,11 +133,21 @@ class Reader {
       return look;
     }
     const int at = dirfd(dir.get());
+    const bool main_thread = path.find('/') == std::string::npos;
+    auto known = main_thread ? std::lower_bound(settled_.begin(), settled_.end(), SocketFd{pid, 0, 0}, by_fd)
+                             : settled_.end();
     look.code = each_number(dir.get(), [&](const char* name) {
       if (++look.descriptors > kMaxDescriptors) return EMFILE;
-      const Result<std::string> link = read_link(at, name);
-      if (!link) return means_gone(link.failure().code) ? 0 : link.failure().code;
-      if (const auto inode = socket_inode(link.value())) table_.holders.push_back({*inode, pid});
+      const int fd = std::atoi(name);
+      // The kernel lists them in ascending order; in any other, one would only be read again.
+      while (known != settled_.end() && known->pid == pid && known->fd < fd) ++known;
+      if (known != settled_.end() && known->pid == pid && known->fd == fd) return 0;
+      const LinkText link = read_link(at, name);
+      if (link.code != 0) return means_gone(link.code) ? 0 : link.code;
+      if (const auto inode = socket_inode(link.view())) {
+        table_.holders.push_back({*inode, pid});
+        if (main_thread) table_.descriptors.push_back({pid, fd, *inode});
+      }
       return 0;
     });
     if (means_gone(look.code)) look.code = 0;  // it ended while being read
@@ -133,14 +155,15 @@ class Reader {
   }
 
   int compare_net(pid_t pid, const std::string& path) {
-    const Result<std::string> net = read_link(proc_, (path + "/ns/net").c_str());
-    if (!net) return means_gone(net.failure().code) ? 0 : net.failure().code;
-    if (own_net_ && net.value() != *own_net_) table_.foreign_net.push_back(pid);
+    const LinkText net = read_link(proc_, (path + "/ns/net").c_str());
+    if (net.code != 0) return means_gone(net.code) ? 0 : net.code;
+    if (own_net_ && net.view() != *own_net_) table_.foreign_net.push_back(pid);
     return 0;
   }
 
   const int proc_;
   const std::optional<std::string> own_net_;
+  const std::vector<SocketFd>& settled_;
   FdTable& table_;
 };
 
@@ -164,7 +187,24 @@ bool FdTable::is_held(std::uint32_t inode) const {
   return range.first != range.second;
 }
 
-void read_fd_table(const std::string& proc_root, const std::vector<pid_t>& pids, FdTable& table) {
+std::vector<SocketFd> FdTable::settled(const std::vector<std::uint32_t>& living) const {
+  std::vector<std::uint32_t> inodes;
+  for (const SocketFd& socket : descriptors) inodes.push_back(socket.inode);
+  std::sort(inodes.begin(), inodes.end());
+  const auto times_in = [](const auto& range) { return range.second - range.first; };
+  std::vector<SocketFd> found;
+  for (const SocketFd& socket : descriptors) {
+    const Range range = holders_of(socket.inode);
+    // Guard: a socket with a second holder, or a second descriptor, lives on when this one is closed.
+    if (times_in(range) == 1 && times_in(std::equal_range(inodes.begin(), inodes.end(), socket.inode)) == 1 &&
+        std::binary_search(living.begin(), living.end(), socket.inode))
+      found.push_back(socket);
+  }
+  return found;
+}
+
+void read_fd_table(const std::string& proc_root, const std::vector<pid_t>& pids, FdTable& table,
+                   const std::vector<SocketFd>& settled) {
   std::vector<pid_t> wanted = pids;
   sort_unique(wanted);
   const UniqueFd proc(open(proc_root.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
@@ -174,15 +214,15 @@ void read_fd_table(const std::string& proc_root, const std::vector<pid_t>& pids,
     table.unreadable = std::move(wanted);
     return;
   }
-  const Result<std::string> net = read_link(proc.get(), "self/ns/net");
+  const LinkText net = read_link(proc.get(), "self/ns/net");
   std::optional<std::string> own_net;
-  if (net) {
-    own_net = net.value();
+  if (net.code == 0) {
+    own_net = std::string(net.view());
   } else {
     table.own_net_known = false;
-    table.faults.push_back({"read own network namespace", 0, std::strerror(net.failure().code)});
+    table.faults.push_back({"read own network namespace", 0, std::strerror(net.code)});
   }
-  Reader reader(proc.get(), std::move(own_net), table);
+  Reader reader(proc.get(), std::move(own_net), settled, table);
   for (const pid_t pid : wanted)
     if (pid > 0) reader.process(pid);
 
@@ -192,6 +232,9 @@ void read_fd_table(const std::string& proc_root, const std::vector<pid_t>& pids,
   table.holders.erase(std::unique(table.holders.begin(), table.holders.end(),
                                   [&](const Holder& a, const Holder& b) { return key(a) == key(b); }),
                       table.holders.end());
+  const auto fd_key = [](const SocketFd& socket) { return std::tie(socket.pid, socket.fd, socket.inode); };
+  std::sort(table.descriptors.begin(), table.descriptors.end(),
+            [&](const SocketFd& a, const SocketFd& b) { return fd_key(a) < fd_key(b); });
   sort_unique(table.unreadable);
   sort_unique(table.foreign_net);
 }

@@ -60,7 +60,20 @@ Look look(ProcDir& proc, const ProcId& id) {
   return ended ? Look::kGone : Look::kSame;
 }
 
-std::optional<SignalOutcome> refusal(ProcDir& proc, const ProcId& id, uid_t uid) {
+// Unset, or a kernel without audit: nothing to compare. Only a privileged process can change it once it is
+// set.
+std::optional<SignalOutcome> login_refusal(ProcDir& proc, const ProcId& id, std::uint32_t expected) {
+  std::string_view text;
+  if (const int error = proc.read_of(id.pid, "loginuid", &text))
+    return is_gone(error) ? std::nullopt : std::make_optional(SignalOutcome::kDenied);
+  const auto login_uid = parse_id(text);
+  if (!login_uid) return SignalOutcome::kDenied;
+  if (*login_uid != kUnsetId && *login_uid != expected) return SignalOutcome::kForeign;
+  return std::nullopt;
+}
+
+std::optional<SignalOutcome> refusal(ProcDir& proc, const ProcId& id, uid_t uid,
+                                     std::optional<std::uint32_t> login_uid) {
   switch (look(proc, id)) {
     case Look::kGone:
       return SignalOutcome::kGone;
@@ -79,7 +92,7 @@ std::optional<SignalOutcome> refusal(ProcDir& proc, const ProcId& id, uid_t uid)
   // A setuid program or a user namespace shows in one of the four: then it is not only the user's.
   for (const uid_t each : *uids)
     if (each != uid) return SignalOutcome::kForeign;
-  return std::nullopt;
+  return login_uid ? login_refusal(proc, id, *login_uid) : std::nullopt;
 }
 
 SignalOutcome outcome_of(int error) {
@@ -95,17 +108,20 @@ std::int64_t now_ms() {
 
 }  // namespace
 
-SignalResult signal_process(const std::string& proc_root, const ProcId& id, uid_t uid, int signo) {
+SignalResult signal_process(const std::string& proc_root, const ProcId& id, uid_t uid, int signo,
+                            std::optional<std::uint32_t> login_uid) {
   // Never init, kthreadd, a process group (0 and below) or ourselves, whatever the plan says.
   if (id.pid <= 2 || id.pid == getpid()) return {SignalOutcome::kDenied, false};
   auto proc = ProcDir::open(proc_root);
   if (!proc) return {SignalOutcome::kDenied, false};
+  // The number would be checked there and the signal sent here.
+  if (proc_root == "/proc" && proc.value().is_foreign()) return {SignalOutcome::kDenied, false};
 
   UniqueFd pin;
   const int error = open_pidfd(id.pid, &pin);
   // EINVAL, ENOENT: the number now names a thread of another process.
   if (error == ESRCH || error == EINVAL || error == ENOENT) return {SignalOutcome::kGone, false};
-  if (const auto refused = refusal(proc.value(), id, uid)) return {*refused, !pin.valid()};
+  if (const auto refused = refusal(proc.value(), id, uid, login_uid)) return {*refused, !pin.valid()};
 
   if (pin.valid()) {
     if (syscall(kPidfdSendSignal, pin.get(), signo, nullptr, 0) == 0) return {SignalOutcome::kSent, false};

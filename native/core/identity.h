@@ -4,6 +4,7 @@
 #include <sys/types.h>
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -22,9 +23,11 @@ struct SignalResult {
   bool weak;  // true: the kernel has no pidfd, so the identity was checked but not pinned
 };
 
-// Sends signo to the process, only if it still has this start time and all four of its uids are `uid`.
-// kForeign: alive, but with another uid. A zombie whose threads have all ended is kGone.
-SignalResult signal_process(const std::string& proc_root, const ProcId& id, uid_t uid, int signo);
+// Sends signo to the process, only if it still has this start time, all four of its uids are `uid`, and its
+// login uid, where it has one and one is expected, is that one. kForeign: alive, but another uid or login. A
+// zombie whose threads have all ended is kGone.
+SignalResult signal_process(const std::string& proc_root, const ProcId& id, uid_t uid, int signo,
+                            std::optional<std::uint32_t> login_uid = std::nullopt);
 
 // Waits until every process is dead or timeout_ms has passed; the survivors.
 std::vector<ProcId> wait_gone(const std::string& proc_root, const std::vector<ProcId>& ids, int timeout_ms);

@@ -97,6 +97,18 @@ std::optional<std::array<uid_t, 4>> parse_status_uids(std::string_view text) {
   return uids;
 }
 
+std::optional<std::uint64_t> parse_status_capabilities(std::string_view text) {
+  constexpr std::string_view kKey = "\nCapEff:\t";
+  const std::size_t at = text.find(kKey);
+  if (at == std::string_view::npos) return std::nullopt;
+  text.remove_prefix(at + kKey.size());
+  text = text.substr(0, text.find('\n'));
+  std::uint64_t bits = 0;
+  const auto parsed = std::from_chars(text.data(), text.data() + text.size(), bits, 16);
+  if (parsed.ec != std::errc() || parsed.ptr != text.data() + text.size()) return std::nullopt;
+  return bits;
+}
+
 std::vector<std::string> split_argv(std::string_view text) {
   std::vector<std::string> argv;
   while (!text.empty()) argv.emplace_back(take(text, '\0'));

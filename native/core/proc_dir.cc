@@ -47,6 +47,13 @@ Result<ProcDir> ProcDir::open(const std::string& root) {
   return ProcDir(std::move(fd));
 }
 
+bool ProcDir::is_foreign() {
+  // proc(5): /proc/self is this process's number there; none at all in a namespace that it is not in.
+  std::string_view self;
+  const int error = link(root_.get(), "self", &self);
+  return error == ENOENT || (error == 0 && self != std::to_string(getpid()));
+}
+
 Result<std::vector<pid_t>> ProcDir::list() const {
   struct Entry {  // linux_dirent64 of getdents64(2)
     std::uint64_t inode;
@@ -105,8 +112,10 @@ int ProcDir::read(int folder, const char* path, std::string_view* text) {
     const ssize_t got = ::read(fd.get(), buffer_.data() + size, buffer_.size() - size);
     if (got < 0 && errno == EINTR) continue;
     if (got < 0) return errno;
-    if (got == 0) break;
     size += static_cast<std::size_t>(got);
+    // The kernel makes such a file whole before it is read, so less than the room is the end
+    // (proc_single_show, simple_read_from_buffer); to ask again would cost a sixth of the time.
+    if (size < buffer_.size()) break;
   }
   *text = std::string_view(buffer_.data(), size);
   return 0;

@@ -28,6 +28,10 @@ class ProcDir {
 
   int fd() const { return root_.get(); }
 
+  // True where proc is mounted for another pid namespace than this process's: its numbers are not the ones
+  // that kill(2) and pidfd_open(2) take.
+  bool is_foreign();
+
   // Every numeric entry, in ascending order.
   Result<std::vector<pid_t>> list() const;
 
@@ -40,6 +44,7 @@ class ProcDir {
   int pin(pid_t pid, UniqueFd* folder) const;
 
   // A whole file, at most kFileLimit bytes (EFBIG beyond), by a path relative to the root or a pinned folder.
+  // For files that the kernel makes as one record; one of many (maps, mountinfo) may come short and go on.
   static constexpr std::size_t kFileLimit = std::size_t{256} * 1024;
   int read(int folder, const char* path, std::string_view* text);
   int read_of(pid_t pid, const char* file, std::string_view* text);

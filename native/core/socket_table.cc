@@ -128,7 +128,9 @@ bool add_proc_unix(const std::string& path, SocketTable& table) {
   table.established_unix = count.value();
   table.from_proc = true;
   table.complete = false;
-  table.faults.push_back({"list unix sockets", 0, path + " tells no peers: unix connections are unknown"});
+  table.faults.push_back({"list unix sockets", 0,
+                          path + " tells no peers: unix connections are unknown; allow AF_NETLINK "
+                                 "(RestrictAddressFamilies=)"});
   return true;
 }
 

@@ -23,6 +23,8 @@ constexpr mode_t kOthersMayWrite = 022;
 // A writer lives a second at most, so an older temporary file is nobody's.
 constexpr time_t kTemporarySeconds = 60;
 constexpr std::string_view kTemporarySuffix = ".tmp";
+// A folder full of junk is told of in so many lines and a count.
+constexpr std::size_t kMaxFaults = 20;
 
 Failure failed(int code, std::string what) { return {code, std::move(what)}; }
 
@@ -175,6 +177,7 @@ TagListing list_tags(const std::string& directory) {
     close(fd);
     return listing;
   }
+  std::size_t untold = 0;
   errno = 0;
   while (const dirent* entry = readdir(stream.get())) {
     const std::string name = entry->d_name;
@@ -186,12 +189,17 @@ TagListing list_tags(const std::string& directory) {
       if (tag) {
         listing.tags.push_back(tag.take());
       } else if (tag.failure().code != ENOENT) {  // gone since the listing
-        fault("read a tag", name + ": " + text_of(tag.failure()));
+        if (listing.faults.size() < kMaxFaults)
+          fault("read a tag", name + ": " + text_of(tag.failure()) + "; remove it from " + directory);
+        else
+          ++untold;
       }
     }
     errno = 0;
   }
   if (errno != 0) fault("list tags", text_of(failed(errno, directory)));
+  if (untold > 0)
+    fault("read the tags", std::to_string(untold) + " more files are no tags; remove them from " + directory);
   std::sort(listing.tags.begin(), listing.tags.end(),
             [](const Tag& a, const Tag& b) { return a.root.pid < b.root.pid; });
   return listing;

@@ -14,6 +14,7 @@
 #include <string>
 
 #include "hook/close.h"
+#include "hook/fault_count.h"
 #include "hook/syslog.h"
 
 namespace {
@@ -24,6 +25,8 @@ using reaper::hook::Priority;
 using reaper::hook::Syslog;
 
 constexpr time_t kDeadlineSeconds = 1;
+// Of the sweep, which reads how many faults there were.
+constexpr char kRunFolder[] = "/run/vscode-grim-reaper";
 
 // What give_up may use: a signal handler can neither allocate nor format.
 int g_log = -1;
@@ -32,6 +35,7 @@ size_t g_last_words_size = 0;
 
 void give_up(int /*signo*/) {
   if (g_log >= 0) (void)!send(g_log, g_last_words, g_last_words_size, MSG_DONTWAIT | MSG_NOSIGNAL);
+  if (geteuid() == 0) reaper::hook::count_faults(kRunFolder, 1);
   _exit(0);
 }
 
@@ -94,6 +98,7 @@ void log_report(const Syslog& log, const CloseReport& report) {
   const std::string user = "uid " + std::to_string(report.uid) + ": ";
   for (const Failure& fault : report.faults)
     log.send(Priority::kWarning, user + fault.what + " (errno " + std::to_string(fault.code) + ")");
+  reaper::hook::count_faults(kRunFolder, report.faults.size());
   if (report.trees > 0) {
     log.send(Priority::kDebug, user + "tagged " + std::to_string(report.tagged) + " of " +
                                    std::to_string(report.trees) + " tree(s)");

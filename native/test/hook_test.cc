@@ -4,6 +4,7 @@
 #include <signal.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <sys/un.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -15,6 +16,7 @@
 #include "core/tag_store.h"
 #include "hook/cgroup_walk.h"
 #include "hook/close.h"
+#include "hook/fault_count.h"
 #include "hook/survivors.h"
 #include "hook/syslog.h"
 #include "test/check.h"
@@ -324,6 +326,44 @@ void test_syslog() {
   for (int i = 0; i < 10000; ++i) log.send(Priority::kWarning, "nobody reads");  // must not block
 }
 
+void test_fault_count() {
+  const Host host;
+  const std::string folder = host.proc.root() + "/faults";
+  const std::string file = folder + "/hook.faults";
+  count_faults(folder.c_str(), 0);
+  CHECK(!fs::exists(folder));  // nothing happens where nothing went wrong
+  count_faults(folder.c_str(), 1);
+  count_faults(folder.c_str(), 2);
+  CHECK(fs::file_size(file) == 3);
+  CHECK((fs::status(file).permissions() & fs::perms::mask) ==
+        (fs::perms::owner_read | fs::perms::owner_write));
+  CHECK((fs::status(folder).permissions() & fs::perms::mask) == fs::perms::owner_all);
+  fs::resize_file(file, kMaxFaultBytes - 1);
+  count_faults(folder.c_str(), 5);
+  count_faults(folder.c_str(), 1);
+  CHECK(fs::file_size(file) == kMaxFaultBytes);
+  // A link, a fifo and a folder that others may write are left alone, and nobody waits.
+  const std::string victim = host.proc.root() + "/victim";
+  write_file(victim, "");
+  fs::remove(file);
+  fs::create_symlink(victim, file);
+  count_faults(folder.c_str(), 1);
+  CHECK(fs::file_size(victim) == 0);
+  fs::remove(file);
+  CHECK(mkfifo(file.c_str(), 0600) == 0);
+  count_faults(folder.c_str(), 1);
+  fs::remove(file);
+  fs::permissions(folder, fs::perms::all);
+  count_faults(folder.c_str(), 1);
+  CHECK(!fs::exists(file));
+  fs::permissions(folder, fs::perms::owner_all);
+  const std::string link = host.proc.root() + "/link";
+  fs::create_directory_symlink(folder, link);
+  count_faults(link.c_str(), 1);
+  CHECK(!fs::exists(file));
+  count_faults((host.proc.root() + "/absent/below").c_str(), 1);
+}
+
 // Copies of this program under a server's name, one below the other; the last says when all are there.
 struct RealTree {
   pid_t top = -1;
@@ -468,6 +508,7 @@ int main(int argc, char** argv) {
   test_close_faults();
   test_many_trees();
   test_syslog();
+  test_fault_count();
   test_real_tree();
   test_real_cgroup();
   CHECK(open_files() == before);

@@ -210,12 +210,48 @@ void spares_a_recycled_pid() {
   CHECK(WIFEXITED(status) && WEXITSTATUS(status) == 0);
 }
 
+// Another login than the one that was judged is another person's doing; an unset one is nobody's.
+void spares_another_login() {
+  int ready[2];
+  CHECK(pipe(ready) == 0);
+  const pid_t child = fork();
+  if (child == 0) {
+    const int fd = open("/proc/self/loginuid", O_WRONLY | O_CLOEXEC);
+    const bool set = fd >= 0 && write(fd, "1001", 4) == 4;
+    if (write(ready[1], set ? "s" : "n", 1) != 1) _exit(1);
+    for (;;) pause();
+  }
+  char answer = 0;
+  CHECK(read(ready[0], &answer, 1) == 1);
+  const ProcId id = id_of(child);
+  const auto with = [&id](std::uint32_t login) {
+    return signal_process("/proc", id, geteuid(), 0, login).outcome;
+  };
+  if (answer == 's') {
+    CHECK(with(1002) == SignalOutcome::kForeign);
+    CHECK(with(1001) == SignalOutcome::kSent);
+    CHECK(outcome(id, geteuid(), 0) == SignalOutcome::kSent);
+  } else {
+    std::printf("skipped: no login uid can be set here\n");
+  }
+  end(child);
+  const pid_t unset = spawn();
+  std::uint32_t own = kUnsetId;
+  std::ifstream("/proc/self/loginuid") >> own;
+  if (own == kUnsetId)
+    CHECK(signal_process("/proc", id_of(unset), geteuid(), 0, 1002).outcome == SignalOutcome::kSent);
+  end(unset);
+  close(ready[0]);
+  close(ready[1]);
+}
+
 }  // namespace
 
 int main() {
   sends_only_to_the_same_process();
   never_signals_the_untouchable();
   spares_another_uid();
+  spares_another_login();
   waits_for_the_dead();
   waits_without_descriptors();
   spares_a_recycled_pid();

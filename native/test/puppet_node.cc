@@ -1,6 +1,7 @@
 // From a line of the plan to a process: fork in the right parent, take on the identity, exec.
 #include <fcntl.h>
 #include <grp.h>
+#include <sched.h>
 #include <signal.h>
 #include <sys/prctl.h>
 #include <sys/stat.h>
@@ -46,11 +47,44 @@ void apply_inherited(const Stage& stage, size_t index) {
   }
 }
 
+// In a user namespace of the user's own whose root is the user, as this user's subordinate id; 0: as that
+// root.
+void enter_user_namespace(const Stage& stage, size_t index, uid_t uid, long subordinate) {
+  const pid_t self = getpid();
+  int gate[2];
+  if (pipe2(gate, O_CLOEXEC) != 0) fail(stage, index, "pipe2");
+  std::string map = "0 " + std::to_string(uid) + " 1\n";
+  if (subordinate > 0) map += "1 " + std::to_string(subordinate) + " 1\n";
+  const pid_t helper = fork();  // a map of two ranges takes privilege outside of the namespace
+  if (helper == 0) {
+    char go;
+    close(gate[1]);
+    bool good = read(gate[0], &go, 1) == 1;
+    for (const char* name : {"gid_map", "uid_map"}) {
+      const int fd = open(("/proc/" + std::to_string(self) + "/" + name).c_str(), O_WRONLY | O_CLOEXEC);
+      good = good && fd >= 0 && write(fd, map.data(), map.size()) == static_cast<ssize_t>(map.size());
+    }
+    _exit(good ? 0 : 1);
+  }
+  int status = -1;
+  if (setresgid(uid, uid, uid) != 0 || setresuid(uid, uid, uid) != 0) fail(stage, index, "setresuid");
+  if (unshare(CLONE_NEWUSER) != 0 || write(gate[1], "g", 1) != 1) fail(stage, index, "unshare");
+  if (waitpid(helper, &status, 0) != helper || status != 0) fail(stage, index, "uid_map");
+  const uid_t inside = subordinate > 0 ? 1 : 0;
+  if (setresgid(inside, inside, inside) != 0 || setresuid(inside, inside, inside) != 0) {
+    fail(stage, index, "setresuid in the namespace");
+  }
+}
+
 void drop_to_uid(const Stage& stage, size_t index) {
   long uid = stage.nodes[index].uid;
   if (uid < 0 || static_cast<uid_t>(uid) == geteuid()) return;
   auto id = static_cast<uid_t>(uid);
   if (setgroups(0, nullptr) != 0) fail(stage, index, "setgroups");
+  std::string subordinate;
+  if (has(stage.nodes[index].behaviours, "subuid", &subordinate)) {
+    return enter_user_namespace(stage, index, id, number(subordinate));
+  }
   if (setresgid(id, id, id) != 0) fail(stage, index, "setresgid");
   if (setresuid(id, id, id) != 0) fail(stage, index, "setresuid");
 }
@@ -104,6 +138,8 @@ std::vector<std::string> final_environment(const Stage& stage, size_t index) {
   std::vector<std::string> env{"PATH=/usr/local/bin:/usr/bin:/bin"};
   int launched = launched_child(stage, index);
   bool foreign = has(node.behaviours, "foreign");
+  std::string variable;
+  if (has(node.behaviours, "env", &variable)) env.push_back(variable);
   if (foreign && launched < 0) return env;
   if (launched >= 0) env.push_back("PUPPET_LAUNCH=" + std::to_string(launched));
   if (!foreign) env.push_back("PUPPET_BEHAVIOUR=" + node.behaviours);

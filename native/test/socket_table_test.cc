@@ -14,6 +14,7 @@
 
 #include "check.h"
 #include "core/connections.h"
+#include "core/fd_table.h"
 
 namespace fs = std::filesystem;
 using reaper::Connections;
@@ -38,6 +39,10 @@ class ProcFolder {
   void link(const std::string& path, const std::string& text) const {
     fs::create_directories(fs::path(root_ + "/" + path).parent_path());
     fs::create_symlink(text, root_ + "/" + path);
+  }
+  void relink(const std::string& path, const std::string& text) const {
+    fs::remove(root_ + "/" + path);
+    link(path, text);
   }
   void write(const std::string& path, const std::string& text) const {
     fs::create_directories(fs::path(root_ + "/" + path).parent_path());
@@ -142,22 +147,33 @@ Endpoint loopback(int port) {
 int g_looks = 0;
 const ProcFolder* g_proc = nullptr;
 
-// The dump of the first look saw one side only; in the second the other is there.
+// The lists are asked for before the descriptors are read, after that, and where a look must be repeated a
+// third time. Accepted between the first look and the second: only the third list has both sides.
 SocketTable one_side_first(const std::string&) {
   SocketTable table;
   table.tcp.push_back({loopback(22), loopback(40123), 11});
-  if (++g_looks == 2) table.tcp.push_back({loopback(40123), loopback(22), 12});
+  if (++g_looks == 3) table.tcp.push_back({loopback(40123), loopback(22), 12});
   return table;
 }
 
 // A connected unix socket: accepted, and then handed to process 30, after its descriptors had been read.
 SocketTable handed_on(const std::string&) {
   SocketTable table;
-  table.local.push_back({51, g_looks == 0 ? 0u : 52u, ""});
-  if (g_looks++ == 0)
-    g_proc->link("30/fd/3", "socket:[52]");
-  else
-    table.local.push_back({52, 51, "/tmp/code-1"});
+  ++g_looks;
+  table.local.push_back({51, g_looks == 1 ? 0u : 52u, ""});
+  if (g_looks == 2) g_proc->link("30/fd/3", "socket:[52]");
+  if (g_looks > 1) table.local.push_back({52, 51, "/tmp/code-1"});
+  return table;
+}
+
+// Was accepted long before, and on its way between two processes while descriptors were read: it comes to
+// process 30 under the number of a descriptor whose socket has been closed.
+SocketTable on_its_way(const std::string&) {
+  SocketTable table;
+  table.local.push_back({51, 52, ""});
+  table.local.push_back({52, 51, "/tmp/code-1"});
+  if (++g_looks == 1) table.local.push_back({53, 54, ""});
+  if (g_looks == 2) g_proc->relink("30/fd/3", "socket:[52]");
   return table;
 }
 
@@ -169,9 +185,15 @@ SocketTable settled(const std::string&) {
   return table;
 }
 
-SocketTable second_fails(const std::string& root) {
+SocketTable last_fails(const std::string& root) {
   SocketTable table = one_side_first(root);
-  table.complete = g_looks == 1;
+  table.complete = g_looks < 3;
+  return table;
+}
+
+SocketTable first_fails(const std::string& root) {
+  SocketTable table = one_side_first(root);
+  table.complete = g_looks > 1;
   return table;
 }
 
@@ -182,22 +204,44 @@ void a_second_look_hides_no_client() {
   proc.process(30, {});
   g_proc = &proc;
   const Connections late = find_connections(proc.root(), {10, 20}, one_side_first);
-  CHECK(g_looks == 2 && late.complete && late.links.size() == 2);
+  CHECK(g_looks == 3 && late.complete && late.links.size() == 2);
   CHECK(count(late, 10, 20) == 1 && count(late, 20, 10) == 1);
 
   g_looks = 0;
   const Connections handed = find_connections(proc.root(), {10, 30}, handed_on);
-  CHECK(g_looks == 2 && handed.links.size() == 2);
+  CHECK(g_looks == 3 && handed.links.size() == 2);
   CHECK(count(handed, 10, 30) == 1 && count(handed, 30, 10) == 1);
   CHECK(!handed.links.empty() && handed.links[0].remote == "/tmp/code-1");
 
   g_looks = 0;
-  CHECK(find_connections(proc.root(), {10, 20}, settled).links.size() == 2 && g_looks == 1);
+  proc.relink("30/fd/3", "socket:[53]");
+  const Connections arrived = find_connections(proc.root(), {10, 30}, on_its_way);
+  CHECK(g_looks == 2 && count(arrived, 10, 30) == 1 && count(arrived, 30, 10) == 1);
+
   g_looks = 0;
-  CHECK(!find_connections(proc.root(), {10, 20}, second_fails).complete && g_looks == 2);
+  CHECK(find_connections(proc.root(), {10, 20}, settled).links.size() == 2 && g_looks == 2);
+  g_looks = 0;
+  CHECK(!find_connections(proc.root(), {10, 20}, last_fails).complete && g_looks == 3);
+  g_looks = 0;
+  CHECK(!find_connections(proc.root(), {10, 20}, first_fails).complete && g_looks == 3);
   g_looks = 0;
   const Connections stranger = find_connections(proc.root(), {10}, settled);
   CHECK(g_looks == 2 && stranger.links.size() == 1 && count(stranger, 10, std::nullopt) == 1);
+}
+
+// Only what cannot have changed unseen is not read again.
+void settled_descriptors_are_sole_and_living() {
+  const ProcFolder proc;
+  proc.process(10, {61, 62, 63, 63});
+  proc.process(20, {62, 64});
+  reaper::FdTable table;
+  reaper::read_fd_table(proc.root(), {10, 20}, table);
+  const auto found = table.settled({61, 62, 63});
+  CHECK(found.size() == 1 && found[0].pid == 10 && found[0].fd == 3 && found[0].inode == 61);
+  // What is settled keeps its holder, and what is not is read again.
+  proc.relink("20/fd/4", "socket:[65]");
+  reaper::read_fd_table(proc.root(), {10, 20}, table, found);
+  CHECK(table.is_held(61) && table.is_held(62) && table.is_held(65));
 }
 
 SocketTable shared_pair(const std::string&) {
@@ -236,6 +280,7 @@ int main() {
   nothing_readable_is_none();
   hostile_proc_entries_are_harmless();
   a_second_look_hides_no_client();
+  settled_descriptors_are_sole_and_living();
   many_holders_are_joined_cheaply();
   return report("socket_table_test");
 }

@@ -5,6 +5,8 @@
 //                                   standard output; ends, and aborts every waiting request, at the end of
 //                                   its input, and by itself after a minute: until then any ps on the host
 //                                   hangs.
+//   stalled_fuse --serve FOLDER mute  the same, and it answers nothing at all once it is mounted: whoever
+//                                   touches the folder is stuck and cannot be killed.
 //   STALL=FILE any-name ARGV...     daemonises, forks one healthy `sleep`, prints "PID CHILD" and gets stuck.
 //                                   Each needs a file of its own.
 //
@@ -102,7 +104,7 @@ void serve_one(const fuse_in_header& header, const char* body) {
   }
 }
 
-int serve(const char* folder) {
+int serve(const char* folder, bool mute) {
   alarm(kSeconds);
   g_fuse = open("/dev/fuse", O_RDWR | O_CLOEXEC);
   if (g_fuse < 0) return std::perror("stalled_fuse: /dev/fuse"), 69;
@@ -123,7 +125,7 @@ int serve(const char* folder) {
     buffer[static_cast<std::size_t>(got)] = '\0';
     fuse_in_header header;
     std::memcpy(&header, buffer.data(), sizeof header);
-    serve_one(header, buffer.data() + sizeof header);
+    if (!mute || header.opcode == FUSE_INIT) serve_one(header, buffer.data() + sizeof header);
     if (!ready) std::puts("ready");
     std::fflush(stdout);
     ready = true;
@@ -163,7 +165,8 @@ int stall(const char* file) {
 
 int main(int argc, char** argv) {
   if (const char* file = std::getenv("STALL")) return stall(file);
-  if (argc == 3 && std::strcmp(argv[1], "--serve") == 0) return serve(argv[2]);
-  std::fprintf(stderr, "usage: stalled_fuse --serve FOLDER | STALL=FILE stalled_fuse\n");
+  const bool mute = argc == 4 && std::strcmp(argv[3], "mute") == 0;
+  if ((argc == 3 || mute) && std::strcmp(argv[1], "--serve") == 0) return serve(argv[2], mute);
+  std::fprintf(stderr, "usage: stalled_fuse --serve FOLDER [mute] | STALL=FILE stalled_fuse\n");
   return 64;
 }

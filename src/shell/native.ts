@@ -39,19 +39,51 @@ export interface RawSnapshot {
   readonly faults: readonly Fault[];
 }
 
-/** `foreign`: alive, but one of its four uids is not the expected one. */
+/** Of whose memory something is asked. */
+export interface MemoryOptions {
+  readonly procRoot: string;
+  /** `uid`: on whose account of time a process that does not answer is booked (default: its owner's). */
+  readonly processes: readonly (ProcId & { readonly uid?: number })[];
+  /** Deadline for one process, and for all of them, in milliseconds. */
+  readonly timeoutMs: number;
+  readonly budgetMs: number;
+}
+
+/** Null: refused, no answer in time (both are faults as well), gone, or the pid is another process's by now. */
+export interface MemoryAnswer<T> {
+  readonly results: readonly (ProcId & T)[];
+  readonly faults: readonly Fault[];
+}
+
+/** `foreign`: alive, but one of its four uids, or its login uid, is not the expected one. */
 export type SignalOutcome = "sent" | "gone" | "recycled" | "foreign" | "denied";
 
 export interface Native {
   snapshot(options: SnapshotOptions): Promise<RawSnapshot>;
   connections(pids: readonly number[], procRoot: string): Promise<Connections>;
-  /** Pin, verify start time and all four uids, send, in one call. `weak`: this kernel has no pidfd. */
-  signal(id: ProcId, uid: number, signo: number): { readonly outcome: SignalOutcome; readonly weak: boolean };
+  /** Which of `names` each process's environment had at its exec. Values stay in a helper process. */
+  environNames(
+    options: MemoryOptions & { readonly names: readonly string[] },
+  ): Promise<MemoryAnswer<{ readonly names: readonly string[] | null }>>;
+  /** Each process's proportional share of the memory in use. */
+  pss(options: MemoryOptions): Promise<MemoryAnswer<{ readonly pssKiB: number | null }>>;
+  /**
+   * Pin, verify start time, all four uids and the login uid (where it is given, and the process has one), send, in one
+   * call. `weak`: this kernel has no pidfd.
+   */
+  signal(
+    id: ProcId,
+    uid: number,
+    signo: number,
+    loginUid?: number | null,
+  ): { readonly outcome: SignalOutcome; readonly weak: boolean };
   /** Resolves early when all are gone; else, after `timeoutMs`, with the survivors. */
   waitGone(ids: readonly ProcId[], timeoutMs: number): Promise<ProcId[]>;
   readTags(directory: string): { readonly tags: Tag[]; readonly faults: Fault[] };
   /** False when there was none. */
   removeTag(directory: string, id: ProcId): boolean;
+  /** This user alone may read the file besides its owner, by a POSIX ACL. @throws with code ENOTSUP where there are none */
+  grantRead(path: string, uid: number): void;
   /** Held until this process ends. `busy`: another process holds it. */
   lock(path: string): "acquired" | "busy";
 }
@@ -79,7 +111,9 @@ export function loadNative(): Native {
     } catch (error) {
       // Only "not there" is a reason to try the next place; a broken addon must be seen.
       if ((error as NodeJS.ErrnoException).code !== "MODULE_NOT_FOUND")
-        throw new NativeLoadError(`cannot load the native addon ${place}: ${(error as Error).message}`);
+        throw new NativeLoadError(
+          `cannot load the native addon ${place}: ${(error as Error).message}; install the package for this machine, or build it with: npm run build:native`,
+        );
     }
   }
   throw new NativeLoadError(`no native addon at ${places.join(", ")}; build it with: npm run build:native`);

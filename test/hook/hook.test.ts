@@ -236,6 +236,27 @@ test("a full /run leaves no torn tag", { skip }, async (t) => {
   assert.deepEqual({ tags, files }, { tags: [], files: [] });
 });
 
+test("faults are counted by the length of a file, and a session without one makes none", {
+  skip,
+}, async (t) => {
+  await startServer(t);
+  const file = "/run/vscode-grim-reaper/hook.faults";
+  const count = (before: string): string =>
+    inNamespace({
+      loginUid: USER,
+      command: `${before}; "$0"; "$0"; stat -c '%s %a %F' ${file} 2>&1; cat /run/victim 2>&1`,
+    }).stdout;
+  assert.match(count("true"), /No such file/);
+  const badTags = `mkdir -p -m 700 ${dirname(TAGS)} && touch ${TAGS}`;
+  assert.match(count(badTags), /^2 600 regular file\n/);
+  // Neither a link nor an open folder is written through, and a full count stays as it is.
+  assert.match(count(`${badTags} && touch /run/victim && ln -s /run/victim ${file}`), /symbolic link\n$/);
+  assert.match(count(`mkdir -m 777 ${dirname(TAGS)}`), /No such file/);
+  assert.match(count(`${badTags} && truncate -s 1M ${file}`), /^1048576 /);
+  const stuck = "mkfifo /run/fifo && mount --bind /run/fifo /etc/login.defs";
+  assert.match(count(stuck), /^2 600 regular file\n/, "the watchdog counts, too");
+});
+
 test("its own deadline ends it after a second, even where SIGALRM was ignored", { skip }, () => {
   // A pipe that nobody writes to, in place of a file that it opens.
   const before = "mkfifo /run/fifo && mount --bind /run/fifo /etc/login.defs";

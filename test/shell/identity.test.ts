@@ -74,6 +74,7 @@ describe("signal and waitGone", () => {
       [() => signal({ pid: 300, startTime: 2 ** 53 }, 0, 0), /id\.startTime/],
       [() => signal(id, "0", 0), /uid/],
       [() => signal(id, 0, 1000), /signo/],
+      [() => signal(id, 0, 0, -1), /loginUid/],
       [() => waitGone(id, 1), /ids must be an array/],
       [() => waitGone([id, { pid: 1 }], 1), /ids\[1\]\.startTime/],
       [() => waitGone([id], -1), /timeoutMs/],

@@ -1,0 +1,65 @@
+// Which processes are read in full: the users', and their kin above and, of root's, below.
+#include "core/parse.h"
+#include "core/snapshot_survey.h"
+
+namespace reaper {
+
+void Survey::read_users() {
+  for (const SurveyEntry& entry : entries_)
+    if (entry.sshd || entry.hidden || suspects_.count(entry.uid) != 0)
+      read_full(entry.pid, entry.uid, !entry.sshd && suspects_.count(entry.uid) != 0);
+}
+
+void Survey::add_ancestors() {
+  // The vector grows while it is walked; each pid is tried once, so no cycle can hold the walk.
+  for (std::size_t i = 0; i < out_.processes.size(); ++i) {
+    for (int tries = 0; tries < 3; ++tries) {
+      const pid_t parent = out_.processes[i].ppid;
+      if (parent < 1 || index_.count(parent) != 0) break;
+      uid_t owner = 0;
+      const bool known = tried_.count(parent) == 0 && proc_.owner(parent, &owner) == 0;
+      if (known && read_full(parent, owner, false) == Outcome::kRead) break;
+      // The parent ended after its child was read: the child has another one by now.
+      Process again;
+      int error = 0;
+      UniqueFd folder;
+      if (proc_.pin(out_.processes[i].id.pid, &folder) != 0) break;
+      if (!read_stat(folder.get(), out_.processes[i].id.pid, again, &error)) break;
+      if (again.id.start_time != out_.processes[i].id.start_time || again.ppid == parent) break;
+      out_.processes[i].ppid = again.ppid;
+    }
+  }
+}
+
+void Survey::add_root_descendants() {
+  if (suspects_.empty()) return;
+  struct Kin {
+    pid_t pid, ppid;
+  };
+  std::vector<Kin> roots;
+  for (const SurveyEntry& entry : entries_) {
+    if (entry.uid != 0 || !entry.has_exe || index_.count(entry.pid) != 0) continue;
+    std::string_view text;
+    if (const int error = proc_.read_of(entry.pid, "stat", &text)) {
+      note(error);
+      continue;
+    }
+    if (const auto stat = parse_stat(text)) roots.push_back({entry.pid, stat->ppid});
+  }
+  std::unordered_set<pid_t> above;
+  for (const Process& process : out_.processes)
+    if (process.uid != 0) above.insert(process.id.pid);
+  // One level of the tree a pass; every pass but the last takes at least one out of the list.
+  for (bool found = true; found;) {
+    found = false;
+    for (Kin& kin : roots) {
+      if (kin.pid == 0 || above.count(kin.ppid) == 0) continue;
+      read_full(kin.pid, 0, true);
+      above.insert(kin.pid);
+      kin.pid = 0;
+      found = true;
+    }
+  }
+}
+
+}  // namespace reaper
