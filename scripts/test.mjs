@@ -32,6 +32,7 @@ await build({
   format: "esm",
   target: "node20",
   packages: "external",
+  define: { PACKAGE_VERSION: JSON.stringify("test") },
   sourcemap: "inline",
   logLevel: "warning",
 });

@@ -1,10 +1,16 @@
 /** The command line: what each command takes, and the exit status. Concrete things meet here and nowhere else. */
 import { Command, CommanderError } from "commander";
 import { addCheckConfig } from "./commands/check-config.ts";
+import { addClusterHelper } from "./commands/cluster-helper.ts";
 import { EXIT } from "./commands/common.ts";
+import { addDeliverMail } from "./commands/deliver-mail.ts";
 import { addDoctor } from "./commands/doctor.ts";
+import { addEnd } from "./commands/end.ts";
+import { addFleet } from "./commands/fleet.ts";
+import { addKeep } from "./commands/keep.ts";
 import { addLook } from "./commands/look.ts";
 import type { Finish } from "./commands/options.ts";
+import { addReport } from "./commands/report.ts";
 import { addSweep } from "./commands/sweep.ts";
 import { Failure } from "./failure.ts";
 import { ConfigError } from "./shell/config.ts";
@@ -21,6 +27,9 @@ Examples:
   vscode-grim-reaper list                     every tree, its verdict, age, memory and client
   vscode-grim-reaper explain 4711             every fact about the tree of process 4711
   vscode-grim-reaper -f -u alice              end all of alice's trees, connected or not
+  vscode-grim-reaper report --since 30d       what was ended, by product, user and day
+  vscode-grim-reaper keep 24h                 as a user: leave my trees alone until tomorrow
+  vscode-grim-reaper end                      as a user: end my trees now
   vscode-grim-reaper snapshot > host.json     save what is seen, for replay and bug reports
 
 Exit status: 0 all well; 1 something survived or failed; 64 usage; 70 internal error; 75 another sweep is running;
@@ -44,8 +53,14 @@ export function makeProgram(done: (status: number) => void): Command {
 
   addSweep(program, finish);
   addLook(program, finish);
+  addFleet(program, finish);
   addCheckConfig(program, finish);
   addDoctor(program, finish);
+  addReport(program, finish);
+  addKeep(program, finish);
+  addEnd(program, finish);
+  addDeliverMail(program, finish);
+  addClusterHelper(program, finish);
   for (const command of program.commands) command.exitOverride().showHelpAfterError("(see --help)");
   return program;
 }

@@ -47,8 +47,8 @@ export async function recordState(
     if (gone || outdated) faults.push(...attempt("remove a tag", () => ports.native.removeTag(folder, root)));
   }
   const marks = policy.untagged === "two-sweeps" ? marksAfter(observation, judgements, options) : [];
-  if (marks.length > 0 || observation.marks.length > 0)
-    faults.push(...attempt("write the marks", () => writeMarks(ports.runFolder, observation.bootId, marks)));
+  // Always: a file that could not be read is thereby replaced or removed.
+  faults.push(...attempt("write the marks", () => writeMarks(ports.runFolder, observation.bootId, marks)));
   return faults;
 }
 

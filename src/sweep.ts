@@ -2,24 +2,30 @@
 import { breakerTrips } from "./core/breaker.ts";
 import { makeCatalogue } from "./core/catalogue.ts";
 import type { Outcome } from "./core/document.ts";
-import { faultEvent, outcomeEvents, verdictEvents } from "./core/events.ts";
+import { exemptEvents, faultEvent, outcomeEvents, verdictEvents } from "./core/events.ts";
 import type { Accounts } from "./core/exemption.ts";
 import { type JudgeContext, type Judgement, judge } from "./core/judge.ts";
+import { freedBy } from "./core/memory.ts";
 import type { Policy } from "./core/policy.ts";
 import type { LogEvent } from "./core/report.ts";
 import type { Fault, Observation } from "./core/types.ts";
 import { recordState } from "./record.ts";
+import type { Cluster, Heard } from "./shell/cluster.ts";
 import type { Log } from "./shell/log.ts";
 import type { Native } from "./shell/native.ts";
 import { type ObserveOptions, observe } from "./shell/observe.ts";
 import { reap } from "./shell/reap.ts";
+import { weigh } from "./shell/weigh.ts";
 
 /** What concrete things a sweep works with. */
 export interface Ports {
   readonly native: Native;
   readonly log: Log;
   readonly runFolder: string;
+  readonly keepFolder: string;
   readonly procRoot: string;
+  /** Asks other login nodes, where the policy names their folder; null: nobody is asked. */
+  readonly cluster: Cluster | null;
   /** Called in this order when all is done, also when the breaker ended the sweep. */
   readonly recorders: readonly Recorder[];
   /** Looks up the names in the policy for the users who own trees. */
@@ -50,6 +56,8 @@ export interface SweepResult extends Look {
   readonly outcomes: readonly Outcome[];
   /** Nothing was to be changed: the outcomes say what would have been. */
   readonly observing: boolean;
+  /** Why the circuit breaker ended the sweep, or null. */
+  readonly broken: string | null;
   /** True when something survived, or the host could not be judged as a whole. */
   readonly failed: boolean;
 }
@@ -58,11 +66,24 @@ export interface SweepResult extends Look {
 export async function look(ports: Ports, request: SweepRequest, full = false): Promise<Look> {
   const { policy } = request.context;
   const options = observeOptions(ports, policy, request.uids, full);
-  const observation = await observe(ports.native, options);
-  const owners = [...new Set(observation.processes.map(({ uid }) => uid))];
+  const own = await observe(ports.native, options);
+  const owners = [...new Set(own.processes.map(({ uid }) => uid))];
+  const told = await askOthers(ports, policy, own, owners);
+  const observation = told.elsewhere ? { ...own, elsewhere: told.elsewhere } : own;
   const { accounts, faults } = ports.lookUpAccounts(policy, owners);
   const judgements = judge(observation, { ...request.context, accounts });
-  return { observation, judgements, faults: [...observation.faults, ...faults] };
+  return { observation, judgements, faults: [...observation.faults, ...told.faults, ...faults] };
+}
+
+async function askOthers(
+  { cluster }: Ports,
+  policy: Policy,
+  { host, bootId, takenAt, uptime }: Observation,
+  uids: readonly number[],
+): Promise<Heard> {
+  const { dir, maxAge } = policy.cluster;
+  if (cluster === null || dir === "") return { elsewhere: null, faults: [] };
+  return cluster.read(dir, { now: takenAt, maxAge, host, bootId, bootedAt: takenAt - uptime, uids });
 }
 
 function observeOptions(
@@ -71,8 +92,11 @@ function observeOptions(
   uids: readonly number[] | null,
   full: boolean,
 ): ObserveOptions {
-  const { runFolder, procRoot } = ports;
-  return { catalogue: makeCatalogue(policy.catalogue), uids, full, sockets: true, runFolder, procRoot };
+  const { runFolder, keepFolder, procRoot } = ports;
+  const catalogue = makeCatalogue(policy.catalogue);
+  const keeps = { folder: keepFolder, max: policy.keep.max };
+  const environments = policy.jobEnvironment === "exempt";
+  return { catalogue, uids, full, sockets: true, environments, runFolder, keeps, procRoot };
 }
 
 /** One pass over the host. */
@@ -81,6 +105,7 @@ export async function sweep(ports: Ports, request: SweepRequest): Promise<SweepR
   const seen = await look(ports, request);
   const { observation, judgements } = seen;
   await ports.log.write([...seen.faults.map(faultEvent), ...verdictEvents(observation, judgements)]);
+  await ports.log.write(exemptEvents(observation, judgements));
   const plan = judgements.filter(({ verdict }) => verdict === "reap");
   const observing = request.dryRun || (!policy.enforce && !options.force);
   const broken = options.force
@@ -94,6 +119,7 @@ export async function sweep(ports: Ports, request: SweepRequest): Promise<SweepR
       faults: [...seen.faults, fault],
       outcomes: [],
       observing,
+      broken,
       failed: true,
     });
   }
@@ -104,17 +130,19 @@ export async function sweep(ports: Ports, request: SweepRequest): Promise<SweepR
     carried.outcomes.flatMap((outcome) => outcomeEvents(outcome, observation, observing)),
   );
   const { outcomes } = carried;
-  const kept = observing
-    ? []
-    : await recordState(ports, request.context, { observation, judgements, outcomes });
+  // Tags and marks are root's; a user who ends their own trees keeps none.
+  const kept =
+    observing || observation.observerUid !== 0
+      ? []
+      : await recordState(ports, request.context, { observation, judgements, outcomes });
   await ports.log.write(kept.map(faultEvent));
   const faults = [...seen.faults, ...carried.faults, ...kept];
   // A fault of one process is that process's; one of the whole host means that something was not seen.
   const failed = faults.some(isOfHost) || outcomes.some(({ survivors }) => survivors.length > 0);
-  return account(ports, { ...seen, faults, outcomes, observing, failed });
+  return account(ports, { ...seen, faults, outcomes, observing, broken, failed });
 }
 
-const isOfHost = ({ pid }: Fault): boolean => pid === undefined;
+const isOfHost = ({ pid, uid }: Fault): boolean => pid === undefined && uid === undefined;
 
 /** Tells everybody who keeps accounts: the ledger, the users' notices, the metrics, the other login nodes. */
 async function account(ports: Ports, result: SweepResult): Promise<SweepResult> {
@@ -143,6 +171,7 @@ function wouldReap(plan: readonly Judgement[]): Carried {
 async function carryOut(ports: Ports, request: SweepRequest, plan: readonly Judgement[]): Promise<Carried> {
   if (plan.length === 0) return { outcomes: [], faults: [], notices: [] };
   const { policy } = request.context;
+  const { weights, faults: unweighed } = await weigh(ports.native, ports.procRoot, plan);
   const { outcomes, faults, weak } = await reap(plan, {
     native: ports.native,
     policy,
@@ -152,5 +181,6 @@ async function carryOut(ports: Ports, request: SweepRequest, plan: readonly Judg
   const notices = weak
     ? ["This kernel has no pidfd: processes were checked by start time and not pinned"]
     : [];
-  return { outcomes, faults, notices };
+  const weighed = outcomes.map((outcome) => ({ ...outcome, freed: freedBy(outcome.killed, weights) }));
+  return { outcomes: weighed, faults: [...unweighed, ...faults], notices };
 }

@@ -147,6 +147,6 @@ test("a process table that cannot be read is one clear error", {
   assert.equal(ran.status, 1, ran.stderr);
   assert.match(
     ran.stderr,
-    /^vscode-grim-reaper: cannot read the process table in \/proc: .*; is proc mounted there\?\n$/,
+    /^vscode-grim-reaper: cannot read the process table in \/proc: .*; is proc mounted there, and whole .*\?\n$/,
   );
 });

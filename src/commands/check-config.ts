@@ -1,6 +1,7 @@
 /** `check-config`: is it right, and what does it amount to? */
 import type { Command } from "commander";
 import { formatDuration } from "../core/duration.ts";
+import { whoIsExempt } from "../core/exemption.ts";
 import { escapeText } from "../core/text.ts";
 import { lookUpAccounts } from "../shell/accounts.ts";
 import { loadConfig, systemMinUid } from "../shell/config.ts";
@@ -27,10 +28,23 @@ async function checkConfig(file: string | undefined): Promise<number> {
     ["tunnels", policy.tunnels],
     ["webServers", policy.webServers],
     ["jobClients", policy.jobClients],
+    ["jobEnvironment", policy.jobEnvironment],
+    ["ledger", policy.ledger.file || "none"],
+    ["metrics", policy.metrics.file || "none"],
+    [
+      "cluster",
+      policy.cluster.dir === ""
+        ? "off"
+        : `${policy.cluster.dir}, told up to ${formatDuration(policy.cluster.maxAge)} ago, grace ${formatDuration(policy.cluster.grace)}`,
+    ],
+    ["notices", policy.notice.enabled ? `for ${policy.notice.days} day(s)` : "off"],
+    ["mail", policy.mail.enabled ? `to ${policy.mail.to}, from ${policy.mail.from}` : "off"],
+    ["keep", policy.keep.max === 0 ? "refused" : `up to ${formatDuration(policy.keep.max)}`],
     ["exempt users", policy.exemptUsers.join(", ") || "none"],
     ["exempt groups", policy.exemptGroups.join(", ") || "none"],
-    ...policy.exempt.map(({ user, group, product, until, reason }) => {
-      const who = [user, group && `group ${group}`, product].filter((part) => part !== undefined).join(", ");
+    ...policy.exempt.map((entry) => {
+      const { until, reason } = entry;
+      const who = whoIsExempt(entry);
       const end = until ? (until < today ? ` (ended ${until})` : ` until ${until}`) : "";
       return ["exempt", `${who}${end}${reason ? `: ${reason}` : ""}`] as const;
     }),

@@ -1,4 +1,5 @@
 /** What the commands share: the concrete machine, the request that options make, output and errors. */
+import { join } from "node:path";
 import { NO_ACCOUNTS } from "../core/exemption.ts";
 import { type JudgeOptions, UNFORCED } from "../core/judge.ts";
 import type { Policy } from "../core/policy.ts";
@@ -6,9 +7,12 @@ import { escapeText } from "../core/text.ts";
 import type { Observation } from "../core/types.ts";
 import { Failure, isBrokenPipe } from "../failure.ts";
 import { lookUpAccounts, uidOf } from "../shell/accounts.ts";
+import { Cluster } from "../shell/cluster.ts";
 import { systemMinUid } from "../shell/config.ts";
+import { prepareFolder } from "../shell/files.ts";
+import { KEEP_FOLDER } from "../shell/keeps.ts";
 import { type Log, writeAll } from "../shell/log.ts";
-import { loadNative } from "../shell/native.ts";
+import { loadNative, type Native } from "../shell/native.ts";
 import { RUN_FOLDER } from "../shell/state.ts";
 import type { Ports, SweepRequest } from "../sweep.ts";
 
@@ -39,10 +43,28 @@ export function portsFor(log: Log): Ports {
     native: loadNative(),
     log,
     runFolder: RUN_FOLDER,
+    keepFolder: KEEP_FOLDER,
     procRoot: "/proc",
     lookUpAccounts,
+    // What the nodes tell each other is root's to read.
+    cluster: isRoot() ? new Cluster() : null,
     recorders: [],
   };
+}
+
+/** One sweep at a time, until this program ends. */
+export function holdLock(native: Native): void {
+  const lock = join(RUN_FOLDER, "lock");
+  let answer: ReturnType<Native["lock"]>;
+  try {
+    prepareFolder(RUN_FOLDER, 0o700);
+    answer = native.lock(lock);
+  } catch (error) {
+    const remedy = "nothing was ended; make room there, or make it writable (RuntimeDirectory= in the unit)";
+    throw new Failure(EXIT.failed, `cannot use ${RUN_FOLDER}: ${(error as Error).message}; ${remedy}`);
+  }
+  if (answer === "busy")
+    throw new Failure(EXIT.busy, `another sweep is running (it holds ${lock}); wait for it to end`);
 }
 
 export function requestFor(

@@ -7,6 +7,7 @@ import { NO_ACCOUNTS } from "../core/exemption.ts";
 import { hintsOf, scopeOf, whatWouldChange } from "../core/hints.ts";
 import { type JudgeContext, type Judgement, judge, UNFORCED } from "../core/judge.ts";
 import { parseListing } from "../core/listing.ts";
+import { localMinute } from "../core/moment.ts";
 import type { Policy } from "../core/policy.ts";
 import { safeJson } from "../core/report.ts";
 import { parseSaved } from "../core/saved.ts";
@@ -20,7 +21,17 @@ import { writeAll } from "../shell/log.ts";
 import { askLogind } from "../shell/logind.ts";
 import { painter, renderTable } from "../shell/table.ts";
 import { look } from "../sweep.ts";
-import { type Common, EXIT, localDate, noTree, portsFor, print, requestFor, silent } from "./common.ts";
+import {
+  type Common,
+  EXIT,
+  localDate,
+  noTree,
+  ownUid,
+  portsFor,
+  print,
+  requestFor,
+  silent,
+} from "./common.ts";
 import { addConfig, addUsers, type Finish, pidArgument } from "./options.ts";
 
 async function list(options: Common): Promise<number> {
@@ -102,7 +113,7 @@ async function show(
   policy: Policy,
   faults: readonly Fault[],
 ): Promise<number> {
-  const failed = faults.some(({ pid }) => pid === undefined);
+  const failed = faults.some(({ pid, uid }) => pid === undefined && uid === undefined);
   if (json) {
     print(safeJson(hostDocument(observation, judgements, faults)));
     return failed ? EXIT.failed : EXIT.ok;
@@ -115,6 +126,8 @@ async function show(
     listRow(one, observation, (uid) => names.get(uid) ?? String(uid), paint),
   );
   print(rows.length > 0 ? (await renderTable(LIST_HEAD, rows)).trimEnd() : "No server trees.");
+  const kept = observation.keeps.find(({ uid }) => uid === ownUid())?.until;
+  if (kept) print(`Your trees are left alone until ${localMinute(kept)}: vscode-grim-reaper keep --cancel`);
   if (!policy.enforce) print("Observing only (enforce = false): a sweep ends nothing.");
   for (const fault of faults) writeAll(2, `vscode-grim-reaper: ${escapeText(faultLine(fault))}\n`);
   return failed ? EXIT.failed : EXIT.ok;

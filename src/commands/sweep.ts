@@ -1,17 +1,24 @@
 /** `sweep`: the job itself. */
-import { join } from "node:path";
 import { type Command, Option } from "commander";
 import { hostDocument } from "../core/document.ts";
+import type { Policy } from "../core/policy.ts";
 import { safeJson } from "../core/report.ts";
 import { Failure } from "../failure.ts";
+import { clusterRecorder, ledgerRecorder, metricsRecorder } from "../recorders.ts";
+import type { Cluster } from "../shell/cluster.ts";
 import { loadConfig } from "../shell/config.ts";
 import { attempt, prepareFolder } from "../shell/files.ts";
+import { KEEP_FOLDER } from "../shell/keeps.ts";
 import { writeLastSweep } from "../shell/last-sweep.ts";
 import { openLog } from "../shell/log.ts";
-import { RUN_FOLDER, STATE_FOLDER } from "../shell/state.ts";
+import { loadNative } from "../shell/native.ts";
+import { MAIL_FOLDER, NOTICE_FOLDER, RUN_FOLDER, STATE_FOLDER } from "../shell/state.ts";
 import { type Recorder, sweep } from "../sweep.ts";
-import { type Common, EXIT, isRoot, noTree, portsFor, print, requestFor } from "./common.ts";
+import { keepRecorder, mailRecorder, noticeRecorder } from "../tell.ts";
+import { type Common, EXIT, holdLock, isRoot, noTree, portsFor, print, requestFor } from "./common.ts";
 import { addConfig, addUsers, collect, type Finish, pidArgument } from "./options.ts";
+
+declare const PACKAGE_VERSION: string;
 
 interface SweepOptions extends Common {
   readonly verbose: number;
@@ -46,13 +53,9 @@ async function runSweep(options: SweepOptions): Promise<number> {
     verbosity: options.verbose,
   });
   try {
-    const ports = { ...portsFor(log), recorders: recordersFor(options) };
-    if (changes) {
-      prepareFolder(RUN_FOLDER, 0o700);
-      const lock = join(RUN_FOLDER, "lock");
-      if (ports.native.lock(lock) === "busy")
-        throw new Failure(EXIT.busy, `another sweep is running (it holds ${lock}); wait for it to end`);
-    }
+    const bare = portsFor(log);
+    const ports = { ...bare, recorders: recordersFor(options, policy, bare.cluster) };
+    if (changes) holdLock(ports.native);
     const result = await sweep(ports, { ...request, dryRun: options.dryRun });
     const { observation, judgements, faults, outcomes } = result;
     if (options.pid && judgements.length === 0) throw noTree(options.pid, observation);
@@ -64,12 +67,23 @@ async function runSweep(options: SweepOptions): Promise<number> {
 }
 
 /** Who keeps account of this sweep, in this order. A dry run did nothing, and so nobody does. */
-function recordersFor({ dryRun, user, pid }: SweepOptions): Recorder[] {
+export function recordersFor(
+  { dryRun, user, pid }: Pick<SweepOptions, "dryRun" | "user" | "pid">,
+  policy: Policy,
+  cluster: Cluster | null,
+): Recorder[] {
   if (dryRun || !isRoot()) return [];
   const ofWholeHost = user === undefined && pid === undefined;
+  const places = { file: policy.metrics.file, stateFolder: STATE_FOLDER, runFolder: RUN_FOLDER };
   return [
     () => attempt(`use ${STATE_FOLDER}`, () => prepareFolder(STATE_FOLDER, 0o711)),
+    ledgerRecorder(policy.ledger.file),
+    noticeRecorder(loadNative(), NOTICE_FOLDER, policy),
+    mailRecorder(MAIL_FOLDER, policy),
+    keepRecorder(KEEP_FOLDER),
+    ...(ofWholeHost && cluster ? [clusterRecorder(cluster, policy)] : []),
     ({ failed }) => (ofWholeHost ? writeLastSweep(STATE_FOLDER, failed) : []),
+    metricsRecorder(places, policy, PACKAGE_VERSION, !ofWholeHost),
   ];
 }
 

@@ -55,6 +55,18 @@ export function jobOf(process: Proc): string | null {
   return null;
 }
 
+/** Every variable that tells of a batch job, alone or with others. */
+export function jobVariableNames(catalogue: Catalogue): string[] {
+  return [...new Set(catalogue.jobEnvironments.flatMap(({ variables }) => variables))];
+}
+
+/** The batch system whose environment a process has, or null. The user may have made it so: it only ever spares. */
+export function jobOfEnvironment(process: Proc, catalogue: Catalogue): string | null {
+  const held = new Set(process.jobVariables ?? []);
+  const found = catalogue.jobEnvironments.find(({ variables }) => variables.every((name) => held.has(name)));
+  return found?.system ?? null;
+}
+
 /**
  * The unit or container that manages a process, or null. A service is somebody's decision to run something; an ssh
  * session's scope is not, nor is the ssh server's own service, where sessions stay on hosts without pam_systemd.

@@ -19,6 +19,11 @@ export interface SitePattern {
   readonly argv: readonly string[];
 }
 
+export interface JobEnvironment {
+  readonly system: string;
+  readonly variables: readonly string[];
+}
+
 export interface Catalogue {
   readonly products: readonly Product[];
   readonly patterns: readonly SitePattern[];
@@ -28,6 +33,8 @@ export interface Catalogue {
   readonly interpreters: typeof data.interpreters;
   readonly multiplexers: readonly string[];
   readonly jobClients: readonly string[];
+  /** A batch system and variables that together only its jobs have. */
+  readonly jobEnvironments: readonly JobEnvironment[];
   readonly sshd: readonly string[];
 }
 
@@ -42,8 +49,17 @@ export interface SiteCatalogue {
   readonly sshd: readonly string[];
 }
 
-/** The shipped catalogue with a site's additions. */
-export function makeCatalogue(site: SiteCatalogue = { directories: [], patterns: [], sshd: [] }): Catalogue {
+const NO_SITE: SiteCatalogue = { directories: [], patterns: [], sshd: [] };
+const made = new WeakMap<SiteCatalogue, Catalogue>();
+
+/** The shipped catalogue with a site's additions; made once for each site object, which nobody changes. */
+export function makeCatalogue(site: SiteCatalogue = NO_SITE): Catalogue {
+  const known = made.get(site) ?? join(site);
+  made.set(site, known);
+  return known;
+}
+
+function join(site: SiteCatalogue): Catalogue {
   const shipped = data.products as readonly Product[];
   const added = site.directories.map(({ product, directory }): Product => {
     const known = shipped.find((candidate) => candidate.id === product);
@@ -68,6 +84,7 @@ export function makeCatalogue(site: SiteCatalogue = { directories: [], patterns:
     interpreters: data.interpreters,
     multiplexers: data.multiplexers,
     jobClients: data.jobClients,
+    jobEnvironments: data.jobEnvironments,
     sshd: [...data.sshd, ...site.sshd],
   };
 }

@@ -1,6 +1,7 @@
 /** The JSON of `list`, `sweep`, `replay` and `explain`: schemaVersion 1. */
 import type { Fact } from "./evidence.ts";
 import { ageOf, type Judgement } from "./judge.ts";
+import type { Freed } from "./memory.ts";
 import type { Fault, Observation, Proc, ProcId } from "./types.ts";
 
 /** What became of a tree. `killed` counts processes verified dead (in a dry run, those that would be killed). */
@@ -10,6 +11,8 @@ export interface Outcome {
   readonly survivors: readonly Proc[];
   /** Set when the tree was planned and then left alone, with why. */
   readonly spared: string | null;
+  /** Memory that the killed gave back; absent when nothing was ended. */
+  readonly freed?: Freed;
 }
 
 /** Why a planned tree needed no end. */
@@ -34,6 +37,7 @@ export interface TreeDocument {
     readonly killed: number;
     readonly survivors: readonly number[];
     readonly spared?: string;
+    readonly freed?: Freed;
   };
 }
 
@@ -68,6 +72,7 @@ export function treeDocument(
         killed: outcome.killed.length,
         survivors: outcome.survivors.map(({ pid }) => pid),
         ...(outcome.spared !== null && { spared: outcome.spared }),
+        ...(outcome.freed && { freed: outcome.freed }),
       },
     }),
   };
@@ -78,6 +83,8 @@ export interface HostDocument {
   readonly host: string;
   readonly trees: readonly TreeDocument[];
   readonly errors: readonly Fault[];
+  /** Milliseconds since the epoch. */
+  readonly takenAt: number;
 }
 
 export function hostDocument(
@@ -94,6 +101,7 @@ export function hostDocument(
       treeDocument(judgement, observation, outcomeOf.get(judgement.tree.root.pid)),
     ),
     errors,
+    takenAt: observation.takenAt,
   };
 }
 

@@ -33,6 +33,20 @@ export function verdictEvents(observation: Observation, judgements: readonly Jud
   ];
 }
 
+/** At -v: orphans that stand only because the configuration names them, or because their user asked. */
+export function exemptEvents(observation: Observation, judgements: readonly Judgement[]): LogEvent[] {
+  return judgements.filter(isSavedByAsking).map((judgement): LogEvent => {
+    const { tree, reasons } = judgement;
+    const what = `Left alone ${tree.members.length} process(es) under pid ${tree.root.pid} (uid ${tree.uid})`;
+    const data = { event: "exempt", tree: treeDocument(judgement, observation) };
+    return { level: "debug", message: `${what}: ${reasons.join("; ")}`, data };
+  });
+}
+
+function isSavedByAsking({ verdict, byEvidence, exemptions }: Judgement): boolean {
+  return verdict === "exempt" && byEvidence === "reap" && exemptions.every(({ asked }) => asked === true);
+}
+
 /** The standard log output of one tree, and why a planned one was spared. */
 export function outcomeEvents(outcome: Outcome, observation: Observation, observing: boolean): LogEvent[] {
   const { judgement, killed, survivors, spared } = outcome;

@@ -1,20 +1,28 @@
 /** What is never reaped, whatever the evidence, and what it would take to include it. */
-import { isJobClient, isMultiplexer, jobOf, jobOfAncestor, managerOf } from "./boundary.ts";
+import { isJobClient, isMultiplexer, jobOf, jobOfAncestor, jobOfEnvironment, managerOf } from "./boundary.ts";
 import type { Catalogue } from "./catalogue.ts";
-import type { Tree } from "./forest.ts";
+import { leadersOf, type Tree } from "./forest.ts";
+import { localMinute } from "./moment.ts";
 import type { Policy } from "./policy.ts";
+import type { Exemption } from "./schema.ts";
+import type { Keep } from "./types.ts";
 
 /** Names of the configuration looked up on this host. A look-up that failed is null: unknown, so it spares. */
 export interface Accounts {
   readonly uidOf: Readonly<Record<string, number | null>>;
   readonly gidOf: Readonly<Record<string, number | null>>;
   readonly groupsOf: Readonly<Record<number, readonly number[] | null>>;
+  /** Login names of a netgroup, "" for everybody. */
+  readonly netgroups?: Readonly<Record<string, readonly string[] | null>> | undefined;
+  readonly loginOf?: Readonly<Record<number, string | null>> | undefined;
 }
 
 export const NO_ACCOUNTS: Accounts = { uidOf: {}, gidOf: {}, groupsOf: {} };
 
 export interface Exempt {
   readonly reason: string;
+  /** `asked`: by a name in the configuration, or by the user. Worth a line in the log when nothing else saved the tree. */
+  readonly asked?: boolean;
   /** The flag that includes it in a forced sweep; null: nothing does. */
   readonly liftedBy: "--include-jobs" | "--include-exempt" | null;
 }
@@ -27,11 +35,19 @@ export interface ExemptionContext {
   readonly sshdServices: ReadonlySet<string>;
   /** Local date, "2026-11-23". */
   readonly today: string;
+  readonly keeps: readonly Keep[];
+  /** Milliseconds since the epoch. */
+  readonly now: number;
 }
 
 /** Every reason to leave a tree alone; an empty list means that evidence decides. */
 export function exemptionsOf(tree: Tree, context: ExemptionContext): Exempt[] {
-  return [...bySystem(tree, context), ...byJob(tree, context), ...byPolicy(tree, context)];
+  return [
+    ...bySystem(tree, context),
+    ...byJob(tree, context),
+    ...byPolicy(tree, context),
+    ...byKeep(tree, context),
+  ];
 }
 
 function bySystem(tree: Tree, { catalogue, minUid, sshdServices }: ExemptionContext): Exempt[] {
@@ -53,6 +69,12 @@ function byJob(tree: Tree, { policy, catalogue }: ExemptionContext): Exempt[] {
   const found: Exempt[] = [];
   const job = jobOf(tree.root) ?? tree.ancestors.map((a) => jobOfAncestor(a, tree.uid)).find((name) => name);
   if (job) found.push({ reason: `is in a ${job} job`, liftedBy: "--include-jobs" });
+  if (!job && policy.jobEnvironment === "exempt") {
+    const system = leadersOf(tree)
+      .map((leader) => jobOfEnvironment(leader, catalogue))
+      .find((name) => name);
+    if (system) found.push({ reason: `has the environment of a ${system} job`, liftedBy: "--include-jobs" });
+  }
   const client = tree.members.find((member) => isJobClient(member, catalogue));
   if (client && policy.jobClients === "exempt") {
     const name = client.exe?.split("/").at(-1);
@@ -63,31 +85,63 @@ function byJob(tree: Tree, { policy, catalogue }: ExemptionContext): Exempt[] {
 
 function byPolicy(tree: Tree, { policy, accounts, today }: ExemptionContext): Exempt[] {
   const found: Exempt[] = [];
-  const add = (reason: string): void => {
+  const kind = (reason: string): void => {
     found.push({ reason, liftedBy: "--include-exempt" });
   };
-  if (tree.kind === "tunnel" && policy.tunnels === "exempt") add("is a tunnel, reached without ssh");
-  if (tree.kind === "web" && policy.webServers === "exempt") add("is a web server, reached without ssh");
-  for (const user of policy.exemptUsers) if (isUser(tree.uid, user, accounts)) add(`user ${user} is exempt`);
+  const add = (reason: string): void => {
+    found.push({ reason, asked: true, liftedBy: "--include-exempt" });
+  };
+  if (tree.kind === "tunnel" && policy.tunnels === "exempt") kind("is a tunnel, reached without ssh");
+  if (tree.kind === "web" && policy.webServers === "exempt") kind("is a web server, reached without ssh");
+  for (const user of policy.exemptUsers) {
+    const verdict = isUser(tree.uid, user, accounts);
+    if (verdict !== false)
+      add(verdict ? `user ${user} is exempt` : `may be exempt user ${user}: look-up failed`);
+  }
   for (const group of policy.exemptGroups) {
     const verdict = isInGroup(tree.uid, group, accounts);
     if (verdict !== false)
       add(verdict ? `group ${group} is exempt` : `may be in exempt group ${group}: look-up failed`);
   }
-  for (const { user, group, product, until, reason } of policy.exempt) {
+  for (const entry of policy.exempt) {
+    const { user, group, netgroup, product, until, reason } = entry;
     if (until !== undefined && until < today) continue;
-    if (user !== undefined && !isUser(tree.uid, user, accounts)) continue;
-    if (group !== undefined && isInGroup(tree.uid, group, accounts) === false) continue;
-    if (product !== undefined && product !== tree.product) continue;
-    const who = [user, group && `group ${group}`, product].filter((part) => part !== undefined).join(", ");
-    add(`${who} is exempt${until ? ` until ${until}` : ""}${reason ? `: ${reason}` : ""}`);
+    const fits = [
+      user === undefined || isUser(tree.uid, user, accounts),
+      group === undefined || isInGroup(tree.uid, group, accounts),
+      netgroup === undefined || isInNetgroup(tree.uid, netgroup, accounts),
+      product === undefined || product === tree.product,
+    ];
+    if (fits.includes(false)) continue;
+    const who = `${whoIsExempt(entry)} is exempt${until ? ` until ${until}` : ""}`;
+    add(`${who}${reason ? `: ${reason}` : ""}${fits.includes(null) ? " (perhaps: look-up failed)" : ""}`);
   }
   return found;
 }
 
+/** "user alice, product cursor": all that an exemption names. */
+export function whoIsExempt({ user, group, netgroup, product }: Exemption): string {
+  const named = Object.entries({ user, group, netgroup, product });
+  return named.flatMap(([what, name]) => (name === undefined ? [] : [`${what} ${name}`])).join(", ");
+}
+
+/** Their own word: a request that could not be read may be one, so it spares. */
+function byKeep(tree: Tree, { keeps, now }: ExemptionContext): Exempt[] {
+  const keep = keeps.find(({ uid, until }) => uid === tree.uid && (until === null || until > now));
+  if (!keep) return [];
+  const reason =
+    keep.until === null
+      ? "may be kept by its user: the request could not be read"
+      : `kept by its user until ${localMinute(keep.until)}`;
+  return [{ reason, asked: true, liftedBy: "--include-exempt" }];
+}
+
 /** Exact comparison, by number: exempting bob must not exempt bobby, nor uid 1000 uid 100. */
-function isUser(uid: number, user: string | number, accounts: Accounts): boolean {
-  return uid === (toNumber(user) ?? accounts.uidOf[String(user)]);
+function isUser(uid: number, user: string | number, accounts: Accounts): boolean | null {
+  const named = toNumber(user) ?? accounts.uidOf[String(user)];
+  if (named !== null) return uid === named;
+  const login = accounts.loginOf?.[uid];
+  return login === null || login === undefined ? null : login === user;
 }
 
 function isInGroup(uid: number, group: string | number, accounts: Accounts): boolean | null {
@@ -95,6 +149,15 @@ function isInGroup(uid: number, group: string | number, accounts: Accounts): boo
   const groups = accounts.groupsOf[uid];
   if (gid === null || gid === undefined || groups === null || groups === undefined) return null;
   return groups.includes(gid);
+}
+
+/** By exact login name, as innetgr(3) does with no host and no domain. */
+function isInNetgroup(uid: number, netgroup: string, accounts: Accounts): boolean | null {
+  const members = accounts.netgroups?.[netgroup];
+  if (members === null || members === undefined) return null;
+  if (members.includes("")) return true;
+  const login = accounts.loginOf?.[uid];
+  return login === null || login === undefined ? null : members.includes(login);
 }
 
 function toNumber(account: string | number): number | undefined {

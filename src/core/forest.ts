@@ -76,6 +76,14 @@ export function ancestorsOf(table: ProcTable, process: Proc): { ancestors: Proc[
   }
 }
 
+/** The root, and what serves in its own right: not what a server forked. */
+export function leadersOf(tree: Tree): Proc[] {
+  return tree.members.filter(({ pid }) => {
+    const role = tree.recognised.get(pid)?.role;
+    return pid === tree.root.pid || (role !== undefined && role !== "worker" && role !== "helper");
+  });
+}
+
 /** Every tree of the table, by root pid. */
 export function growTrees(table: ProcTable, catalogue: Catalogue): Tree[] {
   const recognised = new Map<number, Recognition>();

@@ -42,6 +42,7 @@ export function hintsOf(
         : "no closed session is on record, so since when it is an orphan is not known",
     },
   ];
+  hints.push(...elsewhereHint(root.uid, observation));
   if (mine.length > 0) {
     const names = mine.map((process) => `${exeName(process.exe)} ${process.pid}`).join(", ");
     hints.push({
@@ -51,6 +52,20 @@ export function hintsOf(
     });
   }
   return hints;
+}
+
+/** No line where no other node is asked. */
+function elsewhereHint(uid: number, { elsewhere, takenAt }: Observation): Fact[] {
+  if (elsewhere === undefined) return [];
+  const ago = (then: number): string => `${formatDuration(takenAt - then)} ago`;
+  const nodes = elsewhere
+    .filter((one) => one.uid === uid)
+    .map(
+      ({ host, trees, since, seenAt }) =>
+        `attached on ${host} (${trees} tree(s), newest connection ${ago(since)}, seen ${ago(seenAt)})`,
+    );
+  const detail = nodes.join(", ") || "no other login node tells of a client of this user";
+  return [{ fact: "elsewhere", value: yesNo(nodes.length > 0), detail }];
 }
 
 function from(tag: Tag): string {

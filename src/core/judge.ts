@@ -2,11 +2,12 @@
 import { servicesOf } from "./boundary.ts";
 import { makeCatalogue } from "./catalogue.ts";
 import { formatDuration } from "./duration.ts";
+import { movedTo } from "./elsewhere.ts";
 import { type Evidence, type Fact, findSshd, gather } from "./evidence.ts";
 import { type Accounts, type Exempt, exemptionsOf, NO_ACCOUNTS } from "./exemption.ts";
-import { growTrees, makeTable, type Tree } from "./forest.ts";
+import { growTrees, leadersOf, makeTable, type Tree } from "./forest.ts";
 import type { Policy } from "./policy.ts";
-import type { Mark, Observation, Proc, Tag } from "./types.ts";
+import type { Elsewhere, Mark, Observation, Proc, Tag } from "./types.ts";
 
 /**
  * `wait`: orphaned, inside its grace. `spare`: in use. `exempt`: policy or a batch job. `unknown`: a needed fact
@@ -25,6 +26,8 @@ export interface Judgement {
   readonly grace: number;
   readonly orphanedFor: number | null;
   readonly exemptions: readonly Exempt[];
+  /** What the evidence and the grace alone come to. */
+  readonly byEvidence: Verdict;
   /** What the verdict would be without --force. */
   readonly unforced: Verdict;
 }
@@ -68,7 +71,8 @@ export function judge(observation: Observation, context: JudgeContext): Judgemen
   const sshdServices = servicesOf([...genuine.values()].filter((process) => process.uid === 0));
   const cases = trees.flatMap((tree, i) => {
     const facts = evidence[i];
-    const exemptions = exemptionsOf(tree, { ...context, catalogue, sshdServices });
+    const { keeps, takenAt } = observation;
+    const exemptions = exemptionsOf(tree, { ...context, catalogue, sshdServices, keeps, now: takenAt });
     return facts ? [{ tree, facts, exemptions, observation, context }] : [];
   });
   // Helpers follow the server they may belong to, so servers are judged first.
@@ -97,9 +101,12 @@ type Ruling = { readonly verdict: Verdict; readonly reasons: readonly string[] }
 function decide(given: Case, servers: readonly Judgement[]): Judgement {
   const { tree, facts, exemptions, observation, context } = given;
   const tag = tagOf(tree, observation);
-  const grace = graceOf(tree, context.policy);
+  const moved = movedTo(tree, tag, observation);
+  const full = graceOf(tree, context.policy);
+  // All that another node's word does: it shortens the grace of what is an orphan by this host's own evidence.
+  const grace = moved ? Math.min(full, context.policy.cluster.grace) : full;
   const orphanedFor = tag ? observation.uptime - tag.closedUptime : null;
-  const ruling = ruleByEvidence(given, servers, tag, grace);
+  const ruling = ruleByEvidence(given, servers, tag, grace, moved);
   const exempt = exemptions.map(({ reason }) => reason);
   const unforced = rule(observation, ruling, exempt);
   const final = context.options.force ? ruleByForce(unforced, exemptions, context.options) : unforced;
@@ -112,6 +119,7 @@ function decide(given: Case, servers: readonly Judgement[]): Judgement {
     grace,
     orphanedFor,
     exemptions,
+    byEvidence: ruling.verdict,
     unforced: unforced.verdict,
   };
 }
@@ -123,8 +131,14 @@ function rule(observation: Observation, byEvidence: Ruling, exempt: readonly str
 }
 
 /** The order matters: use spares, doubt spares, and only then does time count. */
-function ruleByEvidence(given: Case, servers: readonly Judgement[], tag: Tag | null, grace: number): Ruling {
-  const { tree, facts, observation } = given;
+function ruleByEvidence(
+  given: Case,
+  servers: readonly Judgement[],
+  tag: Tag | null,
+  grace: number,
+  moved: Elsewhere | null,
+): Ruling {
+  const { tree, facts, observation, context } = given;
   const inUseBy = [facts.ancestor, facts.client].filter((fact) => fact.value === "yes");
   if (inUseBy.length > 0)
     return { verdict: "spare", reasons: inUseBy.map((fact) => `in use: ${fact.detail}`) };
@@ -133,6 +147,12 @@ function ruleByEvidence(given: Case, servers: readonly Judgement[], tag: Tag | n
   if (tree.root.uids === null) reasons.push(`the user ids of ${tree.root.pid} could not be read`);
   if (tree.root.cgroups === null)
     reasons.push(`the cgroups of ${tree.root.pid} could not be read; it may be in a batch job`);
+  // Also where nobody asked: an unknown environment may be a batch job's.
+  const hidden = leadersOf(tree).find(
+    ({ jobVariables }) => jobVariables === null || jobVariables === undefined,
+  );
+  if (hidden && context.policy.jobEnvironment === "exempt")
+    reasons.push(`the environment of ${hidden.pid} could not be read; it may be a batch job's`);
   const unread = tree.root.argvStatus === "timeout" || tree.root.argvStatus === "denied";
   if (unread || [...tree.recognised.values()].every(({ role }) => role === "unknown"))
     reasons.push(`the command line of ${tree.root.pid} could not be read`);
@@ -142,12 +162,13 @@ function ruleByEvidence(given: Case, servers: readonly Judgement[], tag: Tag | n
     const { verdict, root } = { verdict: server.unforced, root: server.tree.root };
     return { verdict, reasons: [`may serve tree ${root.pid}, whose verdict is ${verdict}`] };
   }
-  return tag ? ruleTagged(tag, grace, observation) : ruleUntagged(given, grace);
+  return tag ? ruleTagged(tag, grace, observation, moved) : ruleUntagged(given, grace);
 }
 
-function ruleTagged(tag: Tag, grace: number, observation: Observation): Ruling {
+function ruleTagged(tag: Tag, grace: number, observation: Observation, moved: Elsewhere | null): Ruling {
   const gone = Math.max(0, observation.uptime - tag.closedUptime);
-  const since = `orphaned: the session closed ${formatDuration(gone)} ago`;
+  const where = moved ? `, its user is attached on ${moved.host}` : "";
+  const since = `orphaned: the session closed ${formatDuration(gone)} ago${where}`;
   return gone >= grace
     ? { verdict: "reap", reasons: [`${since}, grace ${formatDuration(grace)}`] }
     : { verdict: "wait", reasons: [`${since}, inside the grace of ${formatDuration(grace)}`] };

@@ -46,6 +46,7 @@ function listed(uid: number, pid: number, ppid: number, args: string): Proc {
     argvStatus: argv.length > 0 ? "read" : "empty",
     argvTruncated: false,
     cgroups: [],
+    jobVariables: [],
     auditSession: null,
     loginUid: null,
     foreignUserNs: null,
@@ -69,6 +70,7 @@ function observationOf(processes: readonly Proc[]): Observation {
     connections: null,
     tags: [],
     marks: [],
+    keeps: [],
     faults: [],
   };
 }

@@ -116,7 +116,8 @@ function recogniseTunnel(name: string, argv: readonly string[], catalogue: Catal
 /** node: what it runs decides, for a user's web app may run on the IDE's node. */
 function recogniseNode(exe: string, seen: Seen, catalogue: Catalogue): Recognition | null {
   const exePlace = locate(exe, catalogue);
-  if (seen.argvStatus !== "read")
+  // Guard: a process may wipe its command line, which the kernel then shows as nothing but NULs.
+  if (seen.argvStatus !== "read" || seen.argv.every((element) => element === ""))
     return exePlace ? { product: exePlace.product, kind: exePlace.kind, role: "unknown" } : null;
   const at = scriptIndex(seen.argv);
   const script = at === null ? undefined : seen.argv[at];

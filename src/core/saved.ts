@@ -5,7 +5,12 @@ import type { Observation } from "./types.ts";
 const whole = v.pipe(v.number(), v.safeInteger());
 const nullable = <T extends v.GenericSchema>(schema: T) => v.nullable(schema);
 const procId = { pid: whole, startTime: whole };
-const fault = v.object({ what: v.string(), pid: v.optional(whole), detail: v.string() });
+const fault = v.object({
+  what: v.string(),
+  pid: v.optional(whole),
+  uid: v.optional(whole),
+  detail: v.string(),
+});
 const process = v.object({
   ...procId,
   ppid: whole,
@@ -23,6 +28,8 @@ const process = v.object({
   argvStatus: v.picklist(["read", "empty", "timeout", "denied", "gone", "skipped"]),
   argvTruncated: v.boolean(),
   cgroups: nullable(v.array(v.string())),
+  // Absent where it was not asked, and in what was saved before it was: judged as then, by none.
+  jobVariables: v.optional(nullable(v.array(v.string())), []),
   auditSession: nullable(whole),
   loginUid: nullable(whole),
   foreignUserNs: nullable(v.boolean()),
@@ -77,6 +84,12 @@ const observation = v.object({
   connections: nullable(connections),
   tags: v.array(tag),
   marks: v.array(v.object({ ...procId, seenUptime: v.number() })),
+  // Observations from before there were any have none.
+  keeps: v.optional(v.array(v.object({ uid: whole, until: nullable(v.number()) })), []),
+  // Not in those of hosts that ask no other node.
+  elsewhere: v.optional(
+    v.array(v.object({ host: v.string(), uid: whole, trees: whole, since: whole, seenAt: whole })),
+  ),
   faults: v.array(fault),
 });
 

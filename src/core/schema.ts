@@ -56,9 +56,78 @@ const EXEMPT_OR_REAP = '"exempt" or "reap"';
 const exemption = v.strictObject({
   user: v.optional(v.pipe(account, note("name or uid", "this user's trees"))),
   group: v.optional(v.pipe(account, note("name or gid", "trees of the members of this group"))),
+  netgroup: v.optional(
+    v.pipe(
+      text,
+      note("name", "trees of the users that this netgroup's triples name; an empty one is everybody"),
+    ),
+  ),
   product: v.optional(v.pipe(text, note("product", "trees of this product, as list names it"))),
   until: v.optional(v.pipe(day, note("date", "the last day on which it holds, local time", "for ever"))),
   reason: v.optional(v.pipe(text, note("text", "shown by list, explain, check-config and the log"))),
+});
+
+/** Text that goes into a header or a line of its own. */
+const oneLine = v.pipe(
+  anyText,
+  v.check((value) => !/\p{C}/u.test(value), "must be one line without control characters"),
+);
+const address = v.pipe(
+  oneLine,
+  v.regex(/^[A-Za-z0-9_%][\w.%+-]*(?:@[\w.%-]+)?$/, 'must be one mail address, such as "hpc@example.org"'),
+);
+
+const notice = v.strictObject({
+  enabled: v.optional(
+    v.pipe(
+      bool,
+      note("true or false", "tell a user at the next login in a terminal what was ended, and why"),
+    ),
+    true,
+  ),
+  text: v.optional(
+    v.pipe(anyText, note("text", "the site's own words below each notice; several lines may be")),
+    "",
+  ),
+  url: v.optional(v.pipe(oneLine, note("text", "where the site explains it")), ""),
+  days: v.optional(v.pipe(wholeNumber(1), note("number", "how long a notice waits for its user")), 14),
+});
+
+const mail = v.strictObject({
+  enabled: v.optional(v.pipe(bool, note("true or false", "mail a user what was ended as well")), false),
+  to: v.optional(
+    v.pipe(address, note("address", "`%u` is the login name, `%h` the host: `%u@example.org`")),
+    "%u",
+  ),
+  from: v.optional(
+    v.pipe(address, note("address", "the sender, of the envelope too; `%h` is the host")),
+    "root",
+  ),
+  subject: v.optional(
+    v.pipe(oneLine, v.minLength(1, "must not be empty"), note("text", "`%u` and `%h` as above")),
+    "Your editor's server on %h was ended",
+  ),
+  template: v.optional(
+    v.pipe(
+      path,
+      note(
+        "file",
+        "the body: `%u` user, `%h` host, `%r` what was ended, when and why, `%t` and `%l` text and URL of `[notice]`, `%%` a percent sign",
+        "built in",
+      ),
+    ),
+    "",
+  ),
+});
+
+const keep = v.strictObject({
+  max: v.optional(
+    v.pipe(
+      duration,
+      note("duration", "the longest time for which a user can have their own trees left alone; `0s` refuses"),
+    ),
+    "24h",
+  ),
 });
 
 const catalogue = v.strictObject({
@@ -79,6 +148,55 @@ const catalogue = v.strictObject({
   sshd: v.optional(
     v.pipe(texts, note("list of names", "ssh servers of another name than the known ones")),
     [],
+  ),
+});
+
+const ledger = v.strictObject({
+  file: v.optional(
+    v.pipe(path, note("path", 'one line of JSON for each tree that was ended, for `report`; `""`: none')),
+    "/var/lib/vscode-grim-reaper/ledger.jsonl",
+  ),
+});
+
+const metrics = v.strictObject({
+  file: v.optional(
+    v.pipe(
+      path,
+      note(
+        "path",
+        "metrics of the last sweep for the text file collector of Prometheus' node exporter; a name that ends in `.prom`",
+        "off",
+      ),
+    ),
+    "",
+  ),
+});
+
+const cluster = v.strictObject({
+  dir: v.optional(
+    v.pipe(
+      path,
+      note(
+        "path",
+        "a folder that all login nodes share and only root may write: each sweep tells there who is attached, and an orphan whose user has come back on another node gets only `cluster.grace`",
+        "off",
+      ),
+    ),
+    "",
+  ),
+  maxAge: v.optional(
+    v.pipe(
+      duration,
+      note("duration", "how long another node's word counts; longer than its sweeps are apart"),
+    ),
+    "2h",
+  ),
+  grace: v.optional(
+    v.pipe(
+      duration,
+      note("duration", "the grace of an orphan whose user has come back on another node; never lengthens it"),
+    ),
+    "1m",
   ),
 });
 
@@ -140,6 +258,16 @@ export const schema = v.strictObject({
     ),
     "exempt",
   ),
+  jobEnvironment: v.optional(
+    v.pipe(
+      oneOf(["exempt", "ignore"]),
+      note(
+        '"exempt" or "ignore"',
+        'trees whose environment is a batch job\'s (`SLURM_JOB_ID` …), which a user can set as well: `"ignore"` does not look',
+      ),
+    ),
+    "exempt",
+  ),
   exemptUsers: v.optional(
     v.pipe(accounts, note("list", "users whose trees stay, by exact name or number")),
     [],
@@ -152,6 +280,12 @@ export const schema = v.strictObject({
     ),
     [],
   ),
+  ledger: v.optional(v.pipe(ledger, note("table", "the record of what was ended")), {}),
+  metrics: v.optional(v.pipe(metrics, note("table", "for monitoring")), {}),
+  cluster: v.optional(v.pipe(cluster, note("table", "more than one login node")), {}),
+  notice: v.optional(v.pipe(notice, note("table", "what a user is told at the next login")), {}),
+  mail: v.optional(v.pipe(mail, note("table", "what a user is told by mail")), {}),
+  keep: v.optional(v.pipe(keep, note("table", "what a user may ask for with `keep`")), {}),
   catalogue: v.optional(
     v.pipe(catalogue, note("table", "servers that the built-in catalogue does not know")),
     {},
@@ -189,6 +323,11 @@ export interface Key extends KeyNote {
   readonly name: string;
 }
 
+function inWords(value: unknown): string {
+  const json = JSON.stringify(value);
+  return json === undefined || json === "{}" ? "none" : `\`${json}\``;
+}
+
 /** All keys with what is to be said of them, sections after their keys' parents. */
 export function reference(): Key[] {
   const keysOf = (at: unknown, prefix: string): Key[] => {
@@ -201,7 +340,7 @@ export function reference(): Key[] {
       const own: Key = {
         name: prefix + name,
         ...said,
-        default: said.default ?? (value === undefined ? "none" : `\`${JSON.stringify(value)}\``),
+        default: said.default ?? inWords(value),
       };
       return [own, ...keysOf(inner.item ?? inner, `${prefix}${name}.`)];
     });

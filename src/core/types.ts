@@ -42,6 +42,11 @@ export interface Proc extends ProcId {
    * kernel without cgroups; null: unreadable, so the process may be a batch job's.
    */
   readonly cgroups: readonly string[] | null;
+  /**
+   * Which of the catalogue's batch job variables its environment had at its exec: text of the user's choosing. Empty:
+   * none. Null: unreadable, so it may be a batch job's. Absent: not asked; only the leaders of trees are.
+   */
+  readonly jobVariables?: readonly string[] | null;
   /** Kernel audit session id and login uid; null: unset or no audit in this kernel. */
   readonly auditSession: number | null;
   readonly loginUid: number | null;
@@ -65,6 +70,8 @@ export interface Fault {
   /** What could not be done, in words: "read the command line", "list sockets". */
   readonly what: string;
   readonly pid?: number;
+  /** Of one user's doing: it says nothing against what was seen of the host. */
+  readonly uid?: number;
   readonly detail: string;
 }
 
@@ -115,6 +122,24 @@ export interface Mark extends ProcId {
   readonly seenUptime: number;
 }
 
+/** What another login node last told of a user: he had a client there. Times are milliseconds since the epoch. */
+export interface Elsewhere {
+  readonly host: string;
+  readonly uid: number;
+  /** How many of his trees were in use there. */
+  readonly trees: number;
+  /** When the newest ssh connection began that reaches one of them, by that host's clock, and when that was seen. */
+  readonly since: number;
+  readonly seenAt: number;
+}
+
+/** A user's own request that their trees be left alone. */
+export interface Keep {
+  readonly uid: number;
+  /** Milliseconds since the epoch, capped by the site's policy; null: there is a request that could not be read. */
+  readonly until: number | null;
+}
+
 /** Everything one sweep knows, taken at one time. The judgement is a function of this and the policy. */
 export interface Observation {
   readonly schemaVersion: 1;
@@ -134,5 +159,8 @@ export interface Observation {
   readonly connections: Connections | null;
   readonly tags: readonly Tag[];
   readonly marks: readonly Mark[];
+  readonly keeps: readonly Keep[];
+  /** Absent: no other node was asked. */
+  readonly elsewhere?: readonly Elsewhere[];
   readonly faults: readonly Fault[];
 }

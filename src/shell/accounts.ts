@@ -2,31 +2,49 @@
 import type { Accounts } from "../core/exemption.ts";
 import type { Policy } from "../core/policy.ts";
 import type { Fault } from "../core/types.ts";
-import { runTool, type ToolError } from "./tool.ts";
+import { runTool, ToolError } from "./tool.ts";
 
 const DEADLINE_MS = 3000;
 const NOT_FOUND = 2;
+/** A tool that kept us waiting so often is not asked again: a directory that is down is down for every name. */
+const MAX_TIMEOUTS = 2;
+const timeouts = new Map<string, number>();
 
 /** Null when the tool answers "no such entry". @throws ToolError on any other failure */
 function ask(tool: string, args: readonly string[]): string | null {
+  if ((timeouts.get(tool) ?? 0) >= MAX_TIMEOUTS) throw new ToolError(`${tool} does not answer`, null);
   try {
     return runTool(tool, args, DEADLINE_MS);
   } catch (error) {
     if ((error as ToolError).status === NOT_FOUND) return null;
+    if (/ETIMEDOUT/.test((error as Error).message)) timeouts.set(tool, (timeouts.get(tool) ?? 0) + 1);
     throw error;
   }
 }
 
+/** Guard: an answer that is no number is no answer; NaN would equal nobody, and so protect nobody. */
+function idIn(text: string): number {
+  if (!/^\d{1,10}$/.test(text)) throw new ToolError(`the answer holds no number: ${text.slice(0, 40)}`, null);
+  return Number(text);
+}
+
+const FIELDS = { passwd: 7, group: 4 } as const;
+
+/** Guard: what has not the fields of an entry is no answer, not another user's. @throws ToolError */
 function entry(database: "passwd" | "group", key: string): string[] | null {
   const line = ask("/usr/bin/getent", [database, "--", key]);
-  return line === null ? null : line.trimEnd().split(":");
+  if (line === null) return null;
+  const fields = line.trimEnd().split(":");
+  if (fields.length < FIELDS[database] || fields[0] === "")
+    throw new ToolError(`getent answered no ${database} entry: ${line.slice(0, 40)}`, null);
+  return fields;
 }
 
 /** The uid of a user given by name or number, or null when there is no such user. @throws when it cannot be told */
 export function uidOf(user: string): number | null {
   if (/^\d+$/.test(user)) return Number(user);
   const uid = entry("passwd", user)?.[2];
-  return uid === undefined ? null : Number(uid);
+  return uid === undefined ? null : idIn(uid);
 }
 
 /** The login name of a uid for people, or the number itself. Never fails: it decides nothing. */
@@ -36,6 +54,24 @@ export function nameOf(uid: number): string {
   } catch {
     return String(uid);
   }
+}
+
+/** The login name of a uid; null: it has none. @throws when it cannot be told */
+export function loginOf(uid: number): string | null {
+  return entry("passwd", String(uid))?.[0] ?? null;
+}
+
+/**
+ * The user names of a netgroup's triples, "" for an empty field, which means everybody; null: there is none of this
+ * name. `-` is a field that nobody matches (netgroup(5)). @throws when it cannot be told
+ */
+function usersOfNetgroup(name: string): string[] | null {
+  const text = ask("/usr/bin/getent", ["netgroup", "--", name]);
+  if (text === null) return null;
+  const users = [...text.matchAll(/\(([^(),]*),([^(),]*),([^(),]*)\)/g)].map(([, , user = ""]) =>
+    user.trim(),
+  );
+  return [...new Set(users)].filter((user) => user !== "-");
 }
 
 /**
@@ -54,7 +90,18 @@ export function lookUpAccounts(
     const what = `look up the exempt ${database === "passwd" ? "user" : "group"} ${name}`;
     try {
       const id = entry(database, name)?.[2];
-      if (id !== undefined) return Number(id);
+      if (id !== undefined) return idIn(id);
+      faults.push({ what, detail: "there is none of this name; correct or remove it in the configuration" });
+    } catch (error) {
+      faults.push({ what, detail: (error as Error).message });
+    }
+    return null;
+  };
+  const netgroup = (name: string): string[] | null => {
+    const what = `look up the exempt netgroup ${name}`;
+    try {
+      const users = usersOfNetgroup(name);
+      if (users !== null) return users;
       faults.push({ what, detail: "there is none of this name; correct or remove it in the configuration" });
     } catch (error) {
       faults.push({ what, detail: (error as Error).message });
@@ -63,21 +110,36 @@ export function lookUpAccounts(
   };
   const users = named([...policy.exemptUsers, ...policy.exempt.map(({ user }) => user)]);
   const groups = [...policy.exemptGroups, ...policy.exempt.map(({ group }) => group)];
+  const uidOfName = Object.fromEntries(users.map((name) => [name, find("passwd", name)]));
+  const netgroups = [...new Set(policy.exempt.flatMap((one) => one.netgroup ?? []))];
+  // A name whose uid cannot be had is compared with the owner's own name instead.
+  const anyName = netgroups.length > 0 || Object.values(uidOfName).includes(null);
   const anyGroup = groups.some((group) => group !== undefined);
   return {
     accounts: {
-      uidOf: Object.fromEntries(users.map((name) => [name, find("passwd", name)])),
+      uidOf: uidOfName,
       gidOf: Object.fromEntries(named(groups).map((name) => [name, find("group", name)])),
       groupsOf: anyGroup ? Object.fromEntries(uids.map((uid) => [uid, groupsOf(uid, faults)])) : {},
+      netgroups: Object.fromEntries(netgroups.map((name) => [name, netgroup(name)])),
+      loginOf: anyName ? Object.fromEntries(uids.map((uid) => [uid, loginOrNull(uid, faults)])) : {},
     },
     faults,
   };
 }
 
+function loginOrNull(uid: number, faults: Fault[]): string | null {
+  try {
+    return loginOf(uid);
+  } catch (error) {
+    faults.push({ what: `look up the name of uid ${uid}`, detail: (error as Error).message });
+    return null;
+  }
+}
+
 function groupsOf(uid: number, faults: Fault[]): number[] | null {
   try {
     const text = ask("/usr/bin/id", ["-G", "--", String(uid)]);
-    if (text !== null) return text.trim().split(/\s+/).map(Number);
+    if (text !== null) return text.trim().split(/\s+/).map(idIn);
   } catch (error) {
     faults.push({ what: `look up the groups of uid ${uid}`, detail: (error as Error).message });
   }

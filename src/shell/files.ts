@@ -1,5 +1,15 @@
 /** Folders and files of root's own. */
-import { lstatSync, mkdirSync, renameSync, rmSync, writeFileSync } from "node:fs";
+import {
+  chmodSync,
+  closeSync,
+  fchmodSync,
+  lstatSync,
+  mkdirSync,
+  openSync,
+  renameSync,
+  rmSync,
+  writeFileSync,
+} from "node:fs";
 import type { Fault } from "../core/types.ts";
 
 /** What went wrong with an act, as a fault: `what` is what was tried, "write /var/lib/…". */
@@ -14,17 +24,38 @@ export function attempt(what: string, act: () => void): Fault[] {
 
 /** Makes a folder. Guard: one that is a link, or that another user owns or may write, is refused. @throws */
 export function prepareFolder(folder: string, mode: number): void {
-  mkdirSync(folder, { recursive: true, mode });
+  // Whatever the umask.
+  if (makeFolder(folder, mode)) chmodSync(folder, mode);
   const found = lstatSync(folder);
   if (!found.isDirectory() || found.uid !== process.geteuid?.() || (found.mode & 0o022) !== 0)
     throw new Error(`${folder} is not a folder that this user alone may write; remove it and try again`);
+}
+
+/** Whether it had to be made. One step first: a recursive mkdir calls a read-only file system ENOENT. */
+function makeFolder(folder: string, mode: number): boolean {
+  try {
+    mkdirSync(folder, { mode });
+    return true;
+  } catch (error) {
+    const { code } = error as NodeJS.ErrnoException;
+    if (code === "EEXIST") return false;
+    if (code !== "ENOENT") throw error;
+    return mkdirSync(folder, { recursive: true, mode }) !== undefined;
+  }
 }
 
 /** Writes a whole file by rename, so that nobody ever reads half of it; the old one stays when that fails. @throws */
 export function replaceFile(file: string, text: string, mode: number): void {
   const temporary = `${file}.${process.pid}`;
   try {
-    writeFileSync(temporary, text, { mode, flag: "wx" });
+    const fd = openSync(temporary, "wx", mode);
+    try {
+      // Whatever the umask.
+      fchmodSync(fd, mode);
+      writeFileSync(fd, text);
+    } finally {
+      closeSync(fd);
+    }
     renameSync(temporary, file);
   } finally {
     rmSync(temporary, { force: true });

@@ -39,8 +39,8 @@ export function openLog(options: LogOptions): Log {
       }
       for (const { level, message, data } of wanted) {
         if (options.format === "standard") logger[level](message);
-        // The tree's event carries its processes; a line for each of them would say them twice.
-        else if (level !== "debug") logger[level](data ?? {}, message);
+        // A detail without data is one process of a tree, whose event carries them all: it would be said twice.
+        else if (level !== "debug" || data) logger[level](data ?? {}, message);
       }
     },
     trouble: () => sink.trouble,
@@ -63,9 +63,9 @@ class Sink {
     this.format = format;
     if (file === null) return;
     try {
-      // Guard: never through a symlink, never created readable by all.
-      const flags = constants.O_APPEND | constants.O_CREAT | constants.O_WRONLY | constants.O_NOFOLLOW;
-      this.fd = openSync(file, flags, 0o640);
+      // Guard: never through a symlink, never created readable by all, never waiting for a pipe's reader.
+      const { O_APPEND, O_CREAT, O_WRONLY, O_NOFOLLOW, O_NONBLOCK } = constants;
+      this.fd = openSync(file, O_APPEND | O_CREAT | O_WRONLY | O_NOFOLLOW | O_NONBLOCK, 0o640);
     } catch (error) {
       this.fail(`cannot open the log file ${file}: ${(error as Error).message}`);
     }

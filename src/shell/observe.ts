@@ -1,10 +1,12 @@
 /** Observe: one immutable look at the host. Secrets leave the command lines here, before anything can repeat them. */
 import { hostname } from "node:os";
+import { jobVariableNames } from "../core/boundary.ts";
 import { type Catalogue, scanMarkers } from "../core/catalogue.ts";
 import { findSshd } from "../core/evidence.ts";
-import { growTrees, makeTable } from "../core/forest.ts";
+import { growTrees, leadersOf, makeTable, type Tree } from "../core/forest.ts";
 import { redactArgv } from "../core/text.ts";
 import type { Connections, Fault, Observation, Proc } from "../core/types.ts";
+import { readKeeps } from "./keeps.ts";
 import type { Native } from "./native.ts";
 import { readState } from "./state.ts";
 
@@ -16,13 +18,18 @@ export interface ObserveOptions {
   readonly full: boolean;
   /** Whether to look at sockets; without them nobody can be said to be unconnected. */
   readonly sockets: boolean;
+  /** Whether to look for batch job variables as well, where sockets are looked at (default true). */
+  readonly environments?: boolean;
   readonly runFolder: string;
+  /** Where users ask for their trees, and for how long at most, in milliseconds; absent: nobody is asked. */
+  readonly keeps?: { readonly folder: string; readonly max: number };
   readonly procRoot: string;
 }
 
 /** The process table could not be had at all. */
 export class ObserveError extends Error {}
 
+// For command lines and, again, for environments.
 const ARGV_TIMEOUT_MS = 200;
 const ARGV_BUDGET_MS = 5000;
 
@@ -39,13 +46,18 @@ export async function observe(native: Native, options: ObserveOptions): Promise<
     })
     .catch((error: Error) => {
       throw new ObserveError(
-        `cannot read the process table in ${procRoot}: ${error.message}; is proc mounted there?`,
+        `cannot read the process table in ${procRoot}: ${error.message}; ${remedyFor(error)}`,
       );
     });
   const processes = raw.processes.map((process): Proc => ({ ...process, argv: redactArgv(process.argv) }));
-  const { connections, faults } = sockets
-    ? await look(native, processes, catalogue, procRoot)
-    : { connections: null, faults: [] };
+  const trees = sockets ? growTrees(makeTable(processes), catalogue) : [];
+  const [{ connections, faults }, environs] = await Promise.all([
+    sockets ? look(native, trees, processes, catalogue, procRoot) : { connections: null, faults: [] },
+    readEnvironments(native, options.environments === false ? [] : trees, catalogue, procRoot),
+  ]);
+  const owners = uids ?? [...new Set(trees.map(({ uid }) => uid))];
+  const { folder, max } = (sockets && options.keeps) || { folder: "", max: 0 };
+  const kept = readKeeps(folder, owners, max, raw.takenAt);
   const state = readState(native, options.runFolder, raw.bootId);
   return {
     schemaVersion: 1,
@@ -56,23 +68,34 @@ export async function observe(native: Native, options: ObserveOptions): Promise<
     uptime: raw.uptime,
     ticksPerSecond: raw.ticksPerSecond,
     observerUid: process.geteuid?.() ?? -1,
-    processes,
+    processes: processes.map((process): Proc => {
+      const jobVariables = environs.variables.get(process.pid);
+      return jobVariables === undefined ? process : { ...process, jobVariables };
+    }),
     counts: raw.counts,
     connections,
     tags: state.tags,
     marks: state.marks,
-    faults: [...raw.faults, ...faults, ...state.faults],
+    keeps: kept.keeps,
+    faults: [...raw.faults, ...faults, ...environs.faults, ...state.faults, ...kept.faults],
   };
+}
+
+function remedyFor({ code }: NodeJS.ErrnoException): string {
+  if (code === "EMFILE" || code === "ENFILE") return "raise the limit of open files (LimitNOFILE=)";
+  if (code === "ENOMEM") return "raise the limit of memory (MemoryMax=, ulimit -v)";
+  return "is proc mounted there, and whole (no subset=pid)?";
 }
 
 /** Sockets are looked at for the processes of trees and for ssh servers alone: descriptors are dear to list. */
 async function look(
   native: Native,
+  trees: readonly Tree[],
   processes: readonly Proc[],
   catalogue: Catalogue,
   procRoot: string,
 ): Promise<{ connections: Connections | null; faults: readonly Fault[] }> {
-  const members = growTrees(makeTable(processes), catalogue).flatMap((tree) => tree.members);
+  const members = trees.flatMap((tree) => tree.members);
   if (members.length === 0) return { connections: null, faults: [] };
   const sshd = [...findSshd(processes, catalogue).genuine.keys()];
   const pids = [...new Set([...members.map(({ pid }) => pid), ...sshd])];
@@ -91,5 +114,32 @@ async function look(
       faults: [fault],
     };
     return { connections: none, faults: [fault] };
+  }
+}
+
+/** Environments are read of the leaders of trees alone; null is one that could not be read. */
+async function readEnvironments(
+  native: Native,
+  trees: readonly Tree[],
+  catalogue: Catalogue,
+  procRoot: string,
+): Promise<{ variables: Map<number, readonly string[] | null>; faults: readonly Fault[] }> {
+  const leaders = trees.flatMap(leadersOf);
+  const variables = new Map<number, readonly string[] | null>(leaders.map(({ pid }) => [pid, null]));
+  // Guard: whose command line hung would hang again, and has told so already.
+  const asked = leaders.filter(({ argvStatus }) => argvStatus !== "timeout");
+  if (asked.length === 0) return { variables, faults: [] };
+  try {
+    const { results, faults } = await native.environNames({
+      procRoot,
+      processes: asked.map(({ pid, startTime, uid }) => ({ pid, startTime, uid })),
+      names: jobVariableNames(catalogue),
+      timeoutMs: ARGV_TIMEOUT_MS,
+      budgetMs: ARGV_BUDGET_MS,
+    });
+    for (const { pid, names } of results) variables.set(pid, names);
+    return { variables, faults };
+  } catch (error) {
+    return { variables, faults: [{ what: "read environments", detail: (error as Error).message }] };
   }
 }

@@ -14,6 +14,8 @@ const { SIGTERM, SIGCONT, SIGSTOP, SIGKILL } = constants.signals;
 const KILL_ROUNDS = 5;
 /** Looks within a round at what the members forked before they were stopped. */
 const STOP_LOOKS = 3;
+/** What asks this program to end: systemd, Ctrl-C, a lost terminal. */
+const STOP_SIGNALS = ["SIGTERM", "SIGINT", "SIGHUP"] as const;
 /** How long the kernel gets to bury what was killed; longer means uninterruptible sleep. */
 const KILL_WAIT_MS = 2000;
 
@@ -82,6 +84,8 @@ class Hunt {
   readonly faults: Fault[] = [];
   weak = false;
   private quarries: Prey[];
+  /** What was sent SIGSTOP. */
+  private readonly stopped = new Map<string, Proc>();
 
   private readonly ports: ReapPorts;
   private readonly uids: readonly number[];
@@ -131,7 +135,13 @@ class Hunt {
 
   /** Rounds of: stop all, so that nothing forks unseen; look until nothing new appears; SIGKILL; verify. */
   async kill(): Promise<void> {
-    await this.killInRounds();
+    const unwatch = beforeEnd(() => this.release());
+    try {
+      await this.killInRounds();
+    } finally {
+      unwatch();
+      this.release();
+    }
     for (const prey of this.quarries) for (const path of prey.enclosures) await this.killWhole(prey, path);
   }
 
@@ -141,11 +151,12 @@ class Hunt {
       if (this.alive().length === 0) return;
       for (let looks = 0; looks < STOP_LOOKS; looks++) {
         const before = this.alive().length;
-        for (const process of this.alive()) this.signal(process, SIGSTOP);
+        for (const process of this.alive()) this.stop(process);
         await this.look();
         if (this.alive().length <= before) break;
       }
-      for (const process of this.alive()) this.signal(process, SIGKILL);
+      // Children first: if this program dies in between, what is left still hangs on what a later sweep recognises.
+      for (const process of this.alive().reverse()) this.signal(process, SIGKILL);
       await this.ports.native.waitGone(this.alive().map(idOf), KILL_WAIT_MS);
     }
     await this.look();
@@ -215,12 +226,48 @@ class Hunt {
     }));
   }
 
+  private stop(process: Proc): void {
+    this.stopped.set(keyOf(process), process);
+    this.signal(process, SIGSTOP);
+  }
+
+  /** Nothing stays stopped: what SIGKILL did not end goes on, and is a later sweep's. */
+  private release(): void {
+    for (const process of this.stopped.values()) this.send(process, SIGCONT);
+    this.stopped.clear();
+  }
+
+  private send(process: Proc, signo: number): ReturnType<Native["signal"]> {
+    return this.ports.native.signal(idOf(process), process.uid, signo, process.loginUid);
+  }
+
   private signal(process: Proc, signo: number): void {
-    const { outcome, weak } = this.ports.native.signal(idOf(process), process.uid, signo);
+    const { outcome, weak } = this.send(process, signo);
     this.weak ||= weak;
     if (outcome === "denied")
-      this.faults.push({ what: "signal", pid: process.pid, detail: "permission denied; CAP_KILL is needed" });
+      this.faults.push({
+        what: "signal",
+        pid: process.pid,
+        detail: "refused; check CAP_KILL, and that /proc and a free descriptor can be had",
+      });
   }
+}
+
+/** Runs `act` when this program is asked to end, which it then does; the answer undoes that. */
+function beforeEnd(act: () => void): () => void {
+  const handlers = STOP_SIGNALS.map((signal) => {
+    const handler = (): void => {
+      process.off(signal, handler);
+      act();
+      // Without a handler the signal does what it does, and whoever waits for this program sees which it was.
+      process.kill(process.pid, signal);
+    };
+    process.on(signal, handler);
+    return [signal, handler] as const;
+  });
+  return () => {
+    for (const [signal, handler] of handlers) process.off(signal, handler);
+  };
 }
 
 const idOf = ({ pid, startTime }: Proc): ProcId => ({ pid, startTime });

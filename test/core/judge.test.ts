@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import test from "node:test";
 import { contextFor, type JudgeContext, type Judgement, judge } from "../../src/core/judge.ts";
 import { DEFAULT_POLICY, type Policy } from "../../src/core/policy.ts";
+import { parseSaved } from "../../src/core/saved.ts";
 import type { Observation, Proc, Tag } from "../../src/core/types.ts";
 import {
   ALICE,
@@ -360,6 +361,81 @@ for (const [name, seen, says] of exemptCases) {
     }
   });
 }
+
+const withVariables = (names: readonly string[] | null | undefined, pid = 500): Observation =>
+  observation(
+    tree.map((process) => {
+      if (process.pid !== pid) return process;
+      const { jobVariables: _, ...rest } = process;
+      return names === undefined ? rest : { ...rest, jobVariables: names };
+    }),
+  );
+const jobEnvironments: readonly (readonly [names: readonly string[], system: RegExp | null])[] = [
+  [["SLURM_JOB_ID"], /environment of a Slurm job/],
+  [["PBS_JOBID"], /environment of a PBS job/],
+  [["LSB_JOBID"], /environment of a LSF job/],
+  [["JOB_ID", "SGE_ROOT"], /environment of a Grid Engine job/],
+  [["SGE_TASK_ID", "JOB_ID"], /environment of a Grid Engine job/],
+  [["_CONDOR_JOB_AD"], /environment of a HTCondor job/],
+  [["_CONDOR_SCRATCH_DIR"], /environment of a HTCondor job/],
+  [["FLUX_JOB_ID"], /environment of a Flux job/],
+  [["JOB_ID"], null],
+  [["SGE_ROOT", "SGE_TASK_ID"], null],
+  [[], null],
+];
+for (const [names, system] of jobEnvironments) {
+  test(`the environment of a root or server with ${names.join(" and ") || "nothing"} in it`, () => {
+    for (const pid of [root.pid, server.pid]) {
+      const judgement = only(withVariables(names, pid));
+      assert.equal(judgement.verdict, system ? "exempt" : "reap");
+      if (system) assert.match(judgement.reasons.join(), system);
+      assert.equal(verdictOf(withVariables(names, pid), context({ jobEnvironment: "ignore" })), "reap");
+    }
+  });
+}
+
+test("a job's environment of what a server started is not the server's", () => {
+  assert.equal(verdictOf(withVariables(["SLURM_JOB_ID"], 505)), "reap");
+  assert.equal(verdictOf(withVariables(["SLURM_JOB_ID"], extensionHost.pid)), "reap");
+});
+
+test("an environment that could not be read, or that nobody asked for, is unknown and names the process", () => {
+  for (const pid of [root.pid, server.pid])
+    for (const names of [null, undefined]) {
+      const judgement = only(withVariables(names, pid));
+      assert.equal(judgement.verdict, "unknown");
+      assert.match(judgement.reasons.join(), new RegExp(`the environment of ${pid} could not be read`));
+      assert.equal(verdictOf(withVariables(names, pid), context({ jobEnvironment: "ignore" })), "reap");
+    }
+  assert.equal(verdictOf(withVariables(null, extensionHost.pid)), "reap");
+});
+
+test("force spares a job by its environment, but for its own flag; not what could not be read", () => {
+  const forced = (includeJobs: boolean) =>
+    context({}, { options: { ...context().options, force: true, includeJobs } });
+  assert.equal(verdictOf(withVariables(["SLURM_JOB_ID"]), forced(false)), "exempt");
+  assert.equal(verdictOf(withVariables(["SLURM_JOB_ID"]), forced(true)), "reap");
+  const hidden = only(withVariables(null), forced(false));
+  assert.deepEqual([hidden.verdict, hidden.unforced], ["reap", "unknown"]);
+});
+
+test("a job by cgroup and by environment is one reason", () => {
+  const processes = legacyTree(500, { cgroups: ["/slurm/uid_2001/job_7"], jobVariables: ["SLURM_JOB_ID"] });
+  assert.deepEqual(only(observation(processes)).reasons, ["is in a Slurm job"]);
+});
+
+test("a snapshot saved before environments were read is judged as it was then", () => {
+  const { processes, ...rest } = observation(tree);
+  const old = { ...rest, processes: processes.map(({ jobVariables: _, ...process }) => process) };
+  const read = parseSaved(JSON.stringify(old));
+  assert.ok("observation" in read);
+  assert.equal(verdictOf(read.observation), "reap");
+  const hidden = parseSaved(JSON.stringify(withVariables(null)));
+  assert.ok("observation" in hidden);
+  assert.equal(verdictOf(hidden.observation), "unknown");
+  const wrong = JSON.stringify(withVariables(["x"])).replace('["x"]', '"x"');
+  assert.match((parseSaved(wrong) as { error: string }).error, /jobVariables/);
+});
 
 test("a session's scope and the ssh server's own service are no managers", () => {
   for (const path of [

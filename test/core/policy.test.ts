@@ -66,7 +66,7 @@ const mistakes: readonly (readonly [toml: string, says: RegExp])[] = [
   ['exemptUsers = "alice"', /^1: exemptUsers: must be a list/],
   ['[[exempt]]\nuser = "a"\n[[exempt]]\nuser = "b"\nuntil = "soon"', /^5: exempt.1.until: must be a date/],
   ['[[exempt]]\nusr = "a"', /^2: exempt.0.usr: unknown key; did you mean "user"\?/],
-  ['[[exempt]]\nreason = "?"', /^\d: exempt.0: names no user, group or product$/],
+  ['[[exempt]]\nreason = "?"', /^\d: exempt.0: names no user, group, netgroup or product$/],
   ['[catalogue]\nsshdd = ["x"]', /^2: catalogue.sshdd: unknown key; did you mean "sshd"\?/],
   ["grace = ", /^1: : not TOML: /],
   ['grace = "1m"\ngrace = "2m"', /^2: : not TOML: /],

@@ -233,6 +233,11 @@ test("what a process calls itself does not matter where its executable is read",
   assert.equal(see(["/usr/bin/sleep", `${LEGACY}/node ${LEGACY}/out/server-main.js ${START}`]), null);
 });
 
+test("a process that wiped its command line is unknown on the IDE's node", () => {
+  for (const argv of [[""], ["", "", ""]])
+    assert.equal(recognise({ exe: `${LEGACY}/node`, argv, argvStatus: "read" }, catalogue)?.role, "unknown");
+});
+
 test("a process whose command line cannot be read is unknown on the IDE's node, and nothing elsewhere", () => {
   const unread = { argv: [], argvStatus: "timeout" as const };
   assert.equal(recognise({ exe: `${LEGACY}/node`, ...unread }, catalogue)?.role, "unknown");

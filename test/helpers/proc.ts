@@ -34,6 +34,7 @@ export function proc(init: ProcInit): Proc {
     argvStatus: argv.length > 0 ? "read" : "empty",
     argvTruncated: false,
     cgroups: [`/user.slice/user-${uid}.slice/session-7.scope`],
+    jobVariables: [],
     auditSession: 7,
     loginUid: uid,
     foreignUserNs: false,
@@ -118,6 +119,7 @@ export function observation(processes: readonly Proc[], init: Partial<Observatio
     connections: NO_CONNECTIONS,
     tags: [],
     marks: [],
+    keeps: [],
     faults: [],
     ...init,
   };

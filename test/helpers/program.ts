@@ -24,6 +24,7 @@ export function run(args: readonly string[], options: RunOptions = {}): Ran {
   const { status, stdout, stderr, error } = spawnSync(process.execPath, [PROGRAM, ...args], {
     encoding: "utf8",
     timeout: 60_000,
+    maxBuffer: 64 * 1024 * 1024,
     env: { PATH: "/usr/sbin:/usr/bin:/sbin:/bin", ...options.env },
     ...(options.input !== undefined && { input: options.input }),
     ...(options.uid !== undefined && { uid: options.uid, gid: options.uid }),

@@ -22,6 +22,8 @@ export type Behaviour =
   | "nodump"
   | "subreaper"
   | `loginuid=${number}`
+  | `subuid=${number}`
+  | `env=${string}=${string}`
   | `cgroup=${string}`
   | "tcp-listen"
   | `tcp-connect=${number}`

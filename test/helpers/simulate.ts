@@ -40,6 +40,15 @@ const PRODUCTS = [
   ".vscodium-server",
   ".newfork-server",
 ];
+/** Names that a batch job's leaders have; a lone JOB_ID and other names that only resemble are nothing. */
+const JOB_ENVIRONMENTS = [
+  { isJob: true, all: ["SLURM_JOB_ID"] },
+  { isJob: true, all: ["PBS_JOBID"] },
+  { isJob: true, all: ["JOB_ID", "SGE_ROOT"] },
+  { isJob: false, all: ["JOB_ID"] },
+  { isJob: false, all: ["SGE_ROOT"] },
+] as const;
+const NO_JOB: { readonly isJob: boolean; readonly all: readonly string[] } = { isJob: false, all: [] };
 const SSHD = "/usr/lib/openssh/sshd-session";
 
 type Transport = "stdio" | "tcp" | "extension-host" | "unix-forward" | "two-hops" | "none";
@@ -117,6 +126,8 @@ class Simulation {
     const age = this.chance(0.15) ? this.below(GRACE) : GRACE + this.below(20_000_000);
     const startTime = Math.floor(((UPTIME - age) * TICKS) / 1000);
     const auditSession = this.chance(0.1) ? null : this.nextSession++;
+    // Started in a batch allocation, or by a user who wants it to look so; either way it is left alone.
+    const jobVariables = this.chance(0.04) ? this.pick(JOB_ENVIRONMENTS) : NO_JOB;
     const common = { uid, startTime, auditSession };
     const before = this.processes.length;
     const top =
@@ -129,6 +140,7 @@ class Simulation {
           ppid: top,
           exe: "/bin/dash",
           argv: ["sh", `${root}/bin/x-server`, "--start-server"],
+          jobVariables: this.chance(0.5) ? jobVariables.all : NO_JOB.all,
         })
       : top;
     const server = this.add({
@@ -136,6 +148,7 @@ class Simulation {
       ppid: launcher,
       exe: node,
       argv: [node, `${root}/out/server-main.js`, "--port=0"],
+      jobVariables: jobVariables.all,
     });
     const fork = (type: string): number =>
       this.add({
@@ -159,11 +172,15 @@ class Simulation {
       this.withhold(members);
       return;
     }
-    const withheld = this.withhold(members);
+    const withheld =
+      this.withhold(members) || this.hideEnvironment(launcher === top ? [server] : [launcher, server]);
     const closedAgo = Math.min(age, this.below(GRACE * 4));
     const tagged = this.chance(0.5) && this.tag(this.chance(0.5) ? rootPid : server, uid, closedAgo);
     const past = tagged ? closedAgo >= GRACE : age >= GRACE;
-    if (past) this.truth.orphans.set(rootPid, { withheld });
+    if (jobVariables.isJob) for (const pid of members) this.protect(pid, "the environment of a batch job");
+    else if (past && withheld === "environment")
+      for (const pid of members) this.protect(pid, "an environment that nobody could read");
+    else if (past) this.truth.orphans.set(rootPid, { withheld: withheld !== false });
     else for (const pid of members) this.protect(pid, "inside its grace");
   }
 
@@ -280,6 +297,15 @@ class Simulation {
     const pid = this.pick(members);
     (this.chance(0.5) ? this.unreadable : this.foreignNet).push(pid);
     return true;
+  }
+
+  /** Sometimes the environment of a leader of a tree cannot be read. */
+  private hideEnvironment(leaders: readonly number[]): "environment" | false {
+    if (!this.chance(0.03)) return false;
+    const hidden = this.pick(leaders);
+    const at = this.processes.findIndex(({ pid }) => pid === hidden);
+    this.processes[at] = { ...(this.processes[at] as Proc), jobVariables: null };
+    return "environment";
   }
 
   /** False when the tag is of an earlier boot, and so none. */

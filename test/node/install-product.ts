@@ -73,14 +73,17 @@ export async function installProduct(node: LoginNode, files: ProductFiles = {}):
   if (await put(hook, HOOK, 0o755)) await installPamHook(node, HOOK, files.pamPosition);
 
   const unitNames = existsSync(units)
-    ? readdirSync(units).filter((name) => /\.(service|timer|conf)$/.test(name))
+    ? readdirSync(units).filter((name) => /\.(service|timer|path|mount|conf)$/.test(name))
     : [];
   if (unitNames.length === 0) missing.push(units);
   for (const name of unitNames) {
     const folder = name.endsWith(".conf") ? "/usr/lib/tmpfiles.d" : "/usr/lib/systemd/system";
     await put(join(units, name), `${folder}/${name}`, 0o644);
   }
+  for (const name of ["vscode-grim-reaper.sh", "vscode-grim-reaper.csh"])
+    await put(at(`profile/${name}`), `/etc/profile.d/${name}`, 0o644);
   await node.run(["systemctl", "daemon-reload"]);
-  await node.run(["systemd-tmpfiles", "--create", "--prefix=/run/vscode-grim-reaper"]);
+  const folders = ["/run/vscode-grim-reaper", "/run/vscode-grim-reaper-keep", "/var/lib/vscode-grim-reaper"];
+  await node.run(["systemd-tmpfiles", "--create", ...folders.map((folder) => `--prefix=${folder}`)]);
   return { installed, missing };
 }

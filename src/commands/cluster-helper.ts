@@ -1,0 +1,39 @@
+/** The hidden helper of src/shell/cluster.ts: a request on standard input, the answer on standard output. */
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
+import type { Command } from "commander";
+import { safeJson } from "../core/report.ts";
+import { Failure } from "../failure.ts";
+import { CLUSTER_HELPER } from "../shell/cluster.ts";
+import { type ClusterRequest, serveCluster } from "../shell/cluster-folder.ts";
+import { prepareFolder } from "../shell/files.ts";
+import { loadNative } from "../shell/native.ts";
+import { RUN_FOLDER } from "../shell/state.ts";
+import { EXIT, print } from "./common.ts";
+import type { Finish } from "./options.ts";
+
+/** How long another helper of this host is waited for: one that works is done in milliseconds. */
+const LOCK_TRIES = 40;
+const LOCK_PAUSE_MS = 50;
+
+async function help(): Promise<number> {
+  const request = JSON.parse(readFileSync(0, "utf8")) as ClusterRequest;
+  prepareFolder(RUN_FOLDER, 0o700);
+  // Guard: a helper that hangs in the kernel keeps its lock, so that no second one comes to hang beside it.
+  const lock = join(RUN_FOLDER, "cluster.lock");
+  const native = loadNative();
+  for (let tries = 0; native.lock(lock) === "busy"; tries++) {
+    if (tries === LOCK_TRIES)
+      throw new Failure(
+        EXIT.failed,
+        `an earlier helper still hangs there (it holds ${lock}); is the file server alive?`,
+      );
+    await new Promise((resolve) => setTimeout(resolve, LOCK_PAUSE_MS));
+  }
+  print(safeJson(serveCluster(request)));
+  return EXIT.ok;
+}
+
+export function addClusterHelper(program: Command, finish: Finish): void {
+  program.command(CLUSTER_HELPER, { hidden: true }).action(finish(help));
+}

@@ -1,0 +1,130 @@
+/** `end`: a user ends their own trees, now. */
+import { spawn } from "node:child_process";
+import { setTimeout as sleep } from "node:timers/promises";
+import { type Command, Option } from "commander";
+import type { Judgement } from "../core/judge.ts";
+import type { Policy } from "../core/policy.ts";
+import { Failure } from "../failure.ts";
+import { loadConfig } from "../shell/config.ts";
+import { openLog, writeAll } from "../shell/log.ts";
+import { look, type SweepRequest, sweep } from "../sweep.ts";
+import { type Common, EXIT, holdLock, isRoot, noTree, portsFor, requestFor } from "./common.ts";
+import { addConfig, addUsers, collect, type Finish, pidArgument } from "./options.ts";
+import { recordersFor } from "./sweep.ts";
+
+interface EndOptions extends Common {
+  readonly verbose: number;
+  readonly dryRun: boolean;
+  readonly pid?: readonly number[];
+  readonly thisToo: boolean;
+  readonly behind?: number;
+}
+
+const EXAMPLES = `
+Examples:
+  vscode-grim-reaper end               all your trees on this login node, connected or not
+  vscode-grim-reaper end -n            say which, change nothing
+  vscode-grim-reaper end --pid 4711    only the tree of process 4711
+
+The tree that this command itself runs in, that of an editor's terminal, stays unless --this-too is given. What the site
+never touches (batch jobs, tmux and screen) stays.
+
+Exit status: as of sweep.`;
+
+const LEAVE_MS = 5000;
+
+async function runEnd(options: EndOptions): Promise<number> {
+  if (isRoot() && !options.user)
+    throw new Failure(EXIT.usage, "root has no trees of its own to end; say whose: -u USER");
+  const { policy } = loadConfig(options.config ?? null);
+  if (options.behind !== undefined) await leave(options.behind);
+  const log = openLog({ format: "standard", file: null, verbosity: options.verbose });
+  try {
+    const bare = portsFor(log);
+    const ports = { ...bare, recorders: recordersFor(options, policy, bare.cluster) };
+    // root takes the lock as for any sweep. A user has no right to it and needs none: when root's sweep is at work on the
+    // same trees, both signal the same processes, each pinned and checked by start time and uid; both end every round with
+    // SIGKILL, so neither leaves what the other stopped; each counts as killed what it sees dead, and names as gone by
+    // itself what was dead before its turn.
+    if (isRoot() && !options.dryRun) holdLock(ports.native);
+    const request = requestFor(ownWord(policy), options, { force: true, pids: options.pid ?? null });
+    const seen = await look(ports, request, true);
+    if (options.pid && seen.judgements.length === 0) throw noTree(options.pid, seen.observation);
+    const chosen = seen.judgements.filter(({ verdict }) => verdict === "reap");
+    const own = chosen.find(({ tree }) => tree.members.some(({ pid }) => pid === process.pid));
+    if (own && options.thisToo && !options.dryRun) {
+      say("this terminal ends with the tree that it belongs to");
+      return stepOut(options);
+    }
+    if (own && !options.thisToo)
+      say(`left alone: this command runs in the tree of ${own.tree.root.pid}; --this-too ends it as well`);
+    const others = chosen.filter((one) => one !== own || options.thisToo);
+    if (others.length === 0) {
+      for (const { tree, reasons } of seen.judgements.filter(({ verdict }) => verdict === "exempt"))
+        say(`left alone: the tree of ${tree.root.pid}: ${reasons.join("; ")}`);
+      say("there is nothing to end");
+      return EXIT.ok;
+    }
+    const result = await sweep(ports, { ...only(request, others), dryRun: options.dryRun });
+    return result.failed || log.trouble() !== null ? EXIT.failed : EXIT.ok;
+  } finally {
+    log.close();
+  }
+}
+
+/** To end them now counts for more than to keep them before. */
+const ownWord = (policy: Policy): Policy => ({ ...policy, keep: { max: 0 } });
+
+function only(request: SweepRequest, chosen: readonly Judgement[]): SweepRequest {
+  const pids = chosen.map(({ tree }) => tree.root.pid);
+  const options = { ...request.context.options, pids };
+  return { ...request, context: { ...request.context, options } };
+}
+
+const say = (text: string): void => writeAll(2, `vscode-grim-reaper: ${text}\n`);
+
+/**
+ * Goes on in a process outside of the tree that this one runs in, or it would stop itself with the rest: one with a
+ * session of its own, which nobody counts to the tree any more once this one has ended.
+ */
+function stepOut({ verbose, pid, config, user }: EndOptions): number {
+  const args = [
+    ...["end", "--this-too", "--behind", String(process.pid)],
+    ...Array.from({ length: verbose }, () => "-v"),
+    ...(pid ?? []).flatMap((one) => ["--pid", String(one)]),
+    ...(user ?? []).flatMap((one) => ["--user", one]),
+    ...(config === undefined ? [] : ["--config", config]),
+  ];
+  const program = process.argv[1] ?? "";
+  spawn(process.execPath, [...process.execArgv, program, ...args], {
+    detached: true,
+    stdio: "inherit",
+    cwd: "/",
+  }).unref();
+  return EXIT.ok;
+}
+
+async function leave(parent: number): Promise<void> {
+  for (const end = performance.now() + LEAVE_MS; process.ppid === parent && performance.now() < end; )
+    await sleep(10);
+  if (process.ppid === parent)
+    throw new Failure(EXIT.failed, `process ${parent}, which began this, does not end`);
+}
+
+export function addEnd(program: Command, finish: Finish): void {
+  const command = program
+    .command("end")
+    .description("end your own trees on this host now, connected or not")
+    .option("-v, --verbose", "list each process ended; twice: every verdict", (_, n: number) => n + 1, 0)
+    .option("-n, --dry-run", "say what would be ended, change nothing", false)
+    .option("--pid <pid>", "only the tree that holds this process (repeatable)", collect(pidArgument))
+    .option("--this-too", "also the tree that this command runs in", false)
+    .addOption(
+      new Option("--behind <pid>", "wait for the end of this process first")
+        .argParser(pidArgument)
+        .hideHelp(),
+    )
+    .addHelpText("after", EXAMPLES)
+    .action(finish(runEnd));
+  addConfig(addUsers(command));
+}

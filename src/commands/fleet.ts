@@ -1,0 +1,127 @@
+/** `fleet`: many hosts' documents in one table. */
+import { closeSync, constants, fstatSync, openSync, readFileSync } from "node:fs";
+import { type Command, InvalidArgumentError } from "commander";
+import { faultLine, hostDocument } from "../core/document.ts";
+import { formatDuration, parseDuration } from "../core/duration.ts";
+import { countCells, type Fleet, HOST_HEAD, mergeFleet, type Parsed, parseFleet } from "../core/fleet.ts";
+import { contextFor, judge } from "../core/judge.ts";
+import type { Policy } from "../core/policy.ts";
+import { safeJson } from "../core/report.ts";
+import { escapeText } from "../core/text.ts";
+import type { Fault, Observation } from "../core/types.ts";
+import { formatMemory } from "../core/view.ts";
+import { nameOf } from "../shell/accounts.ts";
+import { loadConfig, systemMinUid } from "../shell/config.ts";
+import { writeAll } from "../shell/log.ts";
+import { renderTable } from "../shell/table.ts";
+import { type Common, EXIT, localDate, print } from "./common.ts";
+import { addConfig, type Finish } from "./options.ts";
+
+interface FleetOptions extends Common {
+  readonly maxAge: number;
+}
+
+/** Guard: no file of a user's making fills the memory. */
+const MAX_INPUT_BYTES = 268_435_456;
+/** Guard: each name is a look-up that may take its time, and a file may hold any number of uids. */
+const MAX_NAMES = 200;
+
+async function fleet(files: readonly string[], options: FleetOptions): Promise<number> {
+  const { policy } = loadConfig(options.config ?? null);
+  const parsed = files.map((file) => parseFile(file, policy));
+  const merged = mergeFleet(parsed, Date.now(), options.maxAge);
+  if (options.json) print(safeJson(merged));
+  else {
+    print(await textOf(merged));
+    for (const fault of merged.errors) writeAll(2, `vscode-grim-reaper: ${escapeText(faultLine(fault))}\n`);
+  }
+  return merged.errors.length > 0 ? EXIT.failed : EXIT.ok;
+}
+
+function parseFile(file: string, policy: Policy): Parsed {
+  const name = file === "-" ? "standard input" : file;
+  try {
+    return parseFleet(name, read(file), (observation) => judgeSaved(observation, policy));
+  } catch (error) {
+    const fault: Fault = { what: `read ${name}`, detail: (error as Error).message };
+    return { reports: [], faults: [fault] };
+  }
+}
+
+function read(file: string): string {
+  if (file === "-") return readFileSync(0, "utf8");
+  // Guard: a pipe in a file's place is not waited for.
+  const fd = openSync(file, constants.O_RDONLY | constants.O_NONBLOCK);
+  try {
+    const found = fstatSync(fd);
+    if (!found.isFile()) throw new Error("it is not a regular file; - is standard input");
+    if (found.size > MAX_INPUT_BYTES) throw new Error(`it is larger than ${MAX_INPUT_BYTES} bytes`);
+    return readFileSync(fd, "utf8");
+  } finally {
+    closeSync(fd);
+  }
+}
+
+/** As `replay` does: with the policy of here, on the day of the snapshot. */
+function judgeSaved(observation: Observation, policy: Policy): ReturnType<typeof hostDocument> {
+  const day = localDate(new Date(observation.takenAt));
+  const context = { ...contextFor(policy, day), minUid: policy.minUid ?? systemMinUid() };
+  return hostDocument(observation, judge(observation, context), observation.faults);
+}
+
+async function textOf({ hosts, users, totals, notes }: Fleet): Promise<string> {
+  if (hosts.length === 0) return "No hosts.";
+  const now = Date.now();
+  const rows = hosts.map((host) => [
+    ...countCells(host.host, host),
+    formatMemory(Math.round(host.memoryKiB)),
+    formatMemory(Math.round(host.orphanedKiB)),
+    `${formatDuration(now - host.takenAt)} ago`,
+  ]);
+  const memory = [totals.memoryKiB, totals.orphanedKiB].map((kib) => formatMemory(Math.round(kib)));
+  const sum = [...countCells(`${totals.hosts} host(s)`, totals), ...memory, ""];
+  const parts = [await renderTable([...HOST_HEAD, "MEMORY", "ORPHANED", "TAKEN"], [...rows, sum])];
+  if (users.length > 0) {
+    const places = (names: readonly string[]): string => names.join(" ") || "-";
+    const userRows = users.map(({ uid, trees, memoryKiB, attached, orphaned, other }, i) => [
+      escapeText(i < MAX_NAMES ? nameOf(uid) : String(uid)),
+      String(trees),
+      places(attached),
+      places(orphaned),
+      places(other),
+      formatMemory(Math.round(memoryKiB)),
+    ]);
+    const head = ["USER", "TREES", "ATTACHED", "ORPHANED", "OTHER", "MEMORY"];
+    parts.push(`Users with trees on several hosts\n${await renderTable(head, userRows)}`);
+  }
+  if (notes.length > 0) parts.push(`${notes.map(escapeText).join("\n")}\n`);
+  return parts.join("\n").trimEnd();
+}
+
+function ageArgument(text: string): number {
+  const age = parseDuration(text);
+  if (age === null) throw new InvalidArgumentError('It is a duration such as "90s", "10m" or "2d".');
+  return age;
+}
+
+const EXAMPLES = `
+Examples:
+  clush -w 'login[1-4]' vscode-grim-reaper list --json | vscode-grim-reaper fleet -
+  pdsh -w 'login[1-4]' vscode-grim-reaper list --json | vscode-grim-reaper fleet -
+  ansible login -b -m shell -a 'vscode-grim-reaper list --json || true' | vscode-grim-reaper fleet -
+  vscode-grim-reaper fleet login*.json        one file a host, of list --json or of snapshot
+
+Exit status: 0 all well; 1 a host is missing: its file is unreadable, torn, too old or tells of faults.`;
+
+export function addFleet(program: Command, finish: Finish): void {
+  addConfig(
+    program
+      .command("fleet")
+      .description("many hosts in one table, and the users with trees on several of them")
+      .argument("<file...>", "of list --json or snapshot, one document a line or a file; - is standard input")
+      .option("--json", "as JSON", false)
+      .option("--max-age <duration>", "what is older is a fault", ageArgument, 86_400_000)
+      .addHelpText("after", EXAMPLES)
+      .action(finish(fleet)),
+  );
+}

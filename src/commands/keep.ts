@@ -1,0 +1,103 @@
+/** `keep`: a user asks that their own trees be left alone for a while. */
+import { hostname } from "node:os";
+import { type Command, InvalidArgumentError, Option } from "commander";
+import { DURATION_HELP, formatDuration, parseDuration } from "../core/duration.ts";
+import { localMinute } from "../core/moment.ts";
+import { escapeText } from "../core/text.ts";
+import { Failure } from "../failure.ts";
+import { loadConfig } from "../shell/config.ts";
+import { KEEP_FOLDER, KeepFolderError, readKeeps, removeKeep, writeKeep } from "../shell/keeps.ts";
+import { writeAll } from "../shell/log.ts";
+import { type Common, EXIT, isRoot, ownUid, print } from "./common.ts";
+import { addConfig, type Finish } from "./options.ts";
+
+const DEFAULT_MS = 8 * 3_600_000;
+
+interface KeepOptions extends Common {
+  readonly cancel: boolean;
+  readonly show: boolean;
+}
+
+const EXAMPLES = `
+Examples:
+  vscode-grim-reaper keep              for eight hours
+  vscode-grim-reaper keep 24h          over night and through tomorrow
+  vscode-grim-reaper keep --show       until when, if at all
+  vscode-grim-reaper keep --cancel     not any more
+
+It holds on this login node alone. The site sets how long it may be ([keep] in its configuration), and an administrator
+can end what is kept all the same.
+
+Exit status: 0 all well; 1 it could not be done; 64 usage; 77 the site allows no such requests.`;
+
+function runKeep(duration: number | undefined, options: KeepOptions): number {
+  if (options.cancel && options.show) throw new Failure(EXIT.usage, "either --cancel or --show");
+  if (duration !== undefined && (options.cancel || options.show))
+    throw new Failure(EXIT.usage, "a duration goes with neither --cancel nor --show");
+  if (isRoot())
+    throw new Failure(
+      EXIT.usage,
+      "root's own trees are never ended; to spare a user's, put an [[exempt]] into the configuration",
+    );
+  const { policy } = loadConfig(options.config ?? null);
+  const { max } = policy.keep;
+  if (options.show) return show(max);
+  if (options.cancel) {
+    print(act(() => removeKeep(KEEP_FOLDER, ownUid())) ? "Withdrawn." : "Nothing was asked for.");
+    return EXIT.ok;
+  }
+  if (max === 0)
+    throw new Failure(EXIT.denied, "this site leaves no trees alone on request; ask its administrators");
+  const asked = duration ?? Math.min(DEFAULT_MS, max);
+  const until = Date.now() + Math.min(asked, max);
+  act(() => writeKeep(KEEP_FOLDER, ownUid(), until));
+  const capped = asked > max ? ` (this site allows ${formatDuration(max)} at most)` : "";
+  print(
+    `Your servers on ${hostname()} are left alone until ${localMinute(until)}${capped}.\nWithdraw it with: vscode-grim-reaper keep --cancel`,
+  );
+  return EXIT.ok;
+}
+
+function show(max: number): number {
+  const { keeps, faults } = readKeeps(KEEP_FOLDER, [ownUid()], max, Date.now());
+  for (const { what, detail } of faults) writeAll(2, `vscode-grim-reaper: cannot ${what}: ${detail}\n`);
+  const until = keeps[0]?.until;
+  print(
+    until ? `Your servers on ${hostname()} are left alone until ${localMinute(until)}.` : "Nothing is kept.",
+  );
+  return faults.length > 0 ? EXIT.failed : EXIT.ok;
+}
+
+function act<T>(what: () => T): T {
+  try {
+    return what();
+  } catch (error) {
+    const { code, message } = error as NodeJS.ErrnoException;
+    // The kernel refuses to open another user's file in a sticky folder (fs.protected_regular in proc_sys_fs(5)).
+    const squatted = code === "EACCES" || code === "EPERM" || code === "ELOOP" || code === "EISDIR";
+    const why = squatted
+      ? `somebody else has put something under your uid (${message}); the next sweep removes it`
+      : message;
+    const where = error instanceof KeepFolderError ? `the folder of requests ${KEEP_FOLDER}: ` : "";
+    throw new Failure(EXIT.failed, escapeText(`cannot ask for it: ${where}${why}`));
+  }
+}
+
+function durationArgument(text: string): number {
+  const ms = parseDuration(text);
+  if (ms === null || ms === 0) throw new InvalidArgumentError(`It must be ${DURATION_HELP}.`);
+  return ms;
+}
+
+export function addKeep(program: Command, finish: Finish): void {
+  addConfig(
+    program
+      .command("keep")
+      .description("have your own trees left alone for a while, also without a connection")
+      .argument("[duration]", `${DURATION_HELP}; 8h where nothing is said`, durationArgument)
+      .addOption(new Option("--cancel", "withdraw it").default(false))
+      .addOption(new Option("--show", "say until when, change nothing").default(false))
+      .addHelpText("after", EXAMPLES)
+      .action(finish(runKeep)),
+  );
+}

@@ -1,0 +1,68 @@
+/** Who keeps account of a sweep: the ledger, the metrics and the other login nodes. */
+import { makeCatalogue } from "./core/catalogue.ts";
+import { publicationOf } from "./core/cluster.ts";
+import { recordsOf } from "./core/ledger.ts";
+import type { Policy } from "./core/policy.ts";
+import { nameOf } from "./shell/accounts.ts";
+import type { Cluster } from "./shell/cluster.ts";
+import { appendLedger } from "./shell/ledger.ts";
+import { type MetricsPlaces, writeMetrics } from "./shell/metrics.ts";
+import type { Recorder } from "./sweep.ts";
+
+/** A line for every tree that was ended. Where nothing was, the file is not touched. */
+export function ledgerRecorder(file: string): Recorder {
+  return ({ observation, outcomes, observing }) => {
+    const ended = outcomes.filter(({ spared }) => spared === null);
+    if (file === "" || observing || ended.length === 0) return [];
+    const userOf = namesOnce();
+    const epochMs = Date.now();
+    return appendLedger(file, (lastId) => recordsOf(ended, observation, { epochMs, lastId, userOf }));
+  };
+}
+
+/** Tells other login nodes who is attached here. A sweep that only observes tells it too: it is true all the same. */
+export function clusterRecorder(cluster: Cluster, policy: Policy): Recorder {
+  const { dir } = policy.cluster;
+  return async ({ observation, judgements, outcomes, observing }) => {
+    if (dir === "") return [];
+    const ended = observing ? [] : outcomes;
+    const catalogue = makeCatalogue(policy.catalogue);
+    return cluster.publish(dir, publicationOf(observation, judgements, ended, catalogue));
+  };
+}
+
+/** Each user is looked up once, for a directory service may take its time. */
+function namesOnce(): (uid: number) => string {
+  const names = new Map<number, string>();
+  return (uid) => {
+    const name = names.get(uid) ?? nameOf(uid);
+    names.set(uid, name);
+    return name;
+  };
+}
+
+/** The last recorder, so that it counts what the others could not write. `partial`: not the whole host was looked at. */
+export function metricsRecorder(
+  places: MetricsPlaces,
+  policy: Policy,
+  version: string,
+  partial: boolean,
+): Recorder {
+  return ({ observation, judgements, outcomes, faults, failed, broken, observing }) =>
+    places.file === ""
+      ? []
+      : writeMetrics(places, {
+          version,
+          enforcing: policy.enforce,
+          judgements,
+          outcomes: observing ? [] : outcomes,
+          faults: faults.length,
+          failed,
+          breakerTripped: broken !== null,
+          // Since this program started.
+          took: performance.now(),
+          endedAt: Date.now(),
+          bootId: observation.bootId,
+          partial,
+        });
+}

@@ -1,0 +1,87 @@
+/** What is generated from the program: the completions in real shells, the tables of README and manual. */
+import assert from "node:assert/strict";
+import { spawnSync } from "node:child_process";
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import test, { after } from "node:test";
+import { bash, fish, zsh } from "../scripts/docs/completions.ts";
+import { commandsOf } from "../scripts/docs/program.ts";
+
+const commands = commandsOf();
+const folder = mkdtempSync(join(tmpdir(), "reaper-completion-"));
+after(() => rmSync(folder, { recursive: true }));
+
+function run(shell: string, script: string): string[] {
+  const { status, stdout, stderr } = spawnSync(shell, ["-c", script], { encoding: "utf8", timeout: 20_000 });
+  assert.equal(status, 0, `${stdout}${stderr}`);
+  assert.equal(stderr, "");
+  return stdout.split("\n").filter((line) => line !== "");
+}
+const lacks = (shell: string): string | false =>
+  spawnSync(shell, ["-c", "exit 0"]).status === 0 ? false : `needs ${shell}`;
+
+test("the tables of README and manual are those of the program", () => {
+  const { status, stderr } = spawnSync("node", ["scripts/docs.mjs", "--check"], { encoding: "utf8" });
+  assert.equal(status, 0, stderr);
+});
+
+test("the program's commands are those that the manual was promised", () => {
+  const names = commands.map(({ name }) => name);
+  for (const name of ["sweep", "list", "explain", "snapshot", "replay", "check-config", "doctor"])
+    assert.ok(names.includes(name), name);
+  for (const { name, options, meaning } of commands) {
+    assert.ok(meaning.length > 10, name);
+    for (const option of options) assert.ok(option.meaning.length > 3, `${name} ${option.long}`);
+  }
+});
+
+test("bash completes commands, options of the command, choices and files", { skip: lacks("bash") }, () => {
+  const file = join(folder, "bash");
+  writeFileSync(file, bash(commands));
+  writeFileSync(join(folder, "site.toml"), "");
+  const complete = (...words: string[]): string[] =>
+    run(
+      "bash",
+      `source ${file}; cd ${folder}; COMP_WORDS=(vscode-grim-reaper ${words.map((word) => `'${word}'`).join(" ")});
+       COMP_CWORD=${words.length}; _vscode_grim_reaper; printf '%s\\n' "\${COMPREPLY[@]}"`,
+    );
+  assert.deepEqual(complete("ex"), ["explain"]);
+  assert.ok(complete("").includes("check-config"));
+  assert.deepEqual(complete("--dry"), ["--dry-run"], "without a command, those of sweep");
+  assert.deepEqual(complete("list", "--dry"), []);
+  assert.deepEqual(complete("sweep", "--log-format", ""), ["standard", "json"]);
+  assert.deepEqual(complete("list", "-c", "site"), ["site.toml"]);
+  assert.ok(complete("list", "-u", "roo").includes("root"));
+  assert.deepEqual(complete("explain", String(process.pid)), [String(process.pid)]);
+  for (const { name, options } of commands)
+    for (const { long } of options) assert.ok(complete(name, long).includes(long), `${name} ${long}`);
+});
+
+test("fish completes commands, options and choices", { skip: lacks("fish") }, () => {
+  const file = join(folder, "x.fish");
+  writeFileSync(file, fish(commands));
+  const complete = (line: string): string[] =>
+    run("fish", `source ${file}; complete -C '${line}'`).map((found) => found.split("\t")[0] ?? "");
+  assert.deepEqual(complete("vscode-grim-reaper ex"), ["explain"]);
+  assert.ok(complete("vscode-grim-reaper sweep --dry").includes("--dry-run"));
+  assert.ok(complete("vscode-grim-reaper --dry").includes("--dry-run"));
+  assert.deepEqual(complete("vscode-grim-reaper list --dry"), []);
+  assert.deepEqual(complete("vscode-grim-reaper sweep --log-format "), ["json", "standard"]);
+});
+
+test("zsh completes commands, options and choices", { skip: lacks("zsh") }, () => {
+  writeFileSync(join(folder, "_vscode-grim-reaper"), zsh(commands));
+  // A terminal of zsh's own, for completion runs only where there is one.
+  const complete = (line: string): string =>
+    run(
+      "zsh",
+      `zmodload zsh/zpty; zpty z 'TERM=dumb zsh -f -i'
+       zpty -w z 'PROMPT=; fpath=(${folder} $fpath); autoload -Uz compinit; compinit -u -D; zstyle ":completion:*" verbose no; bindkey "^I" complete-word; unsetopt zle_bracketed_paste; echo rea""dy'
+       zpty -r -m z got '*ready*'; zpty -w -n z '${line}'$'\\t'; sleep 1; zpty -w -n z $'\\x15'; zpty -w z 'echo fin""ished'
+       zpty -r -m z got '*finished*'; print -r -- "$got"; zpty -d z`,
+    ).join("\n");
+  assert.match(complete("vscode-grim-reaper exp"), /vscode-grim-reaper explain/);
+  assert.match(complete("vscode-grim-reaper sweep --dry"), /--dry-run/);
+  assert.match(complete("vscode-grim-reaper sweep --log-format j"), /--log-format json/);
+});

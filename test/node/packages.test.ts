@@ -1,0 +1,316 @@
+/** The packages on the booted login node: installed, used, upgraded, removed, purged. */
+import assert from "node:assert/strict";
+import { execFileSync } from "node:child_process";
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { dirname, join } from "node:path";
+import { after, before, describe, it, type TestContext } from "node:test";
+import { until } from "../helpers/until.ts";
+import { hasLoginNode, whyNoLoginNode } from "./available.ts";
+import { LoginNode } from "./login-node.ts";
+import {
+  buildPackages,
+  contents,
+  dpkg,
+  insideOf,
+  installDeb,
+  leaveServer,
+  type Packages,
+  rpm,
+  whyNoPackages,
+} from "./packages.ts";
+import { configure, endAll, PROGRAM, standardLines, treeOf } from "./scenario-helpers.ts";
+
+const UNIT = "vscode-grim-reaper.service";
+const TIMER = "vscode-grim-reaper.timer";
+const LOG = "/var/log/vscode-grim-reaper.log";
+const CONFIG = "/etc/vscode-grim-reaper/config.toml";
+const PAM_LINE = "/usr/libexec/vscode-grim-reaper/pam-line";
+const HOOK_LINE = "type=close_session /usr/libexec/vscode-grim-reaper/session-close";
+const RUNTIME = "/usr/lib/vscode-grim-reaper/node/bin/node";
+
+function ready(t: TestContext): boolean {
+  if (!hasLoginNode(t)) return false;
+  const reason = whyNoPackages();
+  if (reason === null) return true;
+  if (process.env.CI === "true") assert.fail(reason);
+  t.skip(reason);
+  return false;
+}
+
+const can = whyNoLoginNode() === null && whyNoPackages() === null;
+
+describe("the packages", () => {
+  let packages: Packages;
+
+  before(
+    async () => {
+      if (can) packages = await buildPackages();
+    },
+    { timeout: 20 * 60_000 },
+  );
+  after(() => packages?.remove());
+
+  describe("on Debian", () => {
+    let node: LoginNode;
+    let untouched: string[];
+
+    before(async () => {
+      if (!can) return;
+      node = await LoginNode.boot();
+      untouched = await contents(node);
+    });
+    after(() => node?.powerOff());
+
+    const state = async (unit: string) => {
+      const { stdout } = await node.exec(["systemctl", "show", "-p", "ActiveState,UnitFileState", unit]);
+      return Object.fromEntries(
+        stdout
+          .trim()
+          .split("\n")
+          .map((line) => line.split("=") as [string, string]),
+      );
+    };
+    const hookLines = async () => {
+      const { stdout } = await node.exec(["grep", "-rhF", HOOK_LINE, "/etc/pam.d"]);
+      return stdout.split("\n").filter((line) => line !== "").length;
+    };
+
+    it("installs: timer running, hook in the PAM stack, no sweep yet", async (t) => {
+      if (!ready(t)) return;
+      await installDeb(node, packages.deb);
+      assert.deepEqual(await state(TIMER), { ActiveState: "active", UnitFileState: "enabled" });
+      assert.deepEqual(await state(UNIT), { ActiveState: "inactive", UnitFileState: "static" });
+      assert.equal((await node.exec(["test", "-e", LOG])).status, 1, "an installation ends nothing");
+      assert.equal(await hookLines(), 1);
+      assert.match(await node.run([PAM_LINE, "check"]), /common-session/);
+      assert.equal(await node.run(["stat", "-c", "%a %U", "/run/vscode-grim-reaper/tags"]), "700 root\n");
+      assert.equal(await node.run([PROGRAM, "--version"]), `${packages.version}\n`);
+      await node.run([PROGRAM, "check-config"]);
+      assert.equal(await node.run(["dpkg", "--verify", "vscode-grim-reaper"]).then(ownFiles), "");
+    });
+
+    it("every key of the example is one that the program knows", async (t) => {
+      if (!ready(t)) return;
+      const example = await node.read(CONFIG);
+      assert.ok(example.split("\n").every((line) => line === "" || line.startsWith("#")));
+      const uncommented = example
+        .replace(/^#(?=[a-zA-Z[])/gm, "")
+        .replaceAll('"operator", 4711', '"bob", 4711');
+      await node.copyIn("/tmp/example.toml", uncommented);
+      assert.match(await node.run([PROGRAM, "check-config", "/tmp/example.toml"]), /alice/);
+    });
+
+    it("takes neither code nor programs from the caller's environment", async (t) => {
+      if (!ready(t)) return;
+      const trap = 'require("node:fs").writeFileSync("/tmp/trapped", "")';
+      await node.copyIn("/tmp/trap/trap.cjs", trap);
+      await node.copyIn("/tmp/trap/node", "#!/bin/sh\ntouch /tmp/trapped\n", { mode: 0o755 });
+      const env = {
+        NODE_OPTIONS: "--require=/tmp/trap/trap.cjs",
+        NODE_PATH: "/tmp/trap",
+        NODE_EXTRA_CA_CERTS: "/tmp/trap/node",
+        LD_PRELOAD: "/tmp/trap/no.so",
+        LD_LIBRARY_PATH: "/tmp/trap",
+        PATH: "/tmp/trap",
+      };
+      const trapped = async () => (await node.exec(["test", "-e", "/tmp/trapped"])).status === 0;
+      const { status, stdout, stderr } = await node.exec([PROGRAM, "--version"], { env });
+      assert.deepEqual(
+        { status, stdout, stderr },
+        { status: 0, stdout: `${packages.version}\n`, stderr: "" },
+      );
+      assert.equal(await trapped(), false);
+      // The traps would have worked.
+      const bare = ["/usr/bin/node", "/usr/lib/vscode-grim-reaper/vscode-grim-reaper.cjs", "--version"];
+      assert.match((await node.exec(bare, { env })).stderr, /LD_PRELOAD/);
+      assert.equal(await trapped(), true);
+    });
+
+    it("a tree that a logout leaves is tagged by the hook and ended by the unit", async (t) => {
+      if (!ready(t)) return;
+      await configure(node, 'grace = "0"\ntermWait = "2s"\n');
+      const left = await leaveServer(node, "alice");
+      const { pids } = await until(async () => {
+        const tree = await treeOf(node, left.pid);
+        assert.deepEqual([tree.tagged, tree.verdict], [true, "reap"]);
+        return tree;
+      });
+      await node.run(["systemctl", "start", UNIT]);
+      const log = (await node.read(LOG)).split("\n").filter((line) => line !== "");
+      assert.deepEqual([...standardLines(log, left.pid, 2001).pids].sort(), [...pids].sort());
+      assert.equal(node.alive(left.pid), false);
+      await endAll(node);
+    });
+
+    it("an upgrade keeps the configuration, the timer and one line of PAM", async (t) => {
+      if (!ready(t)) return;
+      const config = await node.read(CONFIG);
+      await installDeb(node, packages.nextDeb);
+      const version = await node.run(["dpkg-query", "-W", "-f", `\${Version}`, "vscode-grim-reaper"]);
+      assert.equal(version, `${packages.nextVersion}-1`);
+      assert.equal(await node.read(CONFIG), config);
+      assert.deepEqual(await state(TIMER), { ActiveState: "active", UnitFileState: "enabled" });
+      assert.equal(await hookLines(), 1);
+      await node.run([PAM_LINE, "add"]);
+      assert.equal(await hookLines(), 1, "the profile is enough");
+    });
+
+    it("an upgrade leaves a timer off that the administrator has turned off", async (t) => {
+      if (!ready(t)) return;
+      await node.run(["systemctl", "disable", "--now", TIMER]);
+      await installDeb(node, packages.nextDeb);
+      assert.deepEqual(await state(TIMER), { ActiveState: "inactive", UnitFileState: "disabled" });
+      await node.run(["systemctl", "enable", "--now", TIMER]);
+    });
+
+    it("runs in the private runtime where there is one, and says what it needs where there is none", async (t) => {
+      if (!ready(t)) return;
+      await node.run(["mv", "/usr/bin/node", "/usr/bin/node.away"]);
+      try {
+        const without = await node.exec([PROGRAM, "--version"]);
+        assert.equal(without.status, 70);
+        assert.match(
+          without.stderr,
+          /install the package nodejs \(20\.19 or newer\) or vscode-grim-reaper-node/,
+        );
+        await installDeb(node, packages.nodeDeb);
+        assert.equal(await node.run([PROGRAM, "--version"]), `${packages.version}\n`);
+        // A distribution's Node beside it is not asked.
+        await node.copyIn("/usr/bin/node", "#!/bin/sh\nexit 3\n", { mode: 0o755 });
+        await node.run([PROGRAM, "list"]);
+        await node.run(["systemctl", "start", UNIT]);
+        // One that does not start is reported, not stepped over.
+        await node.run(["chmod", "a-x", RUNTIME]);
+        const broken = await node.exec([PROGRAM, "--version"]);
+        assert.equal(broken.status, 70);
+        assert.match(broken.stderr, /cannot start .*Permission denied/);
+        await node.run(["chmod", "a+x", RUNTIME]);
+      } finally {
+        await node.run(["mv", "/usr/bin/node.away", "/usr/bin/node"]);
+      }
+      await dpkg(node, "--purge", "vscode-grim-reaper-node");
+      assert.equal(await node.run([PROGRAM, "--version"]), `${packages.version}\n`);
+    });
+
+    it("a removal takes the PAM line out before the program goes, also one put in by hand", async (t) => {
+      if (!ready(t)) return;
+      const sshd = await node.read("/etc/pam.d/sshd");
+      await node.run(["sh", "-c", "cat /usr/share/vscode-grim-reaper/pam/sshd.snippet >>/etc/pam.d/sshd"]);
+      assert.equal(await hookLines(), 2);
+      await dpkg(node, "--remove", "vscode-grim-reaper");
+      assert.equal(await hookLines(), 0);
+      // What is left of the snippet is its one empty comment.
+      assert.equal((await node.read("/etc/pam.d/sshd")).replace(/^#\n(?!.)/ms, ""), sshd);
+      await node.copyIn("/etc/pam.d/sshd", sshd);
+      const client = await node.ssh("alice", ["true"]);
+      assert.equal((await client.waitExit()).status, 0);
+      await client.close();
+      assert.doesNotMatch(await node.journal("-t", "sshd-session"), /session-close/);
+      assert.equal((await state(TIMER)).ActiveState, "inactive");
+      assert.match(await node.read(CONFIG), /^grace/, "a removal keeps the configuration");
+      assert.equal((await node.exec(["test", "-e", LOG])).status, 0, "and the log");
+    });
+
+    it("a purge leaves nothing", async (t) => {
+      if (!ready(t)) return;
+      await node.run([
+        "sh",
+        "-c",
+        "mkdir -p /var/lib/vscode-grim-reaper; echo old >/var/log/vscode-grim-reaper.log.1",
+      ]);
+      await dpkg(node, "--purge", "vscode-grim-reaper");
+      const now = await contents(node);
+      assert.deepEqual(
+        {
+          added: now.filter((line) => !untouched.includes(line)),
+          gone: untouched.filter((line) => !now.includes(line)),
+        },
+        { added: [], gone: [] },
+      );
+    });
+  });
+
+  describe("as rpm", () => {
+    let node: LoginNode;
+
+    before(async () => {
+      if (can) node = await LoginNode.boot();
+    });
+    after(() => node?.powerOff());
+
+    it("installs, tags by the line that the administrator adds, upgrades, and erases without a trace in PAM", async (t) => {
+      if (!ready(t)) return;
+      const sshd = await node.read("/etc/pam.d/sshd");
+      const active = async () => (await node.exec(["systemctl", "is-active", TIMER])).stdout.trim();
+      const said = await rpm(node, packages, "--install", insideOf(packages.rpm));
+      assert.match(said, /the hook is not in the PAM stack of sshd; to put it in: \S*pam-line add/);
+      assert.equal(await node.read("/etc/pam.d/sshd"), sshd, "the administrator's file");
+      assert.equal(await active(), "active");
+      assert.equal(await node.run(["systemctl", "is-enabled", TIMER]), "enabled\n");
+      assert.equal(await node.run([PROGRAM, "--version"]), `${packages.version}\n`);
+
+      await node.run([PAM_LINE, "add"]);
+      await node.run([PAM_LINE, "check"]);
+      const left = await leaveServer(node, "alice");
+      await until(async () => assert.equal((await treeOf(node, left.pid)).tagged, true));
+      await endAll(node);
+
+      await configure(node, 'grace = "1h"\n');
+      await rpm(node, packages, "--upgrade", insideOf(packages.nextRpm));
+      assert.equal(await node.read(CONFIG), 'grace = "1h"\n');
+      assert.equal(await active(), "active");
+      await node.run([PAM_LINE, "check"]);
+
+      await rpm(node, packages, "--erase", "vscode-grim-reaper");
+      assert.equal(await node.read("/etc/pam.d/sshd"), sshd);
+      assert.equal(await active(), "inactive");
+      const rest = await node.run([
+        "find",
+        "/usr",
+        "/run",
+        "/etc/systemd",
+        "-xdev",
+        "-name",
+        "*grim-reaper*",
+      ]);
+      assert.equal(rest, "");
+    });
+  });
+
+  it("the npm package runs without scripts, dependencies or a compiler", async (t) => {
+    if (!ready(t)) return;
+    const prefix = mkdtempSync(join(tmpdir(), "npm-package-"));
+    try {
+      const env = { HOME: prefix, PATH: `${dirname(process.execPath)}:/usr/bin:/bin` };
+      execFileSync(
+        "npm",
+        [
+          "install",
+          "--global",
+          "--prefix",
+          prefix,
+          "--ignore-scripts",
+          "--offline",
+          "--no-audit",
+          packages.npm,
+        ],
+        { env, stdio: "pipe" },
+      );
+      const program = join(prefix, "bin/vscode-grim-reaper");
+      const ask = (...args: string[]) => execFileSync(program, args, { env, encoding: "utf8" });
+      assert.equal(ask("--version"), `${packages.version}\n`);
+      assert.equal(JSON.parse(ask("list", "--json")).schemaVersion, 1);
+    } finally {
+      rmSync(prefix, { recursive: true, force: true });
+    }
+  });
+});
+
+/** The node's dpkg leaves manuals and documents out; what it then misses is no fault of the package. */
+function ownFiles(verified: string): string {
+  return verified
+    .split("\n")
+    .filter((line) => line !== "" && !/\/usr\/share\/(doc|man|locale)\//.test(line))
+    .join("\n");
+}

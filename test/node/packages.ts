@@ -1,0 +1,163 @@
+import { execFile, execFileSync } from "node:child_process";
+import {
+  copyFileSync,
+  cpSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+} from "node:fs";
+import { basename, join, relative } from "node:path";
+import { promisify } from "node:util";
+import { repository } from "./boot.ts";
+import type { LoginNode } from "./login-node.ts";
+import { type StandIn, standInCommand, started } from "./scenario-helpers.ts";
+import { quoted } from "./ssh-client.ts";
+
+const run = promisify(execFile);
+const TOOLS = [
+  "clang++-19",
+  "llvm-strip-19",
+  "cmake",
+  "dh",
+  "dpkg-buildpackage",
+  "rpmbuild",
+  "openssl",
+  "go-md2man",
+];
+/** Compiling, and compressing a Node.js twice, on a machine that does other things too. */
+const BUILD_MS = 15 * 60_000;
+
+/** Why no packages can be built here; null when they can. */
+export function whyNoPackages(): string | null {
+  const missing = TOOLS.filter((tool) => !existsSync(`/usr/bin/${tool}`));
+  if (missing.length === 0) return null;
+  return `not installed: ${missing.join(", ")} (see packaging/README.md)`;
+}
+
+export interface Packages {
+  readonly folder: string;
+  readonly deb: string;
+  readonly nextDeb: string;
+  readonly nodeDeb: string;
+  readonly rpm: string;
+  readonly nextRpm: string;
+  readonly npm: string;
+  readonly version: string;
+  readonly nextVersion: string;
+  readonly remove: () => void;
+}
+
+/** Builds the packages of this checkout, and the same once more as a later version. */
+export async function buildPackages(): Promise<Packages> {
+  const repo = repository();
+  const { version } = JSON.parse(readFileSync(join(repo, "package.json"), "utf8")) as { version: string };
+  const nextVersion = version.replace(/\d+$/, (patch) => `${Number(patch) + 1}`);
+  const kept = join(repo, "build/packages");
+  const out = mkdtempSync(join(repo, "build/packages-test-"));
+  const build = (folder: string, env: Record<string, string>) =>
+    run("bash", [join(repo, "packaging/build.sh")], {
+      cwd: repo,
+      env: { ...process.env, ARCHES: "amd64", SKIP_BUNDLE: "yes", OUT: folder, ...env },
+      timeout: BUILD_MS,
+    });
+  const find = (folder: string, pattern: RegExp): string => {
+    const found = readdirSync(folder).find((name) => pattern.test(name));
+    if (!found) throw new Error(`no ${pattern} in ${folder}`);
+    return join(folder, found);
+  };
+  // The runtime is made once and stays with what `npm run package` makes.
+  await build(kept, { FORMATS: "deb" });
+  await build(out, { FORMATS: "deb rpm npm", NODE_RUNTIME: "no" });
+  await build(out, { FORMATS: "deb rpm", NODE_RUNTIME: "no", VERSION: nextVersion });
+  carryRpm(join(out, "rpm"));
+  return {
+    folder: out,
+    deb: join(out, `vscode-grim-reaper_${version}-1_amd64.deb`),
+    nextDeb: join(out, `vscode-grim-reaper_${nextVersion}-1_amd64.deb`),
+    nodeDeb: find(kept, /^vscode-grim-reaper-node_.*_amd64\.deb$/),
+    rpm: join(out, `vscode-grim-reaper-${version}-1.x86_64.rpm`),
+    nextRpm: join(out, `vscode-grim-reaper-${nextVersion}-1.x86_64.rpm`),
+    npm: join(out, `vscode-grim-reaper-${version}.tgz`),
+    version,
+    nextVersion,
+    remove: () => rmSync(out, { recursive: true, force: true }),
+  };
+}
+
+/** dpkg in the node; returns what it said. */
+export function dpkg(node: LoginNode, ...args: string[]): Promise<string> {
+  const env = { DEBIAN_FRONTEND: "noninteractive" };
+  return node.run(["sh", "-c", 'dpkg "$@" 2>&1', "dpkg", ...args], { env, timeoutMs: 120_000 });
+}
+
+export function installDeb(node: LoginNode, file: string): Promise<string> {
+  return dpkg(node, "--install", insideOf(file));
+}
+
+/** This machine's rpm with its libraries, for the node, whose root has none: where the node sees the checkout. */
+function carryRpm(folder: string): void {
+  const listed = execFileSync("ldd", ["/usr/bin/rpm"], { encoding: "utf8" });
+  const libraries = [...listed.matchAll(/(\/\S+) \(0x/g)].map(([, path]) => path as string);
+  mkdirSync(folder);
+  for (const file of ["/usr/bin/rpm", ...libraries]) copyFileSync(file, join(folder, basename(file)));
+  cpSync("/usr/lib/rpm", join(folder, "config"), { recursive: true, dereference: true });
+}
+
+/** rpm in the node; returns what it said. Dependencies are a distribution's business, and there is none of its kind. */
+export function rpm(node: LoginNode, packages: Packages, ...args: string[]): Promise<string> {
+  const tool = insideOf(join(packages.folder, "rpm"));
+  const script = `loader=$(echo ${tool}/ld-linux*) && "$loader" --library-path ${tool} ${tool}/rpm "$@" 2>&1`;
+  return node.run(
+    ["sh", "-c", script, "rpm", "--dbpath", "/var/lib/rpm", "--nodeps", "--nosignature", ...args],
+    {
+      env: { RPM_CONFIGDIR: `${tool}/config` },
+      timeoutMs: 120_000,
+    },
+  );
+}
+
+/** Where the node sees a file of the checkout. */
+export function insideOf(path: string): string {
+  return join("/opt/vscode-grim-reaper", relative(repository(), path));
+}
+
+/** A server that a session starts, waits for and leaves behind. */
+export async function leaveServer(node: LoginNode, user: string): Promise<StandIn> {
+  const command = (await standInCommand(node, { user })).map(quoted).join(" ");
+  const log = `/home/${user}/left.log`;
+  const session = await node.ssh(user, null);
+  session.stdin.write(`setsid ${command} >${log} 2>&1 </dev/null &\n`);
+  const left = await started(() => node.read(log));
+  session.stdin.end();
+  await session.waitExit();
+  return left;
+}
+
+/**
+ * Every path of the node's disks, with the text of what lies in /etc. Left out is what the machine itself writes in the
+ * meantime: the package manager's lists, the journal, debconf's cache, homes and temporary files. Of /run, which is the
+ * boot's, only what bears the program's name counts.
+ */
+export async function contents(node: LoginNode): Promise<string[]> {
+  const own = [
+    "/var/lib/dpkg",
+    "/var/log/journal",
+    "/var/cache/debconf",
+    "/home",
+    "/root",
+    "/tmp",
+    "/var/tmp",
+  ];
+  const single = ["/var/log/wtmp", "/var/log/btmp", "/var/log/lastlog", "/var/log/dpkg.log", "/var/log/apt"];
+  const left = [...own, ...single].flatMap((path) => ["-path", path, "-prune", "-o"]);
+  const disk = await node.run(["find", "/", "-xdev", ...left, "-printf", "%p %M %u %l\\n"]);
+  const texts = await node.run(["sh", "-c", "find /etc -type f -exec sha256sum {} +"]);
+  const volatile = await node.run(["find", "/run", "/dev/shm", "-xdev", "-name", "*grim*", "-print"]);
+  return `${disk}${texts}${volatile}`
+    .split("\n")
+    .filter((line) => line !== "")
+    .sort();
+}

@@ -1,0 +1,46 @@
+/** What scripts/pictures.sh runs: real output of list, explain and a sweep on a booted login node, as pictures. */
+import assert from "node:assert/strict";
+import { writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { terminalSvg } from "../../scripts/docs/terminal.ts";
+import { whyNoLoginNode } from "./available.ts";
+import { realServerLayer, startLegacyServer } from "./real-server.ts";
+import { becomes, bootWithProduct, configure, startStandIn } from "./scenario-helpers.ts";
+import { Window } from "./window.ts";
+
+const [folder] = process.argv.slice(2);
+assert.ok(folder, "usage: see scripts/pictures.sh");
+const reason = whyNoLoginNode();
+assert.equal(reason, null, reason ?? "");
+
+const layer = await realServerLayer();
+await using node = await bootWithProduct(layer);
+await configure(node, 'grace = "10m"\n');
+const alices = await startLegacyServer(node, layer);
+const bobs = await startStandIn(node, {
+  user: "bob",
+  args: ["--reconnection-grace-time=1"],
+  run: "sleep 7101",
+});
+const carols = await startStandIn(node, { user: "carol" });
+// A later window, and the session that started the server closed: what only a look at sockets can tell.
+await Window.open(node, alices);
+await alices.ssh.close();
+await becomes(node, alices.rootPid, "spare");
+await becomes(node, carols.pid, "wait");
+await becomes(node, bobs.pid, "reap");
+
+/** The command's output on a terminal, with its colours. */
+async function shown(command: string): Promise<{ command: string; output: string }> {
+  const output = await node.run(["env", "TERM=xterm-256color", "script", "-qec", command, "/dev/null"]);
+  return { command, output };
+}
+
+const list = await shown("vscode-grim-reaper list");
+const why = await shown(`vscode-grim-reaper explain ${alices.rootPid}`);
+const log = await shown("vscode-grim-reaper -v");
+const forced = await shown("vscode-grim-reaper -v -f -u alice");
+for (const { output } of [log, forced]) assert.match(output, /Killed \d+ process\(es\)/);
+writeFileSync(join(folder, "list.svg"), terminalSvg("vscode-grim-reaper list", [list]));
+writeFileSync(join(folder, "explain.svg"), terminalSvg("vscode-grim-reaper explain", [why]));
+writeFileSync(join(folder, "log.svg"), terminalSvg("the log of a sweep, and of a forced one", [log, forced]));

@@ -1,0 +1,268 @@
+/** The users' side on a real login node: told at the login, by mail, asking to keep, ending their own. */
+import assert from "node:assert/strict";
+import { after, afterEach, before, describe, it } from "node:test";
+import { until } from "../helpers/until.ts";
+import { hasLoginNode, whyNoLoginNode } from "./available.ts";
+import type { LoginNode } from "./login-node.ts";
+import {
+  attach,
+  becomes,
+  bootWithProduct,
+  configure,
+  endAll,
+  PROGRAM,
+  type StandIn,
+  startStandIn,
+  sweep,
+} from "./scenario-helpers.ts";
+
+const UNIT = "vscode-grim-reaper.service";
+const KEEP = "/run/vscode-grim-reaper-keep";
+const MOUNT = "run-vscode\\x2dgrim\\x2dreaper\\x2dkeep.mount";
+const MAIL = "/var/lib/vscode-grim-reaper/mail";
+const BASE = 'grace = "0"\ntermWait = "2s"\n';
+
+describe("the users' side", () => {
+  let node: LoginNode;
+
+  before(async () => {
+    if (whyNoLoginNode() === null) node = await bootWithProduct();
+  });
+  after(() => node?.powerOff());
+  afterEach(async () => {
+    if (!node) return;
+    await endAll(node);
+    const state =
+      "rm -rf /var/lib/vscode-grim-reaper/notices/* /home/*/.local /run/vscode-grim-reaper-keep/*";
+    await node.run(["sh", "-c", `${state}; systemctl reset-failed`]);
+    await configure(node, BASE);
+  });
+
+  const options =
+    "-q -F none -i /root/keys/alice -o StrictHostKeyChecking=no -o UserKnownHostsFile=/dev/null";
+  const shell = (script: string) => node.run(["sh", "-c", script]);
+  /** A login with a terminal: all that it showed. */
+  async function login(user = "alice"): Promise<string> {
+    const ssh = await node.ssh(user, null, { options: ["-tt"], stdin: "exit\n" });
+    const { status, stdout, stderr } = await ssh.waitExit();
+    assert.equal(status, 0, stderr);
+    return stdout.replaceAll("\r", "");
+  }
+  const runUnit = async (): Promise<void> => {
+    await node.run(["systemctl", "start", UNIT]);
+  };
+  const gone = (server: StandIn) => until(() => assert.ok(!node.alive(server.pid), `${server.pid} lives`));
+  const byAlice = async (...args: string[]) => {
+    const outcome = await (await node.ssh("alice", [PROGRAM, ...args], { stdin: "" })).waitExit();
+    return { ...outcome, said: outcome.stdout + outcome.stderr };
+  };
+
+  it("what the unit ended is shown at the next login in a terminal, once, and nowhere else", async (t) => {
+    if (!hasLoginNode(t)) return;
+    await configure(
+      node,
+      `${BASE}[notice]\ntext = "Questions: hpc@example.org"\nurl = "https://hpc.example.org/reaper"\n`,
+    );
+    const server = await startStandIn(node, { run: "sleep 7201" });
+    await becomes(node, server.pid, "reap");
+    await runUnit();
+    await gone(server);
+
+    // What programs read stays byte for byte what it was.
+    await node.copyIn("/root/batch", "put /etc/os-release from-sftp\n");
+    assert.equal(await shell(`ssh ${options} alice@127.0.0.1 echo clean </dev/null 2>&1`), "clean\n");
+    assert.equal(await shell(`ssh ${options} -tt alice@127.0.0.1 echo clean </dev/null 2>&1`), "clean\r\n");
+    assert.equal(
+      await shell(`echo 'echo clean' | ssh -T ${options} alice@127.0.0.1 2>&1`).then(lastLine),
+      "clean",
+    );
+    assert.doesNotMatch(await shell(`echo : | ssh -T ${options} alice@127.0.0.1 2>&1`), /ended/);
+    assert.equal(await shell(`scp ${options} /etc/os-release alice@127.0.0.1:from-scp 2>&1`), "");
+    assert.match(await shell(`sftp ${options} -b /root/batch alice@127.0.0.1 2>&1`), /^sftp> put [^\n]*\n$/);
+    assert.equal(await node.read("/home/alice/from-sftp"), await node.read("/home/alice/from-scp"));
+    // As an editor asks a login shell for its environment.
+    const resolved = await shell(
+      `ssh ${options} alice@127.0.0.1 "bash -i -l -c 'echo MARK; env >/dev/null; echo MARK'" </dev/null 2>/dev/null`,
+    );
+    assert.equal(resolved, "MARK\nMARK\n");
+    assert.equal(await shell("ls -A /home/alice/.local 2>/dev/null || true"), "", "nobody was told yet");
+
+    assert.doesNotMatch(await login("bob"), /was ended/);
+    const shown = await login();
+    assert.match(
+      shown,
+      /^Your vscode server on \S+ was ended at \d{4}-\d\d-\d\d \d\d:\d\d: \d process\(es\), \d+ MiB\.$/m,
+    );
+    assert.match(
+      shown,
+      /^ {2}Why: orphaned: .*\n(?: .*\n)?Questions: hpc@example\.org\nhttps:\/\/hpc\.example\.org\/reaper$/m,
+    );
+    assert.doesNotMatch(await login(), /was ended|Questions/);
+    assert.equal((await node.exec(["systemctl", "is-failed", UNIT])).stdout.trim(), "inactive");
+  });
+
+  it("a user keeps an orphan, sees it, withdraws it; the unit reads the request in its sandbox", async (t) => {
+    if (!hasLoginNode(t)) return;
+    await node.run(["systemctl", "start", "vscode-grim-reaper.timer"]);
+    await node.run(["systemctl", "stop", "vscode-grim-reaper.timer"]);
+    assert.equal(
+      await node.run(["findmnt", "-no", "FSTYPE,OPTIONS", KEEP]).then((line) => line.split(/\s/)[0]),
+      "tmpfs",
+    );
+    assert.equal(await node.run(["stat", "-c", "%a %u", KEEP]), "1733 0\n");
+    assert.equal(await node.run(["systemctl", "is-active", MOUNT]), "active\n");
+    const server = await startStandIn(node);
+    await becomes(node, server.pid, "reap");
+    const asked = await byAlice("keep", "12h");
+    assert.equal(asked.status, 0, asked.said);
+    assert.match((await byAlice("list")).said, /exempt[\s\S]*Your trees are left alone until/);
+    await node.run(["rm", "-f", "/var/log/vscode-grim-reaper.log"]);
+    await runUnit();
+    assert.ok(node.alive(server.pid));
+    assert.match(
+      await node.read("/var/log/vscode-grim-reaper.log"),
+      new RegExp(
+        `\\] Left alone \\d+ process\\(es\\) under pid ${server.pid} \\(uid 2001\\): kept by its user until `,
+      ),
+    );
+    assert.equal((await byAlice("keep", "--cancel")).stdout, "Withdrawn.\n");
+    await runUnit();
+    await gone(server);
+  });
+
+  it("nobody keeps another's place: the unit takes a squatter out", async (t) => {
+    if (!hasLoginNode(t)) return;
+    const bobs = (script: string) => node.run(["sh", "-c", script], { user: "bob" });
+    await bobs(`ln -s /etc/passwd ${KEEP}/2001; mkdir -p ${KEEP}/2003/x`);
+    const refused = await byAlice("keep");
+    assert.equal(refused.status, 1, refused.said);
+    await runUnit();
+    const names = (await node.run(["ls", "-A", KEEP])).trim().split("\n");
+    assert.equal(names.length, 1);
+    assert.match(names[0] ?? "", /^\.squatter\.2002\.\d+$/);
+    assert.equal((await byAlice("keep")).status, 0);
+    assert.match(
+      await node.read("/var/log/vscode-grim-reaper.log"),
+      /2001 for a request: it belongs to uid 2002; removed/,
+    );
+  });
+
+  it("a user ends their own trees over ssh, also one in use, and not another's", async (t) => {
+    if (!hasLoginNode(t)) return;
+    const [used, orphan] = [await startStandIn(node), await startStandIn(node)];
+    const bobs = await startStandIn(node, { user: "bob" });
+    const window = await attach(node, used);
+    assert.equal((await byAlice("keep")).status, 0);
+    const dry = await byAlice("end", "-n");
+    assert.equal(dry.stderr.match(/Would kill/g)?.length, 2, dry.said);
+    const ended = await byAlice("end", "-v");
+    assert.equal(ended.status, 0, ended.said);
+    assert.equal(
+      ended.stderr.match(/Killed 1 process\(es\) under pid \d+ \(uid 2001\)/g)?.length,
+      2,
+      ended.said,
+    );
+    assert.deepEqual(
+      [node.alive(used.pid), node.alive(orphan.pid), node.alive(bobs.pid)],
+      [false, false, true],
+    );
+    await window.drop();
+  });
+
+  it("the tree of the terminal that it runs in stays, unless the user means it", async (t) => {
+    if (!hasLoginNode(t)) return;
+    const other = await startStandIn(node);
+    const careful = await startStandIn(node, {
+      run: `${PROGRAM} end >/home/alice/end.log 2>&1; echo "status $?" >>/home/alice/end.log; exec sleep 7301`,
+    });
+    await gone(other);
+    const log = () => node.read("/home/alice/end.log");
+    await until(async () => assert.match(await log(), /status 0/), { timeoutMs: 20_000 });
+    assert.match(
+      await log(),
+      new RegExp(`left alone: this command runs in the tree of ${careful.pid}; --this-too`),
+    );
+    assert.ok(node.alive(careful.pid));
+
+    const meant = await startStandIn(node, {
+      run: `${PROGRAM} end -v --this-too >/home/alice/this.log 2>&1; exec sleep 7302`,
+    });
+    await until(() => assert.ok(!node.alive(meant.pid) && !node.alive(meant.shell ?? 0)), {
+      timeoutMs: 20_000,
+    });
+    await gone(careful);
+    const said = await until(async () => {
+      const text = await node.read("/home/alice/this.log");
+      assert.equal(text.match(/Killed 2 process\(es\)/g)?.length, 2, text);
+      return text;
+    });
+    assert.doesNotMatch(said, /Failed/);
+    await until(async () => {
+      const mine = (await node.processes()).filter(({ args }) => args.includes("grim-reaper end"));
+      assert.deepEqual(mine, []);
+    });
+  });
+
+  it("mail goes out by its own unit, is kept while the mailer fails, and is told to one user alone", async (t) => {
+    if (!hasLoginNode(t)) return;
+    const mailer =
+      '#!/bin/sh\n[ -e /root/away ] && { echo "the relay is away" >&2; exit 75; }\nprintf "<%s>" "$@" >>/root/args\ncat >>/root/text\n';
+    await node.copyIn("/usr/sbin/sendmail", mailer, { mode: 0o755 });
+    await configure(node, `${BASE}[mail]\nenabled = true\nto = "%u@example.org"\nfrom = "hpc@example.org"\n`);
+    await node.run(["systemctl", "start", "vscode-grim-reaper-mail.path"]);
+    await node.run(["touch", "/root/away"]);
+    const waiting = async (folder: string) => (await node.run(["ls", "-A", `${MAIL}/${folder}`])).trim();
+    const active = (unit: string) => node.exec(["systemctl", "is-active", unit]).then((o) => o.stdout.trim());
+    const server = await startStandIn(node);
+    await becomes(node, server.pid, "reap");
+    await runUnit();
+    await until(async () => assert.match(await waiting("kept"), /^\d{13}-2001$/), { timeoutMs: 10_000 });
+    await until(async () => assert.equal(await active("vscode-grim-reaper-mail.service"), "failed"));
+    assert.equal(await waiting("new"), "");
+    assert.match(
+      await node.journal("-u", "vscode-grim-reaper-mail.service"),
+      /send \S+-2001 to alice@example\.org: the relay is away; kept; tried again after the next sweep/,
+    );
+    // It does not start again and again over what it cannot send.
+    assert.equal(await active("vscode-grim-reaper-mail.path"), "active");
+    const starts = (await node.journal("-u", "vscode-grim-reaper-mail.service")).match(/Starting/g)?.length;
+    assert.equal(starts, 1);
+
+    await node.run(["rm", "/root/away"]);
+    await runUnit();
+    await until(
+      async () =>
+        assert.equal(await node.read("/root/args"), "<-oi><-f><hpc@example.org><--><alice@example.org>"),
+      {
+        timeoutMs: 10_000,
+      },
+    );
+    await until(async () => assert.equal(`${await waiting("kept")}${await waiting("new")}`, ""));
+    const text = await node.read("/root/text");
+    assert.match(text, /^From: hpc@example\.org\nTo: alice@example\.org\nSubject: .*\nDate: /);
+    assert.match(text, /\n\nHello alice,\n\nYour vscode server on .*\n {2}Why: /);
+
+    // Given up after three days.
+    await node.run(["touch", "/root/away"]);
+    await shell(
+      `mkdir -p ${MAIL}/new && printf '{"schemaVersion":1,"to":"a@b","from":"root"}\\nx' >${MAIL}/new/1600000000000-2001`,
+    );
+    await until(async () => assert.equal(`${await waiting("kept")}${await waiting("new")}`, ""), {
+      timeoutMs: 10_000,
+    });
+    assert.match(await node.journal("-u", "vscode-grim-reaper-mail.service"), /given up/);
+    await node.run(["rm", "-f", "/root/away", "/usr/sbin/sendmail"]);
+  });
+
+  it("root's forced sweep is told to the user as an administrator's doing", async (t) => {
+    if (!hasLoginNode(t)) return;
+    const server = await startStandIn(node);
+    const window = await attach(node, server);
+    assert.equal((await sweep(node, "-f", "-u", "alice")).status, 0);
+    await gone(server);
+    await window.drop();
+    assert.match(await login(), /Why: an administrator ended it/);
+  });
+});
+
+const lastLine = (text: string): string => text.trimEnd().split("\n").at(-1) ?? "";

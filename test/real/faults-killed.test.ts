@@ -1,0 +1,160 @@
+// A sweep that ends at any step: asked to (SIGTERM) or not (SIGKILL). Nobody else is hurt, nothing is torn, nothing
+// stays stopped that could have been let go, and the next sweep finishes the work.
+import assert from "node:assert/strict";
+import { spawnSync } from "node:child_process";
+import fs, { existsSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { syncBuiltinESMExports } from "node:module";
+import { join } from "node:path";
+import { after, before, test } from "node:test";
+import { fileURLToPath } from "node:url";
+import { NO_ACCOUNTS } from "../../src/core/exemption.ts";
+import { UNFORCED } from "../../src/core/judge.ts";
+import { loadConfig } from "../../src/shell/config.ts";
+import { prepareFolder } from "../../src/shell/files.ts";
+import { KEEP_FOLDER } from "../../src/shell/keeps.ts";
+import { openLog } from "../../src/shell/log.ts";
+import { loadNative, type Native } from "../../src/shell/native.ts";
+import { sweep } from "../../src/sweep.ts";
+import { config, Host, RUN_FOLDER, writeTag } from "../helpers/faults.ts";
+import { readStat } from "../helpers/proc-read.ts";
+import { isAlive } from "../helpers/puppet.ts";
+import { eventually, USER } from "../helpers/real.ts";
+import { freshState, inPidNamespace } from "../helpers/sandbox.ts";
+
+const TAGS = join(RUN_FOLDER, "tags");
+const MARKS = join(RUN_FOLDER, "marks.json");
+const BOOT_ID = readFileSync("/proc/sys/kernel/random/boot_id", "utf8").trim();
+type End = "SIGTERM" | "SIGKILL";
+
+/** In the child: one sweep that ends at its `at`-th step by this signal, and says how many steps there were. */
+async function drive(at: number, end: End, file: string): Promise<void> {
+  let steps = 0;
+  const step = (what: string): void => {
+    steps += 1;
+    if (steps !== at) return;
+    fs.writeSync(1, `at ${what}\n`);
+    process.kill(process.pid, end);
+  };
+  const native = stepped(loadNative(), step);
+  for (const name of ["openSync", "writeFileSync", "renameSync", "rmSync", "mkdirSync"] as const) {
+    const real = fs[name] as (...given: unknown[]) => unknown;
+    Object.assign(fs, {
+      [name]: (...given: unknown[]): unknown => {
+        step(`${name} ${String(given[0])}`);
+        return real(...given);
+      },
+    });
+  }
+  syncBuiltinESMExports();
+  prepareFolder(RUN_FOLDER, 0o700);
+  assert.equal(native.lock(join(RUN_FOLDER, "lock")), "acquired");
+  const log = openLog({ format: "standard", file: null, verbosity: 2 });
+  const lookUpAccounts = () => ({ accounts: NO_ACCOUNTS, faults: [] });
+  const { policy } = loadConfig(file);
+  const options = { ...UNFORCED, uids: [USER] };
+  const context = { policy, accounts: NO_ACCOUNTS, minUid: 1000, today: "2026-01-01", options };
+  const places = { runFolder: RUN_FOLDER, keepFolder: KEEP_FOLDER, procRoot: "/proc" };
+  const ports = { native, log, ...places, lookUpAccounts, cluster: null, recorders: [] };
+  const { failed } = await sweep(ports, { context, dryRun: false, uids: [USER] });
+  process.exitCode = failed ? 1 : 0;
+  fs.writeSync(1, `steps ${steps}\n`);
+}
+
+/** The addon with a step before each of its calls, and one more while it works on its own thread. */
+function stepped(native: Native, step: (what: string) => void): Native {
+  return new Proxy(native, {
+    get:
+      (target, name: keyof Native) =>
+      (...given: unknown[]) => {
+        step(name === "signal" ? `signal ${String(given[2])}` : name);
+        const result = (target[name] as (...given: unknown[]) => unknown)(...given);
+        if (result instanceof Promise) step(`${name}, begun`);
+        return result;
+      },
+  });
+}
+
+/** Runs the sweep of `drive` in a process of its own. */
+function runUntil(at: number, end: End, file: string): ReturnType<typeof spawnSync> & { stdout: string } {
+  const environment = { ...process.env, REAPER_END_AT: `${at} ${end} ${file}` };
+  const ran = spawnSync(process.execPath, ["--enable-source-maps", fileURLToPath(import.meta.url)], {
+    encoding: "utf8",
+    timeout: 30_000,
+    killSignal: "SIGABRT",
+    env: environment,
+  });
+  if (ran.error) throw ran.error;
+  return ran;
+}
+
+/** The folder as the hook and an earlier sweep leave it: the orphan has a tag, and somebody else's tree a mark. */
+function writeState(host: Host): void {
+  rmSync(RUN_FOLDER, { recursive: true, force: true });
+  writeTag(host, TAGS, { closed: "at boot" });
+  const marks = [{ pid: 3_999_999, startTime: 1, seenUptime: 1 }];
+  writeFileSync(MARKS, `${JSON.stringify({ bootId: BOOT_ID, marks })}\n`, { mode: 0o600 });
+}
+
+function assertStateWhole(native: Native, where: string): void {
+  assert.deepEqual(native.readTags(TAGS).faults, [], where);
+  if (existsSync(MARKS)) assert.doesNotThrow(() => JSON.parse(readFileSync(MARKS, "utf8")), where);
+}
+
+function insideNamespace(): void {
+  const lane = process.env.REAPER_LANE as End;
+  const file = config('untagged = "two-sweeps"\n');
+  let host: Host;
+  before(async () => {
+    freshState();
+    host = await Host.start();
+  });
+  after(() => host.end());
+
+  test(`${lane} at every step of a sweep`, async () => {
+    const native = loadNative();
+    writeState(host);
+    const whole = runUntil(0, lane, file);
+    assert.equal(whole.status, 0, String(whole.stderr));
+    host.assertSound(false, String(whole.stderr));
+    const steps = Number(/^steps (\d+)$/m.exec(whole.stdout)?.[1]);
+    assert.ok(steps > 40, `${steps} steps`);
+    let left = 0;
+    let ends = 0;
+    for (let at = 1; at <= steps; at++) {
+      await host.renew();
+      writeState(host);
+      const ran = runUntil(at, lane, file);
+      const where = `step ${at}: ${ran.stdout}${ran.stderr}`;
+      // Asked to end in its very last steps, a sweep may be done first; and one has fewer steps than another.
+      if (ran.status === 0) assert.ok(host.orphanIsGone, where);
+      else assert.equal(ran.signal, lane, where);
+      ends += ran.status === 0 ? 0 : 1;
+      host.assertSound(null, where);
+      assertStateWhole(native, where);
+      if (lane === "SIGTERM")
+        await eventually(
+          () => host.orphan.nodes.every((node) => !isAlive(node) || readStat(node.pid).state !== "T"),
+          `all run on: ${where}`,
+        );
+      left += host.orphanIsGone ? 0 : 1;
+      host.heal();
+      assertStateWhole(native, where);
+    }
+    assert.ok(ends >= steps - 3, `only ${ends} of ${steps} sweeps were ended`);
+    console.log(`ends ${ends} steps ${steps} unfinished ${left}`);
+  });
+}
+
+const sandbox = inPidNamespace(import.meta.url);
+const [at, end, file] = process.env.REAPER_END_AT?.split(" ") ?? [];
+if (at && end && file) await drive(Number(at), end as End, file);
+else if (sandbox.inside) insideNamespace();
+else
+  test("a sweep ended at every step, inside pid namespaces", { skip: sandbox.skip }, async (t) => {
+    const lanes = (["SIGTERM", "SIGKILL"] as const).map(async (lane) => {
+      process.env.REAPER_LANE = lane;
+      const { output } = await sandbox.run();
+      t.diagnostic(`${lane}: ${/ends \d+ steps \d+ unfinished \d+/.exec(output)?.[0]}, wrong kills 0`);
+    });
+    await Promise.all(lanes);
+  });

@@ -1,0 +1,155 @@
+// Too few descriptors, processes, too little memory: at every limit a sweep either does its work or fails as a whole.
+import assert from "node:assert/strict";
+import { existsSync, mkdirSync, rmdirSync, writeFileSync } from "node:fs";
+import { after, before, type TestContext, test } from "node:test";
+import { config, Host, PROGRAM, runIn } from "../helpers/faults.ts";
+import type { Ran } from "../helpers/program.ts";
+import { eventually, USER } from "../helpers/real.ts";
+import { freshState, inPidNamespace } from "../helpers/sandbox.ts";
+
+/** A line of the product's own, as opposed to Node's that cannot even start. */
+const SAID = /^(?:vscode-grim-reaper: |\[\d{4}-\d\d-\d\dT[\d:]{8}\] )(?:cannot|Nothing was ended)/m;
+
+/** Node may hang where it can start no thread. */
+const IN_TIME = ["timeout", "-s", "KILL", "10"];
+
+function insideNamespace(): void {
+  let host: Host;
+  before(async () => {
+    freshState();
+    host = await Host.start();
+  });
+  after(() => host.end());
+
+  /** One sweep below each of these commands. Returns how they went. */
+  async function sweepAtEach(
+    t: TestContext,
+    what: string,
+    unders: readonly (readonly string[])[],
+  ): Promise<void> {
+    const went = { worked: 0, refused: 0, "could not start": 0 };
+    for (const under of unders) {
+      await host.renew();
+      const ran = runIn({ under: [...IN_TIME, ...under], mayDie: true }, ["-v", "-c", config()]);
+      const where = `${under.join(" ")}: ${ran.status} ${ran.stdout}${ran.stderr}`;
+      if (ran.status === 0) went.worked += 1;
+      else if (SAID.test(ran.stderr)) went.refused += 1;
+      else went["could not start"] += 1;
+      // What did not say that it failed has done its work; what could not look has not touched anything.
+      host.assertSound(ran.status === 0 ? false : ran.stderr.includes("Killed") ? null : true, where);
+      if (ran.status !== 0) host.heal();
+    }
+    t.diagnostic(
+      `${what}: ${Object.entries(went)
+        .map(([key, n]) => `${n} ${key}`)
+        .join(", ")}`,
+    );
+    assert.ok(went.worked > 0, "no limit was high enough");
+    assert.ok(went["could not start"] + went.refused > 0, "no limit was low enough");
+  }
+
+  const numbers = (from: number, to: number, by = 1): number[] =>
+    Array.from({ length: Math.floor((to - from) / by) + 1 }, (_, i) => from + i * by);
+
+  test("8 to 64 descriptors", (t) =>
+    sweepAtEach(
+      t,
+      "descriptors",
+      numbers(8, 64).map((n) => ["prlimit", `--nofile=${n}:${n}`]),
+    ));
+
+  test("list shows the trees or fails, at 8 to 40 descriptors", async () => {
+    await host.renew();
+    for (const n of numbers(8, 40)) {
+      const ran = runIn({ under: ["prlimit", `--nofile=${n}:${n}`], mayDie: true }, ["list", "--json"]);
+      assertListed(ran, `${n} descriptors`);
+    }
+  });
+
+  function assertListed({ status, stdout, stderr }: Ran, where: string): void {
+    if (status !== 0) return;
+    const { trees } = JSON.parse(stdout) as { trees: { root: { pid: number }; verdict: string }[] };
+    const verdicts = new Map(trees.map(({ root, verdict }) => [root.pid, verdict]));
+    assert.ok(verdicts.has(host.orphan.node("server").pid), `${where}: nothing found, status 0: ${stderr}`);
+    assert.notEqual(verdicts.get(host.neighbours.node("used").pid), "reap", where);
+  }
+
+  test("an address space of 400 MB to 1.6 GB", (t) =>
+    sweepAtEach(
+      t,
+      "address space",
+      numbers(400, 1600, 60).map((mb) => ["prlimit", `--as=${mb * 1_000_000}`]),
+    ));
+
+  test("a user's 17 to 26 processes and threads, eight of them the trees': list answers or fails", async (t) => {
+    await host.renew();
+    let worked = 0;
+    let forked = 0;
+    for (const n of numbers(17, 26)) {
+      const user = [
+        "setpriv",
+        `--reuid=${USER}`,
+        `--regid=${USER}`,
+        "--clear-groups",
+        "prlimit",
+        `--nproc=${n}:${n}`,
+      ];
+      const ran = runIn({ under: [...IN_TIME, ...user], mayDie: true }, ["list", "--json"]);
+      assertListed(ran, `${n} processes`);
+      if (ran.status === 0) worked += 1;
+      else if (/fork: /.test(ran.stdout + ran.stderr)) forked += 1;
+    }
+    t.diagnostic(`processes: ${worked} worked, ${forked} could not fork`);
+    assert.ok(worked > 0 && worked < 11, `${worked} worked`);
+  });
+
+  const cgroup = pidsCgroup();
+  // Below that Node 20 hangs before it runs a line of ours, on a thread that it cannot have (measured).
+  test("8 to 20 processes and threads, by cgroup", {
+    skip: cgroup === null && "needs the pids controller",
+  }, async (t) => {
+    const limited = (n: number): string[] => {
+      const enter = `echo ${n} > ${cgroup}/pids.max; echo $$ > ${cgroup}/cgroup.procs; exec "$@"`;
+      return ["sh", "-c", enter, "sh"];
+    };
+    t.after(() => eventually(() => isRemoved(String(cgroup)), "the cgroup is empty"));
+    await sweepAtEach(t, "processes", numbers(8, 20).map(limited));
+  });
+}
+
+function isRemoved(folder: string): boolean {
+  try {
+    rmdirSync(folder);
+  } catch {
+    // Whoever just left it is still being buried.
+  }
+  return !existsSync(folder);
+}
+
+/** A new cgroup with a limit of processes, or null where there is no such controller. */
+function pidsCgroup(): string | null {
+  if (process.getuid?.() !== 0) return null;
+  for (const mount of ["/sys/fs/cgroup/pids", "/sys/fs/cgroup"]) {
+    const folder = `${mount}/reaper-faults-${process.ppid}-${Date.now()}`;
+    try {
+      if (existsSync(`${mount}/cgroup.subtree_control`))
+        writeFileSync(`${mount}/cgroup.subtree_control`, "+pids");
+      mkdirSync(folder);
+    } catch {
+      continue;
+    }
+    if (existsSync(`${folder}/pids.max`)) return folder;
+    rmdirSync(folder);
+  }
+  return null;
+}
+
+assert.ok(existsSync(PROGRAM), `${PROGRAM} is not built`);
+const sandbox = inPidNamespace(import.meta.url);
+if (sandbox.inside) insideNamespace();
+else
+  test("limits, inside a pid namespace", { skip: sandbox.skip }, async (t) => {
+    const { passed, output } = await sandbox.run();
+    for (const [, line] of output.matchAll(/^ *# (.*\b(?:worked|fork)\b.*)$/gm)) t.diagnostic(String(line));
+    t.diagnostic(`${passed} tests passed inside`);
+  });

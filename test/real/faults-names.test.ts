@@ -1,0 +1,139 @@
+// The tools that know names fail, hang or talk nonsense, and the clock jumps: an exemption by name holds all the same,
+// and only the time since boot counts.
+import assert from "node:assert/strict";
+import { chmodSync, mkdirSync, writeFileSync } from "node:fs";
+import { after, before, beforeEach, test } from "node:test";
+import { compile, config, Host, RUN_FOLDER, runIn, type Trouble, writeTag } from "../helpers/faults.ts";
+import { temporaryFile } from "../helpers/program.ts";
+import { USER } from "../helpers/real.ts";
+import { freshState, inPidNamespace } from "../helpers/sandbox.ts";
+
+const TAGS = `${RUN_FOLDER}/tags`;
+const YEARS = 10 * 365 * 86_400;
+
+function insideNamespace(): void {
+  freshState();
+  let host: Host;
+  before(async () => {
+    host = await Host.start();
+  });
+  after(() => host.end());
+  beforeEach(() => host.renew());
+
+  /** `tool` is this shell script; the real one is /run/real. */
+  const inPlaceOf = (tool: string, script: string): Trouble => {
+    mkdirSync("/run/fake", { recursive: true });
+    const fake = temporaryFile("tool", script);
+    chmodSync(fake, 0o755);
+    return { before: `cp ${tool} /run/real\nmount --bind ${fake} ${tool}` };
+  };
+  const timed = (trouble: Trouble, args: readonly string[], seconds: number) => {
+    const began = performance.now();
+    const ran = runIn(trouble, args);
+    assert.ok(performance.now() - began < seconds * 1000, `more than ${seconds} s`);
+    return ran;
+  };
+
+  const ALWAYS: readonly (readonly [string, string])[] = [
+    ["not there", "#!/nowhere/sh\n"],
+    ["killed", "#!/bin/sh\nkill -SEGV $$\n"],
+    ["failing", "#!/bin/sh\nexit 3\n"],
+    ["hanging", "#!/bin/sh\nexec sleep 600\n"],
+    ["silent", "#!/bin/sh\n"],
+    ["talking nonsense", "#!/bin/sh\necho a:b:c:d; echo x y z\n"],
+    ["talking without end", "#!/bin/sh\nexec yes a:b:c:d\n"],
+    ["without the name", "#!/bin/sh\nexit 2\n"],
+  ];
+  const USERS = 'exemptUsers = ["somebody"]\n';
+  const GROUPS = 'exemptGroups = ["somegroup"]\n';
+  for (const [how, script] of ALWAYS) {
+    test(`getent ${how}: who may be exempt is spared, the fault is told`, () => {
+      const trouble = inPlaceOf("/usr/bin/getent", script);
+      for (const exempt of [USERS, GROUPS]) {
+        const ran = timed(trouble, ["-vv", "-c", config(exempt)], 30);
+        host.assertSound(true, ran.stderr);
+        assert.match(ran.stderr, /cannot look up the exempt (?:user somebody|group somegroup): /);
+        assert.equal(ran.status, 1, ran.stderr);
+      }
+      const chosen = timed(trouble, ["-u", "somebody", "-c", config()], 30);
+      assert.match(chosen.stderr, /cannot look up the user somebody: |there is no user somebody/);
+      assert.match(String(chosen.status), /^(?:1|64)$/);
+      host.assertSound(true, chosen.stderr);
+    });
+
+    test(`id ${how}: who may be in an exempt group is spared`, () => {
+      const ran = timed(
+        inPlaceOf("/usr/bin/id", script),
+        ["-vv", "-c", config('exemptGroups = ["root"]\n')],
+        30,
+      );
+      host.assertSound(true, ran.stderr);
+    });
+
+    test(`loginctl ${how}: explain answers`, () => {
+      const pid = host.orphan.node("server").pid;
+      const ran = timed(inPlaceOf("/usr/bin/loginctl", script), ["explain", String(pid)], 20);
+      assert.equal(ran.status, 0, ran.stderr);
+      assert.match(ran.stdout, /Verdict {2}wait/);
+    });
+  }
+
+  test("getent that takes a second: the name is found, its owner exempt, others are not", () => {
+    const answer = `#!/bin/sh\nsleep 1\necho somebody:x:${USER}:${USER}::/:/bin/sh\n`;
+    const ran = runIn(inPlaceOf("/usr/bin/getent", answer), ["-vv", "-c", config(USERS)]);
+    assert.equal(ran.status, 0, ran.stderr);
+    assert.match(ran.stderr, /user somebody is exempt/);
+    host.assertSound(true, ran.stderr);
+    const other = answer.replace(`x:${USER}`, `x:${USER + 1}`);
+    const swept = runIn(inPlaceOf("/usr/bin/getent", other), ["-vv", "-c", config(USERS)]);
+    assert.equal(swept.status, 0, swept.stderr);
+    host.assertSound(false, swept.stderr);
+  });
+
+  test("neither dbus nor logind: a sweep does its work, explain answers", () => {
+    const before = "mount -t tmpfs tmpfs /run\nmkdir /run/dbus";
+    const pid = host.orphan.node("server").pid;
+    assert.equal(runIn({ before }, ["explain", String(pid)]).status, 0);
+    const ran = runIn({ before }, ["-v", "-c", config()]);
+    assert.equal(ran.status, 0, ran.stderr);
+    host.assertSound(false, ran.stderr);
+  });
+
+  const clock = compile("step_clock.c", "-shared", "-fPIC");
+  for (const step of [YEARS, -YEARS, 3600, -3600])
+    test(`the clock is ${step} s off: a session that just closed has its grace, an old one has none`, () => {
+      const off: Trouble = { env: { LD_PRELOAD: clock, STEP: String(step) } };
+      const stepped = runIn(off, ["snapshot"]);
+      const { takenAt } = JSON.parse(stepped.stdout) as { takenAt: number };
+      assert.ok(Math.abs(takenAt - Date.now() - step * 1000) < 60_000, "the clock did not step");
+      const patient = config().replace("config.toml", "patient.toml");
+      writeFileSync(patient, 'grace = "5m"\ntermWait = "0"\n');
+      writeTag(host, TAGS, { closed: "now" });
+      const waiting = runIn(off, ["-vv", "-c", patient]);
+      assert.equal(waiting.status, 0, waiting.stderr);
+      assert.match(waiting.stderr, /the session closed \ds ago, inside the grace of 5m/);
+      host.assertSound(true, waiting.stderr);
+      writeTag(host, TAGS, { closed: "at boot" });
+      const swept = runIn(off, ["-vv", "-c", patient]);
+      assert.equal(swept.status, 0, swept.stderr);
+      host.assertSound(false, swept.stderr);
+    });
+
+  test("a boot clock ten days ahead (a restored time namespace): nobody becomes older by it", () => {
+    const under = ["unshare", "--time", "--boottime=864000", "--monotonic=864000", "--fork"];
+    const patient = config().replace("config.toml", "patient.toml");
+    writeFileSync(patient, 'grace = "1h"\ntermWait = "0"\n');
+    const ran = runIn({ under }, ["-vv", "-c", patient]);
+    assert.equal(ran.status, 0, ran.stderr);
+    assert.match(ran.stderr, /inside the grace of 1h/);
+    host.assertSound(true, ran.stderr);
+  });
+}
+
+const sandbox = inPidNamespace(import.meta.url);
+if (sandbox.inside) insideNamespace();
+else
+  test("faults of names and clocks, inside a pid namespace", { skip: sandbox.skip }, async (t) => {
+    const { passed } = await sandbox.run();
+    t.diagnostic(`${passed} tests passed inside`);
+  });

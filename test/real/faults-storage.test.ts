@@ -1,0 +1,229 @@
+// Nowhere to write, and rubbish where the state is kept: real sweeps over real trees.
+import assert from "node:assert/strict";
+import { spawnSync } from "node:child_process";
+import { existsSync } from "node:fs";
+import { basename, dirname, join } from "node:path";
+import { after, before, beforeEach, test } from "node:test";
+import { assertRefused, config, Host, PROGRAM, RUN_FOLDER, runIn, writeTag } from "../helpers/faults.ts";
+import { run, temporaryFile } from "../helpers/program.ts";
+import { eventually } from "../helpers/real.ts";
+import { freshState, inPidNamespace } from "../helpers/sandbox.ts";
+
+const sandbox = inPidNamespace(import.meta.url);
+const TAGS = `${RUN_FOLDER}/tags`;
+const MARKS = `${RUN_FOLDER}/marks.json`;
+const FULL = (at: string): string =>
+  `mkdir -p ${at}
+mount -t tmpfs -o size=64k,mode=755 tmpfs ${at}
+cat /dev/zero > ${at}/full 2>/dev/null || true`;
+
+function sh(text: string): void {
+  const { status, stderr } = spawnSync("sh", ["-ec", text], { encoding: "utf8" });
+  assert.equal(status, 0, stderr);
+}
+
+if (sandbox.inside) insideNamespace();
+else
+  test("faults of storage, inside a pid namespace", { skip: sandbox.skip }, async (t) => {
+    const { passed } = await sandbox.run();
+    t.diagnostic(`${passed} tests passed inside`);
+  });
+
+function insideNamespace(): void {
+  freshState();
+  let host: Host;
+  before(async () => {
+    host = await Host.start();
+  });
+  after(() => host.end());
+  beforeEach(async () => {
+    sh(`rm -rf ${RUN_FOLDER}`);
+    await host.renew();
+  });
+
+  const LOGS: readonly (readonly [string, string, string, RegExp])[] = [
+    ["a full disk", FULL("/mnt"), "/mnt/log", /cannot write to the log file \/mnt\/log: ENOSPC/],
+    ["a device that is always full", "true", "/dev/full", /cannot write to the log file \/dev\/full: ENOSPC/],
+    ["no folder", "true", "/nowhere/log", /cannot open the log file \/nowhere\/log: ENOENT/],
+    ["a folder in its place", "true", "/run", /cannot open the log file \/run: EISDIR/],
+    ["a link in its place", "ln -s /run/victim /run/link", "/run/link", /cannot open the log file .*ELOOP/],
+    ["a pipe nobody reads", "mkfifo /run/pipe", "/run/pipe", /cannot open the log file \/run\/pipe: ENXIO/],
+    [
+      "a read-only file system",
+      "mount -t tmpfs -o ro tmpfs /mnt",
+      "/mnt/log",
+      /cannot open the log file \/mnt\/log: EROFS/,
+    ],
+    [
+      "a log that root may not extend",
+      "touch /run/log\nmount --bind -o ro /run/log /run/log\nmount -o remount,ro,bind /run/log",
+      "/run/log",
+      /cannot open the log file \/run\/log: EROFS/,
+    ],
+  ];
+  for (const [what, before, log, says] of LOGS)
+    test(`the log: ${what}; the sweep does its work and says so`, () => {
+      const ran = runIn({ before }, ["-v", "-c", config(), "-l", log]);
+      assert.match(ran.stderr, says);
+      assert.match(ran.stderr, /logging to standard error instead/);
+      assert.match(ran.stderr, /Killed 4 process\(es\) under pid/);
+      assert.equal(ran.status, 1, ran.stderr);
+      host.assertSound(false, ran.stderr);
+      assert.ok(!existsSync("/run/victim"), "written through a link");
+    });
+
+  const STATES: readonly (readonly [string, string, RegExp])[] = [
+    [
+      "a full one",
+      `mkdir ${RUN_FOLDER}\nmount -t tmpfs -o nr_inodes=1,mode=700 tmpfs ${RUN_FOLDER}`,
+      /cannot use \/run\/vscode-grim-reaper: .*No space left/,
+    ],
+    ["no room for the folder", "mount -t tmpfs -o nr_inodes=1 tmpfs /run", /cannot use .*ENOSPC/],
+    [
+      "a read-only one",
+      `mkdir ${RUN_FOLDER}\nmount -t tmpfs -o ro,mode=700 tmpfs ${RUN_FOLDER}`,
+      /Read-only file system/,
+    ],
+    ["a read-only /run", "mount -t tmpfs -o ro tmpfs /run", /cannot use .*EROFS/],
+    [
+      "one that others may write",
+      `mkdir -m 1777 ${RUN_FOLDER}`,
+      /is not a folder that this user alone may write/,
+    ],
+    ["a link", `mkdir /run/elsewhere\nln -s /run/elsewhere ${RUN_FOLDER}`, /remove it and try again/],
+    ["a file", `touch ${RUN_FOLDER}`, /is not a folder .*; remove it and try again/],
+    ["a folder as the lock", `mkdir -p -m 700 ${RUN_FOLDER}/lock`, /lock: Is a directory/],
+    ["a pipe as the lock", `mkdir -m 700 ${RUN_FOLDER}\nmkfifo ${RUN_FOLDER}/lock`, /is not a regular file/],
+  ];
+  for (const [what, before, says] of STATES)
+    test(`the state folder: ${what}; nothing is ended, the next sweep does`, () => {
+      const ran = runIn({ before: `mount -t tmpfs tmpfs /run\n${before}` }, ["-v", "-c", config()]);
+      assertRefused(host, ran, says);
+      host.heal();
+    });
+
+  test("the state folder fills up after the lock: the orphan is not marked, told, and marked next time", () => {
+    const careful = config('untagged = "two-sweeps"\n');
+    const full = `mkdir -m 700 -p ${RUN_FOLDER}
+mount -t tmpfs -o size=64k,mode=700 tmpfs ${RUN_FOLDER}
+touch ${RUN_FOLDER}/lock
+cat /dev/zero > ${RUN_FOLDER}/full 2>/dev/null || true`;
+    const ran = runIn({ before: full }, ["-v", "-c", careful]);
+    assertRefused(host, ran, /cannot write the marks: ENOSPC/);
+    assert.ok(!existsSync(MARKS));
+    assert.equal(run(["-c", careful]).status, 0);
+    host.assertSound(true, "only marked");
+    assert.equal(run(["-c", careful]).status, 0);
+    host.assertSound(false, "seen twice");
+  });
+
+  const prepare = `mkdir -p -m 700 ${TAGS}; chmod 700 ${RUN_FOLDER}`;
+  const TAGGED: readonly (readonly [string, string, RegExp])[] = [
+    [
+      "half of one",
+      `echo '{"schemaVersion":1,"boo' > ${TAGS}/7-8.json`,
+      /read a tag: 7-8\.json: .*; remove it from/,
+    ],
+    ["an empty file", `touch ${TAGS}/7-8.json`, /read a tag: 7-8\.json: .*; remove it from/],
+    ["a folder", `mkdir ${TAGS}/7-8.json`, /7-8\.json: no regular file.*; remove it from/],
+    ["a pipe", `mkfifo ${TAGS}/7-8.json`, /7-8\.json: no regular file.*; remove it from/],
+    ["a link", `ln -s /etc/passwd ${TAGS}/7-8.json`, /7-8\.json: no regular file.*; remove it from/],
+    ["a gigabyte", `truncate -s 1G ${TAGS}/7-8.json`, /read a tag: 7-8\.json: .*; remove it from/],
+    ["a socket's place", `ln -s /dev/zero ${TAGS}/a`, /read a tag: a: .*; remove it from/],
+  ];
+  for (const [what, make, says] of TAGGED)
+    test(`a tag that is ${what} hangs nothing, protects nobody and is told with its remedy`, () => {
+      sh(`${prepare}\n${make}`);
+      const ran = run(["-v", "-c", config()]);
+      assert.match(ran.stderr, says);
+      assert.equal(ran.status, 1, ran.stderr);
+      host.assertSound(false, ran.stderr);
+      sh(`rm -rf ${TAGS}/*`);
+      host.heal();
+    });
+
+  test("ten thousand files of rubbish among the tags: told in a few lines, in a few seconds", () => {
+    sh(`${prepare}; cd ${TAGS}; seq -f %g.json 10000 | xargs touch; chmod 600 *`);
+    const began = performance.now();
+    const ran = run(["-v", "-c", config()]);
+    assert.equal(ran.status, 1);
+    assert.match(ran.stderr, /9980 more files are no tags; remove them from/);
+    assert.ok(ran.stderr.split("\n").length < 60, `${ran.stderr.split("\n").length} lines`);
+    assert.ok(performance.now() - began < 10_000, "slow");
+    host.assertSound(false, "orphan");
+    sh(`rm -rf ${TAGS}`);
+    host.heal();
+  });
+
+  const MARKED: readonly (readonly [string, string, RegExp, boolean])[] = [
+    ["half a file", `echo '{"bootId":"x","ma' > ${MARKS}`, /read .*marks\.json: .*JSON/, true],
+    ["a gigabyte", `truncate -s 1G ${MARKS}`, /marks\.json: it is too long \(1073741824 bytes\)/, true],
+    ["a pipe", `mkfifo ${MARKS}`, /marks\.json: it is no regular file/, true],
+    ["a link", `ln -s /etc/shadow ${MARKS}`, /marks\.json: ELOOP/, true],
+    ["a folder", `mkdir ${MARKS}`, /marks\.json: it is no regular file, remove it/, false],
+  ];
+  for (const [what, make, says, heals] of MARKED)
+    test(`marks that are ${what} hang nothing and mark nobody${heals ? "; the next sweep has new ones" : ""}`, async () => {
+      for (const untagged of ["reap", "two-sweeps"]) {
+        await host.renew();
+        sh(`rm -rf ${RUN_FOLDER}\n${prepare}\n${make}`);
+        const settings = config(`untagged = "${untagged}"\n`);
+        const ran = run(["-v", "-c", settings]);
+        assert.match(ran.stderr, says);
+        assert.equal(ran.status, 1, ran.stderr);
+        host.assertSound(untagged === "two-sweeps", ran.stderr);
+        if (!heals) sh(`rmdir ${MARKS}`);
+        const next = run(["-v", "-c", settings]);
+        assert.equal(next.status, 0, next.stderr);
+        assert.ok(untagged === "reap" || !heals || host.orphanIsGone, "marks were not made afresh");
+      }
+    });
+
+  test("a tag of an earlier boot dates nothing and goes", async () => {
+    const tag = writeTag(host, TAGS, { closed: "at boot", bootId: "11111111-2222-3333-4444-555555555555" });
+    const waiting = run(["-c", temporaryFile("c.toml", 'grace = "1m"\n')]);
+    assert.equal(waiting.status, 0, waiting.stderr);
+    host.assertSound(true, "a tag of another boot made it an old orphan");
+    assert.ok(!existsSync(tag), "the tag stays");
+    // The same of this boot ends it.
+    writeTag(host, TAGS, { closed: "at boot" });
+    assert.equal(run(["-c", temporaryFile("c.toml", 'grace = "1m"\ntermWait = "0"\n')]).status, 0);
+    host.assertSound(false, "tagged");
+  });
+
+  test("an addon that is not there, or not this machine's: 70, and how to get one", async () => {
+    const dist = dirname(PROGRAM);
+    const addon = join(dist, "reaper_native.node");
+    const CASES: readonly (readonly [string, RegExp])[] = [
+      [
+        "true",
+        /^vscode-grim-reaper: no native addon at .*reaper_native\.node.*; build it with: npm run build:native$/m,
+      ],
+      [
+        "touch /run/p/d/reaper_native.node",
+        /cannot load the native addon .*file too short; install the package/,
+      ],
+      [
+        `cp ${addon} /run/p/d\nprintf '\\001' | dd of=/run/p/d/reaper_native.node bs=1 seek=4 conv=notrunc 2>/dev/null`,
+        /cannot load the native addon .*ELF.*; install the package for this machine/,
+      ],
+      [
+        `cp ${addon} /run/p/d\nprintf '\\267' | dd of=/run/p/d/reaper_native.node bs=1 seek=18 conv=notrunc 2>/dev/null`,
+        /cannot load the native addon .*; install the package for this machine/,
+      ],
+      ["mkdir /run/p/d/reaper_native.node", /no native addon at .*; build it with/],
+    ];
+    for (const [make, says] of CASES) {
+      const before = `mount -t tmpfs tmpfs /run\nmkdir -p /run/p/d\ncp ${dist}/*.cjs /run/p/d\n${make}`;
+      for (const command of [["-c", config()], ["list"]])
+        assertRefused(
+          host,
+          runIn({ before, program: join("/run/p/d", basename(PROGRAM)) }, command),
+          says,
+          70,
+        );
+    }
+    await eventually(() => !host.orphanIsGone, "the orphan is whole");
+    host.heal();
+  });
+}

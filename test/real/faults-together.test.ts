@@ -1,0 +1,123 @@
+// Many at once: sweeps beside sweeps, logouts beside sweeps. One sweep works, the others step aside; every tag is whole,
+// and those of trees that stay stay.
+import assert from "node:assert/strict";
+import { spawn } from "node:child_process";
+import { once } from "node:events";
+import { existsSync, readdirSync, readFileSync } from "node:fs";
+import { join, resolve } from "node:path";
+import { after, before, beforeEach, test } from "node:test";
+import { loadNative } from "../../src/shell/native.ts";
+import { config, Host, PROGRAM, RUN_FOLDER } from "../helpers/faults.ts";
+import { type Ran, run, temporaryFile } from "../helpers/program.ts";
+import { USER } from "../helpers/real.ts";
+import { freshState, inPidNamespace } from "../helpers/sandbox.ts";
+
+const TAGS = join(RUN_FOLDER, "tags");
+const HOOK = ["build/session-close", "build/core/session-close"].find((path) => existsSync(path));
+
+async function start(command: string, args: readonly string[]): Promise<Ran> {
+  const child = spawn(command, args, { stdio: ["ignore", "pipe", "pipe"], timeout: 60_000 });
+  let stdout = "";
+  let stderr = "";
+  child.stdout.on("data", (chunk: Buffer) => (stdout += chunk.toString()));
+  child.stderr.on("data", (chunk: Buffer) => (stderr += chunk.toString()));
+  const [status] = (await once(child, "close")) as [number | null];
+  return { status, stdout, stderr };
+}
+
+const sweepNow = (file: string, ...args: readonly string[]): Promise<Ran> =>
+  start(process.execPath, [PROGRAM, "-v", "-c", file, ...args]);
+
+/** A logout of the user, as pam_exec would end it. */
+const logOut = (): Promise<Ran> => {
+  const script = `echo ${USER} > /proc/self/loginuid && exec "$0"`;
+  return start("/bin/sh", ["-c", script, resolve(HOOK ?? "")]);
+};
+
+function insideNamespace(): void {
+  freshState();
+  let host: Host;
+  before(async () => {
+    host = await Host.start();
+  });
+  after(() => host.end());
+  beforeEach(() => host.renew());
+
+  test("eight sweeps at once: one ends the orphan, once; whoever met it working says 75", async () => {
+    // Long enough for all of them to meet.
+    const file = temporaryFile("config.toml", 'grace = "0"\ntermWait = "5s"\n');
+    const log = temporaryFile("reaper.log", "");
+    const ran = await Promise.all(Array.from({ length: 8 }, () => sweepNow(file, "-l", log)));
+    const statuses = ran.map(({ status }) => status);
+    assert.deepEqual([...new Set(statuses)].sort(), [0, 75], JSON.stringify(ran));
+    assert.equal(statuses.filter((status) => status === 0).length, 1, JSON.stringify(statuses));
+    for (const { status, stderr } of ran)
+      if (status === 75)
+        assert.match(stderr, /another sweep is running \(it holds .*lock\); wait for it to end/);
+    assert.equal(readFileSync(log, "utf8").match(/Killed 4 process\(es\)/g)?.length, 1);
+    host.assertSound(false, "eight sweeps");
+    host.heal();
+  });
+
+  const skip = !HOOK ? "needs session-close" : existsSync("/proc/self/loginuid") ? false : "needs audit";
+  test("fifty logouts beside sweeps: every tag is whole, and that of the tree in its grace stays", {
+    skip,
+  }, async (t) => {
+    const patient = temporaryFile("config.toml", 'grace = "1h"\ntermWait = "0"\n');
+    const native = loadNative();
+    const { pid, startTime } = host.orphan.node("server");
+    const own = `${pid}-${startTime}.json`;
+    assert.equal((await logOut()).status, 0);
+    assert.ok(existsSync(join(TAGS, own)), "the hook wrote no tag");
+    let left = 50;
+    let sweeps = 0;
+    const logouts = async (): Promise<void> => {
+      while (left > 0) {
+        left -= 1;
+        const ran = await logOut();
+        assert.equal(ran.status, 0, ran.stderr);
+      }
+    };
+    const sweeping = async (): Promise<void> => {
+      do {
+        const ran = await sweepNow(patient);
+        assert.equal(ran.status, 0, ran.stderr);
+        assert.ok(existsSync(join(TAGS, own)), "a tag is lost");
+        assert.deepEqual(native.readTags(TAGS).faults, []);
+        sweeps += 1;
+      } while (left > 0);
+    };
+    await Promise.all([sweeping(), ...Array.from({ length: 2 }, logouts)]);
+    host.assertSound(true, "in its grace");
+    assert.deepEqual(
+      readdirSync(TAGS).filter((name) => !/^\d+-\d+\.json$/.test(name)),
+      [],
+      "a temporary file stays",
+    );
+    t.diagnostic(`50 logouts beside ${sweeps} sweeps`);
+    assert.equal(run(["-c", patient]).status, 0);
+    // In use again as far as the last sweep knew: its tag goes, the orphan's does not.
+    assert.deepEqual(readdirSync(TAGS), [own]);
+    host.heal();
+    assert.deepEqual(readdirSync(TAGS), []);
+  });
+
+  test("fifty logouts beside a sweep that ends the orphan: no tag of the dead stays after the next", {
+    skip,
+  }, async () => {
+    const all = [...Array.from({ length: 50 }, logOut), sweepNow(config())];
+    for (const ran of await Promise.all(all)) assert.equal(ran.status, 0, ran.stderr);
+    host.assertSound(false, "swept");
+    assert.deepEqual(loadNative().readTags(TAGS).faults, []);
+    host.heal();
+    assert.deepEqual(readdirSync(TAGS), []);
+  });
+}
+
+const sandbox = inPidNamespace(import.meta.url);
+if (sandbox.inside) insideNamespace();
+else
+  test("many at once, inside a pid namespace", { skip: sandbox.skip }, async (t) => {
+    const { passed } = await sandbox.run();
+    t.diagnostic(`${passed} tests passed inside`);
+  });

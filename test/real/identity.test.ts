@@ -1,0 +1,409 @@
+// Processes that become others between the look and the signal, through the whole sweep: a wrapped native interface
+// holds the sweep at a chosen moment, and the machine is changed there.
+import assert from "node:assert/strict";
+import { type ChildProcess, spawn, spawnSync } from "node:child_process";
+import {
+  chmodSync,
+  chownSync,
+  copyFileSync,
+  existsSync,
+  mkdirSync,
+  readFileSync,
+  readlinkSync,
+  writeFileSync,
+} from "node:fs";
+import { dirname, join } from "node:path";
+import { after, test } from "node:test";
+import { portsFor, requestFor } from "../../src/commands/common.ts";
+import { DEFAULT_POLICY } from "../../src/core/policy.ts";
+import type { LogEvent } from "../../src/core/report.ts";
+import type { Log } from "../../src/shell/log.ts";
+import type { Native, RawSnapshot, SignalOutcome } from "../../src/shell/native.ts";
+import { type SweepResult, sweep } from "../../src/sweep.ts";
+import { bareServer, COMMIT, puppetNamed, sleeper } from "../helpers/ide-trees.ts";
+import { run, temporaryFile } from "../helpers/program.ts";
+import { isAlive, living, type PlanNode, readStat, readUids, startTree } from "../helpers/puppet.ts";
+import { eventually, makeHome, USER } from "../helpers/real.ts";
+import { inPidNamespace } from "../helpers/sandbox.ts";
+
+const sandbox = inPidNamespace(import.meta.url);
+if (sandbox.inside) insideNamespace();
+else
+  test("identities inside a pid namespace", { skip: sandbox.skip }, async (t) => {
+    const { passed } = await sandbox.run();
+    t.diagnostic(`${passed} tests passed inside`);
+  });
+
+const uid = USER;
+const SUBORDINATE = 165_536;
+
+interface Told {
+  readonly result: SweepResult;
+  readonly messages: readonly string[];
+  /** What became of each signal, in order. */
+  readonly signals: readonly {
+    readonly pid: number;
+    readonly signo: number;
+    readonly outcome: SignalOutcome;
+  }[];
+}
+
+interface Changes {
+  /** Called before each signal is sent. */
+  readonly beforeSignal?: (pid: number) => void;
+  /** What the look at the process table is made to show. */
+  readonly seen?: (snapshot: RawSnapshot) => RawSnapshot;
+  readonly termWait?: number;
+}
+
+/** The whole sweep, in this process. */
+async function sweepWith({ beforeSignal, seen, termWait = 500 }: Changes): Promise<Told> {
+  const messages: string[] = [];
+  const write = async (events: readonly LogEvent[]): Promise<void> => {
+    messages.push(...events.map(({ message }) => message));
+  };
+  const log: Log = { write, trouble: () => null, close: () => {} };
+  const ports = portsFor(log);
+  const signals: Told["signals"][number][] = [];
+  const native: Native = {
+    ...ports.native,
+    snapshot: async (options) => {
+      const snapshot = await ports.native.snapshot(options);
+      return seen ? seen(snapshot) : snapshot;
+    },
+    signal: (id, owner, signo, loginUid) => {
+      beforeSignal?.(id.pid);
+      const sent = ports.native.signal(id, owner, signo, loginUid);
+      signals.push({ pid: id.pid, signo, outcome: sent.outcome });
+      return sent;
+    },
+  };
+  const request = requestFor({ ...DEFAULT_POLICY, grace: 0, termWait }, {});
+  const result = await sweep({ ...ports, native }, { ...request, dryRun: false });
+  return { result, messages, signals };
+}
+
+const once = (act: (pid: number) => void, only: number): ((pid: number) => void) => {
+  let done = false;
+  return (pid) => {
+    if (done || pid !== only) return;
+    done = true;
+    act(pid);
+  };
+};
+
+/** Waits without letting anything else of this process run: the sweep stands still meanwhile. */
+function standStill(until: () => boolean, what: string): void {
+  const cell = new Int32Array(new SharedArrayBuffer(4));
+  for (let tries = 0; tries < 4000; tries++) {
+    if (until()) return;
+    Atomics.wait(cell, 0, 0, 5);
+  }
+  assert.fail(`never: ${what}`);
+}
+
+const strangers: ChildProcess[] = [];
+/** Ends a process and starts another of the same user under its number, in a session of its own. */
+function recycle(pid: number): ChildProcess {
+  const before = readStat(pid).startTime;
+  process.kill(pid, "SIGKILL");
+  standStill(() => !existsSync(`/proc/${pid}`), `${pid} is collected`);
+  const ticks = (): number => Number(readFileSync("/proc/uptime", "utf8").split(" ")[0]) * 100;
+  standStill(() => ticks() > before + 2, "a later tick");
+  for (let tries = 0; tries < 50; tries++) {
+    writeFileSync("/proc/sys/kernel/ns_last_pid", String(pid - 1));
+    const stranger = spawn("/bin/sleep", ["1000"], {
+      stdio: "ignore",
+      detached: true,
+      uid,
+      gid: uid,
+      cwd: "/",
+    });
+    strangers.push(stranger);
+    if (stranger.pid === pid) return stranger;
+    stranger.kill("SIGKILL");
+  }
+  return assert.fail(`pid ${pid} could not be had`);
+}
+
+/** A file that only a write by this test opens, for shells to wait at. */
+function gate(home: string, name: string): string {
+  const path = join(home, name);
+  assert.equal(spawnSync("mkfifo", ["-m", "666", path]).status, 0);
+  return path;
+}
+
+/** A shell below the server that executes `program` when the gate opens. */
+function becomes(path: string, program: string): PlanNode {
+  const script = 'read -r go < "$0"; exec "$1" 1000';
+  return {
+    name: "shell",
+    uid,
+    exe: "/bin/bash",
+    argv: ["bash", "--norc", "-c", script, path, program],
+    behaviours: ["foreign"],
+  };
+}
+
+function programAt(path: string, owner: number, mode: number): string {
+  mkdirSync(dirname(path), { recursive: true });
+  copyFileSync("/bin/sleep", path);
+  chownSync(path, owner, owner);
+  chmodSync(path, mode);
+  return path;
+}
+
+const isNow = (pid: number, exe: string): boolean => readlinkSync(`/proc/${pid}/exe`) === exe;
+
+function insideNamespace(): void {
+  const mounted = spawnSync("mount", ["-t", "tmpfs", "tmpfs", "/run"]);
+  assert.equal(mounted.status, 0, String(mounted.stderr));
+  after(() => {
+    for (const stranger of strangers)
+      if (stranger.exitCode === null && stranger.signalCode === null) stranger.kill("SIGKILL");
+  });
+  const child = (home: string, name: string, more: PlanNode["behaviours"] = []): PlanNode => {
+    const exe = `${home}/.vscode-server/bin/${COMMIT}/node`;
+    return { name, uid, exe, argv: [exe, name], behaviours: ["ignore-term", ...more] };
+  };
+
+  for (const which of ["server", "worker"])
+    test(`the ${which}'s pid is another process's when the signal comes: it lives, the rest of the tree ends`, async () => {
+      const home = makeHome(uid);
+      const children = [child(home, "worker"), child(home, "other")];
+      const stage = await startTree(bareServer(home, uid, ["ignore-term"], children));
+      const { pid } = stage.node(which);
+      let stranger: ChildProcess | undefined;
+      const beforeSignal = once(() => {
+        stranger = recycle(pid);
+      }, pid);
+      const { result, signals } = await sweepWith({ beforeSignal });
+      assert.equal(stranger?.pid, pid);
+      assert.deepEqual([stranger?.exitCode, stranger?.signalCode], [null, null], "the stranger was ended");
+      assert.notEqual(readStat(pid).state, "T", "the stranger was stopped");
+      const first = signals.find((signal) => signal.pid === pid);
+      assert.equal(first?.outcome, "recycled");
+      assert.ok(signals.every((signal) => signal.pid !== pid || signal.outcome === "recycled"));
+      assert.deepEqual(living(stage), []);
+      assert.equal(result.failed, false);
+      stranger?.kill("SIGKILL");
+    });
+
+  test("what a member executes meanwhile does not matter: the process is the same", async () => {
+    const home = makeHome(uid);
+    const path = gate(home, "gate");
+    const program = programAt(join(home, "bin", "changed"), uid, 0o755);
+    const stage = await startTree(bareServer(home, uid, [], [becomes(path, program)]));
+    const { pid } = stage.node("shell");
+    const beforeSignal = once(() => {
+      writeFileSync(path, "go\n");
+      standStill(() => isNow(pid, program), "the shell became another program");
+    }, pid);
+    const { result } = await sweepWith({ beforeSignal });
+    assert.equal(result.failed, false);
+    assert.deepEqual(living(stage), []);
+  });
+
+  test("a member that executes a setuid program meanwhile is not its user's any more: it lives", async () => {
+    const home = makeHome(uid);
+    const path = gate(home, "gate");
+    const program = programAt(join(home, "bin", "as-root"), 0, 0o4755);
+    const stage = await startTree(bareServer(home, uid, [], [becomes(path, program)]));
+    const { pid } = stage.node("shell");
+    const beforeSignal = once(() => {
+      writeFileSync(path, "go\n");
+      standStill(() => isNow(pid, program), "the shell became another program");
+    }, pid);
+    const { result, signals } = await sweepWith({ beforeSignal });
+    assert.deepEqual(readUids(pid), [uid, 0, 0, 0]);
+    assert.deepEqual(
+      new Set(signals.filter((s) => s.pid === pid).map(({ outcome }) => outcome)),
+      new Set(["foreign"]),
+    );
+    assert.notEqual(readStat(pid).state, "T");
+    assert.deepEqual(living(stage), ["shell"]);
+    // It is nobody's to end any more, and so no survivor either.
+    assert.equal(result.failed, false);
+  });
+
+  const audit = existsSync("/proc/self/loginuid") ? false : "the kernel has no audit session ids";
+  test("a member of another login than the one that was judged lives, and is reported", {
+    skip: audit,
+  }, async () => {
+    const home = makeHome(uid);
+    const server = bareServer(home, uid, [`loginuid=${uid}`], [child(home, "worker"), child(home, "other")]);
+    const stage = await startTree(server);
+    const { pid } = stage.node("worker");
+    const seen = (snapshot: RawSnapshot): RawSnapshot => ({
+      ...snapshot,
+      processes: snapshot.processes.map((p) => (p.pid === pid ? { ...p, loginUid: uid + 1 } : p)),
+    });
+    const { result, signals, messages } = await sweepWith({ seen });
+    assert.ok(signals.some((signal) => signal.pid === pid && signal.outcome === "foreign"));
+    assert.deepEqual(living(stage), ["worker"]);
+    assert.equal(result.failed, true);
+    assert.ok(
+      messages.some((message) => message.startsWith("Failed to kill 1 process(es)")),
+      messages.join("\n"),
+    );
+  });
+
+  test("a subordinate id's process inside a tree lives; the user's own in a user namespace ends", async () => {
+    const home = makeHome(uid);
+    spawnSync("chmod", ["a+rx", home]);
+    const exe = puppetNamed(home, "box", uid);
+    const boxes: PlanNode[] = [
+      { name: "subordinate", uid, exe, argv: ["box"], behaviours: [`subuid=${SUBORDINATE}`] },
+      { name: "mapped-root", uid, exe, argv: ["box"], behaviours: ["subuid=0"] },
+    ];
+    const stage = await startTree(bareServer(home, uid, ["ignore-term"], boxes));
+    assert.deepEqual(readUids(stage.node("subordinate").pid), Array(4).fill(SUBORDINATE));
+    assert.deepEqual(readUids(stage.node("mapped-root").pid), Array(4).fill(uid));
+    const namespace = (pid: number | "self"): string => readlinkSync(`/proc/${pid}/ns/user`);
+    for (const box of boxes) assert.notEqual(namespace(stage.node(box.name ?? "").pid), namespace("self"));
+    const swept = run(["sweep", "--force", "-c", temporaryFile("config.toml", 'termWait = "1s"\n')]);
+    assert.equal(swept.status, 0, swept.stderr);
+    assert.deepEqual(living(stage), ["subordinate"]);
+  });
+
+  const box = (program: readonly string[]): readonly string[] => [
+    ...["unshare", "--user", "--map-root-user", "--pid", "--fork", "--kill-child"],
+    ...program,
+  ];
+  const firstChild = (pid: number): number =>
+    Number(readFileSync(`/proc/${pid}/task/${pid}/children`, "utf8").trim().split(" ")[0] || Number.NaN);
+  const canBox = (): boolean =>
+    spawnSync("/usr/bin/unshare", box(["true"]).slice(1), { uid, gid: uid }).status === 0;
+
+  test("a container without privilege inside a tree ends with it; a server inside one is exempt", async (t) => {
+    if (!canBox()) return t.skip("users may make no namespaces here");
+    const home = makeHome(uid);
+    const exe = "/usr/bin/unshare";
+    const inside: PlanNode = { name: "box", uid, exe, argv: box(["sleep", "1000"]), behaviours: ["foreign"] };
+    const other = makeHome(uid);
+    const node = join(other, ".vscode-server", "bin", COMMIT, "node");
+    const script = join(dirname(node), "out", "server-main.js");
+    mkdirSync(dirname(script), { recursive: true });
+    copyFileSync("/bin/bash", node);
+    const path = gate(other, "gate");
+    writeFileSync(script, `read -r go < ${path}\n`);
+    chmodSync(node, 0o755);
+    const alone: PlanNode = {
+      name: "alone",
+      uid,
+      exe,
+      argv: box([node, script, "--port=0"]),
+      behaviours: ["foreign", "daemon"],
+    };
+    spawnSync("chmod", ["-R", "a+rX", other]);
+    const stage = await startTree([bareServer(home, uid, [], [inside]), alone]);
+    const [boxed, server] = ["box", "alone"].map((name) => stage.node(name).pid) as [number, number];
+    await eventually(
+      () => firstChild(boxed) > 0 && isNow(firstChild(boxed), "/usr/bin/sleep"),
+      "the box runs",
+    );
+    await eventually(
+      () => firstChild(server) > 0 && isNow(firstChild(server), node),
+      "the server in a box runs",
+    );
+    const pids = [firstChild(boxed), firstChild(server)] as const;
+    const ids = pids.map((pid) => ({ pid, startTime: readStat(pid).startTime })) as [Id, Id];
+    const swept = run(["sweep", "-vv", "-c", temporaryFile("config.toml", 'grace = "0"\ntermWait = "1s"\n')]);
+    assert.equal(swept.status, 0, swept.stderr);
+    assert.deepEqual(living(stage), ["alone"]);
+    assert.deepEqual(ids.map(isAlive), [false, true]);
+    assert.match(swept.stderr, new RegExp(`exempt: tree ${pids[1]} .*lives in another pid namespace`));
+  });
+  interface Id {
+    readonly pid: number;
+    readonly startTime: number;
+  }
+
+  test("what leaves the tree by a new session and two forks while it is ended is ended; a bystander is not", {
+    skip: audit,
+  }, async () => {
+    const home = makeHome(uid);
+    const node = join(home, ".vscode-server", "bin", COMMIT, "node");
+    const script = join(dirname(node), "out", "server-main.js");
+    mkdirSync(dirname(script), { recursive: true });
+    copyFileSync("/bin/bash", node);
+    chmodSync(node, 0o755);
+    const [ready, left, path] = [join(home, "ready"), join(home, "left"), gate(home, "gate")];
+    // The shell's own loop runs the trap between two reads.
+    const leave = `setsid -f "$BASH" --norc -c 'echo $$ > ${left}; read -r go < ${path}'`;
+    const lines = [
+      `trap '' HUP; trap "$(cat <<'END'\n${leave}; while [ ! -s ${left} ]; do read -r -t 0.02 go <> ${path}; done; exit 0\nEND\n)" TERM`,
+      `echo ready > ${ready}`,
+      `while :; do read -r -t 0.1 go <> ${path}; done`,
+    ];
+    writeFileSync(script, `${lines.join("\n")}\n`);
+    spawnSync("chown", ["-R", `${uid}:${uid}`, home]);
+    const server: PlanNode = {
+      name: "server",
+      uid,
+      exe: node,
+      argv: [node, script, "--port=0"],
+      behaviours: ["foreign", "daemon", "setsid", `loginuid=${uid}`],
+    };
+    const beside: PlanNode = {
+      ...sleeper(home, "beside", ["beside"], uid),
+      behaviours: ["daemon", "setsid", `loginuid=${uid}`],
+    };
+    const stage = await startTree([server, beside]);
+    await eventually(() => existsSync(ready), "the server is ready to leave");
+    const { result, messages } = await sweepWith({ termWait: 5000 });
+    const runaway = Number(readFileSync(left, "utf8"));
+    assert.ok(runaway > 0 && runaway !== stage.node("server").pid);
+    assert.ok(!existsSync(`/proc/${runaway}`), `${runaway} got away`);
+    assert.deepEqual(living(stage), ["beside"]);
+    assert.equal(result.failed, false);
+    assert.ok(
+      messages.some((message) => message.startsWith("Killed 2 process(es)")),
+      messages.join("\n"),
+    );
+  });
+
+  const filter = /--seccomp-filter/.test(String(spawnSync("setpriv", ["--help"]).stdout))
+    ? false
+    : "setpriv has no --seccomp-filter";
+  test("on a kernel without pidfd the sweep still ends an orphan, and its log says how", {
+    skip: filter,
+  }, async () => {
+    const home = makeHome(uid);
+    const stage = await startTree(bareServer(home, uid, ["ignore-term"], [child(home, "worker")]));
+    const config = temporaryFile("config.toml", 'grace = "0"\ntermWait = "1s"\n');
+    const program = ["dist/vscode-grim-reaper.cjs", "sweep", "-v", "-c", config];
+    const argv = ["--seccomp-filter", withoutPidfd(), process.execPath, ...program];
+    const swept = spawnSync("setpriv", argv, { encoding: "utf8", timeout: 60_000 });
+    assert.equal(swept.status, 0, swept.stderr);
+    assert.match(
+      swept.stderr,
+      /This kernel has no pidfd: processes were checked by start time and not pinned/,
+    );
+    assert.match(swept.stderr, /Killed 2 process\(es\)/);
+    assert.deepEqual(living(stage), []);
+  });
+}
+
+/** A seccomp filter, by seccomp(2) and bpf: pidfd_open and pidfd_send_signal answer ENOSYS, as before Linux 5.1. */
+function withoutPidfd(): string {
+  const [LOAD, EQUAL, RETURN] = [0x20, 0x15, 0x06];
+  const [ALLOW, ENOSYS] = [0x7fff0000, 0x00050000 + 38];
+  const program: readonly (readonly [code: number, yes: number, no: number, k: number])[] = [
+    [LOAD, 0, 0, 0],
+    [EQUAL, 2, 0, 434],
+    [EQUAL, 1, 0, 424],
+    [RETURN, 0, 0, ALLOW],
+    [RETURN, 0, 0, ENOSYS],
+  ];
+  const bytes = Buffer.alloc(program.length * 8);
+  for (const [i, [code, yes, no, k]] of program.entries()) {
+    bytes.writeUInt16LE(code, i * 8);
+    bytes.writeUInt8(yes, i * 8 + 2);
+    bytes.writeUInt8(no, i * 8 + 3);
+    bytes.writeUInt32LE(k, i * 8 + 4);
+  }
+  const path = temporaryFile("filter.bpf", "");
+  writeFileSync(path, bytes);
+  return path;
+}

@@ -1,0 +1,120 @@
+// The ledger's files without a sweep: what is appended, what is found, what is refused.
+import assert from "node:assert/strict";
+import {
+  appendFileSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { after, test } from "node:test";
+import { gzipSync } from "node:zlib";
+import { type LedgerRecord, recordLine } from "../../src/core/ledger.ts";
+import { appendLedger, ledgerFiles, readLedger } from "../../src/shell/ledger.ts";
+
+const folder = mkdtempSync(join(tmpdir(), "reaper-ledger-"));
+after(() => rmSync(folder, { recursive: true }));
+let count = 0;
+const newFile = (): string => join(folder, `ledger-${String.fromCharCode(97 + count++)}.jsonl`);
+
+function reap(number: number): LedgerRecord {
+  return {
+    schemaVersion: 1,
+    id: `1801396800000-${String(number).padStart(4, "0")}-b007`,
+    time: "2027-01-31T12:00:00.000Z",
+    epochMs: 1_801_396_800_000,
+    host: "login1",
+    bootId: "b007",
+    uid: 2001,
+    user: "alice",
+    product: "vscode",
+    root: { pid: 500, startTime: 1 },
+    killed: 6,
+    survivors: 0,
+    kind: "closed",
+    reasons: ["r".repeat(300)],
+    forced: false,
+    tagged: true,
+    closedAt: null,
+    remoteHost: null,
+    orphanedForSeconds: 600,
+    ageSeconds: 3600,
+    freedKiB: 1024,
+    freedBy: "pss",
+    terminals: [],
+  };
+}
+
+test("each append is told the newest id, also far into a long ledger", () => {
+  const file = newFile();
+  const seen: (string | null)[] = [];
+  for (let round = 0; round < 3; round++) {
+    const faults = appendLedger(file, (lastId) => {
+      seen.push(lastId);
+      return Array.from({ length: 200 }, (_, i) => reap(round * 200 + i));
+    });
+    assert.deepEqual(faults, []);
+  }
+  assert.deepEqual(seen, [null, reap(199).id, reap(399).id]);
+  assert.ok(statSync(file).size > 3 * 65_536);
+  assert.equal(statSync(file).mode & 0o777, 0o640);
+});
+
+test("a ledger that ends anywhere in a line loses that line and no other", () => {
+  const line = recordLine(reap(1));
+  for (const length of [1, 40, line.length - 2, line.length - 1]) {
+    const file = newFile();
+    writeFileSync(file, recordLine(reap(0)) + line.slice(0, length), { mode: 0o640 });
+    assert.deepEqual(
+      appendLedger(file, () => [reap(2), reap(3)]),
+      [],
+    );
+    const { records, badLines } = readLedger(file);
+    // A line that lacks but its end is whole.
+    const whole = length === line.length - 1;
+    assert.deepEqual([records.length, badLines], whole ? [4, 0] : [3, 1], `cut at ${length}`);
+    assert.equal(readFileSync(file, "utf8").split("\n").length, 5);
+  }
+});
+
+test("what fails is a fault that names the file, and no descriptor stays open", () => {
+  const open = (): number => readdirSync("/proc/self/fd").length;
+  const before = open();
+  for (const file of ["/nonexistent/ledger.jsonl", folder, "/dev/full", "/proc/version"]) {
+    const [fault, ...others] = appendLedger(file, () => [reap(0)]);
+    assert.deepEqual(others, []);
+    assert.equal(fault?.what, `write the ledger ${file}`);
+  }
+  const failing = appendLedger(newFile(), () => {
+    throw new Error("no record");
+  });
+  assert.equal(failing[0]?.detail, "no record");
+  assert.equal(open(), before);
+});
+
+test("a compressed ledger is read by what is in it, up to a bound", () => {
+  const file = newFile();
+  writeFileSync(file, gzipSync(recordLine(reap(0)).repeat(5000)));
+  assert.ok(statSync(file).size < 20_000);
+  assert.equal(readLedger(file).records.length, 5000);
+  assert.throws(() => readLedger(file, 1_000_000), /larger than/);
+});
+
+test("rotated copies are found, other files are not", () => {
+  const file = join(folder, "rotated.jsonl");
+  const wanted = ["", ".1", ".2.gz", "-20270101", "-20270101.gz"].map((end) => file + end);
+  for (const path of [
+    ...wanted,
+    `${file}.bak`,
+    `${file}.1.gz.tmp`,
+    `x${file}`.replace("x/", "/"),
+    `${file}x`,
+  ])
+    appendFileSync(path, "");
+  assert.deepEqual(ledgerFiles(file).sort(), wanted.sort());
+  assert.deepEqual(ledgerFiles("/nonexistent/ledger.jsonl"), []);
+});
