@@ -2,7 +2,8 @@
 import { parse as parseToml, TomlError } from "smol-toml";
 import * as v from "valibot";
 import type { SiteCatalogue } from "./catalogue.ts";
-import { type Exemption, type Keys, keysAt, schema } from "./schema.ts";
+import { keysAt } from "./reference.ts";
+import { type Exemption, type Keys, schema } from "./schema.ts";
 import { nearest } from "./text.ts";
 
 export interface Policy extends Omit<Keys, "minUid" | "maxTrees" | "catalogue"> {
