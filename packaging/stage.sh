@@ -1,0 +1,57 @@
+#!/usr/bin/env bash
+# Lays the files of the package out as a host has them: `stage.sh deb|rpm DIST NATIVE FOLDER`. DIST is the bundle, NATIVE
+# native.sh's folder.
+# Folders are taken whole, so that a new unit or page needs no line here.
+set -euo pipefail
+shopt -s nullglob
+family=$1 dist=$2 native=$3 root=$4
+here=$(cd "$(dirname "$0")" && pwd)
+repo=$(dirname "$here")
+name=vscode-grim-reaper
+
+put() { # MODE TARGET FILE...: the files into the folder TARGET/, or one file as TARGET
+  local mode=$1 target=$2
+  shift 2
+  [ $# -gt 0 ] || return 0
+  case $target in
+    */) install -D -m "$mode" -t "$root$target" -- "$@" ;;
+    *) install -D -m "$mode" -- "$1" "$root$target" ;;
+  esac
+}
+
+# What a checkout need not have.
+offer() { [ ! -e "$3" ] || put "$@"; }
+
+put 755 /usr/sbin/$name "$native/launcher"
+put 755 /usr/libexec/$name/ "$native/session-close" "$here/pam-line"
+put 644 /usr/lib/$name/ "$native/reaper_native.node"
+# Everything else that the bundle is made of. What stays behind: the native parts of the checkout's own build, and the code
+# cache, which is of use to the one release of Node that made it and has other bytes after each run.
+for file in "$dist"/*; do
+  case ${file##*/} in reaper_native.node | session-close | program.cache) continue ;; esac
+  if [ -f "$file" ]; then put 644 /usr/lib/$name/ "$file"; fi
+done
+# npm links to this one; here the launcher starts it.
+chmod 755 "$root/usr/lib/$name/$name.cjs"
+
+put 644 /usr/lib/systemd/system/ "$repo"/systemd/*.{service,timer,path,mount,socket,slice,target}
+for file in "$repo"/systemd/*.tmpfiles.conf; do put 644 "/usr/lib/tmpfiles.d/$(basename "$file" .tmpfiles.conf).conf" "$file"; done
+for file in "$repo"/systemd/*.sysusers.conf; do put 644 "/usr/lib/sysusers.d/$(basename "$file" .sysusers.conf).conf" "$file"; done
+for file in "$repo"/systemd/*.logrotate; do put 644 "/etc/logrotate.d/$(basename "$file" .logrotate)" "$file"; done
+put 644 /etc/profile.d/ "$repo"/profile/*.{sh,csh}
+put 644 /etc/$name/config.toml "$here/config.toml"
+install -d -m 755 "$root/etc/$name/config.d"
+
+put 644 /usr/share/$name/monitoring/ "$here"/alert-rules.yml "$here"/grafana-dashboard.json
+put 644 /usr/share/$name/pam/ "$repo"/pam/*.snippet
+if [ "$family" = deb ]; then put 644 /usr/share/pam-configs/$name "$repo/pam/$name"; fi
+for section in 1 5 7 8; do put 644 "/usr/share/man/man$section/" "$dist"/man/*."$section"; done
+if [ "$family" = rpm ] && [ -d "$root/usr/share/man" ]; then find "$root/usr/share/man" -type f -exec gzip -9n {} +; fi
+offer 644 /usr/share/bash-completion/completions/$name "$dist"/completions/$name.bash
+offer 644 /usr/share/fish/vendor_completions.d/$name.fish "$dist"/completions/$name.fish
+zsh=/usr/share/zsh/site-functions
+if [ "$family" = deb ]; then zsh=/usr/share/zsh/vendor-completions; fi
+offer 644 "$zsh/_$name" "$dist"/completions/_$name
+
+put 644 /usr/share/doc/$name/ "$repo"/README.md "$repo"/SECURITY.md
+put 644 /usr/share/doc/$name/pam.md "$repo/pam/README.md"
