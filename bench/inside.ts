@@ -1,0 +1,77 @@
+// Runs inside the namespaces that run.mjs makes, and writes what it finds as JSON to the file that it is told.
+import { execFileSync } from "node:child_process";
+import { existsSync, readFileSync, writeFileSync } from "node:fs";
+import { cpus, loadavg, release } from "node:os";
+import { measureHooks } from "./hooks.ts";
+import { openWork } from "./host.ts";
+import { measureHost } from "./processes.ts";
+import { measureReaping } from "./reaping.ts";
+import type { HostCost, Results } from "./results.ts";
+import { measureSockets } from "./sockets.ts";
+
+interface Plan {
+  readonly sizes: readonly number[];
+  readonly quick: boolean;
+}
+
+const [plan = "{}", output = ""] = process.argv.slice(2);
+const { sizes, quick } = JSON.parse(plan) as Plan;
+const began = performance.now();
+const load = loadavg()[0] ?? 0;
+const say = (text: string): void => void process.stderr.write(`${text}\n`);
+
+// The sweep's lock, tags and marks stay here, and no configuration of the machine takes part.
+for (const folder of ["/run", "/etc/vscode-grim-reaper"])
+  if (existsSync(folder)) execFileSync("mount", ["-t", "tmpfs", "-o", "mode=0755", "tmpfs", folder]);
+openWork();
+
+/** More runs where a run is short. */
+function runsAt(size: number): number {
+  if (quick) return size > 10_000 ? 3 : 7;
+  return size > 10_000 ? 9 : size > 1_000 ? 15 : 31;
+}
+
+const hosts: HostCost[] = [];
+for (const size of sizes) {
+  const room = roomFor(size);
+  if (room !== null) {
+    say(`${size} processes: left out, ${room}`);
+    continue;
+  }
+  hosts.push(await measureHost(size, runsAt(size)));
+  say(`${size} processes: measured`);
+}
+const sockets = await measureSockets(quick ? 7 : 21);
+say("sockets: measured");
+const reaping = await measureReaping(quick ? 3 : 9);
+say("reaping: measured");
+const hook = await measureHooks(quick ? [2_000] : [2_000, 10_000], quick ? 15 : 51);
+say("hook: measured");
+
+const results: Results = {
+  machine: {
+    cpu: cpus()[0]?.model ?? "?",
+    cpus: cpus().length,
+    kernel: release(),
+    node: process.version,
+    load: [load, loadavg()[0] ?? 0],
+    seconds: (performance.now() - began) / 1000,
+  },
+  hosts,
+  sockets,
+  reaping,
+  hook,
+};
+writeFileSync(output, JSON.stringify(results));
+
+/** Why this machine has no room for so many more processes; null when it has. */
+function roomFor(size: number): string | null {
+  const number = (file: string, what: RegExp): number =>
+    Number(what.exec(readFileSync(file, "utf8"))?.[1] ?? 0);
+  if (size + 1_500 > number("/proc/sys/kernel/pid_max", /^(\d+)/)) return "kernel.pid_max is too small";
+  if (size + 1_500 > number("/proc/self/limits", /^Max processes +(\d+)/m))
+    return "the limit of processes is too small";
+  // A puppet takes 100 KiB, and what the kernel keeps for it as much again.
+  if (size * 250 > number("/proc/meminfo", /^MemAvailable: +(\d+)/m)) return "there is too little memory";
+  return null;
+}

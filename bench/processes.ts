@@ -1,0 +1,105 @@
+// What a look at the process table costs, by the number of processes: the addon alone and the whole sweep.
+import { execFileSync } from "node:child_process";
+import { makeCatalogue, scanMarkers } from "../src/core/catalogue.ts";
+import type { Native, RawSnapshot, SnapshotOptions } from "../src/shell/native.ts";
+import { startLoginNode } from "./host.ts";
+import type { HostCost } from "./results.ts";
+import {
+  helper,
+  loadAddon,
+  median,
+  NODE,
+  PS,
+  PYTHON,
+  quantile,
+  requireStatus,
+  type Start,
+  SWEEP,
+  time,
+} from "./tools.ts";
+
+const PROGRAMS = [
+  PS,
+  ["pgrep", "-f", "server-main.js"],
+  [NODE, "-e", "0"],
+  [PYTHON, "-c", "0"],
+  SWEEP,
+] as const;
+
+const OPTIONS: SnapshotOptions = {
+  procRoot: "/proc",
+  uids: null,
+  full: false,
+  ...scanMarkers(makeCatalogue()),
+  argvTimeoutMs: 200,
+  argvBudgetMs: 5000,
+};
+
+export async function measureHost(processes: number, runs: number): Promise<HostCost> {
+  const native = loadAddon();
+  const host = await startLoginNode(processes);
+  try {
+    const users = host.serverUsers.join(",");
+    const warm = await native.snapshot(OPTIONS);
+    requireSound(warm, host.total);
+    time(1, PROGRAMS);
+    const starts = PROGRAMS.map((): Start[] => []);
+    const seen = {
+      floor: [] as number[],
+      snapshot: [] as number[],
+      floorFull: [] as number[],
+      full: [] as number[],
+    };
+    for (let run = 0; run < runs; run++) {
+      seen.floor.push(floor(users));
+      seen.snapshot.push(await snapshot(native, OPTIONS));
+      time(1, PROGRAMS).forEach((found, i) => {
+        starts[i]?.push(...found);
+      });
+      seen.floorFull.push(floor("all"));
+      seen.full.push(await snapshot(native, { ...OPTIONS, full: true }));
+    }
+    const [ps = [], pgrep = [], node = [], python = [], sweep = []] = starts;
+    requireStatus(sweep, [0], "the sweep");
+    const wall = (of: readonly Start[]): number => median(of.map((start) => start.wall));
+    const cpu = (of: readonly Start[]): number => median(of.map((start) => start.cpu));
+    return {
+      processes: host.total,
+      runs,
+      read: warm.processes.length,
+      ps: wall(ps),
+      pgrep: wall(pgrep),
+      node: wall(node),
+      python: wall(python),
+      floor: median(seen.floor),
+      snapshot: median(seen.snapshot),
+      floorFull: median(seen.floorFull),
+      snapshotFull: median(seen.full),
+      sweep: wall(sweep),
+      cpu: { sweep: cpu(sweep), ps: cpu(ps), node: cpu(node), python: cpu(python) },
+      sweepPeak: quantile(
+        sweep.map((start) => start.peak),
+        1,
+      ),
+    };
+  } finally {
+    await host.end();
+  }
+}
+
+async function snapshot(native: Native, options: SnapshotOptions): Promise<number> {
+  const before = performance.now();
+  await native.snapshot(options);
+  return performance.now() - before;
+}
+
+/** It times itself: its own start is none of the floor. */
+function floor(users: string): number {
+  const [us] = execFileSync(helper("floor"), ["/proc", users], { encoding: "utf8" }).split(" ");
+  return Number(us) / 1000;
+}
+
+function requireSound({ counts, faults }: RawSnapshot, total: number): void {
+  if (counts.listed < total || faults.length > 0)
+    throw new Error(`of ${total} processes ${counts.listed} were seen; ${JSON.stringify(faults[0] ?? null)}`);
+}

@@ -1,0 +1,98 @@
+/** What a run of the benchmark finds. Times in milliseconds, memory in KiB; every value is a median unless named. */
+export interface Results {
+  readonly machine: {
+    readonly cpu: string;
+    readonly cpus: number;
+    readonly kernel: string;
+    readonly node: string;
+    readonly load: readonly [number, number];
+    readonly seconds: number;
+  };
+  readonly hosts: readonly HostCost[];
+  readonly sockets: SocketCost | null;
+  readonly reaping: ReapCost | null;
+  readonly hook: readonly HookCost[];
+}
+
+export interface HostCost {
+  readonly processes: number;
+  readonly runs: number;
+  /** Processes of users who have a server, which a snapshot reads in full. */
+  readonly read: number;
+  readonly ps: number;
+  readonly pgrep: number;
+  readonly node: number;
+  readonly python: number;
+  readonly floor: number;
+  readonly snapshot: number;
+  /** The same with every process read in full. */
+  readonly floorFull: number;
+  readonly snapshotFull: number;
+  readonly sweep: number;
+  /** Processor time, of the program and of what it started. */
+  readonly cpu: {
+    readonly sweep: number;
+    readonly ps: number;
+    readonly node: number;
+    readonly python: number;
+  };
+  /** The largest of all runs. */
+  readonly sweepPeak: number;
+}
+
+export interface SocketCost {
+  readonly tcp: number;
+  readonly unix: number;
+  readonly runs: number;
+  readonly once: number;
+  readonly twice: number;
+  /** `ss -tanp` and `ss -xanp`, which read the descriptors of every process. */
+  readonly ss: number;
+}
+
+export interface ReapCost {
+  readonly trees: number;
+  readonly processes: number;
+  readonly runs: number;
+  readonly sweep: number;
+  readonly sweepWorst: number;
+  readonly naive: number;
+}
+
+export interface HookCost {
+  readonly processes: number;
+  readonly found: "by cgroup" | "through /proc";
+  /** Wall and processor time more than /bin/true takes, which pam_exec starts as well. */
+  readonly hook: Added;
+  readonly shell: Added;
+  readonly node: Added;
+  /** The largest of all runs, of the hook. */
+  readonly peak: number;
+}
+
+export interface Added {
+  readonly wall: number;
+  readonly cpu: number;
+}
+
+/** The ratios that are guarded against growing; smaller is better. */
+export function ratiosOf(results: Results): Record<string, number> {
+  const ratios: Record<string, number> = {};
+  for (const host of results.hosts) {
+    const at = (name: string): string => `${name} at ${host.processes}`;
+    ratios[at("snapshot / ps")] = host.snapshot / host.ps;
+    ratios[at("snapshot / floor")] = host.snapshot / host.floor;
+    ratios[at("full snapshot / floor")] = host.snapshotFull / host.floorFull;
+    // Of a whole process the processor time is known, which other load changes least.
+    ratios[at("CPU of sweep / (ps + python3)")] = host.cpu.sweep / (host.cpu.ps + host.cpu.python);
+    ratios[at("CPU of sweep / node")] = host.cpu.sweep / host.cpu.node;
+  }
+  const { sockets, reaping, hook } = results;
+  if (sockets) ratios["sockets looked at twice / ss"] = sockets.twice / sockets.ss;
+  if (reaping) ratios["forced sweep / loop of kill -9"] = reaping.sweep / reaping.naive;
+  for (const { processes, found, hook: own, shell } of hook)
+    ratios[`hook / shell hook, ${found}, at ${processes}`] = own.cpu / shell.cpu;
+  return Object.fromEntries(
+    Object.entries(ratios).map(([name, ratio]) => [name, Number(ratio.toPrecision(3))]),
+  );
+}

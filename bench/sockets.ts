@@ -1,0 +1,50 @@
+// What liveness costs: who is connected to whom, among many sockets that the asked-for processes hold.
+import { spawn } from "node:child_process";
+import { once } from "node:events";
+import { createInterface } from "node:readline";
+import type { SocketCost } from "./results.ts";
+import { helper, loadAddon, median, time } from "./tools.ts";
+
+/** Each pair is two sockets. */
+const PAIRS = 4000;
+
+export async function measureSockets(runs: number): Promise<SocketCost> {
+  const native = loadAddon();
+  const holders = spawn(helper("sockets"), [String(PAIRS)], { stdio: ["pipe", "pipe", "inherit"] });
+  try {
+    const [line] = (await once(createInterface({ input: holders.stdout }), "line")) as [string];
+    const [near = 0, far = 0, odd = 0] = line.split(" ").map(Number);
+    const look = async (pids: readonly number[], links: number): Promise<number> => {
+      const before = performance.now();
+      const found = await native.connections(pids, "/proc");
+      const took = performance.now() - before;
+      if (!found.complete || found.links.length !== links)
+        throw new Error(`${found.links.length} links where ${links} were due`);
+      return took;
+    };
+    const seen = { once: [] as number[], twice: [] as number[], ss: [] as number[] };
+    for (let run = 0; run <= runs; run++) {
+      seen.once.push(await look([near, far], 4 * PAIRS));
+      // The third's peer is not asked about, so its connection has one end only.
+      seen.twice.push(await look([near, far, odd], 4 * PAIRS + 1));
+      const [tcp = [], unix = []] = time(1, [
+        ["ss", "-tanp"],
+        ["ss", "-xanp"],
+      ]);
+      seen.ss.push((tcp[0]?.wall ?? Number.NaN) + (unix[0]?.wall ?? Number.NaN));
+    }
+    // The first round filled the caches.
+    const of = (values: readonly number[]): number => median(values.slice(1));
+    return {
+      tcp: 2 * PAIRS,
+      unix: 2 * PAIRS,
+      runs,
+      once: of(seen.once),
+      twice: of(seen.twice),
+      ss: of(seen.ss),
+    };
+  } finally {
+    holders.stdin.end();
+    if (holders.exitCode === null) await once(holders, "exit");
+  }
+}
