@@ -3,7 +3,7 @@ import { makeCatalogue } from "./core/catalogue.ts";
 import { publicationOf } from "./core/cluster.ts";
 import { recordsOf } from "./core/ledger.ts";
 import type { Policy } from "./core/policy.ts";
-import { nameOf } from "./shell/accounts.ts";
+import { namesOf } from "./shell/accounts.ts";
 import type { Cluster } from "./shell/cluster.ts";
 import { appendLedger } from "./shell/ledger.ts";
 import { type MetricsPlaces, writeMetrics } from "./shell/metrics.ts";
@@ -14,7 +14,8 @@ export function ledgerRecorder(file: string): Recorder {
   return ({ observation, outcomes, observing }) => {
     const ended = outcomes.filter(({ spared }) => spared === null);
     if (file === "" || observing || ended.length === 0) return [];
-    const userOf = namesOnce();
+    const names = namesOf([...new Set(ended.map(({ judgement }) => judgement.tree.uid))]);
+    const userOf = (uid: number): string => names.get(uid) ?? String(uid);
     const epochMs = Date.now();
     return appendLedger(file, (lastId) => recordsOf(ended, observation, { epochMs, lastId, userOf }));
   };
@@ -28,16 +29,6 @@ export function clusterRecorder(cluster: Cluster, policy: Policy): Recorder {
     const ended = observing ? [] : outcomes;
     const catalogue = makeCatalogue(policy.catalogue);
     return cluster.publish(dir, publicationOf(observation, judgements, ended, catalogue));
-  };
-}
-
-/** Each user is looked up once, for a directory service may take its time. */
-function namesOnce(): (uid: number) => string {
-  const names = new Map<number, string>();
-  return (uid) => {
-    const name = names.get(uid) ?? nameOf(uid);
-    names.set(uid, name);
-    return name;
   };
 }
 

@@ -10,7 +10,7 @@ import { safeJson } from "../core/report.ts";
 import { escapeText } from "../core/text.ts";
 import type { Fault, Observation } from "../core/types.ts";
 import { formatMemory } from "../core/view.ts";
-import { nameOf } from "../shell/accounts.ts";
+import { namesOf } from "../shell/accounts.ts";
 import { loadConfig, systemMinUid } from "../shell/config.ts";
 import { writeAll } from "../shell/log.ts";
 import { renderTable } from "../shell/table.ts";
@@ -83,8 +83,9 @@ async function textOf({ hosts, users, totals, notes }: Fleet): Promise<string> {
   const parts = [await renderTable([...HOST_HEAD, "MEMORY", "ORPHANED", "TAKEN"], [...rows, sum])];
   if (users.length > 0) {
     const places = (names: readonly string[]): string => names.join(" ") || "-";
-    const userRows = users.map(({ uid, trees, memoryKiB, attached, orphaned, other }, i) => [
-      escapeText(i < MAX_NAMES ? nameOf(uid) : String(uid)),
+    const names = namesOf(users.slice(0, MAX_NAMES).map(({ uid }) => uid));
+    const userRows = users.map(({ uid, trees, memoryKiB, attached, orphaned, other }) => [
+      escapeText(names.get(uid) ?? String(uid)),
       String(trees),
       places(attached),
       places(orphaned),

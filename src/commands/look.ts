@@ -15,7 +15,7 @@ import { escapeText } from "../core/text.ts";
 import type { Fault, Observation } from "../core/types.ts";
 import { explainLines, LIST_HEAD, listRow } from "../core/view.ts";
 import { Failure } from "../failure.ts";
-import { nameOf } from "../shell/accounts.ts";
+import { namesOf } from "../shell/accounts.ts";
 import { loadConfig, systemMinUid } from "../shell/config.ts";
 import { writeAll } from "../shell/log.ts";
 import { askLogind } from "../shell/logind.ts";
@@ -119,9 +119,7 @@ async function show(
     return failed ? EXIT.failed : EXIT.ok;
   }
   const paint = painter();
-  const names = new Map(
-    [...new Set(judgements.map(({ tree }) => tree.uid))].map((uid) => [uid, nameOf(uid)]),
-  );
+  const names = namesOf([...new Set(judgements.map(({ tree }) => tree.uid))]);
   const rows = judgements.map((one) =>
     listRow(one, observation, (uid) => names.get(uid) ?? String(uid), paint),
   );

@@ -84,12 +84,29 @@ export function leadersOf(tree: Tree): Proc[] {
   });
 }
 
+interface Answer extends Pick<Proc, "exe" | "argvStatus"> {
+  readonly catalogue: Catalogue;
+  readonly found: Recognition | null;
+}
+const answers = new WeakMap<readonly string[], Answer>();
+
+/** The trees of one look are grown to find their sockets, and again to be judged; a command line is read once. */
+function recogniseOnce(process: Proc, catalogue: Catalogue): Recognition | null {
+  const { exe, argv, argvStatus } = process;
+  const before = answers.get(argv);
+  if (before?.exe === exe && before.argvStatus === argvStatus && before.catalogue === catalogue)
+    return before.found;
+  const found = recognise(process, catalogue);
+  answers.set(argv, { exe, argvStatus, catalogue, found });
+  return found;
+}
+
 /** Every tree of the table, by root pid. */
 export function growTrees(table: ProcTable, catalogue: Catalogue): Tree[] {
   const recognised = new Map<number, Recognition>();
   for (const process of table.byPid.values()) {
     if (isDead(process)) continue;
-    const found = recognise(process, catalogue);
+    const found = recogniseOnce(process, catalogue);
     if (found) recognised.set(process.pid, found);
   }
   const roots = new Set<Proc>();

@@ -225,7 +225,11 @@ function rootBefore(script: string, shapes: readonly string[]): string | null {
 }
 
 function hasFlag(args: readonly string[], flags: readonly string[]): boolean {
-  return args.some((arg) => flags.includes(arg.split("=", 1)[0] ?? ""));
+  return args.some((arg) => {
+    if (!arg.startsWith("-")) return false;
+    const end = arg.indexOf("=");
+    return flags.includes(end < 0 ? arg : arg.slice(0, end));
+  });
 }
 
 /** The server's program used as a short command: `--install-extension X`, `--version`, without `--start-server`. */

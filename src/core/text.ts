@@ -16,6 +16,8 @@ export function escapeText(text: string): string {
   });
 }
 
+// Most command lines hold none of these words, and the expressions below are dear.
+const SECRET_HINT = /token|tkn|passw|secret|key|credential/i;
 const SECRET_NAME = "[\\w.-]*(?:token|tkn|password|passwd|secret|api[_-]?key|credentials?)";
 const SECRET_FLAG = new RegExp(`^--?${SECRET_NAME}$`, "i");
 const SECRET_ASSIGNED = new RegExp(
@@ -28,7 +30,8 @@ const SECRET_FOLLOWED = new RegExp(`((?:^|[\\s"'])--?${SECRET_NAME}\\s+)("[^"]*"
  * Replaces secrets in a command line by `***`: `--connection-token=…`, `--require-token …`, `NAME_TOKEN=…`,
  * `?tkn=…`. `--connection-token-file PATH` names a file, not a secret, and stays.
  */
-export function redactArgv(argv: readonly string[]): string[] {
+export function redactArgv(argv: readonly string[]): readonly string[] {
+  if (!argv.some((element) => SECRET_HINT.test(element))) return argv;
   let next = false;
   return argv.map((element) => {
     if (next) {

@@ -1,14 +1,17 @@
 /** Starts tools of the system: by absolute path, with a clean environment and a deadline. */
-import { execFileSync } from "node:child_process";
+import { execFileSync, type SpawnSyncReturns } from "node:child_process";
 
 /** A tool that ended badly, was not there, or took too long; the message is its own last word where it had one. */
 export class ToolError extends Error {
   /** The exit status; null: it did not run, or a signal ended it. */
   readonly status: number | null;
+  /** What it had written to standard output all the same. */
+  readonly output: string;
 
-  constructor(message: string, status: number | null) {
+  constructor(message: string, status: number | null, output = "") {
     super(message);
     this.status = status;
+    this.output = output;
   }
 }
 
@@ -25,8 +28,8 @@ export function runTool(tool: string, args: readonly string[], deadlineMs: numbe
       stdio: ["pipe", "pipe", "pipe"],
     });
   } catch (error) {
-    const { status, stderr, message } = error as Error & { status?: number | null; stderr?: unknown };
+    const { status, stdout, stderr, message } = error as Error & Partial<SpawnSyncReturns<string>>;
     const said = String(stderr ?? "").trim();
-    throw new ToolError((said || message).split("\n")[0] ?? "", status ?? null);
+    throw new ToolError((said || message).split("\n")[0] ?? "", status ?? null, String(stdout ?? ""));
   }
 }
