@@ -1,12 +1,15 @@
 /** What is generated from the program: the completions in real shells, the tables of README and manual. */
 import assert from "node:assert/strict";
 import { spawnSync } from "node:child_process";
-import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import test, { after } from "node:test";
+import { parse } from "smol-toml";
 import { bash, fish, zsh } from "../scripts/docs/completions.ts";
 import { commandsOf } from "../scripts/docs/program.ts";
+import { parsePolicyLayer } from "../src/core/policy.ts";
+import { reference } from "../src/core/reference.ts";
 
 const commands = commandsOf();
 const folder = mkdtempSync(join(tmpdir(), "reaper-completion-"));
@@ -24,6 +27,22 @@ const lacks = (shell: string): string | false =>
 test("the tables of README and manual are those of the program", () => {
   const { status, stderr } = spawnSync("node", ["scripts/docs.mjs", "--check"], { encoding: "utf8" });
   assert.equal(status, 0, stderr);
+});
+
+test("the example of the packages, with its keys in force, has every key and no mistake", () => {
+  const example = readFileSync("packaging/config.toml", "utf8").replace(/^#(?=[a-zA-Z[])/gm, "");
+  assert.deepEqual(parsePolicyLayer(example).errors, []);
+  const named = (at: unknown, place: string): string[] => {
+    if (Array.isArray(at)) return at.flatMap((item) => named(item, place));
+    if (typeof at !== "object" || at === null) return [];
+    return Object.entries(at).flatMap(([key, value]) => [place + key, ...named(value, `${place}${key}.`)]);
+  };
+  const keys = new Set(named(parse(example), ""));
+  assert.ok(reference().length > 20);
+  assert.deepEqual(
+    reference().flatMap(({ name }) => (keys.has(name) ? [] : [name])),
+    [],
+  );
 });
 
 test("the program's commands are those that the manual was promised", () => {

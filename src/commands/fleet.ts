@@ -3,7 +3,8 @@ import { closeSync, constants, fstatSync, openSync, readFileSync } from "node:fs
 import { type Command, InvalidArgumentError } from "commander";
 import { faultLine, hostDocument } from "../core/document.ts";
 import { formatDuration, parseDuration } from "../core/duration.ts";
-import { countCells, type Fleet, HOST_HEAD, mergeFleet, type Parsed, parseFleet } from "../core/fleet.ts";
+import { countCells, type Fleet, HOST_HEAD, mergeFleet } from "../core/fleet.ts";
+import { type Parsed, parseFleet } from "../core/fleet-files.ts";
 import { contextFor, judge } from "../core/judge.ts";
 import type { Policy } from "../core/policy.ts";
 import { safeJson } from "../core/report.ts";

@@ -6,6 +6,7 @@ import { movedTo } from "./elsewhere.ts";
 import { type Evidence, type Fact, findSshd, gather } from "./evidence.ts";
 import { type Accounts, type Exempt, exemptionsOf, NO_ACCOUNTS } from "./exemption.ts";
 import { growTrees, leadersOf, makeTable, type Tree } from "./forest.ts";
+import { graceOf } from "./grace.ts";
 import type { Policy } from "./policy.ts";
 import type { Elsewhere, Mark, Observation, Proc, Tag } from "./types.ts";
 
@@ -236,23 +237,4 @@ function tagOf(tree: Tree, observation: Observation): Tag | null {
 
 function markOf(tree: Tree, marks: readonly Mark[]): Mark | undefined {
   return marks.find((mark) => mark.pid === tree.root.pid && mark.startTime === tree.root.startTime);
-}
-
-/** The site's grace is the cap; a server that gives its clients less time is taken at its word. */
-export function graceOf(tree: Tree, policy: Policy): number {
-  const cap = policy.graceByProduct[tree.product] ?? policy.grace;
-  const own = tree.members.flatMap((member) => {
-    const role = tree.recognised.get(member.pid)?.role;
-    return role === "server" || role === "launcher" ? graceInArgv(member.argv) : [];
-  });
-  return own.length > 0 ? Math.min(cap, Math.max(...own)) : cap;
-}
-
-function graceInArgv(argv: readonly string[]): number[] {
-  return argv.flatMap((element, i) => {
-    const value = /^--reconnection-grace-time(?:=(.*))?$/.exec(element);
-    if (!value) return [];
-    const seconds = value[1] ?? argv[i + 1] ?? "";
-    return /^\d{1,9}$/.test(seconds) ? [Number(seconds) * 1000] : [];
-  });
 }

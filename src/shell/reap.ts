@@ -1,11 +1,13 @@
 /** Reap: look again, TERM, wait, KILL, and count only the processes that are verified dead. */
 import { constants } from "node:os";
-import { GONE, type Outcome } from "../core/document.ts";
+import { confirm } from "../core/confirm.ts";
+import type { Outcome } from "../core/document.ts";
 import { enclosuresOf, whyNotWhole } from "../core/enclosure.ts";
 import type { Judgement } from "../core/judge.ts";
 import type { Policy } from "../core/policy.ts";
 import { keyOf, type Quarry, quarryOf, sceneOf, track } from "../core/quarry.ts";
 import type { Fault, Observation, Proc, ProcId } from "../core/types.ts";
+import { beforeEnd } from "./before-end.ts";
 import { cgroupFolder, inmatesOf, isPopulated, killCgroup } from "./cgroup.ts";
 import type { Native } from "./native.ts";
 
@@ -14,8 +16,6 @@ const { SIGTERM, SIGCONT, SIGSTOP, SIGKILL } = constants.signals;
 const KILL_ROUNDS = 5;
 /** Looks within a round at what the members forked before they were stopped. */
 const STOP_LOOKS = 3;
-/** What asks this program to end: systemd, Ctrl-C, a lost terminal. */
-const STOP_SIGNALS = ["SIGTERM", "SIGINT", "SIGHUP"] as const;
 /** How long the kernel gets to bury what was killed; longer means uninterruptible sleep. */
 const KILL_WAIT_MS = 2000;
 
@@ -48,27 +48,6 @@ export async function reap(plan: readonly Judgement[], ports: ReapPorts): Promis
   await hunt.terminate();
   await hunt.kill();
   return { outcomes: [...hunt.outcomes(), ...spared], faults: hunt.faults, weak: hunt.weak };
-}
-
-/** Which trees of the plan are still to be ended, in their state of now. */
-function confirm(
-  plan: readonly Judgement[],
-  now: readonly Judgement[],
-): { confirmed: Judgement[]; spared: Outcome[] } {
-  const confirmed: Judgement[] = [];
-  const spared: Outcome[] = [];
-  for (const judgement of plan) {
-    const members = new Set(judgement.tree.members.map(keyOf));
-    // When its root died meanwhile, what is left of a tree stands as one or more trees of its own.
-    const rest = now.filter(({ tree }) => tree.members.some((member) => members.has(keyOf(member))));
-    const kept = rest.find(({ verdict }) => verdict !== "reap");
-    if (kept) {
-      const why = `${kept.verdict}: ${kept.reasons.join("; ")}`;
-      spared.push({ judgement, killed: [], survivors: [], spared: why });
-    } else if (rest.length === 0) spared.push({ judgement, killed: [], survivors: [], spared: GONE });
-    else confirmed.push(...rest.filter((other) => !confirmed.includes(other)));
-  }
-  return { confirmed, spared };
 }
 
 /** A tree being ended. */
@@ -251,23 +230,6 @@ class Hunt {
         detail: "refused; check CAP_KILL, and that /proc and a free descriptor can be had",
       });
   }
-}
-
-/** Runs `act` when this program is asked to end, which it then does; the answer undoes that. */
-function beforeEnd(act: () => void): () => void {
-  const handlers = STOP_SIGNALS.map((signal) => {
-    const handler = (): void => {
-      process.off(signal, handler);
-      act();
-      // Without a handler the signal does what it does, and whoever waits for this program sees which it was.
-      process.kill(process.pid, signal);
-    };
-    process.on(signal, handler);
-    return [signal, handler] as const;
-  });
-  return () => {
-    for (const [signal, handler] of handlers) process.off(signal, handler);
-  };
 }
 
 const idOf = ({ pid, startTime }: Proc): ProcId => ({ pid, startTime });

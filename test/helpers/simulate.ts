@@ -123,8 +123,10 @@ class Simulation {
         ? "none"
         : this.pick(["stdio", "tcp", "extension-host", "unix-forward", "two-hops"] as const);
     const sshd = live.length > 0 ? this.pick(live) : 0;
-    const age = this.chance(0.15) ? this.below(GRACE) : GRACE + this.below(20_000_000);
-    const startTime = Math.floor(((UPTIME - age) * TICKS) / 1000);
+    const wanted = this.chance(0.15) ? this.below(GRACE) : GRACE + this.below(20_000_000);
+    const startTime = Math.floor(((UPTIME - wanted) * TICKS) / 1000);
+    // As the kernel tells it: in whole ticks.
+    const age = UPTIME - (startTime * 1000) / TICKS;
     const auditSession = this.chance(0.1) ? null : this.nextSession++;
     // Started in a batch allocation, or by a user who wants it to look so; either way it is left alone.
     const jobVariables = this.chance(0.04) ? this.pick(JOB_ENVIRONMENTS) : NO_JOB;

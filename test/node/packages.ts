@@ -42,6 +42,7 @@ export interface Packages {
   readonly deb: string;
   readonly nextDeb: string;
   readonly nodeDeb: string;
+  readonly nodeRpm: string;
   readonly rpm: string;
   readonly nextRpm: string;
   readonly npm: string;
@@ -69,7 +70,7 @@ export async function buildPackages(): Promise<Packages> {
     return join(folder, found);
   };
   // The runtime is made once and stays with what `npm run package` makes.
-  await build(kept, { FORMATS: "deb" });
+  await build(kept, { FORMATS: "deb rpm" });
   await build(out, { FORMATS: "deb rpm npm", NODE_RUNTIME: "no" });
   await build(out, { FORMATS: "deb rpm", NODE_RUNTIME: "no", VERSION: nextVersion });
   carryRpm(join(out, "rpm"));
@@ -78,6 +79,7 @@ export async function buildPackages(): Promise<Packages> {
     deb: join(out, `vscode-grim-reaper_${version}-1_amd64.deb`),
     nextDeb: join(out, `vscode-grim-reaper_${nextVersion}-1_amd64.deb`),
     nodeDeb: find(kept, /^vscode-grim-reaper-node_.*_amd64\.deb$/),
+    nodeRpm: find(kept, /^vscode-grim-reaper-node-.*\.x86_64\.rpm$/),
     rpm: join(out, `vscode-grim-reaper-${version}-1.x86_64.rpm`),
     nextRpm: join(out, `vscode-grim-reaper-${nextVersion}-1.x86_64.rpm`),
     npm: join(out, `vscode-grim-reaper-${version}.tgz`),
@@ -117,6 +119,40 @@ export function rpm(node: LoginNode, packages: Packages, ...args: string[]): Pro
       timeoutMs: 120_000,
     },
   );
+}
+
+const LIBRARY = "/usr/lib/vscode-grim-reaper";
+export const CACHE = `${LIBRARY}/program.cache`;
+export const MAKE_CACHE = "/usr/libexec/vscode-grim-reaper/make-cache";
+
+/**
+ * What becomes of the code cache when the program's own starter runs in `runtime`: "taken", "refused" by V8, or not
+ * "offered", because there is none or it is of another build.
+ */
+export async function codeCache(
+  node: LoginNode,
+  runtime: string,
+): Promise<"taken" | "refused" | "not offered"> {
+  const spy = `
+    const vm = require("node:vm");
+    vm.Script = class extends vm.Script {
+      constructor(...args) {
+        super(...args);
+        process.stderr.write(\`rejected: \${this.cachedDataRejected}\\n\`);
+      }
+    };`;
+  await node.copyIn("/tmp/spy.cjs", spy);
+  const argv = [runtime, "--require", "/tmp/spy.cjs", `${LIBRARY}/vscode-grim-reaper.cjs`, "--version"];
+  const { stderr } = await node.exec(argv);
+  if (stderr === "rejected: false\n") return "taken";
+  if (stderr === "rejected: true\n") return "refused";
+  if (stderr === "rejected: undefined\n") return "not offered";
+  throw new Error(`the starter said: ${stderr}`);
+}
+
+/** The names below the program's folder that begin like the cache's: one, or something was left behind. */
+export async function cacheFiles(node: LoginNode): Promise<string> {
+  return node.run(["find", LIBRARY, "-name", "program.cache*", "-printf", "%f %m %u\\n"]);
 }
 
 /** Where the node sees a file of the checkout. */
