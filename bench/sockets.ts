@@ -14,12 +14,13 @@ export async function measureSockets(runs: number): Promise<SocketCost> {
   try {
     const [line] = (await once(createInterface({ input: holders.stdout }), "line")) as [string];
     const [near = 0, far = 0, odd = 0] = line.split(" ").map(Number);
-    const look = async (pids: readonly number[], links: number): Promise<number> => {
+    const look = async (pids: readonly number[], sockets: number): Promise<number> => {
       const before = performance.now();
       const found = await native.connections(pids, "/proc");
       const took = performance.now() - before;
-      if (!found.complete || found.links.length !== links)
-        throw new Error(`${found.links.length} links where ${links} were due`);
+      const joined = found.links.reduce((sum, link) => sum + (link.sockets ?? 1), 0);
+      if (!found.complete || joined !== sockets)
+        throw new Error(`${joined} connected sockets where ${sockets} were due`);
       return took;
     };
     const seen = { once: [] as number[], twice: [] as number[], ss: [] as number[] };

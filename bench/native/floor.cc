@@ -1,6 +1,8 @@
-// The floor: reads what a snapshot has to read, and does nothing with it. floor PROC UID[,UID...]|all
-// Of every process the owner and the executable's path; of those users' processes every file that judging
-// needs; of other users' interpreters the command line. Prints the microseconds that it took.
+// The floor: reads what a snapshot has to read, and does nothing with it. floor PROC UID[,UID...]
+// PID[,PID...] Of every process the owner and the executable's path; of those processes every file that
+// judging needs; of those users' others the parent and the command line; of other users' interpreters the
+// command line, of root's processes the parent. floor PROC all: of every process every file. Prints the
+// microseconds it took.
 #include <dirent.h>
 #include <fcntl.h>
 #include <sys/stat.h>
@@ -46,6 +48,19 @@ bool is_interpreter(const char* exe) {
   return std::strncmp(name, "python", 6) == 0 || std::strncmp(name, "node", 4) == 0;
 }
 
+// Of numbers with commas between them; sorted.
+std::vector<unsigned long> numbers(const char* text) {
+  std::vector<unsigned long> found;
+  for (const char* at = text; at != nullptr; at = std::strchr(at, ','), at += at != nullptr)
+    found.push_back(std::strtoul(at, nullptr, 10));
+  std::sort(found.begin(), found.end());
+  return found;
+}
+
+bool holds(const std::vector<unsigned long>& sorted, unsigned long number) {
+  return std::binary_search(sorted.begin(), sorted.end(), number);
+}
+
 double now_us() {
   timespec now{};
   clock_gettime(CLOCK_MONOTONIC, &now);
@@ -55,12 +70,10 @@ double now_us() {
 }  // namespace
 
 int main(int argc, char** argv) {
-  if (argc != 3) return 64;
-  const bool all = std::strcmp(argv[2], "all") == 0;
-  std::vector<uid_t> users;
-  for (const char* at = argv[2]; !all && at != nullptr; at = std::strchr(at, ','), at += at != nullptr)
-    users.push_back(static_cast<uid_t>(std::strtoul(at, nullptr, 10)));
-  std::sort(users.begin(), users.end());
+  const bool all = argc == 3 && std::strcmp(argv[2], "all") == 0;
+  if (!all && argc != 4) return 64;
+  const auto users = all ? std::vector<unsigned long>() : numbers(argv[2]);
+  const auto pids = all ? std::vector<unsigned long>() : numbers(argv[3]);
 
   const double began = now_us();
   DIR* dir = opendir(argv[1]);
@@ -75,13 +88,17 @@ int main(int argc, char** argv) {
     char path[300], exe[4096];
     std::snprintf(path, sizeof path, "%s/exe", entry->d_name);
     const ssize_t got = readlinkat(proc, path, exe, sizeof exe - 1);
-    if (all || std::binary_search(users.begin(), users.end(), status.st_uid)) {
+    if (all || holds(pids, std::strtoul(entry->d_name, nullptr, 10))) {
       read_all(proc, entry->d_name);
-    } else if (got > 0) {
-      exe[got] = '\0';
-      std::snprintf(path, sizeof path, "%s/cmdline", entry->d_name);
-      if (is_interpreter(exe)) read_file(proc, path);
+      continue;
     }
+    const bool kin = holds(users, status.st_uid);
+    if (got <= 0 && !kin) continue;
+    exe[std::max<ssize_t>(got, 0)] = '\0';
+    std::snprintf(path, sizeof path, "%s/stat", entry->d_name);
+    if (kin || status.st_uid == 0) read_file(proc, path);
+    std::snprintf(path, sizeof path, "%s/cmdline", entry->d_name);
+    if (kin || is_interpreter(exe)) read_file(proc, path);
   }
   closedir(dir);
   std::printf("%.1f %u %lu\n", now_us() - began, processes, g_bytes);

@@ -129,6 +129,7 @@ Napi::Value to_js(Napi::Env env, const Link& link) {
   object.Set("peerPid", or_null(env, link.peer_pid, number<pid_t>));
   object.Set("local", text(env, link.local));
   object.Set("remote", text(env, link.remote));
+  object.Set("sockets", number(env, link.sockets));
   return object;
 }
 

@@ -3,29 +3,16 @@
 #include <algorithm>
 #include <iterator>
 #include <memory>
-#include <tuple>
-#include <unordered_map>
 #include <utility>
 
 #include "core/fd_table.h"
+#include "core/inode_index.h"
 #include "core/link_table.h"
 #include "core/netlink.h"
 #include "core/socket_table.h"
 
 namespace reaper {
 namespace {
-
-// Two sockets or two looks can give the same link.
-std::vector<Link> without_duplicates(std::vector<Link> links) {
-  const auto key = [](const Link& link) {
-    return std::tie(link.kind, link.pid, link.local, link.remote, link.peer_pid);
-  };
-  std::sort(links.begin(), links.end(), [&](const Link& a, const Link& b) { return key(a) < key(b); });
-  links.erase(
-      std::unique(links.begin(), links.end(), [&](const Link& a, const Link& b) { return key(a) == key(b); }),
-      links.end());
-  return links;
-}
 
 void add_faults(std::vector<Fault>& faults, const std::vector<Fault>& more) {
   for (const Fault& fault : more) {
@@ -39,6 +26,7 @@ void add_faults(std::vector<Fault>& faults, const std::vector<Fault>& more) {
 // The sockets that have a descriptor, sorted.
 std::vector<std::uint32_t> inodes_of(const SocketTable& sockets) {
   std::vector<std::uint32_t> inodes;
+  inodes.reserve(sockets.tcp.size() + sockets.local.size());
   for (const TcpRecord& record : sockets.tcp)
     if (record.inode != 0) inodes.push_back(record.inode);
   for (const UnixRecord& record : sockets.local)
@@ -49,13 +37,10 @@ std::vector<std::uint32_t> inodes_of(const SocketTable& sockets) {
 
 bool same_ends(const TcpRecord& a, const TcpRecord& b) { return a.local == b.local && a.remote == b.remote; }
 
-// Where the record of each inode is; inodes are the kernel's to choose, so no user can make a table of them
-// slow.
 template <typename Record>
-std::unordered_map<std::uint32_t, std::size_t> index_of(const std::vector<Record>& records) {
-  std::unordered_map<std::uint32_t, std::size_t> index;
-  index.reserve(records.size());
-  for (std::size_t i = 0; i < records.size(); ++i) index.emplace(records[i].inode, i);
+InodeIndex index_of(const std::vector<Record>& records) {
+  InodeIndex index(records.size());
+  for (std::size_t i = 0; i < records.size(); ++i) index.add(records[i].inode, i);
   return index;
 }
 
@@ -64,18 +49,18 @@ SocketTable merge(SocketTable first, SocketTable second) {
   SocketTable both = std::move(second);
   const auto tcp = index_of(both.tcp);
   for (const TcpRecord& record : first.tcp) {
-    const auto same = tcp.find(record.inode);
-    if (record.inode == 0 || same == tcp.end() || !same_ends(both.tcp[same->second], record))
+    const std::size_t same = tcp.find(record.inode);
+    if (record.inode == 0 || same == InodeIndex::kNone || !same_ends(both.tcp[same], record))
       both.tcp.push_back(record);
   }
   const auto local = index_of(both.local);
   for (UnixRecord& record : first.local) {
-    const auto same = local.find(record.inode);
-    if (same == local.end())
+    const std::size_t same = local.find(record.inode);
+    if (same == InodeIndex::kNone)
       both.local.push_back(std::move(record));
-    else if (both.local[same->second].peer == 0)
-      both.local[same->second] = std::move(record);
-    else if (record.peer != 0 && record.peer != both.local[same->second].peer)
+    else if (both.local[same].peer == 0)
+      both.local[same] = std::move(record);
+    else if (record.peer != 0 && record.peer != both.local[same].peer)
       both.local.push_back(std::move(record));
   }
   both.tcp_listening.insert(both.tcp_listening.end(), first.tcp_listening.begin(), first.tcp_listening.end());
@@ -116,7 +101,7 @@ Connections find_connections(const std::string& proc_root, const std::vector<pid
     sockets = merge(std::move(before), std::move(sockets));
     table = std::make_unique<LinkTable>(sockets, fds);
   }
-  result.links = without_duplicates(table->links());
+  result.links = table->links();
   result.complete = sockets.complete && fds.own_net_known;
   result.source = sockets.empty_handed ? ConnectionSource::kNone
                   : sockets.from_proc  ? ConnectionSource::kProc

@@ -15,19 +15,20 @@ namespace reaper {
 enum class LinkKind { kTcp, kUnix };
 enum class ConnectionSource { kNetlink, kProc, kNone };
 
-// One established connection, one end of which `pid` holds; peer_pid is empty when none of the asked-for
-// processes holds the other end.
+// The established connections of one kind of which `pid` holds one end and `peer_pid` the other; peer_pid is
+// empty when none of the asked-for processes holds that one. The addresses are those of one of them.
 struct Link {
   LinkKind kind;
   pid_t pid;
   std::optional<pid_t> peer_pid;
   std::string local, remote;
+  std::uint32_t sockets = 1;  // of `pid`'s, so many
 };
 
 struct Connections {
   bool complete = false;  // false: a dump failed or was cut, so no absence of a link means anything
   ConnectionSource source = ConnectionSource::kNone;
-  std::vector<Link> links;
+  std::vector<Link> links;         // sorted by kind, pid and peer_pid, which no two share
   std::vector<pid_t> unreadable;   // their descriptors could not be read
   std::vector<pid_t> foreign_net;  // in another network namespace than this process
   std::uint32_t established_tcp = 0, established_unix = 0;

@@ -175,30 +175,32 @@ void sort_unique(std::vector<pid_t>& pids) {
 }  // namespace
 
 FdTable::Range FdTable::holders_of(std::uint32_t inode) const {
-  struct ByInode {
-    bool operator()(const Holder& a, std::uint32_t b) const { return a.inode < b; }
-    bool operator()(std::uint32_t a, const Holder& b) const { return a < b.inode; }
-  };
-  return std::equal_range(holders.begin(), holders.end(), inode, ByInode{});
+  const std::size_t place = first_holder.find(inode);
+  if (place == InodeIndex::kNone) return {holders.end(), holders.end()};
+  const auto first = holders.begin() + static_cast<std::ptrdiff_t>(place);
+  const auto other = [&](const Holder& holder) { return holder.inode != inode; };
+  return {first, std::find_if(first, holders.end(), other)};
 }
 
-bool FdTable::is_held(std::uint32_t inode) const {
-  const Range range = holders_of(inode);
-  return range.first != range.second;
-}
+bool FdTable::is_held(std::uint32_t inode) const { return first_holder.find(inode) != InodeIndex::kNone; }
 
 std::vector<SocketFd> FdTable::settled(const std::vector<std::uint32_t>& living) const {
-  std::vector<std::uint32_t> inodes;
-  for (const SocketFd& socket : descriptors) inodes.push_back(socket.inode);
-  std::sort(inodes.begin(), inodes.end());
-  const auto times_in = [](const auto& range) { return range.second - range.first; };
+  InodeIndex alive(living.size());
+  for (const std::uint32_t inode : living) alive.add(inode, 0);
+  InodeIndex first(descriptors.size());
+  std::vector<bool> shared(descriptors.size());
+  for (std::size_t i = 0; i < descriptors.size(); ++i) {
+    first.add(descriptors[i].inode, i);
+    if (const std::size_t other = first.find(descriptors[i].inode); other != i)
+      shared[i] = shared[other] = true;
+  }
   std::vector<SocketFd> found;
-  for (const SocketFd& socket : descriptors) {
-    const Range range = holders_of(socket.inode);
+  for (std::size_t i = 0; i < descriptors.size(); ++i) {
+    const Range range = holders_of(descriptors[i].inode);
     // Guard: a socket with a second holder, or a second descriptor, lives on when this one is closed.
-    if (times_in(range) == 1 && times_in(std::equal_range(inodes.begin(), inodes.end(), socket.inode)) == 1 &&
-        std::binary_search(living.begin(), living.end(), socket.inode))
-      found.push_back(socket);
+    if (!shared[i] && range.second - range.first == 1 &&
+        alive.find(descriptors[i].inode) != InodeIndex::kNone)
+      found.push_back(descriptors[i]);
   }
   return found;
 }
@@ -232,6 +234,8 @@ void read_fd_table(const std::string& proc_root, const std::vector<pid_t>& pids,
   table.holders.erase(std::unique(table.holders.begin(), table.holders.end(),
                                   [&](const Holder& a, const Holder& b) { return key(a) == key(b); }),
                       table.holders.end());
+  table.first_holder = InodeIndex(table.holders.size());
+  for (std::size_t i = 0; i < table.holders.size(); ++i) table.first_holder.add(table.holders[i].inode, i);
   const auto fd_key = [](const SocketFd& socket) { return std::tie(socket.pid, socket.fd, socket.inode); };
   std::sort(table.descriptors.begin(), table.descriptors.end(),
             [&](const SocketFd& a, const SocketFd& b) { return fd_key(a) < fd_key(b); });

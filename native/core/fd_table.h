@@ -8,6 +8,7 @@
 #include <utility>
 #include <vector>
 
+#include "core/inode_index.h"
 #include "core/snapshot.h"
 
 namespace reaper {
@@ -32,6 +33,7 @@ struct FdTable {
   std::vector<pid_t> foreign_net;     // sorted
   bool own_net_known = true;          // false: nobody could be compared, so foreign_net means nothing
   std::vector<Fault> faults;
+  InodeIndex first_holder;  // where the holders of an inode begin
 
   using Range = std::pair<std::vector<Holder>::const_iterator, std::vector<Holder>::const_iterator>;
   Range holders_of(std::uint32_t inode) const;

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cstring>
 #include <optional>
+#include <tuple>
 
 namespace reaper {
 namespace {
@@ -16,8 +17,12 @@ constexpr int kSameAddress = 256;
 using PidRange = FdTable::Range;
 using FourTuple = LinkTable::FourTuple;
 
-FourTuple mirror_of(const TcpRecord& record) { return {record.remote, record.local}; }
-FourTuple tuple_of(const TcpRecord& record) { return {record.local, record.remote}; }
+FourTuple tuple_of(const Endpoint& local, const Endpoint& remote) {
+  FourTuple tuple;
+  std::copy(remote.begin(), remote.end(), std::copy(local.begin(), local.end(), tuple.begin()));
+  return tuple;
+}
+FourTuple mirror_of(const TcpRecord& record) { return tuple_of(record.remote, record.local); }
 
 // The other end is on this host: 127.0.0.0/8, ::1, or the same address on both sides.
 bool is_local(const TcpRecord& record) {
@@ -46,7 +51,7 @@ LinkTable::LinkTable(const SocketTable& sockets, const FdTable& fds) : fds_(fds)
   }
   std::sort(wanted.begin(), wanted.end());
   for (const TcpRecord& record : sockets.tcp) {
-    FourTuple key = tuple_of(record);
+    const FourTuple key = tuple_of(record.local, record.remote);
     if (std::binary_search(wanted.begin(), wanted.end(), key)) mirrors_.emplace_back(key, record.inode);
   }
   std::sort(mirrors_.begin(), mirrors_.end());
@@ -70,14 +75,13 @@ LinkTable::LinkTable(const SocketTable& sockets, const FdTable& fds) : fds_(fds)
 }
 
 // More than one where sockets bound to different devices share addresses and ports: all count.
-std::vector<std::uint32_t> LinkTable::mirror_inodes(const TcpRecord& record) const {
-  std::vector<std::uint32_t> inodes;
+void LinkTable::find_mirrors(const TcpRecord& record, std::vector<std::uint32_t>& inodes) const {
+  inodes.clear();
   const FourTuple key = mirror_of(record);
   auto at = std::lower_bound(mirrors_.begin(), mirrors_.end(), std::make_pair(key, std::uint32_t{0}));
   for (; at != mirrors_.end() && at->first == key; ++at) inodes.push_back(at->second);
   if (!inodes.empty() || is_local(record))
     if (std::all_of(inodes.begin(), inodes.end(), is_zero)) add_listeners(record.remote, inodes);
-  return inodes;
 }
 
 // An end that nobody holds waits to be accepted: whoever listens there is who will be reached. A server
@@ -95,38 +99,70 @@ void LinkTable::add_listeners(const Endpoint& wanted, std::vector<std::uint32_t>
 
 std::vector<std::uint32_t> LinkTable::missing() const {
   std::vector<std::uint32_t> missing;
-  const auto add_all = [&](const std::vector<std::uint32_t>& inodes) {
-    missing.insert(missing.end(), inodes.begin(), inodes.end());
-    if (inodes.empty()) missing.push_back(0);
-  };
+  std::vector<std::uint32_t> inodes;
   for (const TcpRecord* record : held_tcp_) {
-    const auto inodes = mirror_inodes(*record);
-    if ((!inodes.empty() || is_local(*record)) && !has_held(inodes)) add_all(inodes);
+    find_mirrors(*record, inodes);
+    if ((!inodes.empty() || is_local(*record)) && !has_held(inodes)) {
+      missing.insert(missing.end(), inodes.begin(), inodes.end());
+      if (inodes.empty()) missing.push_back(0);
+    }
   }
   for (const UnixRecord* record : held_unix_)
-    if (!has_held({record->peer})) missing.push_back(record->peer);
+    if (!is_held(record->peer)) missing.push_back(record->peer);
   std::sort(missing.begin(), missing.end());
   missing.erase(std::unique(missing.begin(), missing.end()), missing.end());
   return missing;
 }
 
 std::vector<Link> LinkTable::links() const {
+  std::vector<Seen> seen;
+  std::vector<std::uint32_t> inodes;
+  for (const TcpRecord* record : held_tcp_) {
+    find_mirrors(*record, inodes);
+    add({LinkKind::kTcp, 0, 0, record->inode, record, nullptr}, record->inode, inodes, seen);
+  }
+  for (const UnixRecord* record : held_unix_) {
+    inodes.assign(1, record->peer);
+    add({LinkKind::kUnix, 0, 0, record->inode, nullptr, record}, record->inode, inodes, seen);
+  }
+  for (const UnixRecord* record : listening_unix_) {
+    for (const std::uint32_t client : record->waiting) {
+      inodes.assign(1, client);
+      if (is_held(client)) add({LinkKind::kUnix, 0, 0, client, nullptr, record}, record->inode, inodes, seen);
+    }
+  }
+  const auto ends = [](const Seen& link) { return std::tie(link.kind, link.pid, link.peer_pid); };
+  std::sort(seen.begin(), seen.end(), [&](const Seen& a, const Seen& b) {
+    return std::tuple_cat(ends(a), std::tie(a.inode)) < std::tuple_cat(ends(b), std::tie(b.inode));
+  });
   std::vector<Link> links;
-  for (const TcpRecord* record : held_tcp_)
-    add({LinkKind::kTcp, 0, {}, endpoint_text(record->local), endpoint_text(record->remote)}, record->inode,
-        mirror_inodes(*record), links);
-  for (const UnixRecord* record : held_unix_)
-    add({LinkKind::kUnix, 0, {}, unix_text(*record), peer_text(record->peer)}, record->inode, {record->peer},
-        links);
-  for (const UnixRecord* record : listening_unix_)
-    for (const std::uint32_t client : record->waiting)
-      if (has_held({client}))
-        add({LinkKind::kUnix, 0, {}, record->name, peer_text(client)}, record->inode, {client}, links);
+  for (std::size_t i = 0; i < seen.size(); ++i) {
+    if (i == 0 || ends(seen[i]) != ends(seen[i - 1]))
+      links.push_back(shown(seen[i]));
+    else if (seen[i].inode != seen[i - 1].inode)
+      ++links.back().sockets;
+  }
   return links;
 }
 
+Link LinkTable::shown(const Seen& seen) const {
+  Link link{seen.kind, seen.pid, std::nullopt, {}, {}};
+  if (seen.peer_pid != 0) link.peer_pid = seen.peer_pid;
+  if (seen.tcp) {
+    link.local = endpoint_text(seen.tcp->local);
+    link.remote = endpoint_text(seen.tcp->remote);
+  } else {
+    const bool waiting = seen.inode != seen.local->inode;  // the client, at a listening socket
+    link.local = waiting ? seen.local->name : unix_text(*seen.local);
+    link.remote = peer_text(waiting ? seen.inode : seen.local->peer);
+  }
+  return link;
+}
+
+bool LinkTable::is_held(std::uint32_t inode) const { return inode != 0 && fds_.is_held(inode); }
+
 bool LinkTable::has_held(const std::vector<std::uint32_t>& inodes) const {
-  return std::any_of(inodes.begin(), inodes.end(), [&](std::uint32_t i) { return i && fds_.is_held(i); });
+  return std::any_of(inodes.begin(), inodes.end(), [&](std::uint32_t inode) { return is_held(inode); });
 }
 
 std::string LinkTable::peer_text(std::uint32_t inode) const {
@@ -136,8 +172,8 @@ std::string LinkTable::peer_text(std::uint32_t inode) const {
   return "unix:" + std::to_string(inode);
 }
 
-void LinkTable::add(Link link, std::uint32_t inode, const std::vector<std::uint32_t>& peer_inodes,
-                    std::vector<Link>& links) const {
+void LinkTable::add(Seen link, std::uint32_t inode, const std::vector<std::uint32_t>& peer_inodes,
+                    std::vector<Seen>& links) const {
   const PidRange own = fds_.holders_of(inode);
   std::vector<pid_t> peers;
   for (const std::uint32_t peer : peer_inodes) {
@@ -145,7 +181,7 @@ void LinkTable::add(Link link, std::uint32_t inode, const std::vector<std::uint3
     const PidRange range = fds_.holders_of(peer);
     std::for_each(range.first, range.second, [&](const Holder& holder) { peers.push_back(holder.pid); });
   }
-  const auto emit = [&](pid_t pid, std::optional<pid_t> peer) {
+  const auto emit = [&](pid_t pid, pid_t peer) {
     if (peer == pid) return;
     link.pid = pid;
     link.peer_pid = peer;
@@ -154,13 +190,13 @@ void LinkTable::add(Link link, std::uint32_t inode, const std::vector<std::uint3
   const auto owners = static_cast<std::size_t>(own.second - own.first);
   if (owners * peers.size() <= kAllPairs) {
     for (auto at = own.first; at != own.second; ++at) {
-      if (peers.empty()) emit(at->pid, std::nullopt);
+      if (peers.empty()) emit(at->pid, 0);
       for (const pid_t peer : peers) emit(at->pid, peer);
     }
     return;
   }
   if (peers.empty()) {
-    for (auto at = own.first; at != own.second; ++at) emit(at->pid, std::nullopt);
+    for (auto at = own.first; at != own.second; ++at) emit(at->pid, 0);
     return;
   }
   // One end's first process with everybody else: two of them, so that no pair of first processes is itself.

@@ -4,6 +4,7 @@
 
 #include <sys/types.h>
 
+#include <array>
 #include <cstdint>
 #include <string>
 #include <utility>
@@ -20,7 +21,7 @@ namespace reaper {
 // of them could be made slow. Refers to what it was made from.
 class LinkTable {
  public:
-  using FourTuple = std::pair<Endpoint, Endpoint>;
+  using FourTuple = std::array<std::uint8_t, 2 * sizeof(Endpoint)>;
 
   LinkTable(const SocketTable& sockets, const FdTable& fds);
 
@@ -28,16 +29,27 @@ class LinkTable {
   // correct. 0 stands for an end that is not known, or not accepted yet. Sorted, no duplicates.
   std::vector<std::uint32_t> missing() const;
 
-  // The same link may be there more than once.
+  // As Connections::links.
   std::vector<Link> links() const;
 
  private:
-  std::vector<std::uint32_t> mirror_inodes(const TcpRecord& record) const;
+  // One link that one socket makes. Texts are written for the few that are shown.
+  struct Seen {
+    LinkKind kind;
+    pid_t pid, peer_pid;  // peer_pid 0: not known
+    std::uint32_t inode;
+    const TcpRecord* tcp = nullptr;
+    const UnixRecord* local = nullptr;
+  };
+
+  void find_mirrors(const TcpRecord& record, std::vector<std::uint32_t>& inodes) const;
   void add_listeners(const Endpoint& wanted, std::vector<std::uint32_t>& inodes) const;
+  bool is_held(std::uint32_t inode) const;
   bool has_held(const std::vector<std::uint32_t>& inodes) const;
   std::string peer_text(std::uint32_t inode) const;
-  void add(Link link, std::uint32_t inode, const std::vector<std::uint32_t>& peer_inodes,
-           std::vector<Link>& links) const;
+  void add(Seen link, std::uint32_t inode, const std::vector<std::uint32_t>& peer_inodes,
+           std::vector<Seen>& links) const;
+  Link shown(const Seen& seen) const;
 
   const FdTable& fds_;
   std::vector<const TcpRecord*> held_tcp_;

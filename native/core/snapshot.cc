@@ -64,7 +64,6 @@ Result<Snapshot> Survey::run() {
   look_at_all(pids.value());
   find_suspects();
   read_users();
-  add_root_descendants();
   add_ancestors();
   read_argv();
   if (exhausted_ != 0) return Failure{exhausted_, "read the processes"};

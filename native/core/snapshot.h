@@ -1,5 +1,5 @@
-// One look at the process table: the processes of every user who has a suspect, every sshd, and their
-// ancestors.
+// One look at the process table: every suspect and what lives below it, every sshd, every process that hides
+// its executable, and the ancestors of these.
 #pragma once
 
 #include <sys/types.h>
@@ -46,7 +46,8 @@ struct SnapshotOptions {
   std::string proc_root = "/proc";
   std::optional<std::vector<uid_t>> uids;
   bool full = false;
-  std::vector<std::string> exe_markers, interpreters, argv_markers, sshd_names;
+  // kin_markers: of any command line of a user who has a suspect. They hold all argv_markers.
+  std::vector<std::string> exe_markers, interpreters, argv_markers, kin_markers, sshd_names;
   int argv_timeout_ms = 200;
   int argv_budget_ms = 5000;
 };

@@ -1,5 +1,4 @@
-// Command lines: the interpreters' to find users worth a full reading, and in the end those of their
-// processes.
+// Command lines: those that tell suspects, and in the end those of what is returned.
 #include <algorithm>
 
 #include "core/parse.h"
@@ -8,29 +7,49 @@
 namespace reaper {
 
 void Survey::find_suspects() {
-  if (options_.full)
-    for (const SurveyEntry& entry : entries_)
-      if (asked(entry.uid)) suspects_.insert(entry.uid);
   for (const SurveyEntry& entry : entries_)
-    if (entry.suspect && asked(entry.uid)) suspects_.insert(entry.uid);
+    if ((entry.suspect || options_.full) && asked(entry.uid)) suspects_.insert(entry.uid);
+  if (options_.full) return;  // all of theirs is read anyway
 
+  const std::unordered_set<uid_t> by_exe = suspects_;
+  std::vector<SurveyEntry*> doubtful;
+  for (SurveyEntry& entry : entries_) {
+    const bool kin = by_exe.count(entry.uid) != 0;
+    if (!entry.suspect && entry.has_exe && (kin || entry.interpreter)) doubtful.push_back(&entry);
+  }
+  ask(doubtful);
+
+  // The other processes of those whom only a command line gave away.
+  doubtful.clear();
+  for (SurveyEntry& entry : entries_)
+    if (!entry.suspect && entry.has_exe && suspects_.count(entry.uid) != 0 && by_exe.count(entry.uid) == 0)
+      doubtful.push_back(&entry);
+  ask(doubtful);
+}
+
+// An interpreter is a suspect by few marks, so that few users are; with a user who is one, more marks count.
+void Survey::ask(const std::vector<SurveyEntry*>& entries) {
   std::vector<ArgvRequest> requests;
-  for (const SurveyEntry& entry : entries_)
-    if (entry.interpreter && suspects_.count(entry.uid) == 0) requests.push_back({entry.pid, entry.uid});
+  requests.reserve(entries.size());
+  for (const SurveyEntry* entry : entries) requests.push_back({entry->pid, entry->uid});
+  const std::unordered_set<uid_t> known = suspects_;
   const std::vector<ArgvResult> results = argv_.read(requests, &out_.faults);
+  std::string line;
   for (std::size_t i = 0; i < results.size(); ++i) {
     const ArgvResult& result = results[i];
+    SurveyEntry& entry = *entries[i];
     if (result.status == ArgvStatus::kGone) continue;
-    if (result.status == ArgvStatus::kTimeout) timed_out(requests[i].pid);
-    if (result.status == ArgvStatus::kDenied) no_argv(requests[i].pid, requests[i].uid);
-    // A line that was refused, hidden, cut or never came is not a "no": its user is looked at in full.
-    bool suspect = result.status != ArgvStatus::kRead || result.truncated;
-    if (!suspect) {
-      std::string line;
-      for (const std::string& argument : result.argv) line += argument + ' ';
-      suspect = contains_any(line, options_.argv_markers);
+    if (result.status == ArgvStatus::kTimeout) timed_out(entry.pid);
+    if (result.status == ArgvStatus::kDenied) no_argv(entry.pid, entry.uid);
+    // A line that was refused, hidden, cut or never came is not a "no".
+    entry.suspect = result.status != ArgvStatus::kRead || result.truncated;
+    if (!entry.suspect) {
+      line.clear();
+      for (const std::string& argument : result.argv) line.append(argument) += ' ';
+      const bool kin = known.count(entry.uid) != 0;
+      entry.suspect = contains_any(line, kin ? options_.kin_markers : options_.argv_markers);
     }
-    if (suspect) suspects_.insert(requests[i].uid);
+    if (entry.suspect) suspects_.insert(entry.uid);
   }
 }
 

@@ -1,13 +1,63 @@
-// Which processes are read in full: the users', and their kin above and, of root's, below.
+// Which processes are read in full: suspects with their kin above and below, ssh servers, and what is hidden.
 #include "core/parse.h"
 #include "core/snapshot_survey.h"
 
 namespace reaper {
 
 void Survey::read_users() {
+  if (options_.full) {
+    read_everything();
+    return;
+  }
+  const std::unordered_set<pid_t> below = find_descendants();
+  for (const SurveyEntry& entry : entries_)
+    if (entry.sshd || entry.hidden || is_suspect(entry) || below.count(entry.pid) != 0)
+      read_full(entry.pid, entry.uid, !entry.sshd && (is_suspect(entry) || below.count(entry.pid) != 0));
+}
+
+// Whatever lives below a suspect, of the users who have one and of root's, by the parents that stat tells.
+std::unordered_set<pid_t> Survey::find_descendants() {
+  std::unordered_map<pid_t, std::vector<pid_t>> children;
+  std::unordered_set<pid_t> below;
+  if (suspects_.empty()) return below;
+  for (const SurveyEntry& entry : entries_)
+    if (suspects_.count(entry.uid) != 0 || (entry.uid == 0 && entry.has_exe))
+      if (const auto parent = read_parent(entry)) children[*parent].push_back(entry.pid);
+  std::vector<pid_t> rest;
+  for (const SurveyEntry& entry : entries_)
+    if (is_suspect(entry)) rest.push_back(entry.pid);
+  while (!rest.empty()) {
+    const auto found = children.find(rest.back());
+    rest.pop_back();
+    if (found == children.end()) continue;
+    // Each pid is taken once, so no cycle can hold the walk.
+    for (const pid_t child : found->second)
+      if (below.insert(child).second) rest.push_back(child);
+  }
+  return below;
+}
+
+std::optional<pid_t> Survey::read_parent(const SurveyEntry& entry) {
+  std::string_view text;
+  if (const int error = proc_.read_of(entry.pid, "stat", &text)) {
+    if (is_suspect(entry)) return std::nullopt;  // read_full meets it again, and tells
+    if (is_gone(error))
+      ++out_.counts.gone;
+    else
+      refused("read the process", entry.pid, entry.uid, error);
+    return std::nullopt;
+  }
+  const auto stat = parse_stat(text);
+  if (stat && stat->pid == entry.pid) return stat->ppid;
+  if (!is_suspect(entry)) malformed("read the process", entry.pid);
+  return std::nullopt;
+}
+
+void Survey::read_everything() {
   for (const SurveyEntry& entry : entries_)
     if (entry.sshd || entry.hidden || suspects_.count(entry.uid) != 0)
       read_full(entry.pid, entry.uid, !entry.sshd && suspects_.count(entry.uid) != 0);
+  add_root_descendants();
 }
 
 void Survey::add_ancestors() {
@@ -18,7 +68,7 @@ void Survey::add_ancestors() {
       if (parent < 1 || index_.count(parent) != 0) break;
       uid_t owner = 0;
       const bool known = tried_.count(parent) == 0 && proc_.owner(parent, &owner) == 0;
-      if (known && read_full(parent, owner, false) == Outcome::kRead) break;
+      if (known && read_full(parent, owner, suspects_.count(owner) != 0) == Outcome::kRead) break;
       // The parent ended after its child was read: the child has another one by now.
       Process again;
       int error = 0;

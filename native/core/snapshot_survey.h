@@ -23,6 +23,19 @@ struct SurveyEntry {
   bool sshd = false, interpreter = false, suspect = false, has_exe = false, hidden = false;
 };
 
+// What one thread's share of that look came to. Everything that it grows has its room beforehand.
+struct SurveyShare {
+  struct Refusal {
+    const char* what;
+    pid_t pid;
+    uid_t uid;
+    int error;
+  };
+  std::vector<SurveyEntry> entries;
+  std::vector<Refusal> refusals;
+  std::uint32_t gone = 0;
+};
+
 // True when the text holds one of the markers.
 bool contains_any(std::string_view text, const std::vector<std::string>& markers);
 
@@ -44,9 +57,16 @@ class Survey {
   std::optional<Failure> read_host();
   void check_sight();
   void look_at_all(const std::vector<pid_t>& pids);
-  void look_at_exe(SurveyEntry& entry);
+  bool look_at_halves(const pid_t* begin, const pid_t* end);
+  void look_at_some(ProcDir& proc, const pid_t* begin, const pid_t* end, SurveyShare& share) const;
+  void look_at_exe(ProcDir& proc, SurveyEntry& entry, SurveyShare& share) const;
+  void add(const SurveyShare& share);
   void find_suspects();
+  void ask(const std::vector<SurveyEntry*>& entries);
   void read_users();
+  void read_everything();
+  std::unordered_set<pid_t> find_descendants();
+  std::optional<pid_t> read_parent(const SurveyEntry& entry);
   void add_ancestors();
   void add_root_descendants();
   void read_argv();
@@ -56,6 +76,7 @@ class Survey {
   void read_rest(int folder, Process& process);
 
   bool asked(uid_t uid) const { return !options_.uids || uids_.count(uid) != 0; }
+  bool is_suspect(const SurveyEntry& entry) const { return entry.suspect && suspects_.count(entry.uid) != 0; }
   // Only root can look into the processes of others; for anyone else a refusal there is no news.
   bool expects_access(uid_t uid) const { return observer_ == 0 || observer_ == uid; }
   void fault(const char* what, pid_t pid, std::string detail) {

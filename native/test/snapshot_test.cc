@@ -3,6 +3,7 @@
 #include <dirent.h>
 #include <fcntl.h>
 #include <pthread.h>
+#include <sched.h>
 #include <signal.h>
 #include <sys/wait.h>
 
@@ -23,6 +24,7 @@ SnapshotOptions options_for(const std::string& root) {
   options.exe_markers = {"/.vscode-server/"};
   options.interpreters = {"node", "python", "sh"};
   options.argv_markers = {"/.vscode-server/"};
+  options.kin_markers = {"/.vscode-server/", "-server"};
   options.sshd_names = {"sshd", "sshd-session"};
   options.argv_timeout_ms = 500;
   return options;
@@ -109,6 +111,35 @@ void finds_suspects_by_command_line() {
 }
 
 // What cannot be known of an interpreter makes its user a suspect: unknown is not "no".
+// Of a user who has a suspect nothing is returned but what may be a server's, or is above or below one.
+void leaves_out_what_is_no_kin() {
+  const ProcFixture fixture;
+  init(fixture);
+  fixture.add(fake(90, 1, "/usr/bin/bash", {"-bash"}));
+  fixture.add(fake(91, 90, "/usr/bin/vim", {"vim"}));
+  fixture.add(fake(100, 90, kServer));
+  fixture.add(fake(95, 101, "/usr/bin/make", {"make"}));  // a lower pid than its parent's
+  fixture.add(fake(101, 100, "/usr/bin/bash", {"bash"}));
+  FakeProcess zombie = fake(102, 101, "", {});
+  zombie.state = 'Z';
+  fixture.add(zombie);
+  fixture.add(fake(110, 1, "/usr/bin/bash", {"sh", "/opt/x/bin/code-server"}));
+  fixture.add(fake(111, 110, "/usr/bin/sleep", {"sleep"}));
+  fixture.add(fake(112, 1, "/usr/bin/gcc", {}));                         // hides its command line
+  fixture.add(fake(113, 1, "/usr/bin/gcc", {std::string(50000, 'x')}));  // too long to be known
+  fixture.add(fake(120, 1, "/usr/bin/python3", {"python3", "work.py"}));
+  fixture.add(fake(121, 120, "/usr/bin/vim", {"vim"}));
+  SnapshotOptions options = options_for(fixture.root());
+  Snapshot snapshot = snapshot_of(options);
+  for (const pid_t pid : {1, 90, 95, 100, 101, 102, 110, 111, 112, 113})
+    CHECK(find(snapshot, pid) != nullptr);
+  CHECK(snapshot.processes.size() == 10 && snapshot.counts.read == 10 && snapshot.faults.empty());
+  const Process* above = find(snapshot, 90);
+  CHECK(above != nullptr && above->argv.size() == 1);  // a launcher is a shell above its server
+  options.full = true;
+  CHECK(snapshot_of(options).processes.size() == 13);
+}
+
 void unknown_command_lines_are_suspect() {
   for (int kind = 0; kind < 3; ++kind) {
     const ProcFixture fixture;
@@ -163,7 +194,10 @@ void a_cycle_of_parents_ends() {
   fixture.add(fake(101, 100, "/usr/bin/sh"));
   fixture.add(fake(102, 102, "/usr/bin/sh"));
   fixture.add(fake(103, 9999, "/usr/bin/sh"));
-  CHECK(snapshot_of(options_for(fixture.root())).processes.size() == 4);
+  CHECK(snapshot_of(options_for(fixture.root())).processes.size() == 2);
+  SnapshotOptions full = options_for(fixture.root());
+  full.full = true;
+  CHECK(snapshot_of(full).processes.size() == 4);
 }
 
 void finds_roots_processes_inside_a_tree() {
@@ -256,7 +290,7 @@ void drops_a_process_whose_pid_was_recycled() {
   FakeProcess server = fake(100, 1, kServer);
   server.cmdline_blocks = true;
   fixture.add(server);
-  fixture.add(fake(101, 1, "/usr/bin/bash"));
+  fixture.add(fake(101, 100, "/usr/bin/bash"));
   const pid_t writer = fork();
   if (writer == 0) {
     const int fifo =
@@ -296,6 +330,42 @@ void faults_are_bounded() {
   }
   const Snapshot snapshot = snapshot_of(options_for(fixture.root()));
   CHECK(snapshot.counts.malformed == 200 && snapshot.faults.size() == 100);
+}
+
+// Two threads see what one sees, in the same order, faults and all.
+void two_threads_see_what_one_sees() {
+  cpu_set_t all;
+  CHECK(sched_getaffinity(0, sizeof all, &all) == 0);
+  if (CPU_COUNT(&all) < 2) {
+    std::printf("skipped: two threads need two processors\n");
+    return;
+  }
+  const ProcFixture fixture;
+  init(fixture);
+  fixture.add(fake(100, 1, kServer));
+  for (pid_t pid = 101; pid < 800; ++pid) {
+    fixture.add(fake(pid, pid - 1, pid % 7 == 0 ? kServer : "/usr/bin/python3"));
+    // A link that cannot be read: a fault of every thread's share.
+    if (pid % 50 != 0) continue;
+    std::filesystem::remove(fixture.path(pid, "exe"));
+    write_file(fixture.path(pid, "exe"), "");
+  }
+  const Snapshot together = snapshot_of(options_for(fixture.root()));
+  cpu_set_t one;
+  CPU_ZERO(&one);
+  for (std::size_t cpu = 0; cpu < CPU_SETSIZE && CPU_COUNT(&one) == 0; ++cpu)
+    if (CPU_ISSET(cpu, &all)) CPU_SET(cpu, &one);
+  CHECK(sched_setaffinity(0, sizeof one, &one) == 0);
+  const Snapshot alone = snapshot_of(options_for(fixture.root()));
+  CHECK(sched_setaffinity(0, sizeof all, &all) == 0);
+  CHECK(alone.counts.listed == 701 && alone.processes.size() == 701 && alone.faults.size() >= 14);
+  const auto same = [](const Process& a, const Process& b) { return a.id.pid == b.id.pid && a.exe == b.exe; };
+  CHECK(std::equal(alone.processes.begin(), alone.processes.end(), together.processes.begin(),
+                   together.processes.end(), same));
+  const auto same_fault = [](const Fault& a, const Fault& b) { return a.pid == b.pid && a.what == b.what; };
+  CHECK(std::equal(alone.faults.begin(), alone.faults.end(), together.faults.begin(), together.faults.end(),
+                   same_fault));
+  CHECK(alone.counts.denied == together.counts.denied && alone.counts.gone == together.counts.gone);
 }
 
 int open_fds() {
@@ -363,6 +433,7 @@ void sees_a_real_zombie_leader() {
 int main() {
   reads_a_suspects_processes_in_full();
   finds_suspects_by_command_line();
+  leaves_out_what_is_no_kin();
   unknown_command_lines_are_suspect();
   returns_sshd_and_ancestors();
   a_cycle_of_parents_ends();
@@ -373,6 +444,7 @@ int main() {
   drops_a_process_whose_pid_was_recycled();
   fails_when_nothing_can_be_known();
   faults_are_bounded();
+  two_threads_see_what_one_sees();
   sees_the_live_host();
   sees_a_real_zombie_leader();
   return report("snapshot");

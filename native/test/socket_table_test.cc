@@ -15,6 +15,7 @@
 #include "check.h"
 #include "core/connections.h"
 #include "core/fd_table.h"
+#include "core/inode_index.h"
 
 namespace fs = std::filesystem;
 using reaper::Connections;
@@ -22,6 +23,7 @@ using reaper::ConnectionSource;
 using reaper::Endpoint;
 using reaper::find_connections;
 using reaper::Link;
+using reaper::LinkKind;
 using reaper::SocketTable;
 
 namespace {
@@ -273,6 +275,58 @@ void many_holders_are_joined_cheaply() {
   CHECK(joined.size() == 300);
 }
 
+SocketTable three_pairs(const std::string&) {
+  SocketTable table;
+  for (const int port : {1, 2, 3}) {
+    table.tcp.push_back({loopback(22), loopback(port), static_cast<std::uint32_t>(port)});
+    table.tcp.push_back({loopback(port), loopback(22), static_cast<std::uint32_t>(port + 100)});
+  }
+  table.local.push_back({61, 62, ""});
+  table.local.push_back({62, 61, "/tmp/code-1"});
+  table.local.push_back({63, 64, ""});
+  table.local.push_back({65, 0, ""});
+  return table;
+}
+
+// Two processes are told of once a kind, with the number of sockets; so are the ends whose other is not
+// known.
+void sockets_of_the_same_processes_are_one_link() {
+  const ProcFolder proc;
+  proc.process(10, {1, 2, 3, 61, 63, 65});
+  proc.process(20, {101, 102, 62});
+  const Connections found = find_connections(proc.root(), {10, 20}, three_pairs);
+  const auto sockets = [&](LinkKind kind, pid_t pid, std::optional<pid_t> peer) {
+    std::uint32_t sum = 0;
+    for (const Link& link : found.links)
+      if (link.kind == kind && link.pid == pid && link.peer_pid == peer) sum += link.sockets;
+    return sum;
+  };
+  CHECK(found.links.size() == 6);
+  CHECK(sockets(LinkKind::kTcp, 10, 20) == 2 && sockets(LinkKind::kTcp, 20, 10) == 2);
+  CHECK(sockets(LinkKind::kTcp, 10, std::nullopt) == 1);
+  CHECK(sockets(LinkKind::kUnix, 10, 20) == 1 && sockets(LinkKind::kUnix, 20, 10) == 1);
+  CHECK(sockets(LinkKind::kUnix, 10, std::nullopt) == 2);
+  for (const Link& link : found.links)
+    if (link.kind == LinkKind::kTcp && link.pid == 20)
+      CHECK(link.local == "127.0.0.1:1" && link.remote == "127.0.0.1:22");
+}
+
+void an_index_tells_the_first_place() {
+  reaper::InodeIndex index(3);
+  index.add(0, 7);
+  index.add(4000000000, 8);
+  index.add(4000000000, 9);
+  CHECK(index.find(0) == 7 && index.find(4000000000) == 8 && index.find(1) == reaper::InodeIndex::kNone);
+  // Full up to what it has room for, in the order that the kernel gives, and in one that a user may choose.
+  for (const std::uint32_t step : {1u, 65536u}) {
+    reaper::InodeIndex many(5000);
+    for (std::uint32_t i = 0; i < 5000; ++i) many.add(i * step, i);
+    for (std::uint32_t i = 0; i < 5000; ++i) CHECK(many.find(i * step) == i);
+    CHECK(many.find(5000 * step) == reaper::InodeIndex::kNone);
+  }
+  CHECK(reaper::InodeIndex().find(5) == reaper::InodeIndex::kNone);
+}
+
 }  // namespace
 
 int main() {
@@ -282,5 +336,7 @@ int main() {
   a_second_look_hides_no_client();
   settled_descriptors_are_sole_and_living();
   many_holders_are_joined_cheaply();
+  sockets_of_the_same_processes_are_one_link();
+  an_index_tells_the_first_place();
   return report("socket_table_test");
 }

@@ -90,30 +90,51 @@ function join(site: SiteCatalogue): Catalogue {
 }
 
 /**
- * What the native scan looks for to find users worth a full reading. A superset of `recognise`: whatever that
- * accepts has one of these marks (a test holds the two together).
+ * What the native scan looks for. `exeMarkers`, and `argvMarkers` for interpreters, find the users who have a server.
+ * Of such a user every process counts that has one of `exeMarkers`, or one of `kinMarkers` in its command line: a
+ * superset of `recognise`, process by process (a test holds the two together). What has none, and is not above or
+ * below one that has, can be no part of a tree.
  */
 export function scanMarkers(catalogue: Catalogue): {
   exeMarkers: string[];
   interpreters: string[];
   argvMarkers: string[];
+  kinMarkers: string[];
   sshdNames: string[];
 } {
   const folders = catalogue.locations.map(({ components }) => `/${components.join("/")}/`);
   const { shapes, interpreters } = catalogue;
   const literal = catalogue.patterns.map(({ exe }) => longestLiteral(exe));
+  const argvMarkers = [
+    ...new Set([
+      ...folders,
+      "-server/",
+      ...shapes.serverScripts,
+      ...shapes.workerScripts,
+      ...shapes.webScripts,
+    ]),
+  ];
   return {
     // "-server/" and "-server-" find the forks that no list knows; "code-tunnel" and "/code" the tunnels.
     exeMarkers: [...new Set([...folders, "-server/", "-server-", "/code-tunnel", "/bin/code", ...literal])],
     // A shell is never alone: the server below it has an executable that tells.
     interpreters: [...interpreters.node, ...interpreters.other],
-    argvMarkers: [
+    argvMarkers,
+    kinMarkers: [
       ...new Set([
-        ...folders,
-        "-server/",
-        ...shapes.serverScripts,
-        ...shapes.workerScripts,
-        ...shapes.webScripts,
+        ...argvMarkers,
+        // A user may write a folder without the slash before it, or with two between its parts.
+        ...catalogue.locations.map(({ components }) => `${longest(components)}/`),
+        // A fork's folder, named to a loader.
+        "-server-",
+        // Launchers, and commands that a program found by its name alone is given.
+        ...shapes.launcherScripts,
+        ...shapes.launcherSuffixes,
+        ...Object.keys(shapes.cliCommands).filter(
+          (word) => shapes.cliCommands[word as "tunnel"] === "tunnel",
+        ),
+        // A program that a loader is given.
+        ...literal,
       ]),
     ],
     sshdNames: [...catalogue.sshd],
@@ -122,5 +143,9 @@ export function scanMarkers(catalogue: Catalogue): {
 
 /** The longest run of a glob that holds no wildcard: what a plain substring search may look for. */
 function longestLiteral(glob: string): string {
-  return glob.split("*").reduce((best, part) => (part.length > best.length ? part : best), "");
+  return longest(glob.split("*"));
+}
+
+function longest(parts: readonly string[]): string {
+  return parts.reduce((best, part) => (part.length > best.length ? part : best), "");
 }

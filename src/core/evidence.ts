@@ -167,9 +167,11 @@ class Reach {
     const other = peer === null ? undefined : treeOf.get(peer);
     if (other === tree) return;
     const count = this.open.get(tree) ?? { total: 0, unmatched: 0 };
+    // Guard: a saved observation may say 0, and a connection that is there counts.
+    const sockets = Math.max(1, link.sockets ?? 1);
     this.open.set(tree, {
-      total: count.total + 1,
-      unmatched: count.unmatched + (peer === null ? 1 : 0),
+      total: count.total + sockets,
+      unmatched: count.unmatched + (peer === null ? sockets : 0),
     });
     if (server && !this.directly.has(tree))
       this.directly.set(

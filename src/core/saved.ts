@@ -41,6 +41,7 @@ const link = v.object({
   peerPid: nullable(whole),
   local: v.string(),
   remote: v.string(),
+  sockets: v.optional(whole),
 });
 const connections = v.object({
   complete: v.boolean(),

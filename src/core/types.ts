@@ -75,7 +75,10 @@ export interface Fault {
   readonly detail: string;
 }
 
-/** An established connection, one end of which is held by `pid`. Never a listening, closing or datagram socket. */
+/**
+ * Established connections of one kind, one end of which `pid` holds. Never listening, closing or datagram sockets.
+ * The addresses are those of one of them.
+ */
 export interface Link {
   readonly kind: "tcp" | "unix";
   readonly pid: number;
@@ -84,6 +87,8 @@ export interface Link {
   /** "127.0.0.1:40123", "[::1]:22", or a unix socket's path or inode. */
   readonly local: string;
   readonly remote: string;
+  /** How many sockets of `pid`'s; absent: one. */
+  readonly sockets?: number | undefined;
 }
 
 /** The answer to "who is connected to whom" for a set of processes. */

@@ -17,6 +17,8 @@ export interface SnapshotOptions {
   readonly interpreters: readonly string[];
   /** Substrings of an interpreter's command line that make it a suspect. */
   readonly argvMarkers: readonly string[];
+  /** Substrings of any command line of a user who has a suspect that make it one, too. They hold all `argvMarkers`. */
+  readonly kinMarkers: readonly string[];
   /** Exe basenames of the ssh server; their processes are always returned. */
   readonly sshdNames: readonly string[];
   /** Deadline for one command line, and for all of them, in milliseconds. */
@@ -31,8 +33,9 @@ export interface RawSnapshot {
   readonly uptime: number;
   readonly takenAt: number;
   /**
-   * All processes of every user who has a suspect; every sshd; every ancestor of these; and root's processes
-   * below them. In no particular order.
+   * Every suspect, and what its user, other users with a suspect, and root run below it; every sshd; every process
+   * that hides its executable from root; every ancestor of these. With `full` all processes of `uids` instead of the
+   * suspects'. In no particular order.
    */
   readonly processes: readonly Proc[];
   readonly counts: SnapshotCounts;

@@ -130,6 +130,19 @@ test("a connection from the user's own curl is no client", () => {
   assert.equal(verdictOf(seen), "reap");
 });
 
+test("connections to the same other end are told as one link, and counted as so many", () => {
+  for (const [sockets, told] of [
+    [undefined, 1],
+    [0, 1],
+    [7, 7],
+  ] as const) {
+    const connections = linked({ ...tcp(server.pid, null), sockets }, unix(server.pid, null));
+    const { facts } = only(observation([...sshSession(300), ...tree], { connections }));
+    const detail = facts.find(({ fact }) => fact === "client")?.detail ?? "";
+    assert.match(detail, new RegExp(`; ${told + 1} established connection\\(s\\) lead elsewhere$`));
+  }
+});
+
 test("sockets that were not, or not all, listed make a tree unknown", () => {
   const fault = { what: "list sockets", detail: "EPERM" };
   assert.equal(verdictOf(observation(tree, { connections: null })), "unknown");

@@ -278,6 +278,92 @@ test("an executable's name loses its path and the kernel's mark of deletion", ()
   assert.equal(exeName(null), "");
 });
 
+/** As the native scan does: by the executable, or by a mark anywhere in the command line. */
+function isSieved({ exe, argv }: { exe: string; argv: readonly string[] }, of = catalogue): boolean {
+  const { exeMarkers, kinMarkers } = scanMarkers(of);
+  const line = argv.map((element) => `${element} `).join("");
+  return exeMarkers.some((mark) => exe.includes(mark)) || kinMarkers.some((mark) => line.includes(mark));
+}
+
+test("of a user who has a server, whatever is recognised is seen, each process by itself", () => {
+  for (const [, exe, argv] of positives)
+    assert.ok(isSieved({ exe, argv: argv.split(" ") }), `${exe} ${argv}`);
+  assert.ok(!isSieved({ exe: "/usr/bin/bash", argv: ["-bash"] }));
+  assert.ok(!isSieved({ exe: "/usr/bin/python3", argv: ["python3", "work.py"] }));
+});
+
+test("nothing that is made of a catalogue's words is recognised and not seen", () => {
+  const site = makeCatalogue({
+    directories: [{ product: "house", directory: ".house/ide" }],
+    patterns: [{ product: "claude", exe: "/home/*/.claude/**/server", argv: [] }],
+    sshd: [],
+  });
+  const { shapes, interpreters } = site;
+  const folders = [
+    ...site.products.flatMap(({ directories }) => directories),
+    ...[".new-server", ".new-server-next", ".claude/remote", "bin", "opt/code"],
+  ];
+  const programs = [
+    ...[...interpreters.shell, ...interpreters.node, ...interpreters.other, ...shapes.tunnelClis],
+    ...[
+      "python3.11",
+      "node-20",
+      "ld-2.31.so",
+      "ld.so.1",
+      "server",
+      "java",
+      "zed-remote-server-1",
+      `code-${C}`,
+      "rg",
+    ],
+  ];
+  const files = [
+    ...[...shapes.serverScripts, ...shapes.workerScripts, ...shapes.webScripts, ...shapes.launcherScripts],
+    ...shapes.launcherSuffixes.map((suffix) => `bin/code${suffix}`),
+    ...["extensions/a/b.js", "node_modules/a/rg", "node", "ld-linux.so.2", "server", `code-${C}`, "code"],
+  ];
+  const words = [
+    ...Object.keys(shapes.cliCommands),
+    "host",
+    "run",
+    "--type=ptyHost",
+    "--start-server",
+    "-jar",
+    "-x",
+  ];
+  // The same numbers at each run.
+  let seed = 1;
+  const pick = <T>(list: readonly T[]): T => {
+    seed = (seed * 48_271) % 2_147_483_647;
+    return list[seed % list.length] as T;
+  };
+  let recognised = 0;
+  for (let i = 0; i < 60_000; i++) {
+    const place = `${pick(["/home/u/", "/home/u/", "/", "/usr/"])}${pick(folders)}/`;
+    const exe = pick([
+      `/usr/bin/${pick(programs)}`,
+      `/home/u/${pick(programs)}`,
+      `${place}${pick(programs)}`,
+    ]);
+    // What a user writes: without a slash in front, or with two between.
+    const file = `${pick(["/", "", "./", "//home//"])}${pick(folders).replace("/", pick(["/", "//"]))}/${pick(files)}`;
+    const argv = [
+      pick([exe, "x"]),
+      pick([file, pick(words)]),
+      pick([file, pick(words)]),
+      pick(words),
+      pick(words),
+    ];
+    const argvStatus = pick(["read", "read", "read", "denied"] as const);
+    const seen = { exe, argv: argvStatus === "read" ? argv : [], argvStatus };
+    if (recognise(seen, site) === null) continue;
+    recognised++;
+    // A command line that could not be read is looked at more closely in any case.
+    assert.ok(argvStatus !== "read" || isSieved(seen, site), `${exe} ${argv.join(" ")}`);
+  }
+  assert.ok(recognised > 3_000, String(recognised));
+});
+
 test("the native scan's first sieve lets through everything that is recognised", () => {
   const { exeMarkers, interpreters, argvMarkers } = scanMarkers(catalogue);
   for (const [, exe, argv] of positives) {
