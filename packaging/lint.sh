@@ -15,4 +15,7 @@ for rpm in "${rpms[@]}"; do
   for part in prein postin preun postun; do
     rpm -qp --queryformat "%{${part^^}}" "$rpm" | sed '/^(none)$/d' | sh -n
   done
+  for kind in FILE TRANSFILE; do
+    rpm -qp --queryformat "[%{${kind}TRIGGERSCRIPTS}\n]" "$rpm" | sed '/^(none)$/d' | sh -n
+  done
 done

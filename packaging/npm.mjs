@@ -20,8 +20,9 @@ const NATIVE = ["reaper_native.node", "session-close"];
 
 rmSync(work, { recursive: true, force: true });
 cpSync(dist, join(work, "dist"), { recursive: true });
-// A code cache belongs to one release of Node.
-rmSync(join(work, "dist/program.cache"), { force: true });
+// A code cache belongs to one release of Node, and nothing may run at an installation that would make one.
+for (const name of ["program.cache", "code-cache.cjs", "warm-up.tsv", "warm-up.toml"])
+  rmSync(join(work, "dist", name), { force: true });
 for (const name of NATIVE) copyFileSync(join(native, name), join(work, "dist", name));
 chmodSync(join(work, "dist/session-close"), 0o755);
 for (const folder of ["pam", "systemd", "profile"])

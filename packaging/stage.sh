@@ -23,10 +23,11 @@ put() { # MODE TARGET FILE...: the files into the folder TARGET/, or one file as
 offer() { [ ! -e "$3" ] || put "$@"; }
 
 put 755 /usr/sbin/$name "$native/launcher"
-put 755 /usr/libexec/$name/ "$native/session-close" "$here/pam-line"
+put 755 /usr/libexec/$name/ "$native/session-close" "$here/pam-line" "$here/make-cache"
 put 644 /usr/lib/$name/ "$native/reaper_native.node"
-# Everything else that the bundle is made of. What stays behind: the native parts of the checkout's own build, and the code
-# cache, which is of use to the one release of Node that made it and has other bytes after each run.
+# Everything else that the bundle is made of, with what make-cache needs (code-cache.cjs, warm-up.*). What stays behind: the
+# native parts of the checkout's own build, and its code cache, which is of use to the one release of Node that made it and
+# has other bytes after each run: make-cache makes the host's at installation.
 for file in "$dist"/*; do
   case ${file##*/} in reaper_native.node | session-close | program.cache) continue ;; esac
   if [ -f "$file" ]; then put 644 /usr/lib/$name/ "$file"; fi

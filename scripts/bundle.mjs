@@ -2,18 +2,7 @@
 // and the native parts beside them.
 import { spawnSync } from "node:child_process";
 import { createHash } from "node:crypto";
-import {
-  chmodSync,
-  copyFileSync,
-  mkdirSync,
-  mkdtempSync,
-  readFileSync,
-  renameSync,
-  rmSync,
-  writeFileSync,
-} from "node:fs";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
+import { chmodSync, copyFileSync, mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
 import { build } from "esbuild";
 
 const { version } = JSON.parse(readFileSync("package.json", "utf8"));
@@ -74,14 +63,17 @@ function replace(source, target) {
   renameSync(`${target}.new`, target);
 }
 
-const work = mkdtempSync(join(tmpdir(), "bundle-"));
-try {
-  const maker = join(work, "code-cache.cjs");
-  await build({ ...common, entryPoints: ["scripts/code-cache.ts"], outfile: maker });
-  // A dry run may have much to say, and a cache is not worth a failed build.
-  const made = spawnSync(process.execPath, [maker, PROGRAM, CACHE], { stdio: "ignore", timeout: 60_000 });
-  if (made.status !== 0)
-    console.error(`no code cache could be made (status ${made.status}); it starts without`);
-} finally {
-  rmSync(work, { recursive: true });
+// The maker of the code cache is part of the program: a package makes the cache on the host, for the Node that is there.
+const MAKER = "dist/code-cache.cjs";
+await build({ ...common, entryPoints: ["scripts/code-cache.ts"], outfile: MAKER });
+for (const name of ["warm-up.tsv", "warm-up.toml"]) {
+  copyFileSync(`scripts/${name}`, `dist/${name}`);
+  // A configuration that others than root may write is refused.
+  chmodSync(`dist/${name}`, 0o644);
+}
+// A dry run may have much to say, and a cache is not worth a failed build.
+const made = spawnSync(process.execPath, [MAKER, PROGRAM, CACHE], { stdio: "ignore", timeout: 60_000 });
+if (made.status !== 0) {
+  rmSync(CACHE, { force: true });
+  console.error(`no code cache could be made (status ${made.status}); it starts without`);
 }
