@@ -1,7 +1,7 @@
 /** The story: observe, judge, reap, record. */
 import { breakerTrips } from "./core/breaker.ts";
 import { makeCatalogue } from "./core/catalogue.ts";
-import type { Outcome } from "./core/document.ts";
+import { faultLine, type Outcome } from "./core/document.ts";
 import { exemptEvents, faultEvent, outcomeEvents, verdictEvents } from "./core/events.ts";
 import type { Accounts } from "./core/exemption.ts";
 import { type JudgeContext, type Judgement, judge } from "./core/judge.ts";
@@ -123,7 +123,7 @@ export async function sweep(ports: Ports, request: SweepRequest): Promise<SweepR
       failed: true,
     });
   }
-  const carried = observing ? wouldReap(plan) : await carryOut(ports, request, plan);
+  const carried = observing ? wouldReap(plan) : await carryOut(ports, request, seen.faults, plan);
   await ports.log.write(carried.faults.map(faultEvent));
   await ports.log.write(carried.notices.map((message): LogEvent => ({ level: "warn", message })));
   await ports.log.write(
@@ -168,19 +168,35 @@ function wouldReap(plan: readonly Judgement[]): Carried {
   return { outcomes, faults: [], notices: [] };
 }
 
-async function carryOut(ports: Ports, request: SweepRequest, plan: readonly Judgement[]): Promise<Carried> {
+async function carryOut(
+  ports: Ports,
+  request: SweepRequest,
+  told: readonly Fault[],
+  plan: readonly Judgement[],
+): Promise<Carried> {
   if (plan.length === 0) return { outcomes: [], faults: [], notices: [] };
+  let unseen: readonly Fault[] = [];
   const { policy } = request.context;
   const { weights, faults: unweighed } = await weigh(ports.native, ports.procRoot, plan);
   const { outcomes, faults, weak } = await reap(plan, {
     native: ports.native,
     policy,
     look: (uids) => observe(ports.native, { ...observeOptions(ports, policy, uids, true), sockets: false }),
-    rejudge: (uids) => look(ports, { ...request, uids }, true),
+    rejudge: async (uids) => {
+      const again = await look(ports, { ...request, uids }, true);
+      unseen = newFaults(again.faults, told);
+      return again;
+    },
   });
   const notices = weak
     ? ["This kernel has no pidfd: processes were checked by start time and not pinned"]
     : [];
   const weighed = outcomes.map((outcome) => ({ ...outcome, freed: freedBy(outcome.killed, weights) }));
-  return { outcomes: weighed, faults: [...unweighed, ...faults], notices };
+  return { outcomes: weighed, faults: [...unseen, ...unweighed, ...faults], notices };
+}
+
+/** What the second look could not see of the host, and the first could: trees that it spared are told why. */
+function newFaults(faults: readonly Fault[], told: readonly Fault[]): Fault[] {
+  const before = new Set(told.map(faultLine));
+  return faults.filter((fault) => isOfHost(fault) && !before.has(faultLine(fault)));
 }

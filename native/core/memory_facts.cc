@@ -67,6 +67,8 @@ Result<MemoryFacts<T>> gather(const MemoryOptions& options, const MemoryFile& fi
     // Guard: the file was read by pid alone; a recycled pid must not speak for another process.
     std::string_view text;
     const int error = proc.value().read_of(id.pid, "stat", &text);
+    // No descriptor or memory was left: that is this program's trouble, not that of one process.
+    if (is_exhausted(error)) return Failure{error, what};
     const auto stat = error == 0 ? parse_stat(text) : std::nullopt;
     if (!stat || stat->pid != id.pid || stat->start_time != id.start_time) {
       out.results[i].fact.reset();

@@ -15,9 +15,11 @@
 
 namespace reaper {
 
-// What an errno from /proc means: the process has ended, or may not be looked at (else: a fault).
-bool is_gone(int error);    // ENOENT, ESRCH
-bool is_denied(int error);  // EACCES, EPERM
+// What an errno from /proc means: the process has ended, or may not be looked at; or this program has no
+// descriptor or memory left (else: a fault).
+bool is_gone(int error);       // ENOENT, ESRCH
+bool is_denied(int error);     // EACCES, EPERM
+bool is_exhausted(int error);  // EMFILE, ENFILE, ENOMEM
 
 // The system's text for an errno.
 std::string error_text(int error);

@@ -85,7 +85,7 @@ class Survey {
   void refused(const char* what, pid_t pid, uid_t uid, int error);
   // Out of descriptors or memory: any process may be the one that is missed, so the whole look has failed.
   void note(int error) {
-    if (error == EMFILE || error == ENFILE || error == ENOMEM) exhausted_ = error;
+    if (is_exhausted(error)) exhausted_ = error;
   }
   void malformed(const char* what, pid_t pid) {
     if (malformed_.insert(pid).second) ++out_.counts.malformed;
