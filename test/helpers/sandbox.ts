@@ -17,11 +17,16 @@ export interface Sandbox {
   run(): Promise<{ readonly passed: number; readonly output: string }>;
 }
 
+export interface Surroundings {
+  /** Seconds since boot that everything inside is told besides: there is no hour ago on a machine that just booted. */
+  readonly upFor?: number;
+}
+
 /** `testFile` is the caller's own import.meta.url. */
-export function inPidNamespace(testFile: string): Sandbox {
+export function inPidNamespace(testFile: string, surroundings: Surroundings = {}): Sandbox {
   const inside = process.env[INSIDE] === "1";
   const skip = process.getuid?.() === 0 ? false : "needs root: unshare --pid --mount";
-  return { inside, skip, run: () => runInside(fileURLToPath(testFile)) };
+  return { inside, skip, run: () => runInside(fileURLToPath(testFile), surroundings) };
 }
 
 /** Inside a mount namespace of its own: lock, tags and marks, ledger and notices of sweeps stay in there. */
@@ -32,8 +37,9 @@ export function freshState(): void {
   }
 }
 
-async function runInside(file: string): Promise<{ passed: number; output: string }> {
-  const namespace = ["--pid", "--mount", "--fork", "--mount-proc", "--kill-child"];
+async function runInside(file: string, { upFor }: Surroundings): Promise<{ passed: number; output: string }> {
+  const clock = upFor === undefined ? [] : ["--time", `--boottime=${upFor}`];
+  const namespace = ["--pid", "--mount", "--fork", "--mount-proc", "--kill-child", ...clock];
   // Node is no init: puppet is pid 1 and collects orphans, or they would stay zombies.
   const command = [
     puppetBinary(),

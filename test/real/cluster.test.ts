@@ -28,7 +28,7 @@ import { living, puppetBinary, type Stage, startTree } from "../helpers/puppet.t
 import { eventually, makeHome, USER } from "../helpers/real.ts";
 import { inPidNamespace } from "../helpers/sandbox.ts";
 
-const sandbox = inPidNamespace(import.meta.url);
+const sandbox = inPidNamespace(import.meta.url, { upFor: 3600 });
 if (sandbox.inside) insideNamespace();
 else
   test("what login nodes tell each other, inside a pid namespace", { skip: sandbox.skip }, async (t) => {

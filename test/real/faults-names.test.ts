@@ -130,7 +130,7 @@ function insideNamespace(): void {
   });
 }
 
-const sandbox = inPidNamespace(import.meta.url);
+const sandbox = inPidNamespace(import.meta.url, { upFor: 3600 });
 if (sandbox.inside) insideNamespace();
 else
   test("faults of names and clocks, inside a pid namespace", { skip: sandbox.skip }, async (t) => {

@@ -9,7 +9,7 @@ import { run, temporaryFile } from "../helpers/program.ts";
 import { eventually } from "../helpers/real.ts";
 import { freshState, inPidNamespace } from "../helpers/sandbox.ts";
 
-const sandbox = inPidNamespace(import.meta.url);
+const sandbox = inPidNamespace(import.meta.url, { upFor: 3600 });
 const TAGS = `${RUN_FOLDER}/tags`;
 const MARKS = `${RUN_FOLDER}/marks.json`;
 const FULL = (at: string): string =>
