@@ -3,6 +3,7 @@
     "core_sources": [
       "native/core/parse.cc",
       "native/core/proc_dir.cc",
+      "native/core/two_threads.cc",
       "native/core/memory_parse.cc",
       "native/core/memory_helper.cc",
       "native/core/memory_reader.cc",
@@ -17,6 +18,7 @@
       "native/core/netlink_parse.cc",
       "native/core/netlink.cc",
       "native/core/socket_table.cc",
+      "native/core/fd_reader.cc",
       "native/core/fd_table.cc",
       "native/core/link_table.cc",
       "native/core/connections.cc",

@@ -1,171 +1,58 @@
 #include "core/fd_table.h"
 
-#include <dirent.h>
 #include <fcntl.h>
-#include <unistd.h>
 
 #include <algorithm>
+#include <atomic>
 #include <cerrno>
-#include <charconv>
-#include <cstdlib>
 #include <cstring>
-#include <memory>
 #include <optional>
-#include <string_view>
 #include <tuple>
 
 #include "core/fd.h"
+#include "core/fd_reader.h"
+#include "core/two_threads.h"
 
 namespace reaper {
 namespace {
 
-// A user may open as many descriptors as the limits allow and each costs about 8 us to read; one who holds
-// more than this is unknown rather than a way to stall the sweep.
-constexpr std::size_t kMaxDescriptors = 65536;
-
-struct CloseDir {
-  void operator()(DIR* dir) const { closedir(dir); }
-};
-using Dir = std::unique_ptr<DIR, CloseDir>;
-
-Dir open_dir(int at, const std::string& path) {
-  UniqueFd fd(openat(at, path.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
-  if (!fd.valid()) return nullptr;
-  Dir dir(fdopendir(fd.get()));
-  if (dir) static_cast<void>(fd.release());
-  return dir;
+template <typename T>
+void append(std::vector<T>& to, const std::vector<T>& more) {
+  to.insert(to.end(), more.begin(), more.end());
 }
 
-bool means_gone(int code) { return code == ENOENT || code == ESRCH; }
-bool means_denied(int code) { return code == EACCES || code == EPERM; }
-
-// Every numeric entry, until `each` returns an errno other than 0. The errno that ended it, or 0.
-template <typename Each>
-int each_number(DIR* dir, Each each) {
-  for (;;) {
-    errno = 0;
-    const dirent* entry = readdir(dir);
-    if (!entry) return errno;
-    if (entry->d_name[0] < '0' || entry->d_name[0] > '9') continue;
-    if (const int code = each(entry->d_name)) return code;
-  }
+void add(FdTable& table, const FdShare& share) {
+  append(table.holders, share.holders);
+  append(table.descriptors, share.descriptors);
+  append(table.unreadable, share.unreadable);
+  append(table.foreign_net, share.foreign_net);
+  append(table.faults, share.faults);
 }
 
-// The text of a link; else an errno. Links are only read, never followed: a file behind one may hang the
-// reader.
-struct LinkText {
-  char bytes[64];  // "socket:[INODE]" and "net:[INODE]" are shorter, so a longer text is neither
-  std::size_t size = 0;
-  int code = 0;
-  std::string_view view() const { return {bytes, size}; }
-};
-
-LinkText read_link(int at, const char* path) {
-  LinkText text;
-  const ssize_t got = readlinkat(at, path, text.bytes, sizeof text.bytes);
-  if (got < 0)
-    text.code = errno;
-  else
-    text.size = static_cast<std::size_t>(got);
-  return text;
+// Each process is read by the thread that is free; what the second one leaves, this one reads afterwards.
+void read_all(int proc, const std::optional<std::string>& own_net, const std::vector<pid_t>& pids,
+              const std::vector<SocketFd>& settled, FdTable& table) {
+  FdShare own, others;
+  others.may_grow = false;
+  others.holders.reserve(kMaxDescriptors);
+  others.descriptors.reserve(kMaxDescriptors);
+  others.foreign_net.reserve(pids.size());
+  std::vector<pid_t> left;
+  left.reserve(pids.size());
+  FdReader here(proc, own_net, settled, own), beside(proc, own_net, settled, others);
+  std::atomic<std::size_t> next{0};
+  const auto read_here = [&] {
+    for (std::size_t i = 0; (i = next.fetch_add(1)) < pids.size();) here.process(pids[i]);
+  };
+  const auto read_beside = [&] {
+    for (std::size_t i = 0; (i = next.fetch_add(1)) < pids.size();)
+      if (!beside.plain_process(pids[i])) left.push_back(pids[i]);
+  };
+  if (pids.size() < 2 || !in_two_threads(read_here, read_beside)) read_here();
+  for (const pid_t pid : left) here.process(pid);
+  add(table, own);
+  add(table, others);
 }
-
-// "socket:[INODE]". Netlink tells inodes in 32 bits, so only those are compared. A path cannot look like
-// this: the kernel shows paths with a leading '/'.
-std::optional<std::uint32_t> socket_inode(std::string_view link) {
-  constexpr std::string_view kPrefix = "socket:[";
-  if (link.substr(0, kPrefix.size()) != kPrefix || link.back() != ']') return std::nullopt;
-  const char* first = link.data() + kPrefix.size();
-  const char* last = link.data() + link.size() - 1;
-  std::uint64_t inode = 0;
-  const auto parsed = std::from_chars(first, last, inode);
-  if (parsed.ec != std::errc() || parsed.ptr != last || inode == 0) return std::nullopt;
-  return static_cast<std::uint32_t>(inode);
-}
-
-struct Look {
-  int code = 0;  // 0 also when it is gone
-  std::size_t descriptors = 0;
-};
-
-bool by_fd(const SocketFd& a, const SocketFd& b) { return std::tie(a.pid, a.fd) < std::tie(b.pid, b.fd); }
-
-class Reader {
- public:
-  Reader(int proc, std::optional<std::string> own_net, const std::vector<SocketFd>& settled, FdTable& table)
-      : proc_(proc), own_net_(std::move(own_net)), settled_(settled), table_(table) {}
-
-  void process(pid_t pid) {
-    const std::string path = std::to_string(pid);
-    Look look = task(pid, path);
-    if (look.code == 0 && look.descriptors == 0) look.code = threads(pid, path);
-    if (look.code == 0) return;
-    table_.unreadable.push_back(pid);
-    if (!means_denied(look.code))
-      table_.faults.push_back({"list descriptors", pid, std::strerror(look.code)});
-  }
-
- private:
-  // A main thread that has ended shows no descriptors while its other threads go on with theirs (measured).
-  int threads(pid_t pid, const std::string& path) {
-    const Dir dir = open_dir(proc_, path + "/task");
-    if (!dir) return means_gone(errno) ? 0 : errno;
-    const int code = each_number(dir.get(), [&](const char* tid) {
-      const std::string thread = path + "/task/" + tid;
-      const Look look = tid == path ? Look{} : task(pid, thread);
-      return look.code;
-    });
-    return means_gone(code) ? 0 : code;
-  }
-
-  Look task(pid_t pid, const std::string& path) {
-    Look look = descriptors(pid, path);
-    const int net = compare_net(pid, path);
-    if (look.code == 0) look.code = net;
-    return look;
-  }
-
-  Look descriptors(pid_t pid, const std::string& path) {
-    Look look;
-    const Dir dir = open_dir(proc_, path + "/fd");
-    if (!dir) {
-      look.code = means_gone(errno) ? 0 : errno;
-      return look;
-    }
-    const int at = dirfd(dir.get());
-    const bool main_thread = path.find('/') == std::string::npos;
-    auto known = main_thread ? std::lower_bound(settled_.begin(), settled_.end(), SocketFd{pid, 0, 0}, by_fd)
-                             : settled_.end();
-    look.code = each_number(dir.get(), [&](const char* name) {
-      if (++look.descriptors > kMaxDescriptors) return EMFILE;
-      const int fd = std::atoi(name);
-      // The kernel lists them in ascending order; in any other, one would only be read again.
-      while (known != settled_.end() && known->pid == pid && known->fd < fd) ++known;
-      if (known != settled_.end() && known->pid == pid && known->fd == fd) return 0;
-      const LinkText link = read_link(at, name);
-      if (link.code != 0) return means_gone(link.code) ? 0 : link.code;
-      if (const auto inode = socket_inode(link.view())) {
-        table_.holders.push_back({*inode, pid});
-        if (main_thread) table_.descriptors.push_back({pid, fd, *inode});
-      }
-      return 0;
-    });
-    if (means_gone(look.code)) look.code = 0;  // it ended while being read
-    return look;
-  }
-
-  int compare_net(pid_t pid, const std::string& path) {
-    const LinkText net = read_link(proc_, (path + "/ns/net").c_str());
-    if (net.code != 0) return means_gone(net.code) ? 0 : net.code;
-    if (own_net_ && net.view() != *own_net_) table_.foreign_net.push_back(pid);
-    return 0;
-  }
-
-  const int proc_;
-  const std::optional<std::string> own_net_;
-  const std::vector<SocketFd>& settled_;
-  FdTable& table_;
-};
 
 void sort_unique(std::vector<pid_t>& pids) {
   std::sort(pids.begin(), pids.end());
@@ -224,9 +111,8 @@ void read_fd_table(const std::string& proc_root, const std::vector<pid_t>& pids,
     table.own_net_known = false;
     table.faults.push_back({"read own network namespace", 0, std::strerror(net.code)});
   }
-  Reader reader(proc.get(), std::move(own_net), settled, table);
-  for (const pid_t pid : wanted)
-    if (pid > 0) reader.process(pid);
+  wanted.erase(wanted.begin(), std::upper_bound(wanted.begin(), wanted.end(), 0));
+  read_all(proc.get(), own_net, wanted, settled, table);
 
   const auto key = [](const Holder& holder) { return std::tie(holder.inode, holder.pid); };
   std::sort(table.holders.begin(), table.holders.end(),

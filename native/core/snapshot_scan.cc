@@ -1,12 +1,9 @@
 // The first, cheap look at every process of the host: its owner and its executable's path.
-#include <pthread.h>
-#include <sched.h>
-#include <signal.h>
-
 #include <algorithm>
 
 #include "core/parse.h"
 #include "core/snapshot_survey.h"
+#include "core/two_threads.h"
 
 namespace reaper {
 namespace {
@@ -17,21 +14,6 @@ bool is_one_of(std::string_view name, const std::vector<std::string>& names) {
 
 // Below this many processes a second thread costs more than it saves.
 constexpr std::size_t kWorthAThread = 500;
-
-bool has_two_cpus() {
-  cpu_set_t cpus;
-  return sched_getaffinity(0, sizeof cpus, &cpus) == 0 && CPU_COUNT(&cpus) >= 2;
-}
-
-// A thread that takes no signal of the host program's; 0 or an errno (EAGAIN: no more threads are allowed).
-int start_thread(void* (*body)(void*), void* argument, pthread_t* thread) {
-  sigset_t all, before;
-  sigfillset(&all);
-  pthread_sigmask(SIG_SETMASK, &all, &before);
-  const int error = pthread_create(thread, nullptr, body, argument);
-  pthread_sigmask(SIG_SETMASK, &before, nullptr);
-  return error;
-}
 
 }  // namespace
 
@@ -52,7 +34,7 @@ void Survey::look_at_all(const std::vector<pid_t>& pids) {
   entries_.reserve(pids.size());
   const pid_t* begin = pids.data();
   const pid_t* end = begin + pids.size();
-  if (pids.size() >= kWorthAThread && has_two_cpus() && look_at_halves(begin, end)) return;
+  if (pids.size() >= kWorthAThread && look_at_halves(begin, end)) return;
   SurveyShare whole;
   look_at_some(proc_, begin, end, whole);
   add(whole);
@@ -61,34 +43,18 @@ void Survey::look_at_all(const std::vector<pid_t>& pids) {
 // Two threads with a buffer and a share each, which are put together in the order of pids: the same answer as
 // that of one. False, and nothing done, where there may be no second one. It has ended before anything forks.
 bool Survey::look_at_halves(const pid_t* begin, const pid_t* end) {
-  struct Task {
-    const Survey& survey;
-    ProcDir proc;
-    const pid_t *begin, *end;
-    SurveyShare share;
-  };
   auto twin = proc_.twin();
   if (!twin) return false;
+  ProcDir proc = twin.take();
   const pid_t* middle = begin + (end - begin) / 2;
-  SurveyShare first;
-  Task second{*this, twin.take(), middle, end, {}};
-  // Guard: nothing is allocated in the thread, where lack of memory could not be told.
-  second.share.entries.reserve(static_cast<std::size_t>(end - middle));
-  second.share.refusals.reserve(static_cast<std::size_t>(end - middle));
-  const auto body = [](void* argument) -> void* {
-    auto& task = *static_cast<Task*>(argument);
-    task.survey.look_at_some(task.proc, task.begin, task.end, task.share);
-    return nullptr;
-  };
-  // Here as well: an exception of this thread's would leave the other one with nothing to write to.
-  first.entries.reserve(static_cast<std::size_t>(middle - begin));
-  first.refusals.reserve(static_cast<std::size_t>(middle - begin));
-  pthread_t thread;
-  if (start_thread(body, &second, &thread) != 0) return false;
-  look_at_some(proc_, begin, middle, first);
-  pthread_join(thread, nullptr);
+  SurveyShare first, second;
+  first.reserve(static_cast<std::size_t>(middle - begin));
+  second.reserve(static_cast<std::size_t>(end - middle));
+  if (!in_two_threads([&] { look_at_some(proc_, begin, middle, first); },
+                      [&] { look_at_some(proc, middle, end, second); }))
+    return false;
   add(first);
-  add(second.share);
+  add(second);
   return true;
 }
 

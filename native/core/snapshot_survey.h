@@ -34,6 +34,11 @@ struct SurveyShare {
   std::vector<SurveyEntry> entries;
   std::vector<Refusal> refusals;
   std::uint32_t gone = 0;
+
+  void reserve(std::size_t count) {
+    entries.reserve(count);
+    refusals.reserve(count);
+  }
 };
 
 // True when the text holds one of the markers.
