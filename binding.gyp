@@ -31,6 +31,7 @@
     "addon_sources": [
       "native/addon/arguments.cc",
       "native/addon/convert.cc",
+      "native/addon/convert_process.cc",
       "native/addon/workers.cc",
       "native/addon/addon.cc"
     ],

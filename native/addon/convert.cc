@@ -2,51 +2,11 @@
 
 #include <cerrno>
 
+#include "addon/values.h"
 #include "core/proc_dir.h"
 
 namespace reaper {
 namespace {
-
-template <typename T, typename F>
-Napi::Array to_array(Napi::Env env, const std::vector<T>& items, F convert) {
-  Napi::Array array = Napi::Array::New(env, items.size());
-  for (std::size_t i = 0; i < items.size(); ++i) {
-    const Napi::HandleScope scope(env);
-    array.Set(static_cast<std::uint32_t>(i), convert(items[i]));
-  }
-  return array;
-}
-
-// Bytes that are no UTF-8 become U+FFFD (V8's decoder), so any text of a user's choosing can cross.
-Napi::Value text(Napi::Env env, const std::string& value) { return Napi::String::New(env, value); }
-template <typename T>
-Napi::Value number(Napi::Env env, T value) {
-  return Napi::Number::New(env, static_cast<double>(value));
-}
-Napi::Value flag(Napi::Env env, bool value) { return Napi::Boolean::New(env, value); }
-
-template <typename T, typename F>
-Napi::Value or_null(Napi::Env env, const std::optional<T>& value, F convert) {
-  return value ? convert(env, *value) : env.Null();
-}
-
-const char* name_of(ArgvStatus status) {
-  switch (status) {
-    case ArgvStatus::kRead:
-      return "read";
-    case ArgvStatus::kEmpty:
-      return "empty";
-    case ArgvStatus::kTimeout:
-      return "timeout";
-    case ArgvStatus::kDenied:
-      return "denied";
-    case ArgvStatus::kGone:
-      return "gone";
-    case ArgvStatus::kSkipped:
-      break;
-  }
-  return "skipped";
-}
 
 const char* name_of(SignalOutcome outcome) {
   switch (outcome) {
@@ -86,40 +46,6 @@ Napi::Value to_js(Napi::Env env, const Fault& fault) {
 
 Napi::Value to_js(Napi::Env env, const std::vector<Fault>& faults) {
   return to_array(env, faults, [env](const Fault& fault) { return to_js(env, fault); });
-}
-
-Napi::Value to_js(Napi::Env env, const Process& process) {
-  const auto texts = [env](const std::vector<std::string>& list) {
-    return to_array(env, list, [env](const std::string& item) { return text(env, item); });
-  };
-  const auto four = [](Napi::Env in, const std::array<uid_t, 4>& uids) -> Napi::Value {
-    Napi::Array array = Napi::Array::New(in, uids.size());
-    for (std::uint32_t i = 0; i < uids.size(); ++i) array.Set(i, number(in, uids[i]));
-    return array;
-  };
-  Napi::Object object = Napi::Object::New(env);
-  object.Set("pid", number(env, process.id.pid));
-  object.Set("startTime", number(env, process.id.start_time));
-  object.Set("ppid", number(env, process.ppid));
-  object.Set("pgid", number(env, process.pgid));
-  object.Set("sid", number(env, process.sid));
-  object.Set("tty", number(env, process.tty));
-  object.Set("state", text(env, std::string(1, process.state)));
-  object.Set("threads", number(env, process.threads));
-  object.Set("rssKiB", number(env, process.rss_kib));
-  object.Set("uids", or_null(env, process.uids, four));
-  object.Set("uid", number(env, process.uid));
-  object.Set("comm", text(env, process.comm));
-  object.Set("exe", or_null(env, process.exe, text));
-  object.Set("argv", texts(process.argv));
-  object.Set("argvStatus", text(env, name_of(process.argv_status)));
-  object.Set("argvTruncated", flag(env, process.argv_truncated));
-  object.Set("cgroups", process.cgroups ? texts(*process.cgroups) : env.Null());
-  object.Set("auditSession", or_null(env, process.audit_session, number<std::uint32_t>));
-  object.Set("loginUid", or_null(env, process.login_uid, number<std::uint32_t>));
-  object.Set("foreignUserNs", or_null(env, process.foreign_user_ns, flag));
-  object.Set("foreignPidNs", or_null(env, process.foreign_pid_ns, flag));
-  return object;
 }
 
 Napi::Value to_js(Napi::Env env, const Link& link) {
@@ -232,8 +158,7 @@ Napi::Value to_js(Napi::Env env, const Snapshot& snapshot) {
   object.Set("ticksPerSecond", number(env, snapshot.ticks_per_second));
   object.Set("uptime", number(env, snapshot.uptime_ms));
   object.Set("takenAt", number(env, snapshot.taken_at_ms));
-  object.Set("processes",
-             to_array(env, snapshot.processes, [env](const Process& item) { return to_js(env, item); }));
+  object.Set("processes", to_js(env, snapshot.processes));
   object.Set("counts", counts);
   object.Set("faults", to_js(env, snapshot.faults));
   return object;

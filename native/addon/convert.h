@@ -28,6 +28,7 @@ std::vector<std::string> to_texts(const Napi::Value& value, const std::string& n
 
 Napi::Value to_js(Napi::Env env, const ProcId& id);
 Napi::Value to_js(Napi::Env env, const std::vector<ProcId>& ids);
+Napi::Value to_js(Napi::Env env, const std::vector<Process>& processes);
 Napi::Value to_js(Napi::Env env, const Snapshot& snapshot);
 Napi::Value to_js(Napi::Env env, const Connections& connections);
 Napi::Value to_js(Napi::Env env, const TagListing& listing);
