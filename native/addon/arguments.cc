@@ -102,6 +102,7 @@ SnapshotOptions to_snapshot_options(const Napi::Value& value) {
   options.exe_markers = markers("exeMarkers");
   options.interpreters = markers("interpreters");
   options.argv_markers = markers("argvMarkers");
+  options.kin_interpreters = markers("kinInterpreters");
   options.kin_markers = markers("kinMarkers");
   options.sshd_names = markers("sshdNames");
   options.argv_timeout_ms = milliseconds("argvTimeoutMs");

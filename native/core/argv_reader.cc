@@ -1,6 +1,7 @@
 #include "core/argv_reader.h"
 
 #include <string_view>
+#include <utility>
 
 #include "core/parse.h"
 #include "core/proc_dir.h"
@@ -34,13 +35,13 @@ ArgvResult result_of(int error, std::string_view text) {
 ArgvReader::ArgvReader(int proc_fd, int timeout_ms, int budget_ms)
     : reader_(kCmdline, proc_fd, timeout_ms, budget_ms) {}
 
-std::vector<ArgvResult> ArgvReader::read(const std::vector<ArgvRequest>& requests,
-                                         std::vector<Fault>* faults) {
+std::vector<ArgvResult> ArgvReader::read(const std::vector<ArgvRequest>& requests, std::vector<Fault>* faults,
+                                         std::function<void()> meanwhile) {
   std::vector<ArgvResult> results(requests.size());
   const auto take = [&results](std::size_t i, int error, std::string_view text) {
     results[i] = result_of(error, text);
   };
-  reader_.read(requests, take, faults);
+  reader_.read(requests, take, faults, std::move(meanwhile));
   return results;
 }
 

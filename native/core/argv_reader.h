@@ -1,6 +1,7 @@
 // Command lines of processes, read within deadlines in a helper that can be killed (core/memory_helper.h).
 #pragma once
 
+#include <functional>
 #include <string>
 #include <vector>
 
@@ -27,8 +28,9 @@ class ArgvReader {
   ArgvReader(int proc_fd, int timeout_ms, int budget_ms);
 
   // One result for each request, in order; never blocks for longer than the budget plus one timeout. A fork
-  // that fails is a fault and leaves its processes kDenied.
-  std::vector<ArgvResult> read(const std::vector<ArgvRequest>& requests, std::vector<Fault>* faults);
+  // that fails is a fault and leaves its processes kDenied. `meanwhile` as MemoryReader::read has it.
+  std::vector<ArgvResult> read(const std::vector<ArgvRequest>& requests, std::vector<Fault>* faults,
+                               std::function<void()> meanwhile = nullptr);
 
  private:
   MemoryReader reader_;

@@ -7,6 +7,7 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <utility>
 
 #include "core/fd.h"
 #include "core/proc_dir.h"
@@ -32,8 +33,13 @@ struct MemoryReader::Batch {
   const std::vector<MemoryRequest>& requests;
   const Take& take;
   std::vector<Fault>* faults;
+  std::function<void()> meanwhile;   // empty once it was called
   std::vector<std::size_t> waiting;  // indices of requests, in order
   MemoryArena* arena;
+
+  void call_meanwhile() {
+    if (const auto call = std::exchange(meanwhile, nullptr)) call();
+  }
 };
 
 MemoryReader::MemoryReader(MemoryFile file, int proc_fd, int timeout_ms, int budget_ms)
@@ -49,11 +55,16 @@ bool MemoryReader::exhausted(uid_t uid) const {
 }
 
 void MemoryReader::read(const std::vector<MemoryRequest>& requests, const Take& take,
-                        std::vector<Fault>* faults) {
+                        std::vector<Fault>* faults, std::function<void()> meanwhile) {
   collect_memory_helpers();
-  Batch batch{requests, take, faults, {}, nullptr};
+  Batch batch{requests, take, faults, std::move(meanwhile), {}, nullptr};
   for (std::size_t i = 0; i < requests.size(); ++i) batch.waiting.push_back(i);
-  if (batch.waiting.empty()) return;
+  if (!batch.waiting.empty()) serve_all(batch);
+  batch.call_meanwhile();
+}
+
+void MemoryReader::serve_all(Batch& batch) {
+  const std::vector<MemoryRequest>& requests = batch.requests;
   const SharedArena arena;
   batch.arena = arena.get();
   while (!batch.waiting.empty() && budget_ms_ > 0) {
@@ -85,10 +96,11 @@ void MemoryReader::serve(Batch& batch) {
   arena->done.store(0, std::memory_order_relaxed);
   for (std::uint32_t i = 0; i < count; ++i) arena->pids[i] = batch.requests[batch.waiting[i]].pid;
 
-  const std::int64_t start = now_ms();
   const pid_t helper = start_memory_helper(proc_fd_, alive.get(), file_, arena, count);
   if (helper < 0) return give_up(errno, "fork");
   alive.reset();
+  batch.call_meanwhile();
+  const std::int64_t start = now_ms();
 
   std::uint32_t seen = 0;
   std::int64_t progress_at = start;

@@ -30,11 +30,14 @@ class MemoryReader {
   MemoryReader(MemoryFile file, int proc_fd, int timeout_ms, int budget_ms);
 
   // What is not taken had no answer in time; never blocks for longer than the budget plus one timeout. A fork
-  // that fails is a fault, and EIO for its processes.
-  void read(const std::vector<MemoryRequest>& requests, const Take& take, std::vector<Fault>* faults);
+  // that fails is a fault, and EIO for its processes. `meanwhile` is called once, beside the first helper
+  // where there is one; its time is on nobody's account.
+  void read(const std::vector<MemoryRequest>& requests, const Take& take, std::vector<Fault>* faults,
+            std::function<void()> meanwhile = nullptr);
 
  private:
   struct Batch;
+  void serve_all(Batch& batch);
   void serve(Batch& batch);
   bool exhausted(uid_t uid) const;
 

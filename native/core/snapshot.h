@@ -46,8 +46,9 @@ struct SnapshotOptions {
   std::string proc_root = "/proc";
   std::optional<std::vector<uid_t>> uids;
   bool full = false;
-  // kin_markers: of any command line of a user who has a suspect. They hold all argv_markers.
-  std::vector<std::string> exe_markers, interpreters, argv_markers, kin_markers, sshd_names;
+  // Names of executables may end in `*`. kin_interpreters and kin_markers are for the processes of a user who
+  // has a suspect, and hold all interpreters and argv_markers.
+  std::vector<std::string> exe_markers, interpreters, argv_markers, kin_interpreters, kin_markers, sshd_names;
   int argv_timeout_ms = 200;
   int argv_budget_ms = 5000;
 };

@@ -1,5 +1,6 @@
 // Command lines: those that tell suspects, and in the end those of what is returned.
 #include <algorithm>
+#include <utility>
 
 #include "core/parse.h"
 #include "core/snapshot_survey.h"
@@ -15,25 +16,26 @@ void Survey::find_suspects() {
   std::vector<SurveyEntry*> doubtful;
   for (SurveyEntry& entry : entries_) {
     const bool kin = by_exe.count(entry.uid) != 0;
-    if (!entry.suspect && entry.has_exe && (kin || entry.interpreter)) doubtful.push_back(&entry);
+    if (!entry.suspect && (kin ? entry.kin_interpreter : entry.interpreter)) doubtful.push_back(&entry);
   }
-  ask(doubtful);
+  ask(doubtful, [this] { read_known(); });
 
   // The other processes of those whom only a command line gave away.
   doubtful.clear();
   for (SurveyEntry& entry : entries_)
-    if (!entry.suspect && entry.has_exe && suspects_.count(entry.uid) != 0 && by_exe.count(entry.uid) == 0)
+    if (!entry.suspect && entry.kin_interpreter && suspects_.count(entry.uid) != 0 &&
+        by_exe.count(entry.uid) == 0)
       doubtful.push_back(&entry);
   ask(doubtful);
 }
 
 // An interpreter is a suspect by few marks, so that few users are; with a user who is one, more marks count.
-void Survey::ask(const std::vector<SurveyEntry*>& entries) {
+void Survey::ask(const std::vector<SurveyEntry*>& entries, std::function<void()> meanwhile) {
   std::vector<ArgvRequest> requests;
   requests.reserve(entries.size());
   for (const SurveyEntry* entry : entries) requests.push_back({entry->pid, entry->uid});
   const std::unordered_set<uid_t> known = suspects_;
-  const std::vector<ArgvResult> results = argv_.read(requests, &out_.faults);
+  const std::vector<ArgvResult> results = argv_.read(requests, &out_.faults, std::move(meanwhile));
   std::string line;
   for (std::size_t i = 0; i < results.size(); ++i) {
     const ArgvResult& result = results[i];

@@ -1,4 +1,6 @@
 // Which processes are read in full: suspects with their kin above and below, ssh servers, and what is hidden.
+#include <utility>
+
 #include "core/parse.h"
 #include "core/snapshot_survey.h"
 
@@ -10,9 +12,19 @@ void Survey::read_users() {
     return;
   }
   const std::unordered_set<pid_t> below = find_descendants();
-  for (const SurveyEntry& entry : entries_)
-    if (entry.sshd || entry.hidden || is_suspect(entry) || below.count(entry.pid) != 0)
-      read_full(entry.pid, entry.uid, !entry.sshd && (is_suspect(entry) || below.count(entry.pid) != 0));
+  for (const SurveyEntry& entry : entries_) {
+    const bool in_tree = is_suspect(entry) || below.count(entry.pid) != 0;
+    if (tried_.count(entry.pid) == 0 && (entry.sshd || entry.hidden || in_tree))
+      read_full(entry.pid, entry.uid, !entry.sshd && in_tree);
+  }
+}
+
+// What is needed whatever the command lines will say, while a helper reads those.
+void Survey::read_known() {
+  for (SurveyEntry& entry : entries_) {
+    if (entry.sshd || is_suspect(entry)) read_full(entry.pid, entry.uid, !entry.sshd);
+    if (may_be_below(entry)) read_parent(entry);
+  }
 }
 
 // Whatever lives below a suspect, of the users who have one and of root's, by the parents that stat tells.
@@ -20,9 +32,11 @@ std::unordered_set<pid_t> Survey::find_descendants() {
   std::unordered_map<pid_t, std::vector<pid_t>> children;
   std::unordered_set<pid_t> below;
   if (suspects_.empty()) return below;
-  for (const SurveyEntry& entry : entries_)
-    if (suspects_.count(entry.uid) != 0 || (entry.uid == 0 && entry.has_exe))
-      if (const auto parent = read_parent(entry)) children[*parent].push_back(entry.pid);
+  for (SurveyEntry& entry : entries_) {
+    if (!may_be_below(entry)) continue;
+    read_parent(entry);
+    if (entry.parent != 0) children[entry.parent].push_back(entry.pid);
+  }
   std::vector<pid_t> rest;
   for (const SurveyEntry& entry : entries_)
     if (is_suspect(entry)) rest.push_back(entry.pid);
@@ -37,20 +51,28 @@ std::unordered_set<pid_t> Survey::find_descendants() {
   return below;
 }
 
-std::optional<pid_t> Survey::read_parent(const SurveyEntry& entry) {
+void Survey::read_parent(SurveyEntry& entry) {
+  if (std::exchange(entry.parent_read, true)) return;
+  if (const auto known = index_.find(entry.pid); known != index_.end()) {
+    entry.parent = out_.processes[known->second].ppid;
+    return;
+  }
+  // What was, or will be, read in full tells there what is wrong.
+  const bool tells = !is_suspect(entry) && tried_.count(entry.pid) == 0;
   std::string_view text;
   if (const int error = proc_.read_of(entry.pid, "stat", &text)) {
-    if (is_suspect(entry)) return std::nullopt;  // read_full meets it again, and tells
+    if (!tells) return;
     if (is_gone(error))
       ++out_.counts.gone;
     else
       refused("read the process", entry.pid, entry.uid, error);
-    return std::nullopt;
+    return;
   }
   const auto stat = parse_stat(text);
-  if (stat && stat->pid == entry.pid) return stat->ppid;
-  if (!is_suspect(entry)) malformed("read the process", entry.pid);
-  return std::nullopt;
+  if (stat && stat->pid == entry.pid)
+    entry.parent = stat->ppid;
+  else if (tells)
+    malformed("read the process", entry.pid);
 }
 
 void Survey::read_everything() {

@@ -12,6 +12,16 @@ bool is_one_of(std::string_view name, const std::vector<std::string>& names) {
   return std::find(names.begin(), names.end(), name) != names.end();
 }
 
+// Also without the version at its end, and by a beginning that is listed with a `*`.
+bool is_called(std::string_view name, const std::vector<std::string>& names) {
+  const std::string_view bare = without_version(name);
+  return std::any_of(names.begin(), names.end(), [&](const std::string& known) {
+    if (known == name || known == bare) return true;
+    return !known.empty() && known.back() == '*' &&
+           name.compare(0, known.size() - 1, known, 0, known.size() - 1) == 0;
+  });
+}
+
 // Below this many processes a second thread costs more than it saves.
 constexpr std::size_t kWorthAThread = 500;
 
@@ -91,8 +101,9 @@ void Survey::look_at_exe(ProcDir& proc, SurveyEntry& entry, SurveyShare& share) 
   entry.sshd = is_one_of(name, options_.sshd_names);
   if (!asked(entry.uid)) return;
   entry.suspect = contains_any(exe, options_.exe_markers);
-  entry.interpreter = !entry.suspect && (is_one_of(name, options_.interpreters) ||
-                                         is_one_of(without_version(name), options_.interpreters));
+  if (entry.suspect) return;
+  entry.interpreter = is_called(name, options_.interpreters);
+  entry.kin_interpreter = is_called(name, options_.kin_interpreters);
 }
 
 }  // namespace reaper

@@ -20,7 +20,10 @@ inline constexpr std::size_t kMaxFaults = 100;  // the counts tell about the res
 struct SurveyEntry {
   pid_t pid;
   uid_t uid;
-  bool sshd = false, interpreter = false, suspect = false, has_exe = false, hidden = false;
+  bool sshd = false, suspect = false, has_exe = false, hidden = false;
+  bool interpreter = false, kin_interpreter = false;  // what its command line may make a suspect
+  bool parent_read = false;
+  pid_t parent = 0;  // 0: not read, or not to be had
 };
 
 // What one thread's share of that look came to. Everything that it grows has its room beforehand.
@@ -67,11 +70,12 @@ class Survey {
   void look_at_exe(ProcDir& proc, SurveyEntry& entry, SurveyShare& share) const;
   void add(const SurveyShare& share);
   void find_suspects();
-  void ask(const std::vector<SurveyEntry*>& entries);
+  void ask(const std::vector<SurveyEntry*>& entries, std::function<void()> meanwhile = nullptr);
   void read_users();
+  void read_known();
   void read_everything();
   std::unordered_set<pid_t> find_descendants();
-  std::optional<pid_t> read_parent(const SurveyEntry& entry);
+  void read_parent(SurveyEntry& entry);
   void add_ancestors();
   void add_root_descendants();
   void read_argv();
@@ -82,6 +86,9 @@ class Survey {
 
   bool asked(uid_t uid) const { return !options_.uids || uids_.count(uid) != 0; }
   bool is_suspect(const SurveyEntry& entry) const { return entry.suspect && suspects_.count(entry.uid) != 0; }
+  bool may_be_below(const SurveyEntry& entry) const {
+    return suspects_.count(entry.uid) != 0 || (entry.uid == 0 && entry.has_exe);
+  }
   // Only root can look into the processes of others; for anyone else a refusal there is no news.
   bool expects_access(uid_t uid) const { return observer_ == 0 || observer_ == uid; }
   void fault(const char* what, pid_t pid, std::string detail) {

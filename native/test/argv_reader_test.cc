@@ -126,6 +126,28 @@ void one_user_cannot_spend_the_time_of_others() {
   CHECK(has_no_child());
 }
 
+// It is called once, whether there is a helper or none, and is not taken for a command line that hangs.
+void what_runs_meanwhile_is_on_nobodys_account() {
+  const ProcFixture fixture;
+  add(fixture, 10, {"a"});
+  add(fixture, 11, {}, true);
+  auto proc = ProcDir::open(fixture.root());
+  std::vector<Fault> faults;
+  int calls = 0;
+  const auto slow = [&calls] {
+    ++calls;
+    usleep(300 * 1000);
+  };
+  ArgvReader reader(proc.value().fd(), 100, 250);
+  CHECK(reader.read({{10, 1}}, &faults, slow)[0].status == ArgvStatus::kRead && calls == 1);
+  CHECK(reader.read({}, &faults, slow).empty() && calls == 2);
+  const auto stalled = reader.read({{11, 1}, {10, 2}}, &faults, slow);
+  CHECK(stalled[0].status == ArgvStatus::kTimeout && stalled[1].status == ArgvStatus::kRead && calls == 3);
+  ArgvReader spent(proc.value().fd(), 100, 0);
+  CHECK(spent.read({{10, 1}}, &faults, slow)[0].status == ArgvStatus::kTimeout && calls == 4);
+  CHECK(faults.empty() && has_no_child());
+}
+
 void the_budget_ends_it() {
   const ProcFixture fixture;
   std::vector<ArgvRequest> requests;
@@ -229,6 +251,7 @@ int main() {
   serves_more_than_one_arena();
   goes_on_after_a_stall();
   one_user_cannot_spend_the_time_of_others();
+  what_runs_meanwhile_is_on_nobodys_account();
   the_budget_ends_it();
   a_failed_fork_is_no_empty_answer();
   leaves_the_host_alone();

@@ -24,6 +24,7 @@ SnapshotOptions options_for(const std::string& root) {
   options.exe_markers = {"/.vscode-server/"};
   options.interpreters = {"node", "python", "sh"};
   options.argv_markers = {"/.vscode-server/"};
+  options.kin_interpreters = {"node", "python", "sh", "bash", "ld-*"};
   options.kin_markers = {"/.vscode-server/", "-server"};
   options.sshd_names = {"sshd", "sshd-session"};
   options.argv_timeout_ms = 500;
@@ -105,12 +106,12 @@ void finds_suspects_by_command_line() {
     fixture.add(fake(101, 1, "/usr/bin/vim", {"vim", "/home/u/.vscode-server/x.py"}));
     const Snapshot snapshot = snapshot_of(options_for(fixture.root()));
     CHECK((find(snapshot, 100) != nullptr) == marked);
-    CHECK((find(snapshot, 101) != nullptr) == marked);
+    // An editor is what its executable says, whatever it edits and whose it is.
+    CHECK(find(snapshot, 101) == nullptr);
     CHECK(snapshot.counts.listed == 3 && snapshot.faults.empty());
   }
 }
 
-// What cannot be known of an interpreter makes its user a suspect: unknown is not "no".
 // Of a user who has a suspect nothing is returned but what may be a server's, or is above or below one.
 void leaves_out_what_is_no_kin() {
   const ProcFixture fixture;
@@ -125,21 +126,25 @@ void leaves_out_what_is_no_kin() {
   fixture.add(zombie);
   fixture.add(fake(110, 1, "/usr/bin/bash", {"sh", "/opt/x/bin/code-server"}));
   fixture.add(fake(111, 110, "/usr/bin/sleep", {"sleep"}));
-  fixture.add(fake(112, 1, "/usr/bin/gcc", {}));                         // hides its command line
-  fixture.add(fake(113, 1, "/usr/bin/gcc", {std::string(50000, 'x')}));  // too long to be known
+  fixture.add(fake(112, 1, "/usr/bin/bash", {}));                         // hides its command line
+  fixture.add(fake(113, 1, "/usr/bin/bash", {std::string(50000, 'x')}));  // too long to be known
+  fixture.add(fake(114, 1, "/lib/ld-musl-aarch64.so.1", {"x", "/home/u/.new-server/node"}));
+  fixture.add(fake(115, 1, "/usr/bin/gcc", {}));
+  fixture.add(fake(116, 1, "/usr/bin/ldd", {"ldd", "/home/u/.new-server/node"}));
   fixture.add(fake(120, 1, "/usr/bin/python3", {"python3", "work.py"}));
   fixture.add(fake(121, 120, "/usr/bin/vim", {"vim"}));
   SnapshotOptions options = options_for(fixture.root());
   Snapshot snapshot = snapshot_of(options);
-  for (const pid_t pid : {1, 90, 95, 100, 101, 102, 110, 111, 112, 113})
+  for (const pid_t pid : {1, 90, 95, 100, 101, 102, 110, 111, 112, 113, 114})
     CHECK(find(snapshot, pid) != nullptr);
-  CHECK(snapshot.processes.size() == 10 && snapshot.counts.read == 10 && snapshot.faults.empty());
+  CHECK(snapshot.processes.size() == 11 && snapshot.counts.read == 11 && snapshot.faults.empty());
   const Process* above = find(snapshot, 90);
   CHECK(above != nullptr && above->argv.size() == 1);  // a launcher is a shell above its server
   options.full = true;
-  CHECK(snapshot_of(options).processes.size() == 13);
+  CHECK(snapshot_of(options).processes.size() == 16);
 }
 
+// What cannot be known of an interpreter makes its user a suspect: unknown is not "no".
 void unknown_command_lines_are_suspect() {
   for (int kind = 0; kind < 3; ++kind) {
     const ProcFixture fixture;

@@ -90,15 +90,17 @@ function join(site: SiteCatalogue): Catalogue {
 }
 
 /**
- * What the native scan looks for. `exeMarkers`, and `argvMarkers` for interpreters, find the users who have a server.
- * Of such a user every process counts that has one of `exeMarkers`, or one of `kinMarkers` in its command line: a
- * superset of `recognise`, process by process (a test holds the two together). What has none, and is not above or
- * below one that has, can be no part of a tree.
+ * What the native scan looks for. `exeMarkers`, and `argvMarkers` for `interpreters`, find the users who have a server.
+ * Of such a user every process counts that has one of `exeMarkers`, or is one of `kinInterpreters` and has one of
+ * `kinMarkers` in its command line: a superset of `recognise`, process by process (a test holds the two together). What
+ * has none, and is not above or below one that has, can be no part of a tree. A name that ends in `*` stands for all
+ * that begin so.
  */
 export function scanMarkers(catalogue: Catalogue): {
   exeMarkers: string[];
   interpreters: string[];
   argvMarkers: string[];
+  kinInterpreters: string[];
   kinMarkers: string[];
   sshdNames: string[];
 } {
@@ -114,12 +116,19 @@ export function scanMarkers(catalogue: Catalogue): {
       ...shapes.webScripts,
     ]),
   ];
+  const alone = [
+    ...interpreters.node,
+    ...interpreters.other,
+    ...interpreters.loaderPrefixes.map((start) => `${start}*`),
+  ];
   return {
     // "-server/" and "-server-" find the forks that no list knows; "code-tunnel" and "/code" the tunnels.
     exeMarkers: [...new Set([...folders, "-server/", "-server-", "/code-tunnel", "/bin/code", ...literal])],
     // A shell is never alone: the server below it has an executable that tells.
-    interpreters: [...interpreters.node, ...interpreters.other],
+    interpreters: alone,
     argvMarkers,
+    // Whatever else runs is told by its executable; an editor's command line, or a compiler's, is not worth its reading.
+    kinInterpreters: [...alone, ...interpreters.shell, ...shapes.tunnelClis],
     kinMarkers: [
       ...new Set([
         ...argvMarkers,

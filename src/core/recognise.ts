@@ -63,7 +63,8 @@ export function recognise(seen: Seen, catalogue: Catalogue): Recognition | null 
   const name = exeName(exe);
   const bare = name.replace(/[-.]?\d+(?:\.\d+)*$/, "");
   const { interpreters } = catalogue;
-  if (/^ld[.-]/.test(name)) return recogniseLoaded(seen, catalogue);
+  if (interpreters.loaderPrefixes.some((start) => name.startsWith(start)))
+    return recogniseLoaded(seen, catalogue);
   if (interpreters.node.includes(bare)) return recogniseNode(exe, seen, catalogue);
   if (interpreters.shell.includes(bare)) return recogniseLauncher(seen.argv, catalogue);
   const place = locate(exe, catalogue);

@@ -13,11 +13,16 @@ export interface SnapshotOptions {
   readonly full: boolean;
   /** Substrings of the exe path that make a process a suspect. */
   readonly exeMarkers: readonly string[];
-  /** Exe basenames (a trailing version such as 3.11 is ignored) whose command line is read to find suspects. */
+  /**
+   * Exe basenames (a trailing version such as 3.11 is ignored; `*` at the end stands for all that begin so) whose
+   * command line is read to find suspects.
+   */
   readonly interpreters: readonly string[];
   /** Substrings of an interpreter's command line that make it a suspect. */
   readonly argvMarkers: readonly string[];
-  /** Substrings of any command line of a user who has a suspect that make it one, too. They hold all `argvMarkers`. */
+  /** The same among the processes of a user who has a suspect; they hold all `interpreters`. */
+  readonly kinInterpreters: readonly string[];
+  /** Substrings of such a command line that make it a suspect, too. They hold all `argvMarkers`. */
   readonly kinMarkers: readonly string[];
   /** Exe basenames of the ssh server; their processes are always returned. */
   readonly sshdNames: readonly string[];

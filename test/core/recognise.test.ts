@@ -278,11 +278,21 @@ test("an executable's name loses its path and the kernel's mark of deletion", ()
   assert.equal(exeName(null), "");
 });
 
-/** As the native scan does: by the executable, or by a mark anywhere in the command line. */
+/** As the native scan does: by the whole name, without its version, or by a beginning. */
+function isCalled(exe: string, names: readonly string[]): boolean {
+  const name = exeName(exe);
+  const bare = name.replace(/[-.]?\d+(?:\.\d+)*$/, "");
+  return names.some((known) =>
+    known.endsWith("*") ? name.startsWith(known.slice(0, -1)) : known === name || known === bare,
+  );
+}
+
+/** As the native scan does: by the executable, or by a mark anywhere in the command line of one that may run a server. */
 function isSieved({ exe, argv }: { exe: string; argv: readonly string[] }, of = catalogue): boolean {
-  const { exeMarkers, kinMarkers } = scanMarkers(of);
+  const { exeMarkers, kinInterpreters, kinMarkers } = scanMarkers(of);
   const line = argv.map((element) => `${element} `).join("");
-  return exeMarkers.some((mark) => exe.includes(mark)) || kinMarkers.some((mark) => line.includes(mark));
+  if (exeMarkers.some((mark) => exe.includes(mark))) return true;
+  return isCalled(exe, kinInterpreters) && kinMarkers.some((mark) => line.includes(mark));
 }
 
 test("of a user who has a server, whatever is recognised is seen, each process by itself", () => {
@@ -367,10 +377,9 @@ test("nothing that is made of a catalogue's words is recognised and not seen", (
 test("the native scan's first sieve lets through everything that is recognised", () => {
   const { exeMarkers, interpreters, argvMarkers } = scanMarkers(catalogue);
   for (const [, exe, argv] of positives) {
-    const bare = exeName(exe).replace(/[-.]?\d+(?:\.\d+)*$/, "");
-    const byArgv = interpreters.includes(bare) && argvMarkers.some((marker) => argv.includes(marker));
+    const byArgv = isCalled(exe, interpreters) && argvMarkers.some((marker) => argv.includes(marker));
     // A launcher is a shell; the server below it has the telling executable.
-    const isShell = catalogue.interpreters.shell.includes(bare);
+    const isShell = isCalled(exe, catalogue.interpreters.shell);
     assert.ok(isShell || byArgv || exeMarkers.some((marker) => exe.includes(marker)), `${exe} ${argv}`);
   }
 });

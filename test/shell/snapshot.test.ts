@@ -22,6 +22,7 @@ function options(procRoot: string, more: Partial<SnapshotOptions> = {}): Snapsho
     exeMarkers: ["/.vscode-server/"],
     interpreters: ["node", "sh"],
     argvMarkers: ["/.vscode-server/"],
+    kinInterpreters: ["node", "sh", "code"],
     kinMarkers: ["/.vscode-server/"],
     sshdNames: ["sshd", "sshd-session"],
     argvTimeoutMs: 400,
@@ -158,6 +159,7 @@ describe("snapshot", () => {
       [{ ...options("/proc"), full: 1 }, /options\.full/],
       [{ ...options("/proc"), exeMarkers: [""] }, /options\.exeMarkers\[0\]/],
       [{ ...options("/proc"), argvMarkers: "x" }, /options\.argvMarkers/],
+      [{ ...options("/proc"), kinInterpreters: [""] }, /options\.kinInterpreters\[0\]/],
       [{ ...options("/proc"), kinMarkers: [""] }, /options\.kinMarkers\[0\]/],
       [{ ...options("/proc"), argvTimeoutMs: Number.NaN }, /options\.argvTimeoutMs/],
     ];
