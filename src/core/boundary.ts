@@ -5,8 +5,19 @@ import type { Proc } from "./types.ts";
 
 const components = (path: string): string[] => path.split("/").filter(Boolean);
 
+const jobs = new Map<string, string | null>();
+
 /** The batch system whose cgroup this is, or null. Paths are the kernel's: users cannot choose them. */
 export function jobOfCgroup(path: string): string | null {
+  // A session's processes share one.
+  const before = jobs.get(path);
+  if (before !== undefined) return before;
+  const job = readCgroup(path);
+  jobs.set(path, job);
+  return job;
+}
+
+function readCgroup(path: string): string | null {
   const parts = components(path);
   for (const [i, part] of parts.entries()) {
     const next = parts[i + 1] ?? "";

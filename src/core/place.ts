@@ -18,13 +18,30 @@ export function exePath(exe: string): string {
 
 /** The last component of an exe link: "python3.11", "sshd-session". */
 export function exeName(exe: string | null): string {
-  return exe === null ? "" : (exePath(exe).split("/").at(-1) ?? "");
+  if (exe === null) return "";
+  const path = exePath(exe);
+  return path.slice(path.lastIndexOf("/") + 1);
 }
+
+const located = new WeakMap<Catalogue, Map<string, Place | null>>();
 
 /** Which product's folder a path lies in. Whole components only: `.vscode-server-env` is not `.vscode-server`. */
 export function locate(path: string, catalogue: Catalogue): Place | null {
+  // The processes of a tree share a few paths.
+  const known = located.get(catalogue) ?? new Map<string, Place | null>();
+  located.set(catalogue, known);
+  const before = known.get(path);
+  if (before !== undefined) return before;
+  const place = find(path, catalogue);
+  known.set(path, place);
+  return place;
+}
+
+function find(path: string, catalogue: Catalogue): Place | null {
   const parts = path.split("/").filter(Boolean);
   for (const { product, components } of catalogue.locations) {
+    // Most paths hold no folder's name at all, and this is told much sooner than where one lies.
+    if (!path.includes(components.at(-1) ?? "")) continue;
     const at = indexOfRun(parts, components);
     if (at >= 0 && at + components.length < parts.length)
       return {
