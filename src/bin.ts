@@ -12,6 +12,9 @@ function readCache(file: string): Buffer | null {
   }
 }
 
+// Nothing is left to do then, and taking the heap apart object by object would only cost time.
+process.once("beforeExit", () => process.exit());
+
 // Guard: no environment variable and no working directory takes part, for this runs as root.
 const folder = dirname(__filename);
 const file = join(folder, "program.cjs");

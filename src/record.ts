@@ -30,7 +30,8 @@ export async function recordState(
   const attached = new Set(used.map(keyOf));
   const killed = new Set(outcomes.flatMap((outcome) => outcome.killed).map(keyOf));
   const roots = observation.tags.map(({ root }) => root);
-  const living = new Set((await ports.native.waitGone(roots, 0)).map(keyOf));
+  const alive = roots.length === 0 ? [] : await ports.native.waitGone(roots, 0);
+  const living = new Set(alive.map(keyOf));
   const folder = join(ports.runFolder, "tags");
   const now = new Map<string, number>();
   if (observation.tags.length > 0)

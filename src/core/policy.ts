@@ -21,8 +21,6 @@ export interface PolicyError {
   readonly message: string;
 }
 
-export const DEFAULT_POLICY: Policy = complete(v.parse(schema, {}));
-
 /** What one file says: only the keys that it sets, so that a later file can override an earlier one key by key. */
 export type PolicyLayer = Readonly<Record<string, unknown>>;
 
@@ -49,7 +47,7 @@ export function parsePolicyLayer(toml: string): { layer: PolicyLayer; errors: Po
   return { layer: {}, errors };
 }
 
-/** The policy of several layers: later ones win key by key, inside tables as well; lists add up. */
+/** The policy of several layers: later ones win key by key, inside tables as well; lists add up. Of none: the default. */
 export function mergePolicy(layers: readonly PolicyLayer[]): Policy {
   return complete(v.parse(schema, layers.reduce<PolicyLayer>(merge, {})));
 }

@@ -7,7 +7,7 @@ import { isStaticElf } from "../core/elf.ts";
 import { findSshd } from "../core/evidence.ts";
 import type { Answer, Examination, FileFacts } from "../core/examination.ts";
 import { type PamLine, pamStack } from "../core/pam.ts";
-import { DEFAULT_POLICY, type Policy } from "../core/policy.ts";
+import { mergePolicy, type Policy } from "../core/policy.ts";
 import type { Observation } from "../core/types.ts";
 import { lookUpAccounts } from "./accounts.ts";
 import { loadConfig } from "./config.ts";
@@ -31,7 +31,7 @@ export interface ExamineOptions {
 export async function examine(options: ExamineOptions): Promise<Examination> {
   const { native, configFile, runFolder, stateFolder } = options;
   const loaded = ask(() => loadConfig(configFile));
-  const policy = "value" in loaded ? loaded.value.policy : DEFAULT_POLICY;
+  const policy = "value" in loaded ? loaded.value.policy : mergePolicy([]);
   const seen = await observeAll(native, policy, runFolder);
   return {
     uid: process.geteuid?.() ?? -1,

@@ -3,8 +3,8 @@ import { test } from "node:test";
 import { breakerTrips } from "../../src/core/breaker.ts";
 import { makeCatalogue } from "../../src/core/catalogue.ts";
 import type { Judgement, Verdict } from "../../src/core/judge.ts";
-import { DEFAULT_POLICY } from "../../src/core/policy.ts";
 import type { Connections, Observation, Proc } from "../../src/core/types.ts";
+import { DEFAULT_POLICY } from "../helpers/policy.ts";
 
 const SSHD = 10;
 const ROOT = 20;

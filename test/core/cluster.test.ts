@@ -11,9 +11,10 @@ import {
 } from "../../src/core/cluster.ts";
 import { hintsOf } from "../../src/core/hints.ts";
 import { contextFor, type JudgeContext, type Judgement, judge, UNFORCED } from "../../src/core/judge.ts";
-import { DEFAULT_POLICY, type Policy } from "../../src/core/policy.ts";
+import type { Policy } from "../../src/core/policy.ts";
 import { parseSaved } from "../../src/core/saved.ts";
 import type { Elsewhere, Observation, Proc, Tag } from "../../src/core/types.ts";
+import { DEFAULT_POLICY } from "../helpers/policy.ts";
 import {
   ALICE,
   commandShell,

@@ -3,9 +3,9 @@ import test from "node:test";
 import { enclosuresOf, type Inmate, whyNotWhole } from "../../src/core/enclosure.ts";
 import type { Tree } from "../../src/core/forest.ts";
 import { contextFor, judge } from "../../src/core/judge.ts";
-import { DEFAULT_POLICY } from "../../src/core/policy.ts";
 import { quarryOf } from "../../src/core/quarry.ts";
 import type { Proc } from "../../src/core/types.ts";
+import { DEFAULT_POLICY } from "../helpers/policy.ts";
 import { ALICE, legacyTree, observation, proc } from "../helpers/proc.ts";
 
 const bystander = proc({ pid: 900, exe: "/usr/bin/bash", argv: "-bash" });

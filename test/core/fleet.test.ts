@@ -5,8 +5,8 @@ import { hostDocument } from "../../src/core/document.ts";
 import { type Fleet, mergeFleet } from "../../src/core/fleet.ts";
 import { type Parsed, parseFleet } from "../../src/core/fleet-files.ts";
 import { contextFor, judge } from "../../src/core/judge.ts";
-import { DEFAULT_POLICY } from "../../src/core/policy.ts";
 import type { Observation } from "../../src/core/types.ts";
+import { DEFAULT_POLICY } from "../helpers/policy.ts";
 import { ALICE, legacyTree, linked, observation, sshSession, tcp } from "../helpers/proc.ts";
 
 const NOW = 1_700_000_000_000;

@@ -1,9 +1,10 @@
 import assert from "node:assert/strict";
 import test from "node:test";
 import { contextFor, type JudgeContext, type Judgement, judge } from "../../src/core/judge.ts";
-import { DEFAULT_POLICY, type Policy } from "../../src/core/policy.ts";
+import type { Policy } from "../../src/core/policy.ts";
 import { parseSaved } from "../../src/core/saved.ts";
 import type { Observation, Proc, Tag } from "../../src/core/types.ts";
+import { DEFAULT_POLICY } from "../helpers/policy.ts";
 import {
   ALICE,
   commandShell,

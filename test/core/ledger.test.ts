@@ -13,8 +13,8 @@ import {
   recordsOf,
 } from "../../src/core/ledger.ts";
 import { freedBy, weightsOf } from "../../src/core/memory.ts";
-import { DEFAULT_POLICY } from "../../src/core/policy.ts";
 import type { Observation, Proc } from "../../src/core/types.ts";
+import { DEFAULT_POLICY } from "../helpers/policy.ts";
 import { ALICE, legacyTree, observation, proc, UPTIME } from "../helpers/proc.ts";
 
 const NOW = Date.UTC(2027, 0, 31, 12);

@@ -3,7 +3,7 @@ import { readdirSync, readFileSync } from "node:fs";
 import test from "node:test";
 import { contextFor, judge } from "../../src/core/judge.ts";
 import { parseListing } from "../../src/core/listing.ts";
-import { DEFAULT_POLICY } from "../../src/core/policy.ts";
+import { DEFAULT_POLICY } from "../helpers/policy.ts";
 
 const FOLDER = "test/fixtures/ps-listings";
 

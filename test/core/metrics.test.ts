@@ -12,8 +12,8 @@ import {
   parseCounters,
   type Sample,
 } from "../../src/core/metrics.ts";
-import { DEFAULT_POLICY } from "../../src/core/policy.ts";
 import { readExposition, seriesValue } from "../helpers/exposition.ts";
+import { DEFAULT_POLICY } from "../helpers/policy.ts";
 import { legacyTree, observation, proc } from "../helpers/proc.ts";
 
 const VERDICTS: readonly Verdict[] = ["reap", "wait", "spare", "exempt", "unknown"];

@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import test from "node:test";
-import { DEFAULT_POLICY, mergePolicy, parsePolicyLayer } from "../../src/core/policy.ts";
+import { mergePolicy, parsePolicyLayer } from "../../src/core/policy.ts";
+import { DEFAULT_POLICY } from "../helpers/policy.ts";
 
 const errorsOf = (toml: string): string[] =>
   parsePolicyLayer(toml).errors.map(({ line, key, message }) => `${line}: ${key}: ${message}`);

@@ -1,9 +1,9 @@
 import assert from "node:assert/strict";
 import test from "node:test";
 import { contextFor, judge } from "../../src/core/judge.ts";
-import { DEFAULT_POLICY } from "../../src/core/policy.ts";
 import { quarryOf, sceneOf, track } from "../../src/core/quarry.ts";
 import type { Proc } from "../../src/core/types.ts";
+import { DEFAULT_POLICY } from "../helpers/policy.ts";
 import {
   ALICE,
   HOME,

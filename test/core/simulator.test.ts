@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import test from "node:test";
 import { contextFor, judge } from "../../src/core/judge.ts";
-import { DEFAULT_POLICY } from "../../src/core/policy.ts";
+import { DEFAULT_POLICY } from "../helpers/policy.ts";
 import { simulate } from "../helpers/simulate.ts";
 
 /** REAPER_SEED=n replays one trial; REAPER_TRIALS=n runs another number of them. */

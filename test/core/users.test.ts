@@ -10,9 +10,10 @@ import { type KeepEntry, keepLine, readKeep, squatterOf } from "../../src/core/k
 import { BUILT_IN_TEMPLATE, type Mail, mailTo, spooled, unspooled } from "../../src/core/mail.ts";
 import { localMinute } from "../../src/core/moment.ts";
 import { addNotices, noticeFile, noticeLines, parseNotices, siteLines } from "../../src/core/notice.ts";
-import { DEFAULT_POLICY, mergePolicy, type Policy, parsePolicyLayer } from "../../src/core/policy.ts";
+import { mergePolicy, type Policy, parsePolicyLayer } from "../../src/core/policy.ts";
 import { parseSaved } from "../../src/core/saved.ts";
 import type { Observation, Proc } from "../../src/core/types.ts";
+import { DEFAULT_POLICY } from "../helpers/policy.ts";
 import { ALICE, legacyTree, linked, observation, proc, sshSession, tcp } from "../helpers/proc.ts";
 
 const NOW = 1_700_000_000_000;

@@ -3,9 +3,9 @@ import test from "node:test";
 import { makeCatalogue } from "../../src/core/catalogue.ts";
 import { hintsOf, whatWouldChange } from "../../src/core/hints.ts";
 import { contextFor, type Judgement, judge } from "../../src/core/judge.ts";
-import { DEFAULT_POLICY } from "../../src/core/policy.ts";
 import type { Observation, Tag } from "../../src/core/types.ts";
 import { explainLines, listRow, plain } from "../../src/core/view.ts";
+import { DEFAULT_POLICY } from "../helpers/policy.ts";
 import { ALICE, legacyTree, linked, observation, sshSession, tcp, UPTIME } from "../helpers/proc.ts";
 
 const tree = legacyTree(500);

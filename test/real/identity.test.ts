@@ -15,12 +15,12 @@ import {
 import { dirname, join } from "node:path";
 import { after, test } from "node:test";
 import { portsFor, requestFor } from "../../src/commands/common.ts";
-import { DEFAULT_POLICY } from "../../src/core/policy.ts";
 import type { LogEvent } from "../../src/core/report.ts";
 import type { Log } from "../../src/shell/log.ts";
 import type { Native, RawSnapshot, SignalOutcome } from "../../src/shell/native.ts";
 import { type SweepResult, sweep } from "../../src/sweep.ts";
 import { bareServer, COMMIT, puppetNamed, sleeper } from "../helpers/ide-trees.ts";
+import { DEFAULT_POLICY } from "../helpers/policy.ts";
 import { run, temporaryFile } from "../helpers/program.ts";
 import { isAlive, living, type PlanNode, readStat, readUids, startTree } from "../helpers/puppet.ts";
 import { eventually, makeHome, USER } from "../helpers/real.ts";

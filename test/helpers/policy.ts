@@ -1,0 +1,4 @@
+// The policy of a site without a configuration.
+import { mergePolicy } from "../../src/core/policy.ts";
+
+export const DEFAULT_POLICY = mergePolicy([]);
