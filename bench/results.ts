@@ -46,6 +46,8 @@ export interface SocketCost {
   readonly runs: number;
   readonly once: number;
   readonly twice: number;
+  /** All but one of them are held by processes that are not asked about. */
+  readonly others: number;
   /** `ss -tanp` and `ss -xanp`, which read the descriptors of every process. */
   readonly ss: number;
 }
@@ -91,7 +93,10 @@ export function ratiosOf(results: Results): Record<string, number> {
     ratios[at("CPU of sweep / node")] = host.cpu.sweep / host.cpu.node;
   }
   const { sockets, reaping, hook } = results;
-  if (sockets) ratios["sockets looked at twice / ss"] = sockets.twice / sockets.ss;
+  if (sockets) {
+    ratios["sockets looked at twice / ss"] = sockets.twice / sockets.ss;
+    ratios["sockets of others / ss"] = sockets.others / sockets.ss;
+  }
   if (reaping) ratios["forced sweep / loop of kill -9"] = reaping.sweep / reaping.naive;
   for (const { processes, found, hook: own, shell } of hook)
     ratios[`hook / shell hook, ${found}, at ${processes}`] = own.cpu / shell.cpu;

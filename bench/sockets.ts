@@ -23,11 +23,18 @@ export async function measureSockets(runs: number): Promise<SocketCost> {
         throw new Error(`${joined} connected sockets where ${sockets} were due`);
       return took;
     };
-    const seen = { once: [] as number[], twice: [] as number[], ss: [] as number[] };
+    const seen = {
+      once: [] as number[],
+      twice: [] as number[],
+      others: [] as number[],
+      ss: [] as number[],
+    };
     for (let run = 0; run <= runs; run++) {
       seen.once.push(await look([near, far], 4 * PAIRS));
       // The third's peer is not asked about, so its connection has one end only.
       seen.twice.push(await look([near, far, odd], 4 * PAIRS + 1));
+      // As on a node whose sockets are other programs': looked at twice as well.
+      seen.others.push(await look([odd], 1));
       const [tcp = [], unix = []] = time(1, [
         ["ss", "-tanp"],
         ["ss", "-xanp"],
@@ -42,6 +49,7 @@ export async function measureSockets(runs: number): Promise<SocketCost> {
       runs,
       once: of(seen.once),
       twice: of(seen.twice),
+      others: of(seen.others),
       ss: of(seen.ss),
     };
   } finally {
