@@ -3,6 +3,7 @@
 const CHARACTER = 7.83; // of a 13 px monospaced font
 const LINE = 19;
 const MARGIN = 16;
+const COLUMNS = 120;
 const COLOURS: Readonly<Record<string, string>> = {
   "31": "red",
   "32": "green",
@@ -18,6 +19,11 @@ const STYLE = `
 
 const xml = (text: string): string =>
   text.replace(/[&<>]/g, (char) => (char === "&" ? "&amp;" : char === "<" ? "&lt;" : "&gt;"));
+
+/** The rows that a terminal of so many columns makes of a line. Long ones have no colours (a colour would end there). */
+function rowsOf(line: string): string[] {
+  return line.includes("\x1b") ? [line] : (line.match(new RegExp(`.{1,${COLUMNS}}`, "gu")) ?? [""]);
+}
 
 /** One line with its colours, as text spans. */
 function spans(line: string): string {
@@ -46,7 +52,7 @@ export function terminalSvg(
   const lines = screens.flatMap(({ command, output }, i) => [
     ...(i > 0 ? [""] : []),
     `\x1b[90m#\x1b[0m \x1b[1m${command}\x1b[0m`,
-    ...output.replaceAll("\r", "").trimEnd().split("\n"),
+    ...output.replaceAll("\r", "").trimEnd().split("\n").flatMap(rowsOf),
   ]);
   // biome-ignore lint/suspicious/noControlCharactersInRegex: the same
   const longest = Math.max(...lines.map((line) => line.replace(/\x1b\[[\d;]*m/g, "").length));
