@@ -31,7 +31,7 @@ struct MemorySlot {
   int error;
   std::uint32_t offset, length;
 };
-inline constexpr std::size_t kMemorySlots = 4096;
+inline constexpr std::size_t kMemorySlots = 16384;
 inline constexpr std::size_t kMemoryBytes = std::size_t{4} * 1024 * 1024;
 struct MemoryArena {
   std::atomic<std::uint32_t> done;
