@@ -20,8 +20,8 @@ const began = performance.now();
 const load = loadavg()[0] ?? 0;
 const say = (text: string): void => void process.stderr.write(`${text}\n`);
 
-// The sweep's lock, tags and marks stay here, and no configuration of the machine takes part.
-for (const folder of ["/run", "/etc/vscode-grim-reaper"])
+// The sweep's lock and tags, ledger and notices stay here, and no configuration of the machine takes part.
+for (const folder of ["/run", "/var/lib", "/etc/vscode-grim-reaper"])
   if (existsSync(folder)) execFileSync("mount", ["-t", "tmpfs", "-o", "mode=0755", "tmpfs", folder]);
 openWork();
 
