@@ -12,6 +12,9 @@ function readCache(file: string): Buffer | null {
   }
 }
 
+// No more than two calls of the addon run at once, and each further thread of the pool would take its time to start.
+process.env.UV_THREADPOOL_SIZE = "2";
+
 // Nothing is left to do then, and taking the heap apart object by object would only cost time.
 process.once("beforeExit", () => process.exit());
 

@@ -28,7 +28,7 @@ const counters = v.object({
 /** What outlives a sweep. */
 export type Counters = v.InferOutput<typeof counters>;
 
-export const NO_COUNTERS: Counters = v.parse(counters, { schemaVersion: 1 });
+export const noCounters = (): Counters => v.parse(counters, { schemaVersion: 1 });
 
 /** The counters in a saved file, or null when it holds none. */
 export function parseCounters(text: string): Counters | null {

@@ -5,7 +5,7 @@ import {
   addUp,
   type Counters,
   metricsText,
-  NO_COUNTERS,
+  noCounters,
   parseCounters,
   type Sample,
 } from "../core/metrics.ts";
@@ -41,12 +41,12 @@ export function writeMetrics(places: MetricsPlaces, sample: Omit<Sample, "hookFa
 function readCounters(file: string, faults: Fault[]): Counters {
   const damaged = (detail: string): Counters => {
     faults.push({ what: `read ${file}`, detail: `${detail}; the counters start anew` });
-    return NO_COUNTERS;
+    return noCounters();
   };
   try {
     return parseCounters(readFileSync(file, "utf8")) ?? damaged("it holds no counters");
   } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === "ENOENT") return NO_COUNTERS;
+    if ((error as NodeJS.ErrnoException).code === "ENOENT") return noCounters();
     return damaged((error as Error).message);
   }
 }

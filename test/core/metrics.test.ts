@@ -8,7 +8,7 @@ import {
   type Counters,
   MAX_SERIES,
   metricsText,
-  NO_COUNTERS,
+  noCounters,
   parseCounters,
   type Sample,
 } from "../../src/core/metrics.ts";
@@ -37,7 +37,7 @@ const quiet: Sample = {
   hookFaults: 0,
   partial: false,
 };
-const text = (sample: Sample, before = NO_COUNTERS): string => metricsText(sample, addUp(before, sample));
+const text = (sample: Sample, before = noCounters()): string => metricsText(sample, addUp(before, sample));
 
 test("the text is what Prometheus reads, and says what the sweep saw and did", () => {
   const reaped = one("vscode", "reap");
@@ -140,7 +140,7 @@ test("counters never fall, whatever comes", () => {
   );
   fc.assert(
     fc.property(fc.array(sample), (sweeps) => {
-      let before: Counters = NO_COUNTERS;
+      let before: Counters = noCounters();
       for (const sweep of sweeps) {
         const after = addUp(before, sweep);
         const old = readExposition(metricsText(sweep, before));
@@ -155,7 +155,7 @@ test("counters never fall, whatever comes", () => {
 });
 
 test("the hook's file is counted once: growth, a new boot, a removed file, one that cannot be seen", () => {
-  let counters = NO_COUNTERS;
+  let counters = noCounters();
   const after = (hookFaults: number | null, bootId = "b007"): number => {
     counters = addUp(counters, { ...quiet, hookFaults, bootId });
     return counters.hookFaults;
@@ -166,14 +166,14 @@ test("the hook's file is counted once: growth, a new boot, a removed file, one t
 });
 
 test("the last success is of a whole sweep that did not fail", () => {
-  const first = addUp(NO_COUNTERS, quiet);
+  const first = addUp(noCounters(), quiet);
   assert.equal(first.lastSuccess, quiet.endedAt);
   for (const worse of [{ failed: true }, { partial: true }])
     assert.equal(addUp(first, { ...quiet, endedAt: quiet.endedAt + 5, ...worse }).lastSuccess, quiet.endedAt);
 });
 
 test("saved counters: missing ones are none, damaged files are refused", () => {
-  assert.deepEqual(parseCounters('{"schemaVersion":1,"sweeps":3}'), { ...NO_COUNTERS, sweeps: 3 });
+  assert.deepEqual(parseCounters('{"schemaVersion":1,"sweeps":3}'), { ...noCounters(), sweeps: 3 });
   const version = '"schemaVersion":1';
   for (const bad of [
     "",

@@ -4,7 +4,7 @@ import { spawnSync } from "node:child_process";
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import test from "node:test";
-import { addUp, metricsText, NO_COUNTERS, type Sample } from "../../src/core/metrics.ts";
+import { addUp, metricsText, noCounters, type Sample } from "../../src/core/metrics.ts";
 import { readExposition } from "../helpers/exposition.ts";
 import { temporaryFile } from "../helpers/program.ts";
 
@@ -22,7 +22,7 @@ const quiet: Sample = {
   hookFaults: 0,
   partial: false,
 };
-const metrics = metricsText(quiet, addUp(NO_COUNTERS, quiet));
+const metrics = metricsText(quiet, addUp(noCounters(), quiet));
 const names = new Set(readExposition(metrics).map(({ name }) => name));
 
 const DASHBOARD = "packaging/grafana-dashboard.json";
