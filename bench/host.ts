@@ -48,10 +48,10 @@ export function serverLine(user: number, count = SERVER_PROCESSES): HostLine {
   return { count, uid: uidOf(user), exe, argv: [exe, join(root, "out/server-main.js"), ...flags] };
 }
 
-/** About `processes` processes; resolves when all of them are there. */
-export async function startLoginNode(processes: number): Promise<Host> {
+/** About `processes` processes, with a server in a hundred trees or with none; resolves when all of them are there. */
+export async function startLoginNode(processes: number, withServers = true): Promise<Host> {
   const trees = Math.max(1, Math.round(processes / (0.01 * SERVER_PROCESSES + 0.99 * OTHER_PROCESSES)));
-  const servers = Math.max(1, Math.round(trees / 100));
+  const servers = withServers ? Math.max(1, Math.round(trees / 100)) : 0;
   // Spread over the users, so that a server's owner is no special user.
   const owners = range(servers).map((i) => (i * 7) % USERS);
   const left = processes - servers * SERVER_PROCESSES;

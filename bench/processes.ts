@@ -36,6 +36,26 @@ const OPTIONS: SnapshotOptions = {
 };
 
 export async function measureHost(processes: number, runs: number): Promise<HostCost> {
+  return { ...(await measureServers(processes, runs)), bare: await measureBare(processes, runs) };
+}
+
+/** A host on which nobody has a server. */
+async function measureBare(processes: number, runs: number): Promise<HostCost["bare"]> {
+  const host = await startLoginNode(processes, false);
+  try {
+    const programs = [PS, [NODE, "-e", "0"], [PYTHON, "-c", "0"], SWEEP] as const;
+    time(1, programs);
+    const [ps = [], node = [], python = [], sweep = []] = time(runs, programs);
+    requireStatus(sweep, [0], "the sweep");
+    return { ps: wall(ps), node: wall(node), python: wall(python), sweep: wall(sweep) };
+  } finally {
+    await host.end();
+  }
+}
+
+const wall = (of: readonly Start[]): number => median(of.map((start) => start.wall));
+
+async function measureServers(processes: number, runs: number): Promise<Omit<HostCost, "bare">> {
   const native = loadAddon();
   const host = await startLoginNode(processes);
   try {
@@ -62,7 +82,6 @@ export async function measureHost(processes: number, runs: number): Promise<Host
     }
     const [ps = [], pgrep = [], node = [], python = [], sweep = []] = starts;
     requireStatus(sweep, [0], "the sweep");
-    const wall = (of: readonly Start[]): number => median(of.map((start) => start.wall));
     const cpu = (of: readonly Start[]): number => median(of.map((start) => start.cpu));
     return {
       processes: host.total,

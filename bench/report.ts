@@ -68,6 +68,9 @@ function sweeps(hosts: readonly HostCost[]): string {
     "more than that",
     "`python3 -c 0`",
     "of `ps` and `python3`",
+    "no tree: sweep",
+    "more than `node`",
+    "of `ps` and `python3`",
   ];
   const rows = hosts.map((host) => [
     count(host.processes),
@@ -78,6 +81,9 @@ function sweeps(hosts: readonly HostCost[]): string {
     ms(host.sweep - host.node),
     ms(host.python),
     times(host.sweep / (host.ps + host.python)),
+    ms(host.bare.sweep),
+    ms(host.bare.sweep - host.bare.node),
+    times(host.bare.sweep / (host.bare.ps + host.bare.python)),
   ]);
   return table(head, rows);
 }
@@ -145,12 +151,14 @@ function targets(results: Results): string {
     add("snapshot of 10,000 processes, of `ps`", large.snapshot / large.ps, 0.25, "");
     add("… of the floor", large.snapshot / large.floor, 1.3, "");
     add("… everything in full, of its floor", large.snapshotFull / large.floorFull, 1.3, "");
+    const { bare } = large;
     add(
-      "sweep of 10,000 processes, of `ps` and `python3`",
-      large.sweep / (large.ps + large.python),
+      "sweep of 10,000 processes, no tree among them, of `ps` and `python3`",
+      bare.sweep / (bare.ps + bare.python),
       0.333,
       "",
     );
+    add("… with 300 of them in trees", large.sweep / (large.ps + large.python), 0.333, "");
     add("… peak memory", large.sweepPeak / 1024, 60, " MiB");
   }
   const costs = hosts
@@ -163,7 +171,15 @@ function targets(results: Results): string {
       1.1,
       "",
     );
-  if (small) add("sweep of 150 processes, more than `node -e 0`", small.sweep - small.node, 15, " ms");
+  if (small) {
+    add(
+      "sweep of 150 processes, no tree among them, more than `node -e 0`",
+      small.bare.sweep - small.bare.node,
+      15,
+      " ms",
+    );
+    add("… with 12 of them in a tree", small.sweep - small.node, 15, " ms");
+  }
   if (sockets) {
     add("liveness among that many sockets of others", sockets.others, 30, " ms");
     add("liveness when all of them are the trees' own", sockets.twice, 30, " ms");

@@ -38,6 +38,13 @@ export interface HostCost {
   };
   /** The largest of all runs. */
   readonly sweepPeak: number;
+  /** Of a host of this size on which nobody has a server. */
+  readonly bare: {
+    readonly ps: number;
+    readonly node: number;
+    readonly python: number;
+    readonly sweep: number;
+  };
 }
 
 export interface SocketCost {
@@ -91,6 +98,7 @@ export function ratiosOf(results: Results): Record<string, number> {
     // Of a whole process the processor time is known, which other load changes least.
     ratios[at("CPU of sweep / (ps + python3)")] = host.cpu.sweep / (host.cpu.ps + host.cpu.python);
     ratios[at("CPU of sweep / node")] = host.cpu.sweep / host.cpu.node;
+    ratios[at("sweep without trees / (ps + python3)")] = host.bare.sweep / (host.bare.ps + host.bare.python);
   }
   const { sockets, reaping, hook } = results;
   if (sockets) {
