@@ -9,7 +9,7 @@
 #include <algorithm>
 #include <array>
 #include <cerrno>
-#include <cstdio>
+#include <charconv>
 #include <cstring>
 
 #include "core/parse.h"
@@ -17,10 +17,22 @@
 namespace reaper {
 namespace {
 
-// "PID/file" without the cost of a stream: this is made several times for every process of the host.
+// "PID" and "PID/file" without the cost of a format: they are made several times for every process of the
+// host.
 using Path = std::array<char, 64>;
+
+char* write_pid(pid_t pid, Path& path) {
+  char* end = std::to_chars(path.data(), path.data() + 16, pid).ptr;
+  *end = '\0';
+  return end;
+}
+
 const char* path_of(pid_t pid, const char* file, Path& path) {
-  std::snprintf(path.data(), path.size(), "%d/%s", pid, file);
+  char* at = write_pid(pid, path);
+  const std::size_t length = std::strlen(file);
+  if (length + 2 > static_cast<std::size_t>(path.data() + path.size() - at)) return "";  // no file of ours
+  *at++ = '/';
+  std::memcpy(at, file, length + 1);
   return path.data();
 }
 
@@ -94,7 +106,7 @@ Result<std::vector<pid_t>> ProcDir::list() const {
 int ProcDir::owner(pid_t pid, uid_t* uid) const {
   Path path;
   struct stat status;
-  std::snprintf(path.data(), path.size(), "%d", pid);
+  write_pid(pid, path);
   if (fstatat(root_.get(), path.data(), &status, AT_SYMLINK_NOFOLLOW) != 0) return errno;
   *uid = status.st_uid;
   return 0;
@@ -102,7 +114,7 @@ int ProcDir::owner(pid_t pid, uid_t* uid) const {
 
 int ProcDir::pin(pid_t pid, UniqueFd* folder) const {
   Path path;
-  std::snprintf(path.data(), path.size(), "%d", pid);
+  write_pid(pid, path);
   *folder = UniqueFd(open_retrying(root_.get(), path.data(), O_PATH | O_DIRECTORY | O_NOFOLLOW));
   return folder->valid() ? 0 : errno;
 }

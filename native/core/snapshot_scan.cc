@@ -97,13 +97,26 @@ void Survey::look_at_exe(ProcDir& proc, SurveyEntry& entry, SurveyShare& share) 
     return;
   }
   entry.has_exe = true;
-  const std::string_view name = exe_basename(exe);
-  entry.sshd = is_one_of(name, options_.sshd_names);
+  if (share.exe.empty() || share.exe != exe) {
+    share.exe.assign(exe);
+    share.kind = kind_of(exe);
+  }
+  entry.sshd = share.kind.sshd;
   if (!asked(entry.uid)) return;
-  entry.suspect = contains_any(exe, options_.exe_markers);
-  if (entry.suspect) return;
-  entry.interpreter = is_called(name, options_.interpreters);
-  entry.kin_interpreter = is_called(name, options_.kin_interpreters);
+  entry.suspect = share.kind.suspect;
+  entry.interpreter = share.kind.interpreter;
+  entry.kin_interpreter = share.kind.kin_interpreter;
+}
+
+ExeKind Survey::kind_of(std::string_view exe) const {
+  const std::string_view name = exe_basename(exe);
+  ExeKind kind;
+  kind.sshd = is_one_of(name, options_.sshd_names);
+  kind.suspect = contains_any(exe, options_.exe_markers);
+  if (kind.suspect) return kind;
+  kind.interpreter = is_called(name, options_.interpreters);
+  kind.kin_interpreter = is_called(name, options_.kin_interpreters);
+  return kind;
 }
 
 }  // namespace reaper

@@ -16,12 +16,18 @@ namespace reaper {
 
 inline constexpr std::size_t kMaxFaults = 100;  // the counts tell about the rest
 
+// What an executable's path tells.
+struct ExeKind {
+  bool sshd = false, suspect = false;
+  bool interpreter = false, kin_interpreter = false;  // what its command line may make a suspect
+};
+
 // What the first, cheap look tells of every process of the host.
 struct SurveyEntry {
   pid_t pid;
   uid_t uid;
-  bool sshd = false, suspect = false, has_exe = false, hidden = false;
-  bool interpreter = false, kin_interpreter = false;  // what its command line may make a suspect
+  bool has_exe = false, hidden = false, sshd = false, suspect = false;
+  bool interpreter = false, kin_interpreter = false;
   bool parent_read = false;
   pid_t parent = 0;  // 0: not read, or not to be had
 };
@@ -37,10 +43,14 @@ struct SurveyShare {
   std::vector<SurveyEntry> entries;
   std::vector<Refusal> refusals;
   std::uint32_t gone = 0;
+  // Of the process before: forks of one program are neighbours.
+  std::string exe;
+  ExeKind kind;
 
   void reserve(std::size_t count) {
     entries.reserve(count);
     refusals.reserve(count);
+    exe.reserve(4096);  // PATH_MAX
   }
 };
 
@@ -68,6 +78,7 @@ class Survey {
   bool look_at_halves(const pid_t* begin, const pid_t* end);
   void look_at_some(ProcDir& proc, const pid_t* begin, const pid_t* end, SurveyShare& share) const;
   void look_at_exe(ProcDir& proc, SurveyEntry& entry, SurveyShare& share) const;
+  ExeKind kind_of(std::string_view exe) const;
   void add(const SurveyShare& share);
   void find_suspects();
   void ask(const std::vector<SurveyEntry*>& entries, std::function<void()> meanwhile = nullptr);
