@@ -48,10 +48,11 @@ await build({
   banner: { js: "#!/usr/bin/node" },
 });
 chmodSync("dist/vscode-grim-reaper.cjs", 0o755);
-await build({
+const { metafile } = await build({
   ...common,
   entryPoints: ["src/program.ts"],
   outfile: PROGRAM,
+  metafile: true,
   charset: "ascii",
   // Half the text is read and kept in half the time. Names stay, and lines, for what a bug report shows.
   minifyWhitespace: true,
@@ -59,7 +60,12 @@ await build({
   lineLimit: 120,
   plugins: [loadSeldom],
 });
-const text = readFileSync(PROGRAM, "latin1");
+// Whose work is in it, for packaging/third-party.mjs: with the white space go esbuild's own comments.
+const folders = Object.keys(metafile.outputs[PROGRAM].inputs).map(
+  (file) => /^.*\bnode_modules\/(?:@[^/]+\/)?[^/]+/.exec(file)?.[0],
+);
+const modules = [...new Set(folders.filter(Boolean))].map((folder) => `// ${folder}\n`).join("");
+const text = modules + readFileSync(PROGRAM, "latin1");
 // The starter reads it as such; V8 keeps it in half the memory.
 for (const char of text) if (char > "\x7f") throw new Error(`${PROGRAM} holds ${char}, which is not ASCII`);
 writeFileSync(PROGRAM, `${text}//# build ${createHash("sha256").update(text).digest("hex")}\n`);
