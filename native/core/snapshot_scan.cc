@@ -36,7 +36,11 @@ bool contains_any(std::string_view text, const std::vector<std::string>& markers
 void Survey::add(const SurveyShare& share) {
   entries_.insert(entries_.end(), share.entries.begin(), share.entries.end());
   out_.counts.gone += share.gone;
-  for (const auto& [what, pid, uid, error] : share.refusals) refused(what, pid, uid, error);
+  for (const auto& [pid, uid, error, exe] : share.refusals)
+    if (exe)
+      refused_exe(pid, uid, error);
+    else
+      refused("look at the process", pid, uid, error);
 }
 
 void Survey::look_at_all(const std::vector<pid_t>& pids) {
@@ -75,7 +79,7 @@ void Survey::look_at_some(ProcDir& proc, const pid_t* begin, const pid_t* end, S
       if (is_gone(error))
         ++share.gone;
       else
-        share.refusals.push_back({"look at the process", *pid, 0, error});
+        share.refusals.push_back({*pid, 0, error, false});
       continue;
     }
     look_at_exe(proc, entry, share);
@@ -90,7 +94,7 @@ void Survey::look_at_exe(ProcDir& proc, SurveyEntry& entry, SurveyShare& share) 
     if (is_gone(error)) return;
     // Some hosts guard pid 1 from root itself; it is nobody's server and no session's ssh server.
     if (entry.pid == 1) return;
-    share.refusals.push_back({"read the executable's path", entry.pid, entry.uid, error});
+    share.refusals.push_back({entry.pid, entry.uid, error, true});
     // Unknown is neither "no suspect" nor "no ssh server", where it should have been readable.
     entry.hidden = expects_access(entry.uid);
     entry.suspect = entry.hidden && entry.uid != 0;

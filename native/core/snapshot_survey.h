@@ -35,10 +35,10 @@ struct SurveyEntry {
 // What one thread's share of that look came to. Everything that it grows has its room beforehand.
 struct SurveyShare {
   struct Refusal {
-    const char* what;
     pid_t pid;
     uid_t uid;
     int error;
+    bool exe;  // of the executable's path alone
   };
   std::vector<SurveyEntry> entries;
   std::vector<Refusal> refusals;
@@ -106,6 +106,7 @@ class Survey {
     if (out_.faults.size() < kMaxFaults) out_.faults.push_back({what, pid, std::move(detail)});
   }
   void refused(const char* what, pid_t pid, uid_t uid, int error);
+  void refused_exe(pid_t pid, uid_t uid, int error);
   // Out of descriptors or memory: any process may be the one that is missed, so the whole look has failed.
   void note(int error) {
     if (is_exhausted(error)) exhausted_ = error;

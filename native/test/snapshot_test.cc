@@ -5,6 +5,7 @@
 #include <pthread.h>
 #include <sched.h>
 #include <signal.h>
+#include <sys/prctl.h>
 #include <sys/wait.h>
 
 #include <algorithm>
@@ -290,6 +291,26 @@ void hidden_processes_are_denied() {
 }
 
 // The pid changes hands just before its command line is read: that line is not the first owner's.
+// Its user can do nothing about it; it is counted, and returned without an executable.
+void what_hides_from_its_own_user_is_not_told() {
+  const pid_t agent = fork();
+  if (agent == 0) {
+    prctl(PR_SET_PDEATHSIG, SIGKILL);
+    prctl(PR_SET_DUMPABLE, 0);
+    for (;;) pause();
+  }
+  while (geteuid() != 0 && access(("/proc/" + std::to_string(agent) + "/exe").c_str(), F_OK) == 0)
+    usleep(1000);
+  SnapshotOptions options = options_for("/proc");
+  options.uids = {{geteuid()}};
+  const Snapshot snapshot = snapshot_of(options);
+  const Process* process = find(snapshot, agent);
+  CHECK(!has_fault(snapshot, agent));
+  if (geteuid() != 0) CHECK(process != nullptr && !process->exe && snapshot.counts.denied >= 1);
+  kill(agent, SIGKILL);
+  waitpid(agent, nullptr, 0);
+}
+
 void drops_a_process_whose_pid_was_recycled() {
   const ProcFixture fixture;
   FakeProcess server = fake(100, 1, kServer);
@@ -446,6 +467,7 @@ int main() {
   keeps_a_zombie_leader_with_threads();
   counts_what_it_could_not_read();
   hidden_processes_are_denied();
+  what_hides_from_its_own_user_is_not_told();
   drops_a_process_whose_pid_was_recycled();
   fails_when_nothing_can_be_known();
   faults_are_bounded();
