@@ -23,6 +23,11 @@ put() { # MODE TARGET FILE...: the files into the folder TARGET/, or one file as
 offer() { [ ! -e "$3" ] || put "$@"; }
 
 put 755 /usr/sbin/$name "$native/launcher"
+# For the users' own commands: Debian has no sbin in their PATH, the RPM distributions do.
+if [ "$family" = deb ]; then
+  install -d -m 755 "$root/usr/bin"
+  ln -s ../sbin/$name "$root/usr/bin/$name"
+fi
 put 755 /usr/libexec/$name/ "$native/session-close" "$here/pam-line" "$here/make-cache"
 put 644 /usr/lib/$name/ "$native/reaper_native.node"
 # Everything else that the bundle is made of, with what make-cache needs (code-cache.cjs, warm-up.*). What stays behind: the

@@ -126,6 +126,14 @@ describe("the packages", () => {
       assert.equal(await cacheFiles(node), ONE_CACHE);
     });
 
+    it("is found by an ordinary user, whose PATH has no sbin", async (t) => {
+      if (!ready(t)) return;
+      const found = await node.run(["su", "-", "alice", "-c", "echo $PATH; vscode-grim-reaper --version"]);
+      assert.match(found, /^[^\n]*\/usr\/bin[^\n]*\n/);
+      assert.doesNotMatch(found, /sbin/, "this PATH would find it anyway");
+      assert.ok(found.endsWith(`\n${packages.version}\n`), found);
+    });
+
     it("every key of the example is one that the program knows", async (t) => {
       if (!ready(t)) return;
       const example = await node.read(CONFIG);
