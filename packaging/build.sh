@@ -18,7 +18,10 @@ export TZ=UTC LC_ALL=C.UTF-8
 umask 022
 
 missing=()
-for tool in mmdebstrap clang++-19 llvm-strip-19 cmake dpkg-buildpackage dh rpmbuild openssl go-md2man; do
+tools=()
+# clang's linker for the other architecture.
+if [ "$(uname -m)" != aarch64 ] && [[ " ${arches[*]} " == *" arm64 "* ]]; then tools+=(aarch64-linux-gnu-ld); fi
+for tool in "${tools[@]}" mmdebstrap clang++-19 llvm-strip-19 cmake dpkg-buildpackage dh rpmbuild openssl go-md2man; do
   command -v "$tool" >/dev/null || missing+=("$tool")
 done
 if [ ${#missing[@]} -gt 0 ]; then
