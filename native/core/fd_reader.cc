@@ -13,6 +13,7 @@
 #include <tuple>
 
 #include "core/fd.h"
+#include "core/proc_dir.h"
 
 namespace reaper {
 namespace {
@@ -29,9 +30,6 @@ Dir open_dir(int at, const std::string& path) {
   if (dir) static_cast<void>(fd.release());
   return dir;
 }
-
-bool means_gone(int code) { return code == ENOENT || code == ESRCH; }
-bool means_denied(int code) { return code == EACCES || code == EPERM; }
 
 // Every numeric entry, until `each` returns an errno other than 0. The errno that ended it, or 0.
 template <typename Each>
@@ -77,33 +75,33 @@ void FdReader::process(pid_t pid) {
   Look look = task(pid, path);
   if (look.code == 0 && look.descriptors == 0) look.code = threads(pid, path);
   if (look.code == 0) return;
-  share_.unreadable.push_back(pid);
-  if (!means_denied(look.code)) share_.faults.push_back({"list descriptors", pid, std::strerror(look.code)});
+  table_.unreadable.push_back(pid);
+  if (!is_denied(look.code)) table_.faults.push_back({"list descriptors", pid, std::strerror(look.code)});
 }
 
 // A path as short as this lies in the string itself (at most 15 bytes; 4194304/ns/net has 14), and a folder
 // that finds no memory says so.
 bool FdReader::plain_process(pid_t pid) {
-  const std::size_t holders = share_.holders.size(), descriptors = share_.descriptors.size(),
-                    foreign = share_.foreign_net.size();
+  const std::size_t holders = table_.holders.size(), descriptors = table_.descriptors.size(),
+                    foreign = table_.foreign_net.size();
   const Look look = task(pid, std::to_string(pid));
   if (look.code == 0 && look.descriptors > 0) return true;
-  share_.holders.resize(holders);
-  share_.descriptors.resize(descriptors);
-  share_.foreign_net.resize(foreign);
+  table_.holders.resize(holders);
+  table_.descriptors.resize(descriptors);
+  table_.foreign_net.resize(foreign);
   return false;
 }
 
 // A main thread that has ended shows no descriptors while its other threads go on with theirs (measured).
 int FdReader::threads(pid_t pid, const std::string& path) {
   const Dir dir = open_dir(proc_, path + "/task");
-  if (!dir) return means_gone(errno) ? 0 : errno;
+  if (!dir) return is_gone(errno) ? 0 : errno;
   const int code = each_number(dir.get(), [&](const char* tid) {
     const std::string thread = path + "/task/" + tid;
     const Look look = tid == path ? Look{} : task(pid, thread);
     return look.code;
   });
-  return means_gone(code) ? 0 : code;
+  return is_gone(code) ? 0 : code;
 }
 
 FdReader::Look FdReader::task(pid_t pid, const std::string& path) {
@@ -117,7 +115,7 @@ FdReader::Look FdReader::descriptors(pid_t pid, const std::string& path) {
   Look look;
   const Dir dir = open_dir(proc_, path + "/fd");
   if (!dir) {
-    look.code = means_gone(errno) ? 0 : errno;
+    look.code = is_gone(errno) ? 0 : errno;
     return look;
   }
   const int at = dirfd(dir.get());
@@ -131,22 +129,22 @@ FdReader::Look FdReader::descriptors(pid_t pid, const std::string& path) {
     while (known != settled_.end() && known->pid == pid && known->fd < fd) ++known;
     if (known != settled_.end() && known->pid == pid && known->fd == fd) return 0;
     const LinkText link = read_link(at, name);
-    if (link.code != 0) return means_gone(link.code) ? 0 : link.code;
+    if (link.code != 0) return is_gone(link.code) ? 0 : link.code;
     if (const auto inode = socket_inode(link.view())) {
-      if (!share_.may_grow && share_.holders.size() == share_.holders.capacity()) return ENOMEM;
-      share_.holders.push_back({*inode, pid});
-      if (main_thread) share_.descriptors.push_back({pid, fd, *inode});
+      if (!may_grow_ && table_.holders.size() == table_.holders.capacity()) return ENOMEM;
+      table_.holders.push_back({*inode, pid});
+      if (main_thread) table_.descriptors.push_back({pid, fd, *inode});
     }
     return 0;
   });
-  if (means_gone(look.code)) look.code = 0;  // it ended while being read
+  if (is_gone(look.code)) look.code = 0;  // it ended while being read
   return look;
 }
 
 int FdReader::compare_net(pid_t pid, const std::string& path) {
   const LinkText net = read_link(proc_, (path + "/ns/net").c_str());
-  if (net.code != 0) return means_gone(net.code) ? 0 : net.code;
-  if (own_net_ && net.view() != *own_net_) share_.foreign_net.push_back(pid);
+  if (net.code != 0) return is_gone(net.code) ? 0 : net.code;
+  if (own_net_ && net.view() != *own_net_) table_.foreign_net.push_back(pid);
   return 0;
 }
 

@@ -27,27 +27,18 @@ struct LinkText {
 };
 LinkText read_link(int at, const char* path);
 
-// What one thread saw, in no order.
-struct FdShare {
-  std::vector<Holder> holders;
-  std::vector<SocketFd> descriptors;
-  std::vector<pid_t> unreadable, foreign_net;
-  std::vector<Fault> faults;
-  bool may_grow = true;
-};
-
 // Refers to what it is made from.
 class FdReader {
  public:
   // own_net: the text of this process's network namespace, where it is known; settled: what need not be read
-  // again, sorted.
+  // again, sorted. What is found is appended to the table, which is sorted later.
   FdReader(int proc, const std::optional<std::string>& own_net, const std::vector<SocketFd>& settled,
-           FdShare& share)
-      : proc_(proc), own_net_(own_net), settled_(settled), share_(share) {}
+           FdTable& table, bool may_grow = true)
+      : proc_(proc), own_net_(own_net), settled_(settled), table_(table), may_grow_(may_grow) {}
 
   void process(pid_t pid);
 
-  // The same without allocating, in a share that may not grow. False, and nothing is kept: it is for
+  // The same without allocating, in a table that may not grow. False, and nothing is kept: it is for
   // `process`, which has room, has words for what went wrong, and finds the threads of one that shows no
   // descriptor.
   bool plain_process(pid_t pid);
@@ -66,7 +57,8 @@ class FdReader {
   const int proc_;
   const std::optional<std::string>& own_net_;
   const std::vector<SocketFd>& settled_;
-  FdShare& share_;
+  FdTable& table_;
+  const bool may_grow_;
 };
 
 }  // namespace reaper

@@ -21,25 +21,16 @@ void append(std::vector<T>& to, const std::vector<T>& more) {
   to.insert(to.end(), more.begin(), more.end());
 }
 
-void add(FdTable& table, const FdShare& share) {
-  append(table.holders, share.holders);
-  append(table.descriptors, share.descriptors);
-  append(table.unreadable, share.unreadable);
-  append(table.foreign_net, share.foreign_net);
-  append(table.faults, share.faults);
-}
-
 // Each process is read by the thread that is free; what the second one leaves, this one reads afterwards.
 void read_all(int proc, const std::optional<std::string>& own_net, const std::vector<pid_t>& pids,
               const std::vector<SocketFd>& settled, FdTable& table) {
-  FdShare own, others;
-  others.may_grow = false;
+  FdTable others;
   others.holders.reserve(kMaxDescriptors);
   others.descriptors.reserve(kMaxDescriptors);
   others.foreign_net.reserve(pids.size());
   std::vector<pid_t> left;
   left.reserve(pids.size());
-  FdReader here(proc, own_net, settled, own), beside(proc, own_net, settled, others);
+  FdReader here(proc, own_net, settled, table), beside(proc, own_net, settled, others, false);
   std::atomic<std::size_t> next{0};
   const auto read_here = [&] {
     for (std::size_t i = 0; (i = next.fetch_add(1)) < pids.size();) here.process(pids[i]);
@@ -50,8 +41,9 @@ void read_all(int proc, const std::optional<std::string>& own_net, const std::ve
   };
   if (pids.size() < 2 || !in_two_threads(read_here, read_beside)) read_here();
   for (const pid_t pid : left) here.process(pid);
-  add(table, own);
-  add(table, others);
+  append(table.holders, others.holders);
+  append(table.descriptors, others.descriptors);
+  append(table.foreign_net, others.foreign_net);
 }
 
 void sort_unique(std::vector<pid_t>& pids) {

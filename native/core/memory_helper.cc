@@ -15,6 +15,8 @@
 #include <new>
 #include <vector>
 
+#include "core/proc_dir.h"
+
 namespace reaper {
 namespace {
 
@@ -25,20 +27,9 @@ void close_from(unsigned first) {
   for (int fd = static_cast<int>(first); fd < 4096; ++fd) close(fd);
 }
 
-// "PID/NAME"; false when it does not fit.
-bool write_path(pid_t pid, const char* name, char* path, std::size_t room) {
-  char digits[12];
-  std::size_t count = 0, at = 0;
-  for (pid_t rest = pid; rest > 0; rest /= 10) digits[count++] = static_cast<char>('0' + rest % 10);
-  while (count > 0) path[at++] = digits[--count];
-  for (path[at++] = '/'; *name != '\0' && at + 1 < room; ++name) path[at++] = *name;
-  path[at] = '\0';
-  return *name == '\0';
-}
-
 int read_one(int proc_fd, pid_t pid, const MemoryFile& file, char* to, std::uint32_t* length) {
   char path[48];
-  if (!write_path(pid, file.name, path, sizeof path)) return ENAMETOOLONG;
+  if (!write_proc_path(pid, file.name, path, sizeof path)) return ENAMETOOLONG;
   const int fd = openat(proc_fd, path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
   if (fd < 0) return errno;
   const int error = file.read(fd, file, to, length);

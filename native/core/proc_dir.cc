@@ -17,23 +17,12 @@
 namespace reaper {
 namespace {
 
-// "PID" and "PID/file" without the cost of a format: they are made several times for every process of the
-// host.
 using Path = std::array<char, 64>;
 
-char* write_pid(pid_t pid, Path& path) {
-  char* end = std::to_chars(path.data(), path.data() + 16, pid).ptr;
-  *end = '\0';
-  return end;
-}
-
-const char* path_of(pid_t pid, const char* file, Path& path) {
-  char* at = write_pid(pid, path);
-  const std::size_t length = std::strlen(file);
-  if (length + 2 > static_cast<std::size_t>(path.data() + path.size() - at)) return "";  // no file of ours
-  *at++ = '/';
-  std::memcpy(at, file, length + 1);
-  return path.data();
+// `name` null: the process's folder.
+const char* path_of(pid_t pid, const char* name, Path& path) {
+  return write_proc_path(pid, name, path.data(), path.size()) ? path.data()
+                                                              : "";  // no name of ours is longer
 }
 
 int open_retrying(int folder, const char* path, int flags) {
@@ -44,6 +33,19 @@ int open_retrying(int folder, const char* path, int flags) {
 }
 
 }  // namespace
+
+bool write_proc_path(pid_t pid, const char* name, char* path, std::size_t room) {
+  const auto [end, error] = std::to_chars(path, path + room, pid);
+  if (error != std::errc()) return false;
+  const std::size_t length = name == nullptr ? 0 : 1 + std::strlen(name);
+  if (length >= static_cast<std::size_t>(path + room - end)) return false;
+  if (name != nullptr) {
+    *end = '/';
+    std::memcpy(end + 1, name, length - 1);
+  }
+  end[length] = '\0';
+  return true;
+}
 
 bool is_gone(int error) { return error == ENOENT || error == ESRCH; }
 bool is_denied(int error) { return error == EACCES || error == EPERM; }
@@ -106,16 +108,15 @@ Result<std::vector<pid_t>> ProcDir::list() const {
 int ProcDir::owner(pid_t pid, uid_t* uid) const {
   Path path;
   struct stat status;
-  write_pid(pid, path);
-  if (fstatat(root_.get(), path.data(), &status, AT_SYMLINK_NOFOLLOW) != 0) return errno;
+  if (fstatat(root_.get(), path_of(pid, nullptr, path), &status, AT_SYMLINK_NOFOLLOW) != 0) return errno;
   *uid = status.st_uid;
   return 0;
 }
 
 int ProcDir::pin(pid_t pid, UniqueFd* folder) const {
   Path path;
-  write_pid(pid, path);
-  *folder = UniqueFd(open_retrying(root_.get(), path.data(), O_PATH | O_DIRECTORY | O_NOFOLLOW));
+  *folder =
+      UniqueFd(open_retrying(root_.get(), path_of(pid, nullptr, path), O_PATH | O_DIRECTORY | O_NOFOLLOW));
   return folder->valid() ? 0 : errno;
 }
 

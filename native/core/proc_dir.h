@@ -5,6 +5,7 @@
 
 #include <sys/types.h>
 
+#include <cstddef>
 #include <cstdint>
 #include <string>
 #include <string_view>
@@ -20,6 +21,10 @@ namespace reaper {
 bool is_gone(int error);       // ENOENT, ESRCH
 bool is_denied(int error);     // EACCES, EPERM
 bool is_exhausted(int error);  // EMFILE, ENFILE, ENOMEM
+
+// "PID", or "PID/NAME" where there is a name; false when it does not fit. Made several times for every
+// process of the host, so without a format; and in forked helpers, so without an allocation or a lock.
+bool write_proc_path(pid_t pid, const char* name, char* path, std::size_t room);
 
 // The system's text for an errno.
 std::string error_text(int error);

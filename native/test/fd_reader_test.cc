@@ -22,25 +22,24 @@ int proc() {
   return fd.get();
 }
 
-bool is_empty(const FdShare& share) {
-  return share.holders.empty() && share.descriptors.empty() && share.unreadable.empty() &&
-         share.foreign_net.empty() && share.faults.empty();
+bool is_empty(const FdTable& table) {
+  return table.holders.empty() && table.descriptors.empty() && table.unreadable.empty() &&
+         table.foreign_net.empty() && table.faults.empty();
 }
 
 void leaves_what_has_no_room() {
   const Pair one = socket_pair(SOCK_STREAM), other = socket_pair(SOCK_STREAM);
   const Holding single({one.client.get()}), both({other.client.get(), other.server.get()});
-  FdShare share;
-  share.may_grow = false;
-  share.holders.reserve(1);
-  share.descriptors.reserve(1);
-  CHECK(share.holders.capacity() == 1);
-  FdReader reader(proc(), kNoNet, kNothing, share);
-  CHECK(!reader.plain_process(both.pid()) && is_empty(share));
+  FdTable table;
+  table.holders.reserve(1);
+  table.descriptors.reserve(1);
+  CHECK(table.holders.capacity() == 1);
+  FdReader reader(proc(), kNoNet, kNothing, table, false);
+  CHECK(!reader.plain_process(both.pid()) && is_empty(table));
   CHECK(reader.plain_process(single.pid()));
-  CHECK(share.holders.size() == 1 && share.holders[0].pid == single.pid());
+  CHECK(table.holders.size() == 1 && table.holders[0].pid == single.pid());
   // What is left keeps nothing of what came before from its place.
-  CHECK(!reader.plain_process(both.pid()) && share.holders.size() == 1 && share.descriptors.size() == 1);
+  CHECK(!reader.plain_process(both.pid()) && table.holders.size() == 1 && table.descriptors.size() == 1);
 }
 
 // One that is gone shows no descriptor, as does one whose main thread has ended: `process` tells them apart.
@@ -50,27 +49,25 @@ void leaves_what_shows_no_descriptor() {
     const Child child([] {});
     gone = child.pid();
   }
-  FdShare share;
-  share.may_grow = false;
-  FdReader reader(proc(), kNoNet, kNothing, share);
-  CHECK(!reader.plain_process(gone) && is_empty(share));
+  FdTable table;
+  FdReader reader(proc(), kNoNet, kNothing, table, false);
+  CHECK(!reader.plain_process(gone) && is_empty(table));
   reader.process(gone);
-  CHECK(is_empty(share));
+  CHECK(is_empty(table));
 }
 
 void a_strangers_net_is_taken_back() {
   const Pair pair = socket_pair(SOCK_STREAM);
   const Holding holder({pair.client.get()});
-  FdShare share;
-  share.may_grow = false;
-  share.foreign_net.reserve(1);
+  FdTable table;
+  table.foreign_net.reserve(1);
   const std::optional<std::string> elsewhere("net:[1]");
-  FdReader reader(proc(), elsewhere, kNothing, share);
-  CHECK(!reader.plain_process(holder.pid()) && is_empty(share));
-  share.holders.reserve(1);
-  share.descriptors.reserve(1);
+  FdReader reader(proc(), elsewhere, kNothing, table, false);
+  CHECK(!reader.plain_process(holder.pid()) && is_empty(table));
+  table.holders.reserve(1);
+  table.descriptors.reserve(1);
   CHECK(reader.plain_process(holder.pid()));
-  CHECK(share.foreign_net == std::vector<pid_t>({holder.pid()}));
+  CHECK(table.foreign_net == std::vector<pid_t>({holder.pid()}));
 }
 
 bool same(const FdTable& a, const FdTable& b) {
