@@ -8,18 +8,10 @@
 
 namespace reaper {
 
-void Survey::refused(const char* what, pid_t pid, uid_t uid, int error) {
+void Survey::refused_as(const char* what, pid_t pid, int error, bool news) {
   note(error);
   if (is_denied(error) && denied_.insert(pid).second) ++out_.counts.denied;
-  if (!is_denied(error) || expects_access(uid)) fault(what, pid, error_text(error));
-}
-
-void Survey::refused_exe(pid_t pid, uid_t uid, int error) {
-  // An ordinary user's ssh-agent, and what PAM left behind to close their session, hide from that user, too.
-  // It casts its doubt all the same; but nobody could mend it, so it is not told at each look.
-  const bool news = !is_denied(error) || observer_ == 0;
-  if (news) return refused("read the executable's path", pid, uid, error);
-  if (denied_.insert(pid).second) ++out_.counts.denied;
+  if (!is_denied(error) || news) fault(what, pid, error_text(error));
 }
 
 std::optional<Failure> Survey::read_host() {

@@ -1,6 +1,4 @@
 // Which processes are read in full: suspects with their kin above and below, ssh servers, and what is hidden.
-#include <utility>
-
 #include "core/parse.h"
 #include "core/snapshot_survey.h"
 
@@ -52,7 +50,8 @@ std::unordered_set<pid_t> Survey::find_descendants() {
 }
 
 void Survey::read_parent(SurveyEntry& entry) {
-  if (std::exchange(entry.parent_read, true)) return;
+  if (entry.parent != SurveyEntry::kNotRead) return;
+  entry.parent = 0;
   if (const auto known = index_.find(entry.pid); known != index_.end()) {
     entry.parent = out_.processes[known->second].ppid;
     return;

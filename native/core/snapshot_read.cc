@@ -31,7 +31,7 @@ void Survey::read_links(int folder, Process& process) {
   if (error == 0)
     process.exe = std::string(target);
   else if (!is_gone(error) && process.id.pid != 1 && denied_.count(process.id.pid) == 0)
-    refused_exe(process.id.pid, process.uid, error);
+    refused_exe(process.id.pid, error);
   if (!own_user_ns_.empty() && proc_.link(folder, "ns/user", &target) == 0)
     process.foreign_user_ns = target != own_user_ns_;
   if (!own_pid_ns_.empty() && proc_.link(folder, "ns/pid", &target) == 0)

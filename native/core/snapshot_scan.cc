@@ -36,11 +36,11 @@ bool contains_any(std::string_view text, const std::vector<std::string>& markers
 void Survey::add(const SurveyShare& share) {
   entries_.insert(entries_.end(), share.entries.begin(), share.entries.end());
   out_.counts.gone += share.gone;
-  for (const auto& [pid, uid, error, exe] : share.refusals)
+  for (const auto& [pid, error, exe] : share.refusals)
     if (exe)
-      refused_exe(pid, uid, error);
+      refused_exe(pid, error);
     else
-      refused("look at the process", pid, uid, error);
+      refused("look at the process", pid, 0, error);
 }
 
 void Survey::look_at_all(const std::vector<pid_t>& pids) {
@@ -74,12 +74,13 @@ bool Survey::look_at_halves(const pid_t* begin, const pid_t* end) {
 
 void Survey::look_at_some(ProcDir& proc, const pid_t* begin, const pid_t* end, SurveyShare& share) const {
   for (const pid_t* pid = begin; pid != end; ++pid) {
-    SurveyEntry entry{*pid, 0};
+    SurveyEntry entry;
+    entry.pid = *pid;
     if (const int error = proc.owner(*pid, &entry.uid)) {
       if (is_gone(error))
         ++share.gone;
       else
-        share.refusals.push_back({*pid, 0, error, false});
+        share.refusals.push_back({*pid, error, false});
       continue;
     }
     look_at_exe(proc, entry, share);
@@ -94,22 +95,19 @@ void Survey::look_at_exe(ProcDir& proc, SurveyEntry& entry, SurveyShare& share) 
     if (is_gone(error)) return;
     // Some hosts guard pid 1 from root itself; it is nobody's server and no session's ssh server.
     if (entry.pid == 1) return;
-    share.refusals.push_back({entry.pid, entry.uid, error, true});
+    share.refusals.push_back({entry.pid, error, true});
     // Unknown is neither "no suspect" nor "no ssh server", where it should have been readable.
     entry.hidden = expects_access(entry.uid);
     entry.suspect = entry.hidden && entry.uid != 0;
     return;
   }
   entry.has_exe = true;
-  if (share.exe.empty() || share.exe != exe) {
+  if (share.exe != exe) {
     share.exe.assign(exe);
     share.kind = kind_of(exe);
   }
-  entry.sshd = share.kind.sshd;
-  if (!asked(entry.uid)) return;
-  entry.suspect = share.kind.suspect;
-  entry.interpreter = share.kind.interpreter;
-  entry.kin_interpreter = share.kind.kin_interpreter;
+  // Of users who are not asked about only the ssh servers count.
+  static_cast<ExeKind&>(entry) = asked(entry.uid) ? share.kind : ExeKind{share.kind.sshd};
 }
 
 ExeKind Survey::kind_of(std::string_view exe) const {

@@ -23,20 +23,19 @@ struct ExeKind {
 };
 
 // What the first, cheap look tells of every process of the host.
-struct SurveyEntry {
-  pid_t pid;
-  uid_t uid;
-  bool has_exe = false, hidden = false, sshd = false, suspect = false;
-  bool interpreter = false, kin_interpreter = false;
-  bool parent_read = false;
-  pid_t parent = 0;  // 0: not read, or not to be had
+struct SurveyEntry : ExeKind {
+  static constexpr pid_t kNotRead = -1;
+
+  pid_t pid = 0;
+  uid_t uid = 0;
+  bool has_exe = false, hidden = false;
+  pid_t parent = kNotRead;  // 0: not to be had
 };
 
 // What one thread's share of that look came to. Everything that it grows has its room beforehand.
 struct SurveyShare {
   struct Refusal {
     pid_t pid;
-    uid_t uid;
     int error;
     bool exe;  // of the executable's path alone
   };
@@ -105,8 +104,16 @@ class Survey {
   void fault(const char* what, pid_t pid, std::string detail) {
     if (out_.faults.size() < kMaxFaults) out_.faults.push_back({what, pid, std::move(detail)});
   }
-  void refused(const char* what, pid_t pid, uid_t uid, int error);
-  void refused_exe(pid_t pid, uid_t uid, int error);
+  void refused(const char* what, pid_t pid, uid_t uid, int error) {
+    refused_as(what, pid, error, expects_access(uid));
+  }
+  // An ordinary user's ssh-agent, and what PAM left behind to close their session, hide from that user, too.
+  // It casts its doubt all the same; but nobody could mend it, so it is not told at each look.
+  void refused_exe(pid_t pid, int error) {
+    refused_as("read the executable's path", pid, error, observer_ == 0);
+  }
+  // `news`: whether it is told that access was denied; any other error is.
+  void refused_as(const char* what, pid_t pid, int error, bool news);
   // Out of descriptors or memory: any process may be the one that is missed, so the whole look has failed.
   void note(int error) {
     if (is_exhausted(error)) exhausted_ = error;

@@ -3,7 +3,6 @@
 #include <dirent.h>
 #include <fcntl.h>
 #include <pthread.h>
-#include <sched.h>
 #include <signal.h>
 #include <sys/prctl.h>
 #include <sys/wait.h>
@@ -13,6 +12,7 @@
 #include <functional>
 
 #include "check.h"
+#include "one_processor.h"
 #include "proc_fixture.h"
 
 using namespace reaper;
@@ -360,9 +360,7 @@ void faults_are_bounded() {
 
 // Two threads see what one sees, in the same order, faults and all.
 void two_threads_see_what_one_sees() {
-  cpu_set_t all;
-  CHECK(sched_getaffinity(0, sizeof all, &all) == 0);
-  if (CPU_COUNT(&all) < 2) {
+  if (!has_two_processors_here()) {
     std::printf("skipped: two threads need two processors\n");
     return;
   }
@@ -377,13 +375,11 @@ void two_threads_see_what_one_sees() {
     write_file(fixture.path(pid, "exe"), "");
   }
   const Snapshot together = snapshot_of(options_for(fixture.root()));
-  cpu_set_t one;
-  CPU_ZERO(&one);
-  for (std::size_t cpu = 0; cpu < CPU_SETSIZE && CPU_COUNT(&one) == 0; ++cpu)
-    if (CPU_ISSET(cpu, &all)) CPU_SET(cpu, &one);
-  CHECK(sched_setaffinity(0, sizeof one, &one) == 0);
-  const Snapshot alone = snapshot_of(options_for(fixture.root()));
-  CHECK(sched_setaffinity(0, sizeof all, &all) == 0);
+  Snapshot alone;
+  {
+    const OneProcessor only;
+    alone = snapshot_of(options_for(fixture.root()));
+  }
   CHECK(alone.counts.listed == 701 && alone.processes.size() == 701 && alone.faults.size() >= 14);
   const auto same = [](const Process& a, const Process& b) { return a.id.pid == b.id.pid && a.exe == b.exe; };
   CHECK(std::equal(alone.processes.begin(), alone.processes.end(), together.processes.begin(),
