@@ -2,6 +2,8 @@
 import * as v from "valibot";
 import type { Observation } from "./types.ts";
 
+let schema: ReturnType<typeof observationSchema> | undefined;
+
 /** Made when it is needed: no sweep reads a saved file, and would start later for it. */
 function observationSchema() {
   const whole = v.pipe(v.number(), v.safeInteger());
@@ -105,7 +107,8 @@ export function parseSaved(text: string): { observation: Observation } | { error
   } catch (error) {
     return { error: `is not JSON: ${(error as Error).message}` };
   }
-  const checked = v.safeParse(observationSchema(), value);
+  schema ??= observationSchema();
+  const checked = v.safeParse(schema, value);
   if (checked.success) return { observation: checked.output as Observation };
   const issue = checked.issues[0];
   return { error: `is no saved observation: ${v.getDotPath(issue) ?? "the whole"}: ${issue.message}` };
