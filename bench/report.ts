@@ -1,5 +1,5 @@
 /** The results as Markdown. */
-import { type Added, type HookCost, type HostCost, type Results, ratiosOf } from "./results.ts";
+import { type Added, type HookCost, type HostCost, ofScript, type Results, ratiosOf } from "./results.ts";
 
 type Row = readonly (string | number)[];
 
@@ -80,10 +80,10 @@ function sweeps(hosts: readonly HostCost[]): string {
     ms(host.node),
     ms(host.sweep - host.node),
     ms(host.python),
-    times(host.sweep / (host.ps + host.python)),
+    times(ofScript(host)),
     ms(host.bare.sweep),
     ms(host.bare.sweep - host.bare.node),
-    times(host.bare.sweep / (host.bare.ps + host.bare.python)),
+    times(ofScript(host.bare)),
   ]);
   return table(head, rows);
 }
@@ -151,14 +151,13 @@ function targets(results: Results): string {
     add("snapshot of 10,000 processes, of `ps`", large.snapshot / large.ps, 0.25, "");
     add("… of the floor", large.snapshot / large.floor, 1.3, "");
     add("… everything in full, of its floor", large.snapshotFull / large.floorFull, 1.3, "");
-    const { bare } = large;
     add(
       "sweep of 10,000 processes, no tree among them, of `ps` and `python3`",
-      bare.sweep / (bare.ps + bare.python),
+      ofScript(large.bare),
       0.333,
       "",
     );
-    add("… with 300 of them in trees", large.sweep / (large.ps + large.python), 0.333, "");
+    add("… with 300 of them in trees", ofScript(large), 0.333, "");
     add("… peak memory", large.sweepPeak / 1024, 60, " MiB");
   }
   const costs = hosts

@@ -39,12 +39,12 @@ export interface HostCost {
   /** The largest of all runs. */
   readonly sweepPeak: number;
   /** Of a host of this size on which nobody has a server. */
-  readonly bare: {
-    readonly ps: number;
-    readonly node: number;
-    readonly python: number;
-    readonly sweep: number;
-  };
+  readonly bare: Pick<HostCost, "ps" | "node" | "python" | "sweep">;
+}
+
+/** What a sweep takes, of what a sweep by script does before its own work. */
+export function ofScript({ sweep, ps, python }: Pick<HostCost, "sweep" | "ps" | "python">): number {
+  return sweep / (ps + python);
 }
 
 export interface SocketCost {
@@ -96,9 +96,9 @@ export function ratiosOf(results: Results): Record<string, number> {
       ratios[at("full snapshot / floor")] = host.snapshotFull / host.floorFull;
     }
     // Of a whole process the processor time is known, which other load changes least.
-    ratios[at("CPU of sweep / (ps + python3)")] = host.cpu.sweep / (host.cpu.ps + host.cpu.python);
+    ratios[at("CPU of sweep / (ps + python3)")] = ofScript(host.cpu);
     ratios[at("CPU of sweep / node")] = host.cpu.sweep / host.cpu.node;
-    ratios[at("sweep without trees / (ps + python3)")] = host.bare.sweep / (host.bare.ps + host.bare.python);
+    ratios[at("sweep without trees / (ps + python3)")] = ofScript(host.bare);
   }
   const { sockets, reaping, hook } = results;
   if (sockets) {
