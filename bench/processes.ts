@@ -1,7 +1,7 @@
 // What a look at the process table costs, by the number of processes: the addon alone and the whole sweep.
 import { execFileSync } from "node:child_process";
-import { makeCatalogue, scanMarkers } from "../src/core/catalogue.ts";
-import type { Native, RawSnapshot, SnapshotOptions } from "../src/shell/native.ts";
+import { makeCatalogue, scanMarkers } from "../src/core/recognition/catalogue.ts";
+import type { Native, RawSnapshot, SnapshotOptions } from "../src/shell/host/native.ts";
 import { startLoginNode } from "./host.ts";
 import type { HostCost } from "./results.ts";
 import {

@@ -2,7 +2,7 @@
 import { execFileSync } from "node:child_process";
 import { createRequire } from "node:module";
 import { join } from "node:path";
-import type { Native } from "../src/shell/native.ts";
+import type { Native } from "../src/shell/host/native.ts";
 
 /** Made by run.mjs: the compiled helpers lie there, and the programs that benchmark hosts run. */
 export const WORK = process.env.BENCH_WORK ?? "";

@@ -43,14 +43,14 @@ mkdirSync("dist", { recursive: true });
 rmSync(CACHE, { force: true });
 await build({
   ...common,
-  entryPoints: ["src/bin.ts"],
+  entryPoints: ["src/start/bin.ts"],
   outfile: "dist/vscode-grim-reaper.cjs",
   banner: { js: "#!/usr/bin/node" },
 });
 chmodSync("dist/vscode-grim-reaper.cjs", 0o755);
 const { metafile } = await build({
   ...common,
-  entryPoints: ["src/program.ts"],
+  entryPoints: ["src/start/program.ts"],
   outfile: PROGRAM,
   metafile: true,
   charset: "ascii",

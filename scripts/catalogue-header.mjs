@@ -1,8 +1,8 @@
-// Writes native/core/catalogue_data.h from src/core/catalogue.json; with --check fails when the header is stale.
+// Writes native/hook/catalogue_data.h from src/core/recognition/catalogue.json; with --check fails when the header is stale.
 import { readFileSync, writeFileSync } from "node:fs";
 
-const HEADER = new URL("../native/core/catalogue_data.h", import.meta.url);
-const CATALOGUE = new URL("../src/core/catalogue.json", import.meta.url);
+const HEADER = new URL("../native/hook/catalogue_data.h", import.meta.url);
+const CATALOGUE = new URL("../src/core/recognition/catalogue.json", import.meta.url);
 
 /** A C++ literal. What would need escaping has no place in a directory's name, so it is refused instead. */
 function literal(text) {
@@ -18,12 +18,12 @@ function directory(text) {
 }
 
 function header({ products, shapes }) {
-  // The longest first, as src/core/catalogue.ts has it: where two match, both sides name the same product.
+  // The longest first, as src/core/recognition/catalogue.ts has it: where two match, both sides name the same product.
   const directories = products
     .flatMap(({ id, directories }) => directories.map((path) => ({ id, path })))
     .sort((a, b) => b.path.split("/").length - a.path.split("/").length)
     .map(({ id, path }) => `    {${directory(path)}, ${literal(id)}},`);
-  return `// Generated from src/core/catalogue.json by scripts/catalogue-header.mjs; do not edit.
+  return `// Generated from src/core/recognition/catalogue.json by scripts/catalogue-header.mjs; do not edit.
 #pragma once
 
 #include <string_view>
@@ -51,7 +51,7 @@ const wanted = header(JSON.parse(readFileSync(CATALOGUE, "utf8")));
 if (process.argv[2] === "--check") {
   if (readFileSync(HEADER, "utf8") !== wanted) {
     console.error(
-      "native/core/catalogue_data.h is stale; run: node scripts/catalogue-header.mjs, and commit it",
+      "native/hook/catalogue_data.h is stale; run: node scripts/catalogue-header.mjs, and commit it",
     );
     process.exitCode = 1;
   }

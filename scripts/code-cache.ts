@@ -4,7 +4,7 @@ import { readFileSync, writeFileSync } from "node:fs";
 import { createRequire } from "node:module";
 import { dirname, join, resolve } from "node:path";
 import { setFlagsFromString } from "node:v8";
-import { buildOf, compile } from "../src/compile.ts";
+import { buildOf, compile } from "../src/start/code-cache.ts";
 
 const [file = "", cache = ""] = process.argv.slice(2).map((path) => resolve(path));
 const listing = join(__dirname, "warm-up.tsv");

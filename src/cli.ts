@@ -2,21 +2,21 @@
 import { Command, CommanderError } from "commander";
 import { addCheckConfig } from "./commands/check-config.ts";
 import { addClusterHelper } from "./commands/cluster-helper.ts";
-import { EXIT } from "./commands/common.ts";
 import { addDeliverMail } from "./commands/deliver-mail.ts";
 import { addDoctor } from "./commands/doctor.ts";
 import { addEnd } from "./commands/end.ts";
+import { Failure } from "./commands/exit.ts";
 import { addFleet } from "./commands/fleet.ts";
 import { addKeep } from "./commands/keep.ts";
-import { addLook } from "./commands/look.ts";
+import { addLook } from "./commands/list.ts";
 import type { Finish } from "./commands/options.ts";
 import { addReport } from "./commands/report.ts";
+import { EXIT } from "./commands/shared.ts";
 import { addSweep } from "./commands/sweep.ts";
-import { Failure } from "./failure.ts";
 import { ConfigError } from "./shell/config.ts";
-import { writeAll } from "./shell/log.ts";
-import { NativeLoadError } from "./shell/native.ts";
+import { NativeLoadError } from "./shell/host/native.ts";
 import { ObserveError } from "./shell/observe.ts";
+import { writeAll } from "./shell/output/log.ts";
 
 declare const PACKAGE_VERSION: string;
 

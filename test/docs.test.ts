@@ -8,8 +8,8 @@ import test, { after } from "node:test";
 import { parse } from "smol-toml";
 import { bash, fish, zsh } from "../scripts/docs/completions.ts";
 import { commandsOf } from "../scripts/docs/program.ts";
-import { parsePolicyLayer } from "../src/core/policy.ts";
-import { reference } from "../src/core/reference.ts";
+import { reference } from "../src/core/policy/key-reference.ts";
+import { parsePolicyLayer } from "../src/core/policy/policy.ts";
 
 const commands = commandsOf();
 const folder = mkdtempSync(join(tmpdir(), "reaper-completion-"));

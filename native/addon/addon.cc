@@ -5,10 +5,10 @@
 #include <limits>
 #include <optional>
 
-#include "addon/convert.h"
+#include "addon/to_js.h"
 #include "addon/workers.h"
-#include "core/acl.h"
-#include "core/lock.h"
+#include "core/files/acl.h"
+#include "core/files/lock.h"
 
 namespace reaper {
 namespace {

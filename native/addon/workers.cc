@@ -5,7 +5,7 @@
 #include <optional>
 #include <utility>
 
-#include "addon/convert.h"
+#include "addon/to_js.h"
 
 namespace reaper {
 namespace {

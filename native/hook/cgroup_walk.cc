@@ -9,8 +9,8 @@
 #include <memory>
 #include <string_view>
 
-#include "core/fd.h"
-#include "core/parse.h"
+#include "core/base/fd.h"
+#include "core/proc/parse.h"
 
 namespace reaper::hook {
 namespace {

@@ -5,8 +5,8 @@
 
 #include <cerrno>
 
-#include "core/tag.h"
-#include "core/tag_store.h"
+#include "core/tags/tag.h"
+#include "core/tags/tag_store.h"
 #include "hook/survivors.h"
 
 namespace reaper::hook {

@@ -7,7 +7,7 @@
 #include <algorithm>
 #include <cerrno>
 
-#include "core/fd.h"
+#include "core/base/fd.h"
 
 namespace reaper::hook {
 namespace {

@@ -6,8 +6,8 @@
 #include <cerrno>
 #include <string_view>
 
-#include "core/parse.h"
-#include "core/tag.h"
+#include "core/proc/parse.h"
+#include "core/tags/tag.h"
 
 namespace reaper::hook {
 namespace {

@@ -8,8 +8,8 @@
 #include <string>
 #include <vector>
 
-#include "core/proc_dir.h"
-#include "core/result.h"
+#include "core/base/result.h"
+#include "core/proc/proc_dir.h"
 
 namespace reaper::hook {
 

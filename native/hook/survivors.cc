@@ -6,10 +6,10 @@
 #include <cerrno>
 #include <optional>
 
-#include "core/catalogue.h"
-#include "core/fd.h"
-#include "core/parse.h"
+#include "core/base/fd.h"
+#include "core/proc/parse.h"
 #include "hook/cgroup_walk.h"
+#include "hook/product_of_exe.h"
 
 namespace reaper::hook {
 namespace {

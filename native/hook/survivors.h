@@ -7,9 +7,9 @@
 #include <string_view>
 #include <vector>
 
-#include "core/identity.h"
-#include "core/proc_dir.h"
-#include "core/result.h"
+#include "core/base/result.h"
+#include "core/proc/proc_dir.h"
+#include "core/signals/signal.h"
 
 namespace reaper::hook {
 

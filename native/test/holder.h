@@ -19,7 +19,7 @@
 #include <string>
 #include <vector>
 
-#include "core/fd.h"
+#include "core/base/fd.h"
 
 struct Pair {
   reaper::UniqueFd client, server;

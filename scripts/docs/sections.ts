@@ -1,5 +1,5 @@
 /** The generated parts of README and manual. */
-import { type Key, reference } from "../../src/core/reference.ts";
+import { type Key, reference } from "../../src/core/policy/key-reference.ts";
 import { type CommandModel, NAME } from "./program.ts";
 
 const cell = (text: string): string => text.replaceAll("|", "\\|");

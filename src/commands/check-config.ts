@@ -1,13 +1,13 @@
 /** `check-config`: is it right, and what does it amount to? */
 import type { Command } from "commander";
-import { formatDuration } from "../core/duration.ts";
-import { whoIsExempt } from "../core/exemption.ts";
-import { escapeText } from "../core/text.ts";
-import { lookUpAccounts } from "../shell/accounts.ts";
+import { formatDuration } from "../core/text/duration.ts";
+import { escapeText } from "../core/text/safe-text.ts";
+import { whoIsExempt } from "../core/verdict/exemption.ts";
 import { loadConfig, systemMinUid } from "../shell/config.ts";
-import { writeAll } from "../shell/log.ts";
-import { EXIT, localDate, print } from "./common.ts";
+import { lookUpAccounts } from "../shell/host/accounts.ts";
+import { writeAll } from "../shell/output/log.ts";
 import type { Finish } from "./options.ts";
+import { EXIT, localDate, print } from "./shared.ts";
 
 async function checkConfig(file: string | undefined): Promise<number> {
   const { policy, files } = loadConfig(file ?? null);

@@ -2,15 +2,15 @@
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import type { Command } from "commander";
-import { safeJson } from "../core/report.ts";
-import { Failure } from "../failure.ts";
-import { CLUSTER_HELPER } from "../shell/cluster.ts";
-import { type ClusterRequest, serveCluster } from "../shell/cluster-folder.ts";
-import { prepareFolder } from "../shell/files.ts";
-import { loadNative } from "../shell/native.ts";
-import { RUN_FOLDER } from "../shell/state.ts";
-import { EXIT, print } from "./common.ts";
+import { safeJson } from "../core/report/standard-log.ts";
+import { CLUSTER_HELPER } from "../shell/cluster/helper-client.ts";
+import { type ClusterRequest, serveCluster } from "../shell/cluster/shared-folder.ts";
+import { loadNative } from "../shell/host/native.ts";
+import { prepareFolder } from "../shell/store/safe-files.ts";
+import { RUN_FOLDER } from "../shell/store/tags-and-marks.ts";
+import { Failure } from "./exit.ts";
 import type { Finish } from "./options.ts";
+import { EXIT, print } from "./shared.ts";
 
 /** How long another helper of this host is waited for: one that works is done in milliseconds. */
 const LOCK_TRIES = 40;

@@ -1,13 +1,13 @@
 /** `doctor`: is everything in place, on this host, now? */
 import type { Command } from "commander";
-import { diagnose, doctorLines } from "../core/doctor.ts";
-import { safeJson } from "../core/report.ts";
-import { examine } from "../shell/examine.ts";
-import { loadNative } from "../shell/native.ts";
-import { RUN_FOLDER, STATE_FOLDER } from "../shell/state.ts";
-import { painter } from "../shell/table.ts";
-import { type Common, EXIT, print } from "./common.ts";
+import { diagnose, doctorLines } from "../core/doctor/doctor.ts";
+import { safeJson } from "../core/report/standard-log.ts";
+import { examine } from "../shell/examine-host.ts";
+import { loadNative } from "../shell/host/native.ts";
+import { painter } from "../shell/output/terminal.ts";
+import { RUN_FOLDER, STATE_FOLDER } from "../shell/store/tags-and-marks.ts";
 import { addConfig, type Finish } from "./options.ts";
+import { type Common, EXIT, print } from "./shared.ts";
 
 async function doctor(options: Common): Promise<number> {
   const seen = await examine({

@@ -2,14 +2,14 @@
 import { spawn } from "node:child_process";
 import { setTimeout as sleep } from "node:timers/promises";
 import { type Command, Option } from "commander";
-import type { Judgement } from "../core/judge.ts";
-import type { Policy } from "../core/policy.ts";
-import { Failure } from "../failure.ts";
+import type { Policy } from "../core/policy/policy.ts";
+import type { Judgement } from "../core/verdict/judge.ts";
 import { loadConfig } from "../shell/config.ts";
-import { openLog, writeAll } from "../shell/log.ts";
-import { look, type SweepRequest, sweep } from "../sweep.ts";
-import { type Common, EXIT, holdLock, isRoot, noTree, portsFor, requestFor } from "./common.ts";
+import { openLog, writeAll } from "../shell/output/log.ts";
+import { look, type SweepRequest, sweep } from "../sweep/sweep.ts";
+import { Failure } from "./exit.ts";
 import { addConfig, addUsers, collect, type Finish, pidArgument } from "./options.ts";
+import { type Common, EXIT, holdLock, isRoot, noTree, portsFor, requestFor } from "./shared.ts";
 import { recordersFor } from "./sweep.ts";
 
 interface EndOptions extends Common {

@@ -1,22 +1,22 @@
 /** `fleet`: many hosts' documents in one table. */
 import { closeSync, constants, fstatSync, openSync, readFileSync } from "node:fs";
 import { type Command, InvalidArgumentError } from "commander";
-import { faultLine, hostDocument } from "../core/document.ts";
-import { formatDuration, parseDuration } from "../core/duration.ts";
-import { countCells, type Fleet, HOST_HEAD, mergeFleet } from "../core/fleet.ts";
-import { type Parsed, parseFleet } from "../core/fleet-files.ts";
-import { contextFor, judge } from "../core/judge.ts";
-import type { Policy } from "../core/policy.ts";
-import { safeJson } from "../core/report.ts";
-import { escapeText } from "../core/text.ts";
-import type { Fault, Observation } from "../core/types.ts";
-import { formatMemory } from "../core/view.ts";
-import { namesOf } from "../shell/accounts.ts";
+import { countCells, type Fleet, HOST_HEAD, mergeFleet } from "../core/cluster/fleet.ts";
+import { type Parsed, parseFleet } from "../core/cluster/fleet-input.ts";
+import type { Fault, Observation } from "../core/observation/observation.ts";
+import type { Policy } from "../core/policy/policy.ts";
+import { faultLine, hostDocument } from "../core/report/json.ts";
+import { formatMemory } from "../core/report/list-explain.ts";
+import { safeJson } from "../core/report/standard-log.ts";
+import { formatDuration, parseDuration } from "../core/text/duration.ts";
+import { escapeText } from "../core/text/safe-text.ts";
+import { contextFor, judge } from "../core/verdict/judge.ts";
 import { loadConfig, systemMinUid } from "../shell/config.ts";
-import { writeAll } from "../shell/log.ts";
-import { renderTable } from "../shell/table.ts";
-import { type Common, EXIT, localDate, print } from "./common.ts";
+import { namesOf } from "../shell/host/accounts.ts";
+import { writeAll } from "../shell/output/log.ts";
+import { renderTable } from "../shell/output/terminal.ts";
 import { addConfig, type Finish } from "./options.ts";
+import { type Common, EXIT, localDate, print } from "./shared.ts";
 
 interface FleetOptions extends Common {
   readonly maxAge: number;

@@ -1,15 +1,21 @@
 /** `keep`: a user asks that their own trees be left alone for a while. */
 import { hostname } from "node:os";
 import { type Command, InvalidArgumentError, Option } from "commander";
-import { DURATION_HELP, formatDuration, parseDuration } from "../core/duration.ts";
-import { localMinute } from "../core/moment.ts";
-import { escapeText } from "../core/text.ts";
-import { Failure } from "../failure.ts";
+import { DURATION_HELP, formatDuration, parseDuration } from "../core/text/duration.ts";
+import { localMinute } from "../core/text/format.ts";
+import { escapeText } from "../core/text/safe-text.ts";
 import { loadConfig } from "../shell/config.ts";
-import { KEEP_FOLDER, KeepFolderError, readKeeps, removeKeep, writeKeep } from "../shell/keeps.ts";
-import { writeAll } from "../shell/log.ts";
-import { type Common, EXIT, isRoot, ownUid, print } from "./common.ts";
+import { writeAll } from "../shell/output/log.ts";
+import {
+  KEEP_FOLDER,
+  KeepFolderError,
+  readKeeps,
+  removeKeep,
+  writeKeep,
+} from "../shell/store/keep-requests.ts";
+import { Failure } from "./exit.ts";
 import { addConfig, type Finish } from "./options.ts";
+import { type Common, EXIT, isRoot, ownUid, print } from "./shared.ts";
 
 const DEFAULT_MS = 8 * 3_600_000;
 

@@ -1,9 +1,8 @@
 /** `report`: what the ledger amounts to. */
 import type { Command } from "commander";
-import { csvOf } from "../core/csv.ts";
-import type { LedgerRecord } from "../core/ledger.ts";
-import { safeJson } from "../core/report.ts";
-import { type Choice, chooseRecords, type Summary, sinceOf, summarise } from "../core/summary.ts";
+import { csvOf } from "../core/ledger/csv.ts";
+import type { LedgerRecord } from "../core/ledger/record.ts";
+import { type Choice, chooseRecords, type Summary, sinceOf, summarise } from "../core/ledger/summary.ts";
 import {
   dayLines,
   OFFENDER_HEAD,
@@ -12,15 +11,16 @@ import {
   shareRow,
   summaryDocument,
   totalsLine,
-} from "../core/summary-view.ts";
-import { escapeText } from "../core/text.ts";
-import { Failure } from "../failure.ts";
+} from "../core/ledger/summary-view.ts";
+import { safeJson } from "../core/report/standard-log.ts";
+import { escapeText } from "../core/text/safe-text.ts";
 import { loadConfig } from "../shell/config.ts";
-import { ledgerFiles, readLedger } from "../shell/ledger.ts";
-import { writeAll } from "../shell/log.ts";
-import { painter, renderTable } from "../shell/table.ts";
-import { type Common, EXIT, print } from "./common.ts";
+import { writeAll } from "../shell/output/log.ts";
+import { painter, renderTable } from "../shell/output/terminal.ts";
+import { ledgerFiles, readLedger } from "../shell/store/ledger.ts";
+import { Failure } from "./exit.ts";
 import { addConfig, collect, type Finish } from "./options.ts";
+import { type Common, EXIT, print } from "./shared.ts";
 
 interface ReportOptions extends Common {
   readonly since: string;

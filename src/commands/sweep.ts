@@ -1,22 +1,22 @@
 /** `sweep`: the job itself. */
 import { type Command, Option } from "commander";
-import { hostDocument } from "../core/document.ts";
-import type { Policy } from "../core/policy.ts";
-import { safeJson } from "../core/report.ts";
-import { Failure } from "../failure.ts";
-import { clusterRecorder, ledgerRecorder, metricsRecorder } from "../recorders.ts";
-import type { Cluster } from "../shell/cluster.ts";
+import type { Policy } from "../core/policy/policy.ts";
+import { hostDocument } from "../core/report/json.ts";
+import { safeJson } from "../core/report/standard-log.ts";
+import type { Cluster } from "../shell/cluster/helper-client.ts";
 import { loadConfig } from "../shell/config.ts";
-import { attempt, prepareFolder } from "../shell/files.ts";
-import { KEEP_FOLDER } from "../shell/keeps.ts";
-import { writeLastSweep } from "../shell/last-sweep.ts";
-import { openLog } from "../shell/log.ts";
-import { loadNative } from "../shell/native.ts";
-import { MAIL_FOLDER, NOTICE_FOLDER, RUN_FOLDER, STATE_FOLDER } from "../shell/state.ts";
-import { type Recorder, sweep } from "../sweep.ts";
-import { keepRecorder, mailRecorder, noticeRecorder } from "../tell.ts";
-import { type Common, EXIT, holdLock, isRoot, noTree, portsFor, print, requestFor } from "./common.ts";
+import { loadNative } from "../shell/host/native.ts";
+import { openLog } from "../shell/output/log.ts";
+import { KEEP_FOLDER } from "../shell/store/keep-requests.ts";
+import { writeLastSweep } from "../shell/store/last-sweep.ts";
+import { attempt, prepareFolder } from "../shell/store/safe-files.ts";
+import { MAIL_FOLDER, NOTICE_FOLDER, RUN_FOLDER, STATE_FOLDER } from "../shell/store/tags-and-marks.ts";
+import { keepRecorder, mailRecorder, noticeRecorder } from "../sweep/notify-users.ts";
+import { clusterRecorder, ledgerRecorder, metricsRecorder } from "../sweep/recorders.ts";
+import { type Recorder, sweep } from "../sweep/sweep.ts";
+import { Failure } from "./exit.ts";
 import { addConfig, addUsers, collect, type Finish, pidArgument } from "./options.ts";
+import { type Common, EXIT, holdLock, isRoot, noTree, portsFor, print, requestFor } from "./shared.ts";
 
 declare const PACKAGE_VERSION: string;
 

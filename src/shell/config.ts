@@ -1,8 +1,8 @@
 /** Finds and reads the site's configuration; what it means is decided in core/policy. */
 import { readdirSync, readFileSync, statSync } from "node:fs";
 import { join } from "node:path";
-import { mergePolicy, type Policy, type PolicyLayer, parsePolicyLayer } from "../core/policy.ts";
-import { escapeText } from "../core/text.ts";
+import { mergePolicy, type Policy, type PolicyLayer, parsePolicyLayer } from "../core/policy/policy.ts";
+import { escapeText } from "../core/text/safe-text.ts";
 
 export const CONFIG_FILE = "/etc/vscode-grim-reaper/config.toml";
 export const CONFIG_FOLDER = "/etc/vscode-grim-reaper/config.d";

@@ -1,14 +1,14 @@
 /** Observe: one immutable look at the host. Secrets leave the command lines here, before anything can repeat them. */
 import { hostname } from "node:os";
-import { jobVariableNames } from "../core/boundary.ts";
-import { type Catalogue, scanMarkers } from "../core/catalogue.ts";
-import { findSshd } from "../core/evidence.ts";
-import { growTrees, leadersOf, makeTable, type Tree } from "../core/forest.ts";
-import { redactArgv } from "../core/text.ts";
-import type { Connections, Fault, Observation, Proc } from "../core/types.ts";
-import { readKeeps } from "./keeps.ts";
-import type { Native } from "./native.ts";
-import { readState } from "./state.ts";
+import { findSshd } from "../core/evidence/evidence.ts";
+import type { Connections, Fault, Observation, Proc } from "../core/observation/observation.ts";
+import { type Catalogue, scanMarkers } from "../core/recognition/catalogue.ts";
+import { redactArgv } from "../core/text/safe-text.ts";
+import { jobVariableNames } from "../core/tree/boundary.ts";
+import { growTrees, leadersOf, makeTable, type Tree } from "../core/tree/tree.ts";
+import type { Native } from "./host/native.ts";
+import { readKeeps } from "./store/keep-requests.ts";
+import { readState } from "./store/tags-and-marks.ts";
 
 export interface ObserveOptions {
   readonly catalogue: Catalogue;

@@ -1,18 +1,24 @@
 /** What users are told and may ask for: requests to keep, notices, mail, exemptions by name. */
 import assert from "node:assert/strict";
 import test from "node:test";
-import type { Outcome } from "../../src/core/document.ts";
-import { exemptEvents } from "../../src/core/events.ts";
-import type { Accounts } from "../../src/core/exemption.ts";
-import { heldBy } from "../../src/core/held.ts";
-import { contextFor, type Judgement, judge } from "../../src/core/judge.ts";
-import { type KeepEntry, keepLine, readKeep, squatterOf } from "../../src/core/keep.ts";
-import { BUILT_IN_TEMPLATE, type Mail, mailTo, spooled, unspooled } from "../../src/core/mail.ts";
-import { localMinute } from "../../src/core/moment.ts";
-import { addNotices, noticeFile, noticeLines, parseNotices, siteLines } from "../../src/core/notice.ts";
-import { mergePolicy, type Policy, parsePolicyLayer } from "../../src/core/policy.ts";
-import { parseSaved } from "../../src/core/saved.ts";
-import type { Observation, Proc } from "../../src/core/types.ts";
+import { BUILT_IN_TEMPLATE, type Mail, mailTo, spooled, unspooled } from "../../src/core/notify/mail.ts";
+import {
+  addNotices,
+  noticeFile,
+  noticeLines,
+  parseNotices,
+  siteLines,
+} from "../../src/core/notify/notice.ts";
+import type { Observation, Proc } from "../../src/core/observation/observation.ts";
+import { parseSaved } from "../../src/core/observation/snapshot-file.ts";
+import { type KeepEntry, keepLine, readKeep, squatterOf } from "../../src/core/policy/keep-request.ts";
+import { mergePolicy, type Policy, parsePolicyLayer } from "../../src/core/policy/policy.ts";
+import type { Outcome } from "../../src/core/report/json.ts";
+import { exemptEvents } from "../../src/core/report/sweep-events.ts";
+import { localMinute } from "../../src/core/text/format.ts";
+import { heldBy } from "../../src/core/tree/terminal-programs.ts";
+import type { Accounts } from "../../src/core/verdict/exemption.ts";
+import { contextFor, type Judgement, judge } from "../../src/core/verdict/judge.ts";
 import { DEFAULT_POLICY } from "../helpers/policy.ts";
 import { ALICE, legacyTree, linked, observation, proc, sshSession, tcp } from "../helpers/proc.ts";
 

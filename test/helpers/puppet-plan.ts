@@ -1,4 +1,4 @@
-// The text of a plan, as native/test/puppet.h reads it: one process per line, parents before their children.
+// The text of a plan, as native/test/puppet/puppet.h reads it: one process per line, parents before their children.
 
 /** In an argv element, stands for the pid of the process's parent. */
 export const PARENT_PID = "\0parent\0";

@@ -1,4 +1,4 @@
-// Builds real process trees: a plan goes to `puppet --stage` (native/test/puppet.h says what it does with it), and
+// Builds real process trees: a plan goes to `puppet --stage` (native/test/puppet/puppet.h says what it does with it), and
 // every process in the plan has its final executable, argv, parent, uid and sockets when startTree resolves.
 import { type ChildProcessWithoutNullStreams, spawn } from "node:child_process";
 import { once } from "node:events";

@@ -3,7 +3,7 @@
  * that must not be hurt. The simulation knows the truth; the judge sees only what a snapshot would show, sometimes
  * with parts missing.
  */
-import type { Connections, Link, Observation, Proc, Tag } from "../../src/core/types.ts";
+import type { Connections, Link, Observation, Proc, Tag } from "../../src/core/observation/observation.ts";
 import { INIT, NO_CONNECTIONS, observation, proc, TICKS, UPTIME } from "./proc.ts";
 
 /** A small seeded generator (mulberry32), so that a trial can be replayed from its number. */

@@ -7,7 +7,7 @@ import { chmodSync, copyFileSync, existsSync, mkdirSync, mkdtempSync, readFileSy
 import { tmpdir } from "node:os";
 import { dirname, join, resolve } from "node:path";
 import { type TestContext, test } from "node:test";
-import type { Tag } from "../../src/core/types.ts";
+import type { Tag } from "../../src/core/observation/observation.ts";
 
 const USER = 4321;
 const UNSET = 4294967295;

@@ -1,7 +1,7 @@
 /** The ledger, the metrics and the hook's count as the hourly unit writes them in its sandbox. */
 import assert from "node:assert/strict";
 import { after, before, describe, it } from "node:test";
-import type { LedgerRecord } from "../../src/core/ledger.ts";
+import type { LedgerRecord } from "../../src/core/ledger/record.ts";
 import { readExposition, seriesValue } from "../helpers/exposition.ts";
 import { until } from "../helpers/until.ts";
 import { hasLoginNode, whyNoLoginNode } from "./available.ts";

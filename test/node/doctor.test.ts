@@ -1,7 +1,7 @@
 /** `doctor` on a real installation: well, and with each of the usual mistakes. */
 import assert from "node:assert/strict";
 import { after, before, describe, it } from "node:test";
-import type { Check } from "../../src/core/check.ts";
+import type { Check } from "../../src/core/doctor/check.ts";
 import { hasLoginNode, whyNoLoginNode } from "./available.ts";
 import { HOOK } from "./install-product.ts";
 import type { LoginNode } from "./login-node.ts";

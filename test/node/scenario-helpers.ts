@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
-import type { HostDocument, TreeDocument } from "../../src/core/document.ts";
+import type { HostDocument, TreeDocument } from "../../src/core/report/json.ts";
 import { until } from "../helpers/until.ts";
 import { repository } from "./boot.ts";
 import type { Outcome, Running } from "./inside.ts";

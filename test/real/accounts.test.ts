@@ -18,8 +18,8 @@ import {
 import { join } from "node:path";
 import { test } from "node:test";
 import { gzipSync } from "node:zlib";
-import { CSV_HEAD } from "../../src/core/csv.ts";
-import type { LedgerRecord } from "../../src/core/ledger.ts";
+import { CSV_HEAD } from "../../src/core/ledger/csv.ts";
+import type { LedgerRecord } from "../../src/core/ledger/record.ts";
 import { readExposition, seriesValue } from "../helpers/exposition.ts";
 import { bareServer, COMMIT, legacy, sleeper } from "../helpers/ide-trees.ts";
 import { run, temporaryFile } from "../helpers/program.ts";

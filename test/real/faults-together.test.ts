@@ -6,7 +6,7 @@ import { once } from "node:events";
 import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { join, resolve } from "node:path";
 import { after, before, beforeEach, test } from "node:test";
-import { loadNative } from "../../src/shell/native.ts";
+import { loadNative } from "../../src/shell/host/native.ts";
 import { config, Host, PROGRAM, RUN_FOLDER } from "../helpers/faults.ts";
 import { type Ran, run, temporaryFile } from "../helpers/program.ts";
 import { USER } from "../helpers/real.ts";

@@ -4,7 +4,7 @@ import { spawnSync } from "node:child_process";
 import { chmodSync } from "node:fs";
 import { join, resolve } from "node:path";
 import { test } from "node:test";
-import type { Fleet } from "../../src/core/fleet.ts";
+import type { Fleet } from "../../src/core/cluster/fleet.ts";
 import { bareServer } from "../helpers/ide-trees.ts";
 import { run, temporaryFile } from "../helpers/program.ts";
 import { startTree } from "../helpers/puppet.ts";

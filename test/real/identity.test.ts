@@ -14,11 +14,11 @@ import {
 } from "node:fs";
 import { dirname, join } from "node:path";
 import { after, test } from "node:test";
-import { portsFor, requestFor } from "../../src/commands/common.ts";
-import type { LogEvent } from "../../src/core/report.ts";
-import type { Log } from "../../src/shell/log.ts";
-import type { Native, RawSnapshot, SignalOutcome } from "../../src/shell/native.ts";
-import { type SweepResult, sweep } from "../../src/sweep.ts";
+import { portsFor, requestFor } from "../../src/commands/shared.ts";
+import type { LogEvent } from "../../src/core/report/standard-log.ts";
+import type { Native, RawSnapshot, SignalOutcome } from "../../src/shell/host/native.ts";
+import type { Log } from "../../src/shell/output/log.ts";
+import { type SweepResult, sweep } from "../../src/sweep/sweep.ts";
 import { bareServer, COMMIT, puppetNamed, sleeper } from "../helpers/ide-trees.ts";
 import { DEFAULT_POLICY } from "../helpers/policy.ts";
 import { run, temporaryFile } from "../helpers/program.ts";

@@ -4,7 +4,7 @@ import { mkdtempSync, rmSync, statSync, symlinkSync, writeFileSync } from "node:
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, describe, it } from "node:test";
-import { loadNative } from "../../src/shell/native.ts";
+import { loadNative } from "../../src/shell/host/native.ts";
 import { isRoot } from "../helpers/real.ts";
 
 const native = loadNative();

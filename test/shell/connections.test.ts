@@ -6,8 +6,8 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
 import { after, test } from "node:test";
-import type { Link } from "../../src/core/types.ts";
-import { loadNative } from "../../src/shell/native.ts";
+import type { Link } from "../../src/core/observation/observation.ts";
+import { loadNative } from "../../src/shell/host/native.ts";
 
 const native = loadNative();
 const folder = mkdtempSync(join(tmpdir(), "reaper-connections-"));

@@ -13,8 +13,8 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, test } from "node:test";
 import { gzipSync } from "node:zlib";
-import { type LedgerRecord, recordLine } from "../../src/core/ledger.ts";
-import { appendLedger, ledgerFiles, readLedger } from "../../src/shell/ledger.ts";
+import { type LedgerRecord, recordLine } from "../../src/core/ledger/record.ts";
+import { appendLedger, ledgerFiles, readLedger } from "../../src/shell/store/ledger.ts";
 
 const folder = mkdtempSync(join(tmpdir(), "reaper-ledger-"));
 after(() => rmSync(folder, { recursive: true }));

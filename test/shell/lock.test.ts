@@ -6,7 +6,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, describe, it } from "node:test";
 import { fileURLToPath } from "node:url";
-import { loadNative } from "../../src/shell/native.ts";
+import { loadNative } from "../../src/shell/host/native.ts";
 
 const native = loadNative();
 const folder = mkdtempSync(join(tmpdir(), "reaper-lock-"));

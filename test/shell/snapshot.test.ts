@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { readdirSync } from "node:fs";
 import { after, describe, it } from "node:test";
-import { loadNative, type SnapshotOptions } from "../../src/shell/native.ts";
+import { loadNative, type SnapshotOptions } from "../../src/shell/host/native.ts";
 import {
   type FakeProc,
   fixtureUid,

@@ -6,7 +6,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, test } from "node:test";
 import { Script } from "node:vm";
-import { buildOf, compile } from "../../src/compile.ts";
+import { buildOf, compile } from "../../src/start/code-cache.ts";
 
 const folder = mkdtempSync(join(tmpdir(), "reaper-start-"));
 after(() => rmSync(folder, { recursive: true }));

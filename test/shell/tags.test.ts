@@ -14,8 +14,8 @@ import {
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { type TestContext, test } from "node:test";
-import type { Tag } from "../../src/core/types.ts";
-import { loadNative } from "../../src/shell/native.ts";
+import type { Tag } from "../../src/core/observation/observation.ts";
+import { loadNative } from "../../src/shell/host/native.ts";
 
 const native = loadNative();
 

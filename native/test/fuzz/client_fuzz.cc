@@ -6,7 +6,7 @@
 #include <string>
 #include <vector>
 
-#include "core/tag.h"
+#include "core/tags/tag.h"
 #include "hook/session.h"
 
 namespace {

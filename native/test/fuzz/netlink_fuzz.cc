@@ -6,8 +6,8 @@
 #include <string_view>
 #include <vector>
 
-#include "core/netlink.h"
-#include "core/socket_table.h"
+#include "core/sockets/sock_diag.h"
+#include "core/sockets/socket_table.h"
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
   if (size == 0) return 0;

@@ -4,8 +4,8 @@
 #include <string>
 #include <string_view>
 
-#include "core/catalogue.h"
-#include "core/parse.h"
+#include "core/proc/parse.h"
+#include "hook/product_of_exe.h"
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
   const std::string_view text(reinterpret_cast<const char*>(data), size);

@@ -1,0 +1,183 @@
+#include "core/proc/parse.h"
+
+#include <algorithm>
+#include <charconv>
+#include <limits>
+
+namespace reaper {
+namespace {
+
+// The whole of `text` as a number of this type; from_chars refuses overflow, signs on unsigned, and spaces.
+template <typename T>
+bool to_number(std::string_view text, T& value) {
+  const char* end = text.data() + text.size();
+  const auto [stop, error] = std::from_chars(text.data(), end, value);
+  return error == std::errc() && stop == end;
+}
+
+// Takes the next word from the front of `text`, up to one `separator`.
+std::string_view take(std::string_view& text, char separator) {
+  const std::size_t at = text.find(separator);
+  const std::string_view word = text.substr(0, at);
+  text.remove_prefix(at == std::string_view::npos ? text.size() : at + 1);
+  return word;
+}
+
+// Start times cross to JavaScript as numbers, which are exact up to here.
+constexpr std::uint64_t kMaxSafeInteger = (1ULL << 53) - 1;
+
+}  // namespace
+
+std::optional<Stat> parse_stat(std::string_view text) {
+  // A text cut anywhere lacks the final newline: a short read must never pass for a process.
+  if (text.empty() || text.back() != '\n') return std::nullopt;
+  text.remove_suffix(1);
+  const std::size_t open = text.find('(');
+  // comm is the user's choice and may hold ") R 1 1": only the last ")" ends it.
+  const std::size_t close = text.rfind(')');
+  if (open == std::string_view::npos || close == std::string_view::npos || close < open) return std::nullopt;
+  Stat stat;
+  if (open < 2 || text[open - 1] != ' ' || !to_number(text.substr(0, open - 1), stat.pid))
+    return std::nullopt;
+  stat.comm = text.substr(open + 1, close - open - 1);
+  std::string_view rest = text.substr(close + 1);
+  if (rest.size() < 3 || rest[0] != ' ' || rest[2] != ' ') return std::nullopt;
+  stat.state = rest[1];
+  rest.remove_prefix(3);
+  // A cut in front of "(" of a comm that holds a whole line would leave letters here: numbers only.
+  for (int field = 4; field <= 24; ++field) {
+    const std::string_view word = take(rest, ' ');
+    std::uint64_t ignored = 0;
+    std::int64_t ignored_signed = 0;
+    bool good = false;
+    switch (field) {
+      case 4:
+        good = to_number(word, stat.ppid);
+        break;
+      case 5:
+        good = to_number(word, stat.pgid);
+        break;
+      case 6:
+        good = to_number(word, stat.sid);
+        break;
+      case 7:
+        good = to_number(word, stat.tty);
+        break;
+      case 20:
+        good = to_number(word, stat.threads);
+        break;
+      case 22:
+        good = to_number(word, stat.start_time) && stat.start_time <= kMaxSafeInteger;
+        break;
+      case 24:
+        good = to_number(word, stat.rss_pages) && stat.rss_pages >= 0;
+        break;
+      default:
+        good = to_number(word, ignored) || to_number(word, ignored_signed);
+    }
+    if (!good) return std::nullopt;
+  }
+  if (stat.pid < 1 || stat.ppid < 0 || stat.threads < 0) return std::nullopt;
+  return stat;
+}
+
+std::optional<std::array<uid_t, 4>> parse_status_uids(std::string_view text) {
+  // The kernel writes a newline in Name: as "\n", so only a real line can start with "Uid:".
+  constexpr std::string_view kKey = "\nUid:\t";
+  const std::size_t at = text.find(kKey);
+  if (at == std::string_view::npos) return std::nullopt;
+  text.remove_prefix(at + kKey.size());
+  const std::size_t end = text.find('\n');
+  if (end == std::string_view::npos) return std::nullopt;
+  std::string_view line = text.substr(0, end);
+  std::array<uid_t, 4> uids{};
+  for (uid_t& uid : uids)
+    if (!to_number(take(line, '\t'), uid)) return std::nullopt;
+  if (!line.empty()) return std::nullopt;
+  return uids;
+}
+
+std::optional<std::uint64_t> parse_status_capabilities(std::string_view text) {
+  constexpr std::string_view kKey = "\nCapEff:\t";
+  const std::size_t at = text.find(kKey);
+  if (at == std::string_view::npos) return std::nullopt;
+  text.remove_prefix(at + kKey.size());
+  text = text.substr(0, text.find('\n'));
+  std::uint64_t bits = 0;
+  const auto parsed = std::from_chars(text.data(), text.data() + text.size(), bits, 16);
+  if (parsed.ec != std::errc() || parsed.ptr != text.data() + text.size()) return std::nullopt;
+  return bits;
+}
+
+std::vector<std::string> split_argv(std::string_view text) {
+  std::vector<std::string> argv;
+  while (!text.empty()) argv.emplace_back(take(text, '\0'));
+  return argv;
+}
+
+std::optional<std::vector<std::string>> parse_cgroups(std::string_view text) {
+  if (!text.empty() && text.back() != '\n') return std::nullopt;  // cut
+  std::string_view unified, systemd;
+  std::vector<std::string_view> others;
+  while (!text.empty()) {
+    std::string_view path = take(text, '\n');
+    const std::string_view hierarchy = take(path, ':');
+    const std::string_view controllers = take(path, ':');  // the path keeps its own colons
+    std::uint32_t number = 0;
+    if (!to_number(hierarchy, number) || path.empty() || path[0] != '/') return std::nullopt;
+    if (number == 0 && controllers.empty())
+      unified = path;
+    else if (controllers == "name=systemd")
+      systemd = path;
+    else
+      others.push_back(path);
+  }
+  std::vector<std::string> paths;
+  const auto add = [&paths](std::string_view path) {
+    if (!path.empty() && std::find(paths.begin(), paths.end(), path) == paths.end()) paths.emplace_back(path);
+  };
+  const bool unified_says_more = unified.size() > 1 || systemd.size() <= 1;
+  add(unified_says_more ? unified : systemd);
+  add(unified_says_more ? systemd : unified);
+  for (const std::string_view path : others) add(path);
+  return paths;
+}
+
+std::optional<std::uint32_t> parse_id(std::string_view text) {
+  if (!text.empty() && text.back() == '\n') text.remove_suffix(1);
+  std::uint32_t value = 0;
+  if (!to_number(text, value)) return std::nullopt;
+  return value;
+}
+
+std::optional<std::int64_t> parse_uptime_ms(std::string_view text) {
+  if (text.empty() || text.back() != '\n') return std::nullopt;
+  std::string_view word = take(text, ' ');
+  const std::string_view whole = take(word, '.');
+  std::uint64_t seconds = 0, hundredths = 0;
+  if (!to_number(whole, seconds) || word.size() != 2 || !to_number(word, hundredths)) return std::nullopt;
+  if (seconds > kMaxSafeInteger / 1000) return std::nullopt;
+  return static_cast<std::int64_t>(seconds * 1000 + hundredths * 10);
+}
+
+std::optional<pid_t> parse_pid(std::string_view name) {
+  pid_t pid = 0;
+  if (name.empty() || name[0] < '1' || name[0] > '9' || !to_number(name, pid)) return std::nullopt;
+  return pid;
+}
+
+std::string_view exe_basename(std::string_view exe) {
+  constexpr std::string_view kDeleted = " (deleted)";
+  if (exe.size() > kDeleted.size() && exe.substr(exe.size() - kDeleted.size()) == kDeleted)
+    exe.remove_suffix(kDeleted.size());
+  return exe.substr(exe.rfind('/') + 1);  // npos + 1 is 0: no slash, the whole
+}
+
+std::string_view without_version(std::string_view name) {
+  std::size_t end = name.size();
+  while (end > 0 && ((name[end - 1] >= '0' && name[end - 1] <= '9') || name[end - 1] == '.')) --end;
+  if (end < name.size() && end > 0 && name[end - 1] == '-') --end;
+  return end == 0 ? name : name.substr(0, end);
+}
+
+}  // namespace reaper

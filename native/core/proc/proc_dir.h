@@ -1,0 +1,73 @@
+// Reads files and links below a proc root that was opened once. Buffers are reused: a view lives until the
+// next call. It never stats or opens through exe, cwd, root or fd links, which may lead into a dead file
+// system: readlink only formats a path.
+#pragma once
+
+#include <sys/types.h>
+
+#include <cstddef>
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "core/base/fd.h"
+#include "core/base/result.h"
+
+namespace reaper {
+
+// What an errno from /proc means: the process has ended, or may not be looked at; or this program has no
+// descriptor or memory left (else: a fault).
+bool is_gone(int error);       // ENOENT, ESRCH
+bool is_denied(int error);     // EACCES, EPERM
+bool is_exhausted(int error);  // EMFILE, ENFILE, ENOMEM
+
+// "PID", or "PID/NAME" where there is a name; false when it does not fit. Made several times for every
+// process of the host, so without a format; and in forked helpers, so without an allocation or a lock.
+bool write_proc_path(pid_t pid, const char* name, char* path, std::size_t room);
+
+// The system's text for an errno.
+std::string error_text(int error);
+
+class ProcDir {
+ public:
+  static Result<ProcDir> open(const std::string& root);
+
+  int fd() const { return root_.get(); }
+
+  // The same root with a buffer of its own, for another thread.
+  Result<ProcDir> twin() const;
+
+  // True where proc is mounted for another pid namespace than this process's: its numbers are not the ones
+  // that kill(2) and pidfd_open(2) take.
+  bool is_foreign();
+
+  // Every numeric entry, in ascending order.
+  Result<std::vector<pid_t>> list() const;
+
+  // The owner of /proc/PID, which is the effective uid even of a process that hides its memory.
+  // These answer 0 or an errno.
+  int owner(pid_t pid, uid_t* uid) const;
+
+  // A folder that stays this process's: once the process is reaped every read below it gives ESRCH, whoever
+  // has the pid by then (measured on 6.18; htop does the same).
+  int pin(pid_t pid, UniqueFd* folder) const;
+
+  // A whole file, at most kFileLimit bytes (EFBIG beyond), by a path relative to the root or a pinned folder.
+  // For files that the kernel makes as one record; one of many (maps, mountinfo) may come short and go on.
+  static constexpr std::size_t kFileLimit = std::size_t{256} * 1024;
+  int read(int folder, const char* path, std::string_view* text);
+  int read_of(pid_t pid, const char* file, std::string_view* text);
+
+  // A link's text.
+  int link(int folder, const char* path, std::string_view* target);
+  int link_of(pid_t pid, const char* name, std::string_view* target);
+
+ private:
+  explicit ProcDir(UniqueFd root) : root_(std::move(root)), buffer_(4096) {}
+
+  UniqueFd root_;
+  std::vector<char> buffer_;
+};
+
+}  // namespace reaper

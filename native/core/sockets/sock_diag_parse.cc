@@ -1,0 +1,185 @@
+// The pure half of netlink.h: bytes of a received buffer to records. Nothing here does I/O.
+#include <arpa/inet.h>
+#include <linux/inet_diag.h>
+#include <linux/netlink.h>
+#include <linux/sock_diag.h>
+#include <linux/unix_diag.h>
+#include <netinet/tcp.h>
+#include <sys/socket.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <cstring>
+
+#include "core/sockets/sock_diag.h"
+
+namespace reaper {
+namespace {
+
+constexpr std::size_t kNameMax = 108;      // sizeof sockaddr_un.sun_path
+constexpr std::uint8_t kShutBothWays = 3;  // RCV_SHUTDOWN | SEND_SHUTDOWN
+
+struct Payload {
+  const std::uint8_t* data;
+  std::size_t size;
+};
+
+constexpr std::size_t aligned(std::size_t length) { return (length + 3) & ~std::size_t{3}; }
+
+Failure malformed(const char* what) { return Failure{EBADMSG, what}; }
+
+Endpoint endpoint(std::uint8_t family, const void* address, std::uint16_t port_be) {
+  Endpoint end{};
+  if (family == AF_INET) {
+    end[10] = end[11] = 0xff;
+    std::memcpy(&end[12], address, 4);
+  } else {
+    std::memcpy(&end[0], address, 16);
+  }
+  std::memcpy(&end[16], &port_be, 2);
+  return end;
+}
+
+// False: malformed.
+bool take(Payload payload, std::vector<TcpRecord>& out) {
+  inet_diag_msg message;
+  if (payload.size < sizeof message) return false;
+  std::memcpy(&message, payload.data, sizeof message);
+  if (message.idiag_family != AF_INET && message.idiag_family != AF_INET6) return false;
+  if (message.idiag_state != TCP_ESTABLISHED && message.idiag_state != TCP_LISTEN) return true;
+  TcpRecord record;
+  record.listening = message.idiag_state == TCP_LISTEN;
+  record.local = endpoint(message.idiag_family, message.id.idiag_src, message.id.idiag_sport);
+  record.remote = endpoint(message.idiag_family, message.id.idiag_dst, message.id.idiag_dport);
+  record.inode = message.idiag_inode;
+  out.push_back(record);
+  return true;
+}
+
+// As /proc/net/unix writes it: NUL bytes of an abstract name, the leading one too, become '@'.
+std::string unix_name(Payload value) {
+  const char* text = reinterpret_cast<const char*>(value.data);
+  std::string name(text, std::min(value.size, kNameMax));
+  if (!name.empty() && name[0] == '\0') {
+    std::replace(name.begin(), name.end(), '\0', '@');
+  } else {
+    name.resize(std::min(name.size(), name.find('\0')));
+  }
+  return name;
+}
+
+bool take(Payload payload, std::vector<UnixRecord>& out) {
+  unix_diag_msg message;
+  if (payload.size < sizeof message) return false;
+  std::memcpy(&message, payload.data, sizeof message);
+  if (message.udiag_family != AF_UNIX) return false;
+  if (message.udiag_state != TCP_ESTABLISHED && message.udiag_state != TCP_LISTEN) return true;
+  if (message.udiag_type != SOCK_STREAM && message.udiag_type != SOCK_SEQPACKET) return true;
+  UnixRecord record;
+  record.inode = message.udiag_ino;
+  std::uint8_t shutdown = 0;
+  std::size_t at = aligned(sizeof message);
+  while (at < payload.size) {
+    nlattr attribute;
+    if (payload.size - at < sizeof attribute) return false;
+    std::memcpy(&attribute, payload.data + at, sizeof attribute);
+    if (attribute.nla_len < sizeof attribute || attribute.nla_len > payload.size - at) return false;
+    const Payload value{payload.data + at + sizeof attribute, attribute.nla_len - sizeof attribute};
+    if (attribute.nla_type == UNIX_DIAG_NAME) record.name = unix_name(value);
+    if (attribute.nla_type == UNIX_DIAG_PEER) {
+      if (value.size < sizeof record.peer) return false;
+      std::memcpy(&record.peer, value.data, sizeof record.peer);
+    }
+    if (attribute.nla_type == UNIX_DIAG_ICONS && message.udiag_state == TCP_LISTEN) {
+      record.waiting.resize(value.size / sizeof record.peer);
+      std::memcpy(record.waiting.data(), value.data, record.waiting.size() * sizeof record.peer);
+    }
+    if (attribute.nla_type == UNIX_DIAG_SHUTDOWN) {
+      if (value.size < 1) return false;
+      shutdown = value.data[0];
+    }
+    at += aligned(attribute.nla_len);
+  }
+  // A unix socket stays ESTABLISHED after its peer has closed; only its shutdown mask tells (measured).
+  if (shutdown != kShutBothWays) out.push_back(std::move(record));
+  return true;
+}
+
+// NLMSG_ERROR and NLMSG_DONE both carry a negative errno; a dump that fails half-way says so in the latter.
+Result<int> status_of(Payload payload, bool required) {
+  std::int32_t status = 0;
+  if (payload.size < sizeof status) {
+    if (required) return malformed("netlink error message too short");
+    return 0;
+  }
+  std::memcpy(&status, payload.data, sizeof status);
+  if (status > 0 || status < -4095) return malformed("netlink status out of range");
+  return -status;
+}
+
+template <typename Record>
+Result<NetlinkBatch> parse_batch(const std::uint8_t* data, std::size_t size, std::uint32_t sequence,
+                                 std::vector<Record>& out) {
+  NetlinkBatch batch;
+  std::size_t at = 0;
+  while (at < size) {
+    nlmsghdr header;
+    if (size - at < sizeof header) return malformed("netlink header cut short");
+    std::memcpy(&header, data + at, sizeof header);
+    if (header.nlmsg_len < sizeof header || header.nlmsg_len > size - at)
+      return malformed("netlink message length");
+    // One socket serves one request, so any other number is not an answer to us.
+    if (header.nlmsg_seq != sequence) return malformed("netlink sequence number");
+    if (header.nlmsg_flags & NLM_F_DUMP_INTR) batch.interrupted = true;
+    const Payload payload{data + at + sizeof header, header.nlmsg_len - sizeof header};
+    switch (header.nlmsg_type) {
+      case NLMSG_NOOP:
+        break;
+      case NLMSG_ERROR:
+      case NLMSG_DONE: {
+        const Result<int> status = status_of(payload, header.nlmsg_type == NLMSG_ERROR);
+        if (!status) return status.failure();
+        if (status.value() != 0) return Failure{status.value(), "socket dump"};
+        // Error 0 acknowledges, which was not asked for, and tells nothing about the dump.
+        if (header.nlmsg_type == NLMSG_ERROR) return malformed("netlink acknowledgement");
+        batch.done = true;
+        return batch;
+      }
+      case NLMSG_OVERRUN:
+        return Failure{ENOBUFS, "socket dump lost messages"};
+      case SOCK_DIAG_BY_FAMILY:
+        if (!take(payload, out)) return malformed("socket record");
+        break;
+      default:
+        return malformed("netlink message type");
+    }
+    at += aligned(header.nlmsg_len);
+  }
+  return batch;
+}
+
+}  // namespace
+
+Result<NetlinkBatch> parse_tcp_batch(const std::uint8_t* data, std::size_t size, std::uint32_t sequence,
+                                     std::vector<TcpRecord>& out) {
+  return parse_batch(data, size, sequence, out);
+}
+
+Result<NetlinkBatch> parse_unix_batch(const std::uint8_t* data, std::size_t size, std::uint32_t sequence,
+                                      std::vector<UnixRecord>& out) {
+  return parse_batch(data, size, sequence, out);
+}
+
+std::string endpoint_text(const Endpoint& end) {
+  static constexpr std::uint8_t kMapped[12] = {0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff};
+  char address[INET6_ADDRSTRLEN] = "?";
+  const std::string port = std::to_string(end[16] * 256 + end[17]);
+  if (std::memcmp(end.data(), kMapped, sizeof kMapped) == 0) {
+    inet_ntop(AF_INET, &end[12], address, sizeof address);
+    return std::string(address) + ":" + port;
+  }
+  inet_ntop(AF_INET6, end.data(), address, sizeof address);
+  return "[" + std::string(address) + "]:" + port;
+}
+
+}  // namespace reaper

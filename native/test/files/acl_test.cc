@@ -1,0 +1,70 @@
+#include "core/files/acl.h"
+
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <cstdlib>
+#include <filesystem>
+#include <string>
+
+#include "test/check.h"
+
+using namespace reaper;
+
+namespace {
+
+// Whether `uid` can open the file with these flags.
+bool opens(const std::string& path, uid_t uid, int flags) {
+  const pid_t child = fork();
+  if (child == 0) {
+    if (setgid(uid) != 0 || setuid(uid) != 0) _exit(2);
+    _exit(open(path.c_str(), flags) >= 0 ? 0 : 1);
+  }
+  int status = 0;
+  waitpid(child, &status, 0);
+  return WIFEXITED(status) && WEXITSTATUS(status) == 0;
+}
+
+void make(const std::string& path) { close(open(path.c_str(), O_CREAT | O_WRONLY | O_CLOEXEC, 0600)); }
+
+}  // namespace
+
+int main() {
+  std::string folder = (std::filesystem::temp_directory_path() / "reaper-acl-XXXXXX").string();
+  if (mkdtemp(folder.data()) == nullptr || chmod(folder.c_str(), 0711) != 0) return 1;
+  const std::string path = folder + "/notice";
+  make(path);
+
+  const auto granted = grant_read(path, 2001);
+  if (!granted.ok() && granted.failure().code == EOPNOTSUPP) return 77;  // no ACLs here
+  CHECK(granted.ok() && granted.value());
+  if (geteuid() == 0) {
+    CHECK(opens(path, 2001, O_RDONLY));
+    CHECK(!opens(path, 2001, O_WRONLY));
+    CHECK(!opens(path, 2002, O_RDONLY));
+    CHECK(grant_read(path, 2002).ok());  // takes the place of the first
+    CHECK(!opens(path, 2001, O_RDONLY));
+    CHECK(opens(path, 2002, O_RDONLY));
+
+    const std::string others = folder + "/others";
+    make(others);
+    CHECK(chown(others.c_str(), 2001, 2001) == 0);
+    CHECK(!grant_read(others, 2002).ok());
+  }
+
+  // Nothing but a file of this user's own under one name is opened to anybody.
+  std::filesystem::create_symlink(path, folder + "/link");
+  CHECK(grant_read(folder + "/link", 2001).failure().code == ELOOP);
+  std::filesystem::create_hard_link(path, folder + "/second");
+  CHECK(grant_read(path, 2001).failure().code == EPERM);
+  CHECK(mkfifo((folder + "/fifo").c_str(), 0600) == 0);
+  CHECK(grant_read(folder + "/fifo", 2001).failure().code == EPERM);
+  CHECK(grant_read(folder, 2001).failure().code == EPERM);
+  CHECK(grant_read(folder + "/none", 2001).failure().code == ENOENT);
+
+  std::filesystem::remove_all(folder);
+  return report("acl");
+}

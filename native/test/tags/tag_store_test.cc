@@ -1,0 +1,273 @@
+#include "core/tags/tag_store.h"
+
+#include <dirent.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <cstdlib>
+#include <filesystem>
+#include <string>
+
+#include "core/base/fd.h"
+#include "test/check.h"
+
+namespace {
+
+namespace fs = std::filesystem;
+using namespace reaper;
+
+constexpr uid_t kStranger = 4321;
+
+class Folder {
+ public:
+  Folder() {
+    std::string name = "/tmp/tag-store-test-XXXXXX";
+    CHECK(mkdtemp(name.data()) != nullptr);
+    path_ = name;
+    tags_ = path_ + "/run/tags";
+  }
+  ~Folder() { fs::remove_all(path_); }
+  const std::string& path() const { return path_; }
+  const std::string& tags() const { return tags_; }
+  std::string in_tags(const std::string& name) const { return tags_ + "/" + name; }
+  std::size_t files() const {
+    std::size_t count = 0;
+    for ([[maybe_unused]] const auto& entry : fs::directory_iterator(tags_)) ++count;
+    return count;
+  }
+
+ private:
+  std::string path_, tags_;
+};
+
+Tag tag_of(pid_t pid, std::uint64_t start_time) {
+  Tag tag;
+  tag.boot_id = "6a7b8c9d-0123-4567-89ab-cdef01234567";
+  tag.uid = 1001;
+  tag.root = {pid, start_time};
+  tag.product = "vscode";
+  tag.closed_at_ms = 5;
+  return tag;
+}
+
+void put(const std::string& path, const std::string& text, mode_t mode = 0600) {
+  const UniqueFd fd(open(path.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600));
+  CHECK(fd.valid() && write(fd.get(), text.data(), text.size()) == static_cast<ssize_t>(text.size()));
+  CHECK(fchmod(fd.get(), mode) == 0);
+}
+
+int code_of(const Result<bool>& result) { return result.ok() ? 0 : result.failure().code; }
+
+void test_life() {
+  const Folder folder;
+  const TagListing none = list_tags(folder.tags());
+  CHECK(none.tags.empty() && none.faults.empty());
+  CHECK(code_of(write_tag(folder.tags(), tag_of(7, 1))) == ENOENT);
+  const Result<bool> absent = remove_tag(folder.tags(), {7, 1});
+  CHECK(absent.ok() && !absent.value());
+
+  CHECK(prepare_tag_directory(folder.tags(), geteuid()).ok());
+  CHECK(prepare_tag_directory(folder.tags(), geteuid()).ok());
+  struct stat info{};
+  CHECK(stat(folder.tags().c_str(), &info) == 0 && (info.st_mode & 07777) == 0700);
+
+  CHECK(write_tag(folder.tags(), tag_of(9, 2)).ok());
+  CHECK(write_tag(folder.tags(), tag_of(7, 1)).ok());
+  Tag later = tag_of(7, 1);
+  later.closed_at_ms = 6;
+  CHECK(write_tag(folder.tags(), later).ok());
+  CHECK(folder.files() == 2);
+  CHECK(stat(folder.in_tags("7-1.json").c_str(), &info) == 0 && (info.st_mode & 07777) == 0600);
+  const TagListing listing = list_tags(folder.tags());
+  CHECK(listing.faults.empty() && listing.tags.size() == 2);
+  if (listing.tags.size() == 2) {
+    CHECK(listing.tags[0].root.pid == 7 && listing.tags[0].closed_at_ms == 6);
+    CHECK(listing.tags[1].root.pid == 9);
+  }
+  const Result<bool> removed = remove_tag(folder.tags(), {7, 1});
+  CHECK(removed.ok() && removed.value());
+  const Result<bool> again = remove_tag(folder.tags(), {7, 1});
+  CHECK(again.ok() && !again.value());
+  CHECK(list_tags(folder.tags()).tags.size() == 1);
+
+  Tag unreadable = tag_of(8, 1);
+  unreadable.boot_id = "no boot";
+  CHECK(code_of(write_tag(folder.tags(), unreadable)) == EINVAL);
+}
+
+// Every use of the directory refuses it, not only its making.
+void expect_refused(const std::string& tags, int code) {
+  CHECK(code_of(prepare_tag_directory(tags, geteuid())) == code);
+  CHECK(code_of(write_tag(tags, tag_of(7, 1))) == code);
+  CHECK(code_of(remove_tag(tags, {7, 1})) == code);
+  const TagListing listing = list_tags(tags);
+  CHECK(listing.tags.empty() && listing.faults.size() == 1);
+}
+
+void test_hostile_directory() {
+  const Folder folder;
+  CHECK(prepare_tag_directory(folder.tags(), geteuid()).ok());
+  CHECK(write_tag(folder.tags(), tag_of(7, 1)).ok());
+  for (const mode_t mode : {0701, 0710, 0720, 0755, 01777}) {
+    CHECK(chmod(folder.tags().c_str(), mode) == 0);
+    expect_refused(folder.tags(), EPERM);
+  }
+  CHECK(chmod(folder.tags().c_str(), 0700) == 0);
+
+  const std::string link = folder.path() + "/link";
+  CHECK(symlink(folder.tags().c_str(), link.c_str()) == 0);
+  expect_refused(link, ENOTDIR);
+  const std::string file = folder.path() + "/file";
+  put(file, "");
+  expect_refused(file, ENOTDIR);
+
+  // The folder above: nobody else may put a directory of his own in place of ours.
+  const std::string parent = folder.path() + "/run";
+  CHECK(chmod(parent.c_str(), 0777) == 0);
+  CHECK(code_of(prepare_tag_directory(folder.tags(), geteuid())) == EPERM);
+  CHECK(chmod(parent.c_str(), 0755) == 0);
+  CHECK(prepare_tag_directory(folder.tags(), geteuid()).ok());
+  const std::string parent_link = folder.path() + "/run-link";
+  CHECK(symlink(parent.c_str(), parent_link.c_str()) == 0);
+  CHECK(code_of(prepare_tag_directory(parent_link + "/tags", geteuid())) == ENOTDIR);
+
+  CHECK(code_of(prepare_tag_directory(folder.tags(), geteuid() + 1)) == EPERM);
+  if (geteuid() != 0) {
+    std::fprintf(stderr, "SKIPPED: a directory of another owner (not root)\n");
+    return;
+  }
+  CHECK(chown(folder.tags().c_str(), kStranger, kStranger) == 0);
+  expect_refused(folder.tags(), EPERM);
+}
+
+void test_hostile_files() {
+  const Folder folder;
+  CHECK(prepare_tag_directory(folder.tags(), geteuid()).ok());
+  const std::string text = encode_tag(tag_of(7, 1));
+  const std::string elsewhere = folder.path() + "/7-1.json";
+  put(elsewhere, text);
+  std::size_t hostile = 0;
+  const auto next = [&](const char* name) {
+    ++hostile;
+    return folder.in_tags(name);
+  };
+  put(next("1-1.json"), "");
+  put(next("2-1.json"), text.substr(0, text.size() / 2));
+  put(next("8-1.json"), text);  // another process's content
+  put(next("7-1.json.bak"), text);
+  put(next("note"), text);
+  put(next("3-1.json"), std::string(1 << 20, ' '));
+  put(next("4-1.json"), encode_tag(tag_of(4, 1)), 0620);
+  CHECK(symlink(elsewhere.c_str(), next("7-1.json").c_str()) == 0);
+  CHECK(mkfifo(next("5-1.json").c_str(), 0600) == 0);
+  CHECK(mkdir(next("6-1.json").c_str(), 0700) == 0);
+  if (geteuid() == 0) {
+    const std::string foreign = next("10-1.json");
+    put(foreign, encode_tag(tag_of(10, 1)));
+    CHECK(chown(foreign.c_str(), kStranger, kStranger) == 0);
+    CHECK(mknod(next("11-1.json").c_str(), S_IFCHR | 0600, 0x0105) == 0);  // /dev/zero
+  } else {
+    std::fprintf(stderr, "SKIPPED: a file of another owner, a device (not root)\n");
+  }
+  CHECK(write_tag(folder.tags(), tag_of(99, 1)).ok());
+  const TagListing listing =
+      list_tags(folder.tags());  // would hang on the fifo or the device if it were opened
+  CHECK(listing.tags.size() == 1 && listing.tags[0].root.pid == 99);
+  CHECK(listing.faults.size() == hostile);
+  for (const Fault& fault : listing.faults) CHECK(fault.what == "read a tag" && !fault.detail.empty());
+  // A planted link is replaced, not followed.
+  CHECK(write_tag(folder.tags(), tag_of(7, 1)).ok());
+  CHECK(fs::is_regular_file(fs::symlink_status(folder.in_tags("7-1.json"))));
+  CHECK(list_tags(folder.tags()).tags.size() == 2);
+}
+
+void test_temporaries() {
+  const Folder folder;
+  CHECK(prepare_tag_directory(folder.tags(), geteuid()).ok());
+  put(folder.in_tags(".7-1.json.123.tmp"), "{\"sch");
+  TagListing listing = list_tags(folder.tags());
+  CHECK(listing.faults.empty() && folder.files() == 1);  // it may be in the making
+  const timespec old[2] = {{1000, 0}, {1000, 0}};
+  CHECK(utimensat(AT_FDCWD, folder.in_tags(".7-1.json.123.tmp").c_str(), old, 0) == 0);
+  listing = list_tags(folder.tags());
+  CHECK(listing.faults.size() == 1 && folder.files() == 0);
+  CHECK(list_tags(folder.tags()).faults.empty());
+
+  // The leftover of a dead writer with this one's pid is no obstacle, and a planted link there is not
+  // followed.
+  const std::string own = ".7-1.json." + std::to_string(getpid()) + ".tmp";
+  const std::string victim = folder.path() + "/victim";
+  put(victim, "precious");
+  CHECK(symlink(victim.c_str(), folder.in_tags(own).c_str()) == 0);
+  CHECK(write_tag(folder.tags(), tag_of(7, 1)).ok());
+  CHECK(fs::file_size(victim) == 8 && folder.files() == 1);
+}
+
+// A disk that takes only the first bytes: the earlier tag stays whole and nothing else is left.
+void test_full_disk() {
+  const Folder folder;
+  CHECK(prepare_tag_directory(folder.tags(), geteuid()).ok());
+  CHECK(write_tag(folder.tags(), tag_of(7, 1)).ok());
+  const pid_t child = fork();
+  if (child == 0) {
+    signal(SIGXFSZ, SIG_IGN);
+    const rlimit limit{20, 20};
+    if (setrlimit(RLIMIT_FSIZE, &limit) != 0) _exit(2);
+    _exit(code_of(write_tag(folder.tags(), tag_of(7, 1))) == EFBIG ? 0 : 1);
+  }
+  int status = -1;
+  CHECK(waitpid(child, &status, 0) == child && status == 0);
+  CHECK(folder.files() == 1);
+  const TagListing listing = list_tags(folder.tags());
+  CHECK(listing.tags.size() == 1 && listing.faults.empty());
+}
+
+// Several hooks at once on the same process, and a reader: a tag is there whole or not at all.
+void test_concurrent_writers() {
+  const Folder folder;
+  CHECK(prepare_tag_directory(folder.tags(), geteuid()).ok());
+  constexpr int kWriters = 4;
+  pid_t writers[kWriters];
+  for (pid_t& writer : writers) {
+    writer = fork();
+    if (writer != 0) continue;
+    for (int i = 0; i < 500; ++i) {
+      if (!write_tag(folder.tags(), tag_of(7, 1)).ok()) _exit(1);
+    }
+    _exit(0);
+  }
+  for (int i = 0; i < 200; ++i) {
+    const TagListing listing = list_tags(folder.tags());
+    CHECK(listing.faults.empty() && listing.tags.size() <= 1);
+  }
+  for (const pid_t writer : writers) {
+    int status = -1;
+    CHECK(waitpid(writer, &status, 0) == writer && status == 0);
+  }
+  CHECK(folder.files() == 1);
+}
+
+std::size_t open_files() {
+  std::size_t count = 0;
+  for ([[maybe_unused]] const auto& entry : fs::directory_iterator("/proc/self/fd")) ++count;
+  return count;
+}
+
+}  // namespace
+
+int main() {
+  const std::size_t before = open_files();
+  test_life();
+  test_hostile_directory();
+  test_hostile_files();
+  test_temporaries();
+  test_full_disk();
+  test_concurrent_writers();
+  CHECK(open_files() == before);
+  return report("tag_store");
+}

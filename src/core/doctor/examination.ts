@@ -1,0 +1,62 @@
+/** What `doctor` was told of a host. Everything that could be asked and was not answered says why. */
+
+import type { SnapshotCounts } from "../observation/observation.ts";
+import type { PamLine } from "./pam.ts";
+
+export type Answer<T> = { readonly value: T } | { readonly failed: string };
+
+export interface FileFacts {
+  readonly uid: number;
+  /** The lower twelve bits. */
+  readonly mode: number;
+  readonly kind: "file" | "folder" | "other";
+}
+
+/** The outcome of the last sweep of the whole host that was no dry run. */
+export interface LastSweep {
+  readonly schemaVersion: 1;
+  /** Milliseconds since the epoch: of the last one, and of the last one without failure (null: none yet). */
+  readonly at: number;
+  readonly lastGood: number | null;
+}
+
+export interface Examination {
+  readonly uid: number;
+  /** Milliseconds since the epoch. */
+  readonly now: number;
+  /** Effective capabilities, the number of the bit each. */
+  readonly capabilities: readonly number[];
+  /** The lines of sshd's stack; null: there is no such file. */
+  readonly pam: readonly PamLine[] | null;
+  readonly usePam: Answer<boolean>;
+  readonly hookPath: string;
+  /** Null: it is not there. */
+  readonly hook: (FileFacts & { readonly isStatic: boolean | null }) | null;
+  readonly hookFaults: number;
+  /** Properties by name, as systemctl show gives them. */
+  readonly timer: Answer<Readonly<Record<string, string>>>;
+  readonly service: Answer<Readonly<Record<string, string>>>;
+  readonly tagsFolder: Answer<FileFacts | null>;
+  readonly tags: Answer<{ readonly valid: number; readonly faults: readonly string[] }>;
+  readonly kernel: {
+    readonly release: string;
+    readonly pidfd: boolean;
+    readonly cgroupV2: boolean;
+    readonly cgroupKill: boolean;
+    readonly audit: boolean;
+  };
+  readonly sockets: Answer<{ readonly source: string; readonly complete: boolean; readonly detail: string }>;
+  readonly processes: Answer<{
+    readonly counts: SnapshotCounts;
+    readonly sshServers: number;
+    readonly seesInit: boolean;
+  }>;
+  readonly logind: Answer<string>;
+  readonly clockSynchronized: Answer<boolean>;
+  readonly config: Answer<{
+    readonly files: readonly string[];
+    readonly enforce: boolean;
+    readonly faults: readonly string[];
+  }>;
+  readonly lastSweep: Answer<LastSweep | null>;
+}

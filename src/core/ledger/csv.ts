@@ -1,0 +1,72 @@
+/** Comma separated values after RFC 4180: CRLF, quotes doubled; safe to open in a spreadsheet. */
+
+import { escapeText } from "../text/safe-text.ts";
+import type { LedgerRecord } from "./record.ts";
+
+export const CSV_HEAD = [
+  "id",
+  "time",
+  "host",
+  "uid",
+  "user",
+  "product",
+  "root_pid",
+  "killed",
+  "survivors",
+  "kind",
+  "forced",
+  "tagged",
+  "closed_at",
+  "remote_host",
+  "orphaned_seconds",
+  "age_seconds",
+  "freed_kib",
+  "freed_by",
+  "terminals",
+  "reasons",
+] as const;
+
+type Field = string | number | boolean | null;
+
+/** One field. Guard: a text that a spreadsheet would run as a formula gets a `'` before it. */
+export function csvField(value: Field): string {
+  if (typeof value !== "string") return value === null ? "" : String(value);
+  const text = escapeText(value);
+  const tame = /^\s*[=+\-@]/.test(text) ? `'${text}` : text;
+  return /[",]|^\s|\s$/.test(tame) ? `"${tame.replaceAll('"', '""')}"` : tame;
+}
+
+export function csvLine(fields: readonly Field[]): string {
+  return `${fields.map(csvField).join(",")}\r\n`;
+}
+
+/** Head and one line for each reap. */
+export function csvOf(records: readonly LedgerRecord[]): string {
+  return [
+    csvLine(CSV_HEAD),
+    ...records.map((one) =>
+      csvLine([
+        one.id,
+        one.time,
+        one.host,
+        one.uid,
+        one.user,
+        one.product,
+        one.root.pid,
+        one.killed,
+        one.survivors,
+        one.kind,
+        one.forced,
+        one.tagged,
+        one.closedAt,
+        one.remoteHost,
+        one.orphanedForSeconds,
+        one.ageSeconds,
+        one.freedKiB,
+        one.freedBy,
+        one.terminals.join(" "),
+        one.reasons.join("; "),
+      ]),
+    ),
+  ].join("");
+}

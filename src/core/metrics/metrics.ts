@@ -1,0 +1,190 @@
+/** What a sweep says to Prometheus: the host as it was seen, what was done, and counters that only grow. */
+import * as v from "valibot";
+import { freedBy } from "../reap/freed-memory.ts";
+import type { Outcome } from "../report/json.ts";
+import { escapeText } from "../text/safe-text.ts";
+import type { Judgement, Verdict } from "../verdict/judge.ts";
+import { expose, type Metric, type Series } from "./exposition.ts";
+
+const count = v.optional(v.pipe(v.number(), v.safeInteger(), v.minValue(0)), 0);
+const counters = v.object({
+  schemaVersion: v.literal(1),
+  sweeps: count,
+  failedSweeps: count,
+  breakerTrips: count,
+  faults: count,
+  killedTrees: count,
+  killedProcesses: count,
+  survivors: count,
+  freedKiB: count,
+  hookFaults: count,
+  /** The length of the hook's file when it was last looked at, and the boot of that file. */
+  hookSeen: count,
+  hookBoot: v.optional(v.string(), ""),
+  /** Milliseconds since the epoch; 0: never. */
+  lastSuccess: count,
+});
+
+/** What outlives a sweep. */
+export type Counters = v.InferOutput<typeof counters>;
+
+export const noCounters = (): Counters => v.parse(counters, { schemaVersion: 1 });
+
+/** The counters in a saved file, or null when it holds none. */
+export function parseCounters(text: string): Counters | null {
+  try {
+    const checked = v.safeParse(counters, JSON.parse(text));
+    return checked.success ? checked.output : null;
+  } catch {
+    return null;
+  }
+}
+
+/** One sweep, as far as the metrics tell of it. */
+export interface Sample {
+  readonly version: string;
+  readonly enforcing: boolean;
+  readonly judgements: readonly Judgement[];
+  /** Empty when nothing was to be changed. */
+  readonly outcomes: readonly Outcome[];
+  readonly faults: number;
+  readonly failed: boolean;
+  readonly breakerTripped: boolean;
+  /** Milliseconds: how long it took, and since the epoch when it ended. */
+  readonly took: number;
+  readonly endedAt: number;
+  readonly bootId: string;
+  /** How many faults the hook has counted since this boot; null: that could not be told. */
+  readonly hookFaults: number | null;
+  /** The sweep looked at some users or trees only: it counts, and says nothing about the host. */
+  readonly partial: boolean;
+}
+
+/** This sweep alone. */
+interface Done {
+  readonly killedTrees: number;
+  readonly killedProcesses: number;
+  readonly survivors: number;
+  readonly freedKiB: number;
+}
+
+function doneIn(outcomes: readonly Outcome[]): Done {
+  const sum = (pick: (outcome: Outcome) => number): number =>
+    outcomes.reduce((total, outcome) => total + pick(outcome), 0);
+  return {
+    killedTrees: outcomes.filter(({ killed, survivors }) => killed.length > 0 && survivors.length === 0)
+      .length,
+    killedProcesses: sum(({ killed }) => killed.length),
+    survivors: sum(({ survivors }) => survivors.length),
+    freedKiB: sum(({ killed, freed }) => (freed ?? freedBy(killed, new Map())).kib),
+  };
+}
+
+/** The counters after a sweep. None of them ever falls. */
+export function addUp(before: Counters, sample: Sample): Counters {
+  const done = doneIn(sample.outcomes);
+  const seen = before.hookBoot === sample.bootId ? before.hookSeen : 0;
+  const now = sample.hookFaults ?? seen;
+  return {
+    schemaVersion: 1,
+    sweeps: before.sweeps + 1,
+    failedSweeps: before.failedSweeps + (sample.failed ? 1 : 0),
+    breakerTrips: before.breakerTrips + (sample.breakerTripped ? 1 : 0),
+    faults: before.faults + sample.faults,
+    killedTrees: before.killedTrees + done.killedTrees,
+    killedProcesses: before.killedProcesses + done.killedProcesses,
+    survivors: before.survivors + done.survivors,
+    freedKiB: before.freedKiB + done.freedKiB,
+    // A shorter file is a new one: somebody removed the old, and all in it is new.
+    hookFaults: before.hookFaults + (now >= seen ? now - seen : now),
+    hookSeen: now,
+    hookBoot: sample.bootId,
+    lastSuccess: sample.failed || sample.partial ? before.lastSuccess : sample.endedAt,
+  };
+}
+
+export const MAX_SERIES = 60;
+const VERDICTS: readonly Verdict[] = ["reap", "wait", "spare", "exempt", "unknown"];
+/** With the rest folded into "other", the file stays below MAX_SERIES. */
+const MAX_PRODUCTS = 6;
+const OTHER = "other";
+const PREFIX = "vscode_grim_reaper_";
+
+/** Guard: products are a bounded set, users and processes are no labels: the series of a host never run away. */
+function treesByProduct(judgements: readonly Judgement[]): Series[] {
+  const sizes = new Map<string, number>();
+  for (const { tree } of judgements) sizes.set(tree.product, (sizes.get(tree.product) ?? 0) + 1);
+  const shown = [...sizes]
+    .sort(([a, n], [b, m]) => m - n || (a < b ? -1 : 1))
+    .map(([product]) => product)
+    .filter((product) => product !== OTHER)
+    .slice(0, MAX_PRODUCTS);
+  const groupOf = (product: string): string => (shown.includes(product) ? product : OTHER);
+  return [...shown.sort(), OTHER].flatMap((group) =>
+    VERDICTS.map((verdict) => ({
+      labels: { product: escapeText(group), verdict },
+      value: judgements.filter((one) => one.verdict === verdict && groupOf(one.tree.product) === group)
+        .length,
+    })),
+  );
+}
+
+/** The whole file. `total` are the counters after this sweep. */
+export function metricsText(sample: Sample, total: Counters): string {
+  const one = (name: string, type: Metric["type"], help: string, value: number): Metric => ({
+    name: PREFIX + name,
+    type,
+    help,
+    series: [{ value }],
+  });
+  const gauge = (name: string, help: string, value: number): Metric => one(name, "gauge", help, value);
+  const counter = (name: string, help: string, value: number): Metric => one(name, "counter", help, value);
+  const done = doneIn(sample.outcomes);
+  const seconds = (ms: number): number => ms / 1000;
+  return expose([
+    {
+      name: `${PREFIX}build_info`,
+      type: "gauge",
+      help: "The version that swept.",
+      series: [{ labels: { version: sample.version }, value: 1 }],
+    },
+    {
+      name: `${PREFIX}trees`,
+      type: "gauge",
+      help: "Server trees that the last sweep saw, by product and verdict.",
+      series: treesByProduct(sample.judgements),
+    },
+    gauge("enforcing", "1: orphans are ended; 0: observing only.", sample.enforcing ? 1 : 0),
+    gauge(
+      "last_sweep_timestamp_seconds",
+      "When the last sweep of the whole host ended.",
+      seconds(sample.endedAt),
+    ),
+    gauge(
+      "last_success_timestamp_seconds",
+      "When one last ended without a failure; 0: never.",
+      seconds(total.lastSuccess),
+    ),
+    gauge("sweep_duration_seconds", "How long the last sweep took.", seconds(Math.round(sample.took))),
+    gauge("sweep_failed", "1: something survived or could not be seen or written.", sample.failed ? 1 : 0),
+    gauge("sweep_faults", "Things that the last sweep could not do or read.", sample.faults),
+    gauge(
+      "breaker_tripped",
+      "1: the evidence looked broken and nothing was ended.",
+      sample.breakerTripped ? 1 : 0,
+    ),
+    gauge("sweep_killed_trees", "Trees that the last sweep ended.", done.killedTrees),
+    gauge("sweep_killed_processes", "Processes of them, verified dead.", done.killedProcesses),
+    gauge("sweep_survivors", "Processes that withstood the last sweep.", done.survivors),
+    gauge("sweep_freed_bytes", "Memory of the processes that it ended.", done.freedKiB * 1024),
+    counter("sweeps_total", "Sweeps.", total.sweeps),
+    counter("failed_sweeps_total", "Sweeps with a failure.", total.failedSweeps),
+    counter("breaker_trips_total", "Sweeps that the circuit breaker ended.", total.breakerTrips),
+    counter("faults_total", "Things that sweeps could not do or read.", total.faults),
+    counter("killed_trees_total", "Trees ended.", total.killedTrees),
+    counter("killed_processes_total", "Processes ended, verified dead.", total.killedProcesses),
+    counter("survivors_total", "Processes that withstood a sweep.", total.survivors),
+    counter("freed_bytes_total", "Memory of the processes ended.", total.freedKiB * 1024),
+    counter("hook_faults_total", "Faults of the session-close hook, up to 1 MiB a boot.", total.hookFaults),
+  ]);
+}

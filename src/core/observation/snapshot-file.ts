@@ -1,0 +1,115 @@
+/** A saved observation: written by `snapshot`, checked when it is read back, for it may come from anywhere. */
+import * as v from "valibot";
+import type { Observation } from "./observation.ts";
+
+let schema: ReturnType<typeof observationSchema> | undefined;
+
+/** Made when it is needed: no sweep reads a saved file, and would start later for it. */
+function observationSchema() {
+  const whole = v.pipe(v.number(), v.safeInteger());
+  const nullable = <T extends v.GenericSchema>(schema: T) => v.nullable(schema);
+  const procId = { pid: whole, startTime: whole };
+  const fault = v.object({
+    what: v.string(),
+    pid: v.optional(whole),
+    uid: v.optional(whole),
+    detail: v.string(),
+  });
+  const process = v.object({
+    ...procId,
+    ppid: whole,
+    pgid: whole,
+    sid: whole,
+    tty: whole,
+    state: v.string(),
+    threads: whole,
+    rssKiB: v.number(),
+    uids: nullable(v.tuple([whole, whole, whole, whole])),
+    uid: whole,
+    comm: v.string(),
+    exe: nullable(v.string()),
+    argv: v.array(v.string()),
+    argvStatus: v.picklist(["read", "empty", "timeout", "denied", "gone", "skipped"]),
+    argvTruncated: v.boolean(),
+    cgroups: nullable(v.array(v.string())),
+    // Absent where it was not asked, and in what was saved before it was: judged as then, by none.
+    jobVariables: v.optional(nullable(v.array(v.string())), []),
+    auditSession: nullable(whole),
+    loginUid: nullable(whole),
+    foreignUserNs: nullable(v.boolean()),
+    foreignPidNs: nullable(v.boolean()),
+  });
+  const link = v.object({
+    kind: v.picklist(["tcp", "unix"]),
+    pid: whole,
+    peerPid: nullable(whole),
+    local: v.string(),
+    remote: v.string(),
+    sockets: v.optional(whole),
+  });
+  const connections = v.object({
+    complete: v.boolean(),
+    source: v.picklist(["netlink", "proc", "none"]),
+    links: v.array(link),
+    unreadable: v.array(whole),
+    foreignNet: v.array(whole),
+    established: v.object({ tcp: whole, unix: whole }),
+    faults: v.array(fault),
+  });
+  const tag = v.object({
+    schemaVersion: v.literal(1),
+    bootId: v.string(),
+    uid: whole,
+    root: v.object(procId),
+    auditSession: nullable(whole),
+    logindSession: nullable(v.string()),
+    closedAt: whole,
+    closedUptime: whole,
+    product: v.string(),
+    remoteHost: nullable(v.string()),
+  });
+  return v.object({
+    schemaVersion: v.literal(1),
+    host: v.string(),
+    source: v.picklist(["proc", "ps"]),
+    bootId: v.string(),
+    takenAt: v.number(),
+    uptime: v.number(),
+    ticksPerSecond: v.pipe(v.number(), v.minValue(1)),
+    observerUid: whole,
+    processes: v.array(process),
+    counts: v.object({
+      listed: whole,
+      read: whole,
+      gone: whole,
+      denied: whole,
+      malformed: whole,
+      timedOut: whole,
+    }),
+    connections: nullable(connections),
+    tags: v.array(tag),
+    marks: v.array(v.object({ ...procId, seenUptime: v.number() })),
+    // Observations from before there were any have none.
+    keeps: v.optional(v.array(v.object({ uid: whole, until: nullable(v.number()) })), []),
+    // Not in those of hosts that ask no other node.
+    elsewhere: v.optional(
+      v.array(v.object({ host: v.string(), uid: whole, trees: whole, since: whole, seenAt: whole })),
+    ),
+    faults: v.array(fault),
+  });
+}
+
+/** The observation in a saved file, or what is wrong with it, naming the field. */
+export function parseSaved(text: string): { observation: Observation } | { error: string } {
+  let value: unknown;
+  try {
+    value = JSON.parse(text);
+  } catch (error) {
+    return { error: `is not JSON: ${(error as Error).message}` };
+  }
+  schema ??= observationSchema();
+  const checked = v.safeParse(schema, value);
+  if (checked.success) return { observation: checked.output as Observation };
+  const issue = checked.issues[0];
+  return { error: `is no saved observation: ${v.getDotPath(issue) ?? "the whole"}: ${issue.message}` };
+}

@@ -1,0 +1,119 @@
+/** The site's policy: text of a configuration file in, a complete Policy or errors by line out. */
+import { parse as parseToml, TomlError } from "smol-toml";
+import * as v from "valibot";
+import type { SiteCatalogue } from "../recognition/catalogue.ts";
+import { nearest } from "../text/safe-text.ts";
+import { keysAt } from "./key-reference.ts";
+import { type Exemption, type Keys, schema } from "./schema.ts";
+
+export interface Policy extends Omit<Keys, "minUid" | "maxTrees" | "catalogue"> {
+  /** Null: the system's own (UID_MIN of /etc/login.defs). */
+  readonly minUid: number | null;
+  /** Null: no limit. */
+  readonly maxTrees: number | null;
+  readonly catalogue: SiteCatalogue;
+}
+
+/** One mistake in a configuration file. */
+export interface PolicyError {
+  readonly line: number | null;
+  readonly key: string;
+  readonly message: string;
+}
+
+/** What one file says: only the keys that it sets, so that a later file can override an earlier one key by key. */
+export type PolicyLayer = Readonly<Record<string, unknown>>;
+
+/** Checks one file's text. Errors name the line and the key; an unknown key is an error and names the nearest one. */
+export function parsePolicyLayer(toml: string): { layer: PolicyLayer; errors: PolicyError[] } {
+  let layer: PolicyLayer;
+  try {
+    layer = parseToml(toml) as PolicyLayer;
+  } catch (error) {
+    if (!(error instanceof TomlError)) throw error;
+    const message = (error.message.split("\n")[0] ?? "").replace(/^Invalid TOML document: /, "not TOML: ");
+    return { layer: {}, errors: [{ line: error.line, key: "", message }] };
+  }
+  const checked = v.safeParse(schema, layer);
+  if (checked.success) return { layer, errors: checkExemptions(layer, toml) };
+  const errors = checked.issues.map((issue): PolicyError => {
+    const path = (issue.path ?? []).map((step) => String(step.key));
+    const key = path.join(".");
+    const line = lineOf(toml, path);
+    if (issue.type === "strict_object" && issue.expected === "never")
+      return { line, key, message: unknownKey(path) };
+    return { line, key, message: issue.message };
+  });
+  return { layer: {}, errors };
+}
+
+/** The policy of several layers: later ones win key by key, inside tables as well; lists add up. Of none: the default. */
+export function mergePolicy(layers: readonly PolicyLayer[]): Policy {
+  return complete(v.parse(schema, layers.reduce<PolicyLayer>(merge, {})));
+}
+
+function merge(below: PolicyLayer, above: PolicyLayer): PolicyLayer {
+  const merged: Record<string, unknown> = { ...below };
+  for (const [key, value] of Object.entries(above)) {
+    const before = merged[key];
+    if (Array.isArray(value) && Array.isArray(before)) merged[key] = [...before, ...value];
+    else merged[key] = isTable(value) && isTable(before) ? merge(before, value) : value;
+  }
+  return merged;
+}
+
+function isTable(value: unknown): value is PolicyLayer {
+  return typeof value === "object" && value !== null && !Array.isArray(value) && !(value instanceof Date);
+}
+
+function complete(parsed: Keys): Policy {
+  const { directories = [], patterns = [], sshd = [] } = parsed.catalogue;
+  return {
+    ...parsed,
+    minUid: parsed.minUid ?? null,
+    maxTrees: parsed.maxTrees ?? null,
+    catalogue: { directories, patterns, sshd },
+  };
+}
+
+/** An exemption that names nobody and nothing would exempt everything: surely not what was meant. */
+function checkExemptions(layer: PolicyLayer, toml: string): PolicyError[] {
+  const list = (layer.exempt ?? []) as Exemption[];
+  return list.flatMap((entry, i) =>
+    entry.user === undefined &&
+    entry.group === undefined &&
+    entry.netgroup === undefined &&
+    entry.product === undefined
+      ? [
+          {
+            line: lineOf(toml, ["exempt", String(i)]),
+            key: `exempt.${i}`,
+            message: "names no user, group, netgroup or product",
+          },
+        ]
+      : [],
+  );
+}
+
+function unknownKey(path: readonly string[]): string {
+  const known = keysAt(path);
+  const near = nearest(path.at(-1) ?? "", known);
+  return `unknown key${near ? `; did you mean "${near}"?` : `; the keys are ${known.join(", ")}`}`;
+}
+
+/** The line that sets a key, or null. TOML's parser keeps no positions, so the text is searched as a person would. */
+function lineOf(toml: string, path: readonly string[]): number | null {
+  const names = path.filter((part) => !/^\d+$/.test(part));
+  const nth = path.map(Number).find((part) => Number.isInteger(part)) ?? 0;
+  const lines = toml.split("\n");
+  const escaped = (name: string): string => name.replace(/[.*+?^${}()|[\]\\]/g, "\\$&");
+  const leaf = names.at(-1);
+  if (leaf === undefined) return null;
+  const header = new RegExp(`^\\s*\\[+\\s*"?${escaped(names[0] ?? "")}"?[\\s.\\]]`);
+  const sections = lines.flatMap((line, i) => (header.test(line) ? [i] : []));
+  const start = sections.at(Math.min(nth, sections.length - 1)) ?? 0;
+  const key = new RegExp(`(?:^|[\\s{,.])["']?${escaped(leaf)}["']?\\s*=`);
+  const found = lines.findIndex((line, i) => i >= start && key.test(line));
+  if (found >= 0) return found + 1;
+  return sections.length > 0 ? start + 1 : null;
+}

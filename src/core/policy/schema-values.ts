@@ -1,0 +1,64 @@
+/** The kinds of values that keys of the configuration take, and what is said when one is wrong. */
+import * as v from "valibot";
+import { DURATION_HELP, parseDuration } from "../text/duration.ts";
+
+/** What the reference says of a key. */
+export interface KeyNote {
+  /** The type for people: "duration", "true or false". */
+  readonly type: string;
+  readonly meaning: string;
+  /** The default in words, where the value itself says too little. */
+  readonly default?: string;
+}
+
+export const note = <T>(type: string, meaning: string, byDefault?: string) =>
+  v.metadata<T, KeyNote & Record<string, unknown>>({
+    type,
+    meaning,
+    ...(byDefault !== undefined && { default: byDefault }),
+  });
+
+export const duration = v.pipe(
+  v.string(`must be ${DURATION_HELP}`),
+  v.check((text) => parseDuration(text) !== null, `must be ${DURATION_HELP}`),
+  v.transform((text) => parseDuration(text) ?? 0),
+);
+export const text = v.pipe(v.string("must be text in quotes"), v.minLength(1, "must not be empty"));
+export const anyText = v.string("must be text in quotes");
+export const path = v.pipe(
+  anyText,
+  v.check((value) => value === "" || value.startsWith("/"), 'must be an absolute path, or "" for none'),
+);
+export const wholeNumber = (lowest: number) =>
+  v.pipe(
+    v.number(`must be a whole number of at least ${lowest}`),
+    v.integer(`must be a whole number of at least ${lowest}`),
+    v.minValue(lowest, `must be a whole number of at least ${lowest}`),
+  );
+export const bool = v.boolean("must be true or false");
+export const texts = v.array(text, "must be a list of texts in quotes");
+export const oneOf = <const T extends readonly string[]>(options: T) =>
+  v.picklist(options, `must be one of ${options.map((option) => `"${option}"`).join(", ")}`);
+/** A name or a uid: 1001 and "1001" mean the uid, "alice" the user. */
+export const account = v.union(
+  [wholeNumber(0), text],
+  'must be a name in quotes or a number, such as "alice" or 1001',
+);
+export const accounts = v.array(account, "must be a list of names or numbers");
+export const day = v.pipe(
+  v.union([v.string(), v.date()], 'must be a date such as "2027-01-31"'),
+  v.transform((value) => (typeof value === "string" ? value : value.toISOString().slice(0, 10))),
+  v.regex(/^\d{4}-(?:0[1-9]|1[0-2])-(?:0[1-9]|[12]\d|3[01])$/, 'must be a date such as "2027-01-31"'),
+);
+export const exemptOrReap = oneOf(["exempt", "reap"]);
+export const EXEMPT_OR_REAP = '"exempt" or "reap"';
+
+/** Text that goes into a header or a line of its own. */
+export const oneLine = v.pipe(
+  anyText,
+  v.check((value) => !/\p{C}/u.test(value), "must be one line without control characters"),
+);
+export const address = v.pipe(
+  oneLine,
+  v.regex(/^[A-Za-z0-9_%][\w.%+-]*(?:@[\w.%-]+)?$/, 'must be one mail address, such as "hpc@example.org"'),
+);

@@ -1,0 +1,102 @@
+/** Which processes a tree being ended consists of, look after look: its members, what they forked, what slipped away. */
+
+import { findSshd } from "../evidence/evidence.ts";
+import type { Observation, Proc } from "../observation/observation.ts";
+import type { Policy } from "../policy/policy.ts";
+import { type Catalogue, makeCatalogue } from "../recognition/catalogue.ts";
+import { exeName } from "../recognition/install-path.ts";
+import { ancestorsOf, growTreeFrom, isDead, makeTable, type ProcTable, type Tree } from "../tree/tree.ts";
+
+/** Everything of one tree that was ever found, by pid and start time. */
+export interface Quarry {
+  readonly tree: Tree;
+  readonly known: ReadonlyMap<string, Proc>;
+}
+
+export function keyOf({ pid, startTime }: { readonly pid: number; readonly startTime: number }): string {
+  return `${pid}@${startTime}`;
+}
+
+export function quarryOf(tree: Tree): Quarry {
+  return { tree, known: new Map(tree.members.map((member) => [keyOf(member), member])) };
+}
+
+/** A new look at the host, prepared once for all trees that are looked for in it. */
+export interface Scene {
+  readonly observation: Observation;
+  readonly table: ProcTable;
+  readonly catalogue: Catalogue;
+  /** Audit sessions that a live ssh server holds. */
+  readonly liveSessions: ReadonlySet<number | null>;
+}
+
+export function sceneOf(observation: Observation, policy: Policy): Scene {
+  const catalogue = makeCatalogue(policy.catalogue);
+  const sshd = [...findSshd(observation.processes, catalogue).genuine.values()];
+  return {
+    observation,
+    table: makeTable(observation.processes),
+    catalogue,
+    liveSessions: new Set(sshd.map((process) => process.auditSession)),
+  };
+}
+
+/**
+ * Looks for a quarry in a new look at the host: `alive` holds the known processes that live, their new descendants, and
+ * processes that left the tree while it was being ended (`since`, milliseconds since boot, is the first signal).
+ */
+export function track(
+  quarry: Quarry,
+  scene: Scene,
+  since: number,
+): { quarry: Quarry; alive: readonly Proc[] } {
+  const { table, catalogue } = scene;
+  const alive = new Map<string, Proc>();
+  const take = (process: Proc): void => {
+    // The same boundaries as for the first look: other users, jobs and multiplexers are never reached into.
+    for (const member of growTreeFrom(table, process, catalogue)) alive.set(keyOf(member), member);
+  };
+  for (const known of quarry.known.values()) {
+    const now = table.byPid.get(known.pid);
+    if (now && keyOf(now) === keyOf(known) && !isDead(now) && now.uid === quarry.tree.uid) take(now);
+  }
+  for (const runaway of runawaysOf(quarry, scene, since)) take(runaway);
+  return { quarry: { ...quarry, known: new Map([...quarry.known, ...alive]) }, alive: [...alive.values()] };
+}
+
+/**
+ * Processes that were forked off during the kill and adopted by pid 1. Taken only with positive proof that they are
+ * the tree's: started after the first signal, adopted, and in a process group or session that a member of the tree
+ * leads (a pid in use as such is not given out again), or in an audit session that was the tree's alone.
+ */
+function runawaysOf(quarry: Quarry, { observation, table, liveSessions }: Scene, since: number): Proc[] {
+  const known = [...quarry.known.values()];
+  const members = new Map(known.map((process) => [process.pid, process]));
+  // Guard: a leader that died with its whole group gives its number back; whoever has it now is a stranger.
+  const isLedByMember = (leader: number): boolean => {
+    const member = members.get(leader);
+    const now = table.byPid.get(leader);
+    return member !== undefined && (now === undefined || keyOf(now) === keyOf(member));
+  };
+  const live = new Set(liveSessions);
+  const firstTick = Math.floor((since * observation.ticksPerSecond) / 1000);
+  // A session that holds anything else of the user's, another server perhaps, tells nothing about who forked.
+  for (const process of observation.processes)
+    if (process.uid === quarry.tree.uid && process.startTime < firstTick && !quarry.known.has(keyOf(process)))
+      live.add(process.auditSession);
+  const sessions = new Set(known.map((p) => p.auditSession).filter((id) => id !== null && !live.has(id)));
+  return observation.processes.filter((process) => {
+    if (process.uid !== quarry.tree.uid || process.startTime < firstTick || isDead(process)) return false;
+    if (quarry.known.has(keyOf(process)) || !isAdopted(table, process)) return false;
+    if (isLedByMember(process.pgid) || isLedByMember(process.sid)) return true;
+    const looksTheSame = known.some((member) => member.exe !== null && member.exe === process.exe);
+    return looksTheSame && sessions.has(process.auditSession);
+  });
+}
+
+/** Its parent is pid 1 or the user's service manager, who adopt; not another process of the user's, who started it. */
+function isAdopted(table: ProcTable, process: Proc): boolean {
+  const { ancestors } = ancestorsOf(table, process);
+  const parent = ancestors[0];
+  return process.ppid === 1 || (parent !== undefined && exeName(parent.exe) === "systemd");
+}

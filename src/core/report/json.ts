@@ -1,0 +1,111 @@
+/** The JSON of `list`, `sweep`, `replay` and `explain`: schemaVersion 1. */
+import type { Fact } from "../evidence/evidence.ts";
+import type { Fault, Observation, Proc, ProcId } from "../observation/observation.ts";
+import type { Freed } from "../reap/freed-memory.ts";
+import { ageOf, type Judgement } from "../verdict/judge.ts";
+
+/** What became of a tree. `killed` counts processes verified dead (in a dry run, those that would be killed). */
+export interface Outcome {
+  readonly judgement: Judgement;
+  readonly killed: readonly Proc[];
+  readonly survivors: readonly Proc[];
+  /** Set when the tree was planned and then left alone, with why. */
+  readonly spared: string | null;
+  /** Memory that the killed gave back; absent when nothing was ended. */
+  readonly freed?: Freed;
+}
+
+/** Why a planned tree needed no end. */
+export const GONE = "gone by itself";
+
+export interface TreeDocument {
+  readonly root: ProcId;
+  readonly uid: number;
+  readonly product: string;
+  readonly verdict: string;
+  readonly tagged: boolean;
+  readonly closedAt: string | null;
+  readonly remoteHost: string | null;
+  readonly ageSeconds: number;
+  readonly graceSeconds: number;
+  readonly memoryKiB: number;
+  readonly pids: readonly number[];
+  readonly sparedBelow: readonly { readonly pid: number; readonly why: string }[];
+  readonly evidence: readonly Fact[];
+  readonly reasons: readonly string[];
+  readonly outcome?: {
+    readonly killed: number;
+    readonly survivors: readonly number[];
+    readonly spared?: string;
+    readonly freed?: Freed;
+  };
+}
+
+/** Resident memory of a tree, in KiB, as the sum over its processes (shared pages count in each). */
+export function memoryOf({ tree }: Judgement): number {
+  return tree.members.reduce((sum, member) => sum + member.rssKiB, 0);
+}
+
+export function treeDocument(
+  judgement: Judgement,
+  observation: Observation,
+  outcome?: Outcome,
+): TreeDocument {
+  const { tree, tag } = judgement;
+  return {
+    root: { pid: tree.root.pid, startTime: tree.root.startTime },
+    uid: tree.uid,
+    product: tree.product,
+    verdict: judgement.verdict,
+    tagged: tag !== null,
+    closedAt: tag ? new Date(tag.closedAt).toISOString() : null,
+    remoteHost: tag?.remoteHost ?? null,
+    ageSeconds: Math.floor(ageOf(tree.root, observation) / 1000),
+    graceSeconds: judgement.grace / 1000,
+    memoryKiB: memoryOf(judgement),
+    pids: tree.members.map((member) => member.pid),
+    sparedBelow: tree.sparedBelow.map(({ process, why }) => ({ pid: process.pid, why })),
+    evidence: judgement.facts,
+    reasons: judgement.reasons,
+    ...(outcome && {
+      outcome: {
+        killed: outcome.killed.length,
+        survivors: outcome.survivors.map(({ pid }) => pid),
+        ...(outcome.spared !== null && { spared: outcome.spared }),
+        ...(outcome.freed && { freed: outcome.freed }),
+      },
+    }),
+  };
+}
+
+export interface HostDocument {
+  readonly schemaVersion: 1;
+  readonly host: string;
+  readonly trees: readonly TreeDocument[];
+  readonly errors: readonly Fault[];
+  /** Milliseconds since the epoch. */
+  readonly takenAt: number;
+}
+
+export function hostDocument(
+  observation: Observation,
+  judgements: readonly Judgement[],
+  errors: readonly Fault[],
+  outcomes: readonly Outcome[] = [],
+): HostDocument {
+  const outcomeOf = new Map(outcomes.map((outcome) => [outcome.judgement.tree.root.pid, outcome]));
+  return {
+    schemaVersion: 1,
+    host: observation.host,
+    trees: judgements.map((judgement) =>
+      treeDocument(judgement, observation, outcomeOf.get(judgement.tree.root.pid)),
+    ),
+    errors,
+    takenAt: observation.takenAt,
+  };
+}
+
+/** A fault as one line: `cannot read the command line of process 123: timed out`. */
+export function faultLine(fault: Fault): string {
+  return `cannot ${fault.what}${fault.pid === undefined ? "" : ` of process ${fault.pid}`}: ${fault.detail}`;
+}

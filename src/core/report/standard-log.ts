@@ -1,0 +1,76 @@
+/** The standard log output, byte for byte, and the other events of a sweep, as data for any log format. */
+
+import type { Proc } from "../observation/observation.ts";
+import { commandLine, escapeText, fit } from "../text/safe-text.ts";
+
+export type Level = "error" | "warn" | "info" | "debug" | "trace";
+
+export interface LogEvent {
+  readonly level: Level;
+  readonly message: string;
+  /** For the JSON log; the standard log does not show it. */
+  readonly data?: Readonly<Record<string, unknown>>;
+}
+
+export interface Row {
+  readonly process: Pick<Proc, "pid" | "ppid" | "argv" | "comm">;
+  readonly depth: number;
+}
+
+export type Head = "Killed" | "Would kill" | "Failed to kill";
+
+/** `Killed 10 process(es) under pid 75950 (uid 1001)` */
+export function headLine(head: Head, count: number, pid: number, uid: number): string {
+  return `${head} ${count} process(es) under pid ${pid} (uid ${uid})`;
+}
+
+const COMMAND_WIDTH = 32;
+
+/**
+ * One line a process: pid in 8, a space, ppid in 8, four spaces, `  |-  ` once per level of depth, then the command
+ * line in 32 characters.
+ */
+export function processLine({ process, depth }: Row): string {
+  const pid = String(process.pid).padStart(8);
+  const ppid = String(process.ppid).padStart(8);
+  return `${pid} ${ppid}    ${"  |-  ".repeat(depth)}${fit(commandLine(process), COMMAND_WIDTH)}`;
+}
+
+/** A head line at the default level, then its processes at -v. */
+export function treeEvents(
+  head: Head,
+  root: { readonly pid: number; readonly uid: number },
+  rows: readonly Row[],
+  data: Readonly<Record<string, unknown>>,
+): LogEvent[] {
+  const level = head === "Failed to kill" ? "error" : "info";
+  return [
+    { level, message: headLine(head, rows.length, root.pid, root.uid), data },
+    ...rows.map((row): LogEvent => ({ level: "debug", message: processLine(row) })),
+  ];
+}
+
+/** `[2024-04-25T23:00:00] message`: the local time, to the second, of the fields given. */
+export function standardLine(time: Date, message: string): string {
+  const two = (value: number): string => String(value).padStart(2, "0");
+  const day = `${time.getFullYear()}-${two(time.getMonth() + 1)}-${two(time.getDate())}`;
+  const clock = `${two(time.getHours())}:${two(time.getMinutes())}:${two(time.getSeconds())}`;
+  return `[${day}T${clock}] ${escapeText(message)}`;
+}
+
+/**
+ * JSON in one line of text that no terminal acts on. JSON.stringify leaves DEL, C1, bidirectional and other format
+ * controls as they are; as `\uXXXX` they mean the same and do nothing.
+ */
+export function safeJson(value: unknown): string {
+  return escapeJsonText(JSON.stringify(value));
+}
+
+export function escapeJsonText(json: string): string {
+  return json.replace(/[\p{C}\p{Zl}\p{Zp}]/gu, (char) =>
+    Array.from(
+      { length: char.length },
+      (_, i) => `\\u${char.charCodeAt(i).toString(16).padStart(4, "0")}`,
+    ).join(""),
+  );
+}

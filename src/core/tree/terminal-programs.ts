@@ -1,0 +1,24 @@
+/** What a tree held for its user: the programs in its terminals. */
+
+import type { Proc } from "../observation/observation.ts";
+import { escapeText, redactArgv } from "../text/safe-text.ts";
+import type { Tree } from "./tree.ts";
+
+const MAX_NAMES = 32;
+
+/** Names of the programs in the terminals of a tree and of what these started, each once, safe to print. */
+export function heldBy(tree: Pick<Tree, "members" | "recognised">): string[] {
+  const held = new Set<number>();
+  const names = new Set<string>();
+  // Depth first, so a parent comes before its children.
+  for (const member of tree.members) {
+    if (tree.recognised.has(member.pid)) continue;
+    if (member.tty === 0 && !held.has(member.ppid)) continue;
+    held.add(member.pid);
+    names.add(nameOf(member));
+  }
+  return [...names].sort().slice(0, MAX_NAMES);
+}
+
+/** Guard: a name is the user's to choose; a secret in it is starred, control characters are escaped. */
+const nameOf = ({ comm }: Proc): string => escapeText(redactArgv([comm])[0] ?? "");

@@ -1,0 +1,210 @@
+/** From a process table to trees: each a topmost server process and its descendants of the same user. */
+
+import type { Proc } from "../observation/observation.ts";
+import type { Catalogue, Kind } from "../recognition/catalogue.ts";
+import { type Recognition, recognise } from "../recognition/recognise.ts";
+import { isMultiplexer, jobOf } from "./boundary.ts";
+
+/** A process that lives below a tree and is no part of it, and why. */
+export interface Spared {
+  readonly process: Proc;
+  readonly why: string;
+}
+
+export interface Tree {
+  readonly root: Proc;
+  readonly uid: number;
+  readonly product: string;
+  readonly kind: Kind;
+  /** Depth first, children by pid, the root first. */
+  readonly members: readonly Proc[];
+  /** Depth of each member below the root, in the same order. */
+  readonly depths: readonly number[];
+  readonly recognised: ReadonlyMap<number, Recognition>;
+  readonly sparedBelow: readonly Spared[];
+  /** From the root's parent upward to pid 1, as far as the table knows them. */
+  readonly ancestors: readonly Proc[];
+  /** True when the chain of parents ends at a process that the table does not hold. */
+  readonly ancestryBroken: boolean;
+}
+
+/** A process table with its parents checked. */
+export interface ProcTable {
+  readonly byPid: ReadonlyMap<number, Proc>;
+  readonly children: ReadonlyMap<number, readonly Proc[]>;
+}
+
+/** A dead process kept only for its exit status; a `Z` whose other threads run is alive. */
+export function isDead(process: Proc): boolean {
+  return process.state === "X" || (process.state === "Z" && process.threads <= 1);
+}
+
+export function makeTable(processes: readonly Proc[]): ProcTable {
+  const byPid = new Map(processes.map((process) => [process.pid, process]));
+  const children = new Map<number, Proc[]>();
+  for (const process of byPid.values()) {
+    const parent = byPid.get(process.ppid);
+    // Guard: a parent younger than its child is another process under a recycled number.
+    if (!parent || parent.pid === process.pid || parent.startTime > process.startTime) continue;
+    const list = children.get(parent.pid);
+    if (list) list.push(process);
+    else children.set(parent.pid, [process]);
+  }
+  for (const list of children.values()) list.sort((a, b) => a.pid - b.pid);
+  return { byPid, children };
+}
+
+/** The parent, or null: none, not in the table, or another process under its number. */
+export function parentOf(table: ProcTable, process: Proc): Proc | null {
+  const parent = table.byPid.get(process.ppid);
+  return parent && parent.pid !== process.pid && parent.startTime <= process.startTime ? parent : null;
+}
+
+/** Parents from the nearest upward; stops at pid 1, at a gap, and at a cycle (a table of text may hold one). */
+export function ancestorsOf(table: ProcTable, process: Proc): { ancestors: Proc[]; broken: boolean } {
+  const ancestors: Proc[] = [];
+  const met = new Set([process.pid]);
+  let current = process;
+  for (;;) {
+    if (current.ppid <= 0 && current.ppid !== -1) return { ancestors, broken: false };
+    const parent = parentOf(table, current);
+    if (!parent) return { ancestors, broken: current.ppid !== 1 };
+    if (met.has(parent.pid)) return { ancestors, broken: true };
+    met.add(parent.pid);
+    ancestors.push(parent);
+    if (parent.pid === 1) return { ancestors, broken: false };
+    current = parent;
+  }
+}
+
+/** The root, and what serves in its own right: not what a server forked. */
+export function leadersOf(tree: Tree): Proc[] {
+  return tree.members.filter(({ pid }) => {
+    const role = tree.recognised.get(pid)?.role;
+    return pid === tree.root.pid || (role !== undefined && role !== "worker" && role !== "helper");
+  });
+}
+
+interface Answer extends Pick<Proc, "exe" | "argvStatus"> {
+  readonly catalogue: Catalogue;
+  readonly found: Recognition | null;
+}
+const answers = new WeakMap<readonly string[], Answer>();
+
+/** The trees of one look are grown to find their sockets, and again to be judged; a command line is read once. */
+function recogniseOnce(process: Proc, catalogue: Catalogue): Recognition | null {
+  const { exe, argv, argvStatus } = process;
+  const before = answers.get(argv);
+  if (before?.exe === exe && before.argvStatus === argvStatus && before.catalogue === catalogue)
+    return before.found;
+  const found = recognise(process, catalogue);
+  answers.set(argv, { exe, argvStatus, catalogue, found });
+  return found;
+}
+
+/** Every tree of the table, by root pid. */
+export function growTrees(table: ProcTable, catalogue: Catalogue): Tree[] {
+  const recognised = new Map<number, Recognition>();
+  for (const process of table.byPid.values()) {
+    if (isDead(process)) continue;
+    const found = recogniseOnce(process, catalogue);
+    if (found) recognised.set(process.pid, found);
+  }
+  const roots = new Set<Proc>();
+  for (const pid of recognised.keys()) {
+    const process = table.byPid.get(pid);
+    if (process) roots.add(topmost(table, process, recognised, catalogue));
+  }
+  return [...roots].sort((a, b) => a.pid - b.pid).map((root) => growTree(table, root, recognised, catalogue));
+}
+
+function topmost(
+  table: ProcTable,
+  process: Proc,
+  recognised: ReadonlyMap<number, Recognition>,
+  catalogue: Catalogue,
+): Proc {
+  let top = process;
+  for (const ancestor of ancestorsOf(table, process).ancestors) {
+    // What lives under a multiplexer or another user is on the far side of a boundary.
+    if (ancestor.uid !== process.uid || isMultiplexer(ancestor, catalogue)) break;
+    if (recognised.has(ancestor.pid)) top = ancestor;
+  }
+  return top;
+}
+
+function growTree(
+  table: ProcTable,
+  root: Proc,
+  recognised: ReadonlyMap<number, Recognition>,
+  catalogue: Catalogue,
+): Tree {
+  const { members, depths, sparedBelow } = descend(table, root, catalogue);
+  const found = recognised.get(root.pid);
+  const { ancestors, broken } = ancestorsOf(table, root);
+  return {
+    root,
+    uid: root.uid,
+    product: found?.product ?? "unknown",
+    kind: found?.kind ?? "ssh",
+    members,
+    depths,
+    recognised: new Map(
+      members.flatMap(({ pid }) => {
+        const found = recognised.get(pid);
+        return found ? [[pid, found] as const] : [];
+      }),
+    ),
+    sparedBelow,
+    ancestors,
+    ancestryBroken: broken,
+  };
+}
+
+/** A living process and its descendants of the same user, up to the boundaries; for a second look at a known tree. */
+export function growTreeFrom(table: ProcTable, root: Proc, catalogue: Catalogue): readonly Proc[] {
+  return descend(table, root, catalogue).members;
+}
+
+function descend(
+  table: ProcTable,
+  root: Proc,
+  catalogue: Catalogue,
+): Pick<Tree, "members" | "depths" | "sparedBelow"> {
+  const members: Proc[] = [];
+  const depths: number[] = [];
+  const sparedBelow: Spared[] = [];
+  const stack = [{ process: root, depth: 0 }];
+  const met = new Set<number>();
+  for (let next = stack.pop(); next !== undefined; next = stack.pop()) {
+    const { process, depth } = next;
+    if (met.has(process.pid)) continue;
+    met.add(process.pid);
+    if (isDead(process)) continue;
+    const why = process === root ? null : boundaryOf(process, root, catalogue);
+    if (why) {
+      sparedBelow.push({ process, why });
+      continue;
+    }
+    members.push(process);
+    depths.push(depth);
+    const children = table.children.get(process.pid) ?? [];
+    for (let i = children.length - 1; i >= 0; i--) {
+      const child = children[i];
+      if (child) stack.push({ process: child, depth: depth + 1 });
+    }
+  }
+  return { members, depths, sparedBelow };
+}
+
+/** Why a descendant is no member of its ancestor's tree, or null. Nothing below a boundary is a member either. */
+function boundaryOf(process: Proc, root: Proc, catalogue: Catalogue): string | null {
+  if (process.uid !== root.uid) return `runs as uid ${process.uid}`;
+  if (process.uids === null) return "its user ids could not be read";
+  if (process.cgroups === null) return "its cgroups could not be read";
+  if (process.uids.some((uid) => uid !== root.uid)) return `has other user ids (${process.uids.join(" ")})`;
+  if (isMultiplexer(process, catalogue)) return "is a terminal multiplexer";
+  const job = jobOf(process);
+  if (job && job !== jobOf(root)) return `is in a ${job} job`;
+  return null;
+}

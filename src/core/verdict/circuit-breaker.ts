@@ -1,0 +1,61 @@
+/** The circuit breaker: when the evidence itself looks broken, an unforced sweep stops before its first kill. */
+
+import { findSshd } from "../evidence/evidence.ts";
+import type { Observation, Proc } from "../observation/observation.ts";
+import type { Policy } from "../policy/policy.ts";
+import type { Catalogue } from "../recognition/catalogue.ts";
+import type { Judgement } from "./judge.ts";
+
+/** What looks broken and what to check, or null when the evidence is plausible. */
+export function breakerTrips(
+  observation: Observation,
+  judgements: readonly Judgement[],
+  policy: Policy,
+  catalogue: Catalogue,
+): string | null {
+  const plan = judgements.filter(({ verdict }) => verdict === "reap");
+  const sshd = [...findSshd(observation.processes, catalogue).genuine.values()];
+  // Blindness finds no orphans, and must not be taken for a host without any. Only root expects to see everything.
+  if (plan.length === 0 && observation.observerUid !== 0) return null;
+  return (
+    blindTo(observation, judgements, sshd) ??
+    (plan.length > 0 ? doubtful(observation, plan, sshd, policy) : null)
+  );
+}
+
+/** What this program cannot see at all, whatever the plan. */
+function blindTo(
+  observation: Observation,
+  judgements: readonly Judgement[],
+  sshd: readonly Proc[],
+): string | null {
+  const { counts, connections } = observation;
+  if (counts.denied + counts.malformed > counts.listed / 2)
+    return `${counts.denied + counts.malformed} of ${counts.listed} processes could not be read; check hidepid, and the unit's CapabilityBoundingSet, PrivateUsers and ProtectProc`;
+  if (judgements.length === 0 || connections === null) return null;
+  // A container's ssh servers are rightly in its own network.
+  const own = sshd.filter(({ foreignPidNs }) => foreignPidNs !== true);
+  if (own.length > 0 && own.every(({ pid }) => connections.foreignNet.includes(pid)))
+    return "every ssh server is in another network namespace; check the unit's PrivateNetwork";
+  if (judgements.every(({ tree }) => connections.unreadable.includes(tree.root.pid)))
+    return "the descriptors of no server tree could be read; check CAP_DAC_READ_SEARCH and CAP_SYS_PTRACE in the unit's CapabilityBoundingSet";
+  return null;
+}
+
+/** Why the plan is not to be trusted. */
+function doubtful(
+  observation: Observation,
+  plan: readonly Judgement[],
+  sshd: readonly Proc[],
+  policy: Policy,
+): string | null {
+  const { connections } = observation;
+  if (connections === null || !connections.complete)
+    return `the list of sockets is not complete (${connections?.faults[0]?.detail ?? "not asked"}); check that netlink sock_diag is allowed`;
+  const sessions = sshd.filter((process) => process.uid !== 0);
+  if (sessions.length > 0 && connections.established.tcp + connections.established.unix === 0)
+    return `${sessions.length} ssh session process(es) run but no established socket is seen; check the unit's PrivateNetwork and network namespace`;
+  if (policy.maxTrees !== null && plan.length > policy.maxTrees)
+    return `${plan.length} trees would be ended and maxTrees is ${policy.maxTrees}; look at them with "vscode-grim-reaper list", then raise it or sweep with --force`;
+  return null;
+}

@@ -1,0 +1,174 @@
+/** What is never reaped, whatever the evidence, and what it would take to include it. */
+
+import type { Keep } from "../observation/observation.ts";
+import type { Policy } from "../policy/policy.ts";
+import type { Exemption } from "../policy/schema.ts";
+import type { Catalogue } from "../recognition/catalogue.ts";
+import { localMinute } from "../text/format.ts";
+import {
+  isJobClient,
+  isMultiplexer,
+  jobOf,
+  jobOfAncestor,
+  jobOfEnvironment,
+  managerOf,
+} from "../tree/boundary.ts";
+import { leadersOf, type Tree } from "../tree/tree.ts";
+
+/** Names of the configuration looked up on this host. A look-up that failed is null: unknown, so it spares. */
+export interface Accounts {
+  readonly uidOf: Readonly<Record<string, number | null>>;
+  readonly gidOf: Readonly<Record<string, number | null>>;
+  readonly groupsOf: Readonly<Record<number, readonly number[] | null>>;
+  /** Login names of a netgroup, "" for everybody. */
+  readonly netgroups?: Readonly<Record<string, readonly string[] | null>> | undefined;
+  readonly loginOf?: Readonly<Record<number, string | null>> | undefined;
+}
+
+export const NO_ACCOUNTS: Accounts = { uidOf: {}, gidOf: {}, groupsOf: {} };
+
+export interface Exempt {
+  readonly reason: string;
+  /** `asked`: by a name in the configuration, or by the user. Worth a line in the log when nothing else saved the tree. */
+  readonly asked?: boolean;
+  /** The flag that includes it in a forced sweep; null: nothing does. */
+  readonly liftedBy: "--include-jobs" | "--include-exempt" | null;
+}
+
+export interface ExemptionContext {
+  readonly policy: Policy;
+  readonly catalogue: Catalogue;
+  readonly accounts: Accounts;
+  readonly minUid: number;
+  readonly sshdServices: ReadonlySet<string>;
+  /** Local date, "2026-11-23". */
+  readonly today: string;
+  readonly keeps: readonly Keep[];
+  /** Milliseconds since the epoch. */
+  readonly now: number;
+}
+
+/** Every reason to leave a tree alone; an empty list means that evidence decides. */
+export function exemptionsOf(tree: Tree, context: ExemptionContext): Exempt[] {
+  return [
+    ...bySystem(tree, context),
+    ...byJob(tree, context),
+    ...byPolicy(tree, context),
+    ...byKeep(tree, context),
+  ];
+}
+
+function bySystem(tree: Tree, { catalogue, minUid, sshdServices }: ExemptionContext): Exempt[] {
+  const never = (reason: string): Exempt => ({ reason, liftedBy: null });
+  const found: Exempt[] = [];
+  if (tree.uid === 0) found.push(never("runs as root"));
+  else if (tree.uid < minUid) found.push(never(`uid ${tree.uid} is below ${minUid}, a system account`));
+  const mixed = tree.root.uids?.some((uid) => uid !== tree.uid);
+  if (mixed) found.push(never(`process ${tree.root.pid} has other user ids (${tree.root.uids?.join(" ")})`));
+  const multiplexer = tree.ancestors.find((a) => isMultiplexer(a, catalogue));
+  if (multiplexer) found.push(never(`runs below a terminal multiplexer (${multiplexer.pid})`));
+  if (tree.root.foreignPidNs === true) found.push(never("lives in another pid namespace (a container)"));
+  const manager = managerOf(tree.root, sshdServices);
+  if (manager) found.push(never(`is managed by ${manager}`));
+  return found;
+}
+
+function byJob(tree: Tree, { policy, catalogue }: ExemptionContext): Exempt[] {
+  const found: Exempt[] = [];
+  const job = jobOf(tree.root) ?? tree.ancestors.map((a) => jobOfAncestor(a, tree.uid)).find((name) => name);
+  if (job) found.push({ reason: `is in a ${job} job`, liftedBy: "--include-jobs" });
+  if (!job && policy.jobEnvironment === "exempt") {
+    const system = leadersOf(tree)
+      .map((leader) => jobOfEnvironment(leader, catalogue))
+      .find((name) => name);
+    if (system) found.push({ reason: `has the environment of a ${system} job`, liftedBy: "--include-jobs" });
+  }
+  const client = tree.members.find((member) => isJobClient(member, catalogue));
+  if (client && policy.jobClients === "exempt") {
+    const name = client.exe?.split("/").at(-1);
+    found.push({ reason: `holds a batch allocation (${name} ${client.pid})`, liftedBy: "--include-jobs" });
+  }
+  return found;
+}
+
+function byPolicy(tree: Tree, { policy, accounts, today }: ExemptionContext): Exempt[] {
+  const found: Exempt[] = [];
+  const kind = (reason: string): void => {
+    found.push({ reason, liftedBy: "--include-exempt" });
+  };
+  const add = (reason: string): void => {
+    found.push({ reason, asked: true, liftedBy: "--include-exempt" });
+  };
+  if (tree.kind === "tunnel" && policy.tunnels === "exempt") kind("is a tunnel, reached without ssh");
+  if (tree.kind === "web" && policy.webServers === "exempt") kind("is a web server, reached without ssh");
+  for (const user of policy.exemptUsers) {
+    const verdict = isUser(tree.uid, user, accounts);
+    if (verdict !== false)
+      add(verdict ? `user ${user} is exempt` : `may be exempt user ${user}: look-up failed`);
+  }
+  for (const group of policy.exemptGroups) {
+    const verdict = isInGroup(tree.uid, group, accounts);
+    if (verdict !== false)
+      add(verdict ? `group ${group} is exempt` : `may be in exempt group ${group}: look-up failed`);
+  }
+  for (const entry of policy.exempt) {
+    const { user, group, netgroup, product, until, reason } = entry;
+    if (until !== undefined && until < today) continue;
+    const fits = [
+      user === undefined || isUser(tree.uid, user, accounts),
+      group === undefined || isInGroup(tree.uid, group, accounts),
+      netgroup === undefined || isInNetgroup(tree.uid, netgroup, accounts),
+      product === undefined || product === tree.product,
+    ];
+    if (fits.includes(false)) continue;
+    const who = `${whoIsExempt(entry)} is exempt${until ? ` until ${until}` : ""}`;
+    add(`${who}${reason ? `: ${reason}` : ""}${fits.includes(null) ? " (perhaps: look-up failed)" : ""}`);
+  }
+  return found;
+}
+
+/** "user alice, product cursor": all that an exemption names. */
+export function whoIsExempt({ user, group, netgroup, product }: Exemption): string {
+  const named = Object.entries({ user, group, netgroup, product });
+  return named.flatMap(([what, name]) => (name === undefined ? [] : [`${what} ${name}`])).join(", ");
+}
+
+/** Their own word: a request that could not be read may be one, so it spares. */
+function byKeep(tree: Tree, { keeps, now }: ExemptionContext): Exempt[] {
+  const keep = keeps.find(({ uid, until }) => uid === tree.uid && (until === null || until > now));
+  if (!keep) return [];
+  const reason =
+    keep.until === null
+      ? "may be kept by its user: the request could not be read"
+      : `kept by its user until ${localMinute(keep.until)}`;
+  return [{ reason, asked: true, liftedBy: "--include-exempt" }];
+}
+
+/** Exact comparison, by number: exempting bob must not exempt bobby, nor uid 1000 uid 100. */
+function isUser(uid: number, user: string | number, accounts: Accounts): boolean | null {
+  const named = toNumber(user) ?? accounts.uidOf[String(user)];
+  if (named !== null) return uid === named;
+  const login = accounts.loginOf?.[uid];
+  return login === null || login === undefined ? null : login === user;
+}
+
+function isInGroup(uid: number, group: string | number, accounts: Accounts): boolean | null {
+  const gid = toNumber(group) ?? accounts.gidOf[String(group)];
+  const groups = accounts.groupsOf[uid];
+  if (gid === null || gid === undefined || groups === null || groups === undefined) return null;
+  return groups.includes(gid);
+}
+
+/** By exact login name, as innetgr(3) does with no host and no domain. */
+function isInNetgroup(uid: number, netgroup: string, accounts: Accounts): boolean | null {
+  const members = accounts.netgroups?.[netgroup];
+  if (members === null || members === undefined) return null;
+  if (members.includes("")) return true;
+  const login = accounts.loginOf?.[uid];
+  return login === null || login === undefined ? null : members.includes(login);
+}
+
+function toNumber(account: string | number): number | undefined {
+  if (typeof account === "number") return account;
+  return /^\d+$/.test(account) ? Number(account) : undefined;
+}

@@ -1,0 +1,171 @@
+/** Asks a host all that `doctor` wants to know. Every question may fail by itself; none changes anything. */
+import { existsSync, lstatSync, readdirSync, readFileSync, statSync } from "node:fs";
+import { release } from "node:os";
+import { join } from "node:path";
+import { isStaticElf } from "../core/doctor/elf.ts";
+import type { Answer, Examination, FileFacts } from "../core/doctor/examination.ts";
+import { type PamLine, pamStack } from "../core/doctor/pam.ts";
+import { findSshd } from "../core/evidence/evidence.ts";
+import type { Observation } from "../core/observation/observation.ts";
+import { mergePolicy, type Policy } from "../core/policy/policy.ts";
+import { makeCatalogue } from "../core/recognition/catalogue.ts";
+import { loadConfig } from "./config.ts";
+import { lookUpAccounts } from "./host/accounts.ts";
+import type { Native } from "./host/native.ts";
+import { runTool } from "./host/run-tool.ts";
+import { observe } from "./observe.ts";
+import { readLastSweep } from "./store/last-sweep.ts";
+
+export const HOOK = "/usr/libexec/vscode-grim-reaper/session-close";
+const PAM_FOLDER = "/etc/pam.d";
+const DEADLINE_MS = 5000;
+const CGROUPS = ["/sys/fs/cgroup", "/sys/fs/cgroup/unified"];
+
+export interface ExamineOptions {
+  readonly native: Native;
+  readonly configFile: string | null;
+  readonly runFolder: string;
+  readonly stateFolder: string;
+}
+
+export async function examine(options: ExamineOptions): Promise<Examination> {
+  const { native, configFile, runFolder, stateFolder } = options;
+  const loaded = ask(() => loadConfig(configFile));
+  const policy = "value" in loaded ? loaded.value.policy : mergePolicy([]);
+  const seen = await observeAll(native, policy, runFolder);
+  return {
+    uid: process.geteuid?.() ?? -1,
+    now: Date.now(),
+    capabilities: capabilities(),
+    pam: pamLines(),
+    usePam: ask(() => /^usepam yes$/m.test(runTool("/usr/sbin/sshd", ["-T"], DEADLINE_MS))),
+    hookPath: HOOK,
+    hook: hookFacts(),
+    hookFaults: statSync(join(runFolder, "hook.faults"), { throwIfNoEntry: false })?.size ?? 0,
+    timer: unitProperties("vscode-grim-reaper.timer"),
+    service: unitProperties("vscode-grim-reaper.service"),
+    tagsFolder: ask(() => fileFacts(join(runFolder, "tags"))),
+    tags: ask(() => tagFacts(native, join(runFolder, "tags"))),
+    kernel: kernelFacts(native, "value" in seen ? seen.value.processes : []),
+    sockets: await askSockets(native),
+    processes: processFacts(seen, policy),
+    logind: ask(() => runTool("/usr/bin/loginctl", ["list-sessions", "--no-legend"], DEADLINE_MS)),
+    clockSynchronized: ask(
+      () =>
+        runTool(
+          "/usr/bin/timedatectl",
+          ["show", "--property=NTPSynchronized", "--value"],
+          DEADLINE_MS,
+        ).trim() === "yes",
+    ),
+    config: ask(() => {
+      if ("failed" in loaded) throw new Error(loaded.failed);
+      const { files } = loaded.value;
+      const faults = lookUpAccounts(policy, []).faults.map(({ what, detail }) => `${what}: ${detail}`);
+      return { files, enforce: policy.enforce, faults };
+    }),
+    lastSweep: ask(() => readLastSweep(stateFolder)),
+  };
+}
+
+function ask<T>(question: () => T): Answer<T> {
+  try {
+    return { value: question() };
+  } catch (error) {
+    return { failed: (error as Error).message };
+  }
+}
+
+function capabilities(): number[] {
+  const bits = BigInt(
+    `0x${/^CapEff:\s*([0-9a-f]+)$/m.exec(readFileSync("/proc/self/status", "utf8"))?.[1] ?? "0"}`,
+  );
+  return Array.from({ length: 64 }, (_, bit) => bit).filter((bit) => ((bits >> BigInt(bit)) & 1n) === 1n);
+}
+
+function pamLines(): PamLine[] | null {
+  const read = (name: string): string | null => {
+    try {
+      return readFileSync(join(PAM_FOLDER, name), "utf8");
+    } catch {
+      return null;
+    }
+  };
+  return read("sshd") === null ? null : pamStack("sshd", read);
+}
+
+function fileFacts(path: string): FileFacts | null {
+  const found = lstatSync(path, { throwIfNoEntry: false });
+  if (!found) return null;
+  const kind = found.isFile() ? "file" : found.isDirectory() ? "folder" : "other";
+  return { uid: found.uid, mode: found.mode & 0o7777, kind };
+}
+
+function hookFacts(): Examination["hook"] {
+  const facts = fileFacts(HOOK);
+  if (facts === null) return null;
+  const bytes = ask(() => readFileSync(HOOK));
+  return { ...facts, isStatic: "value" in bytes ? isStaticElf(bytes.value) : null };
+}
+
+function unitProperties(unit: string): Answer<Readonly<Record<string, string>>> {
+  return ask(() => {
+    const text = runTool("/usr/bin/systemctl", ["show", "--", unit], DEADLINE_MS);
+    const pairs = text
+      .split("\n")
+      .map((line) => [line.split("=", 1)[0] ?? "", line.slice(line.indexOf("=") + 1)]);
+    return Object.fromEntries(pairs);
+  });
+}
+
+function tagFacts(native: Native, folder: string): { valid: number; faults: string[] } {
+  if (!existsSync(folder)) return { valid: 0, faults: [] };
+  const { tags, faults } = native.readTags(folder);
+  return { valid: tags.length, faults: faults.map(({ what, detail }) => `cannot ${what}: ${detail}`) };
+}
+
+function kernelFacts(native: Native, processes: Observation["processes"]): Examination["kernel"] {
+  // Signal 0 asks and does nothing; the answer tells whether the process could be pinned.
+  const someone = processes.find(({ pid }) => pid > 2 && pid !== process.pid);
+  const pidfd = someone === undefined || !native.signal(someone, someone.uid, 0).weak;
+  const mount = CGROUPS.find((folder) => existsSync(join(folder, "cgroup.controllers")));
+  return {
+    release: release(),
+    pidfd,
+    cgroupV2: mount !== undefined,
+    cgroupKill: mount !== undefined && hasCgroupKill(mount),
+    audit: existsSync("/proc/self/sessionid"),
+  };
+}
+
+/** The root group has no such file; any group below it does, where the kernel has it. */
+function hasCgroupKill(mount: string): boolean {
+  const below = ask(() => readdirSync(mount, { withFileTypes: true }).filter((entry) => entry.isDirectory()));
+  return "value" in below && below.value.some(({ name }) => existsSync(join(mount, name, "cgroup.kill")));
+}
+
+async function askSockets(native: Native): Promise<Examination["sockets"]> {
+  try {
+    const { source, complete, faults } = await native.connections([process.pid], "/proc");
+    return { value: { source, complete, detail: faults[0]?.detail ?? "" } };
+  } catch (error) {
+    return { failed: (error as Error).message };
+  }
+}
+
+async function observeAll(native: Native, policy: Policy, runFolder: string): Promise<Answer<Observation>> {
+  const catalogue = makeCatalogue(policy.catalogue);
+  try {
+    const options = { catalogue, uids: null, full: false, sockets: false, runFolder, procRoot: "/proc" };
+    return { value: await observe(native, options) };
+  } catch (error) {
+    return { failed: (error as Error).message };
+  }
+}
+
+function processFacts(seen: Answer<Observation>, policy: Policy): Examination["processes"] {
+  if ("failed" in seen) return seen;
+  const { counts, processes } = seen.value;
+  const sshServers = findSshd(processes, makeCatalogue(policy.catalogue)).genuine.size;
+  return { value: { counts, sshServers, seesInit: process.pid !== 1 && existsSync("/proc/1/stat") } };
+}

@@ -1,0 +1,121 @@
+/** A cgroup as a whole: who is in it, and its end by the kernel at one stroke, which no fork can outrun. */
+import { existsSync, readdirSync, readFileSync, readlinkSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { setTimeout as delay } from "node:timers/promises";
+import type { Inmate } from "../../core/reap/whole-cgroup.ts";
+
+/** Where version 2 is mounted: alone, or beside version 1. */
+const MOUNTS = ["/sys/fs/cgroup", "/sys/fs/cgroup/unified"];
+/** The real one: cgroup.procs speaks of this kernel's processes. */
+const PROC = "/proc";
+/** Looks at a cgroup whose processes may be gone before they can be read, and the pause between two. */
+const LOOKS = 5;
+const LOOK_PAUSE_MS = 4;
+/** A user may make any number of cgroups below their own. */
+const MAX_FOLDERS = 256;
+const KILL_WAIT_MS = 2000;
+
+/** The folder of this cgroup, or null where the kernel has no cgroup.kill (before 5.14, or version 1). */
+export function cgroupFolder(path: string): string | null {
+  const folders = MOUNTS.map((mount) => join(mount, path));
+  return folders.find((folder) => existsSync(join(folder, "cgroup.kill"))) ?? null;
+}
+
+/** Everybody in the cgroup and below it. Several looks: what lives for longer than one is seen for certain. */
+export async function inmatesOf(folder: string, path: string): Promise<Inmate[]> {
+  const inmates = new Map<string, Inmate>();
+  for (let look = 0; look < LOOKS; look++) {
+    if (look > 0) await delay(LOOK_PAUSE_MS);
+    for (const pid of pidsIn(folder)) {
+      const inmate = pid > 0 ? readInmate(pid, path) : OUTSIDER;
+      if (inmate) inmates.set(`${inmate.pid}@${inmate.startTime}`, inmate);
+    }
+  }
+  return [...inmates.values()];
+}
+
+/** Ends all of it and waits until it is empty. Throws with the system's reason. */
+export async function killCgroup(folder: string): Promise<void> {
+  writeFileSync(join(folder, "cgroup.kill"), "1");
+  const deadline = performance.now() + KILL_WAIT_MS;
+  while (isPopulated(folder) && performance.now() < deadline) await delay(LOOK_PAUSE_MS);
+}
+
+/** Whether any living process is in it or below it. */
+export function isPopulated(folder: string): boolean {
+  try {
+    return /^populated 1$/m.test(readFileSync(join(folder, "cgroup.events"), "utf8"));
+  } catch (error) {
+    if (isGone(error)) return false;
+    throw error;
+  }
+}
+
+/** The kernel shows a process of another pid namespace as 0. */
+const OUTSIDER: Inmate = { pid: 0, startTime: 0, uids: null, exe: null, outsideParent: null };
+
+function pidsIn(top: string): number[] {
+  const pids: number[] = [];
+  const folders = [top];
+  for (let i = 0; i < folders.length; i++) {
+    if (i >= MAX_FOLDERS) throw new Error(`more than ${MAX_FOLDERS} cgroups below ${top}`);
+    const folder = folders[i] ?? top;
+    try {
+      pids.push(
+        ...readFileSync(join(folder, "cgroup.procs"), "utf8").split("\n").filter(Boolean).map(Number),
+      );
+      for (const entry of readdirSync(folder, { withFileTypes: true }))
+        if (entry.isDirectory()) folders.push(join(folder, entry.name));
+    } catch (error) {
+      if (!isGone(error)) throw error;
+    }
+  }
+  return pids;
+}
+
+function readInmate(pid: number, path: string): Inmate | null {
+  const folder = join(PROC, String(pid));
+  try {
+    const stat = readFileSync(join(folder, "stat"), "latin1");
+    const fields = stat.slice(stat.lastIndexOf(")") + 2).split(" ");
+    if (fields[0] === "X" || (fields[0] === "Z" && fields[17] === "1")) return null;
+    const ids = /\nUid:\t(\d+)\t(\d+)\t(\d+)\t(\d+)\n/.exec(readFileSync(join(folder, "status"), "latin1"));
+    return {
+      pid,
+      startTime: Number(fields[19]),
+      uids: ids ? ids.slice(1, 5).map(Number) : null,
+      exe: readExe(folder),
+      outsideParent: readOutsideParent(Number(fields[1]), path),
+    };
+  } catch (error) {
+    if (isGone(error)) return null;
+    throw error;
+  }
+}
+
+/** Guard: a link is read and never followed; it may lead into a dead file system. */
+function readExe(folder: string): string | null {
+  try {
+    return readlinkSync(join(folder, "exe"));
+  } catch (error) {
+    return isGone(error) ? "" : null;
+  }
+}
+
+function readOutsideParent(pid: number, path: string): Inmate["outsideParent"] {
+  const folder = join(PROC, String(pid));
+  try {
+    const paths = readFileSync(join(folder, "cgroup"), "utf8")
+      .split("\n")
+      .map((line) => line.split(":").slice(2).join(":"));
+    const inside = paths.some((each) => each === path || each.startsWith(`${path}/`));
+    return inside ? null : { pid, exe: readExe(folder) };
+  } catch (error) {
+    return isGone(error) ? null : { pid, exe: null };
+  }
+}
+
+function isGone(error: unknown): boolean {
+  const { code } = error as NodeJS.ErrnoException;
+  return code === "ENOENT" || code === "ESRCH" || code === "ENODEV";
+}

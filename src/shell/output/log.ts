@@ -1,0 +1,128 @@
+/** The log: pino over a synchronous sink that never throws, in the standard format or as JSON lines. */
+import { closeSync, constants, openSync, writeSync } from "node:fs";
+import type { Logger } from "pino";
+import { escapeJsonText, type Level, type LogEvent, standardLine } from "../../core/report/standard-log.ts";
+
+export interface LogOptions {
+  readonly format: "standard" | "json";
+  /** Append to this file; null: standard error. */
+  readonly file: string | null;
+  /** How often -v was given. */
+  readonly verbosity: number;
+}
+
+export interface Log {
+  write(events: readonly LogEvent[]): Promise<void>;
+  /** The first thing that went wrong with writing, or null. The lines themselves went to standard error. */
+  readonly trouble: () => string | null;
+  close(): void;
+}
+
+const LEVELS: readonly Level[] = ["info", "debug", "trace"];
+const STDERR = 2;
+
+/**
+ * Opens the log. A file that cannot be opened or written does not stop a sweep: its lines go to standard error and
+ * `trouble` says so. pino is loaded at the first line, for most sweeps have nothing to say.
+ */
+export function openLog(options: LogOptions): Log {
+  const sink = new Sink(options.file, options.format);
+  const threshold = LEVELS[Math.min(options.verbosity, 2)] ?? "info";
+  let logger: Logger | null = null;
+  return {
+    async write(events) {
+      const wanted = events.filter(({ level }) => rank(level) >= rank(threshold));
+      if (wanted.length === 0) return;
+      if (!logger) {
+        const { pino } = await import("pino");
+        logger = pino({ base: null, level: threshold }, sink);
+      }
+      for (const { level, message, data } of wanted) {
+        if (options.format === "standard") logger[level](message);
+        // A detail without data is one process of a tree, whose event carries them all: it would be said twice.
+        else if (level !== "debug" || data) logger[level](data ?? {}, message);
+      }
+    },
+    trouble: () => sink.trouble,
+    close: () => sink.close(),
+  };
+}
+
+function rank(level: Level): number {
+  return ["trace", "debug", "info", "warn", "error"].indexOf(level);
+}
+
+class Sink {
+  trouble: string | null = null;
+  private fd = STDERR;
+  private readonly file: string | null;
+  private readonly format: LogOptions["format"];
+
+  constructor(file: string | null, format: LogOptions["format"]) {
+    this.file = file;
+    this.format = format;
+    if (file === null) return;
+    try {
+      // Guard: never through a symlink, never created readable by all, never waiting for a pipe's reader.
+      const { O_APPEND, O_CREAT, O_WRONLY, O_NOFOLLOW, O_NONBLOCK } = constants;
+      this.fd = openSync(file, O_APPEND | O_CREAT | O_WRONLY | O_NOFOLLOW | O_NONBLOCK, 0o640);
+    } catch (error) {
+      this.fail(`cannot open the log file ${file}: ${(error as Error).message}`);
+    }
+  }
+
+  /** Called by pino with one JSON line. */
+  write(line: string): void {
+    if (this.format === "json") this.put(`${escapeJsonText(line.trimEnd())}\n`);
+    else {
+      const { time, msg } = JSON.parse(line) as { time: number; msg: string };
+      this.put(`${standardLine(new Date(time), msg)}\n`);
+    }
+  }
+
+  private put(line: string): void {
+    try {
+      writeAll(this.fd, line);
+    } catch (error) {
+      if (this.fd === STDERR) {
+        this.trouble ??= `cannot write to standard error: ${(error as Error).message}`;
+        return;
+      }
+      this.fail(`cannot write to the log file ${this.file}: ${(error as Error).message}`);
+      this.put(line);
+    }
+  }
+
+  private fail(trouble: string): void {
+    this.trouble ??= trouble;
+    this.close();
+    this.fd = STDERR;
+    try {
+      writeAll(STDERR, `vscode-grim-reaper: ${trouble}; logging to standard error instead\n`);
+    } catch {
+      // Nowhere is left to say it but the exit status.
+    }
+  }
+
+  close(): void {
+    if (this.fd !== STDERR) closeSync(this.fd);
+    this.fd = STDERR;
+  }
+}
+
+const PAUSE = new Int32Array(new SharedArrayBuffer(4));
+const MAX_PAUSES = 200;
+
+/** Writes all of a text: a pipe's reader that is slow is waited for, one second at most. */
+export function writeAll(fd: number, text: string): void {
+  const bytes = Buffer.from(text);
+  let done = 0;
+  for (let pauses = 0; done < bytes.length; ) {
+    try {
+      done += writeSync(fd, bytes, done);
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code !== "EAGAIN" || ++pauses > MAX_PAUSES) throw error;
+      Atomics.wait(PAUSE, 0, 0, 5);
+    }
+  }
+}

@@ -1,0 +1,113 @@
+/** The ledger's files: appended by sweeps, rotated by logrotate, read by `report`. */
+import {
+  closeSync,
+  constants,
+  fchmodSync,
+  fdatasyncSync,
+  fstatSync,
+  openSync,
+  readdirSync,
+  readFileSync,
+  readSync,
+  writeSync,
+} from "node:fs";
+import { basename, dirname, join } from "node:path";
+import { type LedgerRecord, lastIdIn, parseLedger, recordLine } from "../../core/ledger/record.ts";
+import type { Fault } from "../../core/observation/observation.ts";
+import { attempt } from "./safe-files.ts";
+import { STATE_FOLDER } from "./tags-and-marks.ts";
+
+export const LEDGER_FILE = join(STATE_FOLDER, "ledger.jsonl");
+
+const MODE = 0o640;
+/** Enough for the newest record, whose length has a bound. */
+const TAIL = 65_536;
+/** Guard: a compressed file of a few KiB can hold gigabytes. A month of a thousand reaps a day is 30 MiB. */
+const MAX_FILE = 512 * 1024 * 1024 - 1;
+
+/** Appends the records that `make` builds, given the newest id in the file; each with one write. */
+export function appendLedger(
+  file: string,
+  make: (lastId: string | null) => readonly LedgerRecord[],
+): Fault[] {
+  return attempt(`write the ledger ${file}`, () => {
+    const fd = openLedger(file);
+    try {
+      const tail = readTail(fd);
+      // A line that a crash or a full disk cut off is ended first, so that only it is lost.
+      let cut = tail !== "" && !tail.endsWith("\n");
+      for (const one of make(lastIdIn(tail))) {
+        const line = Buffer.from(`${cut ? "\n" : ""}${recordLine(one)}`);
+        const written = writeSync(fd, line);
+        if (written < line.length)
+          throw new Error(`only ${written} of ${line.length} bytes; is the disk full?`);
+        cut = false;
+      }
+      fdatasyncSync(fd);
+    } finally {
+      closeSync(fd);
+    }
+  });
+}
+
+/** Guard: never through a link, into a device or a file with a second name, nor into one that others may write. */
+function openLedger(file: string): number {
+  const { O_APPEND, O_CREAT, O_EXCL, O_NOFOLLOW, O_NONBLOCK, O_RDWR } = constants;
+  const flags = O_RDWR | O_APPEND | O_NOFOLLOW | O_NONBLOCK;
+  try {
+    const fd = openSync(file, flags | O_CREAT | O_EXCL, MODE);
+    // Whatever the umask.
+    fchmodSync(fd, MODE);
+    return fd;
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== "EEXIST") throw error;
+  }
+  const fd = openSync(file, flags);
+  const { uid, mode, nlink } = fstatSync(fd);
+  if (
+    (mode & constants.S_IFMT) === constants.S_IFREG &&
+    nlink === 1 &&
+    uid === process.geteuid?.() &&
+    !(mode & 0o022)
+  )
+    return fd;
+  closeSync(fd);
+  throw new Error("it is no plain file that root alone may write; move it away");
+}
+
+function readTail(fd: number): string {
+  const { size } = fstatSync(fd);
+  const bytes = Buffer.alloc(Math.min(size, TAIL));
+  const got = readSync(fd, bytes, 0, bytes.length, size - bytes.length);
+  return bytes.toString("utf8", 0, got);
+}
+
+/** The ledger and its rotated copies that exist: `.1`, `.2.gz`, and those with a date. @throws when the folder cannot be read */
+export function ledgerFiles(file: string): string[] {
+  const name = basename(file);
+  const isRotated = (other: string): boolean =>
+    other.startsWith(name) && /^(?:[.-]\d+)?(?:\.gz)?$/.test(other.slice(name.length));
+  try {
+    return readdirSync(dirname(file))
+      .filter(isRotated)
+      .map((other) => join(dirname(file), other));
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === "ENOENT") return [];
+    throw error;
+  }
+}
+
+export interface LedgerRead {
+  readonly records: readonly LedgerRecord[];
+  readonly badLines: number;
+}
+
+/** One file, plain or compressed; `-` is standard input. @throws also when it unpacks to more than `most` bytes */
+export function readLedger(file: string, most = MAX_FILE): LedgerRead {
+  const bytes = readFileSync(file === "-" ? 0 : file);
+  const isCompressed = bytes[0] === 0x1f && bytes[1] === 0x8b;
+  if (!isCompressed) return parseLedger(bytes.toString("utf8"));
+  // Loaded when it is needed: a sweep never reads a compressed ledger.
+  const { gunzipSync } = process.getBuiltinModule("node:zlib");
+  return parseLedger(gunzipSync(bytes, { maxOutputLength: most }).toString("utf8"));
+}

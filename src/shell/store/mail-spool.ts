@@ -1,0 +1,79 @@
+/**
+ * Mails on their way: the sweep, which its unit keeps from starting a mailer, puts them into `new`; `deliver-mail`, which
+ * a path unit starts, takes them to `kept` and sends them from there. What could not be sent stays in `kept`, and the next
+ * sweep puts it back: a path unit that watched a folder with an undeliverable mail in it would start without end.
+ */
+import { readdirSync, readFileSync, renameSync, rmSync } from "node:fs";
+import { join } from "node:path";
+import { type Mail, spooled, unspooled } from "../../core/notify/mail.ts";
+import type { Fault } from "../../core/observation/observation.ts";
+import { runTool } from "../host/run-tool.ts";
+import { prepareFolder, replaceFile } from "./safe-files.ts";
+
+const SENDMAIL = "/usr/sbin/sendmail";
+const SEND_MS = 60_000;
+const GIVE_UP_MS = 3 * 86_400_000;
+/** Milliseconds since the epoch, uid. */
+const NAME = /^(\d{13})-(\d{1,10})$/;
+
+function prepare(folder: string): { fresh: string; kept: string } {
+  const fresh = join(folder, "new");
+  const kept = join(folder, "kept");
+  for (const path of [folder, fresh, kept]) prepareFolder(path, 0o700);
+  return { fresh, kept };
+}
+
+/** Puts mails, by uid, on their way, and those that could not be sent before. @throws */
+export function spoolMail(folder: string, mails: ReadonlyMap<number, Mail>, now: number): void {
+  const { fresh, kept } = prepare(folder);
+  for (const [uid, mail] of mails) {
+    const name = `${now}-${uid}`;
+    const whole = join(folder, name);
+    replaceFile(whole, spooled(mail), 0o600);
+    renameSync(whole, join(fresh, name));
+  }
+  for (const name of mailsIn(kept)) renameSync(join(kept, name), join(fresh, name));
+}
+
+const mailsIn = (folder: string): string[] =>
+  readdirSync(folder)
+    .filter((name) => NAME.test(name))
+    .sort();
+
+export interface Delivery {
+  readonly sent: number;
+  readonly faults: readonly Fault[];
+}
+
+/** Sends what waits. What fails is kept and told, and given up after three days. @throws */
+export function deliverMail(folder: string, now: number): Delivery {
+  const { fresh, kept } = prepare(folder);
+  const faults: Fault[] = [];
+  let sent = 0;
+  for (const name of mailsIn(fresh)) {
+    const file = join(kept, name);
+    // Out of the watched folder first, so that whatever happens, this is tried once.
+    renameSync(join(fresh, name), file);
+    const mail = unspooled(readFileSync(file, "utf8"));
+    try {
+      if (mail === null) throw new Error("the file is no mail of this program's");
+      send(mail);
+      rmSync(file);
+      sent++;
+    } catch (error) {
+      const old = mail === null || now - Number(NAME.exec(name)?.[1]) > GIVE_UP_MS;
+      if (old) rmSync(file, { force: true });
+      const rest = old ? "given up" : "kept; tried again after the next sweep";
+      faults.push({
+        what: `send ${file} to ${mail?.to ?? "anybody"}`,
+        detail: `${(error as Error).message}; ${rest}`,
+      });
+    }
+  }
+  return { sent, faults };
+}
+
+/** Guard: the recipient is an argument, after `--`; no header decides who gets it (no -t). A lone dot ends nothing. */
+function send({ to, from, message }: Mail): void {
+  runTool(SENDMAIL, ["-oi", "-f", from, "--", to], SEND_MS, message);
+}

@@ -1,0 +1,64 @@
+/** The metrics' files: the counters that outlive a sweep, and the text that Prometheus' node exporter collects. */
+import { lstatSync, readFileSync } from "node:fs";
+import { join } from "node:path";
+import {
+  addUp,
+  type Counters,
+  metricsText,
+  noCounters,
+  parseCounters,
+  type Sample,
+} from "../../core/metrics/metrics.ts";
+import type { Fault } from "../../core/observation/observation.ts";
+import { attempt, replaceFile } from "./safe-files.ts";
+
+export interface MetricsPlaces {
+  /** The text file, for all to read. */
+  readonly file: string;
+  readonly stateFolder: string;
+  readonly runFolder: string;
+}
+
+/** Counts a sweep and writes the text, unless the sweep saw only a part of the host. */
+export function writeMetrics(places: MetricsPlaces, sample: Omit<Sample, "hookFaults">): Fault[] {
+  const saved = join(places.stateFolder, "metrics.json");
+  const faults: Fault[] = [];
+  const before = readCounters(saved, faults);
+  const hookFaults = countHookFaults(join(places.runFolder, "hook.faults"), faults);
+  const full: Sample = { ...sample, hookFaults, faults: sample.faults + faults.length };
+  const total = addUp(before, full);
+  faults.push(...attempt(`write ${saved}`, () => replaceFile(saved, `${JSON.stringify(total)}\n`, 0o600)));
+  if (!sample.partial)
+    faults.push(
+      ...attempt(`write the metrics ${places.file}`, () =>
+        replaceFile(places.file, metricsText(full, total), 0o644),
+      ),
+    );
+  return faults;
+}
+
+/** Those of the last sweep. A file that holds none is reported, and they start anew: Prometheus knows resets. */
+function readCounters(file: string, faults: Fault[]): Counters {
+  const damaged = (detail: string): Counters => {
+    faults.push({ what: `read ${file}`, detail: `${detail}; the counters start anew` });
+    return noCounters();
+  };
+  try {
+    return parseCounters(readFileSync(file, "utf8")) ?? damaged("it holds no counters");
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === "ENOENT") return noCounters();
+    return damaged((error as Error).message);
+  }
+}
+
+/** The hook appends a byte for each fault, so the length of its file is their number. */
+function countHookFaults(file: string, faults: Fault[]): number | null {
+  try {
+    const found = lstatSync(file, { throwIfNoEntry: false });
+    if (found === undefined) return 0;
+    return found.isFile() ? found.size : null;
+  } catch (error) {
+    faults.push({ what: `read the length of ${file}`, detail: (error as Error).message });
+    return null;
+  }
+}

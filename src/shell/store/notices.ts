@@ -1,0 +1,90 @@
+/** Notices that wait for their users' next login: one file for each, which that user alone can read. */
+import { lstatSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { addNotices, type Notice, noticeFile, parseNotices, siteLines } from "../../core/notify/notice.ts";
+import type { Fault } from "../../core/observation/observation.ts";
+import type { Policy } from "../../core/policy/policy.ts";
+import type { Native } from "../host/native.ts";
+import { prepareFolder } from "./safe-files.ts";
+
+export interface NoticePorts {
+  readonly native: Pick<Native, "grantRead">;
+  /** Root's, 0711: a name has to be known to be opened, and root gives each file to its user. */
+  readonly folder: string;
+  readonly policy: Policy["notice"];
+  readonly host: string;
+  /** Milliseconds since the epoch. */
+  readonly now: number;
+}
+
+/** Adds notices to users' files, each made anew as a whole. `added`: by uid, the lines of each tree. */
+export function writeNotices(
+  ports: NoticePorts,
+  added: ReadonlyMap<number, readonly (readonly string[])[]>,
+): Fault[] {
+  const { folder, policy, now } = ports;
+  const faults: Fault[] = [];
+  if (added.size === 0) return faults;
+  try {
+    prepareFolder(folder, 0o711);
+  } catch (error) {
+    return [{ what: `write notices in ${folder}`, detail: (error as Error).message }];
+  }
+  for (const [uid, lines] of added) {
+    const file = join(folder, String(uid));
+    try {
+      replaceFor(ports, uid, file, addNotices(readNotices(file), lines, now, policy.days));
+    } catch (error) {
+      const { code, message } = error as NodeJS.ErrnoException;
+      const what = `write the notice ${file}`;
+      // As for this user, so for all.
+      if (code === "ENOTSUP") {
+        const remedy = "use one that does, or set enabled = false in [notice]";
+        return [...faults, { what, detail: `its file system keeps no ACLs; ${remedy} (${message})` }];
+      }
+      faults.push({ what, detail: message });
+    }
+  }
+  return faults;
+}
+
+/** A torn or foreign file only means that what it said is not said again. */
+function readNotices(file: string): Notice[] {
+  try {
+    return parseNotices(readFileSync(file, "utf8"));
+  } catch {
+    return [];
+  }
+}
+
+function replaceFor(
+  { native, policy, host }: NoticePorts,
+  uid: number,
+  file: string,
+  notices: readonly Notice[],
+): void {
+  const temporary = `${file}.${process.pid}`;
+  try {
+    writeFileSync(temporary, noticeFile(host, notices, siteLines(policy)), { mode: 0o600, flag: "wx" });
+    native.grantRead(temporary, uid);
+    renameSync(temporary, file);
+  } finally {
+    rmSync(temporary, { force: true });
+  }
+}
+
+/** Removes the files that nobody came for; all of them where notices are turned off. */
+export function dropNotices(folder: string, policy: Policy["notice"], now: number): Fault[] {
+  const oldest = policy.enabled ? now - policy.days * 86_400_000 : Number.POSITIVE_INFINITY;
+  try {
+    for (const name of readdirSync(folder)) {
+      const file = join(folder, name);
+      const found = lstatSync(file, { throwIfNoEntry: false });
+      if (found && found.mtimeMs < oldest) rmSync(file, { force: true });
+    }
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== "ENOENT")
+      return [{ what: `tidy ${folder}`, detail: (error as Error).message }];
+  }
+  return [];
+}

@@ -1,0 +1,82 @@
+/** What outlives a sweep, below /run: the lock, the tags and the marks. Root's alone, gone at boot. */
+import { closeSync, constants, fstatSync, lstatSync, openSync, readFileSync, rmSync } from "node:fs";
+import { join } from "node:path";
+import type { Fault, Mark, Tag } from "../../core/observation/observation.ts";
+import type { Native } from "../host/native.ts";
+import { replaceFile } from "./safe-files.ts";
+
+export const RUN_FOLDER = "/run/vscode-grim-reaper";
+/** What outlives a boot: the ledger and the notices. Its folder may be entered by all, its files each say who may read. */
+export const STATE_FOLDER = "/var/lib/vscode-grim-reaper";
+export const NOTICE_FOLDER = `${STATE_FOLDER}/notices`;
+export const MAIL_FOLDER = `${STATE_FOLDER}/mail`;
+
+/** A hundred thousand marks; a longer file is none of this program's. */
+const MAX_MARKS_BYTES = 8 * 1024 * 1024;
+
+export interface State {
+  readonly tags: readonly Tag[];
+  readonly marks: readonly Mark[];
+  readonly faults: readonly Fault[];
+}
+
+export function readState(native: Native, folder: string, bootId: string): State {
+  const faults: Fault[] = [];
+  let tags: readonly Tag[] = [];
+  // Another's claims and marks, root's, are not this user's to read: nothing failed.
+  if (!isOwn(folder)) return { tags, marks: [], faults };
+  try {
+    const listing = native.readTags(join(folder, "tags"));
+    tags = listing.tags;
+    faults.push(...listing.faults);
+  } catch (error) {
+    faults.push({ what: `read the tags in ${join(folder, "tags")}`, detail: (error as Error).message });
+  }
+  return { tags, marks: readMarks(join(folder, "marks.json"), bootId, faults), faults };
+}
+
+function isOwn(folder: string): boolean {
+  const found = lstatSync(folder, { throwIfNoEntry: false });
+  return found === undefined || process.geteuid?.() === 0 || found.uid === process.geteuid?.();
+}
+
+function readMarks(file: string, bootId: string, faults: Fault[]): Mark[] {
+  try {
+    const stored = JSON.parse(readSmallFile(file)) as { bootId?: unknown; marks?: unknown };
+    if (stored.bootId !== bootId || !Array.isArray(stored.marks)) return [];
+    return stored.marks.filter(isMark);
+  } catch (error) {
+    // A missing or torn file only means that the orphans are marked afresh: later, never sooner.
+    if ((error as NodeJS.ErrnoException).code !== "ENOENT")
+      faults.push({ what: `read ${file}`, detail: `${(error as Error).message}; the marks are made afresh` });
+    return [];
+  }
+}
+
+/** Guard: never through a link, never waiting for a pipe's writer, never more than marks can be. */
+function readSmallFile(file: string): string {
+  const fd = openSync(file, constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK);
+  try {
+    const status = fstatSync(fd);
+    if (!status.isFile()) throw new Error("it is no regular file, remove it");
+    if (status.size > MAX_MARKS_BYTES) throw new Error(`it is too long (${status.size} bytes)`);
+    return readFileSync(fd, "utf8");
+  } finally {
+    closeSync(fd);
+  }
+}
+
+function isMark(value: unknown): value is Mark {
+  const mark = value as Partial<Record<keyof Mark, unknown>> | null;
+  return [mark?.pid, mark?.startTime, mark?.seenUptime].every((field) => Number.isSafeInteger(field));
+}
+
+/** Writes all marks at once, by rename; none left removes the file. */
+export function writeMarks(folder: string, bootId: string, marks: readonly Mark[]): void {
+  const file = join(folder, "marks.json");
+  if (marks.length === 0) {
+    rmSync(file, { force: true });
+    return;
+  }
+  replaceFile(file, `${JSON.stringify({ bootId, marks })}\n`, 0o600);
+}

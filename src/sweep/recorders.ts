@@ -1,0 +1,60 @@
+/** Who keeps account of a sweep: the ledger, the metrics and the other login nodes. */
+
+import { publicationOf } from "../core/cluster/publication.ts";
+import { recordsOf } from "../core/ledger/record.ts";
+import type { Policy } from "../core/policy/policy.ts";
+import { makeCatalogue } from "../core/recognition/catalogue.ts";
+import type { Cluster } from "../shell/cluster/helper-client.ts";
+import { namesOf } from "../shell/host/accounts.ts";
+import { appendLedger } from "../shell/store/ledger.ts";
+import { type MetricsPlaces, writeMetrics } from "../shell/store/metrics.ts";
+import type { Recorder } from "./sweep.ts";
+
+/** A line for every tree that was ended. Where nothing was, the file is not touched. */
+export function ledgerRecorder(file: string): Recorder {
+  return ({ observation, outcomes, observing }) => {
+    const ended = outcomes.filter(({ spared }) => spared === null);
+    if (file === "" || observing || ended.length === 0) return [];
+    const names = namesOf([...new Set(ended.map(({ judgement }) => judgement.tree.uid))]);
+    const userOf = (uid: number): string => names.get(uid) ?? String(uid);
+    const epochMs = Date.now();
+    return appendLedger(file, (lastId) => recordsOf(ended, observation, { epochMs, lastId, userOf }));
+  };
+}
+
+/** Tells other login nodes who is attached here. A sweep that only observes tells it too: it is true all the same. */
+export function clusterRecorder(cluster: Cluster, policy: Policy): Recorder {
+  const { dir } = policy.cluster;
+  return async ({ observation, judgements, outcomes, observing }) => {
+    if (dir === "") return [];
+    const ended = observing ? [] : outcomes;
+    const catalogue = makeCatalogue(policy.catalogue);
+    return cluster.publish(dir, publicationOf(observation, judgements, ended, catalogue));
+  };
+}
+
+/** The last recorder, so that it counts what the others could not write. `partial`: not the whole host was looked at. */
+export function metricsRecorder(
+  places: MetricsPlaces,
+  policy: Policy,
+  version: string,
+  partial: boolean,
+): Recorder {
+  return ({ observation, judgements, outcomes, faults, failed, broken, observing }) =>
+    places.file === ""
+      ? []
+      : writeMetrics(places, {
+          version,
+          enforcing: policy.enforce,
+          judgements,
+          outcomes: observing ? [] : outcomes,
+          faults: faults.length,
+          failed,
+          breakerTripped: broken !== null,
+          // Since this program started.
+          took: performance.now(),
+          endedAt: Date.now(),
+          bootId: observation.bootId,
+          partial,
+        });
+}

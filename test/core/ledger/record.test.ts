@@ -1,0 +1,216 @@
+import assert from "node:assert/strict";
+import test from "node:test";
+import fc from "fast-check";
+import { CSV_HEAD, csvField, csvLine, csvOf } from "../../../src/core/ledger/csv.ts";
+import {
+  type LedgerRecord,
+  lastIdIn,
+  parseLedger,
+  parseRecord,
+  recordLine,
+  recordsOf,
+} from "../../../src/core/ledger/record.ts";
+import type { Observation, Proc } from "../../../src/core/observation/observation.ts";
+import { freedBy, weightsOf } from "../../../src/core/reap/freed-memory.ts";
+import type { Outcome } from "../../../src/core/report/json.ts";
+import { contextFor, type Judgement, judge, UNFORCED } from "../../../src/core/verdict/judge.ts";
+import { DEFAULT_POLICY } from "../../helpers/policy.ts";
+import { ALICE, legacyTree, observation, proc, UPTIME } from "../../helpers/proc.ts";
+
+const NOW = Date.UTC(2027, 0, 31, 12);
+const tree = legacyTree(500);
+const host = observation(tree);
+const judged = (seen: Observation, force = false): Judgement =>
+  judge(seen, {
+    ...contextFor(DEFAULT_POLICY, "2027-01-31"),
+    options: { ...UNFORCED, force },
+  })[0] as Judgement;
+const ended = (judgement: Judgement, over: Partial<Outcome> = {}): Outcome => ({
+  judgement,
+  killed: judgement.tree.members,
+  survivors: [],
+  spared: null,
+  ...over,
+});
+const moment = (lastId: string | null = null, epochMs = NOW) => ({ epochMs, lastId, userOf: () => "alice" });
+const recorded = (outcome: Outcome, seen = host): LedgerRecord =>
+  recordsOf([outcome], seen, moment())[0] as LedgerRecord;
+
+test("a record says who, what, when, why and what it gave back", () => {
+  const { reasons, ...rest } = recorded(ended(judged(host)));
+  assert.deepEqual(rest, {
+    schemaVersion: 1,
+    id: "1801396800000-0000-b007",
+    time: "2027-01-31T12:00:00.000Z",
+    epochMs: NOW,
+    host: "login1",
+    bootId: "b007",
+    uid: ALICE,
+    user: "alice",
+    product: "vscode",
+    root: { pid: 500, startTime: tree[0]?.startTime },
+    killed: 6,
+    survivors: 0,
+    kind: "aged",
+    forced: false,
+    tagged: false,
+    closedAt: null,
+    remoteHost: null,
+    orphanedForSeconds: null,
+    ageSeconds: 3595,
+    freedKiB: 6 * 1024,
+    freedBy: "rss",
+    terminals: [],
+  });
+  assert.match(reasons.join(), /^orphaned: nobody is connected, no tag/);
+});
+
+test("a tag gives the kind, the time and the remote host; force is told", () => {
+  const tag = {
+    schemaVersion: 1,
+    bootId: "b007",
+    uid: ALICE,
+    root: { pid: 501, startTime: tree[1]?.startTime ?? 0 },
+    auditSession: 7,
+    logindSession: "7",
+    closedAt: NOW - 7_200_000,
+    closedUptime: UPTIME - 1_800_000,
+    product: "vscode",
+    remoteHost: "laptop.example.org",
+  } as const;
+  const seen = observation(tree, { tags: [tag] });
+  const closed = recorded(ended(judged(seen)), seen);
+  assert.equal(closed.kind, "closed");
+  assert.equal(closed.tagged, true);
+  assert.equal(closed.closedAt, "2027-01-31T10:00:00.000Z");
+  assert.equal(closed.remoteHost, "laptop.example.org");
+  assert.equal(closed.orphanedForSeconds, 1800);
+  const young = observation(legacyTree(700, { startTime: (UPTIME / 1000 - 5) * 100 }));
+  const forced = recorded(ended(judged(young, true)), young);
+  assert.deepEqual([forced.kind, forced.forced], ["forced", true]);
+});
+
+test("what was spared or gone by itself has no record; what withstood has one", () => {
+  const judgement = judged(host);
+  const outcomes = [
+    ended(judgement, { killed: [], spared: "spare: in use" }),
+    ended(judgement, { spared: "spare: in use" }),
+    ended(judgement, { killed: [] }),
+    ended(judgement, { killed: [], survivors: judgement.tree.members }),
+  ];
+  assert.deepEqual(
+    recordsOf(outcomes, host, moment()).map(({ killed, survivors }) => [killed, survivors]),
+    [[0, 6]],
+  );
+});
+
+test("ids are unique and ordered, also in one millisecond and when the clock was set back", () => {
+  const many = Array.from({ length: 25_000 }, () => ended(judged(host)));
+  const first = recordsOf(many, host, moment());
+  const later = recordsOf(many.slice(0, 3), host, moment(first.at(-1)?.id ?? null, NOW - 86_400_000));
+  const ids = [...first, ...later].map(({ id }) => id);
+  assert.equal(new Set(ids).size, 25_003);
+  assert.deepEqual(ids, [...ids].sort());
+  for (const one of later) assert.deepEqual(parseRecord(recordLine(one)), one);
+});
+
+test("freed memory is proportional where it was weighed, and says which", () => {
+  const [a, b] = [proc({ pid: 10, rssKiB: 500 }), proc({ pid: 11, rssKiB: 300 })] as [Proc, Proc];
+  const weigh = (...results: (readonly [Proc, number | null])[]) =>
+    weightsOf(results.map(([{ pid, startTime }, pssKiB]) => ({ pid, startTime, pssKiB })));
+  assert.deepEqual(freedBy([a, b], weigh([a, 100], [b, 20])), { kib: 120, by: "pss" });
+  assert.deepEqual(freedBy([a, b], weigh([a, 100], [b, null])), { kib: 400, by: "mixed" });
+  assert.deepEqual(freedBy([a, b], new Map()), { kib: 800, by: "rss" });
+  assert.deepEqual(freedBy([], new Map()), { kib: 0, by: "rss" });
+  const recycled = { ...a, startTime: a.startTime + 1 };
+  assert.deepEqual(freedBy([a], weigh([recycled, 1])), { kib: 500, by: "rss" });
+});
+
+test("terminals: names below a terminal only, once each, escaped and without secrets", () => {
+  const shell = tree[5] as Proc;
+  const below = (pid: number, comm: string, tty = 0): Proc =>
+    proc({ pid, ppid: shell.pid, comm, tty, startTime: shell.startTime });
+  const seen = observation([
+    // Started by hand: the server itself has a terminal, and is not what somebody ran in one.
+    ...tree.slice(0, 5).map((process) => ({ ...process, tty: 34817, comm: "node" })),
+    { ...shell, tty: 34816, comm: "bash" },
+    below(510, "python3", 34816),
+    below(511, "make"),
+    below(512, "make"),
+    below(513, "evil\u001b[2J\n"),
+    below(514, "api_token=s3cr3t"),
+    proc({ pid: 520, ppid: 502, comm: "clangd", startTime: shell.startTime }),
+  ]);
+  assert.deepEqual(recorded(ended(judged(seen)), seen).terminals, [
+    "api_token=***",
+    "bash",
+    "evil\\x1b[2J\\n",
+    "make",
+    "python3",
+  ]);
+});
+
+test("a line is one line, whatever is in it, and reads back", () => {
+  fc.assert(
+    fc.property(fc.string({ unit: "binary" }), (text) => {
+      const one = { ...recorded(ended(judged(host))), user: text, reasons: [text], remoteHost: text };
+      const line = recordLine(one);
+      assert.equal(line.indexOf("\n"), line.length - 1);
+      assert.doesNotMatch(line.slice(0, -1), /[\p{C}\p{Zl}\p{Zp}]/u);
+      assert.deepEqual(parseRecord(line), one);
+    }),
+  );
+});
+
+test("a ledger is read line by line: torn, foreign and binary lines are counted, the others kept", () => {
+  const one = recorded(ended(judged(host)));
+  const line = recordLine(one);
+  const next = recordLine({ ...one, id: "1801396800000-0001-b007" });
+  const torn = `${line}${line.slice(0, 90)}\n${next}`;
+  assert.deepEqual(parseLedger(torn).badLines, 1);
+  assert.equal(parseLedger(torn).records.length, 2);
+  for (const bad of [
+    "null",
+    "[]",
+    "{}",
+    "\u0000",
+    '{"schemaVersion":2}',
+    line.replace('"killed":6', '"killed":-1'),
+  ])
+    assert.deepEqual(parseLedger(`${bad}\n`), { records: [], badLines: 1 }, bad);
+  assert.deepEqual(parseLedger(""), { records: [], badLines: 0 });
+  assert.equal(lastIdIn(`${line.slice(40)}${next}${line}`), "1801396800000-0001-b007");
+  assert.equal(lastIdIn("x"), null);
+});
+
+test("no text of a record can be cut anywhere without being noticed", () => {
+  const line = recordLine(recorded(ended(judged(host))));
+  for (let length = 1; length < line.length - 1; length++)
+    assert.equal(parseRecord(line.slice(0, length)), null);
+});
+
+test("CSV: fields quoted as RFC 4180 says, formulas tamed, one line a reap", () => {
+  const rows: readonly (readonly [Parameters<typeof csvField>[0], string])[] = [
+    ["plain", "plain"],
+    ['a "b", c', '"a ""b"", c"'],
+    ["=1+1", "'=1+1"],
+    ["+1", "'+1"],
+    ["-1", "'-1"],
+    ["@SUM(A1)", "'@SUM(A1)"],
+    ["  =cmd", "'  =cmd"],
+    [" a", '" a"'],
+    ['=HYPERLINK("x","y")', '"\'=HYPERLINK(""x"",""y"")"'],
+    ["a\nb", "a\\nb"],
+    ["\t=1", "\\t=1"],
+    [null, ""],
+    [-5, "-5"],
+    [true, "true"],
+  ];
+  for (const [value, field] of rows) assert.equal(csvField(value), field);
+  assert.equal(csvLine(["a", 1]), "a,1\r\n");
+  const one = { ...recorded(ended(judged(host))), user: '=cmd|"/c calc"!A1', remoteHost: "a,b" };
+  const [head, line, ...rest] = csvOf([one]).split("\r\n");
+  assert.deepEqual(rest, [""]);
+  assert.equal(head, CSV_HEAD.join(","));
+  assert.match(line ?? "", /,"'=cmd\|""\/c calc""!A1",vscode,.*,"a,b",/);
+});

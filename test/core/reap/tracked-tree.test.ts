@@ -1,0 +1,99 @@
+import assert from "node:assert/strict";
+import test from "node:test";
+import type { Proc } from "../../../src/core/observation/observation.ts";
+import { quarryOf, sceneOf, track } from "../../../src/core/reap/tracked-tree.ts";
+import { contextFor, judge } from "../../../src/core/verdict/judge.ts";
+import { DEFAULT_POLICY } from "../../helpers/policy.ts";
+import {
+  ALICE,
+  HOME,
+  LEGACY,
+  legacyTree,
+  observation,
+  proc,
+  sshSession,
+  TICKS,
+  UPTIME,
+} from "../../helpers/proc.ts";
+
+const tree = legacyTree(500, { auditSession: 7 });
+const judged = judge(observation(tree), contextFor(DEFAULT_POLICY, "2026-01-01"))[0];
+assert.ok(judged);
+const quarry = quarryOf(judged.tree);
+/** The first signal was sent then. */
+const since = UPTIME;
+const late = (UPTIME / 1000) * TICKS + 5;
+
+const aliveAmong = (processes: readonly Proc[]): number[] =>
+  track(quarry, sceneOf(observation(processes), DEFAULT_POLICY), since).alive.map(({ pid }) => pid);
+
+test("known processes that live are alive; dead, recycled and other users' are not", () => {
+  const rest = tree.filter(({ pid }) => pid > 503);
+  const recycled = proc({ pid: 500, startTime: late });
+  const zombie = { ...(tree[2] as Proc), state: "Z" };
+  assert.deepEqual(aliveAmong([...rest, recycled, zombie]), [504, 505]);
+  const changed = rest.map((p) => ({ ...p, uid: 0, uids: [0, 0, 0, 0] as const }));
+  assert.deepEqual(aliveAmong(changed), []);
+});
+
+test("new descendants of a survivor are taken, but not across a boundary", () => {
+  const survivor = tree[5] as Proc;
+  const child = proc({ pid: 900, ppid: 505, startTime: late });
+  const grandchild = proc({ pid: 901, ppid: 900, startTime: late });
+  const root = proc({ pid: 902, ppid: 505, uid: 0, startTime: late });
+  const tmux = proc({ pid: 903, ppid: 505, exe: "/usr/bin/tmux", startTime: late });
+  assert.deepEqual(aliveAmong([survivor, child, grandchild, root, tmux]), [505, 900, 901]);
+});
+
+const node = `${LEGACY}/node`;
+const runaway = (init: Partial<Proc>): Proc =>
+  proc({
+    pid: 900,
+    ppid: 1,
+    startTime: late,
+    exe: node,
+    argv: [node],
+    auditSession: 7,
+    pgid: 900,
+    sid: 900,
+    ...init,
+  });
+
+const cases: readonly (readonly [what: string, processes: readonly Proc[], taken: boolean])[] = [
+  ["in a process group that a member led", [runaway({ pgid: 505, exe: "/bin/sleep" })], true],
+  ["in a session that a member led", [runaway({ sid: 505, exe: "/bin/sleep" })], true],
+  ["the tree's executable in its closed audit session", [runaway({})], true],
+  ["another program in that audit session", [runaway({ exe: "/bin/sleep" })], false],
+  [
+    "the same in an audit session that an ssh server holds",
+    [runaway({}), ...sshSession(300, ALICE, { auditSession: 7 })],
+    false,
+  ],
+  [
+    "the same in an audit session that another server of the user's shares",
+    [runaway({}), proc({ pid: 960, exe: node, argv: [node], auditSession: 7 })],
+    false,
+  ],
+  ["in another audit session: a new login's server", [runaway({ auditSession: 8 })], false],
+  ["without audit: a new login's server", [runaway({ auditSession: null })], false],
+  ["started before the first signal", [runaway({ pgid: 505, startTime: late - 100 })], false],
+  ["of another user", [runaway({ pgid: 505, uid: 2002, uids: [2002, 2002, 2002, 2002] })], false],
+  [
+    "started by another process of the user's",
+    [runaway({ pgid: 505, ppid: 950 }), proc({ pid: 950, exe: `${HOME}/bin/x` })],
+    false,
+  ],
+  [
+    "in a group whose number a stranger has by now",
+    [runaway({ pgid: 505 }), proc({ pid: 505, startTime: late + 1, pgid: 505 })],
+    false,
+  ],
+];
+
+for (const [what, processes, taken] of cases) {
+  test(`adopted by pid 1, ${what}: ${taken ? "taken" : "left alone"}`, () => {
+    // No audit session of its own for the last case's sake: what decides is the group.
+    const seen = what.includes("stranger") ? processes.map((p) => ({ ...p, auditSession: null })) : processes;
+    assert.equal(aliveAmong(seen).includes(900), taken);
+  });
+}

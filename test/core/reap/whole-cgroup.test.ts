@@ -1,0 +1,95 @@
+import assert from "node:assert/strict";
+import test from "node:test";
+import type { Proc } from "../../../src/core/observation/observation.ts";
+import { quarryOf } from "../../../src/core/reap/tracked-tree.ts";
+import { enclosuresOf, type Inmate, whyNotWhole } from "../../../src/core/reap/whole-cgroup.ts";
+import type { Tree } from "../../../src/core/tree/tree.ts";
+import { contextFor, judge } from "../../../src/core/verdict/judge.ts";
+import { DEFAULT_POLICY } from "../../helpers/policy.ts";
+import { ALICE, legacyTree, observation, proc } from "../../helpers/proc.ts";
+
+const bystander = proc({ pid: 900, exe: "/usr/bin/bash", argv: "-bash" });
+const before = observation([...legacyTree(100), bystander]);
+
+function onlyTree(processes: readonly Proc[]): Tree {
+  const [judgement] = judge(observation(processes), contextFor(DEFAULT_POLICY, "2026-11-23"));
+  assert.ok(judgement);
+  return judgement.tree;
+}
+
+const enclosures = (...cgroups: string[]): string[] => enclosuresOf(onlyTree(legacyTree(100, { cgroups })));
+
+/** A process that nobody has seen before. */
+const newborn = (more: Partial<Inmate> = {}): Inmate => ({
+  pid: 5000,
+  startTime: 9_000_000,
+  uids: [ALICE, ALICE, ALICE, ALICE],
+  exe: "/home/alice/x",
+  outsideParent: null,
+  ...more,
+});
+
+const why = (...inmates: Inmate[]): string | null =>
+  whyNotWhole(quarryOf(onlyTree(legacyTree(100))), inmates, before, DEFAULT_POLICY);
+
+test("only a scope, or what lies below one, may be the tree's alone", () => {
+  const session = "/user.slice/user-2001.slice/session-7.scope";
+  const own = "/user.slice/user-2001.slice/user@2001.service/app.slice/app-1.scope/inner";
+  assert.deepEqual(enclosures(session), [session]);
+  assert.deepEqual(enclosures(own, session), [session, own]);
+  for (const path of [
+    "/",
+    "/user.slice/user-2001.slice",
+    "/user.slice/user-2001.slice/user@2001.service",
+    "/system.slice/ssh.service",
+    "/x.scope/y.slice",
+    "/user_2001",
+    "/../../x.scope",
+    "/system.slice/slurmstepd.scope/job_5/step_0/user/task_0",
+  ])
+    assert.deepEqual(enclosures(path), [], path);
+});
+
+test("members and the unseen they forked are the tree's", () => {
+  const members = legacyTree(100).map(({ pid, startTime, uids, exe }) =>
+    newborn({ pid, startTime, uids, exe }),
+  );
+  assert.equal(why(...members, newborn(), newborn({ pid: 5001, exe: "" })), null);
+  assert.equal(why(), null);
+  assert.equal(why(newborn({ outsideParent: { pid: 1, exe: "/usr/lib/systemd/systemd" } })), null);
+  assert.equal(why(newborn({ outsideParent: { pid: 77, exe: "/usr/lib/systemd/systemd" } })), null);
+});
+
+const REFUSED: readonly (readonly [string, Partial<Inmate>, RegExp])[] = [
+  [
+    "who was there and is no member",
+    { pid: 900, startTime: bystander.startTime },
+    /900 in it is no part of the tree/,
+  ],
+  ["another user", { uids: [ALICE + 1, ALICE + 1, ALICE + 1, ALICE + 1] }, /other user ids \(2002/],
+  ["a setuid program", { uids: [ALICE, 0, 0, 0] }, /other user ids \(2001 0 0 0\)/],
+  ["a set-uid-back program", { uids: [ALICE, ALICE, 0, ALICE] }, /other user ids/],
+  ["who cannot be read", { uids: null }, /could not be read/],
+  ["whose program cannot be read", { exe: null }, /could not be read/],
+  ["a new terminal multiplexer", { exe: "/usr/bin/tmux" }, /terminal multiplexer/],
+  [
+    "a new login",
+    { outsideParent: { pid: 800, exe: "/usr/lib/openssh/sshd-session" } },
+    /was started by 800/,
+  ],
+  ["started by somebody unknown", { outsideParent: { pid: 800, exe: null } }, /was started by 800/],
+  ["another pid namespace", { pid: 0 }, /outside this pid namespace/],
+];
+for (const [what, more, reason] of REFUSED)
+  test(`not with ${what} in it`, () => {
+    assert.match(why(newborn(), newborn(more)) ?? "allowed", reason);
+  });
+
+test("never for root's trees", () => {
+  const root: readonly [number, number, number, number] = [0, 0, 0, 0];
+  const tree = onlyTree(legacyTree(100, { uid: 0, uids: root }));
+  assert.match(
+    whyNotWhole(quarryOf(tree), [newborn({ uids: root })], before, DEFAULT_POLICY) ?? "",
+    /other user ids/,
+  );
+});

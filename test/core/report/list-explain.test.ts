@@ -1,0 +1,83 @@
+import assert from "node:assert/strict";
+import test from "node:test";
+import type { Observation, Tag } from "../../../src/core/observation/observation.ts";
+import { makeCatalogue } from "../../../src/core/recognition/catalogue.ts";
+import { hintsOf, whatWouldChange } from "../../../src/core/report/hints.ts";
+import { explainLines, listRow, plain } from "../../../src/core/report/list-explain.ts";
+import { contextFor, type Judgement, judge } from "../../../src/core/verdict/judge.ts";
+import { DEFAULT_POLICY } from "../../helpers/policy.ts";
+import { ALICE, legacyTree, linked, observation, sshSession, tcp, UPTIME } from "../../helpers/proc.ts";
+
+const tree = legacyTree(500);
+const hour = 3_600_000;
+const tag: Tag = {
+  schemaVersion: 1,
+  bootId: "b007",
+  uid: ALICE,
+  root: { pid: 501, startTime: tree[1]?.startTime ?? 0 },
+  auditSession: 7,
+  logindSession: "7",
+  closedAt: 1_700_000_000_000 - hour,
+  closedUptime: UPTIME - hour / 2,
+  product: "vscode",
+  remoteHost: "laptop\u001b[2J.example.org",
+};
+const judged = (seen: Observation): Judgement =>
+  judge(seen, contextFor(DEFAULT_POLICY, "2026-01-01"))[0] as Judgement;
+
+test("list shows the verdict, the tag with its remote host, age, memory and why", () => {
+  const seen = observation(tree, { tags: [tag] });
+  assert.deepEqual(
+    listRow(judged(seen), seen, () => "alice", plain),
+    [
+      "500",
+      "alice",
+      "vscode",
+      "reap",
+      "30m ago, from laptop\\x1b[2J.example.org",
+      "59m55s",
+      "6 MiB",
+      "6",
+      "orphaned: the session closed 30m ago, grace 10m",
+    ],
+  );
+});
+
+test("explain names the connection, the hints, and what would change the verdict", () => {
+  const seen = observation([...sshSession(300, ALICE, { auditSession: 9 }), ...tree], {
+    connections: linked(tcp(502, 301)),
+    tags: [tag],
+  });
+  const judgement = judged(seen);
+  const hints = hintsOf(judgement, seen, makeCatalogue(), {
+    session: "7",
+    state: "closing",
+    detail: "closing",
+  });
+  const text = explainLines(judgement, seen, 505, hints, plain).join("\n");
+  assert.match(text, /^Process 505 belongs to the tree of 500: vscode, uid 2001, 6 process\(es\), 6 MiB/);
+  assert.match(
+    text,
+    /Verdict {2}spare\n +in use: sshd-session 301 is connected to 502 \(tcp 127\.0\.0\.1:40000/,
+  );
+  assert.match(text, /session +no +no ssh server of audit session 7 is alive; a later session may use/);
+  assert.match(text, /scope +no +session-7\.scope is closing/);
+  assert.match(text, /tagged +yes +a session from laptop\\x1b\[2J\.example\.org closed 30m ago/);
+  assert.match(text, /It ends as an orphan once no ssh server reaches it and the grace has passed\.$/);
+});
+
+test("a logind that cannot be asked is unknown, never gone", () => {
+  const seen = observation(tree);
+  const hint = hintsOf(judged(seen), seen, makeCatalogue(), { session: "7", state: null, detail: "no bus" });
+  assert.deepEqual(
+    hint.find(({ fact }) => fact === "scope"),
+    { fact: "scope", value: "unknown", detail: "session-7.scope: no bus" },
+  );
+});
+
+test("what would change an exemption names the flags, or that nothing does", () => {
+  const job = observation(legacyTree(500, { cgroups: ["/slurm/uid_2001/job_7"] }));
+  assert.equal(whatWouldChange(judged(job)), "Only --force with --include-jobs reaps it.");
+  const root = observation(legacyTree(500, { uid: 0, uids: [0, 0, 0, 0] }));
+  assert.match(whatWouldChange(judged(root)), /^Nothing: it is never reaped/);
+});

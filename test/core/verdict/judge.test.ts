@@ -1,0 +1,592 @@
+import assert from "node:assert/strict";
+import test from "node:test";
+import type { Observation, Proc, Tag } from "../../../src/core/observation/observation.ts";
+import { parseSaved } from "../../../src/core/observation/snapshot-file.ts";
+import type { Policy } from "../../../src/core/policy/policy.ts";
+import { contextFor, type JudgeContext, type Judgement, judge } from "../../../src/core/verdict/judge.ts";
+import { DEFAULT_POLICY } from "../../helpers/policy.ts";
+import {
+  ALICE,
+  commandShell,
+  HOME,
+  LEGACY,
+  legacyTree,
+  linked,
+  NO_CONNECTIONS,
+  observation,
+  proc,
+  sshSession,
+  TICKS,
+  tcp,
+  UPTIME,
+  unix,
+} from "../../helpers/proc.ts";
+
+const TODAY = "2026-11-23";
+const context = (policy: Partial<Policy> = {}, more: Partial<JudgeContext> = {}): JudgeContext => ({
+  ...contextFor({ ...DEFAULT_POLICY, ...policy }, TODAY),
+  ...more,
+});
+
+function only(seen: Observation, given: JudgeContext = context()): Judgement {
+  const judged = judge(seen, given);
+  assert.equal(judged.length, 1, judged.map(({ tree }) => tree.root.pid).join(" "));
+  return judged[0] as Judgement;
+}
+
+const verdictOf = (seen: Observation, given?: JudgeContext): string => only(seen, given).verdict;
+const verdicts = (seen: Observation, given: JudgeContext = context()): Record<number, string> =>
+  Object.fromEntries(judge(seen, given).map(({ tree, verdict }) => [tree.root.pid, verdict]));
+
+function tagFor(process: Proc, closedAgoMs: number, more: Partial<Tag> = {}): Tag {
+  return {
+    schemaVersion: 1,
+    bootId: "b007",
+    uid: process.uid,
+    root: { pid: process.pid, startTime: process.startTime },
+    auditSession: 7,
+    logindSession: "7",
+    closedAt: 1_700_000_000_000 - closedAgoMs,
+    closedUptime: UPTIME - closedAgoMs,
+    product: "vscode",
+    remoteHost: null,
+    ...more,
+  };
+}
+
+const tree = legacyTree(500);
+const [root, server, extensionHost] = tree as [Proc, Proc, Proc];
+const MINUTE = 60_000;
+const startedAgo = (ms: number): number => ((UPTIME - ms) / 1000) * TICKS;
+
+test("a tree that nobody reaches is reaped, with all of its processes", () => {
+  const judgement = only(observation(tree));
+  assert.equal(judgement.verdict, "reap");
+  assert.deepEqual(
+    judgement.tree.members.map(({ pid }) => pid),
+    [500, 501, 502, 503, 504, 505],
+  );
+  assert.deepEqual([...judgement.tree.depths], [0, 1, 2, 2, 2, 3]);
+});
+
+test("below a live ssh session it is in use", () => {
+  const seen = observation([...sshSession(300), ...legacyTree(500, { ppid: 301 })]);
+  assert.equal(verdictOf(seen), "spare");
+});
+
+test("an established connection from an ssh server spares it, whichever process holds the socket", () => {
+  for (const holder of [server, extensionHost]) {
+    const seen = observation([...sshSession(300), ...tree], { connections: linked(tcp(holder.pid, 301)) });
+    assert.equal(verdictOf(seen), "spare");
+  }
+});
+
+test("the link counts from either end", () => {
+  const seen = observation([...sshSession(300), ...tree], { connections: linked(tcp(301, server.pid)) });
+  assert.equal(verdictOf(seen), "spare");
+});
+
+test("a reconnect over a later session spares the old server in the old, closed scope", () => {
+  const later = sshSession(900, ALICE, { auditSession: 40 });
+  const seen = observation([...later, ...tree], { connections: linked(tcp(server.pid, 901)) });
+  assert.equal(verdictOf(seen), "spare");
+});
+
+test("two hops: sshd to the CLI by TCP, the CLI to the server by a unix socket", () => {
+  const cli = commandShell({ pid: 700, ppid: 1 });
+  const links = linked(tcp(700, 301), unix(700, server.pid));
+  const seen = observation([...sshSession(300), cli, ...tree], { connections: links });
+  assert.deepEqual(verdicts(seen), { 500: "spare", 700: "spare" });
+});
+
+test("a CLI below a live session passes on what it reaches, and nothing else", () => {
+  const cli = commandShell({ pid: 700, ppid: 301 });
+  const other = legacyTree(800);
+  const links = linked(unix(700, server.pid));
+  const seen = observation([...sshSession(300), cli, ...tree, ...other], { connections: links });
+  assert.deepEqual(verdicts(seen), { 500: "spare", 700: "spare", 800: "reap" });
+});
+
+test("two orphans connected to each other are orphans", () => {
+  const cli = commandShell({ pid: 700 });
+  const seen = observation([...sshSession(300), cli, ...tree], {
+    connections: linked(unix(700, server.pid)),
+  });
+  assert.deepEqual(verdicts(seen), { 500: "reap", 700: "reap" });
+});
+
+test("a tree connected to one of which nothing is known is unknown itself", () => {
+  const cli = commandShell({ pid: 700, ppid: 444 });
+  const seen = observation([...sshSession(300), cli, ...tree], {
+    connections: linked(unix(700, server.pid)),
+  });
+  assert.deepEqual(verdicts(seen), { 500: "unknown", 700: "unknown" });
+});
+
+test("a connection from the user's own curl is no client", () => {
+  const curl = proc({ pid: 950, exe: "/usr/bin/curl", argv: "curl http://127.0.0.1:1" });
+  const seen = observation([...sshSession(300), curl, ...tree], {
+    connections: linked(tcp(server.pid, null)),
+  });
+  assert.equal(verdictOf(seen), "reap");
+});
+
+test("connections to the same other end are told as one link, and counted as so many", () => {
+  for (const [sockets, told] of [
+    [undefined, 1],
+    [0, 1],
+    [7, 7],
+  ] as const) {
+    const connections = linked({ ...tcp(server.pid, null), sockets }, unix(server.pid, null));
+    const { facts } = only(observation([...sshSession(300), ...tree], { connections }));
+    const detail = facts.find(({ fact }) => fact === "client")?.detail ?? "";
+    assert.match(detail, new RegExp(`; ${told + 1} established connection\\(s\\) lead elsewhere$`));
+  }
+});
+
+test("sockets that were not, or not all, listed make a tree unknown", () => {
+  const fault = { what: "list sockets", detail: "EPERM" };
+  assert.equal(verdictOf(observation(tree, { connections: null })), "unknown");
+  const cut = { ...NO_CONNECTIONS, complete: false, faults: [fault] };
+  assert.equal(verdictOf(observation(tree, { connections: cut })), "unknown");
+});
+
+test("a process whose descriptors cannot be read, or that is in another network, makes its tree unknown", () => {
+  for (const doubt of [{ unreadable: [extensionHost.pid] }, { foreignNet: [server.pid] }])
+    assert.equal(verdictOf(observation(tree, { connections: { ...NO_CONNECTIONS, ...doubt } })), "unknown");
+});
+
+test("an ssh server that cannot be looked into casts doubt on trees with an unattributed connection alone", () => {
+  const links = [tcp(server.pid, null)];
+  const seen = observation([...sshSession(300), ...tree, ...legacyTree(800)], {
+    connections: { ...NO_CONNECTIONS, links, unreadable: [301] },
+  });
+  assert.deepEqual(verdicts(seen), { 500: "unknown", 800: "reap" });
+});
+
+test("a process whose executable is hidden may be the ssh server at the other end; so may one of unknown name", () => {
+  const connections = linked(tcp(server.pid, null));
+  const hidden = proc({ pid: 301, exe: null, comm: "sshd-session" });
+  assert.equal(verdictOf(observation([...sshSession(400), hidden, ...tree], { connections })), "unknown");
+  assert.equal(verdictOf(observation(tree, { connections })), "unknown");
+  assert.equal(verdictOf(observation([...sshSession(400), ...tree], { connections })), "reap");
+});
+
+test("a gap in the chain of parents makes a tree unknown; a recycled parent is a gap", () => {
+  assert.equal(verdictOf(observation(legacyTree(500, { ppid: 444 }))), "unknown");
+  const younger = proc({ pid: 444, startTime: startedAgo(0) });
+  assert.equal(verdictOf(observation([younger, ...legacyTree(500, { ppid: 444 })])), "unknown");
+});
+
+test("an ancestor whose executable cannot be read makes a tree unknown", () => {
+  const hidden = proc({ pid: 440, exe: null, uid: 0 });
+  assert.equal(verdictOf(observation([hidden, ...legacyTree(500, { ppid: 440 })])), "unknown");
+});
+
+test("an ssh server that is pid 1 of a container adopts orphans, which proves nothing", () => {
+  const init = proc({ pid: 1, ppid: 0, uid: 0, exe: "/usr/sbin/sshd", startTime: 1 });
+  assert.equal(verdictOf(observation([init, ...tree])), "reap");
+});
+
+test("sshd's root monitor may be gone: the session that lives still counts", () => {
+  const [, child] = sshSession(300) as [Proc, Proc];
+  const seen = observation([{ ...child, ppid: 1 }, ...tree], {
+    connections: linked(tcp(server.pid, child.pid)),
+  });
+  assert.equal(verdictOf(seen), "spare");
+});
+
+test("a program of the user's named sshd is no client, nor one in a user namespace of its own", () => {
+  const fakes = [
+    proc({ pid: 300, exe: `${HOME}/.vscode-server/bin/sshd`, argv: "sshd-session: alice@notty" }),
+    proc({ pid: 300, exe: "/usr/sbin/sshd", foreignUserNs: true }),
+    proc({ pid: 300, exe: "/usr/bin/bash", argv: "sshd-session: alice [priv]" }),
+  ];
+  for (const fake of fakes) {
+    const seen = observation([fake, ...tree], { connections: linked(tcp(server.pid, 300)) });
+    assert.equal(verdictOf(seen), "reap", fake.exe ?? "");
+    const below = observation([fake, ...legacyTree(500, { ppid: 300 })]);
+    assert.equal(verdictOf(below), "reap", fake.exe ?? "");
+  }
+});
+
+test("an ssh server in an unusual place counts when root runs the same file; a deleted one is still one", () => {
+  const exe = "/apps/openssh/sbin/sshd";
+  const listener = proc({ pid: 200, uid: 0, exe });
+  const session = proc({ pid: 301, ppid: 200, exe: `${exe} (deleted)` });
+  const seen = observation([listener, session, ...tree], { connections: linked(tcp(server.pid, 301)) });
+  assert.equal(verdictOf(seen), "spare");
+});
+
+test("other ssh servers of the field count as well", () => {
+  for (const name of ["gsisshd", "hpnsshd", "dropbear", "teleport", "tailscaled"]) {
+    const daemon = proc({ pid: 300, uid: 0, exe: `/usr/sbin/${name}` });
+    const seen = observation([daemon, ...tree], { connections: linked(tcp(server.pid, 300)) });
+    assert.equal(verdictOf(seen), "spare", name);
+  }
+});
+
+test("five dead servers and a live one of the same user: five are reaped", () => {
+  const dead = [1000, 1100, 1200, 1300, 1400].flatMap((base) => legacyTree(base));
+  const seen = observation([...sshSession(300), ...tree, ...dead], {
+    connections: linked(tcp(server.pid, 301)),
+  });
+  assert.deepEqual(Object.values(verdicts(seen)), ["spare", "reap", "reap", "reap", "reap", "reap"]);
+});
+
+test("a tag starts the grace; before it the tree waits, after it the tree is reaped", () => {
+  for (const [ago, expected] of [
+    [9 * MINUTE, "wait"],
+    [10 * MINUTE, "reap"],
+  ] as const)
+    assert.equal(verdictOf(observation(tree, { tags: [tagFor(root, ago)] })), expected);
+});
+
+test("a tag on any process of the tree counts, and the newest one", () => {
+  const tags = [tagFor(root, 60 * MINUTE), tagFor(server, 2 * MINUTE)];
+  const judgement = only(observation(tree, { tags }));
+  assert.equal(judgement.verdict, "wait");
+  assert.equal(judgement.orphanedFor, 2 * MINUTE);
+});
+
+test("a tag of another boot, another user or a recycled pid is no tag", () => {
+  const wrong = [
+    tagFor(root, 1, { bootId: "other" }),
+    tagFor(root, 1, { uid: 7777 }),
+    tagFor(root, 1, { root: { pid: root.pid, startTime: root.startTime + 1 } }),
+  ];
+  for (const tag of wrong) assert.equal(only(observation(tree, { tags: [tag] })).tag, null);
+});
+
+test("a tag never overrides a connection", () => {
+  const seen = observation([...sshSession(300), ...tree], {
+    tags: [tagFor(root, 600 * MINUTE)],
+    connections: linked(tcp(server.pid, 301)),
+  });
+  assert.equal(verdictOf(seen), "spare");
+});
+
+test("a clock that was set back does not make a tag from the future reap", () => {
+  assert.equal(verdictOf(observation(tree, { tags: [tagFor(root, -5 * MINUTE)] })), "wait");
+});
+
+test("an untagged orphan is left alone until it is older than the grace", () => {
+  assert.equal(verdictOf(observation(legacyTree(500, { startTime: startedAgo(9 * MINUTE) }))), "wait");
+  assert.equal(verdictOf(observation(legacyTree(500, { startTime: startedAgo(11 * MINUTE) }))), "reap");
+});
+
+test("with two-sweeps a first sweep marks an untagged orphan and one after the grace reaps it", () => {
+  const given = context({ untagged: "two-sweeps" });
+  const mark = (ago: number, startTime = root.startTime) => [
+    { pid: 500, startTime, seenUptime: UPTIME - ago },
+  ];
+  assert.equal(verdictOf(observation(tree), given), "wait");
+  assert.equal(verdictOf(observation(tree, { marks: mark(9 * MINUTE) }), given), "wait");
+  assert.equal(verdictOf(observation(tree, { marks: mark(10 * MINUTE) }), given), "reap");
+  assert.equal(verdictOf(observation(tree, { marks: mark(60 * MINUTE, 1) }), given), "wait");
+});
+
+const graceCases: readonly (readonly [argument: string[], policy: Partial<Policy>, expected: number])[] = [
+  [[], {}, 10 * MINUTE],
+  [["--reconnection-grace-time=60"], {}, MINUTE],
+  [["--reconnection-grace-time", "60"], {}, MINUTE],
+  [["--reconnection-grace-time=2592000"], {}, 10 * MINUTE],
+  [["--reconnection-grace-time=-1"], {}, 10 * MINUTE],
+  [["--reconnection-grace-time=1e3"], {}, 10 * MINUTE],
+  [[], { graceByProduct: { vscode: 3 * MINUTE } }, 3 * MINUTE],
+  [["--reconnection-grace-time=600"], { graceByProduct: { vscode: 3 * MINUTE } }, 3 * MINUTE],
+];
+for (const [argument, policy, expected] of graceCases) {
+  test(`the grace with ${JSON.stringify(argument)} and ${JSON.stringify(policy)}`, () => {
+    const processes = tree.map((p) => (p.pid === server.pid ? { ...p, argv: [...p.argv, ...argument] } : p));
+    assert.equal(only(observation(processes), context(policy)).grace, expected);
+  });
+}
+
+test("a grace on a program in a terminal is not the server's", () => {
+  const shell = proc({ pid: 506, ppid: 505, argv: ["x", "--reconnection-grace-time=0"] });
+  assert.equal(only(observation([...tree, shell])).grace, 10 * MINUTE);
+});
+
+const exemptCases: readonly (readonly [name: string, Observation, RegExp])[] = [
+  ["root", observation(legacyTree(500, { uid: 0, uids: [0, 0, 0, 0] })), /runs as root/],
+  ["a system account", observation(legacyTree(500, { uid: 999, uids: [999, 999, 999, 999] })), /below 1000/],
+  [
+    "Slurm v2",
+    observation(legacyTree(500, { cgroups: ["/system.slice/slurmstepd.scope/job_7/step_0/user/task_0"] })),
+    /Slurm/,
+  ],
+  [
+    "Slurm v2, another slice",
+    observation(legacyTree(500, { cgroups: ["/hpc.slice/n1_slurmstepd.scope/sABC/step_0"] })),
+    /Slurm/,
+  ],
+  [
+    "Slurm v1",
+    observation(legacyTree(500, { cgroups: ["/user.slice", "/slurm/uid_2001/job_7/step_0"] })),
+    /Slurm/,
+  ],
+  ["PBS", observation(legacyTree(500, { cgroups: ["/pbs_jobs.service/jobid/1.srv"] })), /PBS/],
+  ["LSF", observation(legacyTree(500, { cgroups: ["/lsf/cluster/job.5.1"] })), /LSF/],
+  ["Grid Engine", observation(legacyTree(500, { cgroups: ["/UGE/5.1"] })), /Grid Engine/],
+  ["HTCondor", observation(legacyTree(500, { cgroups: ["/htcondor/condor_slot1"] })), /HTCondor/],
+  ["Flux", observation(legacyTree(500, { cgroups: ["/system.slice/flux.service/imp-shell-1"] })), /Flux/],
+  [
+    "below slurmstepd",
+    observation([proc({ pid: 77, uid: 0, exe: "/usr/sbin/slurmstepd" }), ...legacyTree(500, { ppid: 77 })]),
+    /Slurm/,
+  ],
+  [
+    "below tmux",
+    observation([proc({ pid: 77, exe: "/usr/bin/tmux" }), ...legacyTree(500, { ppid: 77 })]),
+    /terminal multiplexer/,
+  ],
+  [
+    "a user service",
+    observation(
+      legacyTree(500, { cgroups: ["/user.slice/user-2001.slice/user@2001.service/app.slice/ide.service"] }),
+    ),
+    /managed by ide.service/,
+  ],
+  [
+    "a system service",
+    observation(legacyTree(500, { cgroups: ["/system.slice/ide.service"] })),
+    /ide.service/,
+  ],
+  [
+    "a container",
+    observation(legacyTree(500, { cgroups: ["/machine.slice/libpod-ab.scope"] })),
+    /machine.slice|container/,
+  ],
+  ["another pid namespace", observation(legacyTree(500, { foreignPidNs: true })), /pid namespace/],
+  [
+    "a batch allocation",
+    observation([...tree, proc({ pid: 506, ppid: 505, exe: "/usr/bin/srun", argv: "srun --pty bash" })]),
+    /batch allocation \(srun 506\)/,
+  ],
+];
+for (const [name, seen, says] of exemptCases) {
+  test(`exempt: ${name}; also under force`, () => {
+    for (const force of [false, true]) {
+      const given = context({}, { options: { ...context().options, force } });
+      const judgement = only(seen, given);
+      assert.equal(judgement.verdict, "exempt");
+      assert.match(judgement.reasons.join(), says);
+    }
+  });
+}
+
+const withVariables = (names: readonly string[] | null | undefined, pid = 500): Observation =>
+  observation(
+    tree.map((process) => {
+      if (process.pid !== pid) return process;
+      const { jobVariables: _, ...rest } = process;
+      return names === undefined ? rest : { ...rest, jobVariables: names };
+    }),
+  );
+const jobEnvironments: readonly (readonly [names: readonly string[], system: RegExp | null])[] = [
+  [["SLURM_JOB_ID"], /environment of a Slurm job/],
+  [["PBS_JOBID"], /environment of a PBS job/],
+  [["LSB_JOBID"], /environment of a LSF job/],
+  [["JOB_ID", "SGE_ROOT"], /environment of a Grid Engine job/],
+  [["SGE_TASK_ID", "JOB_ID"], /environment of a Grid Engine job/],
+  [["_CONDOR_JOB_AD"], /environment of a HTCondor job/],
+  [["_CONDOR_SCRATCH_DIR"], /environment of a HTCondor job/],
+  [["FLUX_JOB_ID"], /environment of a Flux job/],
+  [["JOB_ID"], null],
+  [["SGE_ROOT", "SGE_TASK_ID"], null],
+  [[], null],
+];
+for (const [names, system] of jobEnvironments) {
+  test(`the environment of a root or server with ${names.join(" and ") || "nothing"} in it`, () => {
+    for (const pid of [root.pid, server.pid]) {
+      const judgement = only(withVariables(names, pid));
+      assert.equal(judgement.verdict, system ? "exempt" : "reap");
+      if (system) assert.match(judgement.reasons.join(), system);
+      assert.equal(verdictOf(withVariables(names, pid), context({ jobEnvironment: "ignore" })), "reap");
+    }
+  });
+}
+
+test("a job's environment of what a server started is not the server's", () => {
+  assert.equal(verdictOf(withVariables(["SLURM_JOB_ID"], 505)), "reap");
+  assert.equal(verdictOf(withVariables(["SLURM_JOB_ID"], extensionHost.pid)), "reap");
+});
+
+test("an environment that could not be read, or that nobody asked for, is unknown and names the process", () => {
+  for (const pid of [root.pid, server.pid])
+    for (const names of [null, undefined]) {
+      const judgement = only(withVariables(names, pid));
+      assert.equal(judgement.verdict, "unknown");
+      assert.match(judgement.reasons.join(), new RegExp(`the environment of ${pid} could not be read`));
+      assert.equal(verdictOf(withVariables(names, pid), context({ jobEnvironment: "ignore" })), "reap");
+    }
+  assert.equal(verdictOf(withVariables(null, extensionHost.pid)), "reap");
+});
+
+test("force spares a job by its environment, but for its own flag; not what could not be read", () => {
+  const forced = (includeJobs: boolean) =>
+    context({}, { options: { ...context().options, force: true, includeJobs } });
+  assert.equal(verdictOf(withVariables(["SLURM_JOB_ID"]), forced(false)), "exempt");
+  assert.equal(verdictOf(withVariables(["SLURM_JOB_ID"]), forced(true)), "reap");
+  const hidden = only(withVariables(null), forced(false));
+  assert.deepEqual([hidden.verdict, hidden.unforced], ["reap", "unknown"]);
+});
+
+test("a job by cgroup and by environment is one reason", () => {
+  const processes = legacyTree(500, { cgroups: ["/slurm/uid_2001/job_7"], jobVariables: ["SLURM_JOB_ID"] });
+  assert.deepEqual(only(observation(processes)).reasons, ["is in a Slurm job"]);
+});
+
+test("a snapshot saved before environments were read is judged as it was then", () => {
+  const { processes, ...rest } = observation(tree);
+  const old = { ...rest, processes: processes.map(({ jobVariables: _, ...process }) => process) };
+  const read = parseSaved(JSON.stringify(old));
+  assert.ok("observation" in read);
+  assert.equal(verdictOf(read.observation), "reap");
+  const hidden = parseSaved(JSON.stringify(withVariables(null)));
+  assert.ok("observation" in hidden);
+  assert.equal(verdictOf(hidden.observation), "unknown");
+  const wrong = JSON.stringify(withVariables(["x"])).replace('["x"]', '"x"');
+  assert.match((parseSaved(wrong) as { error: string }).error, /jobVariables/);
+});
+
+test("a session's scope and the ssh server's own service are no managers", () => {
+  for (const path of [
+    "/user.slice/user-2001.slice/session-c1.scope",
+    "/system.slice/ssh.service",
+    "/system.slice/sshd@3-1.service",
+    "/user.slice/user-2001.slice/user@2001.service/app.slice/run-5.scope",
+    "/",
+  ])
+    assert.equal(verdictOf(observation(legacyTree(500, { cgroups: [path] }))), "reap", path);
+  const own = "/system.slice/openssh-hpn.service";
+  const listener = proc({ pid: 200, uid: 0, exe: "/usr/sbin/sshd", cgroups: [own] });
+  assert.equal(verdictOf(observation([listener, ...legacyTree(500, { cgroups: [own] })])), "reap");
+});
+
+test("a user's own program named like a batch daemon is no job", () => {
+  const fake = proc({ pid: 77, exe: `${HOME}/bin/slurmstepd` });
+  assert.equal(verdictOf(observation([fake, ...legacyTree(500, { ppid: 77 })])), "reap");
+});
+
+test("exempt users are compared by number, never by a part of a name", () => {
+  const accounts = { uidOf: { bob: 200, alice: ALICE }, gidOf: { hpc: 50 }, groupsOf: { [ALICE]: [50, 60] } };
+  const verdict = (policy: Partial<Policy>, more = accounts): string =>
+    verdictOf(observation(tree), context(policy, { accounts: more as typeof accounts }));
+  assert.equal(verdict({ exemptUsers: ["bob", 200, "20", 2, 20011] }), "reap");
+  assert.equal(verdict({ exemptUsers: ["alice"] }), "exempt");
+  assert.equal(verdict({ exemptUsers: [ALICE] }), "exempt");
+  assert.equal(verdict({ exemptGroups: ["hpc"] }), "exempt");
+  assert.equal(verdict({ exemptGroups: [5] }), "reap");
+  const failed = { ...accounts, groupsOf: { [ALICE]: null } };
+  assert.equal(verdict({ exemptGroups: ["hpc"] }, failed as never), "exempt");
+});
+
+test("a dated exemption ends after its day", () => {
+  const verdict = (until: string): string =>
+    verdictOf(observation(tree), context({ exempt: [{ user: ALICE, until }] }));
+  assert.equal(verdict(TODAY), "exempt");
+  assert.equal(verdict("2026-11-22"), "reap");
+  assert.equal(verdictOf(observation(tree), context({ exempt: [{ product: "cursor" }] })), "reap");
+  assert.equal(
+    verdictOf(observation(tree), context({ exempt: [{ user: ALICE, product: "vscode" }] })),
+    "exempt",
+  );
+});
+
+test("tunnels are exempt unless the site says reap", () => {
+  const tunnel = proc({ pid: 500, exe: "/usr/local/bin/code", argv: "code tunnel" });
+  assert.equal(verdictOf(observation([tunnel])), "exempt");
+  assert.equal(verdictOf(observation([tunnel]), context({ tunnels: "reap" })), "reap");
+});
+
+test("force overrides use, grace and doubt; jobs and exempt users need their own flag", () => {
+  const forced = (more: object = {}) =>
+    context({}, { options: { ...context().options, force: true, ...more } });
+  const used = observation([...sshSession(300), ...tree], { connections: linked(tcp(server.pid, 301)) });
+  assert.equal(verdictOf(used, forced()), "reap");
+  assert.equal(only(used, forced()).unforced, "spare");
+  assert.equal(verdictOf(observation(tree, { connections: null }), forced()), "reap");
+  const job = observation(legacyTree(500, { cgroups: ["/slurm/uid_2001/job_7"] }));
+  assert.equal(verdictOf(job, forced()), "exempt");
+  assert.equal(verdictOf(job, forced({ includeJobs: true })), "reap");
+  const user: Partial<Policy> = { exemptUsers: [ALICE] };
+  assert.equal(verdictOf(observation(tree), context(user, { options: forced().options })), "exempt");
+  const both = forced({ includeExempt: true }).options;
+  assert.equal(verdictOf(observation(tree), context(user, { options: both })), "reap");
+  const rootTree = observation(legacyTree(500, { uid: 0, uids: [0, 0, 0, 0] }));
+  assert.equal(verdictOf(rootTree, forced({ includeJobs: true, includeExempt: true })), "exempt");
+});
+
+test("other users, other ids, multiplexers and jobs below a tree are no part of it, nor what lives below them", () => {
+  const below = [
+    proc({ pid: 510, ppid: 505, uid: 0, exe: "/usr/bin/sudo" }),
+    proc({ pid: 511, ppid: 510 }),
+    proc({ pid: 512, ppid: 505, uids: [ALICE, ALICE, 0, ALICE] }),
+    proc({ pid: 513, ppid: 505, exe: "/usr/bin/tmux" }),
+    proc({ pid: 514, ppid: 513 }),
+    proc({ pid: 515, ppid: 505, cgroups: ["/slurm/uid_2001/job_9"] }),
+    proc({ pid: 516, ppid: 505, uids: null }),
+    proc({ pid: 517, ppid: 505, exe: "/usr/bin/python3", argv: "python train.py" }),
+  ];
+  const judgement = only(observation([...tree, ...below]));
+  assert.deepEqual(
+    judgement.tree.members.map(({ pid }) => pid),
+    [500, 501, 502, 503, 504, 505, 517],
+  );
+  assert.deepEqual(
+    judgement.tree.sparedBelow.map(({ process }) => process.pid),
+    [510, 512, 513, 515, 516],
+  );
+});
+
+test("a dead process is no member, a dead leader with living threads is one", () => {
+  const zombies = [
+    proc({ pid: 510, ppid: 501, state: "Z", exe: null }),
+    proc({ pid: 511, ppid: 501, state: "Z", threads: 3, exe: null }),
+  ];
+  assert.deepEqual(
+    only(observation([...tree, ...zombies])).tree.members.map(({ pid }) => pid),
+    [500, 501, 502, 503, 504, 505, 511],
+  );
+});
+
+test("a server started from a terminal of a server belongs to that tree", () => {
+  const inner = legacyTree(600, { ppid: 505 });
+  assert.equal(only(observation([...tree, ...inner])).tree.members.length, 12);
+});
+
+test("helpers left alone follow the server they may belong to, not one that came after them", () => {
+  const exe = `${HOME}/.vscode-server/extensions/ms-vscode.cpptools-1/bin/cpptools`;
+  const helper = (ago: number): Proc => proc({ pid: 900, exe, argv: "cpptools", startTime: startedAgo(ago) });
+  const used = { connections: linked(tcp(server.pid, 301)) };
+  const around = (ago: number) => [...sshSession(300), ...tree, helper(ago)];
+  assert.deepEqual(verdicts(observation(around(30 * MINUTE), used)), { 500: "spare", 900: "spare" });
+  assert.deepEqual(verdicts(observation(around(120 * MINUTE), used)), { 500: "spare", 900: "reap" });
+  assert.deepEqual(verdicts(observation(around(30 * MINUTE))), { 500: "reap", 900: "reap" });
+});
+
+test("the IDE's node with an unreadable command line is unknown, and reported so", () => {
+  const hidden = proc({ pid: 500, exe: `${LEGACY}/node`, argvStatus: "timeout" });
+  const judgement = only(observation([hidden]));
+  assert.equal(judgement.verdict, "unknown");
+  assert.match(judgement.reasons.join(), /command line of 500 could not be read/);
+});
+
+test("a root whose command line hangs makes its tree unknown, however well its children can be read", () => {
+  const stuck = tree.map((p) =>
+    p.pid === server.pid ? { ...p, ppid: 1, argv: [], argvStatus: "timeout" as const } : p,
+  );
+  const seen = observation(stuck.filter(({ pid }) => pid !== root.pid));
+  assert.equal(verdictOf(seen), "unknown");
+});
+
+test("a choice of users or processes limits what is judged, not what counts as connected", () => {
+  const bob = legacyTree(800, { uid: 2002, uids: [2002, 2002, 2002, 2002] });
+  const seen = observation([...tree, ...bob]);
+  const chosen = (options: object) => context({}, { options: { ...context().options, ...options } });
+  assert.deepEqual(Object.keys(verdicts(seen, chosen({ uids: [2002] }))), ["800"]);
+  assert.deepEqual(Object.keys(verdicts(seen, chosen({ pids: [505] }))), ["500"]);
+  assert.deepEqual(Object.keys(verdicts(seen, chosen({ pids: [4242] }))), []);
+});
