@@ -2,21 +2,6 @@
 import { execFileSync } from "node:child_process";
 import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join, resolve } from "node:path";
-import { puppetBinary, startHost } from "../test/helpers/puppet.ts";
-import { puppetAt, serverLine } from "./host.ts";
-import type { Added, HookCost } from "./results.ts";
-import {
-  HOOK,
-  helper,
-  median,
-  NODE,
-  quantile,
-  range,
-  requireStatus,
-  type Start,
-  time,
-  WORK,
-} from "./tools.ts";
 
 const USER = 0;
 const OTHERS = 100;
@@ -140,3 +125,19 @@ function requireTags(folder: string, due: number): void {
     throw new Error(`${folder}: ${written} tags where ${due} were due: not the work to be timed`);
   rmSync(folder, { recursive: true });
 }
+
+import { puppetBinary, startHost } from "../test/helpers/puppet.ts";
+import { puppetAt, serverLine } from "./host.ts";
+import type { Added, HookCost } from "./results.ts";
+import {
+  HOOK,
+  helper,
+  median,
+  NODE,
+  quantile,
+  range,
+  requireStatus,
+  type Start,
+  time,
+  WORK,
+} from "./tools.ts";

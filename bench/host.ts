@@ -1,8 +1,6 @@
 // A login node: 200 users with shells, editors and Python; one tree in a hundred is an IDE server's, of 12 processes.
 import { chmodSync, existsSync, linkSync, mkdirSync } from "node:fs";
 import { dirname, join } from "node:path";
-import { type HostLine, puppetBinary, startHost } from "../test/helpers/puppet.ts";
-import { range, WORK } from "./tools.ts";
 
 export const USERS = 200;
 export const SERVER_PROCESSES = 12;
@@ -78,3 +76,6 @@ export async function startServers(trees: number): Promise<Host> {
 export function openWork(): void {
   chmodSync(WORK, 0o755);
 }
+
+import { type HostLine, puppetBinary, startHost } from "../test/helpers/puppet.ts";
+import { range, WORK } from "./tools.ts";

@@ -2,12 +2,6 @@
 import { execFileSync } from "node:child_process";
 import { existsSync, readFileSync, writeFileSync } from "node:fs";
 import { cpus, loadavg, release } from "node:os";
-import { measureHooks } from "./hooks.ts";
-import { openWork } from "./host.ts";
-import { measureHost } from "./processes.ts";
-import { measureReaping } from "./reaping.ts";
-import type { HostCost, Results } from "./results.ts";
-import { measureSockets } from "./sockets.ts";
 
 interface Plan {
   readonly sizes: readonly number[];
@@ -75,3 +69,10 @@ function roomFor(size: number): string | null {
   if (size * 250 > number("/proc/meminfo", /^MemAvailable: +(\d+)/m)) return "there is too little memory";
   return null;
 }
+
+import { measureHooks } from "./hooks.ts";
+import { openWork } from "./host.ts";
+import { measureHost } from "./processes.ts";
+import { measureReaping } from "./reaping.ts";
+import type { HostCost, Results } from "./results.ts";
+import { measureSockets } from "./sockets.ts";

@@ -1,5 +1,6 @@
-/** Cost against processes as SVG, both axes logarithmic; its colours suit a light and a dark page. */
 import type { HostCost } from "./results.ts";
+
+/** Cost against processes as SVG, both axes logarithmic; its colours suit a light and a dark page. */
 
 const WIDTH = 720;
 const HEIGHT = 440;

@@ -1,22 +1,5 @@
 // What a look at the process table costs, by the number of processes: the addon alone and the whole sweep.
 import { execFileSync } from "node:child_process";
-import { makeCatalogue, scanMarkers } from "../src/core/recognition/catalogue.ts";
-import type { Native, RawSnapshot, SnapshotOptions } from "../src/shell/host/native.ts";
-import { startLoginNode } from "./host.ts";
-import type { HostCost } from "./results.ts";
-import {
-  helper,
-  loadAddon,
-  median,
-  NODE,
-  PS,
-  PYTHON,
-  quantile,
-  requireStatus,
-  type Start,
-  SWEEP,
-  time,
-} from "./tools.ts";
 
 const PROGRAMS = [
   PS,
@@ -123,3 +106,22 @@ function requireSound({ counts, faults }: RawSnapshot, total: number): void {
   if (counts.listed < total || faults.length > 0)
     throw new Error(`of ${total} processes ${counts.listed} were seen; ${JSON.stringify(faults[0] ?? null)}`);
 }
+
+import { makeCatalogue } from "../src/core/recognition/catalogue.ts";
+import { scanMarkers } from "../src/core/recognition/scan-markers.ts";
+import type { Native, RawSnapshot, SnapshotOptions } from "../src/shell/host/native.ts";
+import { startLoginNode } from "./host.ts";
+import type { HostCost } from "./results.ts";
+import {
+  helper,
+  loadAddon,
+  median,
+  NODE,
+  PS,
+  PYTHON,
+  quantile,
+  requireStatus,
+  type Start,
+  SWEEP,
+  time,
+} from "./tools.ts";

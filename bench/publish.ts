@@ -1,8 +1,5 @@
 // What run.mjs does with the results: the tables and the plot of README.md, and the guard.
 import { readFileSync, writeFileSync } from "node:fs";
-import { plot } from "./plot.ts";
-import { report } from "./report.ts";
-import { type Results, ratiosOf } from "./results.ts";
 
 const README = "bench/README.md";
 const BASELINE = "bench/baseline.json";
@@ -45,3 +42,7 @@ export function check(results: Results): boolean {
   }
   return good;
 }
+
+import { plot } from "./plot.ts";
+import { report } from "./report.ts";
+import { type Results, ratiosOf } from "./results.ts";

@@ -1,8 +1,5 @@
 // How long it takes to end a hundred idle trees: SIGTERM, verified deaths and all, beside a loop of kill -9.
 import { readdirSync } from "node:fs";
-import { SERVER_PROCESSES, startServers } from "./host.ts";
-import type { ReapCost } from "./results.ts";
-import { median, quantile, requireStatus, SWEEP, time } from "./tools.ts";
 
 const TREES = 100;
 // What administrators do by hand, with a look whether they are gone.
@@ -42,3 +39,7 @@ async function endAll(program: readonly string[]): Promise<number> {
 }
 
 const living = (): number => readdirSync("/proc").filter((name) => /^\d+$/.test(name)).length;
+
+import { SERVER_PROCESSES, startServers } from "./host.ts";
+import type { ReapCost } from "./results.ts";
+import { median, quantile, requireStatus, SWEEP, time } from "./tools.ts";

@@ -1,5 +1,6 @@
-/** The results as Markdown. */
 import { type Added, type HookCost, type HostCost, ofScript, type Results, ratiosOf } from "./results.ts";
+
+/** The results as Markdown. */
 
 type Row = readonly (string | number)[];
 

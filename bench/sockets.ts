@@ -2,8 +2,6 @@
 import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { createInterface } from "node:readline";
-import type { SocketCost } from "./results.ts";
-import { helper, loadAddon, median, time } from "./tools.ts";
 
 /** Each pair is two sockets. */
 const PAIRS = 4000;
@@ -57,3 +55,6 @@ export async function measureSockets(runs: number): Promise<SocketCost> {
     if (holders.exitCode === null) await once(holders, "exit");
   }
 }
+
+import type { SocketCost } from "./results.ts";
+import { helper, loadAddon, median, time } from "./tools.ts";

@@ -2,7 +2,6 @@
 import { execFileSync } from "node:child_process";
 import { createRequire } from "node:module";
 import { join } from "node:path";
-import type { Native } from "../src/shell/host/native.ts";
 
 /** Made by run.mjs: the compiled helpers lie there, and the programs that benchmark hosts run. */
 export const WORK = process.env.BENCH_WORK ?? "";
@@ -61,3 +60,5 @@ export function requireStatus(starts: readonly Start[], allowed: readonly number
   const bad = starts.find(({ status }) => !allowed.includes(status));
   if (bad) throw new Error(`${what} ended with status ${bad.status}: not the work that was to be timed`);
 }
+
+import type { Native } from "../src/shell/host/native.ts";

@@ -4,7 +4,6 @@ import { readFileSync, writeFileSync } from "node:fs";
 import { createRequire } from "node:module";
 import { dirname, join, resolve } from "node:path";
 import { setFlagsFromString } from "node:v8";
-import { buildOf, compile } from "../src/start/code-cache.ts";
 
 const [file = "", cache = ""] = process.argv.slice(2).map((path) => resolve(path));
 const listing = join(__dirname, "warm-up.tsv");
@@ -43,3 +42,5 @@ function start(run: readonly string[]): void {
   // Work of its own for the loop, or it would not be found empty again.
   setImmediate(() => {});
 }
+
+import { buildOf, compile } from "../src/start/code-cache.ts";

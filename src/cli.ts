@@ -1,17 +1,17 @@
 /** The command line: what each command takes, and the exit status. Concrete things meet here and nowhere else. */
+
 import { Command, CommanderError } from "commander";
 import { addCheckConfig } from "./commands/check-config.ts";
 import { addClusterHelper } from "./commands/cluster-helper.ts";
 import { addDeliverMail } from "./commands/deliver-mail.ts";
 import { addDoctor } from "./commands/doctor.ts";
 import { addEnd } from "./commands/end.ts";
-import { Failure } from "./commands/exit.ts";
+import { EXIT, Failure } from "./commands/exit.ts";
 import { addFleet } from "./commands/fleet.ts";
 import { addKeep } from "./commands/keep.ts";
 import { addLook } from "./commands/list.ts";
 import type { Finish } from "./commands/options.ts";
 import { addReport } from "./commands/report.ts";
-import { EXIT } from "./commands/shared.ts";
 import { addSweep } from "./commands/sweep.ts";
 import { ConfigError } from "./shell/config.ts";
 import { NativeLoadError } from "./shell/host/native.ts";

@@ -4,8 +4,6 @@ import { spawnSync } from "node:child_process";
 import { chmodSync } from "node:fs";
 import { resolve } from "node:path";
 import { test } from "node:test";
-import { run, temporaryFile } from "./helpers/program.ts";
-import { isRoot, USER } from "./helpers/real.ts";
 
 const toml = (text: string): string => temporaryFile("config.toml", text);
 const LISTING =
@@ -150,3 +148,6 @@ test("a process table that cannot be read is one clear error", {
     /^vscode-grim-reaper: cannot read the process table in \/proc: .*; is proc mounted there, and whole .*\?\n$/,
   );
 });
+
+import { run, temporaryFile } from "./helpers/program.ts";
+import { isRoot, USER } from "./helpers/real.ts";

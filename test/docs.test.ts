@@ -1,4 +1,5 @@
 /** What is generated from the program: the completions in real shells, the tables of README and manual. */
+
 import assert from "node:assert/strict";
 import { spawnSync } from "node:child_process";
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";

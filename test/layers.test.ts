@@ -46,6 +46,33 @@ test("imports point down: the core knows no shell, the shell no command", () => 
   }
 });
 
+/** The rooms of the core by floor, the ground first: a room imports from lower floors and from itself. */
+const FLOORS = [
+  ["text", "observation"],
+  ["recognition", "doctor"],
+  ["tree", "policy"],
+  ["evidence"],
+  ["verdict"],
+  ["reap"],
+  ["report", "ledger", "metrics", "notify"],
+  ["cluster"],
+];
+
+test("a room of the core imports from the floors below it and from itself alone", () => {
+  const floorOf = (path: string): number => {
+    const room = path.split("/")[2] ?? "";
+    const floor = FLOORS.findIndex((rooms) => rooms.includes(room));
+    assert.notEqual(floor, -1, `${path} stands in no room that this test knows`);
+    return floor;
+  };
+  for (const path of sources.filter((name) => name.startsWith("src/core/"))) {
+    for (const target of inside(path)) {
+      if (dirname(target) === dirname(path)) continue;
+      assert.ok(floorOf(target) < floorOf(path), `${path} imports ${target}`);
+    }
+  }
+});
+
 test("no two files import each other, directly or through others", () => {
   const visiting = new Set<string>();
   const done = new Set<string>();

@@ -1,5 +1,6 @@
-/** Static completions: a shell reads them once and starts nothing at each Tab. */
 import { type CommandModel, NAME, type OptionModel, type Values } from "./program.ts";
+
+/** Static completions: a shell reads them once and starts nothing at each Tab. */
 
 const flagsOf = (option: OptionModel): string[] =>
   [option.short, option.long].filter((flag): flag is string => flag !== null && flag !== "");

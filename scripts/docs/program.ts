@@ -1,4 +1,5 @@
 /** The commander program as data: commands, their options and arguments, without what is hidden. */
+
 import type { Argument, Command, Option } from "commander";
 import { makeProgram } from "../../src/cli.ts";
 

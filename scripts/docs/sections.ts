@@ -1,6 +1,7 @@
-/** The generated parts of README and manual. */
 import { type Key, reference } from "../../src/core/policy/key-reference.ts";
 import { type CommandModel, NAME } from "./program.ts";
+
+/** The generated parts of README and manual. */
 
 const cell = (text: string): string => text.replaceAll("|", "\\|");
 

@@ -1,13 +1,16 @@
 /** `check-config`: is it right, and what does it amount to? */
+
 import type { Command } from "commander";
 import { formatDuration } from "../core/text/duration.ts";
+import { localDate } from "../core/text/format.ts";
 import { escapeText } from "../core/text/safe-text.ts";
 import { whoIsExempt } from "../core/verdict/exemption.ts";
 import { loadConfig, systemMinUid } from "../shell/config.ts";
 import { lookUpAccounts } from "../shell/host/accounts.ts";
 import { writeAll } from "../shell/output/log.ts";
+import { EXIT } from "./exit.ts";
 import type { Finish } from "./options.ts";
-import { EXIT, localDate, print } from "./shared.ts";
+import { print } from "./shared.ts";
 
 async function checkConfig(file: string | undefined): Promise<number> {
   const { policy, files } = loadConfig(file ?? null);

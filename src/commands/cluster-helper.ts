@@ -1,16 +1,17 @@
 /** The hidden helper of src/shell/cluster.ts: a request on standard input, the answer on standard output. */
+
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import type { Command } from "commander";
-import { safeJson } from "../core/report/standard-log.ts";
+import { safeJson } from "../core/text/safe-text.ts";
 import { CLUSTER_HELPER } from "../shell/cluster/helper-client.ts";
 import { type ClusterRequest, serveCluster } from "../shell/cluster/shared-folder.ts";
 import { loadNative } from "../shell/host/native.ts";
+import { RUN_FOLDER } from "../shell/store/paths.ts";
 import { prepareFolder } from "../shell/store/safe-files.ts";
-import { RUN_FOLDER } from "../shell/store/tags-and-marks.ts";
-import { Failure } from "./exit.ts";
+import { EXIT, Failure } from "./exit.ts";
 import type { Finish } from "./options.ts";
-import { EXIT, print } from "./shared.ts";
+import { print } from "./shared.ts";
 
 /** How long another helper of this host is waited for: one that works is done in milliseconds. */
 const LOCK_TRIES = 40;

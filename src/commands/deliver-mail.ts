@@ -1,16 +1,17 @@
 /** `deliver-mail`: sends what sweeps left for the mailer; run by the path unit, outside of the sweep's sandbox. */
+
 import { join } from "node:path";
 import type { Command } from "commander";
-import { faultLine } from "../core/report/json.ts";
+import { faultLine } from "../core/observation/fault.ts";
 import { escapeText } from "../core/text/safe-text.ts";
 import { loadNative } from "../shell/host/native.ts";
 import { writeAll } from "../shell/output/log.ts";
 import { deliverMail } from "../shell/store/mail-spool.ts";
+import { MAIL_FOLDER, RUN_FOLDER } from "../shell/store/paths.ts";
 import { prepareFolder } from "../shell/store/safe-files.ts";
-import { MAIL_FOLDER, RUN_FOLDER } from "../shell/store/tags-and-marks.ts";
-import { Failure } from "./exit.ts";
+import { EXIT, Failure } from "./exit.ts";
 import type { Finish } from "./options.ts";
-import { EXIT, isRoot } from "./shared.ts";
+import { isRoot } from "./shared.ts";
 
 const EXPLANATION = `
 What could not be sent is kept, tried again after the next sweep, and given up after three days.

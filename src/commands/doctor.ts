@@ -1,13 +1,15 @@
 /** `doctor`: is everything in place, on this host, now? */
+
 import type { Command } from "commander";
 import { diagnose, doctorLines } from "../core/doctor/doctor.ts";
-import { safeJson } from "../core/report/standard-log.ts";
+import { safeJson } from "../core/text/safe-text.ts";
 import { examine } from "../shell/examine-host.ts";
 import { loadNative } from "../shell/host/native.ts";
 import { painter } from "../shell/output/terminal.ts";
-import { RUN_FOLDER, STATE_FOLDER } from "../shell/store/tags-and-marks.ts";
+import { RUN_FOLDER, STATE_FOLDER } from "../shell/store/paths.ts";
+import { EXIT } from "./exit.ts";
 import { addConfig, type Finish } from "./options.ts";
-import { type Common, EXIT, print } from "./shared.ts";
+import { type Common, print } from "./shared.ts";
 
 async function doctor(options: Common): Promise<number> {
   const seen = await examine({

@@ -1,4 +1,5 @@
 /** `end`: a user ends their own trees, now. */
+
 import { spawn } from "node:child_process";
 import { setTimeout as sleep } from "node:timers/promises";
 import { type Command, Option } from "commander";
@@ -7,9 +8,9 @@ import type { Judgement } from "../core/verdict/judge.ts";
 import { loadConfig } from "../shell/config.ts";
 import { openLog, writeAll } from "../shell/output/log.ts";
 import { look, type SweepRequest, sweep } from "../sweep/sweep.ts";
-import { Failure } from "./exit.ts";
+import { EXIT, Failure } from "./exit.ts";
 import { addConfig, addUsers, collect, type Finish, pidArgument } from "./options.ts";
-import { type Common, EXIT, holdLock, isRoot, noTree, portsFor, requestFor } from "./shared.ts";
+import { type Common, holdLock, isRoot, noTree, portsFor, requestFor } from "./shared.ts";
 import { recordersFor } from "./sweep.ts";
 
 interface EndOptions extends Common {

@@ -12,3 +12,14 @@ export class Failure extends Error {
 export function isBrokenPipe(error: unknown): boolean {
   return (error as NodeJS.ErrnoException | undefined)?.code === "EPIPE";
 }
+
+/** The exit statuses, after sysexits.h where it has one. */
+export const EXIT = {
+  ok: 0,
+  failed: 1,
+  usage: 64,
+  internal: 70,
+  busy: 75,
+  denied: 77,
+  config: 78,
+} as const;

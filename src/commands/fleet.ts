@@ -1,22 +1,24 @@
 /** `fleet`: many hosts' documents in one table. */
+
 import { closeSync, constants, fstatSync, openSync, readFileSync } from "node:fs";
 import { type Command, InvalidArgumentError } from "commander";
 import { countCells, type Fleet, HOST_HEAD, mergeFleet } from "../core/cluster/fleet.ts";
 import { type Parsed, parseFleet } from "../core/cluster/fleet-input.ts";
-import type { Fault, Observation } from "../core/observation/observation.ts";
+import { type Fault, faultLine } from "../core/observation/fault.ts";
+import type { Observation } from "../core/observation/observation.ts";
 import type { Policy } from "../core/policy/policy.ts";
-import { faultLine, hostDocument } from "../core/report/json.ts";
-import { formatMemory } from "../core/report/list-explain.ts";
-import { safeJson } from "../core/report/standard-log.ts";
+import { hostDocument } from "../core/report/json.ts";
 import { formatDuration, parseDuration } from "../core/text/duration.ts";
-import { escapeText } from "../core/text/safe-text.ts";
+import { formatMemory, localDate } from "../core/text/format.ts";
+import { escapeText, safeJson } from "../core/text/safe-text.ts";
 import { contextFor, judge } from "../core/verdict/judge.ts";
 import { loadConfig, systemMinUid } from "../shell/config.ts";
 import { namesOf } from "../shell/host/accounts.ts";
 import { writeAll } from "../shell/output/log.ts";
 import { renderTable } from "../shell/output/terminal.ts";
+import { EXIT } from "./exit.ts";
 import { addConfig, type Finish } from "./options.ts";
-import { type Common, EXIT, localDate, print } from "./shared.ts";
+import { type Common, print } from "./shared.ts";
 
 interface FleetOptions extends Common {
   readonly maxAge: number;

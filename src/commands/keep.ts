@@ -1,4 +1,5 @@
 /** `keep`: a user asks that their own trees be left alone for a while. */
+
 import { hostname } from "node:os";
 import { type Command, InvalidArgumentError, Option } from "commander";
 import { DURATION_HELP, formatDuration, parseDuration } from "../core/text/duration.ts";
@@ -13,9 +14,9 @@ import {
   removeKeep,
   writeKeep,
 } from "../shell/store/keep-requests.ts";
-import { Failure } from "./exit.ts";
+import { EXIT, Failure } from "./exit.ts";
 import { addConfig, type Finish } from "./options.ts";
-import { type Common, EXIT, isRoot, ownUid, print } from "./shared.ts";
+import { type Common, isRoot, ownUid, print } from "./shared.ts";
 
 const DEFAULT_MS = 8 * 3_600_000;
 

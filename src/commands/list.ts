@@ -1,17 +1,18 @@
 /** `list`, `explain`, `snapshot` and `replay`: look and judge, change nothing. */
+
 import { readFileSync } from "node:fs";
 import { type Command, Option } from "commander";
-import type { Fault, Observation } from "../core/observation/observation.ts";
+import { type Fault, faultLine } from "../core/observation/fault.ts";
+import type { Observation } from "../core/observation/observation.ts";
 import { parseListing } from "../core/observation/ps-listing.ts";
 import { parseSaved } from "../core/observation/snapshot-file.ts";
 import type { Policy } from "../core/policy/policy.ts";
 import { makeCatalogue } from "../core/recognition/catalogue.ts";
 import { hintsOf, scopeOf, whatWouldChange } from "../core/report/hints.ts";
-import { faultLine, hostDocument, treeDocument } from "../core/report/json.ts";
+import { hostDocument, treeDocument } from "../core/report/json.ts";
 import { explainLines, LIST_HEAD, listRow } from "../core/report/list-explain.ts";
-import { safeJson } from "../core/report/standard-log.ts";
-import { localMinute } from "../core/text/format.ts";
-import { escapeText } from "../core/text/safe-text.ts";
+import { localDate, localMinute } from "../core/text/format.ts";
+import { escapeText, safeJson } from "../core/text/safe-text.ts";
 import { NO_ACCOUNTS } from "../core/verdict/exemption.ts";
 import { type JudgeContext, type Judgement, judge, UNFORCED } from "../core/verdict/judge.ts";
 import { loadConfig, systemMinUid } from "../shell/config.ts";
@@ -20,19 +21,9 @@ import { askLogind } from "../shell/host/logind.ts";
 import { writeAll } from "../shell/output/log.ts";
 import { painter, renderTable } from "../shell/output/terminal.ts";
 import { look } from "../sweep/sweep.ts";
-import { Failure } from "./exit.ts";
+import { EXIT, Failure } from "./exit.ts";
 import { addConfig, addUsers, type Finish, pidArgument } from "./options.ts";
-import {
-  type Common,
-  EXIT,
-  localDate,
-  noTree,
-  ownUid,
-  portsFor,
-  print,
-  requestFor,
-  silent,
-} from "./shared.ts";
+import { type Common, noTree, ownUid, portsFor, print, requestFor, silent } from "./shared.ts";
 
 async function list(options: Common): Promise<number> {
   const { policy } = loadConfig(options.config ?? null);

@@ -1,4 +1,5 @@
 /** `report`: what the ledger amounts to. */
+
 import type { Command } from "commander";
 import { csvOf } from "../core/ledger/csv.ts";
 import type { LedgerRecord } from "../core/ledger/record.ts";
@@ -12,15 +13,14 @@ import {
   summaryDocument,
   totalsLine,
 } from "../core/ledger/summary-view.ts";
-import { safeJson } from "../core/report/standard-log.ts";
-import { escapeText } from "../core/text/safe-text.ts";
+import { escapeText, safeJson } from "../core/text/safe-text.ts";
 import { loadConfig } from "../shell/config.ts";
 import { writeAll } from "../shell/output/log.ts";
 import { painter, renderTable } from "../shell/output/terminal.ts";
 import { ledgerFiles, readLedger } from "../shell/store/ledger.ts";
-import { Failure } from "./exit.ts";
+import { EXIT, Failure } from "./exit.ts";
 import { addConfig, collect, type Finish } from "./options.ts";
-import { type Common, EXIT, print } from "./shared.ts";
+import { type Common, print } from "./shared.ts";
 
 interface ReportOptions extends Common {
   readonly since: string;

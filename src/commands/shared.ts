@@ -1,7 +1,9 @@
 /** What the commands share: the concrete machine, the request that options make, output and errors. */
+
 import { join } from "node:path";
 import type { Observation } from "../core/observation/observation.ts";
 import type { Policy } from "../core/policy/policy.ts";
+import { localDate } from "../core/text/format.ts";
 import { escapeText } from "../core/text/safe-text.ts";
 import { NO_ACCOUNTS } from "../core/verdict/exemption.ts";
 import { type JudgeOptions, UNFORCED } from "../core/verdict/judge.ts";
@@ -11,21 +13,10 @@ import { lookUpAccounts, uidOf } from "../shell/host/accounts.ts";
 import { loadNative, type Native } from "../shell/host/native.ts";
 import { type Log, writeAll } from "../shell/output/log.ts";
 import { KEEP_FOLDER } from "../shell/store/keep-requests.ts";
+import { RUN_FOLDER } from "../shell/store/paths.ts";
 import { prepareFolder } from "../shell/store/safe-files.ts";
-import { RUN_FOLDER } from "../shell/store/tags-and-marks.ts";
 import type { Ports, SweepRequest } from "../sweep/sweep.ts";
-import { Failure, isBrokenPipe } from "./exit.ts";
-
-/** The exit statuses, after sysexits.h where it has one. */
-export const EXIT = {
-  ok: 0,
-  failed: 1,
-  usage: 64,
-  internal: 70,
-  busy: 75,
-  denied: 77,
-  config: 78,
-} as const;
+import { EXIT, Failure, isBrokenPipe } from "./exit.ts";
 
 export interface Common {
   readonly config?: string;
@@ -34,6 +25,7 @@ export interface Common {
 }
 
 export const ownUid = (): number => process.geteuid?.() ?? -1;
+
 export const isRoot = (): boolean => ownUid() === 0;
 
 export const silent: Log = { write: async () => {}, trouble: () => null, close: () => {} };
@@ -108,11 +100,6 @@ export function noTree(pids: readonly number[], observation: Observation): Failu
   const alive = observation.processes.some((process) => process.pid === pid);
   const what = alive ? `process ${pid} belongs to no server tree` : `no server tree holds a process ${pid}`;
   return new Failure(EXIT.failed, `${what}; "vscode-grim-reaper list" shows the trees there are`);
-}
-
-export function localDate(time: Date): string {
-  const two = (value: number): string => String(value).padStart(2, "0");
-  return `${time.getFullYear()}-${two(time.getMonth() + 1)}-${two(time.getDate())}`;
 }
 
 /** Writes a text and a line end to standard output. A reader that is gone is no failure. */

@@ -1,22 +1,23 @@
 /** `sweep`: the job itself. */
+
 import { type Command, Option } from "commander";
 import type { Policy } from "../core/policy/policy.ts";
 import { hostDocument } from "../core/report/json.ts";
-import { safeJson } from "../core/report/standard-log.ts";
+import { safeJson } from "../core/text/safe-text.ts";
 import type { Cluster } from "../shell/cluster/helper-client.ts";
 import { loadConfig } from "../shell/config.ts";
 import { loadNative } from "../shell/host/native.ts";
 import { openLog } from "../shell/output/log.ts";
 import { KEEP_FOLDER } from "../shell/store/keep-requests.ts";
 import { writeLastSweep } from "../shell/store/last-sweep.ts";
+import { MAIL_FOLDER, NOTICE_FOLDER, RUN_FOLDER, STATE_FOLDER } from "../shell/store/paths.ts";
 import { attempt, prepareFolder } from "../shell/store/safe-files.ts";
-import { MAIL_FOLDER, NOTICE_FOLDER, RUN_FOLDER, STATE_FOLDER } from "../shell/store/tags-and-marks.ts";
 import { keepRecorder, mailRecorder, noticeRecorder } from "../sweep/notify-users.ts";
 import { clusterRecorder, ledgerRecorder, metricsRecorder } from "../sweep/recorders.ts";
 import { type Recorder, sweep } from "../sweep/sweep.ts";
-import { Failure } from "./exit.ts";
+import { EXIT, Failure } from "./exit.ts";
 import { addConfig, addUsers, collect, type Finish, pidArgument } from "./options.ts";
-import { type Common, EXIT, holdLock, isRoot, noTree, portsFor, print, requestFor } from "./shared.ts";
+import { type Common, holdLock, isRoot, noTree, portsFor, print, requestFor } from "./shared.ts";
 
 declare const PACKAGE_VERSION: string;
 

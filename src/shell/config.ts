@@ -1,4 +1,5 @@
 /** Finds and reads the site's configuration; what it means is decided in core/policy. */
+
 import { readdirSync, readFileSync, statSync } from "node:fs";
 import { join } from "node:path";
 import { mergePolicy, type Policy, type PolicyLayer, parsePolicyLayer } from "../core/policy/policy.ts";

@@ -1,11 +1,12 @@
 /** Asks a host all that `doctor` wants to know. Every question may fail by itself; none changes anything. */
+
 import { existsSync, lstatSync, readdirSync, readFileSync, statSync } from "node:fs";
 import { release } from "node:os";
 import { join } from "node:path";
 import { isStaticElf } from "../core/doctor/elf.ts";
 import type { Answer, Examination, FileFacts } from "../core/doctor/examination.ts";
 import { type PamLine, pamStack } from "../core/doctor/pam.ts";
-import { findSshd } from "../core/evidence/evidence.ts";
+import { findSshd } from "../core/evidence/sshd.ts";
 import type { Observation } from "../core/observation/observation.ts";
 import { mergePolicy, type Policy } from "../core/policy/policy.ts";
 import { makeCatalogue } from "../core/recognition/catalogue.ts";

@@ -1,11 +1,17 @@
 /** Observe: one immutable look at the host. Secrets leave the command lines here, before anything can repeat them. */
+
 import { hostname } from "node:os";
-import { findSshd } from "../core/evidence/evidence.ts";
-import type { Connections, Fault, Observation, Proc } from "../core/observation/observation.ts";
-import { type Catalogue, scanMarkers } from "../core/recognition/catalogue.ts";
+import { findSshd } from "../core/evidence/sshd.ts";
+import type { Connections } from "../core/observation/connections.ts";
+import type { Fault } from "../core/observation/fault.ts";
+import type { Observation } from "../core/observation/observation.ts";
+import type { Proc } from "../core/observation/process.ts";
+import type { Catalogue } from "../core/recognition/catalogue.ts";
+import { scanMarkers } from "../core/recognition/scan-markers.ts";
 import { redactArgv } from "../core/text/safe-text.ts";
-import { jobVariableNames } from "../core/tree/boundary.ts";
-import { growTrees, leadersOf, makeTable, type Tree } from "../core/tree/tree.ts";
+import { jobVariableNames } from "../core/tree/batch-job.ts";
+import { makeTable } from "../core/tree/process-table.ts";
+import { growTrees, leadersOf, type Tree } from "../core/tree/tree.ts";
 import type { Native } from "./host/native.ts";
 import { readKeeps } from "./store/keep-requests.ts";
 import { readState } from "./store/tags-and-marks.ts";

@@ -1,4 +1,5 @@
 /** Starts the program that lies beside this file, from its code cache: that spares half of its start-up. */
+
 import { readFileSync } from "node:fs";
 import { createRequire } from "node:module";
 import { dirname, join } from "node:path";

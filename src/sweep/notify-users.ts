@@ -1,11 +1,12 @@
 /** Tells users: notices for their next login, mail; and keeps the folder of their own requests in order. */
+
 import { readFileSync } from "node:fs";
 import { hostname } from "node:os";
 import { BUILT_IN_TEMPLATE, type Mail, mailTo } from "../core/notify/mail.ts";
 import { noticeLines } from "../core/notify/notice.ts";
-import type { Fault } from "../core/observation/observation.ts";
+import type { Fault } from "../core/observation/fault.ts";
 import type { Policy } from "../core/policy/policy.ts";
-import type { Outcome } from "../core/report/json.ts";
+import type { Outcome } from "../core/reap/outcome.ts";
 import { loginOf } from "../shell/host/accounts.ts";
 import type { Native } from "../shell/host/native.ts";
 import { tidyKeeps } from "../shell/store/keep-requests.ts";

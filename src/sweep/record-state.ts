@@ -1,8 +1,10 @@
 /** Record: what a sweep leaves for the next one. */
+
 import { join } from "node:path";
-import type { Fault, Mark, Observation } from "../core/observation/observation.ts";
-import { keyOf } from "../core/reap/tracked-tree.ts";
-import type { Outcome } from "../core/report/json.ts";
+import type { Fault } from "../core/observation/fault.ts";
+import type { Mark, Observation } from "../core/observation/observation.ts";
+import { keyOf } from "../core/observation/process.ts";
+import type { Outcome } from "../core/reap/outcome.ts";
 import type { JudgeContext, Judgement, JudgeOptions } from "../core/verdict/judge.ts";
 import type { Native } from "../shell/host/native.ts";
 import { attempt } from "../shell/store/safe-files.ts";

@@ -1,16 +1,18 @@
 /** The story: observe, judge, reap, record. */
 
-import type { Fault, Observation } from "../core/observation/observation.ts";
+import { type Fault, faultLine } from "../core/observation/fault.ts";
+import type { Observation } from "../core/observation/observation.ts";
 import type { Policy } from "../core/policy/policy.ts";
 import { freedBy } from "../core/reap/freed-memory.ts";
+import type { Outcome } from "../core/reap/outcome.ts";
 import { makeCatalogue } from "../core/recognition/catalogue.ts";
-import { faultLine, type Outcome } from "../core/report/json.ts";
 import type { LogEvent } from "../core/report/standard-log.ts";
 import { exemptEvents, faultEvent, outcomeEvents, verdictEvents } from "../core/report/sweep-events.ts";
 import { breakerTrips } from "../core/verdict/circuit-breaker.ts";
 import type { Accounts } from "../core/verdict/exemption.ts";
 import { type JudgeContext, type Judgement, judge } from "../core/verdict/judge.ts";
-import type { Cluster, Heard } from "../shell/cluster/helper-client.ts";
+import type { Cluster } from "../shell/cluster/helper-client.ts";
+import type { ClusterReply } from "../shell/cluster/shared-folder.ts";
 import type { Native } from "../shell/host/native.ts";
 import { type ObserveOptions, observe } from "../shell/observe.ts";
 import type { Log } from "../shell/output/log.ts";
@@ -81,7 +83,7 @@ async function askOthers(
   policy: Policy,
   { host, bootId, takenAt, uptime }: Observation,
   uids: readonly number[],
-): Promise<Heard> {
+): Promise<ClusterReply> {
   const { dir, maxAge } = policy.cluster;
   if (cluster === null || dir === "") return { elsewhere: null, faults: [] };
   return cluster.read(dir, { now: takenAt, maxAge, host, bootId, bootedAt: takenAt - uptime, uids });
@@ -156,13 +158,13 @@ async function account(ports: Ports, result: SweepResult): Promise<SweepResult> 
   return told;
 }
 
-interface Carried {
+interface ReapResult {
   readonly outcomes: readonly Outcome[];
   readonly faults: readonly Fault[];
   readonly notices: readonly string[];
 }
 
-function wouldReap(plan: readonly Judgement[]): Carried {
+function wouldReap(plan: readonly Judgement[]): ReapResult {
   const outcomes = plan.map(
     (judgement): Outcome => ({ judgement, killed: judgement.tree.members, survivors: [], spared: null }),
   );
@@ -174,7 +176,7 @@ async function carryOut(
   request: SweepRequest,
   told: readonly Fault[],
   plan: readonly Judgement[],
-): Promise<Carried> {
+): Promise<ReapResult> {
   if (plan.length === 0) return { outcomes: [], faults: [], notices: [] };
   let unseen: readonly Fault[] = [];
   const { policy } = request.context;

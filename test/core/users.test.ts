@@ -1,7 +1,14 @@
 /** What users are told and may ask for: requests to keep, notices, mail, exemptions by name. */
+
 import assert from "node:assert/strict";
 import test from "node:test";
-import { BUILT_IN_TEMPLATE, type Mail, mailTo, spooled, unspooled } from "../../src/core/notify/mail.ts";
+import {
+  BUILT_IN_TEMPLATE,
+  formatSpooled,
+  type Mail,
+  mailTo,
+  parseSpooled,
+} from "../../src/core/notify/mail.ts";
 import {
   addNotices,
   noticeFile,
@@ -9,14 +16,15 @@ import {
   parseNotices,
   siteLines,
 } from "../../src/core/notify/notice.ts";
-import type { Observation, Proc } from "../../src/core/observation/observation.ts";
+import type { Observation } from "../../src/core/observation/observation.ts";
+import type { Proc } from "../../src/core/observation/process.ts";
 import { parseSaved } from "../../src/core/observation/snapshot-file.ts";
-import { type KeepEntry, keepLine, readKeep, squatterOf } from "../../src/core/policy/keep-request.ts";
+import { type KeepEntry, keepLine, readKeep, whyNotOwners } from "../../src/core/policy/keep-request.ts";
 import { mergePolicy, type Policy, parsePolicyLayer } from "../../src/core/policy/policy.ts";
-import type { Outcome } from "../../src/core/report/json.ts";
+import type { Outcome } from "../../src/core/reap/outcome.ts";
 import { exemptEvents } from "../../src/core/report/sweep-events.ts";
 import { localMinute } from "../../src/core/text/format.ts";
-import { heldBy } from "../../src/core/tree/terminal-programs.ts";
+import { programsInTerminals } from "../../src/core/tree/terminal-programs.ts";
 import type { Accounts } from "../../src/core/verdict/exemption.ts";
 import { contextFor, type Judgement, judge } from "../../src/core/verdict/judge.ts";
 import { DEFAULT_POLICY } from "../helpers/policy.ts";
@@ -91,9 +99,9 @@ for (const [what, init, fault] of [
   });
 
 test("who bears another's name is removed, who bears their own is not", () => {
-  assert.equal(squatterOf({ name: "2001", owner: 2001 }), null);
+  assert.equal(whyNotOwners({ name: "2001", owner: 2001 }), null);
   for (const name of ["2002", "x", "02001", "2001 ", ".2001", "-1", ""])
-    assert.notEqual(squatterOf({ name, owner: 2001 }), null, name);
+    assert.notEqual(whyNotOwners({ name, owner: 2001 }), null, name);
 });
 
 test("a kept tree is exempt, whoever is connected, and only root's forced sweep can lift it", () => {
@@ -253,7 +261,7 @@ test("what a user calls their programs cannot act on their terminal, forge a lin
     siteLines({ ...DEFAULT_POLICY.notice, text: "a\nb" }),
   );
   assert.deepEqual(parseNotices(file), [{ id: 7, lines }]);
-  assert.equal(heldBy(hostile.judgement.tree).length, 32);
+  assert.equal(programsInTerminals(hostile.judgement.tree).length, 32);
 });
 
 test("notices wait in order, each later one with a greater number, and not for ever", () => {
@@ -384,9 +392,9 @@ test("no line of a mail is longer than mail allows", () => {
   assert.equal(body.replaceAll("\n", ""), "ü".repeat(5000));
 });
 
-test("a spooled mail comes back as it went, and nothing else is taken for one", () => {
+test("a formatSpooled mail comes back as it went, and nothing else is taken for one", () => {
   const { mail: made } = sent("alice", "");
-  assert.deepEqual(unspooled(spooled(made)), made);
+  assert.deepEqual(parseSpooled(formatSpooled(made)), made);
   const forged = [
     "",
     "null\nx",
@@ -396,5 +404,5 @@ test("a spooled mail comes back as it went, and nothing else is taken for one", 
     '{"schemaVersion":1,"to":"a"}\nx',
     '{"schemaVersion":2,"to":"a","from":"root"}\nx',
   ];
-  for (const text of forged) assert.equal(unspooled(text), null, text);
+  for (const text of forged) assert.equal(parseSpooled(text), null, text);
 });

@@ -1,8 +1,6 @@
 // Processes beside a server that a reaper must never take for one.
 import { existsSync } from "node:fs";
 import { join } from "node:path";
-import { puppetNamed, writeOwned } from "./install.ts";
-import type { Behaviour, PlanNode } from "./puppet-plan.ts";
 
 /** An editor on the server's settings: `/usr/bin/vim` when installed, else a puppet of that name. Not a server. */
 export function vimOnSettings(home: string, uid?: number): PlanNode {
@@ -44,3 +42,6 @@ export function tmuxServer(home: string, children: readonly PlanNode[], uid?: nu
 export function sleeper(home: string, name: string, argv: readonly string[], uid?: number): PlanNode {
   return { name, uid, exe: puppetNamed(home, name, uid), argv };
 }
+
+import { puppetNamed, writeOwned } from "./install.ts";
+import type { Behaviour, PlanNode } from "./puppet-plan.ts";

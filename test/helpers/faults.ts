@@ -4,10 +4,6 @@ import { execFileSync, spawnSync } from "node:child_process";
 import { chmodSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { dirname, join, resolve } from "node:path";
-import { bareServer, COMMIT, puppetNamed, sleeper } from "./ide-trees.ts";
-import { type Ran, run, temporaryFile } from "./program.ts";
-import { living, type PlanNode, type Stage, startTree } from "./puppet.ts";
-import { makeHome, USER } from "./real.ts";
 
 export const PROGRAM = resolve("dist/vscode-grim-reaper.cjs");
 export const RUN_FOLDER = "/run/vscode-grim-reaper";
@@ -205,3 +201,8 @@ export function compile(source: string, ...flags: readonly string[]): string {
 process.on("exit", () => {
   for (const folder of folders.splice(0)) rmSync(folder, { recursive: true, force: true });
 });
+
+import { bareServer, COMMIT, puppetNamed, sleeper } from "./ide-trees.ts";
+import { type Ran, run, temporaryFile } from "./program.ts";
+import { living, type PlanNode, type Stage, startTree } from "./puppet.ts";
+import { makeHome, USER } from "./real.ts";

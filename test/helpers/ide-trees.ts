@@ -1,8 +1,6 @@
 // The trees of real servers, argv element for element: each builder writes the files under a home folder that the
 // test made, and gives the plan that startTree (puppet.ts) turns into processes.
 import { join } from "node:path";
-import { installPuppet, writeOwned } from "./install.ts";
-import { type Behaviour, PARENT_PID, type PlanNode } from "./puppet-plan.ts";
 
 export { sleeper, tarOnServer, tmuxServer, vimOnSettings } from "./bystanders.ts";
 export { installPuppet, puppetNamed } from "./install.ts";
@@ -254,3 +252,6 @@ function writeLauncher(path: string, uid: number | undefined): void {
 function range(count: number): number[] {
   return Array.from({ length: count }, (_, index) => index);
 }
+
+import { installPuppet, writeOwned } from "./install.ts";
+import { type Behaviour, PARENT_PID, type PlanNode } from "./puppet-plan.ts";

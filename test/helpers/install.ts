@@ -1,7 +1,6 @@
 // Files of the trees under a test's home folder, owned by the user whose tree it is.
 import { chmodSync, chownSync, copyFileSync, existsSync, linkSync, mkdirSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
-import { puppetBinary } from "./puppet.ts";
 
 /** HOME/bin/NAME as a puppet; its path. */
 export function puppetNamed(home: string, name: string, uid?: number): string {
@@ -39,3 +38,5 @@ function makeFolder(path: string, uid: number | undefined): void {
 function own(path: string, uid: number | undefined): void {
   if (uid !== undefined && process.getuid?.() === 0) chownSync(path, uid, uid);
 }
+
+import { puppetBinary } from "./puppet.ts";

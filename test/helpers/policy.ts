@@ -1,4 +1,5 @@
 // The policy of a site without a configuration.
-import { mergePolicy } from "../../src/core/policy/policy.ts";
 
 export const DEFAULT_POLICY = mergePolicy([]);
+
+import { mergePolicy } from "../../src/core/policy/policy.ts";

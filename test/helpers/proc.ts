@@ -1,5 +1,7 @@
+import type { Connections, Link } from "../../src/core/observation/connections.ts";
+import type { Observation } from "../../src/core/observation/observation.ts";
+import type { Proc } from "../../src/core/observation/process.ts";
 /** Builders: a process table and an observation from a few words. What is not given is an ordinary idle process. */
-import type { Connections, Link, Observation, Proc } from "../../src/core/observation/observation.ts";
 
 export const ALICE = 2001;
 export const COMMIT = "41dd792b5e652393e7787322889ed5fdc58bd75b";

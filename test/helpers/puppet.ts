@@ -7,8 +7,6 @@ import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
 import { createInterface } from "node:readline";
 import { after } from "node:test";
-import { isAlive, readStat } from "./proc-read.ts";
-import { encode, escapeText, type FlatNode, flatten, type PlanNode } from "./puppet-plan.ts";
 
 export { isAlive, readStat, readUids } from "./proc-read.ts";
 export { type Behaviour, PARENT_PID, type PlanNode } from "./puppet-plan.ts";
@@ -206,3 +204,6 @@ export async function startHost(
   }
   return { pid: child.pid ?? -1, total, end };
 }
+
+import { isAlive, readStat } from "./proc-read.ts";
+import { encode, escapeText, type FlatNode, flatten, type PlanNode } from "./puppet-plan.ts";

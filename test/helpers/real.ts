@@ -3,7 +3,6 @@ import assert from "node:assert/strict";
 import { chownSync, mkdtempSync, realpathSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { until } from "./until.ts";
 
 export const isRoot = process.getuid?.() === 0;
 
@@ -30,3 +29,5 @@ function removeHomes(): void {
 export function eventually(check: () => boolean, what: string): Promise<void> {
   return until(() => assert.ok(check(), `never: ${what}`), { everyMs: 5 });
 }
+
+import { until } from "./until.ts";

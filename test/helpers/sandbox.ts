@@ -4,7 +4,6 @@ import { type ChildProcess, spawn, spawnSync } from "node:child_process";
 import { once } from "node:events";
 import { writeFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
-import { puppetBinary } from "./puppet.ts";
 
 const INSIDE = "REAPER_PID_NAMESPACE";
 
@@ -85,3 +84,5 @@ export async function spawnWithPid(pid: number, argv: readonly [string, ...strin
   }
   throw new Error(`pid ${pid} could not be had`);
 }
+
+import { puppetBinary } from "./puppet.ts";

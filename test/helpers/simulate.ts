@@ -3,9 +3,11 @@
  * that must not be hurt. The simulation knows the truth; the judge sees only what a snapshot would show, sometimes
  * with parts missing.
  */
-import type { Connections, Link, Observation, Proc, Tag } from "../../src/core/observation/observation.ts";
-import { INIT, NO_CONNECTIONS, observation, proc, TICKS, UPTIME } from "./proc.ts";
 
+import type { Connections, Link } from "../../src/core/observation/connections.ts";
+import type { Observation, Tag } from "../../src/core/observation/observation.ts";
+import type { Proc } from "../../src/core/observation/process.ts";
+import { INIT, NO_CONNECTIONS, observation, proc, TICKS, UPTIME } from "./proc.ts";
 /** A small seeded generator (mulberry32), so that a trial can be replayed from its number. */
 export function makeRandom(seed: number): () => number {
   let state = seed >>> 0;

@@ -18,8 +18,6 @@ import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { createInterface } from "node:readline";
 import type { Readable } from "node:stream";
-import { puppetBinary } from "./puppet.ts";
-import { eventually } from "./real.ts";
 
 export interface Stalled {
   /** Holds the lock of its address space for as long as the file system stands. */
@@ -116,3 +114,6 @@ async function endServer(server: ChildProcess, folder: string, started: readonly
     await eventually(() => [pid, child].every((each) => !existsSync(`/proc/${each}`)), `${pid} wakes`);
   rmdirSync(folder);
 }
+
+import { puppetBinary } from "./puppet.ts";
+import { eventually } from "./real.ts";

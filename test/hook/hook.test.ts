@@ -7,7 +7,6 @@ import { chmodSync, copyFileSync, existsSync, mkdirSync, mkdtempSync, readFileSy
 import { tmpdir } from "node:os";
 import { dirname, join, resolve } from "node:path";
 import { type TestContext, test } from "node:test";
-import type { Tag } from "../../src/core/observation/observation.ts";
 
 const USER = 4321;
 const UNSET = 4294967295;
@@ -267,3 +266,5 @@ test("its own deadline ends it after a second, even where SIGALRM was ignored", 
   assert.ok(elapsed >= 990, `ended after ${elapsed} ms: the pipe did not block it`);
   assert.ok(elapsed < 5000, `${elapsed} ms`);
 });
+
+import type { Tag } from "../../src/core/observation/observation.ts";

@@ -1,4 +1,5 @@
 /** The ledger, the metrics and the hook's count as the hourly unit writes them in its sandbox. */
+
 import assert from "node:assert/strict";
 import { after, before, describe, it } from "node:test";
 import type { LedgerRecord } from "../../src/core/ledger/record.ts";

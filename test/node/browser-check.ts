@@ -1,4 +1,5 @@
 /** What scripts/browser-check.sh runs: one browser window from its opening to the end of the server's tree. */
+
 import assert from "node:assert/strict";
 import { mkdtempSync } from "node:fs";
 import { createRequire } from "node:module";

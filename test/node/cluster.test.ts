@@ -1,4 +1,5 @@
 /** Two login nodes that share a folder: a user who comes back on the other one, and one who does not. */
+
 import assert from "node:assert/strict";
 import { chmodSync, mkdtempSync, readFileSync, rmSync, utimesSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";

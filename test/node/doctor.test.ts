@@ -1,4 +1,5 @@
 /** `doctor` on a real installation: well, and with each of the usual mistakes. */
+
 import assert from "node:assert/strict";
 import { after, before, describe, it } from "node:test";
 import type { Check } from "../../src/core/doctor/check.ts";

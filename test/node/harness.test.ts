@@ -1,4 +1,5 @@
 /** Proves each part of the login node harness, so that a failing scenario is the product's failure. */
+
 import assert from "node:assert/strict";
 import { existsSync, readdirSync } from "node:fs";
 import { after, before, describe, it } from "node:test";

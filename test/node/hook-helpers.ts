@@ -5,16 +5,6 @@ import { randomUUID } from "node:crypto";
 import { mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import type { Tag } from "../../src/core/observation/observation.ts";
-import type { TreeDocument } from "../../src/core/report/json.ts";
-import { COMMIT } from "../helpers/ide-trees.ts";
-import { puppetBinary } from "../helpers/puppet.ts";
-import { until } from "../helpers/until.ts";
-import { readOr, repository } from "./boot.ts";
-import type { Outcome } from "./inside.ts";
-import { HOOK, installProduct } from "./install-product.ts";
-import { LoginNode } from "./login-node.ts";
-import type { SshClient, SshOptions, SshSession } from "./ssh-client.ts";
 
 export const TAGS = "/run/vscode-grim-reaper/tags";
 export const PUPPET = "/usr/local/lib/puppet";
@@ -217,3 +207,14 @@ export async function compileInto(
     rmSync(folder, { recursive: true });
   }
 }
+
+import type { Tag } from "../../src/core/observation/observation.ts";
+import type { TreeDocument } from "../../src/core/report/json.ts";
+import { COMMIT } from "../helpers/ide-trees.ts";
+import { puppetBinary } from "../helpers/puppet.ts";
+import { until } from "../helpers/until.ts";
+import { readOr, repository } from "./boot.ts";
+import type { Outcome } from "./inside.ts";
+import { HOOK, installProduct } from "./install-product.ts";
+import { LoginNode } from "./login-node.ts";
+import type { SshClient, SshOptions, SshSession } from "./ssh-client.ts";

@@ -1,4 +1,5 @@
 /** The session-close hook against a user's environment and under a user's limits, below a real sshd. */
+
 import assert from "node:assert/strict";
 import { after, before, describe, it } from "node:test";
 import { until } from "../helpers/until.ts";

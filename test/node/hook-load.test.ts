@@ -1,4 +1,5 @@
 /** Fifty logouts a second for twenty seconds, and as many real ssh logouts as the machine can: no tag is lost. */
+
 import assert from "node:assert/strict";
 import { after, before, describe, it } from "node:test";
 import { COMMIT } from "../helpers/ide-trees.ts";

@@ -1,4 +1,5 @@
 /** The session-close hook and its tags, with real logins, on a real PAM stack. */
+
 import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
 import { join } from "node:path";

@@ -1,4 +1,5 @@
 /** The packages on the booted login node: installed, used, upgraded, removed, purged. */
+
 import assert from "node:assert/strict";
 import { execFileSync } from "node:child_process";
 import { mkdtempSync, rmSync } from "node:fs";

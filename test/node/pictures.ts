@@ -1,4 +1,5 @@
 /** What scripts/pictures.sh runs: real output of list, explain and a sweep on a booted login node, as pictures. */
+
 import assert from "node:assert/strict";
 import { writeFileSync } from "node:fs";
 import { join } from "node:path";

@@ -1,4 +1,5 @@
 /** What the scenarios on the login node have in common: stand-in servers, connections to them, and the product's word. */
+
 import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
 import { join } from "node:path";

@@ -1,4 +1,5 @@
 /** Broken sessions, namespaces and other users: what must not mislead the judgement. */
+
 import assert from "node:assert/strict";
 import { after, afterEach, before, describe, it } from "node:test";
 import { until } from "../helpers/until.ts";

@@ -1,4 +1,5 @@
 /** Who passes for the ssh server, and who for a part of a tree. */
+
 import assert from "node:assert/strict";
 import { after, afterEach, before, describe, it } from "node:test";
 import { until } from "../helpers/until.ts";

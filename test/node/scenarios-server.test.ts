@@ -1,4 +1,5 @@
 /** A real VS Code server of both generations, started and reached over real ssh: who is connected, and what a sweep does. */
+
 import assert from "node:assert/strict";
 import { after, before, describe, it } from "node:test";
 import { until } from "../helpers/until.ts";

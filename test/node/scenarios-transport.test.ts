@@ -1,4 +1,5 @@
 /** The ways by which a client reaches a server, and what looks like a client and is none. */
+
 import assert from "node:assert/strict";
 import { after, afterEach, before, describe, it } from "node:test";
 import { until } from "../helpers/until.ts";

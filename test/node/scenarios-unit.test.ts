@@ -1,4 +1,5 @@
 /** The hourly sweep as systemd runs it: its sandbox must not blind it. */
+
 import assert from "node:assert/strict";
 import { after, afterEach, before, describe, it } from "node:test";
 import { until } from "../helpers/until.ts";

@@ -1,4 +1,5 @@
 /** The users' side on a real login node: told at the login, by mail, asking to keep, ending their own. */
+
 import assert from "node:assert/strict";
 import { after, afterEach, before, describe, it } from "node:test";
 import { until } from "../helpers/until.ts";

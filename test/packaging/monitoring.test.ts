@@ -4,9 +4,6 @@ import { spawnSync } from "node:child_process";
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import test from "node:test";
-import { addUp, metricsText, noCounters, type Sample } from "../../src/core/metrics/metrics.ts";
-import { readExposition } from "../helpers/exposition.ts";
-import { temporaryFile } from "../helpers/program.ts";
 
 const quiet: Sample = {
   version: "1.2.3",
@@ -163,3 +160,7 @@ test("the alerting rules fire when they should, and only then", { skip }, () => 
   for (const [name, minutes, hosts] of rows)
     assert.deepEqual(fired(name, minutes), hosts, `${name} at ${minutes}`);
 });
+
+import { addUp, metricsText, noCounters, type Sample } from "../../src/core/metrics/metrics.ts";
+import { readExposition } from "../helpers/exposition.ts";
+import { temporaryFile } from "../helpers/program.ts";

@@ -18,14 +18,6 @@ import {
 import { join } from "node:path";
 import { test } from "node:test";
 import { gzipSync } from "node:zlib";
-import { CSV_HEAD } from "../../src/core/ledger/csv.ts";
-import type { LedgerRecord } from "../../src/core/ledger/record.ts";
-import { readExposition, seriesValue } from "../helpers/exposition.ts";
-import { bareServer, COMMIT, legacy, sleeper } from "../helpers/ide-trees.ts";
-import { run, temporaryFile } from "../helpers/program.ts";
-import { living, startTree } from "../helpers/puppet.ts";
-import { makeHome, USER } from "../helpers/real.ts";
-import { freshState, inPidNamespace } from "../helpers/sandbox.ts";
 
 const sandbox = inPidNamespace(import.meta.url);
 if (sandbox.inside) insideNamespace();
@@ -347,3 +339,12 @@ function insideNamespace(): void {
     );
   });
 }
+
+import { CSV_HEAD } from "../../src/core/ledger/csv.ts";
+import type { LedgerRecord } from "../../src/core/ledger/record.ts";
+import { readExposition, seriesValue } from "../helpers/exposition.ts";
+import { bareServer, COMMIT, legacy, sleeper } from "../helpers/ide-trees.ts";
+import { run, temporaryFile } from "../helpers/program.ts";
+import { living, startTree } from "../helpers/puppet.ts";
+import { makeHome, USER } from "../helpers/real.ts";
+import { freshState, inPidNamespace } from "../helpers/sandbox.ts";

@@ -2,10 +2,6 @@
 import assert from "node:assert/strict";
 import { existsSync, mkdirSync, rmdirSync, writeFileSync } from "node:fs";
 import { after, before, type TestContext, test } from "node:test";
-import { config, Host, PROGRAM, runIn } from "../helpers/faults.ts";
-import type { Ran } from "../helpers/program.ts";
-import { eventually, USER } from "../helpers/real.ts";
-import { freshState, inPidNamespace } from "../helpers/sandbox.ts";
 
 /** A line of the product's own, as opposed to Node's that cannot even start. */
 const SAID = /^(?:vscode-grim-reaper: |\[\d{4}-\d\d-\d\dT[\d:]{8}\] )(?:cannot|Nothing was ended)/m;
@@ -153,3 +149,8 @@ else
     for (const [, line] of output.matchAll(/^ *# (.*\b(?:worked|fork)\b.*)$/gm)) t.diagnostic(String(line));
     t.diagnostic(`${passed} tests passed inside`);
   });
+
+import { config, Host, PROGRAM, runIn } from "../helpers/faults.ts";
+import type { Ran } from "../helpers/program.ts";
+import { eventually, USER } from "../helpers/real.ts";
+import { freshState, inPidNamespace } from "../helpers/sandbox.ts";

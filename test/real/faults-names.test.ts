@@ -3,10 +3,6 @@
 import assert from "node:assert/strict";
 import { chmodSync, mkdirSync, writeFileSync } from "node:fs";
 import { after, before, beforeEach, test } from "node:test";
-import { compile, config, Host, RUN_FOLDER, runIn, type Trouble, writeTag } from "../helpers/faults.ts";
-import { temporaryFile } from "../helpers/program.ts";
-import { USER } from "../helpers/real.ts";
-import { freshState, inPidNamespace } from "../helpers/sandbox.ts";
 
 const TAGS = `${RUN_FOLDER}/tags`;
 const YEARS = 10 * 365 * 86_400;
@@ -137,3 +133,8 @@ else
     const { passed } = await sandbox.run();
     t.diagnostic(`${passed} tests passed inside`);
   });
+
+import { compile, config, Host, RUN_FOLDER, runIn, type Trouble, writeTag } from "../helpers/faults.ts";
+import { temporaryFile } from "../helpers/program.ts";
+import { USER } from "../helpers/real.ts";
+import { freshState, inPidNamespace } from "../helpers/sandbox.ts";

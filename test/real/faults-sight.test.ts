@@ -2,9 +2,6 @@
 // cannot see ends nothing and says what to look at; "nothing found" is never the answer.
 import assert from "node:assert/strict";
 import { after, before, beforeEach, test } from "node:test";
-import { assertRefused, compile, config, Host, runIn } from "../helpers/faults.ts";
-import { USER } from "../helpers/real.ts";
-import { freshState, inPidNamespace } from "../helpers/sandbox.ts";
 
 interface Listed {
   readonly trees: readonly { readonly root: { readonly pid: number }; readonly verdict: string }[];
@@ -116,3 +113,7 @@ else
     const { passed } = await sandbox.run();
     t.diagnostic(`${passed} tests passed inside`);
   });
+
+import { assertRefused, compile, config, Host, runIn } from "../helpers/faults.ts";
+import { USER } from "../helpers/real.ts";
+import { freshState, inPidNamespace } from "../helpers/sandbox.ts";

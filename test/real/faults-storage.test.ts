@@ -4,10 +4,6 @@ import { spawnSync } from "node:child_process";
 import { existsSync } from "node:fs";
 import { basename, dirname, join } from "node:path";
 import { after, before, beforeEach, test } from "node:test";
-import { assertRefused, config, Host, PROGRAM, RUN_FOLDER, runIn, writeTag } from "../helpers/faults.ts";
-import { run, temporaryFile } from "../helpers/program.ts";
-import { eventually } from "../helpers/real.ts";
-import { freshState, inPidNamespace } from "../helpers/sandbox.ts";
 
 const sandbox = inPidNamespace(import.meta.url, { upFor: 3600 });
 const TAGS = `${RUN_FOLDER}/tags`;
@@ -227,3 +223,8 @@ cat /dev/zero > ${RUN_FOLDER}/full 2>/dev/null || true`;
     host.heal();
   });
 }
+
+import { assertRefused, config, Host, PROGRAM, RUN_FOLDER, runIn, writeTag } from "../helpers/faults.ts";
+import { run, temporaryFile } from "../helpers/program.ts";
+import { eventually } from "../helpers/real.ts";
+import { freshState, inPidNamespace } from "../helpers/sandbox.ts";

@@ -6,11 +6,6 @@ import { once } from "node:events";
 import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { join, resolve } from "node:path";
 import { after, before, beforeEach, test } from "node:test";
-import { loadNative } from "../../src/shell/host/native.ts";
-import { config, Host, PROGRAM, RUN_FOLDER } from "../helpers/faults.ts";
-import { type Ran, run, temporaryFile } from "../helpers/program.ts";
-import { USER } from "../helpers/real.ts";
-import { freshState, inPidNamespace } from "../helpers/sandbox.ts";
 
 const TAGS = join(RUN_FOLDER, "tags");
 const HOOK = ["build/session-close", "build/core/session-close"].find((path) => existsSync(path));
@@ -121,3 +116,9 @@ else
     const { passed } = await sandbox.run();
     t.diagnostic(`${passed} tests passed inside`);
   });
+
+import { loadNative } from "../../src/shell/host/native.ts";
+import { config, Host, PROGRAM, RUN_FOLDER } from "../helpers/faults.ts";
+import { type Ran, run, temporaryFile } from "../helpers/program.ts";
+import { USER } from "../helpers/real.ts";
+import { freshState, inPidNamespace } from "../helpers/sandbox.ts";

@@ -4,12 +4,6 @@ import { spawnSync } from "node:child_process";
 import { chmodSync } from "node:fs";
 import { join, resolve } from "node:path";
 import { test } from "node:test";
-import type { Fleet } from "../../src/core/cluster/fleet.ts";
-import { bareServer } from "../helpers/ide-trees.ts";
-import { run, temporaryFile } from "../helpers/program.ts";
-import { startTree } from "../helpers/puppet.ts";
-import { makeHome, USER } from "../helpers/real.ts";
-import { inPidNamespace } from "../helpers/sandbox.ts";
 
 const sandbox = inPidNamespace(import.meta.url);
 if (sandbox.inside) insideNamespace();
@@ -152,3 +146,10 @@ function insideNamespace(): void {
     t.diagnostic(`${found} of clush and pdsh`);
   });
 }
+
+import type { Fleet } from "../../src/core/cluster/fleet.ts";
+import { bareServer } from "../helpers/ide-trees.ts";
+import { run, temporaryFile } from "../helpers/program.ts";
+import { startTree } from "../helpers/puppet.ts";
+import { makeHome, USER } from "../helpers/real.ts";
+import { inPidNamespace } from "../helpers/sandbox.ts";

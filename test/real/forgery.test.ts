@@ -6,11 +6,6 @@ import { once } from "node:events";
 import { chmodSync, chownSync, mkdirSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { after, test } from "node:test";
-import { bareServer, COMMIT, installPuppet, legacy, puppetNamed, sleeper } from "../helpers/ide-trees.ts";
-import { type Ran, run, temporaryFile } from "../helpers/program.ts";
-import { isAlive, living, type PlanNode, readStat, readUids, startTree } from "../helpers/puppet.ts";
-import { isRoot, makeHome, USER } from "../helpers/real.ts";
-import { inPidNamespace } from "../helpers/sandbox.ts";
 
 const sandbox = inPidNamespace(import.meta.url);
 const uid = USER;
@@ -345,3 +340,9 @@ async function firstOutput(child: ChildProcess): Promise<string> {
   const [bytes] = await Promise.race([once(stdout, "data"), once(stderr, "data"), once(child, "exit")]);
   return String(bytes);
 }
+
+import { bareServer, COMMIT, installPuppet, legacy, puppetNamed, sleeper } from "../helpers/ide-trees.ts";
+import { type Ran, run, temporaryFile } from "../helpers/program.ts";
+import { isAlive, living, type PlanNode, readStat, readUids, startTree } from "../helpers/puppet.ts";
+import { isRoot, makeHome, USER } from "../helpers/real.ts";
+import { inPidNamespace } from "../helpers/sandbox.ts";

@@ -14,17 +14,6 @@ import {
 } from "node:fs";
 import { dirname, join } from "node:path";
 import { after, test } from "node:test";
-import { portsFor, requestFor } from "../../src/commands/shared.ts";
-import type { LogEvent } from "../../src/core/report/standard-log.ts";
-import type { Native, RawSnapshot, SignalOutcome } from "../../src/shell/host/native.ts";
-import type { Log } from "../../src/shell/output/log.ts";
-import { type SweepResult, sweep } from "../../src/sweep/sweep.ts";
-import { bareServer, COMMIT, puppetNamed, sleeper } from "../helpers/ide-trees.ts";
-import { DEFAULT_POLICY } from "../helpers/policy.ts";
-import { run, temporaryFile } from "../helpers/program.ts";
-import { isAlive, living, type PlanNode, readStat, readUids, startTree } from "../helpers/puppet.ts";
-import { eventually, makeHome, USER } from "../helpers/real.ts";
-import { inPidNamespace } from "../helpers/sandbox.ts";
 
 const sandbox = inPidNamespace(import.meta.url);
 if (sandbox.inside) insideNamespace();
@@ -407,3 +396,15 @@ function withoutPidfd(): string {
   writeFileSync(path, bytes);
   return path;
 }
+
+import { portsFor, requestFor } from "../../src/commands/shared.ts";
+import type { LogEvent } from "../../src/core/report/standard-log.ts";
+import type { Native, RawSnapshot, SignalOutcome } from "../../src/shell/host/native.ts";
+import type { Log } from "../../src/shell/output/log.ts";
+import { type SweepResult, sweep } from "../../src/sweep/sweep.ts";
+import { bareServer, COMMIT, puppetNamed, sleeper } from "../helpers/ide-trees.ts";
+import { DEFAULT_POLICY } from "../helpers/policy.ts";
+import { run, temporaryFile } from "../helpers/program.ts";
+import { isAlive, living, type PlanNode, readStat, readUids, startTree } from "../helpers/puppet.ts";
+import { eventually, makeHome, USER } from "../helpers/real.ts";
+import { inPidNamespace } from "../helpers/sandbox.ts";

@@ -2,19 +2,6 @@
 import assert from "node:assert/strict";
 import { chmodSync, existsSync, readFileSync } from "node:fs";
 import { test } from "node:test";
-import { puppetNamed } from "../helpers/install.ts";
-import { argvOf } from "../helpers/proc-read.ts";
-import {
-  type Behaviour,
-  type PlanNode,
-  puppetBinary,
-  readStat,
-  readUids,
-  startHost,
-  startTree,
-} from "../helpers/puppet.ts";
-import { eventually, isRoot, makeHome, USER } from "../helpers/real.ts";
-import { inPidNamespace, spawnWithPid } from "../helpers/sandbox.ts";
 
 const sandbox = inPidNamespace(import.meta.url);
 const skip = isRoot ? false : "needs root: other uids";
@@ -110,3 +97,17 @@ function outside(): void {
     await eventually(() => copies.every((pid) => !existsSync(`/proc/${pid}`)), "all copies are gone");
   });
 }
+
+import { puppetNamed } from "../helpers/install.ts";
+import { argvOf } from "../helpers/proc-read.ts";
+import {
+  type Behaviour,
+  type PlanNode,
+  puppetBinary,
+  readStat,
+  readUids,
+  startHost,
+  startTree,
+} from "../helpers/puppet.ts";
+import { eventually, isRoot, makeHome, USER } from "../helpers/real.ts";
+import { inPidNamespace, spawnWithPid } from "../helpers/sandbox.ts";

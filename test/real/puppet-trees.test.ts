@@ -4,16 +4,6 @@ import { readlinkSync, realpathSync } from "node:fs";
 import { join } from "node:path";
 import { describe, test } from "node:test";
 import * as trees from "../helpers/ide-trees.ts";
-import { argvOf } from "../helpers/proc-read.ts";
-import {
-  isAlive,
-  type PlanNode,
-  readStat,
-  type Stage,
-  type StageOptions,
-  startTree,
-} from "../helpers/puppet.ts";
-import { eventually, isRoot, makeHome, USER } from "../helpers/real.ts";
 
 describe("as the caller", () => suite({}));
 describe("as an ordinary user", { skip: isRoot ? false : "the caller is one already" }, () =>
@@ -94,3 +84,14 @@ function suite(options: StageOptions): void {
     await assert.rejects(start(wrong), /something else than the plan says/);
   });
 }
+
+import { argvOf } from "../helpers/proc-read.ts";
+import {
+  isAlive,
+  type PlanNode,
+  readStat,
+  type Stage,
+  type StageOptions,
+  startTree,
+} from "../helpers/puppet.ts";
+import { eventually, isRoot, makeHome, USER } from "../helpers/real.ts";

@@ -3,21 +3,6 @@ import assert from "node:assert/strict";
 import { existsSync, readFileSync, readlinkSync, statSync } from "node:fs";
 import { join } from "node:path";
 import { describe, test } from "node:test";
-import { puppetNamed } from "../helpers/install.ts";
-import { argvOf } from "../helpers/proc-read.ts";
-import {
-  type Behaviour,
-  isAlive,
-  PARENT_PID,
-  type PlanNode,
-  puppetBinary,
-  readStat,
-  readUids,
-  type Stage,
-  type StageOptions,
-  startTree,
-} from "../helpers/puppet.ts";
-import { eventually, isRoot, makeHome, USER } from "../helpers/real.ts";
 
 describe("as the caller", () => suite({}));
 describe("as an ordinary user", { skip: isRoot ? false : "the caller is one already" }, () =>
@@ -237,3 +222,19 @@ function suite(options: StageOptions): void {
     assert.ok(rss(plain.node.pid, "RssAnon") < 128, `${rss(plain.node.pid, "RssAnon")} kB`);
   });
 }
+
+import { puppetNamed } from "../helpers/install.ts";
+import { argvOf } from "../helpers/proc-read.ts";
+import {
+  type Behaviour,
+  isAlive,
+  PARENT_PID,
+  type PlanNode,
+  puppetBinary,
+  readStat,
+  readUids,
+  type Stage,
+  type StageOptions,
+  startTree,
+} from "../helpers/puppet.ts";
+import { eventually, isRoot, makeHome, USER } from "../helpers/real.ts";

@@ -2,18 +2,6 @@
 import assert from "node:assert/strict";
 import { existsSync } from "node:fs";
 import { after, before, test } from "node:test";
-import { COMMIT, legacy } from "../helpers/ide-trees.ts";
-import { type Ran, run, temporaryFile } from "../helpers/program.ts";
-import { living, readStat, startTree } from "../helpers/puppet.ts";
-import { makeHome, USER } from "../helpers/real.ts";
-import { freshState, inPidNamespace } from "../helpers/sandbox.ts";
-import {
-  hangsReaders,
-  installStalled,
-  mountStalled,
-  type Stalled,
-  type StalledFileSystem,
-} from "../helpers/stalled.ts";
 
 const sandbox = inPidNamespace(import.meta.url);
 const skip = sandbox.skip || (existsSync("/dev/fuse") ? false : "needs /dev/fuse");
@@ -134,3 +122,16 @@ function insideNamespace(): void {
     assert.ok(existsSync(`/proc/${pid}`));
   });
 }
+
+import { COMMIT, legacy } from "../helpers/ide-trees.ts";
+import { type Ran, run, temporaryFile } from "../helpers/program.ts";
+import { living, readStat, startTree } from "../helpers/puppet.ts";
+import { makeHome, USER } from "../helpers/real.ts";
+import { freshState, inPidNamespace } from "../helpers/sandbox.ts";
+import {
+  hangsReaders,
+  installStalled,
+  mountStalled,
+  type Stalled,
+  type StalledFileSystem,
+} from "../helpers/stalled.ts";

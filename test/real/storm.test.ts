@@ -4,11 +4,6 @@ import assert from "node:assert/strict";
 import { spawnSync } from "node:child_process";
 import { existsSync, mkdirSync, readFileSync, rmdirSync } from "node:fs";
 import { after, test } from "node:test";
-import { bareServer, COMMIT, sleeper, tmuxServer } from "../helpers/ide-trees.ts";
-import { type Ran, run, temporaryFile } from "../helpers/program.ts";
-import { living, type PlanNode, type Stage, startTree } from "../helpers/puppet.ts";
-import { eventually, makeHome, USER } from "../helpers/real.ts";
-import { freshState, inPidNamespace } from "../helpers/sandbox.ts";
 
 const sandbox = inPidNamespace(import.meta.url);
 const mount = ["/sys/fs/cgroup/unified", "/sys/fs/cgroup"].find((at) => existsSync(`${at}/cgroup.procs`));
@@ -149,3 +144,9 @@ function insideNamespace(): void {
     assert.ok(!isEmpty(folder), "the rounds caught every chain, so nothing is shown");
   });
 }
+
+import { bareServer, COMMIT, sleeper, tmuxServer } from "../helpers/ide-trees.ts";
+import { type Ran, run, temporaryFile } from "../helpers/program.ts";
+import { living, type PlanNode, type Stage, startTree } from "../helpers/puppet.ts";
+import { eventually, makeHome, USER } from "../helpers/real.ts";
+import { freshState, inPidNamespace } from "../helpers/sandbox.ts";

@@ -4,22 +4,6 @@ import { spawn, spawnSync } from "node:child_process";
 import { once } from "node:events";
 import { existsSync, readFileSync } from "node:fs";
 import { test } from "node:test";
-import {
-  bareServer,
-  COMMIT,
-  execServerTree,
-  installPuppet,
-  legacy,
-  sleeper,
-  tarOnServer,
-  tmuxServer,
-  vimOnSettings,
-} from "../helpers/ide-trees.ts";
-import { puppetNamed } from "../helpers/install.ts";
-import { run, temporaryFile } from "../helpers/program.ts";
-import { living, type PlanNode, startTree } from "../helpers/puppet.ts";
-import { makeHome, USER } from "../helpers/real.ts";
-import { freshState, inPidNamespace } from "../helpers/sandbox.ts";
 
 const sandbox = inPidNamespace(import.meta.url);
 if (sandbox.inside) insideNamespace();
@@ -264,3 +248,20 @@ function insideNamespace(): void {
     assert.equal(then.trees[0].pids.length, stage.nodes.length);
   });
 }
+
+import {
+  bareServer,
+  COMMIT,
+  execServerTree,
+  installPuppet,
+  legacy,
+  sleeper,
+  tarOnServer,
+  tmuxServer,
+  vimOnSettings,
+} from "../helpers/ide-trees.ts";
+import { puppetNamed } from "../helpers/install.ts";
+import { run, temporaryFile } from "../helpers/program.ts";
+import { living, type PlanNode, startTree } from "../helpers/puppet.ts";
+import { makeHome, USER } from "../helpers/real.ts";
+import { freshState, inPidNamespace } from "../helpers/sandbox.ts";

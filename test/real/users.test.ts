@@ -19,11 +19,6 @@ import {
 } from "node:fs";
 import { join, resolve } from "node:path";
 import { beforeEach, describe, test } from "node:test";
-import { bareServer, COMMIT, legacy } from "../helpers/ide-trees.ts";
-import { type Ran, run, temporaryFile } from "../helpers/program.ts";
-import { living, type Stage, startTree } from "../helpers/puppet.ts";
-import { makeHome, USER } from "../helpers/real.ts";
-import { freshState, inPidNamespace } from "../helpers/sandbox.ts";
 
 const uid = USER;
 const other = USER + 1;
@@ -592,3 +587,9 @@ else
     const { passed } = await sandbox.run();
     t.diagnostic(`${passed} tests passed inside`);
   });
+
+import { bareServer, COMMIT, legacy } from "../helpers/ide-trees.ts";
+import { type Ran, run, temporaryFile } from "../helpers/program.ts";
+import { living, type Stage, startTree } from "../helpers/puppet.ts";
+import { makeHome, USER } from "../helpers/real.ts";
+import { freshState, inPidNamespace } from "../helpers/sandbox.ts";

@@ -6,8 +6,6 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
 import { after, test } from "node:test";
-import type { Link } from "../../src/core/observation/observation.ts";
-import { loadNative } from "../../src/shell/host/native.ts";
 
 const native = loadNative();
 const folder = mkdtempSync(join(tmpdir(), "reaper-connections-"));
@@ -119,3 +117,6 @@ test("a hundred calls leave no descriptor behind", async () => {
   for (let turn = 0; turn < 100; turn++) await native.connections([process.pid], "/proc");
   assert.equal(readdirSync("/proc/self/fd").length, before);
 });
+
+import type { Link } from "../../src/core/observation/connections.ts";
+import { loadNative } from "../../src/shell/host/native.ts";

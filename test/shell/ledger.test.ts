@@ -13,8 +13,6 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, test } from "node:test";
 import { gzipSync } from "node:zlib";
-import { type LedgerRecord, recordLine } from "../../src/core/ledger/record.ts";
-import { appendLedger, ledgerFiles, readLedger } from "../../src/shell/store/ledger.ts";
 
 const folder = mkdtempSync(join(tmpdir(), "reaper-ledger-"));
 after(() => rmSync(folder, { recursive: true }));
@@ -118,3 +116,6 @@ test("rotated copies are found, other files are not", () => {
   assert.deepEqual(ledgerFiles(file).sort(), wanted.sort());
   assert.deepEqual(ledgerFiles("/nonexistent/ledger.jsonl"), []);
 });
+
+import { type LedgerRecord, recordLine } from "../../src/core/ledger/record.ts";
+import { appendLedger, ledgerFiles, readLedger } from "../../src/shell/store/ledger.ts";

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
 import { after, describe, it } from "node:test";
-import type { ProcId } from "../../src/core/observation/observation.ts";
+import type { ProcId } from "../../src/core/observation/process.ts";
 import { loadNative } from "../../src/shell/host/native.ts";
 import { ownUid } from "../helpers/proc-folder.ts";
 import { readStat } from "../helpers/proc-read.ts";

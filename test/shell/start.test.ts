@@ -6,7 +6,6 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, test } from "node:test";
 import { Script } from "node:vm";
-import { buildOf, compile } from "../../src/start/code-cache.ts";
 
 const folder = mkdtempSync(join(tmpdir(), "reaper-start-"));
 after(() => rmSync(folder, { recursive: true }));
@@ -57,3 +56,5 @@ test("a cache of another program of the same length is not taken", () => {
   writeFileSync(file, two);
   assert.equal(compile(file, old).cachedDataRejected, undefined);
 });
+
+import { buildOf, compile } from "../../src/start/code-cache.ts";

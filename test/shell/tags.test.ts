@@ -14,8 +14,6 @@ import {
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { type TestContext, test } from "node:test";
-import type { Tag } from "../../src/core/observation/observation.ts";
-import { loadNative } from "../../src/shell/host/native.ts";
 
 const native = loadNative();
 
@@ -107,3 +105,6 @@ test("a tag is removed once, by pid and start time", (t) => {
   assert.deepEqual(readdirSync(folder), []);
   assert.equal(native.removeTag(join(folder, "absent"), EXAMPLE.root), false);
 });
+
+import type { Tag } from "../../src/core/observation/observation.ts";
+import { loadNative } from "../../src/shell/host/native.ts";

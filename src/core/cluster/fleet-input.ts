@@ -1,10 +1,12 @@
 /** What many hosts wrote, read back: documents and snapshots, in one file or in many. Each may be of anybody's making. */
+
 import * as v from "valibot";
-import type { Fault, Observation } from "../observation/observation.ts";
+import type { Fault } from "../observation/fault.ts";
+import type { Observation } from "../observation/observation.ts";
 import { parseSaved } from "../observation/snapshot-file.ts";
 import type { HostDocument } from "../report/json.ts";
+import { isHostName } from "../text/safe-text.ts";
 import type { Verdict } from "../verdict/judge.ts";
-import { isHostName } from "./publication.ts";
 
 export const VERDICTS = ["spare", "wait", "reap", "exempt", "unknown"] as const satisfies readonly Verdict[];
 

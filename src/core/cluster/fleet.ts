@@ -1,10 +1,10 @@
-/** Many hosts at one sight: what each saw, merged. */
-
-import type { Fault } from "../observation/observation.ts";
+import type { Fault } from "../observation/fault.ts";
 import { formatDuration } from "../text/duration.ts";
 import type { Verdict } from "../verdict/judge.ts";
 import { type FleetTree, type HostReport, type Parsed, VERDICTS } from "./fleet-input.ts";
 import { MAX_AHEAD_MS } from "./publication.ts";
+
+/** Many hosts at one sight: what each saw, merged. */
 
 type Counts = Readonly<Record<Verdict, number>>;
 

@@ -2,12 +2,14 @@
  * What login nodes tell each other: who is attached where. A node believes another in one thing only, that an orphan's
  * user has come back there since; all else it sees for itself. User ids are taken to mean the same users everywhere.
  */
+
 import * as v from "valibot";
-import { findSshd } from "../evidence/evidence.ts";
-import type { Elsewhere, Observation } from "../observation/observation.ts";
+import { findSshd } from "../evidence/sshd.ts";
+import type { Observation, RemoteAttachment } from "../observation/observation.ts";
+import type { Outcome } from "../reap/outcome.ts";
 import type { Catalogue } from "../recognition/catalogue.ts";
-import type { Outcome } from "../report/json.ts";
 import { formatDuration } from "../text/duration.ts";
+import { isHostName } from "../text/safe-text.ts";
 import type { Tree } from "../tree/tree.ts";
 import type { Judgement } from "../verdict/judge.ts";
 
@@ -30,11 +32,10 @@ export interface Publication {
 
 /** A stamp this far ahead of the own clock is of a clock that cannot be believed. */
 export const MAX_AHEAD_MS = 300_000;
-export const MAX_FILE_BYTES = 1_048_576;
-export const MAX_FILES = 1000;
 
-/** Guard: a host's name becomes a file's name and a word of a reason; it holds no slash and begins with no dot. */
-export const isHostName = (name: string): boolean => /^[A-Za-z0-9][A-Za-z0-9._-]{0,252}$/.test(name);
+export const MAX_FILE_BYTES = 1_048_576;
+
+export const MAX_FILES = 1000;
 
 export const fileOf = (host: string): string => `${host}.json`;
 
@@ -111,6 +112,7 @@ export interface Reading {
 }
 
 const time = v.pipe(v.number(), v.safeInteger(), v.minValue(0));
+
 const publication = v.object({
   schemaVersion: v.literal(1),
   host: v.string(),
@@ -131,7 +133,7 @@ export function readPublication(
   text: string,
   modifiedAt: number,
   reading: Reading,
-): { elsewhere: Elsewhere[] } | { error: string } {
+): { elsewhere: RemoteAttachment[] } | { error: string } {
   const named = name.replace(/\.json$/, "");
   if (!isHostName(named)) return { error: "its name is no host's name" };
   let value: unknown;

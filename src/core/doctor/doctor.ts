@@ -1,6 +1,6 @@
 /** `doctor`: what an examination amounts to, a line each: well, doubtful or broken, and the remedy. */
 
-import type { Paint } from "../report/list-explain.ts";
+import type { Paint } from "../text/format.ts";
 import type { Check, Health } from "./check.ts";
 import type { Examination } from "./examination.ts";
 import { checkHookSide } from "./hook-checks.ts";

@@ -1,7 +1,7 @@
-/** What `doctor` was told of a host. Everything that could be asked and was not answered says why. */
-
-import type { SnapshotCounts } from "../observation/observation.ts";
+import type { SnapshotCounts } from "../observation/process.ts";
 import type { PamLine } from "./pam.ts";
+
+/** What `doctor` was told of a host. Everything that could be asked and was not answered says why. */
 
 export type Answer<T> = { readonly value: T } | { readonly failed: string };
 

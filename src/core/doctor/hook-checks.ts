@@ -1,7 +1,8 @@
-/** The hook's side of `doctor`: the PAM line, the environment that users may set, the program, the tags. */
 import { type Check, fault, ok, warning } from "./check.ts";
 import type { Examination, FileFacts } from "./examination.ts";
 import { isModule, type PamLine } from "./pam.ts";
+
+/** The hook's side of `doctor`: the PAM line, the environment that users may set, the program, the tags. */
 
 const ADD = 'add the line of pam/README.md, or run "pam-auth-update --enable vscode-grim-reaper" on Debian';
 

@@ -1,9 +1,9 @@
-/** The sweep's side of `doctor`: what the kernel offers, what can be seen, the timer, the clock, the last sweep. */
-
 import { formatDuration } from "../text/duration.ts";
 import { escapeText } from "../text/safe-text.ts";
 import { type Check, fault, ok, warning } from "./check.ts";
 import type { Answer, Examination } from "./examination.ts";
+
+/** The sweep's side of `doctor`: what the kernel offers, what can be seen, the timer, the clock, the last sweep. */
 
 const HOUR_MS = 3_600_000;
 /** Two hourly runs may be missed, by a reboot or a busy host; the third is silence. */

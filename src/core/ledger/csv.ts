@@ -1,7 +1,7 @@
-/** Comma separated values after RFC 4180: CRLF, quotes doubled; safe to open in a spreadsheet. */
-
 import { escapeText } from "../text/safe-text.ts";
 import type { LedgerRecord } from "./record.ts";
+
+/** Comma separated values after RFC 4180: CRLF, quotes doubled; safe to open in a spreadsheet. */
 
 export const CSV_HEAD = [
   "id",

@@ -1,12 +1,11 @@
 /** The ledger: one record for each tree that was ended, one line of JSON each. */
+
 import * as v from "valibot";
-import type { Observation } from "../observation/observation.ts";
+import { ageOf, type Observation } from "../observation/observation.ts";
 import { freedBy } from "../reap/freed-memory.ts";
-import type { Outcome } from "../report/json.ts";
-import { safeJson } from "../report/standard-log.ts";
-import { escapeText } from "../text/safe-text.ts";
-import { heldBy } from "../tree/terminal-programs.ts";
-import { ageOf } from "../verdict/judge.ts";
+import type { Outcome } from "../reap/outcome.ts";
+import { escapeText, safeJson } from "../text/safe-text.ts";
+import { programsInTerminals } from "../tree/terminal-programs.ts";
 
 const whole = v.pipe(v.number(), v.safeInteger(), v.minValue(0));
 const record = v.object({
@@ -93,7 +92,7 @@ function recordOf(outcome: Outcome, observation: Observation, id: string, moment
     ageSeconds: Math.floor(ageOf(tree.root, observation) / 1000),
     freedKiB: freed.kib,
     freedBy: freed.by,
-    terminals: heldBy(judgement.tree),
+    terminals: programsInTerminals(judgement.tree),
   };
 }
 

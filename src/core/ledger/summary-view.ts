@@ -1,8 +1,8 @@
-/** A summary as text for people: tables as rows, a bar a day. */
-
-import { formatMemory } from "../report/list-explain.ts";
+import { formatMemory } from "../text/format.ts";
 import { escapeText } from "../text/safe-text.ts";
 import type { Day, Offender, Share, Summary, Totals } from "./summary.ts";
+
+/** A summary as text for people: tables as rows, a bar a day. */
 
 export const SHARE_COLUMNS = ["TREES", "PROCESSES", "SURVIVED", "FREED"] as const;
 export const OFFENDER_HEAD = ["COMES BACK", "TREES", "DAYS", "FREED", "PRODUCTS"] as const;

@@ -1,6 +1,7 @@
-/** What a ledger amounts to: totals, by product, user and reason, day by day, and who comes back. */
 import { parseDuration } from "../text/duration.ts";
 import type { LedgerRecord } from "./record.ts";
+
+/** What a ledger amounts to: totals, by product, user and reason, day by day, and who comes back. */
 
 export interface Totals {
   readonly trees: number;

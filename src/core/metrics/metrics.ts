@@ -1,7 +1,8 @@
 /** What a sweep says to Prometheus: the host as it was seen, what was done, and counters that only grow. */
+
 import * as v from "valibot";
 import { freedBy } from "../reap/freed-memory.ts";
-import type { Outcome } from "../report/json.ts";
+import type { Outcome } from "../reap/outcome.ts";
 import { escapeText } from "../text/safe-text.ts";
 import type { Judgement, Verdict } from "../verdict/judge.ts";
 import { expose, type Metric, type Series } from "./exposition.ts";

@@ -1,8 +1,8 @@
-/** The mail that tells a user what was ended: its envelope, headers and body, from templates and hostile names. */
-
 import type { Policy } from "../policy/policy.ts";
-import { escapeText } from "../text/safe-text.ts";
-import { hostName, MAX_LINE, siteLines } from "./notice.ts";
+import { escapeText, hostName } from "../text/safe-text.ts";
+import { MAX_LINE, siteLines } from "./notice.ts";
+
+/** The mail that tells a user what was ended: its envelope, headers and body, from templates and hostile names. */
 
 export interface Mail {
   /** Of the envelope: the only one who gets it. */
@@ -87,12 +87,12 @@ function pieces(line: string): string[] {
 }
 
 /** A mail as it waits: its envelope in the first line, then the message. */
-export function spooled({ to, from, message }: Mail): string {
+export function formatSpooled({ to, from, message }: Mail): string {
   return `${JSON.stringify({ schemaVersion: 1, to, from })}\n${message}`;
 }
 
 /** Null: it is none of ours. */
-export function unspooled(text: string): Mail | null {
+export function parseSpooled(text: string): Mail | null {
   const end = text.indexOf("\n");
   let envelope: { schemaVersion?: unknown; to?: unknown; from?: unknown } | null;
   try {

@@ -2,11 +2,10 @@
 
 import type { Policy } from "../policy/policy.ts";
 import { freedBy } from "../reap/freed-memory.ts";
-import type { Outcome } from "../report/json.ts";
-import { formatMemory } from "../report/list-explain.ts";
-import { localMinute } from "../text/format.ts";
-import { escapeText } from "../text/safe-text.ts";
-import { heldBy } from "../tree/terminal-programs.ts";
+import type { Outcome } from "../reap/outcome.ts";
+import { formatMemory, localMinute } from "../text/format.ts";
+import { escapeText, hostName } from "../text/safe-text.ts";
+import { programsInTerminals } from "../tree/terminal-programs.ts";
 
 /** One reap. */
 export interface Notice {
@@ -20,9 +19,12 @@ export interface Notice {
 }
 
 const FIRST_LINE = /^vscode-grim-reaper notices 1 \S+$/;
+
 const MAX_NOTICES = 20;
+
 /** In code points: four bytes each stay below the 998 that a mail's line may have. */
 export const MAX_LINE = 240;
+
 const MAX_HELD = 8;
 
 /** What is said of one tree that was ended. `now`: milliseconds since the epoch. */
@@ -32,7 +34,7 @@ export function noticeLines(outcome: Outcome, host: string, now: number): string
   const freed = outcome.freed ?? freedBy(killed, new Map());
   const size = `${killed.length} process(es), ${formatMemory(freed.kib)}`;
   const left = survivors.length > 0 ? `; ${survivors.length} could not be ended` : "";
-  const held = heldBy(tree);
+  const held = programsInTerminals(tree);
   const more = held.length > MAX_HELD ? ` and ${held.length - MAX_HELD} more` : "";
   const forced = judgement.unforced !== "reap";
   return [
@@ -79,11 +81,6 @@ export function noticeFile(host: string, notices: readonly Notice[], site: reado
     ...site.map((line) => `= ${line}`),
   ];
   return `${lines.join("\n")}\n`;
-}
-
-/** The host's name as part of a file's name or of an address. */
-export function hostName(host: string): string {
-  return host.replace(/[^A-Za-z0-9._-]/g, "_").replace(/^[.-]+/, "") || "localhost";
 }
 
 /** The notices in such a file; none when it is of another form. */

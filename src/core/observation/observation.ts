@@ -3,107 +3,9 @@
  * `snapshot` and read back by `replay`. Nothing in this file computes.
  */
 
-/** A process's identity: its number and its start in clock ticks since boot. A bare pid is never an identity. */
-export interface ProcId {
-  readonly pid: number;
-  readonly startTime: number;
-}
-
-/** How the reading of one process's command line ended. `skipped`: nobody needed it. */
-export type ArgvStatus = "read" | "empty" | "timeout" | "denied" | "gone" | "skipped";
-
-/** One process as the kernel described it. A field that could not be read is null, never zero. */
-export interface Proc extends ProcId {
-  readonly ppid: number;
-  /** Process group and session leader (setsid), by pid. */
-  readonly pgid: number;
-  readonly sid: number;
-  /** Controlling terminal's device number, 0 for none. */
-  readonly tty: number;
-  /** One letter of proc_pid_stat(5): R, S, D, Z, T, … A `Z` with more than one thread is alive. */
-  readonly state: string;
-  readonly threads: number;
-  readonly rssKiB: number;
-  /** Real, effective, saved and filesystem uid; null when /proc/PID/status could not be read. */
-  readonly uids: readonly [number, number, number, number] | null;
-  /** The effective uid, which owns /proc/PID. */
-  readonly uid: number;
-  /** The kernel's 15 bytes of name: text of the user's choosing. */
-  readonly comm: string;
-  /** Where the exe link points, with " (deleted)" as the kernel gives it; null: unreadable or a kernel thread. */
-  readonly exe: string | null;
-  /** Text of the user's choosing. Empty unless `argvStatus` is `read`. */
-  readonly argv: readonly string[];
-  readonly argvStatus: ArgvStatus;
-  /** True when the command line was longer than what is kept. */
-  readonly argvTruncated: boolean;
-  /**
-   * Every distinct path of /proc/PID/cgroup; the one that carries sessions (v2, else name=systemd) first. Empty in a
-   * kernel without cgroups; null: unreadable, so the process may be a batch job's.
-   */
-  readonly cgroups: readonly string[] | null;
-  /**
-   * Which of the catalogue's batch job variables its environment had at its exec: text of the user's choosing. Empty:
-   * none. Null: unreadable, so it may be a batch job's. Absent: not asked; only the leaders of trees are.
-   */
-  readonly jobVariables?: readonly string[] | null;
-  /** Kernel audit session id and login uid; null: unset or no audit in this kernel. */
-  readonly auditSession: number | null;
-  readonly loginUid: number | null;
-  /** Whether the process lives in other namespaces than this program; null: unreadable or not asked. */
-  readonly foreignUserNs: boolean | null;
-  readonly foreignPidNs: boolean | null;
-}
-
-/** How many processes the snapshot met, and what became of them. */
-export interface SnapshotCounts {
-  readonly listed: number;
-  readonly read: number;
-  readonly gone: number;
-  readonly denied: number;
-  readonly malformed: number;
-  readonly timedOut: number;
-}
-
-/** Something that could not be known. It is reported and spares; it is never taken for "nothing there". */
-export interface Fault {
-  /** What could not be done, in words: "read the command line", "list sockets". */
-  readonly what: string;
-  readonly pid?: number;
-  /** Of one user's doing: it says nothing against what was seen of the host. */
-  readonly uid?: number;
-  readonly detail: string;
-}
-
-/**
- * Established connections of one kind, one end of which `pid` holds. Never listening, closing or datagram sockets.
- * The addresses are those of one of them.
- */
-export interface Link {
-  readonly kind: "tcp" | "unix";
-  readonly pid: number;
-  /** Who holds the other end among the processes asked about; null: none of them. */
-  readonly peerPid: number | null;
-  /** "127.0.0.1:40123", "[::1]:22", or a unix socket's path or inode. */
-  readonly local: string;
-  readonly remote: string;
-  /** How many sockets of `pid`'s; absent: one. */
-  readonly sockets?: number | undefined;
-}
-
-/** The answer to "who is connected to whom" for a set of processes. */
-export interface Connections {
-  /** False when a dump failed or was cut: then no absence of a link means anything. */
-  readonly complete: boolean;
-  readonly source: "netlink" | "proc" | "none";
-  readonly links: readonly Link[];
-  /** Processes whose descriptors could not be read, and those in another network namespace. */
-  readonly unreadable: readonly number[];
-  readonly foreignNet: readonly number[];
-  /** Sockets in state ESTABLISHED on the whole host, for plausibility. */
-  readonly established: { readonly tcp: number; readonly unix: number };
-  readonly faults: readonly Fault[];
-}
+import type { Connections } from "./connections.ts";
+import type { Fault } from "./fault.ts";
+import type { Proc, ProcId, SnapshotCounts } from "./process.ts";
 
 /** A claim by the past: when a session closed, this process was still there. Written by session-close. */
 export interface Tag {
@@ -128,7 +30,7 @@ export interface Mark extends ProcId {
 }
 
 /** What another login node last told of a user: he had a client there. Times are milliseconds since the epoch. */
-export interface Elsewhere {
+export interface RemoteAttachment {
   readonly host: string;
   readonly uid: number;
   /** How many of his trees were in use there. */
@@ -166,6 +68,11 @@ export interface Observation {
   readonly marks: readonly Mark[];
   readonly keeps: readonly Keep[];
   /** Absent: no other node was asked. */
-  readonly elsewhere?: readonly Elsewhere[];
+  readonly elsewhere?: readonly RemoteAttachment[];
   readonly faults: readonly Fault[];
+}
+
+/** Milliseconds that a process has lived. */
+export function ageOf(process: Proc, observation: Observation): number {
+  return Math.max(0, observation.uptime - (process.startTime * 1000) / observation.ticksPerSecond);
 }

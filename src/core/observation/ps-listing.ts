@@ -1,5 +1,7 @@
+import type { Observation } from "./observation.ts";
+import type { Proc } from "./process.ts";
+
 /** A saved process listing as an observation: lines of uid, pid, ppid and args between tabs, `#` for comments. */
-import type { Observation, Proc } from "./observation.ts";
 
 export interface ListingError {
   readonly line: number;

@@ -1,4 +1,5 @@
 /** A saved observation: written by `snapshot`, checked when it is read back, for it may come from anywhere. */
+
 import * as v from "valibot";
 import type { Observation } from "./observation.ts";
 

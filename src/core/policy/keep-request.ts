@@ -1,4 +1,5 @@
 /** A user's request to leave their trees alone: one line in a file that only they can have made. */
+
 import type { Keep } from "../observation/observation.ts";
 
 /** What the kernel says of an entry in the folder of requests, and its text where it may be read. */
@@ -23,18 +24,18 @@ export const keepLine = (uid: number, until: number): string => `keep ${uid} ${u
  * Who is not the one that an entry's name speaks for, or null when nothing is wrong with that. Guard: the folder is open
  * to all, so a file counts only when its owner, by the kernel's word, is the user whose name it bears.
  */
-export function squatterOf({ name, owner }: Pick<KeepEntry, "name" | "owner">): string | null {
+export function whyNotOwners({ name, owner }: Pick<KeepEntry, "name" | "owner">): string | null {
   return isUid(name) && owner === Number(name) ? null : `it belongs to uid ${owner}`;
 }
 
 /** Why an entry is in other users' way, or null: under their name, or too large for what all share. */
 export function whyRemove(entry: Omit<KeepEntry, "text">): string | null {
   const isLarge = entry.kind === "file" && entry.size > MAX_KEEP_BYTES;
-  return squatterOf(entry) ?? (isLarge ? `it is longer than ${MAX_KEEP_BYTES} bytes` : null);
+  return whyNotOwners(entry) ?? (isLarge ? `it is longer than ${MAX_KEEP_BYTES} bytes` : null);
 }
 
 /** Why an entry's text is not even to be read, or null. */
-export function whyUnfit(entry: Omit<KeepEntry, "text">): string | null {
+export function whyNotReadable(entry: Omit<KeepEntry, "text">): string | null {
   const removable = whyRemove(entry);
   if (removable !== null) return removable;
   if (entry.kind !== "file") return "it is no regular file";
@@ -50,7 +51,7 @@ export function readKeep(
   now: number,
   max: number,
 ): { readonly keep: Keep | null } | { readonly fault: string } {
-  const unfit = whyUnfit(entry);
+  const unfit = whyNotReadable(entry);
   if (unfit !== null) return { fault: unfit };
   // Made, and not written yet.
   if (entry.size === 0) return { keep: null };

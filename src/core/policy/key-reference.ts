@@ -1,4 +1,5 @@
 /** The configuration as its reference tells it: which keys may stand where, and what each means. */
+
 import * as v from "valibot";
 import { schema } from "./schema.ts";
 import type { KeyNote } from "./schema-values.ts";

@@ -1,8 +1,9 @@
 /** The site's policy: text of a configuration file in, a complete Policy or errors by line out. */
+
 import { parse as parseToml, TomlError } from "smol-toml";
 import * as v from "valibot";
 import type { SiteCatalogue } from "../recognition/catalogue.ts";
-import { nearest } from "../text/safe-text.ts";
+import { nearest } from "../text/did-you-mean.ts";
 import { keysAt } from "./key-reference.ts";
 import { type Exemption, type Keys, schema } from "./schema.ts";
 

@@ -1,4 +1,5 @@
 /** The tables of the configuration, a schema each. */
+
 import * as v from "valibot";
 import {
   account,

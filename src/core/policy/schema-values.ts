@@ -1,4 +1,5 @@
 /** The kinds of values that keys of the configuration take, and what is said when one is wrong. */
+
 import * as v from "valibot";
 import { DURATION_HELP, parseDuration } from "../text/duration.ts";
 

@@ -1,4 +1,5 @@
 /** Every key of the configuration: its type, its default and what it means. Validation and the manual come from here. */
+
 import * as v from "valibot";
 import { catalogue, cluster, exemption, keep, ledger, mail, metrics, notice } from "./schema-tables.ts";
 import {

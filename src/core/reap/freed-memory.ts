@@ -1,7 +1,6 @@
 /** What ended processes gave back, from what they weighed right before the first signal. */
 
-import type { Proc, ProcId } from "../observation/observation.ts";
-import { keyOf } from "./tracked-tree.ts";
+import { keyOf, type Proc, type ProcId } from "../observation/process.ts";
 
 /**
  * KiB given back. `pss`: each page shared counted once (proc_pid_smaps(5)); `rss`: resident memory, in which a page that
@@ -13,12 +12,12 @@ export interface Freed {
 }
 
 /** One process's proportional set size; null: it could not be read. */
-export interface Weight extends ProcId {
+export interface Pss extends ProcId {
   readonly pssKiB: number | null;
 }
 
 /** By `keyOf`, only what could be read. */
-export function weightsOf(results: readonly Weight[]): ReadonlyMap<string, number> {
+export function weightsOf(results: readonly Pss[]): ReadonlyMap<string, number> {
   return new Map(results.flatMap((one) => (one.pssKiB === null ? [] : [[keyOf(one), one.pssKiB] as const])));
 }
 

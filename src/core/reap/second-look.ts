@@ -1,7 +1,8 @@
 /** The second look, right before the first signal: what of a plan still stands. */
-import { GONE, type Outcome } from "../report/json.ts";
+
+import { keyOf } from "../observation/process.ts";
 import type { Judgement } from "../verdict/judge.ts";
-import { keyOf } from "./tracked-tree.ts";
+import { GONE, type Outcome } from "./outcome.ts";
 
 /** Which trees of the plan are still to be ended, in their state of now. */
 export function confirm(

@@ -1,28 +1,25 @@
 /** Which processes a tree being ended consists of, look after look: its members, what they forked, what slipped away. */
 
-import { findSshd } from "../evidence/evidence.ts";
-import type { Observation, Proc } from "../observation/observation.ts";
+import { findSshd } from "../evidence/sshd.ts";
+import type { Observation } from "../observation/observation.ts";
+import { exeName, keyOf, type Proc } from "../observation/process.ts";
 import type { Policy } from "../policy/policy.ts";
 import { type Catalogue, makeCatalogue } from "../recognition/catalogue.ts";
-import { exeName } from "../recognition/install-path.ts";
-import { ancestorsOf, growTreeFrom, isDead, makeTable, type ProcTable, type Tree } from "../tree/tree.ts";
+import { ancestorsOf, isDead, makeTable, type ProcTable } from "../tree/process-table.ts";
+import { growTreeFrom, type Tree } from "../tree/tree.ts";
 
 /** Everything of one tree that was ever found, by pid and start time. */
-export interface Quarry {
+export interface TrackedTree {
   readonly tree: Tree;
   readonly known: ReadonlyMap<string, Proc>;
 }
 
-export function keyOf({ pid, startTime }: { readonly pid: number; readonly startTime: number }): string {
-  return `${pid}@${startTime}`;
-}
-
-export function quarryOf(tree: Tree): Quarry {
+export function trackedTreeOf(tree: Tree): TrackedTree {
   return { tree, known: new Map(tree.members.map((member) => [keyOf(member), member])) };
 }
 
 /** A new look at the host, prepared once for all trees that are looked for in it. */
-export interface Scene {
+export interface Rescan {
   readonly observation: Observation;
   readonly table: ProcTable;
   readonly catalogue: Catalogue;
@@ -30,7 +27,7 @@ export interface Scene {
   readonly liveSessions: ReadonlySet<number | null>;
 }
 
-export function sceneOf(observation: Observation, policy: Policy): Scene {
+export function rescanOf(observation: Observation, policy: Policy): Rescan {
   const catalogue = makeCatalogue(policy.catalogue);
   const sshd = [...findSshd(observation.processes, catalogue).genuine.values()];
   return {
@@ -46,10 +43,10 @@ export function sceneOf(observation: Observation, policy: Policy): Scene {
  * processes that left the tree while it was being ended (`since`, milliseconds since boot, is the first signal).
  */
 export function track(
-  quarry: Quarry,
-  scene: Scene,
+  quarry: TrackedTree,
+  scene: Rescan,
   since: number,
-): { quarry: Quarry; alive: readonly Proc[] } {
+): { quarry: TrackedTree; alive: readonly Proc[] } {
   const { table, catalogue } = scene;
   const alive = new Map<string, Proc>();
   const take = (process: Proc): void => {
@@ -60,7 +57,7 @@ export function track(
     const now = table.byPid.get(known.pid);
     if (now && keyOf(now) === keyOf(known) && !isDead(now) && now.uid === quarry.tree.uid) take(now);
   }
-  for (const runaway of runawaysOf(quarry, scene, since)) take(runaway);
+  for (const runaway of escapedChildren(quarry, scene, since)) take(runaway);
   return { quarry: { ...quarry, known: new Map([...quarry.known, ...alive]) }, alive: [...alive.values()] };
 }
 
@@ -69,7 +66,11 @@ export function track(
  * the tree's: started after the first signal, adopted, and in a process group or session that a member of the tree
  * leads (a pid in use as such is not given out again), or in an audit session that was the tree's alone.
  */
-function runawaysOf(quarry: Quarry, { observation, table, liveSessions }: Scene, since: number): Proc[] {
+function escapedChildren(
+  quarry: TrackedTree,
+  { observation, table, liveSessions }: Rescan,
+  since: number,
+): Proc[] {
   const known = [...quarry.known.values()];
   const members = new Map(known.map((process) => [process.pid, process]));
   // Guard: a leader that died with its whole group gives its number back; whoever has it now is a stranger.

@@ -1,15 +1,16 @@
 /** May a cgroup be ended as a whole? Only one that holds one tree and nothing else. Pure. */
 
-import type { Observation, Proc, ProcId } from "../observation/observation.ts";
+import type { Observation } from "../observation/observation.ts";
+import { exeName, keyOf, type Proc, type ProcId } from "../observation/process.ts";
 import type { Policy } from "../policy/policy.ts";
 import { type Catalogue, makeCatalogue } from "../recognition/catalogue.ts";
-import { exeName } from "../recognition/install-path.ts";
-import { isMultiplexer, jobOfCgroup } from "../tree/boundary.ts";
+import { jobOfCgroup } from "../tree/batch-job.ts";
+import { isMultiplexer } from "../tree/boundary.ts";
 import type { Tree } from "../tree/tree.ts";
-import { keyOf, type Quarry } from "./tracked-tree.ts";
+import type { TrackedTree } from "./tracked-tree.ts";
 
 /** A process found in a cgroup or below it, as /proc shows it at that moment. */
-export interface Inmate extends ProcId {
+export interface CgroupMember extends ProcId {
   /** All four; null: unreadable. */
   readonly uids: readonly number[] | null;
   /** Empty for one that is just exiting and has no memory any more; null: unreadable. */
@@ -19,7 +20,7 @@ export interface Inmate extends ProcId {
 }
 
 /** The cgroups that a tree's processes are in and that may turn out to be the tree's alone, nearest the root first. */
-export function enclosuresOf(tree: Tree): string[] {
+export function killableCgroupsOf(tree: Tree): string[] {
   const paths = new Set(tree.members.flatMap((member) => member.cgroups ?? []));
   return [...paths].filter(mayBeWhole).sort((a, b) => a.length - b.length);
 }
@@ -45,9 +46,9 @@ function mayBeWhole(path: string): boolean {
  * there by root or by the same user on purpose; it has the tree's user in all four ids; it is no multiplexer; and
  * what started it is in the cgroup too, or gone.
  */
-export function whyNotWhole(
-  quarry: Quarry,
-  inmates: readonly Inmate[],
+export function whyNotOnlyThisTree(
+  quarry: TrackedTree,
+  inmates: readonly CgroupMember[],
   before: Observation,
   policy: Policy,
 ): string | null {
@@ -61,8 +62,8 @@ export function whyNotWhole(
 }
 
 function whyNotOurs(
-  inmate: Inmate,
-  { tree, known }: Quarry,
+  inmate: CgroupMember,
+  { tree, known }: TrackedTree,
   bystanders: ReadonlySet<string>,
   catalogue: Catalogue,
 ): string | null {

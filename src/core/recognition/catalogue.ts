@@ -1,4 +1,5 @@
 /** What a server process looks like: the catalogue's data, a site's additions, and the native scan's first sieve. */
+
 import data from "./catalogue.json" with { type: "json" };
 
 /** `ssh`: reached through sshd. `tunnel` and `web`: started on purpose to be reached otherwise. */
@@ -40,6 +41,7 @@ export interface Catalogue {
 
 /** A fork that no list knows, found by its shape. */
 export const UNKNOWN_FORK = "unknown-fork";
+
 /** The folder name of such a fork: `.name-server`. */
 export const FORK_DIRECTORY = /^\.[A-Za-z0-9][\w.+]*(?:-[\w.+]+)*-server(?:-[a-z]+)?$/;
 
@@ -50,6 +52,7 @@ export interface SiteCatalogue {
 }
 
 const NO_SITE: SiteCatalogue = { directories: [], patterns: [], sshd: [] };
+
 const made = new WeakMap<SiteCatalogue, Catalogue>();
 
 /** The shipped catalogue with a site's additions; made once for each site object, which nobody changes. */
@@ -87,74 +90,4 @@ function join(site: SiteCatalogue): Catalogue {
     jobEnvironments: data.jobEnvironments,
     sshd: [...data.sshd, ...site.sshd],
   };
-}
-
-/**
- * What the native scan looks for. `exeMarkers`, and `argvMarkers` for `interpreters`, find the users who have a server.
- * Of such a user every process counts that has one of `exeMarkers`, or is one of `kinInterpreters` and has one of
- * `kinMarkers` in its command line: a superset of `recognise`, process by process (a test holds the two together). What
- * has none, and is not above or below one that has, can be no part of a tree. A name that ends in `*` stands for all
- * that begin so.
- */
-export function scanMarkers(catalogue: Catalogue): {
-  exeMarkers: string[];
-  interpreters: string[];
-  argvMarkers: string[];
-  kinInterpreters: string[];
-  kinMarkers: string[];
-  sshdNames: string[];
-} {
-  const folders = catalogue.locations.map(({ components }) => `/${components.join("/")}/`);
-  const { shapes, interpreters } = catalogue;
-  const literal = catalogue.patterns.map(({ exe }) => longestLiteral(exe));
-  const argvMarkers = [
-    ...new Set([
-      ...folders,
-      "-server/",
-      ...shapes.serverScripts,
-      ...shapes.workerScripts,
-      ...shapes.webScripts,
-    ]),
-  ];
-  const alone = [
-    ...interpreters.node,
-    ...interpreters.other,
-    ...interpreters.loaderPrefixes.map((start) => `${start}*`),
-  ];
-  return {
-    // "-server/" and "-server-" find the forks that no list knows; "code-tunnel" and "/code" the tunnels.
-    exeMarkers: [...new Set([...folders, "-server/", "-server-", "/code-tunnel", "/bin/code", ...literal])],
-    // A shell is never alone: the server below it has an executable that tells.
-    interpreters: alone,
-    argvMarkers,
-    // Whatever else runs is told by its executable; an editor's command line, or a compiler's, is not worth its reading.
-    kinInterpreters: [...alone, ...interpreters.shell, ...shapes.tunnelClis],
-    kinMarkers: [
-      ...new Set([
-        ...argvMarkers,
-        // A user may write a folder without the slash before it, or with two between its parts.
-        ...catalogue.locations.map(({ components }) => `${longest(components)}/`),
-        // A fork's folder, named to a loader.
-        "-server-",
-        // Launchers, and commands that a program found by its name alone is given.
-        ...shapes.launcherScripts,
-        ...shapes.launcherSuffixes,
-        ...Object.keys(shapes.cliCommands).filter(
-          (word) => shapes.cliCommands[word as "tunnel"] === "tunnel",
-        ),
-        // A program that a loader is given.
-        ...literal,
-      ]),
-    ],
-    sshdNames: [...catalogue.sshd],
-  };
-}
-
-/** The longest run of a glob that holds no wildcard: what a plain substring search may look for. */
-function longestLiteral(glob: string): string {
-  return longest(glob.split("*"));
-}
-
-function longest(parts: readonly string[]): string {
-  return parts.reduce((best, part) => (part.length > best.length ? part : best), "");
 }

@@ -1,5 +1,6 @@
-/** Paths of programs: what the kernel's exe link says, whose folder it lies in. */
 import { type Catalogue, FORK_DIRECTORY, type Kind, UNKNOWN_FORK } from "./catalogue.ts";
+
+/** Paths of programs: what the kernel's exe link says, whose folder it lies in. */
 
 export interface Place {
   readonly product: string;
@@ -8,19 +9,6 @@ export interface Place {
   readonly known: boolean;
   /** The components after the product's folder. */
   readonly rest: readonly string[];
-}
-
-const DELETED = " (deleted)";
-/** Without the " (deleted)" that the kernel appends once the file is gone (an update removed the old version). */
-export function exePath(exe: string): string {
-  return exe.endsWith(DELETED) ? exe.slice(0, -DELETED.length) : exe;
-}
-
-/** The last component of an exe link: "python3.11", "sshd-session". */
-export function exeName(exe: string | null): string {
-  if (exe === null) return "";
-  const path = exePath(exe);
-  return path.slice(path.lastIndexOf("/") + 1);
 }
 
 const located = new WeakMap<Catalogue, Map<string, Place | null>>();

@@ -1,16 +1,8 @@
 /** Is this process part of an IDE server, of which product, in what role? By exe first, then exact argv elements. */
 
-import type { ArgvStatus } from "../observation/observation.ts";
+import { type ArgvStatus, exeName, exePath } from "../observation/process.ts";
 import { type Catalogue, type Kind, UNKNOWN_FORK } from "./catalogue.ts";
-import {
-  endsWithPath,
-  exeName,
-  exePath,
-  globToRegExp,
-  inHelperFolder,
-  locate,
-  type Place,
-} from "./install-path.ts";
+import { endsWithPath, globToRegExp, inHelperFolder, locate, type Place } from "./install-path.ts";
 
 /**
  * `unknown`: the executable is an IDE's own, but its command line could not be read, so it may be the server or

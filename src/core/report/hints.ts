@@ -1,11 +1,12 @@
 /** Facts that explain and never decide, and what would change a verdict. */
 
-import { type Fact, findSshd, type Value } from "../evidence/evidence.ts";
-import type { Observation, Tag } from "../observation/observation.ts";
+import type { Fact, Value } from "../evidence/evidence.ts";
+import { findSshd } from "../evidence/sshd.ts";
+import { ageOf, type Observation, type Tag } from "../observation/observation.ts";
+import { exeName } from "../observation/process.ts";
 import type { Catalogue } from "../recognition/catalogue.ts";
-import { exeName } from "../recognition/install-path.ts";
 import { formatDuration } from "../text/duration.ts";
-import { ageOf, type Judgement } from "../verdict/judge.ts";
+import type { Judgement } from "../verdict/judge.ts";
 
 /** logind's word on a session; null state: it could not be asked, which is not the same as gone. */
 export interface LogindHint {

@@ -1,22 +1,12 @@
-/** The JSON of `list`, `sweep`, `replay` and `explain`: schemaVersion 1. */
 import type { Fact } from "../evidence/evidence.ts";
-import type { Fault, Observation, Proc, ProcId } from "../observation/observation.ts";
+import type { Fault } from "../observation/fault.ts";
+import { ageOf, type Observation } from "../observation/observation.ts";
+import type { ProcId } from "../observation/process.ts";
 import type { Freed } from "../reap/freed-memory.ts";
-import { ageOf, type Judgement } from "../verdict/judge.ts";
+import type { Outcome } from "../reap/outcome.ts";
+import type { Judgement } from "../verdict/judge.ts";
 
-/** What became of a tree. `killed` counts processes verified dead (in a dry run, those that would be killed). */
-export interface Outcome {
-  readonly judgement: Judgement;
-  readonly killed: readonly Proc[];
-  readonly survivors: readonly Proc[];
-  /** Set when the tree was planned and then left alone, with why. */
-  readonly spared: string | null;
-  /** Memory that the killed gave back; absent when nothing was ended. */
-  readonly freed?: Freed;
-}
-
-/** Why a planned tree needed no end. */
-export const GONE = "gone by itself";
+/** The JSON of `list`, `sweep`, `replay` and `explain`: schemaVersion 1. */
 
 export interface TreeDocument {
   readonly root: ProcId;
@@ -103,9 +93,4 @@ export function hostDocument(
     errors,
     takenAt: observation.takenAt,
   };
-}
-
-/** A fault as one line: `cannot read the command line of process 123: timed out`. */
-export function faultLine(fault: Fault): string {
-  return `cannot ${fault.what}${fault.pid === undefined ? "" : ` of process ${fault.pid}`}: ${fault.detail}`;
 }

@@ -1,16 +1,13 @@
-/** `list` and `explain` as text for people: pure, with the colours as functions. */
-
 import type { Fact } from "../evidence/evidence.ts";
-import type { Observation } from "../observation/observation.ts";
+import { ageOf, type Observation } from "../observation/observation.ts";
 import { formatDuration } from "../text/duration.ts";
+import { formatMemory, type Paint } from "../text/format.ts";
 import { commandLine, escapeText, fit } from "../text/safe-text.ts";
-import { ageOf, type Judgement, type Verdict } from "../verdict/judge.ts";
+import type { Judgement, Verdict } from "../verdict/judge.ts";
 import { whatWouldChange } from "./hints.ts";
 import { memoryOf } from "./json.ts";
 
-/** Colours a text; the identity where there is no terminal. */
-export type Paint = (style: "red" | "green" | "yellow" | "cyan" | "gray" | "bold", text: string) => string;
-export const plain: Paint = (_style, text) => text;
+/** `list` and `explain` as text for people: pure, with the colours as functions. */
 
 const STYLE: Readonly<Record<Verdict, Parameters<Paint>[0]>> = {
   reap: "red",
@@ -22,13 +19,6 @@ const STYLE: Readonly<Record<Verdict, Parameters<Paint>[0]>> = {
 
 export function paintVerdict(verdict: Verdict, paint: Paint): string {
   return paint(STYLE[verdict], verdict);
-}
-
-/** "670 MiB": binary units, three significant digits at most. */
-export function formatMemory(kib: number): string {
-  if (kib < 1024) return `${kib} KiB`;
-  const mib = kib / 1024;
-  return mib < 1024 ? `${Math.round(mib)} MiB` : `${(mib / 1024).toFixed(1)} GiB`;
 }
 
 export const LIST_HEAD = [

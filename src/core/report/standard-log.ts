@@ -1,7 +1,7 @@
-/** The standard log output, byte for byte, and the other events of a sweep, as data for any log format. */
-
-import type { Proc } from "../observation/observation.ts";
+import type { Proc } from "../observation/process.ts";
 import { commandLine, escapeText, fit } from "../text/safe-text.ts";
+
+/** The standard log output, byte for byte, and the other events of a sweep, as data for any log format. */
 
 export type Level = "error" | "warn" | "info" | "debug" | "trace";
 
@@ -56,21 +56,4 @@ export function standardLine(time: Date, message: string): string {
   const day = `${time.getFullYear()}-${two(time.getMonth() + 1)}-${two(time.getDate())}`;
   const clock = `${two(time.getHours())}:${two(time.getMinutes())}:${two(time.getSeconds())}`;
   return `[${day}T${clock}] ${escapeText(message)}`;
-}
-
-/**
- * JSON in one line of text that no terminal acts on. JSON.stringify leaves DEL, C1, bidirectional and other format
- * controls as they are; as `\uXXXX` they mean the same and do nothing.
- */
-export function safeJson(value: unknown): string {
-  return escapeJsonText(JSON.stringify(value));
-}
-
-export function escapeJsonText(json: string): string {
-  return json.replace(/[\p{C}\p{Zl}\p{Zp}]/gu, (char) =>
-    Array.from(
-      { length: char.length },
-      (_, i) => `\\u${char.charCodeAt(i).toString(16).padStart(4, "0")}`,
-    ).join(""),
-  );
 }

@@ -1,9 +1,11 @@
 /** What a sweep says: its verdicts, outcomes and faults as log events. */
 
-import type { Fault, Observation, Proc } from "../observation/observation.ts";
-import { keyOf } from "../reap/tracked-tree.ts";
+import { type Fault, faultLine } from "../observation/fault.ts";
+import type { Observation } from "../observation/observation.ts";
+import { keyOf, type Proc } from "../observation/process.ts";
+import { GONE, type Outcome } from "../reap/outcome.ts";
 import type { Judgement, Verdict } from "../verdict/judge.ts";
-import { faultLine, GONE, type Outcome, treeDocument } from "./json.ts";
+import { treeDocument } from "./json.ts";
 import { type LogEvent, type Row, treeEvents } from "./standard-log.ts";
 
 /** A fault as a warning. */

@@ -18,12 +18,16 @@ export function escapeText(text: string): string {
 
 // Most command lines hold none of these words, and the expressions below are dear.
 const SECRET_HINT = /token|tkn|passw|secret|key|credential/i;
+
 const SECRET_NAME = "[\\w.-]*(?:token|tkn|password|passwd|secret|api[_-]?key|credentials?)";
+
 const SECRET_FLAG = new RegExp(`^--?${SECRET_NAME}$`, "i");
+
 const SECRET_ASSIGNED = new RegExp(
   `((?:^|[\\s"'?&;,])(?:--?)?${SECRET_NAME}=)("[^"]*"|'[^']*'|[^\\s"'&]+)`,
   "gi",
 );
+
 const SECRET_FOLLOWED = new RegExp(`((?:^|[\\s"'])--?${SECRET_NAME}\\s+)("[^"]*"|'[^']*'|[^\\s"']+)`, "gi");
 
 /**
@@ -54,25 +58,27 @@ export function commandLine(process: { readonly argv: readonly string[]; readonl
   return escapeText(process.argv.length > 0 ? process.argv.join(" ") : `[${process.comm}]`);
 }
 
-/** Levenshtein's distance, for "did you mean": the number of single-character edits between two words. */
-export function editDistance(a: string, b: string): number {
-  let previous = Array.from({ length: b.length + 1 }, (_, i) => i);
-  for (let i = 1; i <= a.length; i++) {
-    const row = [i];
-    for (let j = 1; j <= b.length; j++) {
-      const substitute = (previous[j - 1] ?? 0) + (a[i - 1] === b[j - 1] ? 0 : 1);
-      row.push(Math.min(substitute, (previous[j] ?? 0) + 1, (row[j - 1] ?? 0) + 1));
-    }
-    previous = row;
-  }
-  return previous[b.length] ?? 0;
+/**
+ * JSON in one line of text that no terminal acts on. JSON.stringify leaves DEL, C1, bidirectional and other format
+ * controls as they are; as `\uXXXX` they mean the same and do nothing.
+ */
+export function safeJson(value: unknown): string {
+  return escapeJsonText(JSON.stringify(value));
 }
 
-/** The candidate nearest to `word`, if it is near enough to be meant. */
-export function nearest(word: string, candidates: readonly string[]): string | undefined {
-  const ranked = candidates
-    .map((candidate) => ({ candidate, distance: editDistance(word.toLowerCase(), candidate.toLowerCase()) }))
-    .sort((a, b) => a.distance - b.distance);
-  const best = ranked[0];
-  return best && best.distance <= Math.max(2, word.length / 3) ? best.candidate : undefined;
+export function escapeJsonText(json: string): string {
+  return json.replace(/[\p{C}\p{Zl}\p{Zp}]/gu, (char) =>
+    Array.from(
+      { length: char.length },
+      (_, i) => `\\u${char.charCodeAt(i).toString(16).padStart(4, "0")}`,
+    ).join(""),
+  );
 }
+
+/** The host's name as part of a file's name or of an address. */
+export function hostName(host: string): string {
+  return host.replace(/[^A-Za-z0-9._-]/g, "_").replace(/^[.-]+/, "") || "localhost";
+}
+
+/** Guard: a host's name becomes a file's name and a word of a reason; it holds no slash and begins with no dot. */
+export const isHostName = (name: string): boolean => /^[A-Za-z0-9][A-Za-z0-9._-]{0,252}$/.test(name);

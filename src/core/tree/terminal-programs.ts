@@ -1,13 +1,13 @@
-/** What a tree held for its user: the programs in its terminals. */
-
-import type { Proc } from "../observation/observation.ts";
+import type { Proc } from "../observation/process.ts";
 import { escapeText, redactArgv } from "../text/safe-text.ts";
 import type { Tree } from "./tree.ts";
+
+/** What a tree held for its user: the programs in its terminals. */
 
 const MAX_NAMES = 32;
 
 /** Names of the programs in the terminals of a tree and of what these started, each once, safe to print. */
-export function heldBy(tree: Pick<Tree, "members" | "recognised">): string[] {
+export function programsInTerminals(tree: Pick<Tree, "members" | "recognised">): string[] {
   const held = new Set<number>();
   const names = new Set<string>();
   // Depth first, so a parent comes before its children.

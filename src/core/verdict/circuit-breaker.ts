@@ -1,7 +1,8 @@
 /** The circuit breaker: when the evidence itself looks broken, an unforced sweep stops before its first kill. */
 
-import { findSshd } from "../evidence/evidence.ts";
-import type { Observation, Proc } from "../observation/observation.ts";
+import { findSshd } from "../evidence/sshd.ts";
+import type { Observation } from "../observation/observation.ts";
+import type { Proc } from "../observation/process.ts";
 import type { Policy } from "../policy/policy.ts";
 import type { Catalogue } from "../recognition/catalogue.ts";
 import type { Judgement } from "./judge.ts";

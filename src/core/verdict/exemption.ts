@@ -5,14 +5,8 @@ import type { Policy } from "../policy/policy.ts";
 import type { Exemption } from "../policy/schema.ts";
 import type { Catalogue } from "../recognition/catalogue.ts";
 import { localMinute } from "../text/format.ts";
-import {
-  isJobClient,
-  isMultiplexer,
-  jobOf,
-  jobOfAncestor,
-  jobOfEnvironment,
-  managerOf,
-} from "../tree/boundary.ts";
+import { isJobClient, jobOf, jobOfAncestor, jobOfEnvironment } from "../tree/batch-job.ts";
+import { isMultiplexer, managerOf } from "../tree/boundary.ts";
 import { leadersOf, type Tree } from "../tree/tree.ts";
 
 /** Names of the configuration looked up on this host. A look-up that failed is null: unknown, so it spares. */

@@ -1,15 +1,23 @@
 /** The judgement: an observation and a policy in, a verdict with its reasons for every tree out. Pure. */
 
-import { type Evidence, type Fact, findSshd, gather } from "../evidence/evidence.ts";
-import type { Elsewhere, Mark, Observation, Proc, Tag } from "../observation/observation.ts";
+import { collectEvidence, type Evidence, type Fact } from "../evidence/evidence.ts";
+import { findSshd } from "../evidence/sshd.ts";
+import {
+  ageOf,
+  type Mark,
+  type Observation,
+  type RemoteAttachment,
+  type Tag,
+} from "../observation/observation.ts";
 import type { Policy } from "../policy/policy.ts";
 import { makeCatalogue } from "../recognition/catalogue.ts";
 import { formatDuration } from "../text/duration.ts";
 import { servicesOf } from "../tree/boundary.ts";
-import { growTrees, leadersOf, makeTable, type Tree } from "../tree/tree.ts";
+import { makeTable } from "../tree/process-table.ts";
+import { growTrees, leadersOf, type Tree } from "../tree/tree.ts";
 import { type Accounts, type Exempt, exemptionsOf, NO_ACCOUNTS } from "./exemption.ts";
 import { graceOf } from "./grace.ts";
-import { movedTo } from "./moved-user.ts";
+import { nodeMovedTo } from "./moved-user.ts";
 
 /**
  * `wait`: orphaned, inside its grace. `spare`: in use. `exempt`: policy or a batch job. `unknown`: a needed fact
@@ -68,7 +76,7 @@ export function contextFor(policy: Policy, today: string): JudgeContext {
 export function judge(observation: Observation, context: JudgeContext): Judgement[] {
   const catalogue = makeCatalogue(context.policy.catalogue);
   const trees = growTrees(makeTable(observation.processes), catalogue);
-  const evidence = gather(observation, trees, catalogue);
+  const evidence = collectEvidence(observation, trees, catalogue);
   const { genuine } = findSshd(observation.processes, catalogue);
   const sshdServices = servicesOf([...genuine.values()].filter((process) => process.uid === 0));
   const cases = trees.flatMap((tree, i) => {
@@ -98,20 +106,20 @@ interface Case {
   readonly context: JudgeContext;
 }
 
-type Ruling = { readonly verdict: Verdict; readonly reasons: readonly string[] };
+type Decision = { readonly verdict: Verdict; readonly reasons: readonly string[] };
 
 function decide(given: Case, servers: readonly Judgement[]): Judgement {
   const { tree, facts, exemptions, observation, context } = given;
   const tag = tagOf(tree, observation);
-  const moved = movedTo(tree, tag, observation);
+  const moved = nodeMovedTo(tree, tag, observation);
   const full = graceOf(tree, context.policy);
   // All that another node's word does: it shortens the grace of what is an orphan by this host's own evidence.
   const grace = moved ? Math.min(full, context.policy.cluster.grace) : full;
   const orphanedFor = tag ? observation.uptime - tag.closedUptime : null;
-  const ruling = ruleByEvidence(given, servers, tag, grace, moved);
+  const ruling = decideByEvidence(given, servers, tag, grace, moved);
   const exempt = exemptions.map(({ reason }) => reason);
   const unforced = rule(observation, ruling, exempt);
-  const final = context.options.force ? ruleByForce(unforced, exemptions, context.options) : unforced;
+  const final = context.options.force ? decideByForce(unforced, exemptions, context.options) : unforced;
   return {
     tree,
     verdict: final.verdict,
@@ -126,20 +134,20 @@ function decide(given: Case, servers: readonly Judgement[]): Judgement {
   };
 }
 
-function rule(observation: Observation, byEvidence: Ruling, exempt: readonly string[]): Ruling {
+function rule(observation: Observation, byEvidence: Decision, exempt: readonly string[]): Decision {
   // A listing has no sockets, no sessions and no executables: it shows what is recognised, never what to do.
   if (observation.source === "ps") return { verdict: "unknown", reasons: [...byEvidence.reasons, ...exempt] };
   return exempt.length > 0 ? { verdict: "exempt", reasons: exempt } : byEvidence;
 }
 
 /** The order matters: use spares, doubt spares, and only then does time count. */
-function ruleByEvidence(
+function decideByEvidence(
   given: Case,
   servers: readonly Judgement[],
   tag: Tag | null,
   grace: number,
-  moved: Elsewhere | null,
-): Ruling {
+  moved: RemoteAttachment | null,
+): Decision {
   const { tree, facts, observation, context } = given;
   const inUseBy = [facts.ancestor, facts.client].filter((fact) => fact.value === "yes");
   if (inUseBy.length > 0)
@@ -159,15 +167,20 @@ function ruleByEvidence(
   if (unread || [...tree.recognised.values()].every(({ role }) => role === "unknown"))
     reasons.push(`the command line of ${tree.root.pid} could not be read`);
   if (reasons.length > 0) return { verdict: "unknown", reasons };
-  const server = serverItMayServe(tree, servers);
+  const server = possibleServerOf(tree, servers);
   if (server) {
     const { verdict, root } = { verdict: server.unforced, root: server.tree.root };
     return { verdict, reasons: [`may serve tree ${root.pid}, whose verdict is ${verdict}`] };
   }
-  return tag ? ruleTagged(tag, grace, observation, moved) : ruleUntagged(given, grace);
+  return tag ? decideTagged(tag, grace, observation, moved) : decideUntagged(given, grace);
 }
 
-function ruleTagged(tag: Tag, grace: number, observation: Observation, moved: Elsewhere | null): Ruling {
+function decideTagged(
+  tag: Tag,
+  grace: number,
+  observation: Observation,
+  moved: RemoteAttachment | null,
+): Decision {
   const gone = Math.max(0, observation.uptime - tag.closedUptime);
   const where = moved ? `, its user is attached on ${moved.host}` : "";
   const since = `orphaned: the session closed ${formatDuration(gone)} ago${where}`;
@@ -176,7 +189,7 @@ function ruleTagged(tag: Tag, grace: number, observation: Observation, moved: El
     : { verdict: "wait", reasons: [`${since}, inside the grace of ${formatDuration(grace)}`] };
 }
 
-function ruleUntagged({ tree, observation, context }: Case, grace: number): Ruling {
+function decideUntagged({ tree, observation, context }: Case, grace: number): Decision {
   const age = ageOf(tree.root, observation);
   const named = `orphaned: nobody is connected, no tag, started ${formatDuration(age)} ago`;
   if (age < grace)
@@ -191,7 +204,7 @@ function ruleUntagged({ tree, observation, context }: Case, grace: number): Ruli
 }
 
 /** Force overrides evidence, grace and doubt; never an exemption without the flag that lifts it. */
-function ruleByForce(unforced: Ruling, exemptions: readonly Exempt[], options: JudgeOptions): Ruling {
+function decideByForce(unforced: Decision, exemptions: readonly Exempt[], options: JudgeOptions): Decision {
   const standing = exemptions.filter(
     ({ liftedBy }) =>
       !(liftedBy === "--include-jobs" && options.includeJobs) &&
@@ -206,7 +219,7 @@ function ruleByForce(unforced: Ruling, exemptions: readonly Exempt[], options: J
  * A tree of helpers alone may belong to a server of the same user and product that is older than it, by pipes that
  * nobody can attribute: it shares that server's lot. A helper from before that server is not shielded by it.
  */
-function serverItMayServe(tree: Tree, servers: readonly Judgement[]): Judgement | undefined {
+function possibleServerOf(tree: Tree, servers: readonly Judgement[]): Judgement | undefined {
   return servers.find(
     ({ tree: other, unforced }) =>
       unforced !== "reap" &&
@@ -214,11 +227,6 @@ function serverItMayServe(tree: Tree, servers: readonly Judgement[]): Judgement 
       other.product === tree.product &&
       other.root.startTime <= tree.root.startTime,
   );
-}
-
-/** Milliseconds that a process has lived. */
-export function ageOf(process: Proc, observation: Observation): number {
-  return Math.max(0, observation.uptime - (process.startTime * 1000) / observation.ticksPerSecond);
 }
 
 /** The newest tag of this boot and this user on any process of the tree: the hook sees executables, not roots. */

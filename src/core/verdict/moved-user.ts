@@ -1,6 +1,6 @@
 /** Has an orphan's user come back on another login node? */
 
-import type { Elsewhere, Observation, Tag } from "../observation/observation.ts";
+import type { Observation, RemoteAttachment, Tag } from "../observation/observation.ts";
 import type { Tree } from "../tree/tree.ts";
 
 /** Nodes of a cluster keep time together to a fraction of this; a later event is one that is later by more. */
@@ -14,7 +14,7 @@ const CLOCK_SLACK_MS = 5000;
  * Without a tag nobody knows when this tree was left, so no connection elsewhere can be said to be later: it waits for
  * its grace like any other. Nor is a mark such a date, for he may have used the tree since, between two sweeps.
  */
-export function movedTo(tree: Tree, tag: Tag | null, observation: Observation): Elsewhere | null {
+export function nodeMovedTo(tree: Tree, tag: Tag | null, observation: Observation): RemoteAttachment | null {
   if (tag === null) return null;
   // By the uptime of the close, so that a step of this host's clock since then moves both alike.
   const closedAt = observation.takenAt - (observation.uptime - tag.closedUptime);
@@ -22,5 +22,8 @@ export function movedTo(tree: Tree, tag: Tag | null, observation: Observation): 
     ({ uid, since, host }) =>
       uid === tree.uid && host !== observation.host && since > closedAt + CLOCK_SLACK_MS,
   );
-  return later.reduce<Elsewhere | null>((best, one) => (best && best.since >= one.since ? best : one), null);
+  return later.reduce<RemoteAttachment | null>(
+    (best, one) => (best && best.since >= one.since ? best : one),
+    null,
+  );
 }

@@ -1,7 +1,8 @@
 /** Talks to other login nodes through a helper process with a deadline; src/shell/cluster-folder.ts is what that does. */
+
 import { spawn } from "node:child_process";
 import type { Publication, Reading } from "../../core/cluster/publication.ts";
-import type { Elsewhere, Fault } from "../../core/observation/observation.ts";
+import type { Fault } from "../../core/observation/fault.ts";
 import { formatDuration } from "../../core/text/duration.ts";
 import type { ClusterReply, ClusterRequest } from "./shared-folder.ts";
 
@@ -11,17 +12,11 @@ export const CLUSTER_HELPER = "cluster-helper";
 const DEADLINE_MS = 5000;
 const MAX_REPLY_BYTES = 16_777_216;
 
-export interface Heard {
-  /** Null: nobody could be asked. */
-  readonly elsewhere: readonly Elsewhere[] | null;
-  readonly faults: readonly Fault[];
-}
-
 /** One run's dealings with the folder: it is read once, and not tried again once it has failed. */
 export class Cluster {
-  private heard: Promise<Heard> | null = null;
+  private heard: Promise<ClusterReply> | null = null;
 
-  read(folder: string, reading: Reading): Promise<Heard> {
+  read(folder: string, reading: Reading): Promise<ClusterReply> {
     const first = this.heard === null;
     this.heard ??= askHelper({ act: "read", folder, reading });
     // What was said once is not said again at the second look.

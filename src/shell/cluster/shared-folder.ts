@@ -2,6 +2,7 @@
  * The folder that login nodes share, touched here and nowhere else, and only in a helper process: its file server may
  * be dead, and then whoever touches it waits for ever.
  */
+
 import {
   closeSync,
   constants,
@@ -20,14 +21,15 @@ import {
 import { dirname } from "node:path";
 import {
   fileOf,
-  isHostName,
   MAX_FILE_BYTES,
   MAX_FILES,
   type Publication,
   type Reading,
   readPublication,
 } from "../../core/cluster/publication.ts";
-import type { Elsewhere, Fault } from "../../core/observation/observation.ts";
+import type { Fault } from "../../core/observation/fault.ts";
+import type { RemoteAttachment } from "../../core/observation/observation.ts";
+import { isHostName } from "../../core/text/safe-text.ts";
 
 export type ClusterRequest =
   | { readonly act: "read"; readonly folder: string; readonly reading: Reading }
@@ -35,7 +37,7 @@ export type ClusterRequest =
 
 export interface ClusterReply {
   /** Null: the folder could not be read. */
-  readonly elsewhere: readonly Elsewhere[] | null;
+  readonly elsewhere: readonly RemoteAttachment[] | null;
   readonly faults: readonly Fault[];
 }
 
@@ -86,7 +88,7 @@ function whyNotRoots({ uid, mode }: Stats): string | null {
 }
 
 function readAll(at: string, folder: string, reading: Reading): ClusterReply {
-  const elsewhere: Elsewhere[] = [];
+  const elsewhere: RemoteAttachment[] = [];
   const faults: Fault[] = [];
   const { names, more } = list(at);
   if (more) faults.push({ what: `read all of ${folder}`, detail: `it holds more than ${MAX_FILES} files` });

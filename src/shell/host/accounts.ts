@@ -1,9 +1,9 @@
-/** Names of users and groups looked up through the system's own tools, which know LDAP and SSSD; with a deadline. */
-
-import type { Fault } from "../../core/observation/observation.ts";
+import type { Fault } from "../../core/observation/fault.ts";
 import type { Policy } from "../../core/policy/policy.ts";
 import type { Accounts } from "../../core/verdict/exemption.ts";
 import { runTool, ToolError } from "./run-tool.ts";
+
+/** Names of users and groups looked up through the system's own tools, which know LDAP and SSSD; with a deadline. */
 
 const DEADLINE_MS = 3000;
 const NOT_FOUND = 2;

@@ -1,8 +1,9 @@
 /** A cgroup as a whole: who is in it, and its end by the kernel at one stroke, which no fork can outrun. */
+
 import { existsSync, readdirSync, readFileSync, readlinkSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
-import type { Inmate } from "../../core/reap/whole-cgroup.ts";
+import type { CgroupMember } from "../../core/reap/whole-cgroup.ts";
 
 /** Where version 2 is mounted: alone, or beside version 1. */
 const MOUNTS = ["/sys/fs/cgroup", "/sys/fs/cgroup/unified"];
@@ -22,8 +23,8 @@ export function cgroupFolder(path: string): string | null {
 }
 
 /** Everybody in the cgroup and below it. Several looks: what lives for longer than one is seen for certain. */
-export async function inmatesOf(folder: string, path: string): Promise<Inmate[]> {
-  const inmates = new Map<string, Inmate>();
+export async function membersOf(folder: string, path: string): Promise<CgroupMember[]> {
+  const inmates = new Map<string, CgroupMember>();
   for (let look = 0; look < LOOKS; look++) {
     if (look > 0) await delay(LOOK_PAUSE_MS);
     for (const pid of pidsIn(folder)) {
@@ -52,7 +53,7 @@ export function isPopulated(folder: string): boolean {
 }
 
 /** The kernel shows a process of another pid namespace as 0. */
-const OUTSIDER: Inmate = { pid: 0, startTime: 0, uids: null, exe: null, outsideParent: null };
+const OUTSIDER: CgroupMember = { pid: 0, startTime: 0, uids: null, exe: null, outsideParent: null };
 
 function pidsIn(top: string): number[] {
   const pids: number[] = [];
@@ -73,7 +74,7 @@ function pidsIn(top: string): number[] {
   return pids;
 }
 
-function readInmate(pid: number, path: string): Inmate | null {
+function readInmate(pid: number, path: string): CgroupMember | null {
   const folder = join(PROC, String(pid));
   try {
     const stat = readFileSync(join(folder, "stat"), "latin1");
@@ -102,7 +103,7 @@ function readExe(folder: string): string | null {
   }
 }
 
-function readOutsideParent(pid: number, path: string): Inmate["outsideParent"] {
+function readOutsideParent(pid: number, path: string): CgroupMember["outsideParent"] {
   const folder = join(PROC, String(pid));
   try {
     const paths = readFileSync(join(folder, "cgroup"), "utf8")

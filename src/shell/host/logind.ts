@@ -1,6 +1,7 @@
-/** logind's word on a session, for `explain` alone: a hint. */
 import type { LogindHint } from "../../core/report/hints.ts";
 import { runTool } from "./run-tool.ts";
+
+/** logind's word on a session, for `explain` alone: a hint. */
 
 const DEADLINE_MS = 2000;
 

@@ -1,15 +1,12 @@
 /** The typed face of the native addon. Plain data crosses; no descriptor, pointer, callback or BigInt does. */
+
 import { createRequire } from "node:module";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
-import type {
-  Connections,
-  Fault,
-  Proc,
-  ProcId,
-  SnapshotCounts,
-  Tag,
-} from "../../core/observation/observation.ts";
+import type { Connections } from "../../core/observation/connections.ts";
+import type { Fault } from "../../core/observation/fault.ts";
+import type { Tag } from "../../core/observation/observation.ts";
+import type { Proc, ProcId, SnapshotCounts } from "../../core/observation/process.ts";
 
 export interface SnapshotOptions {
   /** Where proc is mounted; a built folder in tests. */

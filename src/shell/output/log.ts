@@ -1,7 +1,9 @@
 /** The log: pino over a synchronous sink that never throws, in the standard format or as JSON lines. */
+
 import { closeSync, constants, openSync, writeSync } from "node:fs";
 import type { Logger } from "pino";
-import { escapeJsonText, type Level, type LogEvent, standardLine } from "../../core/report/standard-log.ts";
+import { type Level, type LogEvent, standardLine } from "../../core/report/standard-log.ts";
+import { escapeJsonText } from "../../core/text/safe-text.ts";
 
 export interface LogOptions {
   readonly format: "standard" | "json";

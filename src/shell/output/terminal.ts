@@ -1,6 +1,7 @@
 /** Tables and colours for a terminal; plain text elsewhere. */
+
 import { styleText } from "node:util";
-import { type Paint, plain } from "../../core/report/list-explain.ts";
+import { type Paint, plain } from "../../core/text/format.ts";
 
 /** Colours when standard output is a terminal that takes them (NO_COLOR is respected). */
 export function painter(): Paint {

@@ -1,6 +1,6 @@
 /** Weighs trees right before they end: what they give back is known only while they live. */
 
-import type { Fault } from "../../core/observation/observation.ts";
+import type { Fault } from "../../core/observation/fault.ts";
 import { weightsOf } from "../../core/reap/freed-memory.ts";
 import type { Judgement } from "../../core/verdict/judge.ts";
 import type { Native } from "../host/native.ts";

@@ -1,13 +1,16 @@
 /** Reap: look again, TERM, wait, KILL, and count only the processes that are verified dead. */
+
 import { constants } from "node:os";
-import type { Fault, Observation, Proc, ProcId } from "../../core/observation/observation.ts";
+import type { Fault } from "../../core/observation/fault.ts";
+import type { Observation } from "../../core/observation/observation.ts";
+import { keyOf, type Proc, type ProcId } from "../../core/observation/process.ts";
 import type { Policy } from "../../core/policy/policy.ts";
+import type { Outcome } from "../../core/reap/outcome.ts";
 import { confirm } from "../../core/reap/second-look.ts";
-import { keyOf, type Quarry, quarryOf, sceneOf, track } from "../../core/reap/tracked-tree.ts";
-import { enclosuresOf, whyNotWhole } from "../../core/reap/whole-cgroup.ts";
-import type { Outcome } from "../../core/report/json.ts";
+import { rescanOf, type TrackedTree, track, trackedTreeOf } from "../../core/reap/tracked-tree.ts";
+import { killableCgroupsOf, whyNotOnlyThisTree } from "../../core/reap/whole-cgroup.ts";
 import type { Judgement } from "../../core/verdict/judge.ts";
-import { cgroupFolder, inmatesOf, isPopulated, killCgroup } from "../host/cgroup.ts";
+import { cgroupFolder, isPopulated, killCgroup, membersOf } from "../host/cgroup.ts";
 import type { Native } from "../host/native.ts";
 import { beforeEnd } from "./on-termination.ts";
 
@@ -43,7 +46,7 @@ export async function reap(plan: readonly Judgement[], ports: ReapPorts): Promis
   const uids = [...new Set(plan.map(({ tree }) => tree.uid))];
   const again = await ports.rejudge(uids);
   const { confirmed, spared } = confirm(plan, again.judgements);
-  const hunt = new Hunt(ports, uids, confirmed, again.observation);
+  const hunt = new Reaping(ports, uids, confirmed, again.observation);
   await hunt.findEnclosures();
   await hunt.terminate();
   await hunt.kill();
@@ -51,18 +54,18 @@ export async function reap(plan: readonly Judgement[], ports: ReapPorts): Promis
 }
 
 /** A tree being ended. */
-interface Prey {
+interface DyingTree {
   readonly judgement: Judgement;
-  readonly quarry: Quarry;
+  readonly quarry: TrackedTree;
   readonly alive: readonly Proc[];
   /** The cgroups that held this tree alone before the first signal. */
   readonly enclosures: readonly string[];
 }
 
-class Hunt {
+class Reaping {
   readonly faults: Fault[] = [];
   weak = false;
-  private quarries: Prey[];
+  private quarries: DyingTree[];
   /** What was sent SIGSTOP. */
   private readonly stopped = new Map<string, Proc>();
 
@@ -81,18 +84,18 @@ class Hunt {
     this.uids = uids;
     this.before = before;
     this.quarries = confirmed.map((judgement) => {
-      const quarry = quarryOf(judgement.tree);
+      const quarry = trackedTreeOf(judgement.tree);
       return { judgement, quarry, alive: judgement.tree.members, enclosures: [] };
     });
   }
 
   /** Which cgroups hold nothing but one tree; later, when signals have been sent, nobody could tell any more. */
   async findEnclosures(): Promise<void> {
-    const found: Prey[] = [];
+    const found: DyingTree[] = [];
     for (const prey of this.quarries) {
       const enclosures: string[] = [];
-      for (const path of enclosuresOf(prey.judgement.tree))
-        if ((await this.whyNotEnd(prey.quarry, path)) === null) enclosures.push(path);
+      for (const path of killableCgroupsOf(prey.judgement.tree))
+        if ((await this.whyNotKillCgroup(prey.quarry, path)) === null) enclosures.push(path);
       found.push({ ...prey, enclosures });
     }
     this.quarries = found;
@@ -121,7 +124,7 @@ class Hunt {
       unwatch();
       this.release();
     }
-    for (const prey of this.quarries) for (const path of prey.enclosures) await this.killWhole(prey, path);
+    for (const prey of this.quarries) for (const path of prey.enclosures) await this.killCgroupOf(prey, path);
   }
 
   private async killInRounds(): Promise<void> {
@@ -150,7 +153,7 @@ class Hunt {
   }
 
   /** Forks that outran the rounds end with the cgroup, where it is the tree's alone. */
-  private async killWhole({ judgement, alive }: Prey, path: string): Promise<void> {
+  private async killCgroupOf({ judgement, alive }: DyingTree, path: string): Promise<void> {
     const fault = (detail: string): void => {
       this.faults.push({ what: `end the cgroup ${path} as a whole`, detail });
     };
@@ -158,7 +161,7 @@ class Hunt {
       const folder = cgroupFolder(path);
       if (folder === null || !isPopulated(folder)) return;
       const quarry = this.quarries.find((prey) => prey.judgement === judgement)?.quarry;
-      const why = quarry ? await this.whyNotEnd(quarry, path) : "it is no longer hunted";
+      const why = quarry ? await this.whyNotKillCgroup(quarry, path) : "it is no longer hunted";
       if (why === null) {
         await killCgroup(folder);
         await this.look();
@@ -169,11 +172,11 @@ class Hunt {
     }
   }
 
-  private async whyNotEnd(quarry: Quarry, path: string): Promise<string | null> {
+  private async whyNotKillCgroup(quarry: TrackedTree, path: string): Promise<string | null> {
     try {
       const folder = cgroupFolder(path);
       if (folder === null) return "this kernel cannot";
-      return whyNotWhole(quarry, await inmatesOf(folder, path), this.before, this.ports.policy);
+      return whyNotOnlyThisTree(quarry, await membersOf(folder, path), this.before, this.ports.policy);
     } catch (error) {
       return (error as Error).message;
     }
@@ -185,7 +188,7 @@ class Hunt {
 
   private async look(): Promise<void> {
     try {
-      const scene = sceneOf(await this.ports.look(this.uids), this.ports.policy);
+      const scene = rescanOf(await this.ports.look(this.uids), this.ports.policy);
       this.quarries = this.quarries.map((prey) => ({
         ...prey,
         ...track(prey.quarry, scene, this.before.uptime),

@@ -1,4 +1,5 @@
 /** The folder where users ask that their trees be left alone: open to all, so nothing in it is taken on trust. */
+
 import {
   closeSync,
   constants,
@@ -14,14 +15,15 @@ import {
   writeSync,
 } from "node:fs";
 import { join } from "node:path";
-import type { Fault, Keep } from "../../core/observation/observation.ts";
+import type { Fault } from "../../core/observation/fault.ts";
+import type { Keep } from "../../core/observation/observation.ts";
 import {
   type KeepEntry,
   keepLine,
   MAX_KEEP_BYTES,
   readKeep,
+  whyNotReadable,
   whyRemove,
-  whyUnfit,
 } from "../../core/policy/keep-request.ts";
 import { escapeText } from "../../core/text/safe-text.ts";
 
@@ -91,7 +93,7 @@ function readEntry(folder: string, name: string): KeepEntry | null {
   const found = lstatSync(path, { throwIfNoEntry: false });
   if (!found) return null;
   const named = entryOf(name, found);
-  if (whyUnfit(named) !== null) return { ...named, text: null };
+  if (whyNotReadable(named) !== null) return { ...named, text: null };
   let fd: number;
   try {
     // Guard: no link is followed, and a pipe that took the file's place does not hold the sweep.
@@ -103,7 +105,7 @@ function readEntry(folder: string, name: string): KeepEntry | null {
   try {
     // What was opened is what is judged, whatever the name meant before.
     const opened = entryOf(name, fstatSync(fd));
-    if (whyUnfit(opened) !== null) return { ...opened, text: null };
+    if (whyNotReadable(opened) !== null) return { ...opened, text: null };
     const bytes = Buffer.alloc(MAX_KEEP_BYTES);
     return { ...opened, text: bytes.toString("latin1", 0, readSync(fd, bytes, 0, bytes.length, 0)) };
   } finally {

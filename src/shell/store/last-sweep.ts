@@ -1,9 +1,10 @@
 /** When the last sweep of the whole host was, and the last that ended well: for `doctor`, which notices silence. */
+
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import * as v from "valibot";
 import type { LastSweep } from "../../core/doctor/examination.ts";
-import type { Fault } from "../../core/observation/observation.ts";
+import type { Fault } from "../../core/observation/fault.ts";
 import { attempt, replaceFile } from "./safe-files.ts";
 
 const NAME = "last-sweep.json";

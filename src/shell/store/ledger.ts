@@ -1,4 +1,5 @@
 /** The ledger's files: appended by sweeps, rotated by logrotate, read by `report`. */
+
 import {
   closeSync,
   constants,
@@ -13,9 +14,9 @@ import {
 } from "node:fs";
 import { basename, dirname, join } from "node:path";
 import { type LedgerRecord, lastIdIn, parseLedger, recordLine } from "../../core/ledger/record.ts";
-import type { Fault } from "../../core/observation/observation.ts";
+import type { Fault } from "../../core/observation/fault.ts";
+import { STATE_FOLDER } from "./paths.ts";
 import { attempt } from "./safe-files.ts";
-import { STATE_FOLDER } from "./tags-and-marks.ts";
 
 export const LEDGER_FILE = join(STATE_FOLDER, "ledger.jsonl");
 

@@ -3,10 +3,11 @@
  * a path unit starts, takes them to `kept` and sends them from there. What could not be sent stays in `kept`, and the next
  * sweep puts it back: a path unit that watched a folder with an undeliverable mail in it would start without end.
  */
+
 import { readdirSync, readFileSync, renameSync, rmSync } from "node:fs";
 import { join } from "node:path";
-import { type Mail, spooled, unspooled } from "../../core/notify/mail.ts";
-import type { Fault } from "../../core/observation/observation.ts";
+import { formatSpooled, type Mail, parseSpooled } from "../../core/notify/mail.ts";
+import type { Fault } from "../../core/observation/fault.ts";
 import { runTool } from "../host/run-tool.ts";
 import { prepareFolder, replaceFile } from "./safe-files.ts";
 
@@ -29,7 +30,7 @@ export function spoolMail(folder: string, mails: ReadonlyMap<number, Mail>, now:
   for (const [uid, mail] of mails) {
     const name = `${now}-${uid}`;
     const whole = join(folder, name);
-    replaceFile(whole, spooled(mail), 0o600);
+    replaceFile(whole, formatSpooled(mail), 0o600);
     renameSync(whole, join(fresh, name));
   }
   for (const name of mailsIn(kept)) renameSync(join(kept, name), join(fresh, name));
@@ -54,7 +55,7 @@ export function deliverMail(folder: string, now: number): Delivery {
     const file = join(kept, name);
     // Out of the watched folder first, so that whatever happens, this is tried once.
     renameSync(join(fresh, name), file);
-    const mail = unspooled(readFileSync(file, "utf8"));
+    const mail = parseSpooled(readFileSync(file, "utf8"));
     try {
       if (mail === null) throw new Error("the file is no mail of this program's");
       send(mail);

@@ -1,4 +1,5 @@
 /** The metrics' files: the counters that outlive a sweep, and the text that Prometheus' node exporter collects. */
+
 import { lstatSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import {
@@ -9,7 +10,7 @@ import {
   parseCounters,
   type Sample,
 } from "../../core/metrics/metrics.ts";
-import type { Fault } from "../../core/observation/observation.ts";
+import type { Fault } from "../../core/observation/fault.ts";
 import { attempt, replaceFile } from "./safe-files.ts";
 
 export interface MetricsPlaces {

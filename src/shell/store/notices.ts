@@ -1,8 +1,9 @@
 /** Notices that wait for their users' next login: one file for each, which that user alone can read. */
+
 import { lstatSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { addNotices, type Notice, noticeFile, parseNotices, siteLines } from "../../core/notify/notice.ts";
-import type { Fault } from "../../core/observation/observation.ts";
+import type { Fault } from "../../core/observation/fault.ts";
 import type { Policy } from "../../core/policy/policy.ts";
 import type { Native } from "../host/native.ts";
 import { prepareFolder } from "./safe-files.ts";

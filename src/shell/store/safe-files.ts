@@ -1,4 +1,5 @@
 /** Folders and files of root's own. */
+
 import {
   chmodSync,
   closeSync,
@@ -10,7 +11,7 @@ import {
   rmSync,
   writeFileSync,
 } from "node:fs";
-import type { Fault } from "../../core/observation/observation.ts";
+import type { Fault } from "../../core/observation/fault.ts";
 
 /** What went wrong with an act, as a fault: `what` is what was tried, "write /var/lib/…". */
 export function attempt(what: string, act: () => void): Fault[] {

@@ -1,15 +1,11 @@
 /** What outlives a sweep, below /run: the lock, the tags and the marks. Root's alone, gone at boot. */
+
 import { closeSync, constants, fstatSync, lstatSync, openSync, readFileSync, rmSync } from "node:fs";
 import { join } from "node:path";
-import type { Fault, Mark, Tag } from "../../core/observation/observation.ts";
+import type { Fault } from "../../core/observation/fault.ts";
+import type { Mark, Tag } from "../../core/observation/observation.ts";
 import type { Native } from "../host/native.ts";
 import { replaceFile } from "./safe-files.ts";
-
-export const RUN_FOLDER = "/run/vscode-grim-reaper";
-/** What outlives a boot: the ledger and the notices. Its folder may be entered by all, its files each say who may read. */
-export const STATE_FOLDER = "/var/lib/vscode-grim-reaper";
-export const NOTICE_FOLDER = `${STATE_FOLDER}/notices`;
-export const MAIL_FOLDER = `${STATE_FOLDER}/mail`;
 
 /** A hundred thousand marks; a longer file is none of this program's. */
 const MAX_MARKS_BYTES = 8 * 1024 * 1024;

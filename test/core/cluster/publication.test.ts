@@ -2,17 +2,18 @@ import assert from "node:assert/strict";
 import test from "node:test";
 import fc from "fast-check";
 import {
-  isHostName,
   type Publication,
   publicationOf,
   type Reading,
   readPublication,
 } from "../../../src/core/cluster/publication.ts";
-import type { Elsewhere, Observation, Proc, Tag } from "../../../src/core/observation/observation.ts";
+import type { Observation, RemoteAttachment, Tag } from "../../../src/core/observation/observation.ts";
+import type { Proc } from "../../../src/core/observation/process.ts";
 import { parseSaved } from "../../../src/core/observation/snapshot-file.ts";
 import type { Policy } from "../../../src/core/policy/policy.ts";
 import { makeCatalogue } from "../../../src/core/recognition/catalogue.ts";
 import { hintsOf } from "../../../src/core/report/hints.ts";
+import { isHostName } from "../../../src/core/text/safe-text.ts";
 import {
   contextFor,
   type JudgeContext,
@@ -64,7 +65,7 @@ function tagged(closedAgo: number, more: Partial<Tag> = {}): Tag {
   };
 }
 
-const there = (sinceAgo: number, more: Partial<Elsewhere> = {}): Elsewhere => ({
+const there = (sinceAgo: number, more: Partial<RemoteAttachment> = {}): RemoteAttachment => ({
   host: "login2",
   uid: ALICE,
   trees: 1,
@@ -73,7 +74,7 @@ const there = (sinceAgo: number, more: Partial<Elsewhere> = {}): Elsewhere => ({
   ...more,
 });
 
-const orphan = (closedAgo: number, elsewhere: readonly Elsewhere[], more: Partial<Observation> = {}) =>
+const orphan = (closedAgo: number, elsewhere: readonly RemoteAttachment[], more: Partial<Observation> = {}) =>
   observation(tree, { tags: [tagged(closedAgo)], elsewhere, ...more });
 
 function only(seen: Observation, given: JudgeContext = context()): Judgement {

@@ -5,7 +5,7 @@ import { diagnose, doctorLines } from "../../../src/core/doctor/doctor.ts";
 import { isStaticElf } from "../../../src/core/doctor/elf.ts";
 import type { Examination } from "../../../src/core/doctor/examination.ts";
 import { parsePam } from "../../../src/core/doctor/pam.ts";
-import { plain } from "../../../src/core/report/list-explain.ts";
+import { plain } from "../../../src/core/text/format.ts";
 
 const HOOK = "/usr/libexec/vscode-grim-reaper/session-close";
 const PAM = `session required pam_loginuid.so\nsession optional pam_exec.so quiet type=close_session ${HOOK}\n`;

@@ -10,9 +10,10 @@ import {
   recordLine,
   recordsOf,
 } from "../../../src/core/ledger/record.ts";
-import type { Observation, Proc } from "../../../src/core/observation/observation.ts";
+import type { Observation } from "../../../src/core/observation/observation.ts";
+import type { Proc } from "../../../src/core/observation/process.ts";
 import { freedBy, weightsOf } from "../../../src/core/reap/freed-memory.ts";
-import type { Outcome } from "../../../src/core/report/json.ts";
+import type { Outcome } from "../../../src/core/reap/outcome.ts";
 import { contextFor, type Judgement, judge, UNFORCED } from "../../../src/core/verdict/judge.ts";
 import { DEFAULT_POLICY } from "../../helpers/policy.ts";
 import { ALICE, legacyTree, observation, proc, UPTIME } from "../../helpers/proc.ts";

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import test from "node:test";
-import type { Proc } from "../../../src/core/observation/observation.ts";
-import { quarryOf, sceneOf, track } from "../../../src/core/reap/tracked-tree.ts";
+import type { Proc } from "../../../src/core/observation/process.ts";
+import { rescanOf, track, trackedTreeOf } from "../../../src/core/reap/tracked-tree.ts";
 import { contextFor, judge } from "../../../src/core/verdict/judge.ts";
 import { DEFAULT_POLICY } from "../../helpers/policy.ts";
 import {
@@ -19,13 +19,13 @@ import {
 const tree = legacyTree(500, { auditSession: 7 });
 const judged = judge(observation(tree), contextFor(DEFAULT_POLICY, "2026-01-01"))[0];
 assert.ok(judged);
-const quarry = quarryOf(judged.tree);
+const quarry = trackedTreeOf(judged.tree);
 /** The first signal was sent then. */
 const since = UPTIME;
 const late = (UPTIME / 1000) * TICKS + 5;
 
 const aliveAmong = (processes: readonly Proc[]): number[] =>
-  track(quarry, sceneOf(observation(processes), DEFAULT_POLICY), since).alive.map(({ pid }) => pid);
+  track(quarry, rescanOf(observation(processes), DEFAULT_POLICY), since).alive.map(({ pid }) => pid);
 
 test("known processes that live are alive; dead, recycled and other users' are not", () => {
   const rest = tree.filter(({ pid }) => pid > 503);

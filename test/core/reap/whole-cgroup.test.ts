@@ -1,8 +1,12 @@
 import assert from "node:assert/strict";
 import test from "node:test";
-import type { Proc } from "../../../src/core/observation/observation.ts";
-import { quarryOf } from "../../../src/core/reap/tracked-tree.ts";
-import { enclosuresOf, type Inmate, whyNotWhole } from "../../../src/core/reap/whole-cgroup.ts";
+import type { Proc } from "../../../src/core/observation/process.ts";
+import { trackedTreeOf } from "../../../src/core/reap/tracked-tree.ts";
+import {
+  type CgroupMember,
+  killableCgroupsOf,
+  whyNotOnlyThisTree,
+} from "../../../src/core/reap/whole-cgroup.ts";
 import type { Tree } from "../../../src/core/tree/tree.ts";
 import { contextFor, judge } from "../../../src/core/verdict/judge.ts";
 import { DEFAULT_POLICY } from "../../helpers/policy.ts";
@@ -17,10 +21,11 @@ function onlyTree(processes: readonly Proc[]): Tree {
   return judgement.tree;
 }
 
-const enclosures = (...cgroups: string[]): string[] => enclosuresOf(onlyTree(legacyTree(100, { cgroups })));
+const enclosures = (...cgroups: string[]): string[] =>
+  killableCgroupsOf(onlyTree(legacyTree(100, { cgroups })));
 
 /** A process that nobody has seen before. */
-const newborn = (more: Partial<Inmate> = {}): Inmate => ({
+const newborn = (more: Partial<CgroupMember> = {}): CgroupMember => ({
   pid: 5000,
   startTime: 9_000_000,
   uids: [ALICE, ALICE, ALICE, ALICE],
@@ -29,8 +34,8 @@ const newborn = (more: Partial<Inmate> = {}): Inmate => ({
   ...more,
 });
 
-const why = (...inmates: Inmate[]): string | null =>
-  whyNotWhole(quarryOf(onlyTree(legacyTree(100))), inmates, before, DEFAULT_POLICY);
+const why = (...inmates: CgroupMember[]): string | null =>
+  whyNotOnlyThisTree(trackedTreeOf(onlyTree(legacyTree(100))), inmates, before, DEFAULT_POLICY);
 
 test("only a scope, or what lies below one, may be the tree's alone", () => {
   const session = "/user.slice/user-2001.slice/session-7.scope";
@@ -60,7 +65,7 @@ test("members and the unseen they forked are the tree's", () => {
   assert.equal(why(newborn({ outsideParent: { pid: 77, exe: "/usr/lib/systemd/systemd" } })), null);
 });
 
-const REFUSED: readonly (readonly [string, Partial<Inmate>, RegExp])[] = [
+const REFUSED: readonly (readonly [string, Partial<CgroupMember>, RegExp])[] = [
   [
     "who was there and is no member",
     { pid: 900, startTime: bystander.startTime },
@@ -89,7 +94,7 @@ test("never for root's trees", () => {
   const root: readonly [number, number, number, number] = [0, 0, 0, 0];
   const tree = onlyTree(legacyTree(100, { uid: 0, uids: root }));
   assert.match(
-    whyNotWhole(quarryOf(tree), [newborn({ uids: root })], before, DEFAULT_POLICY) ?? "",
+    whyNotOnlyThisTree(trackedTreeOf(tree), [newborn({ uids: root })], before, DEFAULT_POLICY) ?? "",
     /other user ids/,
   );
 });

@@ -1,8 +1,10 @@
 import assert from "node:assert/strict";
 import test from "node:test";
-import { makeCatalogue, scanMarkers } from "../../../src/core/recognition/catalogue.ts";
-import { exeName, globToRegExp } from "../../../src/core/recognition/install-path.ts";
+import { exeName } from "../../../src/core/observation/process.ts";
+import { makeCatalogue } from "../../../src/core/recognition/catalogue.ts";
+import { globToRegExp } from "../../../src/core/recognition/install-path.ts";
 import { recognise } from "../../../src/core/recognition/recognise.ts";
+import { scanMarkers } from "../../../src/core/recognition/scan-markers.ts";
 import { COMMIT, EXEC, HOME, LEGACY } from "../../helpers/proc.ts";
 
 const catalogue = makeCatalogue();

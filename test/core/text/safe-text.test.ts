@@ -1,10 +1,11 @@
 import assert from "node:assert/strict";
 import test from "node:test";
 import fc from "fast-check";
-import { formatMemory } from "../../../src/core/report/list-explain.ts";
-import { processLine, safeJson, standardLine, treeEvents } from "../../../src/core/report/standard-log.ts";
+import { processLine, standardLine, treeEvents } from "../../../src/core/report/standard-log.ts";
+import { nearest } from "../../../src/core/text/did-you-mean.ts";
 import { formatDuration, parseDuration } from "../../../src/core/text/duration.ts";
-import { commandLine, escapeText, fit, nearest, redactArgv } from "../../../src/core/text/safe-text.ts";
+import { formatMemory } from "../../../src/core/text/format.ts";
+import { commandLine, escapeText, fit, redactArgv, safeJson } from "../../../src/core/text/safe-text.ts";
 
 /** Anything that a terminal or a reader of lines could act on. */
 const ACTIVE = /[\p{C}\p{Zl}\p{Zp}]/u;

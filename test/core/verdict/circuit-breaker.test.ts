@@ -1,6 +1,8 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import type { Connections, Observation, Proc } from "../../../src/core/observation/observation.ts";
+import type { Connections } from "../../../src/core/observation/connections.ts";
+import type { Observation } from "../../../src/core/observation/observation.ts";
+import type { Proc } from "../../../src/core/observation/process.ts";
 import { makeCatalogue } from "../../../src/core/recognition/catalogue.ts";
 import { breakerTrips } from "../../../src/core/verdict/circuit-breaker.ts";
 import type { Judgement, Verdict } from "../../../src/core/verdict/judge.ts";

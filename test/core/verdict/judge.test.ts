@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import test from "node:test";
-import type { Observation, Proc, Tag } from "../../../src/core/observation/observation.ts";
+import type { Observation, Tag } from "../../../src/core/observation/observation.ts";
+import type { Proc } from "../../../src/core/observation/process.ts";
 import { parseSaved } from "../../../src/core/observation/snapshot-file.ts";
 import type { Policy } from "../../../src/core/policy/policy.ts";
 import { contextFor, type JudgeContext, type Judgement, judge } from "../../../src/core/verdict/judge.ts";

@@ -1,0 +1,79 @@
+export function keyOf({ pid, startTime }: { readonly pid: number; readonly startTime: number }): string {
+  return `${pid}@${startTime}`;
+}
+
+/** A process's identity: its number and its start in clock ticks since boot. A bare pid is never an identity. */
+export interface ProcId {
+  readonly pid: number;
+  readonly startTime: number;
+}
+
+/** How the reading of one process's command line ended. `skipped`: nobody needed it. */
+export type ArgvStatus = "read" | "empty" | "timeout" | "denied" | "gone" | "skipped";
+
+/** One process as the kernel described it. A field that could not be read is null, never zero. */
+export interface Proc extends ProcId {
+  readonly ppid: number;
+  /** Process group and session leader (setsid), by pid. */
+  readonly pgid: number;
+  readonly sid: number;
+  /** Controlling terminal's device number, 0 for none. */
+  readonly tty: number;
+  /** One letter of proc_pid_stat(5): R, S, D, Z, T, … A `Z` with more than one thread is alive. */
+  readonly state: string;
+  readonly threads: number;
+  readonly rssKiB: number;
+  /** Real, effective, saved and filesystem uid; null when /proc/PID/status could not be read. */
+  readonly uids: readonly [number, number, number, number] | null;
+  /** The effective uid, which owns /proc/PID. */
+  readonly uid: number;
+  /** The kernel's 15 bytes of name: text of the user's choosing. */
+  readonly comm: string;
+  /** Where the exe link points, with " (deleted)" as the kernel gives it; null: unreadable or a kernel thread. */
+  readonly exe: string | null;
+  /** Text of the user's choosing. Empty unless `argvStatus` is `read`. */
+  readonly argv: readonly string[];
+  readonly argvStatus: ArgvStatus;
+  /** True when the command line was longer than what is kept. */
+  readonly argvTruncated: boolean;
+  /**
+   * Every distinct path of /proc/PID/cgroup; the one that carries sessions (v2, else name=systemd) first. Empty in a
+   * kernel without cgroups; null: unreadable, so the process may be a batch job's.
+   */
+  readonly cgroups: readonly string[] | null;
+  /**
+   * Which of the catalogue's batch job variables its environment had at its exec: text of the user's choosing. Empty:
+   * none. Null: unreadable, so it may be a batch job's. Absent: not asked; only the leaders of trees are.
+   */
+  readonly jobVariables?: readonly string[] | null;
+  /** Kernel audit session id and login uid; null: unset or no audit in this kernel. */
+  readonly auditSession: number | null;
+  readonly loginUid: number | null;
+  /** Whether the process lives in other namespaces than this program; null: unreadable or not asked. */
+  readonly foreignUserNs: boolean | null;
+  readonly foreignPidNs: boolean | null;
+}
+
+/** How many processes the snapshot met, and what became of them. */
+export interface SnapshotCounts {
+  readonly listed: number;
+  readonly read: number;
+  readonly gone: number;
+  readonly denied: number;
+  readonly malformed: number;
+  readonly timedOut: number;
+}
+
+const DELETED = " (deleted)";
+
+/** Without the " (deleted)" that the kernel appends once the file is gone (an update removed the old version). */
+export function exePath(exe: string): string {
+  return exe.endsWith(DELETED) ? exe.slice(0, -DELETED.length) : exe;
+}
+
+/** The last component of an exe link: "python3.11", "sshd-session". */
+export function exeName(exe: string | null): string {
+  if (exe === null) return "";
+  const path = exePath(exe);
+  return path.slice(path.lastIndexOf("/") + 1);
+}
