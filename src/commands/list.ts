@@ -7,7 +7,6 @@ import type { Observation } from "../core/observation/observation.ts";
 import { parseListing } from "../core/observation/ps-listing.ts";
 import { parseSaved } from "../core/observation/snapshot-file.ts";
 import type { Policy } from "../core/policy/policy.ts";
-import { makeCatalogue } from "../core/recognition/catalogue.ts";
 import { hintsOf, scopeOf, whatWouldChange } from "../core/report/hints.ts";
 import { hostDocument, treeDocument } from "../core/report/json.ts";
 import { explainLines, LIST_HEAD, listRow } from "../core/report/list-explain.ts";
@@ -20,26 +19,28 @@ import { namesOf } from "../shell/host/accounts.ts";
 import { askLogind } from "../shell/host/logind.ts";
 import { writeAll } from "../shell/output/log.ts";
 import { painter, renderTable } from "../shell/output/terminal.ts";
-import { look } from "../sweep/sweep.ts";
+import { observeAndJudge } from "../sweep/sweep.ts";
 import { EXIT, Failure } from "./exit.ts";
 import { addConfig, addUsers, type Finish, pidArgument } from "./options.ts";
 import { type Common, noTree, ownUid, portsFor, print, requestFor, silent } from "./shared.ts";
 
 async function list(options: Common): Promise<number> {
   const { policy } = loadConfig(options.config ?? null);
-  const { observation, judgements, faults } = await look(portsFor(silent), requestFor(policy, options));
+  const { observation, judgements, faults } = await observeAndJudge(
+    portsFor(silent),
+    requestFor(policy, options),
+  );
   return show(observation, judgements, options.json ?? false, policy, faults);
 }
 
 async function explain(pid: number, options: Common): Promise<number> {
   const { policy } = loadConfig(options.config ?? null);
   const request = requestFor(policy, options, { pids: [pid] });
-  const { observation, judgements } = await look(portsFor(silent), request);
+  const { view, observation, judgements } = await observeAndJudge(portsFor(silent), request);
   const judgement = judgements[0];
   if (!judgement) throw noTree([pid], observation);
   const scope = scopeOf(judgement.tree.root.cgroups);
-  const catalogue = makeCatalogue(policy.catalogue);
-  const hints = hintsOf(judgement, observation, catalogue, scope === null ? null : askLogind(scope));
+  const hints = hintsOf(judgement, view, scope === null ? null : askLogind(scope));
   if (options.json) {
     const document = treeDocument(judgement, observation);
     print(safeJson({ schemaVersion: 1, ...document, hints, change: whatWouldChange(judgement) }));
@@ -49,7 +50,7 @@ async function explain(pid: number, options: Common): Promise<number> {
 
 async function snapshot(options: Common): Promise<number> {
   const { policy } = loadConfig(options.config ?? null);
-  const { observation } = await look(portsFor(silent), requestFor(policy, options));
+  const { observation } = await observeAndJudge(portsFor(silent), requestFor(policy, options));
   print(safeJson(observation));
   return 0;
 }

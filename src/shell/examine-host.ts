@@ -9,7 +9,6 @@ import { type PamLine, pamStack } from "../core/doctor/pam.ts";
 import { findSshd } from "../core/evidence/sshd.ts";
 import type { Observation } from "../core/observation/observation.ts";
 import { mergePolicy, type Policy } from "../core/policy/policy.ts";
-import { makeCatalogue } from "../core/recognition/catalogue.ts";
 import { loadConfig } from "./config.ts";
 import { lookUpAccounts } from "./host/accounts.ts";
 import type { Native } from "./host/native.ts";
@@ -155,8 +154,8 @@ async function askSockets(native: Native): Promise<Examination["sockets"]> {
 }
 
 async function observeAll(native: Native, policy: Policy, runFolder: string): Promise<Answer<Observation>> {
-  const catalogue = makeCatalogue(policy.catalogue);
   try {
+    const { catalogue } = policy;
     const options = { catalogue, uids: null, full: false, sockets: false, runFolder, procRoot: "/proc" };
     return { value: await observe(native, options) };
   } catch (error) {
@@ -167,6 +166,6 @@ async function observeAll(native: Native, policy: Policy, runFolder: string): Pr
 function processFacts(seen: Answer<Observation>, policy: Policy): Examination["processes"] {
   if ("failed" in seen) return seen;
   const { counts, processes } = seen.value;
-  const sshServers = findSshd(processes, makeCatalogue(policy.catalogue)).genuine.size;
+  const sshServers = findSshd(processes, policy.catalogue).genuine.size;
   return { value: { counts, sshServers, seesInit: process.pid !== 1 && existsSync("/proc/1/stat") } };
 }
