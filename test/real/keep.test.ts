@@ -100,9 +100,9 @@ function keeping(): void {
       /now called \.squatter\.64002\.\d+; remove it by hand/,
     ],
     ["a name that is nobody's", () => by(other, `touch ${KEEP}/hello`), /hello for a request: .*; removed/],
-    ["the user's own symlink", () => by(uid, `ln -s /etc/passwd ${file}`), /no regular file/],
-    ["the user's own FIFO", () => by(uid, `mkfifo ${file}`), /no regular file/],
-    ["the user's own folder", () => by(uid, `mkdir ${file}`), /no regular file/],
+    ["the user's own symlink", () => by(uid, `ln -s /etc/passwd ${file}`), /not a regular file/],
+    ["the user's own FIFO", () => by(uid, `mkfifo ${file}`), /not a regular file/],
+    ["the user's own folder", () => by(uid, `mkdir ${file}`), /not a regular file/],
     [
       "a hard link",
       () => {
@@ -119,7 +119,7 @@ function keeping(): void {
       () => by(uid, `echo '${line(other).trim()}' >${file}`),
       /speaks for uid 64002/,
     ],
-    ["garbage", () => by(uid, `printf '\\033[2Jkeep' >${file}`), /is no line/],
+    ["garbage", () => by(uid, `printf '\\033[2Jkeep' >${file}`), /is not a line/],
   ];
   for (const [what, forge, fault] of forged)
     test(`no request, told, and no failure of the sweep: ${what}`, async () => {

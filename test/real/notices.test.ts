@@ -67,7 +67,10 @@ function noticing(): void {
       const stage = await server();
       const swept = run(["-c", config()]);
       assert.equal(swept.status, 1);
-      assert.match(swept.stderr, /its file system keeps no ACLs; use one that does, or set enabled = false/);
+      assert.match(
+        swept.stderr,
+        /its file system does not support ACLs; use one that does, or set enabled = false/,
+      );
       assert.deepEqual(living(stage), []);
       assert.deepEqual(readdirSync(`${STATE}/notices`), []);
     } finally {

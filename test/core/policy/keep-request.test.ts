@@ -41,25 +41,25 @@ for (const [what, init, fault] of [
   ["root's file", { owner: 0 }, /belongs to uid 0/],
   ["a name that is no uid", { name: "alice" }, /belongs to uid 2001/],
   ["a uid written otherwise", { name: "02001" }, /belongs/],
-  ["a symlink", { kind: "link" }, /no regular file/],
-  ["a FIFO", { kind: "other" }, /no regular file/],
-  ["a folder", { kind: "folder" }, /no regular file/],
+  ["a symlink", { kind: "link" }, /not a regular file/],
+  ["a FIFO", { kind: "other" }, /not a regular file/],
+  ["a folder", { kind: "folder" }, /not a regular file/],
   ["a second name", { links: 2 }, /more than one name/],
   ["a huge file", { size: 1e9 }, /longer than 128 bytes/],
   ["another user's uid in it", { text: keepLine(2002, NOW + HOUR) }, /speaks for uid 2002/],
-  ["no line of its kind", { text: "keep me\n" }, /is no line/],
-  ["two lines", { text: keepLine(ALICE, NOW + HOUR).repeat(2) }, /is no line/],
-  ["a time with a sign", { text: `keep ${ALICE} -1\n` }, /is no line/],
-  ["a time as 1e99", { text: `keep ${ALICE} 1e99\n` }, /is no line/],
-  ["a file that nobody read", { text: null }, /is no line/],
+  ["no line of its kind", { text: "keep me\n" }, /is not a line/],
+  ["two lines", { text: keepLine(ALICE, NOW + HOUR).repeat(2) }, /is not a line/],
+  ["a time with a sign", { text: `keep ${ALICE} -1\n` }, /is not a line/],
+  ["a time as 1e99", { text: `keep ${ALICE} 1e99\n` }, /is not a line/],
+  ["a file that nobody read", { text: null }, /is not a line/],
 ] as const)
-  test(`no request: ${what}`, () => {
+  test(`not a request: ${what}`, () => {
     const answer = readKeep(entry(init), NOW, 24 * HOUR);
     assert.ok("fault" in answer);
     assert.match(answer.fault, fault);
   });
 
-test("who bears another's name is removed, who bears their own is not", () => {
+test("an entry under another user's name is removed, an entry under the owner's name is not", () => {
   assert.equal(whyNotOwners({ name: "2001", owner: 2001 }), null);
   for (const name of ["2002", "x", "02001", "2001 ", ".2001", "-1", ""])
     assert.notEqual(whyNotOwners({ name, owner: 2001 }), null, name);
