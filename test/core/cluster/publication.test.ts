@@ -348,11 +348,14 @@ test("property: no text makes the reader throw", () => {
 });
 
 test("property: a file is used for exactly those of its users who have a tree here", () => {
-  const user = fc.record({
-    uid: fc.oneof(fc.constant(ALICE), fc.integer({ min: 1, max: 70_000 })),
-    trees: fc.integer({ min: 1, max: 9 }),
-    since: fc.integer({ min: 0, max: NOW - MINUTE }),
-  });
+  const user = fc.record(
+    {
+      uid: fc.oneof(fc.constant(ALICE), fc.integer({ min: 1, max: 70_000 })),
+      trees: fc.integer({ min: 1, max: 9 }),
+      since: fc.integer({ min: 0, max: NOW - MINUTE }),
+    },
+    { noNullPrototype: true },
+  );
   let used = 0;
   fc.assert(
     fc.property(fc.array(user), (attached) => {
