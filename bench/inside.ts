@@ -1,6 +1,6 @@
 // Runs inside the namespaces that run.mjs makes, and writes what it finds as JSON to the file that it is told.
 import { execFileSync } from "node:child_process";
-import { existsSync, readFileSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { cpus, loadavg, release } from "node:os";
 
 interface Plan {
@@ -14,9 +14,12 @@ const began = performance.now();
 const load = loadavg()[0] ?? 0;
 const say = (text: string): void => void process.stderr.write(`${text}\n`);
 
-// The sweep's lock and tags, ledger and notices stay here, and no configuration of the machine takes part.
-for (const folder of ["/run", "/var/lib", "/etc/vscode-grim-reaper"])
+// The sweep's files stay inside the namespace, and the machine's own configuration is not used.
+for (const folder of ["/run", "/var/lib", "/var/cache", "/etc/vscode-grim-reaper"])
   if (existsSync(folder)) execFileSync("mount", ["-t", "tmpfs", "-o", "mode=0755", "tmpfs", folder]);
+// As the service has it: on Node 22.1 and newer the sweep finds its compiled code there.
+mkdirSync(CACHE_FOLDER, { mode: 0o700 });
+process.env.CACHE_DIRECTORY = CACHE_FOLDER;
 openWork();
 
 /** More runs where a run is short. */
@@ -70,6 +73,7 @@ function roomFor(size: number): string | null {
   return null;
 }
 
+import { CACHE_FOLDER } from "../src/start/compile-cache.ts";
 import { measureHooks } from "./hooks.ts";
 import { openWork } from "./host.ts";
 import { measureHost } from "./processes.ts";

@@ -29,10 +29,17 @@ export function publish(
   writeFileSync("bench/cost.svg", plot(results.hosts));
 }
 
-/** True when no ratio is worse than its baseline allows; says so line by line. */
+/** Prints every bound and every ratio; returns true if all bounds hold and no ratio is worse than its baseline allows. */
 export function check(results: Results): boolean {
   const known = JSON.parse(readFileSync(BASELINE, "utf8")) as Record<string, number>;
   let good = true;
+  for (const bound of boundsOf(results)) {
+    good &&= isMet(bound);
+    const { what, measured, atMost, unit } = bound;
+    console.log(
+      `${(isMet(bound) ? "ok" : "MISSED").padEnd(12)}${what}: ${measured.toPrecision(3)}${unit}, at most ${atMost}${unit}`,
+    );
+  }
   for (const [name, ratio] of Object.entries(ratiosOf(results))) {
     const baseline = known[name];
     const worse = baseline !== undefined && ratio > baseline * TOLERANCE;
@@ -43,6 +50,7 @@ export function check(results: Results): boolean {
   return good;
 }
 
+import { boundsOf, isMet } from "./bounds.ts";
 import { plot } from "./plot.ts";
 import { report } from "./report.ts";
 import { type Results, ratiosOf } from "./results.ts";

@@ -1,6 +1,7 @@
+import { boundsOf, isMet } from "./bounds.ts";
 import { type Added, type HookCost, type HostCost, ofScript, type Results, ratiosOf } from "./results.ts";
 
-/** The results as Markdown. */
+/** Formats the results as Markdown. */
 
 type Row = readonly (string | number)[];
 
@@ -14,7 +15,7 @@ function table(head: Row, rows: readonly Row[]): string {
   return [line(head), line(head.map((_, i) => (i === 0 ? "---" : "---:"))), ...rows.map(line)].join("\n");
 }
 
-/** Everything that README.md holds between its markers. */
+/** Formats everything between the markers of README.md. */
 export function report(results: Results): string {
   const { machine, hosts } = results;
   const { cpu, cpus, kernel, node, load, seconds } = machine;
@@ -22,12 +23,12 @@ export function report(results: Results): string {
     `${cpu}, ${cpus} CPUs, Linux ${kernel}, Node ${node}; load average ${load.map((one) => one.toFixed(2)).join(" at the start, ")} at the end; ${seconds.toFixed(0)} s in all. Rounds: ${hosts.map(({ processes, runs }) => `${runs} at ${count(processes)}`).join(", ")}.`,
   ];
   if (hosts.length > 0) {
-    parts.push("### One look at the process table", snapshots(hosts));
+    parts.push("### One snapshot of the process table", snapshots(hosts));
     parts.push("### A whole sweep with nothing to end", sweeps(hosts));
   }
-  parts.push("### Liveness, deaths", rest(results));
-  if (results.hook.length > 0) parts.push("### What a logout costs more", hooks(results.hook));
-  parts.push("### Targets", targets(results));
+  parts.push("### Sockets and kills", rest(results));
+  if (results.hook.length > 0) parts.push("### What the hook adds to a logout", hooks(results.hook));
+  parts.push("### Bounds", bounds(results));
   return parts.join("\n\n");
 }
 
@@ -36,7 +37,7 @@ function snapshots(hosts: readonly HostCost[]): string {
     "processes",
     "read in full",
     "snapshot",
-    "a process",
+    "per process",
     "of `ps`",
     "of the floor",
     "all in full",
@@ -133,60 +134,14 @@ function hooks(costs: readonly HookCost[]): string {
   return table(head, rows);
 }
 
-function targets(results: Results): string {
-  const { hosts, sockets, reaping, hook } = results;
-  const at = (size: number): HostCost | undefined =>
-    hosts.find(({ processes }) => Math.abs(processes / size - 1) < 0.1);
-  const small = at(150);
-  const large = at(10_000);
-  const rows: Row[] = [];
-  const add = (what: string, value: number, limit: number, unit: string): void => {
-    rows.push([
-      what,
-      `${value.toPrecision(3)}${unit}`,
-      `${limit}${unit}`,
-      value <= limit ? "met" : "**missed**",
-    ]);
-  };
-  if (large) {
-    add("snapshot of 10,000 processes, of `ps`", large.snapshot / large.ps, 0.25, "");
-    add("… of the floor", large.snapshot / large.floor, 1.3, "");
-    add("… everything in full, of its floor", large.snapshotFull / large.floorFull, 1.3, "");
-    add(
-      "sweep of 10,000 processes, no tree among them, of `ps` and `python3`",
-      ofScript(large.bare),
-      0.333,
-      "",
-    );
-    add("… with 300 of them in trees", ofScript(large), 0.333, "");
-    add("… peak memory", large.sweepPeak / 1024, 60, " MiB");
-  }
-  const costs = hosts
-    .filter(({ processes }) => processes > 900)
-    .map((host) => host.snapshot / host.processes);
-  if (costs.length > 1)
-    add(
-      "cost of a process in the largest host, of that in 1,000",
-      (costs.at(-1) ?? 0) / (costs[0] ?? 1),
-      1.1,
-      "",
-    );
-  if (small) {
-    add(
-      "sweep of 150 processes, no tree among them, more than `node -e 0`",
-      small.bare.sweep - small.bare.node,
-      15,
-      " ms",
-    );
-    add("… with 12 of them in a tree", small.sweep - small.node, 15, " ms");
-  }
-  if (sockets) {
-    add("liveness among that many sockets of others", sockets.others, 30, " ms");
-    add("liveness when all of them are the trees' own", sockets.twice, 30, " ms");
-  }
-  if (reaping) add("end of 100 trees, p95", reaping.sweepWorst, 1500, " ms");
-  if (hook.length > 0) add("hook, peak memory", Math.max(...hook.map(({ peak }) => peak)) / 1024, 2, " MiB");
-  return `${table(["target (medians)", "measured", "at most", ""], rows)}\n\n${ratios(results)}`;
+function bounds(results: Results): string {
+  const rows = boundsOf(results).map((bound) => [
+    bound.what,
+    `${bound.measured.toPrecision(3)}${bound.unit}`,
+    `${bound.atMost}${bound.unit}`,
+    isMet(bound) ? "met" : "**missed**",
+  ]);
+  return `${table(["bound (medians)", "measured", "at most", ""], rows)}\n\n${ratios(results)}`;
 }
 
 function ratios(results: Results): string {

@@ -20,9 +20,6 @@ const NATIVE = ["reaper_native.node", "session-close"];
 
 rmSync(work, { recursive: true, force: true });
 cpSync(dist, join(work, "dist"), { recursive: true });
-// A code cache belongs to one release of Node, and nothing may run at an installation that would make one.
-for (const name of ["program.cache", "code-cache.cjs", "warm-up.tsv", "warm-up.toml"])
-  rmSync(join(work, "dist", name), { force: true });
 for (const name of NATIVE) copyFileSync(join(native, name), join(work, "dist", name));
 chmodSync(join(work, "dist/session-close"), 0o755);
 for (const folder of ["pam", "systemd", "profile"])
@@ -30,11 +27,6 @@ for (const folder of ["pam", "systemd", "profile"])
 for (const file of ["README.md", "SECURITY.md", "CHANGELOG.md", "LICENSE"])
   copyFileSync(file, join(work, file));
 copyFileSync(licences, join(work, "THIRD-PARTY-LICENSES"));
-
-// npm installs for the Node that runs it, which need not be the distribution's.
-const program = join(work, source.bin["vscode-grim-reaper"]);
-writeFileSync(program, readFileSync(program, "utf8").replace(/^#!.*/, "#!/usr/bin/env node"));
-chmodSync(program, 0o755);
 
 const manuals = existsSync(join(dist, "man"))
   ? readdirSync(join(dist, "man")).map((name) => `dist/man/${name}`)

@@ -28,16 +28,11 @@ if [ "$family" = deb ]; then
   install -d -m 755 "$root/usr/bin"
   ln -s ../sbin/$name "$root/usr/bin/$name"
 fi
-put 755 /usr/libexec/$name/ "$native/session-close" "$here/pam-line" "$here/make-cache"
+put 755 /usr/libexec/$name/ "$native/session-close" "$here/pam-line"
 put 644 /usr/lib/$name/ "$native/reaper_native.node"
-# Everything else that the bundle is made of, with what make-cache needs (code-cache.cjs, warm-up.*). What stays behind: the
-# native parts of the checkout's own build, and its code cache, which is of use to the one release of Node that made it and
-# has other bytes after each run: make-cache makes the host's at installation.
-for file in "$dist"/*; do
-  case ${file##*/} in reaper_native.node | session-close | program.cache) continue ;; esac
-  if [ -f "$file" ]; then put 644 /usr/lib/$name/ "$file"; fi
-done
-# npm links to this one; here the launcher starts it.
+put 644 /usr/lib/$name/ "$dist/$name.cjs" "$dist/program.cjs"
+# The launcher starts it; started by hand it must not search a caller's PATH for Node.js.
+sed -i '1s,^#!.*,#!/usr/bin/node,' "$root/usr/lib/$name/$name.cjs"
 chmod 755 "$root/usr/lib/$name/$name.cjs"
 
 put 644 /usr/lib/systemd/system/ "$repo"/systemd/*.{service,timer,path,mount,socket,slice,target}

@@ -3,14 +3,14 @@ import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 
 const [dist] = process.argv.slice(2);
-// esbuild names each module's file above its text, and scripts/bundle.mjs their folders above all.
+// esbuild names each module's file above its text.
 const folders = new Set();
 for (const name of readdirSync(dist).filter((name) => name.endsWith(".cjs")))
   for (const [, folder] of readFileSync(join(dist, name), "utf8").matchAll(
     /^\/\/ (.*\bnode_modules\/(?:@[^/\n]+\/)?[^/\n]+)/gm,
   ))
     folders.add(folder);
-if (folders.size === 0) throw new Error(`${dist}: no bundled module is named; is it minified without scripts/bundle.mjs?`);
+if (folders.size === 0) throw new Error(`${dist}: no bundled module is named; is it minified?`);
 
 console.log(
   "The program holds parts of the modules below; the native parts hold the GNU C and C++ libraries",

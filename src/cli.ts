@@ -7,11 +7,14 @@ import { addDeliverMail } from "./commands/deliver-mail.ts";
 import { addDoctor } from "./commands/doctor.ts";
 import { addEnd } from "./commands/end.ts";
 import { EXIT, Failure } from "./commands/exit.ts";
+import { addExplain } from "./commands/explain.ts";
 import { addFleet } from "./commands/fleet.ts";
 import { addKeep } from "./commands/keep.ts";
-import { addLook } from "./commands/list.ts";
+import { addList } from "./commands/list.ts";
 import type { Finish } from "./commands/options.ts";
+import { addReplay } from "./commands/replay.ts";
 import { addReport } from "./commands/report.ts";
+import { addSnapshot } from "./commands/snapshot.ts";
 import { addSweep } from "./commands/sweep.ts";
 import { ConfigError } from "./shell/config.ts";
 import { NativeLoadError } from "./shell/host/native.ts";
@@ -52,7 +55,10 @@ export function makeProgram(done: (status: number) => void): Command {
     };
 
   addSweep(program, finish);
-  addLook(program, finish);
+  addList(program, finish);
+  addExplain(program, finish);
+  addSnapshot(program, finish);
+  addReplay(program, finish);
   addFleet(program, finish);
   addCheckConfig(program, finish);
   addDoctor(program, finish);

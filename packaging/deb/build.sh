@@ -11,7 +11,7 @@ echo '3.0 (quilt)' >"$debian/source/format"
 
 sed "s/@MAINTAINER@/$REAPER_MAINTAINER/" "$here/$name.control" >"$debian/control"
 cp "$here/rules" "$debian/"
-for part in postinst prerm postrm triggers lintian-overrides; do
+for part in postinst prerm postrm lintian-overrides; do
   if [ -e "$here/$name.$part" ]; then cp "$here/$name.$part" "$debian/"; fi
 done
 # A release candidate comes before its release.

@@ -3,7 +3,7 @@
 import { closeSync, constants, fstatSync, openSync, readFileSync } from "node:fs";
 import { type Command, InvalidArgumentError } from "commander";
 import { countCells, type Fleet, HOST_HEAD, mergeFleet } from "../core/cluster/fleet.ts";
-import { type Parsed, parseFleet } from "../core/cluster/fleet-input.ts";
+import { type FleetFile, parseFleet } from "../core/cluster/fleet-input.ts";
 import { type Fault, faultLine } from "../core/observation/fault.ts";
 import type { Observation } from "../core/observation/observation.ts";
 import type { Policy } from "../core/policy/policy.ts";
@@ -41,7 +41,7 @@ async function fleet(files: readonly string[], options: FleetOptions): Promise<n
   return merged.errors.length > 0 ? EXIT.failed : EXIT.ok;
 }
 
-function parseFile(file: string, policy: Policy): Parsed {
+function parseFile(file: string, policy: Policy): FleetFile {
   const name = file === "-" ? "standard input" : file;
   try {
     return parseFleet(name, read(file), (observation) => judgeSaved(observation, policy));

@@ -3,15 +3,21 @@
 import type { Command } from "commander";
 import { csvOf } from "../core/ledger/csv.ts";
 import type { LedgerRecord } from "../core/ledger/record.ts";
-import { type Choice, chooseRecords, type Summary, sinceOf, summarise } from "../core/ledger/summary.ts";
+import {
+  chooseRecords,
+  type RecordFilter,
+  type Summary,
+  sinceOf,
+  summarise,
+} from "../core/ledger/summary.ts";
 import {
   dayLines,
   OFFENDER_HEAD,
   offenderRow,
-  SHARE_COLUMNS,
-  shareRow,
   summaryDocument,
+  TOTAL_COLUMNS,
   totalsLine,
+  totalsRow,
 } from "../core/ledger/summary-view.ts";
 import { escapeText, safeJson } from "../core/text/safe-text.ts";
 import { loadConfig } from "../shell/config.ts";
@@ -56,9 +62,9 @@ async function report(options: ReportOptions): Promise<number> {
       `--since ${escapeText(options.since)}: give a duration such as 30d, or a date such as 2027-01-31`,
     );
   const read = readAll(filesOf(options));
-  const choice: Choice = { since, users: options.user ?? null };
-  const records = chooseRecords(read.records, choice);
-  const summary = summarise(records, choice, now);
+  const filter: RecordFilter = { since, users: options.user ?? null };
+  const records = chooseRecords(read.records, filter);
+  const summary = summarise(records, filter, now);
   if (options.csv) print(csvOf(records).slice(0, -1));
   else if (options.json) print(safeJson(summaryDocument(summary, { ...read, since })));
   else await show(summary, since);
@@ -115,15 +121,15 @@ async function show(summary: Summary, since: number): Promise<void> {
   const paint = painter();
   print(`${paint("bold", totalsLine(summary.totals))}, ${from}`);
   const tables = [
-    { head: ["PRODUCT", ...SHARE_COLUMNS], rows: summary.byProduct.map(shareRow) },
-    { head: ["USER", ...SHARE_COLUMNS], rows: summary.byUser.map(shareRow) },
-    { head: ["REASON", ...SHARE_COLUMNS], rows: summary.byReason.map(shareRow) },
+    { head: ["PRODUCT", ...TOTAL_COLUMNS], rows: summary.byProduct.map(totalsRow) },
+    { head: ["USER", ...TOTAL_COLUMNS], rows: summary.byUser.map(totalsRow) },
+    { head: ["REASON", ...TOTAL_COLUMNS], rows: summary.byReason.map(totalsRow) },
     { head: OFFENDER_HEAD, rows: summary.offenders.map(offenderRow) },
   ];
   for (const { head, rows } of tables)
     if (rows.length > 0) print(`\n${(await renderTable(head, rows)).trimEnd()}`);
-  const canvas = { width: process.stdout.columns ?? 80, blocks: showsBlocks() };
-  print(`\n${paint("bold", "TREES A DAY")}\n${dayLines(summary.days, canvas).join("\n")}`);
+  const size = { width: process.stdout.columns ?? 80, blocks: showsBlocks() };
+  print(`\n${paint("bold", "TREES A DAY")}\n${dayLines(summary.days, size).join("\n")}`);
 }
 
 /** A terminal whose locale is UTF-8, by the first of the variables that locale(7) asks. */

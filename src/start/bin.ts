@@ -1,26 +1,12 @@
-/** Starts the program that lies beside this file, from its code cache: that spares half of its start-up. */
+/** Starts program.cjs, which lies beside this file. Inside the service Node keeps the compiled code between sweeps. */
 
-import { readFileSync } from "node:fs";
-import { createRequire } from "node:module";
-import { dirname, join } from "node:path";
-import { compile } from "./code-cache.ts";
+import module, { createRequire } from "node:module";
+import { join } from "node:path";
+import { cacheFolder } from "./compile-cache.ts";
 
-function readCache(file: string): Buffer | null {
-  try {
-    return readFileSync(file);
-  } catch {
-    return null;
-  }
-}
+// Node 22.1 and newer have it. A cache that cannot be used costs time and nothing else.
+const { enableCompileCache } = module as { readonly enableCompileCache?: (folder: string) => unknown };
+const cache = cacheFolder(process.env.CACHE_DIRECTORY);
+if (cache !== null) enableCompileCache?.(cache);
 
-// No more than two calls of the addon run at once, and each further thread of the pool would take its time to start.
-process.env.UV_THREADPOOL_SIZE = "2";
-
-// Nothing is left to do then, and taking the heap apart object by object would only cost time.
-process.once("beforeExit", () => process.exit());
-
-// Guard: no environment variable and no working directory takes part, for this runs as root.
-const folder = dirname(__filename);
-const file = join(folder, "program.cjs");
-const script = compile(file, readCache(join(folder, "program.cache")));
-script.runInThisContext()({}, createRequire(file), { exports: {} }, file, folder);
+createRequire(__filename)(join(__dirname, "program.cjs"));

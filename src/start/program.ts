@@ -1,4 +1,7 @@
+/** The program: runs the command line and sets the exit status. */
+
 import { main } from "../cli.ts";
+import { EXIT } from "../commands/exit.ts";
 
 main(process.argv.slice(2)).then(
   (status) => {
@@ -6,6 +9,6 @@ main(process.argv.slice(2)).then(
   },
   (error: unknown) => {
     process.stderr.write(`vscode-grim-reaper: ${(error as Error).stack ?? String(error)}\n`);
-    process.exitCode = 70;
+    process.exitCode = EXIT.internal;
   },
 );

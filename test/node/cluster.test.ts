@@ -154,7 +154,7 @@ describe("two login nodes", () => {
     chmodSync(shared, 0o777);
     try {
       assert.notEqual((await start()).status, 0);
-      assert.match(await one.read(log), /can be written by others than root; chmod go-w it$/m);
+      assert.match(await one.read(log), /users other than root can write it; run chmod go-w on it$/m);
     } finally {
       chmodSync(shared, 0o700);
     }

@@ -11,15 +11,11 @@ import { hasLoginNode, whyNoLoginNode } from "./available.ts";
 import { LoginNode } from "./login-node.ts";
 import {
   buildPackages,
-  CACHE,
-  cacheFiles,
-  codeCache,
   contents,
   dpkg,
   insideOf,
   installDeb,
   leaveServer,
-  MAKE_CACHE,
   type Packages,
   rpm,
   whyNoPackages,
@@ -33,8 +29,6 @@ const CONFIG = "/etc/vscode-grim-reaper/config.toml";
 const PAM_LINE = "/usr/libexec/vscode-grim-reaper/pam-line";
 const HOOK_LINE = "type=close_session /usr/libexec/vscode-grim-reaper/session-close";
 const RUNTIME = "/usr/lib/vscode-grim-reaper/node/bin/node";
-const NODE = "/usr/bin/node";
-const ONE_CACHE = "program.cache 644 root\n";
 
 function ready(t: TestContext): boolean {
   if (!hasLoginNode(t)) return false;
@@ -95,36 +89,6 @@ describe("the packages", () => {
       assert.equal(await node.run([PROGRAM, "--version"]), `${packages.version}\n`);
       await node.run([PROGRAM, "check-config"]);
       assert.equal(await node.run(["dpkg", "--verify", "vscode-grim-reaper"]).then(ownFiles), "");
-    });
-
-    it("has a code cache made by the host's Node, and by no code of the caller's", async (t) => {
-      if (!ready(t)) return;
-      assert.equal(await cacheFiles(node), ONE_CACHE);
-      assert.equal(await codeCache(node, NODE), "taken");
-      await node.copyIn("/tmp/trap/trap.cjs", 'require("node:fs").writeFileSync("/tmp/trapped-cache", "")');
-      await node.copyIn("/tmp/trap/timeout", "#!/bin/sh\ntouch /tmp/trapped-cache\n", { mode: 0o755 });
-      await node.copyIn(CACHE, "old");
-      assert.equal(await codeCache(node, NODE), "not offered");
-      const env = { NODE_OPTIONS: "--require=/tmp/trap/trap.cjs", PATH: "/tmp/trap" };
-      const made = await node.exec(["/bin/sh", MAKE_CACHE], { env });
-      assert.deepEqual(made, { ...made, status: 0, stdout: "", stderr: "" });
-      assert.equal(await codeCache(node, NODE), "taken");
-      assert.equal((await node.exec(["test", "-e", "/tmp/trapped-cache"])).status, 1);
-    });
-
-    it("without a code cache, where none can be made, it says so and works", async (t) => {
-      if (!ready(t)) return;
-      const maker = "/usr/lib/vscode-grim-reaper/code-cache.cjs";
-      await node.run(["mv", maker, `${maker}.away`]);
-      const { status, stderr } = await node.exec([MAKE_CACHE]);
-      await node.run(["mv", `${maker}.away`, maker]);
-      assert.equal(status, 0);
-      assert.match(stderr, /^vscode-grim-reaper: no code cache: \/usr\/bin\/node ended with 1; .*\n$/);
-      assert.equal(await cacheFiles(node), "");
-      assert.equal(await codeCache(node, NODE), "not offered");
-      assert.equal(await node.run([PROGRAM, "--version"]), `${packages.version}\n`);
-      await node.run([MAKE_CACHE]);
-      assert.equal(await cacheFiles(node), ONE_CACHE);
     });
 
     it("is found by an ordinary user, whose PATH has no sbin", async (t) => {
@@ -193,13 +157,7 @@ describe("the packages", () => {
     it("an upgrade keeps the configuration, the timer and one line of PAM", async (t) => {
       if (!ready(t)) return;
       const config = await node.read(CONFIG);
-      // A leftover of a run that was killed goes with the cache.
-      await node.copyIn(`${CACHE}.abc123`, "half");
-      await dpkg(node, "--unpack", insideOf(packages.nextDeb));
-      assert.equal(await cacheFiles(node), "", "the old program's");
-      await dpkg(node, "--configure", "vscode-grim-reaper");
-      assert.equal(await cacheFiles(node), ONE_CACHE);
-      assert.equal(await codeCache(node, NODE), "taken");
+      await installDeb(node, packages.nextDeb);
       const version = await node.run(["dpkg-query", "-W", "-f", `\${Version}`, "vscode-grim-reaper"]);
       assert.equal(version, `${packages.nextVersion}-1`);
       assert.equal(await node.read(CONFIG), config);
@@ -229,8 +187,6 @@ describe("the packages", () => {
         );
         await installDeb(node, packages.nodeDeb);
         assert.equal(await node.run([PROGRAM, "--version"]), `${packages.version}\n`);
-        assert.equal(await codeCache(node, RUNTIME), "taken", "made anew by the trigger");
-        assert.equal(await codeCache(node, "/usr/bin/node.away"), "refused");
         // A distribution's Node beside it is not asked.
         await node.copyIn("/usr/bin/node", "#!/bin/sh\nexit 3\n", { mode: 0o755 });
         await node.run([PROGRAM, "list"]);
@@ -245,7 +201,6 @@ describe("the packages", () => {
         await node.run(["mv", "/usr/bin/node.away", "/usr/bin/node"]);
       }
       await dpkg(node, "--purge", "vscode-grim-reaper-node");
-      assert.equal(await codeCache(node, NODE), "taken", "made anew by the trigger");
       assert.equal(await node.run([PROGRAM, "--version"]), `${packages.version}\n`);
     });
 
@@ -307,9 +262,6 @@ describe("the packages", () => {
       assert.equal(await node.run(["systemctl", "is-enabled", TIMER]), "enabled\n");
       assert.equal(await node.run([PROGRAM, "--version"]), `${packages.version}\n`);
 
-      assert.equal(await cacheFiles(node), ONE_CACHE);
-      assert.equal(await codeCache(node, NODE), "taken");
-
       await node.run([PAM_LINE, "add"]);
       await node.run([PAM_LINE, "check"]);
       const left = await leaveServer(node, "alice");
@@ -317,18 +269,15 @@ describe("the packages", () => {
       await endAll(node);
 
       await rpm(node, packages, "--install", insideOf(packages.nodeRpm));
-      assert.equal(await codeCache(node, RUNTIME), "taken", "made anew by the trigger");
-      assert.equal(await codeCache(node, NODE), "refused");
+      await node.run([PROGRAM, "list"]);
       await rpm(node, packages, "--erase", "vscode-grim-reaper-node");
-      assert.equal(await codeCache(node, NODE), "taken", "made anew by the trigger");
+      await node.run([PROGRAM, "list"]);
 
       await configure(node, 'grace = "1h"\n');
-      await node.copyIn(CACHE, "old");
       await rpm(node, packages, "--upgrade", insideOf(packages.nextRpm));
       assert.equal(await node.read(CONFIG), 'grace = "1h"\n');
       assert.equal(await active(), "active");
       await node.run([PAM_LINE, "check"]);
-      assert.equal(await codeCache(node, NODE), "taken");
 
       await rpm(node, packages, "--erase", "vscode-grim-reaper");
       assert.equal(await node.read("/etc/pam.d/sshd"), sshd);

@@ -121,40 +121,6 @@ export function rpm(node: LoginNode, packages: Packages, ...args: string[]): Pro
   );
 }
 
-const LIBRARY = "/usr/lib/vscode-grim-reaper";
-export const CACHE = `${LIBRARY}/program.cache`;
-export const MAKE_CACHE = "/usr/libexec/vscode-grim-reaper/make-cache";
-
-/**
- * What becomes of the code cache when the program's own starter runs in `runtime`: "taken", "refused" by V8, or not
- * "offered", because there is none or it is of another build.
- */
-export async function codeCache(
-  node: LoginNode,
-  runtime: string,
-): Promise<"taken" | "refused" | "not offered"> {
-  const spy = `
-    const vm = require("node:vm");
-    vm.Script = class extends vm.Script {
-      constructor(...args) {
-        super(...args);
-        process.stderr.write(\`rejected: \${this.cachedDataRejected}\\n\`);
-      }
-    };`;
-  await node.copyIn("/tmp/spy.cjs", spy);
-  const argv = [runtime, "--require", "/tmp/spy.cjs", `${LIBRARY}/vscode-grim-reaper.cjs`, "--version"];
-  const { stderr } = await node.exec(argv);
-  if (stderr === "rejected: false\n") return "taken";
-  if (stderr === "rejected: true\n") return "refused";
-  if (stderr === "rejected: undefined\n") return "not offered";
-  throw new Error(`the starter said: ${stderr}`);
-}
-
-/** The names below the program's folder that begin like the cache's: one, or something was left behind. */
-export async function cacheFiles(node: LoginNode): Promise<string> {
-  return node.run(["find", LIBRARY, "-name", "program.cache*", "-printf", "%f %m %u\\n"]);
-}
-
 /** Where the node sees a file of the checkout. */
 export function insideOf(path: string): string {
   return join("/opt/vscode-grim-reaper", relative(repository(), path));

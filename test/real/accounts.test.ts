@@ -278,7 +278,7 @@ function insideNamespace(): void {
     spawnSync("umount", [STATE]);
   });
 
-  test("metrics that cannot be written are a failure that names the file; damaged counters start anew", async () => {
+  test("metrics that cannot be written are a failure that names the file; damaged counters start at 0", async () => {
     reset();
     const config = temporaryFile("config.toml", '[metrics]\nfile = "/nonexistent/reaper.prom"\n');
     const lost = run(["-c", config]);
@@ -288,7 +288,7 @@ function insideNamespace(): void {
     const again = configured();
     const damaged = run(["-c", again.config]);
     assert.equal(damaged.status, 1);
-    assert.match(damaged.stderr, /metrics\.json: it holds no counters; the counters start anew/);
+    assert.match(damaged.stderr, /metrics\.json: it contains no counters; the counters start at 0/);
     assert.equal(run(["-c", again.config]).status, 0);
     assert.equal(seriesValue(readExposition(readFileSync(again.metrics, "utf8")), "sweeps_total"), 2);
   });

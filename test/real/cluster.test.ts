@@ -196,8 +196,8 @@ function insideNamespace(): void {
     assert.match(rest, /\/torn\.json: is not JSON/);
     assert.match(rest, /\/touched\.json: is dated \d+m/);
     assert.match(rest, /\/users\.json: belongs to uid 64001, not to root; .*no_root_squash/);
-    assert.match(rest, /\/writable\.json: can be written by others than root/);
-    assert.match(rest, /\/\\x1b\[2J\.json: its name is no host's name/);
+    assert.match(rest, /\/writable\.json: users other than root can write it/);
+    assert.match(rest, /\/\\x1b\[2J\.json: its name is not a host name/);
     assert.equal(rest.trim().split("\n").length, 5);
     const swept = sweep();
     assert.equal(swept.status, 1);
@@ -227,19 +227,19 @@ function insideNamespace(): void {
       assert.equal(swept.stderr.trim().split("\n").length, 1, swept.stderr);
     };
     chmodSync(SHARED, 0o777);
-    refused(SHARED, /can be written by others than root; chmod go-w it/);
+    refused(SHARED, /users other than root can write it; run chmod go-w on it/);
     chmodSync(SHARED, 0o1777);
-    refused(SHARED, /can be written by others than root/);
+    refused(SHARED, /users other than root can write it/);
     chmodSync(SHARED, 0o700);
     chownSync(SHARED, uid, uid);
     refused(SHARED, /belongs to uid 64001, not to root; .*no_root_squash/);
     chownSync(SHARED, 0, 0);
     symlinkSync(SHARED, "/run/link");
-    refused("/run/link", /is a symbolic link or lies below one; configure \/run\/shared/);
+    refused("/run/link", /is a symbolic link or below one; configure \/run\/shared/);
     rmSync("/run/link");
     mkdirSync("/run/users/shared", { recursive: true });
     chownSync("/run/users", uid, uid);
-    refused("/run/users/shared", /\/run\/users, above it, can be changed by others than root/);
+    refused("/run/users/shared", /users other than root can change \/run\/users, which is above it/);
     rmSync("/run/users", { recursive: true });
     refused("/run/none", /ENOENT/);
     writeFileSync("/run/file", "");
@@ -257,7 +257,7 @@ function insideNamespace(): void {
       assert.equal(swept.status, 1);
       assert.match(
         swept.stderr,
-        /cannot tell other login nodes in \/run\/shared: it is read-only here \(EROFS\); .*systemctl edit vscode-grim-reaper\.service, and add \[Service\] ReadWritePaths=\/run\/shared$/m,
+        /cannot publish for other login nodes in \/run\/shared: it is read-only here \(EROFS\); .*systemctl edit vscode-grim-reaper\.service, and add \[Service\] ReadWritePaths=\/run\/shared$/m,
       );
     } finally {
       assert.equal(spawnSync("umount", [SHARED]).status, 0);

@@ -154,9 +154,9 @@ cat /dev/zero > ${RUN_FOLDER}/full 2>/dev/null || true`;
   const MARKED: readonly (readonly [string, string, RegExp, boolean])[] = [
     ["half a file", `echo '{"bootId":"x","ma' > ${MARKS}`, /read .*marks\.json: .*JSON/, true],
     ["a gigabyte", `truncate -s 1G ${MARKS}`, /marks\.json: it is too long \(1073741824 bytes\)/, true],
-    ["a pipe", `mkfifo ${MARKS}`, /marks\.json: it is no regular file/, true],
+    ["a pipe", `mkfifo ${MARKS}`, /marks\.json: it is not a regular file/, true],
     ["a link", `ln -s /etc/shadow ${MARKS}`, /marks\.json: ELOOP/, true],
-    ["a folder", `mkdir ${MARKS}`, /marks\.json: it is no regular file, remove it/, false],
+    ["a folder", `mkdir ${MARKS}`, /marks\.json: it is not a regular file; remove it/, false],
   ];
   for (const [what, make, says, heals] of MARKED)
     test(`marks that are ${what} hang nothing and mark nobody${heals ? "; the next sweep has new ones" : ""}`, async () => {

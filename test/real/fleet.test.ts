@@ -45,7 +45,7 @@ function insideNamespace(): void {
     const lines = fleet.stdout.split("\n");
     assert.match(
       lines[0] ?? "",
-      /^HOST +TREES +SPARE +WAIT +REAP +EXEMPT +UNKNOWN +MEMORY +ORPHANED +TAKEN$/,
+      /^HOST +TREES +REAP +WAIT +SPARE +EXEMPT +UNKNOWN +MEMORY +ORPHANED +TAKEN$/,
     );
     assert.match(lines[1] ?? "", /^login1 +1 +0 +1 +0 +0 +0 +\d+ KiB +\d+ KiB +\ds ago$/);
     assert.match(lines[2] ?? "", /^login2 +1 /);
@@ -99,10 +99,10 @@ function insideNamespace(): void {
     assert.equal(faults.length, files.length - 1, fleet.stderr);
     for (const [i, why] of [
       /cannot read \/nonexistent: ENOENT/,
-      /torn\.txt:1 \(login2\): is torn, or no JSON/,
-      /evil\.txt:1: is torn, or no JSON/,
+      /torn\.txt:1 \(login2\): is torn or not JSON/,
+      /evil\.txt:1: is torn or not JSON/,
       /old\.txt:1 \(login2\): was taken \d+d.* ago, longer than 1d/,
-      /swapped\.txt:1 \(login3\): came from login3 and speaks for login2/,
+      /swapped\.txt:1 \(login3\): came from login3 but names the host login2/,
       /fifo: it is not a regular file/,
       /zero: it is not a regular file/,
     ].entries())
@@ -121,7 +121,10 @@ function insideNamespace(): void {
     const [good = ""] = collect("list", "--json").split("\n");
     const fleet = run(["fleet", "-"], { input: `${good}\n${good}\n` });
     assert.equal(fleet.status, 0, fleet.stderr);
-    assert.match(fleet.stdout, /^login1 came twice: standard input:2 counts, standard input:1 is 0s older$/m);
+    assert.match(
+      fleet.stdout,
+      /^login1 appears twice: standard input:2 counts, standard input:1 is 0s older$/m,
+    );
   });
 
   test("the real tools, where they are installed", (t) => {

@@ -118,12 +118,10 @@ function insideNamespace(): void {
       ]);
       assert.ok(living(stage).includes(bystander.name ?? ""));
       letLoose(stage, names);
-      const began = performance.now();
       const swept = sweep();
-      assert.ok(performance.now() - began < 40_000, "not bounded");
       assert.deepEqual(living(stage), [bystander.name]);
-      // Whoever got away from the rounds is named and counts as a failure; catching all of them is luck.
-      if (/Failed to kill/.test(swept.stderr)) assert.equal(swept.status, 1);
+      // Catching every chain is luck. A chain that outran the rounds is named, and only then the sweep fails.
+      assert.equal(swept.status, /Failed to kill/.test(swept.stderr) ? 1 : 0, swept.stderr);
     });
 
   test("a slice is never ended as a whole", async () => {

@@ -1,16 +1,16 @@
-/** What many hosts wrote, read back: documents and snapshots, in one file or in many. Each may be of anybody's making. */
+/** Reads what many hosts wrote: documents of `list --json` and snapshots, in one file or several. Any of it may be forged. */
 
 import * as v from "valibot";
 import type { Fault } from "../observation/fault.ts";
 import type { Observation } from "../observation/observation.ts";
 import { parseSaved } from "../observation/snapshot-file.ts";
 import type { HostDocument } from "../report/json.ts";
+import { checkJson, parseJson, wholeNumber } from "../text/parse-json.ts";
 import { isHostName } from "../text/safe-text.ts";
 import type { Verdict } from "../verdict/judge.ts";
+import { VERDICTS } from "../verdict/verdicts.ts";
 
-export const VERDICTS = ["spare", "wait", "reap", "exempt", "unknown"] as const satisfies readonly Verdict[];
-
-/** One host's word, and where it stands. */
+/** One host's document, and where it was found. */
 export interface HostReport {
   /** "lists.txt:3" */
   readonly place: string;
@@ -26,42 +26,42 @@ export interface FleetTree {
   readonly memoryKiB: number;
 }
 
-const whole = v.pipe(v.number(), v.safeInteger(), v.minValue(0));
 const document = v.object({
   schemaVersion: v.literal(1),
   host: v.string(),
-  takenAt: whole,
+  takenAt: wholeNumber,
   trees: v.pipe(
     v.array(
       v.object({
-        uid: v.pipe(whole, v.maxValue(0xffff_ffff)),
+        uid: v.pipe(wholeNumber, v.maxValue(0xffff_ffff)),
         verdict: v.picklist(VERDICTS),
-        // A petabyte: sums of what a file may hold stay exact.
+        // At most a petabyte, so that sums stay exact.
         memoryKiB: v.pipe(v.number(), v.minValue(0), v.maxValue(2 ** 40)),
       }),
     ),
     v.maxLength(100_000),
   ),
   errors: v.pipe(
-    v.array(v.object({ what: v.string(), pid: v.optional(whole), detail: v.string() })),
+    v.array(v.object({ what: v.string(), pid: v.optional(wholeNumber), detail: v.string() })),
     v.maxLength(100_000),
   ),
 });
 
-export interface Parsed {
+/** The documents of one file, and what could not be used. */
+export interface FleetFile {
   readonly reports: readonly HostReport[];
   readonly faults: readonly Fault[];
 }
 
 /**
- * The documents of one file: one for the whole of it, or one a line, where clush and pdsh may have put `host: ` and
- * ansible `host | CHANGED | rc=0 >>` above. `judgeSaved` judges a snapshot with the policy of here.
+ * Reads the documents of one file: a single one, or one per line. clush and pdsh put `host: ` in front of a line, ansible
+ * puts `host | CHANGED | rc=0 >>` above it. `judgeSaved` judges a snapshot with the policy of this host.
  */
 export function parseFleet(
   file: string,
   text: string,
   judgeSaved: (observation: Observation) => HostDocument,
-): Parsed {
+): FleetFile {
   const reports: HostReport[] = [];
   const faults: Fault[] = [];
   const pieces = piecesOf(file, text);
@@ -119,27 +119,20 @@ function readPiece(
   json: string,
   judgeSaved: (observation: Observation) => HostDocument,
 ): HostReport | { error: string } {
-  let value: unknown;
-  try {
-    value = JSON.parse(json);
-  } catch (error) {
-    return { error: `is torn, or no JSON: ${(error as Error).message}` };
-  }
+  const parsed = parseJson(v.unknown(), json);
+  if ("error" in parsed) return { error: `is torn or not JSON: ${parsed.error}` };
+  const { value } = parsed;
   const saved = typeof value === "object" && value !== null && "processes" in value;
   const judged = saved ? judgeSnapshot(json, judgeSaved) : { value };
   if ("error" in judged) return judged;
-  const checked = v.safeParse(document, judged.value);
-  if (!checked.success) {
-    const issue = checked.issues[0];
-    const field = v.getDotPath(issue) ?? "the whole";
-    return { error: `is neither of list --json nor of snapshot: ${field}: ${issue.message}` };
-  }
-  const { host, takenAt, trees, errors } = checked.output;
-  if (!isHostName(host)) return { error: "names no valid host" };
-  // Guard: the tool knows whom it asked; what came back may say anything.
+  const checked = checkJson(document, judged.value);
+  if ("error" in checked) return { error: `is not from list --json or snapshot: ${checked.error}` };
+  const { host, takenAt, trees, errors } = checked.value;
+  if (!isHostName(host)) return { error: "does not name a valid host" };
+  // Guard: the tool knows which host it asked; the document itself may claim any host.
   if (from !== null && shortName(from) !== shortName(host))
     return {
-      error: `came from ${from} and speaks for ${host}; ask it by its own name, or without prefixes (clush -N, pdsh -N)`,
+      error: `came from ${from} but names the host ${host}; ask it by its own name, or without prefixes (clush -N, pdsh -N)`,
     };
   return { place, host, takenAt, trees, errors: errors as Fault[] };
 }

@@ -1,10 +1,11 @@
 import type { Fault } from "../observation/fault.ts";
 import { formatDuration } from "../text/duration.ts";
 import type { Verdict } from "../verdict/judge.ts";
-import { type FleetTree, type HostReport, type Parsed, VERDICTS } from "./fleet-input.ts";
+import { VERDICTS } from "../verdict/verdicts.ts";
+import type { FleetFile, FleetTree, HostReport } from "./fleet-input.ts";
 import { MAX_AHEAD_MS } from "./publication.ts";
 
-/** Many hosts at one sight: what each saw, merged. */
+/** Merges what many hosts reported into one view. */
 
 type Counts = Readonly<Record<Verdict, number>>;
 
@@ -14,7 +15,7 @@ export interface FleetHost {
   readonly trees: number;
   readonly verdicts: Counts;
   readonly memoryKiB: number;
-  /** Of trees whose verdict is wait or reap. */
+  /** Memory of the trees whose verdict is wait or reap. */
   readonly orphanedKiB: number;
 }
 
@@ -25,7 +26,7 @@ export interface FleetUser {
   readonly memoryKiB: number;
   readonly attached: readonly string[];
   readonly orphaned: readonly string[];
-  /** Exempt or unknown. */
+  /** Hosts with an exempt or unknown tree. */
   readonly other: readonly string[];
 }
 
@@ -34,18 +35,18 @@ export interface Fleet {
   readonly hosts: readonly FleetHost[];
   readonly users: readonly FleetUser[];
   readonly totals: Omit<FleetHost, "host" | "takenAt"> & { readonly hosts: number };
-  /** What was done about a host that came twice. */
+  /** Which document counted for each host that appeared twice. */
   readonly notes: readonly string[];
   readonly errors: readonly Fault[];
 }
 
-/** Merges what was parsed. `now` and `maxAge` in milliseconds: what is older, or of the future, is a fault. */
-export function mergeFleet(parsed: readonly Parsed[], now: number, maxAge: number): Fleet {
+/** Merges documents. Older ones than `maxAge`, and ones from the future, are faults. Times are in milliseconds. */
+export function mergeFleet(parsed: readonly FleetFile[], now: number, maxAge: number): Fleet {
   const notes: string[] = [];
   const errors = parsed.flatMap(({ faults }) => faults);
   const newest = new Map<string, HostReport>();
   for (const report of parsed.flatMap(({ reports }) => reports)) {
-    const why = whyNotOfNow(report, now, maxAge);
+    const why = whyNotCurrent(report, now, maxAge);
     if (why !== null) {
       errors.push({ what: `use ${report.place} (${report.host})`, detail: why });
       continue;
@@ -54,12 +55,12 @@ export function mergeFleet(parsed: readonly Parsed[], now: number, maxAge: numbe
     if (before) {
       const [used, left] = report.takenAt >= before.takenAt ? [report, before] : [before, report];
       const by = formatDuration(used.takenAt - left.takenAt);
-      notes.push(`${report.host} came twice: ${used.place} counts, ${left.place} is ${by} older`);
+      notes.push(`${report.host} appears twice: ${used.place} counts, ${left.place} is ${by} older`);
       newest.set(report.host, used);
     } else newest.set(report.host, report);
   }
   const reports = [...newest.values()].sort((a, b) => (a.host < b.host ? -1 : 1));
-  // What one process of a host hid is that host's matter; what it could not see as a whole leaves a gap here, too.
+  // A fault of one process concerns that host alone; a fault of the whole host leaves a gap in this view as well.
   for (const { host, errors: own } of reports)
     for (const { what, pid, detail } of own)
       if (pid === undefined) errors.push({ what: `${what} on ${host}`, detail });
@@ -74,7 +75,7 @@ export function mergeFleet(parsed: readonly Parsed[], now: number, maxAge: numbe
   };
 }
 
-function whyNotOfNow({ takenAt }: HostReport, now: number, maxAge: number): string | null {
+function whyNotCurrent({ takenAt }: HostReport, now: number, maxAge: number): string | null {
   if (takenAt - now > MAX_AHEAD_MS)
     return `was taken ${formatDuration(takenAt - now)} ahead of this host's clock`;
   return now - takenAt > maxAge
@@ -85,7 +86,7 @@ function whyNotOfNow({ takenAt }: HostReport, now: number, maxAge: number): stri
 const isOrphan = (verdict: Verdict): boolean => verdict === "wait" || verdict === "reap";
 
 function sumsOf(trees: readonly FleetTree[]): Omit<FleetHost, "host" | "takenAt"> {
-  const verdicts = { spare: 0, wait: 0, reap: 0, exempt: 0, unknown: 0 };
+  const verdicts = { reap: 0, wait: 0, spare: 0, exempt: 0, unknown: 0 };
   let [memoryKiB, orphanedKiB] = [0, 0];
   for (const { verdict, memoryKiB: kib } of trees) {
     verdicts[verdict]++;
@@ -99,9 +100,9 @@ function usersOf(reports: readonly HostReport[]): FleetUser[] {
   const byUser = new Map<number, { host: string; tree: FleetTree }[]>();
   for (const { host, trees } of reports)
     for (const tree of trees) {
-      const so = byUser.get(tree.uid) ?? [];
-      so.push({ host, tree });
-      byUser.set(tree.uid, so);
+      const places = byUser.get(tree.uid) ?? [];
+      places.push({ host, tree });
+      byUser.set(tree.uid, places);
     }
   return [...byUser]
     .filter(([, places]) => places.some(({ host }) => host !== places[0]?.host))
@@ -121,9 +122,10 @@ function usersOf(reports: readonly HostReport[]): FleetUser[] {
     .sort((a, b) => b.memoryKiB - a.memoryKiB || a.uid - b.uid);
 }
 
-export const HOST_HEAD = ["HOST", "TREES", "SPARE", "WAIT", "REAP", "EXEMPT", "UNKNOWN"] as const;
+/** The heads of the columns that countCells fills. */
+export const HOST_HEAD = ["HOST", "TREES", ...VERDICTS.map((verdict) => verdict.toUpperCase())];
 
-/** The cells below HOST_HEAD. */
+/** Makes the cells below HOST_HEAD. */
 export function countCells(
   name: string,
   { trees, verdicts }: Pick<FleetHost, "trees" | "verdicts">,

@@ -1,6 +1,6 @@
 /**
- * What login nodes tell each other: who is attached where. A node believes another in one thing only, that an orphan's
- * user has come back there since; all else it sees for itself. User ids are taken to mean the same users everywhere.
+ * The file in which a login node tells the others which users are attached there. A node takes one thing from another:
+ * that the user of an orphan has connected there since. A user id means the same user on every node.
  */
 
 import * as v from "valibot";
@@ -8,16 +8,17 @@ import type { HostView } from "../evidence/host-view.ts";
 import type { Observation, RemoteAttachment } from "../observation/observation.ts";
 import type { Outcome } from "../reap/outcome.ts";
 import { formatDuration } from "../text/duration.ts";
+import { parseJson, wholeNumber } from "../text/parse-json.ts";
 import { isHostName } from "../text/safe-text.ts";
 import type { Tree } from "../tree/tree.ts";
 import type { Judgement } from "../verdict/judge.ts";
 
-/** A user with a client on the node that says so. Times are milliseconds since the epoch by that node's clock. */
+/** A user with a client on the node that wrote the file. Times are milliseconds since the epoch by its clock. */
 export interface Attached {
   readonly uid: number;
-  /** How many of his trees are in use. */
+  /** How many of their trees are in use. */
   readonly trees: number;
-  /** When the newest ssh connection began that reaches one of them. */
+  /** When the newest ssh connection that reaches one of them began. */
   readonly since: number;
 }
 
@@ -29,7 +30,7 @@ export interface Publication {
   readonly attached: readonly Attached[];
 }
 
-/** A stamp this far ahead of the own clock is of a clock that cannot be believed. */
+/** A time further ahead than this means that one of the two clocks is wrong. */
 export const MAX_AHEAD_MS = 300_000;
 
 export const MAX_FILE_BYTES = 1_048_576;
@@ -38,7 +39,7 @@ export const MAX_FILES = 1000;
 
 export const fileOf = (host: string): string => `${host}.json`;
 
-/** What this host tells: only trees with a client that was seen, never those of which that is unknown. */
+/** Makes what this host publishes: only trees with a client that was seen, never a tree in doubt. */
 export function publicationOf(
   view: HostView,
   judgements: readonly Judgement[],
@@ -50,11 +51,11 @@ export function publicationOf(
   const byUser = new Map<number, { trees: number; since: number | null }>();
   const starts = sshdStarts(view);
   for (const { tree } of inUse) {
-    const so = byUser.get(tree.uid) ?? { trees: 0, since: null };
+    const user = byUser.get(tree.uid) ?? { trees: 0, since: null };
     const since = attachedSince(tree, observation, starts);
     byUser.set(tree.uid, {
-      trees: so.trees + 1,
-      since: since === null ? so.since : Math.max(since, so.since ?? since),
+      trees: user.trees + 1,
+      since: since === null ? user.since : Math.max(since, user.since ?? since),
     });
   }
   return {
@@ -72,7 +73,7 @@ function sshdStarts({ observation, sshd }: HostView): ReadonlyMap<number, number
   const bootedAt = observation.takenAt - observation.uptime;
   return new Map(
     [...sshd.genuine.values()]
-      // An ssh server that is pid 1 of a container is everybody's ancestor and nobody's session.
+      // An ssh server that is pid 1 of a container is an ancestor of everything and the session of no user.
       .filter(({ pid }) => pid !== 1)
       .map(({ pid, startTime }) => {
         const at = Math.round(bootedAt + (startTime / observation.ticksPerSecond) * 1000);
@@ -81,7 +82,7 @@ function sshdStarts({ observation, sshd }: HostView): ReadonlyMap<number, number
   );
 }
 
-/** When the newest ssh server process began that is above the tree or connected to it; null: none is, directly. */
+/** Finds the start of the newest ssh server process above the tree or connected to it; null if there is none. */
 function attachedSince(
   tree: Tree,
   observation: Observation,
@@ -96,70 +97,60 @@ function attachedSince(
   return found.length === 0 ? null : found.reduce((a, b) => Math.max(a, b));
 }
 
-/** The clock and the limits that another node's file is read with. */
-export interface Reading {
+/** The clock and the limits for reading another node's file. */
+export interface ReadOptions {
   /** Milliseconds since the epoch. */
   readonly now: number;
   readonly maxAge: number;
-  /** This host: its own file tells it nothing. */
+  /** This host; its own file is not used. */
   readonly host: string;
   readonly bootId: string;
   readonly bootedAt: number;
-  /** Users whose trees are here. */
+  /** The users with a tree on this host. */
   readonly uids: readonly number[];
 }
-
-const time = v.pipe(v.number(), v.safeInteger(), v.minValue(0));
 
 const publication = v.object({
   schemaVersion: v.literal(1),
   host: v.string(),
   bootId: v.string(),
-  writtenAt: time,
+  writtenAt: wholeNumber,
   attached: v.array(
     v.object({
       uid: v.pipe(v.number(), v.integer(), v.minValue(1), v.maxValue(0xffff_fffe)),
       trees: v.pipe(v.number(), v.integer(), v.minValue(1), v.maxValue(1_000_000)),
-      since: time,
+      since: wholeNumber,
     }),
   ),
 });
 
-/** What one file of the folder says of these users; stale, it says nothing. `error`: why it is not believed. */
+/** Reads one file of the folder. A stale file says nothing; `error` is the reason why a file is not used. */
 export function readPublication(
   name: string,
   text: string,
   modifiedAt: number,
-  reading: Reading,
+  reading: ReadOptions,
 ): { elsewhere: RemoteAttachment[] } | { error: string } {
   const named = name.replace(/\.json$/, "");
-  if (!isHostName(named)) return { error: "its name is no host's name" };
-  let value: unknown;
-  try {
-    value = JSON.parse(text);
-  } catch (error) {
-    return { error: `is not JSON: ${(error as Error).message}` };
-  }
-  const checked = v.safeParse(publication, value);
-  if (!checked.success) {
-    const issue = checked.issues[0];
-    return { error: `${v.getDotPath(issue) ?? "the whole"}: ${issue.message}` };
-  }
-  const { host, bootId, writtenAt, attached } = checked.output;
-  // Guard: a file speaks for the host that it is named after and for no other.
+  if (!isHostName(named)) return { error: "its name is not a host name" };
+  const parsed = parseJson(publication, text);
+  if ("error" in parsed)
+    return { error: parsed.reason === "syntax" ? `is not JSON: ${parsed.error}` : parsed.error };
+  const { host, bootId, writtenAt, attached } = parsed.value;
+  // Guard: a file counts only for the host that it is named after.
   if (host !== named) return { error: `speaks for another host, ${host}` };
   if (host === reading.host) {
-    // Two hosts of one name would overwrite each other's file and both take it for their own.
+    // Two hosts of one name would overwrite each other's file, and each would take it for its own.
     const another = bootId !== reading.bootId && writtenAt > reading.bootedAt + MAX_AHEAD_MS;
-    return another ? { error: `another host calls itself ${host}, too` } : { elsewhere: [] };
+    return another ? { error: `another host is also called ${host}` } : { elsewhere: [] };
   }
-  // Guard: stamps of the future would be fresh for ever. Either stamp may be of the clock that is wrong.
+  // Guard: a time in the future would stay fresh for ever. Either of the two times may come from the wrong clock.
   const ahead = Math.max(writtenAt, modifiedAt) - reading.now;
   if (ahead > MAX_AHEAD_MS)
     return { error: `is dated ${formatDuration(ahead)} ahead of this host's clock; synchronise the clocks` };
   if (attached.some(({ since }) => since > writtenAt))
-    return { error: "tells of connections that began after it was written" };
-  // A node that is switched off leaves its file behind: that is old, and nothing is wrong.
+    return { error: "lists connections that began after it was written" };
+  // A node that is switched off leaves an old file behind; that is not a fault.
   if (reading.now - Math.min(writtenAt, modifiedAt) > reading.maxAge) return { elsewhere: [] };
   const wanted = new Set(reading.uids);
   return {

@@ -1,7 +1,7 @@
 import { escapeText } from "../text/safe-text.ts";
 import type { LedgerRecord } from "./record.ts";
 
-/** Comma separated values after RFC 4180: CRLF, quotes doubled; safe to open in a spreadsheet. */
+/** Formats records as comma-separated values (RFC 4180) that are safe to open in a spreadsheet. */
 
 export const CSV_HEAD = [
   "id",
@@ -28,7 +28,7 @@ export const CSV_HEAD = [
 
 type Field = string | number | boolean | null;
 
-/** One field. Guard: a text that a spreadsheet would run as a formula gets a `'` before it. */
+/** Formats one field. Guard: a `'` in front keeps a spreadsheet from running the text as a formula. */
 export function csvField(value: Field): string {
   if (typeof value !== "string") return value === null ? "" : String(value);
   const text = escapeText(value);
@@ -36,11 +36,12 @@ export function csvField(value: Field): string {
   return /[",]|^\s|\s$/.test(tame) ? `"${tame.replaceAll('"', '""')}"` : tame;
 }
 
+/** Formats one line with its CRLF. */
 export function csvLine(fields: readonly Field[]): string {
   return `${fields.map(csvField).join(",")}\r\n`;
 }
 
-/** Head and one line for each reap. */
+/** Formats a head line and one line per record. */
 export function csvOf(records: readonly LedgerRecord[]): string {
   return [
     csvLine(CSV_HEAD),

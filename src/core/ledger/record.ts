@@ -1,39 +1,39 @@
-/** The ledger: one record for each tree that was ended, one line of JSON each. */
+/** The ledger: one record per ended tree, one line of JSON per record. */
 
 import * as v from "valibot";
 import { ageOf, type Observation } from "../observation/observation.ts";
 import { freedBy } from "../reap/freed-memory.ts";
 import type { Outcome } from "../reap/outcome.ts";
+import { parseJson, wholeNumber } from "../text/parse-json.ts";
 import { escapeText, safeJson } from "../text/safe-text.ts";
 import { programsInTerminals } from "../tree/terminal-programs.ts";
 
-const whole = v.pipe(v.number(), v.safeInteger(), v.minValue(0));
 const record = v.object({
   schemaVersion: v.literal(1),
-  /** Orders all records of a host, also when its clock was set back: milliseconds, number, boot. */
+  /** Orders all records of a host even if its clock was set back: milliseconds, number, boot. */
   id: v.pipe(v.string(), v.regex(/^\d{13}-\d{4}-[0-9a-z]{1,8}$/)),
   time: v.string(),
-  epochMs: whole,
+  epochMs: wholeNumber,
   host: v.string(),
   bootId: v.string(),
-  uid: whole,
+  uid: wholeNumber,
   user: v.string(),
   product: v.string(),
-  root: v.object({ pid: whole, startTime: whole }),
-  killed: whole,
-  survivors: whole,
-  /** Why: its session closed, it was an orphan of age without a tag, or only --force ended it. */
+  root: v.object({ pid: wholeNumber, startTime: wholeNumber }),
+  killed: wholeNumber,
+  survivors: wholeNumber,
+  /** Why the tree was ended: its session closed, it was an untagged orphan past its grace, or --force ended it. */
   kind: v.picklist(["closed", "aged", "forced"]),
   reasons: v.array(v.string()),
   forced: v.boolean(),
   tagged: v.boolean(),
   closedAt: v.nullable(v.string()),
   remoteHost: v.nullable(v.string()),
-  orphanedForSeconds: v.nullable(whole),
-  ageSeconds: whole,
-  freedKiB: whole,
+  orphanedForSeconds: v.nullable(wholeNumber),
+  ageSeconds: wholeNumber,
+  freedKiB: wholeNumber,
   freedBy: v.picklist(["pss", "rss", "mixed"]),
-  /** Names of the programs that ran in its terminals. */
+  /** The names of the programs that ran in its terminals. */
   terminals: v.array(v.string()),
 });
 
@@ -42,28 +42,28 @@ export type LedgerRecord = v.InferOutput<typeof record>;
 const MAX_REASONS = 8;
 const MAX_REASON = 300;
 
-/** When a sweep writes its records. */
-export interface Moment {
+/** What the records of one sweep share. */
+export interface RecordStamp {
   readonly epochMs: number;
-  /** The newest id in the ledger, null: it is empty. */
+  /** The newest id in the ledger; null if the ledger is empty. */
   readonly lastId: string | null;
   readonly userOf: (uid: number) => string;
 }
 
-/** Records of the trees that were ended or that withstood it; one that was spared or gone has none. */
+/** Makes the records of the trees that a sweep ended or failed to end. Trees that it spared get none. */
 export function recordsOf(
   outcomes: readonly Outcome[],
   observation: Observation,
-  moment: Moment,
+  stamp: RecordStamp,
 ): LedgerRecord[] {
   const ended = outcomes.filter(
     ({ killed, survivors, spared }) => spared === null && killed.length + survivors.length > 0,
   );
-  const ids = nextIds(moment, observation.bootId, ended.length);
-  return ended.map((outcome, i) => recordOf(outcome, observation, ids[i] ?? "", moment));
+  const ids = nextIds(stamp, observation.bootId, ended.length);
+  return ended.map((outcome, i) => recordOf(outcome, observation, ids[i] ?? "", stamp));
 }
 
-function recordOf(outcome: Outcome, observation: Observation, id: string, moment: Moment): LedgerRecord {
+function recordOf(outcome: Outcome, observation: Observation, id: string, stamp: RecordStamp): LedgerRecord {
   const { judgement, killed, survivors } = outcome;
   const { tree, tag, orphanedFor } = judgement;
   const forced = judgement.unforced !== "reap";
@@ -71,18 +71,18 @@ function recordOf(outcome: Outcome, observation: Observation, id: string, moment
   return {
     schemaVersion: 1,
     id,
-    time: new Date(moment.epochMs).toISOString(),
-    epochMs: moment.epochMs,
+    time: new Date(stamp.epochMs).toISOString(),
+    epochMs: stamp.epochMs,
     host: observation.host,
     bootId: observation.bootId,
     uid: tree.uid,
-    user: moment.userOf(tree.uid),
+    user: stamp.userOf(tree.uid),
     product: tree.product,
     root: { pid: tree.root.pid, startTime: tree.root.startTime },
     killed: killed.length,
     survivors: survivors.length,
     kind: forced ? "forced" : tag ? "closed" : "aged",
-    // Guard: reasons hold paths and addresses that users choose, so a line has a bound.
+    // Guard: reasons contain paths and addresses that users choose, so their length is bounded.
     reasons: judgement.reasons.slice(0, MAX_REASONS).map((reason) => escapeText(reason).slice(0, MAX_REASON)),
     forced,
     tagged: tag !== null,
@@ -96,45 +96,39 @@ function recordOf(outcome: Outcome, observation: Observation, id: string, moment
   };
 }
 
-/** After the newest id, whatever the clock says: two sweeps in one millisecond, a clock that was set back. */
-function nextIds({ epochMs, lastId }: Moment, bootId: string, count: number): string[] {
+/** Makes ids that sort after the newest one, even for two sweeps in one millisecond or after the clock was set back. */
+function nextIds({ epochMs, lastId }: RecordStamp, bootId: string, count: number): string[] {
   const [lastMs = 0, lastNumber = 0] = (lastId ?? "").split("-").map(Number);
   const ms = Math.max(epochMs, lastMs);
   const first = ms === lastMs ? lastNumber + 1 : 0;
   const boot = bootId.replace(/[^0-9a-z]/g, "").slice(0, 8) || "0";
   return Array.from({ length: count }, (_, i) => {
     const number = first + i;
-    // Ten thousand in one millisecond carry into the next.
+    // More than ten thousand ids in one millisecond carry into the next millisecond.
     const time = String(ms + Math.floor(number / 10_000)).padStart(13, "0");
     return `${time}-${String(number % 10_000).padStart(4, "0")}-${boot}`;
   });
 }
 
-/** One line, ended. */
+/** Formats a record as one line with its line end. */
 export function recordLine(one: LedgerRecord): string {
   return `${safeJson(one)}\n`;
 }
 
-/** The record in a line, or null: torn, foreign, of another version. */
+/** Reads one line; null if it is torn or not a record of this version. */
 export function parseRecord(line: string): LedgerRecord | null {
-  let value: unknown;
-  try {
-    value = JSON.parse(line);
-  } catch {
-    return null;
-  }
-  const checked = v.safeParse(record, value);
-  return checked.success ? checked.output : null;
+  const parsed = parseJson(record, line);
+  return "value" in parsed ? parsed.value : null;
 }
 
-/** All records of a ledger's text, and how many lines hold none. */
+/** Reads all records of a ledger's text and counts the lines that are not records. */
 export function parseLedger(text: string): { records: LedgerRecord[]; badLines: number } {
   const lines = text.split("\n").filter((line) => line !== "");
   const records = lines.map(parseRecord).filter((one) => one !== null);
   return { records, badLines: lines.length - records.length };
 }
 
-/** The newest record in the last bytes of a ledger, whose first line may be cut. */
+/** Finds the newest id in the last bytes of a ledger, whose first line may be cut. */
 export function lastIdIn(tail: string): string | null {
   const ids = parseLedger(tail).records.map(({ id }) => id);
   return ids.reduce<string | null>((newest, id) => (newest === null || id > newest ? id : newest), null);

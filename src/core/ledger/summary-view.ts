@@ -1,21 +1,24 @@
 import { formatMemory } from "../text/format.ts";
 import { escapeText } from "../text/safe-text.ts";
-import type { Day, Offender, Share, Summary, Totals } from "./summary.ts";
+import type { Day, GroupTotals, Offender, Summary, Totals } from "./summary.ts";
 
-/** A summary as text for people: tables as rows, a bar a day. */
+/** Formats a summary for people: the rows of its tables and a bar per day. */
 
-export const SHARE_COLUMNS = ["TREES", "PROCESSES", "SURVIVED", "FREED"] as const;
+export const TOTAL_COLUMNS = ["TREES", "PROCESSES", "SURVIVED", "FREED"] as const;
 export const OFFENDER_HEAD = ["COMES BACK", "TREES", "DAYS", "FREED", "PRODUCTS"] as const;
 
+/** Formats the totals as one line. */
 export function totalsLine({ trees, processes, survivors, freedKiB }: Totals): string {
-  const withstood = survivors > 0 ? `; ${survivors} process(es) survived` : "";
-  return `${trees} tree(s), ${processes} process(es), ${formatMemory(freedKiB)} given back${withstood}`;
+  const survived = survivors > 0 ? `; ${survivors} process(es) survived` : "";
+  return `${trees} tree(s), ${processes} process(es), ${formatMemory(freedKiB)} given back${survived}`;
 }
 
-export function shareRow({ name, trees, processes, survivors, freedKiB }: Share): string[] {
+/** Formats one row below TOTAL_COLUMNS. */
+export function totalsRow({ name, trees, processes, survivors, freedKiB }: GroupTotals): string[] {
   return [escapeText(name), ...[trees, processes, survivors].map(String), formatMemory(freedKiB)];
 }
 
+/** Formats one row below OFFENDER_HEAD. */
 export function offenderRow({ user, trees, days, freedKiB, products }: Offender): string[] {
   return [
     escapeText(user),
@@ -26,18 +29,19 @@ export function offenderRow({ user, trees, days, freedKiB, products }: Offender)
   ];
 }
 
-export interface Canvas {
-  /** Columns. */
+/** What the chart of days can use. */
+export interface ChartSize {
+  /** Columns of the terminal. */
   readonly width: number;
-  /** The terminal shows block characters. */
+  /** Whether the terminal shows block characters. */
   readonly blocks: boolean;
 }
 
 const EIGHTHS = ["", "▏", "▎", "▍", "▌", "▋", "▊", "▉"] as const;
 const MIN_BAR = 8;
 
-/** `2027-01-31   12 ██████▌`: no line is wider than the canvas, however many trees a day had. */
-export function dayLines(days: readonly Day[], { width, blocks }: Canvas): string[] {
+/** Formats one line per day, `2027-01-31   12 ██████▌`, never wider than the terminal. */
+export function dayLines(days: readonly Day[], { width, blocks }: ChartSize): string[] {
   const most = days.reduce((max, { trees }) => Math.max(max, trees), 0);
   const digits = Math.max(String(most).length, 4);
   const room = Math.max(width - "2027-01-31".length - digits - 2, MIN_BAR);
@@ -47,7 +51,7 @@ export function dayLines(days: readonly Day[], { width, blocks }: Canvas): strin
   });
 }
 
-/** At least a sign for what is more than nothing. */
+/** Draws a bar; any length above 0 shows at least one mark. */
 function barOf(length: number, blocks: boolean): string {
   if (length === 0) return "";
   if (!blocks) return "#".repeat(Math.max(1, Math.floor(length)));
@@ -55,7 +59,7 @@ function barOf(length: number, blocks: boolean): string {
   return "█".repeat(Math.floor(eighths / 8)) + EIGHTHS[eighths % 8];
 }
 
-/** For --json. */
+/** Makes the document that `report --json` prints. */
 export function summaryDocument(
   summary: Summary,
   read: { readonly files: readonly string[]; readonly badLines: number; readonly since: number | null },

@@ -1,7 +1,8 @@
 import { parseDuration } from "../text/duration.ts";
+import { localDate } from "../text/format.ts";
 import type { LedgerRecord } from "./record.ts";
 
-/** What a ledger amounts to: totals, by product, user and reason, day by day, and who comes back. */
+/** Sums up a ledger: totals, by product, user and reason, per day, and the users whose trees keep coming back. */
 
 export interface Totals {
   readonly trees: number;
@@ -11,11 +12,11 @@ export interface Totals {
 }
 
 /** Totals of one product, user or reason. */
-export interface Share extends Totals {
+export interface GroupTotals extends Totals {
   readonly name: string;
 }
 
-/** A user whose trees were ended again and again. */
+/** A user with more than one ended tree. */
 export interface Offender {
   readonly user: string;
   readonly trees: number;
@@ -32,9 +33,9 @@ export interface Day {
 
 export interface Summary {
   readonly totals: Totals;
-  readonly byProduct: readonly Share[];
-  readonly byUser: readonly Share[];
-  readonly byReason: readonly Share[];
+  readonly byProduct: readonly GroupTotals[];
+  readonly byUser: readonly GroupTotals[];
+  readonly byReason: readonly GroupTotals[];
   readonly offenders: readonly Offender[];
   readonly days: readonly Day[];
 }
@@ -47,14 +48,17 @@ const REASON: Readonly<Record<LedgerRecord["kind"], string>> = {
 
 const MAX_OFFENDERS = 10;
 
-/** Which records count: from `since` on (milliseconds; null: all), of these users by name or uid (null: all). */
-export interface Choice {
+/** Which records count. `since` is in milliseconds since the epoch; users are given by name or uid. Null means all. */
+export interface RecordFilter {
   readonly since: number | null;
   readonly users: readonly string[] | null;
 }
 
-/** The chosen ones in order, each once: a file and its rotated copy may both be at hand for a moment. */
-export function chooseRecords(records: readonly LedgerRecord[], { since, users }: Choice): LedgerRecord[] {
+/** Chooses records and sorts them. Each counts once: during a rotation a file and its copy may both exist. */
+export function chooseRecords(
+  records: readonly LedgerRecord[],
+  { since, users }: RecordFilter,
+): LedgerRecord[] {
   const chosen = records.filter(
     ({ epochMs, user, uid }) =>
       (since === null || epochMs >= since) &&
@@ -63,7 +67,7 @@ export function chooseRecords(records: readonly LedgerRecord[], { since, users }
   return [...new Map(chosen.map((one) => [one.id, one])).values()].sort((a, b) => (a.id < b.id ? -1 : 1));
 }
 
-/** The time that `30d` or `2027-01-31` (local midnight) means, in milliseconds; null: it means none. */
+/** Reads "30d" or "2027-01-31" (local midnight) as milliseconds since the epoch; null if it is neither. */
 export function sinceOf(text: string, now: number): number | null {
   const duration = parseDuration(text);
   if (duration !== null) return now - duration;
@@ -74,15 +78,15 @@ export function sinceOf(text: string, now: number): number | null {
   return date.getMonth() === month - 1 && date.getDate() === day ? date.getTime() : null;
 }
 
-/** `until`: the last day shown, in milliseconds. */
-export function summarise(records: readonly LedgerRecord[], choice: Choice, until: number): Summary {
+/** Sums up records. `until` is the moment whose day is the last one shown, in milliseconds since the epoch. */
+export function summarise(records: readonly LedgerRecord[], filter: RecordFilter, until: number): Summary {
   return {
     totals: totalsOf(records),
-    byProduct: sharesBy(records, ({ product }) => product),
-    byUser: sharesBy(records, ({ user }) => user),
-    byReason: sharesBy(records, ({ kind }) => REASON[kind]),
+    byProduct: totalsBy(records, ({ product }) => product),
+    byUser: totalsBy(records, ({ user }) => user),
+    byReason: totalsBy(records, ({ kind }) => REASON[kind]),
     offenders: offendersIn(records),
-    days: daysOf(records, choice.since, until),
+    days: daysOf(records, filter.since, until),
   };
 }
 
@@ -112,13 +116,13 @@ function groupBy(
 
 const byName = (a: string, b: string): number => (a < b ? -1 : a > b ? 1 : 0);
 
-function sharesBy(records: readonly LedgerRecord[], nameOf: (one: LedgerRecord) => string): Share[] {
+function totalsBy(records: readonly LedgerRecord[], nameOf: (one: LedgerRecord) => string): GroupTotals[] {
   return [...groupBy(records, nameOf)]
-    .map(([name, group]): Share => ({ name, ...totalsOf(group) }))
+    .map(([name, group]): GroupTotals => ({ name, ...totalsOf(group) }))
     .sort((a, b) => b.trees - a.trees || b.freedKiB - a.freedKiB || byName(a.name, b.name));
 }
 
-/** Twice and more, those of the most days first: one bad day is an accident, many are a habit. */
+/** Lists users with more than one ended tree. Days count first: one bad day is an accident, many are a habit. */
 function offendersIn(records: readonly LedgerRecord[]): Offender[] {
   return [...groupBy(records, ({ user }) => user)]
     .filter(([, group]) => group.length > 1)
@@ -126,7 +130,7 @@ function offendersIn(records: readonly LedgerRecord[]): Offender[] {
       ([user, group]): Offender => ({
         user,
         trees: group.length,
-        days: new Set(group.map(({ epochMs }) => dayOf(new Date(epochMs)))).size,
+        days: new Set(group.map(({ epochMs }) => localDate(new Date(epochMs)))).size,
         freedKiB: totalsOf(group).freedKiB,
         products: [...new Set(group.map(({ product }) => product))].sort(byName),
       }),
@@ -135,21 +139,21 @@ function offendersIn(records: readonly LedgerRecord[]): Offender[] {
     .slice(0, MAX_OFFENDERS);
 }
 
-/** Every day from the first that counts to the last, quiet ones as well. */
+/** Lists every day from the first to the last, including days on which nothing was ended. */
 function daysOf(records: readonly LedgerRecord[], since: number | null, until: number): Day[] {
   const counts = new Map<string, number>();
   for (const { epochMs } of records) {
-    const day = dayOf(new Date(epochMs));
+    const day = localDate(new Date(epochMs));
     counts.set(day, (counts.get(day) ?? 0) + 1);
   }
   const times = records.map(({ epochMs }) => epochMs);
   const first = since ?? times.reduce((least, time) => Math.min(least, time), until);
   const last = times.reduce((most, time) => Math.max(most, time), until);
   const days: Day[] = [];
-  const end = dayOf(new Date(last));
-  // Local days: some have 23 or 25 hours, so the calendar is asked and not the clock.
+  const end = localDate(new Date(last));
+  // A local day can have 23 or 25 hours, so the loop adds calendar days, not milliseconds.
   for (let at = midnight(first, 0); ; at = midnight(at.getTime(), 1)) {
-    const day = dayOf(at);
+    const day = localDate(at);
     if (day > end) return days;
     days.push({ day, trees: counts.get(day) ?? 0 });
   }
@@ -158,9 +162,4 @@ function daysOf(records: readonly LedgerRecord[], since: number | null, until: n
 function midnight(ms: number, days: number): Date {
   const date = new Date(ms);
   return new Date(date.getFullYear(), date.getMonth(), date.getDate() + days);
-}
-
-function dayOf(date: Date): string {
-  const two = (value: number): string => String(value).padStart(2, "0");
-  return `${date.getFullYear()}-${two(date.getMonth() + 1)}-${two(date.getDate())}`;
 }

@@ -1,4 +1,4 @@
-/** The text format that Prometheus reads (exposition format 0.0.4): written with a bound on how many series there are. */
+/** Writes the text format that Prometheus reads (exposition format 0.0.4). */
 
 export interface Series {
   readonly labels?: Readonly<Record<string, string>>;
@@ -12,7 +12,7 @@ export interface Metric {
   readonly series: readonly Series[];
 }
 
-/** Guard: a label's value ends neither its quotes nor its line. */
+/** Guard: a label's value cannot end its quotes or its line. */
 function labelValue(text: string): string {
   return text.replaceAll("\\", "\\\\").replaceAll('"', '\\"').replaceAll("\n", "\\n");
 }
@@ -22,6 +22,7 @@ function labelsOf(labels: Readonly<Record<string, string>>): string {
   return parts.length > 0 ? `{${parts.join(",")}}` : "";
 }
 
+/** Formats all metrics as one text. */
 export function expose(metrics: readonly Metric[]): string {
   const lines = metrics.flatMap(({ name, type, help, series }) => [
     `# HELP ${name} ${help}`,

@@ -1,13 +1,15 @@
-/** What a sweep says to Prometheus: the host as it was seen, what was done, and counters that only grow. */
+/** Makes the metrics of a sweep for Prometheus: the trees of the host, what the sweep ended, and counters that only grow. */
 
 import * as v from "valibot";
 import { freedBy } from "../reap/freed-memory.ts";
 import type { Outcome } from "../reap/outcome.ts";
+import { parseJson, wholeNumber } from "../text/parse-json.ts";
 import { escapeText } from "../text/safe-text.ts";
-import type { Judgement, Verdict } from "../verdict/judge.ts";
+import type { Judgement } from "../verdict/judge.ts";
+import { VERDICTS } from "../verdict/verdicts.ts";
 import { expose, type Metric, type Series } from "./exposition.ts";
 
-const count = v.optional(v.pipe(v.number(), v.safeInteger(), v.minValue(0)), 0);
+const count = v.optional(wholeNumber, 0);
 const counters = v.object({
   schemaVersion: v.literal(1),
   sweeps: count,
@@ -19,49 +21,46 @@ const counters = v.object({
   survivors: count,
   freedKiB: count,
   hookFaults: count,
-  /** The length of the hook's file when it was last looked at, and the boot of that file. */
+  /** How long the hook's file of faults was at the last sweep, and the boot in which it was made. */
   hookSeen: count,
   hookBoot: v.optional(v.string(), ""),
-  /** Milliseconds since the epoch; 0: never. */
+  /** Milliseconds since the epoch; 0 for never. */
   lastSuccess: count,
 });
 
-/** What outlives a sweep. */
+/** The counters that outlive a sweep. */
 export type Counters = v.InferOutput<typeof counters>;
 
+/** Makes counters that all stand at 0. */
 export const noCounters = (): Counters => v.parse(counters, { schemaVersion: 1 });
 
-/** The counters in a saved file, or null when it holds none. */
+/** Reads the counters of a saved file; null if it contains none. */
 export function parseCounters(text: string): Counters | null {
-  try {
-    const checked = v.safeParse(counters, JSON.parse(text));
-    return checked.success ? checked.output : null;
-  } catch {
-    return null;
-  }
+  const parsed = parseJson(counters, text);
+  return "value" in parsed ? parsed.value : null;
 }
 
-/** One sweep, as far as the metrics tell of it. */
+/** What the metrics need to know of one sweep. */
 export interface Sample {
   readonly version: string;
   readonly enforcing: boolean;
   readonly judgements: readonly Judgement[];
-  /** Empty when nothing was to be changed. */
+  /** Empty in a sweep that only observes. */
   readonly outcomes: readonly Outcome[];
   readonly faults: number;
   readonly failed: boolean;
   readonly breakerTripped: boolean;
-  /** Milliseconds: how long it took, and since the epoch when it ended. */
+  /** How long the sweep took, and when it ended since the epoch; both in milliseconds. */
   readonly took: number;
   readonly endedAt: number;
   readonly bootId: string;
-  /** How many faults the hook has counted since this boot; null: that could not be told. */
+  /** How many faults the hook has counted since boot; null if that is not known. */
   readonly hookFaults: number | null;
-  /** The sweep looked at some users or trees only: it counts, and says nothing about the host. */
+  /** Whether the sweep was limited to some users or trees: then it counts, but says nothing about the host. */
   readonly partial: boolean;
 }
 
-/** This sweep alone. */
+/** What one sweep did. */
 interface Done {
   readonly killedTrees: number;
   readonly killedProcesses: number;
@@ -81,7 +80,7 @@ function doneIn(outcomes: readonly Outcome[]): Done {
   };
 }
 
-/** The counters after a sweep. None of them ever falls. */
+/** Adds a sweep to the counters. None of them ever falls. */
 export function addUp(before: Counters, sample: Sample): Counters {
   const done = doneIn(sample.outcomes);
   const seen = before.hookBoot === sample.bootId ? before.hookSeen : 0;
@@ -96,7 +95,7 @@ export function addUp(before: Counters, sample: Sample): Counters {
     killedProcesses: before.killedProcesses + done.killedProcesses,
     survivors: before.survivors + done.survivors,
     freedKiB: before.freedKiB + done.freedKiB,
-    // A shorter file is a new one: somebody removed the old, and all in it is new.
+    // A shorter file is a new one: somebody removed the old one, so all its faults are new.
     hookFaults: before.hookFaults + (now >= seen ? now - seen : now),
     hookSeen: now,
     hookBoot: sample.bootId,
@@ -105,13 +104,12 @@ export function addUp(before: Counters, sample: Sample): Counters {
 }
 
 export const MAX_SERIES = 60;
-const VERDICTS: readonly Verdict[] = ["reap", "wait", "spare", "exempt", "unknown"];
-/** With the rest folded into "other", the file stays below MAX_SERIES. */
+/** The other products are counted as "other", so that the file stays below MAX_SERIES. */
 const MAX_PRODUCTS = 6;
 const OTHER = "other";
 const PREFIX = "vscode_grim_reaper_";
 
-/** Guard: products are a bounded set, users and processes are no labels: the series of a host never run away. */
+/** Counts trees. Guard: products are bounded, and no user or process is a label, so no user can add series. */
 function treesByProduct(judgements: readonly Judgement[]): Series[] {
   const sizes = new Map<string, number>();
   for (const { tree } of judgements) sizes.set(tree.product, (sizes.get(tree.product) ?? 0) + 1);
@@ -130,7 +128,7 @@ function treesByProduct(judgements: readonly Judgement[]): Series[] {
   );
 }
 
-/** The whole file. `total` are the counters after this sweep. */
+/** Formats the whole file. `total` holds the counters after this sweep. */
 export function metricsText(sample: Sample, total: Counters): string {
   const one = (name: string, type: Metric["type"], help: string, value: number): Metric => ({
     name: PREFIX + name,
@@ -146,16 +144,16 @@ export function metricsText(sample: Sample, total: Counters): string {
     {
       name: `${PREFIX}build_info`,
       type: "gauge",
-      help: "The version that swept.",
+      help: "The version of the last sweep.",
       series: [{ labels: { version: sample.version }, value: 1 }],
     },
     {
       name: `${PREFIX}trees`,
       type: "gauge",
-      help: "Server trees that the last sweep saw, by product and verdict.",
+      help: "Server trees that the last sweep found, by product and verdict.",
       series: treesByProduct(sample.judgements),
     },
-    gauge("enforcing", "1: orphans are ended; 0: observing only.", sample.enforcing ? 1 : 0),
+    gauge("enforcing", "1 if sweeps end orphans, 0 if they only observe.", sample.enforcing ? 1 : 0),
     gauge(
       "last_sweep_timestamp_seconds",
       "When the last sweep of the whole host ended.",
@@ -163,29 +161,37 @@ export function metricsText(sample: Sample, total: Counters): string {
     ),
     gauge(
       "last_success_timestamp_seconds",
-      "When one last ended without a failure; 0: never.",
+      "When a sweep last ended without a failure; 0 for never.",
       seconds(total.lastSuccess),
     ),
     gauge("sweep_duration_seconds", "How long the last sweep took.", seconds(Math.round(sample.took))),
-    gauge("sweep_failed", "1: something survived or could not be seen or written.", sample.failed ? 1 : 0),
-    gauge("sweep_faults", "Things that the last sweep could not do or read.", sample.faults),
+    gauge("sweep_failed", "1 if something survived, or could not be read or written.", sample.failed ? 1 : 0),
+    gauge("sweep_faults", "Things that the last sweep could not read or do.", sample.faults),
     gauge(
       "breaker_tripped",
-      "1: the evidence looked broken and nothing was ended.",
+      "1 if the evidence looked broken and the sweep ended nothing.",
       sample.breakerTripped ? 1 : 0,
     ),
     gauge("sweep_killed_trees", "Trees that the last sweep ended.", done.killedTrees),
-    gauge("sweep_killed_processes", "Processes of them, verified dead.", done.killedProcesses),
-    gauge("sweep_survivors", "Processes that withstood the last sweep.", done.survivors),
-    gauge("sweep_freed_bytes", "Memory of the processes that it ended.", done.freedKiB * 1024),
+    gauge(
+      "sweep_killed_processes",
+      "Processes that the last sweep ended, verified dead.",
+      done.killedProcesses,
+    ),
+    gauge("sweep_survivors", "Processes that survived the last sweep.", done.survivors),
+    gauge("sweep_freed_bytes", "Memory of the processes that the last sweep ended.", done.freedKiB * 1024),
     counter("sweeps_total", "Sweeps.", total.sweeps),
     counter("failed_sweeps_total", "Sweeps with a failure.", total.failedSweeps),
     counter("breaker_trips_total", "Sweeps that the circuit breaker ended.", total.breakerTrips),
-    counter("faults_total", "Things that sweeps could not do or read.", total.faults),
+    counter("faults_total", "Things that sweeps could not read or do.", total.faults),
     counter("killed_trees_total", "Trees ended.", total.killedTrees),
     counter("killed_processes_total", "Processes ended, verified dead.", total.killedProcesses),
-    counter("survivors_total", "Processes that withstood a sweep.", total.survivors),
+    counter("survivors_total", "Processes that survived a sweep.", total.survivors),
     counter("freed_bytes_total", "Memory of the processes ended.", total.freedKiB * 1024),
-    counter("hook_faults_total", "Faults of the session-close hook, up to 1 MiB a boot.", total.hookFaults),
+    counter(
+      "hook_faults_total",
+      "Faults of the session-close hook, at most 1,048,576 per boot.",
+      total.hookFaults,
+    ),
   ]);
 }

@@ -1,31 +1,36 @@
-/** The configuration as its reference tells it: which keys may stand where, and what each means. */
+/** Describes the configuration: which keys may stand where, and what each means. */
 
 import * as v from "valibot";
 import { schema } from "./schema.ts";
 import type { KeyNote } from "./schema-values.ts";
 
-/** The keys that may stand at a place in the file: `["exempt", "0", "usr"]` gives those of an exemption. */
+type AnySchema = v.GenericSchema;
+type Table = v.StrictObjectSchema<v.ObjectEntries, undefined>;
+type List = v.ArraySchema<AnySchema, undefined>;
+type Optional = v.OptionalSchema<AnySchema, unknown>;
+
+const isTable = (schema: AnySchema): schema is Table => schema.type === "strict_object";
+const isList = (schema: AnySchema): schema is List => schema.type === "array";
+const isOptional = (schema: AnySchema): schema is Optional => schema.type === "optional";
+
+const required = (schema: AnySchema): AnySchema => (isOptional(schema) ? required(schema.wrapped) : schema);
+
+/** Returns the entries of a table or of the tables in a list; none for any other value. */
+function entriesOf(schema: AnySchema): readonly (readonly [string, AnySchema])[] {
+  const value = required(schema);
+  if (isList(value)) return entriesOf(value.item);
+  return isTable(value) ? Object.entries(value.entries as Readonly<Record<string, AnySchema>>) : [];
+}
+
+/** Lists the keys that may stand at a place in the file: `["exempt", "0", "usr"]` gives those of an exemption. */
 export function keysAt(place: readonly string[]): string[] {
-  let at: unknown = schema;
-  for (const step of place.slice(0, -1)) {
-    const bare = bareOf(at);
-    at = /^\d+$/.test(step) ? bare.item : bare.entries?.[step];
-  }
-  return Object.keys(bareOf(at).entries ?? {});
+  let at: AnySchema | undefined = schema;
+  for (const step of place.slice(0, -1))
+    if (at !== undefined && !/^\d+$/.test(step)) at = new Map(entriesOf(at)).get(step);
+  return at === undefined ? [] : entriesOf(at).map(([name]) => name);
 }
 
-interface Bare {
-  readonly entries?: Readonly<Record<string, unknown>>;
-  readonly item?: unknown;
-  readonly wrapped?: unknown;
-}
-
-function bareOf(at: unknown): Bare {
-  const bare = (at ?? {}) as Bare;
-  return bare.wrapped === undefined ? bare : bareOf(bare.wrapped);
-}
-
-/** One key for the reference in README and manual. */
+/** One key for the reference in the manuals. */
 export interface Key extends KeyNote {
   /** "grace", "exempt.until". */
   readonly name: string;
@@ -36,22 +41,16 @@ function inWords(value: unknown): string {
   return json === undefined || json === "{}" ? "none" : `\`${json}\``;
 }
 
-/** All keys with what is to be said of them, sections after their keys' parents. */
+/** Lists all keys with what the reference says of them; the keys of a table follow the table. */
 export function reference(): Key[] {
-  const keysOf = (at: unknown, prefix: string): Key[] => {
-    const bare = bareOf(at);
-    return Object.entries(bare.entries ?? {}).flatMap(([name, entry]) => {
-      const inner = bareOf(entry);
-      const said = v.getMetadata(inner as Parameters<typeof v.getMetadata>[0]) as unknown as KeyNote;
-      if (said.type === undefined) return [];
-      const value = (entry as { readonly default?: unknown }).default;
-      const own: Key = {
-        name: prefix + name,
-        ...said,
-        default: said.default ?? inWords(value),
-      };
-      return [own, ...keysOf(inner.item ?? inner, `${prefix}${name}.`)];
+  const keysOf = (table: AnySchema, prefix: string): Key[] =>
+    entriesOf(table).flatMap(([name, entry]) => {
+      const note: Partial<KeyNote> = v.getMetadata(required(entry));
+      const { type, meaning } = note;
+      if (type === undefined || meaning === undefined) return [];
+      const byDefault = isOptional(entry) ? entry.default : undefined;
+      const key: Key = { name: prefix + name, type, meaning, default: note.default ?? inWords(byDefault) };
+      return [key, ...keysOf(entry, `${prefix}${name}.`)];
     });
-  };
   return keysOf(schema, "");
 }

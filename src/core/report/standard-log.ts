@@ -1,4 +1,5 @@
 import type { Proc } from "../observation/process.ts";
+import { localSecond } from "../text/format.ts";
 import { commandLine, escapeText, fit } from "../text/safe-text.ts";
 
 /** The standard log output, byte for byte, and the other events of a sweep, as data for any log format. */
@@ -50,10 +51,7 @@ export function treeEvents(
   ];
 }
 
-/** `[2024-04-25T23:00:00] message`: the local time, to the second, of the fields given. */
+/** Formats one line of the standard log: `[2024-04-25T23:00:00] message`, in local time to the second. */
 export function standardLine(time: Date, message: string): string {
-  const two = (value: number): string => String(value).padStart(2, "0");
-  const day = `${time.getFullYear()}-${two(time.getMonth() + 1)}-${two(time.getDate())}`;
-  const clock = `${two(time.getHours())}:${two(time.getMinutes())}:${two(time.getSeconds())}`;
-  return `[${day}T${clock}] ${escapeText(message)}`;
+  return `[${localSecond(time)}] ${escapeText(message)}`;
 }

@@ -5,6 +5,7 @@ import type { Observation } from "../observation/observation.ts";
 import { keyOf, type Proc } from "../observation/process.ts";
 import { GONE, type Outcome } from "../reap/outcome.ts";
 import type { Judgement, Verdict } from "../verdict/judge.ts";
+import { VERDICTS } from "../verdict/verdicts.ts";
 import { treeDocument } from "./json.ts";
 import { type LogEvent, type Row, treeEvents } from "./standard-log.ts";
 
@@ -26,7 +27,7 @@ export function verdictEvents(observation: Observation, judgements: readonly Jud
   });
   const tally = (verdict: Verdict): string =>
     `${verdict} ${judgements.filter((judgement) => judgement.verdict === verdict).length}`;
-  const verdicts = (["reap", "wait", "spare", "exempt", "unknown"] as const).map(tally).join(", ");
+  const verdicts = VERDICTS.map(tally).join(", ");
   const { listed, gone, denied, malformed, timedOut } = observation.counts;
   const looked = `Looked at ${listed} process(es) (gone ${gone}, denied ${denied}, malformed ${malformed}, timed out ${timedOut})`;
   const counts = { event: "counts", counts: observation.counts, trees: judgements.length };

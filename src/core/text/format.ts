@@ -1,26 +1,33 @@
-/** Moments for people: local time, to the minute. */
+/** Formats dates, memory and colours for people. Dates are in local time. */
 
-/** "2026-11-24 10:41". `epochMs`: milliseconds since the epoch. */
-export function localMinute(epochMs: number): string {
-  const time = new Date(epochMs);
-  const two = (value: number): string => String(value).padStart(2, "0");
-  const day = `${time.getFullYear()}-${two(time.getMonth() + 1)}-${two(time.getDate())}`;
-  return `${day} ${two(time.getHours())}:${two(time.getMinutes())}`;
+const twoDigits = (value: number): string => String(value).padStart(2, "0");
+
+/** Formats a day: "2026-11-24". */
+export function localDate(time: Date): string {
+  return `${time.getFullYear()}-${twoDigits(time.getMonth() + 1)}-${twoDigits(time.getDate())}`;
 }
 
-/** Colours a text; the identity where there is no terminal. */
+/** Formats a moment to the minute: "2026-11-24 10:41". `epochMs` is in milliseconds since the epoch. */
+export function localMinute(epochMs: number): string {
+  const time = new Date(epochMs);
+  return `${localDate(time)} ${twoDigits(time.getHours())}:${twoDigits(time.getMinutes())}`;
+}
+
+/** Formats a moment to the second, as the standard log has it: "2026-11-24T10:41:02". */
+export function localSecond(time: Date): string {
+  const clock = [time.getHours(), time.getMinutes(), time.getSeconds()].map(twoDigits).join(":");
+  return `${localDate(time)}T${clock}`;
+}
+
+/** Colours a text; returns it unchanged where there is no terminal. */
 export type Paint = (style: "red" | "green" | "yellow" | "cyan" | "gray" | "bold", text: string) => string;
 
+/** Leaves a text without colours. */
 export const plain: Paint = (_style, text) => text;
 
-/** "670 MiB": binary units, three significant digits at most. */
+/** Formats kibibytes with a binary unit and at most four digits: "670 MiB", "1.2 GiB". */
 export function formatMemory(kib: number): string {
   if (kib < 1024) return `${kib} KiB`;
   const mib = kib / 1024;
   return mib < 1024 ? `${Math.round(mib)} MiB` : `${(mib / 1024).toFixed(1)} GiB`;
-}
-
-export function localDate(time: Date): string {
-  const two = (value: number): string => String(value).padStart(2, "0");
-  return `${time.getFullYear()}-${two(time.getMonth() + 1)}-${two(time.getDate())}`;
 }

@@ -1,45 +1,46 @@
-/** Talks to other login nodes through a helper process with a deadline; src/shell/cluster-folder.ts is what that does. */
+/** Asks a helper process, which has a deadline, to read or write the shared folder (shared-folder.ts). */
 
 import { spawn } from "node:child_process";
-import type { Publication, Reading } from "../../core/cluster/publication.ts";
+import type { Publication, ReadOptions } from "../../core/cluster/publication.ts";
 import type { Fault } from "../../core/observation/fault.ts";
 import { formatDuration } from "../../core/text/duration.ts";
 import type { ClusterReply, ClusterRequest } from "./shared-folder.ts";
 
-/** The hidden command that the program starts itself again with. */
+/** The hidden command with which the program starts itself as the helper. */
 export const CLUSTER_HELPER = "cluster-helper";
 
 const DEADLINE_MS = 5000;
 const MAX_REPLY_BYTES = 16_777_216;
 
-/** One run's dealings with the folder: it is read once, and not tried again once it has failed. */
+/** The shared folder during one run. It is read once, and not tried again after it has failed. */
 export class Cluster {
-  private heard: Promise<ClusterReply> | null = null;
+  private reply: Promise<ClusterReply> | null = null;
 
-  read(folder: string, reading: Reading): Promise<ClusterReply> {
-    const first = this.heard === null;
-    this.heard ??= askHelper({ act: "read", folder, reading });
-    // What was said once is not said again at the second look.
-    return first ? this.heard : this.heard.then(({ elsewhere }) => ({ elsewhere, faults: [] }));
+  /** Reads what other nodes published. */
+  read(folder: string, reading: ReadOptions): Promise<ClusterReply> {
+    const first = this.reply === null;
+    this.reply ??= askHelper({ act: "read", folder, reading });
+    // The faults are reported at the first call only.
+    return first ? this.reply : this.reply.then(({ elsewhere }) => ({ elsewhere, faults: [] }));
   }
 
-  /** Nothing is told to a folder that could not be read: the fault is known, and another deadline would pass. */
+  /** Publishes, unless the folder could not be read: that fault is reported, and a second try would take another deadline. */
   async publish(folder: string, publication: Publication): Promise<readonly Fault[]> {
-    const heard = await this.heard;
-    if (heard !== null && heard.elsewhere === null) return [];
+    const reply = await this.reply;
+    if (reply !== null && reply.elsewhere === null) return [];
     return (await askHelper({ act: "publish", folder, publication })).faults;
   }
 }
 
 /**
- * Starts the program again as the helper. A helper that is stuck in the kernel cannot be ended by anybody: it is
- * killed for when it wakes, and left behind with nothing of ours but its own pipes, which are closed.
+ * Starts the program again as the helper. Nothing can end a helper that is stuck in the kernel: it gets SIGKILL for when
+ * it wakes, and stays behind with closed pipes.
  */
 function askHelper(request: ClusterRequest): Promise<ClusterReply> {
   const script = process.argv[1] ?? "";
   const child = spawn(process.execPath, [...process.execArgv, script, CLUSTER_HELPER], {
     cwd: "/",
-    // Guard: no variable of the caller's takes part.
+    // Guard: no variable of the caller's environment reaches the helper.
     env: { LC_ALL: "C", PATH: "/usr/sbin:/usr/bin:/sbin:/bin" },
     stdio: ["pipe", "pipe", "pipe"],
   });
@@ -64,22 +65,22 @@ function askHelper(request: ClusterRequest): Promise<ClusterReply> {
     );
     const collect = (into: Buffer[]) => (bytes: Buffer) => {
       size += bytes.length;
-      if (size > MAX_REPLY_BYTES) leave(failed("the helper said too much"));
+      if (size > MAX_REPLY_BYTES) leave(failed("the answer of the helper is too long"));
       else into.push(bytes);
     };
     child.stdout.on("data", collect(output));
     child.stderr.on("data", collect(errors));
-    // A helper that ended early is told of by its status.
+    // The status of a helper that ended early says why.
     child.stdin.on("error", () => {});
     child.on("error", (error) => leave(failed(error.message)));
     child.on("close", (status) => {
       clearTimeout(timer);
-      const said = Buffer.concat(errors).toString().trim().split("\n")[0];
-      if (status !== 0) return resolve(failed(said || `the helper ended with status ${status}`));
+      const message = Buffer.concat(errors).toString().trim().split("\n")[0];
+      if (status !== 0) return resolve(failed(message || `the helper ended with status ${status}`));
       try {
         resolve(JSON.parse(Buffer.concat(output).toString()) as ClusterReply);
       } catch (error) {
-        resolve(failed(`the helper's answer: ${(error as Error).message}`));
+        resolve(failed(`the answer of the helper: ${(error as Error).message}`));
       }
     });
     child.stdin.end(JSON.stringify(request));

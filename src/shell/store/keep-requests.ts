@@ -1,4 +1,4 @@
-/** The folder where users ask that their trees be left alone: open to all, so nothing in it is taken on trust. */
+/** The folder in which users ask that their trees be left alone. Everybody can write to it, so everything in it is checked. */
 
 import {
   closeSync,
@@ -7,7 +7,6 @@ import {
   lstatSync,
   opendirSync,
   openSync,
-  readSync,
   renameSync,
   rmdirSync,
   type Stats,
@@ -26,21 +25,22 @@ import {
   whyRemove,
 } from "../../core/policy/keep-request.ts";
 import { escapeText } from "../../core/text/safe-text.ts";
+import { readAtMost, withOpenFile } from "./safe-files.ts";
 
-/** root's, mode 1733: anybody makes files in it, removes their own alone, and cannot list those of others. */
+/** Root's, mode 1733: every user can make files in it, remove only their own, and cannot list it. */
 export const KEEP_FOLDER = "/run/vscode-grim-reaper-keep";
 
-const { O_RDONLY, O_WRONLY, O_CREAT, O_NOFOLLOW, O_NONBLOCK, O_NOCTTY } = constants;
-/** How much of the folder is tidied in one sweep, and how many of its faults are told one by one. */
+const { O_WRONLY, O_CREAT, O_NOFOLLOW, O_NONBLOCK } = constants;
+/** How many entries one sweep checks, and how many faults it reports one by one. */
 const MAX_ENTRIES = 4096;
-const MAX_TOLD = 10;
+const MAX_REPORTED = 10;
 
-/** The folder cannot be used by anybody: it is not there, or not root's. */
+/** The folder cannot be used: it does not exist, or it is not root's. */
 export class KeepFolderError extends Error {}
 
 /**
- * The requests of these users that hold at `now`. Each is looked up by name, so that no number of other entries hides
- * one. One that could not be read counts as made; one that is not the user's own does not, and is a fault.
+ * Reads the requests of these users that hold at `now`. Each is looked up by name, so that no number of other entries can
+ * hide it. A request that cannot be read counts; an entry that is not the user's own does not count and is a fault.
  */
 export function readKeeps(
   folder: string,
@@ -56,7 +56,7 @@ export function readKeeps(
     if (!isThere(folder)) return { keeps, faults };
   } catch (error) {
     faults.push({ what, detail: (error as Error).message });
-    // Guard: a folder of somebody else's may hold anything; one that cannot be looked at may hold requests.
+    // Guard: another user's folder may contain anything; a folder that cannot be read may contain requests.
     const unread = error instanceof KeepFolderError ? [] : uids.map((uid): Keep => ({ uid, until: null }));
     return { keeps: unread, faults };
   }
@@ -77,7 +77,7 @@ export function readKeeps(
   return { keeps, faults };
 }
 
-/** False: there is no such folder. Guard: only one that root alone rules, with the sticky bit, counts. */
+/** Returns false if there is no folder. Guard: only a folder of root's with the sticky bit counts. */
 function isThere(folder: string): boolean {
   const found = lstatSync(folder, { throwIfNoEntry: false });
   if (!found) return false;
@@ -94,22 +94,15 @@ function readEntry(folder: string, name: string): KeepEntry | null {
   if (!found) return null;
   const named = entryOf(name, found);
   if (whyNotReadable(named) !== null) return { ...named, text: null };
-  let fd: number;
   try {
-    // Guard: no link is followed, and a pipe that took the file's place does not hold the sweep.
-    fd = openSync(path, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY);
+    return withOpenFile(path, (fd, status) => {
+      const opened = entryOf(name, status);
+      if (whyNotReadable(opened) !== null) return { ...opened, text: null };
+      return { ...opened, text: readAtMost(fd, MAX_KEEP_BYTES).toString("latin1") };
+    });
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code === "ENOENT") return null;
     throw error;
-  }
-  try {
-    // What was opened is what is judged, whatever the name meant before.
-    const opened = entryOf(name, fstatSync(fd));
-    if (whyNotReadable(opened) !== null) return { ...opened, text: null };
-    const bytes = Buffer.alloc(MAX_KEEP_BYTES);
-    return { ...opened, text: bytes.toString("latin1", 0, readSync(fd, bytes, 0, bytes.length, 0)) };
-  } finally {
-    closeSync(fd);
   }
 }
 
@@ -125,8 +118,8 @@ function entryOf(name: string, stats: Stats): Omit<KeepEntry, "text"> {
 }
 
 /**
- * Takes out what keeps other users from asking: what bears their name, and what takes up their room. Removing an entry of a
- * folder that is root's own follows no link and needs no capability. Bounded, and what is left is told.
+ * Removes entries that keep other users from asking: those under their names, and those that take up the space. To remove
+ * an entry of root's own folder follows no link and needs no capability. One call checks at most MAX_ENTRIES entries.
  */
 export function tidyKeeps(folder: string): Fault[] {
   const faults: Fault[] = [];
@@ -141,7 +134,7 @@ export function tidyKeeps(folder: string): Fault[] {
           faults.push({
             what,
             uid: 0,
-            detail: `it holds more than ${MAX_ENTRIES} entries; the rest was not looked at`,
+            detail: `it holds more than ${MAX_ENTRIES} entries; the rest was not checked`,
           });
           break;
         }
@@ -152,12 +145,15 @@ export function tidyKeeps(folder: string): Fault[] {
       directory.closeSync();
     }
   } catch (error) {
-    // What is wrong with the folder itself, the look has told already.
+    // readKeeps has already reported what is wrong with the folder itself.
     if (!(error instanceof KeepFolderError)) faults.push({ what, detail: (error as Error).message });
   }
-  const untold = faults.length - MAX_TOLD;
-  return untold > 0
-    ? [...faults.slice(-MAX_TOLD), { what, uid: 0, detail: `${untold} more entries were wrong as well` }]
+  const unreported = faults.length - MAX_REPORTED;
+  return unreported > 0
+    ? [
+        ...faults.slice(-MAX_REPORTED),
+        { what, uid: 0, detail: `${unreported} more entries were wrong as well` },
+      ]
     : faults;
 }
 
@@ -184,30 +180,29 @@ function remove(path: string, found: Stats): string {
     return "removed";
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code !== "ENOTEMPTY") throw error;
-    // Guard: what lies in a user's folder is never walked; its name is what was in the way.
+    // Guard: a user's folder is never walked. It only needs another name, because its name was in the way.
     if (/[/]\.squatter\.[^/]*$/.test(path)) return "remove it by hand";
     const aside = `.squatter.${found.uid}.${found.ino}`;
     renameSync(path, join(path, "..", aside));
-    return `it holds something, so it is now called ${aside}; remove it by hand`;
+    return `it is not empty, so it is now called ${aside}; remove it by hand`;
   }
 }
 
-/** Makes the caller's own request. @throws KeepFolderError where there is no folder for them */
+/** Writes the caller's own request. @throws KeepFolderError if there is no folder for requests */
 export function writeKeep(folder: string, uid: number, until: number): void {
-  if (!isThere(folder)) throw new KeepFolderError("there is none; the package's tmpfiles.d makes it at boot");
-  // Written over in place, by one call and at one length: a sweep reads the old line or the new one.
+  if (!isThere(folder)) throw new KeepFolderError("it does not exist; systemd-tmpfiles --create makes it");
+  // One write of the same length in place: a sweep reads either the old line or the new one.
   const fd = openSync(join(folder, String(uid)), O_WRONLY | O_CREAT | O_NOFOLLOW | O_NONBLOCK, 0o600);
   try {
     const { nlink, uid: owner } = fstatSync(fd);
-    if (owner !== uid || nlink !== 1)
-      throw new Error(`uid ${owner} has taken its name; a sweep will remove it`);
+    if (owner !== uid || nlink !== 1) throw new Error(`uid ${owner} has made it; a sweep will remove it`);
     writeSync(fd, keepLine(uid, until), 0);
   } finally {
     closeSync(fd);
   }
 }
 
-/** Withdraws it; false when there was none. */
+/** Removes the caller's own request; returns false if there was none. */
 export function removeKeep(folder: string, uid: number): boolean {
   try {
     unlinkSync(join(folder, String(uid)));

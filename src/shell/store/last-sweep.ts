@@ -1,33 +1,39 @@
-/** When the last sweep of the whole host was, and the last that ended well: for `doctor`, which notices silence. */
+/** Records when the last sweep of the whole host ran, and when one last succeeded; `doctor` and `status` read it. */
 
-import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import * as v from "valibot";
 import type { LastSweep } from "../../core/doctor/examination.ts";
 import type { Fault } from "../../core/observation/fault.ts";
-import { attempt, replaceFile } from "./safe-files.ts";
+import { parseJson } from "../../core/text/parse-json.ts";
+import { attempt, readSmallFile, replaceFile } from "./safe-files.ts";
 
 const NAME = "last-sweep.json";
+const MAX_BYTES = 4096;
 const schema = v.object({ schemaVersion: v.literal(1), at: v.number(), lastGood: v.nullable(v.number()) });
 
-/** Null: there was none yet. @throws when the file cannot be read or is none of ours */
+/** Reads the record; null if there was no sweep yet. @throws if the file cannot be read or is not such a record */
 export function readLastSweep(stateFolder: string): LastSweep | null {
   const file = join(stateFolder, NAME);
+  let text: string;
   try {
-    return v.parse(schema, JSON.parse(readFileSync(file, "utf8")));
+    text = readSmallFile(file, MAX_BYTES);
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code === "ENOENT") return null;
     throw new Error(`${file}: ${(error as Error).message}`);
   }
+  const parsed = parseJson(schema, text);
+  if ("error" in parsed) throw new Error(`${file}: ${parsed.error}`);
+  return parsed.value;
 }
 
+/** Records a sweep that ended now. */
 export function writeLastSweep(stateFolder: string, failed: boolean): Fault[] {
   const at = Date.now();
   let before: LastSweep | null = null;
   try {
     before = readLastSweep(stateFolder);
   } catch {
-    // A torn file is written anew, and no sweep is known to have been good.
+    // A torn file is replaced; when a sweep last succeeded is then not known.
   }
   const last: LastSweep = { schemaVersion: 1, at, lastGood: failed ? (before?.lastGood ?? null) : at };
   const file = join(stateFolder, NAME);

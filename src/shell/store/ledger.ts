@@ -1,4 +1,4 @@
-/** The ledger's files: appended by sweeps, rotated by logrotate, read by `report`. */
+/** The ledger's files: sweeps append to them, logrotate rotates them, `report` reads them. */
 
 import {
   closeSync,
@@ -18,15 +18,16 @@ import type { Fault } from "../../core/observation/fault.ts";
 import { STATE_FOLDER } from "./paths.ts";
 import { attempt } from "./safe-files.ts";
 
+/** The ledger unless the configuration names another file. */
 export const LEDGER_FILE = join(STATE_FOLDER, "ledger.jsonl");
 
 const MODE = 0o640;
-/** Enough for the newest record, whose length has a bound. */
+/** Longer than any record. */
 const TAIL = 65_536;
-/** Guard: a compressed file of a few KiB can hold gigabytes. A month of a thousand reaps a day is 30 MiB. */
+/** Guard: a compressed file of a few KiB can unpack to gigabytes. A month with 1,000 records per day is 30 MiB. */
 const MAX_FILE = 512 * 1024 * 1024 - 1;
 
-/** Appends the records that `make` builds, given the newest id in the file; each with one write. */
+/** Appends the records that `make` returns for the newest id in the file, each with one write. */
 export function appendLedger(
   file: string,
   make: (lastId: string | null) => readonly LedgerRecord[],
@@ -35,7 +36,7 @@ export function appendLedger(
     const fd = openLedger(file);
     try {
       const tail = readTail(fd);
-      // A line that a crash or a full disk cut off is ended first, so that only it is lost.
+      // A line that a crash or a full disk cut off is ended first, so that only that line is lost.
       let cut = tail !== "" && !tail.endsWith("\n");
       for (const one of make(lastIdIn(tail))) {
         const line = Buffer.from(`${cut ? "\n" : ""}${recordLine(one)}`);
@@ -51,13 +52,13 @@ export function appendLedger(
   });
 }
 
-/** Guard: never through a link, into a device or a file with a second name, nor into one that others may write. */
+/** Guard: refuses a link, a device, a file with a second name, and a file that others can write. */
 function openLedger(file: string): number {
   const { O_APPEND, O_CREAT, O_EXCL, O_NOFOLLOW, O_NONBLOCK, O_RDWR } = constants;
   const flags = O_RDWR | O_APPEND | O_NOFOLLOW | O_NONBLOCK;
   try {
     const fd = openSync(file, flags | O_CREAT | O_EXCL, MODE);
-    // Whatever the umask.
+    // open applies the umask.
     fchmodSync(fd, MODE);
     return fd;
   } catch (error) {
@@ -73,7 +74,7 @@ function openLedger(file: string): number {
   )
     return fd;
   closeSync(fd);
-  throw new Error("it is no plain file that root alone may write; move it away");
+  throw new Error("it is not a plain file that only its owner can write; move it away");
 }
 
 function readTail(fd: number): string {
@@ -83,7 +84,7 @@ function readTail(fd: number): string {
   return bytes.toString("utf8", 0, got);
 }
 
-/** The ledger and its rotated copies that exist: `.1`, `.2.gz`, and those with a date. @throws when the folder cannot be read */
+/** Lists the ledger and its rotated copies: `.1`, `.2.gz`, and those with a date. @throws if the folder cannot be read */
 export function ledgerFiles(file: string): string[] {
   const name = basename(file);
   const isRotated = (other: string): boolean =>
@@ -98,17 +99,18 @@ export function ledgerFiles(file: string): string[] {
   }
 }
 
+/** What one file of the ledger contains. */
 export interface LedgerRead {
   readonly records: readonly LedgerRecord[];
   readonly badLines: number;
 }
 
-/** One file, plain or compressed; `-` is standard input. @throws also when it unpacks to more than `most` bytes */
+/** Reads one file, plain or compressed; `-` is standard input. @throws also if it unpacks to more than `most` bytes */
 export function readLedger(file: string, most = MAX_FILE): LedgerRead {
   const bytes = readFileSync(file === "-" ? 0 : file);
   const isCompressed = bytes[0] === 0x1f && bytes[1] === 0x8b;
   if (!isCompressed) return parseLedger(bytes.toString("utf8"));
-  // Loaded when it is needed: a sweep never reads a compressed ledger.
+  // Loaded here because no sweep reads a compressed ledger.
   const { gunzipSync } = process.getBuiltinModule("node:zlib");
   return parseLedger(gunzipSync(bytes, { maxOutputLength: most }).toString("utf8"));
 }

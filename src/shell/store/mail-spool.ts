@@ -1,7 +1,7 @@
 /**
- * Mails on their way: the sweep, which its unit keeps from starting a mailer, puts them into `new`; `deliver-mail`, which
- * a path unit starts, takes them to `kept` and sends them from there. What could not be sent stays in `kept`, and the next
- * sweep puts it back: a path unit that watched a folder with an undeliverable mail in it would start without end.
+ * Mail on its way. The sweep's unit cannot start a mailer, so the sweep puts mail into `new`. A path unit then starts
+ * `deliver-mail`, which moves it to `kept` and sends it. Mail that could not be sent stays in `kept` until the next sweep
+ * puts it back: a path unit that watches a folder with an undeliverable mail would start for ever.
  */
 
 import { readdirSync, readFileSync, renameSync, rmSync } from "node:fs";
@@ -14,7 +14,7 @@ import { prepareFolder, replaceFile } from "./safe-files.ts";
 const SENDMAIL = "/usr/sbin/sendmail";
 const SEND_MS = 60_000;
 const GIVE_UP_MS = 3 * 86_400_000;
-/** Milliseconds since the epoch, uid. */
+/** A file is named MILLISECONDS-UID; the time is since the epoch. */
 const NAME = /^(\d{13})-(\d{1,10})$/;
 
 function prepare(folder: string): { fresh: string; kept: string } {
@@ -24,7 +24,7 @@ function prepare(folder: string): { fresh: string; kept: string } {
   return { fresh, kept };
 }
 
-/** Puts mails, by uid, on their way, and those that could not be sent before. @throws */
+/** Puts mail into `new`, and what could not be sent before. `mails` is by uid. @throws */
 export function spoolMail(folder: string, mails: ReadonlyMap<number, Mail>, now: number): void {
   const { fresh, kept } = prepare(folder);
   for (const [uid, mail] of mails) {
@@ -41,23 +41,24 @@ const mailsIn = (folder: string): string[] =>
     .filter((name) => NAME.test(name))
     .sort();
 
+/** What deliverMail did. */
 export interface Delivery {
   readonly sent: number;
   readonly faults: readonly Fault[];
 }
 
-/** Sends what waits. What fails is kept and told, and given up after three days. @throws */
+/** Sends what waits. What fails is reported and kept, and given up after three days. @throws */
 export function deliverMail(folder: string, now: number): Delivery {
   const { fresh, kept } = prepare(folder);
   const faults: Fault[] = [];
   let sent = 0;
   for (const name of mailsIn(fresh)) {
     const file = join(kept, name);
-    // Out of the watched folder first, so that whatever happens, this is tried once.
+    // It leaves the watched folder first, so that even a crash does not start this again.
     renameSync(join(fresh, name), file);
     const mail = parseSpooled(readFileSync(file, "utf8"));
     try {
-      if (mail === null) throw new Error("the file is no mail of this program's");
+      if (mail === null) throw new Error("the file is not a mail of this program");
       send(mail);
       rmSync(file);
       sent++;
@@ -74,7 +75,7 @@ export function deliverMail(folder: string, now: number): Delivery {
   return { sent, faults };
 }
 
-/** Guard: the recipient is an argument, after `--`; no header decides who gets it (no -t). A lone dot ends nothing. */
+/** Guard: the recipient is an argument after `--`, so no header adds another (no -t). With -oi a lone dot ends nothing. */
 function send({ to, from, message }: Mail): void {
   runTool(SENDMAIL, ["-oi", "-f", from, "--", to], SEND_MS, message);
 }

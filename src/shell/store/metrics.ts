@@ -1,6 +1,6 @@
-/** The metrics' files: the counters that outlive a sweep, and the text that Prometheus' node exporter collects. */
+/** Keeps the counters that outlive a sweep, and writes the text that Prometheus' node exporter collects. */
 
-import { lstatSync, readFileSync } from "node:fs";
+import { lstatSync } from "node:fs";
 import { join } from "node:path";
 import {
   addUp,
@@ -11,16 +11,19 @@ import {
   type Sample,
 } from "../../core/metrics/metrics.ts";
 import type { Fault } from "../../core/observation/fault.ts";
-import { attempt, replaceFile } from "./safe-files.ts";
+import { attempt, readSmallFile, replaceFile } from "./safe-files.ts";
 
+const MAX_COUNTER_BYTES = 65_536;
+
+/** Where the files are. */
 export interface MetricsPlaces {
-  /** The text file, for all to read. */
+  /** The text file, which everybody may read. */
   readonly file: string;
   readonly stateFolder: string;
   readonly runFolder: string;
 }
 
-/** Counts a sweep and writes the text, unless the sweep saw only a part of the host. */
+/** Adds a sweep to the counters, and writes the text unless the sweep was limited to a part of the host. */
 export function writeMetrics(places: MetricsPlaces, sample: Omit<Sample, "hookFaults">): Fault[] {
   const saved = join(places.stateFolder, "metrics.json");
   const faults: Fault[] = [];
@@ -38,21 +41,21 @@ export function writeMetrics(places: MetricsPlaces, sample: Omit<Sample, "hookFa
   return faults;
 }
 
-/** Those of the last sweep. A file that holds none is reported, and they start anew: Prometheus knows resets. */
+/** Reads the counters. A damaged file is reported and they start at 0, which Prometheus takes for a restart. */
 function readCounters(file: string, faults: Fault[]): Counters {
   const damaged = (detail: string): Counters => {
-    faults.push({ what: `read ${file}`, detail: `${detail}; the counters start anew` });
+    faults.push({ what: `read ${file}`, detail: `${detail}; the counters start at 0` });
     return noCounters();
   };
   try {
-    return parseCounters(readFileSync(file, "utf8")) ?? damaged("it holds no counters");
+    return parseCounters(readSmallFile(file, MAX_COUNTER_BYTES)) ?? damaged("it contains no counters");
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code === "ENOENT") return noCounters();
     return damaged((error as Error).message);
   }
 }
 
-/** The hook appends a byte for each fault, so the length of its file is their number. */
+/** Counts the hook's faults: it appends one byte per fault. */
 function countHookFaults(file: string, faults: Fault[]): number | null {
   try {
     const found = lstatSync(file, { throwIfNoEntry: false });

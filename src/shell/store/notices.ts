@@ -1,16 +1,20 @@
-/** Notices that wait for their users' next login: one file for each, which that user alone can read. */
+/** Keeps notices until their users' next login: one file per user, which only that user can read. */
 
-import { lstatSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
+import { lstatSync, readdirSync, renameSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { addNotices, type Notice, noticeFile, parseNotices, siteLines } from "../../core/notify/notice.ts";
 import type { Fault } from "../../core/observation/fault.ts";
 import type { Policy } from "../../core/policy/policy.ts";
 import type { Native } from "../host/native.ts";
-import { prepareFolder } from "./safe-files.ts";
+import { prepareFolder, readSmallFile } from "./safe-files.ts";
 
+/** Twenty notices are far below it. */
+const MAX_BYTES = 262_144;
+
+/** What the notices of one sweep share. */
 export interface NoticePorts {
   readonly native: Pick<Native, "grantRead">;
-  /** Root's, 0711: a name has to be known to be opened, and root gives each file to its user. */
+  /** Root's, mode 0711: a file can be opened only by its name, and by an ACL only its user may read it. */
   readonly folder: string;
   readonly policy: Policy["notice"];
   readonly host: string;
@@ -18,7 +22,7 @@ export interface NoticePorts {
   readonly now: number;
 }
 
-/** Adds notices to users' files, each made anew as a whole. `added`: by uid, the lines of each tree. */
+/** Adds notices to users' files; each file is replaced as a whole. `added` holds, by uid, the lines of each tree. */
 export function writeNotices(
   ports: NoticePorts,
   added: ReadonlyMap<number, readonly (readonly string[])[]>,
@@ -38,10 +42,10 @@ export function writeNotices(
     } catch (error) {
       const { code, message } = error as NodeJS.ErrnoException;
       const what = `write the notice ${file}`;
-      // As for this user, so for all.
+      // The file system is the same for all users.
       if (code === "ENOTSUP") {
         const remedy = "use one that does, or set enabled = false in [notice]";
-        return [...faults, { what, detail: `its file system keeps no ACLs; ${remedy} (${message})` }];
+        return [...faults, { what, detail: `its file system does not support ACLs; ${remedy} (${message})` }];
       }
       faults.push({ what, detail: message });
     }
@@ -49,10 +53,10 @@ export function writeNotices(
   return faults;
 }
 
-/** A torn or foreign file only means that what it said is not said again. */
+/** Reads the notices that wait. A torn or foreign file counts as empty. */
 function readNotices(file: string): Notice[] {
   try {
-    return parseNotices(readFileSync(file, "utf8"));
+    return parseNotices(readSmallFile(file, MAX_BYTES));
   } catch {
     return [];
   }
@@ -74,7 +78,7 @@ function replaceFor(
   }
 }
 
-/** Removes the files that nobody came for; all of them where notices are turned off. */
+/** Removes files older than the policy allows, or all of them if notices are turned off. */
 export function dropNotices(folder: string, policy: Policy["notice"], now: number): Fault[] {
   const oldest = policy.enabled ? now - policy.days * 86_400_000 : Number.POSITIVE_INFINITY;
   try {

@@ -1,6 +1,9 @@
+/** Where the program keeps its files. */
+
+/** The lock, the tags and the marks; gone at reboot. */
 export const RUN_FOLDER = "/run/vscode-grim-reaper";
 
-/** What outlives a boot: the ledger and the notices. Its folder may be entered by all, its files each say who may read. */
+/** The ledger, the notices and the counters, which outlive a boot. Everybody may enter it; each file has its own mode. */
 export const STATE_FOLDER = "/var/lib/vscode-grim-reaper";
 
 export const NOTICE_FOLDER = `${STATE_FOLDER}/notices`;

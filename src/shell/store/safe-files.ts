@@ -1,19 +1,23 @@
-/** Folders and files of root's own. */
+/** Reads and writes files where somebody else may have put something in their place. */
 
 import {
   chmodSync,
   closeSync,
+  constants,
   fchmodSync,
+  fstatSync,
   lstatSync,
   mkdirSync,
   openSync,
+  readSync,
   renameSync,
   rmSync,
+  type Stats,
   writeFileSync,
 } from "node:fs";
 import type { Fault } from "../../core/observation/fault.ts";
 
-/** What went wrong with an act, as a fault: `what` is what was tried, "write /var/lib/…". */
+/** Runs an act and returns what went wrong as a fault. `what` names the act: "write /var/lib/…". */
 export function attempt(what: string, act: () => void): Fault[] {
   try {
     act();
@@ -23,16 +27,56 @@ export function attempt(what: string, act: () => void): Fault[] {
   }
 }
 
-/** Makes a folder. Guard: one that is a link, or that another user owns or may write, is refused. @throws */
+/**
+ * Opens a file for reading, passes its descriptor and status to `use`, and closes it.
+ * Guard: follows no link, does not wait for a pipe's writer, and takes no terminal. What was opened is what `use`
+ * judges, whatever the name meant before.
+ * @throws ENOENT if there is none, ELOOP if it is a symbolic link
+ */
+export function withOpenFile<T>(path: string, use: (fd: number, status: Stats) => T): T {
+  const { O_RDONLY, O_NOFOLLOW, O_NONBLOCK, O_NOCTTY } = constants;
+  const fd = openSync(path, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY);
+  try {
+    return use(fd, fstatSync(fd));
+  } finally {
+    closeSync(fd);
+  }
+}
+
+/** Reads at most `most` bytes from the start of an open file, even if it grows meanwhile. */
+export function readAtMost(fd: number, most: number): Buffer {
+  const bytes = Buffer.alloc(most);
+  let size = 0;
+  for (let got = -1; got !== 0 && size < most; size += got)
+    got = readSync(fd, bytes, size, most - size, size);
+  return bytes.subarray(0, size);
+}
+
+/** Says why an open file is not read: it is not a regular file, or longer than `most` bytes. Null if it can be. */
+export function whyNotSmall(status: Stats, most: number): string | null {
+  if (!status.isFile()) return "is not a regular file";
+  return status.size > most ? `is larger than ${most} bytes` : null;
+}
+
+/** Reads a regular file of at most `most` bytes. @throws also when it is a link, another kind of file, or longer */
+export function readSmallFile(path: string, most: number): string {
+  return withOpenFile(path, (fd, status) => {
+    const why = whyNotSmall(status, most);
+    if (why !== null) throw new Error(`it ${why}; remove it`);
+    return readAtMost(fd, status.size).toString("utf8");
+  });
+}
+
+/** Makes a folder. Guard: refuses a link, and a folder that another user owns or can write. @throws */
 export function prepareFolder(folder: string, mode: number): void {
-  // Whatever the umask.
+  // mkdir applies the umask.
   if (makeFolder(folder, mode)) chmodSync(folder, mode);
   const found = lstatSync(folder);
   if (!found.isDirectory() || found.uid !== process.geteuid?.() || (found.mode & 0o022) !== 0)
-    throw new Error(`${folder} is not a folder that this user alone may write; remove it and try again`);
+    throw new Error(`${folder} is not a folder that only this user can write; remove it and try again`);
 }
 
-/** Whether it had to be made. One step first: a recursive mkdir calls a read-only file system ENOENT. */
+/** Returns true if the folder had to be made. One step first: a recursive mkdir reports a read-only disk as ENOENT. */
 function makeFolder(folder: string, mode: number): boolean {
   try {
     mkdirSync(folder, { mode });
@@ -45,13 +89,13 @@ function makeFolder(folder: string, mode: number): boolean {
   }
 }
 
-/** Writes a whole file by rename, so that nobody ever reads half of it; the old one stays when that fails. @throws */
+/** Writes a whole file by rename, so that no reader sees half of it; the old file stays if that fails. @throws */
 export function replaceFile(file: string, text: string, mode: number): void {
   const temporary = `${file}.${process.pid}`;
   try {
     const fd = openSync(temporary, "wx", mode);
     try {
-      // Whatever the umask.
+      // open applies the umask.
       fchmodSync(fd, mode);
       writeFileSync(fd, text);
     } finally {

@@ -1,11 +1,11 @@
 /** What outlives a sweep, below /run: the lock, the tags and the marks. Root's alone, gone at boot. */
 
-import { closeSync, constants, fstatSync, lstatSync, openSync, readFileSync, rmSync } from "node:fs";
+import { lstatSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import type { Fault } from "../../core/observation/fault.ts";
 import type { Mark, Tag } from "../../core/observation/observation.ts";
 import type { Native } from "../host/native.ts";
-import { replaceFile } from "./safe-files.ts";
+import { readSmallFile, replaceFile } from "./safe-files.ts";
 
 /** A hundred thousand marks; a longer file is none of this program's. */
 const MAX_MARKS_BYTES = 8 * 1024 * 1024;
@@ -38,7 +38,7 @@ function isOwn(folder: string): boolean {
 
 function readMarks(file: string, bootId: string, faults: Fault[]): Mark[] {
   try {
-    const stored = JSON.parse(readSmallFile(file)) as { bootId?: unknown; marks?: unknown };
+    const stored = JSON.parse(readSmallFile(file, MAX_MARKS_BYTES)) as { bootId?: unknown; marks?: unknown };
     if (stored.bootId !== bootId || !Array.isArray(stored.marks)) return [];
     return stored.marks.filter(isMark);
   } catch (error) {
@@ -46,19 +46,6 @@ function readMarks(file: string, bootId: string, faults: Fault[]): Mark[] {
     if ((error as NodeJS.ErrnoException).code !== "ENOENT")
       faults.push({ what: `read ${file}`, detail: `${(error as Error).message}; the marks are made afresh` });
     return [];
-  }
-}
-
-/** Guard: never through a link, never waiting for a pipe's writer, never more than marks can be. */
-function readSmallFile(file: string): string {
-  const fd = openSync(file, constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK);
-  try {
-    const status = fstatSync(fd);
-    if (!status.isFile()) throw new Error("it is no regular file, remove it");
-    if (status.size > MAX_MARKS_BYTES) throw new Error(`it is too long (${status.size} bytes)`);
-    return readFileSync(fd, "utf8");
-  } finally {
-    closeSync(fd);
   }
 }
 

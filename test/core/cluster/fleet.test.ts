@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import test from "node:test";
 import fc from "fast-check";
 import { type Fleet, mergeFleet } from "../../../src/core/cluster/fleet.ts";
-import { type Parsed, parseFleet } from "../../../src/core/cluster/fleet-input.ts";
+import { type FleetFile, parseFleet } from "../../../src/core/cluster/fleet-input.ts";
 import type { Observation } from "../../../src/core/observation/observation.ts";
 import { hostDocument } from "../../../src/core/report/json.ts";
 import { contextFor, judge } from "../../../src/core/verdict/judge.ts";
@@ -22,7 +22,7 @@ const tree = (uid: number, verdict: string, memoryKiB = 1024): Json => ({ uid, v
 const list = (host: string, trees: readonly Json[], more: Json = {}): string =>
   JSON.stringify({ schemaVersion: 1, host, takenAt: NOW - HOUR, trees, errors: [], ...more });
 
-const parse = (text: string, file = "f"): Parsed => parseFleet(file, text, judgeSaved);
+const parse = (text: string, file = "f"): FleetFile => parseFleet(file, text, judgeSaved);
 const merge = (...texts: string[]): Fleet =>
   mergeFleet(
     texts.map((text, i) => parse(text, `f${i + 1}`)),
@@ -114,7 +114,7 @@ test("a host that came twice: the newest wins, and it is said", () => {
   ]) {
     const { hosts, notes, errors } = merge(...texts);
     assert.deepEqual([hosts.length, hosts[0]?.trees, errors], [1, 0, []]);
-    assert.match(notes.join(), /^login1 came twice: f\d counts, f\d is 1h older$/);
+    assert.match(notes.join(), /^login1 appears twice: f\d counts, f\d is 1h older$/);
   }
 });
 
@@ -127,14 +127,14 @@ test("what is too old, of the future, torn, empty or foreign is a fault that nam
   assert.match(faultOf(`login1: ${list("login1", []).slice(0, 60)}`), /^use f1:1 \(login1\): is torn/);
   assert.match(faultOf(""), /^use f1: it is empty/);
   assert.match(faultOf(`${list("login1", [])}\nlogin2: bash: command not found`), /^use f1:2 \(login2\): /);
-  for (const text of ["[]", "null", "{}", "7", '"x"']) assert.match(faultOf(text), /is neither of list/);
+  for (const text of ["[]", "null", "{}", "7", '"x"']) assert.match(faultOf(text), /is not from list/);
 });
 
 test("a host speaks for itself: what came from another is refused", () => {
-  assert.match(faultOf(`login1: ${list("login2", [])}`), /came from login1 and speaks for login2/);
+  assert.match(faultOf(`login1: ${list("login2", [])}`), /came from login1 but names the host login2/);
   assert.match(
     faultOf(`login1 | CHANGED | rc=0 >>\n${list("login2", [])}`),
-    /came from login1 and speaks for login2/,
+    /came from login1 but names the host login2/,
   );
 });
 
@@ -170,7 +170,11 @@ test("values that no host writes are refused", () => {
     { errors: [{ what: 1, detail: "" }] },
   ];
   for (const more of wrong)
-    assert.match(faultOf(list("login1", [], more)), /neither of list|no valid host/, JSON.stringify(more));
+    assert.match(
+      faultOf(list("login1", [], more)),
+      /is not from list|not name a valid host/,
+      JSON.stringify(more),
+    );
 });
 
 test("a snapshot of hostile making is a fault or judged, and never an exception", () => {

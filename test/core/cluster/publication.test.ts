@@ -4,7 +4,7 @@ import fc from "fast-check";
 import {
   type Publication,
   publicationOf,
-  type Reading,
+  type ReadOptions,
   readPublication,
 } from "../../../src/core/cluster/publication.ts";
 import { viewOf } from "../../../src/core/evidence/host-view.ts";
@@ -239,7 +239,7 @@ test("an ssh server that is pid 1 of a container is nobody's session", () => {
   assert.deepEqual(publish(seen).attached, [{ uid: ALICE, trees: 1, since: NOW - HOUR }]);
 });
 
-const reading = (more: Partial<Reading> = {}): Reading => ({
+const reading = (more: Partial<ReadOptions> = {}): ReadOptions => ({
   now: NOW,
   maxAge: 2 * HOUR,
   host: "login1",
@@ -261,7 +261,7 @@ const word = (more: Record<string, unknown> = {}): Record<string, unknown> => ({
 });
 const read = (
   value: unknown,
-  { name = "login2.json", modifiedAt = NOW - MINUTE, more = {} as Partial<Reading> } = {},
+  { name = "login2.json", modifiedAt = NOW - MINUTE, more = {} as Partial<ReadOptions> } = {},
 ) =>
   readPublication(name, typeof value === "string" ? value : JSON.stringify(value), modifiedAt, reading(more));
 const errorOf = (...given: Parameters<typeof read>): string => {
@@ -301,7 +301,7 @@ test("a stamp of the future is a fault", () => {
 test("a file speaks for the host that it is named after", () => {
   assert.match(errorOf(word({ host: "login3" })), /speaks for another host, login3/);
   for (const name of ["..json", "-x.json", "a b.json", `${"x".repeat(300)}.json`, "\u001b[2J.json"])
-    assert.match(errorOf(word(), { name }), /no host's name/);
+    assert.match(errorOf(word(), { name }), /is not a host name/);
   for (const name of ["login1", "login-1.example.org", "a"]) assert.ok(isHostName(name));
   for (const name of ["", ".", "..", "a/b", "../etc/x", "-a", "a\nb"]) assert.ok(!isHostName(name), name);
 });
@@ -311,7 +311,7 @@ test("the own file tells nothing, but that another host has the same name", () =
   assert.deepEqual(read(word({ host: "login1", bootId: "b007" }), own), { elsewhere: [] });
   const lastBoot = { host: "login1", writtenAt: NOW - UPTIME - MINUTE, attached: [] };
   assert.deepEqual(read(word(lastBoot), own), { elsewhere: [] });
-  assert.match(errorOf(word({ host: "login1" }), own), /another host calls itself login1/);
+  assert.match(errorOf(word({ host: "login1" }), own), /another host is also called login1/);
 });
 
 test("what is torn, of another schema or of wrong types is a fault", () => {
@@ -332,7 +332,7 @@ test("what is torn, of another schema or of wrong types is a fault", () => {
   for (const more of wrong) assert.notEqual(errorOf(word(more)), "", JSON.stringify(more));
 });
 
-test("property: no text makes the reader throw, or speak for users that were not asked about", () => {
+test("property: no text makes the reader throw", () => {
   const texts = fc.oneof(
     fc.string(),
     fc.json(),
@@ -341,9 +341,33 @@ test("property: no text makes the reader throw, or speak for users that were not
     }),
   );
   fc.assert(
-    fc.property(texts, fc.string(), (text, name) => {
-      const said = read(text, { name });
-      if ("elsewhere" in said) for (const { uid } of said.elsewhere) assert.equal(uid, ALICE);
+    fc.property(texts, fc.oneof(fc.string(), fc.constant("login2.json")), (text, name) => {
+      assert.equal(typeof read(text, { name }), "object");
     }),
   );
+});
+
+test("property: a file is used for exactly those of its users who have a tree here", () => {
+  const user = fc.record(
+    {
+      uid: fc.oneof(fc.constant(ALICE), fc.integer({ min: 1, max: 70_000 })),
+      trees: fc.integer({ min: 1, max: 9 }),
+      since: fc.integer({ min: 0, max: NOW - MINUTE }),
+    },
+    { noNullPrototype: true },
+  );
+  let used = 0;
+  fc.assert(
+    fc.property(fc.array(user), (attached) => {
+      const answer = read(word({ attached }));
+      assert.ok("elsewhere" in answer, JSON.stringify(answer));
+      const wanted = attached.filter(({ uid }) => uid === ALICE);
+      assert.deepEqual(
+        answer.elsewhere.map(({ uid, trees, since }) => ({ uid, trees, since })),
+        wanted,
+      );
+      used += wanted.length;
+    }),
+  );
+  assert.ok(used > 0, "no generated file had a user with a tree here");
 });

@@ -37,11 +37,20 @@ test("includes are followed in place and by type, and a file that includes itsel
   assert.ok(!modules.includes("not-here.so"));
 });
 
-test("any text is parsed without an error", () => {
+test("no text makes the parser throw, and every line that it finds is one of the text", () => {
+  const text = fc.oneof(
+    fc.string({ unit: "binary" }),
+    fc
+      .array(fc.constantFrom("session", "optional", "[a b]", "[", "\\", "\n", " ", "#", "-auth", "@include"))
+      .map((words) => words.join(" ")),
+  );
   fc.assert(
-    fc.property(fc.string({ unit: "binary" }), (text) => {
-      for (const { type, module } of parsePam("x", text))
-        assert.equal(typeof type + typeof module, "stringstring");
+    fc.property(text, (input) => {
+      const count = input.split("\n").length;
+      for (const { line, module } of parsePam("x", input)) {
+        assert.ok(line >= 1 && line <= count, `line ${line} of ${count}`);
+        assert.match(module, /^[^\n#]*$/);
+      }
     }),
   );
 });

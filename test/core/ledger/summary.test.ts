@@ -5,9 +5,9 @@ import { chooseRecords, sinceOf, summarise } from "../../../src/core/ledger/summ
 import {
   dayLines,
   offenderRow,
-  shareRow,
   summaryDocument,
   totalsLine,
+  totalsRow,
 } from "../../../src/core/ledger/summary-view.ts";
 
 let made = 0;
@@ -173,7 +173,7 @@ test("names from a ledger reach a terminal escaped", () => {
   const evil = reap("2027-01-01", { user: "a\u001b[2J\n", product: "\u202ex" });
   const summary = summarise([evil, { ...evil, id: `${evil.id}x` }], all, noon("2027-01-01"));
   const printed = [...summary.byUser, ...summary.byProduct]
-    .map(shareRow)
+    .map(totalsRow)
     .concat(summary.offenders.map(offenderRow));
   assert.doesNotMatch(printed.flat().join(""), /\p{C}/u);
 });

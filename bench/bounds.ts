@@ -1,0 +1,63 @@
+import { type HostCost, ofScript, type Results } from "./results.ts";
+
+/** The bounds that hold on every machine that runs the benchmark, with what was measured. */
+export interface Bound {
+  readonly what: string;
+  readonly measured: number;
+  readonly atMost: number;
+  readonly unit: "" | " ms" | " MiB";
+}
+
+/** Node 22.1 and newer keep compiled code between runs, so a sweep starts sooner. */
+function hasCompileCache(version: string): boolean {
+  const [major = 0, minor = 0] = version.replace(/^v/, "").split(".").map(Number);
+  return major > 22 || (major === 22 && minor >= 1);
+}
+
+/** Lists the bounds for which this run has a measurement. */
+export function boundsOf({ machine, hosts, reaping, hook }: Results): Bound[] {
+  const cached = hasCompileCache(machine.node);
+  const near = (size: number): HostCost[] =>
+    hosts.filter(({ processes }) => Math.abs(processes / size - 1) < 0.1);
+  return [
+    ...near(10_000).flatMap((host): Bound[] => [
+      {
+        what: "snapshot of 10,000 processes, of `ps`",
+        measured: host.snapshot / host.ps,
+        atMost: 0.35,
+        unit: "",
+      },
+      {
+        what: "CPU time of a sweep of 10,000 processes, of `ps` and `python3 -c 0`",
+        measured: ofScript(host.cpu),
+        atMost: cached ? 0.6 : 0.65,
+        unit: "",
+      },
+      { what: "… peak memory", measured: host.sweepPeak / 1024, atMost: 60, unit: " MiB" },
+    ]),
+    ...near(150).map(
+      (host): Bound => ({
+        what: "sweep of 150 processes, more than `node -e 0`",
+        measured: host.sweep - host.node,
+        atMost: cached ? 25 : 40,
+        unit: " ms",
+      }),
+    ),
+    ...(reaping
+      ? [{ what: "end of 100 trees, p95", measured: reaping.sweepWorst, atMost: 1500, unit: " ms" } as const]
+      : []),
+    ...(hook.length > 0
+      ? [
+          {
+            what: "hook, peak memory",
+            measured: Math.max(...hook.map(({ peak }) => peak)) / 1024,
+            atMost: 2,
+            unit: " MiB",
+          } as const,
+        ]
+      : []),
+  ];
+}
+
+/** Whether a bound holds. */
+export const isMet = ({ measured, atMost }: Bound): boolean => measured <= atMost;

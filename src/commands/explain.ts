@@ -1,0 +1,41 @@
+/** `explain PID`: shows every fact about one tree, the rule that decided, and what would change the verdict. */
+
+import type { Command } from "commander";
+import { hintsOf, scopeOf, whatWouldChange } from "../core/report/hints.ts";
+import { treeDocument } from "../core/report/json.ts";
+import { explainLines } from "../core/report/list-explain.ts";
+import { safeJson } from "../core/text/safe-text.ts";
+import { loadConfig } from "../shell/config.ts";
+import { askLogind } from "../shell/host/logind.ts";
+import { painter } from "../shell/output/terminal.ts";
+import { observeAndJudge } from "../sweep/sweep.ts";
+import { EXIT } from "./exit.ts";
+import { addConfig, type Finish, pidArgument } from "./options.ts";
+import { type Common, noTree, portsFor, print, requestFor, silent } from "./shared.ts";
+
+async function explain(pid: number, options: Common): Promise<number> {
+  const { policy } = loadConfig(options.config ?? null);
+  const request = requestFor(policy, options, { pids: [pid] });
+  const { view, observation, judgements } = await observeAndJudge(portsFor(silent), request);
+  const judgement = judgements[0];
+  if (!judgement) throw noTree([pid], observation);
+  const scope = scopeOf(judgement.tree.root.cgroups);
+  const hints = hintsOf(judgement, view, scope === null ? null : askLogind(scope));
+  if (options.json) {
+    const document = treeDocument(judgement, observation);
+    print(safeJson({ schemaVersion: 1, ...document, hints, change: whatWouldChange(judgement) }));
+  } else print(explainLines(judgement, observation, pid, hints, painter()).join("\n"));
+  return EXIT.ok;
+}
+
+/** Adds the command to the program. */
+export function addExplain(program: Command, finish: Finish): void {
+  addConfig(
+    program
+      .command("explain")
+      .description("show every fact about one tree, the rule that decided, and what would change the verdict")
+      .argument("<pid>", "any process of the tree", pidArgument)
+      .option("--json", "print JSON", false)
+      .action(finish(explain)),
+  );
+}

@@ -1,0 +1,77 @@
+/** `replay FILE`: judges a saved observation, or a process listing, with this host's configuration. */
+
+import { readFileSync } from "node:fs";
+import { type Command, Option } from "commander";
+import type { Observation } from "../core/observation/observation.ts";
+import { parseListing } from "../core/observation/ps-listing.ts";
+import { parseSaved } from "../core/observation/snapshot-file.ts";
+import { localDate } from "../core/text/format.ts";
+import { escapeText } from "../core/text/safe-text.ts";
+import { NO_ACCOUNTS } from "../core/verdict/exemption.ts";
+import { type JudgeContext, judge, UNFORCED } from "../core/verdict/judge.ts";
+import { loadConfig, systemMinUid } from "../shell/config.ts";
+import { EXIT, Failure } from "./exit.ts";
+import { showTrees } from "./list.ts";
+import { addConfig, type Finish } from "./options.ts";
+import type { Common } from "./shared.ts";
+
+async function replay(
+  file: string,
+  options: Common & { readonly format: "snapshot" | "ps" },
+): Promise<number> {
+  const { policy } = loadConfig(options.config ?? null);
+  const text = readInput(file);
+  const observation = options.format === "ps" ? readListing(file, text) : readSaved(file, text);
+  const context: JudgeContext = {
+    policy,
+    accounts: NO_ACCOUNTS,
+    minUid: policy.minUid ?? systemMinUid(),
+    // Exemptions with an end date count if they were in force on the day of the observation.
+    today: localDate(new Date(observation.takenAt)),
+    options: UNFORCED,
+  };
+  const judgements = judge(observation, context);
+  return showTrees({ observation, judgements, faults: observation.faults }, policy, options.json ?? false);
+}
+
+function readInput(file: string): string {
+  try {
+    return readFileSync(file === "-" ? 0 : file, "utf8");
+  } catch (error) {
+    throw new Failure(EXIT.failed, `${file}: cannot be read: ${(error as Error).message}`);
+  }
+}
+
+function readListing(file: string, text: string): Observation {
+  const { observation, errors } = parseListing(text);
+  if (errors.length > 0)
+    throw new Failure(
+      EXIT.failed,
+      errors.map(({ line, message }) => `${file}:${line}: ${message}`).join("\n"),
+    );
+  return observation;
+}
+
+function readSaved(file: string, text: string): Observation {
+  const result = parseSaved(text);
+  if ("error" in result)
+    throw new Failure(EXIT.failed, escapeText(`${file}: ${result.error}; make one with snapshot`));
+  return result.observation;
+}
+
+/** Adds the command to the program. */
+export function addReplay(program: Command, finish: Finish): void {
+  addConfig(
+    program
+      .command("replay")
+      .description("judge a saved observation with this host's configuration")
+      .argument("<file>", "a file that snapshot wrote; - is standard input")
+      .addOption(
+        new Option("--format <format>", "ps: lines of uid<TAB>pid<TAB>ppid<TAB>args")
+          .choices(["snapshot", "ps"])
+          .default("snapshot"),
+      )
+      .option("--json", "print JSON", false)
+      .action(finish(replay)),
+  );
+}

@@ -1,0 +1,30 @@
+/** Reads JSON that may come from anywhere: parses the text, then checks it against a schema. */
+
+import * as v from "valibot";
+
+/** A whole number of at least 0 that a double holds exactly. */
+export const wholeNumber = v.pipe(v.number(), v.safeInteger(), v.minValue(0));
+
+/** A value that the schema accepts, or one line that says what is wrong and, where there is one, in which field. */
+export type Parsed<T> =
+  | { readonly value: T }
+  | { readonly error: string; readonly reason: "syntax" | "schema" };
+
+/** Parses a text and checks it against a schema. Never throws. */
+export function parseJson<T extends v.GenericSchema>(schema: T, text: string): Parsed<v.InferOutput<T>> {
+  let value: unknown;
+  try {
+    value = JSON.parse(text);
+  } catch (error) {
+    return { error: (error as Error).message, reason: "syntax" };
+  }
+  return checkJson(schema, value);
+}
+
+/** Checks a value that JSON.parse returned. */
+export function checkJson<T extends v.GenericSchema>(schema: T, value: unknown): Parsed<v.InferOutput<T>> {
+  const checked = v.safeParse(schema, value);
+  if (checked.success) return { value: checked.output };
+  const issue = checked.issues[0];
+  return { error: `${v.getDotPath(issue) ?? "the document"}: ${issue.message}`, reason: "schema" };
+}

@@ -1,0 +1,107 @@
+/** Notices: what a user reads at the next login, and the file that keeps it. */
+
+import assert from "node:assert/strict";
+import test from "node:test";
+import {
+  addNotices,
+  noticeFile,
+  noticeLines,
+  parseNotices,
+  siteLines,
+} from "../../../src/core/notify/notice.ts";
+import type { Proc } from "../../../src/core/observation/process.ts";
+import type { Outcome } from "../../../src/core/reap/outcome.ts";
+import { localMinute } from "../../../src/core/text/format.ts";
+import { programsInTerminals } from "../../../src/core/tree/terminal-programs.ts";
+import { contextFor, type Judgement, judge } from "../../../src/core/verdict/judge.ts";
+import { DEFAULT_POLICY } from "../../helpers/policy.ts";
+import { legacyTree, observation, proc } from "../../helpers/proc.ts";
+
+const NOW = 1_700_000_000_000;
+const HOUR = 3_600_000;
+
+const ESC = String.fromCharCode(27);
+
+function outcome(processes: readonly Proc[], more: Partial<Outcome> = {}): Outcome {
+  const judged = judge(observation(processes), contextFor(DEFAULT_POLICY, "2026-11-23"));
+  assert.equal(judged.length, 1);
+  const judgement = judged[0] as Judgement;
+  return { judgement, killed: judgement.tree.members, survivors: [], spared: null, ...more };
+}
+
+/** A tree whose terminal runs these. */
+function withTerminals(...names: readonly string[]): Proc[] {
+  const tree = legacyTree(500);
+  const shell = { ...(tree[5] as Proc), tty: 34816, comm: "bash" };
+  const programs = names.map((comm, i) => proc({ pid: 600 + i, ppid: 505, tty: 34816, comm }));
+  return [...tree.slice(0, 5), shell, ...programs];
+}
+
+test("a notice says what ended, when, why, how much it freed and what it held", () => {
+  const lines = noticeLines(outcome(withTerminals("python3", "make", "make")), "login1", NOW);
+  assert.deepEqual(lines, [
+    `Your vscode server on login1 was ended at ${localMinute(NOW)}: 9 process(es), 9 MiB.`,
+    "  Why: orphaned: nobody is connected, no tag, started 59m55s ago, grace 10m",
+    "  In its terminals: bash, make, python3",
+  ]);
+  const freed = { kib: 2048, by: "pss" } as const;
+  const judged = outcome(legacyTree(500));
+  const part = { ...judged, freed, survivors: judged.killed.slice(0, 2), killed: judged.killed.slice(2) };
+  assert.match(
+    noticeLines(part, "login1", NOW)[0] ?? "",
+    /: 4 process\(es\), 2 MiB; 2 could not be ended\.$/,
+  );
+});
+
+test("what a user calls their programs cannot act on their terminal, forge a line or fill it", () => {
+  const names = [`${ESC}[2J`, "a\n> 99999999999", "x\u202eevil", "API_TOKEN=hunter2", "y".repeat(9999)];
+  const tree = withTerminals(...names, ...Array.from({ length: 60 }, (_, i) => `p${i}`));
+  const hostile = outcome(tree);
+  const lines = noticeLines(hostile, "login1", NOW);
+  assert.equal(lines.length, 3);
+  for (const line of lines) {
+    assert.doesNotMatch(line, /[\p{C}\p{Zl}\p{Zp}]/u);
+    assert.ok(Array.from(line).length <= 240);
+  }
+  assert.doesNotMatch(lines.join(), /hunter2/);
+  const file = noticeFile(
+    "login1",
+    [{ id: 7, lines }],
+    siteLines({ ...DEFAULT_POLICY.notice, text: "a\nb" }),
+  );
+  assert.deepEqual(parseNotices(file), [{ id: 7, lines }]);
+  assert.equal(programsInTerminals(hostile.judgement.tree).length, 32);
+});
+
+test("notices wait in order, each later one with a greater number, and not for ever", () => {
+  const DAY = 24 * HOUR;
+  const SECONDS = NOW / 1000;
+  const first = addNotices([], [["a"], ["b"]], NOW, 14);
+  assert.deepEqual(
+    first.map(({ id }) => id),
+    [SECONDS, SECONDS + 1],
+  );
+  // The clock was set back: the new one still comes after those that were shown.
+  const next = addNotices(first, [["c"]], NOW - DAY, 14);
+  assert.deepEqual(
+    next.map(({ id }) => id),
+    [SECONDS, SECONDS + 1, SECONDS + 2],
+  );
+  assert.deepEqual(
+    addNotices(first, [["d"]], NOW + 15 * DAY, 14).map(({ lines }) => lines[0]),
+    ["d"],
+  );
+  const many = addNotices(
+    [],
+    Array.from({ length: 50 }, (_, i) => [String(i)]),
+    NOW,
+    14,
+  );
+  assert.equal(many.length, 20);
+  assert.deepEqual(many.at(-1), { id: SECONDS + 49, lines: ["49"] });
+});
+
+test("a file of another form holds no notices", () => {
+  for (const text of ["", "x", "vscode-grim-reaper notices 2 h\n> 1\n| a\n", "| a\n"])
+    assert.deepEqual(parseNotices(text), []);
+});

@@ -1,0 +1,124 @@
+/** Exemptions by user, netgroup and request, and the log line for a tree that only they protect. */
+
+import assert from "node:assert/strict";
+import test from "node:test";
+import type { Observation } from "../../../src/core/observation/observation.ts";
+import { mergePolicy, type Policy, parsePolicyLayer } from "../../../src/core/policy/policy.ts";
+import { exemptEvents } from "../../../src/core/report/sweep-events.ts";
+import { localMinute } from "../../../src/core/text/format.ts";
+import type { Accounts } from "../../../src/core/verdict/exemption.ts";
+import { contextFor, type Judgement, judge } from "../../../src/core/verdict/judge.ts";
+import { DEFAULT_POLICY } from "../../helpers/policy.ts";
+import { ALICE, legacyTree, linked, observation, sshSession, tcp } from "../../helpers/proc.ts";
+
+const NOW = 1_700_000_000_000;
+const HOUR = 3_600_000;
+const TODAY = "2026-11-23";
+
+const policyOf = (toml: string): Policy => {
+  const { layer, errors } = parsePolicyLayer(toml);
+  assert.deepEqual(errors, []);
+  return mergePolicy([layer]);
+};
+
+function only(seen: Observation, policy: Policy, accounts?: Accounts, force = false): Judgement {
+  const context = contextFor(policy, TODAY);
+  const options = { ...context.options, force };
+  const judged = judge(seen, { ...context, options, ...(accounts && { accounts }) });
+  assert.equal(judged.length, 1);
+  return judged[0] as Judgement;
+}
+
+test("a kept tree is exempt, whoever is connected, and only root's forced sweep can lift it", () => {
+  const tree = legacyTree(500);
+  const keeps = [{ uid: ALICE, until: NOW + HOUR }];
+  const kept = only(observation(tree, { keeps }), DEFAULT_POLICY);
+  assert.equal(kept.verdict, "exempt");
+  assert.deepEqual(kept.reasons, [`kept by its user until ${localMinute(NOW + HOUR)}`]);
+  assert.equal(only(observation(tree, { keeps }), DEFAULT_POLICY, undefined, true).verdict, "exempt");
+  const others = only(observation(tree, { keeps: [{ uid: 2002, until: NOW + HOUR }] }), DEFAULT_POLICY);
+  assert.equal(others.verdict, "reap");
+  const over = only(observation(tree, { keeps: [{ uid: ALICE, until: NOW }] }), DEFAULT_POLICY);
+  assert.equal(over.verdict, "reap");
+});
+
+test("a request that could not be read spares", () => {
+  const unread = only(observation(legacyTree(500), { keeps: [{ uid: ALICE, until: null }] }), DEFAULT_POLICY);
+  assert.equal(unread.verdict, "exempt");
+  assert.match(unread.reasons.join(), /could not be read/);
+});
+
+const thesis = '[[exempt]]\nuser = "alice"\nuntil = "2027-01-31"\nreason = "thesis"\n';
+const accounts = (more: Partial<Accounts> = {}): Accounts => ({
+  uidOf: { alice: ALICE },
+  gidOf: {},
+  groupsOf: {},
+  ...more,
+});
+
+test("an orphan that an exemption alone saved is told, with who, until when and why", () => {
+  const seen = observation(legacyTree(500));
+  const judged = only(seen, policyOf(thesis), accounts());
+  const [event, ...more] = exemptEvents(seen, [judged]);
+  assert.deepEqual(more, []);
+  assert.equal(event?.level, "debug");
+  assert.equal(
+    event?.message,
+    "Left alone 6 process(es) under pid 500 (uid 2001): user alice is exempt until 2027-01-31: thesis",
+  );
+  assert.equal(event?.data?.event, "exempt");
+});
+
+test("no line where something else spares the tree as well", () => {
+  const policy = policyOf(thesis);
+  const used = observation([...sshSession(300), ...legacyTree(500)], { connections: linked(tcp(501, 301)) });
+  const job = legacyTree(500, { cgroups: ["/system.slice/slurmstepd.scope/job_7/step_0"] });
+  const young = legacyTree(500, { startTime: 3_599_000 });
+  for (const seen of [used, observation(job), observation(young)]) {
+    const judged = judge(seen, { ...contextFor(policy, TODAY), accounts: accounts() });
+    assert.ok(judged.some(({ verdict }) => verdict === "exempt"));
+    assert.deepEqual(exemptEvents(seen, judged), []);
+  }
+  const seen = observation(legacyTree(500));
+  const forced = judge(seen, {
+    ...contextFor(policy, TODAY),
+    accounts: accounts(),
+    options: { force: true, includeJobs: false, includeExempt: true, uids: null, pids: null },
+  });
+  assert.deepEqual(exemptEvents(seen, forced), []);
+});
+
+test("an exemption that ended holds no more; all that it names must fit", () => {
+  const seen = observation(legacyTree(500));
+  assert.equal(only(seen, policyOf(thesis.replace("2027-01-31", TODAY)), accounts()).verdict, "exempt");
+  assert.equal(only(seen, policyOf(thesis.replace("2027-01-31", "2026-11-22")), accounts()).verdict, "reap");
+  assert.equal(only(seen, policyOf(`${thesis}product = "cursor"\n`), accounts()).verdict, "reap");
+  assert.equal(only(seen, policyOf(`${thesis}product = "vscode"\n`), accounts()).verdict, "exempt");
+});
+
+test("netgroup: exact names, an empty field is everybody, a failed look-up spares", () => {
+  const seen = observation(legacyTree(500));
+  const policy = policyOf('[[exempt]]\nnetgroup = "hpc-staff"\n');
+  const verdict = (netgroups: Accounts["netgroups"], loginOf: Accounts["loginOf"]): string =>
+    only(seen, policy, accounts({ netgroups, loginOf })).verdict;
+  const named = { [ALICE]: "alice" };
+  assert.equal(verdict({ "hpc-staff": ["bob", "alice"] }, named), "exempt");
+  assert.equal(verdict({ "hpc-staff": ["alic", "alicea", "Alice", "bob"] }, named), "reap");
+  assert.equal(verdict({ "hpc-staff": [] }, named), "reap");
+  assert.equal(verdict({ "hpc-staff": ["bob", ""] }, named), "exempt");
+  assert.equal(verdict({ "hpc-staff": null }, named), "exempt");
+  assert.equal(verdict({ "hpc-staff": ["bob"] }, { [ALICE]: null }), "exempt");
+  const judged = only(seen, policy, accounts({ netgroups: { "hpc-staff": ["alice"] }, loginOf: named }));
+  assert.deepEqual(judged.reasons, ["netgroup hpc-staff is exempt"]);
+});
+
+test("an exempt user whose uid cannot be looked up is known by the owner's name, and spared where that fails too", () => {
+  const seen = observation(legacyTree(500));
+  for (const toml of ['exemptUsers = ["alice"]\n', thesis]) {
+    const verdict = (loginOf: Accounts["loginOf"]): string =>
+      only(seen, policyOf(toml), accounts({ uidOf: { alice: null }, loginOf })).verdict;
+    assert.equal(verdict({ [ALICE]: "alice" }), "exempt");
+    assert.equal(verdict({ [ALICE]: "bob" }), "reap");
+    assert.equal(verdict({ [ALICE]: null }), "exempt");
+  }
+});

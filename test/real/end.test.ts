@@ -1,0 +1,89 @@
+// `end`: a user ends their own trees, and only those.
+import assert from "node:assert/strict";
+import { spawn } from "node:child_process";
+import { chmodSync, existsSync } from "node:fs";
+import { join, resolve } from "node:path";
+import { test } from "node:test";
+
+function ending(): void {
+  test("a user ends their own trees and nobody else's, whatever they asked before", async () => {
+    const [mine, theirs] = [await server(), await server(other)];
+    const patient = temporaryFile("config.toml", 'termWait = "1s"\nuntagged = "two-sweeps"\n');
+    chmodSync(join(patient, ".."), 0o755);
+    assert.equal(as(uid, "keep", "-c", patient).status, 0);
+    const dry = as(uid, "end", "-n", "-c", patient);
+    assert.match(dry.stderr, /Would kill 1 process\(es\) under pid \d+ \(uid 64001\)/);
+    assert.equal(living(mine).length, 1);
+    const ended = as(uid, "end", "-v", "-c", patient);
+    assert.equal(ended.status, 0, ended.stderr);
+    assert.equal(ended.stdout, "");
+    assert.match(
+      ended.stderr,
+      /^\[[^\]]+\] Killed 1 process\(es\) under pid \d+ \(uid 64001\)\n\[[^\]]+\] {4}/,
+    );
+    assert.equal(ended.stderr.trim().split("\n").length, 2, ended.stderr);
+    assert.deepEqual([living(mine).length, living(theirs).length], [0, 1]);
+    assert.equal(as(uid, "end", "-u", String(other), "-c", patient).status, 77);
+    assert.equal(as(uid, "end", "--pid", String(theirs.pids[0]), "-c", patient).status, 1);
+    assert.equal(living(theirs).length, 1);
+    const nothing = as(uid, "end", "-c", patient);
+    assert.equal(nothing.status, 0);
+    assert.match(nothing.stderr, /there is nothing to end/);
+  });
+
+  test("only the tree that was named", async () => {
+    const [one, two] = [await server(), await server()];
+    assert.equal(as(uid, "end", "--pid", String(one.pids[0]), "-c", config()).status, 0);
+    assert.deepEqual([living(one).length, living(two).length], [0, 1]);
+  });
+
+  test("what the site exempts stays, and is named", async () => {
+    const stage = await server();
+    const ended = as(uid, "end", "-c", config(`exemptUsers = [${uid}]\n`));
+    assert.equal(ended.status, 0);
+    assert.match(ended.stderr, /left alone: the tree of \d+: user 64001 is exempt\n.*nothing to end/);
+    assert.equal(living(stage).length, 1);
+  });
+
+  test("root's sweep at the same time: all of it ends, nothing stays stopped, neither fails", async () => {
+    const home = makeHome(uid);
+    const ignore = ["ignore-term"] as const;
+    const behaviours = { server: ignore, extensionHost: ignore, ptyHost: ignore, fileWatcher: ignore };
+    const stage = await startTree(legacy(home, COMMIT, { uid, behaviours }));
+    const own = config();
+    const start = (args: readonly string[], who: number): Promise<Ran> =>
+      new Promise((done) => {
+        const argv = [resolve("dist/vscode-grim-reaper.cjs"), ...args, "-c", own];
+        const child = spawn(process.execPath, argv, {
+          uid: who,
+          gid: who,
+          stdio: ["ignore", "pipe", "pipe"],
+        });
+        let [stdout, stderr] = ["", ""];
+        child.stdout.on("data", (text: Buffer) => (stdout += text.toString()));
+        child.stderr.on("data", (text: Buffer) => (stderr += text.toString()));
+        child.on("close", (status) => done({ status, stdout, stderr }));
+      });
+    const [swept, ended] = await Promise.all([start(["sweep", "-vv"], 0), start(["end", "-vv"], uid)]);
+    assert.deepEqual(living(stage), []);
+    const both = `${swept.stderr}\n${ended.stderr}`;
+    assert.deepEqual([swept.status, ended.status], [0, 0], both);
+    assert.match(both, /Killed \d process/);
+  });
+
+  test("root says whose", async () => {
+    const [mine, theirs] = [await server(), await server(other)];
+    assert.equal(run(["end", "-c", config()]).status, 64);
+    assert.equal(run(["end", "-u", String(uid), "-c", config()]).status, 0);
+    assert.deepEqual([living(mine).length, living(theirs).length], [0, 1]);
+    assert.ok(existsSync(NOTICE), "who did not do it themselves is told");
+  });
+}
+
+usersSuite(import.meta.url, "end", ending);
+
+import { COMMIT, legacy } from "../helpers/ide-trees.ts";
+import { type Ran, run, temporaryFile } from "../helpers/program.ts";
+import { living, startTree } from "../helpers/puppet.ts";
+import { makeHome } from "../helpers/real.ts";
+import { as, config, NOTICE, other, server, uid, usersSuite } from "../helpers/users-side.ts";

@@ -1,0 +1,173 @@
+// Notices, mail and netgroups, with real users and files.
+import assert from "node:assert/strict";
+import { spawnSync } from "node:child_process";
+import {
+  appendFileSync,
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  statSync,
+  utimesSync,
+  writeFileSync,
+} from "node:fs";
+import { join } from "node:path";
+import { test } from "node:test";
+
+function noticing(): void {
+  test("a reap leaves a notice that its user alone can read, as one file", async () => {
+    const stage = await server();
+    const site = config('[notice]\ntext = "Questions: hpc@example.org"\nurl = "https://hpc.example.org/x"\n');
+    assert.equal(run(["-n", "-c", site]).status, 0);
+    assert.ok(!existsSync(NOTICE), "a dry run ended nothing");
+    const swept = run(["-c", site]);
+    assert.equal(swept.status, 0, swept.stderr);
+    assert.deepEqual(living(stage), []);
+    const lines = must(["cat", NOTICE], { uid }).split("\n");
+    assert.match(lines[0] ?? "", /^vscode-grim-reaper notices 1 [\w.-]+$/);
+    assert.match(lines[1] ?? "", /^> \d{10}$/);
+    assert.match(
+      lines[2] ?? "",
+      /^\| Your vscode server on \S+ was ended at .*: 1 process\(es\), \d+ KiB\.$/,
+    );
+    assert.match(lines[3] ?? "", /^\| {3}Why: orphaned: nobody is connected/);
+    assert.deepEqual(lines.slice(-3), ["= Questions: hpc@example.org", "= https://hpc.example.org/x", ""]);
+    assert.notEqual(spawnSync("cat", [NOTICE], { uid: other, gid: other }).status, 0);
+    assert.notEqual(spawnSync("sh", ["-c", `echo x >${NOTICE}`], { uid, gid: uid }).status, 0);
+    assert.notEqual(spawnSync("ls", [`${STATE}/notices`], { uid, gid: uid }).status, 0);
+    assert.equal(statSync(NOTICE).uid, 0);
+    assert.deepEqual(readdirSync(`${STATE}/notices`), [String(uid)]);
+
+    await server();
+    assert.equal(run(["-c", config()]).status, 0);
+    assert.equal(readFileSync(NOTICE, "utf8").match(/^> /gm)?.length, 2);
+    const ids = [...readFileSync(NOTICE, "utf8").matchAll(/^> (\d+)$/gm)].map(([, id]) => Number(id));
+    assert.ok((ids[0] ?? 0) < (ids[1] ?? 0));
+
+    const old = Date.now() / 1000 - 15 * 86_400;
+    utimesSync(NOTICE, old, old);
+    assert.equal(run(["-c", config()]).status, 0);
+    assert.ok(!existsSync(NOTICE), "nobody came for it");
+  });
+
+  test("turned off, nothing is written and what waited is gone", async () => {
+    await server();
+    assert.equal(run(["-c", config()]).status, 0);
+    assert.ok(existsSync(NOTICE));
+    await server();
+    assert.equal(run(["-c", config("[notice]\nenabled = false\n")]).status, 0);
+    assert.ok(!existsSync(NOTICE));
+  });
+
+  test("a file system without ACLs is a clear fault, and the sweep has ended what it had to", async () => {
+    mkdirSync(`${STATE}/notices`, { recursive: true, mode: 0o711 });
+    // ramfs keeps no extended attributes.
+    must(["mount", "-t", "ramfs", "-o", "mode=0711", "ramfs", `${STATE}/notices`]);
+    try {
+      const stage = await server();
+      const swept = run(["-c", config()]);
+      assert.equal(swept.status, 1);
+      assert.match(
+        swept.stderr,
+        /its file system does not support ACLs; use one that does, or set enabled = false/,
+      );
+      assert.deepEqual(living(stage), []);
+      assert.deepEqual(readdirSync(`${STATE}/notices`), []);
+    } finally {
+      must(["umount", `${STATE}/notices`]);
+    }
+  });
+
+  test("mail waits for its unit, one for each user, and what is not deliverable is told", async () => {
+    const passwd = temporaryFile(
+      "passwd",
+      `${readFileSync("/etc/passwd", "utf8")}aline:x:${uid}:${uid}::/:/bin/sh\n`,
+    );
+    must(["mount", "--bind", passwd, "/etc/passwd"]);
+    try {
+      await server();
+      await server();
+      await server(other);
+      const swept = run(["-c", config('[mail]\nenabled = true\nto = "%u@example.org"\n')]);
+      assert.match(swept.stderr, /cannot mail uid 64002: it has no login name/);
+      const spool = `${STATE}/mail/new`;
+      assert.equal(statSync(`${STATE}/mail`).mode & 0o777, 0o700);
+      const [name, ...more] = readdirSync(spool);
+      assert.deepEqual(more, []);
+      assert.match(name ?? "", /^\d{13}-64001$/);
+      const text = readFileSync(join(spool, name ?? ""), "utf8");
+      assert.match(
+        text,
+        /^\{"schemaVersion":1,"to":"aline@example\.org","from":"root"\}\nFrom: root\nTo: aline@/,
+      );
+      assert.equal(text.match(/was ended at/g)?.length, 2);
+      // Without a mailer it is kept, and the next sweep puts it back.
+      if (!existsSync("/usr/sbin/sendmail")) {
+        const delivered = run(["deliver-mail"]);
+        assert.equal(delivered.status, 1);
+        assert.match(delivered.stderr, /kept; tried again after the next sweep/);
+        assert.deepEqual(readdirSync(`${STATE}/mail/kept`), [name]);
+        run(["-c", config("[mail]\nenabled = true\n")]);
+        assert.deepEqual(readdirSync(spool), [name]);
+      }
+      assert.equal(as(uid, "deliver-mail").status, 77);
+    } finally {
+      must(["umount", "/etc/passwd"]);
+    }
+  });
+
+  test("a netgroup exempts the users of its triples, also of those in it, and of an empty field everybody", async () => {
+    for (const folder of ["/run/upper", "/run/work"]) mkdirSync(folder);
+    const layers = "lowerdir=/etc,upperdir=/run/upper,workdir=/run/work";
+    must(["mount", "-t", "overlay", "-o", layers, "overlay", "/etc"]);
+    try {
+      const passwd = [`aline:x:${uid}:${uid}::/:/bin/sh`, `bert:x:${other}:${other}::/:/bin/sh`, ""].join(
+        "\n",
+      );
+      appendFileSync("/etc/passwd", passwd);
+      writeFileSync("/etc/nsswitch.conf", "passwd: files\ngroup: files\nnetgroup: files\n");
+      writeFileSync(
+        "/etc/netgroup",
+        "pilots (h1, aline, d) (h2,-,)\nstaff pilots (,carol,)\nall (,,)\nempty (-,-,-)\n",
+      );
+      const [alines, berts] = [await server(), await server(other)];
+      const exempt = (netgroup: string): string => config(`[[exempt]]\nnetgroup = "${netgroup}"\n`);
+      assert.equal(run(["-c", exempt("all")]).status, 0);
+      assert.deepEqual([living(alines).length, living(berts).length], [1, 1]);
+      const swept = run(["-v", "-c", exempt("staff")]);
+      assert.equal(swept.status, 0, swept.stderr);
+      assert.match(swept.stderr, /Left alone 1 .* \(uid 64001\): netgroup staff is exempt\n/);
+      assert.deepEqual([living(alines).length, living(berts).length], [1, 0]);
+      assert.equal(run(["-c", exempt("empty")]).status, 0);
+      assert.deepEqual(living(alines), []);
+    } finally {
+      must(["umount", "/etc"]);
+    }
+  });
+
+  test("a netgroup that cannot be looked up spares and is told", async () => {
+    const stage = await server();
+    const swept = run(["-v", "-c", config('[[exempt]]\nnetgroup = "nobody-knows"\n')]);
+    assert.equal(swept.status, 1);
+    assert.match(swept.stderr, /cannot look up the exempt netgroup nobody-knows/);
+    assert.match(swept.stderr, /Left alone 1 .*netgroup nobody-knows is exempt \(perhaps: look-up failed\)/);
+    assert.equal(living(stage).length, 1);
+  });
+
+  test("check-config shows netgroups, ends that are past, and what users are told", () => {
+    const toml =
+      '[[exempt]]\nnetgroup = "staff"\nuntil = 2020-01-31\nreason = "pilot"\n[[exempt]]\nuser = "root"\nuntil = 2099-12-31\n';
+    const { stdout } = run(["check-config", config(toml)]);
+    assert.match(stdout, /^exempt +netgroup staff \(ended 2020-01-31\): pilot$/m);
+    assert.match(stdout, /^exempt +user root until 2099-12-31$/m);
+    assert.match(stdout, /^notices +for 14 day\(s\)$/m);
+    assert.match(stdout, /^mail +off$/m);
+    assert.match(stdout, /^keep +up to 1d$/m);
+  });
+}
+
+usersSuite(import.meta.url, "notices and mail", noticing);
+
+import { run, temporaryFile } from "../helpers/program.ts";
+import { living } from "../helpers/puppet.ts";
+import { as, config, must, NOTICE, other, STATE, server, uid, usersSuite } from "../helpers/users-side.ts";
