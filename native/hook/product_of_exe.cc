@@ -14,7 +14,7 @@ constexpr std::string_view kUnknownFork = "unknown-fork";
 constexpr std::size_t kCommitLength = 40;
 constexpr std::size_t kCommLength = 15;  // TASK_COMM_LEN without its NUL
 // Node.js names its first thread since release 22; Zed's and JetBrains' servers are programs of their own.
-constexpr std::string_view kServerNames[] = {"node", "MainThread",      "node-MainThread", "zed-remote-serv",
+constexpr std::string_view kServerNames[] = {"node", "MainThread",     "node-MainThread", "zed-remote-serv",
                                              "java", "remote-dev-serv"};
 
 bool starts_with(std::string_view text, std::string_view start) {
@@ -53,9 +53,7 @@ bool is_hex(char c) { return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'f'); }
 bool is_cli(std::string_view name) {
   if (name.size() < kCommitLength + 2) return false;
   const std::string_view commit = name.substr(name.size() - kCommitLength);
-  return name[name.size() - kCommitLength - 1] == '-' &&
-         std::all_of(commit.begin(), commit.end(),
-                     is_hex);
+  return name[name.size() - kCommitLength - 1] == '-' && std::all_of(commit.begin(), commit.end(), is_hex);
 }
 
 // The same after the kernel has cut it: "code-0123456789", "code-insiders-0".
