@@ -3,6 +3,14 @@
 set -eu
 DEBIAN_FRONTEND=noninteractive dpkg --install /opt/*.deb
 printf 'grace = "0s"\n' >/etc/vscode-grim-reaper/config.toml
+# Limits as sites set them for users: the hook starts with them and lifts them.
+cat >/etc/security/limits.d/site.conf <<'END'
+alice hard as 8000000
+alice hard fsize 1000000
+alice hard cpu 10
+alice - nofile 200
+alice - priority 5
+END
 cat >/etc/systemd/system/inside.service <<'END'
 [Unit]
 Description=The test
