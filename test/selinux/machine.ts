@@ -43,14 +43,21 @@ export async function buildDeb(): Promise<string> {
   rmSync(out, { recursive: true, force: true });
   mkdirSync(out, { recursive: true });
   const env = { ...process.env, ARCHES: "amd64", FORMATS: "deb", NODE_RUNTIME: "no", OUT: out };
-  await run("bash", [join(repository(), "packaging/build.sh")], { env, timeout: COLD_CACHE_MS, maxBuffer: 1 << 26 });
+  await run("bash", [join(repository(), "packaging/build.sh")], {
+    env,
+    timeout: COLD_CACHE_MS,
+    maxBuffer: 1 << 26,
+  });
   const [name] = readdirSync(out).filter((file) => /^vscode-grim-reaper_.*\.deb$/.test(file));
   if (name === undefined) throw new Error(`no package in ${out}`);
   return join(out, name);
 }
 
 /** Boots a machine with the package, waits until it has powered off, and answers what it wrote. */
-export async function runMachine(deb: string, { module, kernelOptions = [] }: MachineOptions): Promise<Answers> {
+export async function runMachine(
+  deb: string,
+  { module, kernelOptions = [] }: MachineOptions,
+): Promise<Answers> {
   const folder = mkdtempSync(join(process.env.REAPER_MACHINE_FOLDER ?? tmpdir(), "reaper-machine-"));
   try {
     const opt = join(folder, "layer/opt");
@@ -78,12 +85,17 @@ async function boot(folder: string, kernelOptions: readonly string[]): Promise<v
   };
   const failed = (reason: string) =>
     new Error(`${reason}\n--- console\n${shown("console")}\n--- answers\n${shown("answers")}`);
-  await run("bash", [script(), "boot", folder, `${DEADLINE_S}`, ...kernelOptions]).catch((error: { code?: number }) => {
-    throw failed(
-      error.code === 124 ? `the machine did not power off within ${DEADLINE_S} s` : `qemu ended with ${error.code}`,
-    );
-  });
-  if (!shown("answers").includes("=== end")) throw failed("the machine powered off before its script had ended");
+  await run("bash", [script(), "boot", folder, `${DEADLINE_S}`, ...kernelOptions]).catch(
+    (error: { code?: number }) => {
+      throw failed(
+        error.code === 124
+          ? `the machine did not power off within ${DEADLINE_S} s`
+          : `qemu ended with ${error.code}`,
+      );
+    },
+  );
+  if (!shown("answers").includes("=== end"))
+    throw failed("the machine powered off before its script had ended");
 }
 
 /** "=== NAME" starts a section. */
