@@ -6,7 +6,7 @@
 #include <vector>
 
 #include "core/killable/reader.h"
-#include "core/snapshot/snapshot.h"
+#include "core/proc/process.h"
 
 namespace reaper {
 

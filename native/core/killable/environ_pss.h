@@ -7,9 +7,9 @@
 #include <string>
 #include <vector>
 
+#include "core/base/fault.h"
 #include "core/base/result.h"
-#include "core/signals/signal.h"
-#include "core/snapshot/snapshot.h"
+#include "core/proc/process_id.h"
 
 namespace reaper {
 

@@ -10,8 +10,8 @@
 #include <unordered_set>
 #include <vector>
 
+#include "core/base/fault.h"
 #include "core/killable/helper.h"
-#include "core/snapshot/snapshot.h"
 
 namespace reaper {
 

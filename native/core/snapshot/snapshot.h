@@ -4,43 +4,16 @@
 
 #include <sys/types.h>
 
-#include <array>
 #include <cstdint>
 #include <optional>
 #include <string>
 #include <vector>
 
+#include "core/base/fault.h"
 #include "core/base/result.h"
-#include "core/signals/signal.h"
+#include "core/proc/process.h"
 
 namespace reaper {
-
-enum class ArgvStatus { kRead, kEmpty, kTimeout, kDenied, kGone, kSkipped };
-
-struct Process {
-  ProcId id;
-  pid_t ppid = 0, pgid = 0, sid = 0;
-  std::int32_t tty = 0;
-  char state = '?';
-  std::int32_t threads = 0;
-  std::int64_t rss_kib = 0;
-  std::optional<std::array<uid_t, 4>> uids;  // real, effective, saved, filesystem
-  uid_t uid = 0;                             // effective: the owner of /proc/PID
-  std::string comm;
-  std::optional<std::string> exe;
-  std::vector<std::string> argv;
-  ArgvStatus argv_status = ArgvStatus::kSkipped;
-  bool argv_truncated = false;
-  std::optional<std::vector<std::string>> cgroups;  // empty list: a kernel without cgroups
-  std::optional<std::uint32_t> audit_session, login_uid;
-  std::optional<bool> foreign_user_ns, foreign_pid_ns;
-};
-
-struct Fault {
-  std::string what;
-  pid_t pid = 0;  // 0: not about one process
-  std::string detail;
-};
 
 struct SnapshotOptions {
   std::string proc_root = "/proc";

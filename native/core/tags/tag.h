@@ -10,7 +10,7 @@
 #include <string_view>
 
 #include "core/base/result.h"
-#include "core/signals/signal.h"
+#include "core/proc/process_id.h"
 
 namespace reaper {
 

@@ -4,8 +4,8 @@
 #include <string>
 #include <vector>
 
+#include "core/base/fault.h"
 #include "core/base/result.h"
-#include "core/snapshot/snapshot.h"
 #include "core/tags/tag.h"
 
 namespace reaper {

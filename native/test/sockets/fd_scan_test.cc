@@ -110,5 +110,5 @@ int main() {
   leaves_what_shows_no_descriptor();
   a_strangers_net_is_taken_back();
   two_threads_see_what_one_sees();
-  return report("fd_reader");
+  return report("fd_scan");
 }

@@ -255,5 +255,5 @@ int main() {
   a_failed_fork_is_no_empty_answer();
   leaves_the_host_alone();
   the_helper_holds_nothing();
-  return report("argv_reader");
+  return report("argv");
 }

@@ -98,5 +98,5 @@ int main() {
       (void)product_of_exe(changed);
     }
   }
-  return report("catalogue");
+  return report("product_of_exe");
 }

@@ -301,5 +301,5 @@ int main() {
   malformed_messages_are_errors();
   an_interrupted_dump_is_noticed();
   proc_files_are_read();
-  return report("netlink_test");
+  return report("sock_diag");
 }

@@ -254,5 +254,5 @@ int main() {
   waits_for_the_dead();
   waits_without_descriptors();
   spares_a_recycled_pid();
-  return report("identity");
+  return report("signal");
 }

@@ -85,5 +85,5 @@ int main() {
   takes_nothing_else();
   refuses_names_that_cannot_be();
   reads_pss();
-  return report("memory_parse");
+  return report("environ_parse");
 }

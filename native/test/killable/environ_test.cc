@@ -223,5 +223,5 @@ int main() {
   one_user_cannot_spend_the_time_of_others();
   refuses_names_that_cannot_be();
   values_never_leave_the_helper();
-  return report("memory_facts");
+  return report("environ");
 }
