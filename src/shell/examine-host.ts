@@ -16,6 +16,7 @@ import type { Native } from "./host/native.ts";
 import { runTool } from "./host/run-tool.ts";
 import { observe } from "./observe.ts";
 import { readLastSweep } from "./store/last-sweep.ts";
+import { readTags } from "./store/tags.ts";
 
 export const HOOK = "/usr/libexec/vscode-grim-reaper/session-close";
 const PAM_FOLDER = "/etc/pam.d";
@@ -46,7 +47,7 @@ export async function examine(options: ExamineOptions): Promise<Examination> {
     timer: unitProperties("vscode-grim-reaper.timer"),
     service: unitProperties("vscode-grim-reaper.service"),
     tagsFolder: ask(() => fileFacts(join(runFolder, "tags"))),
-    tags: ask(() => tagFacts(native, join(runFolder, "tags"))),
+    tags: ask(() => tagFacts(join(runFolder, "tags"))),
     kernel: kernelFacts(native, "value" in seen ? seen.value.processes : []),
     sockets: await askSockets(native),
     processes: processFacts(seen, policy),
@@ -119,9 +120,9 @@ function unitProperties(unit: string): Answer<Readonly<Record<string, string>>> 
   });
 }
 
-function tagFacts(native: Native, folder: string): { valid: number; faults: string[] } {
+function tagFacts(folder: string): { valid: number; faults: string[] } {
   if (!existsSync(folder)) return { valid: 0, faults: [] };
-  const { tags, faults } = native.readTags(folder);
+  const { tags, faults } = readTags(folder);
   return { valid: tags.length, faults: faults.map(({ what, detail }) => `cannot ${what}: ${detail}`) };
 }
 

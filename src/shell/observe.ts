@@ -64,7 +64,7 @@ export async function observe(native: Native, options: ObserveOptions): Promise<
   const owners = uids ?? [...new Set(trees.map(({ uid }) => uid))];
   const { folder, max } = (sockets && options.keeps) || { folder: "", max: 0 };
   const kept = readKeeps(folder, owners, max, raw.takenAt);
-  const state = readState(native, options.runFolder, raw.bootId);
+  const state = readState(options.runFolder, raw.bootId);
   return {
     schemaVersion: 1,
     host: hostname(),

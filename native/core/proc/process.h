@@ -16,6 +16,10 @@ namespace reaper {
 // How the reading of a command line ended. kSkipped: it was not needed.
 enum class ArgvStatus { kRead, kEmpty, kTimeout, kDenied, kGone, kSkipped };
 
+// Why the link to the executable could not be read. kTooLong: its path exceeds PATH_MAX, so it is not a
+// program that root installed.
+enum class ExeUnreadable { kTooLong, kDenied };
+
 struct Process {
   ProcId id;
   pid_t ppid = 0, pgid = 0, sid = 0;
@@ -26,7 +30,8 @@ struct Process {
   std::optional<std::array<uid_t, 4>> uids;  // real, effective, saved, filesystem
   uid_t uid = 0;                             // effective: the owner of /proc/PID
   std::string comm;
-  std::optional<std::string> exe;
+  std::optional<std::string> exe;  // nullopt without exe_unreadable: a kernel thread, a zombie
+  std::optional<ExeUnreadable> exe_unreadable;
   std::vector<std::string> argv;
   ArgvStatus argv_status = ArgvStatus::kSkipped;
   bool argv_truncated = false;

@@ -1,6 +1,7 @@
+#include "hook/product_of_exe.h"
+
 #include <string>
 
-#include "hook/product_of_exe.h"
 #include "test/check.h"
 
 namespace {

@@ -1,3 +1,5 @@
+#include "core/signals/signal.h"
+
 #include <fcntl.h>
 #include <sched.h>
 #include <signal.h>
@@ -13,7 +15,6 @@
 #include <string>
 
 #include "core/proc/parse.h"
-#include "core/signals/signal.h"
 #include "test/check.h"
 
 using namespace reaper;

@@ -1,10 +1,11 @@
 // The two threads that read descriptors: what the second one may not finish is left to the first, and
 // together they see what one alone sees.
+#include "core/sockets/fd_scan.h"
+
 #include <fcntl.h>
 
 #include <memory>
 
-#include "core/sockets/fd_scan.h"
 #include "test/check.h"
 #include "test/holder.h"
 #include "test/one_processor.h"

@@ -1,4 +1,6 @@
 // The pure parsers on hand-made, cut and hostile buffers.
+#include "core/sockets/sock_diag.h"
+
 #include <linux/inet_diag.h>
 #include <linux/netlink.h>
 #include <linux/sock_diag.h>
@@ -13,7 +15,6 @@
 #include <string>
 #include <vector>
 
-#include "core/sockets/sock_diag.h"
 #include "core/sockets/socket_table.h"
 #include "test/check.h"
 

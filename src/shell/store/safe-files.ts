@@ -3,10 +3,13 @@
 import {
   chmodSync,
   closeSync,
+  constants,
   fchmodSync,
+  fstatSync,
   lstatSync,
   mkdirSync,
   openSync,
+  readFileSync,
   renameSync,
   rmSync,
   writeFileSync,
@@ -42,6 +45,26 @@ function makeFolder(folder: string, mode: number): boolean {
     if (code === "EEXIST") return false;
     if (code !== "ENOENT") throw error;
     return mkdirSync(folder, { recursive: true, mode }) !== undefined;
+  }
+}
+
+/**
+ * Reads a file that this user wrote. Guard: it follows no link, waits for no writer of a pipe, opens no device, and
+ * refuses what another user owns or may write, or what is longer than `most` bytes. @throws
+ */
+export function readSmallFile(file: string, most: number): string {
+  // Before the open, for opening a device can act on it; O_NONBLOCK and the second check close the gap.
+  if (!lstatSync(file).isFile()) throw new Error("it is not a regular file");
+  const fd = openSync(file, constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK);
+  try {
+    const found = fstatSync(fd);
+    if (!found.isFile()) throw new Error("it is not a regular file");
+    if (found.uid !== process.geteuid?.() || (found.mode & 0o022) !== 0)
+      throw new Error("another user owns it or may write it");
+    if (found.size > most) throw new Error(`it is too long (${found.size} bytes)`);
+    return readFileSync(fd, "utf8");
+  } finally {
+    closeSync(fd);
   }
 }
 
