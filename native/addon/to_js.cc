@@ -40,6 +40,7 @@ Napi::Value to_js(Napi::Env env, const Fault& fault) {
   Napi::Object object = Napi::Object::New(env);
   object.Set("what", text(env, fault.what));
   if (fault.pid != 0) object.Set("pid", number(env, fault.pid));
+  if (fault.uid) object.Set("uid", number(env, *fault.uid));
   object.Set("detail", text(env, fault.detail));
   return object;
 }
@@ -56,34 +57,6 @@ Napi::Value to_js(Napi::Env env, const Link& link) {
   object.Set("local", text(env, link.local));
   object.Set("remote", text(env, link.remote));
   object.Set("sockets", number(env, link.sockets));
-  return object;
-}
-
-Napi::Value to_js(Napi::Env env, const Tag& tag) {
-  Napi::Object object = Napi::Object::New(env);
-  object.Set("schemaVersion", number(env, 1));
-  object.Set("bootId", text(env, tag.boot_id));
-  object.Set("uid", number(env, tag.uid));
-  object.Set("root", reaper::to_js(env, tag.root));
-  object.Set("auditSession", or_null(env, tag.audit_session, number<std::uint32_t>));
-  object.Set("logindSession", or_null(env, tag.logind_session, text));
-  object.Set("closedAt", number(env, tag.closed_at_ms));
-  object.Set("closedUptime", number(env, tag.closed_uptime_ms));
-  object.Set("product", text(env, tag.product));
-  object.Set("remoteHost", or_null(env, tag.remote_host, text));
-  return object;
-}
-
-// {results: [{pid, startTime, KEY: the fact or null}], faults}
-template <typename T, typename F>
-Napi::Value facts(Napi::Env env, const MemoryFacts<T>& found, const char* key, F convert) {
-  Napi::Object object = Napi::Object::New(env);
-  object.Set("results", to_array(env, found.results, [&](const auto& item) {
-               Napi::Object entry = reaper::to_js(env, item.id).template As<Napi::Object>();
-               entry.Set(key, or_null(env, item.fact, convert));
-               return entry;
-             }));
-  object.Set("faults", to_js(env, found.faults));
   return object;
 }
 
@@ -159,6 +132,8 @@ Napi::Value to_js(Napi::Env env, const Snapshot& snapshot) {
   object.Set("uptime", number(env, snapshot.uptime_ms));
   object.Set("takenAt", number(env, snapshot.taken_at_ms));
   object.Set("processes", to_js(env, snapshot.processes));
+  object.Set("overBudget",
+             to_array(env, snapshot.over_budget, [env](uid_t uid) { return number(env, uid); }));
   object.Set("counts", counts);
   object.Set("faults", to_js(env, snapshot.faults));
   return object;
@@ -182,13 +157,6 @@ Napi::Value to_js(Napi::Env env, const Connections& connections) {
   return object;
 }
 
-Napi::Value to_js(Napi::Env env, const TagListing& listing) {
-  Napi::Object object = Napi::Object::New(env);
-  object.Set("tags", to_array(env, listing.tags, [env](const Tag& tag) { return to_js(env, tag); }));
-  object.Set("faults", to_js(env, listing.faults));
-  return object;
-}
-
 Napi::Value to_js(Napi::Env env, const SignalResult& result) {
   Napi::Object object = Napi::Object::New(env);
   object.Set("outcome", text(env, name_of(result.outcome)));
@@ -196,15 +164,18 @@ Napi::Value to_js(Napi::Env env, const SignalResult& result) {
   return object;
 }
 
-Napi::Value to_js(Napi::Env env, const MemoryFacts<std::vector<std::string>>& environs) {
-  return facts(env, environs, "names",
-               [](Napi::Env in, const std::vector<std::string>& names) -> Napi::Value {
-                 return to_array(in, names, [in](const std::string& name) { return text(in, name); });
-               });
-}
-
-Napi::Value to_js(Napi::Env env, const MemoryFacts<std::int64_t>& pss) {
-  return facts(env, pss, "pssKiB", number<std::int64_t>);
+Napi::Value to_js(Napi::Env env, const EnvironNames& found) {
+  const auto names = [](Napi::Env in, const std::vector<std::string>& list) -> Napi::Value {
+    return to_array(in, list, [in](const std::string& name) { return text(in, name); });
+  };
+  Napi::Object object = Napi::Object::New(env);
+  object.Set("results", to_array(env, found.results, [&](const EnvironNames::Item& item) {
+               Napi::Object entry = to_js(env, item.id).As<Napi::Object>();
+               entry.Set("names", or_null(env, item.names, names));
+               return entry;
+             }));
+  object.Set("faults", to_js(env, found.faults));
+  return object;
 }
 
 Napi::Error to_error(Napi::Env env, const Failure& failure) {

@@ -17,6 +17,7 @@ import type { Native } from "./host/native.ts";
 import { runTool } from "./host/run-tool.ts";
 import { observe } from "./observe.ts";
 import { readLastSweep } from "./store/last-sweep.ts";
+import { readTags } from "./store/tags.ts";
 
 export const HOOK = "/usr/libexec/vscode-grim-reaper/session-close";
 const PAM_FOLDER = "/etc/pam.d";
@@ -56,7 +57,7 @@ export async function examine(options: ExamineOptions): Promise<Examination> {
     ),
     procMount: ask(() => examineProcMount(monitors)),
     tagsFolder: ask(() => fileFacts(join(runFolder, "tags"))),
-    tags: ask(() => tagFacts(native, join(runFolder, "tags"))),
+    tags: ask(() => tagFacts(join(runFolder, "tags"))),
     kernel: kernelFacts(native, "value" in seen ? seen.value.processes : []),
     sockets: await askSockets(native),
     processes: processFacts(seen, sshd),
@@ -140,9 +141,9 @@ function unitProperties(unit: string): Answer<Readonly<Record<string, string>>> 
   });
 }
 
-function tagFacts(native: Native, folder: string): { valid: number; faults: string[] } {
+function tagFacts(folder: string): { valid: number; faults: string[] } {
   if (!existsSync(folder)) return { valid: 0, faults: [] };
-  const { tags, faults } = native.readTags(folder);
+  const { tags, faults } = readTags(folder);
   return { valid: tags.length, faults: faults.map(({ what, detail }) => `cannot ${what}: ${detail}`) };
 }
 

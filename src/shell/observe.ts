@@ -81,7 +81,7 @@ async function readProcessTable(native: Native, options: ObserveOptions): Promis
         `cannot read the process table in ${procRoot}: ${error.message}; ${remedyFor(error)}`,
       );
     });
-  const state = readState(native, options.runFolder, raw.bootId);
+  const state = readState(options.runFolder, raw.bootId);
   return {
     schemaVersion: 1,
     host: hostname(),

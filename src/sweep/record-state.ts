@@ -8,6 +8,7 @@ import type { Outcome } from "../core/reap/outcome.ts";
 import type { JudgeContext, Judgement, JudgeOptions } from "../core/verdict/judge.ts";
 import type { Native } from "../shell/host/native.ts";
 import { attempt } from "../shell/store/safe-files.ts";
+import { readTags, removeTag } from "../shell/store/tags.ts";
 import { writeMarks } from "../shell/store/tags-and-marks.ts";
 
 interface Seen {
@@ -39,7 +40,7 @@ export async function recordState(
   if (observation.tags.length > 0)
     faults.push(
       ...attempt("read the tags again", () => {
-        for (const tag of ports.native.readTags(folder).tags) now.set(keyOf(tag.root), tag.closedUptime);
+        for (const tag of readTags(folder).tags) now.set(keyOf(tag.root), tag.closedUptime);
       }),
     );
   for (const { root, bootId, closedUptime } of observation.tags) {
@@ -47,7 +48,7 @@ export async function recordState(
     const gone = killed.has(key) || !living.has(key);
     // A session that closed while this sweep was at work has dated the tag anew: that date is the next sweep's.
     const outdated = (bootId !== observation.bootId || attached.has(key)) && now.get(key) === closedUptime;
-    if (gone || outdated) faults.push(...attempt("remove a tag", () => ports.native.removeTag(folder, root)));
+    if (gone || outdated) faults.push(...attempt("remove a tag", () => removeTag(folder, root)));
   }
   const marks = policy.untagged === "two-sweeps" ? marksAfter(observation, judgements, options) : [];
   // Always: a file that could not be read is thereby replaced or removed.

@@ -16,7 +16,6 @@ import type { ClusterReply } from "../shell/cluster/shared-folder.ts";
 import type { Native } from "../shell/host/native.ts";
 import { type ObserveOptions, observe } from "../shell/observe.ts";
 import type { Log } from "../shell/output/log.ts";
-import { weigh } from "../shell/reap/measure-memory.ts";
 import { reap } from "../shell/reap/reap.ts";
 import { recordState } from "./record-state.ts";
 
@@ -175,7 +174,6 @@ async function carryOut(
   if (plan.length === 0) return { outcomes: [], faults: [], notices: [] };
   let unseen: readonly Fault[] = [];
   const { policy } = request.context;
-  const { weights, faults: unweighed } = await weigh(ports.native, ports.procRoot, plan);
   const { outcomes, faults, weak } = await reap(plan, {
     native: ports.native,
     termWait: policy.termWait,
@@ -192,8 +190,8 @@ async function carryOut(
   const notices = weak
     ? ["This kernel has no pidfd: processes were checked by start time and not pinned"]
     : [];
-  const weighed = outcomes.map((outcome) => ({ ...outcome, freed: freedBy(outcome.killed, weights) }));
-  return { outcomes: weighed, faults: [...unseen, ...unweighed, ...faults], notices };
+  const measured = outcomes.map((outcome) => ({ ...outcome, freed: freedBy(outcome.killed) }));
+  return { outcomes: measured, faults: [...unseen, ...faults], notices };
 }
 
 /** Lists what the second look could not read of the host and the first could: it is why trees were spared. */

@@ -4,26 +4,15 @@
 #include <sys/types.h>
 
 #include <cstdint>
-#include <optional>
 #include <string>
 #include <vector>
 
-#include "core/snapshot/snapshot.h"
+#include "core/base/fault.h"
+#include "core/sockets/link.h"
 
 namespace reaper {
 
-enum class LinkKind { kTcp, kUnix };
 enum class ConnectionSource { kNetlink, kProc, kNone };
-
-// The established connections of one kind of which `pid` holds one end and `peer_pid` the other; peer_pid is
-// empty when none of the asked-for processes holds that one. The addresses are those of one of them.
-struct Link {
-  LinkKind kind;
-  pid_t pid;
-  std::optional<pid_t> peer_pid;
-  std::string local, remote;
-  std::uint32_t sockets = 1;  // of `pid`'s, so many
-};
 
 struct Connections {
   bool complete = false;  // false: a dump failed or was cut, so no absence of a link means anything

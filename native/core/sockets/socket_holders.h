@@ -8,7 +8,7 @@
 #include <utility>
 #include <vector>
 
-#include "core/snapshot/snapshot.h"
+#include "core/base/fault.h"
 #include "core/sockets/inode_index.h"
 
 namespace reaper {

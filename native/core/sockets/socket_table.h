@@ -5,8 +5,8 @@
 #include <string_view>
 #include <vector>
 
+#include "core/base/fault.h"
 #include "core/base/result.h"
-#include "core/snapshot/snapshot.h"
 #include "core/sockets/sock_diag.h"
 
 namespace reaper {

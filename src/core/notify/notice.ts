@@ -31,7 +31,7 @@ const MAX_HELD = 8;
 export function noticeLines(outcome: Outcome, host: string, now: number): string[] {
   const { judgement, killed, survivors } = outcome;
   const { tree } = judgement;
-  const freed = outcome.freed ?? freedBy(killed, new Map());
+  const freed = outcome.freed ?? freedBy(killed);
   const size = `${killed.length} process(es), ${formatMemory(freed.kib)}`;
   const left = survivors.length > 0 ? `; ${survivors.length} could not be ended` : "";
   const held = programsInTerminals(tree);

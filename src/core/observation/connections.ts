@@ -1,3 +1,4 @@
+/** Which processes are connected to which, as data. */
 import type { Fault } from "./fault.ts";
 
 /**
@@ -7,23 +8,25 @@ import type { Fault } from "./fault.ts";
 export interface Link {
   readonly kind: "tcp" | "unix";
   readonly pid: number;
-  /** Who holds the other end among the processes asked about; null: none of them. */
+  /** Holder of the other end among the asked processes; null: none of them. */
   readonly peerPid: number | null;
   /** "127.0.0.1:40123", "[::1]:22", or a unix socket's path or inode. */
   readonly local: string;
   readonly remote: string;
-  /** How many sockets of `pid`'s; absent: one. */
+  /** How many sockets of `pid`; absent: one. */
   readonly sockets?: number | undefined;
 }
 
-/** The answer to "who is connected to whom" for a set of processes. */
+/** The connections of a set of processes. */
 export interface Connections {
-  /** False when a dump failed or was cut: then no absence of a link means anything. */
+  /** False: a dump failed or was cut, so no absence of a link means anything. */
   readonly complete: boolean;
+  /** `proc`: only in snapshots of earlier versions. */
   readonly source: "netlink" | "proc" | "none";
   readonly links: readonly Link[];
-  /** Processes whose descriptors could not be read, and those in another network namespace. */
+  /** Processes whose descriptors could not be read. */
   readonly unreadable: readonly number[];
+  /** Processes in another network namespace. */
   readonly foreignNet: readonly number[];
   /** Sockets in state ESTABLISHED on the whole host, for plausibility. */
   readonly established: { readonly tcp: number; readonly unix: number };

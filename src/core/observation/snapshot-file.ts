@@ -29,6 +29,7 @@ function observationSchema() {
     uid: whole,
     comm: v.string(),
     exe: nullable(v.string()),
+    exeUnreadable: v.optional(v.picklist(["too-long", "denied"])),
     argv: v.array(v.string()),
     argvStatus: v.picklist(["read", "empty", "timeout", "denied", "gone", "skipped"]),
     argvTruncated: v.boolean(),

@@ -2,8 +2,8 @@ import type { Catalogue } from "./catalogue.ts";
 
 /**
  * What the native scan looks for. `exeMarkers`, and `argvMarkers` for `interpreters`, find the users who have a server.
- * Of such a user every process counts that has one of `exeMarkers`, or is one of `kinInterpreters` and has one of
- * `kinMarkers` in its command line: a superset of `recognise`, process by process (a test holds the two together). What
+ * Of such a user every process counts that has one of `exeMarkers`, or is one of `wideInterpreters` and has one of
+ * `wideMarkers` in its command line: a superset of `recognise`, process by process (a test holds the two together). What
  * has none, and is not above or below one that has, can be no part of a tree. A name that ends in `*` stands for all
  * that begin so.
  */
@@ -11,8 +11,8 @@ export function scanMarkers(catalogue: Catalogue): {
   exeMarkers: string[];
   interpreters: string[];
   argvMarkers: string[];
-  kinInterpreters: string[];
-  kinMarkers: string[];
+  wideInterpreters: string[];
+  wideMarkers: string[];
   sshdNames: string[];
 } {
   const folders = catalogue.locations.map(({ components }) => `/${components.join("/")}/`);
@@ -39,8 +39,8 @@ export function scanMarkers(catalogue: Catalogue): {
     interpreters: alone,
     argvMarkers,
     // Whatever else runs is told by its executable; an editor's command line, or a compiler's, is not worth its reading.
-    kinInterpreters: [...alone, ...interpreters.shell, ...shapes.tunnelClis],
-    kinMarkers: [
+    wideInterpreters: [...alone, ...interpreters.shell, ...shapes.tunnelClis],
+    wideMarkers: [
       ...new Set([
         ...argvMarkers,
         // A user may write a folder without the slash before it, or with two between its parts.

@@ -291,10 +291,10 @@ function isCalled(exe: string, names: readonly string[]): boolean {
 
 /** As the native scan does: by the executable, or by a mark anywhere in the command line of one that may run a server. */
 function isSieved({ exe, argv }: { exe: string; argv: readonly string[] }, of = catalogue): boolean {
-  const { exeMarkers, kinInterpreters, kinMarkers } = scanMarkers(of);
+  const { exeMarkers, wideInterpreters, wideMarkers } = scanMarkers(of);
   const line = argv.map((element) => `${element} `).join("");
   if (exeMarkers.some((mark) => exe.includes(mark))) return true;
-  return isCalled(exe, kinInterpreters) && kinMarkers.some((mark) => line.includes(mark));
+  return isCalled(exe, wideInterpreters) && wideMarkers.some((mark) => line.includes(mark));
 }
 
 test("of a user who has a server, whatever is recognised is seen, each process by itself", () => {

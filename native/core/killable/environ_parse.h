@@ -1,10 +1,9 @@
-// The texts of /proc/PID/environ and smaps_rollup. Hostile input; and environ holds secrets, so it is read in
-// pieces and nothing of it is kept but which names were met. Async-signal-safe: no allocation.
+// Scans the text of /proc/PID/environ. It is hostile input and holds secrets: it is read in pieces, and only
+// which names were met is kept. Async-signal-safe: no allocation.
 #pragma once
 
 #include <cstddef>
 #include <cstdint>
-#include <optional>
 #include <string_view>
 
 namespace reaper {
@@ -13,7 +12,7 @@ namespace reaper {
 inline constexpr std::size_t kEnvironNames = 32;
 inline constexpr std::size_t kEnvironNameBytes = 63;
 
-// The names that are looked for, in a form that a forked child may read.
+// The names to look for, in a form that a forked child may read.
 struct EnvironQuery {
   char names[kEnvironNames][kEnvironNameBytes + 1];
   std::uint8_t lengths[kEnvironNames];
@@ -23,8 +22,8 @@ struct EnvironQuery {
   bool add(std::string_view name);
 };
 
-// Takes an environment (environ(7): NAME=value, each ended by NUL) in pieces cut anywhere. An element without
-// "=" is no variable; one that the end cuts is, once its "=" was there.
+// Scans an environment (environ(7): NAME=value, each ended by NUL) in pieces that are cut anywhere. An
+// element without "=" is not a variable; one that the end cuts is, once its "=" was there.
 class EnvironScan {
  public:
   explicit EnvironScan(const EnvironQuery& query) : query_(query) {}
@@ -35,13 +34,9 @@ class EnvironScan {
  private:
   const EnvironQuery& query_;
   char name_[kEnvironNameBytes];
-  std::size_t length_ = 0;  // beyond kEnvironNameBytes: no name that is looked for
+  std::size_t length_ = 0;  // beyond kEnvironNameBytes: not a name to look for
   bool in_value_ = false;
   std::uint32_t met_ = 0;
 };
-
-// The "Pss:" line of smaps_rollup (proc_pid_smaps(5)), in KiB; nullopt when it is not there exactly once in
-// the kernel's form, as in a text that was cut.
-std::optional<std::int64_t> parse_pss_kib(std::string_view text);
 
 }  // namespace reaper

@@ -1,6 +1,5 @@
-#include "core/killable/environ_pss_parse.h"
+#include "core/killable/environ_parse.h"
 
-#include <algorithm>
 #include <cstring>
 
 namespace reaper {
@@ -21,7 +20,7 @@ void EnvironScan::take(std::string_view piece) {
       in_value_ = false;
       length_ = 0;
     } else if (in_value_) {
-      // Values are most of the text: on to their end at once.
+      // Values are most of the text: skip to their end at once.
       const void* end = std::memchr(piece.data() + i, '\0', piece.size() - i);
       if (end == nullptr) return;
       i = static_cast<std::size_t>(static_cast<const char*>(end) - piece.data()) - 1;
@@ -35,26 +34,6 @@ void EnvironScan::take(std::string_view piece) {
       if (length_ <= kEnvironNameBytes) ++length_;
     }
   }
-}
-
-std::optional<std::int64_t> parse_pss_kib(std::string_view text) {
-  std::optional<std::int64_t> found;
-  while (!text.empty()) {
-    const std::size_t end = text.find('\n');
-    if (end == std::string_view::npos) return std::nullopt;  // cut
-    std::string_view line = text.substr(0, end);
-    text.remove_prefix(end + 1);
-    if (line.substr(0, 4) != "Pss:") continue;
-    line.remove_prefix(4);
-    line.remove_prefix(std::min(line.find_first_not_of(' '), line.size()));
-    std::int64_t value = 0;
-    std::size_t digits = 0;
-    for (; digits < line.size() && line[digits] >= '0' && line[digits] <= '9'; ++digits)
-      if (digits < 15) value = value * 10 + (line[digits] - '0');
-    if (found || digits == 0 || digits > 15 || line.substr(digits) != " kB") return std::nullopt;
-    found = value;
-  }
-  return found;
 }
 
 }  // namespace reaper

@@ -1,3 +1,5 @@
+#include "core/killable/environ.h"
+
 #include <fcntl.h>
 #include <signal.h>
 #include <sys/stat.h>
@@ -10,7 +12,6 @@
 #include <fstream>
 #include <string>
 
-#include "core/killable/environ_pss.h"
 #include "core/proc/parse.h"
 #include "core/proc/proc_dir.h"
 #include "test/check.h"
@@ -63,6 +64,11 @@ void end(pid_t child) {
   waitpid(child, nullptr, 0);
 }
 
+Result<EnvironNames> find_names(EnvironOptions options) {
+  options.names = kNames;
+  return find_environ_names(options);
+}
+
 FakeProcess fake(pid_t pid) {
   FakeProcess process;
   process.pid = pid;
@@ -80,16 +86,13 @@ void reads_real_processes() {
   const pid_t job = start_with({"PATH=/bin", "SLURM_JOB_ID=7", "SECRET=x"}),
               plain = start_with({"A=PBS_JOBID=1"});
   const pid_t none = start_with({});
-  MemoryOptions options;
+  EnvironOptions options;
   options.processes = {{id_of(job), 1}, {id_of(plain), 1}, {id_of(none), 1}};
-  auto found = find_environ_names(options, kNames);
+  auto found = find_names(options);
   CHECK(found.ok() && found.value().faults.empty());
-  CHECK(found.value().results[0].fact == std::vector<std::string>({"SLURM_JOB_ID"}));
-  CHECK(found.value().results[1].fact && found.value().results[1].fact->empty());
-  CHECK(found.value().results[2].fact && found.value().results[2].fact->empty());
-  const auto pss = read_pss(options);
-  CHECK(pss.ok() && pss.value().faults.empty());
-  for (const auto& item : pss.value().results) CHECK(item.fact && *item.fact > 0 && *item.fact < 100000);
+  CHECK(found.value().results[0].names == std::vector<std::string>({"SLURM_JOB_ID"}));
+  CHECK(found.value().results[1].names && found.value().results[1].names->empty());
+  CHECK(found.value().results[2].names && found.value().results[2].names->empty());
   for (const pid_t child : {job, plain, none}) end(child);
   CHECK(has_no_child());
 }
@@ -98,48 +101,41 @@ void reads_real_processes() {
 void a_recycled_pid_speaks_for_nobody() {
   const pid_t job = start_with({"SLURM_JOB_ID=7"});
   const ProcId id = id_of(job);
-  MemoryOptions options;
+  EnvironOptions options;
   options.processes = {{{job, id.start_time - 1}, 1}};
-  auto found = find_environ_names(options, kNames);
-  CHECK(found.ok() && !found.value().results[0].fact && found.value().faults.empty());
-  CHECK(!read_pss(options).value().results[0].fact);
+  auto found = find_names(options);
+  CHECK(found.ok() && !found.value().results[0].names && found.value().faults.empty());
   end(job);
   options.processes = {{id, 1}};
-  found = find_environ_names(options, kNames);
-  CHECK(found.ok() && !found.value().results[0].fact && found.value().faults.empty());
+  found = find_names(options);
+  CHECK(found.ok() && !found.value().results[0].names && found.value().faults.empty());
 }
 
 void what_cannot_be_read_is_a_fault() {
   const ProcFixture fixture;
   for (const pid_t pid : {10, 11, 12, 13}) fixture.add(fake(pid));
   write_file(fixture.path(10, "environ"), "PBS_JOBID=1" + kEnd);
-  write_file(fixture.path(10, "smaps_rollup"), "Pss: 12 kB\n");
   write_file(fixture.path(11, "environ"), std::string(9 * 1024 * 1024, 'x') + kEnd + "PBS_JOBID=1" + kEnd);
-  write_file(fixture.path(11, "smaps_rollup"), "Pss: 12");
   CHECK(mkfifo((fixture.root() + "/12/environ").c_str(), 0600) == 0);  // its open blocks, as a stall does
-  CHECK(mkfifo((fixture.root() + "/12/smaps_rollup").c_str(), 0600) == 0);
   // Guard: a link is never followed.
   CHECK(symlink("../10/environ", (fixture.root() + "/13/environ").c_str()) == 0);
-  CHECK(symlink("../10/smaps_rollup", (fixture.root() + "/13/smaps_rollup").c_str()) == 0);
-  MemoryOptions options;
+  EnvironOptions options;
   options.proc_root = fixture.root();
   options.timeout_ms = 40;
   for (const pid_t pid : {12, 10, 11, 13}) options.processes.push_back({{pid, start_of(fixture, pid)}, 1});
-  const auto found = find_environ_names(options, kNames);
-  const auto pss = read_pss(options);
-  CHECK(found.ok() && pss.ok());
-  CHECK(found.value().results[1].fact == std::vector<std::string>({"PBS_JOBID"}));
-  CHECK(pss.value().results[1].fact == 12);
-  for (const std::size_t i : {0, 2, 3}) CHECK(!found.value().results[i].fact && !pss.value().results[i].fact);
-  CHECK(found.value().faults.size() == 3 && pss.value().faults.size() == 3);
+  const auto found = find_names(options);
+  CHECK(found.ok());
+  CHECK(found.value().results[1].names == std::vector<std::string>({"PBS_JOBID"}));
+  for (const std::size_t i : {0, 2, 3}) CHECK(!found.value().results[i].names);
+  CHECK(found.value().faults.size() == 3);
   CHECK(found.value().faults[0].pid == 12 && found.value().faults[0].detail == "no answer in time");
-  CHECK(pss.value().faults[0].pid == 12 && pss.value().faults[0].what == "read the memory use");
+  CHECK(found.value().faults[0].what == "read the environment");
   CHECK(has_no_child());
 }
 
 void one_user_cannot_spend_the_time_of_others() {
   const ProcFixture fixture;
-  MemoryOptions options;
+  EnvironOptions options;
   options.proc_root = fixture.root();
   options.timeout_ms = 40;
   for (pid_t pid = 10; pid < 30; ++pid) {
@@ -152,21 +148,41 @@ void one_user_cannot_spend_the_time_of_others() {
   fixture.add(other);
   write_file(fixture.path(40, "environ"), "SLURM_JOB_ID=1" + kEnd);
   options.processes.push_back({{40, start_of(fixture, 40)}, 2});
-  const auto found = find_environ_names(options, kNames);
-  CHECK(found.ok() && found.value().results[20].fact && found.value().results[20].fact->size() == 1);
-  for (std::size_t i = 0; i < 20; ++i) CHECK(!found.value().results[i].fact);
+  const auto found = find_names(options);
+  CHECK(found.ok() && found.value().results[20].names && found.value().results[20].names->size() == 1);
+  for (std::size_t i = 0; i < 20; ++i) CHECK(!found.value().results[i].names);
   CHECK(found.value().faults.size() == 20);
   if (geteuid() != 0) return;
-  for (MemorySubject& subject : options.processes) subject.uid.reset();  // the owners tell
-  CHECK(find_environ_names(options, kNames).value().results[20].fact);
+  for (EnvironSubject& subject : options.processes) subject.uid.reset();  // the owners tell
+  CHECK(find_names(options).value().results[20].names);
+}
+
+// Guard: 6,000 forks that share a large environment would take the time of all others.
+void bytes_are_charged_to_the_user() {
+  const ProcFixture fixture;
+  EnvironOptions options;
+  options.proc_root = fixture.root();
+  options.owners = Owners({{100000, 65536, 1}});
+  fixture.add(fake(10));
+  write_file(fixture.path(10, "environ"), std::string(6 << 20, 'x') + kEnd + "PBS_JOBID=1" + kEnd);
+  const ProcId id{10, start_of(fixture, 10)};
+  for (uid_t i = 0; i < 30; ++i) options.processes.push_back({id, i % 2 == 0 ? 1 : 100000 + i});
+  options.processes.push_back({id, 2});
+  const auto found = find_names(options);
+  CHECK(found.ok() && found.value().results[0].names && found.value().results[30].names);
+  CHECK(!found.value().results[29].names && found.value().faults.size() == 19);
+  CHECK(found.value().faults[0].detail.find("64 MiB") != std::string::npos);
 }
 
 void refuses_names_that_cannot_be() {
-  CHECK(!find_environ_names({}, {"A=B"}).ok());
-  CHECK(!find_environ_names({}, std::vector<std::string>(33, "A")).ok());
-  MemoryOptions nowhere;
+  EnvironOptions wrong;
+  wrong.names = {"A=B"};
+  CHECK(!find_environ_names(wrong).ok());
+  wrong.names = std::vector<std::string>(33, "A");
+  CHECK(!find_environ_names(wrong).ok());
+  EnvironOptions nowhere;
   nowhere.proc_root = "/nonexistent";
-  CHECK(!find_environ_names(nowhere, kNames).ok() && !read_pss(nowhere).ok());
+  CHECK(!find_names(nowhere).ok());
 }
 
 // Values stay in the helper. The value is computed, so that this process has it nowhere of itself.
@@ -200,10 +216,9 @@ bool holds_value(const std::string& bytes) {
 void values_never_leave_the_helper() {
 #ifndef __SANITIZE_ADDRESS__  // its shadow is terabytes of mappings
   const pid_t job = start_with({"SLURM_JOB_ID="}, true);
-  MemoryOptions options;
+  EnvironOptions options;
   options.processes = {{id_of(job), 1}};
-  CHECK(find_environ_names(options, kNames).value().results[0].fact ==
-        std::vector<std::string>({"SLURM_JOB_ID"}));
+  CHECK(find_names(options).value().results[0].names == std::vector<std::string>({"SLURM_JOB_ID"}));
   CHECK(!value_is_in_memory());
   // It is there, and would be found.
   std::ifstream file("/proc/" + std::to_string(job) + "/environ");
@@ -221,7 +236,8 @@ int main() {
   a_recycled_pid_speaks_for_nobody();
   what_cannot_be_read_is_a_fault();
   one_user_cannot_spend_the_time_of_others();
+  bytes_are_charged_to_the_user();
   refuses_names_that_cannot_be();
   values_never_leave_the_helper();
-  return report("memory_facts");
+  return report("environ");
 }

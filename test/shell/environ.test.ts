@@ -20,12 +20,12 @@ async function start(env: Record<string, string>): Promise<ProcId> {
   return { pid: child.pid ?? -1, startTime: readStat(child.pid ?? -1).startTime };
 }
 
-describe("environNames and pss", () => {
+describe("environNames", () => {
   after(() => {
     for (const child of children) child.stdin?.end();
   });
 
-  it("tell which names a process has, never a value, and its share of memory", async () => {
+  it("returns the names that a process has, never a value", async () => {
     const job = await start({ SLURM_JOB_ID: "s3cr3t", PATH: "/bin:/usr/bin" });
     const plain = await start({ NOT_PBS_JOBID: "1", PATH: "/bin:/usr/bin" });
     const processes = [job, plain].map((id) => ({ ...id, uid: ownUid }));
@@ -37,13 +37,9 @@ describe("environNames and pss", () => {
       ],
       faults: [],
     });
-    const { results, faults } = await native.pss({ ...within, processes: [job, plain] });
-    assert.deepEqual(faults, []);
-    for (const { pssKiB } of results)
-      assert.ok(pssKiB !== null && pssKiB > 0 && pssKiB < 100_000, `${pssKiB}`);
   });
 
-  it("a recycled pid and one that is gone are null, and no fault", async () => {
+  it("returns null for a recycled pid and for one that is gone, without a fault", async () => {
     const { pid, startTime } = await start({ SLURM_JOB_ID: "1" });
     const processes = [
       { pid, startTime: startTime - 1 },
@@ -51,13 +47,10 @@ describe("environNames and pss", () => {
     ];
     const environs = await native.environNames({ ...within, processes, names });
     assert.deepEqual(environs, { results: processes.map((id) => ({ ...id, names: null })), faults: [] });
-    const weights = await native.pss({ ...within, processes });
-    assert.deepEqual(weights, { results: processes.map((id) => ({ ...id, pssKiB: null })), faults: [] });
   });
 
-  it("reject with the proc root that cannot be opened, and name the wrong argument", async () => {
+  it("rejects a proc root that cannot be opened, and names a wrong argument", async () => {
     const nowhere = { ...within, procRoot: "/nonexistent", processes: [] };
-    await assert.rejects(native.pss(nowhere), { code: "ENOENT" });
     await assert.rejects(native.environNames({ ...nowhere, names }), { code: "ENOENT" });
     await assert.rejects(native.environNames({ ...within, processes: [], names: ["A=B"] }), {
       code: "EINVAL",
@@ -68,6 +61,7 @@ describe("environNames and pss", () => {
       [{ ...within, processes: [{ pid: 1 }], names }, /options\.processes\[0\]\.startTime/],
       [{ ...within, processes: [{ pid: 1, startTime: 1, uid: "0" }], names }, /options\.processes\[0\]\.uid/],
       [{ ...within, processes: [], names: [1] }, /options\.names\[0\]/],
+      [{ ...within, owners: [{ first: 1 }], processes: [], names }, /options\.owners\[0\]\.count/],
       [{ ...within, budgetMs: -1, processes: [], names }, /options\.budgetMs/],
     ];
     for (const [given, message] of wrong) assert.throws(() => call(given), { name: "TypeError", message });

@@ -1,4 +1,6 @@
 // The pure parsers on hand-made, cut and hostile buffers.
+#include "core/sockets/sock_diag.h"
+
 #include <linux/inet_diag.h>
 #include <linux/netlink.h>
 #include <linux/sock_diag.h>
@@ -13,7 +15,6 @@
 #include <string>
 #include <vector>
 
-#include "core/sockets/sock_diag.h"
 #include "core/sockets/socket_table.h"
 #include "test/check.h"
 
@@ -301,5 +302,5 @@ int main() {
   malformed_messages_are_errors();
   an_interrupted_dump_is_noticed();
   proc_files_are_read();
-  return report("netlink_test");
+  return report("sock_diag");
 }

@@ -1,3 +1,5 @@
+#include "core/killable/argv.h"
+
 #include <dirent.h>
 #include <fcntl.h>
 #include <signal.h>
@@ -6,9 +8,9 @@
 #include <sys/wait.h>
 #include <time.h>
 
+#include <algorithm>
 #include <cerrno>
 
-#include "core/killable/argv.h"
 #include "core/proc/proc_dir.h"
 #include "test/check.h"
 #include "test/proc_fixture.h"
@@ -71,7 +73,8 @@ void reads_every_shape() {
 void serves_more_than_one_arena() {
   const ProcFixture fixture;
   add(fixture, 10, {"first", std::string(100 * 1024, 'a')});
-  std::vector<ArgvRequest> requests(5000, ArgvRequest{10, 1});
+  std::vector<ArgvRequest> requests;
+  for (uid_t uid = 1; uid <= 5000; ++uid) requests.push_back({10, uid});
   auto proc = ProcDir::open(fixture.root());
   ArgvReader reader(proc.value().fd(), 2000, 60000);
   std::vector<Fault> faults;
@@ -125,25 +128,34 @@ void one_user_cannot_spend_the_time_of_others() {
   CHECK(has_no_child());
 }
 
-// It is called once, whether there is a helper or none, and is not taken for a command line that hangs.
-void what_runs_meanwhile_is_on_nobodys_account() {
+// Guard: a user's command lines have a budget, also over several passes; another user's are read all the
+// same.
+void bytes_are_charged_to_the_user() {
   const ProcFixture fixture;
-  add(fixture, 10, {"a"});
-  add(fixture, 11, {}, true);
+  add(fixture, 10, {std::string(30000, 'x')});
+  add(fixture, 11, std::vector<std::string>(20000, ""));  // 20,000 bytes, which cost 1.3 MB as arguments
+  add(fixture, 12, {"modest"});
   auto proc = ProcDir::open(fixture.root());
-  std::vector<Fault> faults;
-  int calls = 0;
-  const auto slow = [&calls] {
-    ++calls;
-    usleep(300 * 1000);
+  const auto count_read = [](const std::vector<ArgvResult>& results) {
+    return std::count_if(results.begin(), results.end(),
+                         [](const ArgvResult& result) { return result.status == ArgvStatus::kRead; });
   };
-  ArgvReader reader(proc.value().fd(), 100, 250);
-  CHECK(reader.read({{10, 1}}, &faults, slow)[0].status == ArgvStatus::kRead && calls == 1);
-  CHECK(reader.read({}, &faults, slow).empty() && calls == 2);
-  const auto stalled = reader.read({{11, 1}, {10, 2}}, &faults, slow);
-  CHECK(stalled[0].status == ArgvStatus::kTimeout && stalled[1].status == ArgvStatus::kRead && calls == 3);
-  ArgvReader spent(proc.value().fd(), 100, 0);
-  CHECK(spent.read({{10, 1}}, &faults, slow)[0].status == ArgvStatus::kTimeout && calls == 4);
+  std::vector<Fault> faults;
+  std::vector<ArgvRequest> requests(400, ArgvRequest{10, 666});
+  requests.push_back({12, 1});
+  ArgvReader reader(proc.value().fd(), 2000, 60000, Owners({{100000, 65536, 666}}));
+  std::vector<ArgvResult> results = reader.read(requests, &faults);
+  const auto allowed = static_cast<std::ptrdiff_t>(kArgvUserBudget / 30000) + 1;
+  CHECK(count_read(results) >= allowed - 1 && count_read(results) <= allowed + 1);
+  CHECK(results[400].status == ArgvStatus::kRead);
+  CHECK(results[399].over_budget && results[399].status == ArgvStatus::kDenied && results[399].argv.empty());
+  // A later pass and a subordinate uid are charged to the same user.
+  results = reader.read({{12, 666}, {12, 100001}, {12, 1}}, &faults);
+  CHECK(results[0].over_budget && results[1].over_budget && results[2].status == ArgvStatus::kRead);
+
+  ArgvReader fresh(proc.value().fd(), 2000, 60000);
+  results = fresh.read(std::vector<ArgvRequest>(100, ArgvRequest{11, 666}), &faults);
+  CHECK(count_read(results) < 10);
   CHECK(faults.empty() && has_no_child());
 }
 
@@ -250,10 +262,10 @@ int main() {
   serves_more_than_one_arena();
   goes_on_after_a_stall();
   one_user_cannot_spend_the_time_of_others();
-  what_runs_meanwhile_is_on_nobodys_account();
+  bytes_are_charged_to_the_user();
   the_budget_ends_it();
   a_failed_fork_is_no_empty_answer();
   leaves_the_host_alone();
   the_helper_holds_nothing();
-  return report("argv_reader");
+  return report("argv");
 }

@@ -1,10 +1,11 @@
 // The two threads that read descriptors: what the second one may not finish is left to the first, and
 // together they see what one alone sees.
+#include "core/sockets/fd_scan.h"
+
 #include <fcntl.h>
 
 #include <memory>
 
-#include "core/sockets/fd_scan.h"
 #include "test/check.h"
 #include "test/holder.h"
 #include "test/one_processor.h"
@@ -110,5 +111,5 @@ int main() {
   leaves_what_shows_no_descriptor();
   a_strangers_net_is_taken_back();
   two_threads_see_what_one_sees();
-  return report("fd_reader");
+  return report("fd_scan");
 }

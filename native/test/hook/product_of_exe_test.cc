@@ -1,6 +1,7 @@
+#include "hook/product_of_exe.h"
+
 #include <string>
 
-#include "hook/product_of_exe.h"
 #include "test/check.h"
 
 namespace {
@@ -105,5 +106,5 @@ int main() {
       (void)product_of_exe(changed);
     }
   }
-  return report("catalogue");
+  return report("product_of_exe");
 }

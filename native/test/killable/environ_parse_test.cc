@@ -1,7 +1,8 @@
+#include "core/killable/environ_parse.h"
+
 #include <string>
 #include <vector>
 
-#include "core/killable/environ_pss_parse.h"
 #include "test/check.h"
 
 using namespace reaper;
@@ -60,30 +61,11 @@ void refuses_names_that_cannot_be() {
   CHECK(met(query, "N31=1" + kEnd) == std::uint32_t{1} << 31);
 }
 
-void reads_pss() {
-  const std::string head =
-      "55d0c0a7e000-7ffd2a1f6000 ---p 00000000 00:00 0                          [rollup]\n";
-  const std::string real =
-      head + "Rss:                1804 kB\nPss:                 228 kB\nPss_Dirty:  92 kB\n";
-  CHECK(parse_pss_kib(real) == 228);
-  CHECK(parse_pss_kib(head + "Pss: 0 kB\n") == 0);
-  CHECK(!parse_pss_kib(""));
-  CHECK(!parse_pss_kib(head));
-  CHECK(!parse_pss_kib(real.substr(0, real.size() - 1)));
-  CHECK(!parse_pss_kib(head + "Pss:  kB\n"));
-  CHECK(!parse_pss_kib(head + "Pss: 12 KB\n"));
-  CHECK(!parse_pss_kib(head + "Pss: -12 kB\n"));
-  CHECK(!parse_pss_kib(head + "Pss: 1234567890123456 kB\n"));
-  CHECK(!parse_pss_kib(head + "Pss: 1 kB\nPss: 2 kB\n"));
-  CHECK(!parse_pss_kib(head + "Pss_Anon: 5 kB\n"));
-}
-
 }  // namespace
 
 int main() {
   finds_whole_names();
   takes_nothing_else();
   refuses_names_that_cannot_be();
-  reads_pss();
-  return report("memory_parse");
+  return report("environ_parse");
 }
