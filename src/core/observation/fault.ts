@@ -2,9 +2,9 @@
 export interface Fault {
   /** What could not be done, in words: "read the command line", "list sockets". */
   readonly what: string;
-  readonly pid?: number;
+  readonly pid?: number | undefined;
   /** Of one user's doing: it says nothing against what was seen of the host. */
-  readonly uid?: number;
+  readonly uid?: number | undefined;
   readonly detail: string;
 }
 

@@ -25,7 +25,7 @@ import {
 
 const TODAY = "2026-11-23";
 const context = (policy: Partial<Policy> = {}, more: Partial<JudgeContext> = {}): JudgeContext => ({
-  ...contextFor({ ...DEFAULT_POLICY, ...policy }, TODAY),
+  ...contextFor({ ...DEFAULT_POLICY, untagged: "reap", ...policy }, TODAY),
   ...more,
 });
 
@@ -276,8 +276,8 @@ test("an untagged orphan is left alone until it is older than the grace", () => 
   assert.equal(verdictOf(observation(legacyTree(500, { startTime: startedAgo(11 * MINUTE) }))), "reap");
 });
 
-test("with two-sweeps a first sweep marks an untagged orphan and one after the grace reaps it", () => {
-  const given = context({ untagged: "two-sweeps" });
+test("with two-looks a first sweep marks an untagged orphan and one after the grace reaps it", () => {
+  const given = context({ untagged: "two-looks" });
   const mark = (ago: number, startTime = root.startTime) => [
     { pid: 500, startTime, seenUptime: UPTIME - ago },
   ];
