@@ -10,6 +10,8 @@ export interface SshServers {
   readonly genuine: ReadonlyMap<number, Proc>;
   /** Processes with the name of one that are a user's own program: relays like any other. */
   readonly impostors: readonly Proc[];
+  /** Those of `impostors` that run the host's program below pid 1: sessions whose monitor died look so, too. */
+  readonly adopted: ReadonlySet<number>;
 }
 
 /** Finds the processes of ssh servers. */
@@ -37,7 +39,8 @@ export function findSshd(table: ProcTable, catalogue: Catalogue): SshServers {
     if (placed.has(process.pid) && isRoots(process)) genuine.set(process.pid, process);
     else impostors.push(process);
   }
-  return { genuine, impostors };
+  const adopted = impostors.filter(({ pid, ppid }) => ppid === 1 && placed.has(pid)).map(({ pid }) => pid);
+  return { genuine, impostors, adopted: new Set(adopted) };
 }
 
 /** Names the user of an ssh server process; null: the listener's, or one whose user does not show. */

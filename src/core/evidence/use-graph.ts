@@ -132,7 +132,8 @@ export class UseGraph {
   openedHere(session: Node): "yes" | "no" | "unknown" {
     const parent = this.nodes.get(session.process.ppid);
     // The monitor holds the session's own connection alone; the user's process has forwarded ones as well.
-    const monitor = parent?.kind === "session" && this.openers.has(parent) ? parent : session;
+    const holdsOne = parent?.kind === "session" && (this.openers.has(parent) || this.hosts.has(parent));
+    const monitor = holdsOne ? parent : session;
     const byUnasked = this.openers.get(monitor);
     if (byUnasked === undefined || this.hosts.has(monitor)) return "no";
     return byUnasked ? "unknown" : "yes";
@@ -151,7 +152,11 @@ export class UseGraph {
       // A tree's members fetch things from other hosts; only what a tree accepted is a use of it.
       if (node.kind === "relay" || link.direction !== "opened")
         this.hosts.set(node, { at, address: hostOfAddress(link.remote) });
-    } else if (node.kind === "session" && link.direction === "accepted") {
+    } else if (link.direction !== "accepted") {
+      return;
+    } else if (link.peerPid === null && this.view.sshd.adopted.has(link.pid)) {
+      this.hosts.set(node, { at, address: "behind a proxy on this host" });
+    } else if (node.kind === "session") {
       this.openers.set(node, link.peerPid === null || this.openers.get(node) === true);
     }
   }
