@@ -2,11 +2,11 @@
 
 import { join } from "node:path";
 import type { Fault } from "../core/observation/fault.ts";
-import type { Mark, Observation } from "../core/observation/observation.ts";
+import type { Observation } from "../core/observation/observation.ts";
 import { keyOf } from "../core/observation/process.ts";
 import type { Outcome } from "../core/reap/outcome.ts";
-import type { JudgeContext, Judgement, JudgeOptions } from "../core/verdict/judge.ts";
-import { markOf } from "../core/verdict/orphan.ts";
+import type { JudgeContext, Judgement } from "../core/verdict/judge.ts";
+import { marksAfter } from "../core/verdict/marks.ts";
 import type { Native } from "../shell/host/native.ts";
 import { attempt } from "../shell/store/safe-files.ts";
 import { writeMarks } from "../shell/store/tags-and-marks.ts";
@@ -66,26 +66,4 @@ async function dropTags(ports: RecordPorts, { observation, judgements, outcomes 
       faults.push(...attempt("remove a tag", () => ports.native.removeTag(folder, tag.root)));
   }
   return faults;
-}
-
-/**
- * Marks of the orphans that stay, old ones with their time. A tree that only another user uses keeps the mark it has.
- * A sweep of some users keeps the marks of what it did not look at.
- */
-export function marksAfter(
-  { marks, uptime }: Observation,
-  judgements: readonly Judgement[],
-  { uids, pids }: JudgeOptions,
-): Mark[] {
-  const partial = uids !== null || pids !== null;
-  const judged = new Set(judgements.map(({ tree }) => keyOf(tree.root)));
-  const unseen = partial ? marks.filter((mark) => !judged.has(keyOf(mark))) : [];
-  const current = judgements.flatMap((judgement): Mark[] => {
-    const { tree, unforced, use } = judgement;
-    const old = markOf(judgement, marks);
-    const isOrphan = unforced === "wait" || unforced === "reap";
-    if (!isOrphan) return old && use?.own === false ? [old] : [];
-    return [old ?? { pid: tree.root.pid, startTime: tree.root.startTime, seenUptime: uptime }];
-  });
-  return [...unseen, ...current];
 }

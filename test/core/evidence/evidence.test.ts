@@ -542,6 +542,12 @@ test("a chain of three trees: use and doubt pass along it, against the direction
   assert.deepEqual(seen(chain.slice(2)), { 500: "reap", 700: "reap", 710: "reap" });
 });
 
+test("a tree that is connected to one whose descriptors cannot be read is unknown itself", () => {
+  const connections = { ...linked(...joined(700, server.pid, "unix")), unreadable: [700] };
+  const seen = observation([...sshSession(300), commandShell({ pid: 700 }), ...tree], { connections });
+  assert.deepEqual(verdicts(seen), { 500: "unknown", 700: "unknown" });
+});
+
 test("a command-line program that serves two trees is used with either, and both with it", () => {
   const cli = commandShell({ pid: 700 });
   const other = legacyTree(800);
