@@ -110,7 +110,15 @@ export function joined(opener: number, acceptor: number, kind: Link["kind"] = "t
   const [local, remote] = kind === "tcp" ? ["127.0.0.1:51000", "127.0.0.1:4100"] : ["unix:1", "/tmp/code-1"];
   return [
     { kind, pid: opener, peerPid: acceptor, local, remote, direction: "opened", otherHost: false },
-    { kind, pid: acceptor, peerPid: opener, local: remote, remote: local, direction: "accepted", otherHost: false },
+    {
+      kind,
+      pid: acceptor,
+      peerPid: opener,
+      local: remote,
+      remote: local,
+      direction: "accepted",
+      otherHost: false,
+    },
   ];
 }
 
@@ -121,7 +129,15 @@ export function unattributed(pid: number, direction: NonNullable<Link["direction
 
 /** A connection with another host. */
 export function fromHost(pid: number, direction: NonNullable<Link["direction"]> = "accepted"): Link {
-  return { kind: "tcp", pid, peerPid: null, local: "10.0.0.1:22", remote: "10.1.2.3:50000", direction, otherHost: true };
+  return {
+    kind: "tcp",
+    pid,
+    peerPid: null,
+    local: "10.0.0.1:22",
+    remote: "10.1.2.3:50000",
+    direction,
+    otherHost: true,
+  };
 }
 
 export function observation(processes: readonly Proc[], init: Partial<Observation> = {}): Observation {

@@ -16,9 +16,10 @@ export function marksAfter(
   const judged = new Set(judgements.map(({ tree }) => keyOf(tree.root)));
   const unseen = partial ? marks.filter((mark) => !judged.has(keyOf(mark))) : [];
   const current = judgements.flatMap((judgement): Mark[] => {
-    const { tree, unforced, use } = judgement;
+    const { tree, byEvidence, use } = judgement;
     const old = markOf(judgement, marks);
-    const isOrphan = unforced === "wait" || unforced === "reap";
+    // An exempt orphan is marked, too, so that the log can name it once nothing but the exemption saves it.
+    const isOrphan = byEvidence === "wait" || byEvidence === "reap";
     if (!isOrphan) return old && use?.own === false ? [old] : [];
     return [old ?? { pid: tree.root.pid, startTime: tree.root.startTime, seenUptime: uptime }];
   });

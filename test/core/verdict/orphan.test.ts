@@ -190,10 +190,10 @@ test("a tree in use loses its mark; one that only another user uses keeps it and
   assert.deepEqual(used(2002, []), []);
 });
 
-test("exempt trees, trees in doubt and trees that are gone have no mark", () => {
+test("trees in doubt and trees that are gone have no mark, exempt orphans do", () => {
   const exempt = { ...DEFAULT_POLICY, exemptUsers: [ALICE] };
   const marked = observation(tree, { marks: [mark(5 * MINUTE)] });
-  assert.deepEqual(marksAfter(marked, judged(marked, exempt), ALL), []);
+  assert.deepEqual(marksAfter(marked, judged(marked, exempt), ALL), [mark(5 * MINUTE)]);
   const doubtful = observation(tree, { marks: [mark(5 * MINUTE)], connections: null });
   assert.deepEqual(marksAfter(doubtful, judged(doubtful), ALL), []);
   const gone = observation([], { marks: [mark(5 * MINUTE)] });
