@@ -10,6 +10,7 @@ import { findSshd } from "../core/evidence/sshd.ts";
 import type { Observation } from "../core/observation/observation.ts";
 import type { Proc } from "../core/observation/process.ts";
 import { mergePolicy, type Policy } from "../core/policy/policy.ts";
+import { makeTable } from "../core/tree/process-table.ts";
 import { loadConfig } from "./config.ts";
 import { examineProcMount, examineSelinux } from "./examine-selinux.ts";
 import { lookUpAccounts } from "./host/accounts.ts";
@@ -189,7 +190,7 @@ async function observeAll(native: Native, policy: Policy, runFolder: string): Pr
 /** The processes of genuine ssh servers. */
 function sshdOf(seen: Answer<Observation>, policy: Policy): Proc[] {
   if ("failed" in seen) return [];
-  return [...findSshd(seen.value.processes, policy.catalogue).genuine.values()];
+  return [...findSshd(makeTable(seen.value.processes), policy.catalogue).genuine.values()];
 }
 
 function processFacts(seen: Answer<Observation>, sshd: readonly Proc[]): Examination["processes"] {

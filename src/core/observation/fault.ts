@@ -2,9 +2,9 @@
 export interface Fault {
   /** What could not be done, in words: "read the command line", "list sockets". */
   readonly what: string;
-  readonly pid?: number;
+  readonly pid?: number | undefined;
   /** The user whose doing it is: the fault says nothing against what was seen of the host. */
-  readonly uid?: number;
+  readonly uid?: number | undefined;
   readonly detail: string;
 }
 

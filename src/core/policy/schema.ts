@@ -35,13 +35,14 @@ export const schema = v.strictObject({
   ),
   untagged: v.optional(
     v.pipe(
-      oneOf(["reap", "two-sweeps"]),
+      oneOf(["two-looks", "reap", "two-sweeps"]),
+      v.transform((value) => (value === "two-sweeps" ? "two-looks" : value)),
       note(
-        '"reap" or "two-sweeps"',
-        'an orphan without a tag: `"reap"` when older than the grace; `"two-sweeps"`: a first sweep marks it, one after the grace reaps it',
+        '"two-looks" or "reap"',
+        'an orphan without a tag: `"two-looks"`: a first sweep marks it, and one that finds the same after the grace ends it; `"reap"`: one sweep ends it when it is older than the grace. `"two-sweeps"` is the older name of `"two-looks"`',
       ),
     ),
-    "reap",
+    "two-looks",
   ),
   termWait: v.optional(
     v.pipe(duration, note("duration", "between SIGTERM and SIGKILL; ends early when all are gone")),

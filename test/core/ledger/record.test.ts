@@ -15,7 +15,7 @@ import type { Proc } from "../../../src/core/observation/process.ts";
 import { freedBy } from "../../../src/core/reap/freed-memory.ts";
 import type { Outcome } from "../../../src/core/reap/outcome.ts";
 import { contextFor, type Judgement, judge, UNFORCED } from "../../../src/core/verdict/judge.ts";
-import { DEFAULT_POLICY } from "../../helpers/policy.ts";
+import { ONE_LOOK } from "../../helpers/policy.ts";
 import { ALICE, legacyTree, observation, proc, UPTIME } from "../../helpers/proc.ts";
 
 const NOW = Date.UTC(2027, 0, 31, 12);
@@ -23,7 +23,7 @@ const tree = legacyTree(500);
 const host = observation(tree);
 const judged = (seen: Observation, force = false): Judgement =>
   judge(seen, {
-    ...contextFor(DEFAULT_POLICY, "2027-01-31"),
+    ...contextFor(ONE_LOOK, "2027-01-31"),
     options: { ...UNFORCED, force },
   })[0] as Judgement;
 const ended = (judgement: Judgement, over: Partial<Outcome> = {}): Outcome => ({
@@ -63,7 +63,7 @@ test("a record says who, what, when, why and what it gave back", () => {
     freedBy: "rss",
     terminals: [],
   });
-  assert.match(reasons.join(), /^orphaned: nobody is connected, no tag/);
+  assert.match(reasons.join(), /^orphaned: no client is connected, no tag/);
 });
 
 test("a tag gives the kind, the time and the remote host; force is told", () => {

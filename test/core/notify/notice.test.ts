@@ -14,7 +14,7 @@ import type { Outcome } from "../../../src/core/reap/outcome.ts";
 import { localMinute } from "../../../src/core/text/format.ts";
 import { programsInTerminals } from "../../../src/core/tree/terminal-programs.ts";
 import { contextFor, type Judgement, judge } from "../../../src/core/verdict/judge.ts";
-import { DEFAULT_POLICY } from "../../helpers/policy.ts";
+import { ONE_LOOK } from "../../helpers/policy.ts";
 import { legacyTree, observation, proc } from "../../helpers/proc.ts";
 
 const NOW = 1_700_000_000_000;
@@ -23,7 +23,7 @@ const HOUR = 3_600_000;
 const ESC = String.fromCharCode(27);
 
 function outcome(processes: readonly Proc[], more: Partial<Outcome> = {}): Outcome {
-  const judged = judge(observation(processes), contextFor(DEFAULT_POLICY, "2026-11-23"));
+  const judged = judge(observation(processes), contextFor(ONE_LOOK, "2026-11-23"));
   assert.equal(judged.length, 1);
   const judgement = judged[0] as Judgement;
   return { judgement, killed: judgement.tree.members, survivors: [], spared: null, ...more };
@@ -41,7 +41,7 @@ test("a notice says what ended, when, why, how much it freed and what it held", 
   const lines = noticeLines(outcome(withTerminals("python3", "make", "make")), "login1", NOW);
   assert.deepEqual(lines, [
     `Your vscode server on login1 was ended at ${localMinute(NOW)}: 9 process(es), 9 MiB.`,
-    "  Why: orphaned: nobody is connected, no tag, started 59m55s ago, grace 10m",
+    "  Why: orphaned: no client is connected, no tag, started 59m55s ago, grace 10m",
     "  In its terminals: bash, make, python3",
   ]);
   const freed = { kib: 2048, by: "pss" } as const;
@@ -64,11 +64,7 @@ test("what a user calls their programs cannot act on their terminal, forge a lin
     assert.ok(Array.from(line).length <= 240);
   }
   assert.doesNotMatch(lines.join(), /hunter2/);
-  const file = noticeFile(
-    "login1",
-    [{ id: 7, lines }],
-    siteLines({ ...DEFAULT_POLICY.notice, text: "a\nb" }),
-  );
+  const file = noticeFile("login1", [{ id: 7, lines }], siteLines({ ...ONE_LOOK.notice, text: "a\nb" }));
   assert.deepEqual(parseNotices(file), [{ id: 7, lines }]);
   assert.equal(programsInTerminals(hostile.judgement.tree).length, 32);
 });
