@@ -1,7 +1,7 @@
 /** What a tree must not reach into: batch jobs, services, containers, terminal multiplexers, other users. */
 
 import { exeName, type Proc } from "../observation/process.ts";
-import type { Catalogue } from "../recognition/catalogue.ts";
+import { type Catalogue, isNamed } from "../recognition/catalogue.ts";
 import { components } from "./batch-job.ts";
 
 /**
@@ -35,5 +35,5 @@ export function servicesOf(processes: readonly Proc[]): Set<string> {
 
 /** Whether an executable is a terminal multiplexer's (tmux, screen), started to outlive a connection. */
 export function isMultiplexer(exe: string | null, catalogue: Catalogue): boolean {
-  return catalogue.multiplexers.includes(exeName(exe));
+  return isNamed(exeName(exe), catalogue.multiplexers);
 }

@@ -2,7 +2,6 @@ import assert from "node:assert/strict";
 import test from "node:test";
 import { exeName } from "../../../src/core/observation/process.ts";
 import { makeCatalogue } from "../../../src/core/recognition/catalogue.ts";
-import { globToRegExp } from "../../../src/core/recognition/install-path.ts";
 import { recognise } from "../../../src/core/recognition/recognise.ts";
 import { scanMarkers } from "../../../src/core/recognition/scan-markers.ts";
 import { COMMIT, EXEC, HOME, LEGACY } from "../../helpers/proc.ts";
@@ -54,8 +53,8 @@ const positives: readonly (readonly [expected: string, ...Row])[] = [
     `code-${C} command-shell --cli-data-dir ${HOME}/.vscode-server/cli`,
   ],
   ["vscode cli", `${HOME}/.vscode-server/code-${C}`, `code-${C} --cli-data-dir x command-shell`],
-  ["vscode agent-host", `${HOME}/.vscode-server/code-${C}`, `code-${C} agent host --port 0`],
-  ["vscode agent-host", "/usr/bin/dash", `sh ${EXEC}/bin/code-server --agent-host-path /tmp/code-1`],
+  ["vscode agent", `${HOME}/.vscode-server/code-${C}`, `code-${C} agent host --port 0`],
+  ["vscode agent", "/usr/bin/dash", `sh ${EXEC}/bin/code-server --agent-host-path /tmp/code-1`],
   ["vscode tunnel", `${HOME}/.vscode-server/code-${C}`, `code-${C} tunnel --accept-server-license-terms`],
   ["vscode launcher", "/bin/sh", `sh ${HOME}/.vscode-remote/bin/${C}/server.sh --port=0`],
   [
@@ -106,7 +105,7 @@ const positives: readonly (readonly [expected: string, ...Row])[] = [
     "zed-remote-server-stable-1.2 run --log-file x",
   ],
   [
-    "zed proxy",
+    "zed relay",
     `${HOME}/.zed_server/zed-remote-server-stable-1.2`,
     ".zed_server/zed-remote-server proxy --identifier w",
   ],
@@ -256,29 +255,25 @@ test("a server by its own node alone is a web server unless it was started for a
 test("a site's patterns and directories add to the catalogue", () => {
   const site = makeCatalogue({
     directories: [{ product: "house", directory: ".house/ide" }],
-    patterns: [{ product: "claude", exe: "/home/*/.claude/remote/srv/*/server", argv: ["--serve"] }],
+    patterns: [{ product: "acme", exe: "/home/*/.acme/*/daemon", argv: ["--serve"] }],
     sshd: ["mysshd"],
   });
   const of = (exe: string, argv: string): string | undefined =>
     recognise({ exe, argv: argv.split(" "), argvStatus: "read" }, site)?.product;
   assert.equal(of(...server(`${HOME}/.house/ide/${C}`)), "house");
-  assert.equal(of("/home/bob/.claude/remote/srv/ab/server", "server --serve"), "claude");
-  assert.equal(of("/home/bob/.claude/remote/srv/ab/server", "server --bridge"), undefined);
-  assert.equal(of("/home/bob/x/.claude/remote/srv/ab/server", "server --serve"), undefined);
+  assert.equal(of("/home/bob/.acme/ab/daemon", "daemon --serve"), "acme");
+  assert.equal(of("/home/bob/.acme/ab/daemon", "daemon --bridge"), undefined);
+  assert.equal(of("/home/bob/x/.acme/ab/daemon", "daemon --serve"), undefined);
   assert.ok(site.sshd.includes("mysshd"));
-});
-
-test("globs are anchored and a star stays within a component", () => {
-  assert.ok(globToRegExp("/a/*/c").test("/a/b/c"));
-  assert.ok(!globToRegExp("/a/*/c").test("/a/b/b/c"));
-  assert.ok(globToRegExp("/a/**/c").test("/a/b/b/c"));
-  assert.ok(!globToRegExp("/a.c").test("/abc"));
 });
 
 test("an executable's name loses its path and the kernel's mark of deletion", () => {
   assert.equal(exeName("/usr/lib/openssh/sshd-session (deleted)"), "sshd-session");
   assert.equal(exeName(null), "");
 });
+
+/** A path that fits a pattern. */
+const filled = (pattern: string): string => pattern.replaceAll("{commit}", C).replaceAll("*", "x");
 
 /** As the native scan does: by the whole name, without its version, or by a beginning. */
 function isCalled(exe: string, names: readonly string[]): boolean {
@@ -312,11 +307,11 @@ test("nothing that is made of a catalogue's words is recognised and not seen", (
   });
   const { shapes, interpreters } = site;
   const folders = [
-    ...site.products.flatMap(({ directories }) => directories),
+    ...site.products.flatMap(({ directories }) => directories.map(filled)),
     ...[".new-server", ".new-server-next", ".claude/remote", "bin", "opt/code"],
   ];
   const programs = [
-    ...[...interpreters.shell, ...interpreters.node, ...interpreters.other, ...shapes.tunnelClis],
+    ...[...interpreters.shell, ...interpreters.node, ...interpreters.other, ...site.cliProducts.keys()],
     ...[
       "python3.11",
       "node-20",
@@ -331,11 +326,11 @@ test("nothing that is made of a catalogue's words is recognised and not seen", (
   ];
   const files = [
     ...[...shapes.serverScripts, ...shapes.workerScripts, ...shapes.webScripts, ...shapes.launcherScripts],
-    ...shapes.launcherSuffixes.map((suffix) => `bin/code${suffix}`),
+    ...shapes.launcherNames.map((name) => `bin/${name.replace("*", "code")}`),
     ...["extensions/a/b.js", "node_modules/a/rg", "node", "ld-linux.so.2", "server", `code-${C}`, "code"],
   ];
   const words = [
-    ...Object.keys(shapes.cliCommands),
+    ...site.cli.roles.flatMap(({ words: named = [] }) => named),
     "host",
     "run",
     "--type=ptyHost",
