@@ -91,7 +91,9 @@ bool find_layout(const Components& parts, Install& found) {
   for (std::size_t at = 0; at + extension.size() < parts.size(); ++at) {
     if (!fits_at(parts, at, extension)) continue;
     // A desktop editor keeps its extensions in ~/.vscode/extensions, a portable one in data/extensions.
-    if (at > 0 && fits_any(parts[at - 1], catalogue_data::kExtensionNotIn)) return false;
+    if (at > 0 && !fits_any(parts[at - 1], catalogue_data::kForkFolders) &&
+        fits_any(parts[at - 1], catalogue_data::kExtensionNotIn))
+      return false;
     found = {kUnknownFork, FoundBy::kLayout, at};
     return true;
   }

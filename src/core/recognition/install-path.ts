@@ -1,7 +1,7 @@
 /** What a path alone says: whose folder it lies in, and what the executable there is. */
 
 import { exePath } from "../observation/process.ts";
-import type { Catalogue, Location, Product } from "./catalogue.ts";
+import { type Catalogue, isNamed, type Location, type Product } from "./catalogue.ts";
 import { componentsOf, fitsAt, fitsEnd, fitsName } from "./path-pattern.ts";
 
 /**
@@ -40,7 +40,8 @@ function inFolder(parts: readonly string[], catalogue: Catalogue): Install | nul
   return best && { product: best.product, by: "folder", rest: parts.slice(bestEnd) };
 }
 
-function inLayout(parts: readonly string[], { installs, extensionFolder, fork }: Catalogue): Install | null {
+function inLayout(parts: readonly string[], catalogue: Catalogue): Install | null {
+  const { installs, extensionFolder, fork } = catalogue;
   for (const { product, components } of installs)
     for (let end = components.length; end < parts.length; end++)
       if (fitsAt(parts, end - components.length, components))
@@ -49,17 +50,21 @@ function inLayout(parts: readonly string[], { installs, extensionFolder, fork }:
   for (let at = 0; at + components.length < parts.length; at++) {
     if (!fitsAt(parts, at, components)) continue;
     // A desktop editor keeps its extensions in ~/.vscode/extensions, a portable one in data/extensions.
-    if (notIn.some((pattern) => fitsName(parts[at - 1] ?? "", pattern))) return null;
+    const above = parts[at - 1] ?? "";
+    if (!isForkFolder(above, catalogue) && isNamed(above, notIn)) return null;
     return { product: fork, by: "layout", rest: parts.slice(at) };
   }
   return null;
 }
 
-function inForkFolder(parts: readonly string[], { forkDirectories, fork }: Catalogue): Install | null {
-  const at = parts.findIndex((part) => forkDirectories.some((pattern) => fitsName(part, pattern)));
+function inForkFolder(parts: readonly string[], catalogue: Catalogue): Install | null {
+  const at = parts.findIndex((part) => isForkFolder(part, catalogue));
   if (at < 0 || at + 1 >= parts.length) return null;
-  return { product: fork, by: "fork-folder", rest: parts.slice(at + 1) };
+  return { product: catalogue.fork, by: "fork-folder", rest: parts.slice(at + 1) };
 }
+
+const isForkFolder = (part: string, { forkDirectories }: Catalogue): boolean =>
+  isNamed(part, forkDirectories);
 
 /** Tells whether the path lies below a folder of extensions or of modules. */
 export function isHelperPath(install: Install, { shapes }: Catalogue): boolean {
