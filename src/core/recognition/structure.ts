@@ -1,11 +1,14 @@
 /** What hangs below a process names it: a process with workers of its own installation is the server. */
 
 import { exePath, type Proc } from "../observation/process.ts";
-import type { Catalogue } from "./catalogue.ts";
+import type { Catalogue, Role } from "./catalogue.ts";
 import { scriptIndex } from "./command-line.ts";
 import { findInstall } from "./install-path.ts";
 import { componentsOf } from "./path-pattern.ts";
 import { type Recognition, recognise } from "./recognise.ts";
+
+/** `unknown`: of an IDE's own node, cut in a listing, which is enough to see its launcher in a shell that was cut too. */
+const SERVERS_AND_WORKERS: readonly Role[] = ["server", "worker", "unknown"];
 
 /**
  * Finds the servers and launchers that show only by what runs below them: a command line that begins with
@@ -22,7 +25,7 @@ export function recogniseParents(
   for (let pid = pending.pop(); pid !== undefined; pid = pending.pop()) {
     const child = byPid.get(pid);
     const below = added.get(pid) ?? recognised.get(pid);
-    if (!child || !below || (below.role !== "worker" && below.role !== "server")) continue;
+    if (!child || !below || !SERVERS_AND_WORKERS.includes(below.role)) continue;
     const parent = byPid.get(child.ppid);
     // Guard: a parent younger than its child is another process under a recycled number.
     if (!parent || parent.uid !== child.uid || parent.startTime > child.startTime) continue;
@@ -37,6 +40,8 @@ export function recogniseParents(
 }
 
 function asServerOf(parent: Proc, child: Proc, below: Recognition, catalogue: Catalogue): Recognition | null {
+  if (below.role === "unknown")
+    return isCutLauncher(parent, catalogue) ? { ...below, role: "launcher" } : null;
   const shown = recognise({ ...parent, serves: true }, catalogue);
   if (shown && shown.role !== "unknown") return shown;
   if (runsSameNode(parent, child)) return { ...below, role: "server" };
