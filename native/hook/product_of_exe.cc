@@ -17,7 +17,7 @@ constexpr std::string_view kDeleted = " (deleted)";
 constexpr std::string_view kUnknownFork = "unknown-fork";
 constexpr std::string_view kCliPattern = "*-{commit}";
 constexpr std::size_t kCommitSuffix = 41;  // "-" and the commit
-constexpr std::size_t kCommLength = 15;  // TASK_COMM_LEN without its NUL
+constexpr std::size_t kCommLength = 15;    // TASK_COMM_LEN without its NUL
 // Node.js names its first thread since release 22; the others' servers are programs of their own.
 constexpr std::string_view kServerNames[] = {"node", "MainThread",      "node-MainThread", "zed-remote-serv",
                                              "java", "remote-dev-serv", "codex",           "server"};

@@ -100,7 +100,8 @@ export interface Location {
 export interface Catalogue {
   readonly products: readonly Product[];
   readonly byId: ReadonlyMap<string, Product>;
-  readonly patterns: readonly (SitePattern & { readonly exeRegExp: RegExp })[];
+  readonly patterns: readonly SitePattern[];
+  readonly exePatterns: ReadonlyMap<SitePattern, RegExp>;
   /** Product folders by their last component, the longest first; those whose last component is a pattern apart. */
   readonly folders: ReadonlyMap<string, readonly Location[]>;
   readonly folderPatterns: readonly Location[];
@@ -153,7 +154,8 @@ export function makeCatalogue(site: SiteCatalogue = NO_SITE): Catalogue {
   return {
     products,
     byId,
-    patterns: site.patterns.map((pattern) => ({ ...pattern, exeRegExp: globToRegExp(pattern.exe) })),
+    patterns: site.patterns,
+    exePatterns: new Map(site.patterns.map((pattern) => [pattern, globToRegExp(pattern.exe)])),
     folders,
     folderPatterns,
     fork: FORK,
@@ -199,6 +201,11 @@ function locationsOf(products: readonly Product[]): Location[] {
       product.directories.map((directory) => ({ product, components: componentsOf(directory) })),
     )
     .sort((a, b) => b.components.length - a.components.length);
+}
+
+/** Tells whether two trees may be one product's: where only the layout speaks, the product has no name. */
+export function mayBeOneProduct(a: string, b: string): boolean {
+  return a === b || a === UNKNOWN_FORK || b === UNKNOWN_FORK;
 }
 
 /** Tells whether a program's file name is one of a list of names and patterns: `tmux`, `tmux-*`. */

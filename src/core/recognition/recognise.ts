@@ -126,7 +126,9 @@ function isUsersOwn(path: string, { pid, pgid, sid }: Seen, { userPrograms }: Ca
 function recogniseBySite(seen: Seen, catalogue: Catalogue): Recognition | null {
   const exe = exePath(seen.exe ?? "");
   const found = catalogue.patterns.find(
-    ({ exeRegExp, argv }) => exeRegExp.test(exe) && argv.every((element) => seen.argv.includes(element)),
+    (pattern) =>
+      catalogue.exePatterns.get(pattern)?.test(exe) &&
+      pattern.argv.every((element) => seen.argv.includes(element)),
   );
   if (!found) return null;
   const kind = catalogue.byId.get(found.product)?.kind ?? "ssh";

@@ -10,6 +10,7 @@ import {
   type Tag,
 } from "../observation/observation.ts";
 import type { Policy } from "../policy/policy.ts";
+import { mayBeOneProduct } from "../recognition/catalogue.ts";
 import { formatDuration } from "../text/duration.ts";
 import { servicesOf } from "../tree/boundary.ts";
 import { leadersOf, type Tree } from "../tree/tree.ts";
@@ -229,7 +230,7 @@ function possibleServerOf(tree: Tree, servers: readonly Judgement[]): Judgement 
     ({ tree: other, unforced }) =>
       unforced !== "reap" &&
       other.uid === tree.uid &&
-      other.product === tree.product &&
+      mayBeOneProduct(other.product, tree.product) &&
       other.root.startTime <= tree.root.startTime,
   );
 }

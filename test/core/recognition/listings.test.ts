@@ -4,7 +4,7 @@ import test from "node:test";
 import { parseListing } from "../../../src/core/observation/ps-listing.ts";
 import { makeCatalogue } from "../../../src/core/recognition/catalogue.ts";
 import { makeTable } from "../../../src/core/tree/process-table.ts";
-import { growTrees, type Tree } from "../../../src/core/tree/tree.ts";
+import { findTrees, type Tree } from "../../../src/core/tree/tree.ts";
 import { contextFor, judge } from "../../../src/core/verdict/judge.ts";
 import { DEFAULT_POLICY } from "../../helpers/policy.ts";
 
@@ -23,7 +23,7 @@ function lineOf({ product, kind, members, recognised }: Tree): string {
 function treesOf(name: string): string[] {
   const { observation, errors } = parseListing(readFileSync(`${FOLDER}/${name}`, "utf8"));
   assert.deepEqual(errors, []);
-  return growTrees(makeTable(observation.processes), makeCatalogue()).map(lineOf);
+  return findTrees(makeTable(observation.processes), makeCatalogue()).map(lineOf);
 }
 
 /** The expected trees by the name of the listing: a name without indent, then its trees, indented. */
