@@ -4,7 +4,7 @@ import { exeName, exePath, type Proc } from "../observation/process.ts";
 import { type Catalogue, isNamed } from "./catalogue.ts";
 import { loadedIndex, scriptIndex } from "./command-line.ts";
 import { recogniseLauncher, recogniseServerScript } from "./ide-server.ts";
-import { type FoundBy, findInstall, type Install, isHelperPath, isSillyRenamed } from "./install-path.ts";
+import { findInstall, type Install, isHelperPath, isSillyRenamed } from "./install-path.ts";
 import { componentsOf } from "./path-pattern.ts";
 import { type Recognition, recogniseCli, recogniseProgram } from "./program-rules.ts";
 
@@ -95,7 +95,7 @@ function unreadNode(exe: string, catalogue: Catalogue): Recognition | null {
 
 /** A listing that was cut within the program's own path. */
 function cutProgram(install: Install): Recognition | null {
-  return install.by === ("folder" satisfies FoundBy) ? as(install, "unknown") : null;
+  return install.by === "folder" ? as(install, "unknown") : null;
 }
 
 /** python, java and the like running a script of an extension. */
