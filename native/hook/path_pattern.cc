@@ -30,6 +30,12 @@ Components components_of(std::string_view path) {
 }
 
 bool fits_name(std::string_view name, std::string_view pattern) {
+  if (name.empty() || pattern.empty()) return name == pattern;
+  // Most names differ in their first or last character already.
+  const char first = pattern.front();
+  if (first != '*' && first != '{' && first != name.front()) return false;
+  const char last = pattern.back();
+  if (last != '*' && last != '}' && last != name.back()) return false;
   // Every atom but the star has one length, so going back to the last star alone is enough.
   std::size_t at = 0;
   std::size_t wanted = 0;

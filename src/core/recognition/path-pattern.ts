@@ -7,6 +7,11 @@ const COMMIT_LENGTH = 40;
  * 40 lower-case hexadecimal digits. Takes time in proportion to both lengths.
  */
 export function fitsName(name: string, pattern: string): boolean {
+  // Most names differ in their first or last character already.
+  const first = pattern[0];
+  if (first !== "*" && first !== "{" && first !== name[0]) return false;
+  const last = pattern.at(-1);
+  if (last !== "*" && last !== "}" && last !== name.at(-1)) return false;
   // Guard: a user names their folders. A regular expression with several stars could take hours over a hostile name.
   let at = 0;
   let wanted = 0;
@@ -49,9 +54,20 @@ export function componentsOf(path: string): string[] {
 
 /** Tells whether the components from `at` on begin with those of the pattern. */
 export function fitsAt(parts: readonly string[], at: number, pattern: readonly string[]): boolean {
-  return (
-    at + pattern.length <= parts.length && pattern.every((wanted, i) => fitsName(parts[at + i] ?? "", wanted))
-  );
+  return fitsRange(parts, at, pattern, 0, pattern.length);
+}
+
+/** The same of the pattern's components from `from` to `to`. */
+function fitsRange(
+  parts: readonly string[],
+  at: number,
+  pattern: readonly string[],
+  from: number,
+  to: number,
+): boolean {
+  if (at < 0 || at + to - from > parts.length) return false;
+  for (let i = from; i < to; i++) if (!fitsName(parts[at + i - from] ?? "", pattern[i] ?? "")) return false;
+  return true;
 }
 
 /**
@@ -60,12 +76,10 @@ export function fitsAt(parts: readonly string[], at: number, pattern: readonly s
  */
 export function fitsEnd(parts: readonly string[], pattern: readonly string[]): boolean {
   const gap = pattern.indexOf("**");
-  if (gap < 0) return fitsAt(parts, parts.length - pattern.length, pattern) && parts.length >= pattern.length;
-  const before = pattern.slice(0, gap);
-  const after = pattern.slice(gap + 1);
-  const end = parts.length - after.length;
-  if (!fitsAt(parts, end, after)) return false;
-  for (let at = 0; at + before.length < end; at++) if (fitsAt(parts, at, before)) return true;
+  if (gap < 0) return fitsAt(parts, parts.length - pattern.length, pattern);
+  const end = parts.length - (pattern.length - gap - 1);
+  if (!fitsRange(parts, end, pattern, gap + 1, pattern.length)) return false;
+  for (let at = 0; at + gap < end; at++) if (fitsRange(parts, at, pattern, 0, gap)) return true;
   return false;
 }
 

@@ -96,4 +96,8 @@ function longest(parts: readonly string[]): string {
   return parts.reduce((best, part) => (part.length > best.length ? part : best), "");
 }
 
-const unique = (texts: readonly string[]): string[] => [...new Set(texts.filter((text) => text !== ""))];
+/** Each text once; one that holds another finds nothing that the other does not. */
+function unique(texts: readonly string[]): string[] {
+  const all = [...new Set(texts.filter((text) => text !== ""))];
+  return all.filter((text) => !all.some((other) => other !== text && text.includes(other)));
+}
