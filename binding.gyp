@@ -38,6 +38,7 @@
       "native/addon/addon.cc"
     ],
     "hook_sources": [
+      "native/hook/path_pattern.cc",
       "native/hook/product_of_exe.cc",
       "native/hook/syslog.cc",
       "native/hook/session.cc",

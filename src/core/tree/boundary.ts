@@ -1,7 +1,7 @@
 /** What a tree must not reach into: batch jobs, services, containers, terminal multiplexers, other users. */
 
 import { exeName, type Proc } from "../observation/process.ts";
-import type { Catalogue } from "../recognition/catalogue.ts";
+import { type Catalogue, isNamed } from "../recognition/catalogue.ts";
 import { components, rootsComponents } from "./batch-job.ts";
 
 /** What this host's own logins live in, and so is not a manager from where they stand. */
@@ -50,7 +50,5 @@ const isSshService = (unit: string): boolean =>
 
 /** Whether an executable is a terminal multiplexer's (tmux, screen), started to outlive a connection. */
 export function isMultiplexer(exe: string | null, catalogue: Catalogue): boolean {
-  const name = exeName(exe);
-  // As installed: "tmux", "screen-4.9.1", "tmux-static".
-  return catalogue.multiplexers.some((known) => name === known || name.startsWith(`${known}-`));
+  return isNamed(exeName(exe), catalogue.multiplexers);
 }

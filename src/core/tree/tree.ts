@@ -3,6 +3,7 @@
 import type { Proc } from "../observation/process.ts";
 import type { Catalogue, Kind } from "../recognition/catalogue.ts";
 import { type Recognition, type Role, recognise } from "../recognition/recognise.ts";
+import { recogniseParents } from "../recognition/structure.ts";
 import { jobOf } from "./batch-job.ts";
 import { isMultiplexer } from "./boundary.ts";
 import { ancestorsOf, isDead, type ProcTable } from "./process-table.ts";
@@ -50,6 +51,7 @@ export function findTrees(table: ProcTable, catalogue: Catalogue): Tree[] {
     const found = recognise(process, catalogue);
     if (found) recognised.set(process.pid, found);
   }
+  for (const [pid, found] of recogniseParents(recognised, table.byPid, catalogue)) recognised.set(pid, found);
   const roots = new Set<Proc>();
   for (const pid of recognised.keys()) {
     const process = table.byPid.get(pid);

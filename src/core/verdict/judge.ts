@@ -6,6 +6,7 @@ import { usersWithSession } from "../evidence/sshd.ts";
 import type { Observation, Tag } from "../observation/observation.ts";
 import { exeName } from "../observation/process.ts";
 import type { Policy } from "../policy/policy.ts";
+import { mayBeOneProduct } from "../recognition/catalogue.ts";
 import { managersHere } from "../tree/boundary.ts";
 import { leadersOf, type Tree } from "../tree/tree.ts";
 import { type Accounts, type Exempt, exemptionsOf, NO_ACCOUNTS } from "./exemption.ts";
@@ -233,7 +234,7 @@ function possibleServerOf(tree: Tree, servers: readonly Judgement[]): Judgement 
     ({ tree: other, unforced }) =>
       unforced !== "reap" &&
       other.uid === tree.uid &&
-      other.product === tree.product &&
+      mayBeOneProduct(other.product, tree.product) &&
       other.root.startTime <= tree.root.startTime,
   );
 }

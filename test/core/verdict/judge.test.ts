@@ -408,6 +408,14 @@ test("helpers left alone follow the server they may belong to, not one that came
   assert.deepEqual(verdicts(observation(around(30 * MINUTE))), { 500: "reap", 900: "reap" });
 });
 
+test("a helper that only its layout names may belong to any server of its user", () => {
+  const exe = "/scratch/alice/vs/extensions/ms-vscode.cpptools-1.23.6/bin/cpptools";
+  const helper = proc({ pid: 900, exe, argv: "cpptools", startTime: startedAgo(30 * MINUTE) });
+  const used = { connections: linked(tcp(server.pid, 301)) };
+  const seen = observation([...sshSession(300), ...tree, helper], used);
+  assert.deepEqual(verdicts(seen), { 500: "spare", 900: "spare" });
+});
+
 test("the IDE's node with an unreadable command line is unknown, and reported so", () => {
   const hidden = proc({ pid: 500, exe: `${LEGACY}/node`, argvStatus: "timeout" });
   const judgement = only(observation([hidden]));
