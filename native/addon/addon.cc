@@ -34,6 +34,16 @@ Napi::Value js_remove_tag(const Napi::CallbackInfo& info) {
   return Napi::Boolean::New(info.Env(), removed.value());
 }
 
+// The number of tags that stay.
+Napi::Value js_prune_tags(const Napi::CallbackInfo& info) {
+  const std::string directory = to_text(info[0], "directory");
+  auto proc = ProcDir::open(to_text(info[1], "procRoot"));
+  if (!proc) throw to_error(info.Env(), proc.failure());
+  constexpr auto kNoUser = std::numeric_limits<uid_t>::max();
+  const TagCount count = prune_tags(directory, proc.value(), kNoUser);
+  return Napi::Number::New(info.Env(), static_cast<double>(count.all));
+}
+
 Napi::Value js_lock(const Napi::CallbackInfo& info) {
   const auto taken = take_lock(to_text(info[0], "path"));
   if (!taken) throw to_error(info.Env(), taken.failure());
@@ -55,6 +65,7 @@ Napi::Object init(Napi::Env env, Napi::Object exports) {
   exports.Set("pss", Napi::Function::New(env, js_pss, "pss"));
   exports.Set("waitGone", Napi::Function::New(env, js_wait_gone, "waitGone"));
   exports.Set("readTags", Napi::Function::New(env, js_read_tags, "readTags"));
+  exports.Set("pruneTags", Napi::Function::New(env, js_prune_tags, "pruneTags"));
   exports.Set("removeTag", Napi::Function::New(env, js_remove_tag, "removeTag"));
   exports.Set("grantRead", Napi::Function::New(env, js_grant_read, "grantRead"));
   exports.Set("lock", Napi::Function::New(env, js_lock, "lock"));

@@ -7,12 +7,15 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <charconv>
 #include <cstring>
 #include <ctime>
 #include <memory>
+#include <optional>
 #include <string_view>
 
 #include "core/base/fd.h"
+#include "core/proc/parse.h"
 #include "core/proc/proc_dir.h"
 
 namespace reaper {
@@ -20,10 +23,11 @@ namespace {
 
 constexpr mode_t kOthersMayDoAnything = 077;
 constexpr mode_t kOthersMayWrite = 022;
+constexpr mode_t kGroupBits = 070;
 // A writer lives a second at most, so an older temporary file is nobody's.
 constexpr time_t kTemporarySeconds = 60;
 constexpr std::string_view kTemporarySuffix = ".tmp";
-// A folder full of junk is told of in so many lines and a count.
+// A folder full of junk is reported in so many lines and a count.
 constexpr std::size_t kMaxFaults = 20;
 
 Failure failed(int code, std::string what) { return {code, std::move(what)}; }
@@ -33,13 +37,16 @@ std::string name_of(const ProcId& id) {
 }
 
 // Opens `name` and checks what was opened, not the name: a link, a foreign owner and `forbidden` mode bits
-// are refused.
+// are refused. The group of a folder of root's is the one that root gave it (the sweep's own account), so its
+// bits are root's decision.
 Result<UniqueFd> open_directory(int parent, const std::string& name, uid_t owner, mode_t forbidden) {
   UniqueFd fd(openat(parent, name.c_str(), O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC));
   if (!fd.valid()) return failed(errno, name);
   struct stat info{};
   if (fstat(fd.get(), &info) != 0) return failed(errno, name);
-  if (info.st_uid != owner) return failed(EPERM, name + " belongs to uid " + std::to_string(info.st_uid));
+  if (info.st_uid != owner && info.st_uid != 0)
+    return failed(EPERM, name + " belongs to uid " + std::to_string(info.st_uid));
+  if (info.st_uid == 0) forbidden &= ~kGroupBits;
   if ((info.st_mode & forbidden) != 0) return failed(EPERM, name + " is open to others");
   return fd;
 }
@@ -89,7 +96,7 @@ Result<std::string> read_file(int directory, const std::string& name, uid_t owne
   if (!fd.valid()) return failed(errno, "open");
   if (fstat(fd.get(), &info) != 0) return failed(errno, "stat");
   if (!S_ISREG(info.st_mode)) return failed(EINVAL, "no regular file");
-  if (info.st_uid != owner || (info.st_mode & kOthersMayWrite) != 0)
+  if ((info.st_uid != owner && info.st_uid != 0) || (info.st_mode & kOthersMayWrite) != 0)
     return failed(EPERM, "not written by the owner of the directory");
   std::string text(kMaxTagBytes + 1, '\0');
   std::size_t size = 0;
@@ -121,6 +128,27 @@ void take_temporary(int directory, const std::string& name, TagListing& listing)
   const bool removed = unlinkat(directory, name.c_str(), 0) == 0;
   listing.faults.push_back(
       {"write a tag", 0, name + (removed ? ": removed, left half-written" : ": left half-written")});
+}
+
+std::optional<ProcId> id_of_name(std::string_view name) {
+  constexpr std::string_view kEnd = ".json";
+  ProcId id;
+  const char* const end = name.data() + name.size();
+  const auto pid = std::from_chars(name.data(), end, id.pid);
+  if (pid.ec != std::errc() || id.pid <= 0 || pid.ptr == end || *pid.ptr != '-') return std::nullopt;
+  const auto start = std::from_chars(pid.ptr + 1, end, id.start_time);
+  if (start.ec != std::errc() ||
+      std::string_view(start.ptr, static_cast<std::size_t>(end - start.ptr)) != kEnd)
+    return std::nullopt;
+  return id;
+}
+
+// True as well where it cannot be known: a tag is dropped for a process that is certainly another one.
+bool is_process(ProcDir& proc, const ProcId& id) {
+  std::string_view text;
+  if (proc.read_of(id.pid, "stat", &text) != 0) return true;
+  const std::optional<Stat> stat = parse_stat(text);
+  return !stat || stat->start_time == id.start_time;
 }
 
 bool is_temporary(std::string_view name) {
@@ -162,7 +190,7 @@ Result<bool> write_tag(const std::string& directory, const Tag& tag) {
   return result;
 }
 
-TagListing list_tags(const std::string& directory) {
+TagListing list_tags(const std::string& directory, std::size_t most) {
   TagListing listing;
   const auto fault = [&](const char* what, const std::string& detail) {
     listing.faults.push_back({what, 0, detail});
@@ -179,11 +207,16 @@ TagListing list_tags(const std::string& directory) {
     close(fd);
     return listing;
   }
-  std::size_t untold = 0;
+  std::size_t untold = 0, met = 0;
   errno = 0;
   while (const dirent* entry = readdir(stream.get())) {
     const std::string name = entry->d_name;
     if (name == "." || name == "..") continue;
+    if (++met > most) {
+      fault("list tags", directory + " holds more than " + std::to_string(most) +
+                             " files; the rest was not read; remove them");
+      break;
+    }
     if (is_temporary(name)) {
       take_temporary(fd, name, listing);
     } else {
@@ -205,6 +238,34 @@ TagListing list_tags(const std::string& directory) {
   std::sort(listing.tags.begin(), listing.tags.end(),
             [](const Tag& a, const Tag& b) { return a.root.pid < b.root.pid; });
   return listing;
+}
+
+TagCount prune_tags(const std::string& directory, ProcDir& proc, uid_t uid) {
+  TagCount count;
+  Result<UniqueFd> opened = open_directory(AT_FDCWD, directory, geteuid(), kOthersMayDoAnything);
+  if (!opened) return count;
+  const int fd = opened.value().release();
+  const std::unique_ptr<DIR, int (*)(DIR*)> stream(fdopendir(fd), closedir);
+  if (!stream) {
+    close(fd);
+    return count;
+  }
+  while (const dirent* entry = readdir(stream.get())) {
+    const std::optional<ProcId> id = id_of_name(entry->d_name);
+    if (!id) continue;
+    uid_t owner = 0;
+    const int error = proc.owner(id->pid, &owner);
+    // The start time costs five times as much as the owner, so only this user's are compared.
+    const bool dead = is_gone(error) || (error == 0 && owner == uid && !is_process(proc, *id));
+    if (dead && unlinkat(fd, entry->d_name, 0) == 0) continue;
+    ++count.all;
+    if (error == 0 && owner == uid) ++count.of_user;
+  }
+  return count;
+}
+
+bool has_tag(const std::string& directory, const ProcId& id) {
+  return faccessat(AT_FDCWD, (directory + "/" + name_of(id)).c_str(), F_OK, AT_SYMLINK_NOFOLLOW) == 0;
 }
 
 Result<bool> remove_tag(const std::string& directory, const ProcId& id) {

@@ -114,6 +114,8 @@ void test_hostile_directory() {
   CHECK(prepare_tag_directory(folder.tags(), geteuid()).ok());
   CHECK(write_tag(folder.tags(), tag_of(7, 1)).ok());
   for (const mode_t mode : {0701, 0710, 0720, 0755, 01777}) {
+    // The group of a folder of root's is root's choice: the account that the sweep runs as.
+    if (geteuid() == 0 && (mode & 07) == 0) continue;
     CHECK(chmod(folder.tags().c_str(), mode) == 0);
     expect_refused(folder.tags(), EPERM);
   }
@@ -136,8 +138,8 @@ void test_hostile_directory() {
   CHECK(symlink(parent.c_str(), parent_link.c_str()) == 0);
   CHECK(code_of(prepare_tag_directory(parent_link + "/tags", geteuid())) == ENOTDIR);
 
-  CHECK(code_of(prepare_tag_directory(folder.tags(), geteuid() + 1)) == EPERM);
   if (geteuid() != 0) {
+    CHECK(code_of(prepare_tag_directory(folder.tags(), geteuid() + 1)) == EPERM);
     std::fprintf(stderr, "SKIPPED: a directory of another owner (not root)\n");
     return;
   }
@@ -184,6 +186,41 @@ void test_hostile_files() {
   CHECK(write_tag(folder.tags(), tag_of(7, 1)).ok());
   CHECK(fs::is_regular_file(fs::symlink_status(folder.in_tags("7-1.json"))));
   CHECK(list_tags(folder.tags()).tags.size() == 2);
+}
+
+// What has ended goes by its file's name; a living process of another user's is not looked at more closely.
+void test_prune() {
+  const Folder folder;
+  CHECK(prepare_tag_directory(folder.tags(), geteuid()).ok());
+  const std::string root = folder.path() + "/proc";
+  fs::create_directories(root + "/7");
+  const std::string stat = "7 (node) S 1 7 7 0 -1 0 0 0 0 0 0 0 0 0 20 0 1 0 100 1 1 1\n";
+  put(root + "/7/stat", stat);
+  Result<ProcDir> proc = ProcDir::open(root);
+  CHECK(proc.ok());
+  for (const auto& [pid, start] : {std::pair<pid_t, std::uint64_t>{7, 100}, {7, 99}, {8, 100}})
+    CHECK(write_tag(folder.tags(), tag_of(pid, start)).ok());
+  put(folder.in_tags("note"), "");
+  put(folder.in_tags("9-1.json.bak"), "");
+  const TagCount others = prune_tags(folder.tags(), proc.value(), geteuid() + 1);
+  CHECK(others.all == 2 && others.of_user == 0 && folder.files() == 4);
+  const TagCount own = prune_tags(folder.tags(), proc.value(), geteuid());
+  CHECK(own.all == 1 && own.of_user == 1 && folder.files() == 3);
+  CHECK(has_tag(folder.tags(), {7, 100}) && !has_tag(folder.tags(), {7, 99}));
+  const TagCount none = prune_tags(folder.path() + "/absent", proc.value(), geteuid());
+  CHECK(none.all == 0 && none.of_user == 0);
+}
+
+void test_bounded_listing() {
+  const Folder folder;
+  CHECK(prepare_tag_directory(folder.tags(), geteuid()).ok());
+  for (std::size_t i = 0; i < 60; ++i) put(folder.in_tags("junk" + std::to_string(i)), "");
+  const TagListing listing = list_tags(folder.tags(), 50);
+  CHECK(listing.tags.empty() && listing.faults.size() == 22);
+  bool says = false;
+  for (const Fault& fault : listing.faults)
+    says |= fault.detail.find("the rest was not read") != std::string::npos;
+  CHECK(says);
 }
 
 void test_temporaries() {
@@ -266,6 +303,8 @@ int main() {
   test_hostile_directory();
   test_hostile_files();
   test_temporaries();
+  test_prune();
+  test_bounded_listing();
   test_full_disk();
   test_concurrent_writers();
   CHECK(open_files() == before);

@@ -30,6 +30,7 @@ import type { Fault } from "../../core/observation/fault.ts";
 import type { RemoteAttachment } from "../../core/observation/observation.ts";
 import { isHostName } from "../../core/text/safe-text.ts";
 import { readAtMost, whyNotSmall, withOpenFile } from "../store/safe-files.ts";
+import { isTrustedOwner } from "../store/service-account.ts";
 
 /** What the helper is asked to do. */
 export type ClusterRequest =
@@ -75,7 +76,7 @@ function openFolder(folder: string): number {
     const { uid, mode } = lstatSync(above);
     // In a sticky folder only root can remove root's entries.
     const othersMay = (mode & 0o022) !== 0 && (mode & 0o1000) === 0;
-    if (uid !== 0 || othersMay)
+    if (!isTrustedOwner(uid) || othersMay)
       throw new Error(`users other than root can change ${above}, which is above it`);
   }
   const fd = openSync(folder, constants.O_RDONLY | constants.O_DIRECTORY | constants.O_NOFOLLOW);
@@ -86,8 +87,8 @@ function openFolder(folder: string): number {
 }
 
 function whyNotRoots({ uid, mode }: Stats): string | null {
-  if (uid !== 0)
-    return `belongs to uid ${uid}, not to root; if the file server maps root to that uid, export it with no_root_squash`;
+  if (!isTrustedOwner(uid))
+    return `belongs to uid ${uid}, not to root or the account of the sweep; run chown on it, with one uid for that account on all nodes`;
   return (mode & 0o022) === 0 ? null : "users other than root can write it; run chmod go-w on it";
 }
 
@@ -177,6 +178,6 @@ function withRemedy({ code, message }: NodeJS.ErrnoException, folder: string): s
   if (code === "EROFS")
     return `it is read-only here (EROFS); let the service write there: systemctl edit vscode-grim-reaper.service, and add [Service] ReadWritePaths=${folder}`;
   if (code === "EACCES" || code === "EPERM")
-    return `root may not write there (${code}); export it with no_root_squash`;
+    return `this account (uid ${process.geteuid?.()}) may not write there (${code}); chown it to the account of the sweep, with one uid on all nodes`;
   return message;
 }

@@ -92,6 +92,8 @@ export interface Native {
   /** Resolves early when all are gone; else, after `timeoutMs`, with the survivors. */
   waitGone(ids: readonly ProcId[], timeoutMs: number): Promise<ProcId[]>;
   readTags(directory: string): { readonly tags: Tag[]; readonly faults: Fault[] };
+  /** Removes the tags of processes that have ended, without reading them; the number of those that stay. */
+  pruneTags(directory: string, procRoot: string): number;
   /** False when there was none. */
   removeTag(directory: string, id: ProcId): boolean;
   /** This user alone may read the file besides its owner, by a POSIX ACL. @throws with code ENOTSUP where there are none */

@@ -26,6 +26,7 @@ import {
 } from "../../core/policy/keep-request.ts";
 import { escapeText } from "../../core/text/safe-text.ts";
 import { readAtMost, withOpenFile } from "./safe-files.ts";
+import { isTrustedOwner } from "./service-account.ts";
 
 /** Root's, mode 1733: every user can make files in it, remove only their own, and cannot list it. */
 export const KEEP_FOLDER = "/run/vscode-grim-reaper-keep";
@@ -81,9 +82,9 @@ export function readKeeps(
 function isThere(folder: string): boolean {
   const found = lstatSync(folder, { throwIfNoEntry: false });
   if (!found) return false;
-  if (!found.isDirectory() || found.uid !== 0 || (found.mode & 0o1000) === 0)
+  if (!found.isDirectory() || !isTrustedOwner(found.uid) || (found.mode & 0o1000) === 0)
     throw new KeepFolderError(
-      "it is not a folder of root's with the sticky bit; remove it, then run systemd-tmpfiles --create",
+      "it belongs to another user or lacks the sticky bit; remove it, then start its mount unit",
     );
   return true;
 }
@@ -190,7 +191,7 @@ function remove(path: string, found: Stats): string {
 
 /** Writes the caller's own request. @throws KeepFolderError if there is no folder for requests */
 export function writeKeep(folder: string, uid: number, until: number): void {
-  if (!isThere(folder)) throw new KeepFolderError("it does not exist; systemd-tmpfiles --create makes it");
+  if (!isThere(folder)) throw new KeepFolderError("it does not exist; its mount unit makes it at boot");
   // One write of the same length in place: a sweep reads either the old line or the new one.
   const fd = openSync(join(folder, String(uid)), O_WRONLY | O_CREAT | O_NOFOLLOW | O_NONBLOCK, 0o600);
   try {

@@ -6,6 +6,7 @@ import type { Fault } from "../../core/observation/fault.ts";
 import type { Mark, Tag } from "../../core/observation/observation.ts";
 import type { Native } from "../host/native.ts";
 import { readSmallFile, replaceFile } from "./safe-files.ts";
+import { actsForHost } from "./service-account.ts";
 
 /** A hundred thousand marks; a longer file is none of this program's. */
 const MAX_MARKS_BYTES = 8 * 1024 * 1024;
@@ -33,7 +34,7 @@ export function readState(native: Native, folder: string, bootId: string): State
 
 function isOwn(folder: string): boolean {
   const found = lstatSync(folder, { throwIfNoEntry: false });
-  return found === undefined || process.geteuid?.() === 0 || found.uid === process.geteuid?.();
+  return found === undefined || actsForHost() || found.uid === process.geteuid?.();
 }
 
 function readMarks(file: string, bootId: string, faults: Fault[]): Mark[] {
