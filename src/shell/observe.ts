@@ -8,7 +8,7 @@ import type { Observation } from "../core/observation/observation.ts";
 import type { Proc } from "../core/observation/process.ts";
 import type { Catalogue } from "../core/recognition/catalogue.ts";
 import { scanMarkers } from "../core/recognition/scan-markers.ts";
-import { redactArgv } from "../core/text/safe-text.ts";
+import { redactArgv } from "../core/text/redact.ts";
 import { jobVariableNames } from "../core/tree/batch-job.ts";
 import { leadersOf } from "../core/tree/tree.ts";
 import type { Native } from "./host/native.ts";
