@@ -12,8 +12,8 @@
 namespace reaper::hook {
 namespace {
 
-// Guard: all users share the file system of the tags (4 KiB each on a tmpfs). A user at their bound loses
-// tags alone: the sweep then takes two looks for the same verdict. The total bounds users who act together.
+// Guard: all users share /run (a tag is 4 KiB and an inode there). A user at their bound loses tags alone:
+// the sweep then takes two looks for the same verdict. The total, 24 MiB, bounds users who act together.
 constexpr std::size_t kMaxTagsOfUser = 128;
 constexpr std::size_t kMaxTags = 6144;
 

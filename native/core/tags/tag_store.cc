@@ -265,7 +265,8 @@ TagCount prune_tags(const std::string& directory, ProcDir& proc, uid_t uid) {
 }
 
 bool has_tag(const std::string& directory, const ProcId& id) {
-  return faccessat(AT_FDCWD, (directory + "/" + name_of(id)).c_str(), F_OK, AT_SYMLINK_NOFOLLOW) == 0;
+  struct stat info{};
+  return lstat((directory + "/" + name_of(id)).c_str(), &info) == 0;
 }
 
 Result<bool> remove_tag(const std::string& directory, const ProcId& id) {
