@@ -16,7 +16,7 @@ const NEWER: Readonly<Record<string, number>> = {
 
 /** What systemd 239 knows of what the units use. RestrictSUIDSGID= is of 242, and RHEL's 239 has it. */
 const OLD = new Set(
-  `Description Documentation Before After Wants WantedBy Type User AmbientCapabilities ExecStartPre ExecStart SuccessExitStatus TimeoutStartSec KillMode Nice
+  `Description Documentation Before After Wants WantedBy Type User AmbientCapabilities ExecStartPre ExecStart ExecStartPost SuccessExitStatus TimeoutStartSec KillMode Nice
    CapabilityBoundingSet NoNewPrivileges ProtectSystem ReadWritePaths ReadOnlyPaths InaccessiblePaths RemoveIPC StateDirectory StateDirectoryMode UMask ProtectHome PrivateTmp PrivateDevices DevicePolicy
    ProtectControlGroups ProtectKernelModules ProtectKernelTunables RestrictAddressFamilies IPAddressDeny RestrictNamespaces
    RestrictRealtime RestrictSUIDSGID LockPersonality SystemCallArchitectures SystemCallFilter SystemCallErrorNumber

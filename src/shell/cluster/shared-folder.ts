@@ -22,6 +22,7 @@ import {
   fileOf,
   MAX_FILE_BYTES,
   MAX_FILES,
+  MAX_TOTAL_BYTES,
   type Publication,
   type ReadOptions,
   readPublication,
@@ -99,7 +100,18 @@ function readAll(at: string, folder: string, reading: ReadOptions): ClusterReply
   if (more)
     faults.push({ what: `read all of ${folder}`, detail: `it contains more than ${MAX_FILES} files` });
   let ignored = 0;
-  for (const name of names) {
+  let total = 0;
+  // Guard: the small ones first, so that no large file keeps an honest node's from being read.
+  const sizes = names
+    .map((name) => ({ name, size: sizeOf(`${at}/${name}`) }))
+    .sort((a, b) => a.size - b.size);
+  for (const { name, size } of sizes) {
+    total += size;
+    if (total > MAX_TOTAL_BYTES) {
+      const detail = `its files are larger than ${MAX_TOTAL_BYTES} bytes together; the largest were not read`;
+      faults.push({ what: `read all of ${folder}`, detail });
+      break;
+    }
     const answer = readOne(`${at}/${name}`, name, reading);
     if (answer === null) continue;
     if ("elsewhere" in answer) elsewhere.push(...answer.elsewhere);
@@ -108,6 +120,17 @@ function readAll(at: string, folder: string, reading: ReadOptions): ClusterReply
   if (ignored > MAX_FAULTS)
     faults.push({ what: `use ${ignored - MAX_FAULTS} more files of ${folder}`, detail: "as above" });
   return { elsewhere, faults };
+}
+
+/** The bytes that reading a file will take: none of one that is too large. */
+function sizeOf(path: string): number {
+  try {
+    const { size } = lstatSync(path);
+    return size > MAX_FILE_BYTES ? 0 : size;
+  } catch {
+    // readOne says why, or that it is gone.
+    return 0;
+  }
 }
 
 function list(at: string): { names: string[]; more: boolean } {
@@ -136,7 +159,7 @@ function readOne(
     return withOpenFile(path, (fd, status) => {
       const why = whyNotSmall(status, MAX_FILE_BYTES) ?? whyNotRoots(status);
       if (why !== null) return { error: why };
-      const text = readAtMost(fd, MAX_FILE_BYTES).toString("utf8");
+      const text = readAtMost(fd, status.size).toString("utf8");
       return readPublication(name, text, Math.floor(status.mtimeMs), reading);
     });
   } catch (error) {
