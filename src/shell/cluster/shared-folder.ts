@@ -100,18 +100,12 @@ function readAll(at: string, folder: string, reading: ReadOptions): ClusterReply
   if (more)
     faults.push({ what: `read all of ${folder}`, detail: `it contains more than ${MAX_FILES} files` });
   let ignored = 0;
-  let total = 0;
-  // Guard: the small ones first, so that no large file keeps an honest node's from being read.
-  const sizes = names
-    .map((name) => ({ name, size: sizeOf(`${at}/${name}`) }))
-    .sort((a, b) => a.size - b.size);
-  for (const { name, size } of sizes) {
-    total += size;
-    if (total > MAX_TOTAL_BYTES) {
-      const detail = `its files are larger than ${MAX_TOTAL_BYTES} bytes together; the largest were not read`;
-      faults.push({ what: `read all of ${folder}`, detail });
-      break;
-    }
+  const affordable = withinTotal(at, names);
+  if (affordable.size < names.length) {
+    const detail = `its files are larger than ${MAX_TOTAL_BYTES} bytes together; the largest were not read`;
+    faults.push({ what: `read all of ${folder}`, detail });
+  }
+  for (const name of names.filter((one) => affordable.has(one))) {
     const answer = readOne(`${at}/${name}`, name, reading);
     if (answer === null) continue;
     if ("elsewhere" in answer) elsewhere.push(...answer.elsewhere);
@@ -122,15 +116,24 @@ function readAll(at: string, folder: string, reading: ReadOptions): ClusterReply
   return { elsewhere, faults };
 }
 
-/** The bytes that reading a file will take: none of one that is too large. */
-function sizeOf(path: string): number {
-  try {
-    const { size } = lstatSync(path);
-    return size > MAX_FILE_BYTES ? 0 : size;
-  } catch {
-    // readOne says why, or that it is gone.
-    return 0;
+/** Guard: the small files count first, so that no large file keeps an honest node's from being read. */
+function withinTotal(at: string, names: readonly string[]): Set<string> {
+  const sizes = names
+    .map((name) => ({ name, size: sizeToRead(`${at}/${name}`) }))
+    .sort((a, b) => a.size - b.size);
+  let total = 0;
+  const affordable = new Set<string>();
+  for (const { name, size } of sizes) {
+    total += size;
+    if (total <= MAX_TOTAL_BYTES) affordable.add(name);
   }
+  return affordable;
+}
+
+/** Returns the bytes that reading a file takes: 0 for one that is too large to be read, or gone. */
+function sizeToRead(path: string): number {
+  const size = lstatSync(path, { throwIfNoEntry: false })?.size ?? 0;
+  return size > MAX_FILE_BYTES ? 0 : size;
 }
 
 function list(at: string): { names: string[]; more: boolean } {
