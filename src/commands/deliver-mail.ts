@@ -9,9 +9,9 @@ import { writeAll } from "../shell/output/log.ts";
 import { deliverMail } from "../shell/store/mail-spool.ts";
 import { MAIL_FOLDER, RUN_FOLDER } from "../shell/store/paths.ts";
 import { prepareFolder } from "../shell/store/safe-files.ts";
+import { actsForHost } from "../shell/store/service-account.ts";
 import { EXIT, Failure } from "./exit.ts";
 import type { Finish } from "./options.ts";
-import { isRoot } from "./shared.ts";
 
 const EXPLANATION = `
 What could not be sent is kept, tried again after the next sweep, and given up after three days.
@@ -19,7 +19,8 @@ What could not be sent is kept, tried again after the next sweep, and given up a
 Exit status: 0 all sent; 1 something was not; 75 it is at work already; 77 not permitted.`;
 
 function runDeliver(): number {
-  if (!isRoot()) throw new Failure(EXIT.denied, "the mails are root's; run it with sudo");
+  if (!actsForHost())
+    throw new Failure(EXIT.denied, "the mails belong to root and the account of the sweep; run it with sudo");
   prepareFolder(RUN_FOLDER, 0o700);
   const lock = join(RUN_FOLDER, "mail.lock");
   if (loadNative().lock(lock) === "busy")

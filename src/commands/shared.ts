@@ -15,6 +15,7 @@ import { type Log, writeAll } from "../shell/output/log.ts";
 import { KEEP_FOLDER } from "../shell/store/keep-requests.ts";
 import { RUN_FOLDER } from "../shell/store/paths.ts";
 import { prepareFolder } from "../shell/store/safe-files.ts";
+import { actsForHost } from "../shell/store/service-account.ts";
 import type { Ports, SweepRequest } from "../sweep/sweep.ts";
 import { EXIT, Failure, isBrokenPipe } from "./exit.ts";
 
@@ -39,7 +40,7 @@ export function portsFor(log: Log): Ports {
     procRoot: "/proc",
     lookUpAccounts,
     // What the nodes tell each other is root's to read.
-    cluster: isRoot() ? new Cluster() : null,
+    cluster: actsForHost() ? new Cluster() : null,
     recorders: [],
   };
 }
@@ -65,10 +66,10 @@ export function requestFor(
   chosen: Partial<JudgeOptions> = {},
 ): SweepRequest {
   const users = options.user?.map(userToUid) ?? null;
-  if (!isRoot() && users?.some((uid) => uid !== ownUid()))
+  if (!actsForHost() && users?.some((uid) => uid !== ownUid()))
     throw new Failure(EXIT.denied, "other users' processes can only be judged by root; run it with sudo");
   // Not root: what can be read, and so judged, is one's own.
-  const uids = isRoot() ? users : [ownUid()];
+  const uids = actsForHost() ? users : [ownUid()];
   return {
     context: {
       policy,

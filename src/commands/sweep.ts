@@ -1,5 +1,6 @@
 /** `sweep`: the job itself. */
 
+import { join } from "node:path";
 import { type Command, Option } from "commander";
 import type { Policy } from "../core/policy/policy.ts";
 import { hostDocument } from "../core/report/json.ts";
@@ -12,12 +13,14 @@ import { KEEP_FOLDER } from "../shell/store/keep-requests.ts";
 import { writeLastSweep } from "../shell/store/last-sweep.ts";
 import { MAIL_FOLDER, NOTICE_FOLDER, RUN_FOLDER, STATE_FOLDER } from "../shell/store/paths.ts";
 import { attempt, prepareFolder } from "../shell/store/safe-files.ts";
+import { actsForHost } from "../shell/store/service-account.ts";
+import { pruneTags } from "../shell/store/tags.ts";
 import { keepRecorder, mailRecorder, noticeRecorder } from "../sweep/notify-users.ts";
 import { clusterRecorder, ledgerRecorder, metricsRecorder } from "../sweep/recorders.ts";
 import { type Recorder, sweep } from "../sweep/sweep.ts";
 import { EXIT, Failure } from "./exit.ts";
 import { addConfig, addUsers, collect, type Finish, pidArgument } from "./options.ts";
-import { type Common, holdLock, isRoot, noTree, portsFor, print, requestFor } from "./shared.ts";
+import { type Common, holdLock, noTree, portsFor, print, requestFor } from "./shared.ts";
 
 declare const PACKAGE_VERSION: string;
 
@@ -37,7 +40,7 @@ async function runSweep(options: SweepOptions): Promise<number> {
   if ((options.includeJobs || options.includeExempt) && !options.force)
     throw new Failure(EXIT.usage, "--include-jobs and --include-exempt only mean something with --force");
   const changes = !options.dryRun && (policy.enforce || options.force);
-  if (changes && !isRoot())
+  if (changes && !actsForHost())
     throw new Failure(
       EXIT.denied,
       "a sweep that ends processes needs root; run it with sudo, or look with --dry-run",
@@ -56,7 +59,11 @@ async function runSweep(options: SweepOptions): Promise<number> {
   try {
     const bare = portsFor(log);
     const ports = { ...bare, recorders: recordersFor(options, policy, bare.cluster) };
-    if (changes) holdLock(ports.native);
+    if (changes) {
+      holdLock(ports.native);
+      // What fails here, the reading of the tags reports.
+      attempt("drop the tags of ended processes", () => pruneTags(join(RUN_FOLDER, "tags"), "/proc"));
+    }
     const result = await sweep(ports, { ...request, dryRun: options.dryRun });
     const { observation, judgements, faults, outcomes } = result;
     if (options.pid && judgements.length === 0) throw noTree(options.pid, observation);
@@ -73,7 +80,7 @@ export function recordersFor(
   policy: Policy,
   cluster: Cluster | null,
 ): Recorder[] {
-  if (dryRun || !isRoot()) return [];
+  if (dryRun || !actsForHost()) return [];
   const ofWholeHost = user === undefined && pid === undefined;
   const places = { file: policy.metrics.file, stateFolder: STATE_FOLDER, runFolder: RUN_FOLDER };
   return [

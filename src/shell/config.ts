@@ -4,6 +4,7 @@ import { readdirSync, readFileSync, statSync } from "node:fs";
 import { join } from "node:path";
 import { mergePolicy, type Policy, type PolicyLayer, parsePolicyLayer } from "../core/policy/policy.ts";
 import { escapeText } from "../core/text/safe-text.ts";
+import { actsForHost } from "./store/service-account.ts";
 
 export const CONFIG_FILE = "/etc/vscode-grim-reaper/config.toml";
 export const CONFIG_FOLDER = "/etc/vscode-grim-reaper/config.d";
@@ -65,7 +66,7 @@ function readLayer(file: string): PolicyLayer {
 
 /** Guard: a policy that somebody else can write would let them choose what root ends. */
 function checkOwner(file: string): void {
-  if (process.geteuid?.() !== 0) return;
+  if (!actsForHost()) return;
   const { uid, gid, mode } = statSync(file);
   const writable = (mode & 0o002) !== 0 || ((mode & 0o020) !== 0 && gid !== 0);
   if (uid !== 0 || writable)

@@ -12,11 +12,12 @@ import type { Observation } from "../core/observation/observation.ts";
 import { keyOf, type Proc } from "../core/observation/process.ts";
 import type { Catalogue } from "../core/recognition/catalogue.ts";
 import { scanMarkers } from "../core/recognition/scan-markers.ts";
-import { redactArgv } from "../core/text/safe-text.ts";
+import { redactArgv } from "../core/text/redact.ts";
 import { jobVariableNames } from "../core/tree/batch-job.ts";
 import { leadersOf } from "../core/tree/tree.ts";
 import type { Native } from "./host/native.ts";
 import { readKeeps } from "./store/keep-requests.ts";
+import { actsForHost } from "./store/service-account.ts";
 import { readState } from "./store/tags-and-marks.ts";
 
 export interface ObserveOptions {
@@ -147,7 +148,8 @@ async function readProcessTable(native: Native, options: ObserveOptions): Promis
     takenAt: raw.takenAt,
     uptime: raw.uptime,
     ticksPerSecond: raw.ticksPerSecond,
-    observerUid: process.geteuid?.() ?? -1,
+    // The unit's account sees what root sees, by its capabilities.
+    observerUid: actsForHost() ? 0 : (process.geteuid?.() ?? -1),
     processes: raw.processes.map((process): Proc => ({ ...process, argv: redactArgv(process.argv) })),
     counts: raw.counts,
     connections: null,

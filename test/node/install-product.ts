@@ -77,13 +77,15 @@ export async function installProduct(node: LoginNode, files: ProductFiles = {}):
     : [];
   if (unitNames.length === 0) missing.push(units);
   for (const name of unitNames) {
-    const folder = name.endsWith(".conf") ? "/usr/lib/tmpfiles.d" : "/usr/lib/systemd/system";
-    await put(join(units, name), `${folder}/${name}`, 0o644);
+    const [, stem, kind] = /^(.*)\.(tmpfiles|sysusers)\.conf$/.exec(name) ?? [];
+    const target = kind === undefined ? `/usr/lib/systemd/system/${name}` : `/usr/lib/${kind}.d/${stem}.conf`;
+    await put(join(units, name), target, 0o644);
   }
   for (const name of ["vscode-grim-reaper.sh", "vscode-grim-reaper.csh"])
     await put(at(`profile/${name}`), `/etc/profile.d/${name}`, 0o644);
   await node.run(["systemctl", "daemon-reload"]);
-  const folders = ["/run/vscode-grim-reaper", "/run/vscode-grim-reaper-keep", "/var/lib/vscode-grim-reaper"];
-  await node.run(["systemd-tmpfiles", "--create", ...folders.map((folder) => `--prefix=${folder}`)]);
+  await node.run(["systemd-sysusers", "vscode-grim-reaper.conf"]);
+  await node.run(["systemd-tmpfiles", "--create", "vscode-grim-reaper.conf"]);
+  await node.run(["systemctl", "start", ...unitNames.filter((name) => name.endsWith(".mount"))]);
   return { installed, missing };
 }

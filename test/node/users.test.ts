@@ -110,7 +110,7 @@ describe("the users' side", () => {
       await node.run(["findmnt", "-no", "FSTYPE,OPTIONS", KEEP]).then((line) => line.split(/\s/)[0]),
       "tmpfs",
     );
-    assert.equal(await node.run(["stat", "-c", "%a %u", KEEP]), "1733 0\n");
+    assert.equal(await node.run(["stat", "-c", "%a %U", KEEP]), "1733 vscode-grim-reaper\n");
     assert.equal(await node.run(["systemctl", "is-active", MOUNT]), "active\n");
     const server = await startStandIn(node);
     await becomes(node, server.pid, "reap");
@@ -138,14 +138,39 @@ describe("the users' side", () => {
     const refused = await byAlice("keep");
     assert.equal(refused.status, 1, refused.said);
     await runUnit();
-    const names = (await node.run(["ls", "-A", KEEP])).trim().split("\n");
-    assert.equal(names.length, 1);
-    assert.match(names[0] ?? "", /^\.squatter\.2002\.\d+$/);
+    assert.equal(await node.run(["ls", "-A", KEEP]), "", "the service has removed what the sweep renamed");
     assert.equal((await byAlice("keep")).status, 0);
     assert.match(
       await node.read("/var/log/vscode-grim-reaper.log"),
       /2001 for a request: it belongs to uid 2002; removed/,
     );
+  });
+
+  it("nobody uses up the room that all share for longer than to the next sweep", async (t) => {
+    if (!hasLoginNode(t)) return;
+    assert.equal((await byAlice("keep", "--cancel")).status, 0);
+    // 4,095 folders with something in each, and one under his own name: all of the file system's inodes.
+    await node.exec(
+      ["bash", "-c", `cd ${KEEP}; mkdir 2002; for i in {1..5000}; do mkdir -p x$i/y || exit 0; done`],
+      {
+        user: "bob",
+        timeoutMs: 120_000,
+      },
+    );
+    const refused = await byAlice("keep");
+    assert.equal(refused.status, 1);
+    assert.match(refused.said, /users have filled it .*; the next sweep makes room/);
+    await runUnit();
+    assert.equal(await node.run(["ls", "-A", KEEP]), "");
+    assert.equal((await byAlice("keep")).status, 0);
+    assert.match(
+      await node.read("/var/log/vscode-grim-reaper.log"),
+      /\d{4} more entries of uid 2002 were wrong as well/,
+    );
+    // Without the mount there is no folder at all, so nobody fills /run through it.
+    await node.run(["systemctl", "stop", "run-vscode\\x2dgrim\\x2dreaper\\x2dkeep.mount"]);
+    assert.match(await node.run(["stat", "-c", "%U %a", KEEP]), /^root 755\n$/);
+    await node.run(["systemctl", "start", "run-vscode\\x2dgrim\\x2dreaper\\x2dkeep.mount"]);
   });
 
   it("a user ends their own trees over ssh, also one in use, and not another's", async (t) => {

@@ -305,13 +305,26 @@ void test_close_faults() {
   CHECK(close_session(nowhere, {}).faults.size() == 1);
 }
 
-// One user cannot fill /run.
+// Guard: one user cannot use up the tags of all, and gets back at each logout what their dead processes had.
 void test_many_trees() {
   const Host host;
-  for (pid_t pid = 1000; pid < 1260; ++pid) host.add(pid, 1, kNode);
-  const CloseReport report = close_session(host.places, {});
-  CHECK(report.trees == 260 && report.tagged == 256 && report.faults.size() == 1);
-  CHECK(count_files(host.places.tag_directory) == 256);
+  const auto add = [&](pid_t first) {
+    for (pid_t pid = first; pid < first + 200; ++pid) host.add(pid, 1, kNode);
+  };
+  const auto tags = [&] { return count_files(host.places.tag_directory); };
+  add(1000);
+  CloseReport report = close_session(host.places, {});
+  CHECK(report.trees == 200 && report.tagged == 128 && report.faults.size() == 1);
+  // The same trees again are dated anew.
+  report = close_session(host.places, {});
+  CHECK(report.tagged == 128 && tags() == 128);
+  for (pid_t first = 1000; first < 3000; first += 200) {
+    for (pid_t pid = first; pid < first + 200; ++pid)
+      fs::remove_all(host.proc.root() + "/" + std::to_string(pid));
+    add(first + 200);
+    report = close_session(host.places, {});
+    CHECK(report.tagged == 128 && tags() == 128);
+  }
 }
 
 void test_syslog() {

@@ -32,9 +32,13 @@ export interface Publication {
 /** A time further ahead than this means that one of the two clocks is wrong. */
 export const MAX_AHEAD_MS = 300_000;
 
-export const MAX_FILE_BYTES = 1_048_576;
+/** Two thousand users with a client at once; a file has 60 bytes for each. */
+export const MAX_FILE_BYTES = 131_072;
 
 export const MAX_FILES = 1000;
+
+/** Guard: a compromised node can fill the folder with files of root's. Thousand honest ones of 100 users are 6 MB. */
+export const MAX_TOTAL_BYTES = 8 * 1_048_576;
 
 export const fileOf = (host: string): string => `${host}.json`;
 

@@ -5,6 +5,7 @@ import { join } from "node:path";
 import type { Fault } from "../../core/observation/fault.ts";
 import type { Mark, Tag } from "../../core/observation/observation.ts";
 import { readSmallFile, replaceFile } from "./safe-files.ts";
+import { actsForHost } from "./service-account.ts";
 import { readTags } from "./tags.ts";
 
 /** A hundred thousand marks; this program writes no longer file. */
@@ -34,7 +35,7 @@ export function readState(folder: string, bootId: string): State {
 
 function isOwn(folder: string): boolean {
   const found = lstatSync(folder, { throwIfNoEntry: false });
-  return found === undefined || process.geteuid?.() === 0 || found.uid === process.geteuid?.();
+  return found === undefined || actsForHost() || found.uid === process.geteuid?.();
 }
 
 function readMarks(file: string, bootId: string, faults: Fault[]): Mark[] {

@@ -7,6 +7,7 @@ import type { Fault } from "../../core/observation/fault.ts";
 import type { Tag } from "../../core/observation/observation.ts";
 import type { ProcId } from "../../core/observation/process.ts";
 import { readSmallFile } from "./safe-files.ts";
+import { isTrustedOwner } from "./service-account.ts";
 
 /** The longest tag that the hook writes: two texts of 255 bytes, escaped. */
 const MAX_TAG_BYTES = 4096;
@@ -18,6 +19,7 @@ const MAX_FAULTS = 20;
 const TEMPORARY_MS = 60_000;
 
 const OTHERS_MAY_DO_ANYTHING = 0o077;
+const GROUP = 0o070;
 
 export interface TagListing {
   readonly tags: readonly Tag[];
@@ -30,7 +32,7 @@ export function readTags(folder: string): TagListing {
   if (!checkFolder(folder)) return { tags: [], faults: [] };
   const tags: Tag[] = [];
   const faults: Fault[] = [];
-  let untold = 0;
+  let unreported = 0;
   for (const entry of listFiles(folder, faults)) {
     try {
       if (entry.name.startsWith(".") && entry.name.endsWith(".tmp"))
@@ -39,16 +41,26 @@ export function readTags(folder: string): TagListing {
     } catch (error) {
       const { code, message } = error as NodeJS.ErrnoException;
       if (code === "ENOENT") continue;
-      if (faults.length >= MAX_FAULTS) untold++;
+      if (faults.length >= MAX_FAULTS) unreported++;
       else faults.push({ what: "read a tag", detail: `${entry.name}: ${message}; remove it from ${folder}` });
     }
   }
-  if (untold > 0)
+  if (unreported > 0)
     faults.push({
       what: "read the tags",
-      detail: `${untold} more files are not tags; remove them from ${folder}`,
+      detail: `${unreported} more files are not tags; remove them from ${folder}`,
     });
   return { tags: tags.sort((a, b) => a.root.pid - b.root.pid), faults };
+}
+
+/** Removes the tags of processes that have ended, by file name, without reading one. @throws as `readTags` does */
+export function pruneTags(folder: string, procRoot: string): void {
+  if (!checkFolder(folder)) return;
+  for (const { name } of listFiles(folder, [])) {
+    const pid = /^(\d+)-\d+\.json$/.exec(name)?.[1];
+    if (pid && lstatSync(join(procRoot, pid), { throwIfNoEntry: false }) === undefined)
+      rmSync(join(folder, name), { force: true });
+  }
 }
 
 /** Removes a tag; false: there was none. @throws when the folder is not this user's alone */
@@ -65,12 +77,10 @@ const nameOf = ({ pid, startTime }: ProcId): string => `${pid}-${startTime}.json
 function checkFolder(folder: string): boolean {
   const found = lstatSync(folder, { throwIfNoEntry: false });
   if (found === undefined) return false;
-  if (
-    !found.isDirectory() ||
-    found.uid !== process.geteuid?.() ||
-    (found.mode & OTHERS_MAY_DO_ANYTHING) !== 0
-  )
-    throw new Error(`${folder} is not a folder that this user alone may enter; remove it`);
+  // Root gives its folder to the group of the sweep's own account, and to no other.
+  const forbidden = found.uid === 0 ? OTHERS_MAY_DO_ANYTHING & ~GROUP : OTHERS_MAY_DO_ANYTHING;
+  if (!found.isDirectory() || !isTrustedOwner(found.uid) || (found.mode & forbidden) !== 0)
+    throw new Error(`${folder} is not a folder that root and this user alone may enter; remove it`);
   return true;
 }
 
