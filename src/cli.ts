@@ -2,6 +2,7 @@
 
 import { Command, CommanderError } from "commander";
 import { addCheckConfig } from "./commands/check-config.ts";
+import { addClean } from "./commands/clean.ts";
 import { addClusterHelper } from "./commands/cluster-helper.ts";
 import { addDeliverMail } from "./commands/deliver-mail.ts";
 import { addDoctor } from "./commands/doctor.ts";
@@ -33,6 +34,7 @@ Examples:
   vscode-grim-reaper report --since 30d       what was ended, by product, user and day
   vscode-grim-reaper keep 24h                 as a user: leave my trees alone until tomorrow
   vscode-grim-reaper end                      as a user: end my trees now
+  vscode-grim-reaper clean                    as a user: what old server versions take up, and which can go
   vscode-grim-reaper snapshot > host.json     save what is seen, for replay and bug reports
 
 Exit status: 0 all well; 1 something survived or failed; 64 usage; 70 internal error; 75 another sweep is running;
@@ -65,6 +67,7 @@ export function makeProgram(done: (status: number) => void): Command {
   addReport(program, finish);
   addKeep(program, finish);
   addEnd(program, finish);
+  addClean(program, finish);
   addDeliverMail(program, finish);
   addClusterHelper(program, finish);
   for (const command of program.commands) command.exitOverride().showHelpAfterError("(see --help)");

@@ -50,7 +50,7 @@ test("imports point down: the core knows no shell, the shell no command", () => 
 const FLOORS = [
   ["text", "observation"],
   ["recognition", "doctor"],
-  ["tree", "policy"],
+  ["tree", "policy", "clean"],
   ["evidence"],
   ["verdict"],
   ["reap"],
