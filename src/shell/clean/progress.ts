@@ -15,7 +15,7 @@ export interface Progress {
 }
 
 /** A progress line on standard error. `width`: of the terminal, in columns. */
-export function progressLine(width = process.stderr.columns ?? 80): Progress {
+export function progressLine(width = process.stderr.columns || 80): Progress {
   if (process.stderr.isTTY !== true) return { say: () => {}, tick: () => {}, done: () => {} };
   let what = "";
   let count = 0;
