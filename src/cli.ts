@@ -15,6 +15,7 @@ import { addList } from "./commands/list.ts";
 import type { Finish } from "./commands/options.ts";
 import { addReplay } from "./commands/replay.ts";
 import { addReport } from "./commands/report.ts";
+import { addRunNotify } from "./commands/run-notify.ts";
 import { addSnapshot } from "./commands/snapshot.ts";
 import { addSweep } from "./commands/sweep.ts";
 import { ConfigError } from "./shell/config.ts";
@@ -69,6 +70,7 @@ export function makeProgram(done: (status: number) => void): Command {
   addEnd(program, finish);
   addClean(program, finish);
   addDeliverMail(program, finish);
+  addRunNotify(program, finish);
   addClusterHelper(program, finish);
   for (const command of program.commands) command.exitOverride().showHelpAfterError("(see --help)");
   return program;

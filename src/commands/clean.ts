@@ -6,7 +6,6 @@ import { type Command, InvalidArgumentError } from "commander";
 import { type Choice, chooseVersions, type Version } from "../core/clean/choose.ts";
 import { serverFolders } from "../core/clean/layout.ts";
 import { CLEAN_HEAD, cleanDocument, cleanRow, removedKiB } from "../core/clean/view.ts";
-import { makeCatalogue } from "../core/recognition/catalogue.ts";
 import { DURATION_HELP, formatDuration, parseDuration } from "../core/text/duration.ts";
 import { formatMemory } from "../core/text/format.ts";
 import { escapeText, safeJson } from "../core/text/safe-text.ts";
@@ -47,12 +46,7 @@ async function clean(options: CleanOptions): Promise<number> {
   const uid = ownUid();
   const progress = progressLine();
   const pidOf = (folder: string, version: string): number | null => runningVersions(uid)(folder, version);
-  const found = findVersions(
-    homedir(),
-    uid,
-    serverFolders(makeCatalogue(policy.catalogue)),
-    runningVersions(uid),
-  );
+  const found = findVersions(homedir(), uid, serverFolders(policy.catalogue), runningVersions(uid));
   const errors = found.errors.map(escapeText);
   const versions = found.versions.map((version) => measured(version, uid, progress, errors));
   progress.done();

@@ -40,6 +40,7 @@ export function portsFor(log: Log): Ports {
     lookUpAccounts,
     // What the nodes tell each other is root's to read.
     cluster: isRoot() ? new Cluster() : null,
+    askVeto: null,
     recorders: [],
   };
 }
