@@ -2,6 +2,7 @@
 
 import { Command, CommanderError } from "commander";
 import { addCheckConfig } from "./commands/check-config.ts";
+import { addClean } from "./commands/clean.ts";
 import { addClusterHelper } from "./commands/cluster-helper.ts";
 import { addDeliverMail } from "./commands/deliver-mail.ts";
 import { addDoctor } from "./commands/doctor.ts";
@@ -14,6 +15,7 @@ import { addList } from "./commands/list.ts";
 import type { Finish } from "./commands/options.ts";
 import { addReplay } from "./commands/replay.ts";
 import { addReport } from "./commands/report.ts";
+import { addRunNotify } from "./commands/run-notify.ts";
 import { addSnapshot } from "./commands/snapshot.ts";
 import { addSweep } from "./commands/sweep.ts";
 import { ConfigError } from "./shell/config.ts";
@@ -33,6 +35,7 @@ Examples:
   vscode-grim-reaper report --since 30d       what was ended, by product, user and day
   vscode-grim-reaper keep 24h                 as a user: leave my trees alone until tomorrow
   vscode-grim-reaper end                      as a user: end my trees now
+  vscode-grim-reaper clean                    as a user: what old server versions take up, and which can go
   vscode-grim-reaper snapshot > host.json     save what is seen, for replay and bug reports
 
 Exit status: 0 all well; 1 something survived or failed; 64 usage; 70 internal error; 75 another sweep is running;
@@ -65,7 +68,9 @@ export function makeProgram(done: (status: number) => void): Command {
   addReport(program, finish);
   addKeep(program, finish);
   addEnd(program, finish);
+  addClean(program, finish);
   addDeliverMail(program, finish);
+  addRunNotify(program, finish);
   addClusterHelper(program, finish);
   for (const command of program.commands) command.exitOverride().showHelpAfterError("(see --help)");
   return program;

@@ -1,11 +1,14 @@
 /** `check-config`: is it right, and what does it amount to? */
 
 import type { Command } from "commander";
+import type { Fault } from "../core/observation/fault.ts";
+import type { Policy } from "../core/policy/policy.ts";
 import { formatDuration } from "../core/text/duration.ts";
 import { localDate } from "../core/text/format.ts";
 import { escapeText } from "../core/text/safe-text.ts";
 import { whoIsExempt } from "../core/verdict/exemption.ts";
 import { loadConfig, systemMinUid } from "../shell/config.ts";
+import { whyNotRun } from "../shell/hooks/run-hook.ts";
 import { lookUpAccounts } from "../shell/host/accounts.ts";
 import { writeAll } from "../shell/output/log.ts";
 import { EXIT } from "./exit.ts";
@@ -14,7 +17,7 @@ import { print } from "./shared.ts";
 
 async function checkConfig(file: string | undefined): Promise<number> {
   const { policy, files } = loadConfig(file ?? null);
-  const { faults } = lookUpAccounts(policy, []);
+  const faults = [...lookUpAccounts(policy, []).faults, ...hookFaults(policy)];
   const today = localDate(new Date());
   const rows: readonly (readonly [string, string])[] = [
     ["files", files.length > 0 ? files.join(", ") : "none: every key has its default"],
@@ -42,6 +45,8 @@ async function checkConfig(file: string | undefined): Promise<number> {
     ],
     ["notices", policy.notice.enabled ? `for ${policy.notice.days} day(s)` : "off"],
     ["mail", policy.mail.enabled ? `to ${policy.mail.to}, from ${policy.mail.from}` : "off"],
+    ["veto", policy.hooks.veto || "none"],
+    ["notify", policy.hooks.notify || "none"],
     ["keep", policy.keep.max === 0 ? "refused" : `up to ${formatDuration(policy.keep.max)}`],
     ["exempt users", policy.exemptUsers.join(", ") || "none"],
     ["exempt groups", policy.exemptGroups.join(", ") || "none"],
@@ -56,6 +61,14 @@ async function checkConfig(file: string | undefined): Promise<number> {
   for (const { what, detail } of faults)
     writeAll(2, `vscode-grim-reaper: cannot ${escapeText(what)}: ${detail}\n`);
   return faults.length > 0 ? EXIT.failed : EXIT.ok;
+}
+
+/** The site's programs that a sweep would refuse to run. */
+function hookFaults({ hooks }: Policy): Fault[] {
+  return [hooks.veto, hooks.notify].filter(Boolean).flatMap((program) => {
+    const why = whyNotRun(program);
+    return why === null ? [] : [{ what: `run ${program}`, detail: why }];
+  });
 }
 
 export function addCheckConfig(program: Command, finish: Finish): void {

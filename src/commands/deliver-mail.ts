@@ -18,14 +18,14 @@ What could not be sent is kept, tried again after the next sweep, and given up a
 
 Exit status: 0 all sent; 1 something was not; 75 it is at work already; 77 not permitted.`;
 
-function runDeliver(): number {
+async function runDeliver(): Promise<number> {
   if (!actsForHost())
     throw new Failure(EXIT.denied, "the mails belong to root and the account of the sweep; run it with sudo");
   prepareFolder(RUN_FOLDER, 0o700);
   const lock = join(RUN_FOLDER, "mail.lock");
   if (loadNative().lock(lock) === "busy")
     throw new Failure(EXIT.busy, `mail is being delivered already (by who holds ${lock})`);
-  const { faults } = deliverMail(MAIL_FOLDER, Date.now());
+  const { faults } = await deliverMail(MAIL_FOLDER, Date.now());
   for (const fault of faults) writeAll(2, `vscode-grim-reaper: ${escapeText(faultLine(fault))}\n`);
   return faults.length > 0 ? EXIT.failed : EXIT.ok;
 }

@@ -41,6 +41,7 @@ export function portsFor(log: Log): Ports {
     lookUpAccounts,
     // What the nodes tell each other is root's to read.
     cluster: actsForHost() ? new Cluster() : null,
+    askVeto: null,
     recorders: [],
   };
 }

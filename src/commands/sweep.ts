@@ -7,17 +7,18 @@ import { hostDocument } from "../core/report/json.ts";
 import { safeJson } from "../core/text/safe-text.ts";
 import type { Cluster } from "../shell/cluster/helper-client.ts";
 import { loadConfig } from "../shell/config.ts";
+import { askVeto } from "../shell/hooks/ask-veto.ts";
 import { loadNative } from "../shell/host/native.ts";
 import { openLog } from "../shell/output/log.ts";
 import { KEEP_FOLDER } from "../shell/store/keep-requests.ts";
 import { writeLastSweep } from "../shell/store/last-sweep.ts";
-import { MAIL_FOLDER, NOTICE_FOLDER, RUN_FOLDER, STATE_FOLDER } from "../shell/store/paths.ts";
+import { MAIL_FOLDER, NOTICE_FOLDER, NOTIFY_FOLDER, RUN_FOLDER, STATE_FOLDER } from "../shell/store/paths.ts";
 import { attempt, prepareFolder } from "../shell/store/safe-files.ts";
 import { actsForHost } from "../shell/store/service-account.ts";
 import { pruneTags } from "../shell/store/tags.ts";
-import { keepRecorder, mailRecorder, noticeRecorder } from "../sweep/notify-users.ts";
+import { keepRecorder, mailRecorder, noticeRecorder, notifyRecorder } from "../sweep/notify-users.ts";
 import { clusterRecorder, ledgerRecorder, metricsRecorder } from "../sweep/recorders.ts";
-import { type Recorder, sweep } from "../sweep/sweep.ts";
+import { type Ports, type Recorder, sweep } from "../sweep/sweep.ts";
 import { EXIT, Failure } from "./exit.ts";
 import { addConfig, addUsers, collect, type Finish, pidArgument } from "./options.ts";
 import { type Common, holdLock, noTree, portsFor, print, requestFor } from "./shared.ts";
@@ -58,7 +59,8 @@ async function runSweep(options: SweepOptions): Promise<number> {
   });
   try {
     const bare = portsFor(log);
-    const ports = { ...bare, recorders: recordersFor(options, policy, bare.cluster) };
+    const recorders = recordersFor(options, policy, bare.cluster);
+    const ports = { ...bare, recorders, askVeto: vetoOf(policy, options.includeExempt) };
     if (changes) {
       holdLock(ports.native);
       // What fails here, the reading of the tags reports.
@@ -88,11 +90,19 @@ export function recordersFor(
     ledgerRecorder(policy.ledger.file),
     noticeRecorder(loadNative(), NOTICE_FOLDER, policy),
     mailRecorder(MAIL_FOLDER, policy),
+    notifyRecorder(NOTIFY_FOLDER, policy),
     keepRecorder(KEEP_FOLDER),
     ...(ofWholeHost && cluster ? [clusterRecorder(cluster, policy)] : []),
     ({ failed }) => (ofWholeHost ? writeLastSweep(STATE_FOLDER, failed) : []),
     metricsRecorder(places, policy, PACKAGE_VERSION, !ofWholeHost),
   ];
+}
+
+/** The site's veto program; null where there is none, for a user, and where exempt trees are to be ended as well. */
+export function vetoOf(policy: Policy, includeExempt = false): Ports["askVeto"] {
+  const { veto } = policy.hooks;
+  if (veto === "" || !actsForHost() || includeExempt) return null;
+  return (plan, observation, dryRun) => askVeto(veto, plan, observation, dryRun);
 }
 
 export function addSweep(program: Command, finish: Finish): void {

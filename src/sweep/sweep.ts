@@ -1,6 +1,7 @@
 /** The story: observe, judge, reap, record. */
 
 import { type HostView, viewOf } from "../core/evidence/host-view.ts";
+import type { Answer } from "../core/hooks/veto.ts";
 import { type Fault, faultLine } from "../core/observation/fault.ts";
 import type { Observation } from "../core/observation/observation.ts";
 import type { Policy } from "../core/policy/policy.ts";
@@ -28,6 +29,10 @@ export interface Ports {
   readonly procRoot: string;
   /** Asks other login nodes, where the policy names their folder; null: asks none. */
   readonly cluster: Cluster | null;
+  /** Asks the site's veto program about a plan: an answer for each tree, in order. Null: there is none to ask. */
+  readonly askVeto:
+    | ((plan: readonly Judgement[], observation: Observation, dryRun: boolean) => Promise<readonly Answer[]>)
+    | null;
   /** Called in this order when all is done, also when the breaker ended the sweep. */
   readonly recorders: readonly Recorder[];
   /** Looks up the names in the policy for the users who own trees. */
@@ -123,16 +128,18 @@ export async function sweepSeen(ports: Ports, request: SweepRequest, seen: Look)
     const faults = [...seen.faults, fault];
     return account(ports, { ...seen, faults, outcomes: [], observing, broken, failed: true });
   }
-  const reaped = observing ? wouldReap(plan) : await carryOut(ports, request, seen.faults, plan);
-  const { outcomes } = reaped;
-  await ports.log.write(reaped.faults.map(faultEvent));
+  const site = await askSite(ports, plan, observation, observing);
+  const { allowed } = site;
+  const reaped = observing ? wouldReap(allowed) : await carryOut(ports, request, seen.faults, allowed);
+  const outcomes = [...reaped.outcomes, ...site.spared];
+  await ports.log.write([...site.faults, ...reaped.faults].map(faultEvent));
   await ports.log.write(reaped.notices.map((message): LogEvent => ({ level: "warn", message })));
   await ports.log.write(outcomes.flatMap((outcome) => outcomeEvents(outcome, observation, observing)));
   // Tags and marks are root's; a user who ends their own trees keeps none.
   const records = !observing && observation.observerUid === 0;
   const stateFaults = records ? await recordState(ports, request.context, { ...seen, outcomes }) : [];
   await ports.log.write(stateFaults.map(faultEvent));
-  const faults = [...seen.faults, ...reaped.faults, ...stateFaults];
+  const faults = [...seen.faults, ...site.faults, ...reaped.faults, ...stateFaults];
   const failed = faults.some(isOfHost) || outcomes.some(({ survivors }) => survivors.length > 0);
   return account(ports, { ...seen, faults, outcomes, observing, broken, failed });
 }
@@ -151,6 +158,33 @@ async function account(ports: Ports, result: SweepResult): Promise<SweepResult> 
   }
   return current;
 }
+
+interface SiteAnswer {
+  readonly allowed: readonly Judgement[];
+  readonly spared: readonly Outcome[];
+  readonly faults: readonly Fault[];
+}
+
+/** Splits a plan by what the site's veto program says. Guard: a tree without an answer is spared. */
+async function askSite(
+  { askVeto }: Ports,
+  plan: readonly Judgement[],
+  observation: Observation,
+  dryRun: boolean,
+): Promise<SiteAnswer> {
+  if (askVeto === null || plan.length === 0) return { allowed: plan, spared: [], faults: [] };
+  const answers = await askVeto(plan, observation, dryRun);
+  const asked = plan.map((judgement, i) => ({ judgement, answer: answers[i] ?? NO_ANSWER }));
+  return {
+    allowed: asked.filter(({ answer }) => answer.spared === null).map(({ judgement }) => judgement),
+    spared: asked.flatMap(({ judgement, answer: { spared } }) =>
+      spared === null ? [] : [{ judgement, killed: [], survivors: [], spared }],
+    ),
+    faults: asked.flatMap(({ answer: { fault } }) => fault ?? []),
+  };
+}
+
+const NO_ANSWER: Answer = { spared: "the site's veto program gave no answer", fault: null };
 
 interface ReapResult {
   readonly outcomes: readonly Outcome[];

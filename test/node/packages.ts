@@ -89,6 +89,28 @@ export async function buildPackages(): Promise<Packages> {
   };
 }
 
+/** Builds only the .deb of this checkout, and the same once more as a later version. */
+export async function buildDebs(): Promise<
+  Pick<Packages, "deb" | "nextDeb" | "version" | "nextVersion" | "remove">
+> {
+  const repo = repository();
+  const { version } = JSON.parse(readFileSync(join(repo, "package.json"), "utf8")) as { version: string };
+  const nextVersion = version.replace(/\d+$/, (patch) => `${Number(patch) + 1}`);
+  const out = mkdtempSync(join(repo, "build/debs-test-"));
+  for (const VERSION of [version, nextVersion])
+    await run("bash", [join(repo, "packaging/build.sh")], {
+      cwd: repo,
+      env: {
+        ...process.env,
+        ...{ ARCHES: "amd64", FORMATS: "deb", NODE_RUNTIME: "no", SKIP_BUNDLE: "yes", OUT: out, VERSION },
+      },
+      timeout: BUILD_MS,
+    });
+  const fileOf = (of: string): string => join(out, `vscode-grim-reaper_${of}-1_amd64.deb`);
+  const remove = (): void => rmSync(out, { recursive: true, force: true });
+  return { deb: fileOf(version), nextDeb: fileOf(nextVersion), version, nextVersion, remove };
+}
+
 /** dpkg in the node; returns what it said. */
 export function dpkg(node: LoginNode, ...args: string[]): Promise<string> {
   const env = { DEBIAN_FRONTEND: "noninteractive" };

@@ -247,7 +247,7 @@ describe("the users' side", () => {
     assert.equal(await waiting("new"), "");
     assert.match(
       await node.journal("-u", "vscode-grim-reaper-mail.service"),
-      /send \S+-2001 to alice@example\.org: the relay is away; kept; tried again after the next sweep/,
+      /deliver \S+-2001: to alice@example\.org: the relay is away; kept; tried again after the next sweep/,
     );
     // It does not start again and again over what it cannot send.
     assert.equal(await active("vscode-grim-reaper-mail.path"), "active");

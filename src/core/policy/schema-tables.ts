@@ -73,6 +73,31 @@ export const mail = v.strictObject({
   ),
 });
 
+export const hooks = v.strictObject({
+  veto: v.optional(
+    v.pipe(
+      path,
+      note(
+        "program",
+        "asked before a tree is ended, with its JSON on standard input: exit status 0 lets it end, 10 spares it for the reason in the first line of output; anything else, or no answer within 5 s, spares it and is a fault",
+        "none",
+      ),
+    ),
+    "",
+  ),
+  notify: v.optional(
+    v.pipe(
+      path,
+      note(
+        "program",
+        "run for each tree that was ended, or could not be, with its JSON on standard input, outside the sweep's sandbox",
+        "none",
+      ),
+    ),
+    "",
+  ),
+});
+
 export const keep = v.strictObject({
   max: v.optional(
     v.pipe(

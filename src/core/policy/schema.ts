@@ -1,7 +1,17 @@
 /** Every key of the configuration: its type, its default and what it means. Validation and the manual come from here. */
 
 import * as v from "valibot";
-import { catalogue, cluster, exemption, keep, ledger, mail, metrics, notice } from "./schema-tables.ts";
+import {
+  catalogue,
+  cluster,
+  exemption,
+  hooks,
+  keep,
+  ledger,
+  mail,
+  metrics,
+  notice,
+} from "./schema-tables.ts";
 import {
   accounts,
   bool,
@@ -99,6 +109,7 @@ export const schema = v.strictObject({
   cluster: v.optional(v.pipe(cluster, note("table", "more than one login node")), {}),
   notice: v.optional(v.pipe(notice, note("table", "what a user is told at the next login")), {}),
   mail: v.optional(v.pipe(mail, note("table", "what a user is told by mail")), {}),
+  hooks: v.optional(v.pipe(hooks, note("table", "programs of the site's")), {}),
   keep: v.optional(v.pipe(keep, note("table", "what a user may ask for with `keep`")), {}),
   catalogue: v.optional(
     v.pipe(catalogue, note("table", "servers that the built-in catalogue does not know")),
