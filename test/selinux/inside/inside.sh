@@ -78,12 +78,12 @@ section sweep-journal
 /tmp/journal --quiet --output=cat --unit=vscode-grim-reaper.service
 section server
 pgrep -u alice -x node || echo none
-# The private runtime lies below /usr/lib, which is labelled lib_t: what the launcher starts keeps the domain of the launcher.
+# The private runtime with the label of most of /usr/lib: what the launcher starts keeps the domain of the launcher.
 section private-runtime
 private=/usr/lib/vscode-grim-reaper/node/bin/node
 mkdir -p "${private%/*}"
 cp /usr/bin/node "$private"
-restorecon -RF /usr/lib/vscode-grim-reaper/node
+chcon --type=lib_t "$private"
 label "$private"
 auditctl -a always,exit -F arch=b64 -S execve -F exe="$private" -k node >/dev/null
 systemctl start vscode-grim-reaper.service
