@@ -39,7 +39,7 @@ await build({
 const files = sources.map((source) => source.replace(/^test\//, `${out}/`).replace(/\.ts$/, ".mjs"));
 const run = spawnSync(
   process.execPath,
-  ["--enable-source-maps", "--test", "--test-timeout=600000", ...files],
+  ["--enable-source-maps", "--test", `--test-timeout=${process.env.TEST_TIMEOUT_MS ?? 600000}`, ...files],
   { stdio: "inherit" },
 );
 process.exit(run.status ?? 1);

@@ -44,6 +44,7 @@ export interface Packages {
   readonly nodeDeb: string;
   readonly nodeRpm: string;
   readonly rpm: string;
+  readonly selinuxRpm: string;
   readonly nextRpm: string;
   readonly npm: string;
   readonly version: string;
@@ -81,6 +82,7 @@ export async function buildPackages(): Promise<Packages> {
     nodeDeb: find(kept, /^vscode-grim-reaper-node_.*_amd64\.deb$/),
     nodeRpm: find(kept, /^vscode-grim-reaper-node-.*\.x86_64\.rpm$/),
     rpm: join(out, `vscode-grim-reaper-${version}-1.x86_64.rpm`),
+    selinuxRpm: join(out, `vscode-grim-reaper-selinux-${version}-1.noarch.rpm`),
     nextRpm: join(out, `vscode-grim-reaper-${nextVersion}-1.x86_64.rpm`),
     npm: join(out, `vscode-grim-reaper-${version}.tgz`),
     version,
