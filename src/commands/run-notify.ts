@@ -25,7 +25,10 @@ Exit status: 0 all well; 1 a run failed; 75 it is at work already; 77 not permit
 
 async function runNotify(): Promise<number> {
   if (!actsForHost())
-    throw new Failure(EXIT.denied, "only root may run the site's programs; run it with sudo");
+    throw new Failure(
+      EXIT.denied,
+      "only root and the account of the sweep may run the site's programs; run it with sudo",
+    );
   prepareFolder(RUN_FOLDER, 0o700);
   const lock = join(RUN_FOLDER, "notify.lock");
   if (loadNative().lock(lock) === "busy")
