@@ -210,7 +210,7 @@ function insideNamespace(): void {
     for (let i = 0; i < 1001; i++) tell(`login${i}`);
     const listed = run(["list", "-c", config()]);
     assert.equal(listed.status, 1);
-    assert.match(listed.stderr, /cannot read all of \/run\/shared: it holds more than 1000 files/);
+    assert.match(listed.stderr, /cannot read all of \/run\/shared: it contains more than 1000 files/);
   });
 
   test("a folder that others than root can change is refused, neither read nor written", async () => {
