@@ -138,14 +138,12 @@ cat /dev/zero > ${RUN_FOLDER}/full 2>/dev/null || true`;
       host.heal();
     });
 
-  test("ten thousand files of rubbish among the tags: told in a few lines, in a few seconds", () => {
+  test("ten thousand files of rubbish among the tags: reported in a few lines", () => {
     sh(`${prepare}; cd ${TAGS}; seq -f %g.json 10000 | xargs touch; chmod 600 *`);
-    const began = performance.now();
     const ran = run(["-v", "-c", config()]);
     assert.equal(ran.status, 1);
     assert.match(ran.stderr, /9980 more files are no tags; remove them from/);
     assert.ok(ran.stderr.split("\n").length < 60, `${ran.stderr.split("\n").length} lines`);
-    assert.ok(performance.now() - began < 10_000, "slow");
     host.assertSound(false, "orphan");
     sh(`rm -rf ${TAGS}`);
     host.heal();
