@@ -192,7 +192,7 @@ Napi::Value to_js(Napi::Env env, const TagListing& listing) {
 Napi::Value to_js(Napi::Env env, const SignalResult& result) {
   Napi::Object object = Napi::Object::New(env);
   object.Set("outcome", text(env, name_of(result.outcome)));
-  object.Set("weak", flag(env, result.weak));
+  object.Set("weak", flag(env, result.weak()));
   return object;
 }
 

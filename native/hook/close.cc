@@ -26,12 +26,14 @@ std::int64_t now_ms(clockid_t clock) {
 CloseReport tag_survivors(const Places& places, ProcDir& proc, const Session& session) {
   CloseReport report;
   report.uid = session.uid;
-  Survey survey = find_survivors(proc, session.slices, session.uid, getpid());
-  report.processes = survey.processes;
-  report.trees = static_cast<unsigned>(survey.roots.size());
-  report.by_cgroup = survey.by_cgroup;
-  report.faults = std::move(survey.faults);
-  if (survey.roots.empty()) return report;
+  SurvivorReport survivors = find_survivors(proc, session.slices, session.uid, getpid());
+  report.processes = survivors.processes;
+  report.trees = static_cast<unsigned>(survivors.roots.size());
+  report.by_cgroup = survivors.by_cgroup;
+  report.unreadable = survivors.unreadable;
+  report.unreadable_error = survivors.unreadable_error;
+  report.faults = std::move(survivors.faults);
+  if (survivors.roots.empty()) return report;
 
   std::string_view boot_id;
   const int error = proc.read(proc.fd(), "sys/kernel/random/boot_id", &boot_id);
@@ -52,7 +54,7 @@ CloseReport tag_survivors(const Places& places, ProcDir& proc, const Session& se
   tag.remote_host = session.remote_host;
   tag.closed_at_ms = now_ms(CLOCK_REALTIME);
   tag.closed_uptime_ms = now_ms(CLOCK_BOOTTIME);
-  for (const Survivor& survivor : survey.roots) {
+  for (const Survivor& survivor : survivors.roots) {
     if (report.tagged == kMaxTags) {
       report.faults.push_back({E2BIG, "more trees than one logout may tag"});
       break;

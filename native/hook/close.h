@@ -26,6 +26,8 @@ struct CloseReport {
   unsigned trees = 0;
   unsigned tagged = 0;
   bool by_cgroup = false;
+  unsigned unreadable = 0;  // of the processes: SurvivorReport::unreadable
+  int unreadable_error = 0;
   std::vector<Failure> faults;
 };
 

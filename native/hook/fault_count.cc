@@ -15,6 +15,15 @@ namespace {
 constexpr mode_t kOthersMayWrite = 022;
 constexpr char kBytes[] = "................................................................";
 
+// Opened before it is made: under SELinux sshd's domain may enter a folder of systemd-tmpfiles and may make
+// none.
+UniqueFd open_folder(const char* directory) {
+  constexpr int kFlags = O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC;
+  UniqueFd folder(open(directory, kFlags));
+  if (folder.valid() || errno != ENOENT || mkdir(directory, 0700) != 0) return folder;
+  return UniqueFd(open(directory, kFlags));
+}
+
 bool is_own_folder(int fd) {
   struct stat info{};
   return fstat(fd, &info) == 0 && info.st_uid == geteuid() && (info.st_mode & kOthersMayWrite) == 0;
@@ -22,20 +31,19 @@ bool is_own_folder(int fd) {
 
 }  // namespace
 
-void count_faults(const char* directory, std::size_t faults) {
-  if (faults == 0) return;
-  if (mkdir(directory, 0700) != 0 && errno != EEXIST) return;
-  const UniqueFd folder(open(directory, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC));
-  if (!folder.valid() || !is_own_folder(folder.get())) return;
+Counted add_to_count(const char* directory, const char* file, std::size_t amount) {
+  const UniqueFd folder = open_folder(directory);
+  if (!folder.valid() || !is_own_folder(folder.get())) return Counted::kFailed;
   // O_NONBLOCK: the open of a fifo would wait for its reader.
   constexpr int kFlags = O_WRONLY | O_APPEND | O_CREAT | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY | O_CLOEXEC;
-  const UniqueFd file(openat(folder.get(), "hook.faults", kFlags, 0600));
+  const UniqueFd fd(openat(folder.get(), file, kFlags, 0600));
   struct stat info{};
-  if (!file.valid() || fstat(file.get(), &info) != 0 || !S_ISREG(info.st_mode)) return;
+  if (!fd.valid() || fstat(fd.get(), &info) != 0 || !S_ISREG(info.st_mode)) return Counted::kFailed;
   const auto counted = static_cast<std::size_t>(info.st_size);
-  if (counted >= kMaxFaultBytes) return;
-  const std::size_t size = std::min({faults, sizeof(kBytes) - 1, kMaxFaultBytes - counted});
-  (void)!write(file.get(), kBytes, size);
+  if (counted >= kMaxFaultBytes) return Counted::kAgain;
+  const std::size_t size = std::min({amount, sizeof(kBytes) - 1, kMaxFaultBytes - counted});
+  if (write(fd.get(), kBytes, size) <= 0) return Counted::kFailed;
+  return counted == 0 ? Counted::kFirst : Counted::kAgain;
 }
 
 }  // namespace reaper::hook

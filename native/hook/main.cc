@@ -20,9 +20,7 @@
 namespace {
 
 using reaper::Failure;
-using reaper::hook::CloseReport;
-using reaper::hook::Priority;
-using reaper::hook::Syslog;
+using namespace reaper::hook;
 
 constexpr time_t kDeadlineSeconds = 1;
 // Of the sweep, which reads how many faults there were.
@@ -35,7 +33,7 @@ size_t g_last_words_size = 0;
 
 void give_up(int /*signo*/) {
   if (g_log >= 0) (void)!send(g_log, g_last_words, g_last_words_size, MSG_DONTWAIT | MSG_NOSIGNAL);
-  if (geteuid() == 0) reaper::hook::count_faults(kRunFolder, 1);
+  if (geteuid() == 0) (void)add_to_count(kRunFolder, kFaultsFile, 1);
   _exit(0);
 }
 
@@ -57,10 +55,13 @@ void lift_limits() {
   for (const auto resource : {RLIMIT_AS, RLIMIT_DATA, RLIMIT_FSIZE, RLIMIT_CPU})
     lift_limit(resource, RLIM_INFINITY);
   lift_limit(RLIMIT_NOFILE, 256);
-  // A core of a root process would land where the user's limits say.
-  const rlimit no_core{0, 0};
-  (void)setrlimit(RLIMIT_CORE, &no_core);
-  (void)setpriority(PRIO_PROCESS, 0, 0);
+  // A core of a root process would land where the user's limits say. The soft limit alone: SELinux asks for
+  // setrlimit only where a hard limit changes.
+  rlimit core{};
+  if (getrlimit(RLIMIT_CORE, &core) == 0) core.rlim_cur = 0;
+  (void)setrlimit(RLIMIT_CORE, &core);
+  // pam_limits may have set a priority as well.
+  if (getpriority(PRIO_PROCESS, 0) != 0) (void)setpriority(PRIO_PROCESS, 0, 0);
 }
 
 // Whatever was ignored or blocked when sshd forked is undone; what would end this process ends it with
@@ -94,14 +95,29 @@ void prepare_last_words(const Syslog& log) {
   g_log = log.fd();
 }
 
+// A warning at the first logout of a boot, a count at every one: on a host without the policy module each
+// logout would say the same.
+void report_unreadable(const Syslog& log, const CloseReport& report, const std::string& user) {
+  if (report.unreadable == 0) return;
+  const bool first = add_to_count(kRunFolder, kUnreadableFile, 1) != Counted::kAgain;
+  log.send(first ? Priority::kWarning : Priority::kDebug,
+           user + "the kernel refuses to name the executables of " + std::to_string(report.unreadable) +
+               " of " + std::to_string(report.processes) + " process(es) (errno " +
+               std::to_string(report.unreadable_error) +
+               "): tagging by process name; with SELinux, install vscode-grim-reaper-selinux; see "
+               "\"vscode-grim-reaper doctor\"");
+}
+
 void log_report(const Syslog& log, const CloseReport& report) {
   const std::string user = "uid " + std::to_string(report.uid) + ": ";
   for (const Failure& fault : report.faults)
     log.send(Priority::kWarning, user + fault.what + " (errno " + std::to_string(fault.code) + ")");
-  reaper::hook::count_faults(kRunFolder, report.faults.size());
+  if (!report.faults.empty()) (void)add_to_count(kRunFolder, kFaultsFile, report.faults.size());
+  report_unreadable(log, report, user);
   if (report.trees > 0) {
     log.send(Priority::kDebug, user + "tagged " + std::to_string(report.tagged) + " of " +
-                                   std::to_string(report.trees) + " tree(s)");
+                                   std::to_string(report.trees) + " tree(s), found by " +
+                                   (report.by_cgroup ? "cgroup" : "owner"));
   }
 }
 
@@ -114,7 +130,7 @@ int main() {
   set_signals();
   set_deadline();
   (void)umask(077);
-  const reaper::hook::ClientText text = reaper::hook::read_client_text(environ);
+  const ClientText text = read_client_text(environ);
   // From here on no library function can be steered by a variable of the user's.
   (void)clearenv();
   (void)!chdir("/");
@@ -126,7 +142,7 @@ int main() {
     (void)!write(STDERR_FILENO, kMessage, sizeof(kMessage) - 1);
     return 0;
   }
-  log_report(log, reaper::hook::close_session({}, text));
+  log_report(log, close_session({}, text));
   // No destructor or exit handler has anything left to do.
   _exit(0);
 }

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cstddef>
+#include <iterator>
 
 #include "hook/catalogue_data.h"
 
@@ -11,6 +12,10 @@ namespace {
 constexpr std::string_view kDeleted = " (deleted)";
 constexpr std::string_view kUnknownFork = "unknown-fork";
 constexpr std::size_t kCommitLength = 40;
+constexpr std::size_t kCommLength = 15;  // TASK_COMM_LEN without its NUL
+// Node.js names its first thread since release 22; Zed's and JetBrains' servers are programs of their own.
+constexpr std::string_view kServerNames[] = {"node", "MainThread",     "node-MainThread", "zed-remote-serv",
+                                             "java", "remote-dev-serv"};
 
 bool starts_with(std::string_view text, std::string_view start) {
   return text.substr(0, start.size()) == start;
@@ -42,13 +47,20 @@ std::string_view basename_of(std::string_view path) {
   return slash == std::string_view::npos ? path : path.substr(slash + 1);
 }
 
+bool is_hex(char c) { return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'f'); }
+
 // The command-line program of an exec server: code-<commit>, cursor-<commit>, code-insiders-<commit>.
 bool is_cli(std::string_view name) {
   if (name.size() < kCommitLength + 2) return false;
   const std::string_view commit = name.substr(name.size() - kCommitLength);
-  return name[name.size() - kCommitLength - 1] == '-' &&
-         std::all_of(commit.begin(), commit.end(),
-                     [](char c) { return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'f'); });
+  return name[name.size() - kCommitLength - 1] == '-' && std::all_of(commit.begin(), commit.end(), is_hex);
+}
+
+// The same after the kernel has cut it: "code-0123456789", "code-insiders-0".
+bool is_cut_cli(std::string_view comm) {
+  const std::size_t dash = comm.rfind('-');
+  return comm.size() == kCommLength && dash != std::string_view::npos && dash + 1 < comm.size() &&
+         std::all_of(comm.begin() + static_cast<std::ptrdiff_t>(dash) + 1, comm.end(), is_hex);
 }
 
 bool is_node_or_cli(std::string_view name) { return name == "node" || is_cli(name); }
@@ -102,6 +114,11 @@ std::string_view product_of_exe(std::string_view exe) {
   const std::string_view product = known_product(exe);
   if (!product.empty()) return product;
   return in_unknown_fork(exe) ? kUnknownFork : std::string_view{};
+}
+
+bool may_be_server(std::string_view comm) {
+  return is_cut_cli(comm) ||
+         std::find(std::begin(kServerNames), std::end(kServerNames), comm) != std::end(kServerNames);
 }
 
 }  // namespace reaper

@@ -10,4 +10,9 @@ namespace reaper {
 // `exe` is the text of the exe link; a trailing " (deleted)" is ignored.
 std::string_view product_of_exe(std::string_view exe);
 
+// Whether a process of this name may be a server: all that is left where the kernel refuses the exe link.
+// `comm` is field 2 of proc_pid_stat(5), cut to 15 bytes. Wide on purpose: a tag on another process dates
+// nothing.
+bool may_be_server(std::string_view comm);
+
 }  // namespace reaper

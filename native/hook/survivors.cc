@@ -1,5 +1,6 @@
 #include "hook/survivors.h"
 
+#include <signal.h>
 #include <sys/stat.h>
 
 #include <algorithm>
@@ -14,10 +15,13 @@
 namespace reaper::hook {
 namespace {
 
+constexpr std::string_view kUnknownProduct = "unknown";
+
 struct Member {
   ProcId id;
   pid_t ppid;
-  std::string_view product;  // empty: no server
+  std::string_view product;  // empty: not a server
+  int exe_error = 0;         // why the executable is not known
 };
 
 // Every pid under /proc whose owner, the effective uid (proc(5)), is `uid`.
@@ -50,11 +54,17 @@ Result<std::optional<Member>> read_member(ProcDir& proc, pid_t pid, uid_t uid) {
     return unless_gone(error, "read stat");
   const std::optional<Stat> stat = parse_stat(text);
   if (!stat) return Failure{EBADMSG, "read stat"};
-  Member member{{pid, stat->start_time}, stat->ppid, {}};
-  // A zombie has no exe, and one too long to read is no server's.
+  Member member{{pid, stat->start_time}, stat->ppid, {}, 0};
+  // The next read reuses the buffer that stat->comm lies in.
+  const bool named_as_server = may_be_server(stat->comm);
+  // A zombie has no exe, and one too long to read is not a server's.
   const int error = proc.link(folder.get(), "exe", &text);
   if (error == 0) {
     member.product = product_of_exe(text);
+  } else if (is_denied(error)) {
+    // A tag on a process that turns out to be something else dates nothing: the sweep judges every tree anew.
+    member.exe_error = error;
+    if (named_as_server) member.product = kUnknownProduct;
   } else if (!is_gone(error) && error != ENAMETOOLONG) {
     return Failure{error, "read an executable's link"};
   }
@@ -128,25 +138,33 @@ std::vector<pid_t> ancestors_of(ProcDir& proc, pid_t pid) {
   return line;
 }
 
-void note(Survey& survey, Failure failure) {
-  for (const Failure& known : survey.faults) {
+void note(SurvivorReport& report, Failure failure) {
+  for (const Failure& known : report.faults) {
     if (known.code == failure.code && known.what == failure.what) return;
   }
-  survey.faults.push_back(std::move(failure));
+  report.faults.push_back(std::move(failure));
+}
+
+// Whether a process that has no folder in /proc lives all the same. Signal 0 is not sent: it asks.
+bool is_hidden(const ProcDir& proc, pid_t pid) {
+  uid_t owner = 0;
+  if (proc.owner(pid, &owner) != ENOENT || kill(pid, 0) != 0) return false;
+  // It may have started, or its folder have come back, since.
+  return proc.owner(pid, &owner) == ENOENT && kill(pid, 0) == 0;
 }
 
 std::vector<pid_t> list_candidates(ProcDir& proc, const std::vector<std::string>& slices, uid_t uid,
-                                   Survey& survey) {
+                                   SurvivorReport& report) {
   for (const std::string& slice : slices) {
     Result<std::vector<pid_t>> pids = list_cgroup(proc, slice, {});
     if (pids) {
-      survey.by_cgroup = true;
+      report.by_cgroup = true;
       return pids.take();
     }
   }
   Result<std::vector<pid_t>> pids = list_owned(proc, uid);
   if (!pids) {
-    note(survey, pids.failure());
+    note(report, pids.failure());
     return {};
   }
   return pids.take();
@@ -154,22 +172,28 @@ std::vector<pid_t> list_candidates(ProcDir& proc, const std::vector<std::string>
 
 }  // namespace
 
-Survey find_survivors(ProcDir& proc, const std::vector<std::string>& slices, uid_t uid, pid_t self) {
-  Survey survey;
+SurvivorReport find_survivors(ProcDir& proc, const std::vector<std::string>& slices, uid_t uid, pid_t self) {
+  SurvivorReport report;
   const std::vector<pid_t> own = ancestors_of(proc, self);
   std::vector<Member> members;  // by pid, as the candidates are
-  for (const pid_t pid : list_candidates(proc, slices, uid, survey)) {
+  for (const pid_t pid : list_candidates(proc, slices, uid, report)) {
     if (std::find(own.begin(), own.end(), pid) != own.end()) continue;
     const Result<std::optional<Member>> member = read_member(proc, pid, uid);
     if (!member) {
-      note(survey, member.failure());
+      note(report, member.failure());
     } else if (member.value()) {
       members.push_back(*member.value());
+      if (const int error = member.value()->exe_error; error != 0) {
+        ++report.unreadable;
+        report.unreadable_error = error;
+      }
+    } else if (report.by_cgroup && is_hidden(proc, pid)) {
+      note(report, {EACCES, "/proc hides the user's processes from this program (hidepid)"});
     }
   }
-  survey.processes = static_cast<unsigned>(members.size());
-  survey.roots = Table(std::move(members)).roots();
-  return survey;
+  report.processes = static_cast<unsigned>(members.size());
+  report.roots = Table(std::move(members)).roots();
+  return report;
 }
 
 }  // namespace reaper::hook

@@ -18,9 +18,13 @@ struct Survivor {
   std::string_view product;
 };
 
-struct Survey {
+struct SurvivorReport {
   std::vector<Survivor> roots;  // the topmost server process of each tree, by pid
   unsigned processes = 0;       // of this user
+  // Of those: the kernel refuses to name their executable (SELinux, or no CAP_SYS_PTRACE), so that they were
+  // judged by the process name; their product is "unknown".
+  unsigned unreadable = 0;
+  int unreadable_error = 0;  // an errno
   bool by_cgroup = false;
   std::vector<Failure> faults;  // the first of each kind
 };
@@ -28,6 +32,6 @@ struct Survey {
 // `slices`: where the user's processes are listed, in the order to try (Session::slices). Without one that
 // can be listed, or beyond its bounds, all of /proc is walked by owner. `self` and its ancestors are left
 // out: they end with the session. Reads exe and stat only, never the memory of a process.
-Survey find_survivors(ProcDir& proc, const std::vector<std::string>& slices, uid_t uid, pid_t self);
+SurvivorReport find_survivors(ProcDir& proc, const std::vector<std::string>& slices, uid_t uid, pid_t self);
 
 }  // namespace reaper::hook

@@ -1,13 +1,12 @@
-/** `end`: a user ends their own trees, now. */
+/** `end`: users end their own trees, now. */
 
 import { spawn } from "node:child_process";
 import { setTimeout as sleep } from "node:timers/promises";
 import { type Command, Option } from "commander";
 import type { Policy } from "../core/policy/policy.ts";
-import type { Judgement } from "../core/verdict/judge.ts";
 import { loadConfig } from "../shell/config.ts";
 import { openLog, writeAll } from "../shell/output/log.ts";
-import { look, type SweepRequest, sweep } from "../sweep/sweep.ts";
+import { observeAndJudge, sweepSeen } from "../sweep/sweep.ts";
 import { EXIT, Failure } from "./exit.ts";
 import { addConfig, addUsers, collect, type Finish, pidArgument } from "./options.ts";
 import { type Common, holdLock, isRoot, noTree, portsFor, requestFor } from "./shared.ts";
@@ -38,55 +37,50 @@ async function runEnd(options: EndOptions): Promise<number> {
   if (isRoot() && !options.user)
     throw new Failure(EXIT.usage, "root has no trees of its own to end; say whose: -u USER");
   const { policy } = loadConfig(options.config ?? null);
-  if (options.behind !== undefined) await leave(options.behind);
+  if (options.behind !== undefined) await waitForEndOf(options.behind);
   const log = openLog({ format: "standard", file: null, verbosity: options.verbose });
   try {
     const bare = portsFor(log);
     const ports = { ...bare, recorders: recordersFor(options, policy, bare.cluster) };
-    // root takes the lock as for any sweep. A user has no right to it and needs none: when root's sweep is at work on the
-    // same trees, both signal the same processes, each pinned and checked by start time and uid; both end every round with
-    // SIGKILL, so neither leaves what the other stopped; each counts as killed what it sees dead, and names as gone by
-    // itself what was dead before its turn.
+    // root takes the lock as for any sweep. A user may not take it and does not need it: when root's sweep is at work on
+    // the same trees, both signal the same processes, each pinned and checked by start time and uid; both end every round
+    // with SIGKILL, so neither leaves what the other stopped; each counts as killed what it sees dead, and names as gone
+    // by itself what was dead before its turn.
     if (isRoot() && !options.dryRun) holdLock(ports.native);
-    const request = requestFor(ownWord(policy), options, { force: true, pids: options.pid ?? null });
-    const seen = await look(ports, request, true);
+    const chosen = requestFor(withoutKeeps(policy), options, { force: true, pids: options.pid ?? null });
+    const request = { ...chosen, dryRun: options.dryRun };
+    const seen = await observeAndJudge(ports, request, true);
     if (options.pid && seen.judgements.length === 0) throw noTree(options.pid, seen.observation);
-    const chosen = seen.judgements.filter(({ verdict }) => verdict === "reap");
-    const own = chosen.find(({ tree }) => tree.members.some(({ pid }) => pid === process.pid));
+    const plan = seen.judgements.filter(({ verdict }) => verdict === "reap");
+    const own = plan.find(({ tree }) => tree.members.some(({ pid }) => pid === process.pid));
     if (own && options.thisToo && !options.dryRun) {
       say("this terminal ends with the tree that it belongs to");
       return stepOut(options);
     }
     if (own && !options.thisToo)
       say(`left alone: this command runs in the tree of ${own.tree.root.pid}; --this-too ends it as well`);
-    const others = chosen.filter((one) => one !== own || options.thisToo);
-    if (others.length === 0) {
+    const judgements = options.thisToo ? plan : plan.filter((one) => one !== own);
+    if (judgements.length === 0) {
       for (const { tree, reasons } of seen.judgements.filter(({ verdict }) => verdict === "exempt"))
         say(`left alone: the tree of ${tree.root.pid}: ${reasons.join("; ")}`);
       say("there is nothing to end");
       return EXIT.ok;
     }
-    const result = await sweep(ports, { ...only(request, others), dryRun: options.dryRun });
+    const result = await sweepSeen(ports, request, { ...seen, judgements });
     return result.failed || log.trouble() !== null ? EXIT.failed : EXIT.ok;
   } finally {
     log.close();
   }
 }
 
-/** To end them now counts for more than to keep them before. */
-const ownWord = (policy: Policy): Policy => ({ ...policy, keep: { max: 0 } });
-
-function only(request: SweepRequest, chosen: readonly Judgement[]): SweepRequest {
-  const pids = chosen.map(({ tree }) => tree.root.pid);
-  const options = { ...request.context.options, pids };
-  return { ...request, context: { ...request.context, options } };
-}
+/** A request to end trees now counts for more than an earlier one to keep them. */
+const withoutKeeps = (policy: Policy): Policy => ({ ...policy, keep: { max: 0 } });
 
 const say = (text: string): void => writeAll(2, `vscode-grim-reaper: ${text}\n`);
 
 /**
- * Goes on in a process outside of the tree that this one runs in, or it would stop itself with the rest: one with a
- * session of its own, which nobody counts to the tree any more once this one has ended.
+ * Continues in a process outside the tree that this one runs in, which would stop itself with the rest otherwise. That
+ * process has a session of its own and is no member of the tree once this one has ended.
  */
 function stepOut({ verbose, pid, config, user }: EndOptions): number {
   const args = [
@@ -105,11 +99,11 @@ function stepOut({ verbose, pid, config, user }: EndOptions): number {
   return EXIT.ok;
 }
 
-async function leave(parent: number): Promise<void> {
+async function waitForEndOf(parent: number): Promise<void> {
   for (const end = performance.now() + LEAVE_MS; process.ppid === parent && performance.now() < end; )
     await sleep(10);
   if (process.ppid === parent)
-    throw new Failure(EXIT.failed, `process ${parent}, which began this, does not end`);
+    throw new Failure(EXIT.failed, `process ${parent}, which started this command, does not end`);
 }
 
 export function addEnd(program: Command, finish: Finish): void {

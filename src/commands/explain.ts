@@ -1,7 +1,6 @@
 /** `explain PID`: shows every fact about one tree, the rule that decided, and what would change the verdict. */
 
 import type { Command } from "commander";
-import { makeCatalogue } from "../core/recognition/catalogue.ts";
 import { hintsOf, scopeOf, whatWouldChange } from "../core/report/hints.ts";
 import { treeDocument } from "../core/report/json.ts";
 import { explainLines } from "../core/report/list-explain.ts";
@@ -9,7 +8,7 @@ import { safeJson } from "../core/text/safe-text.ts";
 import { loadConfig } from "../shell/config.ts";
 import { askLogind } from "../shell/host/logind.ts";
 import { painter } from "../shell/output/terminal.ts";
-import { look } from "../sweep/sweep.ts";
+import { observeAndJudge } from "../sweep/sweep.ts";
 import { EXIT } from "./exit.ts";
 import { addConfig, type Finish, pidArgument } from "./options.ts";
 import { type Common, noTree, portsFor, print, requestFor, silent } from "./shared.ts";
@@ -17,12 +16,11 @@ import { type Common, noTree, portsFor, print, requestFor, silent } from "./shar
 async function explain(pid: number, options: Common): Promise<number> {
   const { policy } = loadConfig(options.config ?? null);
   const request = requestFor(policy, options, { pids: [pid] });
-  const { observation, judgements } = await look(portsFor(silent), request);
+  const { view, observation, judgements } = await observeAndJudge(portsFor(silent), request);
   const judgement = judgements[0];
   if (!judgement) throw noTree([pid], observation);
   const scope = scopeOf(judgement.tree.root.cgroups);
-  const catalogue = makeCatalogue(policy.catalogue);
-  const hints = hintsOf(judgement, observation, catalogue, scope === null ? null : askLogind(scope));
+  const hints = hintsOf(judgement, view, scope === null ? null : askLogind(scope));
   if (options.json) {
     const document = treeDocument(judgement, observation);
     print(safeJson({ schemaVersion: 1, ...document, hints, change: whatWouldChange(judgement) }));

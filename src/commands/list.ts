@@ -11,19 +11,19 @@ import { loadConfig } from "../shell/config.ts";
 import { namesOf } from "../shell/host/accounts.ts";
 import { writeAll } from "../shell/output/log.ts";
 import { painter, renderTable } from "../shell/output/terminal.ts";
-import { type Look, look } from "../sweep/sweep.ts";
+import { type Look, observeAndJudge } from "../sweep/sweep.ts";
 import { EXIT } from "./exit.ts";
 import { addConfig, addUsers, type Finish } from "./options.ts";
 import { type Common, ownUid, portsFor, print, requestFor, silent } from "./shared.ts";
 
 async function list(options: Common): Promise<number> {
   const { policy } = loadConfig(options.config ?? null);
-  const seen = await look(portsFor(silent), requestFor(policy, options));
+  const seen = await observeAndJudge(portsFor(silent), requestFor(policy, options));
   return showTrees(seen, policy, options.json ?? false);
 }
 
 /** Prints the trees as a table or as JSON, and the faults to standard error; returns the exit status. */
-export async function showTrees(seen: Look, policy: Policy, json: boolean): Promise<number> {
+export async function showTrees(seen: Omit<Look, "view">, policy: Policy, json: boolean): Promise<number> {
   const { observation, judgements, faults } = seen;
   const failed = faults.some(({ pid, uid }) => pid === undefined && uid === undefined);
   const status = failed ? EXIT.failed : EXIT.ok;

@@ -3,14 +3,14 @@
 import type { Command } from "commander";
 import { safeJson } from "../core/text/safe-text.ts";
 import { loadConfig } from "../shell/config.ts";
-import { look } from "../sweep/sweep.ts";
+import { observeAndJudge } from "../sweep/sweep.ts";
 import { EXIT } from "./exit.ts";
 import { addConfig, type Finish } from "./options.ts";
 import { type Common, portsFor, print, requestFor, silent } from "./shared.ts";
 
 async function snapshot(options: Common): Promise<number> {
   const { policy } = loadConfig(options.config ?? null);
-  const { observation } = await look(portsFor(silent), requestFor(policy, options));
+  const { observation } = await observeAndJudge(portsFor(silent), requestFor(policy, options));
   print(safeJson(observation));
   return EXIT.ok;
 }

@@ -8,9 +8,10 @@ import type { Answer, Examination, FileFacts } from "../core/doctor/examination.
 import { type PamLine, pamStack } from "../core/doctor/pam.ts";
 import { findSshd } from "../core/evidence/sshd.ts";
 import type { Observation } from "../core/observation/observation.ts";
+import type { Proc } from "../core/observation/process.ts";
 import { mergePolicy, type Policy } from "../core/policy/policy.ts";
-import { makeCatalogue } from "../core/recognition/catalogue.ts";
 import { loadConfig } from "./config.ts";
+import { examineProcMount, examineSelinux } from "./examine-selinux.ts";
 import { lookUpAccounts } from "./host/accounts.ts";
 import type { Native } from "./host/native.ts";
 import { runTool } from "./host/run-tool.ts";
@@ -34,6 +35,10 @@ export async function examine(options: ExamineOptions): Promise<Examination> {
   const loaded = ask(() => loadConfig(configFile));
   const policy = "value" in loaded ? loaded.value.policy : mergePolicy([]);
   const seen = await observeAll(native, policy, runFolder);
+  const sshd = sshdOf(seen, policy);
+  // Listeners and monitors, which run PAM; a session's other process has the user's uid.
+  const monitors = sshd.filter(({ uid }) => uid === 0).map(({ pid }) => pid);
+  const service = unitProperties("vscode-grim-reaper.service");
   return {
     uid: process.geteuid?.() ?? -1,
     now: Date.now(),
@@ -42,14 +47,19 @@ export async function examine(options: ExamineOptions): Promise<Examination> {
     usePam: ask(() => /^usepam yes$/m.test(runTool("/usr/sbin/sshd", ["-T"], DEADLINE_MS))),
     hookPath: HOOK,
     hook: hookFacts(),
-    hookFaults: statSync(join(runFolder, "hook.faults"), { throwIfNoEntry: false })?.size ?? 0,
+    hookFaults: sizeOf(join(runFolder, "hook.faults")),
+    hookUnreadable: sizeOf(join(runFolder, "hook.unreadable")),
     timer: unitProperties("vscode-grim-reaper.timer"),
-    service: unitProperties("vscode-grim-reaper.service"),
+    service,
+    selinux: ask(() =>
+      examineSelinux({ hook: HOOK, runFolder, execStart: execStartOf(service), sshd: monitors }),
+    ),
+    procMount: ask(() => examineProcMount(monitors)),
     tagsFolder: ask(() => fileFacts(join(runFolder, "tags"))),
     tags: ask(() => tagFacts(native, join(runFolder, "tags"))),
     kernel: kernelFacts(native, "value" in seen ? seen.value.processes : []),
     sockets: await askSockets(native),
-    processes: processFacts(seen, policy),
+    processes: processFacts(seen, sshd),
     logind: ask(() => runTool("/usr/bin/loginctl", ["list-sessions", "--no-legend"], DEADLINE_MS)),
     clockSynchronized: ask(
       () =>
@@ -75,6 +85,17 @@ function ask<T>(question: () => T): Answer<T> {
   } catch (error) {
     return { failed: (error as Error).message };
   }
+}
+
+/** The length of a count of the hook's. */
+function sizeOf(path: string): number {
+  return statSync(path, { throwIfNoEntry: false })?.size ?? 0;
+}
+
+/** The path of "ExecStart={ path=… ; argv[]=… }"; the package's where there is no unit. */
+function execStartOf(service: Answer<Readonly<Record<string, string>>>): string {
+  const text = "value" in service ? (service.value.ExecStart ?? "") : "";
+  return /\bpath=(\S+)/.exec(text)?.[1] ?? "/usr/sbin/vscode-grim-reaper";
 }
 
 function capabilities(): number[] {
@@ -155,8 +176,8 @@ async function askSockets(native: Native): Promise<Examination["sockets"]> {
 }
 
 async function observeAll(native: Native, policy: Policy, runFolder: string): Promise<Answer<Observation>> {
-  const catalogue = makeCatalogue(policy.catalogue);
   try {
+    const { catalogue } = policy;
     const options = { catalogue, uids: null, full: false, sockets: false, runFolder, procRoot: "/proc" };
     return { value: await observe(native, options) };
   } catch (error) {
@@ -164,9 +185,16 @@ async function observeAll(native: Native, policy: Policy, runFolder: string): Pr
   }
 }
 
-function processFacts(seen: Answer<Observation>, policy: Policy): Examination["processes"] {
+/** The processes of genuine ssh servers. */
+function sshdOf(seen: Answer<Observation>, policy: Policy): Proc[] {
+  if ("failed" in seen) return [];
+  return [...findSshd(seen.value.processes, policy.catalogue).genuine.values()];
+}
+
+function processFacts(seen: Answer<Observation>, sshd: readonly Proc[]): Examination["processes"] {
   if ("failed" in seen) return seen;
-  const { counts, processes } = seen.value;
-  const sshServers = findSshd(processes, makeCatalogue(policy.catalogue)).genuine.size;
-  return { value: { counts, sshServers, seesInit: process.pid !== 1 && existsSync("/proc/1/stat") } };
+  const { counts } = seen.value;
+  return {
+    value: { counts, sshServers: sshd.length, seesInit: process.pid !== 1 && existsSync("/proc/1/stat") },
+  };
 }

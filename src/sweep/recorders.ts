@@ -3,7 +3,6 @@
 import { publicationOf } from "../core/cluster/publication.ts";
 import { recordsOf } from "../core/ledger/record.ts";
 import type { Policy } from "../core/policy/policy.ts";
-import { makeCatalogue } from "../core/recognition/catalogue.ts";
 import type { Cluster } from "../shell/cluster/helper-client.ts";
 import { namesOf } from "../shell/host/accounts.ts";
 import { appendLedger } from "../shell/store/ledger.ts";
@@ -25,11 +24,10 @@ export function ledgerRecorder(file: string): Recorder {
 /** Tells other login nodes who is attached here. A sweep that only observes tells it too: it is true all the same. */
 export function clusterRecorder(cluster: Cluster, policy: Policy): Recorder {
   const { dir } = policy.cluster;
-  return async ({ observation, judgements, outcomes, observing }) => {
+  return async ({ view, judgements, outcomes, observing }) => {
     if (dir === "") return [];
     const ended = observing ? [] : outcomes;
-    const catalogue = makeCatalogue(policy.catalogue);
-    return cluster.publish(dir, publicationOf(observation, judgements, ended, catalogue));
+    return cluster.publish(dir, publicationOf(view, judgements, ended));
   };
 }
 

@@ -1,16 +1,16 @@
 /** The story: observe, judge, reap, record. */
 
+import { type HostView, viewOf } from "../core/evidence/host-view.ts";
 import { type Fault, faultLine } from "../core/observation/fault.ts";
 import type { Observation } from "../core/observation/observation.ts";
 import type { Policy } from "../core/policy/policy.ts";
 import { freedBy } from "../core/reap/freed-memory.ts";
 import type { Outcome } from "../core/reap/outcome.ts";
-import { makeCatalogue } from "../core/recognition/catalogue.ts";
 import type { LogEvent } from "../core/report/standard-log.ts";
 import { exemptEvents, faultEvent, outcomeEvents, verdictEvents } from "../core/report/sweep-events.ts";
 import { breakerTrips } from "../core/verdict/circuit-breaker.ts";
 import type { Accounts } from "../core/verdict/exemption.ts";
-import { type JudgeContext, type Judgement, judge } from "../core/verdict/judge.ts";
+import { type JudgeContext, type Judgement, judgeView } from "../core/verdict/judge.ts";
 import type { Cluster } from "../shell/cluster/helper-client.ts";
 import type { ClusterReply } from "../shell/cluster/shared-folder.ts";
 import type { Native } from "../shell/host/native.ts";
@@ -27,7 +27,7 @@ export interface Ports {
   readonly runFolder: string;
   readonly keepFolder: string;
   readonly procRoot: string;
-  /** Asks other login nodes, where the policy names their folder; null: nobody is asked. */
+  /** Asks other login nodes, where the policy names their folder; null: asks none. */
   readonly cluster: Cluster | null;
   /** Called in this order when all is done, also when the breaker ended the sweep. */
   readonly recorders: readonly Recorder[];
@@ -50,6 +50,7 @@ export interface SweepRequest {
 }
 
 export interface Look {
+  readonly view: HostView;
   readonly observation: Observation;
   readonly judgements: readonly Judgement[];
   readonly faults: readonly Fault[];
@@ -65,20 +66,21 @@ export interface SweepResult extends Look {
   readonly failed: boolean;
 }
 
-/** Observe and judge: what `list` shows and a sweep starts from. */
-export async function look(ports: Ports, request: SweepRequest, full = false): Promise<Look> {
+/** Observes and judges: what `list` shows and a sweep starts from. */
+export async function observeAndJudge(ports: Ports, request: SweepRequest, full = false): Promise<Look> {
   const { policy } = request.context;
   const options = observeOptions(ports, policy, request.uids, full);
   const own = await observe(ports.native, options);
   const owners = [...new Set(own.processes.map(({ uid }) => uid))];
-  const told = await askOthers(ports, policy, own, owners);
-  const observation = told.elsewhere ? { ...own, elsewhere: told.elsewhere } : own;
+  const { elsewhere, faults: clusterFaults } = await askOtherNodes(ports, policy, own, owners);
+  const observation = elsewhere ? { ...own, elsewhere } : own;
   const { accounts, faults } = ports.lookUpAccounts(policy, owners);
-  const judgements = judge(observation, { ...request.context, accounts });
-  return { observation, judgements, faults: [...observation.faults, ...told.faults, ...faults] };
+  const view = viewOf(observation, policy.catalogue);
+  const judgements = judgeView(view, { ...request.context, accounts });
+  return { view, observation, judgements, faults: [...observation.faults, ...clusterFaults, ...faults] };
 }
 
-async function askOthers(
+async function askOtherNodes(
   { cluster }: Ports,
   policy: Policy,
   { host, bootId, takenAt, uptime }: Observation,
@@ -96,66 +98,59 @@ function observeOptions(
   full: boolean,
 ): ObserveOptions {
   const { runFolder, keepFolder, procRoot } = ports;
-  const catalogue = makeCatalogue(policy.catalogue);
   const keeps = { folder: keepFolder, max: policy.keep.max };
   const environments = policy.jobEnvironment === "exempt";
+  const { catalogue } = policy;
   return { catalogue, uids, full, sockets: true, environments, runFolder, keeps, procRoot };
 }
 
-/** One pass over the host. */
+/** Makes one pass over the host. */
 export async function sweep(ports: Ports, request: SweepRequest): Promise<SweepResult> {
+  return sweepSeen(ports, request, await observeAndJudge(ports, request));
+}
+
+/** Reports a look, ends what it says is to be ended, and records the result. */
+export async function sweepSeen(ports: Ports, request: SweepRequest, seen: Look): Promise<SweepResult> {
   const { policy, options } = request.context;
-  const seen = await look(ports, request);
-  const { observation, judgements } = seen;
+  const { view, observation, judgements } = seen;
   await ports.log.write([...seen.faults.map(faultEvent), ...verdictEvents(observation, judgements)]);
   await ports.log.write(exemptEvents(observation, judgements));
   const plan = judgements.filter(({ verdict }) => verdict === "reap");
   const observing = request.dryRun || (!policy.enforce && !options.force);
-  const broken = options.force
-    ? null
-    : breakerTrips(observation, judgements, policy, makeCatalogue(policy.catalogue));
+  const broken = options.force ? null : breakerTrips(view, judgements, policy);
   if (broken !== null) {
     await ports.log.write([{ level: "error", message: `Nothing was ended: ${broken}` }]);
     const fault: Fault = { what: "trust the evidence", detail: broken };
-    return account(ports, {
-      ...seen,
-      faults: [...seen.faults, fault],
-      outcomes: [],
-      observing,
-      broken,
-      failed: true,
-    });
+    const faults = [...seen.faults, fault];
+    return account(ports, { ...seen, faults, outcomes: [], observing, broken, failed: true });
   }
-  const carried = observing ? wouldReap(plan) : await carryOut(ports, request, seen.faults, plan);
-  await ports.log.write(carried.faults.map(faultEvent));
-  await ports.log.write(carried.notices.map((message): LogEvent => ({ level: "warn", message })));
-  await ports.log.write(
-    carried.outcomes.flatMap((outcome) => outcomeEvents(outcome, observation, observing)),
-  );
-  const { outcomes } = carried;
+  const reaped = observing ? wouldReap(plan) : await carryOut(ports, request, seen.faults, plan);
+  const { outcomes } = reaped;
+  await ports.log.write(reaped.faults.map(faultEvent));
+  await ports.log.write(reaped.notices.map((message): LogEvent => ({ level: "warn", message })));
+  await ports.log.write(outcomes.flatMap((outcome) => outcomeEvents(outcome, observation, observing)));
   // Tags and marks are root's; a user who ends their own trees keeps none.
-  const kept =
-    observing || observation.observerUid !== 0
-      ? []
-      : await recordState(ports, request.context, { observation, judgements, outcomes });
-  await ports.log.write(kept.map(faultEvent));
-  const faults = [...seen.faults, ...carried.faults, ...kept];
-  // A fault of one process is that process's; one of the whole host means that something was not seen.
+  const records = !observing && observation.observerUid === 0;
+  const stateFaults = records ? await recordState(ports, request.context, { ...seen, outcomes }) : [];
+  await ports.log.write(stateFaults.map(faultEvent));
+  const faults = [...seen.faults, ...reaped.faults, ...stateFaults];
   const failed = faults.some(isOfHost) || outcomes.some(({ survivors }) => survivors.length > 0);
   return account(ports, { ...seen, faults, outcomes, observing, broken, failed });
 }
 
+/** Whether a fault means that something of the whole host was not seen; one of a process or a user is theirs alone. */
 const isOfHost = ({ pid, uid }: Fault): boolean => pid === undefined && uid === undefined;
 
-/** Tells everybody who keeps accounts: the ledger, the users' notices, the metrics, the other login nodes. */
+/** Passes the result to each recorder: the ledger, the users' notices, the metrics, the other login nodes. */
 async function account(ports: Ports, result: SweepResult): Promise<SweepResult> {
-  let told = result;
+  let current = result;
   for (const recorder of ports.recorders) {
-    const faults = await recorder(told);
+    const faults = await recorder(current);
     await ports.log.write(faults.map(faultEvent));
-    told = { ...told, faults: [...told.faults, ...faults], failed: told.failed || faults.some(isOfHost) };
+    const failed = current.failed || faults.some(isOfHost);
+    current = { ...current, faults: [...current.faults, ...faults], failed };
   }
-  return told;
+  return current;
 }
 
 interface ReapResult {
@@ -174,7 +169,7 @@ function wouldReap(plan: readonly Judgement[]): ReapResult {
 async function carryOut(
   ports: Ports,
   request: SweepRequest,
-  told: readonly Fault[],
+  reported: readonly Fault[],
   plan: readonly Judgement[],
 ): Promise<ReapResult> {
   if (plan.length === 0) return { outcomes: [], faults: [], notices: [] };
@@ -183,11 +178,14 @@ async function carryOut(
   const { weights, faults: unweighed } = await weigh(ports.native, ports.procRoot, plan);
   const { outcomes, faults, weak } = await reap(plan, {
     native: ports.native,
-    policy,
-    look: (uids) => observe(ports.native, { ...observeOptions(ports, policy, uids, true), sockets: false }),
+    termWait: policy.termWait,
+    rescan: async (uids) => {
+      const options = { ...observeOptions(ports, policy, uids, true), sockets: false };
+      return viewOf(await observe(ports.native, options), policy.catalogue);
+    },
     rejudge: async (uids) => {
-      const again = await look(ports, { ...request, uids }, true);
-      unseen = newFaults(again.faults, told);
+      const again = await observeAndJudge(ports, { ...request, uids }, true);
+      unseen = newFaults(again.faults, reported);
       return again;
     },
   });
@@ -198,8 +196,8 @@ async function carryOut(
   return { outcomes: weighed, faults: [...unseen, ...unweighed, ...faults], notices };
 }
 
-/** What the second look could not see of the host, and the first could: trees that it spared are told why. */
-function newFaults(faults: readonly Fault[], told: readonly Fault[]): Fault[] {
-  const before = new Set(told.map(faultLine));
+/** Lists what the second look could not read of the host and the first could: it is why trees were spared. */
+function newFaults(faults: readonly Fault[], reported: readonly Fault[]): Fault[] {
+  const before = new Set(reported.map(faultLine));
   return faults.filter((fault) => isOfHost(fault) && !before.has(faultLine(fault)));
 }

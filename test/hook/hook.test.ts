@@ -256,6 +256,36 @@ test("faults are counted by the length of a file, and a session without one make
   assert.match(count(stuck), /^2 600 regular file\n/, "the watchdog counts, too");
 });
 
+/** Root without CAP_SYS_PTRACE: what SELinux leaves to sshd's domain on RHEL. The folders are those of tmpfiles. */
+const WITHOUT_PTRACE = 'setpriv --bounding-set -sys_ptrace "$0"';
+const MAKE_FOLDERS = `mkdir -p -m 700 ${dirname(TAGS)} ${TAGS}`;
+
+test("where executables cannot be read, it tags by process name and counts that, once for each logout", {
+  skip,
+}, async (t) => {
+  const server = await startServer(t);
+  const bystander = spawn("/bin/sleep", ["600"], { stdio: "ignore", uid: USER, gid: USER, cwd: "/" });
+  t.after(() => bystander.kill("SIGKILL"));
+  await once(bystander, "spawn");
+  const { status, tags } = closeSession({ loginUid: USER, before: MAKE_FOLDERS, hook: WITHOUT_PTRACE });
+  assert.equal(status, "0");
+  assert.deepEqual(
+    tags.map(({ root, product }) => [root.pid, root.startTime, product]),
+    [[server.pid, startTimeOf(server.pid), "unknown"]],
+  );
+  const counts = `stat -c '%n %s' ${dirname(TAGS)}/hook.*`;
+  const command = `${MAKE_FOLDERS}; ${WITHOUT_PTRACE}; ${WITHOUT_PTRACE}; ${counts}`;
+  assert.equal(inNamespace({ loginUid: USER, command }).stdout, `${dirname(TAGS)}/hook.unreadable 2\n`);
+});
+
+test("the folders of systemd-tmpfiles are used as they are: no mkdir, no chmod", { skip }, async (t) => {
+  await startServer(t);
+  const command = `${MAKE_FOLDERS}; strace -f -e trace=/mkdir,/chmod,/chown -o /run/calls "$0"; cat /run/calls; ls ${TAGS}`;
+  const { stdout } = inNamespace({ loginUid: USER, command });
+  assert.doesNotMatch(stdout, /mkdir|chmod|chown/);
+  assert.match(stdout, /^\d+-\d+\.json$/m);
+});
+
 test("its own deadline ends it after a second, even where SIGALRM was ignored", { skip }, () => {
   // A pipe that nobody writes to, in place of a file that it opens.
   const before = "mkfifo /run/fifo && mount --bind /run/fifo /etc/login.defs";

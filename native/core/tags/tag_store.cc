@@ -45,7 +45,9 @@ Result<UniqueFd> open_directory(int parent, const std::string& name, uid_t owner
 }
 
 Result<UniqueFd> make_directory(int parent, const std::string& name, uid_t owner, mode_t forbidden) {
-  // An existing directory is judged by open_directory.
+  // Opened first: sshd's domain may enter a folder that systemd-tmpfiles made, and may make none (SELinux).
+  Result<UniqueFd> existing = open_directory(parent, name, owner, forbidden);
+  if (existing || existing.failure().code != ENOENT) return existing;
   if (mkdirat(parent, name.c_str(), 0700) != 0 && errno != EEXIST) return failed(errno, "mkdir " + name);
   return open_directory(parent, name, owner, forbidden);
 }

@@ -88,6 +88,13 @@ int main() {
       std::fprintf(stderr, "  %s: \"%s\", not \"%s\"\n", row.exe, std::string(product_of_exe(exe)).c_str(),
                    row.product);
   }
+  // Names as the kernel cuts them; the first thread of Node.js 20, 22 and 24.
+  for (const char* comm : {"node", "MainThread", "node-MainThread", "code-0123456789", "code-insiders-c",
+                           "cursor-01234567", "zed-remote-serv", "java"})
+    CHECK(reaper::may_be_server(comm));
+  for (const char* comm : {"", "sh", "bash", "sleep", "sshd-session", "nodes", "code-", "code-0123",
+                           "gvfs-udisks2-vo", "(sd-pam)", "systemd"})
+    CHECK(!reaper::may_be_server(comm));
   // A path cut anywhere, and every byte in place of another, is answered without reading out of bounds.
   const std::string whole = filled("/home/a/.vscode-server/extensions/x/code-COMMIT (deleted)");
   for (std::size_t i = 0; i < whole.size(); ++i) {

@@ -79,7 +79,7 @@ struct Host {
     Result<ProcDir> opened = ProcDir::open(places.proc_root);
     return reaper::hook::identify(opened.value(), places.cgroup_root, text);
   }
-  Survey survey(const std::vector<std::string>& slices, pid_t self = 1) const {
+  SurvivorReport survey(const std::vector<std::string>& slices, pid_t self = 1) const {
     Result<ProcDir> opened = ProcDir::open(places.proc_root);
     return find_survivors(opened.value(), slices, user, self);
   }
@@ -209,7 +209,7 @@ void test_trees() {
   std::vector<pid_t> roots = host.roots();
   // Of the circle one is named; the younger's parent link is the believed one.
   CHECK(roots == expected);
-  const Survey survey = host.survey({});
+  const SurvivorReport survey = host.survey({});
   CHECK(!survey.by_cgroup && survey.faults.empty());
   CHECK(survey.roots[0].product == "vscode" && survey.roots[0].id.start_time == 5100);
   // This process and its ancestors end with the session.
@@ -228,7 +228,7 @@ void test_cgroup_listing() {
   const std::string slice = host.cgroup(slice_of(host.user), "");
   host.cgroup(slice_of(host.user) + "/session-1.scope", "0\n100\n");
   host.cgroup(slice_of(host.user) + "/user@1.service/app.slice/x.scope", "200\n9999\n100\n");
-  Survey survey = host.survey({host.proc.root() + "/absent", slice});
+  SurvivorReport survey = host.survey({host.proc.root() + "/absent", slice});
   // 300 is outside the slice, 9999 is gone, 0 is in another pid namespace.
   CHECK(survey.by_cgroup && survey.processes == 2 && survey.roots.size() == 2 && survey.faults.empty());
   // Beyond the bounds all of /proc is walked instead, so a user cannot hide behind many or deep cgroups.
@@ -329,39 +329,42 @@ void test_syslog() {
 void test_fault_count() {
   const Host host;
   const std::string folder = host.proc.root() + "/faults";
-  const std::string file = folder + "/hook.faults";
-  count_faults(folder.c_str(), 0);
-  CHECK(!fs::exists(folder));  // nothing happens where nothing went wrong
-  count_faults(folder.c_str(), 1);
-  count_faults(folder.c_str(), 2);
+  const std::string file = folder + "/" + kFaultsFile;
+  const auto add = [](const std::string& directory, std::size_t amount) {
+    return add_to_count(directory.c_str(), kFaultsFile, amount);
+  };
+  CHECK(add(folder, 1) == Counted::kFirst);
+  CHECK(add(folder, 2) == Counted::kAgain);
+  CHECK(fs::file_size(file) == 3);
+  CHECK(add_to_count(folder.c_str(), kUnreadableFile, 1) == Counted::kFirst);  // a count of its own
   CHECK(fs::file_size(file) == 3);
   CHECK((fs::status(file).permissions() & fs::perms::mask) ==
         (fs::perms::owner_read | fs::perms::owner_write));
   CHECK((fs::status(folder).permissions() & fs::perms::mask) == fs::perms::owner_all);
   fs::resize_file(file, kMaxFaultBytes - 1);
-  count_faults(folder.c_str(), 5);
-  count_faults(folder.c_str(), 1);
+  CHECK(add(folder, 5) == Counted::kAgain);
+  CHECK(add(folder, 1) == Counted::kAgain);
   CHECK(fs::file_size(file) == kMaxFaultBytes);
-  // A link, a fifo and a folder that others may write are left alone, and nobody waits.
+  // A link, a fifo and a folder that others may write are left alone, and no open waits.
   const std::string victim = host.proc.root() + "/victim";
   write_file(victim, "");
   fs::remove(file);
   fs::create_symlink(victim, file);
-  count_faults(folder.c_str(), 1);
+  CHECK(add(folder, 1) == Counted::kFailed);
   CHECK(fs::file_size(victim) == 0);
   fs::remove(file);
   CHECK(mkfifo(file.c_str(), 0600) == 0);
-  count_faults(folder.c_str(), 1);
+  CHECK(add(folder, 1) == Counted::kFailed);
   fs::remove(file);
   fs::permissions(folder, fs::perms::all);
-  count_faults(folder.c_str(), 1);
+  CHECK(add(folder, 1) == Counted::kFailed);
   CHECK(!fs::exists(file));
   fs::permissions(folder, fs::perms::owner_all);
   const std::string link = host.proc.root() + "/link";
   fs::create_directory_symlink(folder, link);
-  count_faults(link.c_str(), 1);
+  CHECK(add(link, 1) == Counted::kFailed);
   CHECK(!fs::exists(file));
-  count_faults((host.proc.root() + "/absent/below").c_str(), 1);
+  CHECK(add(host.proc.root() + "/absent/below", 1) == Counted::kFailed);
 }
 
 // Copies of this program under a server's name, one below the other; the last says when all are there.
@@ -414,7 +417,7 @@ int stay(char** rest) {
   for (;;) pause();
 }
 
-bool holds(const Survey& survey, pid_t pid) {
+bool holds(const SurvivorReport& survey, pid_t pid) {
   for (const Survivor& root : survey.roots) {
     if (root.id.pid == pid) return true;
   }
@@ -430,7 +433,7 @@ void test_real_tree() {
   const RealTree other({home + "/vim"});
   Result<ProcDir> proc = ProcDir::open("/proc");
   const auto survey = [&] { return find_survivors(proc.value(), {}, geteuid(), getpid()); };
-  const Survey found = survey();
+  const SurvivorReport found = survey();
   std::size_t ours = 0;
   std::string target;
   for (const Survivor& root : found.roots) {
@@ -479,7 +482,7 @@ void test_real_cgroup() {
     write_file(slice + "/threaded/cgroup.procs", std::to_string(threaded.top));
     write_file(slice + "/threaded/below/cgroup.threads", std::to_string(threaded.top));
     Result<ProcDir> proc = ProcDir::open("/proc");
-    const Survey survey = find_survivors(proc.value(), {slice}, 0, getpid());
+    const SurvivorReport survey = find_survivors(proc.value(), {slice}, 0, getpid());
     CHECK(survey.by_cgroup && survey.faults.empty() && survey.processes == 2);
     CHECK(holds(survey, inside.top) && holds(survey, threaded.top) && !holds(survey, outside.top));
   }

@@ -4,10 +4,9 @@
  */
 
 import * as v from "valibot";
-import { findSshd } from "../evidence/sshd.ts";
+import type { HostView } from "../evidence/host-view.ts";
 import type { Observation, RemoteAttachment } from "../observation/observation.ts";
 import type { Outcome } from "../reap/outcome.ts";
-import type { Catalogue } from "../recognition/catalogue.ts";
 import { formatDuration } from "../text/duration.ts";
 import { parseJson, wholeNumber } from "../text/parse-json.ts";
 import { isHostName } from "../text/safe-text.ts";
@@ -42,15 +41,15 @@ export const fileOf = (host: string): string => `${host}.json`;
 
 /** Makes what this host publishes: only trees with a client that was seen, never a tree in doubt. */
 export function publicationOf(
-  observation: Observation,
+  view: HostView,
   judgements: readonly Judgement[],
   outcomes: readonly Outcome[],
-  catalogue: Catalogue,
 ): Publication {
+  const { observation } = view;
   const ended = new Set(outcomes.filter(({ spared }) => spared === null).map(({ judgement }) => judgement));
   const inUse = judgements.filter((one) => one.unforced === "spare" && !ended.has(one));
   const byUser = new Map<number, { trees: number; since: number | null }>();
-  const starts = sshdStarts(observation, catalogue);
+  const starts = sshdStarts(view);
   for (const { tree } of inUse) {
     const user = byUser.get(tree.uid) ?? { trees: 0, since: null };
     const since = attachedSince(tree, observation, starts);
@@ -70,11 +69,10 @@ export function publicationOf(
   };
 }
 
-function sshdStarts(observation: Observation, catalogue: Catalogue): ReadonlyMap<number, number> {
+function sshdStarts({ observation, sshd }: HostView): ReadonlyMap<number, number> {
   const bootedAt = observation.takenAt - observation.uptime;
-  const { genuine } = findSshd(observation.processes, catalogue);
   return new Map(
-    [...genuine.values()]
+    [...sshd.genuine.values()]
       // An ssh server that is pid 1 of a container is an ancestor of everything and the session of no user.
       .filter(({ pid }) => pid !== 1)
       .map(({ pid, startTime }) => {

@@ -5,10 +5,11 @@ import type { Check, Health } from "./check.ts";
 import type { Examination } from "./examination.ts";
 import { checkHookSide } from "./hook-checks.ts";
 import { checkHostSide } from "./host-checks.ts";
+import { checkSelinuxSide } from "./selinux-checks.ts";
 
 /** Every check, in the order in which an administrator would mend things. */
 export function diagnose(seen: Examination): Check[] {
-  return [...checkHostSide(seen), ...checkHookSide(seen)];
+  return [...checkHostSide(seen), ...checkHookSide(seen), ...checkSelinuxSide(seen)];
 }
 
 const STYLE: Readonly<Record<Health, Parameters<Paint>[0]>> = {

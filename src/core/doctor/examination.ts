@@ -1,5 +1,6 @@
 import type { SnapshotCounts } from "../observation/process.ts";
 import type { PamLine } from "./pam.ts";
+import type { ProcMount, SelinuxFacts } from "./selinux.ts";
 
 /** What `doctor` was told of a host. Everything that could be asked and was not answered says why. */
 
@@ -33,6 +34,11 @@ export interface Examination {
   /** Null: it is not there. */
   readonly hook: (FileFacts & { readonly isStatic: boolean | null }) | null;
   readonly hookFaults: number;
+  /** Logouts since boot at which the kernel refused to name executables to the hook. */
+  readonly hookUnreadable: number;
+  /** Null: SELinux is not enabled. */
+  readonly selinux: Answer<SelinuxFacts | null>;
+  readonly procMount: Answer<ProcMount>;
   /** Properties by name, as systemctl show gives them. */
   readonly timer: Answer<Readonly<Record<string, string>>>;
   readonly service: Answer<Readonly<Record<string, string>>>;

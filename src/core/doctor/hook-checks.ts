@@ -85,7 +85,7 @@ function checkUserEnvironment({ pam }: Examination): Check {
   );
 }
 
-function checkHook({ hook, hookPath, hookFaults, pam }: Examination): Check {
+function checkHook({ hook, hookPath, hookFaults, hookUnreadable, pam }: Examination): Check {
   const name = "session-close";
   const wanted = pam?.some((line) => line.args.includes(hookPath)) ?? false;
   if (hook === null) {
@@ -111,6 +111,12 @@ function checkHook({ hook, hookPath, hookFaults, pam }: Examination): Check {
       name,
       `static, root's alone; it met ${hookFaults} fault(s) since boot`,
       "journalctl -p warning SYSLOG_FACILITY=4 -t vscode-grim-reaper",
+    );
+  if (hookUnreadable > 0)
+    return warning(
+      name,
+      `at ${hookUnreadable} logout(s) since boot the kernel refused to name executables to it: it tagged by process name`,
+      "see SELinux below; without SELinux, sshd lacks CAP_SYS_PTRACE",
     );
   return ok(name, "static, root's alone, no faults since boot");
 }

@@ -1,10 +1,9 @@
 import type { Connections } from "../observation/connections.ts";
 import type { Observation } from "../observation/observation.ts";
 import type { Proc } from "../observation/process.ts";
-import type { Catalogue } from "../recognition/catalogue.ts";
 import type { Tree } from "../tree/tree.ts";
 import { ConnectionGraph, nameOf } from "./connection-graph.ts";
-import { findSshd } from "./sshd.ts";
+import type { HostView } from "./host-view.ts";
 
 /** Is anybody connected? Facts with the values yes, no or unknown; nothing here decides. */
 
@@ -23,12 +22,8 @@ export interface Evidence {
 }
 
 /** Facts for every tree, in the order of the trees. */
-export function collectEvidence(
-  observation: Observation,
-  trees: readonly Tree[],
-  catalogue: Catalogue,
-): Evidence[] {
-  const { genuine } = findSshd(observation.processes, catalogue);
+export function collectEvidence({ observation, trees, sshd }: HostView): Evidence[] {
+  const { genuine } = sshd;
   const ancestors = trees.map((tree) => ancestorFact(tree, observation, genuine));
   const clients = clientFacts(observation, trees, ancestors, genuine);
   return trees.map((_, i) => ({

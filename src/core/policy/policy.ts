@@ -2,7 +2,7 @@
 
 import { parse as parseToml, TomlError } from "smol-toml";
 import * as v from "valibot";
-import type { SiteCatalogue } from "../recognition/catalogue.ts";
+import { type Catalogue, makeCatalogue } from "../recognition/catalogue.ts";
 import { nearest } from "../text/did-you-mean.ts";
 import { keysAt } from "./key-reference.ts";
 import { type Exemption, type Keys, schema } from "./schema.ts";
@@ -12,7 +12,8 @@ export interface Policy extends Omit<Keys, "minUid" | "maxTrees" | "catalogue"> 
   readonly minUid: number | null;
   /** Null: no limit. */
   readonly maxTrees: number | null;
-  readonly catalogue: SiteCatalogue;
+  /** The shipped catalogue with the site's additions. */
+  readonly catalogue: Catalogue;
 }
 
 /** One mistake in a configuration file. */
@@ -73,7 +74,7 @@ function complete(parsed: Keys): Policy {
     ...parsed,
     minUid: parsed.minUid ?? null,
     maxTrees: parsed.maxTrees ?? null,
-    catalogue: { directories, patterns, sshd },
+    catalogue: makeCatalogue({ directories, patterns, sshd }),
   };
 }
 

@@ -1,103 +1,98 @@
-/** Which processes a tree being ended consists of, look after look: its members, what they forked, what slipped away. */
+/** Follows the processes of a tree while it is being ended: its members, what they fork, and what leaves it. */
 
-import { findSshd } from "../evidence/sshd.ts";
-import type { Observation } from "../observation/observation.ts";
+import type { HostView } from "../evidence/host-view.ts";
 import { exeName, keyOf, type Proc } from "../observation/process.ts";
-import type { Policy } from "../policy/policy.ts";
-import { type Catalogue, makeCatalogue } from "../recognition/catalogue.ts";
-import { ancestorsOf, isDead, makeTable, type ProcTable } from "../tree/process-table.ts";
-import { growTreeFrom, type Tree } from "../tree/tree.ts";
+import { ancestorsOf, isDead, type ProcTable } from "../tree/process-table.ts";
+import { membersBelow, type Tree } from "../tree/tree.ts";
 
-/** Everything of one tree that was ever found, by pid and start time. */
+/** A tree being ended. `refreshTrackedTree` changes it in place. */
 export interface TrackedTree {
   readonly tree: Tree;
-  readonly known: ReadonlyMap<string, Proc>;
+  /** Every process of the tree that any look found, by pid and start time. */
+  readonly known: Map<string, Proc>;
+  /** Those of `known` that the last look found alive. */
+  alive: readonly Proc[];
+  readonly before: Before;
 }
 
-export function trackedTreeOf(tree: Tree): TrackedTree {
-  return { tree, known: new Map(tree.members.map((member) => [keyOf(member), member])) };
+/** What the look right before the first signal showed of the user's processes outside the tree. */
+interface Before {
+  /** Milliseconds since boot. */
+  readonly uptime: number;
+  /** Their process groups, sessions (setsid) and audit sessions. */
+  readonly groups: ReadonlySet<number>;
+  readonly sessions: ReadonlySet<number>;
+  readonly auditSessions: ReadonlySet<number | null>;
 }
 
-/** A new look at the host, prepared once for all trees that are looked for in it. */
-export interface Rescan {
-  readonly observation: Observation;
-  readonly table: ProcTable;
-  readonly catalogue: Catalogue;
-  /** Audit sessions that a live ssh server holds. */
-  readonly liveSessions: ReadonlySet<number | null>;
-}
-
-export function rescanOf(observation: Observation, policy: Policy): Rescan {
-  const catalogue = makeCatalogue(policy.catalogue);
-  const sshd = [...findSshd(observation.processes, catalogue).genuine.values()];
+/** Starts to track a tree; `before` is the look right before the first signal, with every process of its user. */
+export function trackedTreeOf(tree: Tree, { observation }: HostView): TrackedTree {
+  const known = new Map(tree.members.map((member) => [keyOf(member), member]));
+  const others = observation.processes.filter((one) => one.uid === tree.uid && !known.has(keyOf(one)));
   return {
-    observation,
-    table: makeTable(observation.processes),
-    catalogue,
-    liveSessions: new Set(sshd.map((process) => process.auditSession)),
+    tree,
+    known,
+    alive: tree.members,
+    before: {
+      uptime: observation.uptime,
+      groups: new Set(others.map(({ pgid }) => pgid)),
+      sessions: new Set(others.map(({ sid }) => sid)),
+      auditSessions: new Set(others.map(({ auditSession }) => auditSession)),
+    },
   };
 }
 
-/**
- * Looks for a quarry in a new look at the host: `alive` holds the known processes that live, their new descendants, and
- * processes that left the tree while it was being ended (`since`, milliseconds since boot, is the first signal).
- */
-export function track(
-  quarry: TrackedTree,
-  scene: Rescan,
-  since: number,
-): { quarry: TrackedTree; alive: readonly Proc[] } {
-  const { table, catalogue } = scene;
+/** Takes a new look's word: known processes that live, their new descendants, and what left the tree since `before`. */
+export function refreshTrackedTree(tracked: TrackedTree, now: HostView): void {
   const alive = new Map<string, Proc>();
-  const take = (process: Proc): void => {
-    // The same boundaries as for the first look: other users, jobs and multiplexers are never reached into.
-    for (const member of growTreeFrom(table, process, catalogue)) alive.set(keyOf(member), member);
+  const add = (process: Proc): void => {
+    // The boundaries of the first look hold: other users, jobs and multiplexers are never reached into.
+    for (const member of membersBelow(now.table, process, now.catalogue)) alive.set(keyOf(member), member);
   };
-  for (const known of quarry.known.values()) {
-    const now = table.byPid.get(known.pid);
-    if (now && keyOf(now) === keyOf(known) && !isDead(now) && now.uid === quarry.tree.uid) take(now);
+  for (const known of tracked.known.values()) {
+    const current = now.table.byPid.get(known.pid);
+    if (!current || keyOf(current) !== keyOf(known)) continue;
+    if (!isDead(current) && current.uid === tracked.tree.uid) add(current);
   }
-  for (const runaway of escapedChildren(quarry, scene, since)) take(runaway);
-  return { quarry: { ...quarry, known: new Map([...quarry.known, ...alive]) }, alive: [...alive.values()] };
+  for (const escaped of escapedChildren(tracked, now)) add(escaped);
+  for (const [key, process] of alive) tracked.known.set(key, process);
+  tracked.alive = [...alive.values()];
 }
 
 /**
- * Processes that were forked off during the kill and adopted by pid 1. Taken only with positive proof that they are
- * the tree's: started after the first signal, adopted, and in a process group or session that a member of the tree
- * leads (a pid in use as such is not given out again), or in an audit session that was the tree's alone.
+ * Finds processes that the tree forked during the kill and that pid 1 adopted. A process counts only with proof: it
+ * started after the first signal, it was adopted, and it is in a process group or session that a member leads (the
+ * kernel does not give out a pid that is in use as such) or in an audit session. That group or session must have been
+ * the tree's alone before the first signal: a job that had left the tree starts its next step in the same one.
  */
-function escapedChildren(
-  quarry: TrackedTree,
-  { observation, table, liveSessions }: Rescan,
-  since: number,
-): Proc[] {
-  const known = [...quarry.known.values()];
-  const members = new Map(known.map((process) => [process.pid, process]));
-  // Guard: a leader that died with its whole group gives its number back; whoever has it now is a stranger.
+function escapedChildren({ tree, known, before }: TrackedTree, now: HostView): Proc[] {
+  const members = new Map([...known.values()].map((process) => [process.pid, process]));
+  // Guard: a leader that died with its whole group gives its number back, and a stranger may have it now.
   const isLedByMember = (leader: number): boolean => {
     const member = members.get(leader);
-    const now = table.byPid.get(leader);
-    return member !== undefined && (now === undefined || keyOf(now) === keyOf(member));
+    const current = now.table.byPid.get(leader);
+    return member !== undefined && (current === undefined || keyOf(current) === keyOf(member));
   };
-  const live = new Set(liveSessions);
-  const firstTick = Math.floor((since * observation.ticksPerSecond) / 1000);
-  // A session that holds anything else of the user's, another server perhaps, tells nothing about who forked.
-  for (const process of observation.processes)
-    if (process.uid === quarry.tree.uid && process.startTime < firstTick && !quarry.known.has(keyOf(process)))
-      live.add(process.auditSession);
-  const sessions = new Set(known.map((p) => p.auditSession).filter((id) => id !== null && !live.has(id)));
-  return observation.processes.filter((process) => {
-    if (process.uid !== quarry.tree.uid || process.startTime < firstTick || isDead(process)) return false;
-    if (quarry.known.has(keyOf(process)) || !isAdopted(table, process)) return false;
-    if (isLedByMember(process.pgid) || isLedByMember(process.sid)) return true;
-    const looksTheSame = known.some((member) => member.exe !== null && member.exe === process.exe);
-    return looksTheSame && sessions.has(process.auditSession);
+  const live = new Set([...now.sshd.genuine.values()].map(({ auditSession }) => auditSession));
+  const isOwnAuditSession = (id: number | null): boolean =>
+    id !== null &&
+    !live.has(id) &&
+    !before.auditSessions.has(id) &&
+    [...members.values()].some(({ auditSession }) => auditSession === id);
+  const executables = new Set([...members.values()].map(({ exe }) => exe));
+  const firstTick = Math.floor((before.uptime * now.observation.ticksPerSecond) / 1000);
+  return now.observation.processes.filter((process) => {
+    if (process.uid !== tree.uid || process.startTime < firstTick || isDead(process)) return false;
+    if (known.has(keyOf(process)) || !isAdopted(now.table, process)) return false;
+    const { pgid, sid, exe, auditSession } = process;
+    if (isLedByMember(pgid) && !before.groups.has(pgid)) return true;
+    if (isLedByMember(sid) && !before.sessions.has(sid)) return true;
+    return exe !== null && executables.has(exe) && isOwnAuditSession(auditSession);
   });
 }
 
-/** Its parent is pid 1 or the user's service manager, who adopt; not another process of the user's, who started it. */
+/** Whether its parent is pid 1 or the user's service manager, which adopt, and not a process that started it. */
 function isAdopted(table: ProcTable, process: Proc): boolean {
-  const { ancestors } = ancestorsOf(table, process);
-  const parent = ancestors[0];
+  const parent = ancestorsOf(table, process).ancestors[0];
   return process.ppid === 1 || (parent !== undefined && exeName(parent.exe) === "systemd");
 }

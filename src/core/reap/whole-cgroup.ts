@@ -1,9 +1,8 @@
-/** May a cgroup be ended as a whole? Only one that holds one tree and nothing else. Pure. */
+/** Decides whether a cgroup may be ended as a whole: only one that holds one tree and nothing else. */
 
-import type { Observation } from "../observation/observation.ts";
-import { exeName, keyOf, type Proc, type ProcId } from "../observation/process.ts";
-import type { Policy } from "../policy/policy.ts";
-import { type Catalogue, makeCatalogue } from "../recognition/catalogue.ts";
+import type { HostView } from "../evidence/host-view.ts";
+import { exeName, keyOf, type ProcId } from "../observation/process.ts";
+import type { Catalogue } from "../recognition/catalogue.ts";
 import { jobOfCgroup } from "../tree/batch-job.ts";
 import { isMultiplexer } from "../tree/boundary.ts";
 import type { Tree } from "../tree/tree.ts";
@@ -19,7 +18,7 @@ export interface CgroupMember extends ProcId {
   readonly outsideParent: { readonly pid: number; readonly exe: string | null } | null;
 }
 
-/** The cgroups that a tree's processes are in and that may turn out to be the tree's alone, nearest the root first. */
+/** Lists the cgroups of a tree's processes that may turn out to be the tree's alone, nearest the root first. */
 export function killableCgroupsOf(tree: Tree): string[] {
   const paths = new Set(tree.members.flatMap((member) => member.cgroups ?? []));
   return [...paths].filter(mayBeWhole).sort((a, b) => a.length - b.length);
@@ -37,44 +36,43 @@ function mayBeWhole(path: string): boolean {
 }
 
 /**
- * Why a cgroup must not be ended as a whole, or null when all that was seen in it is the tree's. `before` is the
- * observation that the tree was judged by, with every process of its user.
+ * Says why a cgroup must not be ended as a whole, or null when all that was seen in it is the tree's. `before` is the
+ * look that the tree was judged by, with every process of its user.
  *
- * A process that was not there when the tree was judged, and whose pid may change faster than anybody can look, is
- * taken for the tree's for these reasons together: everything in the cgroup at that time was a member (the caller
- * asks both before the first signal and before the kill), so all that is in it now was forked by members, or moved
- * there by root or by the same user on purpose; it has the tree's user in all four ids; it is no multiplexer; and
- * what started it is in the cgroup too, or gone.
+ * A process that was not there when the tree was judged, and whose pid may change faster than any look, counts as the
+ * tree's for these reasons together: everything in the cgroup at that time was a member (the caller asks both before
+ * the first signal and before the kill), so members forked all that is in it now, or root or the same user moved it
+ * there on purpose; all four of its uids are the tree's; it is not a multiplexer; and its parent is in the cgroup too,
+ * or gone.
  */
 export function whyNotOnlyThisTree(
-  quarry: TrackedTree,
-  inmates: readonly CgroupMember[],
-  before: Observation,
-  policy: Policy,
+  tracked: TrackedTree,
+  inside: readonly CgroupMember[],
+  before: HostView,
 ): string | null {
-  const catalogue = makeCatalogue(policy.catalogue);
-  const bystanders = new Set(before.processes.map(keyOf).filter((key) => !quarry.known.has(key)));
-  for (const inmate of inmates) {
-    const why = whyNotOurs(inmate, quarry, bystanders, catalogue);
-    if (why !== null) return `${inmate.pid} in it ${why}`;
+  const keys = before.observation.processes.map(keyOf);
+  const bystanders = new Set(keys.filter((key) => !tracked.known.has(key)));
+  for (const member of inside) {
+    const why = whyNotOurs(member, tracked, bystanders, before.catalogue);
+    if (why !== null) return `${member.pid} in it ${why}`;
   }
   return null;
 }
 
 function whyNotOurs(
-  inmate: CgroupMember,
+  member: CgroupMember,
   { tree, known }: TrackedTree,
   bystanders: ReadonlySet<string>,
   catalogue: Catalogue,
 ): string | null {
-  if (inmate.pid < 2) return "is outside this pid namespace";
-  if (bystanders.has(keyOf(inmate))) return "is no part of the tree";
-  if (inmate.uids === null || inmate.exe === null) return "could not be read";
-  if (tree.uid === 0 || inmate.uids.some((uid) => uid !== tree.uid))
-    return `has other user ids (${inmate.uids.join(" ")})`;
-  if (known.has(keyOf(inmate))) return null;
-  if (isMultiplexer({ exe: inmate.exe } as Proc, catalogue)) return "is a terminal multiplexer";
-  const parent = inmate.outsideParent;
+  if (member.pid < 2) return "is outside this pid namespace";
+  if (bystanders.has(keyOf(member))) return "is no part of the tree";
+  if (member.uids === null || member.exe === null) return "could not be read";
+  if (tree.uid === 0 || member.uids.some((uid) => uid !== tree.uid))
+    return `has other user ids (${member.uids.join(" ")})`;
+  if (known.has(keyOf(member))) return null;
+  if (isMultiplexer(member.exe, catalogue)) return "is a terminal multiplexer";
+  const parent = member.outsideParent;
   if (parent && parent.pid !== 1 && exeName(parent.exe) !== "systemd") return `was started by ${parent.pid}`;
   return null;
 }

@@ -53,16 +53,8 @@ export interface SiteCatalogue {
 
 const NO_SITE: SiteCatalogue = { directories: [], patterns: [], sshd: [] };
 
-const made = new WeakMap<SiteCatalogue, Catalogue>();
-
-/** The shipped catalogue with a site's additions; made once for each site object, which nobody changes. */
+/** Makes the shipped catalogue with a site's additions. */
 export function makeCatalogue(site: SiteCatalogue = NO_SITE): Catalogue {
-  const known = made.get(site) ?? join(site);
-  made.set(site, known);
-  return known;
-}
-
-function join(site: SiteCatalogue): Catalogue {
   const shipped = data.products as readonly Product[];
   const added = site.directories.map(({ product, directory }): Product => {
     const known = shipped.find((candidate) => candidate.id === product);

@@ -1,10 +1,9 @@
 /** Facts that explain and never decide, and what would change a verdict. */
 
 import type { Fact, Value } from "../evidence/evidence.ts";
-import { findSshd } from "../evidence/sshd.ts";
+import type { HostView } from "../evidence/host-view.ts";
 import { ageOf, type Observation, type Tag } from "../observation/observation.ts";
 import { exeName } from "../observation/process.ts";
-import type { Catalogue } from "../recognition/catalogue.ts";
 import { formatDuration } from "../text/duration.ts";
 import type { Judgement } from "../verdict/judge.ts";
 
@@ -19,12 +18,10 @@ const yesNo = (value: boolean): Value => (value ? "yes" : "no");
 
 export function hintsOf(
   judgement: Judgement,
-  observation: Observation,
-  catalogue: Catalogue,
+  { observation, sshd: { genuine, impostors } }: HostView,
   logind: LogindHint | null,
 ): Fact[] {
   const { root } = judgement.tree;
-  const { genuine, impostors } = findSshd(observation.processes, catalogue);
   const mine = impostors.filter((process) => process.uid === root.uid);
   const age = formatDuration(ageOf(root, observation));
   const hints: Fact[] = [

@@ -3,19 +3,8 @@ import type { Catalogue } from "../recognition/catalogue.ts";
 
 export const components = (path: string): string[] => path.split("/").filter(Boolean);
 
-const jobs = new Map<string, string | null>();
-
-/** The batch system whose cgroup this is, or null. Paths are the kernel's: users cannot choose them. */
+/** Names the batch system whose cgroup this is, or null. */
 export function jobOfCgroup(path: string): string | null {
-  // A session's processes share one.
-  const before = jobs.get(path);
-  if (before !== undefined) return before;
-  const job = readCgroup(path);
-  jobs.set(path, job);
-  return job;
-}
-
-function readCgroup(path: string): string | null {
   const parts = components(path);
   for (const [i, part] of parts.entries()) {
     const next = parts[i + 1] ?? "";

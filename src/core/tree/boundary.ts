@@ -33,7 +33,7 @@ export function servicesOf(processes: readonly Proc[]): Set<string> {
   return new Set(units.filter((part) => part.endsWith(".service") && !/^user@\d+\.service$/.test(part)));
 }
 
-/** tmux, screen and their kin: started to outlive a connection. */
-export function isMultiplexer(process: Proc, catalogue: Catalogue): boolean {
-  return catalogue.multiplexers.includes(exeName(process.exe));
+/** Whether an executable is a terminal multiplexer's (tmux, screen), started to outlive a connection. */
+export function isMultiplexer(exe: string | null, catalogue: Catalogue): boolean {
+  return catalogue.multiplexers.includes(exeName(exe));
 }

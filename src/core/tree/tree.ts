@@ -2,7 +2,7 @@
 
 import type { Proc } from "../observation/process.ts";
 import type { Catalogue, Kind } from "../recognition/catalogue.ts";
-import { type Recognition, recognise } from "../recognition/recognise.ts";
+import { type Recognition, type Role, recognise } from "../recognition/recognise.ts";
 import { jobOf } from "./batch-job.ts";
 import { isMultiplexer } from "./boundary.ts";
 import { ancestorsOf, isDead, type ProcTable } from "./process-table.ts";
@@ -30,38 +30,24 @@ export interface Tree {
   readonly ancestryBroken: boolean;
 }
 
-/** The root, and what serves in its own right: not what a server forked. */
+/** Whether a process in this role serves in its own right and was not forked by a server. */
+export function isServerRole(role: Role | undefined): boolean {
+  return role !== undefined && role !== "worker" && role !== "helper";
+}
+
+/** Lists the root and every process that serves in its own right. */
 export function leadersOf(tree: Tree): Proc[] {
-  return tree.members.filter(({ pid }) => {
-    const role = tree.recognised.get(pid)?.role;
-    return pid === tree.root.pid || (role !== undefined && role !== "worker" && role !== "helper");
-  });
+  return tree.members.filter(
+    ({ pid }) => pid === tree.root.pid || isServerRole(tree.recognised.get(pid)?.role),
+  );
 }
 
-interface Answer extends Pick<Proc, "exe" | "argvStatus"> {
-  readonly catalogue: Catalogue;
-  readonly found: Recognition | null;
-}
-
-const answers = new WeakMap<readonly string[], Answer>();
-
-/** The trees of one look are grown to find their sockets, and again to be judged; a command line is read once. */
-function recogniseOnce(process: Proc, catalogue: Catalogue): Recognition | null {
-  const { exe, argv, argvStatus } = process;
-  const before = answers.get(argv);
-  if (before?.exe === exe && before.argvStatus === argvStatus && before.catalogue === catalogue)
-    return before.found;
-  const found = recognise(process, catalogue);
-  answers.set(argv, { exe, argvStatus, catalogue, found });
-  return found;
-}
-
-/** Every tree of the table, by root pid. */
-export function growTrees(table: ProcTable, catalogue: Catalogue): Tree[] {
+/** Finds every tree of the table, in the order of the roots' pids. */
+export function findTrees(table: ProcTable, catalogue: Catalogue): Tree[] {
   const recognised = new Map<number, Recognition>();
   for (const process of table.byPid.values()) {
     if (isDead(process)) continue;
-    const found = recogniseOnce(process, catalogue);
+    const found = recognise(process, catalogue);
     if (found) recognised.set(process.pid, found);
   }
   const roots = new Set<Proc>();
@@ -81,7 +67,7 @@ function topmost(
   let top = process;
   for (const ancestor of ancestorsOf(table, process).ancestors) {
     // What lives under a multiplexer or another user is on the far side of a boundary.
-    if (ancestor.uid !== process.uid || isMultiplexer(ancestor, catalogue)) break;
+    if (ancestor.uid !== process.uid || isMultiplexer(ancestor.exe, catalogue)) break;
     if (recognised.has(ancestor.pid)) top = ancestor;
   }
   return top;
@@ -115,8 +101,8 @@ function growTree(
   };
 }
 
-/** A living process and its descendants of the same user, up to the boundaries; for a second look at a known tree. */
-export function growTreeFrom(table: ProcTable, root: Proc, catalogue: Catalogue): readonly Proc[] {
+/** Lists a living process and its descendants of the same user, up to the boundaries of a tree. */
+export function membersBelow(table: ProcTable, root: Proc, catalogue: Catalogue): readonly Proc[] {
   return descend(table, root, catalogue).members;
 }
 
@@ -157,7 +143,7 @@ function boundaryOf(process: Proc, root: Proc, catalogue: Catalogue): string | n
   if (process.uids === null) return "its user ids could not be read";
   if (process.cgroups === null) return "its cgroups could not be read";
   if (process.uids.some((uid) => uid !== root.uid)) return `has other user ids (${process.uids.join(" ")})`;
-  if (isMultiplexer(process, catalogue)) return "is a terminal multiplexer";
+  if (isMultiplexer(process.exe, catalogue)) return "is a terminal multiplexer";
   const job = jobOf(process);
   if (job && job !== jobOf(root)) return `is in a ${job} job`;
   return null;

@@ -1,21 +1,20 @@
 /** The circuit breaker: when the evidence itself looks broken, an unforced sweep stops before its first kill. */
 
-import { findSshd } from "../evidence/sshd.ts";
+import type { HostView } from "../evidence/host-view.ts";
 import type { Observation } from "../observation/observation.ts";
 import type { Proc } from "../observation/process.ts";
 import type { Policy } from "../policy/policy.ts";
-import type { Catalogue } from "../recognition/catalogue.ts";
 import type { Judgement } from "./judge.ts";
 
 /** What looks broken and what to check, or null when the evidence is plausible. */
 export function breakerTrips(
-  observation: Observation,
+  view: HostView,
   judgements: readonly Judgement[],
   policy: Policy,
-  catalogue: Catalogue,
 ): string | null {
+  const { observation } = view;
   const plan = judgements.filter(({ verdict }) => verdict === "reap");
-  const sshd = [...findSshd(observation.processes, catalogue).genuine.values()];
+  const sshd = [...view.sshd.genuine.values()];
   // Blindness finds no orphans, and must not be taken for a host without any. Only root expects to see everything.
   if (plan.length === 0 && observation.observerUid !== 0) return null;
   return (

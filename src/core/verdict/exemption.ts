@@ -59,7 +59,7 @@ function bySystem(tree: Tree, { catalogue, minUid, sshdServices }: ExemptionCont
   else if (tree.uid < minUid) found.push(never(`uid ${tree.uid} is below ${minUid}, a system account`));
   const mixed = tree.root.uids?.some((uid) => uid !== tree.uid);
   if (mixed) found.push(never(`process ${tree.root.pid} has other user ids (${tree.root.uids?.join(" ")})`));
-  const multiplexer = tree.ancestors.find((a) => isMultiplexer(a, catalogue));
+  const multiplexer = tree.ancestors.find((a) => isMultiplexer(a.exe, catalogue));
   if (multiplexer) found.push(never(`runs below a terminal multiplexer (${multiplexer.pid})`));
   if (tree.root.foreignPidNs === true) found.push(never("lives in another pid namespace (a container)"));
   const manager = managerOf(tree.root, sshdServices);

@@ -1,7 +1,7 @@
 /** The judgement: an observation and a policy in, a verdict with its reasons for every tree out. Pure. */
 
 import { collectEvidence, type Evidence, type Fact } from "../evidence/evidence.ts";
-import { findSshd } from "../evidence/sshd.ts";
+import { type HostView, viewOf } from "../evidence/host-view.ts";
 import {
   ageOf,
   type Mark,
@@ -10,11 +10,9 @@ import {
   type Tag,
 } from "../observation/observation.ts";
 import type { Policy } from "../policy/policy.ts";
-import { makeCatalogue } from "../recognition/catalogue.ts";
 import { formatDuration } from "../text/duration.ts";
 import { servicesOf } from "../tree/boundary.ts";
-import { makeTable } from "../tree/process-table.ts";
-import { growTrees, leadersOf, type Tree } from "../tree/tree.ts";
+import { leadersOf, type Tree } from "../tree/tree.ts";
 import { type Accounts, type Exempt, exemptionsOf, NO_ACCOUNTS } from "./exemption.ts";
 import { graceOf } from "./grace.ts";
 import { nodeMovedTo } from "./moved-user.ts";
@@ -72,13 +70,16 @@ export function contextFor(policy: Policy, today: string): JudgeContext {
   return { policy, accounts: NO_ACCOUNTS, minUid: policy.minUid ?? 1000, today, options: UNFORCED };
 }
 
-/** Judges every tree, or the chosen ones. Connections among all trees count, chosen or not. */
+/** Judges an observation of which no view was made yet. */
 export function judge(observation: Observation, context: JudgeContext): Judgement[] {
-  const catalogue = makeCatalogue(context.policy.catalogue);
-  const trees = growTrees(makeTable(observation.processes), catalogue);
-  const evidence = collectEvidence(observation, trees, catalogue);
-  const { genuine } = findSshd(observation.processes, catalogue);
-  const sshdServices = servicesOf([...genuine.values()].filter((process) => process.uid === 0));
+  return judgeView(viewOf(observation, context.policy.catalogue), context);
+}
+
+/** Judges every tree, or the chosen ones. Connections among all trees count, chosen or not. */
+export function judgeView(view: HostView, context: JudgeContext): Judgement[] {
+  const { observation, catalogue, trees, sshd } = view;
+  const evidence = collectEvidence(view);
+  const sshdServices = servicesOf([...sshd.genuine.values()].filter((process) => process.uid === 0));
   const cases = trees.flatMap((tree, i) => {
     const facts = evidence[i];
     const { keeps, takenAt } = observation;
@@ -86,8 +87,8 @@ export function judge(observation: Observation, context: JudgeContext): Judgemen
     return facts ? [{ tree, facts, exemptions, observation, context }] : [];
   });
   // Helpers follow the server they may belong to, so servers are judged first.
-  const servers = cases.filter(({ tree }) => !isHelpersOnly(tree)).map((given) => decide(given, []));
-  const helpers = cases.filter(({ tree }) => isHelpersOnly(tree)).map((given) => decide(given, servers));
+  const servers = cases.filter(({ tree }) => !isHelpersOnly(tree)).map((given) => judgeTree(given, []));
+  const helpers = cases.filter(({ tree }) => isHelpersOnly(tree)).map((given) => judgeTree(given, servers));
   const { uids, pids } = context.options;
   return [...servers, ...helpers]
     .filter(({ tree }) => !uids || uids.includes(tree.uid))
@@ -98,7 +99,7 @@ export function judge(observation: Observation, context: JudgeContext): Judgemen
 const isHelpersOnly = (tree: Tree): boolean =>
   [...tree.recognised.values()].every(({ role }) => role === "helper");
 
-interface Case {
+interface TreeCase {
   readonly tree: Tree;
   readonly facts: Evidence;
   readonly exemptions: readonly Exempt[];
@@ -108,7 +109,7 @@ interface Case {
 
 type Decision = { readonly verdict: Verdict; readonly reasons: readonly string[] };
 
-function decide(given: Case, servers: readonly Judgement[]): Judgement {
+function judgeTree(given: TreeCase, servers: readonly Judgement[]): Judgement {
   const { tree, facts, exemptions, observation, context } = given;
   const tag = tagOf(tree, observation);
   const moved = nodeMovedTo(tree, tag, observation);
@@ -118,7 +119,7 @@ function decide(given: Case, servers: readonly Judgement[]): Judgement {
   const orphanedFor = tag ? observation.uptime - tag.closedUptime : null;
   const ruling = decideByEvidence(given, servers, tag, grace, moved);
   const exempt = exemptions.map(({ reason }) => reason);
-  const unforced = rule(observation, ruling, exempt);
+  const unforced = applyExemptions(observation, ruling, exempt);
   const final = context.options.force ? decideByForce(unforced, exemptions, context.options) : unforced;
   return {
     tree,
@@ -134,7 +135,11 @@ function decide(given: Case, servers: readonly Judgement[]): Judgement {
   };
 }
 
-function rule(observation: Observation, byEvidence: Decision, exempt: readonly string[]): Decision {
+function applyExemptions(
+  observation: Observation,
+  byEvidence: Decision,
+  exempt: readonly string[],
+): Decision {
   // A listing has no sockets, no sessions and no executables: it shows what is recognised, never what to do.
   if (observation.source === "ps") return { verdict: "unknown", reasons: [...byEvidence.reasons, ...exempt] };
   return exempt.length > 0 ? { verdict: "exempt", reasons: exempt } : byEvidence;
@@ -142,7 +147,7 @@ function rule(observation: Observation, byEvidence: Decision, exempt: readonly s
 
 /** The order matters: use spares, doubt spares, and only then does time count. */
 function decideByEvidence(
-  given: Case,
+  given: TreeCase,
   servers: readonly Judgement[],
   tag: Tag | null,
   grace: number,
@@ -169,8 +174,8 @@ function decideByEvidence(
   if (reasons.length > 0) return { verdict: "unknown", reasons };
   const server = possibleServerOf(tree, servers);
   if (server) {
-    const { verdict, root } = { verdict: server.unforced, root: server.tree.root };
-    return { verdict, reasons: [`may serve tree ${root.pid}, whose verdict is ${verdict}`] };
+    const verdict = server.unforced;
+    return { verdict, reasons: [`may serve tree ${server.tree.root.pid}, whose verdict is ${verdict}`] };
   }
   return tag ? decideTagged(tag, grace, observation, moved) : decideUntagged(given, grace);
 }
@@ -189,7 +194,7 @@ function decideTagged(
     : { verdict: "wait", reasons: [`${since}, inside the grace of ${formatDuration(grace)}`] };
 }
 
-function decideUntagged({ tree, observation, context }: Case, grace: number): Decision {
+function decideUntagged({ tree, observation, context }: TreeCase, grace: number): Decision {
   const age = ageOf(tree.root, observation);
   const named = `orphaned: nobody is connected, no tag, started ${formatDuration(age)} ago`;
   if (age < grace)

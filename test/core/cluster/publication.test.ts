@@ -7,11 +7,11 @@ import {
   type ReadOptions,
   readPublication,
 } from "../../../src/core/cluster/publication.ts";
+import { viewOf } from "../../../src/core/evidence/host-view.ts";
 import type { Observation, RemoteAttachment, Tag } from "../../../src/core/observation/observation.ts";
 import type { Proc } from "../../../src/core/observation/process.ts";
 import { parseSaved } from "../../../src/core/observation/snapshot-file.ts";
 import type { Policy } from "../../../src/core/policy/policy.ts";
-import { makeCatalogue } from "../../../src/core/recognition/catalogue.ts";
 import { hintsOf } from "../../../src/core/report/hints.ts";
 import { isHostName } from "../../../src/core/text/safe-text.ts";
 import {
@@ -41,7 +41,7 @@ const NOW = 1_700_000_000_000;
 const SECOND = 1000;
 const MINUTE = 60 * SECOND;
 const HOUR = 60 * MINUTE;
-const CATALOGUE = makeCatalogue(DEFAULT_POLICY.catalogue);
+const CATALOGUE = DEFAULT_POLICY.catalogue;
 const context = (policy: Partial<Policy> = {}): JudgeContext =>
   contextFor({ ...DEFAULT_POLICY, ...policy }, "2026-11-23");
 
@@ -171,7 +171,7 @@ test("property: another node's word turns a wait into a reap and changes no othe
 
 test("explain tells where else the user is attached, and nothing where nobody is asked", () => {
   const hint = (seen: Observation) =>
-    hintsOf(only(seen), seen, CATALOGUE, null).find(({ fact }) => fact === "elsewhere");
+    hintsOf(only(seen), viewOf(seen, CATALOGUE), null).find(({ fact }) => fact === "elsewhere");
   assert.equal(hint(observation(tree)), undefined);
   assert.equal(hint(orphan(MINUTE, []))?.value, "no");
   assert.deepEqual(hint(orphan(MINUTE, [there(2 * MINUTE), there(0, { uid: 7 })])), {
@@ -193,7 +193,7 @@ test("a snapshot keeps what other nodes told; one from before is read all the sa
 });
 
 const publish = (seen: Observation, given: JudgeContext = context()): Publication =>
-  publicationOf(seen, judge(seen, given), [], CATALOGUE);
+  publicationOf(viewOf(seen, CATALOGUE), judge(seen, given), []);
 
 test("a host tells of trees with a client that was seen, dated by the newest connection that reaches them", () => {
   const old = sshSession(300, ALICE, { startTime: startedAgo(HOUR) });
@@ -228,8 +228,8 @@ test("orphans, doubts, exempt trees and trees that were ended are not told of", 
   const forced = { ...context(), options: { ...UNFORCED, force: true } };
   const judged = judge(used, forced);
   const outcomes = judged.map((judgement) => ({ judgement, killed: tree, survivors: [], spared: null }));
-  assert.equal(publicationOf(used, judged, [], CATALOGUE).attached.length, 1);
-  assert.deepEqual(publicationOf(used, judged, outcomes, CATALOGUE).attached, []);
+  assert.equal(publicationOf(viewOf(used, CATALOGUE), judged, []).attached.length, 1);
+  assert.deepEqual(publicationOf(viewOf(used, CATALOGUE), judged, outcomes).attached, []);
 });
 
 test("an ssh server that is pid 1 of a container is nobody's session", () => {

@@ -21,6 +21,9 @@ const well: Examination = {
   hookPath: HOOK,
   hook: { uid: 0, mode: 0o755, kind: "file", isStatic: true },
   hookFaults: 0,
+  hookUnreadable: 0,
+  selinux: { value: null },
+  procMount: { value: { hidepid: "0", gid: null, group: null, sshdHasGroup: false } },
   timer: {
     value: { LoadState: "loaded", ActiveState: "active", UnitFileState: "enabled", LastTriggerUSec: "" },
   },

@@ -1,7 +1,8 @@
 import assert from "node:assert/strict";
 import test from "node:test";
+import { viewOf } from "../../../src/core/evidence/host-view.ts";
 import type { Proc } from "../../../src/core/observation/process.ts";
-import { rescanOf, track, trackedTreeOf } from "../../../src/core/reap/tracked-tree.ts";
+import { refreshTrackedTree, trackedTreeOf } from "../../../src/core/reap/tracked-tree.ts";
 import { contextFor, judge } from "../../../src/core/verdict/judge.ts";
 import { DEFAULT_POLICY } from "../../helpers/policy.ts";
 import {
@@ -19,13 +20,16 @@ import {
 const tree = legacyTree(500, { auditSession: 7 });
 const judged = judge(observation(tree), contextFor(DEFAULT_POLICY, "2026-01-01"))[0];
 assert.ok(judged);
-const quarry = trackedTreeOf(judged.tree);
-/** The first signal was sent then. */
-const since = UPTIME;
+const { tree: judgedTree } = judged;
+const viewed = (processes: readonly Proc[]) => viewOf(observation(processes), DEFAULT_POLICY.catalogue);
 const late = (UPTIME / 1000) * TICKS + 5;
 
-const aliveAmong = (processes: readonly Proc[]): number[] =>
-  track(quarry, rescanOf(observation(processes), DEFAULT_POLICY), since).alive.map(({ pid }) => pid);
+/** What a look that shows `processes` finds alive of the tree, after one that showed `others` beside the tree. */
+function aliveAmong(processes: readonly Proc[], others: readonly Proc[] = []): number[] {
+  const tracked = trackedTreeOf(judgedTree, viewed([...tree, ...others]));
+  refreshTrackedTree(tracked, viewed(processes));
+  return tracked.alive.map(({ pid }) => pid);
+}
 
 test("known processes that live are alive; dead, recycled and other users' are not", () => {
   const rest = tree.filter(({ pid }) => pid > 503);
@@ -59,7 +63,8 @@ const runaway = (init: Partial<Proc>): Proc =>
     ...init,
   });
 
-const cases: readonly (readonly [what: string, processes: readonly Proc[], taken: boolean])[] = [
+type Case = readonly [what: string, processes: readonly Proc[], taken: boolean, before?: readonly Proc[]];
+const cases: readonly Case[] = [
   ["in a process group that a member led", [runaway({ pgid: 505, exe: "/bin/sleep" })], true],
   ["in a session that a member led", [runaway({ sid: 505, exe: "/bin/sleep" })], true],
   ["the tree's executable in its closed audit session", [runaway({})], true],
@@ -71,8 +76,9 @@ const cases: readonly (readonly [what: string, processes: readonly Proc[], taken
   ],
   [
     "the same in an audit session that another server of the user's shares",
-    [runaway({}), proc({ pid: 960, exe: node, argv: [node], auditSession: 7 })],
+    [runaway({})],
     false,
+    [proc({ pid: 960, exe: node, argv: [node], auditSession: 7 })],
   ],
   ["in another audit session: a new login's server", [runaway({ auditSession: 8 })], false],
   ["without audit: a new login's server", [runaway({ auditSession: null })], false],
@@ -85,13 +91,30 @@ const cases: readonly (readonly [what: string, processes: readonly Proc[], taken
   ],
   [
     "in a group whose number a stranger has by now",
-    [runaway({ pgid: 505, auditSession: null }), proc({ pid: 505, startTime: late + 1, pgid: 505 })],
+    [runaway({ pgid: 505, auditSession: null }), proc({ pid: 505, startTime: late + 1, auditSession: null })],
     false,
+  ],
+  [
+    "the next step of a job that had left the tree, in the job's process group",
+    [runaway({ pgid: 505, exe: "/bin/step" })],
+    false,
+    [proc({ pid: 950, pgid: 505, exe: "/bin/job" })],
+  ],
+  [
+    "the next step of a job that had left the tree, in the session of the tree's terminal",
+    [runaway({ sid: 505, exe: "/bin/step" })],
+    false,
+    [proc({ pid: 950, sid: 505, exe: "/bin/job" })],
+  ],
+  [
+    "in the tree's group, while a job that had left the tree is in another",
+    [runaway({ pgid: 505, exe: "/bin/step" })],
+    true,
+    [proc({ pid: 950, pgid: 949, sid: 949, exe: "/bin/job" })],
   ],
 ];
 
-for (const [what, processes, taken] of cases) {
+for (const [what, processes, taken, before] of cases)
   test(`adopted by pid 1, ${what}: ${taken ? "taken" : "left alone"}`, () => {
-    assert.equal(aliveAmong(processes).includes(900), taken);
+    assert.equal(aliveAmong(processes, before).includes(900), taken);
   });
-}

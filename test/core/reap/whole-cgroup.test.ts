@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import test from "node:test";
+import { viewOf } from "../../../src/core/evidence/host-view.ts";
 import type { Proc } from "../../../src/core/observation/process.ts";
 import { trackedTreeOf } from "../../../src/core/reap/tracked-tree.ts";
 import {
@@ -13,7 +14,7 @@ import { DEFAULT_POLICY } from "../../helpers/policy.ts";
 import { ALICE, legacyTree, observation, proc } from "../../helpers/proc.ts";
 
 const bystander = proc({ pid: 900, exe: "/usr/bin/bash", argv: "-bash" });
-const before = observation([...legacyTree(100), bystander]);
+const before = viewOf(observation([...legacyTree(100), bystander]), DEFAULT_POLICY.catalogue);
 
 function onlyTree(processes: readonly Proc[]): Tree {
   const [judgement] = judge(observation(processes), contextFor(DEFAULT_POLICY, "2026-11-23"));
@@ -35,7 +36,7 @@ const newborn = (more: Partial<CgroupMember> = {}): CgroupMember => ({
 });
 
 const why = (...inmates: CgroupMember[]): string | null =>
-  whyNotOnlyThisTree(trackedTreeOf(onlyTree(legacyTree(100))), inmates, before, DEFAULT_POLICY);
+  whyNotOnlyThisTree(trackedTreeOf(onlyTree(legacyTree(100)), before), inmates, before);
 
 test("only a scope, or what lies below one, may be the tree's alone", () => {
   const session = "/user.slice/user-2001.slice/session-7.scope";
@@ -94,7 +95,7 @@ test("never for root's trees", () => {
   const root: readonly [number, number, number, number] = [0, 0, 0, 0];
   const tree = onlyTree(legacyTree(100, { uid: 0, uids: root }));
   assert.match(
-    whyNotOnlyThisTree(trackedTreeOf(tree), [newborn({ uids: root })], before, DEFAULT_POLICY) ?? "",
+    whyNotOnlyThisTree(trackedTreeOf(tree, before), [newborn({ uids: root })], before) ?? "",
     /other user ids/,
   );
 });

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import test from "node:test";
+import { viewOf } from "../../../src/core/evidence/host-view.ts";
 import type { Observation, Tag } from "../../../src/core/observation/observation.ts";
-import { makeCatalogue } from "../../../src/core/recognition/catalogue.ts";
 import { hintsOf, whatWouldChange } from "../../../src/core/report/hints.ts";
 import { explainLines, listRow } from "../../../src/core/report/list-explain.ts";
 import { plain } from "../../../src/core/text/format.ts";
@@ -50,7 +50,7 @@ test("explain names the connection, the hints, and what would change the verdict
     tags: [tag],
   });
   const judgement = judged(seen);
-  const hints = hintsOf(judgement, seen, makeCatalogue(), {
+  const hints = hintsOf(judgement, viewOf(seen, DEFAULT_POLICY.catalogue), {
     session: "7",
     state: "closing",
     detail: "closing",
@@ -69,7 +69,11 @@ test("explain names the connection, the hints, and what would change the verdict
 
 test("a logind that cannot be asked is unknown, never gone", () => {
   const seen = observation(tree);
-  const hint = hintsOf(judged(seen), seen, makeCatalogue(), { session: "7", state: null, detail: "no bus" });
+  const hint = hintsOf(judged(seen), viewOf(seen, DEFAULT_POLICY.catalogue), {
+    session: "7",
+    state: null,
+    detail: "no bus",
+  });
   assert.deepEqual(
     hint.find(({ fact }) => fact === "scope"),
     { fact: "scope", value: "unknown", detail: "session-7.scope: no bus" },

@@ -1,9 +1,9 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import { viewOf } from "../../../src/core/evidence/host-view.ts";
 import type { Connections } from "../../../src/core/observation/connections.ts";
 import type { Observation } from "../../../src/core/observation/observation.ts";
 import type { Proc } from "../../../src/core/observation/process.ts";
-import { makeCatalogue } from "../../../src/core/recognition/catalogue.ts";
 import { breakerTrips } from "../../../src/core/verdict/circuit-breaker.ts";
 import type { Judgement, Verdict } from "../../../src/core/verdict/judge.ts";
 import { DEFAULT_POLICY } from "../../helpers/policy.ts";
@@ -56,7 +56,7 @@ function trips({
   const judgements = verdicts.map(
     (verdict) => ({ verdict, tree: { root, members: [root] } }) as unknown as Judgement,
   );
-  return breakerTrips(observation, judgements, DEFAULT_POLICY, makeCatalogue());
+  return breakerTrips(viewOf(observation, DEFAULT_POLICY.catalogue), judgements, DEFAULT_POLICY);
 }
 
 const CASES: readonly { what: string; given: Case; says: RegExp | null }[] = [

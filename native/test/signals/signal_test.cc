@@ -1,30 +1,69 @@
+#include "core/signals/signal.h"
+
 #include <fcntl.h>
+#include <linux/filter.h>
+#include <linux/seccomp.h>
 #include <sched.h>
 #include <signal.h>
 #include <sys/mount.h>
+#include <sys/prctl.h>
 #include <sys/resource.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
 
 #include <cerrno>
+#include <cstddef>
 #include <cstdio>
 #include <fstream>
 #include <string>
+#include <vector>
 
 #include "core/proc/parse.h"
-#include "core/signals/signal.h"
 #include "test/check.h"
 
 using namespace reaper;
 
 namespace {
 
-#ifdef REAPER_NO_PIDFD
-constexpr bool kWeak = true;
-#else
-constexpr bool kWeak = false;
-#endif
+// The kernels that the product runs on, as a seccomp filter makes them.
+struct Kernel {
+  const char* name;
+  bool has_pidfd_open, has_send_signal;
+  SignalPin pin;  // what must come of it
+};
+
+constexpr Kernel kKernels[] = {
+    {"Linux 5.3 and newer", true, true, SignalPin::kPidfd},
+    {"RHEL 8.6 to 8.10", false, true, SignalPin::kProcFolder},
+    {"RHEL 8.5 and older", false, false, SignalPin::kNumber},
+};
+
+SignalPin g_pin = SignalPin::kPidfd;
+
+void deny(std::vector<sock_filter>& filter, unsigned number, unsigned error) {
+  filter.push_back(BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, number, 0, 1));
+  filter.push_back(BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ERRNO | error));
+}
+
+// From here on this process and its children have that kernel's system calls. With a pin, kill(2) of SIGTERM
+// is refused: a signal that arrives all the same went through the descriptor.
+bool become(const Kernel& kernel) {
+  std::vector<sock_filter> filter = {BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(seccomp_data, nr))};
+  if (!kernel.has_pidfd_open) deny(filter, 434, ENOSYS);
+  if (!kernel.has_send_signal) deny(filter, 424, ENOSYS);
+  if (kernel.pin != SignalPin::kNumber) {
+    filter.push_back(BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_kill, 0, 3));
+    filter.push_back(BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(seccomp_data, args[1])));
+    deny(filter, SIGTERM, EPERM);
+  }
+  filter.push_back(BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW));
+  const sock_fprog program = {static_cast<unsigned short>(filter.size()), filter.data()};
+  g_pin = kernel.pin;
+  return prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == 0 &&
+         prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &program) == 0;
+}
 
 std::int64_t clock_ms() {
   struct timespec now;
@@ -57,7 +96,10 @@ int end(pid_t child) {
 
 SignalOutcome outcome(const ProcId& id, uid_t uid, int signo) {
   const SignalResult result = signal_process("/proc", id, uid, signo);
-  if (result.outcome == SignalOutcome::kSent) CHECK(result.weak == kWeak);
+  if (result.outcome == SignalOutcome::kSent) {
+    CHECK(result.pin == g_pin);
+    CHECK(result.weak() == (g_pin == SignalPin::kNumber));
+  }
   return result.outcome;
 }
 
@@ -244,9 +286,7 @@ void spares_another_login() {
   close(ready[1]);
 }
 
-}  // namespace
-
-int main() {
+int run_all() {
   sends_only_to_the_same_process();
   never_signals_the_untouchable();
   spares_another_uid();
@@ -254,5 +294,23 @@ int main() {
   waits_for_the_dead();
   waits_without_descriptors();
   spares_a_recycled_pid();
-  return report("identity");
+  return report("signal");
+}
+
+}  // namespace
+
+int main() {
+  int failures = 0;
+  for (const Kernel& kernel : kKernels) {
+    std::printf("%s\n", kernel.name);
+    std::fflush(stdout);
+    const pid_t child = fork();
+    if (child == 0) {
+      if (!become(kernel)) return 99;
+      return run_all();
+    }
+    int status = 0;
+    if (waitpid(child, &status, 0) != child || !WIFEXITED(status) || WEXITSTATUS(status) != 0) ++failures;
+  }
+  return failures == 0 ? 0 : 1;
 }

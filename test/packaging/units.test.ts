@@ -1,0 +1,67 @@
+// The units against the oldest systemd that the packages install on: 239, of RHEL 8. It warns of a directive that it does not
+// know and ignores it, so each such directive must be one that the unit can do without, and the README says what stands in.
+import assert from "node:assert/strict";
+import { readdirSync, readFileSync } from "node:fs";
+import { join } from "node:path";
+import { test } from "node:test";
+
+/** Directives that came after systemd 239, by the version in systemd.exec(5), and what does the same on RHEL 8. */
+const NEWER: Readonly<Record<string, number>> = {
+  ProtectHostname: 242,
+  ProtectKernelLogs: 244,
+  ProtectClock: 245,
+  ProtectProc: 247,
+};
+
+/** What systemd 239 knows of what the units use. RestrictSUIDSGID= is of 242, and RHEL's 239 has it. */
+const OLD = new Set(
+  `Description Documentation Before After Wants WantedBy Type ExecStart SuccessExitStatus TimeoutStartSec KillMode Nice
+   CapabilityBoundingSet NoNewPrivileges ProtectSystem ReadWritePaths RuntimeDirectory RuntimeDirectoryMode
+   RuntimeDirectoryPreserve StateDirectory StateDirectoryMode UMask ProtectHome PrivateTmp PrivateDevices DevicePolicy
+   ProtectControlGroups ProtectKernelModules ProtectKernelTunables RestrictAddressFamilies IPAddressDeny RestrictNamespaces
+   RestrictRealtime RestrictSUIDSGID LockPersonality SystemCallArchitectures SystemCallFilter SystemCallErrorNumber
+   KeyringMode MemoryMax TasksMax What Where Options OnCalendar AccuracySec RandomizedDelaySec DirectoryNotEmpty`.split(
+    /\s+/,
+  ),
+);
+
+const units = readdirSync("systemd").filter((name) => /\.(?:service|timer|path|mount)$/.test(name));
+const directivesOf = (name: string): string[] =>
+  [...readFileSync(join("systemd", name), "utf8").matchAll(/^([A-Z]\w*)=/gm)].map((match) => match[1] ?? "");
+const used = new Set(units.flatMap(directivesOf));
+
+test("systemd 239 knows every directive of the units, or it is listed as newer", () => {
+  for (const directive of used)
+    assert.ok(
+      OLD.has(directive) || directive in NEWER,
+      `${directive}= is in neither list: look up its version`,
+    );
+});
+
+test("the lists hold nothing that no unit uses", () => {
+  assert.deepEqual(
+    [...OLD, ...Object.keys(NEWER)].filter((directive) => !used.has(directive)),
+    [],
+  );
+});
+
+test("the README says what stands in for each newer directive on RHEL 8", () => {
+  const readme = readFileSync("packaging/README.md", "utf8");
+  for (const [directive, version] of Object.entries(NEWER))
+    assert.match(readme, new RegExp(`^\\| .${directive}=. \\| ${version} \\| \\S`, "m"), directive);
+});
+
+test("the sweep's unit starts a program that the targeted policy labels bin_t", () => {
+  // Of the folders that file_contexts labels bin_t. From one below /usr/lib systemd would not leave init_t, where V8 aborts.
+  for (const name of units) {
+    for (const [, path] of readFileSync(join("systemd", name), "utf8").matchAll(/^Exec\w+=[-+!@:]*(\S+)/gm))
+      assert.match(path ?? "", /^\/usr\/(?:s?bin|libexec)\//, name);
+  }
+});
+
+test("the filter of system calls names those that are newer than systemd 239", () => {
+  const unit = readFileSync("systemd/vscode-grim-reaper.service", "utf8");
+  const filters = [...unit.matchAll(/^SystemCallFilter=(.*)$/gm)].map((match) => match[1] ?? "");
+  // The last line counts where lines disagree.
+  assert.match(filters.at(-1) ?? "", /^pidfd_open pidfd_send_signal$/);
+});

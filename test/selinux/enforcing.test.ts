@@ -1,0 +1,127 @@
+// The product on a host whose kernel enforces SELinux: a real sshd, a real logout, the sweep from its unit. Each test boots
+// one machine under qemu, without KVM. The policy is Debian's, which gives sshd's domain less than RHEL's does; what RHEL's
+// own policies say is in policy.test.ts.
+import assert from "node:assert/strict";
+import { before, describe, it, type TestContext } from "node:test";
+import { type Answers, buildDeb, denialsIn, runMachine, whyNoMachine } from "./machine.ts";
+
+const HOOK = "/usr/libexec/vscode-grim-reaper/session-close";
+const RUN = "/run/vscode-grim-reaper";
+const HOOK_DOMAIN = "vscode_grim_reaper_hook_t";
+const RUN_TYPE = "vscode_grim_reaper_var_run_t";
+/** Each transition of a domain asks for these and goes on without them; a policy hides the denials by dontaudit rules. */
+const INHERITED = ["noatsecure", "rlimitinh", "siginh"];
+
+const reason = whyNoMachine();
+let deb = "";
+
+/** With CI=true a machine that cannot be run is a failure, for a skip would go unseen. */
+function canRun(t: TestContext): boolean {
+  if (reason === null) return true;
+  if (process.env.CI === "true") assert.fail(reason);
+  t.skip(reason);
+  return false;
+}
+
+function serverOf(answers: Answers): number {
+  const pid = Number(/^server (\d+)$/m.exec(answers.section("login"))?.[1]);
+  assert.ok(pid > 0, answers.section("login"));
+  return pid;
+}
+
+interface TagText {
+  readonly root: { readonly pid: number };
+  readonly uid: number;
+  readonly product: string;
+}
+
+const tagsOf = (answers: Answers): TagText[] =>
+  answers
+    .section("tags")
+    .split("\n")
+    .filter(Boolean)
+    .map((line) => JSON.parse(line) as TagText);
+
+/** The sweep of the unit ended the tree that the logout left. */
+function checkSweep(answers: Answers): void {
+  assert.match(answers.section("sweep"), /^Result=success$/m, answers.section("sweep-journal"));
+  const killed = new RegExp(`Killed 1 process\\(es\\) under pid ${serverOf(answers)} \\(uid 2001\\)`);
+  assert.match(answers.section("sweep"), killed);
+  assert.equal(answers.section("server"), "none");
+}
+
+describe("a host that enforces SELinux", { concurrency: 1 }, () => {
+  before(async () => {
+    if (reason === null) deb = await buildDeb();
+  });
+
+  it("with the policy module: tag, hook in its own domain, sweep from its unit, no denial", async (t) => {
+    if (!canRun(t)) return;
+    const answers = await runMachine(deb, { module: true });
+    assert.equal(answers.section("mode"), "Enforcing");
+    assert.match(answers.section("modules"), /vscode-grim-reaper/);
+    const labels = answers.section("labels");
+    assert.match(labels, new RegExp(`^${HOOK} \\S+:vscode_grim_reaper_hook_exec_t:`, "m"));
+    assert.match(labels, new RegExp(`^${RUN} \\S+:${RUN_TYPE}:`, "m"));
+    assert.match(labels, new RegExp(`^${RUN}/tags \\S+:${RUN_TYPE}:`, "m"));
+    assert.match(labels, /^\/usr\/sbin\/vscode-grim-reaper \S+:bin_t:/m);
+
+    assert.deepEqual(
+      tagsOf(answers).map(({ root, uid, product }) => [root.pid, uid, product]),
+      [[serverOf(answers), 2001, "vscode"]],
+    );
+    assert.match(answers.section("tag-labels"), new RegExp(`:${RUN_TYPE}:`));
+    assert.match(answers.section("domains"), new RegExp(`^${HOOK} \\S+:${HOOK_DOMAIN}:`, "m"));
+    assert.equal(answers.section("counts-after-second"), "", "no fault, nothing unreadable");
+    assert.doesNotMatch(answers.section("syslog"), /errno/);
+
+    const ours = denialsIn(answers).filter(
+      ({ comm, source, target, permissions }) =>
+        [comm, source, target].some((text) => /reaper|session-close/.test(text)) &&
+        !permissions.every((permission) => INHERITED.includes(permission)),
+    );
+    assert.deepEqual(
+      ours.map(({ line }) => line),
+      [],
+    );
+    checkSweep(answers);
+    assert.doesNotMatch(answers.section("doctor"), /^fault/m);
+    assert.match(answers.section("doctor"), /^ok +SELinux/m);
+  });
+
+  it("without it: the tag is written by process name, said once, counted at each logout", async (t) => {
+    if (!canRun(t)) return;
+    const answers = await runMachine(deb, { module: false });
+    assert.equal(answers.section("mode"), "Enforcing");
+    assert.doesNotMatch(answers.section("modules"), /vscode-grim-reaper/);
+    assert.match(answers.section("folders"), new RegExp(`^${RUN} 700 root\\n${RUN}/tags 700 root$`));
+    assert.match(answers.section("domains"), new RegExp(`^${HOOK} \\S+:sshd_t:`, "m"));
+    assert.deepEqual(
+      tagsOf(answers).map(({ root, uid, product }) => [root.pid, uid, product]),
+      [[serverOf(answers), 2001, "unknown"]],
+    );
+    assert.match(answers.section("counts"), /hook\.unreadable 1$/m);
+    assert.match(answers.section("counts-after-second"), /hook\.unreadable 2$/m);
+    const warnings = answers.section("syslog").match(/the kernel refuses to name the executables/g) ?? [];
+    assert.equal(warnings.length, 1, answers.section("syslog"));
+    assert.match(answers.section("doctor"), /^(?:warning|fault) +SELinux .*\n.*vscode-grim-reaper-selinux/m);
+    checkSweep(answers);
+  });
+
+  it("with cgroup v1: the hook finds the slice, the sweep ends the tree", async (t) => {
+    if (!canRun(t)) return;
+    const kernelOptions = [
+      "systemd.unified_cgroup_hierarchy=0",
+      "systemd.legacy_systemd_cgroup_controller=1",
+      "SYSTEMD_CGROUP_ENABLE_LEGACY_FORCE=1",
+    ];
+    const answers = await runMachine(deb, { module: true, kernelOptions });
+    assert.equal(answers.section("cgroup"), "tmpfs\n/sys/fs/cgroup/systemd");
+    assert.deepEqual(
+      tagsOf(answers).map(({ root }) => root.pid),
+      [serverOf(answers)],
+    );
+    assert.match(answers.section("syslog"), /tagged 1 of 1 tree\(s\), found by cgroup/);
+    checkSweep(answers);
+  });
+});

@@ -1,0 +1,87 @@
+#!/bin/sh
+# In the booted machine, as root: a user logs in, leaves a server behind and logs out; then the sweep runs from its unit.
+# Every answer is a section that starts with "=== NAME". Not to ttyS0, which is the console's.
+exec >/dev/ttyS1 2>&1
+hook=/usr/libexec/vscode-grim-reaper/session-close
+run=/run/vscode-grim-reaper
+section() { printf '=== %s\n' "$1"; }
+label() { for path; do printf '%s %s\n' "$path" "$(stat -c %C "$path" 2>&1)"; done; }
+
+section mode
+getenforce
+section kernel
+uname -r
+section cgroup
+stat -fc %T /sys/fs/cgroup
+ls -d /sys/fs/cgroup/user.slice /sys/fs/cgroup/unified /sys/fs/cgroup/systemd 2>/dev/null
+section modules
+semodule --list | grep -i reaper
+section labels
+label "$hook" "$run" "$run/tags" /usr/sbin/vscode-grim-reaper /usr/bin/node
+section folders
+stat -c '%n %a %U' "$run" "$run/tags"
+
+# What ran in which domain: the subject of an execve's record is the domain after it.
+auditctl -a always,exit -F arch=b64 -S execve -F exe="$hook" -k hook >/dev/null
+auditctl -a always,exit -F arch=b64 -S execve -F exe=/usr/bin/node -k node >/dev/null
+
+section login
+mkdir -p /root/.ssh
+cat >/tmp/leave-a-server <<'END'
+d=$HOME/.vscode-server/bin/0123456789abcdef0123456789abcdef01234567
+mkdir -p "$d/out"
+mkfifo "$d/never"
+# A shell by the name of node: it waits for a line that does not come.
+cp /bin/dash "$d/node"
+echo "read -r line <>$d/never" >"$d/out/server-main.js"
+setsid "$d/node" "$d/out/server-main.js" --start-server >/dev/null 2>&1 </dev/null &
+echo "server $!"
+echo "user $(cat /proc/self/attr/current)"
+END
+# Not journalctl itself: from initrc_t it enters a domain that may not read /var/log in this policy.
+cp /usr/bin/journalctl /tmp/journal
+logout() {
+  ssh -i /root/key -o StrictHostKeyChecking=no -o BatchMode=yes -o LogLevel=ERROR alice@127.0.0.1 "$1" </tmp/leave-a-server
+  # The hook has ended when the session's monitor has.
+  for _ in $(seq 600); do
+    pgrep -f '^sshd-session: alice' >/dev/null || break
+    sleep 0.2
+  done
+}
+logout sh
+section tags
+cat "$run"/tags/*.json 2>/dev/null
+section tag-labels
+label "$run"/tags/*.json
+section counts
+stat -c '%n %s' "$run"/hook.* 2>/dev/null
+# A second logout: what is said once is not said again.
+logout true
+section counts-after-second
+stat -c '%n %s' "$run"/hook.* 2>/dev/null
+section syslog
+/tmp/journal --quiet --output=cat --identifier=vscode-grim-reaper | grep session-close
+
+# Debian's policy denies execmem to initrc_t, which RHEL's allows to unconfined_service_t.
+section doctor-without-execmem
+getsebool allow_execmem
+setsebool allow_execmem on
+section doctor
+vscode-grim-reaper doctor
+section list
+vscode-grim-reaper list --json
+section sweep
+systemctl start vscode-grim-reaper.service
+systemctl show --property=Result --property=ExecMainStatus vscode-grim-reaper.service
+cat /var/log/vscode-grim-reaper.log
+section sweep-journal
+/tmp/journal --quiet --output=cat --unit=vscode-grim-reaper.service
+section server
+pgrep -u alice -x node || echo none
+section domains
+# The records of both rules, one for each program that was started.
+grep -h '^type=SYSCALL' /var/log/audit/audit.log | grep -E 'key="(hook|node)"' | sed -E 's/.* exe="([^"]*)" subj=([^ ]*) .*/\1 \2/' | sort -u
+section denials
+grep -hE '^type=(AVC|USER_AVC|SELINUX_ERR)' /var/log/audit/audit.log
+section end
+sync

@@ -1,0 +1,26 @@
+#!/bin/sh
+# In a chroot of the machine's root, before it boots: the product from its packages, and the unit that runs the test.
+set -eu
+DEBIAN_FRONTEND=noninteractive dpkg --install /opt/*.deb
+printf 'grace = "0s"\n' >/etc/vscode-grim-reaper/config.toml
+# Limits as sites set them for users: the hook starts with them and lifts them.
+cat >/etc/security/limits.d/site.conf <<'END'
+alice hard as 8000000
+alice hard fsize 1000000
+alice hard cpu 10
+alice - nofile 200
+alice - priority 5
+END
+cat >/etc/systemd/system/inside.service <<'END'
+[Unit]
+Description=The test
+After=ssh.service systemd-logind.service auditd.service
+Wants=ssh.service auditd.service
+[Service]
+Type=oneshot
+ExecStart=/bin/sh /opt/inside.sh
+ExecStopPost=/bin/systemctl poweroff --force --force
+[Install]
+WantedBy=multi-user.target
+END
+systemctl enable inside.service

@@ -1,0 +1,169 @@
+/**
+ * What session-close does, and the permissions that SELinux asks for it. `sshd` says whether RHEL's targeted policies give
+ * them to sshd_t and to sshd_session_t by themselves, as compiled policies of RHEL 8 (Fedora 30 as its proxy), 9, 10 and 10.2
+ * answered to sesearch; the four agree.
+ */
+
+export interface Operation {
+  readonly what: string;
+  /** Matches a call as trace.ts writes it: its name, its access, its path with N for numbers. */
+  readonly call: RegExp;
+  /** "TYPE class permission…"; "self" is the hook's own domain. */
+  readonly needs: readonly string[];
+  readonly sshd: "allowed" | "denied";
+}
+
+const RUN = "vscode_grim_reaper_var_run_t";
+const BELOW_PROC = ["proc_t dir search", "domain dir search"];
+
+export const OPERATIONS: readonly Operation[] = [
+  {
+    what: "be started by pam_exec",
+    call: /^execve /,
+    needs: ["vscode_grim_reaper_hook_exec_t file entrypoint open read execute map"],
+    sshd: "allowed",
+  },
+  {
+    what: "read the link to its own executable (static start-up code)",
+    call: /^readlink(?:at)? \/proc\/self\/exe$/,
+    needs: ["domain lnk_file read"],
+    sshd: "allowed",
+  },
+  {
+    what: "lift limits of the user's",
+    call: /^prlimit64 set (?!RLIMIT_CORE)/,
+    needs: ["self process setrlimit", "self capability sys_resource"],
+    sshd: "allowed",
+  },
+  {
+    what: "make no core (the soft limit alone)",
+    call: /^prlimit64 set RLIMIT_CORE$/,
+    needs: [],
+    sshd: "allowed",
+  },
+  {
+    what: "take the usual priority again",
+    call: /^setpriority$/,
+    needs: ["self process setsched", "self capability sys_nice"],
+    sshd: "allowed",
+  },
+  { what: "leave the user's folder", call: /^chdir \/$/, needs: ["root_t dir search"], sshd: "allowed" },
+  {
+    what: "reach the system log",
+    call: /^(?:socket AF_UNIX SOCK_DGRAM|connect \/dev\/log|sendto log)$/,
+    needs: [
+      "self unix_dgram_socket create connect write",
+      "device_t dir search",
+      "device_t lnk_file read",
+      "devlog_t sock_file write",
+      "devlog_t lnk_file read",
+      "syslogd_t unix_dgram_socket sendto",
+      "init_var_run_t dir search",
+      "syslogd_var_run_t dir search",
+    ],
+    sshd: "allowed",
+  },
+  {
+    what: "list /proc",
+    call: /^(?:openat read|getdents64) \/proc$/,
+    needs: ["proc_t dir open read search"],
+    sshd: "allowed",
+  },
+  {
+    what: "see the owner of a process",
+    call: /^newfstatat \/proc\/N$/,
+    needs: ["proc_t dir search", "domain dir getattr"],
+    sshd: "allowed",
+  },
+  {
+    what: "hold the folder of a process",
+    call: /^(?:openat path|fstat) \/proc\/N$/,
+    needs: [...BELOW_PROC, "domain dir getattr"],
+    sshd: "allowed",
+  },
+  {
+    what: "read stat of a process",
+    call: /^(?:openat read|read) \/proc\/N\/stat$/,
+    needs: [...BELOW_PROC, "domain file open read"],
+    sshd: "allowed",
+  },
+  {
+    what: "read its own login uid, audit session and cgroup",
+    call: /^(?:openat read|read) \/proc\/(?:self|N)\/(?:loginuid|sessionid|cgroup)$/,
+    needs: [...BELOW_PROC, "proc_t lnk_file read", "domain file open read"],
+    sshd: "allowed",
+  },
+  {
+    // The executable of another user's process: the kernel asks for CAP_SYS_PTRACE, and RHEL 9 and 10 hide the denial.
+    what: "read the link to a process's executable",
+    call: /^readlinkat \/proc\/N\/exe$/,
+    needs: [
+      ...BELOW_PROC,
+      "domain lnk_file read",
+      "self capability sys_ptrace",
+      "self cap_userns sys_ptrace",
+    ],
+    sshd: "denied",
+  },
+  {
+    what: "read the boot id",
+    call: /^(?:openat read|read) \/proc\/sys\/kernel\/random\/boot_id$/,
+    needs: ["sysctl_t dir search", "sysctl_kernel_t dir search", "sysctl_kernel_t file open read"],
+    sshd: "allowed",
+  },
+  {
+    what: "read UID_MIN",
+    call: /^(?:openat read|read) \/etc\/login\.defs$/,
+    needs: ["root_t dir search", "etc_t dir search", "etc_t file open read"],
+    sshd: "allowed",
+  },
+  {
+    what: "list the user's cgroups",
+    call: /^(?:openat (?:read|path)|getdents64|fstat) \/sys\/fs\/cgroup\/user\.slice\/user-N\.slice(?:\/(?!\S*cgroup\.procs)\S+)?$/,
+    needs: ["sysfs_t dir search", "tmpfs_t dir search", "cgroup_t dir getattr open read search"],
+    sshd: "allowed",
+  },
+  {
+    what: "read the processes of a cgroup",
+    call: /^(?:openat read|read) \/sys\/fs\/cgroup\/user\.slice\/\S*cgroup\.procs$/,
+    needs: ["cgroup_t dir search", "cgroup_t file open read"],
+    sshd: "allowed",
+  },
+  {
+    what: "open the folders that systemd-tmpfiles made",
+    call: /^(?:openat read|fstat) \/run\/vscode-grim-reaper(?:\/tags)?$/,
+    needs: ["var_run_t dir search", `${RUN} dir getattr open read search`],
+    sshd: "allowed",
+  },
+  {
+    what: "make the tag folder where it is absent",
+    call: /^mkdirat \/run\/vscode-grim-reaper\/tags$/,
+    needs: [`${RUN} dir write add_name create`],
+    sshd: "denied",
+  },
+  {
+    what: "write a tag",
+    call: /^(?:openat create|write) \/run\/vscode-grim-reaper\/tags\/\.N-N\.json\.N\.tmp$/,
+    needs: [`${RUN} dir write add_name`, `${RUN} file create open write`],
+    sshd: "allowed",
+  },
+  {
+    what: "put a tag in its place",
+    call: /^renameat \/run\/vscode-grim-reaper\/tags\/\.N-N\.json\.N\.tmp \/run\/vscode-grim-reaper\/tags\/N-N\.json$/,
+    needs: [`${RUN} dir write add_name remove_name`, `${RUN} file rename unlink`],
+    sshd: "allowed",
+  },
+  {
+    what: "count a fault",
+    call: /^(?:openat create|fstat|write) \/run\/vscode-grim-reaper\/hook\.(?:faults|unreadable)$/,
+    needs: [`${RUN} dir write add_name`, `${RUN} file create open append write getattr`],
+    sshd: "allowed",
+  },
+];
+
+/** Calls that no SELinux check stands in the way of: memory without execution, the process's own identity and signals. */
+export const UNCHECKED = new Set(
+  `access arch_prctl brk clock_gettime close exit exit_group fcntl getegid geteuid getpid getpriority getrandom getuid
+   mmap mprotect munmap newuname prlimit64 rseq rt_sigaction rt_sigprocmask rt_sigreturn set_robust_list set_tid_address
+   setitimer umask uname`.split(/\s+/),
+);
