@@ -17,7 +17,7 @@ const folder = mkdtempSync(join(tmpdir(), "reaper-completion-"));
 after(() => rmSync(folder, { recursive: true }));
 
 function run(shell: string, script: string): string[] {
-  const { status, stdout, stderr } = spawnSync(shell, ["-c", script], { encoding: "utf8", timeout: 20_000 });
+  const { status, stdout, stderr } = spawnSync(shell, ["-c", script], { encoding: "utf8", timeout: 300_000 });
   assert.equal(status, 0, `${stdout}${stderr}`);
   assert.equal(stderr, "");
   return stdout.split("\n").filter((line) => line !== "");

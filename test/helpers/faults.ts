@@ -146,7 +146,7 @@ export interface Trouble {
 
 const SETUP_FAILED = 99;
 
-/** Runs `vscode-grim-reaper ARGS` in trouble; a minute at most. */
+/** Runs `vscode-grim-reaper ARGS` in trouble. */
 export function runIn(
   { before = "true", under = [], env = {}, mayDie = false, program }: Trouble,
   args: readonly string[],
@@ -158,7 +158,7 @@ export function runIn(
     ["--mount", "--propagation", "private", "/bin/sh", "-c", script, "sh", ...command],
     {
       encoding: "utf8",
-      timeout: 60_000,
+      timeout: HANG_MS,
       killSignal: "SIGKILL",
       env: { PATH: "/usr/sbin:/usr/bin:/sbin:/bin", ...env },
       maxBuffer: 64 * 1024 * 1024,
@@ -203,6 +203,6 @@ process.on("exit", () => {
 });
 
 import { bareServer, COMMIT, puppetNamed, sleeper } from "./ide-trees.ts";
-import { type Ran, run, temporaryFile } from "./program.ts";
+import { HANG_MS, type Ran, run, temporaryFile } from "./program.ts";
 import { living, type PlanNode, type Stage, startTree } from "./puppet.ts";
 import { makeHome, USER } from "./real.ts";

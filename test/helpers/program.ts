@@ -18,12 +18,15 @@ export interface RunOptions {
   readonly uid?: number;
 }
 
-/** Runs `vscode-grim-reaper ARGS` to its end; a minute at most. */
+/** A program that runs longer hangs. Far more than a run takes, because the host may be busy. */
+export const HANG_MS = 300_000;
+
+/** Runs `vscode-grim-reaper ARGS` to its end. */
 export function run(args: readonly string[], options: RunOptions = {}): Ran {
   if (!existsSync(PROGRAM)) throw new Error(`${PROGRAM} is not built; build it: npm run build`);
   const { status, stdout, stderr, error } = spawnSync(process.execPath, [PROGRAM, ...args], {
     encoding: "utf8",
-    timeout: 60_000,
+    timeout: HANG_MS,
     maxBuffer: 64 * 1024 * 1024,
     env: { PATH: "/usr/sbin:/usr/bin:/sbin:/bin", ...options.env },
     ...(options.input !== undefined && { input: options.input }),

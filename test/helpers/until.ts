@@ -1,7 +1,7 @@
 import { setTimeout as delay } from "node:timers/promises";
 
 export interface UntilOptions {
-  /** Give up after so many milliseconds (default 10 000) with the last failure. */
+  /** Give up after so many milliseconds (default 60 000: a host may be busy) with the last failure. */
   readonly timeoutMs?: number;
   /** Pause between two tries, in milliseconds (default 25). */
   readonly everyMs?: number;
@@ -12,7 +12,7 @@ export interface UntilOptions {
  * asserts: it goes on as soon as that holds, and a failure at the deadline says what did not.
  */
 export async function until<T>(assertion: () => T | Promise<T>, options: UntilOptions = {}): Promise<T> {
-  const { timeoutMs = 10_000, everyMs = 25 } = options;
+  const { timeoutMs = 60_000, everyMs = 25 } = options;
   const deadline = performance.now() + timeoutMs;
   for (;;) {
     try {

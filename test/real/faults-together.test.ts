@@ -11,7 +11,7 @@ const TAGS = join(RUN_FOLDER, "tags");
 const HOOK = ["build/session-close", "build/core/session-close"].find((path) => existsSync(path));
 
 async function start(command: string, args: readonly string[]): Promise<Ran> {
-  const child = spawn(command, args, { stdio: ["ignore", "pipe", "pipe"], timeout: 60_000 });
+  const child = spawn(command, args, { stdio: ["ignore", "pipe", "pipe"], timeout: 300_000 });
   let stdout = "";
   let stderr = "";
   child.stdout.on("data", (chunk: Buffer) => (stdout += chunk.toString()));

@@ -136,7 +136,7 @@ function insideNamespace(): void {
     };
     let found = 0;
     for (const [tool, args] of Object.entries(commands)) {
-      const { error, stdout, stderr } = spawnSync(tool, args, { encoding: "utf8", timeout: 60_000 });
+      const { error, stdout, stderr } = spawnSync(tool, args, { encoding: "utf8", timeout: 300_000 });
       if (error) continue;
       found++;
       const { hosts, errors } = json(run(["fleet", "--json", "-"], { input: stdout }).stdout);

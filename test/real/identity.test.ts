@@ -363,7 +363,7 @@ function insideNamespace(): void {
     const config = temporaryFile("config.toml", 'grace = "0"\ntermWait = "1s"\n');
     const program = ["dist/vscode-grim-reaper.cjs", "sweep", "-v", "-c", config];
     const argv = ["--seccomp-filter", withoutPidfd(), process.execPath, ...program];
-    const swept = spawnSync("setpriv", argv, { encoding: "utf8", timeout: 60_000 });
+    const swept = spawnSync("setpriv", argv, { encoding: "utf8", timeout: 300_000 });
     assert.equal(swept.status, 0, swept.stderr);
     assert.match(
       swept.stderr,

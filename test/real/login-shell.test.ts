@@ -32,7 +32,7 @@ function login(
   const argv = tty ? ["script", "-qec", command, "/dev/null"] : ["sh", "-c", command];
   const { status, stdout, stderr } = spawnSync(argv[0] ?? "", argv.slice(1), {
     encoding: "utf8",
-    timeout: 20_000,
+    timeout: 300_000,
     cwd: "/",
   });
   assert.equal(status, 0, `${command}: ${stdout}${stderr}`);

@@ -3,7 +3,7 @@
 import * as v from "valibot";
 import type { Observation } from "../observation/observation.ts";
 import type { Outcome } from "../reap/outcome.ts";
-import { treeDocument } from "../report/json.ts";
+import { outcomeDocument, treeDocument } from "../report/json.ts";
 import { parseJson } from "../text/parse-json.ts";
 import { safeJson } from "../text/safe-text.ts";
 
@@ -29,7 +29,7 @@ export function notificationLines(
         time: new Date(at.now).toISOString(),
         host: observation.host,
         user: at.userOf(judgement.tree.uid),
-        ...treeDocument(judgement, observation, outcome),
+        ...treeDocument(judgement, observation, outcomeDocument(outcome, false)),
       })}\n`;
     });
 }

@@ -6,8 +6,19 @@ import type { Freed } from "../reap/freed-memory.ts";
 import type { Outcome } from "../reap/outcome.ts";
 import type { Judgement } from "../verdict/judge.ts";
 
-/** The JSON of `list`, `sweep`, `replay` and `explain`: schemaVersion 1. */
+/** Makes the JSON of `list`, `sweep`, `replay` and `explain`: schemaVersion 1. */
 
+/** What became of a tree, or in a dry run what would. */
+export type OutcomeDocument =
+  | { readonly wouldKill: number; readonly spared?: string }
+  | {
+      readonly killed: number;
+      readonly survivors: readonly number[];
+      readonly spared?: string;
+      readonly freed?: Freed;
+    };
+
+/** One tree. */
 export interface TreeDocument {
   readonly root: ProcId;
   readonly uid: number;
@@ -23,23 +34,19 @@ export interface TreeDocument {
   readonly sparedBelow: readonly { readonly pid: number; readonly why: string }[];
   readonly evidence: readonly Fact[];
   readonly reasons: readonly string[];
-  readonly outcome?: {
-    readonly killed: number;
-    readonly survivors: readonly number[];
-    readonly spared?: string;
-    readonly freed?: Freed;
-  };
+  readonly outcome?: OutcomeDocument;
 }
 
-/** Resident memory of a tree, in KiB, as the sum over its processes (shared pages count in each). */
+/** Adds up the resident memory of a tree in KiB; pages that its processes share count once per process. */
 export function memoryOf({ tree }: Judgement): number {
   return tree.members.reduce((sum, member) => sum + member.rssKiB, 0);
 }
 
+/** Makes the document of one tree. */
 export function treeDocument(
   judgement: Judgement,
   observation: Observation,
-  outcome?: Outcome,
+  outcome?: OutcomeDocument,
 ): TreeDocument {
   const { tree, tag } = judgement;
   return {
@@ -57,36 +64,50 @@ export function treeDocument(
     sparedBelow: tree.sparedBelow.map(({ process, why }) => ({ pid: process.pid, why })),
     evidence: judgement.facts,
     reasons: judgement.reasons,
-    ...(outcome && {
-      outcome: {
-        killed: outcome.killed.length,
-        survivors: outcome.survivors.map(({ pid }) => pid),
-        ...(outcome.spared !== null && { spared: outcome.spared }),
-        ...(outcome.freed && { freed: outcome.freed }),
-      },
-    }),
+    ...(outcome && { outcome }),
   };
 }
 
+/** Makes the document of an outcome. A dry run kills nothing, so it says `wouldKill`. */
+export function outcomeDocument(outcome: Outcome, dryRun: boolean): OutcomeDocument {
+  const { killed, survivors, spared, freed } = outcome;
+  const why = spared === null ? {} : { spared };
+  if (dryRun) return { wouldKill: killed.length, ...why };
+  return {
+    killed: killed.length,
+    survivors: survivors.map(({ pid }) => pid),
+    ...why,
+    ...(freed && { freed }),
+  };
+}
+
+/** One host. */
 export interface HostDocument {
   readonly schemaVersion: 1;
   readonly host: string;
+  /** True if nothing was to be changed: a dry run, a site that only observes, `list` and `replay`. */
+  readonly dryRun: boolean;
   readonly trees: readonly TreeDocument[];
   readonly errors: readonly Fault[];
   /** Milliseconds since the epoch. */
   readonly takenAt: number;
 }
 
+/** Makes the document of one host. */
 export function hostDocument(
   observation: Observation,
   judgements: readonly Judgement[],
   errors: readonly Fault[],
   outcomes: readonly Outcome[] = [],
+  dryRun = true,
 ): HostDocument {
-  const outcomeOf = new Map(outcomes.map((outcome) => [outcome.judgement.tree.root.pid, outcome]));
+  const outcomeOf = new Map(
+    outcomes.map((outcome) => [outcome.judgement.tree.root.pid, outcomeDocument(outcome, dryRun)]),
+  );
   return {
     schemaVersion: 1,
     host: observation.host,
+    dryRun,
     trees: judgements.map((judgement) =>
       treeDocument(judgement, observation, outcomeOf.get(judgement.tree.root.pid)),
     ),

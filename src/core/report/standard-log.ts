@@ -2,14 +2,14 @@ import type { Proc } from "../observation/process.ts";
 import { localSecond } from "../text/format.ts";
 import { commandLine, escapeText, fit } from "../text/safe-text.ts";
 
-/** The standard log output, byte for byte, and the other events of a sweep, as data for any log format. */
+/** Makes the standard log output, byte for byte. Events are data, from which each log format makes its lines. */
 
 export type Level = "error" | "warn" | "info" | "debug" | "trace";
 
 export interface LogEvent {
   readonly level: Level;
   readonly message: string;
-  /** For the JSON log; the standard log does not show it. */
+  /** Only the JSON log shows it. */
   readonly data?: Readonly<Record<string, unknown>>;
 }
 
@@ -20,7 +20,7 @@ export interface Row {
 
 export type Head = "Killed" | "Would kill" | "Failed to kill";
 
-/** `Killed 10 process(es) under pid 75950 (uid 1001)` */
+/** Makes a head line: `Killed 10 process(es) under pid 75950 (uid 1001)`. */
 export function headLine(head: Head, count: number, pid: number, uid: number): string {
   return `${head} ${count} process(es) under pid ${pid} (uid ${uid})`;
 }
@@ -41,7 +41,7 @@ export function processLine({ process, depth }: Row): string {
   return `${pid} ${ppid}    ${indent}${fit(commandLine(process), COMMAND_WIDTH)}`;
 }
 
-/** A head line at the default level, then its processes at -v. */
+/** Makes a head line at the default level, and its processes at -v. */
 export function treeEvents(
   head: Head,
   root: { readonly pid: number; readonly uid: number },

@@ -1,15 +1,18 @@
-/** What a sweep says: its verdicts, outcomes and faults as log events. */
+/** Makes the log events of a sweep: its verdicts, outcomes and faults. */
 
 import { type Fault, faultLine } from "../observation/fault.ts";
 import type { Observation } from "../observation/observation.ts";
 import { keyOf, type Proc } from "../observation/process.ts";
 import { GONE, type Outcome } from "../reap/outcome.ts";
+import { countOf } from "../text/format.ts";
 import type { Judgement, Verdict } from "../verdict/judge.ts";
 import { VERDICTS } from "../verdict/verdicts.ts";
-import { treeDocument } from "./json.ts";
+import { outcomeDocument, treeDocument } from "./json.ts";
 import { type LogEvent, type Row, treeEvents } from "./standard-log.ts";
 
-/** A fault as a warning. */
+const processes = (count: number): string => countOf(count, "process", "processes");
+
+/** Makes a warning of a fault. */
 export function faultEvent(fault: Fault): LogEvent {
   return { level: "warn", message: faultLine(fault), data: { event: "fault", fault } };
 }
@@ -18,7 +21,7 @@ export function faultEvent(fault: Fault): LogEvent {
 export function verdictEvents(observation: Observation, judgements: readonly Judgement[]): LogEvent[] {
   const events = judgements.map((judgement): LogEvent => {
     const { tree, verdict, reasons } = judgement;
-    const what = `${verdict}: tree ${tree.root.pid} (uid ${tree.uid}, ${tree.product}, ${tree.members.length} process(es))`;
+    const what = `${verdict}: tree ${tree.root.pid} (uid ${tree.uid}, ${tree.product}, ${processes(tree.members.length)})`;
     return {
       level: "trace",
       message: `${what}: ${reasons.join("; ")}`,
@@ -29,43 +32,71 @@ export function verdictEvents(observation: Observation, judgements: readonly Jud
     `${verdict} ${judgements.filter((judgement) => judgement.verdict === verdict).length}`;
   const verdicts = VERDICTS.map(tally).join(", ");
   const { listed, gone, denied, malformed, timedOut } = observation.counts;
-  const looked = `Looked at ${listed} process(es) (gone ${gone}, denied ${denied}, malformed ${malformed}, timed out ${timedOut})`;
+  const looked = `Looked at ${processes(listed)} (gone ${gone}, denied ${denied}, malformed ${malformed}, timed out ${timedOut})`;
   const counts = { event: "counts", counts: observation.counts, trees: judgements.length };
   return [
     ...events,
-    { level: "trace", message: `${looked}, found ${judgements.length} tree(s): ${verdicts}`, data: counts },
+    {
+      level: "trace",
+      message: `${looked}, found ${countOf(judgements.length, "tree")}: ${verdicts}`,
+      data: counts,
+    },
   ];
 }
 
-/** At -v: orphans that stand only because the configuration names them, or because their user asked. */
+/** At -v: orphans that are left alone only because the configuration names them, or because their user asked. */
 export function exemptEvents(observation: Observation, judgements: readonly Judgement[]): LogEvent[] {
   return judgements.filter(isSavedByAsking).map((judgement): LogEvent => {
-    const { tree, reasons } = judgement;
-    const what = `Left alone ${tree.members.length} process(es) under pid ${tree.root.pid} (uid ${tree.uid})`;
     const data = { event: "exempt", tree: treeDocument(judgement, observation) };
-    return { level: "debug", message: `${what}: ${reasons.join("; ")}`, data };
+    return { level: "debug", message: leftAloneLine(judgement, judgement.reasons), data };
   });
+}
+
+/** At the default level, for a sweep that names users or processes: why each tree that it found was left alone. */
+export function leftAloneEvents(observation: Observation, judgements: readonly Judgement[]): LogEvent[] {
+  return judgements
+    .filter(({ verdict }) => verdict !== "reap")
+    .map((judgement): LogEvent => {
+      const data = { event: "left-alone", tree: treeDocument(judgement, observation) };
+      const reasons = judgement.reasons.map((reason, i) =>
+        i === 0 ? `${judgement.verdict}: ${reason}` : reason,
+      );
+      return { level: "info", message: leftAloneLine(judgement, reasons), data };
+    });
+}
+
+function leftAloneLine({ tree }: Judgement, reasons: readonly string[]): string {
+  const what = `Left alone ${processes(tree.members.length)} under pid ${tree.root.pid} (uid ${tree.uid})`;
+  return `${what}: ${reasons.join("; ")}`;
+}
+
+/** Says which trees a forced sweep takes although somebody uses them; the standard head line has no room for it. */
+function inUseEvents({ tree, unforced, verdict, reasons }: Judgement): LogEvent[] {
+  if (verdict !== "reap" || unforced !== "spare") return [];
+  const why = reasons.filter((reason) => !reason.startsWith("forced")).join("; ");
+  const message = `Forced (in use): the tree under pid ${tree.root.pid} (uid ${tree.uid}): ${why}`;
+  return [{ level: "warn", message, data: { event: "forced", pid: tree.root.pid, uid: tree.uid } }];
 }
 
 function isSavedByAsking({ verdict, byEvidence, exemptions }: Judgement): boolean {
   return verdict === "exempt" && byEvidence === "reap" && exemptions.every(({ asked }) => asked === true);
 }
 
-/** The standard log output of one tree, and why a planned one was spared. */
+/** Makes the standard log output of one tree, or says why a planned tree was spared. */
 export function outcomeEvents(outcome: Outcome, observation: Observation, observing: boolean): LogEvent[] {
   const { judgement, killed, survivors, spared } = outcome;
   const { tree } = judgement;
   const root = { pid: tree.root.pid, uid: tree.uid };
   const data = (event: string): Record<string, unknown> => ({
     event,
-    tree: treeDocument(judgement, observation, outcome),
+    tree: treeDocument(judgement, observation, outcomeDocument(outcome, observing)),
     processes: tree.members.map(({ pid, ppid, argv }) => ({ pid, ppid, argv })),
   });
   if (spared !== null) {
-    const message = `Spared ${tree.members.length} process(es) under pid ${root.pid} (uid ${root.uid}): ${spared}`;
+    const message = `Spared ${processes(tree.members.length)} under pid ${root.pid} (uid ${root.uid}): ${spared}`;
     return [{ level: spared === GONE ? "trace" : "info", message, data: data("spared") }];
   }
-  const events: LogEvent[] = [];
+  const events: LogEvent[] = inUseEvents(judgement);
   const head = observing ? "Would kill" : "Killed";
   if (killed.length > 0)
     events.push(...treeEvents(head, root, rowsOf(judgement, killed), data(observing ? "dry-run" : "killed")));
@@ -78,7 +109,7 @@ export function outcomeEvents(outcome: Outcome, observation: Observation, observ
  * Lists the processes of an outcome depth first, children by pid, those that the tree forked while it ended as well.
  * Guard: without recursion, which a chain of 8,000 nested processes overflowed after the kill and before the ledger.
  */
-function rowsOf({ tree }: Judgement, chosen: readonly Proc[]): Row[] {
+export function rowsOf({ tree }: Judgement, chosen: readonly Proc[]): Row[] {
   const known = new Set(tree.members.map(keyOf));
   const late = chosen.filter((process) => !known.has(keyOf(process)));
   const wanted = new Set(chosen.map(keyOf));

@@ -31,3 +31,8 @@ export function formatMemory(kib: number): string {
   const mib = kib / 1024;
   return mib < 1024 ? `${Math.round(mib)} MiB` : `${(mib / 1024).toFixed(1)} GiB`;
 }
+
+/** Counts things: "1 tree", "3 trees", "2 processes". */
+export function countOf(count: number, one: string, many = `${one}s`): string {
+  return `${count} ${count === 1 ? one : many}`;
+}
