@@ -55,14 +55,15 @@ export async function observe(native: Native, options: ObserveOptions): Promise<
   const first = viewOf(table, catalogue);
   const environments = new Environments(native, options);
   const asked = options.full ? (options.uids ?? []) : [];
+  const pids = pidsToAsk(first, asked);
   const [connections] = await Promise.all([
-    readConnections(native, pidsToAsk(first, asked), procRoot),
+    readConnections(native, pids, procRoot),
     environments.read(first),
   ]);
   let seen: Observation = { ...table, connections, relaysOf: asked };
   const users = options.full || connections === null ? [] : usersToAsk(viewOf(seen, catalogue));
   if (users.length > 0) {
-    seen = await addRelays(native, options, seen, users);
+    seen = await addRelays(native, options, seen, pids, users);
     await environments.read(viewOf(seen, catalogue));
   }
   const owners = options.uids ?? [...new Set(first.trees.map(({ uid }) => uid))];
@@ -86,18 +87,23 @@ async function addRelays(
   native: Native,
   options: ObserveOptions,
   seen: Observation,
+  asked: readonly number[],
   users: readonly number[],
 ): Promise<Observation> {
-  const again = await readProcessTable(native, { ...options, uids: users, full: true });
-  const processes = mergeProcesses(seen.processes, again.processes, users);
+  const table = await readProcessTable(native, { ...options, uids: users, full: true });
+  const processes = mergeProcesses(seen.processes, table.processes, users);
   const view = viewOf({ ...seen, processes }, options.catalogue);
-  const connections = await readConnections(native, pidsToAsk(view, users, users), options.procRoot);
+  const askedAgain = pidsToAsk(view, users, users);
+  const connections = await readConnections(native, askedAgain, options.procRoot);
   return {
     ...seen,
     processes,
     relaysOf: users,
-    connections: mergeConnections(seen.connections, connections),
-    faults: [...seen.faults, ...again.faults],
+    connections:
+      seen.connections && connections
+        ? mergeConnections({ asked, connections: seen.connections }, { asked: askedAgain, connections })
+        : seen.connections,
+    faults: [...seen.faults, ...table.faults],
   };
 }
 

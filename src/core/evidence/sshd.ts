@@ -10,7 +10,7 @@ export interface SshServers {
   readonly genuine: ReadonlyMap<number, Proc>;
   /** Processes with the name of one that are a user's own program: relays like any other. */
   readonly impostors: readonly Proc[];
-  /** Those of `impostors` that run the host's program below pid 1: sessions whose monitor died look so, too. */
+  /** Those of `impostors` that run the host's program below pid 1, as sessions whose monitor died do. */
   readonly adopted: ReadonlySet<number>;
 }
 

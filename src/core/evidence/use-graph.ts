@@ -75,7 +75,7 @@ export class UseGraph {
     }
     for (const process of view.table.byPid.values()) {
       if (this.nodes.has(process.pid)) continue;
-      if (view.sshd.genuine.has(process.pid))
+      if (view.sshd.genuine.has(process.pid) || view.sshd.adopted.has(process.pid))
         this.addNode("session", process, sessionUserOf(process, view.table));
       else if (users.has(process.uid) && mayRelay(process)) this.addNode("relay", process, process.uid);
     }
@@ -127,7 +127,7 @@ export class UseGraph {
 
   /**
    * Whether a session's own connection comes from this host. `yes`: the process that opened it was asked, and the
-   * session counts as far as that process does. `unknown`: another user or a daemon (a proxy before sshd) opened it.
+   * session counts as far as that process does; so it is where nothing shows a connection of a user's own sshd. `unknown`: another user or a daemon (a proxy before sshd) opened it.
    */
   openedHere(session: Node): "yes" | "no" | "unknown" {
     const parent = this.nodes.get(session.process.ppid);
@@ -135,7 +135,9 @@ export class UseGraph {
     const holdsOne = parent?.kind === "session" && (this.openers.has(parent) || this.hosts.has(parent));
     const monitor = holdsOne ? parent : session;
     const byUnasked = this.openers.get(monitor);
-    if (byUnasked === undefined || this.hosts.has(monitor)) return "no";
+    if (this.hosts.has(monitor)) return "no";
+    // Guard: a user can run the host's sshd without any client.
+    if (byUnasked === undefined) return this.view.sshd.adopted.has(session.process.pid) ? "yes" : "no";
     return byUnasked ? "unknown" : "yes";
   }
 
