@@ -48,6 +48,8 @@ function observationSchema() {
     local: v.string(),
     remote: v.string(),
     sockets: v.optional(whole),
+    direction: v.optional(v.picklist(["accepted", "opened", "unknown"])),
+    otherHost: v.optional(v.boolean()),
   });
   const connections = v.object({
     complete: v.boolean(),
@@ -55,6 +57,7 @@ function observationSchema() {
     links: v.array(link),
     unreadable: v.array(whole),
     foreignNet: v.array(whole),
+    unexplained: v.optional(v.array(whole)),
     established: v.object({ tcp: whole, unix: whole }),
     faults: v.array(fault),
   });
