@@ -1,6 +1,7 @@
 #include "addon/to_js.h"
 
 #include <cerrno>
+#include <utility>
 
 #include "addon/values.h"
 #include "core/proc/proc_dir.h"
@@ -24,16 +25,9 @@ const char* name_of(SignalOutcome outcome) {
   return "denied";
 }
 
-const char* name_of(ConnectionSource source) {
-  switch (source) {
-    case ConnectionSource::kNetlink:
-      return "netlink";
-    case ConnectionSource::kProc:
-      return "proc";
-    case ConnectionSource::kNone:
-      break;
-  }
-  return "none";
+const char* name_of(LinkDirection direction) {
+  if (direction == LinkDirection::kUnknown) return "unknown";
+  return direction == LinkDirection::kAccepted ? "accepted" : "opened";
 }
 
 Napi::Value to_js(Napi::Env env, const Fault& fault) {
@@ -57,51 +51,24 @@ Napi::Value to_js(Napi::Env env, const Link& link) {
   object.Set("local", text(env, link.local));
   object.Set("remote", text(env, link.remote));
   object.Set("sockets", number(env, link.sockets));
+  object.Set("direction", text(env, name_of(link.direction)));
+  if (link.other_host) object.Set("otherHost", flag(env, true));
   return object;
 }
 
 // glibc names errnos since 2.32 only; the addon must load on 2.28.
 std::string errno_name(int error) {
-  static const struct {
-    int error;
-    const char* name;
-  } kNames[] = {{EPERM, "EPERM"},
-                {ENOENT, "ENOENT"},
-                {ESRCH, "ESRCH"},
-                {EINTR, "EINTR"},
-                {EIO, "EIO"},
-                {EBADF, "EBADF"},
-                {EAGAIN, "EAGAIN"},
-                {ENOMEM, "ENOMEM"},
-                {EACCES, "EACCES"},
-                {EBUSY, "EBUSY"},
-                {EEXIST, "EEXIST"},
-                {EXDEV, "EXDEV"},
-                {ENOTDIR, "ENOTDIR"},
-                {EISDIR, "EISDIR"},
-                {EINVAL, "EINVAL"},
-                {ENFILE, "ENFILE"},
-                {EMFILE, "EMFILE"},
-                {EFBIG, "EFBIG"},
-                {ENOSPC, "ENOSPC"},
-                {EROFS, "EROFS"},
-                {ERANGE, "ERANGE"},
-                {ENOSYS, "ENOSYS"},
-                {ELOOP, "ELOOP"},
-                {EBADMSG, "EBADMSG"},
-                {EDQUOT, "EDQUOT"},
-                {ENOBUFS, "ENOBUFS"},
-                {ENOTSUP, "ENOTSUP"},
-                {ETIMEDOUT, "ETIMEDOUT"},
-                {EOVERFLOW, "EOVERFLOW"},
-                {ESTALE, "ESTALE"},
-                {ENXIO, "ENXIO"},
-                {ENODEV, "ENODEV"},
-                {ENAMETOOLONG, "ENAMETOOLONG"},
-                {ENOTEMPTY, "ENOTEMPTY"},
-                {EPROTO, "EPROTO"}};
+#define NAME(error) {error, #error}
+  static constexpr std::pair<int, const char*> kNames[] = {
+      NAME(EPERM),   NAME(ENOENT),  NAME(ESRCH),        NAME(EINTR),     NAME(EIO),       NAME(EBADF),
+      NAME(EAGAIN),  NAME(ENOMEM),  NAME(EACCES),       NAME(EBUSY),     NAME(EEXIST),    NAME(EXDEV),
+      NAME(ENOTDIR), NAME(EISDIR),  NAME(EINVAL),       NAME(ENFILE),    NAME(EMFILE),    NAME(EFBIG),
+      NAME(ENOSPC),  NAME(EROFS),   NAME(ERANGE),       NAME(ENOSYS),    NAME(ELOOP),     NAME(EBADMSG),
+      NAME(EDQUOT),  NAME(ENOBUFS), NAME(ENOTSUP),      NAME(ETIMEDOUT), NAME(EOVERFLOW), NAME(ESTALE),
+      NAME(ENXIO),   NAME(ENODEV),  NAME(ENAMETOOLONG), NAME(ENOTEMPTY), NAME(EPROTO)};
+#undef NAME
   for (const auto& known : kNames)
-    if (known.error == error) return known.name;
+    if (known.first == error) return known.second;
   return "ERRNO_" + std::to_string(error);
 }
 
@@ -148,10 +115,11 @@ Napi::Value to_js(Napi::Env env, const Connections& connections) {
   established.Set("unix", number(env, connections.established_unix));
   Napi::Object object = Napi::Object::New(env);
   object.Set("complete", flag(env, connections.complete));
-  object.Set("source", text(env, name_of(connections.source)));
+  object.Set("source", text(env, connections.refused ? "none" : "netlink"));
   object.Set("links", to_array(env, connections.links, [env](const Link& link) { return to_js(env, link); }));
   object.Set("unreadable", pids(connections.unreadable));
   object.Set("foreignNet", pids(connections.foreign_net));
+  object.Set("unexplained", pids(connections.unexplained));
   object.Set("established", established);
   object.Set("faults", to_js(env, connections.faults));
   return object;

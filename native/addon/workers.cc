@@ -54,13 +54,13 @@ Napi::Value js_snapshot(const Napi::CallbackInfo& info) {
 }
 
 Napi::Value js_connections(const Napi::CallbackInfo& info) {
-  std::vector<pid_t> pids = to_pids(info[0], "pids");
-  std::string proc_root = to_text(info[1], "procRoot");
+  HolderOptions options;
+  options.pids = to_pids(info[0], "pids");
+  options.proc_root = to_text(info[1], "procRoot");
+  options.owners = to_owners(info[2], "owners");
   return PromiseWorker<Connections>::start(
       info.Env(), "connections",
-      [pids = std::move(pids), proc_root = std::move(proc_root)]() -> Result<Connections> {
-        return find_connections(proc_root, pids);
-      });
+      [options = std::move(options)]() -> Result<Connections> { return find_connections(options); });
 }
 
 Napi::Value js_environ_names(const Napi::CallbackInfo& info) {

@@ -13,16 +13,20 @@
 namespace reaper {
 namespace {
 
-int read_cmdline(int fd, const MemoryFile& file, char* to, HelperAnswer* answer) {
+int read_cmdline(const char* path, const MemoryFile& file, char* to, HelperAnswer* answer) {
+  const int fd = open_in_helper(path);
+  if (fd < 0) return errno;
   ssize_t got = 0;
   // Once: the kernel fills the room as far as it has something (get_mm_cmdline), and a second read for the
   // end would cost a sixth of the time.
   do got = read(fd, to, file.most);
   while (got < 0 && errno == EINTR);
-  if (got < 0) return errno;
+  const int error = got < 0 ? errno : 0;
+  close(fd);
+  if (error != 0) return error;
   answer->length = static_cast<std::uint32_t>(got);
-  answer->cost =
-      answer->length + kArgvElementBytes * static_cast<std::uint64_t>(std::count(to, to + got, '\0'));
+  const auto ends = static_cast<std::uint64_t>(std::count(to, to + got, '\0'));
+  answer->cost = answer->length + kArgvElementBytes * ends;
   return 0;
 }
 

@@ -23,18 +23,26 @@ constexpr std::uint64_t kUserBudget = std::uint64_t{64} * 1024 * 1024;
 // Private to the helper: not in the memory that it shares with its parent.
 char g_piece[65536];
 
-int scan_environ(int fd, const MemoryFile& file, char* to, HelperAnswer* answer) {
-  EnvironScan scan(*static_cast<const EnvironQuery*>(file.query));
+int scan_pieces(int fd, EnvironScan* scan, std::uint64_t* size) {
   for (;;) {
     const ssize_t got = read(fd, g_piece, sizeof g_piece);
     if (got < 0 && errno == EINTR) continue;
     if (got < 0) return errno;
-    if (got == 0) break;
-    answer->cost += static_cast<std::uint64_t>(got);
+    if (got == 0) return 0;
+    *size += static_cast<std::uint64_t>(got);
     // Guard: prctl(PR_SET_MM_MAP) lets a process declare all of its memory its environment.
-    if (answer->cost > kEnvironLimit) return E2BIG;
-    scan.take(std::string_view(g_piece, static_cast<std::size_t>(got)));
+    if (*size > kEnvironLimit) return E2BIG;
+    scan->take(std::string_view(g_piece, static_cast<std::size_t>(got)));
   }
+}
+
+int scan_environ(const char* path, const MemoryFile& file, char* to, HelperAnswer* answer) {
+  const int fd = open_in_helper(path);
+  if (fd < 0) return errno;
+  EnvironScan scan(*static_cast<const EnvironQuery*>(file.query));
+  const int error = scan_pieces(fd, &scan, &answer->cost);
+  close(fd);
+  if (error != 0) return error;
   const std::uint32_t met = scan.met();
   std::memcpy(to, &met, sizeof met);
   answer->length = sizeof met;

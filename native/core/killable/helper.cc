@@ -2,6 +2,7 @@
 
 #include <fcntl.h>
 #include <signal.h>
+#include <string.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/syscall.h>
@@ -11,6 +12,7 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <charconv>
 #include <mutex>
 #include <new>
 #include <vector>
@@ -27,14 +29,17 @@ void close_from(unsigned first) {
   for (int fd = static_cast<int>(first); fd < 4096; ++fd) close(fd);
 }
 
-int read_one(int proc_fd, pid_t pid, const MemoryFile& file, char* to, HelperAnswer* answer) {
-  char path[48];
+int read_one(pid_t pid, int descriptor, const MemoryFile& file, char* to, HelperAnswer* answer) {
+  char path[64];
   if (!write_proc_path(pid, file.name, path, sizeof path)) return ENAMETOOLONG;
-  const int fd = openat(proc_fd, path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
-  if (fd < 0) return errno;
-  const int error = file.read(fd, file, to, answer);
-  close(fd);
-  return error;
+  if (descriptor >= 0) {
+    char* end = path + strlen(path);
+    *end++ = '/';
+    const auto [stop, error] = std::to_chars(end, path + sizeof path - 1, descriptor);
+    if (error != std::errc()) return ENAMETOOLONG;
+    *stop = '\0';
+  }
+  return file.read(path, file, to, answer);
 }
 
 [[noreturn]] void run_helper(int proc_fd, int alive_fd, pid_t parent, const MemoryFile& file,
@@ -43,7 +48,7 @@ int read_one(int proc_fd, pid_t pid, const MemoryFile& file, char* to, HelperAns
   if (getppid() != parent) _exit(1);  // the parent died before the line above
   // Guard: a helper that cannot die must not keep the sweep's lock, log or standard output open.
   const int proc = fcntl(proc_fd, F_DUPFD, 3), alive = fcntl(alive_fd, F_DUPFD, 3);
-  if (proc < 0 || alive < 0 || dup2(proc, 0) != 0 || dup2(alive, 1) != 1) _exit(1);
+  if (proc < 0 || alive < 0 || dup2(proc, 0) != 0 || dup2(alive, 1) != 1 || fchdir(0) != 0) _exit(1);
   close_from(2);
   std::size_t used = 0;
   for (std::uint32_t i = 0; i < count; ++i) {
@@ -52,7 +57,8 @@ int read_one(int proc_fd, pid_t pid, const MemoryFile& file, char* to, HelperAns
     std::uint64_t& left = arena->left[arena->users[i]];
     HelperAnswer answer;
     slot.offset = static_cast<std::uint32_t>(used);
-    slot.error = left == 0 ? EDQUOT : read_one(0, arena->pids[i], file, arena->bytes + used, &answer);
+    slot.error =
+        left == 0 ? EDQUOT : read_one(arena->pids[i], arena->fds[i], file, arena->bytes + used, &answer);
     slot.length = answer.length;
     left -= std::min(left, answer.cost);
     used += answer.length;
@@ -73,6 +79,8 @@ bool is_collected(pid_t helper) {
 }
 
 }  // namespace
+
+int open_in_helper(const char* path) { return open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW); }
 
 int MemoryArena::answer(std::uint32_t i, std::string_view* text) const {
   const MemorySlot slot = slots[i];

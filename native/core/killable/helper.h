@@ -12,6 +12,9 @@
 
 namespace reaper {
 
+// Opens a file of /proc for reading, in the helper; -1 and errno.
+int open_in_helper(const char* path);
+
 struct HelperAnswer {
   std::uint32_t length = 0;  // bytes of the answer
   std::uint64_t cost = 0;    // what is charged to the process's user
@@ -19,11 +22,12 @@ struct HelperAnswer {
 
 // A file below /proc/PID and how it is read.
 struct MemoryFile {
-  const char* name;
+  const char* name;           // "cmdline"; "fd": a descriptor of the request
   std::size_t most;           // the most bytes an answer has
   std::uint64_t user_budget;  // the most cost for one user; the rest of their processes is not read
-  // Runs in the helper: async-signal-safe calls only. Writes the answer to `to`; 0 or an errno.
-  int (*read)(int fd, const MemoryFile& file, char* to, HelperAnswer* answer);
+  // Runs in the helper, in the proc root: async-signal-safe calls only. Writes the answer to `to`; 0 or an
+  // errno.
+  int (*read)(const char* path, const MemoryFile& file, char* to, HelperAnswer* answer);
   const void* query = nullptr;  // for `read`; must outlive the reading
   const char* fault;            // what could not be done, for people: "read command lines"
 };
@@ -39,6 +43,7 @@ inline constexpr std::size_t kMemoryBytes = std::size_t{4} * 1024 * 1024;
 struct MemoryArena {
   std::atomic<std::uint32_t> done;
   pid_t pids[kMemorySlots];
+  int fds[kMemorySlots];              // the descriptor in /proc/PID/fd; -1: none
   std::uint32_t users[kMemorySlots];  // the index in `left` of each pid's user
   std::uint64_t left[kMemorySlots];   // what is left of each user's budget
   MemorySlot slots[kMemorySlots];

@@ -118,6 +118,7 @@ void MemoryReader::fill(Batch& batch, std::uint32_t count) const {
       batch.accounts.push_back(account);
     }
     arena.pids[i] = batch.at(i).pid;
+    arena.fds[i] = batch.at(i).fd;
     arena.users[i] = user->second;
   }
 }

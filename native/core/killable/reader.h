@@ -20,6 +20,7 @@ namespace reaper {
 struct MemoryRequest {
   pid_t pid;
   uid_t uid;
+  int fd = -1;  // for a file of a descriptor
 };
 
 // Keeps its accounts over several passes: what is left of the time, of each user's budgets, and which

@@ -15,14 +15,12 @@
 #include <string>
 #include <vector>
 
-#include "core/sockets/socket_table.h"
 #include "test/check.h"
 
-using reaper::count_proc_unix;
 using reaper::endpoint_text;
-using reaper::parse_proc_tcp;
 using reaper::parse_tcp_batch;
 using reaper::parse_unix_batch;
+using reaper::SocketState;
 using reaper::TcpRecord;
 using reaper::UnixRecord;
 
@@ -160,9 +158,10 @@ void records_are_read() {
   const Bytes bytes = good_tcp();
   const auto result = parse_tcp_batch(bytes.data(), bytes.size(), kSequence, tcp);
   CHECK(result.ok() && result.value().done && !result.value().interrupted);
-  CHECK(tcp.size() == 4);
-  if (tcp.size() == 4) {
-    CHECK(!tcp[0].listening && !tcp[2].listening && tcp[3].listening && tcp[3].inode == 15);
+  CHECK(tcp.size() == 5);
+  if (tcp.size() == 5) {
+    CHECK(tcp[0].state == SocketState::kEstablished && tcp[3].state == SocketState::kOther);
+    CHECK(tcp[4].state == SocketState::kListening && tcp[4].inode == 15);
     CHECK(tcp[0].local == tcp[1].local && tcp[0].remote == tcp[1].remote);
     CHECK(tcp[0].inode == 11 && tcp[1].inode == 12 && tcp[2].inode == 13);
     CHECK(endpoint_text(tcp[1].local) == "127.0.0.1:22");
@@ -171,9 +170,12 @@ void records_are_read() {
   std::vector<UnixRecord> local;
   const Bytes other = good_unix();
   CHECK(parse_unix_batch(other.data(), other.size(), kSequence, local).ok());
-  CHECK(local.size() == 4);
-  if (local.size() == 4) {
-    CHECK(local[0].waiting.empty() && (local[3].waiting == std::vector<std::uint32_t>{31, 0, 32}));
+  CHECK(local.size() == 6);
+  if (local.size() == 6) {
+    CHECK(local[0].waiting.empty() && (local[5].waiting == std::vector<std::uint32_t>{31, 0, 32}));
+    CHECK(local[2].state == SocketState::kEstablished && local[5].state == SocketState::kListening);
+    // Shut down both ways, and a datagram socket.
+    CHECK(local[3].state == SocketState::kOther && local[4].state == SocketState::kOther);
     CHECK(local[0].name == "/tmp/code-1.sock\n\x1b[2J" && local[0].peer == 22);
     CHECK(local[1].name == "@abs@x" && local[1].peer == 21);
     CHECK(local[2].name == std::string(108, 'p') && local[2].peer == 0);
@@ -255,44 +257,6 @@ void an_interrupted_dump_is_noticed() {
   CHECK(result.ok() && result.value().done && result.value().interrupted);
 }
 
-constexpr char kTcpHead[] =
-    "  sl  local_address rem_address   st tx_queue rx_queue tr tm->when retrnsmt   uid\n";
-
-void proc_files_are_read() {
-  const std::string tcp =
-      std::string(kTcpHead) +
-      "   0: 0100007F:0016 0100007F:9CBB 01 00000000:00000000 02:000A9D5B 00000000     0        0 4711 2 0 "
-      "20\n"
-      "   1: 0000000000000000FFFF00000100007F:9CBB 0000000000000000FFFF00000100007F:0016 01 "
-      "00000000:00000000 "
-      "00:00000000 00000000  1000        0 4712 1 0\n"
-      "   2: 0100007F:0016 00000000:0000 0A 00000000:00000000 00:00000000 00000000     0        0 4713 1 0\n";
-  const auto records = parse_proc_tcp(tcp);
-  CHECK(records.ok() && records.value().size() == 2);
-  if (records.ok() && records.value().size() == 2) {
-    CHECK(records.value()[0].inode == 4711 && records.value()[1].inode == 4712);
-    CHECK(endpoint_text(records.value()[0].local) == "127.0.0.1:22");
-    CHECK(records.value()[0].local == records.value()[1].remote);
-    CHECK(records.value()[0].remote == records.value()[1].local);
-  }
-  CHECK(parse_proc_tcp(kTcpHead).ok());
-  CHECK(!parse_proc_tcp("").ok());
-  for (std::size_t size = sizeof kTcpHead; size < tcp.size(); ++size)
-    if (tcp[size - 1] != '\n') CHECK(!parse_proc_tcp(std::string_view(tcp).substr(0, size)).ok());
-  for (const char* line : {"x\n", "0: 0100007F:0016 0100007F:ZZ 01 0 0 0 0 0 1\n",
-                           "0: 0100007F:00016 0100007:9CBB 01 0 0 0 0 0 1\n",
-                           "0: 0100007F:10016 0100007F:9CBB 01 0 0 0 0 0 1\n", "\n"})
-    CHECK(!parse_proc_tcp(std::string(kTcpHead) + line).ok());
-
-  const auto count = count_proc_unix(
-      "Num RefCount Protocol Flags Type St Inode Path\n"
-      "0000000000000000: 00000003 00000000 00000000 0001 03 19500 /run/x\nhostile: a b c 0001 9 line\n"
-      "0000000000000000: 00000002 00000000 00010000 0001 01 19501 /run/listening\n"
-      "0000000000000000: 00000003 00000000 00000000 0002 03 19502\n"
-      "0000000000000000: 00000003 00000000 00000000 0005 03 19503\n");
-  CHECK(count.ok() && count.value() == 2);
-}
-
 }  // namespace
 
 int main() {
@@ -301,6 +265,5 @@ int main() {
   kernel_errors_are_told();
   malformed_messages_are_errors();
   an_interrupted_dump_is_noticed();
-  proc_files_are_read();
   return report("sock_diag");
 }

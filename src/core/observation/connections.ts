@@ -17,7 +17,7 @@ export interface Link {
   readonly sockets?: number | undefined;
   /**
    * How `pid` got its end: it listened and took the connection (also while it waits to be accepted), it opened it, or
-   * the kernel does not show which (a socket pair). Absent in snapshots of the version before: unknown.
+   * the kernel does not show which (a socket pair). Absent in snapshots of earlier versions: unknown.
    */
   readonly direction?: "accepted" | "opened" | "unknown" | undefined;
   /** True: a TCP connection whose other end is at an address that is not this host's. */
@@ -31,11 +31,14 @@ export interface Connections {
   /** `proc`: only in snapshots of earlier versions. */
   readonly source: "netlink" | "proc" | "none";
   readonly links: readonly Link[];
-  /** Processes whose descriptors could not be read, or are more than their user's budget allows. */
+  /** Processes whose descriptors could not be read, or of a user who has more of them than the budget allows. */
   readonly unreadable: readonly number[];
-  /** Processes in another network namespace in which something is connected, or in which that could not be read. */
+  /** Processes in another network namespace in which something is connected to them, or that could not be read. */
   readonly foreignNet: readonly number[];
-  /** Processes that hold a stream socket which no dump explains. Absent in snapshots of the version before. */
+  /**
+   * Processes that hold a stream socket which no dump shows (one of another namespace, or one that a dump skipped), that
+   * wait at a listener which cannot be told, or that listen with a queue which cannot be read.
+   */
   readonly unexplained?: readonly number[] | undefined;
   /** Sockets in state ESTABLISHED on the whole host, for plausibility. */
   readonly established: { readonly tcp: number; readonly unix: number };

@@ -87,7 +87,8 @@ export type SignalOutcome = "sent" | "gone" | "recycled" | "foreign" | "denied";
 
 export interface Native {
   snapshot(options: SnapshotOptions): Promise<RawSnapshot>;
-  connections(pids: readonly number[], procRoot: string): Promise<Connections>;
+  /** Finds the connections of these processes; a user's descriptors beyond 65,536 make the rest unreadable. */
+  connections(pids: readonly number[], procRoot: string, owners?: readonly UidRange[]): Promise<Connections>;
   /** Finds which of `names` each process's environment had at its exec. Values stay in a helper process. */
   environNames(options: EnvironOptions): Promise<EnvironNames>;
   /**
