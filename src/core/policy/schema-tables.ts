@@ -8,8 +8,11 @@ import {
   bool,
   day,
   duration,
+  EXEMPT_OR_REAP,
+  exemptOrReap,
   note,
   oneLine,
+  oneOf,
   path,
   text,
   texts,
@@ -28,6 +31,33 @@ export const exemption = v.strictObject({
   product: v.optional(v.pipe(text, note("product", "trees of this product, as list names it"))),
   until: v.optional(v.pipe(day, note("date", "the last day on which it holds, local time", "for ever"))),
   reason: v.optional(v.pipe(text, note("text", "shown by list, explain, check-config and the log"))),
+});
+
+export const agents = v.strictObject({
+  policy: v.optional(
+    v.pipe(
+      exemptOrReap,
+      note(EXEMPT_OR_REAP, '`"reap"` ends an idle daemon that has no client like any orphan, by two looks'),
+    ),
+    "reap",
+  ),
+  grace: v.optional(
+    v.pipe(
+      duration,
+      note("duration", "how long a daemon without a client is left alone; `graceByProduct` overrides it"),
+    ),
+    "2h",
+  ),
+  busy: v.optional(
+    v.pipe(
+      oneOf(["spare", "ignore"]),
+      note(
+        '"spare" or "ignore"',
+        "a daemon that used more than 1 % of a core between the two looks, itself or what runs below it",
+      ),
+    ),
+    "spare",
+  ),
 });
 
 export const notice = v.strictObject({

@@ -2,6 +2,7 @@
 
 import * as v from "valibot";
 import {
+  agents,
   catalogue,
   cluster,
   exemption,
@@ -103,6 +104,10 @@ export const schema = v.strictObject({
       note("list of tables", "exemptions with an end and a reason; the keys that are given must all fit"),
     ),
     [],
+  ),
+  agents: v.optional(
+    v.pipe(agents, note("table", "coding agents' daemons, which work with nobody connected")),
+    {},
   ),
   ledger: v.optional(v.pipe(ledger, note("table", "the record of what was ended")), {}),
   metrics: v.optional(v.pipe(metrics, note("table", "for monitoring")), {}),

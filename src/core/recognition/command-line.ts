@@ -59,7 +59,6 @@ export function firstWords(args: readonly string[], count: number, valueFlags: r
 /** Tells whether one of these options stands among the arguments, with or without a value after `=`. */
 export function hasFlag(args: readonly string[], flags: readonly string[]): boolean {
   return args.some((arg) => {
-    if (!arg.startsWith("-")) return false;
     const end = arg.indexOf("=");
     return flags.includes(end < 0 ? arg : arg.slice(0, end));
   });

@@ -41,7 +41,6 @@ export function fitsName(name: string, pattern: string): boolean {
 }
 
 function isCommitAt(name: string, at: number): boolean {
-  if (at + COMMIT_LENGTH > name.length) return false;
   for (let i = at; i < at + COMMIT_LENGTH; i++)
     if (!"0123456789abcdef".includes(name[i] ?? "x")) return false;
   return true;

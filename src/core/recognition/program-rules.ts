@@ -92,9 +92,10 @@ function fits(
   );
 }
 
+/** Tells whether a rule may fit once the last argument is whole. */
 function mayFit({ words = [] }: RoleRule, args: readonly string[], valueFlags: readonly string[]): boolean {
   const given = firstWords(args, words.length, valueFlags);
-  return given.every((word, i) => (i === given.length - 1 ? words[i]?.startsWith(word) : words[i] === word));
+  return given.every((word, i) => words[i] === word || (word === args.at(-1) && words[i]?.startsWith(word)));
 }
 
 function mentions(text: string, path: string, args: Arguments): boolean {

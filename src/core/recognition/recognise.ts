@@ -20,7 +20,6 @@ export type Seen = Pick<Proc, "exe" | "argv" | "argvStatus"> &
 
 /** Recognises a process; null: it belongs to a server only by being below one. */
 export function recognise(seen: Seen, catalogue: Catalogue): Recognition | null {
-  if (seen.exe === null) return null;
   const site = recogniseBySite(seen, catalogue);
   if (site) return site;
   const exe = programOf(seen, catalogue);

@@ -50,9 +50,8 @@ function asServerOf(parent: Proc, child: Proc, below: Recognition, catalogue: Ca
 
 /** The same executable, and not one that every program of the host may run: /usr/bin/node. */
 function runsSameNode(parent: Proc, child: Proc): boolean {
-  if (parent.exe === null || child.exe === null) return false;
-  const path = exePath(parent.exe);
-  return path === exePath(child.exe) && path.startsWith("/") && componentsOf(path).at(-2) !== "bin";
+  const path = exePath(parent.exe ?? "");
+  return path === exePath(child.exe ?? "") && path.startsWith("/") && componentsOf(path).at(-2) !== "bin";
 }
 
 /** A shell whose script lies in an installation, as far as a listing shows it. */

@@ -9,6 +9,7 @@ import { localMinute } from "../text/format.ts";
 import { isJobClient, jobOf, jobOfAncestor, jobOfEnvironment } from "../tree/batch-job.ts";
 import { isMultiplexer, type ManagersHere, managerOf } from "../tree/boundary.ts";
 import { leadersOf, type Tree } from "../tree/tree.ts";
+import { isAgentTree } from "./agents.ts";
 
 /** Names of the configuration looked up on this host. A look-up that failed is null: unknown, so it spares. */
 export interface Accounts {
@@ -120,6 +121,7 @@ function byPolicy(tree: Tree, { policy, accounts, today }: ExemptionContext): Ex
     found.push({ reason, asked: true, liftedBy: "--include-exempt" });
   };
   if (tree.kind === "tunnel" && policy.tunnels === "exempt") kind("is a tunnel, reached without ssh");
+  if (isAgentTree(tree) && policy.agents.policy === "exempt") kind("is a coding agent's daemon");
   if (tree.kind === "web" && policy.webServers === "exempt") kind("is a web server, reached without ssh");
   for (const user of policy.exemptUsers) {
     const verdict = isUser(tree.uid, user, accounts);

@@ -4,10 +4,11 @@ import type { Policy } from "../policy/policy.ts";
 import type { GraceFlag } from "../recognition/catalogue.ts";
 import { valuesOf } from "../recognition/command-line.ts";
 import type { Tree } from "../tree/tree.ts";
+import { isAgentTree } from "./agents.ts";
 
 /** Tells how many milliseconds an orphan is left alone: the site's grace, or less where its server asks for less. */
 export function graceOf(tree: Tree, policy: Policy): number {
-  const cap = policy.graceByProduct[tree.product] ?? policy.grace;
+  const cap = policy.graceByProduct[tree.product] ?? (isAgentTree(tree) ? policy.agents.grace : policy.grace);
   const own = tree.members.flatMap((member) => {
     const role = tree.recognised.get(member.pid)?.role;
     const waits = role === "server" || role === "launcher" || role === "agent";

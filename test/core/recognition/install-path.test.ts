@@ -24,7 +24,14 @@ test("the most specific folder names the product, and the first one of two as sp
   assert.equal(of(`/h/.vscode/cli/.cursor-server/${COMMIT}/node`), "tunnel");
   assert.equal(of(`/h/.cursor-server/.vscode-server/${COMMIT}/node`), "cursor");
   assert.deepEqual(findInstall("/h/.vscode-server/bin/x/node", catalogue)?.rest, ["bin", "x", "node"]);
-  assert.equal(findInstall("/h/.vscode-server", catalogue), null);
+  // A file that is called like a folder is not in it.
+  for (const path of [
+    "/h/.vscode-server",
+    `/scratch/vs/bin/${COMMIT}`,
+    "/h/.acme-server",
+    "/x/extensions/a.b-1.2.3",
+  ])
+    assert.equal(findInstall(path, catalogue), null, path);
 });
 
 const names: readonly (readonly [fits: boolean, name: string, pattern: string])[] = [

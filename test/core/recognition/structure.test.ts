@@ -76,17 +76,30 @@ test("a parent that only shares the host's node, another user's or a recycled nu
   assert.deepEqual(added([proc({ ...strange, uid: 2002 }), worker()]), {});
   assert.deepEqual(added([proc({ ...strange, startTime: 9_999_999 }), worker()]), {});
   assert.deepEqual(added([proc({ ...strange, exe: "/usr/bin/bash" }), worker()]), {});
-  assert.deepEqual(added([proc({ ...strange, exe: null }), worker({ exe: null })]), {});
+  assert.deepEqual(added([proc({ ...strange, exe: null }), worker()]), {});
 });
 
-test("a helper does not make its parent a server", () => {
+test("a helper does not make its parent a server: a passing command may run one", () => {
+  const argv = `${NODE} ${LEGACY}/out/server-main.js --install-extension a.b`;
   const rg = proc({
     pid: 200,
     ppid: 100,
     exe: `${LEGACY}/node_modules/@vscode/ripgrep/bin/rg`,
     argv: "rg x",
   });
-  assert.deepEqual(added([proc({ pid: 100, exe: NODE, argv: `${NODE} strange.js` }), rg]), {});
+  assert.deepEqual(added([proc({ pid: 100, exe: NODE, argv }), rg]), {});
+});
+
+test("a launcher that a listing cut is known by the cut server below it, and nothing else is", () => {
+  const cut = { argvTruncated: true };
+  const server = worker({ argv: `${NODE} /home/al`, ...cut });
+  const shell = { pid: 100, exe: "/usr/bin/dash", argv: `sh ${LEGACY}/bin/code-ser` };
+  assert.deepEqual(added([proc({ ...shell, ...cut }), server]), { 100: "vscode launcher" });
+  assert.deepEqual(added([proc(shell), server]), {});
+  assert.deepEqual(added([proc({ ...shell, ...cut, exe: "/usr/bin/vim" }), server]), {});
+  assert.deepEqual(added([proc({ ...shell, ...cut, argv: `sh ${LEGACY}/x --wait` }), server]), {});
+  assert.deepEqual(added([proc({ ...shell, ...cut, argv: "sh /home/alice/.acme-server/x" }), server]), {});
+  assert.deepEqual(added([proc({ ...shell, ...cut, argv: "sh" }), server]), {});
 });
 
 test("processes that are each other's parents end the walk", () => {

@@ -56,9 +56,9 @@ const CLI = `${HOME}/.vscode-server/code-${COMMIT}`;
 const agents: readonly (readonly [seconds: number, exe: string, argv: string])[] = [
   [300, CLI, `${CLI} agent host --idle-timeout 300`],
   [300, CLI, `${CLI} agent host --idle-timeout=300`],
-  // Zero is no time-out at all.
-  [600, CLI, `${CLI} agent host --idle-timeout 0`],
-  [600, "/usr/bin/node", `node relay.js --detached --grace-time 0 --sock-path ${HOME}/.orca-remote/r.sock`],
+  // Zero is no time-out at all, so the agents' own grace counts.
+  [7200, CLI, `${CLI} agent host --idle-timeout 0`],
+  [7200, "/usr/bin/node", `node relay.js --detached --grace-time 0 --sock-path ${HOME}/.orca-remote/r.sock`],
   [60, "/usr/bin/node", `node relay.js --detached --grace-time 60 --sock-path ${HOME}/.orca-remote/r.sock`],
   [180, `${HOME}/.zed_server/zed-remote-server-stable`, "zed-remote-server-stable run"],
 ];
