@@ -58,7 +58,8 @@
       "include_dirs": ["native"],
       "dependencies": ["<!(node -p \"require('node-addon-api').targets\"):node_addon_api_except_all"],
       "defines": ["NAPI_VERSION=8", "NODE_ADDON_API_CPP_EXCEPTIONS", "NODE_ADDON_API_CPP_EXCEPTIONS_ALL"],
-      "cflags_cc": ["-std=c++17", "-fexceptions", "-fvisibility=hidden", "<@(warnings)"]
+      "cflags_cc": ["-std=c++17", "-fexceptions", "-fvisibility=hidden", "<@(warnings)"],
+      "ldflags": ["-Wl,-z,relro,-z,now,-z,noexecstack"]
     }
   ]
 }

@@ -93,7 +93,10 @@ export function recordersFor(
     notifyRecorder(NOTIFY_FOLDER, policy),
     keepRecorder(KEEP_FOLDER),
     ...(ofWholeHost && cluster ? [clusterRecorder(cluster, policy)] : []),
-    ({ failed }) => (ofWholeHost ? writeLastSweep(STATE_FOLDER, failed) : []),
+    ({ hostFailed, outcomes }) =>
+      ofWholeHost
+        ? writeLastSweep(STATE_FOLDER, hostFailed, outcomes.flatMap(({ survivors }) => survivors).length)
+        : [],
     metricsRecorder(places, policy, PACKAGE_VERSION, !ofWholeHost),
   ];
 }

@@ -10,6 +10,7 @@ import { marksAfter } from "../core/verdict/marks.ts";
 import type { Native } from "../shell/host/native.ts";
 import { attempt } from "../shell/store/safe-files.ts";
 import { readTags, removeTag } from "../shell/store/tags.ts";
+import { readSurvivors, writeSurvivors } from "../shell/store/survivors.ts";
 import { writeMarks } from "../shell/store/tags-and-marks.ts";
 
 interface Seen {
@@ -35,7 +36,23 @@ export async function recordState(
     ...(await dropTags(ports, seen)),
     // Always: a file that could not be read is thereby replaced or removed.
     ...attempt("write the marks", () => writeMarks(ports.runFolder, bootId, marks)),
+    ...(await recordSurvivors(ports, seen)),
   ];
+}
+
+/** Remembers what this sweep and earlier ones could not end, for as long as it lives. */
+async function recordSurvivors(
+  { native, runFolder }: RecordPorts,
+  { observation: { bootId }, outcomes }: Seen,
+): Promise<Fault[]> {
+  const now = outcomes.flatMap(({ survivors }) => survivors);
+  const before = readSurvivors(runFolder, bootId).survivors;
+  if (now.length === 0 && before.length === 0) return [];
+  const all = new Map(
+    [...before, ...now].map(({ pid, startTime }) => [keyOf({ pid, startTime }), { pid, startTime }]),
+  );
+  const living = await native.waitGone([...all.values()], 0);
+  return attempt("write the list of survivors", () => writeSurvivors(runFolder, bootId, living));
 }
 
 async function dropTags(ports: RecordPorts, { observation, judgements, outcomes }: Seen): Promise<Fault[]> {

@@ -4,6 +4,7 @@ import { type HostView, viewOf } from "../core/evidence/host-view.ts";
 import type { Answer } from "../core/hooks/veto.ts";
 import { type Fault, faultLine } from "../core/observation/fault.ts";
 import type { Observation } from "../core/observation/observation.ts";
+import { keyOf, type Proc } from "../core/observation/process.ts";
 import type { Policy } from "../core/policy/policy.ts";
 import { freedBy } from "../core/reap/freed-memory.ts";
 import type { Outcome } from "../core/reap/outcome.ts";
@@ -18,6 +19,7 @@ import type { Native } from "../shell/host/native.ts";
 import { type ObserveOptions, observe } from "../shell/observe.ts";
 import type { Log } from "../shell/output/log.ts";
 import { reap } from "../shell/reap/reap.ts";
+import { readSurvivors } from "../shell/store/survivors.ts";
 import { recordState } from "./record-state.ts";
 
 /** What concrete things a sweep works with. */
@@ -66,7 +68,9 @@ export interface SweepResult extends Look {
   readonly observing: boolean;
   /** Why the circuit breaker ended the sweep, or null. */
   readonly broken: string | null;
-  /** True when something survived, or the host could not be judged as a whole. */
+  /** True if something of the whole host was not seen or written: the sweep was not a good one. */
+  readonly hostFailed: boolean;
+  /** True also if a process survived that no earlier sweep of this boot has reported. */
   readonly failed: boolean;
 }
 
@@ -126,11 +130,19 @@ export async function sweepSeen(ports: Ports, request: SweepRequest, seen: Look)
     await ports.log.write([{ level: "error", message: `Nothing was ended: ${broken}` }]);
     const fault: Fault = { what: "trust the evidence", detail: broken };
     const faults = [...seen.faults, fault];
-    return account(ports, { ...seen, faults, outcomes: [], observing, broken, failed: true });
+    return account(ports, {
+      ...seen,
+      faults,
+      outcomes: [],
+      observing,
+      broken,
+      hostFailed: true,
+      failed: true,
+    });
   }
   const site = await askSite(ports, plan, observation, observing);
   const { allowed } = site;
-  const reaped = observing ? wouldReap(allowed) : await carryOut(ports, request, seen.faults, allowed);
+  const reaped = observing ? wouldReap(allowed) : await carryOut(ports, request, seen, allowed);
   const outcomes = [...reaped.outcomes, ...site.spared];
   await ports.log.write([...site.faults, ...reaped.faults].map(faultEvent));
   await ports.log.write(reaped.notices.map((message): LogEvent => ({ level: "warn", message })));
@@ -140,8 +152,11 @@ export async function sweepSeen(ports: Ports, request: SweepRequest, seen: Look)
   const stateFaults = records ? await recordState(ports, request.context, { ...seen, outcomes }) : [];
   await ports.log.write(stateFaults.map(faultEvent));
   const faults = [...seen.faults, ...site.faults, ...reaped.faults, ...stateFaults];
-  const failed = faults.some(isOfHost) || outcomes.some(({ survivors }) => survivors.length > 0);
-  return account(ports, { ...seen, faults, outcomes, observing, broken, failed });
+  const hostFailed = faults.some(isOfHost);
+  const isNew = (process: Proc): boolean => !reaped.stuck.has(keyOf(process));
+  // Guard: one user's process that cannot be killed fails one sweep, and not every one after it.
+  const failed = hostFailed || outcomes.some(({ survivors }) => survivors.some(isNew));
+  return account(ports, { ...seen, faults, outcomes, observing, broken, hostFailed, failed });
 }
 
 /** Whether a fault means that something of the whole host was not seen; one of a process or a user is theirs alone. */
@@ -153,8 +168,9 @@ async function account(ports: Ports, result: SweepResult): Promise<SweepResult> 
   for (const recorder of ports.recorders) {
     const faults = await recorder(current);
     await ports.log.write(faults.map(faultEvent));
-    const failed = current.failed || faults.some(isOfHost);
-    current = { ...current, faults: [...current.faults, ...faults], failed };
+    const isFailed = faults.some(isOfHost);
+    const [hostFailed, failed] = [current.hostFailed || isFailed, current.failed || isFailed];
+    current = { ...current, faults: [...current.faults, ...faults], hostFailed, failed };
   }
   return current;
 }
@@ -190,27 +206,36 @@ interface ReapResult {
   readonly outcomes: readonly Outcome[];
   readonly faults: readonly Fault[];
   readonly notices: readonly string[];
+  /** Keys of processes that an earlier sweep could not end. */
+  readonly stuck: ReadonlySet<string>;
 }
 
 function wouldReap(plan: readonly Judgement[]): ReapResult {
   const outcomes = plan.map(
     (judgement): Outcome => ({ judgement, killed: judgement.tree.members, survivors: [], spared: null }),
   );
-  return { outcomes, faults: [], notices: [] };
+  return { outcomes, faults: [], notices: [], stuck: new Set() };
 }
 
 async function carryOut(
   ports: Ports,
   request: SweepRequest,
-  reported: readonly Fault[],
+  { observation, faults: reported }: Look,
   plan: readonly Judgement[],
 ): Promise<ReapResult> {
-  if (plan.length === 0) return { outcomes: [], faults: [], notices: [] };
+  if (plan.length === 0) return { outcomes: [], faults: [], notices: [], stuck: new Set() };
   let unseen: readonly Fault[] = [];
   const { policy } = request.context;
+  // The list is the host's, like tags and marks.
+  const earlier =
+    observation.observerUid === 0
+      ? readSurvivors(ports.runFolder, observation.bootId)
+      : { survivors: [], faults: [] };
+  const stuck = new Set(earlier.survivors.map(keyOf));
   const { outcomes, faults, weak } = await reap(plan, {
     native: ports.native,
     termWait: policy.termWait,
+    stuck,
     rescan: async (uids) => {
       const options = { ...observeOptions(ports, policy, uids, true), sockets: false };
       return viewOf(await observe(ports.native, options), policy.catalogue);
@@ -225,7 +250,7 @@ async function carryOut(
     ? ["This kernel has no pidfd: processes were checked by start time and not pinned"]
     : [];
   const measured = outcomes.map((outcome) => ({ ...outcome, freed: freedBy(outcome.killed) }));
-  return { outcomes: measured, faults: [...unseen, ...faults], notices };
+  return { outcomes: measured, faults: [...earlier.faults, ...unseen, ...faults], notices, stuck };
 }
 
 /** Lists what the second look could not read of the host and the first could: it is why trees were spared. */

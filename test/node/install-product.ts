@@ -59,7 +59,7 @@ export async function installProduct(node: LoginNode, files: ProductFiles = {}):
     return true;
   }
 
-  const elsewhere = ["reaper_native.node", "session-close"];
+  const elsewhere = ["reaper_native.node", "session-close", "launcher"];
   const programs = existsSync(dist)
     ? readdirSync(dist).filter((name) => !elsewhere.includes(name) && statSync(join(dist, name)).isFile())
     : [];
@@ -68,7 +68,7 @@ export async function installProduct(node: LoginNode, files: ProductFiles = {}):
     await put(join(dist, name), `${HOME}/${name}`, name.endsWith(".cjs") ? 0o755 : 0o644);
   await put(addon, `${HOME}/reaper_native.node`, 0o644);
   if (installed.includes(`${HOME}/vscode-grim-reaper.cjs`))
-    await node.run(["ln", "-sf", `${HOME}/vscode-grim-reaper.cjs`, "/usr/sbin/vscode-grim-reaper"]);
+    await put(join(dist, "launcher"), "/usr/sbin/vscode-grim-reaper", 0o755);
 
   if (await put(hook, HOOK, 0o755)) await installPamHook(node, HOOK, files.pamPosition);
 

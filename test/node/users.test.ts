@@ -231,12 +231,14 @@ describe("the users' side", () => {
 
   it("mail goes out by its own unit, is kept while the mailer fails, and is told to one user alone", async (t) => {
     if (!hasLoginNode(t)) return;
+    // The unit sends as an account that is not root.
+    await node.run(["install", "-d", "-m", "1777", "/srv/mail"]);
     const mailer =
-      '#!/bin/sh\n[ -e /root/away ] && { echo "the relay is away" >&2; exit 75; }\nprintf "<%s>" "$@" >>/root/args\ncat >>/root/text\n';
+      '#!/bin/sh\n[ -e /srv/mail/away ] && { echo "the relay is away" >&2; exit 75; }\nprintf "<%s>" "$@" >>/srv/mail/args\ncat >>/srv/mail/text\n';
     await node.copyIn("/usr/sbin/sendmail", mailer, { mode: 0o755 });
     await configure(node, `${BASE}[mail]\nenabled = true\nto = "%u@example.org"\nfrom = "hpc@example.org"\n`);
     await node.run(["systemctl", "start", "vscode-grim-reaper-mail.path"]);
-    await node.run(["touch", "/root/away"]);
+    await node.run(["touch", "/srv/mail/away"]);
     const waiting = async (folder: string) => (await node.run(["ls", "-A", `${MAIL}/${folder}`])).trim();
     const active = (unit: string) => node.exec(["systemctl", "is-active", unit]).then((o) => o.stdout.trim());
     const server = await startStandIn(node);
@@ -254,22 +256,22 @@ describe("the users' side", () => {
     const starts = (await node.journal("-u", "vscode-grim-reaper-mail.service")).match(/Starting/g)?.length;
     assert.equal(starts, 1);
 
-    await node.run(["rm", "/root/away"]);
+    await node.run(["rm", "/srv/mail/away"]);
     await runUnit();
     await until(
       async () =>
-        assert.equal(await node.read("/root/args"), "<-oi><-f><hpc@example.org><--><alice@example.org>"),
+        assert.equal(await node.read("/srv/mail/args"), "<-oi><-f><hpc@example.org><--><alice@example.org>"),
       {
         timeoutMs: 10_000,
       },
     );
     await until(async () => assert.equal(`${await waiting("kept")}${await waiting("new")}`, ""));
-    const text = await node.read("/root/text");
+    const text = await node.read("/srv/mail/text");
     assert.match(text, /^From: hpc@example\.org\nTo: alice@example\.org\nSubject: .*\nDate: /);
     assert.match(text, /\n\nHello alice,\n\nYour vscode server on .*\n {2}Why: /);
 
     // Given up after three days.
-    await node.run(["touch", "/root/away"]);
+    await node.run(["touch", "/srv/mail/away"]);
     await shell(
       `mkdir -p ${MAIL}/new && printf '{"schemaVersion":1,"to":"a@b","from":"root"}\\nx' >${MAIL}/new/1600000000000-2001`,
     );
@@ -277,7 +279,7 @@ describe("the users' side", () => {
       timeoutMs: 10_000,
     });
     assert.match(await node.journal("-u", "vscode-grim-reaper-mail.service"), /given up/);
-    await node.run(["rm", "-f", "/root/away", "/usr/sbin/sendmail"]);
+    await node.run(["rm", "-f", "/srv/mail/away", "/usr/sbin/sendmail"]);
   });
 
   it("root's forced sweep is told to the user as an administrator's doing", async (t) => {

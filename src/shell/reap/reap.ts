@@ -34,6 +34,8 @@ export interface ReapPorts {
   readonly native: Native;
   /** Milliseconds between SIGTERM and SIGKILL. */
   readonly termWait: number;
+  /** Keys of processes that an earlier sweep could not end. */
+  readonly stuck: ReadonlySet<string>;
   /** Looks at all processes of these users, without sockets. */
   readonly rescan: (uids: readonly number[]) => Promise<HostView>;
   /** Looks at all processes of these users and their sockets, and judges. */
@@ -110,7 +112,7 @@ class Reaping {
           this.signal(process, SIGTERM);
       for (const process of alive) if (process.state === "T") this.signal(process, SIGCONT);
     }
-    await this.ports.native.waitGone(this.alive().map(idOf), this.ports.termWait);
+    await this.ports.native.waitGone(this.awaited().map(idOf), this.ports.termWait);
   }
 
   /** Kills what is left in rounds, then by cgroup. Whatever happens, nothing stays stopped. */
@@ -139,7 +141,8 @@ class Reaping {
       }
       // Children first: if this program dies in between, what is left still hangs on what a later sweep recognises.
       for (const process of this.alive().reverse()) this.signal(process, SIGKILL);
-      await this.ports.native.waitGone(this.alive().map(idOf), KILL_WAIT_MS);
+      await this.ports.native.waitGone(this.awaited().map(idOf), KILL_WAIT_MS);
+      if (this.awaited().length === 0) break;
     }
     await this.rescan();
   }
@@ -198,6 +201,11 @@ class Reaping {
 
   private alive(): Proc[] {
     return this.trees.flatMap(({ tracked }) => tracked.alive);
+  }
+
+  /** Guard: what an earlier sweep could not end costs no wait again; a user can have any number of such processes. */
+  private awaited(): Proc[] {
+    return this.alive().filter((process) => !this.ports.stuck.has(keyOf(process)));
   }
 
   private async rescan(): Promise<void> {
