@@ -55,7 +55,7 @@ const FLOORS = [
   ["verdict"],
   ["reap"],
   ["report", "ledger", "metrics", "notify"],
-  ["cluster", "hooks"],
+  ["cluster", "hooks", "page"],
 ];
 
 test("a room of the core imports from the floors below it and from itself alone", () => {
