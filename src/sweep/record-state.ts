@@ -9,8 +9,8 @@ import type { JudgeContext, Judgement } from "../core/verdict/judge.ts";
 import { marksAfter } from "../core/verdict/marks.ts";
 import type { Native } from "../shell/host/native.ts";
 import { attempt } from "../shell/store/safe-files.ts";
-import { readTags, removeTag } from "../shell/store/tags.ts";
 import { readSurvivors, writeSurvivors } from "../shell/store/survivors.ts";
+import { readTags, removeTag } from "../shell/store/tags.ts";
 import { writeMarks } from "../shell/store/tags-and-marks.ts";
 
 interface Seen {

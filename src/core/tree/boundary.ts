@@ -39,6 +39,8 @@ export function managerOf(process: Proc, here: ManagersHere): string | null {
 
 const isContainer = (part: string): boolean =>
   /^(?:docker|libpod|crio|cri-containerd)-[0-9a-f]+(?:\.scope)?$/.test(part) ||
+  // "/docker/ID", where no systemd makes the container's cgroup: the default with cgroup v1.
+  /^[0-9a-f]{64}$/.test(part) ||
   /^kubepods/.test(part) ||
   part === "machine.slice";
 

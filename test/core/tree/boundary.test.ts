@@ -81,6 +81,8 @@ const managers: readonly (readonly [path: string, manager: string | null])[] = [
   ["/system.slice/x@3-[fe80::1]:22-[fe80::2]:51234.service", null],
   ["/system.slice/ide@3.service", "ide@3.service"],
   ["/system.slice/ide@alice-1:2-3:4.service", "ide@alice-1:2-3:4.service"],
+  [`/docker/${"0af1".repeat(16)}`, `container ${"0af1".repeat(16)}`],
+  [`/docker/${"0af1".repeat(15)}`, null],
 ];
 for (const [path, manager] of managers)
   test(`what manages a process in ${path}: ${manager ?? "nothing"}`, () =>
