@@ -181,17 +181,17 @@ function decideByEvidence(given: TreeCase, server: Judgement | undefined): Decis
     ...unread(tree, context.policy),
   ];
   if (reasons.length > 0) return { verdict: "unknown", reasons };
-  if (server)
-    return {
-      verdict: server.unforced,
-      reasons: [`may serve tree ${server.tree.root.pid}, whose verdict is ${server.unforced}`],
-      ...(server.endsIn !== null && { endsIn: server.endsIn }),
-    };
   const parent = tree.ancestors[0];
   if (isHelpersOnly(tree) && parent && parent.pid !== 1 && exeName(parent.exe) !== "systemd")
     return {
       verdict: "spare",
       reasons: [`its parent ${exeName(parent.exe)} ${parent.pid} lives, belongs to no tree and uses it`],
+    };
+  if (server)
+    return {
+      verdict: server.unforced,
+      reasons: [`may serve tree ${server.tree.root.pid}, whose verdict is ${server.unforced}`],
+      ...(server.endsIn !== null && { endsIn: server.endsIn }),
     };
   return decideOrphan(orphan, observation, context.policy);
 }
