@@ -16,6 +16,7 @@ import { redactArgv } from "../core/text/redact.ts";
 import { jobVariableNames } from "../core/tree/batch-job.ts";
 import { leadersOf } from "../core/tree/tree.ts";
 import type { Native } from "./host/native.ts";
+import { subordinateUids } from "./host/subordinate-uids.ts";
 import { readKeeps } from "./store/keep-requests.ts";
 import { actsForHost } from "./store/service-account.ts";
 import { readState } from "./store/tags-and-marks.ts";
@@ -134,6 +135,7 @@ async function readProcessTable(native: Native, options: ObserveOptions): Promis
   const raw = await native
     .snapshot({
       procRoot,
+      owners: subordinateUids(),
       uids,
       full,
       ...scanMarkers(catalogue),
@@ -229,6 +231,7 @@ class Environments {
     try {
       const { results, faults } = await this.native.environNames({
         procRoot: this.options.procRoot,
+        owners: subordinateUids(),
         processes: asked.map(({ pid, startTime, uid }) => ({ pid, startTime, uid })),
         names: jobVariableNames(catalogue),
         timeoutMs: ARGV_TIMEOUT_MS,
