@@ -1,9 +1,11 @@
 /** The story: observe, judge, reap, record. */
 
+import type { TreeCosts } from "../core/costs/costs.ts";
 import { type HostView, viewOf } from "../core/evidence/host-view.ts";
 import type { Answer } from "../core/hooks/veto.ts";
 import { type Fault, faultLine } from "../core/observation/fault.ts";
 import type { Observation } from "../core/observation/observation.ts";
+import { keyOf } from "../core/observation/process.ts";
 import type { Policy } from "../core/policy/policy.ts";
 import { freedBy } from "../core/reap/freed-memory.ts";
 import type { Outcome } from "../core/reap/outcome.ts";
@@ -14,6 +16,7 @@ import type { Accounts } from "../core/verdict/exemption.ts";
 import { type JudgeContext, type Judgement, judgeView } from "../core/verdict/judge.ts";
 import type { Cluster } from "../shell/cluster/helper-client.ts";
 import type { ClusterReply } from "../shell/cluster/shared-folder.ts";
+import { measureCosts } from "../shell/costs/measure-costs.ts";
 import type { Native } from "../shell/host/native.ts";
 import { type ObserveOptions, observe } from "../shell/observe.ts";
 import type { Log } from "../shell/output/log.ts";
@@ -130,7 +133,9 @@ export async function sweepSeen(ports: Ports, request: SweepRequest, seen: Look)
   }
   const site = await askSite(ports, plan, observation, observing);
   const { allowed } = site;
-  const reaped = observing ? wouldReap(allowed) : await carryOut(ports, request, seen.faults, allowed);
+  const reaped = observing
+    ? wouldReap(allowed)
+    : await carryOut(ports, request, seen.faults, allowed, observation.ticksPerSecond);
   const outcomes = [...reaped.outcomes, ...site.spared];
   await ports.log.write([...site.faults, ...reaped.faults].map(faultEvent));
   await ports.log.write(reaped.notices.map((message): LogEvent => ({ level: "warn", message })));
@@ -204,10 +209,12 @@ async function carryOut(
   request: SweepRequest,
   reported: readonly Fault[],
   plan: readonly Judgement[],
+  ticksPerSecond: number,
 ): Promise<ReapResult> {
   if (plan.length === 0) return { outcomes: [], faults: [], notices: [] };
   let unseen: readonly Fault[] = [];
   const { policy } = request.context;
+  const costs = costsByRoot(ports, plan, ticksPerSecond);
   const { outcomes, faults, weak } = await reap(plan, {
     native: ports.native,
     termWait: policy.termWait,
@@ -224,8 +231,24 @@ async function carryOut(
   const notices = weak
     ? ["This kernel has no pidfd: processes were checked by start time and not pinned"]
     : [];
-  const measured = outcomes.map((outcome) => ({ ...outcome, freed: freedBy(outcome.killed) }));
+  const measured = outcomes.map((outcome): Outcome => {
+    const cost = costs.get(keyOf(outcome.judgement.tree.root));
+    return { ...outcome, freed: freedBy(outcome.killed), ...(cost && { costs: cost }) };
+  });
   return { outcomes: measured, faults: [...unseen, ...faults], notices };
+}
+
+/** Measures trees right before they end. For the ledger a number that takes longer than this is not worth a delay. */
+const COSTS_MS = 500;
+
+function costsByRoot(
+  { procRoot }: Ports,
+  plan: readonly Judgement[],
+  ticksPerSecond: number,
+): ReadonlyMap<string, TreeCosts> {
+  const trees = plan.map(({ tree }) => tree);
+  const { trees: costs } = measureCosts(trees, { procRoot, ticksPerSecond, budgetMs: COSTS_MS });
+  return new Map(trees.flatMap(({ root }, i) => (costs[i] ? [[keyOf(root), costs[i]] as const] : [])));
 }
 
 /** Lists what the second look could not read of the host and the first could: it is why trees were spared. */

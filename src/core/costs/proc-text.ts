@@ -4,9 +4,15 @@
 export function parseStat(text: string): { readonly startTime: number; readonly cpuTicks: number } | null {
   // The name may hold anything, parentheses and spaces too.
   const end = text.lastIndexOf(")");
-  const fields = text.slice(end + 2).split(" ").map(Number);
+  const fields = text
+    .slice(end + 2)
+    .split(" ")
+    .map(Number);
   // The fields after the name begin with number 3: utime to cstime are 14 to 17, starttime is 22.
-  const [utime = Number.NaN, stime = Number.NaN, cutime = Number.NaN, cstime = Number.NaN] = fields.slice(11, 15);
+  const [utime = Number.NaN, stime = Number.NaN, cutime = Number.NaN, cstime = Number.NaN] = fields.slice(
+    11,
+    15,
+  );
   const startTime = fields[19] ?? Number.NaN;
   const cpuTicks = utime + stime + cutime + cstime;
   return end > 0 && Number.isSafeInteger(cpuTicks) && Number.isSafeInteger(startTime)
@@ -22,9 +28,9 @@ export function parseLimit(text: string): number | null {
 
 const WATCH = "inotify wd:";
 
-/** Counts watches in pieces of an fdinfo file. `rest`: the end of the piece before, which may hold a cut word. */
+/** Counts watches in pieces of an fdinfo file. `rest`: the end of the piece before, too short for a whole word. */
 export function countWatches(rest: string, piece: string): { readonly count: number; readonly rest: string } {
   const text = rest + piece;
   const count = text.split(WATCH).length - 1;
-  return { count, rest: text.slice(text.lastIndexOf("\n") + 1).slice(0, WATCH.length - 1) };
+  return { count, rest: text.slice(1 - WATCH.length) };
 }

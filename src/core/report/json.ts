@@ -1,3 +1,4 @@
+import type { Costs, TreeCosts, UserCosts } from "../costs/costs.ts";
 import type { Fact } from "../evidence/evidence.ts";
 import type { Fault } from "../observation/fault.ts";
 import { ageOf, type Observation } from "../observation/observation.ts";
@@ -21,6 +22,8 @@ export interface TreeDocument {
   readonly memoryKiB: number;
   readonly pids: readonly number[];
   readonly sparedBelow: readonly { readonly pid: number; readonly why: string }[];
+  /** Absent: not measured, as of a saved observation. */
+  readonly costs?: TreeCosts;
   readonly evidence: readonly Fact[];
   readonly reasons: readonly string[];
   readonly outcome?: {
@@ -40,6 +43,7 @@ export function treeDocument(
   judgement: Judgement,
   observation: Observation,
   outcome?: Outcome,
+  costs: TreeCosts | undefined = outcome?.costs,
 ): TreeDocument {
   const { tree, tag } = judgement;
   return {
@@ -55,6 +59,7 @@ export function treeDocument(
     memoryKiB: memoryOf(judgement),
     pids: tree.members.map((member) => member.pid),
     sparedBelow: tree.sparedBelow.map(({ process, why }) => ({ pid: process.pid, why })),
+    ...(costs && { costs }),
     evidence: judgement.facts,
     reasons: judgement.reasons,
     ...(outcome && {
@@ -72,6 +77,8 @@ export interface HostDocument {
   readonly schemaVersion: 1;
   readonly host: string;
   readonly trees: readonly TreeDocument[];
+  /** The users of the trees; absent: not measured. */
+  readonly users?: readonly UserCosts[];
   readonly errors: readonly Fault[];
   /** Milliseconds since the epoch. */
   readonly takenAt: number;
@@ -82,14 +89,17 @@ export function hostDocument(
   judgements: readonly Judgement[],
   errors: readonly Fault[],
   outcomes: readonly Outcome[] = [],
+  costs: Costs | null = null,
 ): HostDocument {
   const outcomeOf = new Map(outcomes.map((outcome) => [outcome.judgement.tree.root.pid, outcome]));
   return {
     schemaVersion: 1,
     host: observation.host,
-    trees: judgements.map((judgement) =>
-      treeDocument(judgement, observation, outcomeOf.get(judgement.tree.root.pid)),
-    ),
+    trees: judgements.map((judgement, i) => {
+      const outcome = outcomeOf.get(judgement.tree.root.pid);
+      return treeDocument(judgement, observation, outcome, costs?.trees[i] ?? outcome?.costs);
+    }),
+    ...(costs && { users: costs.users }),
     errors,
     takenAt: observation.takenAt,
   };
