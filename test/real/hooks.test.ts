@@ -66,7 +66,7 @@ function hooks(): void {
       const swept = run(["-c", vetoing(text)]);
       assert.equal(swept.status, 1);
       assert.match(swept.stderr, /cannot ask \S+\/veto about the tree of \d+: /i);
-      assert.equal(living(stage).length, 1);
+      assert.equal(living(stage).length, 1, swept.stderr);
       assert.equal(run(["-c", config()]).status, 0);
     });
 
