@@ -69,7 +69,8 @@ async function runSweep(options: SweepOptions): Promise<number> {
     const result = await sweep(ports, { ...request, dryRun: options.dryRun });
     const { observation, judgements, faults, outcomes } = result;
     if (options.pid && judgements.length === 0) throw noTree(options.pid, observation);
-    if (options.json) print(safeJson(hostDocument(observation, judgements, faults, outcomes)));
+    if (options.json)
+      print(safeJson(hostDocument(observation, judgements, faults, outcomes, result.observing)));
     return result.failed || log.trouble() !== null ? EXIT.failed : EXIT.ok;
   } finally {
     log.close();

@@ -1,5 +1,6 @@
 /** The story: observe, judge, reap, record. */
 
+import type { TreeCosts } from "../core/costs/costs.ts";
 import { type HostView, viewOf } from "../core/evidence/host-view.ts";
 import type { Answer } from "../core/hooks/veto.ts";
 import { type Fault, faultLine } from "../core/observation/fault.ts";
@@ -15,6 +16,7 @@ import type { Accounts } from "../core/verdict/exemption.ts";
 import { type JudgeContext, type Judgement, judgeView } from "../core/verdict/judge.ts";
 import type { Cluster } from "../shell/cluster/helper-client.ts";
 import type { ClusterReply } from "../shell/cluster/shared-folder.ts";
+import { measureCosts } from "../shell/costs/measure-costs.ts";
 import type { Native } from "../shell/host/native.ts";
 import { type ObserveOptions, observe } from "../shell/observe.ts";
 import type { Log } from "../shell/output/log.ts";
@@ -232,6 +234,7 @@ async function carryOut(
       ? readSurvivors(ports.runFolder, observation.bootId)
       : { survivors: [], faults: [] };
   const stuck = new Set(earlier.survivors.map(keyOf));
+  const costs = costsByRoot(ports, plan, observation.ticksPerSecond);
   const { outcomes, faults, weak } = await reap(plan, {
     native: ports.native,
     termWait: policy.termWait,
@@ -249,8 +252,24 @@ async function carryOut(
   const notices = weak
     ? ["This kernel has no pidfd: processes were checked by start time and not pinned"]
     : [];
-  const measured = outcomes.map((outcome) => ({ ...outcome, freed: freedBy(outcome.killed) }));
+  const measured = outcomes.map((outcome): Outcome => {
+    const cost = costs.get(keyOf(outcome.judgement.tree.root));
+    return { ...outcome, freed: freedBy(outcome.killed), ...(cost && { costs: cost }) };
+  });
   return { outcomes: measured, faults: [...earlier.faults, ...unseen, ...faults], notices, stuck };
+}
+
+/** Measures trees right before they end. For the ledger a number that takes longer than this is not worth a delay. */
+const COSTS_MS = 500;
+
+function costsByRoot(
+  { procRoot }: Ports,
+  plan: readonly Judgement[],
+  ticksPerSecond: number,
+): ReadonlyMap<string, TreeCosts> {
+  const trees = plan.map(({ tree }) => tree);
+  const { trees: costs } = measureCosts(trees, { procRoot, ticksPerSecond, budgetMs: COSTS_MS });
+  return new Map(trees.flatMap(({ root }, i) => (costs[i] ? [[keyOf(root), costs[i]] as const] : [])));
 }
 
 /** Lists what the second look could not read of the host and the first could: it is why trees were spared. */

@@ -1,5 +1,6 @@
 /** What a person is told when their server was ended, and the file that keeps it for their next login. */
 
+import { costsInWords } from "../costs/words.ts";
 import type { Policy } from "../policy/policy.ts";
 import { freedBy } from "../reap/freed-memory.ts";
 import type { Outcome } from "../reap/outcome.ts";
@@ -40,6 +41,7 @@ export function noticeLines(outcome: Outcome, host: string, now: number): string
   return [
     `Your ${tree.product} server on ${host} was ended at ${localMinute(now)}: ${size}${left}.`,
     `  Why: ${forced ? "an administrator ended it" : judgement.reasons.join("; ")}`,
+    ...(outcome.costs ? [`  It had used ${costsInWords(outcome.costs)}.`] : []),
     ...(held.length > 0 ? [`  In its terminals: ${held.slice(0, MAX_HELD).join(", ")}${more}`] : []),
   ].map(safeLine);
 }

@@ -1,3 +1,5 @@
+import type { Costs, TreeCosts } from "../costs/costs.ts";
+import { costsInWords, limitLines } from "../costs/words.ts";
 import type { Fact } from "../evidence/evidence.ts";
 import { ageOf, type Observation } from "../observation/observation.ts";
 import { formatDuration } from "../text/duration.ts";
@@ -29,7 +31,9 @@ export const LIST_HEAD = [
   "TAGGED",
   "AGE",
   "MEMORY",
+  "CPU",
   "PROCS",
+  "WATCHES",
   "WHY",
 ] as const;
 
@@ -39,8 +43,10 @@ export function listRow(
   observation: Observation,
   nameOf: (uid: number) => string,
   paint: Paint,
+  costs?: TreeCosts,
 ): string[] {
   const { tree, tag, orphanedFor } = judgement;
+  const { cpuSeconds = null, inotifyWatches = null } = costs ?? {};
   return [
     String(tree.root.pid),
     escapeText(nameOf(tree.uid)),
@@ -49,7 +55,9 @@ export function listRow(
     tag ? `${formatDuration(orphanedFor ?? 0)} ago${from(tag.remoteHost)}` : "no",
     formatDuration(ageOf(tree.root, observation)),
     formatMemory(memoryOf(judgement)),
+    cpuSeconds === null ? "?" : formatDuration(cpuSeconds * 1000),
     String(tree.members.length),
+    inotifyWatches === null ? "?" : String(inotifyWatches),
     escapeText(judgement.reasons.join("; ")),
   ];
 }
@@ -65,6 +73,7 @@ export function explainLines(
   pid: number,
   hints: readonly Fact[],
   paint: Paint,
+  costs: Costs | null = null,
 ): string[] {
   const { tree, verdict, reasons, facts, tag } = judgement;
   const place = tree.root.pid === pid ? `Process ${pid} is the root` : `Process ${pid} belongs to the tree`;
@@ -76,6 +85,7 @@ export function explainLines(
     `Verdict  ${paintVerdict(verdict, paint)}`,
     ...reasons.map((reason) => `         ${escapeText(reason)}`),
     `Grace    ${formatDuration(judgement.grace)}${tag ? `, of which ${formatDuration(judgement.orphanedFor ?? 0)} have passed` : ""}`,
+    ...costLines(costs),
     "",
     paint("bold", "What decides"),
     ...facts.map((fact) => factLine(fact)),
@@ -89,6 +99,14 @@ export function explainLines(
   }
   lines.push("", whatWouldChange(judgement));
   return lines;
+}
+
+function costLines(costs: Costs | null): string[] {
+  const limits = costs?.users.flatMap((user) => limitLines(user, 0)) ?? [];
+  return [
+    ...(costs?.trees.map((tree) => `Costs    ${costsInWords(tree)}`) ?? []),
+    ...limits.map((line, i) => `${i === 0 ? "User    " : "        "} ${line}`),
+  ];
 }
 
 function factLine({ fact, value, detail }: Fact): string {

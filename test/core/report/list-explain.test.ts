@@ -38,7 +38,9 @@ test("list shows the verdict, the tag with its remote host, age, memory and why"
       "30m ago, from laptop\\x1b[2J.example.org",
       "59m55s",
       "6 MiB",
+      "?",
       "6",
+      "?",
       "orphaned: the session closed 30m ago, grace 10m",
     ],
   );
