@@ -17,7 +17,7 @@ const NEWER: Readonly<Record<string, number>> = {
 const OLD = new Set(
   `Description Documentation Before After Wants WantedBy Type ExecStart SuccessExitStatus TimeoutStartSec KillMode Nice
    CapabilityBoundingSet NoNewPrivileges ProtectSystem ReadWritePaths RuntimeDirectory RuntimeDirectoryMode
-   RuntimeDirectoryPreserve StateDirectory StateDirectoryMode UMask ProtectHome PrivateTmp PrivateDevices DevicePolicy
+   RuntimeDirectoryPreserve StateDirectory StateDirectoryMode CacheDirectory CacheDirectoryMode UMask ProtectHome PrivateTmp PrivateDevices DevicePolicy
    ProtectControlGroups ProtectKernelModules ProtectKernelTunables RestrictAddressFamilies IPAddressDeny RestrictNamespaces
    RestrictRealtime RestrictSUIDSGID LockPersonality SystemCallArchitectures SystemCallFilter SystemCallErrorNumber
    KeyringMode MemoryMax TasksMax What Where Options OnCalendar AccuracySec RandomizedDelaySec DirectoryNotEmpty`.split(

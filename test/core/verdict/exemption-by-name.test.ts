@@ -64,7 +64,7 @@ test("an orphan that an exemption alone saved is told, with who, until when and 
   assert.equal(event?.level, "debug");
   assert.equal(
     event?.message,
-    "Left alone 6 process(es) under pid 500 (uid 2001): user alice is exempt until 2027-01-31: thesis",
+    "Left alone 6 processes under pid 500 (uid 2001): user alice is exempt until 2027-01-31: thesis",
   );
   assert.equal(event?.data?.event, "exempt");
 });
