@@ -3,13 +3,14 @@
     "core_sources": [
       "native/core/proc/parse.cc",
       "native/core/proc/proc_dir.cc",
-      "native/core/base/parallel.cc",
-      "native/core/killable/environ_pss_parse.cc",
+      "native/core/killable/environ_parse.cc",
       "native/core/killable/helper.cc",
       "native/core/killable/reader.cc",
       "native/core/killable/argv.cc",
-      "native/core/killable/environ_pss.cc",
+      "native/core/killable/environ.cc",
+      "native/core/killable/socket_protocol.cc",
       "native/core/snapshot/snapshot.cc",
+      "native/core/snapshot/report.cc",
       "native/core/snapshot/scan.cc",
       "native/core/snapshot/read_process.cc",
       "native/core/snapshot/select.cc",
@@ -20,9 +21,10 @@
       "native/core/sockets/sock_diag_parse.cc",
       "native/core/sockets/sock_diag.cc",
       "native/core/sockets/socket_table.cc",
-      "native/core/sockets/fd_scan.cc",
       "native/core/sockets/socket_holders.cc",
       "native/core/sockets/join.cc",
+      "native/core/sockets/proc_net.cc",
+      "native/core/sockets/unexplained.cc",
       "native/core/sockets/connections.cc",
       "native/core/tags/tag.cc",
       "native/core/tags/tag_store.cc",
@@ -37,6 +39,7 @@
       "native/addon/addon.cc"
     ],
     "hook_sources": [
+      "native/hook/path_pattern.cc",
       "native/hook/product_of_exe.cc",
       "native/hook/syslog.cc",
       "native/hook/session.cc",
@@ -55,7 +58,8 @@
       "include_dirs": ["native"],
       "dependencies": ["<!(node -p \"require('node-addon-api').targets\"):node_addon_api_except_all"],
       "defines": ["NAPI_VERSION=8", "NODE_ADDON_API_CPP_EXCEPTIONS", "NODE_ADDON_API_CPP_EXCEPTIONS_ALL"],
-      "cflags_cc": ["-std=c++17", "-fexceptions", "-fvisibility=hidden", "<@(warnings)"]
+      "cflags_cc": ["-std=c++17", "-fexceptions", "-fvisibility=hidden", "<@(warnings)"],
+      "ldflags": ["-Wl,-z,relro,-z,now,-z,noexecstack"]
     }
   ]
 }

@@ -20,6 +20,8 @@ const NATIVE = ["reaper_native.node", "session-close"];
 
 rmSync(work, { recursive: true, force: true });
 cpSync(dist, join(work, "dist"), { recursive: true });
+// The units and the hook are not installed by npm, and so neither is what starts the program for them.
+rmSync(join(work, "dist/launcher"), { force: true });
 for (const name of NATIVE) copyFileSync(join(native, name), join(work, "dist", name));
 chmodSync(join(work, "dist/session-close"), 0o755);
 for (const folder of ["pam", "systemd", "profile"])

@@ -43,6 +43,11 @@ put 644 /etc/profile.d/ "$repo"/profile/*.{sh,csh}
 put 644 /etc/$name/config.toml "$here/config.toml"
 install -d -m 755 "$root/etc/$name/config.d"
 
+# The package vscode-grim-reaper-selinux has it (RPM); where there is none, semodule is for the administrator.
+policy=/usr/share/$name/selinux
+if [ "$family" = rpm ]; then policy=/usr/share/selinux/packages/targeted; fi
+put 644 $policy/ "$here/selinux/$name.cil"
+
 put 644 /usr/share/$name/monitoring/ "$here"/alert-rules.yml "$here"/grafana-dashboard.json
 put 644 /usr/share/$name/pam/ "$repo"/pam/*.snippet
 if [ "$family" = deb ]; then put 644 /usr/share/pam-configs/$name "$repo/pam/$name"; fi

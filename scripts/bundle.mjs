@@ -25,6 +25,7 @@ for (const [entry, outfile, banner] of [
 chmodSync(PROGRAM, 0o755);
 replace("build/Release/reaper_native.node", "dist/reaper_native.node");
 replace("build/session-close", "dist/session-close");
+replace("build/launcher", "dist/launcher");
 
 // Guard: a process that has the old file loaded keeps it; overwriting it in place would change running code.
 function replace(source, target) {

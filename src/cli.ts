@@ -2,6 +2,7 @@
 
 import { Command, CommanderError, Help, type Option } from "commander";
 import { addCheckConfig } from "./commands/check-config.ts";
+import { addClean } from "./commands/clean.ts";
 import { addClusterHelper } from "./commands/cluster-helper.ts";
 import { addDeliverMail } from "./commands/deliver-mail.ts";
 import { addDoctor } from "./commands/doctor.ts";
@@ -14,6 +15,7 @@ import { addList } from "./commands/list.ts";
 import type { Finish } from "./commands/options.ts";
 import { addReplay } from "./commands/replay.ts";
 import { addReport } from "./commands/report.ts";
+import { addRunNotify } from "./commands/run-notify.ts";
 import { addSnapshot } from "./commands/snapshot.ts";
 import { addStatus } from "./commands/status.ts";
 import { addSweep } from "./commands/sweep.ts";
@@ -37,6 +39,7 @@ Examples:
   vscode-grim-reaper report --since 30d       what was ended, by product, user and day
   vscode-grim-reaper keep 24h                 as a user: leave my trees alone until tomorrow
   vscode-grim-reaper end                      as a user: end my trees now
+  vscode-grim-reaper clean                    as a user: what old server versions take up, and which can go
   vscode-grim-reaper snapshot > host.json     save what this host shows, for replay and bug reports
 
 Files:
@@ -89,7 +92,9 @@ export function makeProgram(done: (status: number) => void): Command {
   addReport(program, finish);
   addKeep(program, finish);
   addEnd(program, finish);
+  addClean(program, finish);
   addDeliverMail(program, finish);
+  addRunNotify(program, finish);
   addClusterHelper(program, finish);
   for (const command of [program, ...program.commands]) {
     command.exitOverride().showHelpAfterError("(see --help)");

@@ -112,7 +112,7 @@ const rows: readonly Row[] = [
     stderr: /there is none of this name/,
   },
   { args: ["replay", "/nonexistent"], status: 1, stderr: /\/nonexistent: cannot be read/ },
-  { args: ["replay", toml("{}")], status: 1, stderr: /is no saved observation: schemaVersion: / },
+  { args: ["replay", toml("{}")], status: 1, stderr: /is not a saved observation: schemaVersion: / },
   { args: ["replay", toml("x")], status: 1, stderr: /is not JSON/ },
   {
     args: ["replay", toml("x"), "--format", "ps"],

@@ -50,12 +50,12 @@ test("imports point down: the core knows no shell, the shell no command", () => 
 const FLOORS = [
   ["text", "observation"],
   ["recognition", "doctor"],
-  ["tree", "policy"],
+  ["tree", "policy", "clean"],
   ["evidence"],
   ["verdict"],
   ["reap"],
   ["report", "ledger", "metrics", "notify"],
-  ["cluster"],
+  ["cluster", "hooks", "page"],
 ];
 
 test("a room of the core imports from the floors below it and from itself alone", () => {

@@ -1,4 +1,4 @@
-// What the addon exports: the interface `Native` of src/shell/native.ts, and nothing else.
+// Exports the functions of the interface `Native` in src/shell/host/native.ts.
 #include <napi.h>
 #include <signal.h>
 
@@ -24,16 +24,6 @@ Napi::Value js_signal(const Napi::CallbackInfo& info) {
   return to_js(info.Env(), signal_process("/proc", id, uid, signo, login_uid));
 }
 
-Napi::Value js_read_tags(const Napi::CallbackInfo& info) {
-  return to_js(info.Env(), list_tags(to_text(info[0], "directory")));
-}
-
-Napi::Value js_remove_tag(const Napi::CallbackInfo& info) {
-  const auto removed = remove_tag(to_text(info[0], "directory"), to_proc_id(info[1], "id"));
-  if (!removed) throw to_error(info.Env(), removed.failure());
-  return Napi::Boolean::New(info.Env(), removed.value());
-}
-
 Napi::Value js_lock(const Napi::CallbackInfo& info) {
   const auto taken = take_lock(to_text(info[0], "path"));
   if (!taken) throw to_error(info.Env(), taken.failure());
@@ -52,10 +42,7 @@ Napi::Object init(Napi::Env env, Napi::Object exports) {
   exports.Set("connections", Napi::Function::New(env, js_connections, "connections"));
   exports.Set("signal", Napi::Function::New(env, js_signal, "signal"));
   exports.Set("environNames", Napi::Function::New(env, js_environ_names, "environNames"));
-  exports.Set("pss", Napi::Function::New(env, js_pss, "pss"));
   exports.Set("waitGone", Napi::Function::New(env, js_wait_gone, "waitGone"));
-  exports.Set("readTags", Napi::Function::New(env, js_read_tags, "readTags"));
-  exports.Set("removeTag", Napi::Function::New(env, js_remove_tag, "removeTag"));
   exports.Set("grantRead", Napi::Function::New(env, js_grant_read, "grantRead"));
   exports.Set("lock", Napi::Function::New(env, js_lock, "lock"));
   return exports;

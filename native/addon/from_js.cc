@@ -1,4 +1,4 @@
-// From JavaScript values to the core's structs.
+// Converts JavaScript values to the core's structs.
 #include <cmath>
 #include <limits>
 
@@ -21,7 +21,15 @@ bool to_flag(const Napi::Value& value, const std::string& name) {
   return value.As<Napi::Boolean>().Value();
 }
 
-// Every element through `convert`, named by its place.
+int to_milliseconds(const Napi::Object& object, const char* key) {
+  return static_cast<int>(to_whole(object.Get(key), std::string("options.") + key, 0, kMaxMilliseconds));
+}
+
+uid_t to_uid(const Napi::Value& value, const std::string& name) {
+  return static_cast<uid_t>(to_whole(value, name, 0, kMaxUid));
+}
+
+// Converts every element; a message names it by its place.
 template <typename T, typename F>
 std::vector<T> to_list(const Napi::Value& value, const std::string& name, F convert) {
   if (!value.IsArray()) refuse(value, name, "an array");
@@ -40,7 +48,7 @@ std::vector<T> to_list(const Napi::Value& value, const std::string& name, F conv
 std::string to_text(const Napi::Value& value, const std::string& name) {
   if (!value.IsString()) refuse(value, name, "a string");
   std::string result = value.As<Napi::String>().Utf8Value();
-  // A NUL would end the path early in the kernel: another file than the one that was named.
+  // Guard: the kernel would end the path at the NUL and open another file than the one that was named.
   if (result.find('\0') != std::string::npos) refuse(value, name, "a string without NUL");
   return result;
 }
@@ -76,6 +84,17 @@ std::vector<pid_t> to_pids(const Napi::Value& value, const std::string& name) {
   });
 }
 
+Owners to_owners(const Napi::Value& value, const std::string& name) {
+  if (value.IsUndefined()) return {};
+  return Owners(to_list<UidRange>(value, name, [](const Napi::Value& item, const std::string& place) {
+    if (!item.IsObject()) refuse(item, place, "an object {first, count, owner}");
+    const auto object = item.As<Napi::Object>();
+    return UidRange{to_uid(object.Get("first"), place + ".first"),
+                    to_uid(object.Get("count"), place + ".count"),
+                    to_uid(object.Get("owner"), place + ".owner")};
+  }));
+}
+
 SnapshotOptions to_snapshot_options(const Napi::Value& value) {
   if (!value.IsObject()) refuse(value, "options", "an object");
   const auto object = value.As<Napi::Object>();
@@ -83,54 +102,47 @@ SnapshotOptions to_snapshot_options(const Napi::Value& value) {
     const std::string name = std::string("options.") + key;
     return to_list<std::string>(object.Get(key), name, [](const Napi::Value& item, const std::string& place) {
       std::string marker = to_text(item, place);
-      if (marker.empty()) refuse(item, place, "a string that is not empty");  // it would match everything
+      if (marker.empty()) refuse(item, place, "a string that is not empty");  // empty matches everything
       return marker;
     });
-  };
-  const auto milliseconds = [&object](const char* key) {
-    return static_cast<int>(to_whole(object.Get(key), std::string("options.") + key, 0, kMaxMilliseconds));
   };
   SnapshotOptions options;
   options.proc_root = to_text(object.Get("procRoot"), "options.procRoot");
   const Napi::Value uids = object.Get("uids");
-  if (!uids.IsNull())
-    options.uids =
-        to_list<uid_t>(uids, "options.uids", [](const Napi::Value& item, const std::string& place) {
-          return static_cast<uid_t>(to_whole(item, place, 0, kMaxUid));
-        });
+  if (!uids.IsNull()) {
+    const auto list = to_list<uid_t>(uids, "options.uids", to_uid);
+    options.uids.emplace(list.begin(), list.end());
+  }
   options.full = to_flag(object.Get("full"), "options.full");
   options.exe_markers = markers("exeMarkers");
   options.interpreters = markers("interpreters");
   options.argv_markers = markers("argvMarkers");
-  options.kin_interpreters = markers("kinInterpreters");
-  options.kin_markers = markers("kinMarkers");
+  options.wide_interpreters = markers("wideInterpreters");
+  options.wide_markers = markers("wideMarkers");
   options.sshd_names = markers("sshdNames");
-  options.argv_timeout_ms = milliseconds("argvTimeoutMs");
-  options.argv_budget_ms = milliseconds("argvBudgetMs");
+  options.owners = to_owners(object.Get("owners"), "options.owners");
+  options.argv_timeout_ms = to_milliseconds(object, "argvTimeoutMs");
+  options.argv_budget_ms = to_milliseconds(object, "argvBudgetMs");
   return options;
 }
 
-std::vector<std::string> to_texts(const Napi::Value& value, const std::string& name) {
-  return to_list<std::string>(value, name, to_text);
-}
-
-MemoryOptions to_memory_options(const Napi::Value& value) {
+EnvironOptions to_environ_options(const Napi::Value& value) {
   if (!value.IsObject()) refuse(value, "options", "an object");
   const auto object = value.As<Napi::Object>();
-  MemoryOptions options;
+  EnvironOptions options;
   options.proc_root = to_text(object.Get("procRoot"), "options.procRoot");
-  options.processes = to_list<MemorySubject>(
-      object.Get("processes"), "options.processes", [](const Napi::Value& item, const std::string& place) {
-        MemorySubject subject{to_proc_id(item, place), std::nullopt};
-        const Napi::Value uid = item.As<Napi::Object>().Get("uid");
-        if (!uid.IsUndefined()) subject.uid = static_cast<uid_t>(to_whole(uid, place + ".uid", 0, kMaxUid));
-        return subject;
-      });
-  const auto milliseconds = [&object](const char* key) {
-    return static_cast<int>(to_whole(object.Get(key), std::string("options.") + key, 0, kMaxMilliseconds));
-  };
-  options.timeout_ms = milliseconds("timeoutMs");
-  options.budget_ms = milliseconds("budgetMs");
+  options.processes = to_list<EnvironSubject>(object.Get("processes"), "options.processes",
+                                              [](const Napi::Value& item, const std::string& place) {
+                                                EnvironSubject subject{to_proc_id(item, place), std::nullopt};
+                                                const Napi::Value uid = item.As<Napi::Object>().Get("uid");
+                                                if (!uid.IsUndefined())
+                                                  subject.uid = to_uid(uid, place + ".uid");
+                                                return subject;
+                                              });
+  options.names = to_list<std::string>(object.Get("names"), "options.names", to_text);
+  options.owners = to_owners(object.Get("owners"), "options.owners");
+  options.timeout_ms = to_milliseconds(object, "timeoutMs");
+  options.budget_ms = to_milliseconds(object, "budgetMs");
   return options;
 }
 

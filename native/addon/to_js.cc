@@ -1,6 +1,7 @@
 #include "addon/to_js.h"
 
 #include <cerrno>
+#include <utility>
 
 #include "addon/values.h"
 #include "core/proc/proc_dir.h"
@@ -24,22 +25,16 @@ const char* name_of(SignalOutcome outcome) {
   return "denied";
 }
 
-const char* name_of(ConnectionSource source) {
-  switch (source) {
-    case ConnectionSource::kNetlink:
-      return "netlink";
-    case ConnectionSource::kProc:
-      return "proc";
-    case ConnectionSource::kNone:
-      break;
-  }
-  return "none";
+const char* name_of(LinkDirection direction) {
+  if (direction == LinkDirection::kUnknown) return "unknown";
+  return direction == LinkDirection::kAccepted ? "accepted" : "opened";
 }
 
 Napi::Value to_js(Napi::Env env, const Fault& fault) {
   Napi::Object object = Napi::Object::New(env);
   object.Set("what", text(env, fault.what));
   if (fault.pid != 0) object.Set("pid", number(env, fault.pid));
+  if (fault.uid) object.Set("uid", number(env, *fault.uid));
   object.Set("detail", text(env, fault.detail));
   return object;
 }
@@ -56,79 +51,24 @@ Napi::Value to_js(Napi::Env env, const Link& link) {
   object.Set("local", text(env, link.local));
   object.Set("remote", text(env, link.remote));
   object.Set("sockets", number(env, link.sockets));
-  return object;
-}
-
-Napi::Value to_js(Napi::Env env, const Tag& tag) {
-  Napi::Object object = Napi::Object::New(env);
-  object.Set("schemaVersion", number(env, 1));
-  object.Set("bootId", text(env, tag.boot_id));
-  object.Set("uid", number(env, tag.uid));
-  object.Set("root", reaper::to_js(env, tag.root));
-  object.Set("auditSession", or_null(env, tag.audit_session, number<std::uint32_t>));
-  object.Set("logindSession", or_null(env, tag.logind_session, text));
-  object.Set("closedAt", number(env, tag.closed_at_ms));
-  object.Set("closedUptime", number(env, tag.closed_uptime_ms));
-  object.Set("product", text(env, tag.product));
-  object.Set("remoteHost", or_null(env, tag.remote_host, text));
-  return object;
-}
-
-// {results: [{pid, startTime, KEY: the fact or null}], faults}
-template <typename T, typename F>
-Napi::Value facts(Napi::Env env, const MemoryFacts<T>& found, const char* key, F convert) {
-  Napi::Object object = Napi::Object::New(env);
-  object.Set("results", to_array(env, found.results, [&](const auto& item) {
-               Napi::Object entry = reaper::to_js(env, item.id).template As<Napi::Object>();
-               entry.Set(key, or_null(env, item.fact, convert));
-               return entry;
-             }));
-  object.Set("faults", to_js(env, found.faults));
+  object.Set("direction", text(env, name_of(link.direction)));
+  if (link.other_host) object.Set("otherHost", flag(env, true));
   return object;
 }
 
 // glibc names errnos since 2.32 only; the addon must load on 2.28.
 std::string errno_name(int error) {
-  static const struct {
-    int error;
-    const char* name;
-  } kNames[] = {{EPERM, "EPERM"},
-                {ENOENT, "ENOENT"},
-                {ESRCH, "ESRCH"},
-                {EINTR, "EINTR"},
-                {EIO, "EIO"},
-                {EBADF, "EBADF"},
-                {EAGAIN, "EAGAIN"},
-                {ENOMEM, "ENOMEM"},
-                {EACCES, "EACCES"},
-                {EBUSY, "EBUSY"},
-                {EEXIST, "EEXIST"},
-                {EXDEV, "EXDEV"},
-                {ENOTDIR, "ENOTDIR"},
-                {EISDIR, "EISDIR"},
-                {EINVAL, "EINVAL"},
-                {ENFILE, "ENFILE"},
-                {EMFILE, "EMFILE"},
-                {EFBIG, "EFBIG"},
-                {ENOSPC, "ENOSPC"},
-                {EROFS, "EROFS"},
-                {ERANGE, "ERANGE"},
-                {ENOSYS, "ENOSYS"},
-                {ELOOP, "ELOOP"},
-                {EBADMSG, "EBADMSG"},
-                {EDQUOT, "EDQUOT"},
-                {ENOBUFS, "ENOBUFS"},
-                {ENOTSUP, "ENOTSUP"},
-                {ETIMEDOUT, "ETIMEDOUT"},
-                {EOVERFLOW, "EOVERFLOW"},
-                {ESTALE, "ESTALE"},
-                {ENXIO, "ENXIO"},
-                {ENODEV, "ENODEV"},
-                {ENAMETOOLONG, "ENAMETOOLONG"},
-                {ENOTEMPTY, "ENOTEMPTY"},
-                {EPROTO, "EPROTO"}};
+#define NAME(error) {error, #error}
+  static constexpr std::pair<int, const char*> kNames[] = {
+      NAME(EPERM),   NAME(ENOENT),  NAME(ESRCH),        NAME(EINTR),     NAME(EIO),       NAME(EBADF),
+      NAME(EAGAIN),  NAME(ENOMEM),  NAME(EACCES),       NAME(EBUSY),     NAME(EEXIST),    NAME(EXDEV),
+      NAME(ENOTDIR), NAME(EISDIR),  NAME(EINVAL),       NAME(ENFILE),    NAME(EMFILE),    NAME(EFBIG),
+      NAME(ENOSPC),  NAME(EROFS),   NAME(ERANGE),       NAME(ENOSYS),    NAME(ELOOP),     NAME(EBADMSG),
+      NAME(EDQUOT),  NAME(ENOBUFS), NAME(ENOTSUP),      NAME(ETIMEDOUT), NAME(EOVERFLOW), NAME(ESTALE),
+      NAME(ENXIO),   NAME(ENODEV),  NAME(ENAMETOOLONG), NAME(ENOTEMPTY), NAME(EPROTO)};
+#undef NAME
   for (const auto& known : kNames)
-    if (known.error == error) return known.name;
+    if (known.first == error) return known.second;
   return "ERRNO_" + std::to_string(error);
 }
 
@@ -159,6 +99,8 @@ Napi::Value to_js(Napi::Env env, const Snapshot& snapshot) {
   object.Set("uptime", number(env, snapshot.uptime_ms));
   object.Set("takenAt", number(env, snapshot.taken_at_ms));
   object.Set("processes", to_js(env, snapshot.processes));
+  object.Set("overBudget",
+             to_array(env, snapshot.over_budget, [env](uid_t uid) { return number(env, uid); }));
   object.Set("counts", counts);
   object.Set("faults", to_js(env, snapshot.faults));
   return object;
@@ -173,19 +115,13 @@ Napi::Value to_js(Napi::Env env, const Connections& connections) {
   established.Set("unix", number(env, connections.established_unix));
   Napi::Object object = Napi::Object::New(env);
   object.Set("complete", flag(env, connections.complete));
-  object.Set("source", text(env, name_of(connections.source)));
+  object.Set("source", text(env, connections.refused ? "none" : "netlink"));
   object.Set("links", to_array(env, connections.links, [env](const Link& link) { return to_js(env, link); }));
   object.Set("unreadable", pids(connections.unreadable));
   object.Set("foreignNet", pids(connections.foreign_net));
+  object.Set("unexplained", pids(connections.unexplained));
   object.Set("established", established);
   object.Set("faults", to_js(env, connections.faults));
-  return object;
-}
-
-Napi::Value to_js(Napi::Env env, const TagListing& listing) {
-  Napi::Object object = Napi::Object::New(env);
-  object.Set("tags", to_array(env, listing.tags, [env](const Tag& tag) { return to_js(env, tag); }));
-  object.Set("faults", to_js(env, listing.faults));
   return object;
 }
 
@@ -196,15 +132,18 @@ Napi::Value to_js(Napi::Env env, const SignalResult& result) {
   return object;
 }
 
-Napi::Value to_js(Napi::Env env, const MemoryFacts<std::vector<std::string>>& environs) {
-  return facts(env, environs, "names",
-               [](Napi::Env in, const std::vector<std::string>& names) -> Napi::Value {
-                 return to_array(in, names, [in](const std::string& name) { return text(in, name); });
-               });
-}
-
-Napi::Value to_js(Napi::Env env, const MemoryFacts<std::int64_t>& pss) {
-  return facts(env, pss, "pssKiB", number<std::int64_t>);
+Napi::Value to_js(Napi::Env env, const EnvironNames& found) {
+  const auto names = [](Napi::Env in, const std::vector<std::string>& list) -> Napi::Value {
+    return to_array(in, list, [in](const std::string& name) { return text(in, name); });
+  };
+  Napi::Object object = Napi::Object::New(env);
+  object.Set("results", to_array(env, found.results, [&](const EnvironNames::Item& item) {
+               Napi::Object entry = to_js(env, item.id).As<Napi::Object>();
+               entry.Set("names", or_null(env, item.names, names));
+               return entry;
+             }));
+  object.Set("faults", to_js(env, found.faults));
+  return object;
 }
 
 Napi::Error to_error(Napi::Env env, const Failure& failure) {

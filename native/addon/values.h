@@ -1,4 +1,4 @@
-// JavaScript values of the plainest kinds, for the convert*.cc files alone.
+// Makes plain JavaScript values, for the *to_js.cc files alone.
 #pragma once
 
 #include <napi.h>
@@ -20,7 +20,7 @@ Napi::Array to_array(Napi::Env env, const std::vector<T>& items, F convert) {
   return array;
 }
 
-// Bytes that are no UTF-8 become U+FFFD (V8's decoder), so any text of a user's choosing can cross.
+// V8's decoder turns bytes that are not UTF-8 into U+FFFD, so any text that a user chooses can cross.
 inline Napi::Value text(Napi::Env env, const std::string& value) { return Napi::String::New(env, value); }
 template <typename T>
 Napi::Value number(Napi::Env env, T value) {

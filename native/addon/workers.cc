@@ -12,7 +12,7 @@ namespace {
 
 constexpr std::int64_t kMaxWaitMs = 24 * 3600 * 1000;
 
-// Runs `work` off the main thread and settles a promise with what it returned.
+// Runs `work` on a thread of the pool and settles a promise with what it returned.
 template <typename T>
 class PromiseWorker : public Napi::AsyncWorker {
  public:
@@ -54,28 +54,19 @@ Napi::Value js_snapshot(const Napi::CallbackInfo& info) {
 }
 
 Napi::Value js_connections(const Napi::CallbackInfo& info) {
-  std::vector<pid_t> pids = to_pids(info[0], "pids");
-  std::string proc_root = to_text(info[1], "procRoot");
+  HolderOptions options;
+  options.pids = to_pids(info[0], "pids");
+  options.proc_root = to_text(info[1], "procRoot");
+  options.owners = to_owners(info[2], "owners");
   return PromiseWorker<Connections>::start(
       info.Env(), "connections",
-      [pids = std::move(pids), proc_root = std::move(proc_root)]() -> Result<Connections> {
-        return find_connections(proc_root, pids);
-      });
+      [options = std::move(options)]() -> Result<Connections> { return find_connections(options); });
 }
 
 Napi::Value js_environ_names(const Napi::CallbackInfo& info) {
-  MemoryOptions options = to_memory_options(info[0]);
-  std::vector<std::string> names = to_texts(info[0].As<Napi::Object>().Get("names"), "options.names");
-  return PromiseWorker<MemoryFacts<std::vector<std::string>>>::start(
-      info.Env(), "environNames", [options = std::move(options), names = std::move(names)] {
-        return find_environ_names(options, names);
-      });
-}
-
-Napi::Value js_pss(const Napi::CallbackInfo& info) {
-  MemoryOptions options = to_memory_options(info[0]);
-  return PromiseWorker<MemoryFacts<std::int64_t>>::start(
-      info.Env(), "pss", [options = std::move(options)] { return read_pss(options); });
+  EnvironOptions options = to_environ_options(info[0]);
+  return PromiseWorker<EnvironNames>::start(
+      info.Env(), "environNames", [options = std::move(options)] { return find_environ_names(options); });
 }
 
 Napi::Value js_wait_gone(const Napi::CallbackInfo& info) {

@@ -1,4 +1,4 @@
-// The calls that may take long: each runs on a thread of libuv's pool and answers by a promise.
+// The calls that may take long: each runs on a thread of libuv's pool and returns a promise.
 #pragma once
 
 #include <napi.h>
@@ -8,7 +8,6 @@ namespace reaper {
 Napi::Value js_snapshot(const Napi::CallbackInfo& info);
 Napi::Value js_connections(const Napi::CallbackInfo& info);
 Napi::Value js_environ_names(const Napi::CallbackInfo& info);
-Napi::Value js_pss(const Napi::CallbackInfo& info);
 Napi::Value js_wait_gone(const Napi::CallbackInfo& info);
 
 }  // namespace reaper

@@ -12,8 +12,10 @@
 namespace reaper::hook {
 namespace {
 
-// /run is small and shared: one user's logout writes no more files than this (4 KiB each on a tmpfs).
-constexpr unsigned kMaxTags = 256;
+// Guard: all users share /run (a tag is 4 KiB and an inode there). A user at their bound loses tags alone:
+// the sweep then takes two looks for the same verdict. The total, 24 MiB, bounds users who act together.
+constexpr std::size_t kMaxTagsOfUser = 128;
+constexpr std::size_t kMaxTags = 6144;
 
 std::int64_t now_ms(clockid_t clock) {
   timespec now{};
@@ -33,6 +35,8 @@ CloseReport tag_survivors(const Places& places, ProcDir& proc, const Session& se
   report.unreadable = survivors.unreadable;
   report.unreadable_error = survivors.unreadable_error;
   report.faults = std::move(survivors.faults);
+  // At each logout, so that the folder holds no more than the living account for.
+  TagCount count = prune_tags(places.tag_directory, proc, session.uid);
   if (survivors.roots.empty()) return report;
 
   std::string_view boot_id;
@@ -55,8 +59,13 @@ CloseReport tag_survivors(const Places& places, ProcDir& proc, const Session& se
   tag.closed_at_ms = now_ms(CLOCK_REALTIME);
   tag.closed_uptime_ms = now_ms(CLOCK_BOOTTIME);
   for (const Survivor& survivor : survivors.roots) {
-    if (report.tagged == kMaxTags) {
-      report.faults.push_back({E2BIG, "more trees than one logout may tag"});
+    const bool is_new = !has_tag(places.tag_directory, survivor.id);
+    if (is_new && count.of_user >= kMaxTagsOfUser) {
+      report.faults.push_back({E2BIG, "this user has as many tags as one user may have"});
+      break;
+    }
+    if (is_new && count.all >= kMaxTags) {
+      report.faults.push_back({E2BIG, "all users together have as many tags as there may be"});
       break;
     }
     tag.root = survivor.id;
@@ -68,6 +77,8 @@ CloseReport tag_survivors(const Places& places, ProcDir& proc, const Session& se
       break;
     }
     ++report.tagged;
+    count.of_user += is_new ? 1 : 0;
+    count.all += is_new ? 1 : 0;
   }
   return report;
 }

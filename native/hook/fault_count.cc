@@ -12,7 +12,8 @@
 namespace reaper::hook {
 namespace {
 
-constexpr mode_t kOthersMayWrite = 022;
+// The group of a folder of root's is the one that root gave it: the sweep's own account.
+constexpr mode_t kOthersMayWrite = 002;
 constexpr char kBytes[] = "................................................................";
 
 // Opened before it is made: under SELinux sshd's domain may enter a folder of systemd-tmpfiles and may make

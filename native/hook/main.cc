@@ -99,8 +99,8 @@ void prepare_last_words(const Syslog& log) {
 // logout would say the same.
 void report_unreadable(const Syslog& log, const CloseReport& report, const std::string& user) {
   if (report.unreadable == 0) return;
-  const bool first = add_to_count(kRunFolder, kUnreadableFile, 1) != Counted::kAgain;
-  log.send(first ? Priority::kWarning : Priority::kDebug,
+  if (add_to_count(kRunFolder, kUnreadableFile, 1) == Counted::kAgain) return;
+  log.send(Priority::kWarning,
            user + "the kernel refuses to name the executables of " + std::to_string(report.unreadable) +
                " of " + std::to_string(report.processes) + " process(es) (errno " +
                std::to_string(report.unreadable_error) +

@@ -9,7 +9,7 @@
 
 #include "core/base/result.h"
 #include "core/proc/proc_dir.h"
-#include "core/signals/signal.h"
+#include "core/proc/process_id.h"
 
 namespace reaper::hook {
 

@@ -12,7 +12,7 @@ trap 'rm -rf -- "$work"' EXIT
 (cd "$tree" && find . -type d -path '*vscode-grim-reaper*' -printf '%%dir /%P\n' &&
   find . ! -type d -path './etc/*' -printf '%%config(noreplace) /%P\n' &&
   find . ! -type d -path './usr/share/doc/*' -printf '%%doc /%P\n' &&
-  find . ! -type d ! -path './etc/*' ! -path './usr/share/doc/*' -printf '/%P\n') | sort | sed 's/\\/?/g' >"$work/list"
+  find . ! -type d ! -path './etc/*' ! -path './usr/share/doc/*' ! -path './usr/share/selinux/*' -printf '/%P\n') | sort | sed 's/\\/?/g' >"$work/list"
 
 units='' all_units=''
 if [ -d "$tree/usr/lib/systemd/system" ]; then
@@ -28,4 +28,4 @@ rpmbuild -bb --quiet --target "$target" --define "_topdir $work" --define "_rpmd
   --define 'use_source_date_epoch_as_buildtime 1' --define 'build_mtime_policy clamp_to_source_date_epoch' \
   --define 'source_date_epoch_from_changelog 0' "$here/$name.spec" >"$work/log" 2>&1 ||
   { tail -n 40 "$work/log" >&2; exit 1; }
-mv "$work/rpms/$target"/*.rpm "$out/"
+mv "$work"/rpms/*/*.rpm "$out/"

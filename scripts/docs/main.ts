@@ -2,6 +2,7 @@ import { execFileSync } from "node:child_process";
 import { mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { bash, fish, zsh } from "./completions.ts";
+import { productTable } from "./products.ts";
 import { commandsOf } from "./program.ts";
 import { commandList, keyList, keyTable } from "./sections.ts";
 
@@ -10,6 +11,7 @@ const check = process.argv.includes("--check");
 const commands = commandsOf();
 const sections: Readonly<Record<string, string>> = {
   keys: keyTable(),
+  products: productTable(),
   "key-list": keyList(),
   commands: commandList(commands),
 };
@@ -28,7 +30,7 @@ function regenerate(file: string, text: string): string {
 
 const pages = readdirSync(MANUAL).filter((name) => name.endsWith(".md"));
 let drifted = 0;
-for (const file of ["README.md", ...pages.map((name) => join(MANUAL, name))]) {
+for (const file of ["README.md", "docs/products.md", ...pages.map((name) => join(MANUAL, name))]) {
   const before = readFileSync(file, "utf8");
   const after = regenerate(file, before);
   if (after === before) continue;

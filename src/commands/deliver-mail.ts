@@ -9,22 +9,23 @@ import { writeAll } from "../shell/output/log.ts";
 import { deliverMail } from "../shell/store/mail-spool.ts";
 import { MAIL_FOLDER, RUN_FOLDER } from "../shell/store/paths.ts";
 import { prepareFolder } from "../shell/store/safe-files.ts";
+import { actsForHost } from "../shell/store/service-account.ts";
 import { EXIT, Failure } from "./exit.ts";
 import type { Finish } from "./options.ts";
-import { isRoot } from "./shared.ts";
 
 const EXPLANATION = `
 Mail that could not be sent is kept, tried again after the next sweep, and given up after three days.
 
 Exit status: 0 all sent; 1 some mail was not sent; 75 another one is running; 77 not permitted.`;
 
-function runDeliver(): number {
-  if (!isRoot()) throw new Failure(EXIT.denied, "the mails are root's; run it with sudo");
+async function runDeliver(): Promise<number> {
+  if (!actsForHost())
+    throw new Failure(EXIT.denied, "the mails belong to root and the account of the sweep; run it with sudo");
   prepareFolder(RUN_FOLDER, 0o700);
   const lock = join(RUN_FOLDER, "mail.lock");
   if (loadNative().lock(lock) === "busy")
     throw new Failure(EXIT.busy, `another deliver-mail is running (it holds ${lock})`);
-  const { faults } = deliverMail(MAIL_FOLDER, Date.now());
+  const { faults } = await deliverMail(MAIL_FOLDER, Date.now());
   for (const fault of faults) writeAll(2, `vscode-grim-reaper: ${escapeText(faultLine(fault))}\n`);
   return faults.length > 0 ? EXIT.failed : EXIT.ok;
 }

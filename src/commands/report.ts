@@ -1,6 +1,7 @@
 /** `report`: sums up the ledger. */
 
 import type { Command } from "commander";
+import { anonymise } from "../core/ledger/anonymous.ts";
 import { csvOf } from "../core/ledger/csv.ts";
 import type { LedgerRecord } from "../core/ledger/record.ts";
 import {
@@ -19,12 +20,14 @@ import {
   totalsLine,
   totalsRow,
 } from "../core/ledger/summary-view.ts";
+import { reportPage } from "../core/page/page.ts";
 import { countOf } from "../core/text/format.ts";
 import { escapeText, safeJson } from "../core/text/safe-text.ts";
 import { loadConfig } from "../shell/config.ts";
 import { writeAll } from "../shell/output/log.ts";
 import { countColumns, painter, renderTable } from "../shell/output/terminal.ts";
 import { ledgerFiles, readLedger } from "../shell/store/ledger.ts";
+import { replaceFile } from "../shell/store/safe-files.ts";
 import { EXIT, Failure } from "./exit.ts";
 import { addConfig, collect, type Finish } from "./options.ts";
 import { type Common, print } from "./shared.ts";
@@ -32,6 +35,8 @@ import { type Common, print } from "./shared.ts";
 interface ReportOptions extends Common {
   readonly since: string;
   readonly csv: boolean;
+  readonly html?: string;
+  readonly anonymous: boolean;
   readonly file?: readonly string[];
 }
 
@@ -48,13 +53,15 @@ Examples:
   vscode-grim-reaper report --since 2027-01-01    from a day on
   vscode-grim-reaper report --since 2d -u alice   one user
   vscode-grim-reaper report --csv > reaps.csv     every ended tree, for a spreadsheet
+  vscode-grim-reaper report --html report.html --anonymous
   vscode-grim-reaper report --file login1.jsonl --file login2.jsonl.gz
 
 Exit status: 0 all well, even if some lines are not records; 1 a file could not be read; 64 usage; 77 not permitted;
 78 bad configuration.`;
 
 async function report(options: ReportOptions): Promise<number> {
-  if (options.json && options.csv) throw new Failure(EXIT.usage, "give either --json or --csv");
+  if ([options.json, options.csv, options.html !== undefined].filter(Boolean).length > 1)
+    throw new Failure(EXIT.usage, "give only one of --json, --csv and --html");
   const now = Date.now();
   const since = sinceOf(options.since, now);
   if (since === null)
@@ -64,12 +71,28 @@ async function report(options: ReportOptions): Promise<number> {
     );
   const read = readAll(filesOf(options));
   const filter: RecordFilter = { since, users: options.user ?? null };
-  const records = chooseRecords(read.records, filter);
+  const chosen = chooseRecords(read.records, filter);
+  const records = options.anonymous ? anonymise(chosen) : chosen;
   const summary = summarise(records, filter, now);
   if (options.csv) print(csvOf(records).slice(0, -1));
+  else if (options.html !== undefined)
+    writePage(options.html, reportPage(records, { ...read, since, now, anonymous: options.anonymous }));
   else if (options.json) print(safeJson(summaryDocument(summary, { ...read, since })));
   else await show(summary, since);
   return read.failed ? EXIT.failed : EXIT.ok;
+}
+
+/** Writes the page by rename. Guard: a link that a user put in its place is replaced, and not followed. */
+function writePage(file: string, page: string): void {
+  if (file === "-") {
+    print(page.trimEnd());
+    return;
+  }
+  try {
+    replaceFile(file, page, 0o666 & ~process.umask());
+  } catch (error) {
+    throw new Failure(EXIT.failed, escapeText(`cannot write ${file}: ${(error as Error).message}`));
+  }
 }
 
 function filesOf(options: ReportOptions): readonly string[] {
@@ -158,6 +181,8 @@ export function addReport(program: Command, finish: Finish): void {
         collect(String),
       )
       .option("--json", "print JSON")
+      .option("--html <file>", "write one page with charts, for a browser; - is standard output")
+      .option("--anonymous", "number the users instead of naming them", false)
       .option("--csv", "print every ended tree as a line of comma-separated values", false)
       .addHelpText("after", EXAMPLES)
       .action(finish(report)),

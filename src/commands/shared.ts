@@ -15,6 +15,7 @@ import { type Log, writeAll } from "../shell/output/log.ts";
 import { KEEP_FOLDER } from "../shell/store/keep-requests.ts";
 import { RUN_FOLDER } from "../shell/store/paths.ts";
 import { prepareFolder } from "../shell/store/safe-files.ts";
+import { actsForHost } from "../shell/store/service-account.ts";
 import type { Ports, SweepRequest } from "../sweep/sweep.ts";
 import { EXIT, Failure, isBrokenPipe } from "./exit.ts";
 
@@ -43,8 +44,9 @@ export function portsFor(log: Log): Ports {
     keepFolder: KEEP_FOLDER,
     procRoot: "/proc",
     lookUpAccounts,
-    // Only root can read what login nodes publish.
-    cluster: isRoot() ? new Cluster() : null,
+    // Only root and the account of the sweep can read what login nodes publish.
+    cluster: actsForHost() ? new Cluster() : null,
+    askVeto: null,
     recorders: [],
   };
 }
@@ -71,10 +73,10 @@ export function requestFor(
   chosen: Partial<JudgeOptions> = {},
 ): SweepRequest {
   const users = options.user?.map(userToUid) ?? null;
-  if (!isRoot() && users?.some((uid) => uid !== ownUid()))
+  if (!actsForHost() && users?.some((uid) => uid !== ownUid()))
     throw new Failure(EXIT.denied, "only root can judge other users' processes; run it with sudo");
   // Without root only the caller's own processes can be read.
-  const uids = isRoot() ? users : [ownUid()];
+  const uids = actsForHost() ? users : [ownUid()];
   return {
     context: {
       policy,

@@ -1,5 +1,6 @@
 /** `sweep`: ends orphaned trees. */
 
+import { join } from "node:path";
 import { type Command, Option } from "commander";
 import type { Policy } from "../core/policy/policy.ts";
 import { hostDocument } from "../core/report/json.ts";
@@ -9,21 +10,24 @@ import { sweepSummaryLine } from "../core/report/sweep-summary.ts";
 import { safeJson } from "../core/text/safe-text.ts";
 import type { Cluster } from "../shell/cluster/helper-client.ts";
 import { loadConfig } from "../shell/config.ts";
+import { askVeto } from "../shell/hooks/ask-veto.ts";
 import { loadNative } from "../shell/host/native.ts";
 import { bothLogs, journalDescriptor, journalLine, journalLog } from "../shell/output/journal.ts";
 import { type Log, openLog } from "../shell/output/log.ts";
 import { withProgress } from "../shell/output/progress.ts";
 import { KEEP_FOLDER } from "../shell/store/keep-requests.ts";
 import { writeLastSweep } from "../shell/store/last-sweep.ts";
-import { MAIL_FOLDER, NOTICE_FOLDER, RUN_FOLDER, STATE_FOLDER } from "../shell/store/paths.ts";
+import { MAIL_FOLDER, NOTICE_FOLDER, NOTIFY_FOLDER, RUN_FOLDER, STATE_FOLDER } from "../shell/store/paths.ts";
 import { attempt, prepareFolder } from "../shell/store/safe-files.ts";
-import { keepRecorder, mailRecorder, noticeRecorder } from "../sweep/notify-users.ts";
+import { actsForHost } from "../shell/store/service-account.ts";
+import { pruneTags } from "../shell/store/tags.ts";
+import { keepRecorder, mailRecorder, noticeRecorder, notifyRecorder } from "../sweep/notify-users.ts";
 import { clusterRecorder, ledgerRecorder, metricsRecorder } from "../sweep/recorders.ts";
-import { observeAndJudge, type Recorder, type SweepResult, sweep } from "../sweep/sweep.ts";
+import { observeAndJudge, type Ports, type Recorder, type SweepResult, sweep } from "../sweep/sweep.ts";
 import { confirmForce } from "./confirm-force.ts";
 import { EXIT, Failure } from "./exit.ts";
 import { addConfig, addUsers, collect, type Finish, pidArgument } from "./options.ts";
-import { type Common, holdLock, isRoot, noTree, portsFor, print, requestFor } from "./shared.ts";
+import { type Common, holdLock, noTree, portsFor, print, requestFor } from "./shared.ts";
 
 declare const PACKAGE_VERSION: string;
 
@@ -44,7 +48,7 @@ async function runSweep(options: SweepOptions): Promise<number> {
   if ((options.includeJobs || options.includeExempt) && !options.force)
     throw new Failure(EXIT.usage, "--include-jobs and --include-exempt need --force");
   const changes = !options.dryRun && (policy.enforce || options.force);
-  if (changes && !isRoot())
+  if (changes && !actsForHost())
     throw new Failure(
       EXIT.denied,
       "a sweep that ends processes needs root: run it with sudo, or look with --dry-run; to end your own trees: vscode-grim-reaper end",
@@ -59,12 +63,17 @@ async function runSweep(options: SweepOptions): Promise<number> {
   const { log, stop } = withProgress(logFor(options, policy, journal), changes);
   try {
     const bare = portsFor(log);
-    const ports = { ...bare, recorders: recordersFor(options, policy, bare.cluster) };
+    const recorders = recordersFor(options, policy, bare.cluster);
+    const ports = { ...bare, recorders, askVeto: vetoOf(policy, options.includeExempt) };
     if (mustAsk(options)) {
       const { judgements } = await observeAndJudge(ports, request);
       if (!(await confirmForce(judgements))) throw new Failure(EXIT.failed, "nothing was ended");
     }
-    if (changes) holdLock(ports.native);
+    if (changes) {
+      holdLock(ports.native);
+      // What fails here, the reading of the tags reports.
+      attempt("drop the tags of ended processes", () => pruneTags(join(RUN_FOLDER, "tags"), "/proc"));
+    }
     const result = await sweep(ports, { ...request, dryRun: options.dryRun });
     const { observation, judgements, faults, outcomes } = result;
     if (options.pid && judgements.length === 0) throw noTree(options.pid, observation);
@@ -120,7 +129,7 @@ export function recordersFor(
   policy: Policy,
   cluster: Cluster | null,
 ): Recorder[] {
-  if (dryRun || !isRoot()) return [];
+  if (dryRun || !actsForHost()) return [];
   const ofWholeHost = user === undefined && pid === undefined;
   const places = { file: policy.metrics.file, stateFolder: STATE_FOLDER, runFolder: RUN_FOLDER };
   return [
@@ -128,11 +137,22 @@ export function recordersFor(
     ledgerRecorder(policy.ledger.file),
     noticeRecorder(loadNative(), NOTICE_FOLDER, policy),
     mailRecorder(MAIL_FOLDER, policy),
+    notifyRecorder(NOTIFY_FOLDER, policy),
     keepRecorder(KEEP_FOLDER),
     ...(ofWholeHost && cluster ? [clusterRecorder(cluster, policy)] : []),
-    ({ failed }) => (ofWholeHost ? writeLastSweep(STATE_FOLDER, failed) : []),
+    ({ hostFailed, outcomes }) =>
+      ofWholeHost
+        ? writeLastSweep(STATE_FOLDER, hostFailed, outcomes.flatMap(({ survivors }) => survivors).length)
+        : [],
     metricsRecorder(places, policy, PACKAGE_VERSION, !ofWholeHost),
   ];
+}
+
+/** The site's veto program; null if there is none, for users, and if exempt trees are to be ended as well. */
+export function vetoOf(policy: Policy, includeExempt = false): Ports["askVeto"] {
+  const { veto } = policy.hooks;
+  if (veto === "" || !actsForHost() || includeExempt) return null;
+  return (plan, observation, dryRun) => askVeto(veto, plan, observation, dryRun);
 }
 
 /** Adds the command to the program. */

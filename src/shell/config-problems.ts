@@ -6,6 +6,7 @@ import { faultLine } from "../core/observation/fault.ts";
 import type { Policy } from "../core/policy/policy.ts";
 import { nearest } from "../core/text/did-you-mean.ts";
 import { Cluster } from "./cluster/helper-client.ts";
+import { whyNotRun } from "./hooks/run-hook.ts";
 
 /** Folders that the service does not see: PrivateTmp=, ProtectHome= in its unit. */
 const HIDDEN_FROM_SERVICE = ["/tmp/", "/var/tmp/", "/home/", "/root/", "/run/user/"];
@@ -22,6 +23,7 @@ export async function findConfigProblems(policy: Policy): Promise<string[]> {
       : []),
     ...fileProblems("ledger.file", policy.ledger.file),
     ...(policy.log.startsWith("/") ? fileProblems("log", policy.log) : []),
+    ...hookProblems(policy),
     ...(await clusterProblems(policy)),
   ];
 }
@@ -65,6 +67,15 @@ function fileProblems(key: string, file: string): string[] {
   if (folder === "/var/lib/vscode-grim-reaper") return [];
   const found = lstatSync(folder, { throwIfNoEntry: false });
   return found === undefined ? [`${key}: ${file}: the folder ${folder} does not exist`] : [];
+}
+
+/** Lists the programs of the site that a sweep would refuse to run. */
+function hookProblems({ hooks }: Policy): string[] {
+  const named = [["hooks.veto", hooks.veto] as const, ["hooks.notify", hooks.notify] as const];
+  return named.flatMap(([key, program]) => {
+    const why = program === "" ? null : whyNotRun(program);
+    return why === null ? [] : [`${key}: ${program}: ${why}`];
+  });
 }
 
 /** Reads the shared folder in the helper, because its file server may not answer. */

@@ -4,6 +4,7 @@ import { readdirSync, readFileSync, statSync } from "node:fs";
 import { join } from "node:path";
 import { mergePolicy, type Policy, type PolicyLayer, parsePolicyLayer } from "../core/policy/policy.ts";
 import { escapeText } from "../core/text/safe-text.ts";
+import { actsForHost } from "./store/service-account.ts";
 
 /** The main file. */
 export const CONFIG_FILE = "/etc/vscode-grim-reaper/config.toml";
@@ -70,7 +71,7 @@ function readLayer(file: string): PolicyLayer {
 
 /** Guard: a user who could write the policy would choose what root ends. */
 function checkOwner(file: string): void {
-  if (process.geteuid?.() !== 0) return;
+  if (!actsForHost()) return;
   const { uid, gid, mode } = statSync(file);
   const writable = (mode & 0o002) !== 0 || ((mode & 0o020) !== 0 && gid !== 0);
   if (uid !== 0 || writable)

@@ -10,6 +10,7 @@ import { findSshd } from "../core/evidence/sshd.ts";
 import type { Observation } from "../core/observation/observation.ts";
 import type { Proc } from "../core/observation/process.ts";
 import { mergePolicy, type Policy } from "../core/policy/policy.ts";
+import { makeTable } from "../core/tree/process-table.ts";
 import { loadConfig } from "./config.ts";
 import { examineProcMount, examineSelinux } from "./examine-selinux.ts";
 import { lookUpAccounts } from "./host/accounts.ts";
@@ -17,6 +18,7 @@ import type { Native } from "./host/native.ts";
 import { runTool } from "./host/run-tool.ts";
 import { observe } from "./observe.ts";
 import { readLastSweep } from "./store/last-sweep.ts";
+import { readTags } from "./store/tags.ts";
 
 export const HOOK = "/usr/libexec/vscode-grim-reaper/session-close";
 const PAM_FOLDER = "/etc/pam.d";
@@ -56,7 +58,7 @@ export async function examine(options: ExamineOptions): Promise<Examination> {
     ),
     procMount: ask(() => examineProcMount(monitors)),
     tagsFolder: ask(() => fileFacts(join(runFolder, "tags"))),
-    tags: ask(() => tagFacts(native, join(runFolder, "tags"))),
+    tags: ask(() => tagFacts(join(runFolder, "tags"))),
     kernel: kernelFacts(native, "value" in seen ? seen.value.processes : []),
     sockets: await askSockets(native),
     processes: processFacts(seen, sshd),
@@ -140,9 +142,9 @@ function unitProperties(unit: string): Answer<Readonly<Record<string, string>>> 
   });
 }
 
-function tagFacts(native: Native, folder: string): { valid: number; faults: string[] } {
+function tagFacts(folder: string): { valid: number; faults: string[] } {
   if (!existsSync(folder)) return { valid: 0, faults: [] };
-  const { tags, faults } = native.readTags(folder);
+  const { tags, faults } = readTags(folder);
   return { valid: tags.length, faults: faults.map(({ what, detail }) => `cannot ${what}: ${detail}`) };
 }
 
@@ -188,7 +190,7 @@ async function observeAll(native: Native, policy: Policy, runFolder: string): Pr
 /** The processes of genuine ssh servers. */
 function sshdOf(seen: Answer<Observation>, policy: Policy): Proc[] {
   if ("failed" in seen) return [];
-  return [...findSshd(seen.value.processes, policy.catalogue).genuine.values()];
+  return [...findSshd(makeTable(seen.value.processes), policy.catalogue).genuine.values()];
 }
 
 function processFacts(seen: Answer<Observation>, sshd: readonly Proc[]): Examination["processes"] {

@@ -1,18 +1,23 @@
 /** Observe: one immutable look at the host. Secrets leave the command lines here, before anything can repeat them. */
 
+import { readFileSync } from "node:fs";
 import { hostname } from "node:os";
+import { usersToAsk } from "../core/evidence/evidence.ts";
 import { type HostView, viewOf } from "../core/evidence/host-view.ts";
+import { mayRelay } from "../core/evidence/use-graph.ts";
 import type { Connections } from "../core/observation/connections.ts";
-import type { Fault } from "../core/observation/fault.ts";
+import { type Fault, faultLine } from "../core/observation/fault.ts";
+import { mergeConnections, mergeProcesses } from "../core/observation/merge.ts";
 import type { Observation } from "../core/observation/observation.ts";
-import type { Proc } from "../core/observation/process.ts";
+import { keyOf, type Proc } from "../core/observation/process.ts";
 import type { Catalogue } from "../core/recognition/catalogue.ts";
 import { scanMarkers } from "../core/recognition/scan-markers.ts";
-import { redactArgv } from "../core/text/safe-text.ts";
+import { redactArgv } from "../core/text/redact.ts";
 import { jobVariableNames } from "../core/tree/batch-job.ts";
 import { leadersOf } from "../core/tree/tree.ts";
 import type { Native } from "./host/native.ts";
 import { readKeeps } from "./store/keep-requests.ts";
+import { actsForHost } from "./store/service-account.ts";
 import { readState } from "./store/tags-and-marks.ts";
 
 export interface ObserveOptions {
@@ -38,30 +43,89 @@ export class ObserveError extends Error {}
 const ARGV_TIMEOUT_MS = 200;
 const ARGV_BUDGET_MS = 5000;
 
-/** Takes one look at the host. @throws ObserveError */
+/**
+ * Takes one look at the host. Of users with a tree that may be reached through another process of theirs, and is not in
+ * use as far as the first sockets show, it reads all processes and their sockets in a second step; what it returns is
+ * one observation. @throws ObserveError
+ */
 export async function observe(native: Native, options: ObserveOptions): Promise<Observation> {
   const table = await readProcessTable(native, options);
   if (!options.sockets) return table;
-  const view = viewOf(table, options.catalogue);
-  const [{ connections, faults }, environs] = await Promise.all([
-    readConnections(native, view, options.procRoot),
-    options.environments === false
-      ? { variables: new Map<number, null>(), faults: [] }
-      : readEnvironments(native, view, options.procRoot),
+  const { catalogue, procRoot } = options;
+  const first = viewOf(table, catalogue);
+  const environments = new Environments(native, options);
+  const asked = options.full ? (options.uids ?? []) : [];
+  const pids = pidsToAsk(first, asked);
+  const [connections] = await Promise.all([
+    readConnections(native, pids, procRoot),
+    environments.read(first),
   ]);
-  const owners = options.uids ?? [...new Set(view.trees.map(({ uid }) => uid))];
+  let seen: Observation = { ...table, connections, relaysOf: asked };
+  const users = options.full || connections === null ? [] : usersToAsk(viewOf(seen, catalogue));
+  if (users.length > 0) {
+    seen = await addRelays(native, options, seen, pids, users);
+    await environments.read(viewOf(seen, catalogue));
+  }
+  const owners = options.uids ?? [...new Set(first.trees.map(({ uid }) => uid))];
   const { folder, max } = options.keeps ?? { folder: "", max: 0 };
-  const kept = readKeeps(folder, owners, max, table.takenAt);
+  const { keeps, faults } = readKeeps(folder, owners, max, table.takenAt);
   return {
-    ...table,
-    processes: table.processes.map((process): Proc => {
-      const jobVariables = environs.variables.get(process.pid);
-      return jobVariables === undefined ? process : { ...process, jobVariables };
-    }),
-    connections,
-    keeps: kept.keeps,
-    faults: [...table.faults, ...faults, ...environs.faults, ...kept.faults],
+    ...seen,
+    processes: environments.addTo(seen.processes),
+    keeps,
+    faults: withoutRepeats([
+      ...seen.faults,
+      ...(seen.connections?.faults ?? []),
+      ...environments.faults,
+      ...faults,
+    ]),
   };
+}
+
+/** Adds all processes of some users and their sockets to an observation. */
+async function addRelays(
+  native: Native,
+  options: ObserveOptions,
+  seen: Observation,
+  asked: readonly number[],
+  users: readonly number[],
+): Promise<Observation> {
+  const table = await readProcessTable(native, { ...options, uids: users, full: true });
+  const processes = mergeProcesses(seen.processes, table.processes, users);
+  const view = viewOf({ ...seen, processes }, options.catalogue);
+  const askedAgain = pidsToAsk(view, users, users);
+  const connections = await readConnections(native, askedAgain, options.procRoot);
+  return {
+    ...seen,
+    processes,
+    relaysOf: users,
+    connections:
+      seen.connections && connections
+        ? mergeConnections({ asked, connections: seen.connections }, { asked: askedAgain, connections })
+        : seen.connections,
+    faults: [...seen.faults, ...table.faults],
+  };
+}
+
+/** The members of trees (of `only` these users), ssh servers, and every process of the users in `relaysOf`. */
+function pidsToAsk(
+  { trees, sshd, observation }: HostView,
+  relaysOf: readonly number[],
+  only: readonly number[] | null = null,
+): number[] {
+  const asked = trees.filter(({ uid }) => only === null || only.includes(uid));
+  const members = asked.flatMap((tree) => tree.members);
+  if (members.length === 0) return [];
+  const relays = observation.processes.filter(
+    (process) => relaysOf.includes(process.uid) && mayRelay(process),
+  );
+  const pids = [...members, ...sshd.genuine.values(), ...sshd.impostors, ...relays].map(({ pid }) => pid);
+  return [...new Set(pids)];
+}
+
+/** Without faults that both steps met. */
+function withoutRepeats(faults: readonly Fault[]): Fault[] {
+  return [...new Map(faults.map((fault) => [faultLine(fault), fault])).values()];
 }
 
 /** Reads processes, tags and marks. */
@@ -81,7 +145,7 @@ async function readProcessTable(native: Native, options: ObserveOptions): Promis
         `cannot read the process table in ${procRoot}: ${error.message}; ${remedyFor(error)}`,
       );
     });
-  const state = readState(native, options.runFolder, raw.bootId);
+  const state = readState(options.runFolder, raw.bootId);
   return {
     schemaVersion: 1,
     host: hostname(),
@@ -90,15 +154,27 @@ async function readProcessTable(native: Native, options: ObserveOptions): Promis
     takenAt: raw.takenAt,
     uptime: raw.uptime,
     ticksPerSecond: raw.ticksPerSecond,
-    observerUid: process.geteuid?.() ?? -1,
+    // The unit's account sees what root sees, by its capabilities.
+    observerUid: actsForHost() ? 0 : (process.geteuid?.() ?? -1),
     processes: raw.processes.map((process): Proc => ({ ...process, argv: redactArgv(process.argv) })),
     counts: raw.counts,
     connections: null,
     tags: state.tags,
     marks: state.marks,
     keeps: [],
+    ownCgroups: readOwnCgroups(),
     faults: [...raw.faults, ...state.faults],
   };
+}
+
+/** The paths of /proc/self/cgroup; none in a kernel without cgroups. */
+function readOwnCgroups(): string[] {
+  try {
+    const lines = readFileSync("/proc/self/cgroup", "utf8").split("\n").filter(Boolean);
+    return [...new Set(lines.map((line) => line.split(":").slice(2).join(":")))];
+  } catch {
+    return [];
+  }
 }
 
 function remedyFor({ code }: NodeJS.ErrnoException): string {
@@ -107,57 +183,68 @@ function remedyFor({ code }: NodeJS.ErrnoException): string {
   return "is proc mounted there, and whole (no subset=pid)?";
 }
 
-/** Lists the sockets of trees and ssh servers alone: listing descriptors is expensive. */
+/** Lists the sockets of these processes alone: listing descriptors is expensive. Null: none were asked. */
 async function readConnections(
   native: Native,
-  { trees, sshd }: HostView,
+  pids: readonly number[],
   procRoot: string,
-): Promise<{ connections: Connections | null; faults: readonly Fault[] }> {
-  const members = trees.flatMap((tree) => tree.members.map(({ pid }) => pid));
-  if (members.length === 0) return { connections: null, faults: [] };
+): Promise<Connections | null> {
+  if (pids.length === 0) return null;
   try {
-    const connections = await native.connections(
-      [...new Set([...members, ...sshd.genuine.keys()])],
-      procRoot,
-    );
-    return { connections, faults: connections.faults };
+    return await native.connections(pids, procRoot);
   } catch (error) {
-    const fault: Fault = { what: "list sockets", detail: (error as Error).message };
-    const none: Connections = {
+    return {
       complete: false,
       source: "none",
       links: [],
       unreadable: [],
       foreignNet: [],
       established: { tcp: 0, unix: 0 },
-      faults: [fault],
+      faults: [{ what: "list sockets", detail: (error as Error).message }],
     };
-    return { connections: none, faults: [fault] };
   }
 }
 
-/** Reads the environments of the leaders of trees alone; null is one that could not be read. */
-async function readEnvironments(
-  native: Native,
-  { trees, catalogue }: HostView,
-  procRoot: string,
-): Promise<{ variables: Map<number, readonly string[] | null>; faults: readonly Fault[] }> {
-  const leaders = trees.flatMap(leadersOf);
-  const variables = new Map<number, readonly string[] | null>(leaders.map(({ pid }) => [pid, null]));
-  // Guard: a process whose command line hung would hang again, and is reported already.
-  const asked = leaders.filter(({ argvStatus }) => argvStatus !== "timeout");
-  if (asked.length === 0) return { variables, faults: [] };
-  try {
-    const { results, faults } = await native.environNames({
-      procRoot,
-      processes: asked.map(({ pid, startTime, uid }) => ({ pid, startTime, uid })),
-      names: jobVariableNames(catalogue),
-      timeoutMs: ARGV_TIMEOUT_MS,
-      budgetMs: ARGV_BUDGET_MS,
+/** The batch job variables of the leaders of trees, each read once. */
+class Environments {
+  readonly faults: Fault[] = [];
+  private readonly native: Native;
+  private readonly options: ObserveOptions;
+  /** By `keyOf`; null is an environment that could not be read. */
+  private readonly variables = new Map<string, readonly string[] | null>();
+
+  constructor(native: Native, options: ObserveOptions) {
+    this.native = native;
+    this.options = options;
+  }
+
+  /** Reads those of leaders that were not read yet. */
+  async read({ trees, catalogue }: HostView): Promise<void> {
+    if (this.options.environments === false) return;
+    const leaders = trees.flatMap(leadersOf).filter((leader) => !this.variables.has(keyOf(leader)));
+    for (const leader of leaders) this.variables.set(keyOf(leader), null);
+    // Guard: a process whose command line hung would hang again, and is reported already.
+    const asked = leaders.filter(({ argvStatus }) => argvStatus !== "timeout");
+    if (asked.length === 0) return;
+    try {
+      const { results, faults } = await this.native.environNames({
+        procRoot: this.options.procRoot,
+        processes: asked.map(({ pid, startTime, uid }) => ({ pid, startTime, uid })),
+        names: jobVariableNames(catalogue),
+        timeoutMs: ARGV_TIMEOUT_MS,
+        budgetMs: ARGV_BUDGET_MS,
+      });
+      for (const { pid, startTime, names } of results) this.variables.set(keyOf({ pid, startTime }), names);
+      this.faults.push(...faults);
+    } catch (error) {
+      this.faults.push({ what: "read environments", detail: (error as Error).message });
+    }
+  }
+
+  addTo(processes: readonly Proc[]): Proc[] {
+    return processes.map((process) => {
+      const jobVariables = this.variables.get(keyOf(process));
+      return jobVariables === undefined ? process : { ...process, jobVariables };
     });
-    for (const { pid, names } of results) variables.set(pid, names);
-    return { variables, faults };
-  } catch (error) {
-    return { variables, faults: [{ what: "read environments", detail: (error as Error).message }] };
   }
 }

@@ -2,17 +2,19 @@
 
 import { readFileSync } from "node:fs";
 import { hostname } from "node:os";
+import { formatNotification, notificationLines } from "../core/hooks/notification.ts";
 import { BUILT_IN_TEMPLATE, type Mail, mailTo } from "../core/notify/mail.ts";
 import { type NoticeContext, noticeLines } from "../core/notify/notice.ts";
 import type { Fault } from "../core/observation/fault.ts";
 import type { Policy } from "../core/policy/policy.ts";
 import type { Outcome } from "../core/reap/outcome.ts";
-import { loginOf } from "../shell/host/accounts.ts";
+import { loginOf, namesOf } from "../shell/host/accounts.ts";
 import type { Native } from "../shell/host/native.ts";
 import { tidyKeeps } from "../shell/store/keep-requests.ts";
 import { spoolMail } from "../shell/store/mail-spool.ts";
 import { dropNotices, writeNotices } from "../shell/store/notices.ts";
 import { attempt } from "../shell/store/safe-files.ts";
+import { putIntoSpool } from "../shell/store/spool.ts";
 import type { Recorder } from "./sweep.ts";
 
 const MAX_TEMPLATE = 65_536;
@@ -50,6 +52,20 @@ export function mailRecorder(folder: string, policy: Policy): Recorder {
       }
     }
     return [...faults, ...attempt(`put mail into ${folder}`, () => spoolMail(folder, mails, now))];
+  };
+}
+
+/** Leaves a line for the site's notify program for each tree that was ended, or could not be. */
+export function notifyRecorder(folder: string, policy: Policy): Recorder {
+  return ({ outcomes, observation, observing }) => {
+    const program = policy.hooks.notify;
+    if (observing || program === "") return [];
+    const now = Date.now();
+    const names = namesOf([...new Set(outcomes.map(({ judgement }) => judgement.tree.uid))]);
+    const userOf = (uid: number): string => names.get(uid) ?? String(uid);
+    const lines = notificationLines(outcomes, observation, { now, userOf });
+    const texts = new Map(lines.map((line, i) => [i, formatNotification({ program, line })]));
+    return attempt(`put notifications into ${folder}`, () => putIntoSpool(folder, texts, now));
   };
 }
 

@@ -1,13 +1,16 @@
-/** Record: what a sweep leaves for the next one. */
+/** Record: the tags and marks that a sweep leaves for the next one. */
 
 import { join } from "node:path";
 import type { Fault } from "../core/observation/fault.ts";
-import type { Mark, Observation } from "../core/observation/observation.ts";
+import type { Observation } from "../core/observation/observation.ts";
 import { keyOf } from "../core/observation/process.ts";
 import type { Outcome } from "../core/reap/outcome.ts";
-import type { JudgeContext, Judgement, JudgeOptions } from "../core/verdict/judge.ts";
+import type { JudgeContext, Judgement } from "../core/verdict/judge.ts";
+import { marksAfter } from "../core/verdict/marks.ts";
 import type { Native } from "../shell/host/native.ts";
 import { attempt } from "../shell/store/safe-files.ts";
+import { readSurvivors, writeSurvivors } from "../shell/store/survivors.ts";
+import { readTags, removeTag } from "../shell/store/tags.ts";
 import { writeMarks } from "../shell/store/tags-and-marks.ts";
 
 interface Seen {
@@ -21,63 +24,63 @@ export interface RecordPorts {
   readonly runFolder: string;
 }
 
-/** Drops the tags of trees that are used again or gone, and marks untagged orphans for a later sweep. */
+/** Drops the tags and marks of trees that their own user uses again, or that are gone, and marks new orphans. */
 export async function recordState(
   ports: RecordPorts,
-  { policy, options }: JudgeContext,
-  { observation, judgements, outcomes }: Seen,
+  { options }: JudgeContext,
+  seen: Seen,
 ): Promise<Fault[]> {
-  const faults: Fault[] = [];
-  const used = judgements.filter(({ unforced }) => unforced === "spare").flatMap(({ tree }) => tree.members);
-  const attached = new Set(used.map(keyOf));
-  const killed = new Set(outcomes.flatMap((outcome) => outcome.killed).map(keyOf));
-  const roots = observation.tags.map(({ root }) => root);
-  const alive = roots.length === 0 ? [] : await ports.native.waitGone(roots, 0);
-  const living = new Set(alive.map(keyOf));
-  const folder = join(ports.runFolder, "tags");
-  const now = new Map<string, number>();
-  if (observation.tags.length > 0)
-    faults.push(
-      ...attempt("read the tags again", () => {
-        for (const tag of ports.native.readTags(folder).tags) now.set(keyOf(tag.root), tag.closedUptime);
-      }),
-    );
-  for (const { root, bootId, closedUptime } of observation.tags) {
-    const key = keyOf(root);
-    const gone = killed.has(key) || !living.has(key);
-    // A session that closed while this sweep was at work has dated the tag anew: that date is the next sweep's.
-    const outdated = (bootId !== observation.bootId || attached.has(key)) && now.get(key) === closedUptime;
-    if (gone || outdated) faults.push(...attempt("remove a tag", () => ports.native.removeTag(folder, root)));
-  }
-  const marks = policy.untagged === "two-sweeps" ? marksAfter(observation, judgements, options) : [];
-  // Always: a file that could not be read is thereby replaced or removed.
-  faults.push(...attempt("write the marks", () => writeMarks(ports.runFolder, observation.bootId, marks)));
-  return faults;
+  const { bootId } = seen.observation;
+  const marks = marksAfter(seen.observation, seen.judgements, options);
+  return [
+    ...(await dropTags(ports, seen)),
+    // Always: a file that could not be read is thereby replaced or removed.
+    ...attempt("write the marks", () => writeMarks(ports.runFolder, bootId, marks)),
+    ...(await recordSurvivors(ports, seen)),
+  ];
 }
 
-/** Marks of the orphans that stay, old ones with their time. A sweep of some users keeps what it did not look at. */
-function marksAfter(
-  observation: Observation,
-  judgements: readonly Judgement[],
-  { uids, pids }: JudgeOptions,
-): Mark[] {
-  const judged = new Map(judgements.map((judgement) => [keyOf(judgement.tree.root), judgement]));
-  const isOrphan = ({ unforced, tag }: Judgement): boolean =>
-    tag === null && (unforced === "wait" || unforced === "reap");
-  const partial = uids !== null || pids !== null;
-  const kept = observation.marks.filter((mark) => {
-    const judgement = judged.get(keyOf(mark));
-    return judgement ? isOrphan(judgement) : partial;
+/** Remembers what this sweep and earlier ones could not end, for as long as it lives. */
+async function recordSurvivors(
+  { native, runFolder }: RecordPorts,
+  { observation: { bootId }, outcomes }: Seen,
+): Promise<Fault[]> {
+  const now = outcomes.flatMap(({ survivors }) => survivors);
+  const before = readSurvivors(runFolder, bootId).survivors;
+  if (now.length === 0 && before.length === 0) return [];
+  const all = new Map(
+    [...before, ...now].map(({ pid, startTime }) => [keyOf({ pid, startTime }), { pid, startTime }]),
+  );
+  const living = await native.waitGone([...all.values()], 0);
+  return attempt("write the list of survivors", () => writeSurvivors(runFolder, bootId, living));
+}
+
+async function dropTags(ports: RecordPorts, { observation, judgements, outcomes }: Seen): Promise<Fault[]> {
+  const { tags, bootId } = observation;
+  if (tags.length === 0) return [];
+  // Another user's session spares a tree and says nothing about when its own user left it.
+  const used = judgements.filter(({ use }) => use?.own === true).flatMap(({ tree }) => tree.members);
+  const attached = new Set(used.map(keyOf));
+  const killed = new Set(outcomes.flatMap((outcome) => outcome.killed).map(keyOf));
+  const living = new Set(
+    (
+      await ports.native.waitGone(
+        tags.map(({ root }) => root),
+        0,
+      )
+    ).map(keyOf),
+  );
+  const folder = join(ports.runFolder, "tags");
+  const now = new Map<string, number>();
+  const faults = attempt("read the tags again", () => {
+    for (const tag of readTags(folder).tags) now.set(keyOf(tag.root), tag.closedUptime);
   });
-  const marked = new Set(kept.map(keyOf));
-  const added = judgements
-    .filter((judgement) => isOrphan(judgement) && !marked.has(keyOf(judgement.tree.root)))
-    .map(
-      ({ tree }): Mark => ({
-        pid: tree.root.pid,
-        startTime: tree.root.startTime,
-        seenUptime: observation.uptime,
-      }),
-    );
-  return [...kept, ...added];
+  for (const tag of tags) {
+    const key = keyOf(tag.root);
+    const gone = killed.has(key) || !living.has(key);
+    // A session that closed while this sweep was at work has dated the tag anew: that date is the next sweep's.
+    const outdated = (tag.bootId !== bootId || attached.has(key)) && now.get(key) === tag.closedUptime;
+    if (gone || outdated) faults.push(...attempt("remove a tag", () => removeTag(folder, tag.root)));
+  }
+  return faults;
 }

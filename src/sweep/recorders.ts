@@ -24,10 +24,10 @@ export function ledgerRecorder(file: string): Recorder {
 /** Tells other login nodes who is attached here. A sweep that only observes tells it too: it is true all the same. */
 export function clusterRecorder(cluster: Cluster, policy: Policy): Recorder {
   const { dir } = policy.cluster;
-  return async ({ view, judgements, outcomes, observing }) => {
+  return async ({ observation, judgements, outcomes, observing }) => {
     if (dir === "") return [];
     const ended = observing ? [] : outcomes;
-    return cluster.publish(dir, publicationOf(view, judgements, ended));
+    return cluster.publish(dir, publicationOf(observation, judgements, ended));
   };
 }
 

@@ -1,8 +1,10 @@
 /** The story: observe, judge, reap, record. */
 
 import { type HostView, viewOf } from "../core/evidence/host-view.ts";
+import type { Answer } from "../core/hooks/veto.ts";
 import { type Fault, faultLine } from "../core/observation/fault.ts";
 import type { Observation } from "../core/observation/observation.ts";
+import { keyOf, type Proc } from "../core/observation/process.ts";
 import type { Policy } from "../core/policy/policy.ts";
 import { freedBy } from "../core/reap/freed-memory.ts";
 import type { Outcome } from "../core/reap/outcome.ts";
@@ -16,8 +18,8 @@ import type { ClusterReply } from "../shell/cluster/shared-folder.ts";
 import type { Native } from "../shell/host/native.ts";
 import { type ObserveOptions, observe } from "../shell/observe.ts";
 import type { Log } from "../shell/output/log.ts";
-import { weigh } from "../shell/reap/measure-memory.ts";
 import { reap } from "../shell/reap/reap.ts";
+import { readSurvivors } from "../shell/store/survivors.ts";
 import { recordState } from "./record-state.ts";
 
 /** What concrete things a sweep works with. */
@@ -29,6 +31,10 @@ export interface Ports {
   readonly procRoot: string;
   /** Asks other login nodes, where the policy names their folder; null: asks none. */
   readonly cluster: Cluster | null;
+  /** Asks the site's veto program about a plan: an answer for each tree, in order. Null: there is none to ask. */
+  readonly askVeto:
+    | ((plan: readonly Judgement[], observation: Observation, dryRun: boolean) => Promise<readonly Answer[]>)
+    | null;
   /** Called in this order when all is done, also when the breaker ended the sweep. */
   readonly recorders: readonly Recorder[];
   /** Looks up the names in the policy for the users who own trees. */
@@ -62,7 +68,9 @@ export interface SweepResult extends Look {
   readonly observing: boolean;
   /** Why the circuit breaker ended the sweep, or null. */
   readonly broken: string | null;
-  /** True when something survived, or the host could not be judged as a whole. */
+  /** True if something of the whole host was not seen or written: the sweep was not a good one. */
+  readonly hostFailed: boolean;
+  /** True also if a process survived that no earlier sweep of this boot has reported. */
   readonly failed: boolean;
 }
 
@@ -122,20 +130,33 @@ export async function sweepSeen(ports: Ports, request: SweepRequest, seen: Look)
     await ports.log.write([{ level: "error", message: `Nothing was ended: ${broken}` }]);
     const fault: Fault = { what: "trust the evidence", detail: broken };
     const faults = [...seen.faults, fault];
-    return account(ports, { ...seen, faults, outcomes: [], observing, broken, failed: true });
+    return account(ports, {
+      ...seen,
+      faults,
+      outcomes: [],
+      observing,
+      broken,
+      hostFailed: true,
+      failed: true,
+    });
   }
-  const reaped = observing ? wouldReap(plan) : await carryOut(ports, request, seen.faults, plan);
-  const { outcomes } = reaped;
-  await ports.log.write(reaped.faults.map(faultEvent));
+  const site = await askSite(ports, plan, observation, observing);
+  const { allowed } = site;
+  const reaped = observing ? wouldReap(allowed) : await carryOut(ports, request, seen, allowed);
+  const outcomes = [...reaped.outcomes, ...site.spared];
+  await ports.log.write([...site.faults, ...reaped.faults].map(faultEvent));
   await ports.log.write(reaped.notices.map((message): LogEvent => ({ level: "warn", message })));
   await ports.log.write(outcomes.flatMap((outcome) => outcomeEvents(outcome, observation, observing)));
   // Tags and marks are root's; a user who ends their own trees keeps none.
   const records = !observing && observation.observerUid === 0;
   const stateFaults = records ? await recordState(ports, request.context, { ...seen, outcomes }) : [];
   await ports.log.write(stateFaults.map(faultEvent));
-  const faults = [...seen.faults, ...reaped.faults, ...stateFaults];
-  const failed = faults.some(isOfHost) || outcomes.some(({ survivors }) => survivors.length > 0);
-  return account(ports, { ...seen, faults, outcomes, observing, broken, failed });
+  const faults = [...seen.faults, ...site.faults, ...reaped.faults, ...stateFaults];
+  const hostFailed = faults.some(isOfHost);
+  const isNew = (process: Proc): boolean => !reaped.stuck.has(keyOf(process));
+  // Guard: one user's process that cannot be killed fails one sweep, and not every one after it.
+  const failed = hostFailed || outcomes.some(({ survivors }) => survivors.some(isNew));
+  return account(ports, { ...seen, faults, outcomes, observing, broken, hostFailed, failed });
 }
 
 /** Whether a fault means that something of the whole host was not seen; one of a process or a user is theirs alone. */
@@ -147,38 +168,74 @@ async function account(ports: Ports, result: SweepResult): Promise<SweepResult> 
   for (const recorder of ports.recorders) {
     const faults = await recorder(current);
     await ports.log.write(faults.map(faultEvent));
-    const failed = current.failed || faults.some(isOfHost);
-    current = { ...current, faults: [...current.faults, ...faults], failed };
+    const isFailed = faults.some(isOfHost);
+    const [hostFailed, failed] = [current.hostFailed || isFailed, current.failed || isFailed];
+    current = { ...current, faults: [...current.faults, ...faults], hostFailed, failed };
   }
   return current;
 }
+
+interface SiteAnswer {
+  readonly allowed: readonly Judgement[];
+  readonly spared: readonly Outcome[];
+  readonly faults: readonly Fault[];
+}
+
+/** Splits a plan by what the site's veto program says. Guard: a tree without an answer is spared. */
+async function askSite(
+  { askVeto }: Ports,
+  plan: readonly Judgement[],
+  observation: Observation,
+  dryRun: boolean,
+): Promise<SiteAnswer> {
+  if (askVeto === null || plan.length === 0) return { allowed: plan, spared: [], faults: [] };
+  const answers = await askVeto(plan, observation, dryRun);
+  const asked = plan.map((judgement, i) => ({ judgement, answer: answers[i] ?? NO_ANSWER }));
+  return {
+    allowed: asked.filter(({ answer }) => answer.spared === null).map(({ judgement }) => judgement),
+    spared: asked.flatMap(({ judgement, answer: { spared } }) =>
+      spared === null ? [] : [{ judgement, killed: [], survivors: [], spared }],
+    ),
+    faults: asked.flatMap(({ answer: { fault } }) => fault ?? []),
+  };
+}
+
+const NO_ANSWER: Answer = { spared: "the site's veto program gave no answer", fault: null };
 
 interface ReapResult {
   readonly outcomes: readonly Outcome[];
   readonly faults: readonly Fault[];
   readonly notices: readonly string[];
+  /** Keys of processes that an earlier sweep could not end. */
+  readonly stuck: ReadonlySet<string>;
 }
 
 function wouldReap(plan: readonly Judgement[]): ReapResult {
   const outcomes = plan.map(
     (judgement): Outcome => ({ judgement, killed: judgement.tree.members, survivors: [], spared: null }),
   );
-  return { outcomes, faults: [], notices: [] };
+  return { outcomes, faults: [], notices: [], stuck: new Set() };
 }
 
 async function carryOut(
   ports: Ports,
   request: SweepRequest,
-  reported: readonly Fault[],
+  { observation, faults: reported }: Look,
   plan: readonly Judgement[],
 ): Promise<ReapResult> {
-  if (plan.length === 0) return { outcomes: [], faults: [], notices: [] };
+  if (plan.length === 0) return { outcomes: [], faults: [], notices: [], stuck: new Set() };
   let unseen: readonly Fault[] = [];
   const { policy } = request.context;
-  const { weights, faults: unweighed } = await weigh(ports.native, ports.procRoot, plan);
+  // The list is the host's, like tags and marks.
+  const earlier =
+    observation.observerUid === 0
+      ? readSurvivors(ports.runFolder, observation.bootId)
+      : { survivors: [], faults: [] };
+  const stuck = new Set(earlier.survivors.map(keyOf));
   const { outcomes, faults, weak } = await reap(plan, {
     native: ports.native,
     termWait: policy.termWait,
+    stuck,
     rescan: async (uids) => {
       const options = { ...observeOptions(ports, policy, uids, true), sockets: false };
       return viewOf(await observe(ports.native, options), policy.catalogue);
@@ -192,8 +249,8 @@ async function carryOut(
   const notices = weak
     ? ["This kernel has no pidfd: processes were checked by start time and not pinned"]
     : [];
-  const weighed = outcomes.map((outcome) => ({ ...outcome, freed: freedBy(outcome.killed, weights) }));
-  return { outcomes: weighed, faults: [...unseen, ...unweighed, ...faults], notices };
+  const measured = outcomes.map((outcome) => ({ ...outcome, freed: freedBy(outcome.killed) }));
+  return { outcomes: measured, faults: [...earlier.faults, ...unseen, ...faults], notices, stuck };
 }
 
 /** Lists what the second look could not read of the host and the first could: it is why trees were spared. */

@@ -105,6 +105,41 @@ export function unix(pid: number, peerPid: number | null): Link {
   return { kind: "unix", pid, peerPid, local: "/tmp/code-1", remote: "unix:1" };
 }
 
+/** A connection that `opener` opened and `acceptor` accepted, as the kernel shows it: a link for each end. */
+export function joined(opener: number, acceptor: number, kind: Link["kind"] = "tcp"): Link[] {
+  const [local, remote] = kind === "tcp" ? ["127.0.0.1:51000", "127.0.0.1:4100"] : ["unix:1", "/tmp/code-1"];
+  return [
+    { kind, pid: opener, peerPid: acceptor, local, remote, direction: "opened", otherHost: false },
+    {
+      kind,
+      pid: acceptor,
+      peerPid: opener,
+      local: remote,
+      remote: local,
+      direction: "accepted",
+      otherHost: false,
+    },
+  ];
+}
+
+/** A connection of this host whose other end no asked process holds. */
+export function unattributed(pid: number, direction: NonNullable<Link["direction"]> = "accepted"): Link {
+  return { ...tcp(pid, null), direction, otherHost: false };
+}
+
+/** A connection with another host. */
+export function fromHost(pid: number, direction: NonNullable<Link["direction"]> = "accepted"): Link {
+  return {
+    kind: "tcp",
+    pid,
+    peerPid: null,
+    local: "10.0.0.1:22",
+    remote: "10.1.2.3:50000",
+    direction,
+    otherHost: true,
+  };
+}
+
 export function observation(processes: readonly Proc[], init: Partial<Observation> = {}): Observation {
   const all = processes.some(({ pid }) => pid === 1) ? processes : [INIT, ...processes];
   return {

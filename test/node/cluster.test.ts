@@ -148,6 +148,13 @@ describe("two login nodes", () => {
     const dropIn = `/etc/systemd/system/${UNIT}.d/cluster.conf`;
     await one.copyIn(dropIn, "[Service]\nReadWritePaths=/shared\n");
     await one.run(["systemctl", "daemon-reload"]);
+    // The folder is still root's alone: the account of the unit may read it and not write there.
+    assert.notEqual((await start()).status, 0);
+    assert.match(
+      await one.read(log),
+      /this account \(uid \d+\) may not write there .*; chown it to the account/m,
+    );
+    await one.run(["chown", "vscode-grim-reaper", "/shared"]);
     const { status } = await start();
     assert.equal(status, 0, await one.read(log));
     assert.equal(told(one).host, one.machine.name);

@@ -59,7 +59,7 @@ export async function installProduct(node: LoginNode, files: ProductFiles = {}):
     return true;
   }
 
-  const elsewhere = ["reaper_native.node", "session-close"];
+  const elsewhere = ["reaper_native.node", "session-close", "launcher"];
   const programs = existsSync(dist)
     ? readdirSync(dist).filter((name) => !elsewhere.includes(name) && statSync(join(dist, name)).isFile())
     : [];
@@ -68,7 +68,7 @@ export async function installProduct(node: LoginNode, files: ProductFiles = {}):
     await put(join(dist, name), `${HOME}/${name}`, name.endsWith(".cjs") ? 0o755 : 0o644);
   await put(addon, `${HOME}/reaper_native.node`, 0o644);
   if (installed.includes(`${HOME}/vscode-grim-reaper.cjs`))
-    await node.run(["ln", "-sf", `${HOME}/vscode-grim-reaper.cjs`, "/usr/sbin/vscode-grim-reaper"]);
+    await put(join(dist, "launcher"), "/usr/sbin/vscode-grim-reaper", 0o755);
 
   if (await put(hook, HOOK, 0o755)) await installPamHook(node, HOOK, files.pamPosition);
 
@@ -77,13 +77,15 @@ export async function installProduct(node: LoginNode, files: ProductFiles = {}):
     : [];
   if (unitNames.length === 0) missing.push(units);
   for (const name of unitNames) {
-    const folder = name.endsWith(".conf") ? "/usr/lib/tmpfiles.d" : "/usr/lib/systemd/system";
-    await put(join(units, name), `${folder}/${name}`, 0o644);
+    const [, stem, kind] = /^(.*)\.(tmpfiles|sysusers)\.conf$/.exec(name) ?? [];
+    const target = kind === undefined ? `/usr/lib/systemd/system/${name}` : `/usr/lib/${kind}.d/${stem}.conf`;
+    await put(join(units, name), target, 0o644);
   }
   for (const name of ["vscode-grim-reaper.sh", "vscode-grim-reaper.csh"])
     await put(at(`profile/${name}`), `/etc/profile.d/${name}`, 0o644);
   await node.run(["systemctl", "daemon-reload"]);
-  const folders = ["/run/vscode-grim-reaper", "/run/vscode-grim-reaper-keep", "/var/lib/vscode-grim-reaper"];
-  await node.run(["systemd-tmpfiles", "--create", ...folders.map((folder) => `--prefix=${folder}`)]);
+  await node.run(["systemd-sysusers", "vscode-grim-reaper.conf"]);
+  await node.run(["systemd-tmpfiles", "--create", "vscode-grim-reaper.conf"]);
+  await node.run(["systemctl", "start", ...unitNames.filter((name) => name.endsWith(".mount"))]);
   return { installed, missing };
 }

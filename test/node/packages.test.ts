@@ -268,6 +268,13 @@ describe("the packages", () => {
       await until(async () => assert.equal((await treeOf(node, left.pid)).tagged, true));
       await endAll(node);
 
+      // The node has no semodule: the package's scripts go on without it, and its file comes and goes.
+      const policy = "/usr/share/selinux/packages/targeted/vscode-grim-reaper.cil";
+      await rpm(node, packages, "--install", insideOf(packages.selinuxRpm));
+      assert.match(await node.read(policy), /vscode_grim_reaper_hook_t/);
+      await rpm(node, packages, "--erase", "vscode-grim-reaper-selinux");
+      assert.notEqual((await node.exec(["test", "-e", policy])).status, 0);
+
       await rpm(node, packages, "--install", insideOf(packages.nodeRpm));
       await node.run([PROGRAM, "list"]);
       await rpm(node, packages, "--erase", "vscode-grim-reaper-node");

@@ -44,6 +44,7 @@ export interface Packages {
   readonly nodeDeb: string;
   readonly nodeRpm: string;
   readonly rpm: string;
+  readonly selinuxRpm: string;
   readonly nextRpm: string;
   readonly npm: string;
   readonly version: string;
@@ -81,12 +82,35 @@ export async function buildPackages(): Promise<Packages> {
     nodeDeb: find(kept, /^vscode-grim-reaper-node_.*_amd64\.deb$/),
     nodeRpm: find(kept, /^vscode-grim-reaper-node-.*\.x86_64\.rpm$/),
     rpm: join(out, `vscode-grim-reaper-${version}-1.x86_64.rpm`),
+    selinuxRpm: join(out, `vscode-grim-reaper-selinux-${version}-1.noarch.rpm`),
     nextRpm: join(out, `vscode-grim-reaper-${nextVersion}-1.x86_64.rpm`),
     npm: join(out, `vscode-grim-reaper-${version}.tgz`),
     version,
     nextVersion,
     remove: () => rmSync(out, { recursive: true, force: true }),
   };
+}
+
+/** Builds only the .deb of this checkout, and the same once more as a later version. */
+export async function buildDebs(): Promise<
+  Pick<Packages, "deb" | "nextDeb" | "version" | "nextVersion" | "remove">
+> {
+  const repo = repository();
+  const { version } = JSON.parse(readFileSync(join(repo, "package.json"), "utf8")) as { version: string };
+  const nextVersion = version.replace(/\d+$/, (patch) => `${Number(patch) + 1}`);
+  const out = mkdtempSync(join(repo, "build/debs-test-"));
+  for (const VERSION of [version, nextVersion])
+    await run("bash", [join(repo, "packaging/build.sh")], {
+      cwd: repo,
+      env: {
+        ...process.env,
+        ...{ ARCHES: "amd64", FORMATS: "deb", NODE_RUNTIME: "no", SKIP_BUNDLE: "yes", OUT: out, VERSION },
+      },
+      timeout: BUILD_MS,
+    });
+  const fileOf = (of: string): string => join(out, `vscode-grim-reaper_${of}-1_amd64.deb`);
+  const remove = (): void => rmSync(out, { recursive: true, force: true });
+  return { deb: fileOf(version), nextDeb: fileOf(nextVersion), version, nextVersion, remove };
 }
 
 /** dpkg in the node; returns what it said. */

@@ -66,7 +66,7 @@ describe("the systemd unit", () => {
       assert.equal(node.alive(pid), true);
       assert.equal((await treeOf(node, pid)).verdict, "spare");
     }
-    assert.equal(await node.run(["stat", "-c", "%U %a", LOG]), "root 600\n");
+    assert.equal(await node.run(["stat", "-c", "%U %a", LOG]), "vscode-grim-reaper 640\n");
     for (const window of windows) await window.drop();
   });
 
@@ -102,9 +102,10 @@ describe("the systemd unit", () => {
     await window.drop();
   });
 
-  const BLINDERS: readonly { setting: string; says: RegExp }[] = [
+  const BLINDERS: readonly { setting: string; says: RegExp; status?: string }[] = [
     { setting: "PrivateNetwork=yes", says: /every ssh server is in another network namespace/ },
-    { setting: "PrivateUsers=yes", says: /processes could not be read/ },
+    // Its user namespace needs a /proc that can be written to: the sweep does not even start.
+    { setting: "PrivateUsers=yes", says: /Failed at step USER/, status: "217" },
     {
       setting: "RestrictAddressFamilies=\nRestrictAddressFamilies=AF_UNIX",
       says: /list TCP sockets by netlink/,
@@ -125,7 +126,7 @@ describe("the systemd unit", () => {
     const attached = await startStandIn(node);
     const window = await attach(node, attached);
     const orphan = await startStandIn(node, { user: "bob" });
-    for (const { setting, says } of BLINDERS) {
+    for (const { setting, says, status: expected = "1" } of BLINDERS) {
       const lines = (await logged()).length;
       await node.copyIn(`/run/systemd/system/${UNIT}.d/blind.conf`, `[Service]\n${setting}\n`);
       await node.run(["systemctl", "daemon-reload"]);
@@ -135,7 +136,7 @@ describe("the systemd unit", () => {
       const said = [...(await logged()).slice(lines), await node.journal("-u", UNIT, "-n", "12")].join("\n");
       assert.match(said, says, setting);
       assert.notEqual(status, 0, setting);
-      assert.equal(await property("ExecMainStatus"), "1\n", setting);
+      assert.equal(await property("ExecMainStatus"), `${expected}\n`, setting);
       assert.deepEqual([node.alive(attached.pid), node.alive(orphan.pid)], [true, true], setting);
     }
     await window.drop();
@@ -154,7 +155,7 @@ describe("the systemd unit", () => {
     const orphan = await startStandIn(node, { user: "bob" });
     await node.copyIn(
       `/etc/systemd/system/${TIMER}.d/often.conf`,
-      "[Timer]\nOnCalendar=\nOnCalendar=*:*:0/2\n",
+      "[Timer]\nOnCalendar=\nOnCalendar=*:*:0/2\nRandomizedDelaySec=0\n",
     );
     await node.run(["systemctl", "daemon-reload"]);
     await node.run(["systemctl", "restart", TIMER]);

@@ -110,7 +110,7 @@ describe("the users' side", () => {
       await node.run(["findmnt", "-no", "FSTYPE,OPTIONS", KEEP]).then((line) => line.split(/\s/)[0]),
       "tmpfs",
     );
-    assert.equal(await node.run(["stat", "-c", "%a %u", KEEP]), "1733 0\n");
+    assert.equal(await node.run(["stat", "-c", "%a %U", KEEP]), "1733 vscode-grim-reaper\n");
     assert.equal(await node.run(["systemctl", "is-active", MOUNT]), "active\n");
     const server = await startStandIn(node);
     await becomes(node, server.pid, "reap");
@@ -138,14 +138,39 @@ describe("the users' side", () => {
     const refused = await byAlice("keep");
     assert.equal(refused.status, 1, refused.said);
     await runUnit();
-    const names = (await node.run(["ls", "-A", KEEP])).trim().split("\n");
-    assert.equal(names.length, 1);
-    assert.match(names[0] ?? "", /^\.squatter\.2002\.\d+$/);
+    assert.equal(await node.run(["ls", "-A", KEEP]), "", "the service has removed what the sweep renamed");
     assert.equal((await byAlice("keep")).status, 0);
     assert.match(
       await node.read("/var/log/vscode-grim-reaper.log"),
       /2001 for a request: it belongs to uid 2002; removed/,
     );
+  });
+
+  it("nobody uses up the room that all share for longer than to the next sweep", async (t) => {
+    if (!hasLoginNode(t)) return;
+    assert.equal((await byAlice("keep", "--cancel")).status, 0);
+    // 4,095 folders with something in each, and one under his own name: all of the file system's inodes.
+    await node.exec(
+      ["bash", "-c", `cd ${KEEP}; mkdir 2002; for i in {1..5000}; do mkdir -p x$i/y || exit 0; done`],
+      {
+        user: "bob",
+        timeoutMs: 120_000,
+      },
+    );
+    const refused = await byAlice("keep");
+    assert.equal(refused.status, 1);
+    assert.match(refused.said, /users have filled it .*; the next sweep makes room/);
+    await runUnit();
+    assert.equal(await node.run(["ls", "-A", KEEP]), "");
+    assert.equal((await byAlice("keep")).status, 0);
+    assert.match(
+      await node.read("/var/log/vscode-grim-reaper.log"),
+      /\d{4} more entries of uid 2002 were wrong as well/,
+    );
+    // Without the mount there is no folder at all, so nobody fills /run through it.
+    await node.run(["systemctl", "stop", "run-vscode\\x2dgrim\\x2dreaper\\x2dkeep.mount"]);
+    assert.match(await node.run(["stat", "-c", "%U %a", KEEP]), /^root 755\n$/);
+    await node.run(["systemctl", "start", "run-vscode\\x2dgrim\\x2dreaper\\x2dkeep.mount"]);
   });
 
   it("a user ends their own trees over ssh, also one in use, and not another's", async (t) => {
@@ -206,12 +231,14 @@ describe("the users' side", () => {
 
   it("mail goes out by its own unit, is kept while the mailer fails, and is told to one user alone", async (t) => {
     if (!hasLoginNode(t)) return;
+    // The unit sends as an account that is not root.
+    await node.run(["install", "-d", "-m", "1777", "/srv/mail"]);
     const mailer =
-      '#!/bin/sh\n[ -e /root/away ] && { echo "the relay is away" >&2; exit 75; }\nprintf "<%s>" "$@" >>/root/args\ncat >>/root/text\n';
+      '#!/bin/sh\n[ -e /srv/mail/away ] && { echo "the relay is away" >&2; exit 75; }\nprintf "<%s>" "$@" >>/srv/mail/args\ncat >>/srv/mail/text\n';
     await node.copyIn("/usr/sbin/sendmail", mailer, { mode: 0o755 });
     await configure(node, `${BASE}[mail]\nenabled = true\nto = "%u@example.org"\nfrom = "hpc@example.org"\n`);
     await node.run(["systemctl", "start", "vscode-grim-reaper-mail.path"]);
-    await node.run(["touch", "/root/away"]);
+    await node.run(["touch", "/srv/mail/away"]);
     const waiting = async (folder: string) => (await node.run(["ls", "-A", `${MAIL}/${folder}`])).trim();
     const active = (unit: string) => node.exec(["systemctl", "is-active", unit]).then((o) => o.stdout.trim());
     const server = await startStandIn(node);
@@ -222,29 +249,29 @@ describe("the users' side", () => {
     assert.equal(await waiting("new"), "");
     assert.match(
       await node.journal("-u", "vscode-grim-reaper-mail.service"),
-      /send \S+-2001 to alice@example\.org: the relay is away; kept; tried again after the next sweep/,
+      /deliver \S+-2001: to alice@example\.org: the relay is away; kept; tried again after the next sweep/,
     );
     // It does not start again and again over what it cannot send.
     assert.equal(await active("vscode-grim-reaper-mail.path"), "active");
     const starts = (await node.journal("-u", "vscode-grim-reaper-mail.service")).match(/Starting/g)?.length;
     assert.equal(starts, 1);
 
-    await node.run(["rm", "/root/away"]);
+    await node.run(["rm", "/srv/mail/away"]);
     await runUnit();
     await until(
       async () =>
-        assert.equal(await node.read("/root/args"), "<-oi><-f><hpc@example.org><--><alice@example.org>"),
+        assert.equal(await node.read("/srv/mail/args"), "<-oi><-f><hpc@example.org><--><alice@example.org>"),
       {
         timeoutMs: 10_000,
       },
     );
     await until(async () => assert.equal(`${await waiting("kept")}${await waiting("new")}`, ""));
-    const text = await node.read("/root/text");
+    const text = await node.read("/srv/mail/text");
     assert.match(text, /^From: hpc@example\.org\nTo: alice@example\.org\nSubject: .*\nDate: /);
     assert.match(text, /\n\nHello alice,\n\nYour VS Code server on .*\n {2}Saved files are safe/);
 
     // Given up after three days.
-    await node.run(["touch", "/root/away"]);
+    await node.run(["touch", "/srv/mail/away"]);
     await shell(
       `mkdir -p ${MAIL}/new && printf '{"schemaVersion":1,"to":"a@b","from":"root"}\\nx' >${MAIL}/new/1600000000000-2001`,
     );
@@ -252,7 +279,7 @@ describe("the users' side", () => {
       timeoutMs: 10_000,
     });
     assert.match(await node.journal("-u", "vscode-grim-reaper-mail.service"), /given up/);
-    await node.run(["rm", "-f", "/root/away", "/usr/sbin/sendmail"]);
+    await node.run(["rm", "-f", "/srv/mail/away", "/usr/sbin/sendmail"]);
   });
 
   it("root's forced sweep is told to the user as an administrator's doing", async (t) => {

@@ -11,16 +11,16 @@ const NEWER: Readonly<Record<string, number>> = {
   ProtectKernelLogs: 244,
   ProtectClock: 245,
   ProtectProc: 247,
+  OOMPolicy: 243,
 };
 
 /** What systemd 239 knows of what the units use. RestrictSUIDSGID= is of 242, and RHEL's 239 has it. */
 const OLD = new Set(
-  `Description Documentation Before After Wants WantedBy Type ExecStart SuccessExitStatus TimeoutStartSec KillMode Nice
-   CapabilityBoundingSet NoNewPrivileges ProtectSystem ReadWritePaths RuntimeDirectory RuntimeDirectoryMode
-   RuntimeDirectoryPreserve StateDirectory StateDirectoryMode CacheDirectory CacheDirectoryMode UMask ProtectHome PrivateTmp PrivateDevices DevicePolicy
+  `Description Documentation Before After Wants WantedBy Type User AmbientCapabilities ExecStartPre ExecStart ExecStartPost SuccessExitStatus TimeoutStartSec KillMode Nice
+   CapabilityBoundingSet NoNewPrivileges ProtectSystem ReadWritePaths ReadOnlyPaths InaccessiblePaths RemoveIPC StateDirectory StateDirectoryMode UMask ProtectHome PrivateTmp PrivateDevices DevicePolicy
    ProtectControlGroups ProtectKernelModules ProtectKernelTunables RestrictAddressFamilies IPAddressDeny RestrictNamespaces
    RestrictRealtime RestrictSUIDSGID LockPersonality SystemCallArchitectures SystemCallFilter SystemCallErrorNumber
-   KeyringMode MemoryMax TasksMax What Where Options OnCalendar AccuracySec RandomizedDelaySec DirectoryNotEmpty`.split(
+   CacheDirectory CacheDirectoryMode KeyringMode MemoryMax TasksMax What Where Options OnCalendar AccuracySec RandomizedDelaySec DirectoryNotEmpty`.split(
     /\s+/,
   ),
 );

@@ -183,7 +183,7 @@ function insideNamespace(): void {
     assert.match(why("fifo"), /is not a regular file/);
     assert.match(why("folder"), /is not a regular file/);
     assert.match(why("device"), /is not a regular file/);
-    assert.match(why("large"), /is larger than 1048576 bytes/);
+    assert.match(why("large"), /is larger than 131072 bytes/);
     assert.match(why("liar"), /speaks for another host, login2/);
     assert.match(why("future"), /ahead of this host's clock/);
     assert.match(why("schema"), /schemaVersion/);
@@ -194,7 +194,10 @@ function insideNamespace(): void {
     const rest = run(["list", "-c", config()]).stderr;
     assert.match(rest, /\/torn\.json: is not JSON/);
     assert.match(rest, /\/touched\.json: is dated \d+m/);
-    assert.match(rest, /\/users\.json: belongs to uid 64001, not to root; .*no_root_squash/);
+    assert.match(
+      rest,
+      /\/users\.json: belongs to uid 64001, not to root or the account of the sweep; run chown/,
+    );
     assert.match(rest, /\/writable\.json: users other than root can write it/);
     assert.match(rest, /\/\\x1b\[2J\.json: its name is not a host name/);
     assert.equal(rest.trim().split("\n").length, 5);
@@ -202,6 +205,24 @@ function insideNamespace(): void {
     assert.equal(swept.status, 1);
     assert.deepEqual(living(stage), ["server"]);
     assert.ok(existsSync(own()), "it tells its own all the same");
+    await stage.end();
+  });
+
+  test("a compromised node fills the folder: the small files are read, and no more than a bound", async () => {
+    const stage = await startOrphan();
+    const filler = `${word("filler").trimEnd()}${" ".repeat(130_000 - word("filler").length)}\n`;
+    for (let i = 0; i < 900; i++) tell(`0filler${i}`, filler);
+    tell("login2", word("login2", { attached: [{ uid, trees: 1, since: Date.now() - MINUTE }] }));
+    const listed = run(["list", "-c", config()]);
+    assert.match(
+      listed.stderr,
+      /its files are larger than 8388608 bytes together; the largest were not read/,
+    );
+    const explained = run(["explain", String(stage.node("server").pid), "-c", config()]).stdout;
+    assert.match(explained, /its user is attached on login2, grace 1m/);
+    for (let i = 0; i < 900; i++) rmSync(join(SHARED, `0filler${i}.json`));
+    const swept = sweep();
+    assert.deepEqual([swept.status, living(stage)], [0, []], swept.stderr);
     await stage.end();
   });
 
@@ -231,7 +252,7 @@ function insideNamespace(): void {
     refused(SHARED, /users other than root can write it/);
     chmodSync(SHARED, 0o700);
     chownSync(SHARED, uid, uid);
-    refused(SHARED, /belongs to uid 64001, not to root; .*no_root_squash/);
+    refused(SHARED, /belongs to uid 64001, not to root or the account of the sweep; run chown/);
     chownSync(SHARED, 0, 0);
     symlinkSync(SHARED, "/run/link");
     refused("/run/link", /is a symbolic link or below one; configure \/run\/shared/);

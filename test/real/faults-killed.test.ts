@@ -41,7 +41,7 @@ async function drive(at: number, end: End, file: string): Promise<void> {
   const options = { ...UNFORCED, uids: [USER] };
   const context = { policy, accounts: NO_ACCOUNTS, minUid: 1000, today: "2026-01-01", options };
   const places = { runFolder: RUN_FOLDER, keepFolder: KEEP_FOLDER, procRoot: "/proc" };
-  const ports = { native, log, ...places, lookUpAccounts, cluster: null, recorders: [] };
+  const ports = { native, log, ...places, lookUpAccounts, cluster: null, askVeto: null, recorders: [] };
   const { failed } = await sweep(ports, { context, dryRun: false, uids: [USER] });
   process.exitCode = failed ? 1 : 0;
   fs.writeSync(1, `steps ${steps}\n`);
@@ -82,8 +82,8 @@ function writeState(host: Host): void {
   writeFileSync(MARKS, `${JSON.stringify({ bootId: BOOT_ID, marks })}\n`, { mode: 0o600 });
 }
 
-function assertStateWhole(native: Native, where: string): void {
-  assert.deepEqual(native.readTags(TAGS).faults, [], where);
+function assertStateWhole(where: string): void {
+  assert.deepEqual(readTags(TAGS).faults, [], where);
   if (existsSync(MARKS)) assert.doesNotThrow(() => JSON.parse(readFileSync(MARKS, "utf8")), where);
 }
 
@@ -98,7 +98,6 @@ function insideNamespace(): void {
   after(() => host.end());
 
   test(`${lane} at every step of a sweep`, async () => {
-    const native = loadNative();
     writeState(host);
     const whole = runUntil(0, lane, file);
     assert.equal(whole.status, 0, String(whole.stderr));
@@ -117,7 +116,7 @@ function insideNamespace(): void {
       else assert.equal(ran.signal, lane, where);
       ends += ran.status === 0 ? 0 : 1;
       host.assertSound(null, where);
-      assertStateWhole(native, where);
+      assertStateWhole(where);
       if (lane === "SIGTERM")
         await eventually(
           () => host.orphan.nodes.every((node) => !isAlive(node) || readStat(node.pid).state !== "T"),
@@ -125,7 +124,7 @@ function insideNamespace(): void {
         );
       left += host.orphanIsGone ? 0 : 1;
       host.heal();
-      assertStateWhole(native, where);
+      assertStateWhole(where);
     }
     assert.ok(ends >= steps - 3, `only ${ends} of ${steps} sweeps were ended`);
     console.log(`ends ${ends} steps ${steps} unfinished ${left}`);
@@ -153,6 +152,7 @@ import { loadNative, type Native } from "../../src/shell/host/native.ts";
 import { openLog } from "../../src/shell/output/log.ts";
 import { KEEP_FOLDER } from "../../src/shell/store/keep-requests.ts";
 import { prepareFolder } from "../../src/shell/store/safe-files.ts";
+import { readTags } from "../../src/shell/store/tags.ts";
 import { sweep } from "../../src/sweep/sweep.ts";
 import { config, Host, RUN_FOLDER, writeTag } from "../helpers/faults.ts";
 import { readStat } from "../helpers/proc-read.ts";

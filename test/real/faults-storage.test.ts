@@ -121,9 +121,9 @@ cat /dev/zero > ${RUN_FOLDER}/full 2>/dev/null || true`;
       /read a tag: 7-8\.json: .*; remove it from/,
     ],
     ["an empty file", `touch ${TAGS}/7-8.json`, /read a tag: 7-8\.json: .*; remove it from/],
-    ["a folder", `mkdir ${TAGS}/7-8.json`, /7-8\.json: no regular file.*; remove it from/],
-    ["a pipe", `mkfifo ${TAGS}/7-8.json`, /7-8\.json: no regular file.*; remove it from/],
-    ["a link", `ln -s /etc/passwd ${TAGS}/7-8.json`, /7-8\.json: no regular file.*; remove it from/],
+    ["a folder", `mkdir ${TAGS}/7-8.json`, /7-8\.json: it is not a regular file.*; remove it from/],
+    ["a pipe", `mkfifo ${TAGS}/7-8.json`, /7-8\.json: it is not a regular file.*; remove it from/],
+    ["a link", `ln -s /etc/passwd ${TAGS}/7-8.json`, /7-8\.json: it is not a regular file.*; remove it from/],
     ["a gigabyte", `truncate -s 1G ${TAGS}/7-8.json`, /read a tag: 7-8\.json: .*; remove it from/],
     ["a socket's place", `ln -s /dev/zero ${TAGS}/a`, /read a tag: a: .*; remove it from/],
   ];
@@ -142,7 +142,7 @@ cat /dev/zero > ${RUN_FOLDER}/full 2>/dev/null || true`;
     sh(`${prepare}; cd ${TAGS}; seq -f %g.json 10000 | xargs touch; chmod 600 *`);
     const ran = run(["-v", "-c", config()]);
     assert.equal(ran.status, 1);
-    assert.match(ran.stderr, /9980 more files are no tags; remove them from/);
+    assert.match(ran.stderr, /9980 more files are not tags; remove them from/);
     assert.ok(ran.stderr.split("\n").length < 60, `${ran.stderr.split("\n").length} lines`);
     host.assertSound(false, "orphan");
     sh(`rm -rf ${TAGS}`);

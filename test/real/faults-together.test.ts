@@ -59,7 +59,6 @@ function insideNamespace(): void {
     skip,
   }, async (t) => {
     const patient = temporaryFile("config.toml", 'grace = "1h"\ntermWait = "0"\n');
-    const native = loadNative();
     const { pid, startTime } = host.orphan.node("server");
     const own = `${pid}-${startTime}.json`;
     assert.equal((await logOut()).status, 0);
@@ -78,7 +77,7 @@ function insideNamespace(): void {
         const ran = await sweepNow(patient);
         assert.equal(ran.status, 0, ran.stderr);
         assert.ok(existsSync(join(TAGS, own)), "a tag is lost");
-        assert.deepEqual(native.readTags(TAGS).faults, []);
+        assert.deepEqual(readTags(TAGS).faults, []);
         sweeps += 1;
       } while (left > 0);
     };
@@ -103,7 +102,7 @@ function insideNamespace(): void {
     const all = [...Array.from({ length: 50 }, logOut), sweepNow(config())];
     for (const ran of await Promise.all(all)) assert.equal(ran.status, 0, ran.stderr);
     host.assertSound(false, "swept");
-    assert.deepEqual(loadNative().readTags(TAGS).faults, []);
+    assert.deepEqual(readTags(TAGS).faults, []);
     host.heal();
     assert.deepEqual(readdirSync(TAGS), []);
   });
@@ -117,7 +116,7 @@ else
     t.diagnostic(`${passed} tests passed inside`);
   });
 
-import { loadNative } from "../../src/shell/host/native.ts";
+import { readTags } from "../../src/shell/store/tags.ts";
 import { config, Host, PROGRAM, RUN_FOLDER } from "../helpers/faults.ts";
 import { type Ran, run, temporaryFile } from "../helpers/program.ts";
 import { USER } from "../helpers/real.ts";

@@ -85,6 +85,11 @@ describe("a host that enforces SELinux", { concurrency: 1 }, () => {
       [],
     );
     checkSweep(answers);
+    assert.match(answers.section("private-runtime"), /^\S+node \S+:lib_t:\S*\nResult=success$/);
+    assert.match(
+      answers.section("domains"),
+      /^\/usr\/lib\/vscode-grim-reaper\/node\/bin\/node \S+:initrc_t:/m,
+    );
     assert.doesNotMatch(answers.section("doctor"), /^fault/m);
     assert.match(answers.section("doctor"), /^ok +SELinux/m);
   });

@@ -97,7 +97,8 @@ boot() {
   local folder=$1 seconds=$2
   shift 2
   : >"$folder/answers"
-  timeout --kill-after=5 "$seconds" qemu-system-x86_64 -accel tcg,thread=multi -smp 2 -cpu max -m 1536 -nodefaults \
+  # exec: when the caller dies, the kernel ends the deadline's process, and that one qemu.
+  exec setpriv --pdeathsig TERM timeout --kill-after=5 "$seconds" qemu-system-x86_64 -accel tcg,thread=multi -smp 2 -cpu max -m 1536 -nodefaults \
     -kernel "$folder/vmlinuz" -initrd "$folder/initrd" -drive "file=$folder/disk.img,if=virtio,format=raw,snapshot=on" \
     -append "root=/dev/vda rw console=ttyS0 quiet security=selinux enforcing=1 audit=1 audit_backlog_limit=8192 $*" \
     -display none -serial "file:$folder/console" -serial "file:$folder/answers" -no-reboot -net none </dev/null

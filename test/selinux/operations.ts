@@ -131,7 +131,7 @@ export const OPERATIONS: readonly Operation[] = [
   },
   {
     what: "open the folders that systemd-tmpfiles made",
-    call: /^(?:openat read|fstat) \/run\/vscode-grim-reaper(?:\/tags)?$/,
+    call: /^(?:(?:openat read|fstat) \/run\/vscode-grim-reaper(?:\/tags)?|getdents64 \/run\/vscode-grim-reaper\/tags)$/,
     needs: ["var_run_t dir search", `${RUN} dir getattr open read search`],
     sshd: "allowed",
   },
@@ -151,6 +151,18 @@ export const OPERATIONS: readonly Operation[] = [
     what: "put a tag in its place",
     call: /^renameat \/run\/vscode-grim-reaper\/tags\/\.N-N\.json\.N\.tmp \/run\/vscode-grim-reaper\/tags\/N-N\.json$/,
     needs: [`${RUN} dir write add_name remove_name`, `${RUN} file rename unlink`],
+    sshd: "allowed",
+  },
+  {
+    what: "ask whether a process has a tag",
+    call: /^newfstatat \/run\/vscode-grim-reaper\/tags\/N-N\.json$/,
+    needs: [`${RUN} dir search`, `${RUN} file getattr`],
+    sshd: "allowed",
+  },
+  {
+    what: "remove the tag of a process that has ended",
+    call: /^unlinkat \/run\/vscode-grim-reaper\/tags\/N-N\.json$/,
+    needs: [`${RUN} dir write remove_name`, `${RUN} file unlink`],
     sshd: "allowed",
   },
   {

@@ -85,6 +85,7 @@ const CGROUPS = `mount -t tmpfs -o mode=755 tmpfs /sys/fs/cgroup && mkdir -p ${S
 
 const SITUATIONS: readonly (readonly [string, string, string?])[] = [
   ["the folders of systemd-tmpfiles", FOLDERS],
+  ["the tag of a process that has ended", `${FOLDERS} && touch ${RUN}/tags/999999999-1.json`],
   ["no tag folder", `mkdir -m 700 ${RUN}`],
   ["a fault", `mkdir -m 700 ${RUN} && touch ${RUN}/tags`],
   ["executables that may not be read", FOLDERS, "setpriv --bounding-set -sys_ptrace"],

@@ -57,10 +57,4 @@ describe("lock", () => {
     const call = native.lock as (path: unknown) => unknown;
     assert.throws(() => call(7), { name: "TypeError", message: /path/ });
   });
-
-  it("readTags and removeTag answer for a folder that is not there", () => {
-    assert.deepEqual(native.readTags(join(folder, "no-tags")), { tags: [], faults: [] });
-    const call = native.removeTag as (...given: unknown[]) => unknown;
-    assert.throws(() => call(folder, { pid: 1 }), { name: "TypeError", message: /id\.startTime/ });
-  });
 });

@@ -22,8 +22,8 @@ function options(procRoot: string, more: Partial<SnapshotOptions> = {}): Snapsho
     exeMarkers: ["/.vscode-server/"],
     interpreters: ["node", "sh"],
     argvMarkers: ["/.vscode-server/"],
-    kinInterpreters: ["node", "sh", "code"],
-    kinMarkers: ["/.vscode-server/"],
+    wideInterpreters: ["node", "sh", "code"],
+    wideMarkers: ["/.vscode-server/"],
     sshdNames: ["sshd", "sshd-session"],
     argvTimeoutMs: 400,
     argvBudgetMs: 5000,
@@ -52,6 +52,7 @@ describe("snapshot", () => {
       "uptime",
       "takenAt",
       "processes",
+      "overBudget",
       "counts",
       "faults",
     ]);
@@ -159,8 +160,8 @@ describe("snapshot", () => {
       [{ ...options("/proc"), full: 1 }, /options\.full/],
       [{ ...options("/proc"), exeMarkers: [""] }, /options\.exeMarkers\[0\]/],
       [{ ...options("/proc"), argvMarkers: "x" }, /options\.argvMarkers/],
-      [{ ...options("/proc"), kinInterpreters: [""] }, /options\.kinInterpreters\[0\]/],
-      [{ ...options("/proc"), kinMarkers: [""] }, /options\.kinMarkers\[0\]/],
+      [{ ...options("/proc"), wideInterpreters: [""] }, /options\.wideInterpreters\[0\]/],
+      [{ ...options("/proc"), wideMarkers: [""] }, /options\.wideMarkers\[0\]/],
       [{ ...options("/proc"), argvTimeoutMs: Number.NaN }, /options\.argvTimeoutMs/],
     ];
     for (const [given, message] of cases)

@@ -1,12 +1,11 @@
-// Command lines of processes, read within deadlines in a helper that can be killed (core/memory_helper.h).
+// Reads command lines within deadlines, in a child process that can be killed (killable/helper.h).
 #pragma once
 
-#include <functional>
 #include <string>
 #include <vector>
 
 #include "core/killable/reader.h"
-#include "core/snapshot/snapshot.h"
+#include "core/proc/process.h"
 
 namespace reaper {
 
@@ -16,21 +15,25 @@ struct ArgvResult {
   ArgvStatus status = ArgvStatus::kTimeout;
   std::vector<std::string> argv;  // kRead only
   bool truncated = false;         // longer than kArgvBytes or kArgvElements; a cut last element is dropped
+  bool over_budget = false;       // kDenied: the user's command lines exceed kArgvUserBudget
 };
 
 inline constexpr std::size_t kArgvBytes = std::size_t{32} * 1024;
 inline constexpr std::size_t kArgvElements = 1024;  // a line of NULs must not become 32,768 strings
+// Guard: 1,500 processes with 32 KiB each would take the sweep's memory. One user's command lines may have so
+// many bytes, in which an argument counts kArgvElementBytes besides its text.
+inline constexpr std::uint64_t kArgvUserBudget = std::uint64_t{8} * 1024 * 1024;
+inline constexpr std::uint64_t kArgvElementBytes = 64;
 
 // Keeps its accounts over several passes, as MemoryReader does.
 class ArgvReader {
  public:
   // proc_fd: an open proc root. timeout_ms bounds one command line, budget_ms all of them.
-  ArgvReader(int proc_fd, int timeout_ms, int budget_ms);
+  ArgvReader(int proc_fd, int timeout_ms, int budget_ms, Owners owners = {});
 
-  // One result for each request, in order; never blocks for longer than the budget plus one timeout. A fork
-  // that fails is a fault and leaves its processes kDenied. `meanwhile` as MemoryReader::read has it.
-  std::vector<ArgvResult> read(const std::vector<ArgvRequest>& requests, std::vector<Fault>* faults,
-                               std::function<void()> meanwhile = nullptr);
+  // Returns one result for each request, in order; blocks for no longer than the budget plus one timeout. A
+  // fork that fails is a fault and leaves its processes kDenied.
+  std::vector<ArgvResult> read(const std::vector<ArgvRequest>& requests, std::vector<Fault>* faults);
 
  private:
   MemoryReader reader_;

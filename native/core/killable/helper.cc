@@ -2,6 +2,7 @@
 
 #include <fcntl.h>
 #include <signal.h>
+#include <string.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/syscall.h>
@@ -11,6 +12,7 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <charconv>
 #include <mutex>
 #include <new>
 #include <vector>
@@ -20,39 +22,46 @@
 namespace reaper {
 namespace {
 
-// ---- In the helper: async-signal-safe calls only, for the parent (Node) has threads that may hold any lock.
+// ---- In the helper: async-signal-safe calls only, for threads of the parent (Node) may hold any lock.
 
 void close_from(unsigned first) {
   if (syscall(436 /* close_range, Linux 5.9 */, first, ~0U, 0) == 0) return;
   for (int fd = static_cast<int>(first); fd < 4096; ++fd) close(fd);
 }
 
-int read_one(int proc_fd, pid_t pid, const MemoryFile& file, char* to, std::uint32_t* length) {
-  char path[48];
+int read_one(pid_t pid, int descriptor, const MemoryFile& file, char* to, HelperAnswer* answer) {
+  char path[64];
   if (!write_proc_path(pid, file.name, path, sizeof path)) return ENAMETOOLONG;
-  const int fd = openat(proc_fd, path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
-  if (fd < 0) return errno;
-  const int error = file.read(fd, file, to, length);
-  close(fd);
-  return error;
+  if (descriptor >= 0) {
+    char* end = path + strlen(path);
+    *end++ = '/';
+    const auto [stop, error] = std::to_chars(end, path + sizeof path - 1, descriptor);
+    if (error != std::errc()) return ENAMETOOLONG;
+    *stop = '\0';
+  }
+  return file.read(path, file, to, answer);
 }
 
 [[noreturn]] void run_helper(int proc_fd, int alive_fd, pid_t parent, const MemoryFile& file,
                              MemoryArena* arena, std::uint32_t count) {
   prctl(PR_SET_PDEATHSIG, SIGKILL);
   if (getppid() != parent) _exit(1);  // the parent died before the line above
-  // A helper that cannot die must not keep the sweep's lock, log or standard output open.
+  // Guard: a helper that cannot die must not keep the sweep's lock, log or standard output open.
   const int proc = fcntl(proc_fd, F_DUPFD, 3), alive = fcntl(alive_fd, F_DUPFD, 3);
-  if (proc < 0 || alive < 0 || dup2(proc, 0) != 0 || dup2(alive, 1) != 1) _exit(1);
+  if (proc < 0 || alive < 0 || dup2(proc, 0) != 0 || dup2(alive, 1) != 1 || fchdir(0) != 0) _exit(1);
   close_from(2);
   std::size_t used = 0;
   for (std::uint32_t i = 0; i < count; ++i) {
     if (used + file.most > kMemoryBytes) break;
     MemorySlot& slot = arena->slots[i];
+    std::uint64_t& left = arena->left[arena->users[i]];
+    HelperAnswer answer;
     slot.offset = static_cast<std::uint32_t>(used);
-    slot.length = 0;
-    slot.error = read_one(0, arena->pids[i], file, arena->bytes + used, &slot.length);
-    used += slot.length;
+    slot.error =
+        left == 0 ? EDQUOT : read_one(arena->pids[i], arena->fds[i], file, arena->bytes + used, &answer);
+    slot.length = answer.length;
+    left -= std::min(left, answer.cost);
+    used += answer.length;
     arena->done.store(i + 1, std::memory_order_release);
   }
   _exit(0);
@@ -63,23 +72,15 @@ int read_one(int proc_fd, pid_t pid, const MemoryFile& file, char* to, std::uint
 std::mutex g_left_behind_mutex;
 std::vector<pid_t> g_left_behind;
 
-// waitpid on this one process only: the host program (libuv) has children of its own.
-bool reaped(pid_t helper) {
+// Waits for this one process only: libuv has children of its own.
+bool is_collected(pid_t helper) {
   const pid_t got = waitpid(helper, nullptr, WNOHANG);
   return got == helper || (got < 0 && errno == ECHILD);
 }
 
 }  // namespace
 
-int read_bytes(int fd, const MemoryFile& file, char* to, std::uint32_t* length) {
-  ssize_t got = 0;
-  // Once: the kernel fills the room as far as it has something (get_mm_cmdline, seq_read), and to be told the
-  // end by another read would cost a sixth of the time.
-  do got = read(fd, to, file.most);
-  while (got < 0 && errno == EINTR);
-  *length = got < 0 ? 0 : static_cast<std::uint32_t>(got);
-  return got < 0 ? errno : 0;
-}
+int open_in_helper(const char* path) { return open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW); }
 
 int MemoryArena::answer(std::uint32_t i, std::string_view* text) const {
   const MemorySlot slot = slots[i];
@@ -101,8 +102,7 @@ SharedArena::~SharedArena() {
 pid_t start_memory_helper(int proc_fd, int alive_fd, const MemoryFile& file, MemoryArena* arena,
                           std::uint32_t count) {
   const pid_t parent = getpid();
-  // With every signal blocked the helper never runs a handler of the host program, which would write into
-  // that program's pipes.
+  // Every signal is blocked, so the helper never runs a handler of Node, which would write into Node's pipes.
   sigset_t all, before;
   sigfillset(&all);
   pthread_sigmask(SIG_SETMASK, &all, &before);
@@ -115,12 +115,11 @@ pid_t start_memory_helper(int proc_fd, int alive_fd, const MemoryFile& file, Mem
 }
 
 void end_memory_helper(pid_t helper) {
-  // Asked first: a host that ignores SIGCHLD has its children reaped by the kernel, and the pid may be
-  // another's.
-  if (reaped(helper)) return;
+  // Guard: where SIGCHLD is ignored the kernel collects the child, and its pid may be another process's.
+  if (is_collected(helper)) return;
   kill(helper, SIGKILL);
   for (int tries = 0; tries < 100; ++tries) {
-    if (reaped(helper)) return;
+    if (is_collected(helper)) return;
     const struct timespec nap = {0, 200 * 1000};
     nanosleep(&nap, nullptr);
   }
@@ -130,7 +129,7 @@ void end_memory_helper(pid_t helper) {
 
 void collect_memory_helpers() {
   const std::lock_guard<std::mutex> guard(g_left_behind_mutex);
-  g_left_behind.erase(std::remove_if(g_left_behind.begin(), g_left_behind.end(), reaped),
+  g_left_behind.erase(std::remove_if(g_left_behind.begin(), g_left_behind.end(), is_collected),
                       g_left_behind.end());
 }
 

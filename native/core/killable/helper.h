@@ -1,6 +1,6 @@
-// The process that reads files of other processes' memory (/proc/PID/cmdline, environ, smaps_rollup): these
-// take the target's mmap lock, so a hostile or stuck process can hold its reader for ever (seen with FUSE,
-// NFS and tape file systems). SIGKILL ends such a reader; a thread could not be ended.
+// Reads files of other processes' memory (/proc/PID/cmdline, environ) in a child process. These reads take
+// the target's mmap lock, so a hostile or stuck process can hold its reader for ever (seen with FUSE, NFS and
+// tape file systems). SIGKILL ends such a reader; nothing ends a thread.
 #pragma once
 
 #include <sys/types.h>
@@ -12,21 +12,28 @@
 
 namespace reaper {
 
+// Opens a file of /proc for reading, in the helper; -1 and errno.
+int open_in_helper(const char* path);
+
+struct HelperAnswer {
+  std::uint32_t length = 0;  // bytes of the answer
+  std::uint64_t cost = 0;    // what is charged to the process's user
+};
+
 // A file below /proc/PID and how it is read.
 struct MemoryFile {
-  const char* name;
-  std::size_t most;  // the most bytes an answer has
-  // Runs in the helper: async-signal-safe calls only. Writes the answer to `to`; 0 or an errno.
-  int (*read)(int fd, const MemoryFile& file, char* to, std::uint32_t* length);
-  const void* given = nullptr;  // for `read`; must outlive the reading
+  const char* name;           // "cmdline"; "fd": a descriptor of the request
+  std::size_t most;           // the most bytes an answer has
+  std::uint64_t user_budget;  // the most cost for one user; the rest of their processes is not read
+  // Runs in the helper, in the proc root: async-signal-safe calls only. Writes the answer to `to`; 0 or an
+  // errno.
+  int (*read)(const char* path, const MemoryFile& file, char* to, HelperAnswer* answer);
+  const void* query = nullptr;  // for `read`; must outlive the reading
   const char* fault;            // what could not be done, for people: "read command lines"
 };
 
-// The file's own bytes, `most` of them: the plainest `read`.
-int read_bytes(int fd, const MemoryFile& file, char* to, std::uint32_t* length);
-
 // What the helper and its parent share. The helper fills slots in order and counts them in `done`; the bytes
-// go one after the other into `bytes`. A full arena ends the helper, and a new one goes on.
+// go one after the other into `bytes`. A full arena ends the helper, and a new one continues.
 struct MemorySlot {
   int error;
   std::uint32_t offset, length;
@@ -36,15 +43,19 @@ inline constexpr std::size_t kMemoryBytes = std::size_t{4} * 1024 * 1024;
 struct MemoryArena {
   std::atomic<std::uint32_t> done;
   pid_t pids[kMemorySlots];
+  int fds[kMemorySlots];              // the descriptor in /proc/PID/fd; -1: none
+  std::uint32_t users[kMemorySlots];  // the index in `left` of each pid's user
+  std::uint64_t left[kMemorySlots];   // what is left of each user's budget
   MemorySlot slots[kMemorySlots];
   char bytes[kMemoryBytes];
 
-  // The helper is not trusted: its slot is checked before its bytes are touched. An unsound one is EIO.
+  // Returns the answer's errno and points `text` at its bytes. Guard: the helper is not trusted, so a slot
+  // that points outside the arena is EIO.
   int answer(std::uint32_t i, std::string_view* text) const;
 };
 static_assert(std::atomic<std::uint32_t>::is_always_lock_free, "shared between processes");
 
-// Memory that a forked child shares; `get()` is null when there is none (errno says why).
+// Owns memory that a forked child shares; `get()` is null when there is none (errno says why).
 class SharedArena {
  public:
   SharedArena();
@@ -57,12 +68,14 @@ class SharedArena {
   MemoryArena* arena_ = nullptr;
 };
 
-// Forks a helper that reads `file` of the arena's first `count` pids; it holds alive_fd until it ends, and
-// nothing else of the host's. Its pid, or -1 and errno.
+// Forks a helper that reads `file` of the arena's first `count` pids. EDQUOT: the user's budget was used up
+// before. The helper holds alive_fd until it ends, and no other descriptor of this program. Returns its pid,
+// or -1 and errno.
 pid_t start_memory_helper(int proc_fd, int alive_fd, const MemoryFile& file, MemoryArena* arena,
                           std::uint32_t count);
 
-// Ends and collects a helper. One blocked in the kernel dies when its read ends; collected by later calls.
+// Ends and collects a helper. One that is blocked in the kernel dies when its read ends; later calls of
+// collect_memory_helpers collect it.
 void end_memory_helper(pid_t helper);
 void collect_memory_helpers();
 

@@ -15,11 +15,11 @@
 namespace reaper {
 namespace {
 
-// A user may keep the readers waiting for this many timeouts; the rest of their processes is then not asked.
+// A user may keep the reader waiting for this many timeouts; then their other processes are not read.
 constexpr int kStallsPerUser = 3;
-// Checks per timeout, and the least progress between two checks that does not count as waiting.
+// Checks per timeout, and the progress between two checks below which the time counts as waiting.
 constexpr int kChecks = 4;
-constexpr std::uint32_t kBrisk = 16;
+constexpr std::uint32_t kProgressPerCheck = 16;
 
 std::int64_t now_ms() {
   struct timespec now;
@@ -27,114 +27,149 @@ std::int64_t now_ms() {
   return static_cast<std::int64_t>(now.tv_sec) * 1000 + now.tv_nsec / 1000000;
 }
 
+// The places of the requests, the first one of every account, then the second one of each, and so on.
+std::vector<std::size_t> in_turns(const std::vector<MemoryRequest>& requests, const Owners& owners) {
+  std::unordered_map<uid_t, std::size_t> asked;
+  std::vector<std::pair<std::size_t, std::size_t>> turns;
+  turns.reserve(requests.size());
+  for (std::size_t i = 0; i < requests.size(); ++i)
+    turns.emplace_back(asked[owners.of(requests[i].uid)]++, i);
+  std::sort(turns.begin(), turns.end());
+  std::vector<std::size_t> places;
+  places.reserve(turns.size());
+  for (const auto& [turn, place] : turns) places.push_back(place);
+  return places;
+}
+
 }  // namespace
 
 struct MemoryReader::Batch {
   const std::vector<MemoryRequest>& requests;
-  const Take& take;
+  const OnAnswer& on_answer;
   std::vector<Fault>* faults;
-  std::function<void()> meanwhile;   // empty once it was called
-  std::vector<std::size_t> waiting;  // indices of requests, in order
+  std::vector<std::size_t> waiting;  // places of requests, in the order to read
   MemoryArena* arena;
+  std::vector<uid_t> accounts = {};  // whose budgets arena->left holds
 
-  void call_meanwhile() {
-    if (const auto call = std::exchange(meanwhile, nullptr)) call();
-  }
+  const MemoryRequest& at(std::size_t i) const { return requests[waiting[i]]; }
 };
 
-MemoryReader::MemoryReader(MemoryFile file, int proc_fd, int timeout_ms, int budget_ms)
+MemoryReader::MemoryReader(MemoryFile file, int proc_fd, int timeout_ms, int budget_ms, Owners owners)
     : file_(file),
       proc_fd_(proc_fd),
       timeout_ms_(std::max(timeout_ms, kChecks)),
-      budget_ms_(std::max(budget_ms, 0)) {}
+      budget_ms_(std::max(budget_ms, 0)),
+      owners_(std::move(owners)) {}
 
-bool MemoryReader::exhausted(uid_t uid) const {
-  const auto waited = waited_ms_.find(uid);
+void MemoryReader::read(const std::vector<MemoryRequest>& requests, const OnAnswer& on_answer,
+                        std::vector<Fault>* faults) {
+  collect_memory_helpers();
+  if (requests.empty()) return;
+  const SharedArena arena;
+  Batch batch{requests, on_answer, faults, in_turns(requests, owners_), arena.get()};
+  while (budget_ms_ > 0) {
+    auto& waiting = batch.waiting;
+    const auto hopeless = [&](std::size_t place) { return is_hopeless(requests[place]); };
+    waiting.erase(std::remove_if(waiting.begin(), waiting.end(), hopeless), waiting.end());
+    if (waiting.empty()) return;
+    serve(batch);
+  }
+}
+
+// Starts one helper, which reads until it ends, stalls or the time is spent, and delivers what it read.
+void MemoryReader::serve(Batch& batch) {
+  const auto give_up = [this, &batch](int error, const char* what) {
+    batch.faults->push_back({file_.fault, 0, std::string(what) + ": " + error_text(error)});
+    for (const std::size_t place : batch.waiting) batch.on_answer(place, EIO, {});
+    batch.waiting.clear();
+  };
+  if (batch.arena == nullptr) return give_up(ENOMEM, "mmap");
+  int pipe_fds[2];
+  if (pipe2(pipe_fds, O_CLOEXEC) != 0) return give_up(errno, "pipe2");
+  const UniqueFd ended(pipe_fds[0]);
+  UniqueFd alive(pipe_fds[1]);
+  const auto count = static_cast<std::uint32_t>(std::min(batch.waiting.size(), kMemorySlots));
+  fill(batch, count);
+  const std::int64_t start = now_ms();
+  const pid_t helper = start_memory_helper(proc_fd_, alive.get(), file_, batch.arena, count);
+  if (helper < 0) return give_up(errno, "fork");
+  alive.reset();
+
+  const End end = watch(batch, count, ended.get());
+  end_memory_helper(helper);
+  budget_ms_ -= std::max<std::int64_t>(now_ms() - start, 1);  // so that no progress at all ends some time
+  const std::uint32_t done = deliver(batch, count);
+  if (done == 0 && end == End::kHelperEnded) return give_up(ECHILD, "the helper ended early");
+  if (end == End::kStalled && done < count) stalled_.insert(batch.at(0).pid);
+}
+
+// Writes down for the helper what to read, and how much each user may still cost.
+void MemoryReader::fill(Batch& batch, std::uint32_t count) const {
+  MemoryArena& arena = *batch.arena;
+  std::unordered_map<uid_t, std::uint32_t> users;
+  batch.accounts.clear();
+  arena.done.store(0, std::memory_order_relaxed);
+  for (std::uint32_t i = 0; i < count; ++i) {
+    const uid_t account = owners_.of(batch.at(i).uid);
+    const auto [user, is_new] = users.emplace(account, static_cast<std::uint32_t>(batch.accounts.size()));
+    if (is_new) {
+      const auto left = left_.find(account);
+      arena.left[user->second] = left == left_.end() ? file_.user_budget : left->second;
+      batch.accounts.push_back(account);
+    }
+    arena.pids[i] = batch.at(i).pid;
+    arena.fds[i] = batch.at(i).fd;
+    arena.users[i] = user->second;
+  }
+}
+
+// Waits for the helper. Its pipe tells its end, the shared counter its progress.
+MemoryReader::End MemoryReader::watch(const Batch& batch, std::uint32_t count, int ended_fd) {
+  const std::int64_t start = now_ms();
+  std::int64_t last_progress = start, last_check = start;
+  std::uint32_t seen = 0;
+  for (;;) {
+    struct pollfd pipe = {ended_fd, POLLIN, 0};
+    if (poll(&pipe, 1, timeout_ms_ / kChecks) > 0) return End::kHelperEnded;
+    const std::int64_t now = now_ms(), passed = now - std::exchange(last_check, now);
+    const std::uint32_t done = batch.arena->done.load(std::memory_order_acquire);
+    const std::uint32_t progress = done - std::exchange(seen, done);
+    if (done >= count) return End::kAllRead;
+    if (now - start >= budget_ms_) return End::kTimeSpent;
+    if (progress != 0) last_progress = now;
+    if (progress >= kProgressPerCheck) continue;
+    const uid_t account = owners_.of(batch.at(done).uid);
+    waited_ms_[account] += passed;
+    if (now - last_progress >= timeout_ms_ || has_stalled_often(account)) return End::kStalled;
+  }
+}
+
+// Hands over what was read and takes it out of the waiting; returns how many that were.
+std::uint32_t MemoryReader::deliver(Batch& batch, std::uint32_t count) {
+  const MemoryArena& arena = *batch.arena;
+  const std::uint32_t done = std::min(arena.done.load(std::memory_order_acquire), count);
+  for (std::size_t user = 0; user < batch.accounts.size(); ++user) {
+    const auto left = left_.emplace(batch.accounts[user], file_.user_budget).first;
+    left->second = std::min(left->second, arena.left[user]);
+  }
+  for (std::uint32_t i = 0; i < done; ++i) {
+    std::string_view text;
+    const int error = arena.answer(i, &text);
+    batch.on_answer(batch.waiting[i], error, text);
+  }
+  batch.waiting.erase(batch.waiting.begin(), batch.waiting.begin() + done);
+  return done;
+}
+
+bool MemoryReader::has_stalled_often(uid_t account) const {
+  const auto waited = waited_ms_.find(account);
   return waited != waited_ms_.end() &&
          waited->second >= static_cast<std::int64_t>(timeout_ms_) * kStallsPerUser;
 }
 
-void MemoryReader::read(const std::vector<MemoryRequest>& requests, const Take& take,
-                        std::vector<Fault>* faults, std::function<void()> meanwhile) {
-  collect_memory_helpers();
-  Batch batch{requests, take, faults, std::move(meanwhile), {}, nullptr};
-  for (std::size_t i = 0; i < requests.size(); ++i) batch.waiting.push_back(i);
-  if (!batch.waiting.empty()) serve_all(batch);
-  batch.call_meanwhile();
-}
-
-void MemoryReader::serve_all(Batch& batch) {
-  const std::vector<MemoryRequest>& requests = batch.requests;
-  const SharedArena arena;
-  batch.arena = arena.get();
-  while (!batch.waiting.empty() && budget_ms_ > 0) {
-    // Who stalled before would stall again, and one user must not use up the time of the others.
-    batch.waiting.erase(std::remove_if(batch.waiting.begin(), batch.waiting.end(),
-                                       [&](std::size_t i) {
-                                         return exhausted(requests[i].uid) ||
-                                                stalled_.count(requests[i].pid) != 0;
-                                       }),
-                        batch.waiting.end());
-    if (!batch.waiting.empty()) serve(batch);
-  }
-}
-
-// One helper: as many of the waiting as it can serve until it ends, stalls or the budget is spent.
-void MemoryReader::serve(Batch& batch) {
-  const auto give_up = [this, &batch](int error, const char* what) {
-    batch.faults->push_back({file_.fault, 0, std::string(what) + ": " + error_text(error)});
-    for (const std::size_t i : batch.waiting) batch.take(i, EIO, {});
-    batch.waiting.clear();
-  };
-  int pipe_fds[2];
-  if (batch.arena == nullptr) return give_up(ENOMEM, "mmap");
-  if (pipe2(pipe_fds, O_CLOEXEC) != 0) return give_up(errno, "pipe2");
-  const UniqueFd ended(pipe_fds[0]);
-  UniqueFd alive(pipe_fds[1]);
-  MemoryArena* arena = batch.arena;
-  const auto count = static_cast<std::uint32_t>(std::min(batch.waiting.size(), kMemorySlots));
-  arena->done.store(0, std::memory_order_relaxed);
-  for (std::uint32_t i = 0; i < count; ++i) arena->pids[i] = batch.requests[batch.waiting[i]].pid;
-
-  const pid_t helper = start_memory_helper(proc_fd_, alive.get(), file_, arena, count);
-  if (helper < 0) return give_up(errno, "fork");
-  alive.reset();
-  batch.call_meanwhile();
-  const std::int64_t start = now_ms();
-
-  std::uint32_t seen = 0;
-  std::int64_t progress_at = start;
-  bool stalled = false, over = false, ended_itself = false;
-  while (!over && !stalled) {
-    struct pollfd watch = {ended.get(), POLLIN, 0};
-    const std::int64_t before = now_ms();
-    // The pipe tells the end of the helper; the shared counter tells its progress.
-    ended_itself = poll(&watch, 1, timeout_ms_ / kChecks) > 0;
-    const std::int64_t now = now_ms();
-    const std::uint32_t done = arena->done.load(std::memory_order_acquire);
-    over = ended_itself || done >= count || now - start >= budget_ms_;
-    if (over) break;
-    if (done != seen) progress_at = now;
-    if (done - seen < kBrisk) {
-      const uid_t uid = batch.requests[batch.waiting[done]].uid;
-      waited_ms_[uid] += now - before;
-      stalled = now - progress_at >= timeout_ms_ || exhausted(uid);
-    }
-    seen = done;
-  }
-  end_memory_helper(helper);
-  budget_ms_ -= std::max<std::int64_t>(now_ms() - start, 1);  // no progress at all still ends some time
-
-  const std::uint32_t done = std::min(arena->done.load(std::memory_order_acquire), count);
-  if (done == 0 && ended_itself) return give_up(ECHILD, "the helper ended early");
-  for (std::uint32_t i = 0; i < done; ++i) {
-    std::string_view text;
-    const int error = arena->answer(i, &text);
-    batch.take(batch.waiting[i], error, text);
-  }
-  batch.waiting.erase(batch.waiting.begin(), batch.waiting.begin() + done);
-  // It is never taken; the next round drops it.
-  if (stalled && done < count) stalled_.insert(batch.requests[batch.waiting.front()].pid);
+// Guard: a process that stalled once would stall again, and one user must not use up the time of others.
+bool MemoryReader::is_hopeless(const MemoryRequest& request) const {
+  return has_stalled_often(owners_.of(request.uid)) || stalled_.count(request.pid) != 0;
 }
 
 }  // namespace reaper

@@ -1,51 +1,62 @@
-// Reads one file of many processes' memory within deadlines, in a helper process that can be killed
-// (core/memory_helper.h says why), and keeps each user's account of the time that was spent waiting for them.
+// Reads one file of many processes' memory within deadlines, in a child process that can be killed
+// (killable/helper.h says why), and counts the time and bytes that each user takes.
 #pragma once
 
 #include <sys/types.h>
 
+#include <cstdint>
 #include <functional>
 #include <string_view>
 #include <unordered_map>
 #include <unordered_set>
 #include <vector>
 
+#include "core/base/fault.h"
+#include "core/base/owners.h"
 #include "core/killable/helper.h"
-#include "core/snapshot/snapshot.h"
 
 namespace reaper {
 
 struct MemoryRequest {
   pid_t pid;
   uid_t uid;
+  int fd = -1;  // for a file of a descriptor
 };
 
-// Keeps its accounts over several passes: what is left of the budget, who stalled, and whose processes did.
+// Keeps its accounts over several passes: what is left of the time, of each user's budgets, and which
+// processes stalled.
 class MemoryReader {
  public:
-  // Takes the answer to a request by its place: 0 or an errno, and the bytes, which live for this call.
-  using Take = std::function<void(std::size_t index, int error, std::string_view text)>;
+  // Receives the answer to a request by its place: 0 or an errno, and the bytes, which live for this call.
+  // EDQUOT: the user's budget is used up.
+  using OnAnswer = std::function<void(std::size_t index, int error, std::string_view text)>;
 
   // proc_fd: an open proc root. timeout_ms bounds one file, budget_ms all of them.
-  MemoryReader(MemoryFile file, int proc_fd, int timeout_ms, int budget_ms);
+  MemoryReader(MemoryFile file, int proc_fd, int timeout_ms, int budget_ms, Owners owners = {});
 
-  // What is not taken had no answer in time; never blocks for longer than the budget plus one timeout. A fork
-  // that fails is a fault, and EIO for its processes. `meanwhile` is called once, beside the first helper
-  // where there is one; its time is on nobody's account.
-  void read(const std::vector<MemoryRequest>& requests, const Take& take, std::vector<Fault>* faults,
-            std::function<void()> meanwhile = nullptr);
+  // Reads users in turns. A request that gets no answer in time has none here. Blocks for no longer than the
+  // budget plus one timeout. A fork that fails is a fault, and EIO for its processes.
+  void read(const std::vector<MemoryRequest>& requests, const OnAnswer& on_answer,
+            std::vector<Fault>* faults);
 
  private:
   struct Batch;
-  void serve_all(Batch& batch);
+  enum class End { kHelperEnded, kAllRead, kStalled, kTimeSpent };
+
   void serve(Batch& batch);
-  bool exhausted(uid_t uid) const;
+  void fill(Batch& batch, std::uint32_t count) const;
+  End watch(const Batch& batch, std::uint32_t count, int ended_fd);
+  std::uint32_t deliver(Batch& batch, std::uint32_t count);
+  bool has_stalled_often(uid_t account) const;
+  bool is_hopeless(const MemoryRequest& request) const;
 
   MemoryFile file_;
   int proc_fd_;
   int timeout_ms_;
   std::int64_t budget_ms_;
+  Owners owners_;
   std::unordered_map<uid_t, std::int64_t> waited_ms_;
+  std::unordered_map<uid_t, std::uint64_t> left_;
   std::unordered_set<pid_t> stalled_;
 };
 

@@ -62,12 +62,6 @@ Result<ProcDir> ProcDir::open(const std::string& root) {
   return ProcDir(std::move(fd));
 }
 
-Result<ProcDir> ProcDir::twin() const {
-  UniqueFd fd(fcntl(root_.get(), F_DUPFD_CLOEXEC, 0));
-  if (!fd.valid()) return Failure{errno, "duplicate the proc root"};
-  return ProcDir(std::move(fd));
-}
-
 bool ProcDir::is_foreign() {
   // proc(5): /proc/self is this process's number there; none at all in a namespace that it is not in.
   std::string_view self;

@@ -35,9 +35,6 @@ class ProcDir {
 
   int fd() const { return root_.get(); }
 
-  // The same root with a buffer of its own, for another thread.
-  Result<ProcDir> twin() const;
-
   // True where proc is mounted for another pid namespace than this process's: its numbers are not the ones
   // that kill(2) and pidfd_open(2) take.
   bool is_foreign();

@@ -8,13 +8,9 @@
 #include <string>
 #include <vector>
 
-namespace reaper {
+#include "core/proc/process_id.h"
 
-// A bare pid is never an identity: start time is field 22 of /proc/PID/stat, clock ticks since boot.
-struct ProcId {
-  pid_t pid = 0;
-  std::uint64_t start_time = 0;
-};
+namespace reaper {
 
 enum class SignalOutcome { kSent, kGone, kRecycled, kForeign, kDenied };
 

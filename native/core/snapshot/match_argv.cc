@@ -1,85 +1,94 @@
-// Command lines: those that tell suspects, and in the end those of what is returned.
+// Reads command lines: first those that may make an interpreter a suspect, in the end those of what is
+// returned.
 #include <algorithm>
+#include <string>
 #include <utility>
 
 #include "core/proc/parse.h"
-#include "core/snapshot/survey.h"
+#include "core/snapshot/builder.h"
 
 namespace reaper {
 
-void Survey::find_suspects() {
-  for (const SurveyEntry& entry : entries_)
-    if ((entry.suspect || options_.full) && asked(entry.uid)) suspects_.insert(entry.uid);
-  if (options_.full) return;  // all of theirs is read anyway
+void SnapshotBuilder::find_suspects() {
+  for (const ScanEntry& entry : entries_)
+    if ((entry.suspect || options_.full) && options_.asks_for(entry.uid)) suspect_uids_.insert(entry.uid);
+  if (options_.full) return;  // all of their processes are read anyway
 
-  const std::unordered_set<uid_t> by_exe = suspects_;
-  std::vector<SurveyEntry*> doubtful;
-  for (SurveyEntry& entry : entries_) {
-    const bool kin = by_exe.count(entry.uid) != 0;
-    if (!entry.suspect && (kin ? entry.kin_interpreter : entry.interpreter)) doubtful.push_back(&entry);
+  const std::unordered_set<uid_t> by_exe = suspect_uids_;
+  std::vector<ScanEntry*> doubtful;
+  for (ScanEntry& entry : entries_) {
+    const bool wide = by_exe.count(entry.uid) != 0;
+    if (!entry.suspect && (wide ? entry.wide_interpreter : entry.interpreter)) doubtful.push_back(&entry);
   }
-  ask(doubtful, [this] { read_known(); });
+  match_command_lines(doubtful);
 
-  // The other processes of those whom only a command line gave away.
+  // The other processes of the users of whom only a command line told that they have a suspect.
   doubtful.clear();
-  for (SurveyEntry& entry : entries_)
-    if (!entry.suspect && entry.kin_interpreter && suspects_.count(entry.uid) != 0 &&
+  for (ScanEntry& entry : entries_)
+    if (!entry.suspect && entry.wide_interpreter && suspect_uids_.count(entry.uid) != 0 &&
         by_exe.count(entry.uid) == 0)
       doubtful.push_back(&entry);
-  ask(doubtful);
+  match_command_lines(doubtful);
 }
 
-// An interpreter is a suspect by few marks, so that few users are; with a user who is one, more marks count.
-void Survey::ask(const std::vector<SurveyEntry*>& entries, std::function<void()> meanwhile) {
+// Few markers make an interpreter of any user a suspect; more of them do for a user who has a suspect.
+void SnapshotBuilder::match_command_lines(const std::vector<ScanEntry*>& entries) {
   std::vector<ArgvRequest> requests;
   requests.reserve(entries.size());
-  for (const SurveyEntry* entry : entries) requests.push_back({entry->pid, entry->uid});
-  const std::unordered_set<uid_t> known = suspects_;
-  const std::vector<ArgvResult> results = argv_.read(requests, &out_.faults, std::move(meanwhile));
+  for (const ScanEntry* entry : entries) requests.push_back({entry->pid, entry->uid});
+  const std::unordered_set<uid_t> known = suspect_uids_;
+  const std::vector<ArgvResult> results = argv_.read(requests, &report_.faults());
   std::string line;
   for (std::size_t i = 0; i < results.size(); ++i) {
     const ArgvResult& result = results[i];
-    SurveyEntry& entry = *entries[i];
+    ScanEntry& entry = *entries[i];
     if (result.status == ArgvStatus::kGone) continue;
-    if (result.status == ArgvStatus::kTimeout) timed_out(entry.pid);
-    if (result.status == ArgvStatus::kDenied) no_argv(entry.pid, entry.uid);
-    // A line that was refused, hidden, cut or never came is not a "no".
+    report_argv(result, entry.pid, entry.uid);
+    // Guard: a line that was refused, hidden, cut or never came may hold a marker.
     entry.suspect = result.status != ArgvStatus::kRead || result.truncated;
     if (!entry.suspect) {
       line.clear();
       for (const std::string& argument : result.argv) line.append(argument) += ' ';
-      const bool kin = known.count(entry.uid) != 0;
-      entry.suspect = contains_any(line, kin ? options_.kin_markers : options_.argv_markers);
+      const bool wide = known.count(entry.uid) != 0;
+      entry.suspect = contains_any(line, wide ? options_.wide_markers : options_.argv_markers);
     }
-    if (entry.suspect) suspects_.insert(entry.uid);
+    if (entry.suspect) suspect_uids_.insert(entry.uid);
   }
 }
 
-void Survey::read_argv() {
+void SnapshotBuilder::read_argv() {
   std::vector<ArgvRequest> requests;
   for (const std::size_t i : wants_argv_)
     requests.push_back({out_.processes[i].id.pid, out_.processes[i].uid});
-  std::vector<ArgvResult> results = argv_.read(requests, &out_.faults);
+  std::vector<ArgvResult> results = argv_.read(requests, &report_.faults());
   std::unordered_set<pid_t> lost;
   for (std::size_t k = 0; k < results.size(); ++k) {
     Process& process = out_.processes[wants_argv_[k]];
     const pid_t pid = process.id.pid;
+    report_argv(results[k], pid, process.uid);
     process.argv_status = results[k].status;
     process.argv_truncated = results[k].truncated;
     process.argv = std::move(results[k].argv);
-    if (process.argv_status == ArgvStatus::kTimeout) timed_out(pid);
-    if (process.argv_status == ArgvStatus::kDenied) no_argv(pid, process.uid);
-    // The command line was read by pid alone: it counts only if the pid is still the same process.
+    // Guard: the command line was read by pid alone; it counts only if the pid is still the same process.
     std::string_view text;
     const int error = proc_.read_of(pid, "stat", &text);
-    note(error);
+    report_.note_exhaustion(error);
     const auto stat = error == 0 ? parse_stat(text) : std::nullopt;
-    if (is_gone(error) || (stat && stat->start_time != process.id.start_time)) lost.insert(pid);
+    if (!is_gone(error) && !(stat && stat->start_time != process.id.start_time)) continue;
+    if (lost.insert(pid).second) report_.add_gone();
   }
-  out_.counts.gone += static_cast<std::uint32_t>(lost.size());
   const auto is_lost = [&lost](const Process& process) { return lost.count(process.id.pid) != 0; };
   out_.processes.erase(std::remove_if(out_.processes.begin(), out_.processes.end(), is_lost),
                        out_.processes.end());
+}
+
+void SnapshotBuilder::report_argv(const ArgvResult& result, pid_t pid, uid_t uid) {
+  if (result.over_budget)
+    report_.add_over_budget(options_.owners.of(uid), uid, "read command lines",
+                            "they exceed 8 MiB for this user; the rest was not read");
+  else if (result.status == ArgvStatus::kDenied)
+    report_.add_argv_denied(pid, uid);
+  if (result.status == ArgvStatus::kTimeout) report_.add_argv_timeout(pid, uid);
 }
 
 }  // namespace reaper

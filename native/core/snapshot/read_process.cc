@@ -1,17 +1,48 @@
-// Everything about one process but its command line.
-#include <algorithm>
+#include "core/snapshot/read_process.h"
+
+#include <unistd.h>
+
+#include <cerrno>
+#include <string_view>
 
 #include "core/proc/parse.h"
-#include "core/snapshot/survey.h"
 
 namespace reaper {
 
-bool Survey::read_stat(int folder, pid_t pid, Process& process, int* error) {
+ProcessReader::ProcessReader(ProcDir& proc, SnapshotReport& report) : proc_(proc), report_(report) {
   std::string_view text;
-  *error = proc_.read(folder, "stat", &text);
-  if (*error != 0) return false;
+  if (proc.link(proc.fd(), "self/ns/user", &text) == 0) own_user_ns_ = std::string(text);
+  if (proc.link(proc.fd(), "self/ns/pid", &text) == 0) own_pid_ns_ = std::string(text);
+}
+
+bool ProcessReader::read(pid_t pid, uid_t owner, Process& process) {
+  UniqueFd folder;
+  process.uid = owner;
+  // The folder is opened first, so everything read below it is of one process, or fails.
+  int error = proc_.pin(pid, &folder);
+  if (error == 0) error = read_stat(folder.get(), pid, process);
+  if (error == 0) {
+    read_status(folder.get(), process);
+    read_cgroups(folder.get(), process);
+    read_audit_id(folder.get(), "loginuid", process, process.login_uid);
+    read_audit_id(folder.get(), "sessionid", process, process.audit_session);
+    read_links(folder.get(), process);
+    return true;
+  }
+  if (is_gone(error))
+    report_.add_gone();
+  else if (error == EBADMSG)
+    report_.add_malformed("read the process", pid, owner);
+  else
+    report_.add_refusal("read the process", pid, owner, error);
+  return false;
+}
+
+int ProcessReader::read_stat(int folder, pid_t pid, Process& process) {
+  std::string_view text;
+  if (const int error = proc_.read(folder, "stat", &text)) return error;
   const auto stat = parse_stat(text);
-  if (!stat || stat->pid != pid) return false;
+  if (!stat || stat->pid != pid) return EBADMSG;
   static const std::int64_t kPageKib = sysconf(_SC_PAGESIZE) / 1024;
   process.id = {pid, stat->start_time};
   process.ppid = stat->ppid;
@@ -22,81 +53,63 @@ bool Survey::read_stat(int folder, pid_t pid, Process& process, int* error) {
   process.threads = stat->threads;
   process.rss_kib = stat->rss_pages * kPageKib;
   process.comm = std::string(stat->comm);
-  return true;
+  return 0;
 }
 
-void Survey::read_links(int folder, Process& process) {
+void ProcessReader::read_links(int folder, Process& process) {
   std::string_view target;
   const int error = proc_.link(folder, "exe", &target);
-  if (error == 0)
+  if (error == 0) {
     process.exe = std::string(target);
-  else if (!is_gone(error) && process.id.pid != 1 && denied_.count(process.id.pid) == 0)
-    refused_exe(process.id.pid, error);
+  } else if (!is_gone(error)) {
+    process.exe_unreadable = error == ENAMETOOLONG ? ExeUnreadable::kTooLong : ExeUnreadable::kDenied;
+    if (process.id.pid != 1 && !report_.was_denied(process.id.pid))
+      report_.add_hidden_exe(process.id.pid, process.uid, error);
+  }
   if (!own_user_ns_.empty() && proc_.link(folder, "ns/user", &target) == 0)
     process.foreign_user_ns = target != own_user_ns_;
   if (!own_pid_ns_.empty() && proc_.link(folder, "ns/pid", &target) == 0)
     process.foreign_pid_ns = target != own_pid_ns_;
 }
 
-void Survey::read_rest(int folder, Process& process) {
-  const pid_t pid = process.id.pid;
+void ProcessReader::read_status(int folder, Process& process) {
   std::string_view text;
   if (const int error = proc_.read(folder, "status", &text)) {
-    if (!is_gone(error)) refused("read the status", pid, process.uid, error);
-  } else if (process.uids = parse_status_uids(text); !process.uids) {
-    malformed("read the status", pid);
-  } else {
+    if (!is_gone(error)) report_.add_refusal("read the status", process.id.pid, process.uid, error);
+    return;
+  }
+  process.uids = parse_status_uids(text);
+  if (process.uids)
     process.uid = (*process.uids)[1];
-  }
-  // Absent in a kernel without cgroups or without audit: no fault.
-  if (const int error = proc_.read(folder, "cgroup", &text)) {
-    if (is_gone(error))
-      process.cgroups.emplace();
-    else
-      refused("read the cgroups", pid, process.uid, error);
-  } else if (auto paths = parse_cgroups(text)) {
-    process.cgroups = std::move(*paths);
-  } else {
-    malformed("read the cgroups", pid);
-  }
-  const auto read_id = [&](const char* file, std::optional<std::uint32_t>& field) {
-    if (const int error = proc_.read(folder, file, &text)) {
-      if (!is_gone(error)) refused("read the audit session", pid, process.uid, error);
-    } else if (field = parse_id(text); !field) {
-      malformed("read the audit session", pid);
-    } else if (*field == kUnsetId) {
-      field.reset();
-    }
-  };
-  read_id("loginuid", process.login_uid);
-  read_id("sessionid", process.audit_session);
+  else
+    report_.add_malformed("read the status", process.id.pid, process.uid);
 }
 
-// The folder is opened first, so everything read below it is of one process, or fails.
-Survey::Outcome Survey::read_full(pid_t pid, uid_t owner, bool wants_argv) {
-  tried_.insert(pid);
-  UniqueFd folder;
-  Process process;
-  process.uid = owner;
-  int error = proc_.pin(pid, &folder);
-  if (error == 0 && !read_stat(folder.get(), pid, process, &error) && error == 0) {
-    malformed("read the process", pid);
-    return Outcome::kLeftOut;
+// Absent in a kernel without cgroups: not a fault.
+void ProcessReader::read_cgroups(int folder, Process& process) {
+  std::string_view text;
+  const int error = proc_.read(folder, "cgroup", &text);
+  if (is_gone(error)) {
+    process.cgroups.emplace();
+  } else if (error != 0) {
+    report_.add_refusal("read the cgroups", process.id.pid, process.uid, error);
+  } else {
+    process.cgroups = parse_cgroups(text);
+    if (!process.cgroups) report_.add_malformed("read the cgroups", process.id.pid, process.uid);
   }
-  if (error != 0) {
-    if (!is_gone(error)) {
-      refused("read the process", pid, owner, error);
-      return Outcome::kLeftOut;
-    }
-    ++out_.counts.gone;
-    return Outcome::kGone;
+}
+
+// Absent in a kernel without audit: not a fault.
+void ProcessReader::read_audit_id(int folder, const char* file, Process& process,
+                                  std::optional<std::uint32_t>& field) {
+  std::string_view text;
+  if (const int error = proc_.read(folder, file, &text)) {
+    if (!is_gone(error)) report_.add_refusal("read the audit session", process.id.pid, process.uid, error);
+    return;
   }
-  read_rest(folder.get(), process);
-  read_links(folder.get(), process);
-  index_[pid] = out_.processes.size();
-  if (wants_argv) wants_argv_.push_back(out_.processes.size());
-  out_.processes.push_back(std::move(process));
-  return Outcome::kRead;
+  field = parse_id(text);
+  if (!field) report_.add_malformed("read the audit session", process.id.pid, process.uid);
+  if (field == kUnsetId) field.reset();
 }
 
 }  // namespace reaper

@@ -1,134 +1,118 @@
-// Which processes are read in full: suspects with their kin above and below, ssh servers, and what is hidden.
+// Selects which processes are read in full: suspects with what lives above and below them, ssh servers, and
+// what is hidden.
 #include "core/proc/parse.h"
-#include "core/snapshot/survey.h"
+#include "core/snapshot/builder.h"
 
 namespace reaper {
 
-void Survey::read_users() {
-  if (options_.full) {
-    read_everything();
-    return;
-  }
-  const std::unordered_set<pid_t> below = find_descendants();
-  for (const SurveyEntry& entry : entries_) {
-    const bool in_tree = is_suspect(entry) || below.count(entry.pid) != 0;
-    if (tried_.count(entry.pid) == 0 && (entry.sshd || entry.hidden || in_tree))
-      read_full(entry.pid, entry.uid, !entry.sshd && in_tree);
-  }
+void SnapshotBuilder::read_full(pid_t pid, uid_t owner, bool wants_argv) {
+  if (!tried_.insert(pid).second) return;
+  const uid_t account = options_.owners.of(owner);
+  if (owner != 0 && read_of_[account]++ >= options_.user_processes)
+    return report_.add_over_budget(
+        account, owner, "read processes",
+        "this user has more than " + std::to_string(options_.user_processes) + "; the rest was not read");
+  Process process;
+  if (!reader_.read(pid, owner, process)) return;
+  index_[pid] = out_.processes.size();
+  if (wants_argv) wants_argv_.push_back(out_.processes.size());
+  out_.processes.push_back(std::move(process));
 }
 
-// What is needed whatever the command lines will say, while a helper reads those.
-void Survey::read_known() {
-  for (SurveyEntry& entry : entries_) {
-    if (entry.sshd || is_suspect(entry)) read_full(entry.pid, entry.uid, !entry.sshd);
-    if (may_be_below(entry)) read_parent(entry);
-  }
+void SnapshotBuilder::read_suspects() {
+  for (const ScanEntry& entry : entries_)
+    if (entry.sshd || entry.hidden || is_suspect(entry))
+      read_full(entry.pid, entry.uid, !entry.sshd && is_suspect(entry));
 }
 
-// Whatever lives below a suspect, of the users who have one and of root's, by the parents that stat tells.
-std::unordered_set<pid_t> Survey::find_descendants() {
-  std::unordered_map<pid_t, std::vector<pid_t>> children;
+// Reads what lives below a suspect, of every user who has one and of root.
+void SnapshotBuilder::read_descendants() {
+  if (suspect_uids_.empty()) return;
+  std::unordered_map<pid_t, std::vector<const ScanEntry*>> children;
+  for (const ScanEntry& entry : entries_) {
+    if (suspect_uids_.count(entry.uid) == 0 && (entry.uid != 0 || !entry.has_exe)) continue;
+    if (const pid_t parent = read_parent(entry)) children[parent].push_back(&entry);
+  }
+  std::vector<pid_t> above;
+  for (const ScanEntry& entry : entries_)
+    if (is_suspect(entry)) above.push_back(entry.pid);
   std::unordered_set<pid_t> below;
-  if (suspects_.empty()) return below;
-  for (SurveyEntry& entry : entries_) {
-    if (!may_be_below(entry)) continue;
-    read_parent(entry);
-    if (entry.parent != 0) children[entry.parent].push_back(entry.pid);
-  }
-  std::vector<pid_t> rest;
-  for (const SurveyEntry& entry : entries_)
-    if (is_suspect(entry)) rest.push_back(entry.pid);
-  while (!rest.empty()) {
-    const auto found = children.find(rest.back());
-    rest.pop_back();
+  while (!above.empty()) {
+    const auto found = children.find(above.back());
+    above.pop_back();
     if (found == children.end()) continue;
-    // Each pid is taken once, so no cycle can hold the walk.
-    for (const pid_t child : found->second)
-      if (below.insert(child).second) rest.push_back(child);
+    for (const ScanEntry* child : found->second) {
+      // Each process is taken once, so a cycle of parents ends.
+      if (!below.insert(child->pid).second) continue;
+      read_full(child->pid, child->uid, !child->sshd);
+      above.push_back(child->pid);
+    }
   }
-  return below;
 }
 
-void Survey::read_parent(SurveyEntry& entry) {
-  if (entry.parent != SurveyEntry::kNotRead) return;
-  entry.parent = 0;
-  if (const auto known = index_.find(entry.pid); known != index_.end()) {
-    entry.parent = out_.processes[known->second].ppid;
-    return;
-  }
-  // What was, or will be, read in full tells there what is wrong.
-  const bool tells = !is_suspect(entry) && tried_.count(entry.pid) == 0;
+// Returns 0 for a parent that cannot be read.
+pid_t SnapshotBuilder::read_parent(const ScanEntry& entry) {
+  if (const auto known = index_.find(entry.pid); known != index_.end())
+    return out_.processes[known->second].ppid;
+  if (tried_.count(entry.pid) != 0) return 0;  // reported already
   std::string_view text;
-  if (const int error = proc_.read_of(entry.pid, "stat", &text)) {
-    if (!tells) return;
-    if (is_gone(error))
-      ++out_.counts.gone;
-    else
-      refused("read the process", entry.pid, entry.uid, error);
-    return;
+  const int error = proc_.read_of(entry.pid, "stat", &text);
+  const auto stat = error == 0 ? parse_stat(text) : std::nullopt;
+  if (stat && stat->pid == entry.pid) return stat->ppid;
+  if (is_gone(error))
+    report_.add_gone();
+  else if (error == 0)
+    report_.add_malformed("read the process", entry.pid, entry.uid);
+  else
+    report_.add_refusal("read the process", entry.pid, entry.uid, error);
+  return 0;
+}
+
+void SnapshotBuilder::read_everything() {
+  for (const ScanEntry& entry : entries_)
+    if (entry.sshd || entry.hidden || suspect_uids_.count(entry.uid) != 0)
+      read_full(entry.pid, entry.uid, !entry.sshd && suspect_uids_.count(entry.uid) != 0);
+  read_root_descendants();
+}
+
+// Reads root's processes below a user's: what sudo runs in a tree.
+void SnapshotBuilder::read_root_descendants() {
+  std::unordered_map<pid_t, std::vector<pid_t>> children;
+  for (const ScanEntry& entry : entries_)
+    if (entry.uid == 0 && entry.has_exe && index_.count(entry.pid) == 0)
+      if (const pid_t parent = read_parent(entry)) children[parent].push_back(entry.pid);
+  std::vector<pid_t> above;
+  for (const Process& process : out_.processes)
+    if (process.uid != 0) above.push_back(process.id.pid);
+  while (!above.empty()) {
+    const auto found = children.find(above.back());
+    above.pop_back();
+    if (found == children.end()) continue;
+    for (const pid_t child : found->second) {
+      if (tried_.count(child) != 0) continue;
+      read_full(child, 0, true);
+      above.push_back(child);
+    }
   }
-  const auto stat = parse_stat(text);
-  if (stat && stat->pid == entry.pid)
-    entry.parent = stat->ppid;
-  else if (tells)
-    malformed("read the process", entry.pid);
 }
 
-void Survey::read_everything() {
-  for (const SurveyEntry& entry : entries_)
-    if (entry.sshd || entry.hidden || suspects_.count(entry.uid) != 0)
-      read_full(entry.pid, entry.uid, !entry.sshd && suspects_.count(entry.uid) != 0);
-  add_root_descendants();
-}
-
-void Survey::add_ancestors() {
-  // The vector grows while it is walked; each pid is tried once, so no cycle can hold the walk.
+void SnapshotBuilder::read_ancestors() {
+  // The list grows while it is walked; each pid is tried once, so a cycle of parents ends.
   for (std::size_t i = 0; i < out_.processes.size(); ++i) {
     for (int tries = 0; tries < 3; ++tries) {
+      const ProcId id = out_.processes[i].id;
       const pid_t parent = out_.processes[i].ppid;
       if (parent < 1 || index_.count(parent) != 0) break;
       uid_t owner = 0;
-      const bool known = tried_.count(parent) == 0 && proc_.owner(parent, &owner) == 0;
-      if (known && read_full(parent, owner, suspects_.count(owner) != 0) == Outcome::kRead) break;
+      if (tried_.count(parent) == 0 && proc_.owner(parent, &owner) == 0)
+        read_full(parent, owner, suspect_uids_.count(owner) != 0);
+      if (index_.count(parent) != 0) break;
       // The parent ended after its child was read: the child has another one by now.
       Process again;
-      int error = 0;
       UniqueFd folder;
-      if (proc_.pin(out_.processes[i].id.pid, &folder) != 0) break;
-      if (!read_stat(folder.get(), out_.processes[i].id.pid, again, &error)) break;
-      if (again.id.start_time != out_.processes[i].id.start_time || again.ppid == parent) break;
+      if (proc_.pin(id.pid, &folder) != 0 || reader_.read_stat(folder.get(), id.pid, again) != 0) break;
+      if (again.id.start_time != id.start_time || again.ppid == parent) break;
       out_.processes[i].ppid = again.ppid;
-    }
-  }
-}
-
-void Survey::add_root_descendants() {
-  if (suspects_.empty()) return;
-  struct Kin {
-    pid_t pid, ppid;
-  };
-  std::vector<Kin> roots;
-  for (const SurveyEntry& entry : entries_) {
-    if (entry.uid != 0 || !entry.has_exe || index_.count(entry.pid) != 0) continue;
-    std::string_view text;
-    if (const int error = proc_.read_of(entry.pid, "stat", &text)) {
-      note(error);
-      continue;
-    }
-    if (const auto stat = parse_stat(text)) roots.push_back({entry.pid, stat->ppid});
-  }
-  std::unordered_set<pid_t> above;
-  for (const Process& process : out_.processes)
-    if (process.uid != 0) above.insert(process.id.pid);
-  // One level of the tree a pass; every pass but the last takes at least one out of the list.
-  for (bool found = true; found;) {
-    found = false;
-    for (Kin& kin : roots) {
-      if (kin.pid == 0 || above.count(kin.ppid) == 0) continue;
-      read_full(kin.pid, 0, true);
-      above.insert(kin.pid);
-      kin.pid = 0;
-      found = true;
     }
   }
 }

@@ -1,56 +1,40 @@
-// One look at the process table: every suspect and what lives below it, every sshd, every process that hides
-// its executable, and the ancestors of these.
+// Takes one snapshot of the process table: every suspect and what lives below it, every sshd, every process
+// that hides its executable, and the ancestors of these.
 #pragma once
 
 #include <sys/types.h>
 
-#include <array>
 #include <cstdint>
 #include <optional>
 #include <string>
+#include <unordered_set>
 #include <vector>
 
+#include "core/base/fault.h"
+#include "core/base/owners.h"
 #include "core/base/result.h"
-#include "core/signals/signal.h"
+#include "core/proc/process.h"
 
 namespace reaper {
 
-enum class ArgvStatus { kRead, kEmpty, kTimeout, kDenied, kGone, kSkipped };
-
-struct Process {
-  ProcId id;
-  pid_t ppid = 0, pgid = 0, sid = 0;
-  std::int32_t tty = 0;
-  char state = '?';
-  std::int32_t threads = 0;
-  std::int64_t rss_kib = 0;
-  std::optional<std::array<uid_t, 4>> uids;  // real, effective, saved, filesystem
-  uid_t uid = 0;                             // effective: the owner of /proc/PID
-  std::string comm;
-  std::optional<std::string> exe;
-  std::vector<std::string> argv;
-  ArgvStatus argv_status = ArgvStatus::kSkipped;
-  bool argv_truncated = false;
-  std::optional<std::vector<std::string>> cgroups;  // empty list: a kernel without cgroups
-  std::optional<std::uint32_t> audit_session, login_uid;
-  std::optional<bool> foreign_user_ns, foreign_pid_ns;
-};
-
-struct Fault {
-  std::string what;
-  pid_t pid = 0;  // 0: not about one process
-  std::string detail;
-};
-
 struct SnapshotOptions {
   std::string proc_root = "/proc";
-  std::optional<std::vector<uid_t>> uids;
-  bool full = false;
-  // Names of executables may end in `*`. kin_interpreters and kin_markers are for the processes of a user who
-  // has a suspect, and hold all interpreters and argv_markers.
-  std::vector<std::string> exe_markers, interpreters, argv_markers, kin_interpreters, kin_markers, sshd_names;
+  std::optional<std::unordered_set<uid_t>> uids;  // whose processes may be suspects; nullopt: everyone's
+  bool full = false;                              // read every process of `uids`, suspect or not
+  // An executable whose path holds one of exe_markers is a suspect; so is one of `interpreters` whose command
+  // line holds one of argv_markers. Names of executables may end in `*`. The wide lists apply to the
+  // processes of a user who has a suspect, and hold all of the narrow ones: without this second step every
+  // shell's command line on the host would be read (67 ms at 10,000 processes).
+  std::vector<std::string> exe_markers, interpreters, argv_markers, wide_interpreters, wide_markers,
+      sshd_names;
+  Owners owners;
+  // Guard: one user's processes must not take the sweep's time and memory. No more than this many of each
+  // user, root excepted, are read in full.
+  std::uint32_t user_processes = 8192;
   int argv_timeout_ms = 200;
   int argv_budget_ms = 5000;
+
+  bool asks_for(uid_t uid) const { return !uids || uids->count(uid) != 0; }
 };
 
 struct SnapshotCounts {
@@ -62,6 +46,7 @@ struct Snapshot {
   long ticks_per_second = 100;
   std::int64_t uptime_ms = 0, taken_at_ms = 0;
   std::vector<Process> processes;
+  std::vector<uid_t> over_budget;  // uids of which a budget left something out; sorted
   SnapshotCounts counts;
   std::vector<Fault> faults;
 };

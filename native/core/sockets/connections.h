@@ -1,50 +1,37 @@
-// Who is connected to whom: established sockets and which of the given processes hold their ends.
+// Finds which of the given processes are connected to which, and what about that could not be known.
 #pragma once
 
 #include <sys/types.h>
 
 #include <cstdint>
-#include <optional>
+#include <functional>
 #include <string>
 #include <vector>
 
-#include "core/snapshot/snapshot.h"
+#include "core/base/fault.h"
+#include "core/sockets/link.h"
+#include "core/sockets/socket_holders.h"
+#include "core/sockets/socket_table.h"
 
 namespace reaper {
 
-enum class LinkKind { kTcp, kUnix };
-enum class ConnectionSource { kNetlink, kProc, kNone };
-
-// The established connections of one kind of which `pid` holds one end and `peer_pid` the other; peer_pid is
-// empty when none of the asked-for processes holds that one. The addresses are those of one of them.
-struct Link {
-  LinkKind kind;
-  pid_t pid;
-  std::optional<pid_t> peer_pid;
-  std::string local, remote;
-  std::uint32_t sockets = 1;  // of `pid`'s, so many
-};
-
 struct Connections {
   bool complete = false;  // false: a dump failed or was cut, so no absence of a link means anything
-  ConnectionSource source = ConnectionSource::kNone;
-  std::vector<Link> links;         // sorted by kind, pid and peer_pid, which no two share
-  std::vector<pid_t> unreadable;   // their descriptors could not be read
-  std::vector<pid_t> foreign_net;  // in another network namespace than this process
+  bool refused = false;   // the kernel or a sandbox does not offer the dumps at all
+  std::vector<Link> links;
+  std::vector<pid_t> unreadable;  // their descriptors could not be read, or exceed their user's budget
+  // In another network namespace where something is connected to them, or that could not be read.
+  std::vector<pid_t> foreign_net;
+  std::vector<pid_t> unexplained;  // they hold a stream socket that no dump shows
   std::uint32_t established_tcp = 0, established_unix = 0;
   std::vector<Fault> faults;
 };
 
-// Lists the sockets, the descriptors, and the sockets again. Looks a second time, and keeps what any look
-// saw, while some held end's other end on this host is held by none of `pids`: a connection made, accepted or
-// handed to another process in between would look one-sided. Where every such end had its descriptor before
-// any was read, only descriptors that may have changed are read again; else all, and the sockets once more.
-Connections find_connections(const std::string& proc_root, const std::vector<pid_t>& pids);
-
-// The same with another source of sockets (core/socket_table.h), for tests.
-struct SocketTable;
-using SocketReader = SocketTable (*)(const std::string& proc_root);
-Connections find_connections(const std::string& proc_root, const std::vector<pid_t>& pids,
-                             SocketReader read_sockets);
+// Reads the descriptors and dumps the sockets twice, for a dump may skip one. Reads and dumps once more, and
+// keeps what any reading saw, while some held end's other end on this host is held by none of the processes
+// or a held socket is in no dump: a connection made, accepted or handed on in between would look so. `dump`:
+// where the sockets are listed; tests give another source than the kernel.
+Connections find_connections(const HolderOptions& options,
+                             const std::function<void(SocketTable&)>& dump = dump_sockets);
 
 }  // namespace reaper

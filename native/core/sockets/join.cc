@@ -2,30 +2,18 @@
 
 #include <algorithm>
 #include <cstring>
-#include <optional>
+#include <string>
 #include <tuple>
 
 namespace reaper {
 namespace {
 
-// Pairs of one socket's holders are all listed up to this many, beyond that enough of them to join the same
-// processes: a user whose thousand children inherit a thousand sockets could ask for 10^9 pairs.
+// Guard: a user whose thousand children inherit a thousand sockets could ask for 10^9 pairs. Pairs of one
+// socket's holders are all listed up to this many, beyond that enough of them to join the same processes.
 constexpr std::size_t kAllPairs = 256;
-// So many sockets of one address are looked at; SO_REUSEPORT lets a user have any number of them.
-constexpr int kSameAddress = 256;
 
-using PidRange = FdTable::Range;
-using FourTuple = LinkTable::FourTuple;
-
-FourTuple tuple_of(const Endpoint& local, const Endpoint& remote) {
-  FourTuple tuple;
-  std::copy(remote.begin(), remote.end(), std::copy(local.begin(), local.end(), tuple.begin()));
-  return tuple;
-}
-FourTuple mirror_of(const TcpRecord& record) { return tuple_of(record.remote, record.local); }
-
-// The other end is on this host: 127.0.0.0/8, ::1, or the same address on both sides.
-bool is_local(const TcpRecord& record) {
+// 127.0.0.0/8, ::1, or the same address on both sides.
+bool has_local_address(const TcpRecord& record) {
   static constexpr Endpoint kLoopback6 = {0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1};
   static constexpr Endpoint kLoopback4 = {0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff, 127};
   const Endpoint& remote = record.remote;
@@ -34,177 +22,212 @@ bool is_local(const TcpRecord& record) {
          std::memcmp(remote.data(), record.local.data(), 16) == 0;
 }
 
-bool is_zero(std::uint32_t inode) { return inode == 0; }
+bool is_waiting(std::uint32_t inode) { return inode == 0; }
 
-std::string unix_text(const UnixRecord& record) {
-  return record.name.empty() ? "unix:" + std::to_string(record.inode) : record.name;
+std::string unix_text(std::uint32_t inode, const std::string* name) {
+  return name == nullptr || name->empty() ? "unix:" + std::to_string(inode) : *name;
 }
 
-}  // namespace
-
-LinkTable::LinkTable(const SocketTable& sockets, const FdTable& fds) : fds_(fds) {
-  std::vector<FourTuple> wanted;
-  for (const TcpRecord& record : sockets.tcp) {
-    if (record.listening || record.inode == 0 || !fds.is_held(record.inode)) continue;
-    held_tcp_.push_back(&record);
-    wanted.push_back(mirror_of(record));
-  }
-  std::sort(wanted.begin(), wanted.end());
-  for (const TcpRecord& record : sockets.tcp) {
-    const FourTuple key = tuple_of(record.local, record.remote);
-    if (std::binary_search(wanted.begin(), wanted.end(), key)) mirrors_.emplace_back(key, record.inode);
-  }
-  std::sort(mirrors_.begin(), mirrors_.end());
-  mirrors_.erase(std::unique(mirrors_.begin(), mirrors_.end()), mirrors_.end());
-  std::vector<std::uint32_t> peers;
-  for (const UnixRecord& record : sockets.local) {
-    if (record.inode == 0 || !fds.is_held(record.inode)) continue;
-    held_unix_.push_back(&record);
-    peers.push_back(record.peer);
-  }
-  std::sort(peers.begin(), peers.end());
-  for (const UnixRecord& record : sockets.local)
-    if (!record.name.empty() && std::binary_search(peers.begin(), peers.end(), record.inode))
-      named_peers_.emplace_back(record.inode, &record.name);
-  std::sort(named_peers_.begin(), named_peers_.end());
-  for (const TcpRecord& record : sockets.tcp_listening)
-    if (record.inode != 0 && fds.is_held(record.inode)) listening_.emplace_back(record.local, record.inode);
-  std::sort(listening_.begin(), listening_.end());
-  for (const UnixRecord& record : sockets.local_listening)
-    if (record.inode != 0 && fds.is_held(record.inode)) listening_unix_.push_back(&record);
+LinkDirection opposite(LinkDirection direction) {
+  if (direction == LinkDirection::kUnknown) return direction;
+  return direction == LinkDirection::kAccepted ? LinkDirection::kOpened : LinkDirection::kAccepted;
 }
 
-// More than one where sockets bound to different devices share addresses and ports: all count.
-void LinkTable::find_mirrors(const TcpRecord& record, std::vector<std::uint32_t>& inodes) const {
-  inodes.clear();
-  const FourTuple key = mirror_of(record);
-  auto at = std::lower_bound(mirrors_.begin(), mirrors_.end(), std::make_pair(key, std::uint32_t{0}));
-  for (; at != mirrors_.end() && at->first == key; ++at) inodes.push_back(at->second);
-  if (!inodes.empty() || is_local(record))
-    if (std::all_of(inodes.begin(), inodes.end(), is_zero)) add_listeners(record.remote, inodes);
+// The other end of a held TCP socket.
+struct OtherEnd {
+  bool on_this_host;
+  std::vector<std::uint32_t> inodes;  // that hold it, or that listen where it waits to be accepted
+};
+
+OtherEnd other_end_of(const TcpRecord& record, const SocketTable& sockets) {
+  OtherEnd other{false, sockets.mirrors_of(record)};
+  other.on_this_host = !other.inodes.empty() || has_local_address(record);
+  // Nobody holds it yet: a server that is stopped or stuck in the kernel leaves its clients so. Who listens
+  // there will have it.
+  if (other.on_this_host && std::all_of(other.inodes.begin(), other.inodes.end(), is_waiting))
+    for (const std::uint32_t listener : sockets.listeners_at(record.remote)) other.inodes.push_back(listener);
+  return other;
 }
 
-// An end that nobody holds waits to be accepted: whoever listens there is who will be reached. A server
-// that is stopped or stuck in the kernel leaves its clients so.
-void LinkTable::add_listeners(const Endpoint& wanted, std::vector<std::uint32_t>& inodes) const {
-  Endpoint any4{}, any6{};
-  any4[10] = any4[11] = 0xff;
-  for (Endpoint* any : {&any4, &any6}) std::copy(wanted.begin() + 16, wanted.end(), any->begin() + 16);
-  for (const Endpoint& end : {wanted, any4, any6}) {
-    auto at = std::lower_bound(listening_.begin(), listening_.end(), std::make_pair(end, std::uint32_t{0}));
-    for (int i = 0; i < kSameAddress && at != listening_.end() && at->first == end; ++i, ++at)
-      inodes.push_back(at->second);
-  }
+// Only a listener's port tells who accepted. Where the listener is gone, a port that the kernel chose is an
+// opener's, as far as the other end is another host's.
+LinkDirection direction_of(const TcpRecord& record, bool on_this_host, const SocketTable& sockets,
+                           const PortRange& ephemeral) {
+  const bool here = sockets.is_listening(record.local);
+  const bool there = on_this_host && sockets.is_listening(record.remote);
+  if (here && there) return LinkDirection::kUnknown;
+  if (here) return LinkDirection::kAccepted;
+  if (there) return LinkDirection::kOpened;
+  if (on_this_host) return LinkDirection::kUnknown;
+  const int port = record.local[16] * 256 + record.local[17];
+  if (port >= ephemeral.low && port <= ephemeral.high) return LinkDirection::kOpened;
+  return port < ephemeral.low ? LinkDirection::kAccepted : LinkDirection::kUnknown;
 }
 
-std::vector<std::uint32_t> LinkTable::missing() const {
-  std::vector<std::uint32_t> missing;
-  std::vector<std::uint32_t> inodes;
-  for (const TcpRecord* record : held_tcp_) {
-    find_mirrors(*record, inodes);
-    if ((!inodes.empty() || is_local(*record)) && !has_held(inodes)) {
-      missing.insert(missing.end(), inodes.begin(), inodes.end());
-      if (inodes.empty()) missing.push_back(0);
-    }
-  }
-  for (const UnixRecord* record : held_unix_)
-    if (!is_held(record->peer)) missing.push_back(record->peer);
-  std::sort(missing.begin(), missing.end());
-  missing.erase(std::unique(missing.begin(), missing.end()), missing.end());
-  return missing;
+// The kernel gives an accepted socket its listener's name. Guard: a client may bind a name of its own, so of
+// two named ends the one whose name a listener has was accepted.
+LinkDirection direction_of(const UnixRecord& record, const SocketTable& sockets) {
+  if (record.peer == 0) return LinkDirection::kOpened;  // it waits to be accepted
+  const std::string* peer = sockets.name_of_peer(record.peer);
+  const bool here = !record.name.empty(), there = peer != nullptr && !peer->empty();
+  if (here && peer != nullptr && !there) return LinkDirection::kAccepted;
+  if (there && !here) return LinkDirection::kOpened;
+  const bool listens_here = here && sockets.is_listening(record.name);
+  const bool listens_there = there && sockets.is_listening(*peer);
+  if (listens_here == listens_there) return LinkDirection::kUnknown;
+  return listens_here ? LinkDirection::kAccepted : LinkDirection::kOpened;
 }
 
-std::vector<Link> LinkTable::links() const {
-  std::vector<Seen> seen;
-  std::vector<std::uint32_t> inodes;
-  for (const TcpRecord* record : held_tcp_) {
-    find_mirrors(*record, inodes);
-    add({LinkKind::kTcp, 0, 0, record->inode, record, nullptr}, record->inode, inodes, seen);
-  }
-  for (const UnixRecord* record : held_unix_) {
-    inodes.assign(1, record->peer);
-    add({LinkKind::kUnix, 0, 0, record->inode, nullptr, record}, record->inode, inodes, seen);
-  }
-  for (const UnixRecord* record : listening_unix_) {
-    for (const std::uint32_t client : record->waiting) {
-      inodes.assign(1, client);
-      if (is_held(client)) add({LinkKind::kUnix, 0, 0, client, nullptr, record}, record->inode, inodes, seen);
-    }
-  }
-  const auto ends = [](const Seen& link) { return std::tie(link.kind, link.pid, link.peer_pid); };
-  std::sort(seen.begin(), seen.end(), [&](const Seen& a, const Seen& b) {
-    return std::tuple_cat(ends(a), std::tie(a.inode)) < std::tuple_cat(ends(b), std::tie(b.inode));
-  });
-  std::vector<Link> links;
-  for (std::size_t i = 0; i < seen.size(); ++i) {
-    if (i == 0 || ends(seen[i]) != ends(seen[i - 1]))
-      links.push_back(shown(seen[i]));
-    else if (seen[i].inode != seen[i - 1].inode)
-      ++links.back().sockets;
-  }
-  return links;
-}
+// One link that one socket makes. Texts are written only for those that are returned.
+struct Seen {
+  LinkKind kind;
+  pid_t pid = 0, peer_pid = 0;  // peer_pid 0: not known
+  LinkDirection direction = LinkDirection::kUnknown;
+  bool other_host = false;
+  std::uint32_t inode = 0;
+  const TcpRecord* tcp = nullptr;
+  const UnixRecord* local = nullptr;
 
-Link LinkTable::shown(const Seen& seen) const {
-  Link link{seen.kind, seen.pid, std::nullopt, {}, {}};
+  auto ends() const { return std::tie(kind, pid, peer_pid, direction, other_host); }
+};
+
+Link to_link(const Seen& seen, const SocketTable& sockets) {
+  Link link{seen.kind, seen.pid, std::nullopt, {}, {}, 1, seen.direction, seen.other_host};
   if (seen.peer_pid != 0) link.peer_pid = seen.peer_pid;
   if (seen.tcp) {
     link.local = endpoint_text(seen.tcp->local);
     link.remote = endpoint_text(seen.tcp->remote);
+  } else if (seen.local->state == SocketState::kListening) {
+    // One that waits: its own end has no name, the other one is the listener's.
+    link.local = seen.local->name;
+    link.remote = unix_text(seen.inode, nullptr);
+    if (seen.direction == LinkDirection::kOpened) std::swap(link.local, link.remote);
   } else {
-    const bool waiting = seen.inode != seen.local->inode;  // the client, at a listening socket
-    link.local = waiting ? seen.local->name : unix_text(*seen.local);
-    link.remote = peer_text(waiting ? seen.inode : seen.local->peer);
+    link.local = unix_text(seen.local->inode, &seen.local->name);
+    link.remote = unix_text(seen.local->peer, sockets.name_of_peer(seen.local->peer));
   }
   return link;
 }
 
-bool LinkTable::is_held(std::uint32_t inode) const { return inode != 0 && fds_.is_held(inode); }
-
-bool LinkTable::has_held(const std::vector<std::uint32_t>& inodes) const {
-  return std::any_of(inodes.begin(), inodes.end(), [&](std::uint32_t inode) { return is_held(inode); });
-}
-
-std::string LinkTable::peer_text(std::uint32_t inode) const {
-  const auto at = std::lower_bound(named_peers_.begin(), named_peers_.end(), inode,
-                                   [](const auto& entry, std::uint32_t key) { return entry.first < key; });
-  if (at != named_peers_.end() && at->first == inode) return *at->second;
-  return "unix:" + std::to_string(inode);
-}
-
-void LinkTable::add(Seen link, std::uint32_t inode, const std::vector<std::uint32_t>& peer_inodes,
-                    std::vector<Seen>& links) const {
-  const PidRange own = fds_.holders_of(inode);
-  std::vector<pid_t> peers;
-  for (const std::uint32_t peer : peer_inodes) {
-    if (peer == 0) continue;
-    const PidRange range = fds_.holders_of(peer);
-    std::for_each(range.first, range.second, [&](const Holder& holder) { peers.push_back(holder.pid); });
+class Joiner {
+ public:
+  Joiner(const SocketTable& sockets, const HolderTable& holders) : sockets_(sockets), holders_(holders) {
+    for (const UnixRecord& listener : sockets.local_listening())
+      waiting_.insert(waiting_.end(), listener.waiting.begin(), listener.waiting.end());
+    std::sort(waiting_.begin(), waiting_.end());
   }
-  const auto emit = [&](pid_t pid, pid_t peer) {
-    if (peer == pid) return;
-    link.pid = pid;
-    link.peer_pid = peer;
-    links.push_back(link);
-  };
-  const auto owners = static_cast<std::size_t>(own.second - own.first);
-  if (owners * peers.size() <= kAllPairs) {
-    for (auto at = own.first; at != own.second; ++at) {
-      if (peers.empty()) emit(at->pid, 0);
-      for (const pid_t peer : peers) emit(at->pid, peer);
+
+  void add_tcp(const PortRange& ephemeral) {
+    for (const TcpRecord& record : sockets_.tcp()) {
+      const OtherEnd other = other_end_of(record, sockets_);
+      Seen link{LinkKind::kTcp};
+      link.direction = direction_of(record, other.on_this_host, sockets_, ephemeral);
+      link.other_host = !other.on_this_host;
+      link.inode = record.inode;
+      link.tcp = &record;
+      add(link, record.inode, other.inodes);
     }
-    return;
   }
-  if (peers.empty()) {
-    for (auto at = own.first; at != own.second; ++at) emit(at->pid, 0);
-    return;
+
+  void add_unix() {
+    for (const UnixRecord& record : sockets_.local()) {
+      Seen link{LinkKind::kUnix};
+      link.direction = direction_of(record, sockets_);
+      link.inode = record.inode;
+      link.local = &record;
+      // add_queues knows who listens.
+      if (record.peer == 0 && std::binary_search(waiting_.begin(), waiting_.end(), record.inode)) continue;
+      add(link, record.inode, {record.peer});
+    }
   }
-  // One end's first process with everybody else: two of them, so that no pair of first processes is itself.
-  const pid_t hub = own.first->pid;
-  const auto other = std::find_if(peers.begin(), peers.end(), [&](pid_t peer) { return peer != hub; });
-  for (const pid_t peer : peers) emit(hub, peer);
-  if (other != peers.end())
-    for (auto at = own.first; at != own.second; ++at) emit(at->pid, *other);
+
+  // Both sides of the clients that wait: the listener's process has accepted, the client opened.
+  void add_queues() {
+    for (const UnixRecord& listener : sockets_.local_listening()) {
+      for (const std::uint32_t client : listener.waiting) {
+        Seen link{LinkKind::kUnix};
+        link.inode = client;
+        link.local = &listener;
+        link.direction = LinkDirection::kAccepted;
+        add(link, listener.inode, {client});
+        link.direction = opposite(link.direction);
+        add(link, client, {listener.inode});
+      }
+    }
+  }
+
+  std::vector<Link> take() {
+    std::sort(seen_.begin(), seen_.end(), [](const Seen& a, const Seen& b) {
+      return std::tuple_cat(a.ends(), std::tie(a.inode)) < std::tuple_cat(b.ends(), std::tie(b.inode));
+    });
+    std::vector<Link> links;
+    for (std::size_t i = 0; i < seen_.size(); ++i) {
+      if (i == 0 || seen_[i].ends() != seen_[i - 1].ends())
+        links.push_back(to_link(seen_[i], sockets_));
+      else if (seen_[i].inode != seen_[i - 1].inode)
+        ++links.back().sockets;
+    }
+    return links;
+  }
+
+ private:
+  void add(Seen link, std::uint32_t inode, const std::vector<std::uint32_t>& peer_inodes) {
+    const HolderTable::Range own = holders_.holders_of(inode);
+    std::vector<pid_t> peers;
+    for (const std::uint32_t peer : peer_inodes) {
+      if (peer == 0) continue;
+      const HolderTable::Range range = holders_.holders_of(peer);
+      std::for_each(range.first, range.second, [&](const Holder& holder) { peers.push_back(holder.pid); });
+    }
+    const auto emit = [&](pid_t pid, pid_t peer) {
+      if (peer == pid) return;
+      link.pid = pid;
+      link.peer_pid = peer;
+      seen_.push_back(link);
+    };
+    if (peers.empty()) {
+      for (auto at = own.first; at != own.second; ++at) emit(at->pid, 0);
+      return;
+    }
+    if (static_cast<std::size_t>(own.second - own.first) * peers.size() <= kAllPairs) {
+      for (auto at = own.first; at != own.second; ++at)
+        for (const pid_t peer : peers) emit(at->pid, peer);
+      return;
+    }
+    // One end's first process with all others: two of them, so that no pair of first processes is itself.
+    const pid_t hub = own.first->pid;
+    const auto other = std::find_if(peers.begin(), peers.end(), [&](pid_t peer) { return peer != hub; });
+    for (const pid_t peer : peers) emit(hub, peer);
+    if (other != peers.end())
+      for (auto at = own.first; at != own.second; ++at) emit(at->pid, *other);
+  }
+
+  const SocketTable& sockets_;
+  const HolderTable& holders_;
+  std::vector<std::uint32_t> waiting_;  // the clients in the queues of held listeners
+  std::vector<Seen> seen_;
+};
+
+}  // namespace
+
+std::vector<Link> join_links(const SocketTable& sockets, const HolderTable& holders,
+                             const PortRange& ephemeral) {
+  Joiner joiner(sockets, holders);
+  joiner.add_tcp(ephemeral);
+  joiner.add_unix();
+  joiner.add_queues();
+  return joiner.take();
+}
+
+bool has_one_sided_links(const SocketTable& sockets, const HolderTable& holders) {
+  const auto is_held = [&](std::uint32_t inode) { return holders.is_held(inode); };
+  const auto is_one_sided = [&](const TcpRecord& record) {
+    const OtherEnd other = other_end_of(record, sockets);
+    return other.on_this_host && std::none_of(other.inodes.begin(), other.inodes.end(), is_held);
+  };
+  const auto lacks_peer = [&](const UnixRecord& record) { return !is_held(record.peer); };
+  return std::any_of(sockets.tcp().begin(), sockets.tcp().end(), is_one_sided) ||
+         std::any_of(sockets.local().begin(), sockets.local().end(), lacks_peer);
 }
 
 }  // namespace reaper

@@ -1,9 +1,10 @@
-// The kernel's own list of established sockets, by NETLINK_SOCK_DIAG (sock_diag(7)).
+// Lists the sockets of this network namespace by NETLINK_SOCK_DIAG (sock_diag(7)).
 #pragma once
 
 #include <array>
 #include <cstddef>
 #include <cstdint>
+#include <functional>
 #include <string>
 #include <vector>
 
@@ -11,21 +12,25 @@
 
 namespace reaper {
 
-// An address and a port as 16 + 2 bytes in network order. IPv4 is kept in its IPv6-mapped form, so that an
-// IPv4 socket and its dual-stack peer, which the kernel lists as ::ffff:a.b.c.d, compare equal.
+// An address and a port as 16 + 2 bytes in network order. IPv4 is kept in its IPv6-mapped form, so an IPv4
+// socket and its dual-stack peer, which the kernel lists as ::ffff:a.b.c.d, compare equal.
 using Endpoint = std::array<std::uint8_t, 18>;
+
+enum class SocketState { kOther, kEstablished, kListening };
 
 struct TcpRecord {
   Endpoint local{}, remote{};
   std::uint32_t inode = 0;  // 0: no descriptor yet, it waits to be accepted (measured)
-  bool listening = false;   // then there is no remote end
+  SocketState state = SocketState::kEstablished;
 };
 
+// kEstablished: a connected SOCK_STREAM or SOCK_SEQPACKET that is not shut down both ways.
 struct UnixRecord {
   std::uint32_t inode = 0;
-  std::uint32_t peer = 0;  // 0: not accepted yet, or not told
+  std::uint32_t peer = 0;  // 0: the other end waits to be accepted, or was not reported
   std::string name;        // bound path, "@name" when abstract, empty when unbound
-  // Of a listening socket, which has no peer: the sockets of the clients that wait to be accepted.
+  SocketState state = SocketState::kEstablished;
+  // Of a listening socket: the sockets of the clients that wait to be accepted.
   std::vector<std::uint32_t> waiting{};
 };
 
@@ -35,31 +40,36 @@ struct NetlinkBatch {
   bool interrupted = false;  // NLM_F_DUMP_INTR: the tables changed under the dump
 };
 
-// Pure parsers of one received buffer; records are appended to `out`. `sequence` is that of the request.
-// Failures: the kernel's errno (NLMSG_ERROR, or the status in NLMSG_DONE), EBADMSG for anything short or
-// malformed, ENOBUFS for lost messages. Records found before a failure stay in `out`.
+// Parse one received buffer; records are appended to `out`. `sequence` is that of the request. Failures: the
+// kernel's errno (NLMSG_ERROR, or the status in NLMSG_DONE), EBADMSG for anything short or malformed, ENOBUFS
+// for lost messages. Records found before a failure stay in `out`.
 Result<NetlinkBatch> parse_tcp_batch(const std::uint8_t* data, std::size_t size, std::uint32_t sequence,
                                      std::vector<TcpRecord>& out);
 Result<NetlinkBatch> parse_unix_batch(const std::uint8_t* data, std::size_t size, std::uint32_t sequence,
                                       std::vector<UnixRecord>& out);
 
-// How a dump ended; `out` of the dump holds what was seen even when it failed.
 struct DumpEnd {
   bool complete = false;
-  bool refused = false;  // this kernel, or a sandbox around us, does not offer it: try /proc
+  bool refused = false;  // this kernel, or a sandbox around this program, does not offer it
   Failure failure{0, {}};
 };
 
-// Dumps of the calling thread's network namespace; no privilege needed. ESTABLISHED only, and for unix
-// SOCK_STREAM and SOCK_SEQPACKET that are not shut down. An interrupted dump is repeated, up to 3 times in
-// all.
-DumpEnd dump_tcp(int family, std::vector<TcpRecord>& out);
-DumpEnd dump_unix(std::vector<UnixRecord>& out);
+using OnTcp = std::function<void(const std::vector<TcpRecord>&)>;
+using OnUnix = std::function<void(const std::vector<UnixRecord>&)>;
 
-// Listening sockets, in dumps of their own: a listener with a queue too long for one message ends a dump
-// early.
-DumpEnd dump_tcp_listening(int family, std::vector<TcpRecord>& out);
-DumpEnd dump_unix_listening(std::vector<UnixRecord>& out);
+// Dump the calling thread's network namespace in batches; no privilege needed. An interrupted dump is
+// repeated, up to 3 times in all, and hands its records over again. TCP (or MPTCP) sockets of all states but
+// TIME-WAIT and SYN-RECV, which have no descriptor.
+DumpEnd dump_tcp(int family, int protocol, const OnTcp& on_batch);
+// kEverything: all types and states, with peers and names. kQueues: listening sockets with the clients that
+// wait. Guard: the kernel ends a kQueues dump early, and calls it complete, at a socket with thousands of
+// waiting clients, so what it lacks is asked for one by one.
+enum class UnixDump { kEverything, kQueues };
+DumpEnd dump_unix(UnixDump what, const OnUnix& on_batch);
+
+// Asks for one unix socket by its inode, with its queue when it listens. ENOENT: not in this namespace.
+// EMSGSIZE: more clients wait than fit an answer (about 900).
+Result<UnixRecord> find_unix(std::uint32_t inode);
 
 // "127.0.0.1:22", "[::1]:22".
 std::string endpoint_text(const Endpoint& end);

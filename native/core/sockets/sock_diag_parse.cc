@@ -1,4 +1,4 @@
-// The pure half of netlink.h: bytes of a received buffer to records. Nothing here does I/O.
+// Parses the bytes of a received buffer into records.
 #include <arpa/inet.h>
 #include <linux/inet_diag.h>
 #include <linux/netlink.h>
@@ -40,15 +40,19 @@ Endpoint endpoint(std::uint8_t family, const void* address, std::uint16_t port_b
   return end;
 }
 
+SocketState state_of(int state) {
+  if (state == TCP_ESTABLISHED) return SocketState::kEstablished;
+  return state == TCP_LISTEN ? SocketState::kListening : SocketState::kOther;
+}
+
 // False: malformed.
 bool take(Payload payload, std::vector<TcpRecord>& out) {
   inet_diag_msg message;
   if (payload.size < sizeof message) return false;
   std::memcpy(&message, payload.data, sizeof message);
   if (message.idiag_family != AF_INET && message.idiag_family != AF_INET6) return false;
-  if (message.idiag_state != TCP_ESTABLISHED && message.idiag_state != TCP_LISTEN) return true;
   TcpRecord record;
-  record.listening = message.idiag_state == TCP_LISTEN;
+  record.state = state_of(message.idiag_state);
   record.local = endpoint(message.idiag_family, message.id.idiag_src, message.id.idiag_sport);
   record.remote = endpoint(message.idiag_family, message.id.idiag_dst, message.id.idiag_dport);
   record.inode = message.idiag_inode;
@@ -56,7 +60,7 @@ bool take(Payload payload, std::vector<TcpRecord>& out) {
   return true;
 }
 
-// As /proc/net/unix writes it: NUL bytes of an abstract name, the leading one too, become '@'.
+// Writes a name as /proc/net/unix does: each NUL byte of an abstract name becomes '@'.
 std::string unix_name(Payload value) {
   const char* text = reinterpret_cast<const char*>(value.data);
   std::string name(text, std::min(value.size, kNameMax));
@@ -73,9 +77,11 @@ bool take(Payload payload, std::vector<UnixRecord>& out) {
   if (payload.size < sizeof message) return false;
   std::memcpy(&message, payload.data, sizeof message);
   if (message.udiag_family != AF_UNIX) return false;
-  if (message.udiag_state != TCP_ESTABLISHED && message.udiag_state != TCP_LISTEN) return true;
-  if (message.udiag_type != SOCK_STREAM && message.udiag_type != SOCK_SEQPACKET) return true;
   UnixRecord record;
+  if (message.udiag_type == SOCK_STREAM || message.udiag_type == SOCK_SEQPACKET)
+    record.state = state_of(message.udiag_state);
+  else
+    record.state = SocketState::kOther;
   record.inode = message.udiag_ino;
   std::uint8_t shutdown = 0;
   std::size_t at = aligned(sizeof message);
@@ -100,8 +106,9 @@ bool take(Payload payload, std::vector<UnixRecord>& out) {
     }
     at += aligned(attribute.nla_len);
   }
-  // A unix socket stays ESTABLISHED after its peer has closed; only its shutdown mask tells (measured).
-  if (shutdown != kShutBothWays) out.push_back(std::move(record));
+  // A unix socket stays ESTABLISHED after its peer has closed; only its shutdown mask shows that (measured).
+  if (shutdown == kShutBothWays) record.state = SocketState::kOther;
+  out.push_back(std::move(record));
   return true;
 }
 
@@ -128,7 +135,7 @@ Result<NetlinkBatch> parse_batch(const std::uint8_t* data, std::size_t size, std
     std::memcpy(&header, data + at, sizeof header);
     if (header.nlmsg_len < sizeof header || header.nlmsg_len > size - at)
       return malformed("netlink message length");
-    // One socket serves one request, so any other number is not an answer to us.
+    // One socket serves one request, so any other number is not an answer to it.
     if (header.nlmsg_seq != sequence) return malformed("netlink sequence number");
     if (header.nlmsg_flags & NLM_F_DUMP_INTR) batch.interrupted = true;
     const Payload payload{data + at + sizeof header, header.nlmsg_len - sizeof header};
@@ -140,7 +147,7 @@ Result<NetlinkBatch> parse_batch(const std::uint8_t* data, std::size_t size, std
         const Result<int> status = status_of(payload, header.nlmsg_type == NLMSG_ERROR);
         if (!status) return status.failure();
         if (status.value() != 0) return Failure{status.value(), "socket dump"};
-        // Error 0 acknowledges, which was not asked for, and tells nothing about the dump.
+        // Error 0 acknowledges the request, which was not asked for, and says nothing about the dump.
         if (header.nlmsg_type == NLMSG_ERROR) return malformed("netlink acknowledgement");
         batch.done = true;
         return batch;

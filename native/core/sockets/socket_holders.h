@@ -1,54 +1,68 @@
-// Which of the given processes holds which socket, from the links in /proc/PID/fd.
+// Finds which of the given processes holds which socket, from the links in /proc/PID/fd.
 #pragma once
 
 #include <sys/types.h>
 
 #include <cstdint>
+#include <map>
 #include <string>
+#include <unordered_map>
 #include <utility>
 #include <vector>
 
-#include "core/snapshot/snapshot.h"
-#include "core/sockets/inode_index.h"
+#include "core/base/fault.h"
+#include "core/base/owners.h"
 
 namespace reaper {
 
+// One descriptor that is a socket. A process that has several of one socket is listed once.
 struct Holder {
   std::uint32_t inode;
   pid_t pid;
-};
-
-// One descriptor that is a socket.
-struct SocketFd {
-  pid_t pid;
+  pid_t task;  // the thread through which the descriptor shows: `pid`, or another where the first has ended
   int fd;
-  std::uint32_t inode;
 };
 
-// Whose descriptors were read. An inode held by several processes is listed once for each.
-struct FdTable {
-  std::vector<Holder> holders;        // sorted by inode, then pid; no duplicates
-  std::vector<SocketFd> descriptors;  // of main threads; sorted by pid, then descriptor; no duplicates
-  std::vector<pid_t> unreadable;      // sorted
-  std::vector<pid_t> foreign_net;     // sorted
-  bool own_net_known = true;          // false: nobody could be compared, so foreign_net means nothing
-  std::vector<Fault> faults;
-  InodeIndex first_holder;  // where the holders of an inode begin
+struct HolderOptions {
+  std::string proc_root = "/proc";
+  std::vector<pid_t> pids;
+  Owners owners;
+  // Guard: each descriptor costs about 8 us, and 600 processes that share 20,000 descriptors would take
+  // minutes. The most descriptors of one user's processes, and of root's.
+  std::size_t user_descriptors = 65536, root_descriptors = 1 << 20;
+};
 
+class HolderTable {
+ public:
   using Range = std::pair<std::vector<Holder>::const_iterator, std::vector<Holder>::const_iterator>;
+
+  // Adds what the descriptors show now; a second reading widens the first. A process that is gone has no
+  // sockets; one that cannot be read, or exceeds its user's budget, is unreadable.
+  void read(const HolderOptions& options);
+
   Range holders_of(std::uint32_t inode) const;
   bool is_held(std::uint32_t inode) const;
+  const std::vector<Holder>& all() const { return holders_; }
+  uid_t account_of(pid_t pid) const;
 
-  // The descriptors whose socket nobody else was seen to hold and whose inode is in `living` (sorted). Such a
-  // descriptor was still what it had been: if closed or used again, its socket would be no more, but for one
-  // that was handed to a process not asked about; and its holder stays in the table.
-  std::vector<SocketFd> settled(const std::vector<std::uint32_t>& living) const;
+  const std::vector<pid_t>& unreadable() const { return unreadable_; }
+  // Processes in another network namespace than this program, with the text of their namespace's link.
+  const std::map<pid_t, std::string>& foreign() const { return foreign_; }
+  bool own_net_known() const { return own_net_known_; }
+  const std::vector<Fault>& faults() const { return faults_; }
+
+ private:
+  class Scan;
+
+  std::vector<Holder> holders_;  // sorted by inode and pid, which no two share
+  std::vector<pid_t> unreadable_;
+  std::map<pid_t, std::string> foreign_;
+  std::unordered_map<pid_t, uid_t> accounts_;
+  std::vector<Fault> faults_;
+  bool own_net_known_ = true;
 };
 
-// Adds what is seen now to `table`, so that a second look widens the first. A process that is gone has no
-// sockets; one that may not be read, or cannot be, is unreadable. `settled` of an earlier look is not read
-// again, which spares the most of a second one.
-void read_fd_table(const std::string& proc_root, const std::vector<pid_t>& pids, FdTable& table,
-                   const std::vector<SocketFd>& settled = {});
+// Whether the descriptor still is this socket. The link is only read, never followed.
+bool is_still_held(const std::string& proc_root, const Holder& holder);
 
 }  // namespace reaper

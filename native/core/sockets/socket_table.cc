@@ -1,209 +1,206 @@
 #include "core/sockets/socket_table.h"
 
-#include <fcntl.h>
+#include <netinet/in.h>
 #include <sys/socket.h>
-#include <unistd.h>
 
 #include <algorithm>
-#include <array>
 #include <cerrno>
-#include <charconv>
-#include <cstring>
+#include <functional>
+#include <iterator>
+#include <tuple>
 
-#include "core/base/fd.h"
+#include "core/proc/proc_dir.h"
+
+#ifndef IPPROTO_MPTCP
+#define IPPROTO_MPTCP 262
+#endif
 
 namespace reaper {
 namespace {
 
-// 300 000 sockets' worth of text; a longer file is reported, not read for ever.
-constexpr std::size_t kMaxFile = 64u << 20;
-constexpr unsigned kTcpEstablished = 1;  // TCP_ESTABLISHED
-constexpr unsigned kUnixConnected = 3;   // SS_CONNECTED
-
-std::string_view next_word(std::string_view& rest) {
-  const std::size_t start = rest.find_first_not_of(" \t");
-  if (start == std::string_view::npos) return rest = {};
-  const std::size_t end = rest.find_first_of(" \t", start);
-  const std::string_view word = rest.substr(start, end - start);
-  rest = end == std::string_view::npos ? std::string_view{} : rest.substr(end);
-  return word;
+template <typename T>
+void sort_unique(std::vector<T>& list) {
+  std::sort(list.begin(), list.end());
+  list.erase(std::unique(list.begin(), list.end()), list.end());
 }
 
-template <typename Number>
-bool read_number(std::string_view word, int base, Number& out) {
-  const auto parsed = std::from_chars(word.data(), word.data() + word.size(), out, base);
-  return parsed.ec == std::errc() && parsed.ptr == word.data() + word.size();
+template <typename T>
+bool contains(const std::vector<T>& sorted, const T& value) {
+  return std::binary_search(sorted.begin(), sorted.end(), value);
 }
 
-// "0100007F:0016": the address as 32-bit words of the host's byte order, the port as a plain number.
-bool read_endpoint(std::string_view word, Endpoint& out) {
-  const std::size_t colon = word.find(':');
-  if (colon != 8 && colon != 32) return false;
-  out = {};
-  std::size_t at = colon == 8 ? 12 : 0;
-  if (colon == 8) out[10] = out[11] = 0xff;
-  for (std::size_t i = 0; i < colon; i += 8, at += 4) {
-    std::uint32_t part = 0;
-    if (!read_number(word.substr(i, 8), 16, part)) return false;
-    std::memcpy(&out[at], &part, sizeof part);
+// The address with the port of `end`: 0.0.0.0 (v4-mapped) and ::.
+std::array<Endpoint, 2> any_address(const Endpoint& end) {
+  std::array<Endpoint, 2> any{};
+  any[0][10] = any[0][11] = 0xff;
+  for (Endpoint& each : any) std::copy(end.begin() + 16, end.end(), each.begin() + 16);
+  return any;
+}
+
+// A socket that a dump saw before it was accepted, and another one after, is the accepted one.
+void merge_by_inode(std::vector<UnixRecord>& records) {
+  std::stable_sort(records.begin(), records.end(), [](const UnixRecord& a, const UnixRecord& b) {
+    return std::tie(a.inode, b.peer) < std::tie(b.inode, a.peer);
+  });
+  std::vector<UnixRecord> merged;
+  for (UnixRecord& record : records) {
+    if (merged.empty() || merged.back().inode != record.inode) {
+      merged.push_back(std::move(record));
+    } else if (record.peer != 0 && record.peer != merged.back().peer) {
+      merged.push_back(std::move(record));
+    } else {
+      auto& waiting = merged.back().waiting;
+      waiting.insert(waiting.end(), record.waiting.begin(), record.waiting.end());
+      sort_unique(waiting);
+      if (merged.back().name.empty()) merged.back().name = std::move(record.name);
+    }
   }
-  std::uint16_t port = 0;
-  if (!read_number(word.substr(colon + 1), 16, port)) return false;
-  out[16] = static_cast<std::uint8_t>(port >> 8);
-  out[17] = static_cast<std::uint8_t>(port & 0xff);
-  return true;
-}
-
-// "sl: local remote st queues timer retrnsmt uid timeout inode ..."; false: malformed.
-bool read_tcp_line(std::string_view line, std::vector<TcpRecord>& out) {
-  std::array<std::string_view, 10> words;
-  for (auto& word : words) word = next_word(line);
-  TcpRecord record;
-  unsigned state = 0;
-  std::uint64_t inode = 0;
-  if (!read_endpoint(words[1], record.local) || !read_endpoint(words[2], record.remote) ||
-      !read_number(words[3], 16, state) || !read_number(words[9], 10, inode))
-    return false;
-  record.inode = static_cast<std::uint32_t>(inode);
-  if (state == kTcpEstablished) out.push_back(record);
-  return true;
-}
-
-// Every line after the head; each must end in a newline, or the file was cut.
-template <typename Each>
-Result<bool> each_line(std::string_view text, const char* name, Each each) {
-  std::size_t at = text.find('\n');
-  if (at == std::string_view::npos) return Failure{EBADMSG, name};
-  for (++at; at < text.size();) {
-    const std::size_t end = text.find('\n', at);
-    if (end == std::string_view::npos || !each(text.substr(at, end - at))) return Failure{EBADMSG, name};
-    at = end + 1;
-  }
-  return true;
-}
-
-Result<std::string> read_file(const std::string& path) {
-  const UniqueFd fd(open(path.c_str(), O_RDONLY | O_CLOEXEC));
-  if (!fd.valid()) return Failure{errno, path};
-  std::string text;
-  std::size_t used = 0;
-  for (;;) {
-    if (used == kMaxFile) return Failure{EFBIG, path};
-    if (text.size() - used < 65536) text.resize(std::min(kMaxFile, text.size() * 2 + 65536));
-    const ssize_t got = read(fd.get(), &text[used], text.size() - used);
-    if (got < 0 && errno == EINTR) continue;
-    if (got < 0) return Failure{errno, path};
-    if (got == 0) break;
-    used += static_cast<std::size_t>(got);
-  }
-  text.resize(used);
-  return text;
-}
-
-void note(SocketTable& table, const char* what, const Failure& failure) {
-  table.complete = false;
-  table.faults.push_back({what, 0, failure.what + ": " + std::strerror(failure.code)});
-}
-
-// True when the file could be used.
-bool add_proc_tcp(const std::string& path, SocketTable& table) {
-  auto text = read_file(path);
-  auto records = text ? parse_proc_tcp(text.value()) : Result<std::vector<TcpRecord>>(text.failure());
-  if (!records) {
-    note(table, "list TCP sockets", records.failure());
-    return false;
-  }
-  table.tcp.insert(table.tcp.end(), records.value().begin(), records.value().end());
-  table.from_proc = true;
-  return true;
-}
-
-bool add_proc_unix(const std::string& path, SocketTable& table) {
-  auto text = read_file(path);
-  auto count = text ? count_proc_unix(text.value()) : Result<std::uint32_t>(text.failure());
-  if (!count) {
-    note(table, "list unix sockets", count.failure());
-    return false;
-  }
-  table.established_unix = count.value();
-  table.from_proc = true;
-  table.complete = false;
-  table.faults.push_back({"list unix sockets", 0,
-                          path + " tells no peers: unix connections are unknown; allow AF_NETLINK "
-                                 "(RestrictAddressFamilies=)"});
-  return true;
+  records = std::move(merged);
 }
 
 }  // namespace
 
-Result<std::vector<TcpRecord>> parse_proc_tcp(std::string_view text) {
-  std::vector<TcpRecord> records;
-  const auto read =
-      each_line(text, "net/tcp line", [&](std::string_view line) { return read_tcp_line(line, records); });
-  if (!read) return read.failure();
-  return records;
+FourTuple tuple_of(const Endpoint& local, const Endpoint& remote) {
+  FourTuple tuple;
+  std::copy(remote.begin(), remote.end(), std::copy(local.begin(), local.end(), tuple.begin()));
+  return tuple;
 }
 
-Result<std::uint32_t> count_proc_unix(std::string_view text) {
-  std::uint32_t count = 0;
-  // "Num RefCount Protocol Flags Type St Inode Path": a bound path may hold newlines of a user's choosing, so
-  // a line that does not start like a record is taken for the rest of a path.
-  const auto read = each_line(text, "net/unix line", [&](std::string_view line) {
-    std::array<std::string_view, 6> words;
-    for (auto& word : words) word = next_word(line);
-    unsigned type = 0, state = 0;
-    if (words[0].empty() || words[0].back() != ':') return true;
-    if (!read_number(words[4], 16, type) || !read_number(words[5], 16, state)) return true;
-    if (state == kUnixConnected && (type == SOCK_STREAM || type == SOCK_SEQPACKET)) ++count;
-    return true;
-  });
-  if (!read) return read.failure();
-  return count;
-}
-
-SocketTable read_sockets_from_proc(const std::string& proc_root) {
-  SocketTable table;
-  bool any = add_proc_tcp(proc_root + "/net/tcp", table);
-  any |= add_proc_tcp(proc_root + "/net/tcp6", table);
-  any |= add_proc_unix(proc_root + "/net/unix", table);
-  table.empty_handed = !any;
-  return table;
-}
-
-SocketTable read_sockets(const std::string& proc_root) {
-  SocketTable table;
-  bool any = false;
-  for (const int family : {AF_INET, AF_INET6}) {
-    const std::size_t before = table.tcp.size();
-    const DumpEnd end = dump_tcp(family, table.tcp);
-    if (end.refused) {
-      table.tcp.resize(before);
-      table.faults.push_back(
-          {"list TCP sockets by netlink", 0,
-           end.failure.what + ": " + std::strerror(end.failure.code) + "; using /proc/net"});
-      any |= add_proc_tcp(proc_root + (family == AF_INET ? "/net/tcp" : "/net/tcp6"), table);
-    } else {
-      any = true;
-      if (!end.complete) note(table, "list TCP sockets by netlink", end.failure);
-      const DumpEnd listening = dump_tcp_listening(family, table.tcp_listening);
-      if (!listening.complete) note(table, "list listening TCP sockets", listening.failure);
+void SocketTable::add(const std::vector<TcpRecord>& records) {
+  for (const TcpRecord& record : records) {
+    const bool held = holders_.is_held(record.inode);
+    if (held) explained_.push_back(record.inode);
+    if (record.state == SocketState::kListening) {
+      listening_.push_back(record.local);
+      if (held) held_listeners_.emplace_back(record.local, record.inode);
     }
+    if (record.state != SocketState::kEstablished) continue;
+    ++established_tcp_;
+    if (held) tcp_.push_back(record);
+    const FourTuple key = tuple_of(record.local, record.remote);
+    if (contains(wanted_, key)) mirrors_.emplace_back(key, record.inode);
   }
-  const DumpEnd end = dump_unix(table.local);
-  if (end.refused) {
-    table.local.clear();
-    table.faults.push_back({"list unix sockets by netlink", 0,
-                            end.failure.what + ": " + std::strerror(end.failure.code) + "; using /proc/net"});
-    any |= add_proc_unix(proc_root + "/net/unix", table);
-  } else {
-    any = true;
-    if (!end.complete) note(table, "list unix sockets by netlink", end.failure);
-    table.established_unix = static_cast<std::uint32_t>(table.local.size());
-    const DumpEnd listening = dump_unix_listening(table.local_listening);
-    if (!listening.complete) note(table, "list listening unix sockets", listening.failure);
+}
+
+void SocketTable::add(const std::vector<UnixRecord>& records, bool with_queues) {
+  for (const UnixRecord& record : records) {
+    const bool held = holders_.is_held(record.inode);
+    if (held) explained_.push_back(record.inode);
+    if (record.state == SocketState::kEstablished) {
+      ++established_unix_;
+      if (held) local_.push_back(record);
+      if (holders_.is_held(record.peer)) peers_.push_back(record);
+    }
+    if (record.state != SocketState::kListening) continue;
+    if (!record.name.empty()) listening_names_.push_back(std::hash<std::string>()(record.name));
+    UnixRecord listener{record.inode, 0, record.name, record.state, {}};
+    for (const std::uint32_t client : record.waiting)
+      if (holders_.is_held(client)) listener.waiting.push_back(client);
+    in_queue_.insert(in_queue_.end(), listener.waiting.begin(), listener.waiting.end());
+    if (!held) continue;
+    if (with_queues) known_queues_.push_back(record.inode);
+    local_listening_.push_back(std::move(listener));
   }
-  table.empty_handed = !any;
-  return table;
+}
+
+void SocketTable::add_failure(const char* what, const DumpEnd& end) {
+  complete_ = false;
+  refused_ |= end.refused;
+  std::string detail = end.failure.what + ": " + error_text(end.failure.code);
+  if (end.refused)
+    detail +=
+        "; load the kernel modules inet_diag, tcp_diag and unix_diag, and allow AF_NETLINK in the unit "
+        "(RestrictAddressFamilies=)";
+  const auto same = [&](const Fault& fault) { return fault.what == what && fault.detail == detail; };
+  if (std::none_of(faults_.begin(), faults_.end(), same)) faults_.push_back({what, 0, detail});
+}
+
+void SocketTable::start_dump() { established_tcp_ = established_unix_ = 0; }
+
+void SocketTable::finish_dump() {
+  std::sort(tcp_.begin(), tcp_.end(), [](const TcpRecord& a, const TcpRecord& b) {
+    return std::tie(a.inode, a.local, a.remote) < std::tie(b.inode, b.local, b.remote);
+  });
+  const auto same = [](const TcpRecord& a, const TcpRecord& b) {
+    return a.inode == b.inode && a.local == b.local && a.remote == b.remote;
+  };
+  tcp_.erase(std::unique(tcp_.begin(), tcp_.end(), same), tcp_.end());
+  wanted_.clear();
+  for (const TcpRecord& record : tcp_) wanted_.push_back(tuple_of(record.remote, record.local));
+  sort_unique(wanted_);
+  merge_by_inode(local_);
+  merge_by_inode(peers_);
+  merge_by_inode(local_listening_);
+  sort_unique(mirrors_);
+  sort_unique(held_listeners_);
+  sort_unique(listening_);
+  sort_unique(listening_names_);
+  sort_unique(explained_);
+  sort_unique(known_queues_);
+  sort_unique(in_queue_);
+}
+
+std::vector<std::uint32_t> SocketTable::mirrors_of(const TcpRecord& record) const {
+  std::vector<std::uint32_t> inodes;
+  const FourTuple key = tuple_of(record.remote, record.local);
+  // More than one where sockets bound to different devices share addresses and ports: all count.
+  auto at = std::lower_bound(mirrors_.begin(), mirrors_.end(), std::make_pair(key, std::uint32_t{0}));
+  for (; at != mirrors_.end() && at->first == key; ++at) inodes.push_back(at->second);
+  return inodes;
+}
+
+std::vector<std::uint32_t> SocketTable::listeners_at(const Endpoint& end) const {
+  // Guard: SO_REUSEPORT lets a user have any number of sockets at one address.
+  constexpr int kSameAddress = 256;
+  std::vector<std::uint32_t> inodes;
+  const auto any = any_address(end);
+  for (const Endpoint& wanted : {end, any[0], any[1]}) {
+    auto at = std::lower_bound(held_listeners_.begin(), held_listeners_.end(),
+                               std::make_pair(wanted, std::uint32_t{0}));
+    for (int i = 0; i < kSameAddress && at != held_listeners_.end() && at->first == wanted; ++i, ++at)
+      inodes.push_back(at->second);
+  }
+  return inodes;
+}
+
+bool SocketTable::is_listening(const Endpoint& end) const {
+  const auto any = any_address(end);
+  return contains(listening_, end) || contains(listening_, any[0]) || contains(listening_, any[1]);
+}
+
+bool SocketTable::is_listening(const std::string& unix_name) const {
+  return contains(listening_names_, std::hash<std::string>()(unix_name));
+}
+
+const std::string* SocketTable::name_of_peer(std::uint32_t inode) const {
+  const auto before = [](const UnixRecord& record, std::uint32_t key) { return record.inode < key; };
+  const auto at = std::lower_bound(peers_.begin(), peers_.end(), inode, before);
+  return inode != 0 && at != peers_.end() && at->inode == inode ? &at->name : nullptr;
+}
+
+bool SocketTable::is_explained(std::uint32_t inode) const { return contains(explained_, inode); }
+bool SocketTable::is_queue_known(std::uint32_t listener) const { return contains(known_queues_, listener); }
+bool SocketTable::is_in_queue(std::uint32_t client) const { return contains(in_queue_, client); }
+
+void dump_sockets(SocketTable& table) {
+  const auto on_tcp = [&table](const std::vector<TcpRecord>& records) { table.add(records); };
+  const auto on_unix = [&table](const std::vector<UnixRecord>& records) { table.add(records, false); };
+  const auto on_queues = [&table](const std::vector<UnixRecord>& records) { table.add(records, true); };
+  const auto note = [&table](const char* what, const DumpEnd& end) {
+    if (!end.complete) table.add_failure(what, end);
+  };
+  table.start_dump();
+  for (const int family : {AF_INET, AF_INET6}) {
+    note("list TCP sockets", dump_tcp(family, IPPROTO_TCP, on_tcp));
+    // Kernels before 5.8 and those without MPTCP refuse this, and have no such socket or leave it
+    // unexplained.
+    const DumpEnd multipath = dump_tcp(family, IPPROTO_MPTCP, on_tcp);
+    if (!multipath.complete && !multipath.refused && multipath.failure.code != EINVAL)
+      note("list MPTCP sockets", multipath);
+  }
+  note("list unix sockets", dump_unix(UnixDump::kEverything, on_unix));
+  note("list waiting unix clients", dump_unix(UnixDump::kQueues, on_queues));
+  table.finish_dump();
 }
 
 }  // namespace reaper

@@ -1,36 +1,74 @@
-// The established sockets of this network namespace: by netlink, else from the text files of /proc/net.
+// Collects from socket dumps what matters for the sockets that the given processes hold. One user may have
+// millions of sockets, so nothing else is kept.
 #pragma once
 
+#include <array>
+#include <cstdint>
 #include <string>
-#include <string_view>
+#include <utility>
 #include <vector>
 
-#include "core/base/result.h"
-#include "core/snapshot/snapshot.h"
+#include "core/base/fault.h"
 #include "core/sockets/sock_diag.h"
+#include "core/sockets/socket_holders.h"
 
 namespace reaper {
 
-struct SocketTable {
-  std::vector<TcpRecord> tcp;
-  std::vector<UnixRecord> local;  // unix sockets; "unix" itself is a macro of the compiler
-  std::vector<TcpRecord> tcp_listening;
-  std::vector<UnixRecord> local_listening;
-  bool complete = true;       // false: something is missing from the lists
-  bool from_proc = false;     // a list came from /proc/net
-  bool empty_handed = false;  // neither way gave anything
-  std::uint32_t established_unix = 0;
-  std::vector<Fault> faults;
+using FourTuple = std::array<std::uint8_t, 2 * sizeof(Endpoint)>;
+FourTuple tuple_of(const Endpoint& local, const Endpoint& remote);
+
+class SocketTable {
+ public:
+  explicit SocketTable(const HolderTable& holders) : holders_(holders) {}
+
+  void add(const std::vector<TcpRecord>& records);
+  // `with_queues`: the listening sockets among them come with the clients that wait.
+  void add(const std::vector<UnixRecord>& records, bool with_queues);
+  void add_failure(const char* what, const DumpEnd& end);
+  void start_dump();   // the counts of established sockets are those of the last dump
+  void finish_dump();  // sorts, and learns which other ends the next dump has to look for
+
+  // Sorted by inode. Established: those that are held. Several of one inode when it changed between dumps.
+  const std::vector<TcpRecord>& tcp() const { return tcp_; }
+  const std::vector<UnixRecord>& local() const { return local_; }
+  // Held unix listeners with the held clients that wait there.
+  const std::vector<UnixRecord>& local_listening() const { return local_listening_; }
+
+  // The inodes of the sockets at the other end of a held TCP connection; 0: it waits to be accepted. Empty:
+  // there is none in this namespace.
+  std::vector<std::uint32_t> mirrors_of(const TcpRecord& record) const;
+  // Held TCP listeners at this address and port, or at any address with this port.
+  std::vector<std::uint32_t> listeners_at(const Endpoint& end) const;
+  bool is_listening(const Endpoint& end) const;                // any process's
+  bool is_listening(const std::string& unix_name) const;       // any process's
+  const std::string* name_of_peer(std::uint32_t inode) const;  // nullptr: no dump showed it
+
+  bool is_explained(std::uint32_t inode) const;  // a dump showed it, in whatever state
+  bool is_queue_known(std::uint32_t listener) const;
+  bool is_in_queue(std::uint32_t client) const;
+
+  bool complete() const { return complete_; }
+  bool refused() const { return refused_; }
+  std::uint32_t established_tcp() const { return established_tcp_; }
+  std::uint32_t established_unix() const { return established_unix_; }
+  const std::vector<Fault>& faults() const { return faults_; }
+
+ private:
+  const HolderTable& holders_;
+  std::vector<TcpRecord> tcp_;
+  std::vector<UnixRecord> local_, local_listening_, peers_;
+  std::vector<FourTuple> wanted_;  // the mirrors of `tcp_`
+  std::vector<std::pair<FourTuple, std::uint32_t>> mirrors_;
+  std::vector<std::pair<Endpoint, std::uint32_t>> held_listeners_;
+  std::vector<Endpoint> listening_;           // of every process
+  std::vector<std::size_t> listening_names_;  // hashes of every process's, for names may be long
+  std::vector<std::uint32_t> explained_, known_queues_, in_queue_;
+  bool complete_ = true, refused_ = false;
+  std::uint32_t established_tcp_ = 0, established_unix_ = 0;
+  std::vector<Fault> faults_;
 };
 
-SocketTable read_sockets(const std::string& proc_root);
-
-// Only the text files, as where netlink is refused. They do not tell unix peers, so never complete.
-SocketTable read_sockets_from_proc(const std::string& proc_root);
-
-// Pure parsers of whole files (proc_pid_net(5)); a line that is malformed or cut short is EBADMSG. Only
-// established sockets; of unix sockets, which have no peers here, only how many streams.
-Result<std::vector<TcpRecord>> parse_proc_tcp(std::string_view text);
-Result<std::uint32_t> count_proc_unix(std::string_view text);
+// Adds one dump of all sockets of this network namespace.
+void dump_sockets(SocketTable& table);
 
 }  // namespace reaper

@@ -1,28 +1,22 @@
 #include "core/tags/tag.h"
 
 #include <cerrno>
-#include <charconv>
-#include <limits>
+#include <string_view>
 
 namespace reaper {
 namespace {
 
-// What Number can hold without loss; the reader of a tag is JavaScript.
+// What a JavaScript number holds without loss.
 constexpr std::int64_t kMaxInteger = (std::int64_t{1} << 53) - 1;
-constexpr std::int64_t kMaxPid = std::numeric_limits<pid_t>::max();
-// The largest id; the value above it means "unset" to the kernel.
-constexpr std::int64_t kMaxId = std::numeric_limits<std::uint32_t>::max() - 1;
 
 constexpr char kHexDigits[] = "0123456789abcdef";
 
-bool is_plain(char c) { return c >= ' ' && c <= '~' && c != '"' && c != '\\'; }
-
-// Bytes, not characters: each byte outside printable ASCII becomes \u00XX, so any bytes survive a round trip
-// and nothing in the file can act on a terminal.
+// Escapes bytes, not characters: each byte outside printable ASCII becomes \u00XX, so nothing in the file can
+// act on a terminal.
 void append_text(std::string& out, std::string_view text) {
   out += '"';
   for (const char c : text) {
-    if (is_plain(c)) {
+    if (c >= ' ' && c <= '~' && c != '"' && c != '\\') {
       out += c;
       continue;
     }
@@ -35,11 +29,10 @@ void append_text(std::string& out, std::string_view text) {
 }
 
 void append_text(std::string& out, const std::optional<std::string>& text) {
-  if (text) {
+  if (text)
     append_text(out, std::string_view(*text));
-  } else {
+  else
     out += "null";
-  }
 }
 
 bool is_boot_id(std::string_view text) {
@@ -53,87 +46,30 @@ bool is_boot_id(std::string_view text) {
 }
 
 bool is_product(std::string_view text) {
-  for (const char c : text) {
+  for (const char c : text)
     if (!((c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '-')) return false;
-  }
   return !text.empty() && text.size() <= kMaxTagText;
 }
 
-// Reads one fixed shape from left to right. After the first mismatch every step is false.
-class Reader {
- public:
-  explicit Reader(std::string_view text) : text_(text) {}
+bool is_short(const std::optional<std::string>& text) { return !text || text->size() <= kMaxTagText; }
+bool is_time(std::int64_t time) { return time >= 0 && time <= kMaxInteger; }
 
-  bool literal(std::string_view expected) {
-    if (text_.substr(0, expected.size()) != expected) return false;
-    text_.remove_prefix(expected.size());
-    return true;
-  }
-
-  bool integer(std::int64_t low, std::int64_t high, std::int64_t& value) {
-    const auto [end, error] = std::from_chars(text_.data(), text_.data() + text_.size(), value);
-    if (error != std::errc() || value < low || value > high) return false;
-    text_.remove_prefix(static_cast<std::size_t>(end - text_.data()));
-    return true;
-  }
-
-  template <typename T>
-  bool integer(std::int64_t low, std::int64_t high, T& value) {
-    std::int64_t wide = 0;
-    if (!integer(low, high, wide)) return false;
-    value = static_cast<T>(wide);
-    return true;
-  }
-
-  bool text(std::string& value) {
-    if (!literal("\"")) return false;
-    value.clear();
-    while (!text_.empty() && value.size() <= kMaxTagText) {
-      const char c = text_.front();
-      if (c == '"') return literal("\"");
-      if (c == '\\') {
-        unsigned byte = 0;
-        if (!escape(byte)) return false;
-        value += static_cast<char>(byte);
-      } else {
-        if (!is_plain(c)) return false;
-        value += c;
-        text_.remove_prefix(1);
-      }
-    }
-    return false;
-  }
-
-  bool optional_text(std::optional<std::string>& value) {
-    if (literal("null")) return true;
-    value.emplace();
-    return text(*value);
-  }
-
-  bool optional_id(std::optional<std::uint32_t>& value) {
-    if (literal("null")) return true;
-    return integer(0, kMaxId, value.emplace());
-  }
-
-  bool at_end() const { return text_.empty(); }
-
- private:
-  bool escape(unsigned& byte) {
-    if (!literal("\\u00") || text_.size() < 2) return false;
-    const auto [end, error] = std::from_chars(text_.data(), text_.data() + 2, byte, 16);
-    if (error != std::errc() || end != text_.data() + 2) return false;
-    text_.remove_prefix(2);
-    return true;
-  }
-
-  std::string_view text_;
-};
-
-Failure bad(const char* why) { return {EBADMSG, why}; }
+const char* wrong_field_of(const Tag& tag) {
+  if (!is_boot_id(tag.boot_id)) return "bootId";
+  if (tag.root.pid < 1) return "root.pid";
+  if (tag.root.start_time > static_cast<std::uint64_t>(kMaxInteger)) return "root.startTime";
+  if (!is_short(tag.logind_session)) return "logindSession";
+  if (!is_time(tag.closed_at_ms)) return "closedAt";
+  if (!is_time(tag.closed_uptime_ms)) return "closedUptime";
+  if (!is_product(tag.product)) return "product";
+  if (!is_short(tag.remote_host)) return "remoteHost";
+  return nullptr;
+}
 
 }  // namespace
 
-std::string encode_tag(const Tag& tag) {
+Result<std::string> encode_tag(const Tag& tag) {
+  if (const char* field = wrong_field_of(tag)) return Failure{EINVAL, std::string("write a tag: ") + field};
   std::string out = R"({"schemaVersion":1,"bootId":)";
   append_text(out, std::string_view(tag.boot_id));
   out += R"(,"uid":)" + std::to_string(tag.uid);
@@ -150,36 +86,6 @@ std::string encode_tag(const Tag& tag) {
   append_text(out, tag.remote_host);
   out += "}\n";
   return out;
-}
-
-Result<Tag> decode_tag(std::string_view text) {
-  // A size first: the file may be anything.
-  if (text.size() > kMaxTagBytes) return bad("longer than a tag can be");
-  Tag tag;
-  Reader reader(text);
-  if (!reader.literal(R"({"schemaVersion":1,"bootId":)")) return bad("not a tag of schema version 1");
-  if (!reader.text(tag.boot_id) || !is_boot_id(tag.boot_id)) return bad("bootId");
-  if (!reader.literal(R"(,"uid":)") || !reader.integer(0, kMaxId, tag.uid)) return bad("uid");
-  if (!reader.literal(R"(,"root":{"pid":)") || !reader.integer(1, kMaxPid, tag.root.pid))
-    return bad("root.pid");
-  if (!reader.literal(R"(,"startTime":)") || !reader.integer(0, kMaxInteger, tag.root.start_time))
-    return bad("root.startTime");
-  if (!reader.literal(R"(},"auditSession":)") || !reader.optional_id(tag.audit_session))
-    return bad("auditSession");
-  if (!reader.literal(R"(,"logindSession":)") || !reader.optional_text(tag.logind_session))
-    return bad("logindSession");
-  if (!reader.literal(R"(,"closedAt":)") || !reader.integer(0, kMaxInteger, tag.closed_at_ms))
-    return bad("closedAt");
-  if (!reader.literal(R"(,"closedUptime":)") || !reader.integer(0, kMaxInteger, tag.closed_uptime_ms))
-    return bad("closedUptime");
-  if (!reader.literal(R"(,"product":)") || !reader.text(tag.product) || !is_product(tag.product))
-    return bad("product");
-  if (!reader.literal(R"(,"remoteHost":)") || !reader.optional_text(tag.remote_host))
-    return bad("remoteHost");
-  if (!reader.literal("}\n") || !reader.at_end()) return bad("the end");
-  // One spelling only: a leading zero, a needless escape or a duplicate hides nothing.
-  if (encode_tag(tag) != text) return bad("not as this program writes it");
-  return tag;
 }
 
 }  // namespace reaper

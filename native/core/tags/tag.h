@@ -1,4 +1,5 @@
-// The tag: "when this session closed, this process was still there". The only encoder and decoder.
+// The tag: "when this session closed, this process was still there". The hook writes it, the sweep reads it
+// (src/shell/store/tags.ts).
 #pragma once
 
 #include <sys/types.h>
@@ -7,15 +8,13 @@
 #include <cstdint>
 #include <optional>
 #include <string>
-#include <string_view>
 
 #include "core/base/result.h"
-#include "core/signals/signal.h"
+#include "core/proc/process_id.h"
 
 namespace reaper {
 
-inline constexpr std::size_t kMaxTagBytes = 4096;  // an encoded tag, line end included
-inline constexpr std::size_t kMaxTagText = 255;    // one text in it, before escaping
+inline constexpr std::size_t kMaxTagText = 255;  // bytes of one text, before escaping
 
 struct Tag {
   std::string boot_id;
@@ -29,11 +28,8 @@ struct Tag {
   std::optional<std::string> remote_host;
 };
 
-// One line of JSON with the keys of DESIGN section 5. Text is escaped to printable ASCII.
-std::string encode_tag(const Tag& tag);
-
-// Refuses (EBADMSG, with the reason) anything but exactly what encode_tag writes: unknown or missing keys,
-// numbers out of range, text that is too long, trailing bytes.
-Result<Tag> decode_tag(std::string_view text);
+// Writes a tag as one line of JSON; text is escaped to printable ASCII. Fails
+// with EINVAL and the field's name for a tag that the sweep would refuse.
+Result<std::string> encode_tag(const Tag& tag);
 
 }  // namespace reaper

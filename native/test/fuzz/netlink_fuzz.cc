@@ -6,8 +6,8 @@
 #include <string_view>
 #include <vector>
 
+#include "core/sockets/proc_net.h"
 #include "core/sockets/sock_diag.h"
-#include "core/sockets/socket_table.h"
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
   if (size == 0) return 0;
@@ -21,8 +21,9 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   const std::string_view text(reinterpret_cast<const char*>(data), size);
   if (choice == 0) static_cast<void>(reaper::parse_tcp_batch(data, size, sequence, tcp));
   if (choice == 1) static_cast<void>(reaper::parse_unix_batch(data, size, sequence, local));
-  if (choice == 2) static_cast<void>(reaper::parse_proc_tcp(text));
-  if (choice == 3) static_cast<void>(reaper::count_proc_unix(text));
+  reaper::NetSockets net;
+  if (choice == 2) static_cast<void>(reaper::parse_proc_tcp(text, net));
+  if (choice == 3) static_cast<void>(reaper::parse_proc_unix(text, net));
   for (const reaper::TcpRecord& record : tcp) {
     static_cast<void>(reaper::endpoint_text(record.local));
     static_cast<void>(reaper::endpoint_text(record.remote));

@@ -247,6 +247,16 @@ void test_cgroup_listing() {
   CHECK(!bounded.ok() && bounded.failure().code == E2BIG);
 }
 
+std::string read_tag(const Host& host, const std::string& name) {
+  std::ifstream file(host.places.tag_directory + "/" + name);
+  return std::string(std::istreambuf_iterator<char>(file), {});
+}
+
+std::size_t count_files(const std::string& directory) {
+  const fs::directory_iterator first(directory);
+  return static_cast<std::size_t>(std::distance(begin(first), end(first)));
+}
+
 void test_close() {
   const Host host;
   host.add(100, 1, kNode);
@@ -255,16 +265,15 @@ void test_close() {
   CloseReport report = close_session(host.places, {std::string("10.0.0.1"), {}});
   CHECK(report.uid == host.user && report.processes == 3 && report.trees == 2 && report.tagged == 2);
   CHECK(report.faults.empty());
-  TagListing listing = list_tags(host.places.tag_directory);
-  CHECK(listing.tags.size() == 2 && listing.faults.empty());
-  if (listing.tags.size() == 2) {
-    const Tag& tag = listing.tags[0];
-    CHECK(tag.boot_id == "3f0c4f3e-1111-2222-3333-444455556666" && tag.uid == host.user);
-    CHECK(tag.root.pid == 100 && tag.root.start_time == 5100 && tag.product == "vscode");
-    CHECK(tag.audit_session == 7U && tag.logind_session == "42" && tag.remote_host == "10.0.0.1");
-    CHECK(tag.closed_at_ms > 1'600'000'000'000 && tag.closed_uptime_ms > 0);
-    CHECK(listing.tags[1].product == "cursor");
-  }
+  const std::string tag = read_tag(host, "100-5100.json");
+  for (const std::string& part :
+       {std::string(R"("bootId":"3f0c4f3e-1111-2222-3333-444455556666")"),
+        R"("uid":)" + std::to_string(host.user) + ",", std::string(R"("root":{"pid":100,"startTime":5100})"),
+        std::string(R"("auditSession":7,"logindSession":"42","closedAt":1)"),
+        std::string(R"("product":"vscode","remoteHost":"10.0.0.1")")})
+    CHECK(tag.find(part) != std::string::npos);
+  CHECK(read_tag(host, "200-5200.json").find(R"("product":"cursor")") != std::string::npos);
+  CHECK(count_files(host.places.tag_directory) == 2);
   // A user of the system's is none of ours, and that is no fault.
   write_file(host.places.login_defs, "UID_MIN 4000000000\n");
   report = close_session(host.places, {});
@@ -296,13 +305,26 @@ void test_close_faults() {
   CHECK(close_session(nowhere, {}).faults.size() == 1);
 }
 
-// One user cannot fill /run.
+// Guard: one user cannot use up the tags of all, and gets back at each logout what their dead processes had.
 void test_many_trees() {
   const Host host;
-  for (pid_t pid = 1000; pid < 1260; ++pid) host.add(pid, 1, kNode);
-  const CloseReport report = close_session(host.places, {});
-  CHECK(report.trees == 260 && report.tagged == 256 && report.faults.size() == 1);
-  CHECK(list_tags(host.places.tag_directory).tags.size() == 256);
+  const auto add = [&](pid_t first) {
+    for (pid_t pid = first; pid < first + 200; ++pid) host.add(pid, 1, kNode);
+  };
+  const auto tags = [&] { return count_files(host.places.tag_directory); };
+  add(1000);
+  CloseReport report = close_session(host.places, {});
+  CHECK(report.trees == 200 && report.tagged == 128 && report.faults.size() == 1);
+  // The same trees again are dated anew.
+  report = close_session(host.places, {});
+  CHECK(report.tagged == 128 && tags() == 128);
+  for (pid_t first = 1000; first < 3000; first += 200) {
+    for (pid_t pid = first; pid < first + 200; ++pid)
+      fs::remove_all(host.proc.root() + "/" + std::to_string(pid));
+    add(first + 200);
+    report = close_session(host.places, {});
+    CHECK(report.tagged == 128 && tags() == 128);
+  }
 }
 
 void test_syslog() {

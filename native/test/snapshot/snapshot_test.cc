@@ -12,7 +12,6 @@
 #include <functional>
 
 #include "test/check.h"
-#include "test/one_processor.h"
 #include "test/proc_fixture.h"
 
 using namespace reaper;
@@ -25,8 +24,8 @@ SnapshotOptions options_for(const std::string& root) {
   options.exe_markers = {"/.vscode-server/"};
   options.interpreters = {"node", "python", "sh"};
   options.argv_markers = {"/.vscode-server/"};
-  options.kin_interpreters = {"node", "python", "sh", "bash", "ld-*"};
-  options.kin_markers = {"/.vscode-server/", "-server"};
+  options.wide_interpreters = {"node", "python", "sh", "bash", "ld-*"};
+  options.wide_markers = {"/.vscode-server/", "-server"};
   options.sshd_names = {"sshd", "sshd-session"};
   options.argv_timeout_ms = 500;
   return options;
@@ -114,7 +113,7 @@ void finds_suspects_by_command_line() {
 }
 
 // Of a user who has a suspect nothing is returned but what may be a server's, or is above or below one.
-void leaves_out_what_is_no_kin() {
+void leaves_out_what_belongs_to_no_tree() {
   const ProcFixture fixture;
   init(fixture);
   fixture.add(fake(90, 1, "/usr/bin/bash", {"-bash"}));
@@ -183,13 +182,13 @@ void returns_sshd_and_ancestors() {
   CHECK(find(snapshot, 1)->argv_status == ArgvStatus::kSkipped);
 
   SnapshotOptions others = options_for(fixture.root());
-  others.uids = std::vector<uid_t>{fixture_uid() + 1};
+  others.uids = std::unordered_set<uid_t>{fixture_uid() + 1};
   fixture.add(fake(100, 60, kServer));
   snapshot = snapshot_of(others);
   CHECK(snapshot.processes.size() == 3 && find(snapshot, 100) == nullptr);
   others.full = true;
   CHECK(snapshot_of(others).processes.size() == 3);
-  others.uids = std::vector<uid_t>{fixture_uid()};
+  others.uids = std::unordered_set<uid_t>{fixture_uid()};
   snapshot = snapshot_of(others);
   CHECK(snapshot.processes.size() == 5 && find(snapshot, 60) != nullptr);
 }
@@ -274,11 +273,22 @@ void counts_what_it_could_not_read() {
   CHECK(snapshot.counts.read == snapshot.processes.size());
 }
 
-void hidden_processes_are_denied() {
-  if (geteuid() == 0) {
-    std::printf("skipped: modes do not bind root\n");
-    return;
+// Runs checks as an ordinary user: modes and hidden executables do not bind root.
+void as_ordinary_user(void (*checks)()) {
+  const pid_t child = fork();
+  if (child == 0) {
+    g_failures = 0;
+    if (geteuid() == 0 && (setgid(65534) != 0 || setuid(65534) != 0)) _exit(2);
+    prctl(PR_SET_PDEATHSIG, SIGKILL);
+    prctl(PR_SET_DUMPABLE, 1);
+    checks();
+    _exit(g_failures == 0 ? 0 : 1);
   }
+  int status = -1;
+  CHECK(waitpid(child, &status, 0) == child && status == 0);
+}
+
+void hidden_processes_are_denied() {
   const ProcFixture fixture;
   fixture.add(fake(100, 1, kServer));
   fixture.add(fake(101, 1, "/usr/bin/bash"));
@@ -290,27 +300,107 @@ void hidden_processes_are_denied() {
   CHECK(snapshot.counts.denied == 1 && has_fault(snapshot, 101));
 }
 
-// The pid changes hands just before its command line is read: that line is not the first owner's.
-// Its user can do nothing about it; it is counted, and returned without an executable.
-void what_hides_from_its_own_user_is_not_told() {
+// A process that hides from its own user is counted and returned without its executable, and is not a fault:
+// the user could not change it.
+void hiding_from_its_own_user_is_not_a_fault() {
   const pid_t agent = fork();
   if (agent == 0) {
     prctl(PR_SET_PDEATHSIG, SIGKILL);
     prctl(PR_SET_DUMPABLE, 0);
     for (;;) pause();
   }
-  while (geteuid() != 0 && access(("/proc/" + std::to_string(agent) + "/exe").c_str(), F_OK) == 0)
-    usleep(1000);
+  const std::string exe = "/proc/" + std::to_string(agent) + "/exe";
+  char target[8];
+  while (readlink(exe.c_str(), target, sizeof target) >= 0) usleep(1000);
   SnapshotOptions options = options_for("/proc");
   options.uids = {{geteuid()}};
   const Snapshot snapshot = snapshot_of(options);
   const Process* process = find(snapshot, agent);
-  CHECK(!has_fault(snapshot, agent));
-  if (geteuid() != 0) CHECK(process != nullptr && !process->exe && snapshot.counts.denied >= 1);
+  CHECK(process != nullptr && !process->exe && process->exe_unreadable == ExeUnreadable::kDenied);
+  CHECK(snapshot.counts.denied >= 1 && !has_fault(snapshot, agent));
   kill(agent, SIGKILL);
   waitpid(agent, nullptr, 0);
 }
 
+// Guard: a user may run a program whose path exceeds PATH_MAX. It hides the program, and it proves that root
+// did not install it.
+void a_too_long_path_is_told_apart() {
+  char base[] = "/tmp/reaper-long-XXXXXX";
+  CHECK(mkdtemp(base) != nullptr);
+  const pid_t child = fork();
+  if (child == 0) {
+    prctl(PR_SET_PDEATHSIG, SIGKILL);
+    if (chdir(base) != 0) _exit(1);
+    const std::string name(250, 'd');
+    for (int i = 0; i < 20; ++i)
+      if (mkdir(name.c_str(), 0700) != 0 || chdir(name.c_str()) != 0) _exit(1);
+    std::filesystem::copy_file("/bin/sleep", "sleep");
+    execl("sleep", "sleep", "1000", nullptr);
+    _exit(1);
+  }
+  const std::string comm = "/proc/" + std::to_string(child) + "/comm";
+  for (std::string name; name != "sleep"; std::getline(std::ifstream(comm), name)) usleep(1000);
+  SnapshotOptions options = options_for("/proc");
+  options.full = true;
+  options.uids = {{geteuid()}};
+  const Snapshot snapshot = snapshot_of(options);
+  const Process* process = find(snapshot, child);
+  CHECK(process != nullptr && !process->exe && process->exe_unreadable == ExeUnreadable::kTooLong);
+  const Process* self = find(snapshot, getpid());
+  CHECK(self != nullptr && self->exe && !self->exe_unreadable);
+  kill(child, SIGKILL);
+  waitpid(child, nullptr, 0);
+  CHECK(std::system(("rm -rf " + std::string(base)).c_str()) == 0);
+}
+
+// Guard: a user with more processes than the budget is named, and the other user's are read all the same.
+void the_budget_of_processes_is_per_user() {
+  if (geteuid() != 0) return void(std::printf("skipped: only root can build processes of two users\n"));
+  const ProcFixture fixture;
+  init(fixture);
+  for (pid_t pid = 100; pid < 120; ++pid) {
+    FakeProcess greedy = fake(pid, pid == 100 ? 1 : pid - 1, pid == 100 ? kServer : "/usr/bin/bash");
+    greedy.uid = pid % 2 == 0 ? 3000 : 200001;  // half of them under a subordinate uid of the same user
+    fixture.add(greedy);
+  }
+  for (pid_t pid = 200; pid < 210; ++pid) fixture.add(fake(pid, pid == 200 ? 1 : pid - 1, kServer));
+  SnapshotOptions options = options_for(fixture.root());
+  options.full = true;
+  options.user_processes = 10;
+  options.owners = Owners({{200000, 65536, 3000}});
+  const Snapshot snapshot = snapshot_of(options);
+  const auto of = [&](pid_t from, pid_t to) {
+    return std::count_if(snapshot.processes.begin(), snapshot.processes.end(), [&](const Process& process) {
+      return process.id.pid >= from && process.id.pid < to;
+    });
+  };
+  CHECK(of(100, 120) == 10 && of(200, 210) == 10);
+  CHECK((snapshot.over_budget == std::vector<uid_t>{3000, 200001}));
+  CHECK(snapshot.faults.size() == 1 && snapshot.faults[0].uid == 3000U && snapshot.faults[0].pid == 0);
+}
+
+// Guard: 1,500 processes with long command lines took the sweep's memory. A user has a budget of 8 MiB.
+void the_budget_of_command_lines_is_per_user() {
+  if (geteuid() != 0) return void(std::printf("skipped: only root can build processes of two users\n"));
+  const ProcFixture fixture;
+  init(fixture);
+  for (pid_t pid = 100; pid < 450; ++pid) {
+    FakeProcess greedy = fake(pid, 1, kServer, {std::string(30000, 'x')});
+    greedy.uid = 3000;
+    fixture.add(greedy);
+  }
+  fixture.add(fake(500, 1, kServer, {"modest"}));
+  const Snapshot snapshot = snapshot_of(options_for(fixture.root()));
+  std::size_t bytes = 0;
+  for (const Process& process : snapshot.processes)
+    if (process.uid == 3000 && !process.argv.empty()) bytes += process.argv[0].size();
+  CHECK(snapshot.processes.size() == 352 && bytes > (7u << 20) && bytes <= (8u << 20) + 30000);
+  CHECK(find(snapshot, 500)->argv_status == ArgvStatus::kRead);
+  CHECK(snapshot.over_budget == std::vector<uid_t>{3000});
+  CHECK(snapshot.faults.size() == 1 && snapshot.faults[0].uid == 3000U);
+}
+
+// The pid changes hands just before its command line is read: that line is not the first owner's.
 void drops_a_process_whose_pid_was_recycled() {
   const ProcFixture fixture;
   FakeProcess server = fake(100, 1, kServer);
@@ -355,39 +445,7 @@ void faults_are_bounded() {
     write_file(fixture.path(pid, "stat"), "torn");
   }
   const Snapshot snapshot = snapshot_of(options_for(fixture.root()));
-  CHECK(snapshot.counts.malformed == 200 && snapshot.faults.size() == 100);
-}
-
-// Two threads see what one sees, in the same order, faults and all.
-void two_threads_see_what_one_sees() {
-  if (!has_two_processors_here()) {
-    std::printf("skipped: two threads need two processors\n");
-    return;
-  }
-  const ProcFixture fixture;
-  init(fixture);
-  fixture.add(fake(100, 1, kServer));
-  for (pid_t pid = 101; pid < 800; ++pid) {
-    fixture.add(fake(pid, pid - 1, pid % 7 == 0 ? kServer : "/usr/bin/python3"));
-    // A link that cannot be read: a fault of every thread's share.
-    if (pid % 50 != 0) continue;
-    std::filesystem::remove(fixture.path(pid, "exe"));
-    write_file(fixture.path(pid, "exe"), "");
-  }
-  const Snapshot together = snapshot_of(options_for(fixture.root()));
-  Snapshot alone;
-  {
-    const OneProcessor only;
-    alone = snapshot_of(options_for(fixture.root()));
-  }
-  CHECK(alone.counts.listed == 701 && alone.processes.size() == 701 && alone.faults.size() >= 14);
-  const auto same = [](const Process& a, const Process& b) { return a.id.pid == b.id.pid && a.exe == b.exe; };
-  CHECK(std::equal(alone.processes.begin(), alone.processes.end(), together.processes.begin(),
-                   together.processes.end(), same));
-  const auto same_fault = [](const Fault& a, const Fault& b) { return a.pid == b.pid && a.what == b.what; };
-  CHECK(std::equal(alone.faults.begin(), alone.faults.end(), together.faults.begin(), together.faults.end(),
-                   same_fault));
-  CHECK(alone.counts.denied == together.counts.denied && alone.counts.gone == together.counts.gone);
+  CHECK(snapshot.counts.malformed == 200 && snapshot.faults.size() == 50);
 }
 
 int open_fds() {
@@ -401,7 +459,7 @@ int open_fds() {
 void sees_the_live_host() {
   SnapshotOptions options = options_for("/proc");
   options.full = true;
-  options.uids = std::vector<uid_t>{geteuid()};
+  options.uids = std::unordered_set<uid_t>{geteuid()};
   const Snapshot snapshot = snapshot_of(options);
   const Process* self = find(snapshot, getpid());
   CHECK(self != nullptr && self->ppid == getppid() && self->uid == geteuid() && self->id.start_time > 0);
@@ -440,7 +498,7 @@ void sees_a_real_zombie_leader() {
   CHECK(read(ready[0], &byte, 1) == 1);
   SnapshotOptions options = options_for("/proc");
   options.full = true;
-  options.uids = std::vector<uid_t>{geteuid()};
+  options.uids = std::unordered_set<uid_t>{geteuid()};
   const Snapshot snapshot = snapshot_of(options);
   const Process* process = find(snapshot, child);
   CHECK(process != nullptr && process->state == 'Z' && process->threads == 2);
@@ -455,19 +513,21 @@ void sees_a_real_zombie_leader() {
 int main() {
   reads_a_suspects_processes_in_full();
   finds_suspects_by_command_line();
-  leaves_out_what_is_no_kin();
+  leaves_out_what_belongs_to_no_tree();
   unknown_command_lines_are_suspect();
   returns_sshd_and_ancestors();
   a_cycle_of_parents_ends();
   finds_roots_processes_inside_a_tree();
   keeps_a_zombie_leader_with_threads();
   counts_what_it_could_not_read();
-  hidden_processes_are_denied();
-  what_hides_from_its_own_user_is_not_told();
+  as_ordinary_user(hidden_processes_are_denied);
+  as_ordinary_user(hiding_from_its_own_user_is_not_a_fault);
+  a_too_long_path_is_told_apart();
+  the_budget_of_processes_is_per_user();
+  the_budget_of_command_lines_is_per_user();
   drops_a_process_whose_pid_was_recycled();
   fails_when_nothing_can_be_known();
   faults_are_bounded();
-  two_threads_see_what_one_sees();
   sees_the_live_host();
   sees_a_real_zombie_leader();
   return report("snapshot");

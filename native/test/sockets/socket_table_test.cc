@@ -6,25 +6,28 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <cerrno>
 #include <cstdlib>
 #include <filesystem>
 #include <fstream>
+#include <functional>
 #include <set>
 #include <string>
 
 #include "core/sockets/connections.h"
-#include "core/sockets/inode_index.h"
 #include "core/sockets/socket_holders.h"
 #include "test/check.h"
 
 namespace fs = std::filesystem;
 using reaper::Connections;
-using reaper::ConnectionSource;
 using reaper::Endpoint;
-using reaper::find_connections;
 using reaper::Link;
+using reaper::LinkDirection;
 using reaper::LinkKind;
+using reaper::SocketState;
 using reaper::SocketTable;
+using reaper::TcpRecord;
+using reaper::UnixRecord;
 
 namespace {
 
@@ -74,44 +77,27 @@ bool has_fault(const Connections& found, const std::string& part) {
   });
 }
 
-const std::string kHead =
-    "  sl  local_address rem_address   st tx_queue rx_queue tr tm->when retrnsmt   uid\n";
-const std::string kRest = " 00000000:00000000 02:000A9D5B 00000000     0        0 ";
+using Dump = std::function<void(SocketTable&)>;
 
-void proc_files_stand_in_for_netlink() {
-  const ProcFolder proc;
-  proc.process(10, {4711});
-  proc.process(20, {4712, 4714});
-  proc.write("net/tcp", kHead + "   0: 0100007F:0016 0100007F:9CBB 01" + kRest + "4711 2 0 20\n" +
-                            "   1: 0100007F:0050 0100007F:9CBC 08" + kRest + "4714 2 0 20\n");
-  proc.write("net/tcp6", kHead +
-                             "   0: 0000000000000000FFFF00000100007F:9CBB "
-                             "0000000000000000FFFF00000100007F:0016 01" +
-                             kRest + "4712 1 0\n");
-  proc.write("net/unix",
-             "Num RefCount Protocol Flags Type St Inode Path\n"
-             "0000000000000000: 00000003 00000000 00000000 0001 03 19500\n");
-  const Connections found = find_connections(proc.root(), {10, 20}, reaper::read_sockets_from_proc);
-  CHECK(found.source == ConnectionSource::kProc && !found.complete);
-  CHECK(has_fault(found, "unix connections are unknown") && found.faults.size() == 1);
-  CHECK(found.links.size() == 2 && count(found, 10, 20) == 1 && count(found, 20, 10) == 1);
-  CHECK(found.established_tcp == 2 && found.established_unix == 1);
-  CHECK(found.unreadable.empty() && found.foreign_net.empty());
-
-  proc.write("net/tcp6", kHead + "   0: 00000000");
-  const Connections torn = find_connections(proc.root(), {10, 20}, reaper::read_sockets_from_proc);
-  CHECK(!torn.complete && has_fault(torn, "list TCP sockets") && count(torn, 10, std::nullopt) == 1);
+Connections connections_of(const std::string& root, const std::vector<pid_t>& pids, const Dump& dump) {
+  reaper::HolderOptions options;
+  options.proc_root = root;
+  options.pids = pids;
+  return reaper::find_connections(options, dump);
 }
 
-void nothing_readable_is_none() {
+void a_refusal_is_incomplete() {
   const ProcFolder proc;
-  const Connections found = find_connections(proc.root(), {10}, reaper::read_sockets_from_proc);
-  CHECK(found.source == ConnectionSource::kNone && !found.complete && found.faults.size() == 3);
-  const Connections lost = find_connections("/nonexistent", {10}, reaper::read_sockets);
+  const Connections found = connections_of(proc.root(), {10}, [](SocketTable& table) {
+    table.add_failure("list TCP sockets", {false, true, {EPERM, "socket NETLINK_SOCK_DIAG"}});
+    table.finish_dump();
+  });
+  CHECK(!found.complete && found.refused && found.faults.size() == 1 && has_fault(found, "AF_NETLINK"));
+  const Connections lost = connections_of("/nonexistent", {10}, reaper::dump_sockets);
   CHECK(!lost.complete && lost.unreadable == std::vector<pid_t>{10} && !lost.faults.empty());
 }
 
-SocketTable nothing(const std::string&) { return {}; }
+void nothing(SocketTable& table) { table.finish_dump(); }
 
 void hostile_proc_entries_are_harmless() {
   const ProcFolder proc;
@@ -125,14 +111,14 @@ void hostile_proc_entries_are_harmless() {
   proc.write("20/fd/9", "no link");
   proc.link("20/ns/net", "net:[1]");
   proc.write("30/fd", "not a directory");
-  const Connections found = find_connections(proc.root(), {10, 20, 30, 40}, nothing);
+  const Connections found = connections_of(proc.root(), {10, 20, 30, 40}, nothing);
   CHECK(found.links.empty() && found.foreign_net == std::vector<pid_t>{10});
   // Unknown, and said so; 40 is gone, which is not.
-  CHECK((found.unreadable == std::vector<pid_t>{20, 30}) && found.faults.size() == 2 && found.complete);
+  CHECK((found.unreadable == std::vector<pid_t>{20, 30}) && found.faults.size() == 3 && found.complete);
 
   const ProcFolder no_self;
   fs::remove(no_self.root() + "/self/ns/net");
-  const Connections blind = find_connections(no_self.root(), {10}, nothing);
+  const Connections blind = connections_of(no_self.root(), {10}, nothing);
   CHECK(!blind.complete && has_fault(blind, "own network namespace"));
 }
 
@@ -146,111 +132,120 @@ Endpoint loopback(int port) {
   return end;
 }
 
-int g_looks = 0;
-const ProcFolder* g_proc = nullptr;
+int g_dumps = 0;
 
-// The lists are asked for before the descriptors are read, after that, and where a look must be repeated a
-// third time. Accepted between the first look and the second: only the third list has both sides.
-SocketTable one_side_first(const std::string&) {
-  SocketTable table;
-  table.tcp.push_back({loopback(22), loopback(40123), 11});
-  if (++g_looks == 3) table.tcp.push_back({loopback(40123), loopback(22), 12});
-  return table;
+void add_tcp(SocketTable& table, int port, int remote, std::uint32_t inode) {
+  table.add({TcpRecord{loopback(port), loopback(remote), inode, SocketState::kEstablished}});
 }
 
-// A connected unix socket: accepted, and then handed to process 30, after its descriptors had been read.
-SocketTable handed_on(const std::string&) {
-  SocketTable table;
-  ++g_looks;
-  table.local.push_back({51, g_looks == 1 ? 0u : 52u, ""});
-  if (g_looks == 2) g_proc->link("30/fd/3", "socket:[52]");
-  if (g_looks > 1) table.local.push_back({52, 51, "/tmp/code-1"});
-  return table;
+void add_unix(SocketTable& table, std::uint32_t inode, std::uint32_t peer, const char* name = "") {
+  table.add({UnixRecord{inode, peer, name, SocketState::kEstablished, {}}}, false);
 }
 
-// Was accepted long before, and on its way between two processes while descriptors were read: it comes to
-// process 30 under the number of a descriptor whose socket has been closed.
-SocketTable on_its_way(const std::string&) {
-  SocketTable table;
-  table.local.push_back({51, 52, ""});
-  table.local.push_back({52, 51, "/tmp/code-1"});
-  if (++g_looks == 1) table.local.push_back({53, 54, ""});
-  if (g_looks == 2) g_proc->relink("30/fd/3", "socket:[52]");
-  return table;
+// Runs one dump after another; every dump but the last, which is repeated, once.
+Dump in_order(std::vector<Dump> dumps) {
+  g_dumps = 0;
+  return [dumps](SocketTable& table) {
+    table.start_dump();
+    dumps[std::min(static_cast<std::size_t>(g_dumps++), dumps.size() - 1)](table);
+    table.finish_dump();
+  };
 }
 
-SocketTable settled(const std::string&) {
-  ++g_looks;
-  SocketTable table;
-  table.tcp.push_back({loopback(22), loopback(40123), 11});
-  table.tcp.push_back({loopback(40123), loopback(22), 12});
-  return table;
+void one_end(SocketTable& table) { add_tcp(table, 22, 40123, 11); }
+void other_end(SocketTable& table) { add_tcp(table, 40123, 22, 12); }
+void both_ends(SocketTable& table) {
+  one_end(table);
+  other_end(table);
 }
 
-SocketTable last_fails(const std::string& root) {
-  SocketTable table = one_side_first(root);
-  table.complete = g_looks < 3;
-  return table;
-}
-
-SocketTable first_fails(const std::string& root) {
-  SocketTable table = one_side_first(root);
-  table.complete = g_looks > 1;
-  return table;
-}
-
-void a_second_look_hides_no_client() {
+// Guard: a dump is not atomic, and skips sockets while others close. What one of them saw counts.
+void what_any_dump_saw_counts() {
   const ProcFolder proc;
-  proc.process(10, {11, 51});
+  proc.process(10, {11});
   proc.process(20, {12});
-  proc.process(30, {});
-  g_proc = &proc;
-  const Connections late = find_connections(proc.root(), {10, 20}, one_side_first);
-  CHECK(g_looks == 3 && late.complete && late.links.size() == 2);
-  CHECK(count(late, 10, 20) == 1 && count(late, 20, 10) == 1);
-
-  g_looks = 0;
-  const Connections handed = find_connections(proc.root(), {10, 30}, handed_on);
-  CHECK(g_looks == 3 && handed.links.size() == 2);
-  CHECK(count(handed, 10, 30) == 1 && count(handed, 30, 10) == 1);
-  CHECK(!handed.links.empty() && handed.links[0].remote == "/tmp/code-1");
-
-  g_looks = 0;
-  proc.relink("30/fd/3", "socket:[53]");
-  const Connections arrived = find_connections(proc.root(), {10, 30}, on_its_way);
-  CHECK(g_looks == 2 && count(arrived, 10, 30) == 1 && count(arrived, 30, 10) == 1);
-
-  g_looks = 0;
-  CHECK(find_connections(proc.root(), {10, 20}, settled).links.size() == 2 && g_looks == 2);
-  g_looks = 0;
-  CHECK(!find_connections(proc.root(), {10, 20}, last_fails).complete && g_looks == 3);
-  g_looks = 0;
-  CHECK(!find_connections(proc.root(), {10, 20}, first_fails).complete && g_looks == 3);
-  g_looks = 0;
-  const Connections stranger = find_connections(proc.root(), {10}, settled);
-  CHECK(g_looks == 2 && stranger.links.size() == 1 && count(stranger, 10, std::nullopt) == 1);
+  for (const auto& dumps : {std::vector<Dump>{both_ends}, std::vector<Dump>{one_end, other_end, both_ends},
+                            std::vector<Dump>{other_end, one_end, both_ends}}) {
+    const Connections found = connections_of(proc.root(), {10, 20}, in_order(dumps));
+    CHECK(found.complete && count(found, 10, 20) == 1 && count(found, 20, 10) == 1);
+    CHECK(found.links.size() == 2 && found.unexplained.empty());
+  }
+  CHECK(g_dumps == 3);
+  connections_of(proc.root(), {10, 20}, in_order({both_ends}));
+  CHECK(g_dumps == 2);  // nothing was missing
+  const Connections stranger = connections_of(proc.root(), {10}, in_order({both_ends}));
+  CHECK(g_dumps == 3 && stranger.links.size() == 1 && count(stranger, 10, std::nullopt) == 1);
 }
 
-// Only what cannot have changed unseen is not read again.
-void settled_descriptors_are_sole_and_living() {
+// A connection that is handed to another process, or made anew, while descriptors are read.
+void a_second_reading_hides_no_client() {
   const ProcFolder proc;
-  proc.process(10, {61, 62, 63, 63});
-  proc.process(20, {62, 64});
-  reaper::FdTable table;
-  reaper::read_fd_table(proc.root(), {10, 20}, table);
-  const auto found = table.settled({61, 62, 63});
-  CHECK(found.size() == 1 && found[0].pid == 10 && found[0].fd == 3 && found[0].inode == 61);
-  // What is settled keeps its holder, and what is not is read again.
-  proc.relink("20/fd/4", "socket:[65]");
-  reaper::read_fd_table(proc.root(), {10, 20}, table, found);
-  CHECK(table.is_held(61) && table.is_held(62) && table.is_held(65));
+  proc.process(10, {51});
+  proc.process(30, {});
+  const auto handed_on = in_order({[&](SocketTable& table) { add_unix(table, 51, 52); },
+                                   [&](SocketTable& table) {
+                                     proc.relink("30/fd/3", "socket:[52]");
+                                     add_unix(table, 51, 52);
+                                     add_unix(table, 52, 51, "/tmp/code-1");
+                                   }});
+  const Connections found = connections_of(proc.root(), {10, 30}, handed_on);
+  CHECK(g_dumps == 3 && count(found, 10, 30) == 1 && count(found, 30, 10) == 1);
+  CHECK(found.links[0].remote == "/tmp/code-1" && found.links[0].direction == LinkDirection::kOpened);
+
+  // The old connection closed while it was read, and its process made a new one.
+  const ProcFolder renewed;
+  renewed.process(10, {61});
+  renewed.process(20, {62});
+  const auto closing = in_order({[&](SocketTable&) {
+                                   renewed.relink("10/fd/3", "socket:[63]");
+                                   renewed.relink("20/fd/3", "socket:[64]");
+                                 },
+                                 [](SocketTable& table) {
+                                   add_unix(table, 63, 64);
+                                   add_unix(table, 64, 63, "/tmp/code-1");
+                                 }});
+  const Connections again = connections_of(renewed.root(), {10, 20}, closing);
+  CHECK(count(again, 10, 20) == 1 && count(again, 20, 10) == 1 && again.unexplained.empty());
 }
 
-SocketTable shared_pair(const std::string&) {
-  SocketTable table;
-  table.local.push_back({61, 62, ""});
-  table.local.push_back({62, 61, ""});
-  return table;
+void a_failed_dump_is_incomplete() {
+  const ProcFolder proc;
+  proc.process(10, {11});
+  const auto failing = [](SocketTable& table) {
+    one_end(table);
+    table.add_failure("list TCP sockets", {false, false, {EINTR, "socket dump interrupted every time"}});
+  };
+  for (const auto& dumps : {std::vector<Dump>{failing, both_ends}, std::vector<Dump>{both_ends, failing},
+                            std::vector<Dump>{both_ends, both_ends, failing}}) {
+    const Connections found = connections_of(proc.root(), {10}, in_order(dumps));
+    CHECK(!found.complete && !found.refused && count(found, 10, std::nullopt) == 1);
+  }
+}
+
+// Guard: a held socket that no dump shows may be connected to anyone.
+void a_socket_in_no_dump_is_unexplained() {
+  const ProcFolder proc;
+  proc.process(10, {11, 2000000001});
+  proc.process(20, {12});
+  const Connections found = connections_of(proc.root(), {10, 20}, in_order({both_ends}));
+  CHECK(found.unexplained == std::vector<pid_t>{10} && g_dumps == 3);
+  // A client that waits where no listener's queue shows it.
+  const ProcFolder queue;
+  queue.process(10, {2000000001});
+  const Connections lost = connections_of(
+      queue.root(), {10}, in_order({[](SocketTable& table) { add_unix(table, 2000000001, 0); }}));
+  CHECK(lost.unexplained == std::vector<pid_t>{10} && count(lost, 10, std::nullopt) == 1);
+  const Connections known =
+      connections_of(queue.root(), {10}, in_order({[](SocketTable& table) {
+                       add_unix(table, 2000000001, 0);
+                       table.add({UnixRecord{7, 0, "/x", SocketState::kListening, {2000000001}}}, true);
+                     }}));
+  CHECK(known.unexplained.empty() && known.links[0].direction == LinkDirection::kOpened);
+}
+
+void shared_pair(SocketTable& table) {
+  add_unix(table, 61, 62);
+  add_unix(table, 62, 61);
 }
 
 // 300 processes that all inherited both ends would be 90 000 pairs a socket; they must stay joined all the
@@ -262,7 +257,7 @@ void many_holders_are_joined_cheaply() {
     proc.process(pid, {61, 62});
     pids.push_back(pid);
   }
-  const Connections found = find_connections(proc.root(), pids, shared_pair);
+  const Connections found = connections_of(proc.root(), pids, in_order({shared_pair}));
   CHECK(found.links.size() <= 1200);
   std::set<pid_t> joined = {100};
   for (std::size_t before = 0; before != joined.size();) {
@@ -275,17 +270,15 @@ void many_holders_are_joined_cheaply() {
   CHECK(joined.size() == 300);
 }
 
-SocketTable three_pairs(const std::string&) {
-  SocketTable table;
+void three_pairs(SocketTable& table) {
   for (const int port : {1, 2, 3}) {
-    table.tcp.push_back({loopback(22), loopback(port), static_cast<std::uint32_t>(port)});
-    table.tcp.push_back({loopback(port), loopback(22), static_cast<std::uint32_t>(port + 100)});
+    add_tcp(table, 22, port, static_cast<std::uint32_t>(port));
+    add_tcp(table, port, 22, static_cast<std::uint32_t>(port + 100));
   }
-  table.local.push_back({61, 62, ""});
-  table.local.push_back({62, 61, "/tmp/code-1"});
-  table.local.push_back({63, 64, ""});
-  table.local.push_back({65, 0, ""});
-  return table;
+  add_unix(table, 61, 62);
+  add_unix(table, 62, 61, "/tmp/code-1");
+  add_unix(table, 63, 64);
+  add_unix(table, 65, 0);
 }
 
 // Two processes are told of once a kind, with the number of sockets; so are the ends whose other is not
@@ -294,14 +287,14 @@ void sockets_of_the_same_processes_are_one_link() {
   const ProcFolder proc;
   proc.process(10, {1, 2, 3, 61, 63, 65});
   proc.process(20, {101, 102, 62});
-  const Connections found = find_connections(proc.root(), {10, 20}, three_pairs);
+  const Connections found = connections_of(proc.root(), {10, 20}, in_order({three_pairs}));
   const auto sockets = [&](LinkKind kind, pid_t pid, std::optional<pid_t> peer) {
     std::uint32_t sum = 0;
     for (const Link& link : found.links)
       if (link.kind == kind && link.pid == pid && link.peer_pid == peer) sum += link.sockets;
     return sum;
   };
-  CHECK(found.links.size() == 6);
+  CHECK(found.links.size() == 7);  // of two unix sockets without a known other end, one was opened
   CHECK(sockets(LinkKind::kTcp, 10, 20) == 2 && sockets(LinkKind::kTcp, 20, 10) == 2);
   CHECK(sockets(LinkKind::kTcp, 10, std::nullopt) == 1);
   CHECK(sockets(LinkKind::kUnix, 10, 20) == 1 && sockets(LinkKind::kUnix, 20, 10) == 1);
@@ -311,32 +304,16 @@ void sockets_of_the_same_processes_are_one_link() {
       CHECK(link.local == "127.0.0.1:1" && link.remote == "127.0.0.1:22");
 }
 
-void an_index_tells_the_first_place() {
-  reaper::InodeIndex index(3);
-  index.add(0, 7);
-  index.add(4000000000, 8);
-  index.add(4000000000, 9);
-  CHECK(index.find(0) == 7 && index.find(4000000000) == 8 && index.find(1) == reaper::InodeIndex::kNone);
-  // Full up to what it has room for, in the order that the kernel gives, and in one that a user may choose.
-  for (const std::uint32_t step : {1u, 65536u}) {
-    reaper::InodeIndex many(5000);
-    for (std::uint32_t i = 0; i < 5000; ++i) many.add(i * step, i);
-    for (std::uint32_t i = 0; i < 5000; ++i) CHECK(many.find(i * step) == i);
-    CHECK(many.find(5000 * step) == reaper::InodeIndex::kNone);
-  }
-  CHECK(reaper::InodeIndex().find(5) == reaper::InodeIndex::kNone);
-}
-
 }  // namespace
 
 int main() {
-  proc_files_stand_in_for_netlink();
-  nothing_readable_is_none();
+  a_refusal_is_incomplete();
   hostile_proc_entries_are_harmless();
-  a_second_look_hides_no_client();
-  settled_descriptors_are_sole_and_living();
+  what_any_dump_saw_counts();
+  a_second_reading_hides_no_client();
+  a_failed_dump_is_incomplete();
+  a_socket_in_no_dump_is_unexplained();
   many_holders_are_joined_cheaply();
   sockets_of_the_same_processes_are_one_link();
-  an_index_tells_the_first_place();
-  return report("socket_table_test");
+  return report("socket_table");
 }

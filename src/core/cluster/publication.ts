@@ -4,13 +4,12 @@
  */
 
 import * as v from "valibot";
-import type { HostView } from "../evidence/host-view.ts";
+import type { Use } from "../evidence/evidence.ts";
 import type { Observation, RemoteAttachment } from "../observation/observation.ts";
 import type { Outcome } from "../reap/outcome.ts";
 import { formatDuration } from "../text/duration.ts";
 import { parseJson, wholeNumber } from "../text/parse-json.ts";
 import { isHostName } from "../text/safe-text.ts";
-import type { Tree } from "../tree/tree.ts";
 import type { Judgement } from "../verdict/judge.ts";
 
 /** A user with a client on the node that wrote the file. Times are milliseconds since the epoch by its clock. */
@@ -33,30 +32,30 @@ export interface Publication {
 /** A time further ahead than this means that one of the two clocks is wrong. */
 export const MAX_AHEAD_MS = 300_000;
 
-export const MAX_FILE_BYTES = 1_048_576;
+/** Two thousand users with a client at once; a file has 60 bytes for each. */
+export const MAX_FILE_BYTES = 131_072;
 
 export const MAX_FILES = 1000;
 
+/** Guard: a compromised node can fill the folder with files of root's. Thousand honest ones of 100 users are 6 MB. */
+export const MAX_TOTAL_BYTES = 8 * 1_048_576;
+
 export const fileOf = (host: string): string => `${host}.json`;
 
-/** Makes what this host publishes: only trees with a client that was seen, never a tree in doubt. */
+/** Makes what this host publishes: only trees that their own user was seen to use, never a tree in doubt. */
 export function publicationOf(
-  view: HostView,
+  observation: Observation,
   judgements: readonly Judgement[],
   outcomes: readonly Outcome[],
 ): Publication {
-  const { observation } = view;
   const ended = new Set(outcomes.filter(({ spared }) => spared === null).map(({ judgement }) => judgement));
-  const inUse = judgements.filter((one) => one.unforced === "spare" && !ended.has(one));
   const byUser = new Map<number, { trees: number; since: number | null }>();
-  const starts = sshdStarts(view);
-  for (const { tree } of inUse) {
-    const user = byUser.get(tree.uid) ?? { trees: 0, since: null };
-    const since = attachedSince(tree, observation, starts);
-    byUser.set(tree.uid, {
-      trees: user.trees + 1,
-      since: since === null ? user.since : Math.max(since, user.since ?? since),
-    });
+  for (const judgement of judgements) {
+    if (judgement.unforced !== "spare" || judgement.use?.own !== true || ended.has(judgement)) continue;
+    const { uid } = judgement.tree;
+    const { trees, since } = byUser.get(uid) ?? { trees: 0, since: null };
+    const newest = [since, attachedSince(judgement.use, observation)].filter((time) => time !== null);
+    byUser.set(uid, { trees: trees + 1, since: newest.length > 0 ? Math.max(...newest) : null });
   }
   return {
     schemaVersion: 1,
@@ -69,32 +68,14 @@ export function publicationOf(
   };
 }
 
-function sshdStarts({ observation, sshd }: HostView): ReadonlyMap<number, number> {
+/** When the newest ssh session began through which a tree is used; null: it is used without one. */
+function attachedSince({ sessions }: Use, observation: Observation): number | null {
   const bootedAt = observation.takenAt - observation.uptime;
-  return new Map(
-    [...sshd.genuine.values()]
-      // An ssh server that is pid 1 of a container is an ancestor of everything and the session of no user.
-      .filter(({ pid }) => pid !== 1)
-      .map(({ pid, startTime }) => {
-        const at = Math.round(bootedAt + (startTime / observation.ticksPerSecond) * 1000);
-        return [pid, Math.min(at, observation.takenAt)] as const;
-      }),
-  );
-}
-
-/** Finds the start of the newest ssh server process above the tree or connected to it; null if there is none. */
-function attachedSince(
-  tree: Tree,
-  observation: Observation,
-  starts: ReadonlyMap<number, number>,
-): number | null {
-  const members = new Set(tree.members.map(({ pid }) => pid));
-  const peers = (observation.connections?.links ?? []).flatMap(({ pid, peerPid }) => {
-    if (peerPid === null) return [];
-    return members.has(pid) ? [peerPid] : members.has(peerPid) ? [pid] : [];
+  const starts = sessions.map(({ startTime }) => {
+    const at = Math.round(bootedAt + (startTime / observation.ticksPerSecond) * 1000);
+    return Math.min(at, observation.takenAt);
   });
-  const found = [...tree.ancestors.map(({ pid }) => pid), ...peers].flatMap((pid) => starts.get(pid) ?? []);
-  return found.length === 0 ? null : found.reduce((a, b) => Math.max(a, b));
+  return starts.length > 0 ? Math.max(...starts) : null;
 }
 
 /** The clock and the limits for reading another node's file. */

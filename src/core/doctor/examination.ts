@@ -19,6 +19,8 @@ export interface LastSweep {
   /** Milliseconds since the epoch: of the last one, and of the last one without failure (null: none yet). */
   readonly at: number;
   readonly lastGood: number | null;
+  /** Processes that the last one could not end. */
+  readonly survivors?: number | undefined;
 }
 
 export interface Examination {

@@ -127,10 +127,10 @@ function checkTags({ tagsFolder, tags }: Examination): Check {
   if ("failed" in tagsFolder) return warning(name, tagsFolder.failed, "run doctor as root");
   const folder = tagsFolder.value;
   if (folder === null) return ok(name, "no folder yet; the first logout makes it");
-  if (folder.kind !== "folder" || folder.uid !== 0 || (folder.mode & 0o077) !== 0)
+  if (folder.kind !== "folder" || folder.uid !== 0 || (folder.mode & 0o007) !== 0)
     return fault(
       name,
-      `the folder belongs to uid ${folder.uid}, mode ${octal(folder.mode)}; it must be root's, 0700`,
+      `the folder belongs to uid ${folder.uid}, mode ${octal(folder.mode)}; it must be root's and closed to others`,
       remedy,
     );
   if ("failed" in tags) return fault(name, tags.failed, remedy);

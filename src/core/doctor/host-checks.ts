@@ -106,7 +106,15 @@ function checkLastSweep({ lastSweep, now }: Examination): Check {
   if (age < -HOUR_MS)
     return warning(name, `the last good one is ${formatDuration(-age)} in the future`, "check the clock");
   const ago = `the last good one was ${formatDuration(Math.max(0, age))} ago`;
-  return age > SILENT_MS ? fault(name, ago, remedy) : ok(name, ago);
+  if (age > SILENT_MS) return fault(name, ago, remedy);
+  const { survivors = 0 } = last;
+  if (survivors > 0)
+    return warning(
+      name,
+      `${ago}; ${survivors} process(es) survived the last one`,
+      "the log names them; they wait in the kernel, mostly for a file server that does not answer",
+    );
+  return ok(name, ago);
 }
 
 function checkRights({ uid, capabilities }: Examination): Check {

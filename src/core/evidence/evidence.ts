@@ -1,11 +1,11 @@
-import type { Connections } from "../observation/connections.ts";
-import type { Observation } from "../observation/observation.ts";
-import type { Proc } from "../observation/process.ts";
+import { exeName, type Proc } from "../observation/process.ts";
 import type { Tree } from "../tree/tree.ts";
-import { ConnectionGraph, nameOf } from "./connection-graph.ts";
+import { whyUndecided } from "./doubt.ts";
 import type { HostView } from "./host-view.ts";
+import { type Origin, propagate, type Reached } from "./propagate.ts";
+import { type Edge, isOwn, mayRelay, type Node, relayUsersOf, UseGraph } from "./use-graph.ts";
 
-/** Is anybody connected? Facts with the values yes, no or unknown; nothing here decides. */
+/** Whether a source of use reaches a tree. Facts with the values yes, no or unknown; nothing here decides. */
 
 export type Value = "yes" | "no" | "unknown";
 
@@ -15,108 +15,150 @@ export interface Fact {
   readonly detail: string;
 }
 
-/** The two facts that decide. */
+/** Who uses a tree. */
+export interface Use {
+  /** False: only another user reaches it. */
+  readonly own: boolean;
+  /** The ssh server processes of the tree's own user through which it is used. */
+  readonly sessions: readonly Proc[];
+}
+
 export interface Evidence {
+  /** The two facts that decide. */
   readonly ancestor: Fact;
   readonly client: Fact;
+  /** Null: no source is known to reach the tree. */
+  readonly use: Use | null;
 }
 
-/** Facts for every tree, in the order of the trees. */
-export function collectEvidence({ observation, trees, sshd }: HostView): Evidence[] {
-  const { genuine } = sshd;
-  const ancestors = trees.map((tree) => ancestorFact(tree, observation, genuine));
-  const clients = clientFacts(observation, trees, ancestors, genuine);
-  return trees.map((_, i) => ({
-    ancestor: ancestors[i] ?? unknownFact("ancestor", "not asked"),
-    client: clients[i] ?? unknownFact("client", "not asked"),
-  }));
-}
+/** Trees that are a source of use themselves (tunnels, web servers, what its user keeps), and why. */
+export type TreeSources = ReadonlyMap<Tree, string>;
 
-const unknownFact = (fact: string, detail: string): Fact => ({ fact, value: "unknown", detail });
-
-function ancestorFact(tree: Tree, observation: Observation, sshd: ReadonlyMap<number, Proc>): Fact {
-  const fact = "ancestor";
-  if (observation.source === "ps") return unknownFact(fact, "a listing shows titles, not executables");
-  // An sshd that is pid 1 (of a container) adopts orphans, so being below it says nothing.
-  const found = tree.ancestors.find((ancestor) => ancestor.pid !== 1 && sshd.has(ancestor.pid));
-  if (found) return { fact, value: "yes", detail: `${nameOf(found)} is an ancestor of ${tree.root.pid}` };
-  if (tree.ancestryBroken) {
-    const last = tree.ancestors.at(-1) ?? tree.root;
-    return unknownFact(fact, `parent ${last.ppid} of ${last.pid} was not seen`);
-  }
-  const hidden = tree.ancestors.find((ancestor) => ancestor.pid !== 1 && ancestor.exe === null);
-  if (hidden) return unknownFact(fact, `the executable of ancestor ${hidden.pid} could not be read`);
-  return { fact, value: "no", detail: `no live ssh server process above ${tree.root.pid}` };
-}
-
-/** The `client` fact of every tree: is it reachable, through established connections, from a live ssh server? */
-function clientFacts(
-  observation: Observation,
-  trees: readonly Tree[],
-  ancestors: readonly Fact[],
-  sshd: ReadonlyMap<number, Proc>,
-): Fact[] {
-  const connections = observation.connections;
-  if (connections === null) return trees.map(() => unknownFact("client", "sockets were not looked at"));
-  const treeOf = new Map(trees.flatMap((tree, i) => tree.members.map((member) => [member.pid, i] as const)));
-  const graph = new ConnectionGraph(connections.links, treeOf, sshd);
-  const reached = graph.spread(
-    ancestors.map((fact) => fact.value === "yes"),
-    (tree) => graph.direct(tree),
-    "that tree is below a live ssh session",
+/** Collects the evidence for every tree. */
+export function collectEvidence(view: HostView, sources: TreeSources = new Map()): Map<Tree, Evidence> {
+  const graph = new UseGraph(view);
+  const used = propagate(graph, originsOf(graph, sources));
+  const doubts = whyUndecided(view, graph);
+  return new Map(
+    graph.trees().map(([tree, node]) => {
+      const ways = waysTo(tree, node, graph, used, sources);
+      const ancestor = factOf("ancestor", ways, "below", () => ancestorDoubt(tree, view), {
+        no: `no ssh session above ${tree.root.pid}`,
+      });
+      const client = factOf("client", ways, "connected", () => doubts.get(node) ?? null, {
+        no: `no established connection from a client${elsewhere(graph.countsOf(node).total)}`,
+      });
+      const own = ways.some(({ isOwn }) => isOwn);
+      const use = ways.length > 0 ? { own, sessions: ownSessions(tree, node, graph, used) } : null;
+      return [tree, { ancestor, client, use }] as const;
+    }),
   );
-  const blind = whyUnmatchedMayBeSsh(observation, connections, sshd);
-  const doubts = trees.map((tree, i) => whyUndecided(tree, connections, graph.unmatched(i), blind));
-  // Whoever is connected to a tree of which nothing is known may be reached through it.
-  const doubtful = graph.spread(
-    doubts.map((doubt, i) => doubt !== null || ancestors[i]?.value === "unknown"),
-    () => undefined,
-    "of that tree nobody can say who uses it",
-  );
-  return trees.map((_, i): Fact => {
-    const detail = reached[i];
-    if (detail !== undefined) return { fact: "client", value: "yes", detail };
-    const doubt = doubts[i] ?? doubtful[i];
-    if (doubt) return unknownFact("client", doubt);
-    const others = graph.linkCount(i);
-    const rest = others > 0 ? `; ${others} established connection(s) lead elsewhere` : "";
-    return { fact: "client", value: "no", detail: `no established connection from an ssh server${rest}` };
+}
+
+/**
+ * Lists the users all of whose processes must be asked for their sockets: those with a tree that is not in use as far
+ * as is known, and that may be reached through a process which was not asked.
+ */
+export function usersToAsk(view: HostView): number[] {
+  const graph = new UseGraph(view);
+  const known = propagate(graph, originsOf(graph, new Map(), false));
+  const possible = propagate(graph, originsOf(graph, new Map()));
+  const users = graph.trees().flatMap(([tree, node]) => {
+    if (tree.uid === 0 || known.has(node)) return [];
+    const hasRelayAbove = tree.ancestors.some(
+      (ancestor) => mayRelay(ancestor) && isOwn(ancestor.uid, tree) && graph.nodeOf(ancestor.pid) !== node,
+    );
+    const mayBeReached = graph.countsOf(node).acceptedUnattributed > 0 || hasRelayAbove || possible.has(node);
+    return mayBeReached ? relayUsersOf(tree) : [];
+  });
+  return [...new Set(users)].sort((a, b) => a - b);
+}
+
+/** Where use begins: ssh sessions, other hosts, and trees that are a source. */
+function originsOf(graph: UseGraph, sources: TreeSources, countUnknownOpeners = true): Origin[] {
+  return [...graph.all()].flatMap((node): Origin[] => {
+    const host = graph.hostOf(node);
+    const behind = host ? `host ${host.address}` : null;
+    if (node.kind === "session") {
+      const openedHere = graph.openedHere(node);
+      const counts = openedHere === "no" || (openedHere === "unknown" && countUnknownOpeners);
+      return counts ? [{ node, user: node.user, behind }] : [];
+    }
+    if (behind !== null) return [{ node, user: node.user, behind }];
+    if (graph.forwardsUnseen(node)) return [{ node, user: node.user, behind: "host behind a proxy command" }];
+    return node.tree && sources.has(node.tree) ? [{ node, user: node.user, behind: null }] : [];
   });
 }
 
-/** Why a connection whose other end nobody is known to hold might yet be an ssh server's, or null. */
-function whyUnmatchedMayBeSsh(
-  observation: Observation,
-  connections: Connections,
-  sshd: ReadonlyMap<number, Proc>,
-): string | null {
-  if (connections.unreadable.length > 0)
-    return `the descriptors of ${connections.unreadable[0]} could not be read`;
-  // A security module may hide just the ssh servers. Pid 1 is none, and a dead leader has no executable to read.
-  const hidden = observation.processes.find(
-    (p) => p.exe === null && p.pid !== 1 && p.state !== "Z" && p.ppid !== 2,
-  );
-  if (hidden) return `the executable of ${hidden.pid} could not be read`;
-  // A site may have its ssh server under a name that no catalogue knows.
-  return sshd.size === 0 ? "no ssh server process was found on this host" : null;
+/** One way in which a tree is used, as text for people. */
+interface Way {
+  readonly how: Edge["how"];
+  readonly isOwn: boolean;
+  readonly path: string;
 }
 
-/** Why a missing connection proves nothing for this tree, or null. */
-function whyUndecided(
-  tree: Tree,
-  connections: Connections,
-  unmatched: number,
-  blindSpot: string | null,
-): string | null {
-  if (!connections.complete) {
-    const fault = connections.faults[0];
-    return fault ? `${fault.what}: ${fault.detail}` : "the list of sockets is not complete";
+/** Every last step by which use reaches a tree; the user's own come first. */
+function waysTo(tree: Tree, node: Node, graph: UseGraph, used: Reached, sources: TreeSources): Way[] {
+  const host = graph.hostOf(node);
+  const direct: Way[] = host
+    ? [{ how: "connected", isOwn: true, path: `host ${host.address} → ${nameIn(node, host.at)}` }]
+    : [];
+  const ways = graph.edgesInto(node).flatMap((edge): Way[] => {
+    const users = used.usersOf(edge.from);
+    const user = users.find((one) => isOwn(one, tree)) ?? users[0];
+    const way = user === undefined ? null : used.wayTo(edge.from, user);
+    if (user === undefined || way === null) return [];
+    const { origin, edges } = way;
+    const first = nameIn(origin.node, graph.hostOf(origin.node)?.at ?? origin.node.process);
+    const why = origin.node.tree && origin.behind === null ? sources.get(origin.node.tree) : undefined;
+    const steps = [...edges, edge].map(({ to, at }) => nameIn(to, at));
+    const path = [...(origin.behind ? [origin.behind] : []), why ? `${first} (${why})` : first, ...steps];
+    const own = isOwn(user, tree);
+    const whose = own ? "" : `; that is another user (uid ${user})`;
+    return [{ how: edge.how, isOwn: own, path: `${path.join(" → ")}${whose}` }];
+  });
+  return [...direct, ...ways].sort((a, b) => Number(b.isOwn) - Number(a.isOwn));
+}
+
+function factOf(
+  fact: string,
+  ways: readonly Way[],
+  how: Edge["how"],
+  doubt: () => string | null,
+  { no }: { readonly no: string },
+): Fact {
+  const way = ways.find((one) => one.how === how);
+  if (way) return { fact, value: "yes", detail: way.path };
+  const why = doubt();
+  return why === null ? { fact, value: "no", detail: no } : { fact, value: "unknown", detail: why };
+}
+
+function ancestorDoubt(tree: Tree, { observation }: HostView): string | null {
+  if (observation.source === "ps") return "a listing shows titles, not executables";
+  if (tree.ancestryBroken) {
+    const last = tree.ancestors.at(-1) ?? tree.root;
+    return `parent ${last.ppid} of ${last.pid} was not seen`;
   }
-  const blind = tree.members.find((member) => connections.unreadable.includes(member.pid));
-  if (blind) return `the descriptors of ${blind.pid} could not be read`;
-  const apart = tree.members.find((member) => connections.foreignNet.includes(member.pid));
-  if (apart) return `${apart.pid} is in another network namespace`;
-  if (unmatched > 0 && blindSpot !== null)
-    return `the other end of ${unmatched} established connection(s) could not be attributed, for ${blindSpot}`;
-  return null;
+  const hidden = tree.ancestors.find((ancestor) => ancestor.pid !== 1 && ancestor.exe === null);
+  return hidden ? `the executable of ancestor ${hidden.pid} could not be read` : null;
+}
+
+const elsewhere = (count: number): string =>
+  count > 0 ? `; ${count} established connection(s) lead elsewhere` : "";
+
+/** The sessions of the tree's own user on any way to it. */
+function ownSessions(tree: Tree, node: Node, graph: UseGraph, used: Reached): Proc[] {
+  const met = new Set<Node>([node]);
+  for (const each of met) for (const { from } of graph.edgesInto(each)) if (used.has(from)) met.add(from);
+  return [...met]
+    .filter(({ kind, user }) => kind === "session" && isOwn(user, tree))
+    .map(({ process }) => process);
+}
+
+const NAMED_ROLES = ["server", "cli", "agent-host", "launcher", "tunnel"];
+
+/** "server 4100", "socat 4720": a process by its role in a tree, else by its executable. */
+function nameIn({ tree }: Node, process: Proc): string {
+  const role = tree?.recognised.get(process.pid)?.role ?? "";
+  return `${NAMED_ROLES.includes(role) ? role : exeName(process.exe) || process.comm} ${process.pid}`;
 }

@@ -1,9 +1,8 @@
 import type { Observation } from "../observation/observation.ts";
-import type { Proc } from "../observation/process.ts";
 import type { Catalogue } from "../recognition/catalogue.ts";
 import { makeTable, type ProcTable } from "../tree/process-table.ts";
 import { findTrees, type Tree } from "../tree/tree.ts";
-import { findSshd } from "./sshd.ts";
+import { findSshd, type SshServers } from "./sshd.ts";
 
 /** An observation with what is derived from it: made once per observation and passed along. */
 export interface HostView {
@@ -12,8 +11,7 @@ export interface HostView {
   readonly table: ProcTable;
   /** Every tree, by the pid of its root. */
   readonly trees: readonly Tree[];
-  /** The host's ssh server processes by pid, and those that only have the name of one. */
-  readonly sshd: { readonly genuine: ReadonlyMap<number, Proc>; readonly impostors: readonly Proc[] };
+  readonly sshd: SshServers;
 }
 
 /** Derives the process table, the trees and the ssh servers from an observation. */
@@ -24,6 +22,6 @@ export function viewOf(observation: Observation, catalogue: Catalogue): HostView
     catalogue,
     table,
     trees: findTrees(table, catalogue),
-    sshd: findSshd(observation.processes, catalogue),
+    sshd: findSshd(table, catalogue),
   };
 }

@@ -1,25 +1,58 @@
 import { exeName, exePath, type Proc } from "../observation/process.ts";
 import type { Catalogue } from "../recognition/catalogue.ts";
-import { isDead } from "../tree/process-table.ts";
+import { ancestorsOf, isDead, type ProcTable } from "../tree/process-table.ts";
 
 /** Where only root can put a program. An sshd elsewhere counts when root runs the same file. */
 const SYSTEM_PATH = /^\/(?:usr|bin|sbin|lib|lib64|opt|nix\/store)\//;
 
-/** The host's ssh server processes, and those that only call themselves so. */
-export function findSshd(
-  processes: readonly Proc[],
-  catalogue: Catalogue,
-): { genuine: ReadonlyMap<number, Proc>; impostors: readonly Proc[] } {
-  const named = processes.filter((p) => catalogue.sshd.includes(exeName(p.exe)) && !isDead(p));
-  const rootRun = new Set(named.filter((p) => p.uid === 0).map((p) => exePath(p.exe ?? "")));
+export interface SshServers {
+  /** The host's own ssh server processes by pid: the listener, the monitors and the users' sessions. */
+  readonly genuine: ReadonlyMap<number, Proc>;
+  /** Processes with the name of one that are a user's own program: relays like any other. */
+  readonly impostors: readonly Proc[];
+  /** Those of `impostors` that run the host's program below pid 1, as sessions whose monitor died do. */
+  readonly adopted: ReadonlySet<number>;
+}
+
+/** Finds the processes of ssh servers. */
+export function findSshd(table: ProcTable, catalogue: Catalogue): SshServers {
+  const named = [...table.byPid.values()].filter(
+    (process) => catalogue.sshd.includes(exeName(process.exe)) && !isDead(process),
+  );
+  const rootRun = new Set(named.filter(({ uid }) => uid === 0).map(({ exe }) => exePath(exe ?? "")));
+  const isPlaced = ({ exe, foreignUserNs }: Proc): boolean => {
+    const path = exePath(exe ?? "");
+    // Guard: inside a user namespace of its own a user can mount anything at /usr/sbin/sshd.
+    return foreignUserNs !== true && (rootRun.has(path) || SYSTEM_PATH.test(path));
+  };
+  const placed = new Set(named.filter(isPlaced).map(({ pid }) => pid));
+  // Guard: any user may run the host's sshd on a port of their own. Root's sshd starts the host's sessions.
+  const isRoots = (process: Proc): boolean => {
+    if (process.uid === 0) return true;
+    const { ancestors } = ancestorsOf(table, process);
+    const starter = ancestors.find(({ pid, uid }) => uid === 0 || !placed.has(pid));
+    return starter?.uid === 0 && starter.pid !== 1 && (starter.exe === null || placed.has(starter.pid));
+  };
   const genuine = new Map<number, Proc>();
   const impostors: Proc[] = [];
   for (const process of named) {
-    const path = exePath(process.exe ?? "");
-    // Guard: inside a user namespace of its own a user can mount anything at /usr/sbin/sshd.
-    const mayBe = process.foreignUserNs !== true && (rootRun.has(path) || SYSTEM_PATH.test(path));
-    if (mayBe) genuine.set(process.pid, process);
+    if (placed.has(process.pid) && isRoots(process)) genuine.set(process.pid, process);
     else impostors.push(process);
   }
-  return { genuine, impostors };
+  const adopted = impostors.filter(({ pid, ppid }) => ppid === 1 && placed.has(pid)).map(({ pid }) => pid);
+  return { genuine, impostors, adopted: new Set(adopted) };
+}
+
+/** Names the user of an ssh server process; null: the listener's, or one whose user does not show. */
+export function sessionUserOf(process: Proc, table: ProcTable): number | null {
+  if (process.uid !== 0) return process.uid;
+  if (process.loginUid !== null) return process.loginUid;
+  // Without audit, and for dropbear, which stays root: whom it started a program for.
+  return (table.children.get(process.pid) ?? []).find(({ uid }) => uid !== 0)?.uid ?? null;
+}
+
+/** Lists the users who have an ssh session on this host, through the host's ssh server or one of their own. */
+export function usersWithSession({ genuine, impostors }: SshServers, table: ProcTable): ReadonlySet<number> {
+  const users = [...genuine.values()].map((process) => sessionUserOf(process, table));
+  return new Set([...users.filter((uid) => uid !== null), ...impostors.map(({ uid }) => uid)]);
 }

@@ -28,12 +28,16 @@ export const CSV_HEAD = [
 
 type Field = string | number | boolean | null;
 
-/** Formats one field. Guard: a `'` in front keeps a spreadsheet from running the text as a formula. */
+/**
+ * Formats one field. Guard: a `'` in front keeps a spreadsheet from running the text as a formula; Excel for Chinese,
+ * Japanese and Korean takes the full-width signs as well. Where the comma is the decimal sign, a spreadsheet splits at
+ * `;`, so a text with one is quoted: no part of it becomes a cell that begins with a sign.
+ */
 export function csvField(value: Field): string {
   if (typeof value !== "string") return value === null ? "" : String(value);
   const text = escapeText(value);
-  const tame = /^\s*[=+\-@]/.test(text) ? `'${text}` : text;
-  return /[",]|^\s|\s$/.test(tame) ? `"${tame.replaceAll('"', '""')}"` : tame;
+  const tame = /^\s*[=+\-@\uff1d\uff0b\uff0d\uff20]/.test(text) ? `'${text}` : text;
+  return /[",;]|^\s|\s$/.test(tame) ? `"${tame.replaceAll('"', '""')}"` : tame;
 }
 
 /** Formats one line with its CRLF. */

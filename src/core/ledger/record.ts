@@ -31,6 +31,7 @@ const record = v.object({
   remoteHost: v.nullable(v.string()),
   orphanedForSeconds: v.nullable(wholeNumber),
   ageSeconds: wholeNumber,
+  /** Resident memory of the killed processes; `pss` and `mixed` are proportional sizes of earlier versions. */
   freedKiB: wholeNumber,
   freedBy: v.picklist(["pss", "rss", "mixed"]),
   /** The names of the programs that ran in its terminals. */
@@ -67,7 +68,7 @@ function recordOf(outcome: Outcome, observation: Observation, id: string, stamp:
   const { judgement, killed, survivors } = outcome;
   const { tree, tag, orphanedFor } = judgement;
   const forced = judgement.unforced !== "reap";
-  const freed = outcome.freed ?? freedBy(killed, new Map());
+  const freed = outcome.freed ?? freedBy(killed);
   return {
     schemaVersion: 1,
     id,

@@ -76,7 +76,7 @@ function doneIn(outcomes: readonly Outcome[]): Done {
       .length,
     killedProcesses: sum(({ killed }) => killed.length),
     survivors: sum(({ survivors }) => survivors.length),
-    freedKiB: sum(({ killed, freed }) => (freed ?? freedBy(killed, new Map())).kib),
+    freedKiB: sum(({ killed, freed }) => (freed ?? freedBy(killed)).kib),
   };
 }
 

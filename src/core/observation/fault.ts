@@ -1,10 +1,10 @@
-/** Something that could not be known. It is reported and spares; it is never taken for "nothing there". */
+/** Something that could not be read. It is reported and spares; it never means "nothing there". */
 export interface Fault {
   /** What could not be done, in words: "read the command line", "list sockets". */
   readonly what: string;
-  readonly pid?: number;
-  /** Of one user's doing: it says nothing against what was seen of the host. */
-  readonly uid?: number;
+  readonly pid?: number | undefined;
+  /** The user whose doing it is: the fault says nothing against what was seen of the host. */
+  readonly uid?: number | undefined;
   readonly detail: string;
 }
 

@@ -23,17 +23,17 @@ export interface Tag {
   readonly remoteHost: string | null;
 }
 
-/** When a sweep first saw an untagged orphan (policy `untagged = "two-sweeps"`). */
+/** When a sweep first saw an orphan that needs a second look. */
 export interface Mark extends ProcId {
   /** Milliseconds since boot. */
   readonly seenUptime: number;
 }
 
-/** What another login node last told of a user: he had a client there. Times are milliseconds since the epoch. */
+/** What another login node last reported of a user with a client there. Times are milliseconds since the epoch. */
 export interface RemoteAttachment {
   readonly host: string;
   readonly uid: number;
-  /** How many of his trees were in use there. */
+  /** How many of their trees were in use there. */
   readonly trees: number;
   /** When the newest ssh connection began that reaches one of them, by that host's clock, and when that was seen. */
   readonly since: number;
@@ -58,7 +58,7 @@ export interface Observation {
   readonly takenAt: number;
   readonly uptime: number;
   readonly ticksPerSecond: number;
-  /** Who looked: 0 sees everything, anyone else only what is their own. */
+  /** The user who looked: root sees everything, others only what is their own. */
   readonly observerUid: number;
   readonly processes: readonly Proc[];
   readonly counts: SnapshotCounts;
@@ -67,8 +67,12 @@ export interface Observation {
   readonly tags: readonly Tag[];
   readonly marks: readonly Mark[];
   readonly keeps: readonly Keep[];
+  /** Users all of whose processes were asked for their sockets. Absent in snapshots of the version before. */
+  readonly relaysOf?: readonly number[] | undefined;
+  /** The cgroups of this program. Absent in snapshots of the version before. */
+  readonly ownCgroups?: readonly string[] | undefined;
   /** Absent: no other node was asked. */
-  readonly elsewhere?: readonly RemoteAttachment[];
+  readonly elsewhere?: readonly RemoteAttachment[] | undefined;
   readonly faults: readonly Fault[];
 }
 

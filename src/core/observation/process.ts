@@ -1,14 +1,17 @@
+/** One process as the kernel describes it, and its identity. */
+
+/** Returns a text that identifies the process, for maps and sets. */
 export function keyOf({ pid, startTime }: { readonly pid: number; readonly startTime: number }): string {
   return `${pid}@${startTime}`;
 }
 
-/** A process's identity: its number and its start in clock ticks since boot. A bare pid is never an identity. */
+/** A process's identity: its pid and its start in clock ticks since boot. A pid alone is never an identity. */
 export interface ProcId {
   readonly pid: number;
   readonly startTime: number;
 }
 
-/** How the reading of one process's command line ended. `skipped`: nobody needed it. */
+/** How the reading of one process's command line ended. `skipped`: it was not needed. */
 export type ArgvStatus = "read" | "empty" | "timeout" | "denied" | "gone" | "skipped";
 
 /** One process as the kernel described it. A field that could not be read is null, never zero. */
@@ -17,24 +20,29 @@ export interface Proc extends ProcId {
   /** Process group and session leader (setsid), by pid. */
   readonly pgid: number;
   readonly sid: number;
-  /** Controlling terminal's device number, 0 for none. */
+  /** Device number of the controlling terminal, 0: none. */
   readonly tty: number;
   /** One letter of proc_pid_stat(5): R, S, D, Z, T, … A `Z` with more than one thread is alive. */
   readonly state: string;
   readonly threads: number;
   readonly rssKiB: number;
-  /** Real, effective, saved and filesystem uid; null when /proc/PID/status could not be read. */
+  /** Real, effective, saved and filesystem uid; null: /proc/PID/status could not be read. */
   readonly uids: readonly [number, number, number, number] | null;
   /** The effective uid, which owns /proc/PID. */
   readonly uid: number;
-  /** The kernel's 15 bytes of name: text of the user's choosing. */
+  /** The kernel's 15 bytes of name: text that the user chooses. */
   readonly comm: string;
-  /** Where the exe link points, with " (deleted)" as the kernel gives it; null: unreadable or a kernel thread. */
+  /** Where the exe link points, with " (deleted)" as the kernel gives it; null: a kernel thread, a zombie or unreadable. */
   readonly exe: string | null;
-  /** Text of the user's choosing. Empty unless `argvStatus` is `read`. */
+  /**
+   * Why `exe` could not be read. `too-long`: its path exceeds PATH_MAX, so root did not install it there and it is not
+   * a system sshd. `denied`: any other refusal. Absent: it was read, or the process has none.
+   */
+  readonly exeUnreadable?: "too-long" | "denied" | undefined;
+  /** Text that the user chooses. Empty unless `argvStatus` is `read`. */
   readonly argv: readonly string[];
   readonly argvStatus: ArgvStatus;
-  /** True when the command line was longer than what is kept. */
+  /** True: the command line was longer than what is kept. */
   readonly argvTruncated: boolean;
   /**
    * Every distinct path of /proc/PID/cgroup; the one that carries sessions (v2, else name=systemd) first. Empty in a
@@ -42,11 +50,11 @@ export interface Proc extends ProcId {
    */
   readonly cgroups: readonly string[] | null;
   /**
-   * Which of the catalogue's batch job variables its environment had at its exec: text of the user's choosing. Empty:
+   * Which of the catalogue's batch job variables its environment had at its exec: text that the user chooses. Empty:
    * none. Null: unreadable, so it may be a batch job's. Absent: not asked; only the leaders of trees are.
    */
   readonly jobVariables?: readonly string[] | null;
-  /** Kernel audit session id and login uid; null: unset or no audit in this kernel. */
+  /** Kernel audit session id and login uid; null: unset, or the kernel has no audit. */
   readonly auditSession: number | null;
   readonly loginUid: number | null;
   /** Whether the process lives in other namespaces than this program; null: unreadable or not asked. */
@@ -66,12 +74,12 @@ export interface SnapshotCounts {
 
 const DELETED = " (deleted)";
 
-/** Without the " (deleted)" that the kernel appends once the file is gone (an update removed the old version). */
+/** Removes the " (deleted)" that the kernel appends once the file is gone (an update removed the old version). */
 export function exePath(exe: string): string {
   return exe.endsWith(DELETED) ? exe.slice(0, -DELETED.length) : exe;
 }
 
-/** The last component of an exe link: "python3.11", "sshd-session". */
+/** Returns the last component of an exe link: "python3.11", "sshd-session". */
 export function exeName(exe: string | null): string {
   if (exe === null) return "";
   const path = exePath(exe);

@@ -1,6 +1,9 @@
 import type { Observation } from "./observation.ts";
 import type { Proc } from "./process.ts";
 
+/** Rows of this many different texts that end at one column show that a terminal cut them there. */
+const CUT_ROWS = 3;
+
 /** A saved process listing as an observation: lines of uid, pid, ppid and args between tabs, `#` for comments. */
 
 export interface ListingError {
@@ -8,24 +11,43 @@ export interface ListingError {
   readonly message: string;
 }
 
-/** Reads a listing. A pid that stands more than once (one row a thread) counts once; ppid -1 means not shown. */
+interface Row {
+  readonly uid: number;
+  readonly pid: number;
+  readonly ppid: number;
+  readonly args: string;
+}
+
+/**
+ * Reads a listing. A pid that stands more than once (one row per thread) counts once; ppid -1 means not shown. Where
+ * `ps` cut its rows at the width of a terminal, the longest rows are marked as truncated.
+ */
 export function parseListing(text: string): { observation: Observation; errors: ListingError[] } {
-  const processes = new Map<number, Proc>();
+  const rows = new Map<number, Row>();
   const errors: ListingError[] = [];
   for (const [i, line] of text.split("\n").entries()) {
     if (line.trim() === "" || line.startsWith("#")) continue;
-    const row = /^(\d+)\t(\d+)\t(-1|\d+)\t(.*)$/.exec(line);
-    if (!row) {
+    const cells = /^(\d+)\t(\d+)\t(-1|\d+)\t(.*)$/.exec(line);
+    if (!cells) {
       errors.push({ line: i + 1, message: "is not uid<TAB>pid<TAB>ppid<TAB>args" });
       continue;
     }
-    const pid = Number(row[2]);
-    if (!processes.has(pid)) processes.set(pid, listed(Number(row[1]), pid, Number(row[3]), row[4] ?? ""));
+    const [uid, pid, ppid] = [Number(cells[1]), Number(cells[2]), Number(cells[3])];
+    if (!rows.has(pid)) rows.set(pid, { uid, pid, ppid, args: cells[4] ?? "" });
   }
-  return { observation: observationOf([...processes.values()]), errors };
+  const width = cutWidthOf([...rows.values()]);
+  const processes = [...rows.values()].map((row) => asProcess(row, row.args.length === width));
+  return { observation: observationOf(processes), errors };
 }
 
-function listed(uid: number, pid: number, ppid: number, args: string): Proc {
+/** The width at which a terminal cut the rows; null: it did not. */
+function cutWidthOf(rows: readonly Row[]): number | null {
+  const width = rows.reduce((most, { args }) => Math.max(most, args.length), 0);
+  const widest = new Set(rows.flatMap(({ args }) => (args.length === width ? [args] : [])));
+  return widest.size >= CUT_ROWS ? width : null;
+}
+
+function asProcess({ uid, pid, ppid, args }: Row, argvTruncated: boolean): Proc {
   const argv = args.split(" ").filter((word) => word !== "");
   const first = (argv[0] ?? "").replace(/^-/, "");
   // A title ("sshd: alice") or a kernel thread ("[kthreadd]") names no executable.
@@ -46,7 +68,7 @@ function listed(uid: number, pid: number, ppid: number, args: string): Proc {
     exe,
     argv,
     argvStatus: argv.length > 0 ? "read" : "empty",
-    argvTruncated: false,
+    argvTruncated,
     cgroups: [],
     jobVariables: [],
     auditSession: null,

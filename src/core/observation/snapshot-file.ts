@@ -6,7 +6,7 @@ import type { Observation } from "./observation.ts";
 let schema: ReturnType<typeof observationSchema> | undefined;
 
 /** Made when it is needed: no sweep reads a saved file, and would start later for it. */
-function observationSchema() {
+function observationSchema(): v.GenericSchema<unknown, Observation> {
   const whole = v.pipe(v.number(), v.safeInteger());
   const nullable = <T extends v.GenericSchema>(schema: T) => v.nullable(schema);
   const procId = { pid: whole, startTime: whole };
@@ -29,11 +29,12 @@ function observationSchema() {
     uid: whole,
     comm: v.string(),
     exe: nullable(v.string()),
+    exeUnreadable: v.optional(v.picklist(["too-long", "denied"])),
     argv: v.array(v.string()),
     argvStatus: v.picklist(["read", "empty", "timeout", "denied", "gone", "skipped"]),
     argvTruncated: v.boolean(),
     cgroups: nullable(v.array(v.string())),
-    // Absent where it was not asked, and in what was saved before it was: judged as then, by none.
+    // Absent where nothing asked for it, and in older snapshots, which are judged as they were then: by none.
     jobVariables: v.optional(nullable(v.array(v.string())), []),
     auditSession: nullable(whole),
     loginUid: nullable(whole),
@@ -47,13 +48,20 @@ function observationSchema() {
     local: v.string(),
     remote: v.string(),
     sockets: v.optional(whole),
+    direction: v.optional(v.picklist(["accepted", "opened", "unknown"])),
+    otherHost: v.optional(v.boolean()),
   });
   const connections = v.object({
     complete: v.boolean(),
-    source: v.picklist(["netlink", "proc", "none"]),
+    source: v.pipe(
+      v.picklist(["netlink", "proc", "none"]),
+      // The version before could read /proc/net, which never was complete.
+      v.transform((source) => (source === "proc" ? "none" : source)),
+    ),
     links: v.array(link),
     unreadable: v.array(whole),
     foreignNet: v.array(whole),
+    unexplained: v.optional(v.array(whole)),
     established: v.object({ tcp: whole, unix: whole }),
     faults: v.array(fault),
   });
@@ -90,9 +98,11 @@ function observationSchema() {
     connections: nullable(connections),
     tags: v.array(tag),
     marks: v.array(v.object({ ...procId, seenUptime: v.number() })),
-    // Observations from before there were any have none.
+    // Absent in snapshots from before there were any.
     keeps: v.optional(v.array(v.object({ uid: whole, until: nullable(v.number()) })), []),
-    // Not in those of hosts that ask no other node.
+    relaysOf: v.optional(v.array(whole)),
+    ownCgroups: v.optional(v.array(v.string())),
+    // Absent on hosts that ask no other node.
     elsewhere: v.optional(
       v.array(v.object({ host: v.string(), uid: whole, trees: whole, since: whole, seenAt: whole })),
     ),
@@ -100,7 +110,7 @@ function observationSchema() {
   });
 }
 
-/** The observation in a saved file, or what is wrong with it, naming the field. */
+/** Reads the observation in a saved file, or says what is wrong with it, naming the field. */
 export function parseSaved(text: string): { observation: Observation } | { error: string } {
   let value: unknown;
   try {
@@ -110,7 +120,7 @@ export function parseSaved(text: string): { observation: Observation } | { error
   }
   schema ??= observationSchema();
   const checked = v.safeParse(schema, value);
-  if (checked.success) return { observation: checked.output as Observation };
+  if (checked.success) return { observation: checked.output };
   const issue = checked.issues[0];
-  return { error: `is no saved observation: ${v.getDotPath(issue) ?? "the whole"}: ${issue.message}` };
+  return { error: `is not a saved observation: ${v.getDotPath(issue) ?? "the whole"}: ${issue.message}` };
 }

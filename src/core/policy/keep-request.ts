@@ -29,20 +29,21 @@ export function whyNotOwners({ name, owner }: Pick<KeepEntry, "name" | "owner">)
   return isUid(name) && owner === Number(name) ? null : `it belongs to uid ${owner}`;
 }
 
-/** Says why an entry must be removed: it has another user's name, or takes too much shared space. Null if neither. */
+/** Says why an entry must be removed: it has another user's name, or takes more shared space than a request. Null if neither. */
 export function whyRemove(entry: Omit<KeepEntry, "text">): string | null {
-  const isLarge = entry.kind === "file" && entry.size > MAX_KEEP_BYTES;
-  return whyNotOwners(entry) ?? (isLarge ? `it is longer than ${MAX_KEEP_BYTES} bytes` : null);
+  const notOwners = whyNotOwners(entry);
+  if (notOwners !== null) return notOwners;
+  // Guard: a folder under its owner's name could hold every inode that all users share.
+  if (entry.kind !== "file") return "it is not a regular file";
+  return entry.size > MAX_KEEP_BYTES ? `it is longer than ${MAX_KEEP_BYTES} bytes` : null;
 }
 
 /** Says why the text of an entry is not read, or null. */
 export function whyNotReadable(entry: Omit<KeepEntry, "text">): string | null {
   const removable = whyRemove(entry);
   if (removable !== null) return removable;
-  if (entry.kind !== "file") return "it is not a regular file";
   // Guard: through a second name elsewhere the owner could change the file after this check.
   if (entry.links !== 1) return "it has more than one name";
-  if (entry.size > MAX_KEEP_BYTES) return `it is longer than ${MAX_KEEP_BYTES} bytes`;
   return null;
 }
 

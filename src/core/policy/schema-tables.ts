@@ -8,9 +8,12 @@ import {
   bool,
   day,
   duration,
+  EXEMPT_OR_REAP,
+  exemptOrReap,
   filledLine,
   note,
   oneLine,
+  oneOf,
   path,
   text,
   texts,
@@ -33,6 +36,39 @@ export const exemption = v.strictObject(
     product: v.optional(v.pipe(text, note("product", "exempts trees of this product, as `list` names it"))),
     until: v.optional(v.pipe(day, note("date", "the last day of the exemption, in local time", "for ever"))),
     reason: v.optional(v.pipe(text, note("text", "shown by `list`, `explain`, `check-config` and the log"))),
+  },
+  "must be a table",
+);
+
+export const agents = v.strictObject(
+  {
+    policy: v.optional(
+      v.pipe(
+        exemptOrReap,
+        note(
+          EXEMPT_OR_REAP,
+          '`"reap"` ends an idle daemon without a client like any orphan, after two looks',
+        ),
+      ),
+      "reap",
+    ),
+    grace: v.optional(
+      v.pipe(
+        duration,
+        note("duration", "how long a daemon without a client is left alone; `graceByProduct` overrides it"),
+      ),
+      "2h",
+    ),
+    busy: v.optional(
+      v.pipe(
+        oneOf(["spare", "ignore"]),
+        note(
+          '"spare" or "ignore"',
+          "whether to leave a daemon alone that used more than 1 % of a core between the two looks, itself or through its descendants",
+        ),
+      ),
+      "spare",
+    ),
   },
   "must be a table",
 );
@@ -85,6 +121,34 @@ export const mail = v.strictObject(
           "file",
           "the body: `%u` user, `%h` host, `%r` what was ended, when and why, `%t` and `%l` text and URL of `[notice]`, `%%` a percent sign",
           "built in",
+        ),
+      ),
+      "",
+    ),
+  },
+  "must be a table",
+);
+
+export const hooks = v.strictObject(
+  {
+    veto: v.optional(
+      v.pipe(
+        path,
+        note(
+          "program",
+          "a program that is asked before a tree is ended, with the tree's JSON on standard input: exit status 0 lets it end, 10 spares it for the reason in the first line of output; anything else, or no answer within 5 s, spares it and is a fault",
+          "none",
+        ),
+      ),
+      "",
+    ),
+    notify: v.optional(
+      v.pipe(
+        path,
+        note(
+          "program",
+          "a program that is run for each tree that was ended, or could not be, with its JSON on standard input, outside the sweep's sandbox",
+          "none",
         ),
       ),
       "",

@@ -1,7 +1,18 @@
 /** Defines every key of the configuration: its type, default and meaning, for validation and for the manual. */
 
 import * as v from "valibot";
-import { catalogue, cluster, exemption, keep, ledger, mail, metrics, notice } from "./schema-tables.ts";
+import {
+  agents,
+  catalogue,
+  cluster,
+  exemption,
+  hooks,
+  keep,
+  ledger,
+  mail,
+  metrics,
+  notice,
+} from "./schema-tables.ts";
 import {
   accounts,
   bool,
@@ -39,13 +50,14 @@ export const schema = v.strictObject({
   ),
   untagged: v.optional(
     v.pipe(
-      oneOf(["reap", "two-sweeps"]),
+      oneOf(["two-looks", "reap", "two-sweeps"]),
+      v.transform((value) => (value === "two-sweeps" ? "two-looks" : value)),
       note(
-        '"reap" or "two-sweeps"',
-        'an orphan without a tag: `"reap"` when older than the grace; `"two-sweeps"`: a first sweep marks it, one after the grace reaps it',
+        '"two-looks" or "reap"',
+        'an orphan without a tag: `"two-looks"`: a first sweep marks it, and one that finds the same after the grace ends it; `"reap"`: one sweep ends it when it is older than the grace. `"two-sweeps"` is the older name of `"two-looks"`',
       ),
     ),
-    "reap",
+    "two-looks",
   ),
   termWait: v.optional(
     v.pipe(
@@ -119,11 +131,16 @@ export const schema = v.strictObject({
     ),
     [],
   ),
+  agents: v.optional(
+    v.pipe(agents, note("table", "the daemons of coding agents, which work without a client")),
+    {},
+  ),
   ledger: v.optional(v.pipe(ledger, note("table", "where to record what was ended")), {}),
   metrics: v.optional(v.pipe(metrics, note("table", "what monitoring reads")), {}),
   cluster: v.optional(v.pipe(cluster, note("table", "several login nodes that know of each other")), {}),
   notice: v.optional(v.pipe(notice, note("table", "what users see at their next login")), {}),
   mail: v.optional(v.pipe(mail, note("table", "what users get by mail")), {}),
+  hooks: v.optional(v.pipe(hooks, note("table", "programs of the site")), {}),
   keep: v.optional(v.pipe(keep, note("table", "what users may ask for with `keep`")), {}),
   catalogue: v.optional(
     v.pipe(catalogue, note("table", "servers that the built-in catalogue does not contain")),

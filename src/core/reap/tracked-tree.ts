@@ -2,7 +2,7 @@
 
 import type { HostView } from "../evidence/host-view.ts";
 import { exeName, keyOf, type Proc } from "../observation/process.ts";
-import { ancestorsOf, isDead, type ProcTable } from "../tree/process-table.ts";
+import { isDead, type ProcTable, parentOf } from "../tree/process-table.ts";
 import { membersBelow, type Tree } from "../tree/tree.ts";
 
 /** A tree being ended. `refreshTrackedTree` changes it in place. */
@@ -52,6 +52,8 @@ export function refreshTrackedTree(tracked: TrackedTree, now: HostView): void {
   for (const known of tracked.known.values()) {
     const current = now.table.byPid.get(known.pid);
     if (!current || keyOf(current) !== keyOf(known)) continue;
+    // Guard: what an ancestor brought along is not walked again, or a chain of nested processes costs its square.
+    if (alive.has(keyOf(current))) continue;
     if (!isDead(current) && current.uid === tracked.tree.uid) add(current);
   }
   for (const escaped of escapedChildren(tracked, now)) add(escaped);
@@ -74,11 +76,9 @@ function escapedChildren({ tree, known, before }: TrackedTree, now: HostView): P
     return member !== undefined && (current === undefined || keyOf(current) === keyOf(member));
   };
   const live = new Set([...now.sshd.genuine.values()].map(({ auditSession }) => auditSession));
+  const own = new Set([...members.values()].map(({ auditSession }) => auditSession));
   const isOwnAuditSession = (id: number | null): boolean =>
-    id !== null &&
-    !live.has(id) &&
-    !before.auditSessions.has(id) &&
-    [...members.values()].some(({ auditSession }) => auditSession === id);
+    id !== null && !live.has(id) && !before.auditSessions.has(id) && own.has(id);
   const executables = new Set([...members.values()].map(({ exe }) => exe));
   const firstTick = Math.floor((before.uptime * now.observation.ticksPerSecond) / 1000);
   return now.observation.processes.filter((process) => {
@@ -93,6 +93,6 @@ function escapedChildren({ tree, known, before }: TrackedTree, now: HostView): P
 
 /** Whether its parent is pid 1 or the user's service manager, which adopt, and not a process that started it. */
 function isAdopted(table: ProcTable, process: Proc): boolean {
-  const parent = ancestorsOf(table, process).ancestors[0];
-  return process.ppid === 1 || (parent !== undefined && exeName(parent.exe) === "systemd");
+  const parent = parentOf(table, process);
+  return process.ppid === 1 || (parent !== null && exeName(parent.exe) === "systemd");
 }

@@ -1,16 +1,41 @@
-/** What a server process looks like: the catalogue's data, a site's additions, and the native scan's first sieve. */
+/** What a server process looks like: the catalogue's data with a site's additions. */
 
 import data from "./catalogue.json" with { type: "json" };
+import { componentsOf, fitsName, globToRegExp } from "./path-pattern.ts";
 
-/** `ssh`: reached through sshd. `tunnel` and `web`: started on purpose to be reached otherwise. */
+/** `ssh`: reached through an ssh server. `tunnel` and `web`: started on purpose to be reached otherwise. */
 export type Kind = "ssh" | "tunnel" | "web";
+
+/**
+ * `agent`: a coding agent's daemon, which works with nobody connected. `relay`: carries a session's input and output to
+ * a daemon's socket. `unknown`: the executable is an IDE's own, but its command line could not be read, so it may be the
+ * server or a user's own program on the IDE's node.
+ */
+export type Role =
+  | "launcher"
+  | "server"
+  | "worker"
+  | "cli"
+  | "agent"
+  | "relay"
+  | "tunnel"
+  | "helper"
+  | "unknown";
 
 export interface Product {
   readonly id: string;
   readonly name: string;
   readonly kind: Kind;
-  /** Whole, consecutive path components that name the product's folder. */
+  /** Patterns of whole, consecutive path components that name the product's folder. */
   readonly directories: readonly string[];
+  /** Names of its command-line program and of its launchers: they name the product where no folder does. */
+  readonly cli?: readonly string[];
+  readonly launchers?: readonly string[];
+  /** The command with which a person takes up a session again. */
+  readonly resume?: string;
+  /** Where the facts come from, and the month in which they were checked; a site's own product has none. */
+  readonly source?: string;
+  readonly checked?: string;
 }
 
 /** A site's own pattern: an exe glob (`*` within a component, `**` across) and elements that argv must hold. */
@@ -20,17 +45,83 @@ export interface SitePattern {
   readonly argv: readonly string[];
 }
 
+/** A role that a program has when its command line fits every condition given; the first rule that fits counts. */
+export interface RoleRule {
+  readonly role: Role;
+  /** Default: the product's. */
+  readonly kind?: Kind;
+  /** The first arguments that are no options. */
+  readonly words?: readonly string[];
+  /** Exact elements, anywhere. */
+  readonly elements?: readonly string[];
+  /** Options and the patterns of which their value must fit one. */
+  readonly options?: Readonly<Record<string, readonly string[]>>;
+}
+
+/** A program with a layout of its own, by the end of its executable's path or of the script that it runs. */
+export interface ProgramRule {
+  readonly product: string;
+  readonly paths: readonly string[];
+  /** Options whose value is the next element. */
+  readonly valueFlags?: readonly string[];
+  /** People run the same program by hand, so a command line that cannot be read says nothing. */
+  readonly handRun?: boolean;
+  /** A text that some element must hold: for a script that is named by its file alone. */
+  readonly mention?: string;
+  readonly roles: readonly RoleRule[];
+  readonly source?: string;
+  readonly checked?: string;
+}
+
 export interface JobEnvironment {
   readonly system: string;
   readonly variables: readonly string[];
 }
 
+/** An option that says how many seconds a server waits for its client. */
+export interface GraceFlag {
+  readonly flag: string;
+  /** What zero means; default: no wait at all. */
+  readonly zero?: string;
+}
+
+export interface SiteCatalogue {
+  readonly directories: readonly { readonly product: string; readonly directory: string }[];
+  readonly patterns: readonly SitePattern[];
+  readonly sshd: readonly string[];
+}
+
+/** A pattern of consecutive components and the product that it stands for. */
+export interface Location {
+  readonly product: Product;
+  readonly components: readonly string[];
+}
+
 export interface Catalogue {
   readonly products: readonly Product[];
+  readonly byId: ReadonlyMap<string, Product>;
   readonly patterns: readonly SitePattern[];
-  /** Each directory as components, longest first, so that the most telling one wins. */
-  readonly locations: readonly { readonly product: Product; readonly components: readonly string[] }[];
+  readonly exePatterns: ReadonlyMap<SitePattern, RegExp>;
+  /** Product folders by their last component, the longest first; those whose last component is a pattern apart. */
+  readonly folders: ReadonlyMap<string, readonly Location[]>;
+  readonly folderPatterns: readonly Location[];
+  /** What a fork is called that no folder names. */
+  readonly fork: Product;
+  /** The layout of an installation, wherever it lies. */
+  readonly installs: readonly Location[];
+  readonly extensionFolder: {
+    readonly components: readonly string[];
+    readonly notIn: readonly string[];
+  };
+  readonly forkDirectories: readonly string[];
+  readonly programs: readonly (ProgramRule & { readonly endings: readonly (readonly string[])[] })[];
+  readonly cli: { readonly valueFlags: readonly string[]; readonly roles: readonly RoleRule[] };
+  /** Which product a command-line program or a launcher belongs to, by its file name. */
+  readonly cliProducts: ReadonlyMap<string, Product>;
+  readonly launcherProducts: ReadonlyMap<string, Product>;
   readonly shapes: typeof data.shapes;
+  readonly userPrograms: readonly string[];
+  readonly graceFlags: readonly GraceFlag[];
   readonly interpreters: typeof data.interpreters;
   readonly multiplexers: readonly string[];
   readonly jobClients: readonly string[];
@@ -39,47 +130,85 @@ export interface Catalogue {
   readonly sshd: readonly string[];
 }
 
-/** A fork that no list knows, found by its shape. */
+/** The product of a fork that no list knows, found by its shape. */
 export const UNKNOWN_FORK = "unknown-fork";
 
-/** The folder name of such a fork: `.name-server`. */
-export const FORK_DIRECTORY = /^\.[A-Za-z0-9][\w.+]*(?:-[\w.+]+)*-server(?:-[a-z]+)?$/;
-
-export interface SiteCatalogue {
-  readonly directories: readonly { readonly product: string; readonly directory: string }[];
-  readonly patterns: readonly SitePattern[];
-  readonly sshd: readonly string[];
-}
+const FORK: Product = { id: UNKNOWN_FORK, name: "a fork of VS Code", kind: "ssh", directories: [] };
 
 const NO_SITE: SiteCatalogue = { directories: [], patterns: [], sshd: [] };
 
-/** Makes the shipped catalogue with a site's additions. */
+/** Makes the catalogue: the shipped one with a site's additions. */
 export function makeCatalogue(site: SiteCatalogue = NO_SITE): Catalogue {
   const shipped = data.products as readonly Product[];
-  const added = site.directories.map(({ product, directory }): Product => {
-    const known = shipped.find((candidate) => candidate.id === product);
-    return {
-      id: product,
-      name: known?.name ?? product,
-      kind: known?.kind ?? "ssh",
-      directories: [directory],
-    };
-  });
-  const products = [...shipped, ...added];
-  const locations = products
-    .flatMap((product) =>
-      product.directories.map((directory) => ({ product, components: directory.split("/").filter(Boolean) })),
-    )
-    .sort((a, b) => b.components.length - a.components.length);
+  const products = [...shipped, ...site.directories.map((added) => productOfSite(added, shipped))];
+  const byId = new Map([FORK, ...products.toReversed()].map((product) => [product.id, product]));
+  const folders = new Map<string, Location[]>();
+  const folderPatterns: Location[] = [];
+  for (const location of locationsOf(products)) {
+    const last = location.components.at(-1) ?? "";
+    if (/[*{]/.test(last)) folderPatterns.push(location);
+    else folders.set(last, [...(folders.get(last) ?? []), location]);
+  }
+  const namedBy = (key: "cli" | "launchers"): Map<string, Product> =>
+    new Map(shipped.flatMap((product) => (product[key] ?? []).map((name) => [name, product] as const)));
   return {
     products,
+    byId,
     patterns: site.patterns,
-    locations,
+    exePatterns: new Map(site.patterns.map((pattern) => [pattern, globToRegExp(pattern.exe)])),
+    folders,
+    folderPatterns,
+    fork: FORK,
+    installs: data.installs.map(({ path, product }) => ({
+      product: byId.get(product ?? UNKNOWN_FORK) ?? FORK,
+      components: componentsOf(path),
+    })),
+    extensionFolder: {
+      components: componentsOf(data.extensionFolder.path),
+      notIn: data.extensionFolder.notIn,
+    },
+    forkDirectories: data.forkDirectories,
+    programs: (data.programs as readonly ProgramRule[]).map((rule) => ({
+      ...rule,
+      endings: rule.paths.map(componentsOf),
+    })),
+    cli: data.cli as Catalogue["cli"],
+    cliProducts: namedBy("cli"),
+    launcherProducts: namedBy("launchers"),
     shapes: data.shapes,
+    userPrograms: data.userPrograms,
+    graceFlags: data.graceFlags,
     interpreters: data.interpreters,
     multiplexers: data.multiplexers,
     jobClients: data.jobClients,
     jobEnvironments: data.jobEnvironments,
     sshd: [...data.sshd, ...site.sshd],
   };
+}
+
+function productOfSite(
+  { product, directory }: SiteCatalogue["directories"][number],
+  shipped: readonly Product[],
+): Product {
+  const known = shipped.find(({ id }) => id === product);
+  return { id: product, name: known?.name ?? product, kind: known?.kind ?? "ssh", directories: [directory] };
+}
+
+/** Product folders, the longest first: the most specific one names the product. */
+function locationsOf(products: readonly Product[]): Location[] {
+  return products
+    .flatMap((product) =>
+      product.directories.map((directory) => ({ product, components: componentsOf(directory) })),
+    )
+    .sort((a, b) => b.components.length - a.components.length);
+}
+
+/** Tells whether two trees may be one product's: where only the layout speaks, the product has no name. */
+export function mayBeOneProduct(a: string, b: string): boolean {
+  return a === b || a === UNKNOWN_FORK || b === UNKNOWN_FORK;
+}
+
+/** Tells whether a program's file name is one of a list of names and patterns: `tmux`, `tmux-*`. */
+export function isNamed(name: string, patterns: readonly string[]): boolean {
+  return patterns.some((pattern) => fitsName(name, pattern));
 }

@@ -1,75 +1,117 @@
-import { type Catalogue, FORK_DIRECTORY, type Kind, UNKNOWN_FORK } from "./catalogue.ts";
+/** What a path alone says: whose folder it lies in, and what the executable there is. */
 
-/** Paths of programs: what the kernel's exe link says, whose folder it lies in. */
+import { exePath } from "../observation/process.ts";
+import { type Catalogue, isNamed, type Location, type Product } from "./catalogue.ts";
+import { componentsOf, fitsAt, fitsEnd, fitsName } from "./path-pattern.ts";
 
-export interface Place {
-  readonly product: string;
-  readonly kind: Kind;
-  /** False: only the folder's shape speaks for it. */
-  readonly known: boolean;
-  /** The components after the product's folder. */
+/**
+ * `folder`: a catalogued folder. `layout`: the layout of an IDE's installation, or of its folder of extensions.
+ * `fork-folder`: nothing but a name such as `.acme-server`, which anything may have.
+ */
+export type FoundBy = "folder" | "layout" | "fork-folder";
+
+export interface Install {
+  readonly product: Product;
+  readonly by: FoundBy;
+  /** The components below the folder or the installation. */
   readonly rest: readonly string[];
 }
 
-const located = new WeakMap<Catalogue, Map<string, Place | null>>();
-
-/** Which product's folder a path lies in. Whole components only: `.vscode-server-env` is not `.vscode-server`. */
-export function locate(path: string, catalogue: Catalogue): Place | null {
-  // The processes of a tree share a few paths.
-  const known = located.get(catalogue) ?? new Map<string, Place | null>();
-  located.set(catalogue, known);
-  const before = known.get(path);
-  if (before !== undefined) return before;
-  const place = find(path, catalogue);
-  known.set(path, place);
-  return place;
+/** Finds the installation that a path lies in. Whole components only: `.vscode-server-env` is not `.vscode-server`. */
+export function findInstall(path: string, catalogue: Catalogue): Install | null {
+  const parts = componentsOf(path);
+  return inFolder(parts, catalogue) ?? inLayout(parts, catalogue) ?? inForkFolder(parts, catalogue);
 }
 
-function find(path: string, catalogue: Catalogue): Place | null {
-  const parts = path.split("/").filter(Boolean);
-  for (const { product, components } of catalogue.locations) {
-    // Most paths hold no folder's name at all, and this is told much sooner than where one lies.
-    if (!path.includes(components.at(-1) ?? "")) continue;
-    const at = indexOfRun(parts, components);
-    if (at >= 0 && at + components.length < parts.length)
-      return {
-        product: product.id,
-        kind: product.kind,
-        known: true,
-        rest: parts.slice(at + components.length),
-      };
+function inFolder(parts: readonly string[], catalogue: Catalogue): Install | null {
+  let best: Location | null = null;
+  let bestEnd = 0;
+  // The file itself is never the folder, so the last component is not looked at.
+  for (let end = 1; end < parts.length; end++) {
+    const named = catalogue.folders.get(parts[end - 1] ?? "") ?? [];
+    for (const location of [...named, ...catalogue.folderPatterns]) {
+      const { length } = location.components;
+      if (length > end || (best && best.components.length >= length)) continue;
+      if (!fitsAt(parts, end - length, location.components)) continue;
+      best = location;
+      bestEnd = end;
+    }
   }
-  const fork = parts.findIndex((part) => FORK_DIRECTORY.test(part));
-  if (fork < 0 || fork + 1 >= parts.length) return null;
-  return { product: UNKNOWN_FORK, kind: "ssh", known: false, rest: parts.slice(fork + 1) };
+  return best && { product: best.product, by: "folder", rest: parts.slice(bestEnd) };
 }
 
-function indexOfRun(parts: readonly string[], run: readonly string[]): number {
-  for (let i = 0; i + run.length <= parts.length; i++)
-    if (run.every((part, j) => parts[i + j] === part)) return i;
-  return -1;
+function inLayout(parts: readonly string[], catalogue: Catalogue): Install | null {
+  const { installs, extensionFolder, fork } = catalogue;
+  for (const { product, components } of installs)
+    for (let end = components.length; end < parts.length; end++)
+      if (fitsAt(parts, end - components.length, components))
+        return { product, by: "layout", rest: parts.slice(end) };
+  const { components, notIn } = extensionFolder;
+  for (let at = 0; at + components.length < parts.length; at++) {
+    if (!fitsAt(parts, at, components)) continue;
+    // A desktop editor keeps its extensions in ~/.vscode/extensions, a portable one in data/extensions.
+    const above = parts[at - 1] ?? "";
+    if (!isForkFolder(above, catalogue) && isNamed(above, notIn)) return null;
+    return { product: fork, by: "layout", rest: parts.slice(at) };
+  }
+  return null;
 }
 
-/** Below a folder of extensions or modules of the product. */
-export function inHelperFolder(place: Place, catalogue: Catalogue): boolean {
-  return place.rest.slice(0, -1).some((part) => catalogue.shapes.helperFolders.includes(part));
+function inForkFolder(parts: readonly string[], catalogue: Catalogue): Install | null {
+  const at = parts.findIndex((part) => isForkFolder(part, catalogue));
+  if (at < 0 || at + 1 >= parts.length) return null;
+  return { product: catalogue.fork, by: "fork-folder", rest: parts.slice(at + 1) };
 }
 
-/** Whether a path ends in these whole components. */
-export function endsWithPath(path: string, end: string): boolean {
-  return path === end || path.endsWith(`/${end}`);
+const isForkFolder = (part: string, { forkDirectories }: Catalogue): boolean =>
+  isNamed(part, forkDirectories);
+
+/** Tells whether the path lies below a folder of extensions or of modules. */
+export function isHelperPath(install: Install, { shapes }: Catalogue): boolean {
+  return (
+    install.by !== "fork-folder" &&
+    install.rest.slice(0, -1).some((part) => shapes.helperFolders.includes(part))
+  );
 }
 
-/** `*` stands for any text within one path component, `**` for any text. Anchored at both ends. */
-export function globToRegExp(glob: string): RegExp {
-  const body = glob
-    .split("**")
-    .map((part) =>
-      part
-        .split("*")
-        .map((text) => text.replace(/[.+?^${}()|[\]\\]/g, "\\$&"))
-        .join("[^/]*"),
+/** The product of a command-line program by its file name: `code`, `code-<commit>`; null: not one that is known. */
+export function cliProductOf(name: string, { cliProducts }: Catalogue): Product | null {
+  const known = cliProducts.get(name);
+  if (known) return known;
+  return fitsName(name, "*-{commit}") ? (cliProducts.get(name.slice(0, -41)) ?? null) : null;
+}
+
+/** Tells whether a file name is that of a command-line program, of an unknown product too: `acme-<commit>`. */
+export function isCliName(name: string, catalogue: Catalogue): boolean {
+  return catalogue.cliProducts.has(name) || fitsName(name, "*-{commit}");
+}
+
+/** NFS keeps a removed file that still runs under such a name, in the folder where it lay. */
+export function isSillyRenamed(name: string, { shapes }: Catalogue): boolean {
+  return name.length > shapes.silly.length && name.startsWith(shapes.silly);
+}
+
+/**
+ * The id of the product that an executable belongs to, by its path alone, or null. The session-close hook sees nothing
+ * else of a process and applies the same rules (native/hook/product_of_exe.cc); one table of paths tests both.
+ */
+export function productOfExe(exe: string, catalogue: Catalogue): string | null {
+  const path = exePath(exe);
+  if (!path.startsWith("/")) return null;
+  const parts = componentsOf(path);
+  const name = parts.at(-1) ?? "";
+  for (const { product, endings } of catalogue.programs)
+    if (endings.some((ending) => ending.length > 1 && fitsEnd(parts, ending))) return product;
+  const install = findInstall(path, catalogue);
+  const isNode = catalogue.shapes.nodeNames.includes(name);
+  if (install) {
+    const isOwn = isNode || isSillyRenamed(name, catalogue) || isCliName(name, catalogue);
+    if (
+      install.by === "fork-folder"
+        ? isNode || fitsName(name, "*-{commit}")
+        : isOwn || isHelperPath(install, catalogue)
     )
-    .join(".*");
-  return new RegExp(`^${body}$`, "s");
+      return install.product.id;
+  }
+  return fitsName(name, "*-{commit}") ? (cliProductOf(name, catalogue)?.id ?? null) : null;
 }

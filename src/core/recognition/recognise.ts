@@ -1,240 +1,139 @@
-/** Is this process part of an IDE server, of which product, in what role? By exe first, then exact argv elements. */
+/** Tells whether a process is part of an IDE's server or a coding agent's: by its executable, then exact arguments. */
 
-import { type ArgvStatus, exeName, exePath } from "../observation/process.ts";
-import { type Catalogue, type Kind, UNKNOWN_FORK } from "./catalogue.ts";
-import { endsWithPath, globToRegExp, inHelperFolder, locate, type Place } from "./install-path.ts";
+import { exeName, exePath, type Proc } from "../observation/process.ts";
+import { type Catalogue, isNamed } from "./catalogue.ts";
+import { loadedIndex, scriptIndex } from "./command-line.ts";
+import { recogniseLauncher, recogniseServerScript } from "./ide-server.ts";
+import { findInstall, type Install, isHelperPath, isSillyRenamed } from "./install-path.ts";
+import { componentsOf } from "./path-pattern.ts";
+import { type Recognition, recogniseCli, recogniseProgram } from "./program-rules.ts";
 
-/**
- * `unknown`: the executable is an IDE's own, but its command line could not be read, so it may be the server or
- * a user's own program on the IDE's node.
- */
-export type Role =
-  | "launcher"
-  | "server"
-  | "worker"
-  | "cli"
-  | "agent-host"
-  | "tunnel"
-  | "helper"
-  | "proxy"
-  | "unknown";
-
-export interface Recognition {
-  readonly product: string;
-  readonly kind: Kind;
-  readonly role: Role;
-}
+export type { Role } from "./catalogue.ts";
+export type { Recognition } from "./program-rules.ts";
 
 /** What recognising needs of a process. */
-export interface Seen {
-  readonly exe: string | null;
-  readonly argv: readonly string[];
-  readonly argvStatus: ArgvStatus;
-}
+export type Seen = Pick<Proc, "exe" | "argv" | "argvStatus"> &
+  Partial<Pick<Proc, "argvTruncated" | "pid" | "pgid" | "sid">> & {
+    /** A server or a worker of one is known to run below it, so no flag makes it a passing command. */
+    readonly serves?: boolean;
+  };
 
-const CLI_NAME = /^[A-Za-z][\w-]*-[0-9a-f]{40}$/;
-/** Options of node and python whose value is the next element. */
-const VALUE_OPTIONS = new Set([
-  "-r",
-  "--require",
-  "--import",
-  "--loader",
-  "--experimental-loader",
-  "-C",
-  "--conditions",
-  "-W",
-  "-X",
-]);
-/** Program text or a module instead of a script: never an IDE's server. */
-const NO_SCRIPT = new Set(["-e", "--eval", "-p", "--print", "-c", "-m", "-"]);
-const LOADER_VALUE_OPTIONS = new Set([
-  "--library-path",
-  "--argv0",
-  "--preload",
-  "--audit",
-  "--inhibit-rpath",
-]);
-
-/** Recognises a process, or null: then it is a server's only by being below one. */
+/** Recognises a process; null: it belongs to a server only by being below one. */
 export function recognise(seen: Seen, catalogue: Catalogue): Recognition | null {
-  if (seen.exe === null) return null;
   const site = recogniseBySite(seen, catalogue);
   if (site) return site;
-  const exe = exePath(seen.exe);
+  const exe = programOf(seen, catalogue);
   const name = exeName(exe);
   const bare = name.replace(/[-.]?\d+(?:\.\d+)*$/, "");
   const { interpreters } = catalogue;
-  if (interpreters.loaderPrefixes.some((start) => name.startsWith(start)))
-    return recogniseLoaded(seen, catalogue);
-  if (interpreters.node.includes(bare)) return recogniseNode(exe, seen, catalogue);
-  if (interpreters.shell.includes(bare)) return recogniseLauncher(seen.argv, catalogue);
-  const place = locate(exe, catalogue);
-  if (place) return recogniseProgram(name, place, seen, catalogue);
-  if (interpreters.other.includes(bare)) return recogniseScript(seen.argv, catalogue);
-  return recogniseTunnel(name, seen.argv, catalogue);
-}
-
-/** A program of its own: the CLI, an extension's helper, Zed's server, JetBrains' backend. */
-function recogniseProgram(name: string, place: Place, seen: Seen, catalogue: Catalogue): Recognition | null {
-  const { shapes } = catalogue;
-  const as = (role: Role): Recognition => ({ product: place.product, kind: place.kind, role });
-  const known = seen.argvStatus === "read";
-  if (place.product === "zed") {
-    if (!name.startsWith("zed-remote-server")) return null;
-    if (!known) return as("unknown");
-    const command = seen.argv[1] ?? "";
-    return shapes.zedCommands.includes(command) ? as(command === "run" ? "server" : "proxy") : null;
-  }
-  if (place.product === "jetbrains") return as(name === "java" ? "server" : "helper");
-  if (CLI_NAME.test(name) && place.rest.length === 1) {
-    if (!known) return as("unknown");
-    const role = cliRole(seen.argv, catalogue);
-    return role && { product: place.product, kind: role === "tunnel" ? "tunnel" : place.kind, role };
-  }
-  if (place.known && inHelperFolder(place, catalogue)) return as("helper");
-  return null;
-}
-
-/** `code-<commit> command-shell`, `… agent host`, `… tunnel`; anything else is a passing command. */
-function cliRole(argv: readonly string[], catalogue: Catalogue): Role | null {
-  const { cliCommands, cliValueFlags } = catalogue.shapes;
-  for (let i = 1; i < argv.length; i++) {
-    const word = argv[i] ?? "";
-    if (cliValueFlags.includes(word)) i++;
-    else if (!word.startsWith("-")) {
-      if (!Object.hasOwn(cliCommands, word)) return null;
-      if (word === "agent" && argv[i + 1] !== "host") return null;
-      return cliCommands[word as keyof typeof cliCommands] as Role;
-    }
-  }
-  return null;
-}
-
-function recogniseTunnel(name: string, argv: readonly string[], catalogue: Catalogue): Recognition | null {
-  if (!catalogue.shapes.tunnelClis.includes(name)) return null;
-  return cliRole(argv, catalogue) === "tunnel" ? { product: "tunnel", kind: "tunnel", role: "tunnel" } : null;
-}
-
-/** node: what it runs decides, for a user's web app may run on the IDE's node. */
-function recogniseNode(exe: string, seen: Seen, catalogue: Catalogue): Recognition | null {
-  const exePlace = locate(exe, catalogue);
   // Guard: a process may wipe its command line, which the kernel then shows as nothing but NULs.
-  if (seen.argvStatus !== "read" || seen.argv.every((element) => element === ""))
-    return exePlace ? { product: exePlace.product, kind: exePlace.kind, role: "unknown" } : null;
+  const isRead = seen.argvStatus === "read" && seen.argv.some((element) => element !== "");
+  if (interpreters.loaderPrefixes.some((start) => name.startsWith(start))) {
+    const at = isRead ? loadedIndex(seen.argv) : null;
+    const argv = seen.argv.slice(at ?? 0);
+    return at === null ? null : recognise({ ...seen, exe: argv[0] ?? "", argv }, catalogue);
+  }
+  if (interpreters.node.includes(bare))
+    return isRead ? recogniseNode(exe, seen, catalogue) : unreadNode(exe, catalogue);
+  if (interpreters.shell.includes(bare)) {
+    const at = isRead ? scriptIndex(seen.argv) : null;
+    return at === null ? null : recogniseShell(seen, at, catalogue);
+  }
+  const args = isRead ? seen.argv.slice(1) : null;
+  const cut = seen.argvTruncated === true;
+  const program = recogniseProgram(exe, args, cut, catalogue);
+  if (program !== undefined) return program;
+  const cli = recogniseCli(exe, args, cut, catalogue);
+  if (cli !== undefined) return cli;
+  const install = findInstall(exe, catalogue);
+  if (install)
+    return cut && seen.argv.length === 1 ? cutProgram(install) : helper(install, exe, seen, catalogue);
+  return interpreters.other.includes(bare) && isRead ? recogniseOther(seen, catalogue) : null;
+}
+
+/** The path of the program, without the kernel's " (deleted)" and NFS's name for a removed file that still runs. */
+function programOf({ exe, argv }: Seen, catalogue: Catalogue): string {
+  const path = exePath(exe ?? "");
+  if (!isSillyRenamed(exeName(path), catalogue)) return path;
+  const called = componentsOf(argv[0] ?? "").at(-1);
+  return called === undefined ? path : `${path.slice(0, path.lastIndexOf("/"))}/${called}`;
+}
+
+/** node and the like: what it runs decides, for a user's web application may run on the IDE's node. */
+function recogniseNode(exe: string, seen: Seen, catalogue: Catalogue): Recognition | null {
   const at = scriptIndex(seen.argv);
   const script = at === null ? undefined : seen.argv[at];
-  if (at === null || script === undefined) return null;
+  const cut = seen.argvTruncated === true;
+  if (at === null || script === undefined) return cut ? unreadNode(exe, catalogue) : null;
   const args = seen.argv.slice(at + 1);
-  const { shapes } = catalogue;
-  const place = locate(script, catalogue) ?? exePlace;
-  const root = rootBefore(script, [...shapes.serverScripts, ...shapes.workerScripts, ...shapes.webScripts]);
-  if (root === null) {
-    return place?.known && locate(script, catalogue) && inHelperFolder(place, catalogue)
-      ? { product: place.product, kind: place.kind, role: "helper" }
-      : null;
-  }
-  const isWorker = shapes.workerScripts.some((shape) => endsWithPath(script, shape));
-  if (isWorker && !args.some((arg) => /^--type=\w+$/.test(arg))) return null;
-  if (!isWorker && isOneShot(args, catalogue)) return null;
-  const role: Role = isWorker ? "worker" : hasFlag(args, shapes.agentHostFlags) ? "agent-host" : "server";
-  if (place) return { product: place.product, kind: place.kind, role };
-  // No folder speaks for it, so its own node beside its own out/ must: `<root>/node <root>/out/server-main.js`.
-  const own = exe.split("/").at(-2) === root.split("/").at(-1) && exe.startsWith("/");
-  if (!own) return null;
-  return { product: UNKNOWN_FORK, kind: hasFlag(args, shapes.remoteFlags) ? "ssh" : "web", role };
+  const program = recogniseProgram(script, args, cut, catalogue);
+  if (program !== undefined) return program;
+  const isLast = cut && args.length === 0;
+  const server = recogniseServerScript(
+    { exe, script, args, cut, isLast, serves: seen.serves === true },
+    catalogue,
+  );
+  if (server !== undefined) return server;
+  const install = findInstall(script, catalogue);
+  const found = install && helper(install, script, seen, catalogue);
+  return found ?? (isLast ? unreadNode(exe, catalogue) : null);
 }
 
-/** `sh <root>/bin/<name>-server --start-server …`, `sh <root>/server.sh --port=0`. */
-function recogniseLauncher(argv: readonly string[], catalogue: Catalogue): Recognition | null {
-  const at = scriptIndex(argv);
-  const script = at === null ? undefined : argv[at];
-  if (at === null || script === undefined) return null;
-  const { shapes } = catalogue;
-  const parts = script.split("/").filter(Boolean);
-  const file = parts.at(-1) ?? "";
-  const isLauncher =
-    shapes.launcherScripts.includes(file) ||
-    (shapes.launcherFolders.includes(parts.at(-2) ?? "") &&
-      shapes.launcherSuffixes.some((end) => file.endsWith(end)));
-  if (!isLauncher) return null;
-  const args = argv.slice(at + 1);
-  const place = locate(script, catalogue);
-  if (!place) {
-    // Any program may ship a bin/x-server; only the flag that IDEs pass makes it one of theirs.
-    if (!hasFlag(args, shapes.startFlags)) return null;
-    return {
-      product: UNKNOWN_FORK,
-      kind: hasFlag(args, shapes.remoteFlags) ? "ssh" : "web",
-      role: "launcher",
-    };
-  }
-  if (isOneShot(args, catalogue)) return null;
-  if (hasFlag(args, shapes.agentHostFlags))
-    return { product: place.product, kind: place.kind, role: "agent-host" };
-  return { product: place.product, kind: place.kind, role: "launcher" };
+function recogniseShell(seen: Seen, at: number, catalogue: Catalogue): Recognition | null {
+  const script = seen.argv[at] ?? "";
+  const args = seen.argv.slice(at + 1);
+  const program = recogniseProgram(script, args, seen.argvTruncated === true, catalogue);
+  return program ?? recogniseLauncher(script, args, seen.serves === true, catalogue);
+}
+
+/** An IDE's own node whose command line is unknown: a bare folder's name such as `.acme-server` does not make it one. */
+function unreadNode(exe: string, catalogue: Catalogue): Recognition | null {
+  const install = findInstall(exe, catalogue);
+  return install && install.by !== "fork-folder" ? as(install, "unknown") : null;
+}
+
+/** A listing that was cut within the program's own path. */
+function cutProgram(install: Install): Recognition | null {
+  return install.by === "folder" ? as(install, "unknown") : null;
 }
 
 /** python, java and the like running a script of an extension. */
-function recogniseScript(argv: readonly string[], catalogue: Catalogue): Recognition | null {
-  const jar = argv.indexOf("-jar");
-  const at = jar > 0 ? jar + 1 : scriptIndex(argv);
-  const script = at === null ? undefined : argv[at];
+function recogniseOther(seen: Seen, catalogue: Catalogue): Recognition | null {
+  const jar = seen.argv.indexOf("-jar");
+  const at = jar > 0 ? jar + 1 : scriptIndex(seen.argv);
+  const script = at === null ? undefined : seen.argv[at];
   if (script === undefined) return null;
-  const place = locate(script, catalogue);
-  return place?.known && inHelperFolder(place, catalogue)
-    ? { product: place.product, kind: place.kind, role: "helper" }
-    : null;
+  const install = findInstall(script, catalogue);
+  return install && helper(install, script, seen, catalogue);
 }
 
-/** A program started through another C library's loader: `ld-linux.so.2 --library-path L <root>/node …`. */
-function recogniseLoaded(seen: Seen, catalogue: Catalogue): Recognition | null {
-  for (let i = 1; i < seen.argv.length; i++) {
-    const word = seen.argv[i] ?? "";
-    if (LOADER_VALUE_OPTIONS.has(word)) i++;
-    else if (!word.startsWith("-")) {
-      if (/(?:^|\/)ld[.-][^/]*$/.test(word)) return null;
-      return recognise({ ...seen, exe: word, argv: seen.argv.slice(i) }, catalogue);
-    }
-  }
-  return null;
+function helper(install: Install, path: string, seen: Seen, catalogue: Catalogue): Recognition | null {
+  if (!isHelperPath(install, catalogue) || isUsersOwn(path, seen, catalogue)) return null;
+  return as(install, "helper");
+}
+
+/**
+ * A program of an extension's folder that the user runs: one that is made to be run by hand, or anything that leads a
+ * process group of its own within a session. An interactive shell starts each job so (`nohup claude &`); what an
+ * extension host starts stays in the server's group, or gets a session of its own.
+ */
+function isUsersOwn(path: string, { pid, pgid, sid }: Seen, { userPrograms }: Catalogue): boolean {
+  if (componentsOf(path).some((part) => isNamed(part, userPrograms))) return true;
+  return pid !== undefined && pid > 0 && pgid === pid && sid !== undefined && sid > 0 && sid !== pid;
 }
 
 function recogniseBySite(seen: Seen, catalogue: Catalogue): Recognition | null {
-  for (const pattern of catalogue.patterns) {
-    if (!globToRegExp(pattern.exe).test(exePath(seen.exe ?? ""))) continue;
-    if (!pattern.argv.every((element) => seen.argv.includes(element))) continue;
-    const known = catalogue.products.find((product) => product.id === pattern.product);
-    return { product: pattern.product, kind: known?.kind ?? "ssh", role: "server" };
-  }
-  return null;
+  const exe = exePath(seen.exe ?? "");
+  const found = catalogue.patterns.find(
+    (pattern) =>
+      catalogue.exePatterns.get(pattern)?.test(exe) &&
+      pattern.argv.every((element) => seen.argv.includes(element)),
+  );
+  if (!found) return null;
+  const kind = catalogue.byId.get(found.product)?.kind ?? "ssh";
+  return { product: found.product, kind, role: "server" };
 }
 
-/** The index of the script that an interpreter runs, or null: none, or program text on the command line. */
-function scriptIndex(argv: readonly string[]): number | null {
-  for (let i = 1; i < argv.length; i++) {
-    const word = argv[i] ?? "";
-    if (NO_SCRIPT.has(word)) return null;
-    if (VALUE_OPTIONS.has(word)) i++;
-    else if (!word.startsWith("-")) return i;
-  }
-  return null;
-}
-
-/** `<root>` of `<root>/out/server-main.js` for the first shape that fits, or null. A relative script has root "". */
-function rootBefore(script: string, shapes: readonly string[]): string | null {
-  const shape = shapes.find((candidate) => endsWithPath(script, candidate));
-  return shape === undefined ? null : script.slice(0, -shape.length).replace(/\/$/, "");
-}
-
-function hasFlag(args: readonly string[], flags: readonly string[]): boolean {
-  return args.some((arg) => {
-    if (!arg.startsWith("-")) return false;
-    const end = arg.indexOf("=");
-    return flags.includes(end < 0 ? arg : arg.slice(0, end));
-  });
-}
-
-/** The server's program used as a short command: `--install-extension X`, `--version`, without `--start-server`. */
-function isOneShot(args: readonly string[], catalogue: Catalogue): boolean {
-  return hasFlag(args, catalogue.shapes.oneShotFlags) && !hasFlag(args, catalogue.shapes.startFlags);
+function as({ product }: Install, role: Recognition["role"]): Recognition {
+  return { product: product.id, kind: product.kind, role };
 }

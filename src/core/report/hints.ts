@@ -111,14 +111,12 @@ function scopeHint({ tree }: Judgement, logind: LogindHint | null): Fact {
 
 /** One sentence: what would have to happen for the verdict to be another. */
 export function whatWouldChange(judgement: Judgement): string {
-  const { verdict, grace, orphanedFor, exemptions } = judgement;
+  const { verdict, endsIn, exemptions } = judgement;
   switch (verdict) {
     case "spare":
-      return "It ends as an orphan once no ssh server reaches it and the grace has passed.";
-    case "wait": {
-      const left = orphanedFor === null ? grace : grace - orphanedFor;
-      return `A client that connects spares it; else a sweep reaps it after ${formatDuration(Math.max(0, left))} more.`;
-    }
+      return "It ends as an orphan once no client reaches it and the grace has passed.";
+    case "wait":
+      return `A client that connects spares it; otherwise the first sweep after ${formatDuration(endsIn ?? 0)} ends it.`;
     case "reap":
       return "A client that connects before the next sweep spares it.";
     case "exempt": {

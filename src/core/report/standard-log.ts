@@ -26,15 +26,19 @@ export function headLine(head: Head, count: number, pid: number, uid: number): s
 }
 
 const COMMAND_WIDTH = 32;
+/** Real trees are 6 to 12 levels deep. */
+const MAX_INDENT = 32;
 
 /**
- * One line a process: pid in 8, a space, ppid in 8, four spaces, `  |-  ` once per level of depth, then the command
- * line in 32 characters.
+ * Writes one line per process: pid in 8, a space, ppid in 8, four spaces, `  |-  ` once per level of depth, then the
+ * command line in 32 characters. Guard: below 32 levels the depth is a number, or a user's chain of 3,000 nested
+ * processes would write 27 MB.
  */
 export function processLine({ process, depth }: Row): string {
   const pid = String(process.pid).padStart(8);
   const ppid = String(process.ppid).padStart(8);
-  return `${pid} ${ppid}    ${"  |-  ".repeat(depth)}${fit(commandLine(process), COMMAND_WIDTH)}`;
+  const indent = "  |-  ".repeat(Math.min(depth, MAX_INDENT)) + (depth > MAX_INDENT ? `[${depth}] ` : "");
+  return `${pid} ${ppid}    ${indent}${fit(commandLine(process), COMMAND_WIDTH)}`;
 }
 
 /** Makes a head line at the default level, and its processes at -v. */

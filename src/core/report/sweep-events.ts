@@ -105,18 +105,32 @@ export function outcomeEvents(outcome: Outcome, observation: Observation, observ
   return events;
 }
 
-/** The processes of an outcome, depth first and children by pid, those that the tree forked while it ended as well. */
+/**
+ * Lists the processes of an outcome depth first, children by pid, those that the tree forked while it ended as well.
+ * Guard: without recursion, which a chain of 8,000 nested processes overflowed after the kill and before the ledger.
+ */
 export function rowsOf({ tree }: Judgement, chosen: readonly Proc[]): Row[] {
-  const late = chosen.filter((process) => !tree.members.some((member) => keyOf(member) === keyOf(process)));
+  const known = new Set(tree.members.map(keyOf));
+  const late = chosen.filter((process) => !known.has(keyOf(process)));
   const wanted = new Set(chosen.map(keyOf));
+  const all = [...tree.members, ...late].sort((a, b) => a.pid - b.pid);
+  const children = new Map<number, Proc[]>();
+  for (const process of all) {
+    const siblings = children.get(process.ppid);
+    if (siblings) siblings.push(process);
+    else children.set(process.ppid, [process]);
+  }
   const rows: Row[] = [];
   const met = new Set<number>();
-  const all = [...tree.members, ...late].sort((a, b) => a.pid - b.pid);
-  const visit = (process: Proc, depth: number): void => {
-    if (met.has(process.pid)) return;
-    met.add(process.pid);
-    if (wanted.has(keyOf(process))) rows.push({ process, depth });
-    for (const child of all) if (child.ppid === process.pid) visit(child, depth + 1);
+  const visit = (top: Proc, depth: number): void => {
+    const stack = [{ process: top, depth }];
+    for (let next = stack.pop(); next !== undefined; next = stack.pop()) {
+      if (met.has(next.process.pid)) continue;
+      met.add(next.process.pid);
+      if (wanted.has(keyOf(next.process))) rows.push(next);
+      for (const child of (children.get(next.process.pid) ?? []).toReversed())
+        stack.push({ process: child, depth: next.depth + 1 });
+    }
   };
   visit(tree.root, 0);
   // What pid 1 adopted has no place below its parent any more.

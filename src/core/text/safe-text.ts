@@ -1,4 +1,4 @@
-/** Text that users chose (argv, comm, paths, host names) made safe to print: escaped, redacted, cut. */
+/** Text that users chose (argv, comm, paths, host names) made safe to print: escaped and cut. */
 
 const NAMED: Readonly<Record<string, string>> = { "\n": "\\n", "\r": "\\r", "\t": "\\t" };
 
@@ -16,38 +16,7 @@ export function escapeText(text: string): string {
   });
 }
 
-// Most command lines hold none of these words, and the expressions below are dear.
-const SECRET_HINT = /token|tkn|passw|secret|key|credential/i;
-
-const SECRET_NAME = "[\\w.-]*(?:token|tkn|password|passwd|secret|api[_-]?key|credentials?)";
-
-const SECRET_FLAG = new RegExp(`^--?${SECRET_NAME}$`, "i");
-
-const SECRET_ASSIGNED = new RegExp(
-  `((?:^|[\\s"'?&;,])(?:--?)?${SECRET_NAME}=)("[^"]*"|'[^']*'|[^\\s"'&]+)`,
-  "gi",
-);
-
-const SECRET_FOLLOWED = new RegExp(`((?:^|[\\s"'])--?${SECRET_NAME}\\s+)("[^"]*"|'[^']*'|[^\\s"']+)`, "gi");
-
-/**
- * Replaces secrets in a command line by `***`: `--connection-token=…`, `--require-token …`, `NAME_TOKEN=…`,
- * `?tkn=…`. `--connection-token-file PATH` names a file, not a secret, and stays.
- */
-export function redactArgv(argv: readonly string[]): readonly string[] {
-  if (!argv.some((element) => SECRET_HINT.test(element))) return argv;
-  let next = false;
-  return argv.map((element) => {
-    if (next) {
-      next = false;
-      return "***";
-    }
-    next = SECRET_FLAG.test(element);
-    return element.replace(SECRET_ASSIGNED, "$1***").replace(SECRET_FOLLOWED, "$1***");
-  });
-}
-
-/** Cut to, and padded with spaces to, exactly `width` characters (code points). */
+/** Cuts a text to, or pads it with spaces to, exactly `width` characters (code points). */
 export function fit(text: string, width: number): string {
   const points = Array.from(text);
   return points.length >= width ? points.slice(0, width).join("") : text + " ".repeat(width - points.length);

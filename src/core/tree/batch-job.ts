@@ -3,9 +3,16 @@ import type { Catalogue } from "../recognition/catalogue.ts";
 
 export const components = (path: string): string[] => path.split("/").filter(Boolean);
 
+/** The components that root named: below `user@UID.service` users name cgroups as they like. */
+export function rootsComponents(path: string): string[] {
+  const parts = components(path);
+  const own = parts.findIndex((part) => /^user@\d+\.service$/.test(part));
+  return own < 0 ? parts : parts.slice(0, own);
+}
+
 /** Names the batch system whose cgroup this is, or null. */
 export function jobOfCgroup(path: string): string | null {
-  const parts = components(path);
+  const parts = rootsComponents(path);
   for (const [i, part] of parts.entries()) {
     const next = parts[i + 1] ?? "";
     // v2 and v1 of Slurm; the slice above slurmstepd.scope is the site's choice, job_N below may be a SLUID.

@@ -1,5 +1,6 @@
 import type { Proc } from "../observation/process.ts";
-import { escapeText, redactArgv } from "../text/safe-text.ts";
+import { redactArgv } from "../text/redact.ts";
+import { escapeText } from "../text/safe-text.ts";
 import type { Tree } from "./tree.ts";
 
 /** What a tree held for its user: the programs in its terminals. */

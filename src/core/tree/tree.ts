@@ -3,9 +3,10 @@
 import type { Proc } from "../observation/process.ts";
 import type { Catalogue, Kind } from "../recognition/catalogue.ts";
 import { type Recognition, type Role, recognise } from "../recognition/recognise.ts";
+import { recogniseParents } from "../recognition/structure.ts";
 import { jobOf } from "./batch-job.ts";
 import { isMultiplexer } from "./boundary.ts";
-import { ancestorsOf, isDead, type ProcTable } from "./process-table.ts";
+import { ancestorsOf, isDead, type ProcTable, parentOf } from "./process-table.ts";
 
 /** A process that lives below a tree and is no part of it, and why. */
 export interface Spared {
@@ -50,25 +51,41 @@ export function findTrees(table: ProcTable, catalogue: Catalogue): Tree[] {
     const found = recognise(process, catalogue);
     if (found) recognised.set(process.pid, found);
   }
+  for (const [pid, found] of recogniseParents(recognised, table.byPid, catalogue)) recognised.set(pid, found);
+  const tops = new Map<number, Proc | null>();
   const roots = new Set<Proc>();
   for (const pid of recognised.keys()) {
     const process = table.byPid.get(pid);
-    if (process) roots.add(topmost(table, process, recognised, catalogue));
+    if (process) roots.add(topmost(table, process, recognised, catalogue, tops) ?? process);
   }
   return [...roots].sort((a, b) => a.pid - b.pid).map((root) => growTree(table, root, recognised, catalogue));
 }
 
+/**
+ * Finds the topmost recognised process above `process` or itself, within its boundaries; null when there is none. `tops`
+ * keeps what is known. Guard: each process is asked once, so a chain of thousands costs its length and not its square.
+ */
 function topmost(
   table: ProcTable,
   process: Proc,
   recognised: ReadonlyMap<number, Recognition>,
   catalogue: Catalogue,
-): Proc {
-  let top = process;
-  for (const ancestor of ancestorsOf(table, process).ancestors) {
+  tops: Map<number, Proc | null>,
+): Proc | null {
+  const path: Proc[] = [];
+  const met = new Set<number>();
+  let next: Proc | null = process;
+  while (next !== null && !tops.has(next.pid) && !met.has(next.pid)) {
+    path.push(next);
+    met.add(next.pid);
+    const parent: Proc | null = next.pid === 1 ? null : parentOf(table, next);
     // What lives under a multiplexer or another user is on the far side of a boundary.
-    if (ancestor.uid !== process.uid || isMultiplexer(ancestor.exe, catalogue)) break;
-    if (recognised.has(ancestor.pid)) top = ancestor;
+    next = parent && parent.uid === next.uid && !isMultiplexer(parent.exe, catalogue) ? parent : null;
+  }
+  let top: Proc | null = next === null ? null : (tops.get(next.pid) ?? null);
+  for (const one of path.reverse()) {
+    top ??= recognised.has(one.pid) ? one : null;
+    tops.set(one.pid, top);
   }
   return top;
 }

@@ -1,13 +1,15 @@
 /** What is never reaped, whatever the evidence, and what it would take to include it. */
 
 import type { Keep } from "../observation/observation.ts";
+import { exeName, type Proc } from "../observation/process.ts";
 import type { Policy } from "../policy/policy.ts";
 import type { Exemption } from "../policy/schema.ts";
 import type { Catalogue } from "../recognition/catalogue.ts";
 import { localMinute } from "../text/format.ts";
 import { isJobClient, jobOf, jobOfAncestor, jobOfEnvironment } from "../tree/batch-job.ts";
-import { isMultiplexer, managerOf } from "../tree/boundary.ts";
+import { isMultiplexer, type ManagersHere, managerOf } from "../tree/boundary.ts";
 import { leadersOf, type Tree } from "../tree/tree.ts";
+import { isAgentTree } from "./agents.ts";
 
 /** Names of the configuration looked up on this host. A look-up that failed is null: unknown, so it spares. */
 export interface Accounts {
@@ -25,6 +27,8 @@ export interface Exempt {
   readonly reason: string;
   /** `asked`: by a name in the configuration, or by the user. Worth a line in the log when nothing else saved the tree. */
   readonly asked?: boolean;
+  /** True: others are used through this tree without an ssh session. */
+  readonly isSource?: boolean;
   /** The flag that includes it in a forced sweep; null: nothing does. */
   readonly liftedBy: "--include-jobs" | "--include-exempt" | null;
 }
@@ -34,7 +38,7 @@ export interface ExemptionContext {
   readonly catalogue: Catalogue;
   readonly accounts: Accounts;
   readonly minUid: number;
-  readonly sshdServices: ReadonlySet<string>;
+  readonly here: ManagersHere;
   /** Local date, "2026-11-23". */
   readonly today: string;
   readonly keeps: readonly Keep[];
@@ -47,12 +51,13 @@ export function exemptionsOf(tree: Tree, context: ExemptionContext): Exempt[] {
   return [
     ...bySystem(tree, context),
     ...byJob(tree, context),
+    ...byTerminal(tree, context),
     ...byPolicy(tree, context),
     ...byKeep(tree, context),
   ];
 }
 
-function bySystem(tree: Tree, { catalogue, minUid, sshdServices }: ExemptionContext): Exempt[] {
+function bySystem(tree: Tree, { catalogue, minUid, here }: ExemptionContext): Exempt[] {
   const never = (reason: string): Exempt => ({ reason, liftedBy: null });
   const found: Exempt[] = [];
   if (tree.uid === 0) found.push(never("runs as root"));
@@ -62,7 +67,7 @@ function bySystem(tree: Tree, { catalogue, minUid, sshdServices }: ExemptionCont
   const multiplexer = tree.ancestors.find((a) => isMultiplexer(a.exe, catalogue));
   if (multiplexer) found.push(never(`runs below a terminal multiplexer (${multiplexer.pid})`));
   if (tree.root.foreignPidNs === true) found.push(never("lives in another pid namespace (a container)"));
-  const manager = managerOf(tree.root, sshdServices);
+  const manager = managerOf(tree.root, here);
   if (manager) found.push(never(`is managed by ${manager}`));
   return found;
 }
@@ -85,15 +90,38 @@ function byJob(tree: Tree, { policy, catalogue }: ExemptionContext): Exempt[] {
   return found;
 }
 
+/** What is in the tree's terminals and would be hung up with them, though it is not the tree's to lose. */
+function byTerminal(tree: Tree, { policy, catalogue }: ExemptionContext): Exempt[] {
+  const reasons: string[] = [];
+  const name = ({ exe, comm }: Proc): string => exeName(exe) || comm;
+  const foreign = tree.sparedBelow.find(({ process }) => process.tty !== 0 && process.uid !== tree.uid);
+  if (foreign)
+    reasons.push(
+      `has a program of uid ${foreign.process.uid} in its terminal (${name(foreign.process)} ${foreign.process.pid})`,
+    );
+  const sshd = tree.members.find(({ exe }) => catalogue.sshd.includes(exeName(exe)));
+  if (sshd) reasons.push(`has an ssh server in its terminal (${name(sshd)} ${sshd.pid})`);
+  for (const { pid } of tree.members) {
+    const kind = tree.recognised.get(pid)?.kind;
+    if (kind === undefined || kind === tree.kind) continue;
+    if (kind === "tunnel" && policy.tunnels === "exempt")
+      reasons.push(`has a tunnel in its terminal (${pid})`);
+    if (kind === "web" && policy.webServers === "exempt")
+      reasons.push(`has a web server in its terminal (${pid})`);
+  }
+  return reasons.map((reason) => ({ reason, liftedBy: "--include-exempt" }));
+}
+
 function byPolicy(tree: Tree, { policy, accounts, today }: ExemptionContext): Exempt[] {
   const found: Exempt[] = [];
   const kind = (reason: string): void => {
-    found.push({ reason, liftedBy: "--include-exempt" });
+    found.push({ reason, isSource: true, liftedBy: "--include-exempt" });
   };
   const add = (reason: string): void => {
     found.push({ reason, asked: true, liftedBy: "--include-exempt" });
   };
   if (tree.kind === "tunnel" && policy.tunnels === "exempt") kind("is a tunnel, reached without ssh");
+  if (isAgentTree(tree) && policy.agents.policy === "exempt") kind("is a coding agent's daemon");
   if (tree.kind === "web" && policy.webServers === "exempt") kind("is a web server, reached without ssh");
   for (const user of policy.exemptUsers) {
     const verdict = isUser(tree.uid, user, accounts);
@@ -135,7 +163,7 @@ function byKeep(tree: Tree, { keeps, now }: ExemptionContext): Exempt[] {
     keep.until === null
       ? "may be kept by its user: the request could not be read"
       : `kept by its user until ${localMinute(keep.until)}`;
-  return [{ reason, asked: true, liftedBy: "--include-exempt" }];
+  return [{ reason, asked: true, isSource: true, liftedBy: "--include-exempt" }];
 }
 
 /** Exact comparison, by number: exempting bob must not exempt bobby, nor uid 1000 uid 100. */

@@ -1,23 +1,27 @@
 /** How long an orphan is left alone. */
 
 import type { Policy } from "../policy/policy.ts";
+import type { GraceFlag } from "../recognition/catalogue.ts";
+import { valuesOf } from "../recognition/command-line.ts";
 import type { Tree } from "../tree/tree.ts";
+import { isAgentTree } from "./agents.ts";
 
-/** The site's grace is the cap; a server that gives its clients less time is taken at its word. */
+/** Tells how many milliseconds an orphan is left alone: the site's grace, or less where its server asks for less. */
 export function graceOf(tree: Tree, policy: Policy): number {
-  const cap = policy.graceByProduct[tree.product] ?? policy.grace;
+  const cap = policy.graceByProduct[tree.product] ?? (isAgentTree(tree) ? policy.agents.grace : policy.grace);
   const own = tree.members.flatMap((member) => {
     const role = tree.recognised.get(member.pid)?.role;
-    return role === "server" || role === "launcher" ? graceInArgv(member.argv) : [];
+    const waits = role === "server" || role === "launcher" || role === "agent";
+    return waits ? gracesIn(member.argv, policy.catalogue.graceFlags) : [];
   });
   return own.length > 0 ? Math.min(cap, Math.max(...own)) : cap;
 }
 
-function graceInArgv(argv: readonly string[]): number[] {
-  return argv.flatMap((element, i) => {
-    const value = /^--reconnection-grace-time(?:=(.*))?$/.exec(element);
-    if (!value) return [];
-    const seconds = value[1] ?? argv[i + 1] ?? "";
-    return /^\d{1,9}$/.test(seconds) ? [Number(seconds) * 1000] : [];
-  });
+function gracesIn(argv: readonly string[], flags: readonly GraceFlag[]): number[] {
+  return flags.flatMap(({ flag, zero }) =>
+    valuesOf(argv, flag).flatMap((seconds) => {
+      if (!/^\d{1,9}$/.test(seconds) || (Number(seconds) === 0 && zero === "never")) return [];
+      return [Number(seconds) * 1000];
+    }),
+  );
 }

@@ -1,38 +1,35 @@
 /** The judgement: an observation and a policy in, a verdict with its reasons for every tree out. Pure. */
 
-import { collectEvidence, type Evidence, type Fact } from "../evidence/evidence.ts";
+import { collectEvidence, type Evidence, type Fact, type Use } from "../evidence/evidence.ts";
 import { type HostView, viewOf } from "../evidence/host-view.ts";
-import {
-  ageOf,
-  type Mark,
-  type Observation,
-  type RemoteAttachment,
-  type Tag,
-} from "../observation/observation.ts";
+import { usersWithSession } from "../evidence/sshd.ts";
+import type { Observation, Tag } from "../observation/observation.ts";
+import { exeName } from "../observation/process.ts";
 import type { Policy } from "../policy/policy.ts";
-import { formatDuration } from "../text/duration.ts";
-import { servicesOf } from "../tree/boundary.ts";
+import { mayBeOneProduct } from "../recognition/catalogue.ts";
+import { managersHere } from "../tree/boundary.ts";
 import { leadersOf, type Tree } from "../tree/tree.ts";
 import { type Accounts, type Exempt, exemptionsOf, NO_ACCOUNTS } from "./exemption.ts";
 import { graceOf } from "./grace.ts";
 import { nodeMovedTo } from "./moved-user.ts";
+import { type Decision, decideOrphan, type Orphan, tagOf, type Verdict } from "./orphan.ts";
 
-/**
- * `wait`: orphaned, inside its grace. `spare`: in use. `exempt`: policy or a batch job. `unknown`: a needed fact
- * could not be had.
- */
-export type Verdict = "reap" | "wait" | "spare" | "exempt" | "unknown";
+export type { Verdict } from "./orphan.ts";
 
 export interface Judgement {
   readonly tree: Tree;
   readonly verdict: Verdict;
   readonly reasons: readonly string[];
   readonly facts: readonly Fact[];
+  /** Who uses the tree; null: no source is known to reach it. */
+  readonly use: Use | null;
   /** The newest valid tag on any process of the tree. */
   readonly tag: Tag | null;
   /** Milliseconds: how long an orphan is left alone, and since when it is one (null: not known). */
   readonly grace: number;
   readonly orphanedFor: number | null;
+  /** Milliseconds until a sweep ends a waiting orphan at the earliest; null: it is not waiting. */
+  readonly endsIn: number | null;
   readonly exemptions: readonly Exempt[];
   /** What the evidence and the grace alone come to. */
   readonly byEvidence: Verdict;
@@ -77,18 +74,27 @@ export function judge(observation: Observation, context: JudgeContext): Judgemen
 
 /** Judges every tree, or the chosen ones. Connections among all trees count, chosen or not. */
 export function judgeView(view: HostView, context: JudgeContext): Judgement[] {
-  const { observation, catalogue, trees, sshd } = view;
-  const evidence = collectEvidence(view);
-  const sshdServices = servicesOf([...sshd.genuine.values()].filter((process) => process.uid === 0));
-  const cases = trees.flatMap((tree, i) => {
-    const facts = evidence[i];
-    const { keeps, takenAt } = observation;
-    const exemptions = exemptionsOf(tree, { ...context, catalogue, sshdServices, keeps, now: takenAt });
-    return facts ? [{ tree, facts, exemptions, observation, context }] : [];
+  const { observation, catalogue, trees, sshd, table } = view;
+  const { keeps, takenAt } = observation;
+  const here = managersHere(
+    [...sshd.genuine.values()].filter(({ uid }) => uid === 0),
+    observation.ownCgroups ?? [],
+  );
+  const exempt = { ...context, catalogue, here, keeps, now: takenAt };
+  const exemptions = new Map(trees.map((tree) => [tree, exemptionsOf(tree, exempt)]));
+  const evidence = collectEvidence(view, sourcesAmong(exemptions));
+  const withSession = usersWithSession(sshd, table);
+  const cases = trees.flatMap((tree): TreeCase[] => {
+    const facts = evidence.get(tree);
+    const userIsHere = [tree.uid, tree.root.loginUid].some((uid) => uid !== null && withSession.has(uid));
+    const orphan = orphanOf(tree, userIsHere, observation, context.policy);
+    return facts ? [{ orphan, facts, exemptions: exemptions.get(tree) ?? [], observation, context }] : [];
   });
-  // Helpers follow the server they may belong to, so servers are judged first.
-  const servers = cases.filter(({ tree }) => !isHelpersOnly(tree)).map((given) => judgeTree(given, []));
-  const helpers = cases.filter(({ tree }) => isHelpersOnly(tree)).map((given) => judgeTree(given, servers));
+  // Helpers get the verdict of the server that they may belong to, so servers are judged first.
+  const servers = cases.filter(({ orphan }) => !isHelpersOnly(orphan.tree)).map((one) => judgeTree(one, []));
+  const helpers = cases
+    .filter(({ orphan }) => isHelpersOnly(orphan.tree))
+    .map((one) => judgeTree(one, servers));
   const { uids, pids } = context.options;
   return [...servers, ...helpers]
     .filter(({ tree }) => !uids || uids.includes(tree.uid))
@@ -96,41 +102,55 @@ export function judgeView(view: HostView, context: JudgeContext): Judgement[] {
     .sort((a, b) => a.tree.root.pid - b.tree.root.pid);
 }
 
+/** Trees through which others are used without a session on this host. */
+function sourcesAmong(exemptions: ReadonlyMap<Tree, readonly Exempt[]>): Map<Tree, string> {
+  return new Map(
+    [...exemptions].flatMap(([tree, list]) => {
+      const source = list.find(({ isSource }) => isSource);
+      return source ? [[tree, source.reason] as const] : [];
+    }),
+  );
+}
+
 const isHelpersOnly = (tree: Tree): boolean =>
   [...tree.recognised.values()].every(({ role }) => role === "helper");
 
 interface TreeCase {
-  readonly tree: Tree;
+  /** The tree, with what counts should it turn out to be an orphan. */
+  readonly orphan: Orphan;
   readonly facts: Evidence;
   readonly exemptions: readonly Exempt[];
   readonly observation: Observation;
   readonly context: JudgeContext;
 }
 
-type Decision = { readonly verdict: Verdict; readonly reasons: readonly string[] };
+function orphanOf(tree: Tree, userIsHere: boolean, observation: Observation, policy: Policy): Orphan {
+  const tag = tagOf(tree, observation);
+  const movedTo = nodeMovedTo(tree, tag, observation);
+  const full = graceOf(tree, policy);
+  // All that another node's report does: it shortens the grace of what is an orphan by this host's own evidence.
+  return { tree, tag, movedTo, userIsHere, grace: movedTo ? Math.min(full, policy.cluster.grace) : full };
+}
 
 function judgeTree(given: TreeCase, servers: readonly Judgement[]): Judgement {
-  const { tree, facts, exemptions, observation, context } = given;
-  const tag = tagOf(tree, observation);
-  const moved = nodeMovedTo(tree, tag, observation);
-  const full = graceOf(tree, context.policy);
-  // All that another node's word does: it shortens the grace of what is an orphan by this host's own evidence.
-  const grace = moved ? Math.min(full, context.policy.cluster.grace) : full;
-  const orphanedFor = tag ? observation.uptime - tag.closedUptime : null;
-  const ruling = decideByEvidence(given, servers, tag, grace, moved);
-  const exempt = exemptions.map(({ reason }) => reason);
-  const unforced = applyExemptions(observation, ruling, exempt);
+  const { orphan, facts, exemptions, observation, context } = given;
+  const { tree, tag, grace } = orphan;
+  const server = possibleServerOf(tree, servers);
+  const byEvidence = decideByEvidence(given, server);
+  const unforced = applyExemptions(observation, byEvidence, exemptions);
   const final = context.options.force ? decideByForce(unforced, exemptions, context.options) : unforced;
   return {
     tree,
     verdict: final.verdict,
     reasons: final.reasons,
     facts: [facts.ancestor, facts.client],
+    use: facts.use ?? server?.use ?? null,
     tag,
     grace,
-    orphanedFor,
+    orphanedFor: tag ? observation.uptime - tag.closedUptime : null,
+    endsIn: final.endsIn ?? null,
     exemptions,
-    byEvidence: ruling.verdict,
+    byEvidence: byEvidence.verdict,
     unforced: unforced.verdict,
   };
 }
@@ -138,74 +158,59 @@ function judgeTree(given: TreeCase, servers: readonly Judgement[]): Judgement {
 function applyExemptions(
   observation: Observation,
   byEvidence: Decision,
-  exempt: readonly string[],
+  exemptions: readonly Exempt[],
 ): Decision {
+  const reasons = exemptions.map(({ reason }) => reason);
   // A listing has no sockets, no sessions and no executables: it shows what is recognised, never what to do.
-  if (observation.source === "ps") return { verdict: "unknown", reasons: [...byEvidence.reasons, ...exempt] };
-  return exempt.length > 0 ? { verdict: "exempt", reasons: exempt } : byEvidence;
+  if (observation.source === "ps")
+    return { verdict: "unknown", reasons: [...byEvidence.reasons, ...reasons] };
+  return reasons.length > 0 ? { verdict: "exempt", reasons } : byEvidence;
 }
 
-/** The order matters: use spares, doubt spares, and only then does time count. */
-function decideByEvidence(
-  given: TreeCase,
-  servers: readonly Judgement[],
-  tag: Tag | null,
-  grace: number,
-  moved: RemoteAttachment | null,
-): Decision {
-  const { tree, facts, observation, context } = given;
-  const inUseBy = [facts.ancestor, facts.client].filter((fact) => fact.value === "yes");
+/** Decides without regard to exemptions: use spares, then doubt does, and only then does time count. */
+function decideByEvidence(given: TreeCase, server: Judgement | undefined): Decision {
+  const { orphan, facts, observation, context } = given;
+  const { tree } = orphan;
+  const both = [facts.ancestor, facts.client];
+  const inUseBy = both.filter(({ value }) => value === "yes");
   if (inUseBy.length > 0)
-    return { verdict: "spare", reasons: inUseBy.map((fact) => `in use: ${fact.detail}`) };
-  const doubts = [facts.ancestor, facts.client].filter((fact) => fact.value === "unknown");
-  const reasons = doubts.map((fact) => `${fact.fact} unknown: ${fact.detail}`);
-  if (tree.root.uids === null) reasons.push(`the user ids of ${tree.root.pid} could not be read`);
-  if (tree.root.cgroups === null)
-    reasons.push(`the cgroups of ${tree.root.pid} could not be read; it may be in a batch job`);
-  // Also where nobody asked: an unknown environment may be a batch job's.
-  const hidden = leadersOf(tree).find(
-    ({ jobVariables }) => jobVariables === null || jobVariables === undefined,
-  );
-  if (hidden && context.policy.jobEnvironment === "exempt")
-    reasons.push(`the environment of ${hidden.pid} could not be read; it may be a batch job's`);
-  const unread = tree.root.argvStatus === "timeout" || tree.root.argvStatus === "denied";
-  if (unread || [...tree.recognised.values()].every(({ role }) => role === "unknown"))
-    reasons.push(`the command line of ${tree.root.pid} could not be read`);
+    return { verdict: "spare", reasons: inUseBy.map(({ detail }) => `in use: ${detail}`) };
+  const doubts = both.filter(({ value }) => value === "unknown");
+  const reasons = [
+    ...doubts.map(({ fact, detail }) => `${fact} unknown: ${detail}`),
+    ...unread(tree, context.policy),
+  ];
   if (reasons.length > 0) return { verdict: "unknown", reasons };
-  const server = possibleServerOf(tree, servers);
-  if (server) {
-    const verdict = server.unforced;
-    return { verdict, reasons: [`may serve tree ${server.tree.root.pid}, whose verdict is ${verdict}`] };
-  }
-  return tag ? decideTagged(tag, grace, observation, moved) : decideUntagged(given, grace);
+  if (server)
+    return {
+      verdict: server.unforced,
+      reasons: [`may serve tree ${server.tree.root.pid}, whose verdict is ${server.unforced}`],
+      ...(server.endsIn !== null && { endsIn: server.endsIn }),
+    };
+  const parent = tree.ancestors[0];
+  if (isHelpersOnly(tree) && parent && parent.pid !== 1 && exeName(parent.exe) !== "systemd")
+    return {
+      verdict: "spare",
+      reasons: [`its parent ${exeName(parent.exe)} ${parent.pid} lives, belongs to no tree and uses it`],
+    };
+  return decideOrphan(orphan, observation, context.policy);
 }
 
-function decideTagged(
-  tag: Tag,
-  grace: number,
-  observation: Observation,
-  moved: RemoteAttachment | null,
-): Decision {
-  const gone = Math.max(0, observation.uptime - tag.closedUptime);
-  const where = moved ? `, its user is attached on ${moved.host}` : "";
-  const since = `orphaned: the session closed ${formatDuration(gone)} ago${where}`;
-  return gone >= grace
-    ? { verdict: "reap", reasons: [`${since}, grace ${formatDuration(grace)}`] }
-    : { verdict: "wait", reasons: [`${since}, inside the grace of ${formatDuration(grace)}`] };
-}
-
-function decideUntagged({ tree, observation, context }: TreeCase, grace: number): Decision {
-  const age = ageOf(tree.root, observation);
-  const named = `orphaned: nobody is connected, no tag, started ${formatDuration(age)} ago`;
-  if (age < grace)
-    return { verdict: "wait", reasons: [`${named}, inside the grace of ${formatDuration(grace)}`] };
-  if (context.policy.untagged === "reap")
-    return { verdict: "reap", reasons: [`${named}, grace ${formatDuration(grace)}`] };
-  const mark = markOf(tree, observation.marks);
-  if (!mark) return { verdict: "wait", reasons: [`${named}; marked for a later sweep`] };
-  const seen = Math.max(0, observation.uptime - mark.seenUptime);
-  const twice = `${named}; first seen so ${formatDuration(seen)} ago`;
-  return seen >= grace ? { verdict: "reap", reasons: [twice] } : { verdict: "wait", reasons: [twice] };
+/** What could not be read of a tree and may be a reason to leave it alone. */
+function unread(tree: Tree, policy: Policy): string[] {
+  const { root } = tree;
+  const reasons: string[] = [];
+  if (root.uids === null) reasons.push(`the user ids of ${root.pid} could not be read`);
+  if (root.cgroups === null)
+    reasons.push(`the cgroups of ${root.pid} could not be read; it may be in a batch job`);
+  // An environment that nothing asked for may be a batch job's, too.
+  const hidden = leadersOf(tree).find(({ jobVariables }) => (jobVariables ?? null) === null);
+  if (hidden && policy.jobEnvironment === "exempt")
+    reasons.push(`the environment of ${hidden.pid} could not be read; it may be a batch job's`);
+  const hasNoArgv = root.argvStatus === "timeout" || root.argvStatus === "denied";
+  if (hasNoArgv || [...tree.recognised.values()].every(({ role }) => role === "unknown"))
+    reasons.push(`the command line of ${root.pid} could not be read`);
+  return reasons;
 }
 
 /** Force overrides evidence, grace and doubt; never an exemption without the flag that lifts it. */
@@ -221,34 +226,15 @@ function decideByForce(unforced: Decision, exemptions: readonly Exempt[], option
 }
 
 /**
- * A tree of helpers alone may belong to a server of the same user and product that is older than it, by pipes that
- * nobody can attribute: it shares that server's lot. A helper from before that server is not shielded by it.
+ * The server that a tree of helpers alone may belong to, by pipes that nothing attributes: one of the same user and
+ * product that stays and is older. The helpers get that server's verdict; older helpers are not shielded by it.
  */
 function possibleServerOf(tree: Tree, servers: readonly Judgement[]): Judgement | undefined {
   return servers.find(
     ({ tree: other, unforced }) =>
       unforced !== "reap" &&
       other.uid === tree.uid &&
-      other.product === tree.product &&
+      mayBeOneProduct(other.product, tree.product) &&
       other.root.startTime <= tree.root.startTime,
   );
-}
-
-/** The newest tag of this boot and this user on any process of the tree: the hook sees executables, not roots. */
-function tagOf(tree: Tree, observation: Observation): Tag | null {
-  const members = new Map(tree.members.map((member) => [member.pid, member]));
-  const valid = observation.tags.filter(
-    (tag) =>
-      tag.bootId === observation.bootId &&
-      tag.uid === tree.uid &&
-      members.get(tag.root.pid)?.startTime === tag.root.startTime,
-  );
-  return valid.reduce<Tag | null>(
-    (newest, tag) => (newest && newest.closedUptime >= tag.closedUptime ? newest : tag),
-    null,
-  );
-}
-
-function markOf(tree: Tree, marks: readonly Mark[]): Mark | undefined {
-  return marks.find((mark) => mark.pid === tree.root.pid && mark.startTime === tree.root.startTime);
 }

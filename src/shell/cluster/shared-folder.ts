@@ -22,6 +22,7 @@ import {
   fileOf,
   MAX_FILE_BYTES,
   MAX_FILES,
+  MAX_TOTAL_BYTES,
   type Publication,
   type ReadOptions,
   readPublication,
@@ -30,6 +31,7 @@ import type { Fault } from "../../core/observation/fault.ts";
 import type { RemoteAttachment } from "../../core/observation/observation.ts";
 import { isHostName } from "../../core/text/safe-text.ts";
 import { readAtMost, whyNotSmall, withOpenFile } from "../store/safe-files.ts";
+import { isTrustedOwner } from "../store/service-account.ts";
 
 /** What the helper is asked to do. */
 export type ClusterRequest =
@@ -75,7 +77,7 @@ function openFolder(folder: string): number {
     const { uid, mode } = lstatSync(above);
     // In a sticky folder only root can remove root's entries.
     const othersMay = (mode & 0o022) !== 0 && (mode & 0o1000) === 0;
-    if (uid !== 0 || othersMay)
+    if (!isTrustedOwner(uid) || othersMay)
       throw new Error(`users other than root can change ${above}, which is above it`);
   }
   const fd = openSync(folder, constants.O_RDONLY | constants.O_DIRECTORY | constants.O_NOFOLLOW);
@@ -86,8 +88,8 @@ function openFolder(folder: string): number {
 }
 
 function whyNotRoots({ uid, mode }: Stats): string | null {
-  if (uid !== 0)
-    return `belongs to uid ${uid}, not to root; if the file server maps root to that uid, export it with no_root_squash`;
+  if (!isTrustedOwner(uid))
+    return `belongs to uid ${uid}, not to root or the account of the sweep; run chown on it, with one uid for that account on all nodes`;
   return (mode & 0o022) === 0 ? null : "users other than root can write it; run chmod go-w on it";
 }
 
@@ -98,7 +100,12 @@ function readAll(at: string, folder: string, reading: ReadOptions): ClusterReply
   if (more)
     faults.push({ what: `read all of ${folder}`, detail: `it contains more than ${MAX_FILES} files` });
   let ignored = 0;
-  for (const name of names) {
+  const affordable = withinTotal(at, names);
+  if (affordable.size < names.length) {
+    const detail = `its files are larger than ${MAX_TOTAL_BYTES} bytes together; the largest were not read`;
+    faults.push({ what: `read all of ${folder}`, detail });
+  }
+  for (const name of names.filter((one) => affordable.has(one))) {
     const answer = readOne(`${at}/${name}`, name, reading);
     if (answer === null) continue;
     if ("elsewhere" in answer) elsewhere.push(...answer.elsewhere);
@@ -107,6 +114,26 @@ function readAll(at: string, folder: string, reading: ReadOptions): ClusterReply
   if (ignored > MAX_FAULTS)
     faults.push({ what: `use ${ignored - MAX_FAULTS} more files of ${folder}`, detail: "as above" });
   return { elsewhere, faults };
+}
+
+/** Guard: the small files count first, so that no large file keeps an honest node's from being read. */
+function withinTotal(at: string, names: readonly string[]): Set<string> {
+  const sizes = names
+    .map((name) => ({ name, size: sizeToRead(`${at}/${name}`) }))
+    .sort((a, b) => a.size - b.size);
+  let total = 0;
+  const affordable = new Set<string>();
+  for (const { name, size } of sizes) {
+    total += size;
+    if (total <= MAX_TOTAL_BYTES) affordable.add(name);
+  }
+  return affordable;
+}
+
+/** Returns the bytes that reading a file takes: 0 for one that is too large to be read, or gone. */
+function sizeToRead(path: string): number {
+  const size = lstatSync(path, { throwIfNoEntry: false })?.size ?? 0;
+  return size > MAX_FILE_BYTES ? 0 : size;
 }
 
 function list(at: string): { names: string[]; more: boolean } {
@@ -135,7 +162,7 @@ function readOne(
     return withOpenFile(path, (fd, status) => {
       const why = whyNotSmall(status, MAX_FILE_BYTES) ?? whyNotRoots(status);
       if (why !== null) return { error: why };
-      const text = readAtMost(fd, MAX_FILE_BYTES).toString("utf8");
+      const text = readAtMost(fd, status.size).toString("utf8");
       return readPublication(name, text, Math.floor(status.mtimeMs), reading);
     });
   } catch (error) {
@@ -177,6 +204,6 @@ function withRemedy({ code, message }: NodeJS.ErrnoException, folder: string): s
   if (code === "EROFS")
     return `it is read-only here (EROFS); let the service write there: systemctl edit vscode-grim-reaper.service, and add [Service] ReadWritePaths=${folder}`;
   if (code === "EACCES" || code === "EPERM")
-    return `root may not write there (${code}); export it with no_root_squash`;
+    return `this account (uid ${process.geteuid?.()}) may not write there (${code}); chown it to the account of the sweep, with one uid on all nodes`;
   return message;
 }

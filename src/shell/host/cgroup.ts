@@ -7,6 +7,8 @@ import type { CgroupMember } from "../../core/reap/whole-cgroup.ts";
 
 /** Where version 2 is mounted: alone, or beside version 1. */
 const MOUNTS = ["/sys/fs/cgroup", "/sys/fs/cgroup/unified"];
+/** The controller of version 1 that limits the processes of a cgroup. */
+const PIDS = "/sys/fs/cgroup/pids";
 /** The real one: cgroup.procs speaks of this kernel's processes. */
 const PROC = "/proc";
 /** Looks at a cgroup whose processes may be gone before they can be read, and the pause between two. */
@@ -16,10 +18,30 @@ const LOOK_PAUSE_MS = 4;
 const MAX_FOLDERS = 256;
 const KILL_WAIT_MS = 2000;
 
-/** The folder of this cgroup, or null where the kernel has no cgroup.kill (before 5.14, or version 1). */
+/** Finds the folder by which this cgroup can be ended: with cgroup.kill, else with pids.max; null where there is neither. */
 export function cgroupFolder(path: string): string | null {
-  const folders = MOUNTS.map((mount) => join(mount, path));
-  return folders.find((folder) => existsSync(join(folder, "cgroup.kill"))) ?? null;
+  const folder = MOUNTS.map((mount) => join(mount, path)).find(canKillAtOnce);
+  if (folder !== undefined) return folder;
+  const limited = join(PIDS, path);
+  return existsSync(join(limited, "pids.max")) ? limited : null;
+}
+
+/** Whether the kernel ends this cgroup by one write: Linux 5.14, version 2. */
+export function canKillAtOnce(folder: string): boolean {
+  return existsSync(join(folder, "cgroup.kill"));
+}
+
+/** Forbids every fork in a cgroup while `work` runs (version 1). Only root can raise the limit again. */
+export async function withoutForks(folder: string, work: () => Promise<void>): Promise<void> {
+  const file = join(folder, "pids.max");
+  const limit = readFileSync(file, "utf8").trim();
+  writeFileSync(file, "0");
+  try {
+    await work();
+  } finally {
+    // systemd removes the scope with its last process.
+    if (existsSync(file)) writeFileSync(file, limit);
+  }
 }
 
 /** Everybody in the cgroup and below it. Several looks: what lives for longer than one is seen for certain. */
@@ -45,7 +67,10 @@ export async function killCgroup(folder: string): Promise<void> {
 /** Whether any living process is in it or below it. */
 export function isPopulated(folder: string): boolean {
   try {
-    return /^populated 1$/m.test(readFileSync(join(folder, "cgroup.events"), "utf8"));
+    const events = join(folder, "cgroup.events");
+    // Version 1 has no such file.
+    if (!existsSync(events)) return pidsIn(folder).some((pid) => readInmate(pid, "/") !== null);
+    return /^populated 1$/m.test(readFileSync(events, "utf8"));
   } catch (error) {
     if (isGone(error)) return false;
     throw error;

@@ -1,16 +1,22 @@
-/** The typed face of the native addon. Plain data crosses; no descriptor, pointer, callback or BigInt does. */
-
+/** Declares and loads the native addon. Plain data crosses; no descriptor, pointer, callback or BigInt does. */
 import { createRequire } from "node:module";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import type { Connections } from "../../core/observation/connections.ts";
 import type { Fault } from "../../core/observation/fault.ts";
-import type { Tag } from "../../core/observation/observation.ts";
 import type { Proc, ProcId, SnapshotCounts } from "../../core/observation/process.ts";
+
+/** A range of subordinate uids (subuid(5)): their processes count against the owner's budgets. */
+export interface UidRange {
+  readonly first: number;
+  readonly count: number;
+  readonly owner: number;
+}
 
 export interface SnapshotOptions {
   /** Where proc is mounted; a built folder in tests. */
   readonly procRoot: string;
+  readonly owners?: readonly UidRange[];
   /** Look for suspects among these effective uids only; null: among all. */
   readonly uids: readonly number[] | null;
   /** Read every process of `uids` in full, suspect or not. */
@@ -18,16 +24,16 @@ export interface SnapshotOptions {
   /** Substrings of the exe path that make a process a suspect. */
   readonly exeMarkers: readonly string[];
   /**
-   * Exe basenames (a trailing version such as 3.11 is ignored; `*` at the end stands for all that begin so) whose
-   * command line is read to find suspects.
+   * Exe basenames (a trailing version such as 3.11 is ignored; a `*` at the end matches any rest) whose command line is
+   * read to find suspects.
    */
   readonly interpreters: readonly string[];
   /** Substrings of an interpreter's command line that make it a suspect. */
   readonly argvMarkers: readonly string[];
-  /** The same among the processes of a user who has a suspect; they hold all `interpreters`. */
-  readonly kinInterpreters: readonly string[];
-  /** Substrings of such a command line that make it a suspect, too. They hold all `argvMarkers`. */
-  readonly kinMarkers: readonly string[];
+  /** Basenames for the processes of a user who has a suspect; they hold all `interpreters`. */
+  readonly wideInterpreters: readonly string[];
+  /** Substrings of such a command line that make it a suspect as well; they hold all `argvMarkers`. */
+  readonly wideMarkers: readonly string[];
   /** Exe basenames of the ssh server; their processes are always returned. */
   readonly sshdNames: readonly string[];
   /** Deadline for one command line, and for all of them, in milliseconds. */
@@ -47,23 +53,32 @@ export interface RawSnapshot {
    * suspects'. In no particular order.
    */
   readonly processes: readonly Proc[];
+  /**
+   * Effective uids of which something was left out, because their owner exceeds a budget (8,192 processes, 8 MiB of
+   * command lines): nothing missing from their trees means anything.
+   */
+  readonly overBudget: readonly number[];
   readonly counts: SnapshotCounts;
   readonly faults: readonly Fault[];
 }
 
-/** Of whose memory something is asked. */
-export interface MemoryOptions {
+export interface EnvironOptions {
   readonly procRoot: string;
-  /** `uid`: on whose account of time a process that does not answer is booked (default: its owner's). */
+  readonly owners?: readonly UidRange[];
+  /** `uid`: the user to whom time and bytes are charged (default: the owner of the process). */
   readonly processes: readonly (ProcId & { readonly uid?: number })[];
+  readonly names: readonly string[];
   /** Deadline for one process, and for all of them, in milliseconds. */
   readonly timeoutMs: number;
   readonly budgetMs: number;
 }
 
-/** Null: refused, no answer in time (both are faults as well), gone, or the pid is another process's by now. */
-export interface MemoryAnswer<T> {
-  readonly results: readonly (ProcId & T)[];
+export interface EnvironNames {
+  /**
+   * Null: refused, no answer in time, over the user's budget of 64 MiB (these are faults as well), gone, or the pid is
+   * another process's by now.
+   */
+  readonly results: readonly (ProcId & { readonly names: readonly string[] | null })[];
   readonly faults: readonly Fault[];
 }
 
@@ -72,16 +87,13 @@ export type SignalOutcome = "sent" | "gone" | "recycled" | "foreign" | "denied";
 
 export interface Native {
   snapshot(options: SnapshotOptions): Promise<RawSnapshot>;
-  connections(pids: readonly number[], procRoot: string): Promise<Connections>;
-  /** Which of `names` each process's environment had at its exec. Values stay in a helper process. */
-  environNames(
-    options: MemoryOptions & { readonly names: readonly string[] },
-  ): Promise<MemoryAnswer<{ readonly names: readonly string[] | null }>>;
-  /** Each process's proportional share of the memory in use. */
-  pss(options: MemoryOptions): Promise<MemoryAnswer<{ readonly pssKiB: number | null }>>;
+  /** Finds the connections of these processes; a user's descriptors beyond 65,536 make the rest unreadable. */
+  connections(pids: readonly number[], procRoot: string, owners?: readonly UidRange[]): Promise<Connections>;
+  /** Finds which of `names` each process's environment had at its exec. Values stay in a helper process. */
+  environNames(options: EnvironOptions): Promise<EnvironNames>;
   /**
-   * Pin, verify start time, all four uids and the login uid (where it is given, and the process has one), send, in one
-   * call. `weak`: this kernel has no pidfd.
+   * Pins the process, verifies its start time, all four uids and the login uid (where it is given, and the process has
+   * one), and sends the signal. `weak`: this kernel has no pidfd.
    */
   signal(
     id: ProcId,
@@ -91,12 +103,9 @@ export interface Native {
   ): { readonly outcome: SignalOutcome; readonly weak: boolean };
   /** Resolves early when all are gone; else, after `timeoutMs`, with the survivors. */
   waitGone(ids: readonly ProcId[], timeoutMs: number): Promise<ProcId[]>;
-  readTags(directory: string): { readonly tags: Tag[]; readonly faults: Fault[] };
-  /** False when there was none. */
-  removeTag(directory: string, id: ProcId): boolean;
-  /** This user alone may read the file besides its owner, by a POSIX ACL. @throws with code ENOTSUP where there are none */
+  /** Lets one more user read the file, by a POSIX ACL. @throws with code ENOTSUP where the file system has none */
   grantRead(path: string, uid: number): void;
-  /** Held until this process ends. `busy`: another process holds it. */
+  /** Takes a lock that this process holds until it ends. `busy`: another process holds it. */
   lock(path: string): "acquired" | "busy";
 }
 
@@ -121,7 +130,7 @@ export function loadNative(): Native {
       loaded = load(place) as Native;
       return loaded;
     } catch (error) {
-      // Only "not there" is a reason to try the next place; a broken addon must be seen.
+      // Only an absent file is a reason to try the next place; a broken addon must be seen.
       if ((error as NodeJS.ErrnoException).code !== "MODULE_NOT_FOUND")
         throw new NativeLoadError(
           `cannot load the native addon ${place}: ${(error as Error).message}; install the package for this machine, or build it with: npm run build:native`,

@@ -2,6 +2,7 @@
 
 import { constants } from "node:os";
 import type { HostView } from "../../core/evidence/host-view.ts";
+import { relayUsersOf } from "../../core/evidence/use-graph.ts";
 import type { Fault } from "../../core/observation/fault.ts";
 import { keyOf, type Proc, type ProcId } from "../../core/observation/process.ts";
 import type { Outcome } from "../../core/reap/outcome.ts";
@@ -10,7 +11,14 @@ import { refreshTrackedTree, type TrackedTree, trackedTreeOf } from "../../core/
 import { killableCgroupsOf, whyNotOnlyThisTree } from "../../core/reap/whole-cgroup.ts";
 import { isServerRole } from "../../core/tree/tree.ts";
 import type { Judgement } from "../../core/verdict/judge.ts";
-import { cgroupFolder, isPopulated, killCgroup, membersOf } from "../host/cgroup.ts";
+import {
+  canKillAtOnce,
+  cgroupFolder,
+  isPopulated,
+  killCgroup,
+  membersOf,
+  withoutForks,
+} from "../host/cgroup.ts";
 import type { Native } from "../host/native.ts";
 import { beforeEnd } from "./on-termination.ts";
 
@@ -26,6 +34,8 @@ export interface ReapPorts {
   readonly native: Native;
   /** Milliseconds between SIGTERM and SIGKILL. */
   readonly termWait: number;
+  /** Keys of processes that an earlier sweep could not end. */
+  readonly stuck: ReadonlySet<string>;
   /** Looks at all processes of these users, without sockets. */
   readonly rescan: (uids: readonly number[]) => Promise<HostView>;
   /** Looks at all processes of these users and their sockets, and judges. */
@@ -45,7 +55,9 @@ export interface Reaped {
 /** Ends the trees of a plan, all at once. A tree that gained a client since the judgement is spared. */
 export async function reap(plan: readonly Judgement[], ports: ReapPorts): Promise<Reaped> {
   const uids = [...new Set(plan.map(({ tree }) => tree.uid))];
-  const { view, judgements } = await ports.rejudge(uids);
+  const { view, judgements } = await ports.rejudge([
+    ...new Set(plan.flatMap(({ tree }) => relayUsersOf(tree))),
+  ]);
   const { confirmed, spared } = confirmPlan(plan, judgements);
   const reaping = new Reaping(ports, uids, confirmed, view);
   await reaping.findKillableCgroups();
@@ -100,7 +112,7 @@ class Reaping {
           this.signal(process, SIGTERM);
       for (const process of alive) if (process.state === "T") this.signal(process, SIGCONT);
     }
-    await this.ports.native.waitGone(this.alive().map(idOf), this.ports.termWait);
+    await this.ports.native.waitGone(this.awaited().map(idOf), this.ports.termWait);
   }
 
   /** Kills what is left in rounds, then by cgroup. Whatever happens, nothing stays stopped. */
@@ -129,7 +141,8 @@ class Reaping {
       }
       // Children first: if this program dies in between, what is left still hangs on what a later sweep recognises.
       for (const process of this.alive().reverse()) this.signal(process, SIGKILL);
-      await this.ports.native.waitGone(this.alive().map(idOf), KILL_WAIT_MS);
+      await this.ports.native.waitGone(this.awaited().map(idOf), KILL_WAIT_MS);
+      if (this.awaited().length === 0) break;
     }
     await this.rescan();
   }
@@ -155,12 +168,25 @@ class Reaping {
         if (tracked.alive.length > 0) fault(why);
         return;
       }
-      await killCgroup(folder);
+      await (canKillAtOnce(folder) ? killCgroup(folder) : this.killWithoutForks(tracked, folder, path));
       await this.rescan();
       if (isPopulated(folder)) fault("something in it lives on");
     } catch (error) {
       fault((error as Error).message);
     }
+  }
+
+  /** Ends the members of a version 1 cgroup one by one, each by its identity, while none of them can fork. */
+  private async killWithoutForks(tracked: TrackedTree, folder: string, path: string): Promise<void> {
+    await withoutForks(folder, async () => {
+      for (let round = 0; round < KILL_ROUNDS && isPopulated(folder); round++) {
+        const members = await membersOf(folder, path);
+        const why = whyNotOnlyThisTree(tracked, members, this.before);
+        if (why !== null) throw new Error(why);
+        for (const member of members) this.ports.native.signal(member, tracked.tree.uid, SIGKILL);
+        await this.ports.native.waitGone(members, KILL_WAIT_MS);
+      }
+    });
   }
 
   private async whyNotKillCgroup(tracked: TrackedTree, path: string): Promise<string | null> {
@@ -175,6 +201,11 @@ class Reaping {
 
   private alive(): Proc[] {
     return this.trees.flatMap(({ tracked }) => tracked.alive);
+  }
+
+  /** Guard: what an earlier sweep could not end costs no wait again; a user can have any number of such processes. */
+  private awaited(): Proc[] {
+    return this.alive().filter((process) => !this.ports.stuck.has(keyOf(process)));
   }
 
   private async rescan(): Promise<void> {

@@ -26,14 +26,17 @@ import {
 } from "../../core/policy/keep-request.ts";
 import { escapeText } from "../../core/text/safe-text.ts";
 import { readAtMost, withOpenFile } from "./safe-files.ts";
+import { isTrustedOwner } from "./service-account.ts";
 
 /** Root's, mode 1733: every user can make files in it, remove only their own, and cannot list it. */
 export const KEEP_FOLDER = "/run/vscode-grim-reaper-keep";
 
 const { O_WRONLY, O_CREAT, O_NOFOLLOW, O_NONBLOCK } = constants;
-/** How many entries one sweep checks, and how many faults it reports one by one. */
-const MAX_ENTRIES = 4096;
-const MAX_REPORTED = 10;
+/** How many entries one sweep checks: twice what the folder's own file system holds (nr_inodes of its mount unit). */
+const MAX_ENTRIES = 16_384;
+/** How many faults a sweep reports one by one for each user, and for how many users. */
+const MAX_REPORTED = 3;
+const MAX_USERS = 10;
 
 /** The folder cannot be used: it does not exist, or it is not root's. */
 export class KeepFolderError extends Error {}
@@ -81,9 +84,9 @@ export function readKeeps(
 function isThere(folder: string): boolean {
   const found = lstatSync(folder, { throwIfNoEntry: false });
   if (!found) return false;
-  if (!found.isDirectory() || found.uid !== 0 || (found.mode & 0o1000) === 0)
+  if (!found.isDirectory() || !isTrustedOwner(found.uid) || (found.mode & 0o1000) === 0)
     throw new KeepFolderError(
-      "it is not a folder of root's with the sticky bit; remove it, then run systemd-tmpfiles --create",
+      "it is not a folder of root's with the sticky bit; remove it, then start its mount unit",
     );
   return true;
 }
@@ -148,13 +151,26 @@ export function tidyKeeps(folder: string): Fault[] {
     // readKeeps has already reported what is wrong with the folder itself.
     if (!(error instanceof KeepFolderError)) faults.push({ what, detail: (error as Error).message });
   }
-  const unreported = faults.length - MAX_REPORTED;
-  return unreported > 0
-    ? [
-        ...faults.slice(-MAX_REPORTED),
-        { what, uid: 0, detail: `${unreported} more entries were wrong as well` },
-      ]
-    : faults;
+  return limitByUser(faults, folder);
+}
+
+/** Keeps a few faults of each user, and counts the rest: a user's thousand files hide no other user's. */
+function limitByUser(faults: readonly Fault[], folder: string): Fault[] {
+  const byUser = new Map<number | undefined, Fault[]>();
+  for (const fault of faults)
+    byUser.set(fault.uid, [...(byUser.get(fault.uid) ?? []).slice(0, MAX_REPORTED), fault]);
+  const counts = new Map<number | undefined, number>();
+  for (const { uid } of faults) counts.set(uid, (counts.get(uid) ?? 0) + 1);
+  const shown = [...byUser].slice(0, MAX_USERS).flatMap(([uid, some]) => {
+    const rest = (counts.get(uid) ?? 0) - MAX_REPORTED;
+    if (rest <= 0) return some;
+    const detail = `${rest} more entries of uid ${uid} were wrong as well`;
+    return [...some.slice(0, MAX_REPORTED), { what: `tidy ${folder}`, uid: uid ?? 0, detail }];
+  });
+  const users = byUser.size - MAX_USERS;
+  return users <= 0
+    ? shown
+    : [...shown, { what: `tidy ${folder}`, uid: 0, detail: `${users} more users had wrong entries there` }];
 }
 
 function removeSquatter(folder: string, name: string): Fault | null {
@@ -180,17 +196,19 @@ function remove(path: string, found: Stats): string {
     return "removed";
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code !== "ENOTEMPTY") throw error;
-    // Guard: a user's folder is never walked. It only needs another name, because its name was in the way.
-    if (/[/]\.squatter\.[^/]*$/.test(path)) return "remove it by hand";
+    // Guard: this program never walks a user's folder. It gives it another name, under which the service has
+    // systemd-tmpfiles remove it (systemd/vscode-grim-reaper.tmpfiles.conf).
+    if (/[/]\.squatter\.[^/]*$/.test(path))
+      return "systemd-tmpfiles --remove vscode-grim-reaper.conf removes it";
     const aside = `.squatter.${found.uid}.${found.ino}`;
     renameSync(path, join(path, "..", aside));
-    return `it is not empty, so it is now called ${aside}; remove it by hand`;
+    return `it is not empty, so it is now called ${aside}, which the service removes`;
   }
 }
 
 /** Writes the caller's own request. @throws KeepFolderError if there is no folder for requests */
 export function writeKeep(folder: string, uid: number, until: number): void {
-  if (!isThere(folder)) throw new KeepFolderError("it does not exist; systemd-tmpfiles --create makes it");
+  if (!isThere(folder)) throw new KeepFolderError("it does not exist; its mount unit makes it at boot");
   // One write of the same length in place: a sweep reads either the old line or the new one.
   const fd = openSync(join(folder, String(uid)), O_WRONLY | O_CREAT | O_NOFOLLOW | O_NONBLOCK, 0o600);
   try {

@@ -9,7 +9,12 @@ import { attempt, readSmallFile, replaceFile } from "./safe-files.ts";
 
 const NAME = "last-sweep.json";
 const MAX_BYTES = 4096;
-const schema = v.object({ schemaVersion: v.literal(1), at: v.number(), lastGood: v.nullable(v.number()) });
+const schema = v.object({
+  schemaVersion: v.literal(1),
+  at: v.number(),
+  lastGood: v.nullable(v.number()),
+  survivors: v.optional(v.number()),
+});
 
 /** Reads the record; null if there was no sweep yet. @throws if the file cannot be read or is not such a record */
 export function readLastSweep(stateFolder: string): LastSweep | null {
@@ -27,7 +32,7 @@ export function readLastSweep(stateFolder: string): LastSweep | null {
 }
 
 /** Records a sweep that ended now. */
-export function writeLastSweep(stateFolder: string, failed: boolean): Fault[] {
+export function writeLastSweep(stateFolder: string, failed: boolean, survivors = 0): Fault[] {
   const at = Date.now();
   let before: LastSweep | null = null;
   try {
@@ -35,7 +40,12 @@ export function writeLastSweep(stateFolder: string, failed: boolean): Fault[] {
   } catch {
     // A torn file is replaced; when a sweep last succeeded is then not known.
   }
-  const last: LastSweep = { schemaVersion: 1, at, lastGood: failed ? (before?.lastGood ?? null) : at };
+  const last: LastSweep = {
+    schemaVersion: 1,
+    at,
+    lastGood: failed ? (before?.lastGood ?? null) : at,
+    survivors,
+  };
   const file = join(stateFolder, NAME);
   return attempt(`write ${file}`, () => replaceFile(file, `${JSON.stringify(last)}\n`, 0o600));
 }

@@ -16,7 +16,8 @@ import { basename, dirname, join } from "node:path";
 import { type LedgerRecord, lastIdIn, parseLedger, recordLine } from "../../core/ledger/record.ts";
 import type { Fault } from "../../core/observation/fault.ts";
 import { STATE_FOLDER } from "./paths.ts";
-import { attempt } from "./safe-files.ts";
+import { attempt, giveToAccount } from "./safe-files.ts";
+import { isTrustedOwner } from "./service-account.ts";
 
 /** The ledger unless the configuration names another file. */
 export const LEDGER_FILE = join(STATE_FOLDER, "ledger.jsonl");
@@ -60,6 +61,7 @@ function openLedger(file: string): number {
     const fd = openSync(file, flags | O_CREAT | O_EXCL, MODE);
     // open applies the umask.
     fchmodSync(fd, MODE);
+    giveToAccount(file);
     return fd;
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code !== "EEXIST") throw error;
@@ -69,12 +71,12 @@ function openLedger(file: string): number {
   if (
     (mode & constants.S_IFMT) === constants.S_IFREG &&
     nlink === 1 &&
-    uid === process.geteuid?.() &&
+    isTrustedOwner(uid) &&
     !(mode & 0o022)
   )
     return fd;
   closeSync(fd);
-  throw new Error("it is not a plain file that only its owner can write; move it away");
+  throw new Error("it is not a plain file that only root or the sweep's account can write; move it away");
 }
 
 function readTail(fd: number): string {

@@ -2,6 +2,7 @@
 
 import {
   chmodSync,
+  chownSync,
   closeSync,
   constants,
   fchmodSync,
@@ -15,7 +16,9 @@ import {
   type Stats,
   writeFileSync,
 } from "node:fs";
+import { dirname } from "node:path";
 import type { Fault } from "../../core/observation/fault.ts";
+import { isTrustedOwner, serviceAccount } from "./service-account.ts";
 
 /** Runs an act and returns what went wrong as a fault. `what` names the act: "write /var/lib/…". */
 export function attempt(what: string, act: () => void): Fault[] {
@@ -67,13 +70,29 @@ export function readSmallFile(path: string, most: number): string {
   });
 }
 
-/** Makes a folder. Guard: refuses a link, and a folder that another user owns or can write. @throws */
+/**
+ * Makes a folder. Guard: a link is refused, and so is a folder that another user owns or may write; the group of the
+ * service account may write to a folder of root's. @throws
+ */
 export function prepareFolder(folder: string, mode: number): void {
-  // mkdir applies the umask.
-  if (makeFolder(folder, mode)) chmodSync(folder, mode);
+  if (makeFolder(folder, mode)) {
+    // mkdir applies the umask.
+    chmodSync(folder, mode);
+    giveToAccount(folder);
+  }
   const found = lstatSync(folder);
-  if (!found.isDirectory() || found.uid !== process.geteuid?.() || (found.mode & 0o022) !== 0)
+  const account = serviceAccount();
+  const groupIsAccount = account.uid !== 0 && found.uid === 0 && found.gid === account.gid;
+  const forbidden = groupIsAccount ? 0o002 : 0o022;
+  if (!found.isDirectory() || !isTrustedOwner(found.uid) || (found.mode & forbidden) !== 0)
     throw new Error(`${folder} is not a folder that only this user can write; remove it and try again`);
+}
+
+/** Gives what root made by hand in a folder of the service account to that account, which must go on using it. */
+export function giveToAccount(path: string): void {
+  const account = serviceAccount();
+  if (process.geteuid?.() !== 0 || account.uid === 0) return;
+  if (lstatSync(dirname(path)).uid === account.uid) chownSync(path, account.uid, account.gid);
 }
 
 /** Returns true if the folder had to be made. One step first: a recursive mkdir reports a read-only disk as ENOENT. */

@@ -1,13 +1,14 @@
-/** What outlives a sweep, below /run: the lock, the tags and the marks. Root's alone, gone at boot. */
+/** Reads and writes what outlives a sweep below /run: the tags and the marks. Only root may enter; a boot empties it. */
 
 import { lstatSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import type { Fault } from "../../core/observation/fault.ts";
 import type { Mark, Tag } from "../../core/observation/observation.ts";
-import type { Native } from "../host/native.ts";
 import { readSmallFile, replaceFile } from "./safe-files.ts";
+import { actsForHost } from "./service-account.ts";
+import { readTags } from "./tags.ts";
 
-/** A hundred thousand marks; a longer file is none of this program's. */
+/** A hundred thousand marks; this program writes no longer file. */
 const MAX_MARKS_BYTES = 8 * 1024 * 1024;
 
 export interface State {
@@ -16,13 +17,14 @@ export interface State {
   readonly faults: readonly Fault[];
 }
 
-export function readState(native: Native, folder: string, bootId: string): State {
+/** Reads the tags and marks below a run folder; another user's are not read. */
+export function readState(folder: string, bootId: string): State {
   const faults: Fault[] = [];
   let tags: readonly Tag[] = [];
-  // Another's claims and marks, root's, are not this user's to read: nothing failed.
+  // An ordinary user may not read root's tags and marks: not a fault.
   if (!isOwn(folder)) return { tags, marks: [], faults };
   try {
-    const listing = native.readTags(join(folder, "tags"));
+    const listing = readTags(join(folder, "tags"));
     tags = listing.tags;
     faults.push(...listing.faults);
   } catch (error) {
@@ -33,7 +35,7 @@ export function readState(native: Native, folder: string, bootId: string): State
 
 function isOwn(folder: string): boolean {
   const found = lstatSync(folder, { throwIfNoEntry: false });
-  return found === undefined || process.geteuid?.() === 0 || found.uid === process.geteuid?.();
+  return found === undefined || actsForHost() || found.uid === process.geteuid?.();
 }
 
 function readMarks(file: string, bootId: string, faults: Fault[]): Mark[] {
@@ -42,7 +44,7 @@ function readMarks(file: string, bootId: string, faults: Fault[]): Mark[] {
     if (stored.bootId !== bootId || !Array.isArray(stored.marks)) return [];
     return stored.marks.filter(isMark);
   } catch (error) {
-    // A missing or torn file only means that the orphans are marked afresh: later, never sooner.
+    // Without its mark an orphan is marked again: it ends later, never sooner.
     if ((error as NodeJS.ErrnoException).code !== "ENOENT")
       faults.push({ what: `read ${file}`, detail: `${(error as Error).message}; the marks are made afresh` });
     return [];

@@ -6,7 +6,7 @@ import { type FleetFile, parseFleet } from "../../../src/core/cluster/fleet-inpu
 import type { Observation } from "../../../src/core/observation/observation.ts";
 import { hostDocument } from "../../../src/core/report/json.ts";
 import { contextFor, judge } from "../../../src/core/verdict/judge.ts";
-import { DEFAULT_POLICY } from "../../helpers/policy.ts";
+import { ONE_LOOK } from "../../helpers/policy.ts";
 import { ALICE, legacyTree, linked, observation, sshSession, tcp } from "../../helpers/proc.ts";
 
 const NOW = 1_700_000_000_000;
@@ -15,7 +15,7 @@ const DAY = 24 * HOUR;
 const BOB = ALICE + 1;
 
 const judgeSaved = (seen: Observation) =>
-  hostDocument(seen, judge(seen, contextFor(DEFAULT_POLICY, "2026-11-23")), seen.faults);
+  hostDocument(seen, judge(seen, contextFor(ONE_LOOK, "2026-11-23")), seen.faults);
 
 type Json = Record<string, unknown>;
 const tree = (uid: number, verdict: string, memoryKiB = 1024): Json => ({ uid, verdict, memoryKiB });

@@ -125,7 +125,7 @@ test("an untagged orphan waits for its grace: nobody knows when its user left", 
   assert.equal(only(observation(young, { elsewhere: [there(SECOND)] })).verdict, "wait");
   const marks = [{ pid: root.pid, startTime: root.startTime, seenUptime: UPTIME - 5 * MINUTE }];
   const marked = observation(tree, { marks, elsewhere: [there(SECOND)] });
-  assert.equal(only(marked, context({ untagged: "two-sweeps" })).verdict, "wait");
+  assert.equal(only(marked, context({ untagged: "two-looks" })).verdict, "wait");
 });
 
 test("a tree in use, in doubt or exempt stays so", () => {
@@ -193,7 +193,7 @@ test("a snapshot keeps what other nodes told; one from before is read all the sa
 });
 
 const publish = (seen: Observation, given: JudgeContext = context()): Publication =>
-  publicationOf(viewOf(seen, CATALOGUE), judge(seen, given), []);
+  publicationOf(seen, judge(seen, given), []);
 
 test("a host tells of trees with a client that was seen, dated by the newest connection that reaches them", () => {
   const old = sshSession(300, ALICE, { startTime: startedAgo(HOUR) });
@@ -228,8 +228,8 @@ test("orphans, doubts, exempt trees and trees that were ended are not told of", 
   const forced = { ...context(), options: { ...UNFORCED, force: true } };
   const judged = judge(used, forced);
   const outcomes = judged.map((judgement) => ({ judgement, killed: tree, survivors: [], spared: null }));
-  assert.equal(publicationOf(viewOf(used, CATALOGUE), judged, []).attached.length, 1);
-  assert.deepEqual(publicationOf(viewOf(used, CATALOGUE), judged, outcomes).attached, []);
+  assert.equal(publicationOf(used, judged, []).attached.length, 1);
+  assert.deepEqual(publicationOf(used, judged, outcomes).attached, []);
 });
 
 test("an ssh server that is pid 1 of a container is nobody's session", () => {

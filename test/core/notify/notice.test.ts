@@ -14,17 +14,17 @@ import type { Outcome } from "../../../src/core/reap/outcome.ts";
 import { localMinute } from "../../../src/core/text/format.ts";
 import { programsInTerminals } from "../../../src/core/tree/terminal-programs.ts";
 import { contextFor, type Judgement, judge } from "../../../src/core/verdict/judge.ts";
-import { DEFAULT_POLICY } from "../../helpers/policy.ts";
+import { ONE_LOOK } from "../../helpers/policy.ts";
 import { legacyTree, observation, proc } from "../../helpers/proc.ts";
 
 const NOW = 1_700_000_000_000;
 const HOUR = 3_600_000;
-const CONTEXT = { host: "login1", now: NOW, policy: DEFAULT_POLICY };
+const CONTEXT = { host: "login1", now: NOW, policy: ONE_LOOK };
 
 const ESC = String.fromCharCode(27);
 
 function outcome(processes: readonly Proc[], more: Partial<Outcome> = {}): Outcome {
-  const judged = judge(observation(processes), contextFor(DEFAULT_POLICY, "2026-11-23"));
+  const judged = judge(observation(processes), contextFor(ONE_LOOK, "2026-11-23"));
   assert.equal(judged.length, 1);
   const judgement = judged[0] as Judgement;
   return { judgement, killed: judgement.tree.members, survivors: [], spared: null, ...more };
@@ -62,11 +62,7 @@ test("what a user calls their programs cannot act on their terminal, forge a lin
     assert.ok(Array.from(line).length <= 240);
   }
   assert.doesNotMatch(lines.join(), /hunter2/);
-  const file = noticeFile(
-    "login1",
-    [{ id: 7, lines }],
-    siteLines({ ...DEFAULT_POLICY.notice, text: "a\nb" }),
-  );
+  const file = noticeFile("login1", [{ id: 7, lines }], siteLines({ ...ONE_LOOK.notice, text: "a\nb" }));
   assert.deepEqual(parseNotices(file), [{ id: 7, lines }]);
   assert.equal(programsInTerminals(hostile.judgement.tree).length, 32);
 });

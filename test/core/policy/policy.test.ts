@@ -9,7 +9,7 @@ const errorsOf = (toml: string): string[] =>
 test("without a file everything has its default", () => {
   assert.equal(DEFAULT_POLICY.enforce, true);
   assert.equal(DEFAULT_POLICY.grace, 600_000);
-  assert.equal(DEFAULT_POLICY.untagged, "reap");
+  assert.equal(DEFAULT_POLICY.untagged, "two-looks");
   assert.equal(DEFAULT_POLICY.termWait, 10_000);
   assert.equal(DEFAULT_POLICY.minUid, null);
   assert.equal(DEFAULT_POLICY.maxTrees, null);
@@ -60,7 +60,7 @@ const mistakes: readonly (readonly [toml: string, says: RegExp])[] = [
   ['enforce = true\n\ngrace = "ten"', /^3: grace: must be a duration such as "90s", "10m"/],
   ["grace = 10", /^1: grace: must be a duration/],
   ['[graceByProduct]\ncursor = "1x"', /^2: graceByProduct.cursor: must be a duration/],
-  ['untagged = "never"', /^1: untagged: must be one of "reap", "two-sweeps"/],
+  ['untagged = "never"', /^1: untagged: must be one of "two-looks", "reap", "two-sweeps"/],
   ["minUid = 0", /^1: minUid: must be a whole number of at least 1/],
   ["maxTrees = 1.5", /^1: maxTrees: must be a whole number/],
   ["enforce = 1", /^1: enforce: must be true or false/],

@@ -114,6 +114,50 @@ const cases: readonly Case[] = [
   ],
 ];
 
+test("without audit, or without an executable, looking alike proves nothing", () => {
+  const taken = (init: Partial<Proc>, like: Partial<Proc>): boolean => {
+    const members = legacyTree(500, { ...init, auditSession: init.auditSession ?? null }).map((one) =>
+      "exe" in init ? { ...one, exe: one.pid === 505 ? null : one.exe } : one,
+    );
+    const [first] = judge(observation(members), contextFor(DEFAULT_POLICY, "2026-01-01"));
+    assert.ok(first);
+    const tracked = trackedTreeOf(first.tree, viewed(members));
+    refreshTrackedTree(tracked, viewed([runaway(like)]));
+    return tracked.alive.length > 0;
+  };
+  assert.equal(taken({}, { auditSession: null }), false);
+  assert.equal(taken({ auditSession: 7, exe: null }, { auditSession: 7, exe: null }), false);
+  assert.equal(taken({ auditSession: 7 }, { auditSession: 7 }), true);
+});
+
+test("the user's service manager adopts as well as pid 1, another process does not", () => {
+  const manager = proc({
+    pid: 890,
+    exe: "/usr/lib/systemd/systemd",
+    startTime: 10,
+    pgid: 890,
+    auditSession: 1,
+  });
+  const adopted = runaway({ ppid: 890, pgid: 505 });
+  assert.deepEqual(aliveAmong([manager, adopted], [manager]), [900]);
+  assert.deepEqual(aliveAmong([{ ...manager, exe: "/usr/bin/bash" }, adopted], [manager]), []);
+});
+
+test("a member that changed its user is not the tree's any more", () => {
+  const [, server] = tree as [Proc, Proc];
+  assert.deepEqual(aliveAmong([{ ...server, uid: 2002 }]), []);
+  assert.deepEqual(aliveAmong([server]), [501]);
+});
+
+test("what every look found stays known, so that it counts as killed when it is gone", () => {
+  const tracked = trackedTreeOf(judgedTree, viewed(tree));
+  const child = proc({ pid: 901, ppid: 505, startTime: late });
+  refreshTrackedTree(tracked, viewed([...tree, child]));
+  refreshTrackedTree(tracked, viewed([]));
+  assert.equal(tracked.known.size, tree.length + 1);
+  assert.deepEqual(tracked.alive, []);
+});
+
 for (const [what, processes, taken, before] of cases)
   test(`adopted by pid 1, ${what}: ${taken ? "taken" : "left alone"}`, () => {
     assert.equal(aliveAmong(processes, before).includes(900), taken);

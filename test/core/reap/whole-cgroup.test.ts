@@ -85,6 +85,7 @@ const REFUSED: readonly (readonly [string, Partial<CgroupMember>, RegExp])[] = [
   ],
   ["started by somebody unknown", { outsideParent: { pid: 800, exe: null } }, /was started by 800/],
   ["another pid namespace", { pid: 0 }, /outside this pid namespace/],
+  ["init", { pid: 1 }, /outside this pid namespace/],
 ];
 for (const [what, more, reason] of REFUSED)
   test(`not with ${what} in it`, () => {

@@ -2,61 +2,43 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { viewOf } from "../../../src/core/evidence/host-view.ts";
 import type { Connections } from "../../../src/core/observation/connections.ts";
-import type { Observation } from "../../../src/core/observation/observation.ts";
 import type { Proc } from "../../../src/core/observation/process.ts";
 import { breakerTrips } from "../../../src/core/verdict/circuit-breaker.ts";
 import type { Judgement, Verdict } from "../../../src/core/verdict/judge.ts";
 import { DEFAULT_POLICY } from "../../helpers/policy.ts";
+import { ALICE, NO_CONNECTIONS, observation, sshSession } from "../../helpers/proc.ts";
 
-const SSHD = 10;
-const ROOT = 20;
-
-const SEEN: Connections = {
-  complete: true,
-  source: "netlink",
-  links: [],
-  unreadable: [],
-  foreignNet: [],
-  established: { tcp: 2, unix: 2 },
-  faults: [],
-};
+const [MONITOR, SESSION, ROOT] = [10, 11, 20];
+const BOTH = [MONITOR, SESSION];
 
 interface Case {
   readonly connections?: Partial<Connections> | null;
   readonly denied?: number;
+  readonly malformed?: number;
   readonly observerUid?: number;
   readonly verdicts?: readonly Verdict[];
+  readonly maxTrees?: number;
   /** The ssh server is a container's. */
   readonly contained?: boolean;
+  readonly withoutSshd?: boolean;
 }
 
-function trips({
-  connections = {},
-  denied = 0,
-  observerUid = 0,
-  verdicts = ["unknown"],
-  contained = false,
-}: Case): string | null {
-  const sshd = {
-    pid: SSHD,
-    uid: 1001,
-    exe: "/usr/sbin/sshd",
-    state: "S",
-    threads: 1,
-    foreignUserNs: false,
-    foreignPidNs: contained,
-  };
-  const observation = {
-    observerUid,
-    processes: [sshd as Proc],
-    counts: { listed: 10, read: 10, gone: 0, denied, malformed: 0, timedOut: 0 },
-    connections: connections && { ...SEEN, ...connections },
-  } as unknown as Observation;
+function trips(given: Case): string | null {
+  const { connections = {}, verdicts = ["unknown"], denied = 0, malformed = 0 } = given;
+  const sshd = given.withoutSshd
+    ? []
+    : sshSession(MONITOR, ALICE, { foreignPidNs: given.contained ?? false });
+  const seen = observation(sshd, {
+    observerUid: given.observerUid ?? 0,
+    counts: { listed: 10, read: 10, gone: 0, denied, malformed, timedOut: 0 },
+    connections: connections && { ...NO_CONNECTIONS, ...connections },
+  });
   const root = { pid: ROOT } as Proc;
   const judgements = verdicts.map(
     (verdict) => ({ verdict, tree: { root, members: [root] } }) as unknown as Judgement,
   );
-  return breakerTrips(viewOf(observation, DEFAULT_POLICY.catalogue), judgements, DEFAULT_POLICY);
+  const policy = { ...DEFAULT_POLICY, maxTrees: given.maxTrees ?? null };
+  return breakerTrips(viewOf(seen, policy.catalogue), judgements, policy);
 }
 
 const CASES: readonly { what: string; given: Case; says: RegExp | null }[] = [
@@ -76,12 +58,22 @@ const CASES: readonly { what: string; given: Case; says: RegExp | null }[] = [
   },
   {
     what: "another network namespace",
-    given: { connections: { foreignNet: [SSHD, ROOT] } },
+    given: { connections: { foreignNet: [...BOTH, ROOT] } },
     says: /PrivateNetwork/,
   },
   {
+    what: "one of two ssh server processes in another network namespace",
+    given: { connections: { foreignNet: [MONITOR] } },
+    says: null,
+  },
+  {
+    what: "no ssh server at all",
+    given: { withoutSshd: true },
+    says: null,
+  },
+  {
     what: "only a container's ssh server, in its own network",
-    given: { connections: { foreignNet: [SSHD, ROOT] }, contained: true },
+    given: { connections: { foreignNet: [...BOTH, ROOT] }, contained: true },
     says: null,
   },
   {
@@ -93,6 +85,48 @@ const CASES: readonly { what: string; given: Case; says: RegExp | null }[] = [
     what: "no tree's descriptors",
     given: { connections: { unreadable: [ROOT] } },
     says: /CAP_DAC_READ_SEARCH/,
+  },
+  { what: "half of the processes unreadable", given: { denied: 5, verdicts: [] }, says: null },
+  {
+    what: "unreadable and malformed processes together",
+    given: { denied: 3, malformed: 3, verdicts: [] },
+    says: /6 of 10 processes/,
+  },
+  {
+    what: "the descriptors of one of two trees",
+    given: { connections: { unreadable: [ROOT + 1] }, verdicts: ["unknown", "unknown"] },
+    says: null,
+  },
+  { what: "an incomplete list and nothing to end", given: { connections: { complete: false } }, says: null },
+  {
+    what: "no sockets asked for and one to end",
+    given: { connections: null, verdicts: ["reap"] },
+    says: /not complete \(not asked\)/,
+  },
+  {
+    what: "sessions with unix sockets alone and one to end",
+    given: { connections: { established: { tcp: 0, unix: 1 } }, verdicts: ["reap"] },
+    says: null,
+  },
+  {
+    what: "sessions with TCP sockets alone and one to end",
+    given: { connections: { established: { tcp: 1, unix: 0 } }, verdicts: ["reap"] },
+    says: null,
+  },
+  {
+    what: "no session, no socket and one to end",
+    given: { connections: { established: { tcp: 0, unix: 0 } }, withoutSshd: true, verdicts: ["reap"] },
+    says: null,
+  },
+  {
+    what: "as many trees as the site allows",
+    given: { verdicts: ["reap", "reap"], maxTrees: 2 },
+    says: null,
+  },
+  {
+    what: "more trees than the site allows",
+    given: { verdicts: ["reap", "spare", "reap"], maxTrees: 1 },
+    says: /2 trees would be ended and maxTrees is 1/,
   },
   {
     what: "an incomplete list and one to end",
@@ -107,7 +141,7 @@ const CASES: readonly { what: string; given: Case; says: RegExp | null }[] = [
 ];
 for (const { what, given, says } of CASES)
   test(`the circuit breaker: ${what}`, () => {
-    const said = trips(given);
-    if (says === null) assert.equal(said, null);
-    else assert.match(said ?? "", says);
+    const why = trips(given);
+    if (says === null) assert.equal(why, null);
+    else assert.match(why ?? "", says);
   });

@@ -8,7 +8,7 @@ import { exemptEvents } from "../../../src/core/report/sweep-events.ts";
 import { localMinute } from "../../../src/core/text/format.ts";
 import type { Accounts } from "../../../src/core/verdict/exemption.ts";
 import { contextFor, type Judgement, judge } from "../../../src/core/verdict/judge.ts";
-import { DEFAULT_POLICY } from "../../helpers/policy.ts";
+import { ONE_LOOK } from "../../helpers/policy.ts";
 import { ALICE, legacyTree, linked, observation, sshSession, tcp } from "../../helpers/proc.ts";
 
 const NOW = 1_700_000_000_000;
@@ -16,7 +16,7 @@ const HOUR = 3_600_000;
 const TODAY = "2026-11-23";
 
 const policyOf = (toml: string): Policy => {
-  const { layer, errors } = parsePolicyLayer(toml);
+  const { layer, errors } = parsePolicyLayer(`untagged = "reap"\n${toml}`);
   assert.deepEqual(errors, []);
   return mergePolicy([layer]);
 };
@@ -32,18 +32,18 @@ function only(seen: Observation, policy: Policy, accounts?: Accounts, force = fa
 test("a kept tree is exempt, whoever is connected, and only root's forced sweep can lift it", () => {
   const tree = legacyTree(500);
   const keeps = [{ uid: ALICE, until: NOW + HOUR }];
-  const kept = only(observation(tree, { keeps }), DEFAULT_POLICY);
+  const kept = only(observation(tree, { keeps }), ONE_LOOK);
   assert.equal(kept.verdict, "exempt");
   assert.deepEqual(kept.reasons, [`kept by its user until ${localMinute(NOW + HOUR)}`]);
-  assert.equal(only(observation(tree, { keeps }), DEFAULT_POLICY, undefined, true).verdict, "exempt");
-  const others = only(observation(tree, { keeps: [{ uid: 2002, until: NOW + HOUR }] }), DEFAULT_POLICY);
+  assert.equal(only(observation(tree, { keeps }), ONE_LOOK, undefined, true).verdict, "exempt");
+  const others = only(observation(tree, { keeps: [{ uid: 2002, until: NOW + HOUR }] }), ONE_LOOK);
   assert.equal(others.verdict, "reap");
-  const over = only(observation(tree, { keeps: [{ uid: ALICE, until: NOW }] }), DEFAULT_POLICY);
+  const over = only(observation(tree, { keeps: [{ uid: ALICE, until: NOW }] }), ONE_LOOK);
   assert.equal(over.verdict, "reap");
 });
 
 test("a request that could not be read spares", () => {
-  const unread = only(observation(legacyTree(500), { keeps: [{ uid: ALICE, until: null }] }), DEFAULT_POLICY);
+  const unread = only(observation(legacyTree(500), { keeps: [{ uid: ALICE, until: null }] }), ONE_LOOK);
   assert.equal(unread.verdict, "exempt");
   assert.match(unread.reasons.join(), /could not be read/);
 });

@@ -78,6 +78,16 @@ section sweep-journal
 /tmp/journal --quiet --output=cat --unit=vscode-grim-reaper.service
 section server
 pgrep -u alice -x node || echo none
+# The private runtime with the label of most of /usr/lib: what the launcher starts keeps the domain of the launcher.
+section private-runtime
+private=/usr/lib/vscode-grim-reaper/node/bin/node
+mkdir -p "${private%/*}"
+cp /usr/bin/node "$private"
+chcon --type=lib_t "$private"
+label "$private"
+auditctl -a always,exit -F arch=b64 -S execve -F exe="$private" -k node >/dev/null
+systemctl start vscode-grim-reaper.service
+systemctl show --property=Result vscode-grim-reaper.service
 section domains
 # The records of both rules, one for each program that was started.
 grep -h '^type=SYSCALL' /var/log/audit/audit.log | grep -E 'key="(hook|node)"' | sed -E 's/.* exe="([^"]*)" subj=([^ ]*) .*/\1 \2/' | sort -u

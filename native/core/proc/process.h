@@ -1,0 +1,43 @@
+// Holds what /proc says about one process.
+#pragma once
+
+#include <sys/types.h>
+
+#include <array>
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "core/proc/process_id.h"
+
+namespace reaper {
+
+// How the reading of a command line ended. kSkipped: it was not needed.
+enum class ArgvStatus { kRead, kEmpty, kTimeout, kDenied, kGone, kSkipped };
+
+// Why the link to the executable could not be read. kTooLong: its path exceeds PATH_MAX, so it is not a
+// program that root installed.
+enum class ExeUnreadable { kTooLong, kDenied };
+
+struct Process {
+  ProcId id;
+  pid_t ppid = 0, pgid = 0, sid = 0;
+  std::int32_t tty = 0;
+  char state = '?';
+  std::int32_t threads = 0;
+  std::int64_t rss_kib = 0;
+  std::optional<std::array<uid_t, 4>> uids;  // real, effective, saved, filesystem
+  uid_t uid = 0;                             // effective: the owner of /proc/PID
+  std::string comm;
+  std::optional<std::string> exe;  // nullopt without exe_unreadable: a kernel thread, a zombie
+  std::optional<ExeUnreadable> exe_unreadable;
+  std::vector<std::string> argv;
+  ArgvStatus argv_status = ArgvStatus::kSkipped;
+  bool argv_truncated = false;
+  std::optional<std::vector<std::string>> cgroups;  // empty list: a kernel without cgroups
+  std::optional<std::uint32_t> audit_session, login_uid;
+  std::optional<bool> foreign_user_ns, foreign_pid_ns;
+};
+
+}  // namespace reaper

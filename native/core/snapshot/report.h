@@ -1,0 +1,56 @@
+// Counts and describes what a snapshot could not read.
+#pragma once
+
+#include <sys/types.h>
+#include <unistd.h>
+
+#include <string>
+#include <unordered_map>
+#include <unordered_set>
+#include <vector>
+
+#include "core/snapshot/snapshot.h"
+
+namespace reaper {
+
+inline constexpr std::size_t kMaxFaults = 400;       // the counts tell about the rest
+inline constexpr std::uint32_t kMaxUserFaults = 50;  // one user's faults must not push out another's
+
+class SnapshotReport {
+ public:
+  // Only root may read the processes of others; for anyone else a refusal there is not a fault.
+  bool expects_access(uid_t uid) const { return observer_ == 0 || observer_ == uid; }
+  bool is_root() const { return observer_ == 0; }
+  bool was_denied(pid_t pid) const { return denied_.count(pid) != 0; }
+  // The errno of a lack of descriptors or memory, which may have hidden any process; 0: none.
+  int exhaustion() const { return exhaustion_; }
+
+  std::vector<Fault>& faults() { return faults_; }
+  void add_gone() { ++counts_.gone; }
+  void add_fault(const char* what, pid_t pid, uid_t uid, std::string detail);
+  void add_refusal(const char* what, pid_t pid, uid_t uid, int error);
+  // A user's ssh-agent, and what PAM leaves behind to close their session, hide from that user as well. They
+  // could not change that, so only root gets a fault.
+  void add_hidden_exe(pid_t pid, uid_t uid, int error);
+  void add_malformed(const char* what, pid_t pid, uid_t uid);
+  void add_argv_denied(pid_t pid, uid_t uid);
+  void add_argv_timeout(pid_t pid, uid_t uid);
+  // `account`: the user whose budget it is; `uid`: whose process was left out.
+  void add_over_budget(uid_t account, uid_t uid, const char* what, std::string detail);
+  void note_exhaustion(int error);
+
+  void write_to(Snapshot& snapshot, std::uint32_t listed);
+
+ private:
+  void record_refusal(const char* what, pid_t pid, uid_t uid, int error, bool report);
+
+  uid_t observer_ = geteuid();
+  SnapshotCounts counts_;
+  std::vector<Fault> faults_, budget_faults_;
+  std::unordered_map<uid_t, std::uint32_t> faults_of_;
+  std::unordered_set<pid_t> denied_, malformed_, timed_out_;
+  std::unordered_set<uid_t> over_budget_;
+  int exhaustion_ = 0;
+};
+
+}  // namespace reaper

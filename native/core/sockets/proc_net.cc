@@ -1,0 +1,147 @@
+#include "core/sockets/proc_net.h"
+
+#include <fcntl.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <array>
+#include <cerrno>
+#include <charconv>
+
+#include "core/base/fd.h"
+#include "core/proc/proc_dir.h"
+
+namespace reaper {
+namespace {
+
+// Guard: a user may make namespaces and sockets in any number. So many namespaces and bytes of each user's
+// are read (a file of sockets takes a few ms, for the kernel walks a table of the whole host).
+constexpr std::uint32_t kUserNets = 64;
+constexpr std::size_t kUserBytes = std::size_t{32} * 1024 * 1024;
+constexpr unsigned kTcpEstablished = 1;  // TCP_ESTABLISHED
+constexpr unsigned kUnixConnected = 3;   // SS_CONNECTED
+
+std::string_view next_word(std::string_view& rest) {
+  const std::size_t start = rest.find_first_not_of(" \t");
+  if (start == std::string_view::npos) return rest = {};
+  const std::size_t end = rest.find_first_of(" \t", start);
+  const std::string_view word = rest.substr(start, end - start);
+  rest = end == std::string_view::npos ? std::string_view{} : rest.substr(end);
+  return word;
+}
+
+template <typename Number>
+bool read_number(std::string_view word, int base, Number& out) {
+  const auto parsed = std::from_chars(word.data(), word.data() + word.size(), out, base);
+  return parsed.ec == std::errc() && parsed.ptr == word.data() + word.size();
+}
+
+// Calls `each` for every line after the head; each must end in a newline, or the file was cut.
+template <typename Each>
+Result<bool> each_line(std::string_view text, const char* name, Each each) {
+  std::size_t at = text.find('\n');
+  if (at == std::string_view::npos) return Failure{EBADMSG, name};
+  for (++at; at < text.size();) {
+    const std::size_t end = text.find('\n', at);
+    if (end == std::string_view::npos || !each(text.substr(at, end - at))) return Failure{EBADMSG, name};
+    at = end + 1;
+  }
+  return true;
+}
+
+Result<std::string> read_file(const std::string& path, std::size_t most) {
+  const UniqueFd fd(open(path.c_str(), O_RDONLY | O_CLOEXEC));
+  if (!fd.valid()) return Failure{errno, path};
+  std::string text;
+  std::size_t used = 0;
+  for (;;) {
+    if (used >= most) return Failure{EFBIG, path};
+    if (text.size() - used < 65536) text.resize(text.size() * 2 + 65536);
+    const ssize_t got = ::read(fd.get(), &text[used], text.size() - used);
+    if (got < 0 && errno == EINTR) continue;
+    if (got < 0) return Failure{errno, path};
+    if (got == 0) break;
+    used += static_cast<std::size_t>(got);
+  }
+  text.resize(used);
+  return text;
+}
+
+void sort_unique(std::vector<std::uint32_t>& list) {
+  std::sort(list.begin(), list.end());
+  list.erase(std::unique(list.begin(), list.end()), list.end());
+}
+
+}  // namespace
+
+// "sl: local remote st queues timer retrnsmt uid timeout inode ..."
+Result<bool> parse_proc_tcp(std::string_view text, NetSockets& out) {
+  return each_line(text, "net/tcp", [&out](std::string_view line) {
+    std::array<std::string_view, 10> words;
+    for (auto& word : words) word = next_word(line);
+    unsigned state = 0;
+    std::uint64_t inode = 0;
+    if (!read_number(words[3], 16, state) || !read_number(words[9], 10, inode)) return false;
+    out.known.push_back(static_cast<std::uint32_t>(inode));
+    if (state == kTcpEstablished) out.connected.push_back(static_cast<std::uint32_t>(inode));
+    return true;
+  });
+}
+
+// "Num RefCount Protocol Flags Type St Inode Path". A bound path may hold newlines that its user chose, so a
+// line that does not start like a record is taken for the rest of a path.
+Result<bool> parse_proc_unix(std::string_view text, NetSockets& out) {
+  return each_line(text, "net/unix", [&out](std::string_view line) {
+    std::array<std::string_view, 8> words;
+    for (auto& word : words) word = next_word(line);
+    unsigned type = 0, state = 0;
+    std::uint64_t inode = 0;
+    if (words[0].empty() || words[0].back() != ':') return true;
+    if (!read_number(words[4], 16, type) || !read_number(words[5], 16, state) ||
+        !read_number(words[6], 10, inode))
+      return true;
+    out.known.push_back(static_cast<std::uint32_t>(inode));
+    const bool stream = type == SOCK_STREAM || type == SOCK_SEQPACKET;
+    if (stream && state == kUnixConnected && !words[7].empty())
+      out.connected.push_back(static_cast<std::uint32_t>(inode));
+    return true;
+  });
+}
+
+Result<bool> ForeignNets::read(pid_t pid, uid_t account, NetSockets& out) {
+  const std::string folder = proc_root_ + "/" + std::to_string(pid) + "/net/";
+  std::size_t& used = bytes_of_[account];
+  for (const char* name : {"tcp", "tcp6", "unix"}) {
+    const auto text = read_file(folder + name, kUserBytes - std::min(used, kUserBytes));
+    // A namespace without IPv6 has no such file.
+    if (!text && text.failure().code == ENOENT && std::string_view(name) == "tcp6") continue;
+    if (!text) return text.failure();
+    used += text.value().size();
+    const auto parsed =
+        name[0] == 't' ? parse_proc_tcp(text.value(), out) : parse_proc_unix(text.value(), out);
+    if (!parsed) return parsed.failure();
+  }
+  sort_unique(out.known);
+  sort_unique(out.connected);
+  return true;
+}
+
+const NetSockets* ForeignNets::sockets_of(pid_t pid) {
+  const auto net = holders_.foreign().find(pid);
+  if (net == holders_.foreign().end()) return nullptr;
+  const auto [entry, is_new] = by_net_.try_emplace(net->second, false, NetSockets{});
+  if (is_new) {
+    const uid_t account = holders_.account_of(pid);
+    auto done = account != 0 && nets_of_[account]++ >= kUserNets
+                    ? Result<bool>(Failure{EDQUOT, "this user has more than 64 network namespaces"})
+                    : read(pid, account, entry->second.second);
+    entry->second.first = done.ok();
+    if (!done)
+      faults_.push_back({"list the sockets of another network namespace", pid,
+                         done.failure().what + ": " + error_text(done.failure().code)});
+  }
+  return entry->second.first ? &entry->second.second : nullptr;
+}
+
+}  // namespace reaper

@@ -1,0 +1,151 @@
+#include "core/sockets/unexplained.h"
+
+#include <algorithm>
+#include <optional>
+#include <set>
+#include <string_view>
+#include <unordered_map>
+
+#include "core/killable/socket_protocol.h"
+#include "core/proc/proc_dir.h"
+
+namespace reaper {
+namespace {
+
+// Guard: the kernel searches all unix sockets of the host for each question (some ms where there are a
+// million), and one user may hold any number that need one.
+constexpr std::uint32_t kUserQuestions = 64;
+
+// Protocols that connect nothing to a server. An unreadable name is not among them.
+bool is_connectionless(std::string_view protocol) {
+  for (const char* name : {"UDP", "UDPv6", "UDP-Lite", "UDPLITEv6", "NETLINK", "PACKET", "RAW", "RAWv6",
+                           "PING", "PINGv6", "ALG", "KEY", "XDP", "CAN_RAW", "CAN_BCM"})
+    if (protocol == name) return true;
+  return false;
+}
+
+// The users of whom any process of the host is in another network namespace than this program.
+std::set<uid_t> accounts_in_other_namespaces(const HolderOptions& options) {
+  std::set<uid_t> accounts;
+  auto proc = ProcDir::open(options.proc_root);
+  if (!proc) return accounts;
+  std::string_view link;
+  if (proc.value().link(proc.value().fd(), "self/ns/net", &link) != 0) return accounts;
+  const std::string own(link);
+  const auto pids = proc.value().list();
+  for (const pid_t pid : pids ? pids.value() : std::vector<pid_t>()) {
+    uid_t uid = 0;
+    if (proc.value().owner(pid, &uid) == 0 && proc.value().link_of(pid, "ns/net", &link) == 0 && link != own)
+      accounts.insert(options.owners.of(uid));
+  }
+  return accounts;
+}
+
+class Search {
+ public:
+  Search(const HolderOptions& options, const HolderTable& holders, SocketTable& sockets, ForeignNets& nets)
+      : options_(options), holders_(holders), sockets_(sockets), nets_(nets) {}
+
+  void ask_for_queues() {
+    std::vector<std::uint32_t> listeners;
+    for (const UnixRecord& listener : sockets_.local_listening())
+      if (!sockets_.is_queue_known(listener.inode)) listeners.push_back(listener.inode);
+    ask(listeners);
+  }
+
+  // Finds held sockets that neither a dump nor the tables of the holder's own namespace show.
+  void ask_for_sockets() {
+    std::vector<Holder> lost;
+    for (const Holder& holder : holders_.all())
+      if (!is_explained(holder)) lost.push_back(holder);
+    std::vector<SocketDescriptor> descriptors;
+    for (const Holder& holder : lost)
+      descriptors.push_back({holder.task, holder.fd, holders_.account_of(holder.pid)});
+    const std::vector<std::string> names =
+        read_socket_protocols(options_.proc_root, descriptors, &found_.faults);
+    std::vector<std::uint32_t> local;
+    for (std::size_t i = 0; i < lost.size(); ++i) {
+      if (is_connectionless(names[i])) continue;
+      if (names[i].compare(0, 3, "TCP") == 0 && !has_other_namespace(holders_.account_of(lost[i].pid)))
+        continue;
+      streams_.push_back(lost[i]);
+      if (names[i].compare(0, 4, "UNIX") == 0) local.push_back(lost[i].inode);
+    }
+    ask(local);
+  }
+
+  Unexplained remaining() {
+    for (const UnixRecord& listener : sockets_.local_listening())
+      if (!sockets_.is_queue_known(listener.inode)) add_holders_of(listener.inode);
+    // It waits to be accepted, and no listener's queue shows it.
+    for (const UnixRecord& client : sockets_.local())
+      if (client.peer == 0 && !sockets_.is_in_queue(client.inode)) add_holders_of(client.inode);
+    for (const Holder& holder : streams_) {
+      if (is_explained(holder)) continue;
+      if (is_still_held(options_.proc_root, holder))
+        found_.pids.push_back(holder.pid);
+      else
+        found_.changed = true;
+    }
+    std::sort(found_.pids.begin(), found_.pids.end());
+    found_.pids.erase(std::unique(found_.pids.begin(), found_.pids.end()), found_.pids.end());
+    return std::move(found_);
+  }
+
+ private:
+  void add_holders_of(std::uint32_t inode) {
+    const auto range = holders_.holders_of(inode);
+    streams_.insert(streams_.end(), range.first, range.second);
+    doubtful_.insert(inode);
+  }
+
+  // A TCP socket in no table was closed at both ends and keeps its descriptor ("can't identify protocol" in
+  // lsof), unless it is of another namespace: then its user has, or had, a process in one.
+  bool has_other_namespace(uid_t account) {
+    if (account == 0) return false;  // of root's processes only ssh servers are asked for
+    if (!accounts_elsewhere_) accounts_elsewhere_ = accounts_in_other_namespaces(options_);
+    return accounts_elsewhere_->count(account) != 0;
+  }
+
+  bool is_explained(const Holder& holder) const {
+    if (doubtful_.count(holder.inode) != 0) return false;
+    if (sockets_.is_explained(holder.inode)) return true;
+    if (holders_.foreign().count(holder.pid) == 0) return false;
+    // Its namespace is unreadable: that is reported of the process already.
+    const NetSockets* own = nets_.sockets_of(holder.pid);
+    return own == nullptr || std::binary_search(own->known.begin(), own->known.end(), holder.inode);
+  }
+
+  void ask(std::vector<std::uint32_t>& inodes) {
+    std::sort(inodes.begin(), inodes.end());
+    inodes.erase(std::unique(inodes.begin(), inodes.end()), inodes.end());
+    for (const std::uint32_t inode : inodes) {
+      const uid_t account = holders_.account_of(holders_.holders_of(inode).first->pid);
+      if (questions_[account]++ >= kUserQuestions) continue;
+      if (const auto record = find_unix(inode)) sockets_.add({record.value()}, true);
+    }
+    sockets_.finish_dump();
+  }
+
+  const HolderOptions& options_;
+  const HolderTable& holders_;
+  SocketTable& sockets_;
+  ForeignNets& nets_;
+  std::unordered_map<uid_t, std::uint32_t> questions_;
+  std::vector<Holder> streams_;
+  std::set<std::uint32_t> doubtful_;  // known, but not what they wait for
+  Unexplained found_;
+  std::optional<std::set<uid_t>> accounts_elsewhere_;
+};
+
+}  // namespace
+
+Unexplained find_unexplained(const HolderOptions& options, const HolderTable& holders, SocketTable& sockets,
+                             ForeignNets& nets) {
+  Search search(options, holders, sockets, nets);
+  search.ask_for_queues();
+  search.ask_for_sockets();
+  return search.remaining();
+}
+
+}  // namespace reaper

@@ -1,0 +1,271 @@
+#include "core/killable/argv.h"
+
+#include <dirent.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <sys/resource.h>
+#include <sys/time.h>
+#include <sys/wait.h>
+#include <time.h>
+
+#include <algorithm>
+#include <cerrno>
+
+#include "core/proc/proc_dir.h"
+#include "test/check.h"
+#include "test/proc_fixture.h"
+
+using namespace reaper;
+
+namespace {
+
+std::int64_t clock_ms() {
+  struct timespec now;
+  clock_gettime(CLOCK_MONOTONIC, &now);
+  return static_cast<std::int64_t>(now.tv_sec) * 1000 + now.tv_nsec / 1000000;
+}
+
+// No helper may outlive its call as a running process or a zombie.
+bool has_no_child() { return waitpid(-1, nullptr, WNOHANG) == -1 && errno == ECHILD; }
+
+int open_fds() {
+  int count = 0;
+  DIR* folder = opendir("/proc/self/fd");
+  while (readdir(folder) != nullptr) ++count;
+  closedir(folder);
+  return count;
+}
+
+void add(const ProcFixture& fixture, pid_t pid, const std::vector<std::string>& argv, bool blocks = false) {
+  FakeProcess fake;
+  fake.pid = pid;
+  fake.argv = argv;
+  fake.cmdline_blocks = blocks;
+  fixture.add(fake);
+}
+
+void reads_every_shape() {
+  const ProcFixture fixture;
+  add(fixture, 10, {"node", "--flag", "", "x y"});
+  add(fixture, 11, {});
+  add(fixture, 12, {"first", std::string(128 * 1024, 'a')});
+  add(fixture, 13, {std::string(40 * 1024, 'b')});
+  add(fixture, 14, std::vector<std::string>(5000, ""));
+  add(fixture, 15, {std::string(kArgvBytes - 1, 'c')});  // exactly what is kept
+  auto proc = ProcDir::open(fixture.root());
+  ArgvReader reader(proc.value().fd(), 2000, 5000);
+  std::vector<Fault> faults;
+  const auto results =
+      reader.read({{10, 1}, {11, 1}, {12, 1}, {13, 1}, {14, 1}, {15, 1}, {16, 1}, {10, 1}}, &faults);
+  CHECK(faults.empty());
+  CHECK(results[0].status == ArgvStatus::kRead && !results[0].truncated);
+  CHECK(results[0].argv == std::vector<std::string>({"node", "--flag", "", "x y"}));
+  CHECK(results[1].status == ArgvStatus::kEmpty && results[1].argv.empty());
+  CHECK(results[2].truncated && results[2].argv == std::vector<std::string>({"first"}));
+  CHECK(results[3].status == ArgvStatus::kRead && results[3].truncated && results[3].argv.empty());
+  CHECK(results[4].truncated && results[4].argv.size() == kArgvElements);
+  CHECK(!results[5].truncated && results[5].argv.size() == 1);
+  CHECK(results[6].status == ArgvStatus::kGone);
+  CHECK(results[7].argv.size() == 4);
+  CHECK(has_no_child());
+}
+
+void serves_more_than_one_arena() {
+  const ProcFixture fixture;
+  add(fixture, 10, {"first", std::string(100 * 1024, 'a')});
+  std::vector<ArgvRequest> requests;
+  for (uid_t uid = 1; uid <= 5000; ++uid) requests.push_back({10, uid});
+  auto proc = ProcDir::open(fixture.root());
+  ArgvReader reader(proc.value().fd(), 2000, 60000);
+  std::vector<Fault> faults;
+  int read = 0;
+  for (const ArgvResult& result : reader.read(requests, &faults))
+    read += result.status == ArgvStatus::kRead && result.argv.size() == 1 ? 1 : 0;
+  CHECK(read == 5000);
+  CHECK(faults.empty() && has_no_child());
+}
+
+void goes_on_after_a_stall() {
+  const ProcFixture fixture;
+  add(fixture, 10, {"a"});
+  add(fixture, 11, {}, true);
+  add(fixture, 12, {"c"});
+  auto proc = ProcDir::open(fixture.root());
+  ArgvReader reader(proc.value().fd(), 400, 5000);
+  std::vector<Fault> faults;
+  const auto results = reader.read({{10, 1}, {11, 1}, {12, 1}}, &faults);
+  CHECK(results[0].status == ArgvStatus::kRead);
+  CHECK(results[1].status == ArgvStatus::kTimeout && results[1].argv.empty());
+  CHECK(results[2].status == ArgvStatus::kRead);
+  CHECK(has_no_child());
+  // A second pass does not wait for it again.
+  const std::int64_t before = clock_ms();
+  const auto again = reader.read({{11, 1}}, &faults);
+  CHECK(again[0].status == ArgvStatus::kTimeout);
+  CHECK(clock_ms() - before < 200);
+}
+
+void one_user_cannot_spend_the_time_of_others() {
+  const ProcFixture fixture;
+  std::vector<ArgvRequest> requests;
+  for (pid_t pid = 10; pid < 40; ++pid) {
+    add(fixture, pid, {}, true);
+    requests.push_back({pid, 666});
+  }
+  add(fixture, 50, {"other"});
+  add(fixture, 51, {"own"});
+  requests.push_back({50, 1});
+  requests.push_back({51, 666});
+  auto proc = ProcDir::open(fixture.root());
+  ArgvReader reader(proc.value().fd(), 200, 60000);
+  std::vector<Fault> faults;
+  const std::int64_t before = clock_ms();
+  const auto results = reader.read(requests, &faults);
+  CHECK(clock_ms() - before < 30 * 200 / 2);  // three stalls, not thirty
+  CHECK(results[30].status == ArgvStatus::kRead);
+  CHECK(results[31].status == ArgvStatus::kTimeout);
+  for (std::size_t i = 0; i < 30; ++i) CHECK(results[i].status == ArgvStatus::kTimeout);
+  CHECK(has_no_child());
+}
+
+// Guard: a user's command lines have a budget, also over several passes; another user's are read all the
+// same.
+void bytes_are_charged_to_the_user() {
+  const ProcFixture fixture;
+  add(fixture, 10, {std::string(30000, 'x')});
+  add(fixture, 11, std::vector<std::string>(20000, ""));  // 20,000 bytes, which cost 1.3 MB as arguments
+  add(fixture, 12, {"modest"});
+  auto proc = ProcDir::open(fixture.root());
+  const auto count_read = [](const std::vector<ArgvResult>& results) {
+    return std::count_if(results.begin(), results.end(),
+                         [](const ArgvResult& result) { return result.status == ArgvStatus::kRead; });
+  };
+  std::vector<Fault> faults;
+  std::vector<ArgvRequest> requests(400, ArgvRequest{10, 666});
+  requests.push_back({12, 1});
+  ArgvReader reader(proc.value().fd(), 2000, 60000, Owners({{100000, 65536, 666}}));
+  std::vector<ArgvResult> results = reader.read(requests, &faults);
+  const auto allowed = static_cast<std::ptrdiff_t>(kArgvUserBudget / 30000) + 1;
+  CHECK(count_read(results) >= allowed - 1 && count_read(results) <= allowed + 1);
+  CHECK(results[400].status == ArgvStatus::kRead);
+  CHECK(results[399].over_budget && results[399].status == ArgvStatus::kDenied && results[399].argv.empty());
+  // A later pass and a subordinate uid are charged to the same user.
+  results = reader.read({{12, 666}, {12, 100001}, {12, 1}}, &faults);
+  CHECK(results[0].over_budget && results[1].over_budget && results[2].status == ArgvStatus::kRead);
+
+  ArgvReader fresh(proc.value().fd(), 2000, 60000);
+  results = fresh.read(std::vector<ArgvRequest>(100, ArgvRequest{11, 666}), &faults);
+  CHECK(count_read(results) < 10);
+  CHECK(faults.empty() && has_no_child());
+}
+
+void the_budget_ends_it() {
+  const ProcFixture fixture;
+  std::vector<ArgvRequest> requests;
+  for (pid_t pid = 10; pid < 60; ++pid) {
+    add(fixture, pid, {}, true);
+    requests.push_back({pid, static_cast<uid_t>(pid)});  // each of another user
+  }
+  auto proc = ProcDir::open(fixture.root());
+  ArgvReader reader(proc.value().fd(), 100, 400);
+  std::vector<Fault> faults;
+  const std::int64_t before = clock_ms();
+  const auto results = reader.read(requests, &faults);
+  CHECK(clock_ms() - before < 1500);
+  for (const ArgvResult& result : results) CHECK(result.status == ArgvStatus::kTimeout);
+  CHECK(reader.read({{10, 99}}, &faults)[0].status == ArgvStatus::kTimeout);
+  CHECK(has_no_child());
+}
+
+void a_failed_fork_is_no_empty_answer() {
+  const ProcFixture fixture;
+  add(fixture, 10, {"a"});
+  const pid_t child = fork();
+  if (child == 0) {
+    // Processes of this uid are not counted for root: become someone else, who may have none.
+    auto proc = ProcDir::open(fixture.root());
+    const struct rlimit none = {0, 0};
+    if (geteuid() == 0 && setresuid(64123, 64123, 64123) != 0) _exit(2);
+    if (setrlimit(RLIMIT_NPROC, &none) != 0) _exit(3);
+    std::vector<Fault> faults;
+    ArgvReader reader(proc.value().fd(), 100, 400);
+    const auto results = reader.read({{10, 1}, {11, 1}}, &faults);
+    const bool good = results[0].status == ArgvStatus::kDenied && results[1].status == ArgvStatus::kDenied &&
+                      faults.size() == 1;
+    _exit(good ? 0 : 1);
+  }
+  int status = -1;
+  waitpid(child, &status, 0);
+  CHECK(WIFEXITED(status) && WEXITSTATUS(status) == 0);
+}
+
+// The host program's own children, descriptors and signal mask are none of the reader's business.
+void leaves_the_host_alone() {
+  const ProcFixture fixture;
+  add(fixture, 10, {"a"});
+  add(fixture, 11, {}, true);
+  const pid_t other = fork();
+  if (other == 0) _exit(42);
+  const int before = open_fds();
+  auto proc = ProcDir::open(fixture.root());
+  for (int i = 0; i < 20; ++i) {
+    ArgvReader reader(proc.value().fd(), 20, 400);
+    std::vector<Fault> faults;
+    reader.read({{10, 1}, {11, 1}, {10, 1}}, &faults);
+  }
+  CHECK(open_fds() == before + 1);
+  int status = 0;
+  CHECK(waitpid(other, &status, 0) == other);
+  CHECK(WIFEXITED(status) && WEXITSTATUS(status) == 42);
+  sigset_t mask;
+  sigprocmask(SIG_BLOCK, nullptr, &mask);
+  CHECK(sigismember(&mask, SIGTERM) == 0 && sigismember(&mask, SIGCHLD) == 0);
+  CHECK(has_no_child());
+}
+
+// A helper that hangs must not hold a descriptor of the host's (its lock, its standard output): here a pipe,
+// whose end of file tells that nobody has the other end any more.
+int g_host_end = -1;
+
+void the_helper_holds_nothing() {
+  const ProcFixture fixture;
+  add(fixture, 10, {}, true);
+  int fds[2];
+  CHECK(pipe(fds) == 0);
+  const pid_t host = fork();
+  if (host == 0) {
+    close(fds[0]);
+    g_host_end = fds[1];
+    signal(SIGALRM, [](int) { close(g_host_end); });
+    const struct itimerval soon = {{0, 0}, {0, 100 * 1000}};
+    setitimer(ITIMER_REAL, &soon, nullptr);
+    auto proc = ProcDir::open(fixture.root());
+    ArgvReader reader(proc.value().fd(), 3000, 3000);
+    std::vector<Fault> faults;
+    reader.read({{10, 1}}, &faults);
+    _exit(0);
+  }
+  close(fds[1]);
+  const std::int64_t before = clock_ms();
+  char byte;
+  CHECK(read(fds[0], &byte, 1) == 0);
+  CHECK(clock_ms() - before < 1500);  // by the host's close, not by the helper's end at 3000
+  close(fds[0]);
+  kill(host, SIGKILL);
+  waitpid(host, nullptr, 0);
+}
+
+}  // namespace
+
+int main() {
+  reads_every_shape();
+  serves_more_than_one_arena();
+  goes_on_after_a_stall();
+  one_user_cannot_spend_the_time_of_others();
+  bytes_are_charged_to_the_user();
+  the_budget_ends_it();
+  a_failed_fork_is_no_empty_answer();
+  leaves_the_host_alone();
+  the_helper_holds_nothing();
+  return report("argv");
+}

@@ -1,0 +1,110 @@
+/** The layout that VS Code and its forks share: launchers, the server's script and its workers'. */
+
+import { type Catalogue, isNamed, type Kind, type Product, type Role } from "./catalogue.ts";
+import { hasFlag, valuesOf } from "./command-line.ts";
+import { findInstall, type Install } from "./install-path.ts";
+import { componentsOf, endsWithPath } from "./path-pattern.ts";
+import type { Recognition } from "./program-rules.ts";
+
+interface ScriptRun {
+  readonly exe: string;
+  readonly script: string;
+  readonly args: readonly string[];
+  /** The command line was cut somewhere; `isLast`: perhaps within the script's path. */
+  readonly cut: boolean;
+  readonly isLast: boolean;
+  /** A server or a worker of one runs below it. */
+  readonly serves: boolean;
+}
+
+/** Recognises `<root>/node <root>/out/server-main.js …`; undefined: the script is not one of a server's. */
+export function recogniseServerScript(run: ScriptRun, catalogue: Catalogue): Recognition | null | undefined {
+  const { exe, script, args, cut } = run;
+  const { shapes } = catalogue;
+  const shape = shapeOf(run, catalogue);
+  if (shape === null) return undefined;
+  const isWorker = shapes.workerScripts.includes(shape.name);
+  if (isWorker && !cut && !args.some((arg) => /^--type=\w+$/.test(arg))) return null;
+  if (!isWorker && !run.serves && isOneShot(args, catalogue)) return null;
+  const role: Role = isWorker ? "worker" : hasFlag(args, shapes.agentFlags) ? "agent" : "server";
+  const install = better(findInstall(script, catalogue), findInstall(exe, catalogue));
+  if (install && install.by !== "fork-folder") return as(install.product, install.product.kind, role);
+  // Nothing but its own node beside its own out/ speaks for it, or a web server's node in its lib/.
+  const folder = componentsOf(exe).slice(0, -1);
+  const root = shape.root.split("/").at(-1);
+  const isWebShape = shapes.webScripts.includes(shape.name);
+  const own = isWebShape ? folder.at(-1) === "lib" && folder.at(-2) === root : folder.at(-1) === root;
+  if (!exe.startsWith("/") || !own) return null;
+  if (isWebShape) return as(catalogue.byId.get("code-server") ?? catalogue.fork, "web", role);
+  return as(catalogue.fork, isWorker ? "ssh" : kindByFlags(args, catalogue), role);
+}
+
+/** Recognises `sh <root>/bin/<name>-server --start-server …` and `sh <root>/server.sh --port=0`. */
+export function recogniseLauncher(
+  script: string,
+  args: readonly string[],
+  serves: boolean,
+  catalogue: Catalogue,
+): Recognition | null {
+  const { shapes } = catalogue;
+  const isPassing = !serves && isOneShot(args, catalogue);
+  const parts = componentsOf(script);
+  const file = parts.at(-1) ?? "";
+  const isNamedSo =
+    shapes.launcherFolders.includes(parts.at(-2) ?? "") && isNamed(file, shapes.launcherNames);
+  if (!isNamedSo && !shapes.launcherScripts.includes(file)) return null;
+  const install = findInstall(script, catalogue);
+  const product = catalogue.launcherProducts.get(file);
+  if (isNamedSo && product?.kind === "web") return isPassing ? null : as(product, "web", "launcher");
+  if (install && install.by !== "fork-folder") {
+    if (isPassing) return null;
+    const named = install.by === "folder" ? install.product : (product ?? install.product);
+    return as(named, install.product.kind, hasFlag(args, shapes.agentFlags) ? "agent" : "launcher");
+  }
+  // Any program may ship a bin/x-server or lie in ~/.x-server; only the flag that IDEs pass makes it one of theirs.
+  if (!serves && !hasFlag(args, shapes.startFlags)) return null;
+  return as(product ?? catalogue.fork, kindByFlags(args, catalogue), "launcher");
+}
+
+/** The script's shape and the root before it. A cut script counts as what it may have been. */
+function shapeOf(
+  { script, isLast }: ScriptRun,
+  { shapes }: Catalogue,
+): { name: string; root: string } | null {
+  const names = [...shapes.serverScripts, ...shapes.workerScripts, ...shapes.webScripts];
+  const name = names.find((candidate) => endsWithPath(script, candidate));
+  if (name !== undefined) return { name, root: script.slice(0, -name.length).replace(/\/$/, "") };
+  if (!isLast) return null;
+  // "out/s" and "out/b" are told apart, "out/" is not.
+  for (const candidate of names) {
+    for (let length = candidate.length - 1; length > "out/".length; length--) {
+      const begin = candidate.slice(0, length);
+      if (endsWithPath(script, begin)) return { name: candidate, root: script.slice(0, -length - 1) };
+    }
+  }
+  return null;
+}
+
+/** The installation that says more: a catalogued folder, then a layout. */
+function better(a: Install | null, b: Install | null): Install | null {
+  const rank = (install: Install | null): number =>
+    install === null ? 0 : { folder: 3, layout: 2, "fork-folder": 1 }[install.by];
+  return rank(b) > rank(a) ? b : a;
+}
+
+/**
+ * A server in no known place: one that listens on a fixed port of its own is a web server, for a client that comes
+ * through ssh has a port picked for it (`--port=0`, a range) or a socket. Without any of these the port is 8000.
+ */
+function kindByFlags(args: readonly string[], { shapes }: Catalogue): Kind {
+  if (hasFlag(args, [...shapes.remoteFlags])) return "ssh";
+  const ports = valuesOf(args, "--port");
+  return ports.some((port) => port === "0" || port.includes("-")) ? "ssh" : "web";
+}
+
+/** The server's program used as a short command: `--install-extension X`, `--version`, without `--start-server`. */
+function isOneShot(args: readonly string[], { shapes }: Catalogue): boolean {
+  return hasFlag(args, shapes.oneShotFlags) && !hasFlag(args, shapes.startFlags);
+}
+
+const as = (product: Product, kind: Kind, role: Role): Recognition => ({ product: product.id, kind, role });

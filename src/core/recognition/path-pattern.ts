@@ -1,0 +1,102 @@
+/** Patterns of paths and of names, as the catalogue writes them; native/hook/path_pattern.cc reads the same ones. */
+
+const COMMIT_LENGTH = 40;
+
+/**
+ * Tells whether a component of a path fits a pattern: `*` stands for one character or more, `{commit}` for a commit's
+ * 40 lower-case hexadecimal digits. Takes time in proportion to both lengths.
+ */
+export function fitsName(name: string, pattern: string): boolean {
+  // Most names differ in their first or last character already.
+  const first = pattern[0];
+  if (first !== "*" && first !== "{" && first !== name[0]) return false;
+  const last = pattern.at(-1);
+  if (last !== "*" && last !== "}" && last !== name.at(-1)) return false;
+  // Guard: a user names their folders. A regular expression with several stars could take hours over a hostile name.
+  let at = 0;
+  let wanted = 0;
+  let starred = -1;
+  let retry = 0;
+  while (at < name.length || wanted < pattern.length) {
+    if (pattern[wanted] === "*") {
+      starred = ++wanted;
+      retry = ++at;
+      if (at > name.length) return false;
+      continue;
+    }
+    const isCommit = pattern.startsWith("{commit}", wanted);
+    const length = isCommit ? COMMIT_LENGTH : 1;
+    const fits =
+      wanted < pattern.length &&
+      (isCommit ? isCommitAt(name, at) : at < name.length && name[at] === pattern[wanted]);
+    if (fits) {
+      at += length;
+      wanted += isCommit ? "{commit}".length : 1;
+    } else if (starred >= 0 && retry < name.length) {
+      at = ++retry;
+      wanted = starred;
+    } else return false;
+  }
+  return true;
+}
+
+function isCommitAt(name: string, at: number): boolean {
+  for (let i = at; i < at + COMMIT_LENGTH; i++)
+    if (!"0123456789abcdef".includes(name[i] ?? "x")) return false;
+  return true;
+}
+
+/** Splits a path or a pattern of a path into its components; runs of slashes count as one. */
+export function componentsOf(path: string): string[] {
+  return path.split("/").filter(Boolean);
+}
+
+/** Tells whether the components from `at` on begin with those of the pattern. */
+export function fitsAt(parts: readonly string[], at: number, pattern: readonly string[]): boolean {
+  return fitsRange(parts, at, pattern, 0, pattern.length);
+}
+
+/** The same of the pattern's components from `from` to `to`. */
+function fitsRange(
+  parts: readonly string[],
+  at: number,
+  pattern: readonly string[],
+  from: number,
+  to: number,
+): boolean {
+  if (at < 0 || at + to - from > parts.length) return false;
+  for (let i = from; i < to; i++) if (!fitsName(parts[at + i - from] ?? "", pattern[i] ?? "")) return false;
+  return true;
+}
+
+/**
+ * Tells whether the end of a path fits a pattern of whole components, in which `**` stands for one component or more.
+ * At most one `**` is allowed.
+ */
+export function fitsEnd(parts: readonly string[], pattern: readonly string[]): boolean {
+  const gap = pattern.indexOf("**");
+  if (gap < 0) return fitsAt(parts, parts.length - pattern.length, pattern);
+  const end = parts.length - (pattern.length - gap - 1);
+  if (!fitsRange(parts, end, pattern, gap + 1, pattern.length)) return false;
+  for (let at = 0; at + gap < end; at++) if (fitsRange(parts, at, pattern, 0, gap)) return true;
+  return false;
+}
+
+/** Tells whether a path ends in these whole components. */
+export function endsWithPath(path: string, end: string): boolean {
+  return path === end || path.endsWith(`/${end}`);
+}
+
+/** Makes a site's glob a regular expression, anchored at both ends: `*` stays within a component, `**` does not. */
+export function globToRegExp(glob: string): RegExp {
+  const body = glob
+    .split("**")
+    .map((part) =>
+      part
+        .split("*")
+        .map((text) => text.replace(/[.+?^${}()|[\]\\]/g, "\\$&"))
+        .join("[^/]*"),
+    )
+    .join(".*");
+  return new RegExp(`^${body}$`, "s");
+}

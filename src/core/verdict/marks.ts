@@ -1,0 +1,27 @@
+import type { Mark, Observation } from "../observation/observation.ts";
+import { keyOf } from "../observation/process.ts";
+import type { Judgement, JudgeOptions } from "./judge.ts";
+import { markOf } from "./orphan.ts";
+
+/**
+ * Lists the marks of the orphans that stay, old ones with their time. A tree that only another user uses keeps the mark it has.
+ * A sweep of some users keeps the marks of what it did not look at.
+ */
+export function marksAfter(
+  { marks, uptime }: Observation,
+  judgements: readonly Judgement[],
+  { uids, pids }: Pick<JudgeOptions, "uids" | "pids">,
+): Mark[] {
+  const partial = uids !== null || pids !== null;
+  const judged = new Set(judgements.map(({ tree }) => keyOf(tree.root)));
+  const unseen = partial ? marks.filter((mark) => !judged.has(keyOf(mark))) : [];
+  const current = judgements.flatMap((judgement): Mark[] => {
+    const { tree, byEvidence, use } = judgement;
+    const old = markOf(judgement, marks);
+    // An exempt orphan is marked, too, so that the log can name it once nothing but the exemption saves it.
+    const isOrphan = byEvidence === "wait" || byEvidence === "reap";
+    if (!isOrphan) return old && use?.own === false ? [old] : [];
+    return [old ?? { pid: tree.root.pid, startTime: tree.root.startTime, seenUptime: uptime }];
+  });
+  return [...unseen, ...current];
+}

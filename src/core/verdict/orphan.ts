@@ -1,0 +1,100 @@
+/** When an orphan is ended: on one look, on two, or not yet. */
+
+import {
+  ageOf,
+  type Mark,
+  type Observation,
+  type RemoteAttachment,
+  type Tag,
+} from "../observation/observation.ts";
+import type { Policy } from "../policy/policy.ts";
+import { formatDuration } from "../text/duration.ts";
+import type { Tree } from "../tree/tree.ts";
+
+/**
+ * `wait`: orphaned, inside its grace or before its second look. `spare`: in use. `exempt`: policy or a batch job.
+ * `unknown`: a needed fact could not be had.
+ */
+export type Verdict = "reap" | "wait" | "spare" | "exempt" | "unknown";
+
+export interface Decision {
+  readonly verdict: Verdict;
+  readonly reasons: readonly string[];
+  /** Milliseconds until a sweep ends the orphan at the earliest; absent: it is not waiting. */
+  readonly endsIn?: number;
+}
+
+export interface Orphan {
+  readonly tree: Tree;
+  readonly tag: Tag | null;
+  readonly grace: number;
+  /** The other node that its user has moved to, which shortened the grace. */
+  readonly movedTo: RemoteAttachment | null;
+  /** Whether its user has a live ssh session on this host: a window may just be reloading. */
+  readonly userIsHere: boolean;
+}
+
+/**
+ * Decides about an orphan. One look is enough for a tag past its grace whose user has left this host; in all else one
+ * absent connection at one moment is no proof, so a second look must find the same a grace later.
+ */
+export function decideOrphan(orphan: Orphan, observation: Observation, policy: Policy): Decision {
+  const { tag, grace, movedTo, userIsHere } = orphan;
+  const age = ageOf(orphan.tree.root, observation);
+  const sinceClose = tag ? Math.max(0, observation.uptime - tag.closedUptime) : null;
+  const where = movedTo ? `, its user is attached on ${movedTo.host}` : "";
+  const since =
+    sinceClose === null
+      ? `orphaned: no client is connected, no tag, started ${formatDuration(age)} ago`
+      : `orphaned: the session closed ${formatDuration(sinceClose)} ago${where}`;
+  const first = (sinceClose ?? age) - grace;
+  const oneLook = tag ? !userIsHere : policy.untagged === "reap";
+  if (oneLook || grace === 0)
+    return first >= 0
+      ? { verdict: "reap", reasons: [`${since}, grace ${formatDuration(grace)}`] }
+      : waiting(-first, `${since}, inside the grace of ${formatDuration(grace)}`);
+  const mark = markOf(orphan, observation.marks);
+  const seen = mark ? Math.max(0, observation.uptime - mark.seenUptime) : null;
+  if (seen !== null && seen >= grace && first >= 0)
+    return { verdict: "reap", reasons: [`${since}, and first seen so ${formatDuration(seen)} ago`] };
+  const why = tag ? `${since}, but its user has an ssh session here` : since;
+  const left = Math.max(grace - (seen ?? 0), -first);
+  return waiting(
+    left,
+    `${why}; ${seen === null ? "marked for a second look" : `first seen so ${formatDuration(seen)} ago`}`,
+  );
+}
+
+const waiting = (left: number, reason: string): Decision => ({
+  verdict: "wait",
+  reasons: [`${reason}; the first sweep after ${formatDuration(left)} ends it`],
+  endsIn: left,
+});
+
+/** The newest tag of this boot and this user on any process of the tree: the hook sees executables, not roots. */
+export function tagOf(tree: Tree, observation: Observation): Tag | null {
+  const members = new Map(tree.members.map((member) => [member.pid, member]));
+  const valid = observation.tags.filter(
+    (tag) =>
+      tag.bootId === observation.bootId &&
+      tag.uid === tree.uid &&
+      members.get(tag.root.pid)?.startTime === tag.root.startTime,
+  );
+  return valid.reduce<Tag | null>(
+    (newest, tag) => (newest && newest.closedUptime >= tag.closedUptime ? newest : tag),
+    null,
+  );
+}
+
+/** The mark of an orphan's first look. One from before its newest tag is none: the tree was in use in between. */
+export function markOf(
+  { tree, tag }: Pick<Orphan, "tree" | "tag">,
+  marks: readonly Mark[],
+): Mark | undefined {
+  return marks.find(
+    (mark) =>
+      mark.pid === tree.root.pid &&
+      mark.startTime === tree.root.startTime &&
+      (tag === null || mark.seenUptime >= tag.closedUptime),
+  );
+}

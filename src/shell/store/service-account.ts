@@ -1,0 +1,31 @@
+/** The account that the packaged sweep runs as, and what that account and root have in common. */
+
+import { lstatSync } from "node:fs";
+import { STATE_FOLDER } from "./paths.ts";
+
+export interface Account {
+  readonly uid: number;
+  readonly gid: number;
+}
+
+const ROOT: Account = { uid: 0, gid: 0 };
+
+/**
+ * Returns the owner of the state folder: systemd gives that folder to the unit's `User=`. Root where there is no such
+ * folder. Guard: no name is looked up, and root alone can make or give away a folder in /var/lib.
+ */
+export function serviceAccount(folder: string = STATE_FOLDER): Account {
+  const found = lstatSync(folder, { throwIfNoEntry: false });
+  return found?.isDirectory() ? { uid: found.uid, gid: found.gid } : ROOT;
+}
+
+/** Returns true for root and for the account of the unit: they sweep the host, anybody else only their own trees. */
+export function actsForHost(): boolean {
+  const uid = process.geteuid?.();
+  return uid === 0 || uid === serviceAccount().uid;
+}
+
+/** Returns true for an owner whose files this program believes: itself, root, and the account of the unit. */
+export function isTrustedOwner(uid: number): boolean {
+  return uid === 0 || uid === process.geteuid?.() || uid === serviceAccount().uid;
+}

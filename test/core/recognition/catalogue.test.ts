@@ -1,0 +1,88 @@
+import assert from "node:assert/strict";
+import test from "node:test";
+import data from "../../../src/core/recognition/catalogue.json" with { type: "json" };
+import {
+  isNamed,
+  makeCatalogue,
+  mayBeOneProduct,
+  type ProgramRule,
+} from "../../../src/core/recognition/catalogue.ts";
+
+const catalogue = makeCatalogue();
+
+test("every product says where its facts come from and in which month they were checked", () => {
+  for (const { id, source, checked } of catalogue.products) {
+    assert.ok((source ?? "").length > 10, id);
+    assert.match(checked ?? "", /^\d{4}-(?:0[1-9]|1[0-2])$/, id);
+  }
+});
+
+test("no name stands twice, and every rule is about a product of the list", () => {
+  const ids = catalogue.products.map(({ id }) => id);
+  assert.equal(new Set(ids).size, ids.length);
+  for (const key of ["directories", "cli", "launchers"] as const) {
+    const names = catalogue.products.flatMap((product) => product[key] ?? []);
+    assert.equal(new Set(names).size, names.length, key);
+  }
+  const rules = data.programs as readonly ProgramRule[];
+  for (const { product } of rules) assert.ok(ids.includes(product), product);
+  for (const { product } of data.installs) assert.ok(product === undefined || ids.includes(product), product);
+});
+
+test("a site's folder keeps the name and the kind of a product that is known", () => {
+  const added = (product: string) =>
+    makeCatalogue({ directories: [{ product, directory: ".acme/ide" }], patterns: [], sshd: [] });
+  assert.equal(added("tunnel").products.at(-1)?.kind, "tunnel");
+  assert.equal(added("tunnel").products.at(-1)?.name, "VS Code tunnel");
+  assert.deepEqual(added("acme").products.at(-1), {
+    id: "acme",
+    name: "acme",
+    kind: "ssh",
+    directories: [".acme/ide"],
+  });
+  // The shipped entry stays the one that names the product.
+  assert.equal(added("tunnel").byId.get("tunnel")?.directories.length, 2);
+});
+
+/** Programs under the names that they are really installed by. */
+const multiplexers: readonly (readonly [is: boolean, name: string])[] = [
+  ...["tmux", "tmux: server", "tmux-3.4", "tmux-static", "tmux.appimage", "tmate"].map(
+    (name) => [true, name] as const,
+  ),
+  ...["screen", "SCREEN", "screen-4.9.1", "zellij", "zellij-0.43", "dtach", "abduco"].map(
+    (n) => [true, n] as const,
+  ),
+  ...["byobu", "byobu-tmux", "shpool"].map((name) => [true, name] as const),
+  ...["tmuxinator", "screenfetch", "xscreensaver", "bash", "", "code-tunnel"].map(
+    (name) => [false, name] as const,
+  ),
+];
+
+for (const [is, name] of multiplexers)
+  test(`${JSON.stringify(name)} is ${is ? "" : "not "}a multiplexer`, () =>
+    assert.equal(isNamed(name, catalogue.multiplexers), is));
+
+test("a batch client is known by the file that the kernel names: qlogin and qrsh are links to qsh", () => {
+  for (const name of [
+    "srun",
+    "salloc",
+    "sattach",
+    "qsh",
+    "qlogin",
+    "qrsh",
+    "qsub",
+    "bsub",
+    "condor_ssh_to_job",
+    "flux",
+  ])
+    assert.ok(catalogue.jobClients.includes(name), name);
+  for (const name of ["squeue", "qstat", "bjobs", "ssh"])
+    assert.ok(!catalogue.jobClients.includes(name), name);
+});
+
+test("a product that only its layout shows may be any", () => {
+  assert.ok(mayBeOneProduct("vscode", "vscode"));
+  assert.ok(mayBeOneProduct("unknown-fork", "vscode"));
+  assert.ok(mayBeOneProduct("vscode", "unknown-fork"));
+  assert.ok(!mayBeOneProduct("vscode", "cursor"));
+});

@@ -1,0 +1,109 @@
+import assert from "node:assert/strict";
+import test from "node:test";
+import type { Proc } from "../../../src/core/observation/process.ts";
+import { makeCatalogue } from "../../../src/core/recognition/catalogue.ts";
+import { type Recognition, recognise } from "../../../src/core/recognition/recognise.ts";
+import { recogniseParents } from "../../../src/core/recognition/structure.ts";
+import { LEGACY, type ProcInit, proc } from "../../helpers/proc.ts";
+
+const catalogue = makeCatalogue();
+const NODE = `${LEGACY}/node`;
+
+const worker = (init: Partial<ProcInit> = {}): Proc =>
+  proc({
+    pid: 200,
+    ppid: 100,
+    exe: NODE,
+    argv: `${NODE} ${LEGACY}/out/bootstrap-fork --type=ptyHost`,
+    ...init,
+  });
+
+/** What the structure adds to a table of processes, by pid: "product role". */
+function added(processes: readonly Proc[]): Record<number, string> {
+  const recognised = new Map<number, Recognition>();
+  for (const process of processes) {
+    const found = recognise(process, catalogue);
+    if (found) recognised.set(process.pid, found);
+  }
+  const byPid = new Map(processes.map((process) => [process.pid, process]));
+  const more = recogniseParents(recognised, byPid, catalogue);
+  return Object.fromEntries([...more].map(([pid, { product, role }]) => [pid, `${product} ${role}`]));
+}
+
+test("a server that installs extensions first is known by its workers, and its launcher with it", () => {
+  const flags = "--install-builtin-extension a.b --install-extension c.d";
+  const launcher = proc({ pid: 90, exe: "/usr/bin/dash", argv: `sh /ide/bin/gitpod-code ${flags}` });
+  const server = proc({
+    pid: 100,
+    ppid: 90,
+    exe: "/ide/node",
+    argv: `/ide/node /ide/out/server-main.js ${flags}`,
+  });
+  const child = worker({ exe: "/ide/node", argv: "/ide/node /ide/out/bootstrap-fork --type=extensionHost" });
+  assert.deepEqual(added([launcher, server, child]), {
+    90: "openvscode-server launcher",
+    100: "unknown-fork server",
+  });
+  assert.deepEqual(added([launcher, server]), {});
+});
+
+test("whatever a process shows, workers of its own executable make it the server", () => {
+  const hidden = { pid: 100, exe: NODE, startTime: 1 };
+  assert.deepEqual(added([proc({ ...hidden, argv: `${NODE} strange.js` }), worker()]), {
+    100: "vscode server",
+  });
+  assert.deepEqual(added([proc({ ...hidden, argv: "", argvStatus: "timeout" }), worker()]), {
+    100: "vscode server",
+  });
+  assert.deepEqual(added([proc({ ...hidden, exe: `${NODE} (deleted)`, argv: "x" }), worker()]), {
+    100: "vscode server",
+  });
+});
+
+test("Coder's first process, which names nothing but its folder, is known by the one that it starts", () => {
+  const node = "/home/alice/vscode/lib/node";
+  const parent = proc({ pid: 100, exe: node, argv: `${node} /home/alice/vscode` });
+  const entry = proc({ pid: 200, ppid: 100, exe: node, argv: `${node} /home/alice/vscode/out/node/entry` });
+  assert.deepEqual(added([parent, entry]), { 100: "code-server server" });
+});
+
+test("a parent that only shares the host's node, another user's or a recycled number is not the server", () => {
+  const script = `${LEGACY}/out/bootstrap-fork --type=ptyHost`;
+  const shared = { exe: "/usr/bin/node", argv: `node ${script}` };
+  const parent = proc({ pid: 100, exe: "/usr/bin/node", argv: "node app.js" });
+  assert.deepEqual(added([parent, worker(shared)]), {});
+  const strange = { pid: 100, exe: NODE, argv: `${NODE} strange.js` };
+  assert.deepEqual(added([proc({ ...strange, uid: 2002 }), worker()]), {});
+  assert.deepEqual(added([proc({ ...strange, startTime: 9_999_999 }), worker()]), {});
+  assert.deepEqual(added([proc({ ...strange, exe: "/usr/bin/bash" }), worker()]), {});
+  assert.deepEqual(added([proc({ ...strange, exe: null }), worker()]), {});
+});
+
+test("a helper does not make its parent a server: a passing command may run one", () => {
+  const argv = `${NODE} ${LEGACY}/out/server-main.js --install-extension a.b`;
+  const rg = proc({
+    pid: 200,
+    ppid: 100,
+    exe: `${LEGACY}/node_modules/@vscode/ripgrep/bin/rg`,
+    argv: "rg x",
+  });
+  assert.deepEqual(added([proc({ pid: 100, exe: NODE, argv }), rg]), {});
+});
+
+test("a launcher that a listing cut is known by the cut server below it, and nothing else is", () => {
+  const cut = { argvTruncated: true };
+  const server = worker({ argv: `${NODE} /home/al`, ...cut });
+  const shell = { pid: 100, exe: "/usr/bin/dash", argv: `sh ${LEGACY}/bin/code-ser` };
+  assert.deepEqual(added([proc({ ...shell, ...cut }), server]), { 100: "vscode launcher" });
+  assert.deepEqual(added([proc(shell), server]), {});
+  assert.deepEqual(added([proc({ ...shell, ...cut, exe: "/usr/bin/vim" }), server]), {});
+  assert.deepEqual(added([proc({ ...shell, ...cut, argv: `sh ${LEGACY}/x --wait` }), server]), {});
+  assert.deepEqual(added([proc({ ...shell, ...cut, argv: "sh /home/alice/.acme-server/x" }), server]), {});
+  assert.deepEqual(added([proc({ ...shell, ...cut, argv: "sh" }), server]), {});
+});
+
+test("processes that are each other's parents end the walk", () => {
+  const a = worker({ pid: 100, ppid: 200, startTime: 1 });
+  const b = proc({ pid: 200, ppid: 100, exe: NODE, argv: `${NODE} x.js`, startTime: 1 });
+  assert.deepEqual(added([a, b]), { 200: "vscode server" });
+});

@@ -1,0 +1,131 @@
+import assert from "node:assert/strict";
+import test from "node:test";
+import { jobOfAncestor, jobOfCgroup } from "../../../src/core/tree/batch-job.ts";
+import { isMultiplexer, managerOf, managersHere } from "../../../src/core/tree/boundary.ts";
+import { DEFAULT_POLICY } from "../../helpers/policy.ts";
+import { proc } from "../../helpers/proc.ts";
+
+const USER_MANAGER = "/user.slice/user-2001.slice/user@2001.service";
+
+const cgroups: readonly (readonly [path: string, system: string | null])[] = [
+  ["/system.slice/slurmstepd.scope/job_5/step_0", "Slurm"],
+  ["/hpc.slice/n1_slurmstepd.scope/sABC", "Slurm"],
+  ["/slurm/uid_2001/job_7/step_0", "Slurm"],
+  ["/slurm_n1/uid_2001/job_7", "Slurm"],
+  ["/slurm/job_7", null],
+  ["/slurms/uid_2001", null],
+  ["/pbs_jobs.service/jobid/1.srv", "PBS"],
+  ["/pbspro.service/jobid/1.srv", "PBS"],
+  ["/pbs.slice/1.srv", "PBS"],
+  ["/pbs/1.srv", "PBS"],
+  ["/pbs", null],
+  ["/pbspro-12.srv.slice", "PBS"],
+  ["/torque/12.srv", "Torque"],
+  ["/torque", null],
+  ["/lsf/cluster/job.5.1", "LSF"],
+  ["/lsf/cluster", null],
+  ["/sge/5.1", "Grid Engine"],
+  ["/SGE/5.1", "Grid Engine"],
+  ["/uge/5.1", "Grid Engine"],
+  ["/UGE/5.1", "Grid Engine"],
+  ["/gridengine/5.1", "Grid Engine"],
+  ["/ocs/5.1", "Grid Engine"],
+  ["/UGE", null],
+  ["/htcondor/condor_slot1", "HTCondor"],
+  ["/condor/slot1", "HTCondor"],
+  ["/condor", null],
+  ["/system.slice/condor.service/slot1", "HTCondor"],
+  ["/system.slice/condor.service", null],
+  ["/system.slice/flux.service", "Flux"],
+  ["/system.slice/flux-shell.service", "Flux"],
+  ["/system.slice/imp-shell-7", "Flux"],
+  ["/system.slice/fluxx.service", null],
+  ["/user.slice/user-2001.slice/session-7.scope", null],
+  ["/", null],
+  // Users name what is below their service manager.
+  [`${USER_MANAGER}/app.slice/slurmstepd.scope/job_5`, null],
+  [`${USER_MANAGER}/slurm/uid_2001/job_7`, null],
+];
+for (const [path, system] of cgroups)
+  test(`the batch system of ${path}: ${system ?? "none"}`, () => assert.equal(jobOfCgroup(path), system));
+
+test("a batch daemon is one only as another user than the tree's", () => {
+  assert.equal(jobOfAncestor(proc({ pid: 7, uid: 0, exe: "/usr/sbin/pbs_mom" }), 2001), "PBS");
+  assert.equal(jobOfAncestor(proc({ pid: 7, uid: 2001, exe: "/usr/sbin/pbs_mom" }), 2001), null);
+  assert.equal(jobOfAncestor(proc({ pid: 7, uid: 0, exe: "/usr/bin/bash" }), 2001), null);
+});
+
+const NOWHERE = managersHere([], []);
+
+const managers: readonly (readonly [path: string, manager: string | null])[] = [
+  ["/docker/docker-0af1.scope", "container docker-0af1.scope"],
+  ["/x/libpod-0af1", "container libpod-0af1"],
+  ["/x/crio-0af1.scope", "container crio-0af1.scope"],
+  ["/x/cri-containerd-0af1.scope", "container cri-containerd-0af1.scope"],
+  ["/kubepods.slice/kubepods-burstable.slice/pod1", "container kubepods.slice"],
+  ["/kubepods/pod1", "container kubepods"],
+  ["/machine.slice/mine", "machine.slice"],
+  ["/x/docker-compose.scope", null],
+  ["/system.slice/ide.service", "ide.service"],
+  [`${USER_MANAGER}/app.slice/ide.service`, "ide.service"],
+  [`${USER_MANAGER}/app.slice/docker-0af1.scope`, null],
+  [`${USER_MANAGER}/machine.slice/x.scope`, null],
+  [USER_MANAGER, null],
+  ["/system.slice/ssh.service", null],
+  ["/system.slice/sshd.service", null],
+  ["/system.slice/dropbear.service", null],
+  ["/system.slice/sshd@7-1.service", null],
+  // One connection's of any ssh server (systemd.socket(5), Accept=yes).
+  ["/system.slice/tinysshd@3-10.0.0.1:22-10.0.0.2:51234.service", null],
+  ["/system.slice/tinysshd@3-17-10.0.0.1:22-10.0.0.2:51234.service", null],
+  ["/system.slice/x@3-[fe80::1]:22-[fe80::2]:51234.service", null],
+  ["/system.slice/ide@3.service", "ide@3.service"],
+  ["/system.slice/ide@alice-1:2-3:4.service", "ide@alice-1:2-3:4.service"],
+  [`/docker/${"0af1".repeat(16)}`, `container ${"0af1".repeat(16)}`],
+  [`/docker/${"0af1".repeat(15)}`, null],
+];
+for (const [path, manager] of managers)
+  test(`what manages a process in ${path}: ${manager ?? "nothing"}`, () =>
+    assert.equal(managerOf(proc({ pid: 500, cgroups: [path] }), NOWHERE), manager));
+
+test("any of a process's cgroups may show its manager", () => {
+  const process = proc({ pid: 500, cgroups: ["/user.slice", "/kubepods/pod1"] });
+  assert.equal(managerOf(process, NOWHERE), "container kubepods");
+  assert.equal(managerOf(proc({ pid: 500, cgroups: null }), NOWHERE), null);
+});
+
+test("the container that the login node itself is does not manage its logins", () => {
+  const pod = "/kubepods.slice/kubepods-pod7.slice/cri-containerd-0af1.scope";
+  const process = proc({ pid: 500, cgroups: [`${pod}/user.slice/user-2001.slice/session-7.scope`] });
+  assert.equal(managerOf(process, managersHere([], [pod])), null);
+  assert.equal(
+    managerOf(process, managersHere([proc({ pid: 7, uid: 0, cgroups: [`${pod}/sshd`] })], [])),
+    null,
+  );
+  const inner = proc({ pid: 500, cgroups: [`${pod}/docker-77.scope`] });
+  assert.equal(managerOf(inner, managersHere([], [pod])), "container docker-77.scope");
+});
+
+test("the service of root's ssh server holds sessions; its user's manager is not one", () => {
+  const here = managersHere([proc({ pid: 7, uid: 0, cgroups: ["/system.slice/hpn.service"] })], []);
+  assert.equal(managerOf(proc({ pid: 500, cgroups: ["/system.slice/hpn.service"] }), here), null);
+  assert.equal(managerOf(proc({ pid: 500, cgroups: ["/system.slice/ide.service"] }), here), "ide.service");
+  assert.deepEqual([...managersHere([proc({ pid: 7, cgroups: [USER_MANAGER] })], []).services], []);
+});
+
+const names: readonly (readonly [name: string, isOne: boolean])[] = [
+  ["tmux", true],
+  ["tmux-3.4", true],
+  ["tmux-static", true],
+  ["screen-4.9.1", true],
+  ["SCREEN", true],
+  ["zellij", true],
+  ["dtach", true],
+  ["abduco", true],
+  ["tmuxinator", false],
+  ["screenfetch", false],
+  ["bash", false],
+];
+for (const [name, isOne] of names)
+  test(`${name} is ${isOne ? "a" : "not a"} terminal multiplexer`, () =>
+    assert.equal(isMultiplexer(`/usr/bin/${name}`, DEFAULT_POLICY.catalogue), isOne));

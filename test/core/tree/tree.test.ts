@@ -1,0 +1,81 @@
+import assert from "node:assert/strict";
+import test from "node:test";
+import type { Proc } from "../../../src/core/observation/process.ts";
+import { isDead, makeTable } from "../../../src/core/tree/process-table.ts";
+import { findTrees, leadersOf, type Tree } from "../../../src/core/tree/tree.ts";
+import { DEFAULT_POLICY } from "../../helpers/policy.ts";
+import { ALICE, HOME, INIT, LEGACY, legacyTree, proc, TICKS, UPTIME } from "../../helpers/proc.ts";
+
+const treesAmong = (...processes: readonly Proc[]): Tree[] =>
+  findTrees(makeTable([INIT, ...processes]), DEFAULT_POLICY.catalogue);
+const pidsOf = (tree: Tree | undefined): number[] => tree?.members.map(({ pid }) => pid) ?? [];
+const LATE = (UPTIME / 1000) * TICKS;
+const helper = (pid: number, init: Partial<Proc> = {}): Proc =>
+  proc({ ...init, pid, exe: `${HOME}/.vscode-server/extensions/x.y-1/bin/cpptools`, argv: ["cpptools"] });
+
+test("a child that is older than the process of its parent's number is not below that", () => {
+  const [root, ...rest] = legacyTree(500) as [Proc, ...Proc[]];
+  const recycled = { ...root, pid: 500, startTime: LATE };
+  const [tree] = treesAmong(recycled, ...rest).filter(({ root: { pid } }) => pid === 501);
+  assert.deepEqual(pidsOf(tree), [501, 502, 503, 504, 505]);
+  assert.equal(tree?.ancestryBroken, true);
+});
+
+test("a child that started in the same tick as its parent is below it", () => {
+  const [root, ...rest] = legacyTree(500).map((process) => ({ ...process, startTime: 1000 })) as [
+    Proc,
+    ...Proc[],
+  ];
+  assert.deepEqual(pidsOf(treesAmong(root, ...rest)[0]), [500, 501, 502, 503, 504, 505]);
+});
+
+test("one thread makes a Z dead, two make it alive; X is dead", () => {
+  const state = (letter: string, threads: number): boolean =>
+    isDead(proc({ pid: 7, state: letter, threads }));
+  assert.deepEqual([state("Z", 1), state("Z", 2), state("X", 2), state("S", 1)], [true, false, true, false]);
+});
+
+test("what could not be read of a member, and jobs other than the root's, end the tree there", () => {
+  const spared = (init: Partial<Proc>): string[] => {
+    const below = proc({ pid: 510, ppid: 505, ...init });
+    return treesAmong(...legacyTree(500), below)[0]?.sparedBelow.map(({ why }) => why) ?? [];
+  };
+  assert.deepEqual(spared({ cgroups: null }), ["its cgroups could not be read"]);
+  assert.deepEqual(spared({ uids: null }), ["its user ids could not be read"]);
+  assert.deepEqual(spared({ cgroups: ["/slurm/uid_2001/job_9"] }), ["is in a Slurm job"]);
+  const inJob = legacyTree(500, { cgroups: ["/slurm/uid_2001/job_9"] });
+  const [tree] = treesAmong(...inJob, proc({ pid: 510, ppid: 505, cgroups: ["/slurm/uid_2001/job_9"] }));
+  assert.deepEqual(pidsOf(tree), [500, 501, 502, 503, 504, 505, 510]);
+});
+
+test("the leaders are the root, whatever it is, and what serves in its own right", () => {
+  const leaders = (...processes: Proc[]): number[] =>
+    leadersOf(treesAmong(...processes)[0] as Tree).map(({ pid }) => pid);
+  assert.deepEqual(leaders(...legacyTree(500)), [500, 501]);
+  assert.deepEqual(leaders(...legacyTree(500), helper(510, { ppid: 502 })), [500, 501]);
+  assert.deepEqual(leaders(helper(510), helper(511, { ppid: 510 })), [510]);
+});
+
+test("a server of another user below a tree, and one below a multiplexer, is a tree of its own", () => {
+  const other = { uid: 2002, uids: [2002, 2002, 2002, 2002] as const };
+  const roots = (...processes: Proc[]): number[] => treesAmong(...processes).map(({ root }) => root.pid);
+  assert.deepEqual(roots(...legacyTree(500), ...legacyTree(600, { ...other, ppid: 505 })), [500, 600]);
+  const tmux = proc({ pid: 506, ppid: 505, exe: "/usr/bin/tmux" });
+  assert.deepEqual(roots(...legacyTree(500), tmux, ...legacyTree(600, { ppid: 506 })), [500, 600]);
+  assert.deepEqual(roots(...legacyTree(500), ...legacyTree(600, { ppid: 505 })), [500]);
+});
+
+test("a dead server is not a tree", () => {
+  assert.deepEqual(treesAmong(proc({ pid: 500, exe: `${LEGACY}/node`, state: "Z" })), []);
+});
+
+test("a table whose parents form a circle ends", () => {
+  const [a, b] = legacyTree(500) as [Proc, Proc];
+  const circle = [a, b].map((process) => ({
+    ...process,
+    startTime: 0,
+    ppid: process.pid === 500 ? 501 : 500,
+  }));
+  assert.ok(treesAmong(...circle).length > 0);
+  assert.equal(ALICE, a.uid);
+});

@@ -1,0 +1,185 @@
+import assert from "node:assert/strict";
+import test from "node:test";
+import type { Observation } from "../../../src/core/observation/observation.ts";
+import type { Proc } from "../../../src/core/observation/process.ts";
+import type { Policy } from "../../../src/core/policy/policy.ts";
+import { contextFor, type Judgement, judge } from "../../../src/core/verdict/judge.ts";
+import { ONE_LOOK } from "../../helpers/policy.ts";
+import { ALICE, COMMIT, HOME, INIT, LEGACY, legacyTree, observation, proc } from "../../helpers/proc.ts";
+
+const only = (seen: Observation, policy: Partial<Policy> = {}): Judgement => {
+  const judged = judge(seen, contextFor({ ...ONE_LOOK, ...policy }, "2026-11-23"));
+  assert.equal(judged.length, 1, judged.map(({ tree }) => tree.root.pid).join(" "));
+  return judged[0] as Judgement;
+};
+
+const PTS = 34_816;
+const bobs = { uid: 2002, uids: [2002, 2002, 2002, 2002] as const };
+const inTerminal = (init: Partial<Proc>): Proc => proc({ pid: 510, ppid: 505, tty: PTS, ...init });
+
+interface Case {
+  readonly what: string;
+  readonly below: readonly Proc[];
+  readonly policy?: Partial<Policy>;
+  readonly says: RegExp | null;
+}
+
+const terminals: readonly Case[] = [
+  {
+    what: "sudo",
+    below: [inTerminal({ uid: 0, uids: [0, 0, 0, 0], exe: "/usr/bin/sudo" })],
+    says: /has a program of uid 0 in its terminal \(sudo 510\)/,
+  },
+  {
+    what: "su to another user",
+    below: [inTerminal({ uid: 0, exe: "/usr/bin/su" }), proc({ pid: 511, ppid: 510, ...bobs, tty: PTS })],
+    says: /has a program of uid 0 in its terminal \(su 510\)/,
+  },
+  { what: "another user's program", below: [inTerminal(bobs)], says: /uid 2002 in its terminal/ },
+  { what: "another user's program without a terminal", below: [inTerminal({ ...bobs, tty: 0 })], says: null },
+  {
+    what: "an ssh server",
+    below: [inTerminal({ exe: `${HOME}/conda/bin/sshd` })],
+    says: /has an ssh server in its terminal \(sshd 510\)/,
+  },
+  {
+    what: "a tunnel",
+    below: [inTerminal({ exe: "/usr/local/bin/code", argv: ["code", "tunnel"] })],
+    says: /has a tunnel in its terminal \(510\)/,
+  },
+  {
+    what: "a tunnel that the site ends",
+    below: [inTerminal({ exe: "/usr/local/bin/code", argv: ["code", "tunnel"] })],
+    policy: { tunnels: "reap" },
+    says: null,
+  },
+  {
+    what: "a web server",
+    below: [
+      inTerminal({
+        exe: "/usr/lib/code-server/lib/node",
+        argv: ["/usr/lib/code-server/lib/node", "/usr/lib/code-server/out/node/entry"],
+      }),
+    ],
+    says: /has a web server in its terminal \(510\)/,
+  },
+  { what: "a shell and what it runs", below: [inTerminal({ exe: "/usr/bin/make" })], says: null },
+];
+for (const { what, below, policy, says } of terminals)
+  test(`a tree with ${what} in its terminal: ${says ? "left alone as a whole" : "ends"}`, () => {
+    const judgement = only(observation([...legacyTree(500), ...below]), policy);
+    assert.equal(judgement.verdict, says ? "exempt" : "reap", judgement.reasons.join());
+    if (says) {
+      assert.match(judgement.reasons.join(), says);
+      assert.deepEqual(
+        [...new Set(judgement.exemptions.map(({ liftedBy }) => liftedBy))],
+        ["--include-exempt"],
+      );
+    }
+  });
+
+const cpptools = `${HOME}/.vscode-server/extensions/ms-vscode.cpptools-1/bin/cpptools`;
+const helper = (init: Partial<Proc> = {}): Proc =>
+  proc({ pid: 900, exe: cpptools, argv: ["cpptools"], ...init });
+
+test("helpers whose parent lives and belongs to no tree are not orphans", () => {
+  const parent = proc({ pid: 880, exe: "/opt/other-ide/bin/host" });
+  const judgement = only(observation([parent, helper({ ppid: 880 })]));
+  assert.deepEqual([judgement.verdict, judgement.use], ["spare", null]);
+  assert.match(judgement.reasons.join(), /its parent host 880 lives, belongs to no tree and uses it/);
+  assert.equal(only(observation([helper()])).verdict, "reap");
+  const manager = proc({ pid: 880, exe: "/usr/lib/systemd/systemd" });
+  assert.equal(only(observation([manager, helper({ ppid: 880 })])).verdict, "reap");
+  // A server's parent says nothing: a plain shell may have started it long ago.
+  assert.equal(only(observation([parent, ...legacyTree(900, { ppid: 880 })])).verdict, "reap");
+});
+
+test("helpers get the verdict of the first server that stays, of their own user and product", () => {
+  const judged = (...processes: Proc[]): Record<number, string> =>
+    Object.fromEntries(
+      judge(observation(processes), contextFor(ONE_LOOK, "2026-11-23")).map(({ tree, verdict }) => [
+        tree.root.pid,
+        verdict,
+      ]),
+    );
+  // Two servers: the one that is ended says nothing about the helpers of the other.
+  const kept = legacyTree(600, { ppid: 444 });
+  assert.deepEqual(judged(...legacyTree(500), ...kept, helper()), {
+    500: "reap",
+    600: "unknown",
+    900: "unknown",
+  });
+  const others = legacyTree(600, { ...bobs, ppid: 444 });
+  assert.deepEqual(judged(...others, helper()), { 600: "unknown", 900: "reap" });
+  const node = `${HOME}/.cursor-server/bin/${COMMIT}/node`;
+  const cursor = proc({
+    pid: 600,
+    ppid: 444,
+    exe: node,
+    argv: [node, node.replace(/node$/, "out/server-main.js")],
+  });
+  assert.deepEqual(judged(cursor, helper()), { 600: "unknown", 900: "reap" });
+  const started = helper().startTime;
+  const sameTick = kept.map((process) => ({ ...process, startTime: started }));
+  assert.equal(judged(...sameTick, helper())[900], "unknown");
+  const younger = kept.map((process) => ({ ...process, startTime: started + 1 }));
+  assert.equal(judged(...younger, helper())[900], "reap");
+});
+
+test("what could not be read of a root makes its tree unknown", () => {
+  const [root, ...rest] = legacyTree(500) as [Proc, ...Proc[]];
+  const unread: readonly (readonly [Partial<Proc>, RegExp])[] = [
+    [{ uids: null }, /the user ids of 500 could not be read/],
+    [{ cgroups: null }, /the cgroups of 500 could not be read/],
+  ];
+  for (const [more, says] of unread) {
+    const judgement = only(observation([{ ...root, ...more }, ...rest]));
+    assert.equal(judgement.verdict, "unknown");
+    assert.match(judgement.reasons.join(), says);
+  }
+  const node = (argvStatus: Proc["argvStatus"]): Proc =>
+    proc({ pid: 500, exe: `${LEGACY}/node`, argvStatus });
+  for (const status of ["timeout", "denied", "empty"] as const)
+    assert.equal(only(observation([node(status)])).verdict, "unknown", status);
+});
+
+test("a root with other user ids is never ended", () => {
+  const uids = [ALICE, ALICE, 0, ALICE] as const;
+  const judgement = only(
+    observation(legacyTree(500).map((one) => (one.pid === 500 ? { ...one, uids } : one))),
+  );
+  assert.equal(judgement.verdict, "exempt");
+  assert.match(judgement.reasons.join(), /process 500 has other user ids \(2001 2001 0 2001\)/);
+});
+
+test("the smallest uid that is an ordinary user's, and the largest of the system", () => {
+  const of = (uid: number): string =>
+    only(observation(legacyTree(500, { uid, uids: [uid, uid, uid, uid] }))).verdict;
+  assert.deepEqual([of(999), of(1000)], ["exempt", "reap"]);
+});
+
+test("a user's own sshd in a service does not make that service one of sessions", () => {
+  const cgroups = ["/system.slice/mine.service"];
+  const own = proc({ pid: 300, exe: `${HOME}/bin/sshd`, cgroups });
+  assert.equal(only(observation([own, ...legacyTree(500, { cgroups })])).verdict, "exempt");
+});
+
+test("a login node that is a container: what this program or root's sshd is in is none from where it stands", () => {
+  const pod = "/kubepods.slice/pod7.slice/cri-containerd-0af1.scope";
+  const inPod = legacyTree(500, { cgroups: [`${pod}/sshd`] });
+  assert.equal(only(observation(inPod)).verdict, "exempt");
+  assert.equal(only(observation(inPod, { ownCgroups: [`${pod}/cron`] })).verdict, "reap");
+  const sshd = proc({ pid: 300, uid: 0, exe: "/usr/sbin/sshd", cgroups: [`${pod}/sshd`] });
+  assert.equal(only(observation([sshd, ...inPod])).verdict, "reap");
+});
+
+test("an init whose executable cannot be read hides nothing", () => {
+  assert.equal(only(observation([{ ...INIT, exe: null }, ...legacyTree(500)])).verdict, "reap");
+});
+
+test("the longest grace of several servers of one tree counts", () => {
+  const flagged = (seconds: number, pid: number): Proc[] =>
+    legacyTree(pid).map((one) => ({ ...one, argv: [...one.argv, `--reconnection-grace-time=${seconds}`] }));
+  const inner = flagged(60, 600).map((one) => (one.pid === 600 ? { ...one, ppid: 505 } : one));
+  assert.equal(only(observation([...flagged(120, 500), ...inner])).grace, 120_000);
+});

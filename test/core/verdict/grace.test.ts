@@ -1,0 +1,69 @@
+import assert from "node:assert/strict";
+import test from "node:test";
+import { mergePolicy } from "../../../src/core/policy/policy.ts";
+import { makeTable } from "../../../src/core/tree/process-table.ts";
+import { findTrees } from "../../../src/core/tree/tree.ts";
+import { graceOf } from "../../../src/core/verdict/grace.ts";
+import { COMMIT, HOME, LEGACY, proc } from "../../helpers/proc.ts";
+
+const POLICY = mergePolicy([{ grace: "10m", graceByProduct: { zed: "3m" } }]);
+const SERVER = ["--start-server", "--enable-remote-auto-shutdown"];
+
+/** The grace in seconds of a launcher and a server with these flags. */
+function graceWith(launcher: readonly string[], server: readonly string[]): number {
+  const node = `${LEGACY}/node`;
+  const processes = [
+    proc({
+      pid: 100,
+      exe: "/usr/bin/dash",
+      argv: ["sh", `${LEGACY}/bin/code-server`, ...SERVER, ...launcher],
+    }),
+    proc({
+      pid: 200,
+      ppid: 100,
+      exe: node,
+      argv: [node, `${LEGACY}/out/server-main.js`, ...SERVER, ...server],
+    }),
+  ];
+  return secondsOf(processes);
+}
+
+function secondsOf(processes: ReturnType<typeof proc>[]): number {
+  const [tree] = findTrees(makeTable(processes), POLICY.catalogue);
+  assert.ok(tree);
+  return graceOf(tree, POLICY) / 1000;
+}
+
+const rows: readonly (readonly [seconds: number, launcher: string[], server: string[]])[] = [
+  [600, [], []],
+  [120, [], ["--reconnection-grace-time=120"]],
+  [120, ["--reconnection-grace-time", "120"], []],
+  // The longest that any of them states counts, and the site's is the cap.
+  [180, ["--reconnection-grace-time=120"], ["--reconnection-grace-time=180"]],
+  [600, [], ["--reconnection-grace-time=2592000"]],
+  [0, [], ["--reconnection-grace-time=0"]],
+  [600, [], ["--reconnection-grace-time=soon"]],
+  [600, [], ["--reconnection-grace-time"]],
+  [600, [], ["--reconnection-grace-timeout=5"]],
+];
+
+for (const [seconds, launcher, server] of rows) {
+  test(`the grace is ${seconds} s with ${[...launcher, ...server].join(" ") || "no flag"}`, () =>
+    assert.equal(graceWith(launcher, server), seconds));
+}
+
+const CLI = `${HOME}/.vscode-server/code-${COMMIT}`;
+const agents: readonly (readonly [seconds: number, exe: string, argv: string])[] = [
+  [300, CLI, `${CLI} agent host --idle-timeout 300`],
+  [300, CLI, `${CLI} agent host --idle-timeout=300`],
+  // Zero is no time-out at all, so the agents' own grace counts.
+  [7200, CLI, `${CLI} agent host --idle-timeout 0`],
+  [7200, "/usr/bin/node", `node relay.js --detached --grace-time 0 --sock-path ${HOME}/.orca-remote/r.sock`],
+  [60, "/usr/bin/node", `node relay.js --detached --grace-time 60 --sock-path ${HOME}/.orca-remote/r.sock`],
+  [180, `${HOME}/.zed_server/zed-remote-server-stable`, "zed-remote-server-stable run"],
+];
+
+for (const [seconds, exe, argv] of agents) {
+  test(`the grace is ${seconds} s of ${argv}`, () =>
+    assert.equal(secondsOf([proc({ pid: 100, exe, argv })]), seconds));
+}

@@ -1,0 +1,35 @@
+// Invented ledger records.
+import type { LedgerRecord } from "../../src/core/ledger/record.ts";
+
+let made = 0;
+
+/** A record of noon, local time, on a day such as "2027-01-03". */
+export function ledgerRecord(day: string, init: Partial<LedgerRecord> = {}): LedgerRecord {
+  const epochMs = new Date(`${day}T12:00:00`).getTime();
+  return {
+    schemaVersion: 1,
+    id: `${epochMs}-${String(made++ % 10_000).padStart(4, "0")}-b007`,
+    time: new Date(epochMs).toISOString(),
+    epochMs,
+    host: "login1",
+    bootId: "b007",
+    uid: 2001,
+    user: "alice",
+    product: "vscode",
+    root: { pid: 500, startTime: 1 },
+    killed: 6,
+    survivors: 0,
+    kind: "closed",
+    reasons: [],
+    forced: false,
+    tagged: true,
+    closedAt: null,
+    remoteHost: null,
+    orphanedForSeconds: 600,
+    ageSeconds: 3600,
+    freedKiB: 1024,
+    freedBy: "pss",
+    terminals: [],
+    ...init,
+  };
+}

@@ -1,0 +1,160 @@
+/** A host under construction: processes and sockets that exist at the first look, the second, or both. */
+
+import type { Link } from "../../src/core/observation/connections.ts";
+import type { Tag } from "../../src/core/observation/observation.ts";
+import { keyOf, type Proc } from "../../src/core/observation/process.ts";
+import { INIT, proc, UPTIME } from "./proc.ts";
+
+/** At which of the two looks something exists. */
+export type When = readonly [first: boolean, second: boolean];
+export const BOTH: When = [true, true];
+
+/** A connection as it is; null: a process of another host, or one that nothing asks (a daemon, another user's). */
+export interface Socket {
+  readonly kind: Link["kind"];
+  readonly opener: number | null;
+  readonly acceptor: number | null;
+  readonly otherHost: boolean;
+  /** A socket pair does not show who opened it. */
+  readonly shown: boolean;
+  readonly when: When;
+}
+
+/** A small seeded generator (mulberry32), so that a trial can be replayed from its number. */
+export function makeRandom(seed: number): () => number {
+  let state = seed >>> 0;
+  return () => {
+    state = (state + 0x6d2b79f5) >>> 0;
+    let t = state;
+    t = Math.imul(t ^ (t >>> 15), t | 1);
+    t ^= t + Math.imul(t ^ (t >>> 7), t | 61);
+    return ((t ^ (t >>> 14)) >>> 0) / 4294967296;
+  };
+}
+
+export class SimulatedHost {
+  readonly processes: { readonly process: Proc; readonly when: When }[] = [{ process: INIT, when: BOTH }];
+  readonly sockets: Socket[] = [];
+  readonly tags: { readonly tag: Tag; readonly when: When }[] = [];
+  readonly unreadable: number[] = [];
+  readonly foreignNet: number[] = [];
+  readonly unexplained: number[] = [];
+  private readonly random: () => number;
+  private nextPid: number;
+
+  constructor(seed: number) {
+    this.random = makeRandom(seed);
+    this.nextPid = 1000 + this.below(20_000);
+  }
+
+  add(init: Partial<Proc>, when: When = BOTH): number {
+    const pid = this.nextPid;
+    this.nextPid += 1 + this.below(3);
+    const uid = init.uid ?? 0;
+    const parent = this.processOf(init.ppid ?? 0);
+    const startTime = init.startTime ?? Math.max(2, parent?.startTime ?? 0);
+    const ids = init.uids === undefined ? ([uid, uid, uid, uid] as const) : init.uids;
+    const process = proc({ loginUid: uid, ...init, startTime, pid, uid, uids: ids, sid: pid, comm: "p" });
+    this.processes.push({ process, when });
+    return pid;
+  }
+
+  processOf(pid: number): Proc | undefined {
+    return this.processes.find(({ process }) => process.pid === pid)?.process;
+  }
+
+  change(pid: number, more: Partial<Proc>): void {
+    const at = this.processes.findIndex(({ process }) => process.pid === pid);
+    const entry = this.processes[at];
+    if (entry) this.processes[at] = { ...entry, process: { ...entry.process, ...more } };
+  }
+
+  /** `opener` opened what `acceptor` accepted. */
+  join(opener: number | null, acceptor: number | null, when: When = BOTH, kind: Link["kind"] = "tcp"): void {
+    this.sockets.push({ kind, opener, acceptor, otherHost: false, shown: true, when });
+  }
+
+  /** A socket pair, or an old kernel that does not show who opened. */
+  pair(a: number, b: number, when: When): void {
+    this.sockets.push({ kind: "unix", opener: a, acceptor: b, otherHost: false, shown: false, when });
+  }
+
+  fromOtherHost(acceptor: number, when: When = BOTH): void {
+    this.sockets.push({ kind: "tcp", opener: null, acceptor, otherHost: true, shown: true, when });
+  }
+
+  toOtherHost(opener: number, when: When = BOTH): void {
+    this.sockets.push({ kind: "tcp", opener, acceptor: null, otherHost: true, shown: true, when });
+  }
+
+  /** Tags a process as a logout `closedAgo` before the first look did. */
+  tag(pid: number, closedAgo: number, when: When, bootId = "b007"): void {
+    const process = this.processOf(pid);
+    if (!process) return;
+    const tag: Tag = {
+      schemaVersion: 1,
+      bootId,
+      uid: process.uid,
+      root: { pid, startTime: process.startTime },
+      auditSession: null,
+      logindSession: null,
+      closedAt: 0,
+      closedUptime: UPTIME - closedAgo,
+      product: "vscode",
+      remoteHost: null,
+    };
+    // A later close overwrites the tag of the same process.
+    const old = this.tags.findIndex(
+      (one) => keyOf(one.tag.root) === keyOf(tag.root) && one.when[1] && when[1],
+    );
+    if (old >= 0 && when[0]) this.tags.splice(old, 1);
+    this.tags.push({ tag, when });
+  }
+
+  /** What a look at these processes shows of the sockets. */
+  linksOf(asked: ReadonlySet<number>, look: 0 | 1): Link[] {
+    const ends = this.sockets
+      .filter(({ when }) => when[look])
+      .flatMap((socket): Link[] => {
+        const end = (pid: number | null, peer: number | null, direction: "opened" | "accepted"): Link[] => {
+          if (pid === null || !asked.has(pid)) return [];
+          const { kind, otherHost, shown } = socket;
+          const peerPid = peer !== null && asked.has(peer) ? peer : null;
+          const [local, remote] = otherHost
+            ? ["10.0.0.1:22", "10.1.2.3:50000"]
+            : ["127.0.0.1:1", "127.0.0.1:2"];
+          return [{ kind, pid, peerPid, local, remote, direction: shown ? direction : "unknown", otherHost }];
+        };
+        return [
+          ...end(socket.opener, socket.acceptor, "opened"),
+          ...end(socket.acceptor, socket.opener, "accepted"),
+        ];
+      });
+    return this.shuffled(ends);
+  }
+
+  below(limit: number): number {
+    return Math.floor(this.random() * limit);
+  }
+
+  chance(probability: number): boolean {
+    return this.random() < probability;
+  }
+
+  pick<T>(items: readonly T[]): T {
+    return items[this.below(items.length)] as T;
+  }
+
+  hex(length: number): string {
+    return Array.from({ length }, () => this.below(16).toString(16)).join("");
+  }
+
+  shuffled<T>(items: readonly T[]): T[] {
+    const copy = [...items];
+    for (let i = copy.length - 1; i > 0; i--) {
+      const j = this.below(i + 1);
+      [copy[i], copy[j]] = [copy[j] as T, copy[i] as T];
+    }
+    return copy;
+  }
+}

@@ -1,0 +1,66 @@
+/** What a program can do that has taken over the sweep's unit. */
+
+import assert from "node:assert/strict";
+import { readFileSync } from "node:fs";
+import { after, before, describe, it } from "node:test";
+import { attackBinary } from "../helpers/attacks.ts";
+import { hasLoginNode, whyNoLoginNode } from "./available.ts";
+import type { LoginNode } from "./login-node.ts";
+import { bootWithProduct } from "./scenario-helpers.ts";
+
+const UNIT = "vscode-grim-reaper.service";
+const PROGRAM = "/usr/local/bin/attack";
+
+/** The attempts that root without the sandbox carries out: what the test would not notice is not tested. */
+const WORK_FOR_ROOT = [
+  "read-memory-of-init",
+  "write-memory-of-init",
+  "open-memory-of-init-to-write",
+  "create-in-etc",
+  "create-in-etc-through-init",
+  "io-uring",
+  "oom-score-of-init",
+  "systemd-private-socket",
+  "d-bus",
+  "become-another-user",
+];
+
+/** What remains, and why: SECURITY.md says the same. */
+const REMAIN = [
+  // CAP_DAC_READ_SEARCH, which the descriptors of other users' processes need, reads every file.
+  "open-memory-of-init-to-read",
+  // As any unprivileged user reaches it; for D-Bus, this account is one.
+  "d-bus-through-init",
+  "read-shadow",
+];
+
+describe("a program that has taken over the unit", () => {
+  let node: LoginNode;
+
+  before(async () => {
+    if (whyNoLoginNode() !== null) return;
+    node = await bootWithProduct();
+    await node.copyIn(PROGRAM, readFileSync(attackBinary("unit")), { mode: 0o755 });
+  });
+  after(() => node?.powerOff());
+
+  const worked = (said: string) =>
+    said
+      .split("\n")
+      .filter((line) => line.endsWith(" worked"))
+      .map((line) => line.split(" ")[0]);
+
+  it("reads files, and changes nothing of the host's", async (t) => {
+    if (!hasLoginNode(t)) return;
+    const atLarge = worked(await node.run([PROGRAM]));
+    for (const attempt of WORK_FOR_ROOT) assert.ok(atLarge.includes(attempt), `${attempt}: ${atLarge}`);
+
+    const drop = `[Service]\nExecStart=\nExecStart=/bin/sh -c '${PROGRAM} >/run/vscode-grim-reaper/said'\n`;
+    await node.copyIn(`/run/systemd/system/${UNIT}.d/attack.conf`, drop);
+    await node.run(["systemctl", "daemon-reload"]);
+    await node.run(["systemctl", "start", UNIT]);
+    const said = await node.read("/run/vscode-grim-reaper/said");
+    assert.equal(said.trim().split("\n").length, 24, said);
+    assert.deepEqual(worked(said), REMAIN, said);
+  });
+});
