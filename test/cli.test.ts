@@ -117,7 +117,7 @@ const rows: readonly Row[] = [
   {
     args: ["replay", toml("x"), "--format", "ps"],
     status: 1,
-    stderr: /config\.toml:1: is not uid<TAB>pid<TAB>ppid<TAB>args/,
+    stderr: /config\.toml:1: is neither uid<TAB>pid<TAB>ppid<TAB>args nor/,
   },
   {
     args: ["replay", LISTING, "--format", "ps"],
