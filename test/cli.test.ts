@@ -25,25 +25,43 @@ const rows: readonly Row[] = [
   {
     args: ["sweep", "-n", "-vv"],
     status: 0,
-    stderr: /Looked at \d+ process\(es\) .* found \d+ tree\(s\): reap/,
+    stderr: /Looked at \d+ processes .* found \d+ trees?: reap/,
   },
   { args: ["-n", "-vv", "--log-format", "json"], status: 0, stderr: /^\{"level":10,"time":\d+,/m },
   { args: ["list"], status: 0 },
-  { args: ["list", "--json"], status: 0, stdout: /^\{"schemaVersion":1,"host":"[^"]+","trees":\[/ },
+  {
+    args: ["list", "--json"],
+    status: 0,
+    stdout: /^\{"schemaVersion":1,"host":"[^"]+","dryRun":true,"trees":\[/,
+  },
+  { args: ["-n", "--json"], status: 0, stdout: /"dryRun":true/ },
+  { args: ["status"], status: 0, stdout: /^mode +enforcing[\s\S]*^trees|^your trees/m },
+  { args: ["status", "--json"], status: 0, stdout: /^\{"schemaVersion":1,"host":/ },
+  {
+    args: ["list", "--verdict", "reaped"],
+    status: 64,
+    stderr: /Allowed choices are reap, wait, spare, exempt, unknown/,
+  },
+  { args: ["list", "--sort", "memory", "--verdict", "reap", "--no-pager"], status: 0 },
   { args: ["snapshot"], status: 0, stdout: /^\{"schemaVersion":1,.*"bootId":"[0-9a-f-]{36}"/ },
   { args: ["--nonsense"], status: 64, stderr: /unknown option '--nonsense'/ },
-  { args: ["lsit"], status: 64, stderr: /too many arguments|unknown command/ },
+  {
+    args: ["lsit"],
+    status: 64,
+    stderr: /^vscode-grim-reaper: unknown command lsit; did you mean "list"\? \(see --help\)\n$/,
+  },
+  { args: ["-n"], status: 0, stderr: /Nothing to end|Would kill/ },
   { args: ["explain"], status: 64, stderr: /missing required argument 'pid'/ },
   { args: ["explain", "abc"], status: 64, stderr: /A process id is a whole number above 0/ },
   {
     args: ["explain", "4194399"],
     status: 1,
-    stderr: /no server tree holds a process 4194399; "vscode-grim-reaper list" shows/,
+    stderr: /there is no process 4194399; "vscode-grim-reaper list" shows/,
   },
-  { args: ["--pid", "4194399", "-n"], status: 1, stderr: /no server tree holds a process 4194399/ },
+  { args: ["--pid", "4194399", "-n"], status: 1, stderr: /there is no process 4194399/ },
   { args: ["-n", "-u", "no-such-user-here"], status: 64, stderr: /there is no user no-such-user-here/ },
   { args: ["-n", "--log-format", "xml"], status: 64, stderr: /Allowed choices are standard, json/ },
-  { args: ["-n", "--include-jobs"], status: 64, stderr: /only mean something with --force/ },
+  { args: ["-n", "--include-jobs"], status: 64, stderr: /need --force/ },
   {
     args: ["-n", "-c", "/nonexistent.toml"],
     status: 78,
@@ -59,11 +77,34 @@ const rows: readonly Row[] = [
     status: 78,
     stderr: /config\.toml:2: grace: must be a duration such as "90s"/,
   },
+  {
+    args: [
+      "check-config",
+      toml(
+        '[mail]\ntemplate = "/nonexistent/x"\n[graceByProduct]\ncurser = "1h"\n[metrics]\nfile = "/tmp/x.prom"\n',
+      ),
+    ],
+    status: 1,
+    stderr:
+      /graceByProduct: there is no product "curser"; did you mean "cursor"\?\n.*mail\.template: \/nonexistent\/x: cannot be read: .*\n.*metrics\.file: \/tmp\/x\.prom: the service does not see \/tmp/,
+    stdout: /\n3 problems\n$/,
+  },
+  {
+    args: ["check-config", toml('[mail]\nto = "%x@example.org"\n')],
+    status: 78,
+    stderr: /mail\.to: may contain only %u/,
+  },
+  {
+    args: ["check-config", toml("ledger = 5\n")],
+    status: 78,
+    stderr: /config\.toml:1: ledger: must be a table\n$/,
+  },
   { args: ["check-config", toml("grace = [")], status: 78, stderr: /config\.toml:1: not TOML: / },
   {
     args: ["check-config", toml('grace = "1h"\nenforce = false\n')],
     status: 0,
-    stdout: /observing: nothing is ended[\s\S]*grace +1h/,
+    stdout:
+      /enforce +false: sweeps only observe {2}\[config\.toml\]\ngrace +1h {2}\[config\.toml\][\s\S]*\nOK\n$/,
   },
   {
     args: ["check-config", toml('exemptUsers = ["no-such-user-here"]\n')],
@@ -76,12 +117,12 @@ const rows: readonly Row[] = [
   {
     args: ["replay", toml("x"), "--format", "ps"],
     status: 1,
-    stderr: /config\.toml:1: is not uid<TAB>pid<TAB>ppid<TAB>args/,
+    stderr: /config\.toml:1: is neither uid<TAB>pid<TAB>ppid<TAB>args nor/,
   },
   {
     args: ["replay", LISTING, "--format", "ps"],
     status: 0,
-    stdout: /^PID +USER +PRODUCT +VERDICT[\s\S]*496 .* vscode +unknown/,
+    stdout: /^ *PID +USER +PRODUCT +VERDICT[\s\S]*496 .* vscode +unknown/,
   },
   {
     args: ["replay", LISTING, "--format", "ps", "--json"],
@@ -93,8 +134,19 @@ const rows: readonly Row[] = [
     status: 1,
     stderr: /cannot open the log file \/nonexistent\/reaper\.log[\s\S]*Looked at/,
   },
-  { args: [], status: 77, stderr: /needs root; run it with sudo, or look with --dry-run/, only: "user" },
-  { args: ["list", "-u", "0"], status: 77, stderr: /can only be judged by root/, only: "user" },
+  {
+    args: [],
+    status: 77,
+    stderr:
+      /needs root: run it with sudo, or look with --dry-run; to end your own trees: vscode-grim-reaper end/,
+    only: "user",
+  },
+  {
+    args: ["list", "-u", "0"],
+    status: 77,
+    stderr: /only root can judge other users' processes/,
+    only: "user",
+  },
 ];
 
 for (const { args, status, stderr, stdout, only } of rows) {
@@ -124,7 +176,7 @@ test("a configuration that others may write is refused", { skip: isRoot ? false 
   chmodSync(path, 0o666);
   const ran = run(["-n", "-c", path]);
   assert.equal(ran.status, 78);
-  assert.match(ran.stderr, /can be written by others than root; chown root:root and chmod go-w it/);
+  assert.match(ran.stderr, /users other than root can write it; run chown root:root and chmod go-w on it/);
 });
 
 test("a reader of standard output that leaves is no failure", () => {

@@ -7,6 +7,9 @@ const flagsOf = (option: OptionModel): string[] =>
 /** The first sentence part of a description, safe between single quotes and in zsh's brackets. */
 const brief = (text: string): string => (text.split(/[;:,]/)[0] ?? "").replace(/['[\]\\]/g, "");
 
+/** Prints the process ids of all trees that the caller can see. */
+const TREE_PIDS = `${NAME} list --pids 2>/dev/null`;
+
 export function bash(commands: readonly CommandModel[]): string {
   const words = commands.map(({ name }) => name).join(" ");
   const cases = commands.map(({ name, options, args }) => {
@@ -49,8 +52,7 @@ function bashValues(values: Values): string {
   if (values === "file") return 'COMPREPLY=($(compgen -f -- "$current"));';
   if (values === "folder") return 'COMPREPLY=($(compgen -d -- "$current"));';
   if (values === "user") return 'COMPREPLY=($(compgen -u -- "$current"));';
-  if (values === "pid")
-    return 'COMPREPLY=($(compgen -W "$(cd /proc && printf "%s " [0-9]*)" -- "$current"));';
+  if (values === "pid") return `COMPREPLY=($(compgen -W "$(${TREE_PIDS})" -- "$current"));`;
   if (Array.isArray(values)) return `COMPREPLY=($(compgen -W '${values.join(" ")}' -- "$current"));`;
   return ":;";
 }
@@ -101,7 +103,7 @@ function zshValues(values: Values): string {
   if (values === "file") return "_files";
   if (values === "folder") return "_files -/";
   if (values === "user") return "_users";
-  if (values === "pid") return "_pids";
+  if (values === "pid") return `($(${TREE_PIDS}))`;
   return Array.isArray(values) ? `(${values.join(" ")})` : " ";
 }
 
@@ -133,6 +135,6 @@ function fishValues(values: Values): string {
   if (values === "file") return " -r -F";
   if (values === "folder") return " -x -a '(__fish_complete_directories)'";
   if (values === "user") return " -x -a '(__fish_complete_users)'";
-  if (values === "pid") return " -x -a '(__fish_complete_pids)'";
+  if (values === "pid") return ` -x -a '(${TREE_PIDS})'`;
   return Array.isArray(values) ? ` -x -a '${values.join(" ")}'` : " -x";
 }

@@ -30,7 +30,9 @@ function regenerate(file: string, text: string): string {
 
 const pages = readdirSync(MANUAL).filter((name) => name.endsWith(".md"));
 let drifted = 0;
-for (const file of ["README.md", "docs/products.md", ...pages.map((name) => join(MANUAL, name))]) {
+const documents = readdirSync("docs").filter((name) => name.endsWith(".md"));
+const generated = ["README.md", ...documents.map((name) => join("docs", name))];
+for (const file of [...generated, ...pages.map((name) => join(MANUAL, name))]) {
   const before = readFileSync(file, "utf8");
   const after = regenerate(file, before);
   if (after === before) continue;

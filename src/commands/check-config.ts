@@ -1,80 +1,97 @@
-/** `check-config`: is it right, and what does it amount to? */
+/** `check-config`: finds mistakes in the configuration, and shows every value with where it comes from. */
 
+import { basename } from "node:path";
 import type { Command } from "commander";
-import type { Fault } from "../core/observation/fault.ts";
-import type { Policy } from "../core/policy/policy.ts";
+import { faultLine } from "../core/observation/fault.ts";
+import { layersWith, type Policy } from "../core/policy/policy.ts";
 import { formatDuration } from "../core/text/duration.ts";
-import { localDate } from "../core/text/format.ts";
+import { countOf, localDate } from "../core/text/format.ts";
 import { escapeText } from "../core/text/safe-text.ts";
 import { whoIsExempt } from "../core/verdict/exemption.ts";
-import { loadConfig, systemMinUid } from "../shell/config.ts";
-import { whyNotRun } from "../shell/hooks/run-hook.ts";
+import { type LoadedConfig, loadConfig, systemMinUid } from "../shell/config.ts";
+import { findConfigProblems } from "../shell/config-problems.ts";
 import { lookUpAccounts } from "../shell/host/accounts.ts";
 import { writeAll } from "../shell/output/log.ts";
 import { EXIT } from "./exit.ts";
 import type { Finish } from "./options.ts";
 import { print } from "./shared.ts";
 
+/** A key of the configuration as it is shown: its path in the file, or a label without one. */
+type Row = readonly [key: string, value: string];
+
 async function checkConfig(file: string | undefined): Promise<number> {
-  const { policy, files } = loadConfig(file ?? null);
-  const faults = [...lookUpAccounts(policy, []).faults, ...hookFaults(policy)];
-  const today = localDate(new Date());
-  const rows: readonly (readonly [string, string])[] = [
+  const loaded = loadConfig(file ?? null);
+  const { policy, files } = loaded;
+  const rows: readonly Row[] = [
     ["files", files.length > 0 ? files.join(", ") : "none: every key has its default"],
-    [
-      "mode",
-      policy.enforce ? "enforcing: orphans are ended" : "observing: nothing is ended (enforce = false)",
-    ],
-    ["grace", formatDuration(policy.grace)],
-    ...Object.entries(policy.graceByProduct).map(([id, ms]) => [`grace ${id}`, formatDuration(ms)] as const),
-    ["untagged", policy.untagged],
-    ["termWait", formatDuration(policy.termWait)],
-    ["minUid", policy.minUid === null ? `${systemMinUid()} (/etc/login.defs)` : String(policy.minUid)],
-    ["maxTrees", policy.maxTrees === null ? "unlimited" : String(policy.maxTrees)],
-    ["tunnels", policy.tunnels],
-    ["webServers", policy.webServers],
-    ["jobClients", policy.jobClients],
-    ["jobEnvironment", policy.jobEnvironment],
-    ["ledger", policy.ledger.file || "none"],
-    ["metrics", policy.metrics.file || "none"],
-    [
-      "cluster",
-      policy.cluster.dir === ""
-        ? "off"
-        : `${policy.cluster.dir}, told up to ${formatDuration(policy.cluster.maxAge)} ago, grace ${formatDuration(policy.cluster.grace)}`,
-    ],
-    ["notices", policy.notice.enabled ? `for ${policy.notice.days} day(s)` : "off"],
-    ["mail", policy.mail.enabled ? `to ${policy.mail.to}, from ${policy.mail.from}` : "off"],
-    ["veto", policy.hooks.veto || "none"],
-    ["notify", policy.hooks.notify || "none"],
-    ["keep", policy.keep.max === 0 ? "refused" : `up to ${formatDuration(policy.keep.max)}`],
-    ["exempt users", policy.exemptUsers.join(", ") || "none"],
-    ["exempt groups", policy.exemptGroups.join(", ") || "none"],
-    ...policy.exempt.map((entry) => {
-      const { until, reason } = entry;
-      const who = whoIsExempt(entry);
-      const end = until ? (until < today ? ` (ended ${until})` : ` until ${until}`) : "";
-      return ["exempt", `${who}${end}${reason ? `: ${reason}` : ""}`] as const;
-    }),
+    ...rowsOf(policy),
   ];
-  print(rows.map(([key, value]) => `${key.padEnd(14)} ${escapeText(String(value))}`).join("\n"));
-  for (const { what, detail } of faults)
-    writeAll(2, `vscode-grim-reaper: cannot ${escapeText(what)}: ${detail}\n`);
-  return faults.length > 0 ? EXIT.failed : EXIT.ok;
+  const width = Math.max(...rows.map(([key]) => key.length));
+  for (const [key, value] of rows)
+    print(`${key.padEnd(width)}  ${escapeText(value)}${originOf(key, loaded)}`);
+  const { faults } = lookUpAccounts(policy, []);
+  const problems = [...faults.map(faultLine), ...(await findConfigProblems(policy))];
+  for (const problem of problems) writeAll(2, `vscode-grim-reaper: ${escapeText(problem)}\n`);
+  print(problems.length === 0 ? "\nOK" : `\n${countOf(problems.length, "problem")}`);
+  return problems.length > 0 ? EXIT.failed : EXIT.ok;
 }
 
-/** The site's programs that a sweep would refuse to run. */
-function hookFaults({ hooks }: Policy): Fault[] {
-  return [hooks.veto, hooks.notify].filter(Boolean).flatMap((program) => {
-    const why = whyNotRun(program);
-    return why === null ? [] : [{ what: `run ${program}`, detail: why }];
+/** Formats the values by the path of their key, so that each can be found in the files. */
+function rowsOf(policy: Policy): Row[] {
+  const { cluster, notice, mail, keep } = policy;
+  const today = localDate(new Date());
+  const values: Readonly<Record<string, string>> = {
+    enforce: policy.enforce ? "true: sweeps end orphans" : "false: sweeps only observe",
+    grace: formatDuration(policy.grace),
+    ...Object.fromEntries(
+      Object.entries(policy.graceByProduct).map(([id, ms]) => [`graceByProduct.${id}`, formatDuration(ms)]),
+    ),
+    untagged: policy.untagged,
+    termWait: formatDuration(policy.termWait),
+    minUid: policy.minUid === null ? `${systemMinUid()} (/etc/login.defs)` : String(policy.minUid),
+    maxTrees: policy.maxTrees === null ? "unlimited" : String(policy.maxTrees),
+    tunnels: policy.tunnels,
+    webServers: policy.webServers,
+    jobClients: policy.jobClients,
+    jobEnvironment: policy.jobEnvironment,
+    "agents.policy": policy.agents.policy,
+    "agents.grace": formatDuration(policy.agents.grace),
+    "agents.busy": policy.agents.busy,
+    log: policy.log,
+    "ledger.file": policy.ledger.file || "none",
+    "metrics.file": policy.metrics.file || "none",
+    "cluster.dir": cluster.dir || "off",
+    ...(cluster.dir !== "" && {
+      "cluster.maxAge": formatDuration(cluster.maxAge),
+      "cluster.grace": formatDuration(cluster.grace),
+    }),
+    "notice.enabled": notice.enabled ? `true, for ${countOf(notice.days, "day")}` : "false",
+    "mail.enabled": mail.enabled ? `true, to ${mail.to}, from ${mail.from}` : "false",
+    "hooks.veto": policy.hooks.veto || "none",
+    "hooks.notify": policy.hooks.notify || "none",
+    "keep.max": keep.max === 0 ? "0s: requests are refused" : formatDuration(keep.max),
+    exemptUsers: policy.exemptUsers.join(", ") || "none",
+    exemptGroups: policy.exemptGroups.join(", ") || "none",
+  };
+  const exemptions = policy.exempt.map((entry): Row => {
+    const { until, reason } = entry;
+    const end = until ? (until < today ? ` (ended ${until})` : ` until ${until}`) : "";
+    return ["exempt", `${whoIsExempt(entry)}${end}${reason ? `: ${reason}` : ""}`];
   });
+  return [...Object.entries(values), ...exemptions];
 }
 
+/** Names the files that set a key; nothing for a default. */
+function originOf(key: string, { files, layers }: LoadedConfig): string {
+  const names = layersWith(layers, key.split(".")).map((i) => basename(files[i] ?? ""));
+  return names.length > 0 ? `  [${names.join(", ")}]` : "";
+}
+
+/** Adds the command to the program. */
 export function addCheckConfig(program: Command, finish: Finish): void {
   program
     .command("check-config")
-    .description("check the configuration and show what it amounts to")
-    .argument("[file]", "instead of /etc/vscode-grim-reaper")
+    .description("find mistakes in the configuration, and show every value with the file that sets it")
+    .argument("[file]", "the file to check instead of /etc/vscode-grim-reaper")
     .action(finish(checkConfig));
 }

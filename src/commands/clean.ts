@@ -95,7 +95,12 @@ function removed(choice: Choice, { uid, pidOf, progress }: Removing, errors: str
 async function show(choices: readonly Choice[]): Promise<void> {
   print(
     choices.length > 0
-      ? (await renderTable(CLEAN_HEAD, choices.map(cleanRow))).trimEnd()
+      ? (
+          await renderTable(
+            CLEAN_HEAD.map((head) => ({ head, align: head === "SIZE" ? "right" : "left" })),
+            choices.map(cleanRow),
+          )
+        ).trimEnd()
       : "No server versions.",
   );
 }

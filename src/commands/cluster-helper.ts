@@ -1,4 +1,4 @@
-/** The hidden helper of src/shell/cluster.ts: a request on standard input, the answer on standard output. */
+/** The hidden helper of src/shell/cluster: reads a request on standard input, answers on standard output. */
 
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
@@ -13,21 +13,21 @@ import { EXIT, Failure } from "./exit.ts";
 import type { Finish } from "./options.ts";
 import { print } from "./shared.ts";
 
-/** How long another helper of this host is waited for: one that works is done in milliseconds. */
+/** How often to try for the lock of another helper on this host, which is done in milliseconds if it works. */
 const LOCK_TRIES = 40;
 const LOCK_PAUSE_MS = 50;
 
 async function help(): Promise<number> {
   const request = JSON.parse(readFileSync(0, "utf8")) as ClusterRequest;
   prepareFolder(RUN_FOLDER, 0o700);
-  // Guard: a helper that hangs in the kernel keeps its lock, so that no second one comes to hang beside it.
+  // Guard: a helper that hangs in the kernel keeps its lock, so that no second one hangs as well.
   const lock = join(RUN_FOLDER, "cluster.lock");
   const native = loadNative();
   for (let tries = 0; native.lock(lock) === "busy"; tries++) {
     if (tries === LOCK_TRIES)
       throw new Failure(
         EXIT.failed,
-        `an earlier helper still hangs there (it holds ${lock}); is the file server alive?`,
+        `an earlier helper still hangs (it holds ${lock}); is the file server up?`,
       );
     await new Promise((resolve) => setTimeout(resolve, LOCK_PAUSE_MS));
   }
@@ -35,6 +35,7 @@ async function help(): Promise<number> {
   return EXIT.ok;
 }
 
+/** Adds the command to the program. */
 export function addClusterHelper(program: Command, finish: Finish): void {
   program.command(CLUSTER_HELPER, { hidden: true }).action(finish(help));
 }

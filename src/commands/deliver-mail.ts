@@ -1,4 +1,4 @@
-/** `deliver-mail`: sends what sweeps left for the mailer; run by the path unit, outside of the sweep's sandbox. */
+/** `deliver-mail`: sends the mail that sweeps left. The path unit starts it, outside the sweep's sandbox. */
 
 import { join } from "node:path";
 import type { Command } from "commander";
@@ -14,9 +14,9 @@ import { EXIT, Failure } from "./exit.ts";
 import type { Finish } from "./options.ts";
 
 const EXPLANATION = `
-What could not be sent is kept, tried again after the next sweep, and given up after three days.
+Mail that could not be sent is kept, tried again after the next sweep, and given up after three days.
 
-Exit status: 0 all sent; 1 something was not; 75 it is at work already; 77 not permitted.`;
+Exit status: 0 all sent; 1 some mail was not sent; 75 another one is running; 77 not permitted.`;
 
 async function runDeliver(): Promise<number> {
   if (!actsForHost())
@@ -24,16 +24,17 @@ async function runDeliver(): Promise<number> {
   prepareFolder(RUN_FOLDER, 0o700);
   const lock = join(RUN_FOLDER, "mail.lock");
   if (loadNative().lock(lock) === "busy")
-    throw new Failure(EXIT.busy, `mail is being delivered already (by who holds ${lock})`);
+    throw new Failure(EXIT.busy, `another deliver-mail is running (it holds ${lock})`);
   const { faults } = await deliverMail(MAIL_FOLDER, Date.now());
   for (const fault of faults) writeAll(2, `vscode-grim-reaper: ${escapeText(faultLine(fault))}\n`);
   return faults.length > 0 ? EXIT.failed : EXIT.ok;
 }
 
+/** Adds the command to the program. */
 export function addDeliverMail(program: Command, finish: Finish): void {
   program
     .command("deliver-mail")
-    .description("send the mails that sweeps left, through /usr/sbin/sendmail")
+    .description("send the mail that sweeps left, through /usr/sbin/sendmail")
     .addHelpText("after", EXPLANATION)
     .action(finish(runDeliver));
 }

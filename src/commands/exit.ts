@@ -1,4 +1,4 @@
-/** An end that a person can act on: one line that names the thing and the remedy, and the exit status. */
+/** An error that a person can act on: the message says what, where and what to do; the status is the exit status. */
 export class Failure extends Error {
   readonly status: number;
 
@@ -8,12 +8,12 @@ export class Failure extends Error {
   }
 }
 
-/** Standard output is gone (`| head`): nobody reads on, so that is no failure. */
+/** Tells whether the reader of standard output has gone (`| head`), which is not a failure. */
 export function isBrokenPipe(error: unknown): boolean {
   return (error as NodeJS.ErrnoException | undefined)?.code === "EPIPE";
 }
 
-/** The exit statuses, after sysexits.h where it has one. */
+/** The exit statuses, those of sysexits.h where it has one. */
 export const EXIT = {
   ok: 0,
   failed: 1,

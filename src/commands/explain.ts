@@ -1,9 +1,9 @@
 /** `explain PID`: shows every fact about one tree, the rule that decided, and what would change the verdict. */
 
 import type { Command } from "commander";
+import { explainLines } from "../core/report/explain-view.ts";
 import { hintsOf, scopeOf, whatWouldChange } from "../core/report/hints.ts";
 import { treeDocument } from "../core/report/json.ts";
-import { explainLines } from "../core/report/list-explain.ts";
 import { safeJson } from "../core/text/safe-text.ts";
 import { loadConfig } from "../shell/config.ts";
 import { measureCosts } from "../shell/costs/measure-costs.ts";
@@ -39,7 +39,7 @@ export function addExplain(program: Command, finish: Finish): void {
       .command("explain")
       .description("show every fact about one tree, the rule that decided, and what would change the verdict")
       .argument("<pid>", "any process of the tree", pidArgument)
-      .option("--json", "print JSON", false)
+      .option("--json", "print JSON")
       .action(finish(explain)),
   );
 }

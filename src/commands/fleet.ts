@@ -1,7 +1,7 @@
-/** `fleet`: many hosts' documents in one table. */
+/** `fleet`: shows the documents of many hosts in one table. */
 
 import { closeSync, constants, fstatSync, openSync, readFileSync } from "node:fs";
-import { type Command, InvalidArgumentError } from "commander";
+import { type Command, InvalidArgumentError, Option } from "commander";
 import { countCells, type Fleet, HOST_HEAD, mergeFleet } from "../core/cluster/fleet.ts";
 import { type FleetFile, parseFleet } from "../core/cluster/fleet-input.ts";
 import { type Fault, faultLine } from "../core/observation/fault.ts";
@@ -9,13 +9,13 @@ import type { Observation } from "../core/observation/observation.ts";
 import type { Policy } from "../core/policy/policy.ts";
 import { hostDocument } from "../core/report/json.ts";
 import { formatDuration, parseDuration } from "../core/text/duration.ts";
-import { formatMemory, localDate } from "../core/text/format.ts";
+import { countOf, formatMemory, localDate } from "../core/text/format.ts";
 import { escapeText, safeJson } from "../core/text/safe-text.ts";
 import { contextFor, judge } from "../core/verdict/judge.ts";
 import { loadConfig, systemMinUid } from "../shell/config.ts";
 import { namesOf } from "../shell/host/accounts.ts";
 import { writeAll } from "../shell/output/log.ts";
-import { renderTable } from "../shell/output/terminal.ts";
+import { countColumns, renderTable } from "../shell/output/terminal.ts";
 import { EXIT } from "./exit.ts";
 import { addConfig, type Finish } from "./options.ts";
 import { type Common, print } from "./shared.ts";
@@ -24,9 +24,9 @@ interface FleetOptions extends Common {
   readonly maxAge: number;
 }
 
-/** Guard: no file of a user's making fills the memory. */
+/** Guard: a file that a user made must not fill the memory. */
 const MAX_INPUT_BYTES = 268_435_456;
-/** Guard: each name is a look-up that may take its time, and a file may hold any number of uids. */
+/** Guard: each name is a look-up that may be slow, and a file may contain any number of uids. */
 const MAX_NAMES = 200;
 
 async function fleet(files: readonly string[], options: FleetOptions): Promise<number> {
@@ -53,11 +53,11 @@ function parseFile(file: string, policy: Policy): FleetFile {
 
 function read(file: string): string {
   if (file === "-") return readFileSync(0, "utf8");
-  // Guard: a pipe in a file's place is not waited for.
+  // Guard: does not wait for a pipe that took the place of a file. A link is followed, because the caller named it.
   const fd = openSync(file, constants.O_RDONLY | constants.O_NONBLOCK);
   try {
     const found = fstatSync(fd);
-    if (!found.isFile()) throw new Error("it is not a regular file; - is standard input");
+    if (!found.isFile()) throw new Error("it is not a regular file; use - for standard input");
     if (found.size > MAX_INPUT_BYTES) throw new Error(`it is larger than ${MAX_INPUT_BYTES} bytes`);
     return readFileSync(fd, "utf8");
   } finally {
@@ -65,7 +65,7 @@ function read(file: string): string {
   }
 }
 
-/** As `replay` does: with the policy of here, on the day of the snapshot. */
+/** Judges a snapshot as `replay` does: with the policy of this host, on the day of the snapshot. */
 function judgeSaved(observation: Observation, policy: Policy): ReturnType<typeof hostDocument> {
   const day = localDate(new Date(observation.takenAt));
   const context = { ...contextFor(policy, day), minUid: policy.minUid ?? systemMinUid() };
@@ -82,8 +82,10 @@ async function textOf({ hosts, users, totals, notes }: Fleet): Promise<string> {
     `${formatDuration(now - host.takenAt)} ago`,
   ]);
   const memory = [totals.memoryKiB, totals.orphanedKiB].map((kib) => formatMemory(Math.round(kib)));
-  const sum = [...countCells(`${totals.hosts} host(s)`, totals), ...memory, ""];
-  const parts = [await renderTable([...HOST_HEAD, "MEMORY", "ORPHANED", "TAKEN"], [...rows, sum])];
+  const sum = [...countCells(countOf(totals.hosts, "host"), totals), ...memory, ""];
+  const parts = [
+    await renderTable(countColumns([...HOST_HEAD, "MEMORY", "ORPHANED", "TAKEN"]), [...rows, sum]),
+  ];
   if (users.length > 0) {
     const places = (names: readonly string[]): string => names.join(" ") || "-";
     const names = namesOf(users.slice(0, MAX_NAMES).map(({ uid }) => uid));
@@ -95,7 +97,14 @@ async function textOf({ hosts, users, totals, notes }: Fleet): Promise<string> {
       places(other),
       formatMemory(Math.round(memoryKiB)),
     ]);
-    const head = ["USER", "TREES", "ATTACHED", "ORPHANED", "OTHER", "MEMORY"];
+    const head = [
+      { head: "USER" },
+      { head: "TREES", align: "right" },
+      { head: "ATTACHED" },
+      { head: "ORPHANED" },
+      { head: "OTHER" },
+      { head: "MEMORY", align: "right" },
+    ] as const;
     parts.push(`Users with trees on several hosts\n${await renderTable(head, userRows)}`);
   }
   if (notes.length > 0) parts.push(`${notes.map(escapeText).join("\n")}\n`);
@@ -104,7 +113,7 @@ async function textOf({ hosts, users, totals, notes }: Fleet): Promise<string> {
 
 function ageArgument(text: string): number {
   const age = parseDuration(text);
-  if (age === null) throw new InvalidArgumentError('It is a duration such as "90s", "10m" or "2d".');
+  if (age === null) throw new InvalidArgumentError('It must be a duration such as "90s", "10m" or "2d".');
   return age;
 }
 
@@ -113,18 +122,26 @@ Examples:
   clush -w 'login[1-4]' vscode-grim-reaper list --json | vscode-grim-reaper fleet -
   pdsh -w 'login[1-4]' vscode-grim-reaper list --json | vscode-grim-reaper fleet -
   ansible login -b -m shell -a 'vscode-grim-reaper list --json || true' | vscode-grim-reaper fleet -
-  vscode-grim-reaper fleet login*.json        one file a host, of list --json or of snapshot
+  vscode-grim-reaper fleet login*.json        one file per host, from list --json or snapshot
 
-Exit status: 0 all well; 1 a host is missing: its file is unreadable, torn, too old or tells of faults.`;
+Exit status: 0 all well; 1 a host is missing: its document is unreadable, torn, too old or reports faults.`;
 
+/** Adds the command to the program. */
 export function addFleet(program: Command, finish: Finish): void {
   addConfig(
     program
       .command("fleet")
-      .description("many hosts in one table, and the users with trees on several of them")
-      .argument("<file...>", "of list --json or snapshot, one document a line or a file; - is standard input")
-      .option("--json", "as JSON", false)
-      .option("--max-age <duration>", "what is older is a fault", ageArgument, 86_400_000)
+      .description("show many hosts in one table, and the users with trees on several of them")
+      .argument(
+        "<file...>",
+        "documents of list --json or snapshot, one per file or per line; - is standard input",
+      )
+      .option("--json", "print JSON")
+      .addOption(
+        new Option("--max-age <duration>", "treat an older document as a fault")
+          .argParser(ageArgument)
+          .default(86_400_000, "1d"),
+      )
       .addHelpText("after", EXAMPLES)
       .action(finish(fleet)),
   );

@@ -1,4 +1,4 @@
-/** `keep`: a user asks that their own trees be left alone for a while. */
+/** `keep`: users ask that their own trees be left alone for a while. */
 
 import { hostname } from "node:os";
 import { type Command, InvalidArgumentError, Option } from "commander";
@@ -28,37 +28,37 @@ interface KeepOptions extends Common {
 const EXAMPLES = `
 Examples:
   vscode-grim-reaper keep              for eight hours
-  vscode-grim-reaper keep 24h          over night and through tomorrow
-  vscode-grim-reaper keep --show       until when, if at all
-  vscode-grim-reaper keep --cancel     not any more
+  vscode-grim-reaper keep 24h          until this time tomorrow
+  vscode-grim-reaper keep --show       show until when
+  vscode-grim-reaper keep --cancel     withdraw the request
 
-It holds on this login node alone. The site sets how long it may be ([keep] in its configuration), and an administrator
-can end what is kept all the same.
+It holds on this login node only. The site limits how long it may be ([keep] in its configuration), and an administrator
+can still end the trees.
 
-Exit status: 0 all well; 1 it could not be done; 64 usage; 77 the site allows no such requests.`;
+Exit status: 0 all well; 1 it could not be done; 64 usage; 77 the site does not allow such requests.`;
 
 function runKeep(duration: number | undefined, options: KeepOptions): number {
-  if (options.cancel && options.show) throw new Failure(EXIT.usage, "either --cancel or --show");
+  if (options.cancel && options.show) throw new Failure(EXIT.usage, "give either --cancel or --show");
   if (duration !== undefined && (options.cancel || options.show))
-    throw new Failure(EXIT.usage, "a duration goes with neither --cancel nor --show");
+    throw new Failure(EXIT.usage, "--cancel and --show take no duration");
   if (isRoot())
     throw new Failure(
       EXIT.usage,
-      "root's own trees are never ended; to spare a user's, put an [[exempt]] into the configuration",
+      "root's own trees are never ended; to exempt a user, add an [[exempt]] to the configuration",
     );
   const { policy } = loadConfig(options.config ?? null);
   const { max } = policy.keep;
   if (options.show) return show(max);
   if (options.cancel) {
-    print(act(() => removeKeep(KEEP_FOLDER, ownUid())) ? "Withdrawn." : "Nothing was asked for.");
+    print(act(() => removeKeep(KEEP_FOLDER, ownUid())) ? "Withdrawn." : "There was no request.");
     return EXIT.ok;
   }
   if (max === 0)
-    throw new Failure(EXIT.denied, "this site leaves no trees alone on request; ask its administrators");
+    throw new Failure(EXIT.denied, "this site does not allow such requests; ask its administrators");
   const asked = duration ?? Math.min(DEFAULT_MS, max);
   const until = Date.now() + Math.min(asked, max);
   act(() => writeKeep(KEEP_FOLDER, ownUid(), until));
-  const capped = asked > max ? ` (this site allows ${formatDuration(max)} at most)` : "";
+  const capped = asked > max ? ` (this site allows at most ${formatDuration(max)})` : "";
   print(
     `Your servers on ${hostname()} are left alone until ${localMinute(until)}${capped}.\nWithdraw it with: vscode-grim-reaper keep --cancel`,
   );
@@ -70,7 +70,9 @@ function show(max: number): number {
   for (const { what, detail } of faults) writeAll(2, `vscode-grim-reaper: cannot ${what}: ${detail}\n`);
   const until = keeps[0]?.until;
   print(
-    until ? `Your servers on ${hostname()} are left alone until ${localMinute(until)}.` : "Nothing is kept.",
+    until
+      ? `Your servers on ${hostname()} are left alone until ${localMinute(until)}.`
+      : "There is no request.",
   );
   return faults.length > 0 ? EXIT.failed : EXIT.ok;
 }
@@ -84,12 +86,12 @@ function act<T>(what: () => T): T {
     const squatted = code === "EACCES" || code === "EPERM" || code === "ELOOP" || code === "EISDIR";
     const why =
       code === "ENOSPC"
-        ? `users have filled it (${message}); the next sweep makes room`
+        ? `users have filled it (${message}); the next sweep frees space`
         : squatted
-          ? `somebody else has put something under your uid (${message}); the next sweep removes it`
+          ? `another user has put something under your uid (${message}); the next sweep removes it`
           : message;
-    const where = error instanceof KeepFolderError ? `the folder of requests ${KEEP_FOLDER}: ` : "";
-    throw new Failure(EXIT.failed, escapeText(`cannot ask for it: ${where}${why}`));
+    const where = error instanceof KeepFolderError ? `${KEEP_FOLDER}: ` : "";
+    throw new Failure(EXIT.failed, escapeText(`cannot make the request: ${where}${why}`));
   }
 }
 
@@ -99,14 +101,15 @@ function durationArgument(text: string): number {
   return ms;
 }
 
+/** Adds the command to the program. */
 export function addKeep(program: Command, finish: Finish): void {
   addConfig(
     program
       .command("keep")
-      .description("have your own trees left alone for a while, also without a connection")
-      .argument("[duration]", `${DURATION_HELP}; 8h where nothing is said`, durationArgument)
-      .addOption(new Option("--cancel", "withdraw it").default(false))
-      .addOption(new Option("--show", "say until when, change nothing").default(false))
+      .description("have your own trees left alone for a while, even without a connection")
+      .argument("[duration]", `${DURATION_HELP} (default: 8h)`, durationArgument)
+      .addOption(new Option("--cancel", "withdraw the request").default(false))
+      .addOption(new Option("--show", "show until when; change nothing").default(false))
       .addHelpText("after", EXAMPLES)
       .action(finish(runKeep)),
   );

@@ -11,13 +11,12 @@ import { NO_ACCOUNTS } from "../core/verdict/exemption.ts";
 import { type JudgeContext, judge, UNFORCED } from "../core/verdict/judge.ts";
 import { loadConfig, systemMinUid } from "../shell/config.ts";
 import { EXIT, Failure } from "./exit.ts";
-import { showTrees } from "./list.ts";
+import { addListOptions, type ListOptions, showTrees } from "./list.ts";
 import { addConfig, type Finish } from "./options.ts";
-import type { Common } from "./shared.ts";
 
 async function replay(
   file: string,
-  options: Common & { readonly format: "snapshot" | "ps" },
+  options: ListOptions & { readonly format: "snapshot" | "ps" },
 ): Promise<number> {
   const { policy } = loadConfig(options.config ?? null);
   const text = readInput(file);
@@ -31,7 +30,7 @@ async function replay(
     options: UNFORCED,
   };
   const judgements = judge(observation, context);
-  return showTrees({ observation, judgements, faults: observation.faults }, policy, options.json ?? false);
+  return showTrees({ observation, judgements, faults: observation.faults }, policy, options, false);
 }
 
 function readInput(file: string): string {
@@ -61,17 +60,15 @@ function readSaved(file: string, text: string): Observation {
 
 /** Adds the command to the program. */
 export function addReplay(program: Command, finish: Finish): void {
-  addConfig(
-    program
-      .command("replay")
-      .description("judge a saved observation with this host's configuration")
-      .argument("<file>", "a file that snapshot wrote; - is standard input")
-      .addOption(
-        new Option("--format <format>", "ps: lines of uid<TAB>pid<TAB>ppid<TAB>args")
-          .choices(["snapshot", "ps"])
-          .default("snapshot"),
-      )
-      .option("--json", "print JSON", false)
-      .action(finish(replay)),
-  );
+  const command = program
+    .command("replay")
+    .description("judge a saved observation with this host's configuration")
+    .argument("<file>", "a file that snapshot wrote; - is standard input")
+    .addOption(
+      new Option("--format <format>", "what the file holds: a snapshot, or the output of ps")
+        .choices(["snapshot", "ps"])
+        .default("snapshot"),
+    )
+    .action(finish(replay));
+  addConfig(addListOptions(command));
 }

@@ -1,4 +1,4 @@
-/** `report`: what the ledger amounts to. */
+/** `report`: sums up the ledger. */
 
 import type { Command } from "commander";
 import { anonymise } from "../core/ledger/anonymous.ts";
@@ -21,10 +21,11 @@ import {
   totalsRow,
 } from "../core/ledger/summary-view.ts";
 import { reportPage } from "../core/page/page.ts";
+import { countOf } from "../core/text/format.ts";
 import { escapeText, safeJson } from "../core/text/safe-text.ts";
 import { loadConfig } from "../shell/config.ts";
 import { writeAll } from "../shell/output/log.ts";
-import { painter, renderTable } from "../shell/output/terminal.ts";
+import { countColumns, painter, renderTable } from "../shell/output/terminal.ts";
 import { ledgerFiles, readLedger } from "../shell/store/ledger.ts";
 import { replaceFile } from "../shell/store/safe-files.ts";
 import { EXIT, Failure } from "./exit.ts";
@@ -50,17 +51,17 @@ const EXAMPLES = `
 Examples:
   vscode-grim-reaper report                       the last 30 days
   vscode-grim-reaper report --since 2027-01-01    from a day on
-  vscode-grim-reaper report --since 2d -u alice   one user's
-  vscode-grim-reaper report --csv > reaps.csv     every reap, for a spreadsheet
+  vscode-grim-reaper report --since 2d -u alice   one user
+  vscode-grim-reaper report --csv > reaps.csv     every ended tree, for a spreadsheet
   vscode-grim-reaper report --html report.html --anonymous
   vscode-grim-reaper report --file login1.jsonl --file login2.jsonl.gz
 
-Exit status: 0 all well, also with lines that hold no record; 1 a file could not be read; 64 usage; 77 not permitted;
+Exit status: 0 all well, even if some lines are not records; 1 a file could not be read; 64 usage; 77 not permitted;
 78 bad configuration.`;
 
 async function report(options: ReportOptions): Promise<number> {
   if ([options.json, options.csv, options.html !== undefined].filter(Boolean).length > 1)
-    throw new Failure(EXIT.usage, "--json, --csv and --html exclude each other");
+    throw new Failure(EXIT.usage, "give only one of --json, --csv and --html");
   const now = Date.now();
   const since = sinceOf(options.since, now);
   if (since === null)
@@ -98,7 +99,7 @@ function filesOf(options: ReportOptions): readonly string[] {
   if (options.file) return options.file;
   const { file } = loadConfig(options.config ?? null).policy.ledger;
   if (file === "")
-    throw new Failure(EXIT.failed, 'no ledger is kept here (ledger.file = ""); name one with --file');
+    throw new Failure(EXIT.failed, 'this host keeps no ledger (ledger.file = ""); name one with --file');
   try {
     return ledgerFiles(file);
   } catch (error) {
@@ -112,7 +113,7 @@ function unreadable(file: string, error: unknown): Failure | null {
   return new Failure(EXIT.denied, `${file}: only root may read the ledger; run it with sudo`);
 }
 
-/** Every file that can be read. A torn line is what a crash leaves: it is counted, and no failure. */
+/** Reads every file that can be read. A torn line, which a crash leaves, is counted and is not a failure. */
 function readAll(files: readonly string[]): Read {
   const records: LedgerRecord[] = [];
   let badLines = 0;
@@ -124,7 +125,7 @@ function readAll(files: readonly string[]): Read {
       const one = readLedger(file);
       for (const record of one.records) records.push(record);
       badLines += one.badLines;
-      if (one.badLines > 0) say(file, `${one.badLines} line(s) hold no record and were left out`);
+      if (one.badLines > 0) say(file, `${countOf(one.badLines, "line")} without a record left out`);
     } catch (error) {
       const denied = unreadable(file, error);
       if (denied) throw denied;
@@ -138,45 +139,51 @@ function readAll(files: readonly string[]): Read {
 async function show(summary: Summary, since: number): Promise<void> {
   const from = `since ${new Date(since).toISOString().slice(0, 16)}Z`;
   if (summary.totals.trees === 0) {
-    print(`No reap ${from}.`);
+    print(`Nothing was ended ${from}.`);
     return;
   }
   const paint = painter();
   print(`${paint("bold", totalsLine(summary.totals))}, ${from}`);
   const tables = [
-    { head: ["PRODUCT", ...TOTAL_COLUMNS], rows: summary.byProduct.map(totalsRow) },
-    { head: ["USER", ...TOTAL_COLUMNS], rows: summary.byUser.map(totalsRow) },
-    { head: ["REASON", ...TOTAL_COLUMNS], rows: summary.byReason.map(totalsRow) },
-    { head: OFFENDER_HEAD, rows: summary.offenders.map(offenderRow) },
+    { columns: countColumns(["PRODUCT", ...TOTAL_COLUMNS]), rows: summary.byProduct.map(totalsRow) },
+    { columns: countColumns(["USER", ...TOTAL_COLUMNS]), rows: summary.byUser.map(totalsRow) },
+    { columns: countColumns(["REASON", ...TOTAL_COLUMNS]), rows: summary.byReason.map(totalsRow) },
+    {
+      columns: [...countColumns(OFFENDER_HEAD).slice(0, -1), { head: "PRODUCTS" }],
+      rows: summary.offenders.map(offenderRow),
+    },
   ];
-  for (const { head, rows } of tables)
-    if (rows.length > 0) print(`\n${(await renderTable(head, rows)).trimEnd()}`);
+  for (const { columns, rows } of tables)
+    if (rows.length > 0) print(`\n${(await renderTable(columns, rows)).trimEnd()}`);
   const size = { width: process.stdout.columns ?? 80, blocks: showsBlocks() };
-  print(`\n${paint("bold", "TREES A DAY")}\n${dayLines(summary.days, size).join("\n")}`);
+  print(`\n${paint("bold", "TREES PER DAY")}\n${dayLines(summary.days, size).join("\n")}`);
 }
 
-/** A terminal whose locale is UTF-8, by the first of the variables that locale(7) asks. */
+/** Tells whether this is a terminal with a UTF-8 locale, by the first variable that locale(7) names. */
 function showsBlocks(): boolean {
   const { LC_ALL, LC_CTYPE, LANG } = process.env;
   return process.stdout.isTTY === true && /utf-?8/i.test(LC_ALL || LC_CTYPE || LANG || "");
 }
 
+/** Adds the command to the program. */
 export function addReport(program: Command, finish: Finish): void {
   addConfig(
     program
       .command("report")
-      .description("what was ended: totals by product, user and reason, who comes back, and a bar a day")
-      .option("--since <when>", "a duration (30d) or a date (2027-01-31)", "30d")
-      .option("-u, --user <user>", "only this user's trees, by name or uid (repeatable)", collect(String))
+      .description(
+        "show what was ended: totals by product, user and reason, repeated cases, and a bar per day",
+      )
+      .option("--since <when>", "a duration such as 30d, or a date such as 2027-01-31", "30d")
+      .option("-u, --user <user>", "only trees of this user, by name or uid (repeatable)", collect(String))
       .option(
         "--file <file>",
-        "this ledger, plain or compressed; - is standard input (repeatable)",
+        "read this ledger, plain or compressed; - is standard input (repeatable)",
         collect(String),
       )
-      .option("--json", "as JSON", false)
-      .option("--html <file>", "as one page with charts, for a browser; - is standard output")
+      .option("--json", "print JSON")
+      .option("--html <file>", "write one page with charts, for a browser; - is standard output")
       .option("--anonymous", "number the users instead of naming them", false)
-      .option("--csv", "every reap as a line of comma separated values", false)
+      .option("--csv", "print every ended tree as a line of comma-separated values", false)
       .addHelpText("after", EXAMPLES)
       .action(finish(report)),
   );

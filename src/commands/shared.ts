@@ -1,4 +1,4 @@
-/** What the commands share: the concrete machine, the request that options make, output and errors. */
+/** Shares what commands need: the machine, the request that options make, output and errors. */
 
 import { join } from "node:path";
 import type { Observation } from "../core/observation/observation.ts";
@@ -19,18 +19,23 @@ import { actsForHost } from "../shell/store/service-account.ts";
 import type { Ports, SweepRequest } from "../sweep/sweep.ts";
 import { EXIT, Failure, isBrokenPipe } from "./exit.ts";
 
+/** The options that most commands take. */
 export interface Common {
   readonly config?: string;
   readonly user?: readonly string[];
   readonly json?: boolean;
 }
 
+/** The effective uid of this process. */
 export const ownUid = (): number => process.geteuid?.() ?? -1;
 
+/** Whether this process is root. */
 export const isRoot = (): boolean => ownUid() === 0;
 
+/** A log that drops everything. */
 export const silent: Log = { write: async () => {}, trouble: () => null, close: () => {} };
 
+/** Connects a sweep to this machine. */
 export function portsFor(log: Log): Ports {
   return {
     native: loadNative(),
@@ -39,14 +44,14 @@ export function portsFor(log: Log): Ports {
     keepFolder: KEEP_FOLDER,
     procRoot: "/proc",
     lookUpAccounts,
-    // What the nodes tell each other is root's to read.
+    // Only root and the account of the sweep can read what login nodes publish.
     cluster: actsForHost() ? new Cluster() : null,
     askVeto: null,
     recorders: [],
   };
 }
 
-/** One sweep at a time, until this program ends. */
+/** Takes the lock that allows one sweep at a time; held until this program ends. @throws Failure */
 export function holdLock(native: Native): void {
   const lock = join(RUN_FOLDER, "lock");
   let answer: ReturnType<Native["lock"]>;
@@ -54,13 +59,14 @@ export function holdLock(native: Native): void {
     prepareFolder(RUN_FOLDER, 0o700);
     answer = native.lock(lock);
   } catch (error) {
-    const remedy = "nothing was ended; make room there, or make it writable (RuntimeDirectory= in the unit)";
+    const remedy = "nothing was ended; free space there, or make it writable (RuntimeDirectory= in the unit)";
     throw new Failure(EXIT.failed, `cannot use ${RUN_FOLDER}: ${(error as Error).message}; ${remedy}`);
   }
   if (answer === "busy")
     throw new Failure(EXIT.busy, `another sweep is running (it holds ${lock}); wait for it to end`);
 }
 
+/** Makes a request from options. Without root it is limited to the caller. @throws Failure */
 export function requestFor(
   policy: Policy,
   options: Common,
@@ -68,8 +74,8 @@ export function requestFor(
 ): SweepRequest {
   const users = options.user?.map(userToUid) ?? null;
   if (!actsForHost() && users?.some((uid) => uid !== ownUid()))
-    throw new Failure(EXIT.denied, "other users' processes can only be judged by root; run it with sudo");
-  // Not root: what can be read, and so judged, is one's own.
+    throw new Failure(EXIT.denied, "only root can judge other users' processes; run it with sudo");
+  // Without root only the caller's own processes can be read.
   const uids = actsForHost() ? users : [ownUid()];
   return {
     context: {
@@ -96,15 +102,16 @@ function userToUid(user: string): number {
   return uid;
 }
 
+/** Makes the error for a process that belongs to no tree. */
 export function noTree(pids: readonly number[], observation: Observation): Failure {
   const pid =
     pids.find((candidate) => !observation.processes.some((process) => process.pid === candidate)) ?? pids[0];
   const alive = observation.processes.some((process) => process.pid === pid);
-  const what = alive ? `process ${pid} belongs to no server tree` : `no server tree holds a process ${pid}`;
-  return new Failure(EXIT.failed, `${what}; "vscode-grim-reaper list" shows the trees there are`);
+  const what = alive ? `process ${pid} does not belong to a server tree` : `there is no process ${pid}`;
+  return new Failure(EXIT.failed, `${what}; "vscode-grim-reaper list" shows all trees`);
 }
 
-/** Writes a text and a line end to standard output. A reader that is gone is no failure. */
+/** Writes a text and a line end to standard output. A reader that has gone is not a failure. */
 export function print(text: string): void {
   try {
     writeAll(1, `${text}\n`);

@@ -1,15 +1,20 @@
-/** `sweep`: the job itself. */
+/** `sweep`: ends orphaned trees. */
 
 import { join } from "node:path";
 import { type Command, Option } from "commander";
 import type { Policy } from "../core/policy/policy.ts";
 import { hostDocument } from "../core/report/json.ts";
+import type { LogEvent } from "../core/report/standard-log.ts";
+import { leftAloneEvents } from "../core/report/sweep-events.ts";
+import { sweepSummaryLine } from "../core/report/sweep-summary.ts";
 import { safeJson } from "../core/text/safe-text.ts";
 import type { Cluster } from "../shell/cluster/helper-client.ts";
 import { loadConfig } from "../shell/config.ts";
 import { askVeto } from "../shell/hooks/ask-veto.ts";
 import { loadNative } from "../shell/host/native.ts";
-import { openLog } from "../shell/output/log.ts";
+import { bothLogs, journalDescriptor, journalLine, journalLog } from "../shell/output/journal.ts";
+import { type Log, openLog } from "../shell/output/log.ts";
+import { withProgress } from "../shell/output/progress.ts";
 import { KEEP_FOLDER } from "../shell/store/keep-requests.ts";
 import { writeLastSweep } from "../shell/store/last-sweep.ts";
 import { MAIL_FOLDER, NOTICE_FOLDER, NOTIFY_FOLDER, RUN_FOLDER, STATE_FOLDER } from "../shell/store/paths.ts";
@@ -18,7 +23,8 @@ import { actsForHost } from "../shell/store/service-account.ts";
 import { pruneTags } from "../shell/store/tags.ts";
 import { keepRecorder, mailRecorder, noticeRecorder, notifyRecorder } from "../sweep/notify-users.ts";
 import { clusterRecorder, ledgerRecorder, metricsRecorder } from "../sweep/recorders.ts";
-import { type Ports, type Recorder, sweep } from "../sweep/sweep.ts";
+import { observeAndJudge, type Ports, type Recorder, type SweepResult, sweep } from "../sweep/sweep.ts";
+import { confirmForce } from "./confirm-force.ts";
 import { EXIT, Failure } from "./exit.ts";
 import { addConfig, addUsers, collect, type Finish, pidArgument } from "./options.ts";
 import { type Common, holdLock, noTree, portsFor, print, requestFor } from "./shared.ts";
@@ -32,6 +38,7 @@ interface SweepOptions extends Common {
   readonly force: boolean;
   readonly includeJobs: boolean;
   readonly includeExempt: boolean;
+  readonly yes: boolean;
   readonly pid?: readonly number[];
   readonly logFormat: "standard" | "json";
 }
@@ -39,12 +46,12 @@ interface SweepOptions extends Common {
 async function runSweep(options: SweepOptions): Promise<number> {
   const { policy } = loadConfig(options.config ?? null);
   if ((options.includeJobs || options.includeExempt) && !options.force)
-    throw new Failure(EXIT.usage, "--include-jobs and --include-exempt only mean something with --force");
+    throw new Failure(EXIT.usage, "--include-jobs and --include-exempt need --force");
   const changes = !options.dryRun && (policy.enforce || options.force);
   if (changes && !actsForHost())
     throw new Failure(
       EXIT.denied,
-      "a sweep that ends processes needs root; run it with sudo, or look with --dry-run",
+      "a sweep that ends processes needs root: run it with sudo, or look with --dry-run; to end your own trees: vscode-grim-reaper end",
     );
   const request = requestFor(policy, options, {
     force: options.force,
@@ -52,15 +59,16 @@ async function runSweep(options: SweepOptions): Promise<number> {
     includeExempt: options.includeExempt,
     pids: options.pid ?? null,
   });
-  const log = openLog({
-    format: options.logFormat,
-    file: options.log === "-" ? null : options.log,
-    verbosity: options.verbose,
-  });
+  const journal = journalDescriptor();
+  const { log, stop } = withProgress(logFor(options, policy, journal), changes);
   try {
     const bare = portsFor(log);
     const recorders = recordersFor(options, policy, bare.cluster);
     const ports = { ...bare, recorders, askVeto: vetoOf(policy, options.includeExempt) };
+    if (mustAsk(options)) {
+      const { judgements } = await observeAndJudge(ports, request);
+      if (!(await confirmForce(judgements))) throw new Failure(EXIT.failed, "nothing was ended");
+    }
     if (changes) {
       holdLock(ports.native);
       // What fails here, the reading of the tags reports.
@@ -69,15 +77,53 @@ async function runSweep(options: SweepOptions): Promise<number> {
     const result = await sweep(ports, { ...request, dryRun: options.dryRun });
     const { observation, judgements, faults, outcomes } = result;
     if (options.pid && judgements.length === 0) throw noTree(options.pid, observation);
+    await log.write(answersOf(result, options));
     if (options.json)
       print(safeJson(hostDocument(observation, judgements, faults, outcomes, result.observing)));
+    if (journal !== null) journalLine(journal, sweepSummaryLine(result));
     return result.failed || log.trouble() !== null ? EXIT.failed : EXIT.ok;
   } finally {
+    stop();
     log.close();
   }
 }
 
-/** Who keeps account of this sweep, in this order. A dry run did nothing, and so nobody does. */
+/** Opens the log that -l and the configuration name; the service also writes to the journal. */
+function logFor(options: SweepOptions, policy: Policy, journal: number | null): Log {
+  const { verbose, logFormat } = options;
+  if (journal !== null && policy.log === "journal") return journalLog(journal, verbose);
+  const named = options.log === "-" ? null : options.log;
+  const file = journal !== null && policy.log !== "both" ? policy.log : named;
+  const log = openLog({ format: logFormat, file, verbosity: verbose });
+  // Without a file the log goes to standard error, which the journal has already.
+  return journal !== null && policy.log === "both" && file !== null
+    ? bothLogs(log, journalLog(journal, 0))
+    : log;
+}
+
+/** A forced sweep of the whole host from a terminal asks first; without a terminal it does as it is told. */
+function mustAsk({ force, dryRun, yes, user, pid }: SweepOptions): boolean {
+  const targeted = user !== undefined || pid !== undefined;
+  return (
+    force && !dryRun && !yes && !targeted && process.stdin.isTTY === true && process.stderr.isTTY === true
+  );
+}
+
+/** What a person waits for: why each tree of a targeted sweep was left alone, or that there is nothing to end. */
+function answersOf(result: SweepResult, options: SweepOptions): LogEvent[] {
+  const { observation, judgements, outcomes, broken } = result;
+  const events: LogEvent[] = [];
+  const info = (message: string): LogEvent => ({ level: "info", message });
+  if (options.user && judgements.length === 0) events.push(info("There is no server tree of this user"));
+  // At -vv every verdict is in the log already.
+  if ((options.user || options.pid) && options.verbose < 2)
+    events.push(...leftAloneEvents(observation, judgements));
+  const nothing = outcomes.length === 0 && broken === null;
+  if (options.dryRun && nothing) events.push(info("Nothing to end"));
+  return events;
+}
+
+/** Lists what records a sweep, in this order. A dry run ends nothing, so nothing records it. */
 export function recordersFor(
   { dryRun, user, pid }: Pick<SweepOptions, "dryRun" | "user" | "pid">,
   policy: Policy,
@@ -102,32 +148,40 @@ export function recordersFor(
   ];
 }
 
-/** The site's veto program; null where there is none, for a user, and where exempt trees are to be ended as well. */
+/** The site's veto program; null if there is none, for users, and if exempt trees are to be ended as well. */
 export function vetoOf(policy: Policy, includeExempt = false): Ports["askVeto"] {
   const { veto } = policy.hooks;
   if (veto === "" || !actsForHost() || includeExempt) return null;
   return (plan, observation, dryRun) => askVeto(veto, plan, observation, dryRun);
 }
 
+/** Adds the command to the program. */
 export function addSweep(program: Command, finish: Finish): void {
   const sweepCommand = program
     .command("sweep", { isDefault: true })
-    .description("end orphaned trees (the default)")
+    .description("end orphaned trees (the default command)")
     .option(
       "-v, --verbose",
-      "list each process ended; twice: every verdict and its reasons",
+      "list each process that was ended; twice: every verdict with its reasons",
       (_, n: number) => n + 1,
       0,
     )
     .option("-l, --log <file>", "append the log to this file; - is standard error", "-")
-    .option("-n, --dry-run", "say what would be ended, change nothing", false)
-    .option("-f, --force", "end trees in use, inside their grace or in doubt, too; never exempt ones", false)
-    .option("--include-jobs", "with --force: batch jobs, too", false)
-    .option("--include-exempt", "with --force: exempt users, groups and products, too", false)
-    .option("--pid <pid>", "only the tree that holds this process (repeatable)", collect(pidArgument))
-    .option("--json", "the result as JSON on standard output", false)
+    .option("-n, --dry-run", "show what would be ended; change nothing", false)
+    .option(
+      "-f, --force",
+      "also end trees that are in use, in doubt or in their grace period; never exempt ones",
+      false,
+    )
+    .option("--include-jobs", "with --force: also end trees of batch jobs", false)
+    .option("--include-exempt", "with --force: also end trees of exempt users, groups and products", false)
+    .option("--pid <pid>", "only the tree that contains this process (repeatable)", collect(pidArgument))
+    .option("--json", "print the result as JSON")
+    .option("-y, --yes", "with --force on a terminal: do not ask", false)
     .addOption(
-      new Option("--log-format <format>", "of the log").choices(["standard", "json"]).default("standard"),
+      new Option("--log-format <format>", "the format of the log")
+        .choices(["standard", "json"])
+        .default("standard"),
     )
     .action(finish(runSweep));
   addConfig(addUsers(sweepCommand));

@@ -1,4 +1,4 @@
-/** Finds and reads the site's configuration; what it means is decided in core/policy. */
+/** Finds and reads the site's configuration; core/policy decides what it means. */
 
 import { readdirSync, readFileSync, statSync } from "node:fs";
 import { join } from "node:path";
@@ -6,27 +6,32 @@ import { mergePolicy, type Policy, type PolicyLayer, parsePolicyLayer } from "..
 import { escapeText } from "../core/text/safe-text.ts";
 import { actsForHost } from "./store/service-account.ts";
 
+/** The main file. */
 export const CONFIG_FILE = "/etc/vscode-grim-reaper/config.toml";
+/** Files that are read after it, in order of their names. */
 export const CONFIG_FOLDER = "/etc/vscode-grim-reaper/config.d";
 const LOGIN_DEFS = "/etc/login.defs";
 
-/** The configuration cannot be used; the message names file, line, key and remedy, one line a mistake. */
+/** The configuration cannot be used; the message has one line per mistake, with file, line, key and remedy. */
 export class ConfigError extends Error {}
 
+/** A configuration and where it comes from. */
 export interface LoadedConfig {
   readonly policy: Policy;
   /** The files that were read, in order. */
   readonly files: readonly string[];
+  /** What each of these files sets. */
+  readonly layers: readonly PolicyLayer[];
 }
 
 /**
- * Reads `file`, or the system's files when it is null. A named file must exist; the system's need not.
+ * Reads `file`, or the system's files if it is null. A named file must exist; the system's files need not.
  * @throws ConfigError
  */
 export function loadConfig(file: string | null): LoadedConfig {
   const found = file === null ? systemFiles() : [file];
   const layers = found.map(readLayer);
-  return { policy: mergePolicy(layers), files: found };
+  return { policy: mergePolicy(layers), files: found, layers };
 }
 
 function systemFiles(): string[] {
@@ -64,16 +69,18 @@ function readLayer(file: string): PolicyLayer {
   throw new ConfigError(lines.join("\n"));
 }
 
-/** Guard: a policy that somebody else can write would let them choose what root ends. */
+/** Guard: a user who could write the policy would choose what root ends. */
 function checkOwner(file: string): void {
   if (!actsForHost()) return;
   const { uid, gid, mode } = statSync(file);
   const writable = (mode & 0o002) !== 0 || ((mode & 0o020) !== 0 && gid !== 0);
   if (uid !== 0 || writable)
-    throw new ConfigError(`${file}: can be written by others than root; chown root:root and chmod go-w it`);
+    throw new ConfigError(
+      `${file}: users other than root can write it; run chown root:root and chmod go-w on it`,
+    );
 }
 
-/** UID_MIN of /etc/login.defs, else 1000: where ordinary users begin. */
+/** Reads where ordinary users begin: UID_MIN of /etc/login.defs, else 1000. */
 export function systemMinUid(): number {
   try {
     const line = /^\s*UID_MIN\s+(\d+)\s*$/m.exec(readFileSync(LOGIN_DEFS, "utf8"));

@@ -4,7 +4,7 @@ import { readFileSync } from "node:fs";
 import { hostname } from "node:os";
 import { formatNotification, notificationLines } from "../core/hooks/notification.ts";
 import { BUILT_IN_TEMPLATE, type Mail, mailTo } from "../core/notify/mail.ts";
-import { noticeLines } from "../core/notify/notice.ts";
+import { type NoticeContext, noticeLines } from "../core/notify/notice.ts";
 import type { Fault } from "../core/observation/fault.ts";
 import type { Policy } from "../core/policy/policy.ts";
 import type { Outcome } from "../core/reap/outcome.ts";
@@ -27,7 +27,7 @@ export function noticeRecorder(native: Pick<Native, "grantRead">, folder: string
     if (!policy.notice.enabled) return dropped;
     const { host } = observation;
     const ports = { native, folder, policy: policy.notice, host, now };
-    return [...dropped, ...writeNotices(ports, linesByUser(outcomes, host, now))];
+    return [...dropped, ...writeNotices(ports, linesByUser(outcomes, { host, now, policy }))];
   };
 }
 
@@ -37,7 +37,7 @@ export function mailRecorder(folder: string, policy: Policy): Recorder {
     const now = Date.now();
     const faults: Fault[] = [];
     const mails = new Map<number, Mail>();
-    const told = linesByUser(outcomes, observation.host, now);
+    const told = linesByUser(outcomes, { host: observation.host, now, policy });
     const template = told.size > 0 ? readTemplate(policy.mail.template, faults) : "";
     for (const [uid, lines] of told) {
       const what = `mail uid ${uid}`;
@@ -75,12 +75,12 @@ export function keepRecorder(folder: string): Recorder {
 }
 
 /** By uid, what is to be said of each tree that was ended, whole or in part. */
-function linesByUser(outcomes: readonly Outcome[], host: string, now: number): Map<number, string[][]> {
+function linesByUser(outcomes: readonly Outcome[], context: NoticeContext): Map<number, string[][]> {
   const ended = outcomes.filter(({ killed, spared }) => spared === null && killed.length > 0);
   const byUser = new Map<number, string[][]>();
   for (const outcome of ended) {
     const { uid } = outcome.judgement.tree;
-    byUser.set(uid, [...(byUser.get(uid) ?? []), noticeLines(outcome, host, now)]);
+    byUser.set(uid, [...(byUser.get(uid) ?? []), noticeLines(outcome, context)]);
   }
   return byUser;
 }

@@ -88,17 +88,17 @@ describe("the users' side", () => {
     assert.equal(resolved, "MARK\nMARK\n");
     assert.equal(await shell("ls -A /home/alice/.local 2>/dev/null || true"), "", "nobody was told yet");
 
-    assert.doesNotMatch(await login("bob"), /was ended/);
+    assert.doesNotMatch(await login("bob"), /was stopped/);
     const shown = await login();
     assert.match(
       shown,
-      /^Your vscode server on \S+ was ended at \d{4}-\d\d-\d\d \d\d:\d\d: \d process\(es\), \d+ MiB\.$/m,
+      /^Your VS Code server on \S+ was stopped at \d{4}-\d\d-\d\d \d\d:\d\d: nobody had been connected.*\.$/m,
     );
     assert.match(
       shown,
-      /^ {2}Why: orphaned: .*\n(?: .*\n)?Questions: hpc@example\.org\nhttps:\/\/hpc\.example\.org\/reaper$/m,
+      /^ {2}Saved files are safe.*\n(?: .*\n)?Questions: hpc@example\.org\nhttps:\/\/hpc\.example\.org\/reaper$/m,
     );
-    assert.doesNotMatch(await login(), /was ended|Questions/);
+    assert.doesNotMatch(await login(), /was stopped|Questions/);
     assert.equal((await node.exec(["systemctl", "is-failed", UNIT])).stdout.trim(), "inactive");
   });
 
@@ -268,7 +268,7 @@ describe("the users' side", () => {
     await until(async () => assert.equal(`${await waiting("kept")}${await waiting("new")}`, ""));
     const text = await node.read("/srv/mail/text");
     assert.match(text, /^From: hpc@example\.org\nTo: alice@example\.org\nSubject: .*\nDate: /);
-    assert.match(text, /\n\nHello alice,\n\nYour vscode server on .*\n {2}Why: /);
+    assert.match(text, /\n\nHello alice,\n\nYour VS Code server on .*\n {2}Saved files are safe/);
 
     // Given up after three days.
     await node.run(["touch", "/srv/mail/away"]);
@@ -289,7 +289,7 @@ describe("the users' side", () => {
     assert.equal((await sweep(node, "-f", "-u", "alice")).status, 0);
     await gone(server);
     await window.drop();
-    assert.match(await login(), /Why: an administrator ended it/);
+    assert.match(await login(), /: an administrator ended it\./);
   });
 });
 

@@ -107,7 +107,7 @@ function insideNamespace(): void {
     assert.deepEqual(document.byUser[0].name, String(uid));
     assert.equal(document.days.length, 31);
     const people = run(["report", "-c", config]);
-    assert.match(people.stdout, /^1 tree\(s\), 7 process\(es\), .* given back, since /);
+    assert.match(people.stdout, /^1 tree, 7 processes, .* given back, since /);
     assert.match(people.stdout, /^vscode +1 +7 +0 /m);
     assert.match(people.stdout, /^\d{4}-\d\d-\d\d +1 #+$/m);
     const csv = run(["report", "--csv", "-c", config]).stdout;

@@ -121,7 +121,7 @@ function insideNamespace(): void {
     const { pid } = stage.node("server");
     const explained = run(["explain", String(pid), "-c", config()]).stdout;
     assert.match(explained, /its user is attached on login2, grace 1m/);
-    assert.match(explained, /^ {2}elsewhere +yes +attached on login2 \(1 tree\(s\), newest connection 1m/m);
+    assert.match(explained, /^ {2}elsewhere +yes +attached on login2 \(1 tree, newest connection 1m/m);
     assert.equal(run(["-v", "-c", config('grace = "1h"\n')]).status, 0);
     assert.deepEqual(living(stage), ["server"], "cluster.grace has not passed");
     const swept = sweep("", "-v");
@@ -315,7 +315,7 @@ function insideNamespace(): void {
       assert.equal(stuckHelpers().length, 1, "it cannot be ended before the server is");
       const again = run(["-v", "-c", toml]);
       assert.equal(again.status, 1);
-      assert.match(again.stderr, /an earlier helper still hangs there/);
+      assert.match(again.stderr, /an earlier helper still hangs|no answer within 5s/);
       assert.equal(stuckHelpers().length, 1, "no second one comes to hang beside it");
     } finally {
       server.stdin.end();

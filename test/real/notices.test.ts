@@ -28,9 +28,9 @@ function noticing(): void {
     assert.match(lines[1] ?? "", /^> \d{10}$/);
     assert.match(
       lines[2] ?? "",
-      /^\| Your vscode server on \S+ was ended at .*: 1 process\(es\), \d+ KiB\.$/,
+      /^\| Your VS Code server on \S+ was stopped at .*: nobody had been connected \(limit 0s\)\.$/,
     );
-    assert.match(lines[3] ?? "", /^\| {3}Why: orphaned: nobody is connected/);
+    assert.match(lines[3] ?? "", /^\| {3}Saved files are safe\.$/);
     assert.deepEqual(lines.slice(-3), ["= Questions: hpc@example.org", "= https://hpc.example.org/x", ""]);
     assert.notEqual(spawnSync("cat", [NOTICE], { uid: other, gid: other }).status, 0);
     assert.notEqual(spawnSync("sh", ["-c", `echo x >${NOTICE}`], { uid, gid: uid }).status, 0);
@@ -100,7 +100,7 @@ function noticing(): void {
         text,
         /^\{"schemaVersion":1,"to":"aline@example\.org","from":"root"\}\nFrom: root\nTo: aline@/,
       );
-      assert.equal(text.match(/was ended at/g)?.length, 2);
+      assert.equal(text.match(/was stopped at/g)?.length, 2);
       // Without a mailer it is kept, and the next sweep puts it back.
       if (!existsSync("/usr/sbin/sendmail")) {
         const delivered = run(["deliver-mail"]);
@@ -158,11 +158,11 @@ function noticing(): void {
     const toml =
       '[[exempt]]\nnetgroup = "staff"\nuntil = 2020-01-31\nreason = "pilot"\n[[exempt]]\nuser = "root"\nuntil = 2099-12-31\n';
     const { stdout } = run(["check-config", config(toml)]);
-    assert.match(stdout, /^exempt +netgroup staff \(ended 2020-01-31\): pilot$/m);
-    assert.match(stdout, /^exempt +user root until 2099-12-31$/m);
-    assert.match(stdout, /^notices +for 14 day\(s\)$/m);
-    assert.match(stdout, /^mail +off$/m);
-    assert.match(stdout, /^keep +up to 1d$/m);
+    assert.match(stdout, /^exempt +netgroup staff \(ended 2020-01-31\): pilot {2}\[config\.toml\]$/m);
+    assert.match(stdout, /^exempt +user root until 2099-12-31 {2}\[config\.toml\]$/m);
+    assert.match(stdout, /^notice\.enabled +true, for 14 days$/m);
+    assert.match(stdout, /^mail\.enabled +false$/m);
+    assert.match(stdout, /^keep\.max +1d$/m);
   });
 }
 

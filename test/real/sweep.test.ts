@@ -124,7 +124,7 @@ function insideNamespace(): void {
     const patient = temporaryFile("config.toml", 'grace = "1h"\n');
     const swept = run(["-vv", "-c", patient]);
     assert.equal(swept.status, 0);
-    assert.match(swept.stderr, /wait: tree \d+ \(uid 64001, vscode, 1 process\(es\)\)/);
+    assert.match(swept.stderr, /wait: tree \d+ \(uid 64001, vscode, 1 process\)/);
     assert.deepEqual(living(stage), ["server"]);
     const explained = run(["explain", String(stage.node("server").pid), "-c", patient]);
     assert.match(explained.stdout, /Verdict {2}wait/);

@@ -1,4 +1,4 @@
-import { formatMemory } from "../text/format.ts";
+import { countOf, formatMemory } from "../text/format.ts";
 import { escapeText } from "../text/safe-text.ts";
 import type { Day, GroupTotals, Offender, Summary, Totals } from "./summary.ts";
 
@@ -9,8 +9,8 @@ export const OFFENDER_HEAD = ["COMES BACK", "TREES", "DAYS", "FREED", "PRODUCTS"
 
 /** Formats the totals as one line. */
 export function totalsLine({ trees, processes, survivors, freedKiB }: Totals): string {
-  const survived = survivors > 0 ? `; ${survivors} process(es) survived` : "";
-  return `${trees} tree(s), ${processes} process(es), ${formatMemory(freedKiB)} given back${survived}`;
+  const survived = survivors > 0 ? `; ${countOf(survivors, "process", "processes")} survived` : "";
+  return `${countOf(trees, "tree")}, ${countOf(processes, "process", "processes")}, ${formatMemory(freedKiB)} given back${survived}`;
 }
 
 /** Formats one row below TOTAL_COLUMNS. */
@@ -40,13 +40,14 @@ export interface ChartSize {
 const EIGHTHS = ["", "▏", "▎", "▍", "▌", "▋", "▊", "▉"] as const;
 const MIN_BAR = 8;
 
-/** Formats one line per day, `2027-01-31   12 ██████▌`, never wider than the terminal. */
+/** Formats one line per day on which trees were ended, `2027-01-31   12 ██████▌`, never wider than the terminal. */
 export function dayLines(days: readonly Day[], { width, blocks }: ChartSize): string[] {
   const most = days.reduce((max, { trees }) => Math.max(max, trees), 0);
   const digits = Math.max(String(most).length, 4);
   const room = Math.max(width - "2027-01-31".length - digits - 2, MIN_BAR);
-  return days.map(({ day, trees }) => {
-    const bar = barOf(most === 0 ? 0 : (trees / most) * room, blocks);
+  const busy = days.filter(({ trees }) => trees > 0);
+  return busy.map(({ day, trees }) => {
+    const bar = barOf((trees / most) * room, blocks);
     return `${day} ${String(trees).padStart(digits)} ${bar}`.trimEnd();
   });
 }

@@ -2,16 +2,18 @@ import type { Policy } from "../policy/policy.ts";
 import { escapeText, hostName } from "../text/safe-text.ts";
 import { MAX_LINE, siteLines } from "./notice.ts";
 
-/** The mail that tells a user what was ended: its envelope, headers and body, from templates and hostile names. */
+/** Writes the mail that tells a user what was ended: envelope, headers and body, from templates and hostile names. */
 
+/** A mail with its envelope. */
 export interface Mail {
-  /** Of the envelope: the only one who gets it. */
+  /** The recipient of the envelope; nobody else gets the mail. */
   readonly to: string;
   readonly from: string;
-  /** Headers, an empty line, the body. */
+  /** The headers, an empty line, the body. */
   readonly message: string;
 }
 
+/** The body if the configuration names no template. */
 export const BUILT_IN_TEMPLATE = `Hello %u,
 
 %r
@@ -24,7 +26,7 @@ vscode-grim-reaper on %h
 
 const ADDRESS = /^[A-Za-z0-9_][\w.+-]*(?:@[A-Za-z0-9][A-Za-z0-9.-]*)?$/;
 
-/** `lines`: what is said of each tree. `date`: as RFC 5322 has it. An error names the address that is none. */
+/** Writes a mail. `lines` holds the notice of each tree, `date` is in the form of RFC 5322. An error names a bad address. */
 export function mailTo(
   user: string,
   host: string,
@@ -36,9 +38,9 @@ export function mailTo(
   const names = { u: user, h: hostName(host), "%": "%" };
   const to = fill(mail.to, names);
   const from = fill(mail.from, names);
-  // Guard: a login name may hold anything a directory service lets in; only a plain address becomes a recipient.
+  // Guard: a login name can contain whatever a directory service allows; only a plain address becomes a recipient.
   for (const address of [to, from])
-    if (!ADDRESS.test(address)) return { error: `"${escapeText(address)}" is no plain mail address` };
+    if (!ADDRESS.test(address)) return { error: `"${escapeText(address)}" is not a plain mail address` };
   const headers = [
     `From: ${from}`,
     `To: ${to}`,
@@ -52,7 +54,7 @@ export function mailTo(
   const site = siteLines({ ...notice, url: "" }).join("\n");
   const reaps = lines.map((one) => one.join("\n")).join("\n\n");
   const body = fill(template, { ...names, u: escapeText(user), r: reaps, t: site, l: notice.url });
-  // What an absent text leaves behind, and lines longer than mail allows.
+  // Removes the empty lines that an absent text leaves, and splits lines that are too long for mail.
   const tidy = body
     .replace(/\n{3,}/g, "\n\n")
     .replaceAll("\r", "")
@@ -61,12 +63,12 @@ export function mailTo(
   return { to, from, message: `${headers.join("\n")}\n\n${tidy.join("\n").trimEnd()}\n` };
 }
 
-/** In one pass: what is filled in is not filled in again. A letter without a meaning stays as it is. */
+/** Replaces placeholders in one pass, so that inserted text is not replaced again. An unknown placeholder stays. */
 function fill(template: string, values: Readonly<Record<string, string>>): string {
   return template.replace(/%([a-z%])/g, (all, letter: string) => values[letter] ?? all);
 }
 
-/** Guard: no line end, so no second header; other letters than ASCII as encoded words (RFC 2047). */
+/** Guard: without a line end there is no second header. Text that is not ASCII becomes encoded words (RFC 2047). */
 function headerText(text: string): string {
   const safe = Array.from(escapeText(text)).slice(0, MAX_LINE).join("");
   if (/^[\x20-\x7e]*$/.test(safe)) return safe;
@@ -86,12 +88,12 @@ function pieces(line: string): string[] {
   return Array.from({ length: count }, (_, i) => points.slice(i * MAX_LINE, (i + 1) * MAX_LINE).join(""));
 }
 
-/** A mail as it waits: its envelope in the first line, then the message. */
+/** Formats a mail for the spool: its envelope in the first line, then the message. */
 export function formatSpooled({ to, from, message }: Mail): string {
   return `${JSON.stringify({ schemaVersion: 1, to, from })}\n${message}`;
 }
 
-/** Null: it is none of ours. */
+/** Reads a mail from the spool; null if it is not one of this program. */
 export function parseSpooled(text: string): Mail | null {
   const end = text.indexOf("\n");
   let envelope: { schemaVersion?: unknown; to?: unknown; from?: unknown } | null;

@@ -1,21 +1,21 @@
-/** What a person is told when their server was ended, and the file that keeps it for their next login. */
+/** Writes what users read when their server was stopped, and the file that keeps it for their next login. */
 
 import { costsInWords } from "../costs/words.ts";
 import type { Policy } from "../policy/policy.ts";
-import { freedBy } from "../reap/freed-memory.ts";
 import type { Outcome } from "../reap/outcome.ts";
-import { formatMemory, localMinute } from "../text/format.ts";
+import { formatDuration } from "../text/duration.ts";
+import { countOf, localMinute } from "../text/format.ts";
 import { escapeText, hostName } from "../text/safe-text.ts";
 import { programsInTerminals } from "../tree/terminal-programs.ts";
 
-/** One reap. */
+/** One tree that was ended. */
 export interface Notice {
   /**
    * Seconds since the epoch, made unique: a later notice of the same user has a greater one. Some shells that compare
-   * them count in 32 bits.
+   * them use 32 bits.
    */
   readonly id: number;
-  /** Safe for any terminal. */
+  /** Safe for every terminal. */
   readonly lines: readonly string[];
 }
 
@@ -23,41 +23,58 @@ const FIRST_LINE = /^vscode-grim-reaper notices 1 \S+$/;
 
 const MAX_NOTICES = 20;
 
-/** In code points: four bytes each stay below the 998 that a mail's line may have. */
+/** In code points: at four bytes each a line stays below the 998 bytes of a mail. */
 export const MAX_LINE = 240;
 
-const MAX_HELD = 8;
+const MAX_NAMES = 8;
 
-/** What is said of one tree that was ended. `now`: milliseconds since the epoch. */
-export function noticeLines(outcome: Outcome, host: string, now: number): string[] {
-  const { judgement, killed, survivors } = outcome;
-  const { tree } = judgement;
-  const freed = outcome.freed ?? freedBy(killed);
-  const size = `${killed.length} process(es), ${formatMemory(freed.kib)}`;
-  const left = survivors.length > 0 ? `; ${survivors.length} could not be ended` : "";
-  const held = programsInTerminals(tree);
-  const more = held.length > MAX_HELD ? ` and ${held.length - MAX_HELD} more` : "";
-  const forced = judgement.unforced !== "reap";
+/** What the text depends on besides the tree. */
+export interface NoticeContext {
+  readonly host: string;
+  /** Milliseconds since the epoch. */
+  readonly now: number;
+  readonly policy: Pick<Policy, "catalogue" | "keep">;
+}
+
+/** Writes the lines about one tree that was ended. */
+export function noticeLines(outcome: Outcome, { host, now, policy }: NoticeContext): string[] {
+  const { tree } = outcome.judgement;
+  const product = policy.catalogue.products.find(({ id }) => id === tree.product)?.name ?? tree.product;
+  const names = programsInTerminals(tree);
+  const more = names.length > MAX_NAMES ? ` and ${names.length - MAX_NAMES} more` : "";
+  const ended =
+    names.length > 0
+      ? `; programs in its terminals were ended: ${names.slice(0, MAX_NAMES).join(", ")}${more}`
+      : "";
   return [
-    `Your ${tree.product} server on ${host} was ended at ${localMinute(now)}: ${size}${left}.`,
-    `  Why: ${forced ? "an administrator ended it" : judgement.reasons.join("; ")}`,
+    `Your ${product} server on ${host} was stopped at ${localMinute(now)}: ${whyStopped(outcome)}.`,
+    `  Saved files are safe${ended}.`,
     ...(outcome.costs ? [`  It had used ${costsInWords(outcome.costs)}.`] : []),
-    ...(held.length > 0 ? [`  In its terminals: ${held.slice(0, MAX_HELD).join(", ")}${more}`] : []),
+    ...(policy.keep.max > 0 ? ["  To keep a server longer next time: vscode-grim-reaper keep 8h"] : []),
   ].map(safeLine);
 }
 
-/** Guard: names, paths and addresses are of users' choosing; one line stays one line, and harmless. */
+function whyStopped({ judgement, survivors }: Outcome): string {
+  const left =
+    survivors.length > 0 ? `; ${countOf(survivors.length, "process", "processes")} could not be ended` : "";
+  if (judgement.unforced !== "reap") return `an administrator ended it${left}`;
+  const { orphanedFor, grace } = judgement;
+  const time = orphanedFor === null ? "" : ` for ${formatDuration(orphanedFor)}`;
+  return `nobody had been connected${time} (limit ${formatDuration(grace)})${left}`;
+}
+
+/** Guard: users choose names, paths and addresses; one line stays one harmless line. */
 function safeLine(text: string): string {
   const points = Array.from(escapeText(text));
   return points.length <= MAX_LINE ? points.join("") : `${points.slice(0, MAX_LINE - 1).join("")}…`;
 }
 
-/** The site's own words, as lines. */
+/** Splits the site's own text into lines. */
 export function siteLines({ text, url }: Policy["notice"]): string[] {
   return [...text.split("\n"), url].filter((line) => line !== "").map(safeLine);
 }
 
-/** The notices of before that still wait, and the new ones, oldest first. */
+/** Adds new notices to those that still wait, oldest first. `days` is how long a notice waits. */
 export function addNotices(
   before: readonly Notice[],
   added: readonly (readonly string[])[],
@@ -67,14 +84,14 @@ export function addNotices(
   const seconds = Math.floor(now / 1000);
   const kept = before.filter(({ id }) => id > seconds - days * 86_400);
   const last = kept.at(-1)?.id ?? 0;
-  // Also when the clock was set back, or two were made in one second: a new one is after all that were shown.
+  // A new notice sorts after all that were shown, even if the clock was set back or two are of the same second.
   const first = Math.max(seconds, last + 1);
   return [...kept, ...added.map((lines, i) => ({ id: first + i, lines }))].slice(-MAX_NOTICES);
 }
 
 /**
- * The file: a first line that names its form and the host, `> id` before each notice, `| ` before its lines, `= ` before
- * the site's. A shell can read it without a program's help.
+ * Formats the file: a first line that names its form and the host, `> id` before each notice, `| ` before its lines, `= `
+ * before the site's. A shell can read it without another program.
  */
 export function noticeFile(host: string, notices: readonly Notice[], site: readonly string[]): string {
   const lines = [
@@ -85,7 +102,7 @@ export function noticeFile(host: string, notices: readonly Notice[], site: reado
   return `${lines.join("\n")}\n`;
 }
 
-/** The notices in such a file; none when it is of another form. */
+/** Reads the notices in such a file; none if it has another form. */
 export function parseNotices(text: string): Notice[] {
   const [first = "", ...lines] = text.split("\n");
   if (!FIRST_LINE.test(first)) return [];

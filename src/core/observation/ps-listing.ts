@@ -1,5 +1,6 @@
 import type { Observation } from "./observation.ts";
 import type { Proc } from "./process.ts";
+import { type ListedProcess, PsColumns } from "./ps-columns.ts";
 
 /** Rows of this many different texts that end at one column show that a terminal cut them there. */
 const CUT_ROWS = 3;
@@ -11,29 +12,23 @@ export interface ListingError {
   readonly message: string;
 }
 
-interface Row {
-  readonly uid: number;
-  readonly pid: number;
-  readonly ppid: number;
-  readonly args: string;
-}
-
 /**
  * Reads a listing. A pid that stands more than once (one row per thread) counts once; ppid -1 means not shown. Where
  * `ps` cut its rows at the width of a terminal, the longest rows are marked as truncated.
  */
 export function parseListing(text: string): { observation: Observation; errors: ListingError[] } {
-  const rows = new Map<number, Row>();
+  const rows = new Map<number, ListedProcess>();
   const errors: ListingError[] = [];
+  const columns = new PsColumns();
   for (const [i, line] of text.split("\n").entries()) {
     if (line.trim() === "" || line.startsWith("#")) continue;
-    const cells = /^(\d+)\t(\d+)\t(-1|\d+)\t(.*)$/.exec(line);
-    if (!cells) {
-      errors.push({ line: i + 1, message: "is not uid<TAB>pid<TAB>ppid<TAB>args" });
-      continue;
-    }
-    const [uid, pid, ppid] = [Number(cells[1]), Number(cells[2]), Number(cells[3])];
-    if (!rows.has(pid)) rows.set(pid, { uid, pid, ppid, args: cells[4] ?? "" });
+    const row = columns.read(line);
+    if (row === null)
+      errors.push({
+        line: i + 1,
+        message: "is neither uid<TAB>pid<TAB>ppid<TAB>args nor a row below the heading of ps -ef",
+      });
+    else if (row !== "heading" && !rows.has(row.pid)) rows.set(row.pid, row);
   }
   const width = cutWidthOf([...rows.values()]);
   const processes = [...rows.values()].map((row) => asProcess(row, row.args.length === width));
@@ -41,13 +36,13 @@ export function parseListing(text: string): { observation: Observation; errors: 
 }
 
 /** The width at which a terminal cut the rows; null: it did not. */
-function cutWidthOf(rows: readonly Row[]): number | null {
+function cutWidthOf(rows: readonly ListedProcess[]): number | null {
   const width = rows.reduce((most, { args }) => Math.max(most, args.length), 0);
   const widest = new Set(rows.flatMap(({ args }) => (args.length === width ? [args] : [])));
   return widest.size >= CUT_ROWS ? width : null;
 }
 
-function asProcess({ uid, pid, ppid, args }: Row, argvTruncated: boolean): Proc {
+function asProcess({ uid, pid, ppid, args }: ListedProcess, argvTruncated: boolean): Proc {
   const argv = args.split(" ").filter((word) => word !== "");
   const first = (argv[0] ?? "").replace(/^-/, "");
   // A title ("sshd: alice") or a kernel thread ("[kthreadd]") names no executable.

@@ -5,8 +5,8 @@ import { schema } from "./schema.ts";
 import type { KeyNote } from "./schema-values.ts";
 
 type AnySchema = v.GenericSchema;
-type Table = v.StrictObjectSchema<v.ObjectEntries, undefined>;
-type List = v.ArraySchema<AnySchema, undefined>;
+type Table = v.StrictObjectSchema<v.ObjectEntries, v.ErrorMessage<v.StrictObjectIssue> | undefined>;
+type List = v.ArraySchema<AnySchema, v.ErrorMessage<v.ArrayIssue> | undefined>;
 type Optional = v.OptionalSchema<AnySchema, unknown>;
 
 const isTable = (schema: AnySchema): schema is Table => schema.type === "strict_object";

@@ -1,4 +1,4 @@
-/** The site's policy: text of a configuration file in, a complete Policy or errors by line out. */
+/** Turns the text of configuration files into a complete policy, or into errors with their lines. */
 
 import { parse as parseToml, TomlError } from "smol-toml";
 import * as v from "valibot";
@@ -7,10 +7,11 @@ import { nearest } from "../text/did-you-mean.ts";
 import { keysAt } from "./key-reference.ts";
 import { type Exemption, type Keys, schema } from "./schema.ts";
 
+/** What the site wants: every key of the configuration with its value. */
 export interface Policy extends Omit<Keys, "minUid" | "maxTrees" | "catalogue"> {
-  /** Null: the system's own (UID_MIN of /etc/login.defs). */
+  /** Null for the system's own (UID_MIN of /etc/login.defs). */
   readonly minUid: number | null;
-  /** Null: no limit. */
+  /** Null for no limit. */
   readonly maxTrees: number | null;
   /** The shipped catalogue with the site's additions. */
   readonly catalogue: Catalogue;
@@ -23,10 +24,10 @@ export interface PolicyError {
   readonly message: string;
 }
 
-/** What one file says: only the keys that it sets, so that a later file can override an earlier one key by key. */
+/** One file: only the keys that it sets, so that a later file can override an earlier one key by key. */
 export type PolicyLayer = Readonly<Record<string, unknown>>;
 
-/** Checks one file's text. Errors name the line and the key; an unknown key is an error and names the nearest one. */
+/** Checks one file. Errors name the line and the key; an unknown key is an error that names the nearest known one. */
 export function parsePolicyLayer(toml: string): { layer: PolicyLayer; errors: PolicyError[] } {
   let layer: PolicyLayer;
   try {
@@ -40,7 +41,7 @@ export function parsePolicyLayer(toml: string): { layer: PolicyLayer; errors: Po
   if (checked.success) return { layer, errors: checkExemptions(layer, toml) };
   const errors = checked.issues.map((issue): PolicyError => {
     const path = (issue.path ?? []).map((step) => String(step.key));
-    const key = path.join(".");
+    const key = keyName(path);
     const line = lineOf(toml, path);
     if (issue.type === "strict_object" && issue.expected === "never")
       return { line, key, message: unknownKey(path) };
@@ -49,7 +50,7 @@ export function parsePolicyLayer(toml: string): { layer: PolicyLayer; errors: Po
   return { layer: {}, errors };
 }
 
-/** The policy of several layers: later ones win key by key, inside tables as well; lists add up. Of none: the default. */
+/** Merges layers into a policy: later ones win key by key, also inside tables; lists add up. No layer gives the defaults. */
 export function mergePolicy(layers: readonly PolicyLayer[]): Policy {
   return complete(v.parse(schema, layers.reduce<PolicyLayer>(merge, {})));
 }
@@ -78,7 +79,7 @@ function complete(parsed: Keys): Policy {
   };
 }
 
-/** An exemption that names nobody and nothing would exempt everything: surely not what was meant. */
+/** Refuses an exemption that names no user and no product, because it would exempt everything. */
 function checkExemptions(layer: PolicyLayer, toml: string): PolicyError[] {
   const list = (layer.exempt ?? []) as Exemption[];
   return list.flatMap((entry, i) =>
@@ -89,12 +90,20 @@ function checkExemptions(layer: PolicyLayer, toml: string): PolicyError[] {
       ? [
           {
             line: lineOf(toml, ["exempt", String(i)]),
-            key: `exempt.${i}`,
+            key: keyName(["exempt", String(i)]),
             message: "names no user, group, netgroup or product",
           },
         ]
       : [],
   );
+}
+
+/** Formats the place of a value; entries of a list are counted from one: "exempt #2.until". */
+function keyName(path: readonly string[]): string {
+  return path.reduce((name, step) => {
+    if (/^\d+$/.test(step)) return `${name} #${Number(step) + 1}`;
+    return name === "" ? step : `${name}.${step}`;
+  }, "");
 }
 
 function unknownKey(path: readonly string[]): string {
@@ -103,7 +112,16 @@ function unknownKey(path: readonly string[]): string {
   return `unknown key${near ? `; did you mean "${near}"?` : `; the keys are ${known.join(", ")}`}`;
 }
 
-/** The line that sets a key, or null. TOML's parser keeps no positions, so the text is searched as a person would. */
+/** Tells which of the layers sets a key, by index: the last one; for a list all that do. Empty for a default. */
+export function layersWith(layers: readonly PolicyLayer[], path: readonly string[]): number[] {
+  const found = layers.flatMap((layer, i) => {
+    const value = path.reduce<unknown>((at, step) => (isTable(at) ? at[step] : undefined), layer);
+    return value === undefined ? [] : [{ i, isList: Array.isArray(value) }];
+  });
+  return (found.every(({ isList }) => isList) ? found : found.slice(-1)).map(({ i }) => i);
+}
+
+/** Finds the line that sets a key, or null. The TOML parser keeps no positions, so this searches the text. */
 function lineOf(toml: string, path: readonly string[]): number | null {
   const names = path.filter((part) => !/^\d+$/.test(part));
   const nth = path.map(Number).find((part) => Number.isInteger(part)) ?? 0;

@@ -1,4 +1,4 @@
-/** The tables of the configuration, a schema each. */
+/** The schemas of the tables of the configuration. */
 
 import * as v from "valibot";
 import {
@@ -10,6 +10,7 @@ import {
   duration,
   EXEMPT_OR_REAP,
   exemptOrReap,
+  filledLine,
   note,
   oneLine,
   oneOf,
@@ -19,191 +20,255 @@ import {
   wholeNumber,
 } from "./schema-values.ts";
 
-export const exemption = v.strictObject({
-  user: v.optional(v.pipe(account, note("name or uid", "this user's trees"))),
-  group: v.optional(v.pipe(account, note("name or gid", "trees of the members of this group"))),
-  netgroup: v.optional(
-    v.pipe(
-      text,
-      note("name", "trees of the users that this netgroup's triples name; an empty one is everybody"),
-    ),
-  ),
-  product: v.optional(v.pipe(text, note("product", "trees of this product, as list names it"))),
-  until: v.optional(v.pipe(day, note("date", "the last day on which it holds, local time", "for ever"))),
-  reason: v.optional(v.pipe(text, note("text", "shown by list, explain, check-config and the log"))),
-});
-
-export const agents = v.strictObject({
-  policy: v.optional(
-    v.pipe(
-      exemptOrReap,
-      note(EXEMPT_OR_REAP, '`"reap"` ends an idle daemon that has no client like any orphan, by two looks'),
-    ),
-    "reap",
-  ),
-  grace: v.optional(
-    v.pipe(
-      duration,
-      note("duration", "how long a daemon without a client is left alone; `graceByProduct` overrides it"),
-    ),
-    "2h",
-  ),
-  busy: v.optional(
-    v.pipe(
-      oneOf(["spare", "ignore"]),
-      note(
-        '"spare" or "ignore"',
-        "a daemon that used more than 1 % of a core between the two looks, itself or what runs below it",
+export const exemption = v.strictObject(
+  {
+    user: v.optional(v.pipe(account, note("name or uid", "exempts this user's trees"))),
+    group: v.optional(v.pipe(account, note("name or gid", "exempts trees of the members of this group"))),
+    netgroup: v.optional(
+      v.pipe(
+        text,
+        note(
+          "name",
+          "exempts trees of the users in this netgroup; a triple with an empty user field means everybody",
+        ),
       ),
     ),
-    "spare",
-  ),
-});
+    product: v.optional(v.pipe(text, note("product", "exempts trees of this product, as `list` names it"))),
+    until: v.optional(v.pipe(day, note("date", "the last day of the exemption, in local time", "for ever"))),
+    reason: v.optional(v.pipe(text, note("text", "shown by `list`, `explain`, `check-config` and the log"))),
+  },
+  "must be a table",
+);
 
-export const notice = v.strictObject({
-  enabled: v.optional(
-    v.pipe(
-      bool,
-      note("true or false", "tell a user at the next login in a terminal what was ended, and why"),
-    ),
-    true,
-  ),
-  text: v.optional(
-    v.pipe(anyText, note("text", "the site's own words below each notice; several lines may be")),
-    "",
-  ),
-  url: v.optional(v.pipe(oneLine, note("text", "where the site explains it")), ""),
-  days: v.optional(v.pipe(wholeNumber(1), note("number", "how long a notice waits for its user")), 14),
-});
-
-export const mail = v.strictObject({
-  enabled: v.optional(v.pipe(bool, note("true or false", "mail a user what was ended as well")), false),
-  to: v.optional(
-    v.pipe(address, note("address", "`%u` is the login name, `%h` the host: `%u@example.org`")),
-    "%u",
-  ),
-  from: v.optional(
-    v.pipe(address, note("address", "the sender, of the envelope too; `%h` is the host")),
-    "root",
-  ),
-  subject: v.optional(
-    v.pipe(oneLine, v.minLength(1, "must not be empty"), note("text", "`%u` and `%h` as above")),
-    "Your editor's server on %h was ended",
-  ),
-  template: v.optional(
-    v.pipe(
-      path,
-      note(
-        "file",
-        "the body: `%u` user, `%h` host, `%r` what was ended, when and why, `%t` and `%l` text and URL of `[notice]`, `%%` a percent sign",
-        "built in",
+export const agents = v.strictObject(
+  {
+    policy: v.optional(
+      v.pipe(
+        exemptOrReap,
+        note(
+          EXEMPT_OR_REAP,
+          '`"reap"` ends an idle daemon without a client like any orphan, after two looks',
+        ),
       ),
+      "reap",
     ),
-    "",
-  ),
-});
-
-export const hooks = v.strictObject({
-  veto: v.optional(
-    v.pipe(
-      path,
-      note(
-        "program",
-        "asked before a tree is ended, with its JSON on standard input: exit status 0 lets it end, 10 spares it for the reason in the first line of output; anything else, or no answer within 5 s, spares it and is a fault",
-        "none",
+    grace: v.optional(
+      v.pipe(
+        duration,
+        note("duration", "how long a daemon without a client is left alone; `graceByProduct` overrides it"),
       ),
+      "2h",
     ),
-    "",
-  ),
-  notify: v.optional(
-    v.pipe(
-      path,
-      note(
-        "program",
-        "run for each tree that was ended, or could not be, with its JSON on standard input, outside the sweep's sandbox",
-        "none",
+    busy: v.optional(
+      v.pipe(
+        oneOf(["spare", "ignore"]),
+        note(
+          '"spare" or "ignore"',
+          "whether to leave a daemon alone that used more than 1 % of a core between the two looks, itself or through its descendants",
+        ),
       ),
+      "spare",
     ),
-    "",
-  ),
-});
+  },
+  "must be a table",
+);
 
-export const keep = v.strictObject({
-  max: v.optional(
-    v.pipe(
-      duration,
-      note("duration", "the longest time for which a user can have their own trees left alone; `0s` refuses"),
-    ),
-    "24h",
-  ),
-});
-
-export const catalogue = v.strictObject({
-  directories: v.optional(
-    v.pipe(
-      v.array(v.strictObject({ product: text, directory: text })),
-      note("list of { product, directory }", "server directories of a fork, below any home: `.acme-server`"),
-    ),
-    [],
-  ),
-  patterns: v.optional(
-    v.pipe(
-      v.array(v.strictObject({ product: text, exe: text, argv: v.optional(texts, []) })),
-      note("list of { product, exe, argv }", "servers known by executable and exact arguments"),
-    ),
-    [],
-  ),
-  sshd: v.optional(
-    v.pipe(texts, note("list of names", "ssh servers of another name than the known ones")),
-    [],
-  ),
-});
-
-export const ledger = v.strictObject({
-  file: v.optional(
-    v.pipe(path, note("path", 'one line of JSON for each tree that was ended, for `report`; `""`: none')),
-    "/var/lib/vscode-grim-reaper/ledger.jsonl",
-  ),
-});
-
-export const metrics = v.strictObject({
-  file: v.optional(
-    v.pipe(
-      path,
-      note(
-        "path",
-        "metrics of the last sweep for the text file collector of Prometheus' node exporter; a name that ends in `.prom`",
-        "off",
+export const notice = v.strictObject(
+  {
+    enabled: v.optional(
+      v.pipe(
+        bool,
+        note("true or false", "show users at their next login on a terminal what was ended, and why"),
       ),
+      true,
     ),
-    "",
-  ),
-});
+    text: v.optional(
+      v.pipe(anyText, note("text", "the site's own text below each notice; may have several lines")),
+      "",
+    ),
+    url: v.optional(v.pipe(oneLine, note("text", "the address of a page that explains it")), ""),
+    days: v.optional(
+      v.pipe(wholeNumber(1), note("number", "for how many days a notice waits for its user")),
+      14,
+    ),
+  },
+  "must be a table",
+);
 
-export const cluster = v.strictObject({
-  dir: v.optional(
-    v.pipe(
-      path,
-      note(
-        "path",
-        "a folder that all login nodes share and only root may write: each sweep tells there who is attached, and an orphan whose user has come back on another node gets only `cluster.grace`",
-        "off",
+export const mail = v.strictObject(
+  {
+    enabled: v.optional(v.pipe(bool, note("true or false", "also mail users what was ended")), false),
+    to: v.optional(
+      v.pipe(address, note("address", "`%u` is the login name, `%h` the host: `%u@example.org`")),
+      "%u",
+    ),
+    from: v.optional(
+      v.pipe(address, note("address", "the sender, also of the envelope; `%h` is the host")),
+      "root",
+    ),
+    subject: v.optional(
+      v.pipe(
+        filledLine,
+        v.minLength(1, "must not be empty"),
+        note("text", "the subject; `%u` and `%h` as above"),
       ),
+      "Your editor's server on %h was stopped",
     ),
-    "",
-  ),
-  maxAge: v.optional(
-    v.pipe(
-      duration,
-      note("duration", "how long another node's word counts; longer than its sweeps are apart"),
+    template: v.optional(
+      v.pipe(
+        path,
+        note(
+          "file",
+          "the body: `%u` user, `%h` host, `%r` what was ended, when and why, `%t` and `%l` text and URL of `[notice]`, `%%` a percent sign",
+          "built in",
+        ),
+      ),
+      "",
     ),
-    "2h",
-  ),
-  grace: v.optional(
-    v.pipe(
-      duration,
-      note("duration", "the grace of an orphan whose user has come back on another node; never lengthens it"),
+  },
+  "must be a table",
+);
+
+export const hooks = v.strictObject(
+  {
+    veto: v.optional(
+      v.pipe(
+        path,
+        note(
+          "program",
+          "a program that is asked before a tree is ended, with the tree's JSON on standard input: exit status 0 lets it end, 10 spares it for the reason in the first line of output; anything else, or no answer within 5 s, spares it and is a fault",
+          "none",
+        ),
+      ),
+      "",
     ),
-    "1m",
-  ),
-});
+    notify: v.optional(
+      v.pipe(
+        path,
+        note(
+          "program",
+          "a program that is run for each tree that was ended, or could not be, with its JSON on standard input, outside the sweep's sandbox",
+          "none",
+        ),
+      ),
+      "",
+    ),
+  },
+  "must be a table",
+);
+
+export const keep = v.strictObject(
+  {
+    max: v.optional(
+      v.pipe(
+        duration,
+        note(
+          "duration",
+          "the longest time for which users can have their own trees left alone; `0s` refuses all requests",
+        ),
+      ),
+      "24h",
+    ),
+  },
+  "must be a table",
+);
+
+export const catalogue = v.strictObject(
+  {
+    directories: v.optional(
+      v.pipe(
+        v.array(
+          v.strictObject({ product: text, directory: text }, "must be a table"),
+          "must be a list of tables",
+        ),
+        note(
+          "list of { product, directory }",
+          "the server folders of a fork, below any home: `.acme-server`",
+        ),
+      ),
+      [],
+    ),
+    patterns: v.optional(
+      v.pipe(
+        v.array(
+          v.strictObject({ product: text, exe: text, argv: v.optional(texts, []) }, "must be a table"),
+          "must be a list of tables",
+        ),
+        note("list of { product, exe, argv }", "servers recognised by executable and exact arguments"),
+      ),
+      [],
+    ),
+    sshd: v.optional(
+      v.pipe(texts, note("list of names", "names of ssh servers that are not among the known ones")),
+      [],
+    ),
+  },
+  "must be a table",
+);
+
+export const ledger = v.strictObject(
+  {
+    file: v.optional(
+      v.pipe(
+        path,
+        note("path", 'the file with one line of JSON per ended tree, for `report`; `""` for none'),
+      ),
+      "/var/lib/vscode-grim-reaper/ledger.jsonl",
+    ),
+  },
+  "must be a table",
+);
+
+export const metrics = v.strictObject(
+  {
+    file: v.optional(
+      v.pipe(
+        path,
+        note(
+          "path",
+          "the file for the text file collector of Prometheus' node exporter; its name must end in `.prom`",
+          "off",
+        ),
+      ),
+      "",
+    ),
+  },
+  "must be a table",
+);
+
+export const cluster = v.strictObject(
+  {
+    dir: v.optional(
+      v.pipe(
+        path,
+        note(
+          "path",
+          "a folder that all login nodes share and only root can write. Each sweep publishes there which users are attached; an orphan whose user has connected to another node gets only `cluster.grace`",
+          "off",
+        ),
+      ),
+      "",
+    ),
+    maxAge: v.optional(
+      v.pipe(
+        duration,
+        note(
+          "duration",
+          "how long another node's file counts; must be longer than the time between its sweeps",
+        ),
+      ),
+      "2h",
+    ),
+    grace: v.optional(
+      v.pipe(
+        duration,
+        note(
+          "duration",
+          "the grace period of an orphan whose user has connected to another node; it never lengthens the grace period",
+        ),
+      ),
+      "1m",
+    ),
+  },
+  "must be a table",
+);

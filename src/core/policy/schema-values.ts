@@ -1,14 +1,14 @@
-/** The kinds of values that keys of the configuration take, and what is said when one is wrong. */
+/** Defines the kinds of values in the configuration, and the message for a wrong one. */
 
 import * as v from "valibot";
 import { DURATION_HELP, parseDuration } from "../text/duration.ts";
 
-/** What the reference says of a key. */
+/** What the reference says about a key. */
 export interface KeyNote {
   /** The type for people: "duration", "true or false". */
   readonly type: string;
   readonly meaning: string;
-  /** The default in words, where the value itself says too little. */
+  /** The default in words, if the value itself says too little. */
   readonly default?: string;
 }
 
@@ -40,12 +40,20 @@ export const bool = v.boolean("must be true or false");
 export const texts = v.array(text, "must be a list of texts in quotes");
 export const oneOf = <const T extends readonly string[]>(options: T) =>
   v.picklist(options, `must be one of ${options.map((option) => `"${option}"`).join(", ")}`);
-/** A name or a uid: 1001 and "1001" mean the uid, "alice" the user. */
+/** A user name or a uid; 1001 and "1001" both mean the uid. */
 export const account = v.union(
   [wholeNumber(0), text],
   'must be a name in quotes or a number, such as "alice" or 1001',
 );
 export const accounts = v.array(account, "must be a list of names or numbers");
+/** "both", "journal" or the path of a file. */
+export const logTarget = v.pipe(
+  anyText,
+  v.check(
+    (value) => value === "both" || value === "journal" || value.startsWith("/"),
+    'must be "both", "journal" or an absolute path',
+  ),
+);
 export const day = v.pipe(
   v.union([v.string(), v.date()], 'must be a date such as "2027-01-31"'),
   v.transform((value) => (typeof value === "string" ? value : value.toISOString().slice(0, 10))),
@@ -54,12 +62,20 @@ export const day = v.pipe(
 export const exemptOrReap = oneOf(["exempt", "reap"]);
 export const EXEMPT_OR_REAP = '"exempt" or "reap"';
 
-/** Text that goes into a header or a line of its own. */
+/** Text that becomes a header or a line of its own. */
 export const oneLine = v.pipe(
   anyText,
   v.check((value) => !/\p{C}/u.test(value), "must be one line without control characters"),
 );
+const onlyKnownPlaceholders = v.check(
+  (value: string) => !/%(?![uh%])/.test(value),
+  "may contain only %u (user), %h (host) and %% (a percent sign)",
+);
+/** A line in which %u and %h are replaced. */
+export const filledLine = v.pipe(oneLine, onlyKnownPlaceholders);
+/** One mail address, in which %u and %h are replaced. */
 export const address = v.pipe(
   oneLine,
   v.regex(/^[A-Za-z0-9_%][\w.%+-]*(?:@[\w.%-]+)?$/, 'must be one mail address, such as "hpc@example.org"'),
+  onlyKnownPlaceholders,
 );

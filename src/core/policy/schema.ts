@@ -1,4 +1,4 @@
-/** Every key of the configuration: its type, its default and what it means. Validation and the manual come from here. */
+/** Defines every key of the configuration: its type, default and meaning, for validation and for the manual. */
 
 import * as v from "valibot";
 import {
@@ -19,6 +19,7 @@ import {
   duration,
   EXEMPT_OR_REAP,
   exemptOrReap,
+  logTarget,
   note,
   oneOf,
   wholeNumber,
@@ -27,7 +28,7 @@ import {
 /** The keys in the order of the manual. */
 export const schema = v.strictObject({
   enforce: v.optional(
-    v.pipe(bool, note("true or false", "`false`: a sweep only says what it would do")),
+    v.pipe(bool, note("true or false", "`false`: sweeps only report what they would end")),
     true,
   ),
   grace: v.optional(
@@ -35,13 +36,16 @@ export const schema = v.strictObject({
       duration,
       note(
         "duration",
-        "how long an orphan is left alone: the site's cap; a shorter `--reconnection-grace-time` of the server wins",
+        "how long an orphan is left alone: the site's limit; a shorter `--reconnection-grace-time` of the server wins",
       ),
     ),
     "10m",
   ),
   graceByProduct: v.optional(
-    v.pipe(v.record(v.string(), duration), note("table", 'another grace for a product: `cursor = "30m"`')),
+    v.pipe(
+      v.record(v.string(), duration, 'must be a table such as { cursor = "30m" }'),
+      note("table", 'another grace period for a product: `cursor = "30m"`'),
+    ),
     {},
   ),
   untagged: v.optional(
@@ -56,16 +60,25 @@ export const schema = v.strictObject({
     "two-looks",
   ),
   termWait: v.optional(
-    v.pipe(duration, note("duration", "between SIGTERM and SIGKILL; ends early when all are gone")),
+    v.pipe(
+      duration,
+      note(
+        "duration",
+        "how long to wait between SIGTERM and SIGKILL; the wait ends when all processes have ended",
+      ),
+    ),
     "10s",
   ),
   minUid: v.optional(
-    v.pipe(wholeNumber(1), note("number", "users below are never touched", "`UID_MIN` of `/etc/login.defs`")),
+    v.pipe(
+      wholeNumber(1),
+      note("number", "users with a lower uid are never touched", "`UID_MIN` of `/etc/login.defs`"),
+    ),
   ),
   maxTrees: v.optional(
     v.pipe(
       wholeNumber(1),
-      note("number", "an unforced sweep that would end more trees stops before the first", "unlimited"),
+      note("number", "a sweep that would end more trees ends none, unless it is forced", "unlimited"),
     ),
   ),
   tunnels: v.optional(
@@ -73,13 +86,13 @@ export const schema = v.strictObject({
     "exempt",
   ),
   webServers: v.optional(
-    v.pipe(exemptOrReap, note(EXEMPT_OR_REAP, "servers started to be reached by a browser: the same")),
+    v.pipe(exemptOrReap, note(EXEMPT_OR_REAP, "servers that a browser reaches: the same")),
     "exempt",
   ),
   jobClients: v.optional(
     v.pipe(
       exemptOrReap,
-      note(EXEMPT_OR_REAP, "trees whose terminal holds a batch allocation (`srun`, `salloc`): the same"),
+      note(EXEMPT_OR_REAP, "trees with a batch allocation in a terminal (`srun`, `salloc`): the same"),
     ),
     "exempt",
   ),
@@ -88,36 +101,49 @@ export const schema = v.strictObject({
       oneOf(["exempt", "ignore"]),
       note(
         '"exempt" or "ignore"',
-        'trees whose environment is a batch job\'s (`SLURM_JOB_ID` …), which a user can set as well: `"ignore"` does not look',
+        'trees whose environment is that of a batch job (`SLURM_JOB_ID` …), which users can also set themselves: `"ignore"` disregards it',
       ),
     ),
     "exempt",
   ),
+  log: v.optional(
+    v.pipe(
+      logTarget,
+      note(
+        '"both", "journal" or path',
+        'where the service writes: `"both"`: every line to the file of its `-l`, and the kills, faults and one summary per sweep to the journal; `"journal"`: everything to the journal; a path: everything to that file',
+      ),
+    ),
+    "both",
+  ),
   exemptUsers: v.optional(
-    v.pipe(accounts, note("list", "users whose trees stay, by exact name or number")),
+    v.pipe(accounts, note("list", "users whose trees are never ended, by exact name or number")),
     [],
   ),
-  exemptGroups: v.optional(v.pipe(accounts, note("list", "groups whose members' trees stay, the same")), []),
+  exemptGroups: v.optional(
+    v.pipe(accounts, note("list", "groups whose members' trees are never ended, by exact name or number")),
+    [],
+  ),
   exempt: v.optional(
     v.pipe(
       v.array(exemption, "must be a list of tables: [[exempt]]"),
-      note("list of tables", "exemptions with an end and a reason; the keys that are given must all fit"),
+      note("list of tables", "exemptions with an end date and a reason; a tree must match every key given"),
     ),
     [],
   ),
   agents: v.optional(
-    v.pipe(agents, note("table", "coding agents' daemons, which work with nobody connected")),
+    v.pipe(agents, note("table", "the daemons of coding agents, which work without a client")),
     {},
   ),
-  ledger: v.optional(v.pipe(ledger, note("table", "the record of what was ended")), {}),
-  metrics: v.optional(v.pipe(metrics, note("table", "for monitoring")), {}),
-  cluster: v.optional(v.pipe(cluster, note("table", "more than one login node")), {}),
-  notice: v.optional(v.pipe(notice, note("table", "what a user is told at the next login")), {}),
-  mail: v.optional(v.pipe(mail, note("table", "what a user is told by mail")), {}),
-  hooks: v.optional(v.pipe(hooks, note("table", "programs of the site's")), {}),
-  keep: v.optional(v.pipe(keep, note("table", "what a user may ask for with `keep`")), {}),
+  ledger: v.optional(v.pipe(ledger, note("table", "where to record what was ended")), {}),
+  metrics: v.optional(v.pipe(metrics, note("table", "what monitoring reads")), {}),
+  cluster: v.optional(v.pipe(cluster, note("table", "several login nodes that know of each other")), {}),
+  notice: v.optional(v.pipe(notice, note("table", "what users see at their next login")), {}),
+  mail: v.optional(v.pipe(mail, note("table", "what users get by mail")), {}),
+  hooks: v.optional(v.pipe(hooks, note("table", "programs of the site")), {}),
+  keep: v.optional(v.pipe(keep, note("table", "what users may ask for with `keep`")), {}),
   catalogue: v.optional(
-    v.pipe(catalogue, note("table", "servers that the built-in catalogue does not know")),
+    v.pipe(catalogue, note("table", "servers that the built-in catalogue does not contain")),
     {},
   ),
 });

@@ -5,6 +5,7 @@ import type { HostView } from "../evidence/host-view.ts";
 import { ageOf, type Observation, type Tag } from "../observation/observation.ts";
 import { exeName } from "../observation/process.ts";
 import { formatDuration } from "../text/duration.ts";
+import { countOf } from "../text/format.ts";
 import type { Judgement } from "../verdict/judge.ts";
 
 /** logind's word on a session; null state: it could not be asked, which is not the same as gone. */
@@ -61,7 +62,7 @@ function elsewhereHint(uid: number, { elsewhere, takenAt }: Observation): Fact[]
     .filter((one) => one.uid === uid)
     .map(
       ({ host, trees, since, seenAt }) =>
-        `attached on ${host} (${trees} tree(s), newest connection ${ago(since)}, seen ${ago(seenAt)})`,
+        `attached on ${host} (${countOf(trees, "tree")}, newest connection ${ago(since)}, seen ${ago(seenAt)})`,
     );
   const detail = nodes.join(", ") || "no other login node tells of a client of this user";
   return [{ fact: "elsewhere", value: yesNo(nodes.length > 0), detail }];

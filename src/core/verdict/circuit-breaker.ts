@@ -56,6 +56,6 @@ function doubtful(
   if (sessions.length > 0 && connections.established.tcp + connections.established.unix === 0)
     return `${sessions.length} ssh session process(es) run but no established socket is seen; check the unit's PrivateNetwork and network namespace`;
   if (policy.maxTrees !== null && plan.length > policy.maxTrees)
-    return `${plan.length} trees would be ended and maxTrees is ${policy.maxTrees}; look at them with "vscode-grim-reaper list", then raise it or sweep with --force`;
+    return `${plan.length} trees would be ended and maxTrees is ${policy.maxTrees}; look at them with "vscode-grim-reaper list", then raise maxTrees, or end them by user: sweep -u USER`;
   return null;
 }

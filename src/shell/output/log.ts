@@ -1,21 +1,23 @@
-/** The log: pino over a synchronous sink that never throws, in the standard format or as JSON lines. */
+/** Writes the log: pino over a synchronous sink that never throws, in the standard format or as JSON lines. */
 
 import { closeSync, constants, openSync, writeSync } from "node:fs";
 import type { Logger } from "pino";
 import { type Level, type LogEvent, standardLine } from "../../core/report/standard-log.ts";
 import { escapeJsonText } from "../../core/text/safe-text.ts";
 
+/** Where and how to log. */
 export interface LogOptions {
   readonly format: "standard" | "json";
-  /** Append to this file; null: standard error. */
+  /** The file to append to; null for standard error. */
   readonly file: string | null;
   /** How often -v was given. */
   readonly verbosity: number;
 }
 
+/** A log. `write` never throws. */
 export interface Log {
   write(events: readonly LogEvent[]): Promise<void>;
-  /** The first thing that went wrong with writing, or null. The lines themselves went to standard error. */
+  /** The first thing that went wrong with writing, or null. The lines themselves then went to standard error. */
   readonly trouble: () => string | null;
   close(): void;
 }
@@ -23,17 +25,23 @@ export interface Log {
 const LEVELS: readonly Level[] = ["info", "debug", "trace"];
 const STDERR = 2;
 
+/** The lowest level that is written when -v is given so often. */
+export const levelOf = (verbosity: number): Level => LEVELS[Math.min(verbosity, 2)] ?? "info";
+
+/** Orders levels; an error ranks highest. */
+export const rankOf = (level: Level): number => ["trace", "debug", "info", "warn", "error"].indexOf(level);
+
 /**
  * Opens the log. A file that cannot be opened or written does not stop a sweep: its lines go to standard error and
- * `trouble` says so. pino is loaded at the first line, for most sweeps have nothing to say.
+ * `trouble` says so. pino is loaded at the first line, because most sweeps write none.
  */
 export function openLog(options: LogOptions): Log {
   const sink = new Sink(options.file, options.format);
-  const threshold = LEVELS[Math.min(options.verbosity, 2)] ?? "info";
+  const threshold = levelOf(options.verbosity);
   let logger: Logger | null = null;
   return {
     async write(events) {
-      const wanted = events.filter(({ level }) => rank(level) >= rank(threshold));
+      const wanted = events.filter(({ level }) => rankOf(level) >= rankOf(threshold));
       if (wanted.length === 0) return;
       if (!logger) {
         const { pino } = await import("pino");
@@ -41,17 +49,13 @@ export function openLog(options: LogOptions): Log {
       }
       for (const { level, message, data } of wanted) {
         if (options.format === "standard") logger[level](message);
-        // A detail without data is one process of a tree, whose event carries them all: it would be said twice.
+        // An event without data is one process of a tree, and the event of the tree lists them all.
         else if (level !== "debug" || data) logger[level](data ?? {}, message);
       }
     },
     trouble: () => sink.trouble,
     close: () => sink.close(),
   };
-}
-
-function rank(level: Level): number {
-  return ["trace", "debug", "info", "warn", "error"].indexOf(level);
 }
 
 class Sink {
@@ -65,7 +69,7 @@ class Sink {
     this.format = format;
     if (file === null) return;
     try {
-      // Guard: never through a symlink, never created readable by all, never waiting for a pipe's reader.
+      // Guard: follows no symlink, creates no file that others can read, does not wait for a pipe's reader.
       const { O_APPEND, O_CREAT, O_WRONLY, O_NOFOLLOW, O_NONBLOCK } = constants;
       this.fd = openSync(file, O_APPEND | O_CREAT | O_WRONLY | O_NOFOLLOW | O_NONBLOCK, 0o640);
     } catch (error) {
@@ -102,7 +106,7 @@ class Sink {
     try {
       writeAll(STDERR, `vscode-grim-reaper: ${trouble}; logging to standard error instead\n`);
     } catch {
-      // Nowhere is left to say it but the exit status.
+      // Only the exit status is left to report it.
     }
   }
 
@@ -115,7 +119,7 @@ class Sink {
 const PAUSE = new Int32Array(new SharedArrayBuffer(4));
 const MAX_PAUSES = 200;
 
-/** Writes all of a text: a pipe's reader that is slow is waited for, one second at most. */
+/** Writes all of a text. Waits at most one second for a slow reader of a pipe. */
 export function writeAll(fd: number, text: string): void {
   const bytes = Buffer.from(text);
   let done = 0;

@@ -63,10 +63,10 @@ describe("a user's costs", () => {
     assert.equal(shareOf({ used: null, limit: 5 }), null);
   });
   test("are said in words", () => {
-    assert.equal(costsInWords(costs), "1m30s of CPU time, 3 process(es), 30 thread(s), 7000 file watch(es)");
+    assert.equal(costsInWords(costs), "1m30s of CPU time, 3 processes, 30 threads, 7000 file watches");
     assert.equal(
       costsInWords({ ...costs, cpuSeconds: null, inotifyWatches: null }),
-      "3 process(es), 30 thread(s)",
+      "3 processes, 30 threads",
     );
   });
 });

@@ -182,10 +182,7 @@ test("names from a ledger reach a terminal escaped", () => {
 
 test("what stands above the tables, and the document for programs", () => {
   const summary = summarise(records, all, noon("2027-01-05"));
-  assert.equal(
-    totalsLine(summary.totals),
-    "5 tree(s), 28 process(es), 6 MiB given back; 2 process(es) survived",
-  );
+  assert.equal(totalsLine(summary.totals), "5 trees, 28 processes, 6 MiB given back; 2 processes survived");
   const document = summaryDocument(summary, { files: ["/a"], badLines: 3, since: all.since });
   assert.equal(document.schemaVersion, 1);
   assert.equal(document.badLines, 3);

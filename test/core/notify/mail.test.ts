@@ -65,7 +65,7 @@ for (const user of [
   "/tmp/x",
   "",
 ])
-  test(`no recipient: a user named ${JSON.stringify(user)}`, () => {
+  test(`not a recipient: a user named ${JSON.stringify(user)}`, () => {
     for (const to of ["%u", "%u@example.org"]) {
       const made = mail(user, policyOf(`[mail]\nto = "${to}"\n`));
       assert.ok("error" in made, JSON.stringify(made));

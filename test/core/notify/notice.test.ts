@@ -19,6 +19,7 @@ import { legacyTree, observation, proc } from "../../helpers/proc.ts";
 
 const NOW = 1_700_000_000_000;
 const HOUR = 3_600_000;
+const CONTEXT = { host: "login1", now: NOW, policy: ONE_LOOK };
 
 const ESC = String.fromCharCode(27);
 
@@ -37,27 +38,24 @@ function withTerminals(...names: readonly string[]): Proc[] {
   return [...tree.slice(0, 5), shell, ...programs];
 }
 
-test("a notice says what ended, when, why, how much it freed and what it held", () => {
-  const lines = noticeLines(outcome(withTerminals("python3", "make", "make")), "login1", NOW);
+test("a notice says what was stopped, when and why, what was lost, and what to do", () => {
+  const lines = noticeLines(outcome(withTerminals("python3", "make", "make")), CONTEXT);
   assert.deepEqual(lines, [
-    `Your vscode server on login1 was ended at ${localMinute(NOW)}: 9 process(es), 9 MiB.`,
-    "  Why: orphaned: no client is connected, no tag, started 59m55s ago, grace 10m",
-    "  In its terminals: bash, make, python3",
+    `Your VS Code server on login1 was stopped at ${localMinute(NOW)}: nobody had been connected (limit 10m).`,
+    "  Saved files are safe; programs in its terminals were ended: bash, make, python3.",
+    "  To keep a server longer next time: vscode-grim-reaper keep 8h",
   ]);
   const freed = { kib: 2048, by: "pss" } as const;
   const judged = outcome(legacyTree(500));
   const part = { ...judged, freed, survivors: judged.killed.slice(0, 2), killed: judged.killed.slice(2) };
-  assert.match(
-    noticeLines(part, "login1", NOW)[0] ?? "",
-    /: 4 process\(es\), 2 MiB; 2 could not be ended\.$/,
-  );
+  assert.match(noticeLines(part, CONTEXT)[0] ?? "", /\(limit 10m\); 2 processes could not be ended\.$/);
 });
 
 test("what a user calls their programs cannot act on their terminal, forge a line or fill it", () => {
   const names = [`${ESC}[2J`, "a\n> 99999999999", "x\u202eevil", "API_TOKEN=hunter2", "y".repeat(9999)];
   const tree = withTerminals(...names, ...Array.from({ length: 60 }, (_, i) => `p${i}`));
   const hostile = outcome(tree);
-  const lines = noticeLines(hostile, "login1", NOW);
+  const lines = noticeLines(hostile, CONTEXT);
   assert.equal(lines.length, 3);
   for (const line of lines) {
     assert.doesNotMatch(line, /[\p{C}\p{Zl}\p{Zp}]/u);

@@ -2,8 +2,8 @@ import assert from "node:assert/strict";
 import test from "node:test";
 import { viewOf } from "../../../src/core/evidence/host-view.ts";
 import type { Observation, Tag } from "../../../src/core/observation/observation.ts";
+import { explainLines } from "../../../src/core/report/explain-view.ts";
 import { hintsOf, whatWouldChange } from "../../../src/core/report/hints.ts";
-import { explainLines, listRow } from "../../../src/core/report/list-explain.ts";
 import { plain } from "../../../src/core/text/format.ts";
 import { contextFor, type Judgement, judge } from "../../../src/core/verdict/judge.ts";
 import { DEFAULT_POLICY } from "../../helpers/policy.ts";
@@ -26,26 +26,6 @@ const tag: Tag = {
 const judged = (seen: Observation): Judgement =>
   judge(seen, contextFor(DEFAULT_POLICY, "2026-01-01"))[0] as Judgement;
 
-test("list shows the verdict, the tag with its remote host, age, memory and why", () => {
-  const seen = observation(tree, { tags: [tag] });
-  assert.deepEqual(
-    listRow(judged(seen), seen, () => "alice", plain),
-    [
-      "500",
-      "alice",
-      "vscode",
-      "reap",
-      "30m ago, from laptop\\x1b[2J.example.org",
-      "59m55s",
-      "6 MiB",
-      "?",
-      "6",
-      "?",
-      "orphaned: the session closed 30m ago, grace 10m",
-    ],
-  );
-});
-
 test("explain names the connection, the hints, and what would change the verdict", () => {
   const seen = observation([...sshSession(300, ALICE, { auditSession: 9 }), ...tree], {
     connections: linked(tcp(502, 301)),
@@ -58,7 +38,7 @@ test("explain names the connection, the hints, and what would change the verdict
     detail: "closing",
   });
   const text = explainLines(judgement, seen, 505, hints, plain).join("\n");
-  assert.match(text, /^Process 505 belongs to the tree of 500: vscode, uid 2001, 6 process\(es\), 6 MiB/);
+  assert.match(text, /^Process 505 belongs to the tree of 500: vscode, uid 2001, 6 processes, 6 MiB/);
   assert.match(text, /Verdict {2}spare\n +in use: sshd-session 301 → node 502\n/);
   assert.match(text, /session +no +no ssh server of audit session 7 is alive; a later session may use/);
   assert.match(text, /scope +no +session-7\.scope is closing/);
@@ -84,4 +64,21 @@ test("what would change an exemption names the flags, or that nothing does", () 
   assert.equal(whatWouldChange(judged(job)), "Only --force with --include-jobs reaps it.");
   const root = observation(legacyTree(500, { uid: 0, uids: [0, 0, 0, 0] }));
   assert.match(whatWouldChange(judged(root)), /^Nothing: it is never reaped/);
+});
+
+test("explain shows the processes of the tree, each below its parent", () => {
+  const seen = observation(tree);
+  const text = explainLines(judged(seen), seen, 500, [], plain).join("\n");
+  assert.match(text, /Its processes\n {2}500 +1 MiB {2}sh .*\n {2}501 +1 MiB {4}/);
+});
+
+test("without root, the absence of a client is not shown as a fact", () => {
+  const counts = { listed: 90, read: 6, gone: 0, denied: 84, malformed: 0, timedOut: 0 };
+  const seen = observation(tree, { observerUid: ALICE, counts });
+  const text = explainLines(judged(seen), seen, 500, [], plain).join("\n");
+  assert.match(text, /Verdict {2}unknown\n +only root can tell whether it is in use/);
+  assert.doesNotMatch(text, /^ {2}(?:ancestor|client) +no /m);
+  assert.match(text, /end it yourself: vscode-grim-reaper end$/);
+  const all = observation(tree, { observerUid: ALICE, counts: { ...counts, denied: 0 } });
+  assert.match(explainLines(judged(all), all, 500, [], plain).join("\n"), /Verdict {2}reap/);
 });

@@ -1,0 +1,64 @@
+#!/bin/sh
+# Installs a built checkout on this host as the packages do, for hosts without a package: `npm ci && npm run build`, then as
+# root `sh scripts/install.sh`. With --uninstall it removes what it installed; configuration, log and ledger stay.
+set -eu
+cd "$(dirname "$0")/.."
+name=vscode-grim-reaper
+library=/usr/lib/$name
+units=/etc/systemd/system
+if [ "$(id -u)" != 0 ]; then
+  echo "install.sh: run it as root" >&2
+  exit 77
+fi
+in_systemd() { [ ! -d /run/systemd/system ] || systemctl "$@"; }
+
+if [ "${1:-}" = --uninstall ]; then
+  # The PAM line goes before the program, or PAM would log a failure at each logout.
+  sh packaging/pam-line remove
+  in_systemd disable --now $name.timer $name-mail.path || :
+  for file in systemd/*.service systemd/*.timer systemd/*.path systemd/*.mount; do
+    rm -f "$units/$(basename "$file")"
+  done
+  rm -rf "$library" "/usr/libexec/${name:?}" "/usr/share/${name:?}" "/var/cache/${name:?}"
+  rm -f /usr/sbin/$name /usr/bin/$name /etc/tmpfiles.d/$name.conf /etc/sysusers.d/$name.conf \
+    /etc/logrotate.d/$name /etc/profile.d/$name.sh /etc/profile.d/$name.csh
+  in_systemd daemon-reload
+  echo "removed; these stay: /etc/$name /var/lib/$name /var/log/$name.log*"
+  exit 0
+fi
+
+for file in dist/$name.cjs dist/program.cjs dist/reaper_native.node dist/session-close dist/launcher; do
+  if [ ! -e "$file" ]; then
+    echo "install.sh: $file is missing; run: npm ci && npm run build" >&2
+    exit 1
+  fi
+done
+install -d "$library" /usr/libexec/$name /usr/share/$name/pam /etc/$name/config.d
+install -m 644 dist/$name.cjs dist/program.cjs dist/reaper_native.node "$library/"
+# The launcher starts Node.js by an absolute path and passes on no NODE_OPTIONS and no LD_PRELOAD.
+install -m 755 dist/launcher /usr/sbin/$name
+if [ ! -e /usr/bin/node ]; then
+  install -d "$library/node/bin"
+  ln -sf "$(readlink -f "$(command -v node)")" "$library/node/bin/node"
+fi
+# Ordinary users have no sbin in their PATH on Debian.
+[ "$(readlink -f /usr/bin)" = "$(readlink -f /usr/sbin)" ] || ln -sf ../sbin/$name /usr/bin/$name
+install -m 755 dist/session-close packaging/pam-line /usr/libexec/$name/
+install -m 644 pam/sshd.snippet /usr/share/$name/pam/
+[ -e /etc/$name/config.toml ] || install -m 644 packaging/config.toml /etc/$name/config.toml
+install -m 644 systemd/*.service systemd/*.timer systemd/*.path systemd/*.mount "$units/"
+install -D -m 644 systemd/$name.tmpfiles.conf /etc/tmpfiles.d/$name.conf
+install -D -m 644 systemd/$name.sysusers.conf /etc/sysusers.d/$name.conf
+install -D -m 644 systemd/$name.logrotate /etc/logrotate.d/$name
+install -m 644 profile/$name.sh profile/$name.csh /etc/profile.d/
+if [ -d /run/systemd/system ]; then
+  systemd-sysusers $name.conf
+  systemd-tmpfiles --create $name.conf
+  systemctl daemon-reload
+fi
+cat <<TEXT
+installed. Next:
+  /usr/libexec/$name/pam-line add                the logout hook, one line in /etc/pam.d/sshd
+  systemctl enable --now $name.timer
+  $name doctor
+TEXT

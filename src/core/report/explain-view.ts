@@ -1,0 +1,96 @@
+/** Formats `explain` for people: every fact about one tree, its processes, and what would change its verdict. */
+
+import type { Costs } from "../costs/costs.ts";
+import { costsInWords, limitLines } from "../costs/words.ts";
+import type { Fact } from "../evidence/evidence.ts";
+import { ageOf, type Observation } from "../observation/observation.ts";
+import { formatDuration } from "../text/duration.ts";
+import { countOf, formatMemory, type Paint } from "../text/format.ts";
+import { commandLine, escapeText, fit } from "../text/safe-text.ts";
+import type { Judgement } from "../verdict/judge.ts";
+import { whatWouldChange } from "./hints.ts";
+import { memoryOf } from "./json.ts";
+import { paintVerdict } from "./list-view.ts";
+import { shownFact, shownVerdict, whyUnseen } from "./observer.ts";
+import { rowsOf } from "./sweep-events.ts";
+
+/** Guard: a user can start any number of processes; this many are shown. */
+const MAX_PROCESSES = 40;
+
+/** Formats everything about the tree that contains `pid`. */
+export function explainLines(
+  judgement: Judgement,
+  observation: Observation,
+  pid: number,
+  hints: readonly Fact[],
+  paint: Paint,
+  costs: Costs | null = null,
+): string[] {
+  const { tree, reasons, facts, tag } = judgement;
+  const place = tree.root.pid === pid ? `Process ${pid} is the root` : `Process ${pid} belongs to the tree`;
+  const size = `${countOf(tree.members.length, "process", "processes")}, ${formatMemory(memoryOf(judgement))}`;
+  const unseen = whyUnseen(judgement, observation);
+  return [
+    `${place} of ${tree.root.pid}: ${tree.product}, uid ${tree.uid}, ${size}, started ${formatDuration(ageOf(tree.root, observation))} ago`,
+    `    ${commandLine(tree.root)}`,
+    "",
+    `Verdict  ${paintVerdict(shownVerdict(judgement, observation), paint)}`,
+    ...(unseen === null ? reasons : [unseen, ...reasons.map((reason) => `as you see it: ${reason}`)]).map(
+      (reason) => `         ${escapeText(reason)}`,
+    ),
+    `Grace    ${formatDuration(judgement.grace)}${tag ? `, of which ${formatDuration(judgement.orphanedFor ?? 0)} have passed` : ""}`,
+    ...costLines(costs),
+    "",
+    paint("bold", "Facts that decide"),
+    ...facts.map((fact) => factLine(shownFact(fact, observation))),
+    paint("bold", "Hints, which never decide"),
+    ...hints.map((fact) => factLine(fact)),
+    paint("bold", "Its processes"),
+    ...processLines(judgement),
+    ...below(judgement, paint),
+    "",
+    unseen === null
+      ? whatWouldChange(judgement)
+      : "Ask an administrator, or end it yourself: vscode-grim-reaper end",
+  ];
+}
+
+function costLines(costs: Costs | null): string[] {
+  const limits = costs?.users.flatMap((user) => limitLines(user, 0)) ?? [];
+  return [
+    ...(costs?.trees.map((tree) => `Costs    ${costsInWords(tree)}`) ?? []),
+    ...limits.map((line, i) => `${i === 0 ? "User    " : "        "} ${line}`),
+  ];
+}
+
+function processLines(judgement: Judgement): string[] {
+  const rows = rowsOf(judgement, judgement.tree.members);
+  const width = rows.reduce((most, { process }) => Math.max(most, String(process.pid).length), 0);
+  const memory = new Map(judgement.tree.members.map(({ pid, rssKiB }) => [pid, rssKiB]));
+  const lines = rows
+    .slice(0, MAX_PROCESSES)
+    .map(
+      ({ process, depth }) =>
+        `  ${String(process.pid).padStart(width)}  ${formatMemory(memory.get(process.pid) ?? 0).padStart(8)}  ${"  ".repeat(Math.min(depth, 12))}${shortCommand(judgement, commandLine(process))}`,
+    );
+  const more = rows.length - MAX_PROCESSES;
+  return more > 0 ? [...lines, `  … and ${more} more`] : lines;
+}
+
+/** Shortens the folder of the installation, which every process of a server repeats. */
+function shortCommand({ tree }: Judgement, command: string): string {
+  const path = tree.root.exe?.replace(/\/[^/]+$/, "") ?? "";
+  return path.length < 2 ? command : command.replaceAll(`${escapeText(path)}/`, "…/");
+}
+
+function below({ tree }: Judgement, paint: Paint): string[] {
+  if (tree.sparedBelow.length === 0) return [];
+  const lines = tree.sparedBelow.map(
+    ({ process, why }) => `  ${process.pid}  ${commandLine(process)}: ${escapeText(why)}`,
+  );
+  return [paint("bold", "Below it, but not part of it"), ...lines];
+}
+
+function factLine({ fact, value, detail }: Fact): string {
+  return `  ${fit(fact, 10)} ${fit(value, 8)} ${escapeText(detail)}`;
+}

@@ -1,0 +1,46 @@
+/** Sums up a sweep in one line, for the journal. */
+
+import type { Fault } from "../observation/fault.ts";
+import { freedBy } from "../reap/freed-memory.ts";
+import type { Outcome } from "../reap/outcome.ts";
+import { countOf, formatMemory } from "../text/format.ts";
+import type { Judgement } from "../verdict/judge.ts";
+import { VERDICTS } from "../verdict/verdicts.ts";
+
+/** What the line needs to know of a sweep. */
+export interface SweepSummary {
+  readonly judgements: readonly Judgement[];
+  readonly outcomes: readonly Outcome[];
+  readonly faults: readonly Fault[];
+  /** Whether nothing was to be changed. */
+  readonly observing: boolean;
+  /** Why the circuit breaker stopped the sweep, or null. */
+  readonly broken: string | null;
+}
+
+/** Formats "12 trees: 1 reap, 11 spare; 1 tree ended (7 processes, 467 MiB)". */
+export function sweepSummaryLine({ judgements, outcomes, faults, observing, broken }: SweepSummary): string {
+  const counts = VERDICTS.flatMap((verdict) => {
+    const count = judgements.filter((one) => one.verdict === verdict).length;
+    return count > 0 ? [`${count} ${verdict}`] : [];
+  });
+  const seen = `${countOf(judgements.length, "tree")}${counts.length > 0 ? `: ${counts.join(", ")}` : ""}`;
+  const parts = [
+    seen,
+    broken === null ? endedPart(outcomes, observing) : "nothing ended, the circuit breaker stopped it",
+  ];
+  if (faults.length > 0) parts.push(countOf(faults.length, "fault"));
+  return parts.join("; ");
+}
+
+function endedPart(outcomes: readonly Outcome[], observing: boolean): string {
+  const ended = outcomes.filter(({ killed, spared }) => spared === null && killed.length > 0);
+  const survivors = outcomes.reduce((sum, one) => sum + one.survivors.length, 0);
+  if (ended.length === 0 && survivors === 0) return observing ? "nothing to end" : "nothing ended";
+  const killed = ended.reduce((sum, one) => sum + one.killed.length, 0);
+  const freed = ended.reduce((sum, one) => sum + (one.freed ?? freedBy(one.killed)).kib, 0);
+  const size = `${countOf(killed, "process", "processes")}, ${formatMemory(freed)}`;
+  const verb = observing ? "would be ended" : "ended";
+  const left = survivors > 0 ? `; ${countOf(survivors, "process", "processes")} survived` : "";
+  return `${countOf(ended.length, "tree")} ${verb} (${size})${left}`;
+}

@@ -1,0 +1,89 @@
+/** Finds settings that are well-formed but cannot work on this host. */
+
+import { lstatSync, readFileSync, statSync } from "node:fs";
+import { dirname } from "node:path";
+import { faultLine } from "../core/observation/fault.ts";
+import type { Policy } from "../core/policy/policy.ts";
+import { nearest } from "../core/text/did-you-mean.ts";
+import { Cluster } from "./cluster/helper-client.ts";
+import { whyNotRun } from "./hooks/run-hook.ts";
+
+/** Folders that the service does not see: PrivateTmp=, ProtectHome= in its unit. */
+const HIDDEN_FROM_SERVICE = ["/tmp/", "/var/tmp/", "/home/", "/root/", "/run/user/"];
+const MAX_TEMPLATE = 65_536;
+
+/** Lists the problems, one line each; none if everything can work. */
+export async function findConfigProblems(policy: Policy): Promise<string[]> {
+  return [
+    ...unknownProducts(policy),
+    ...templateProblems(policy.mail),
+    ...fileProblems("metrics.file", policy.metrics.file),
+    ...(policy.metrics.file !== "" && !policy.metrics.file.endsWith(".prom")
+      ? [`metrics.file: ${policy.metrics.file}: the node exporter reads only names that end in .prom`]
+      : []),
+    ...fileProblems("ledger.file", policy.ledger.file),
+    ...(policy.log.startsWith("/") ? fileProblems("log", policy.log) : []),
+    ...hookProblems(policy),
+    ...(await clusterProblems(policy)),
+  ];
+}
+
+function unknownProducts({ graceByProduct, exempt, catalogue }: Policy): string[] {
+  const known = [...new Set(["unknown-fork", ...catalogue.products.map(({ id }) => id)])];
+  const named = [
+    ...Object.keys(graceByProduct).map((product) => ["graceByProduct", product] as const),
+    ...exempt.flatMap(({ product }) => (product === undefined ? [] : [["exempt.product", product] as const])),
+  ];
+  return named
+    .filter(([, product]) => !known.includes(product))
+    .map(([key, product]) => {
+      const near = nearest(product, known);
+      const hint = near ? `did you mean "${near}"?` : `the products are ${known.join(", ")}`;
+      return `${key}: there is no product "${product}"; ${hint}`;
+    });
+}
+
+function templateProblems({ template }: Policy["mail"]): string[] {
+  if (template === "") return [];
+  try {
+    if (statSync(template).size > MAX_TEMPLATE)
+      return [`mail.template: ${template}: it is longer than ${MAX_TEMPLATE} bytes`];
+    const unknown = [...new Set(readFileSync(template, "utf8").match(/%[^uhrtl%\s]/g) ?? [])];
+    return unknown.length > 0
+      ? [`mail.template: ${template}: only %u, %h, %r, %t, %l and %% are replaced, not ${unknown.join(", ")}`]
+      : [];
+  } catch (error) {
+    return [`mail.template: ${template}: cannot be read: ${(error as Error).message}`];
+  }
+}
+
+function fileProblems(key: string, file: string): string[] {
+  if (file === "") return [];
+  const hidden = HIDDEN_FROM_SERVICE.find((folder) => file.startsWith(folder));
+  if (hidden !== undefined)
+    return [`${key}: ${file}: the service does not see ${hidden.slice(0, -1)} (PrivateTmp=, ProtectHome=)`];
+  const folder = dirname(file);
+  // A sweep makes its own state folder.
+  if (folder === "/var/lib/vscode-grim-reaper") return [];
+  const found = lstatSync(folder, { throwIfNoEntry: false });
+  return found === undefined ? [`${key}: ${file}: the folder ${folder} does not exist`] : [];
+}
+
+/** Lists the programs of the site that a sweep would refuse to run. */
+function hookProblems({ hooks }: Policy): string[] {
+  const named = [["hooks.veto", hooks.veto] as const, ["hooks.notify", hooks.notify] as const];
+  return named.flatMap(([key, program]) => {
+    const why = program === "" ? null : whyNotRun(program);
+    return why === null ? [] : [`${key}: ${program}: ${why}`];
+  });
+}
+
+/** Reads the shared folder in the helper, because its file server may not answer. */
+async function clusterProblems({ cluster }: Policy): Promise<string[]> {
+  if (cluster.dir === "") return [];
+  if (process.geteuid?.() !== 0) return [];
+  const now = Date.now();
+  const options = { now, maxAge: cluster.maxAge, host: "", bootId: "", bootedAt: now, uids: [] };
+  const { faults } = await new Cluster().read(cluster.dir, options);
+  return faults.map((fault) => `cluster.dir: ${faultLine(fault)}`);
+}
