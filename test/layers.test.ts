@@ -51,7 +51,7 @@ const FLOORS = [
   ["text", "observation"],
   ["recognition", "doctor"],
   ["tree", "policy", "clean"],
-  ["evidence"],
+  ["evidence", "costs"],
   ["verdict"],
   ["reap"],
   ["report", "ledger", "metrics", "notify"],

@@ -177,7 +177,7 @@ test("explain tells where else the user is attached, and nothing where nobody is
   assert.deepEqual(hint(orphan(MINUTE, [there(2 * MINUTE), there(0, { uid: 7 })])), {
     fact: "elsewhere",
     value: "yes",
-    detail: "attached on login2 (1 tree(s), newest connection 2m ago, seen 1s ago)",
+    detail: "attached on login2 (1 tree, newest connection 2m ago, seen 1s ago)",
   });
 });
 
