@@ -41,7 +41,8 @@ trap 'rm -rf -- "$work"' EXIT
 
 if [ "${SKIP_BUNDLE:-no}" = no ]; then
   step "the bundle"
-  npm run --silent build
+  # The program says the version of its package.
+  REAPER_VERSION=$version npm run --silent build
   # The manual and the completions. Drifted ones must be committed first: a package is of what is in the repository.
   node scripts/docs.mjs --check
   node scripts/docs.mjs

@@ -2,7 +2,7 @@
 import { chmodSync, copyFileSync, mkdirSync, readFileSync, renameSync } from "node:fs";
 import { build } from "esbuild";
 
-const { version } = JSON.parse(readFileSync("package.json", "utf8"));
+const version = process.env.REAPER_VERSION ?? JSON.parse(readFileSync("package.json", "utf8")).version;
 const PROGRAM = "dist/vscode-grim-reaper.cjs";
 
 mkdirSync("dist", { recursive: true });

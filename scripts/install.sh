@@ -43,7 +43,7 @@ if [ ! -e /usr/bin/node ]; then
 fi
 # Ordinary users have no sbin in their PATH on Debian.
 [ "$(readlink -f /usr/bin)" = "$(readlink -f /usr/sbin)" ] || ln -sf ../sbin/$name /usr/bin/$name
-install -m 755 dist/session-close packaging/pam-line /usr/libexec/$name/
+install -m 755 dist/session-close packaging/pam-line packaging/after-install /usr/libexec/$name/
 install -m 644 pam/sshd.snippet /usr/share/$name/pam/
 [ -e /etc/$name/config.toml ] || install -m 644 packaging/config.toml /etc/$name/config.toml
 install -m 644 systemd/*.service systemd/*.timer systemd/*.path systemd/*.mount "$units/"

@@ -2,7 +2,7 @@
 
 import assert from "node:assert/strict";
 import { spawnSync } from "node:child_process";
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import test, { after } from "node:test";
@@ -48,12 +48,38 @@ test("the example of the packages, with its keys in force, has every key and no 
 
 test("the program's commands are those that the manual was promised", () => {
   const names = commands.map(({ name }) => name);
-  for (const name of ["sweep", "list", "explain", "snapshot", "replay", "check-config", "doctor"])
+  for (const name of ["sweep", "status", "list", "explain", "snapshot", "replay", "check-config", "doctor"])
     assert.ok(names.includes(name), name);
   for (const { name, options, meaning } of commands) {
     assert.ok(meaning.length > 10, name);
     for (const option of options) assert.ok(option.meaning.length > 3, `${name} ${option.long}`);
   }
+});
+
+test("every command and option that a document names exists", () => {
+  const names = new Set(["help", ...commands.map(({ name }) => name)]);
+  const flags = new Set(
+    commands.flatMap(({ options }) => options.flatMap(({ short, long }) => [short ?? "", long])),
+  );
+  for (const extra of ["--help", "-h", "--version", "-V"]) flags.add(extra);
+  const folder = readdirSync("docs").filter((name) => name.endsWith(".md"));
+  const files = ["README.md", "SECURITY.md", "pam/README.md", ...folder.map((name) => join("docs", name))];
+  let checked = 0;
+  for (const file of files)
+    for (const [, line = ""] of readFileSync(file, "utf8").matchAll(
+      /(?:^|[`$#|] ?|\/)vscode-grim-reaper ([a-z-][^`|>\n]*)/gm,
+    )) {
+      const [first = "", ...words] = line.trim().split(/ +/);
+      if (!first.startsWith("-") && !/^[a-z-]+$/.test(first)) continue;
+      if (!first.startsWith("-") && !names.has(first)) continue;
+      checked++;
+      for (const word of [first, ...words].filter((one) => /^--?[a-zA-Z]/.test(one))) {
+        const flag = word.replace(/[=,.;:].*$/, "");
+        const known = flags.has(flag) || /^-[nvf]+$/.test(flag);
+        assert.ok(known, `${file}: vscode-grim-reaper ${line}: there is no ${flag}`);
+      }
+    }
+  assert.ok(checked > 15, `only ${checked} commands were found`);
 });
 
 test("bash completes commands, options of the command, choices and files", { skip: lacks("bash") }, () => {

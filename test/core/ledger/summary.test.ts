@@ -164,9 +164,7 @@ test("bars fill the width and never more; a single tree has at least a sign", ()
   ]);
   for (const width of [24, 80, 200])
     for (const line of dayLines(days, { width, blocks: true })) assert.ok([...line].length <= width, line);
-  assert.deepEqual(dayLines([{ day: "2027-01-01", trees: 0 }], { width: 80, blocks: false }), [
-    "2027-01-01    0",
-  ]);
+  assert.deepEqual(dayLines([{ day: "2027-01-01", trees: 0 }], { width: 80, blocks: false }), []);
 });
 
 test("names from a ledger reach a terminal escaped", () => {

@@ -6,7 +6,7 @@ import { explainLines } from "../../../src/core/report/explain-view.ts";
 import { hintsOf, whatWouldChange } from "../../../src/core/report/hints.ts";
 import { plain } from "../../../src/core/text/format.ts";
 import { contextFor, type Judgement, judge } from "../../../src/core/verdict/judge.ts";
-import { DEFAULT_POLICY } from "../../helpers/policy.ts";
+import { DEFAULT_POLICY, ONE_LOOK } from "../../helpers/policy.ts";
 import { ALICE, legacyTree, linked, observation, sshSession, tcp, UPTIME } from "../../helpers/proc.ts";
 
 const tree = legacyTree(500);
@@ -24,7 +24,7 @@ const tag: Tag = {
   remoteHost: "laptop\u001b[2J.example.org",
 };
 const judged = (seen: Observation): Judgement =>
-  judge(seen, contextFor(DEFAULT_POLICY, "2026-01-01"))[0] as Judgement;
+  judge(seen, contextFor(ONE_LOOK, "2026-01-01"))[0] as Judgement;
 
 test("explain names the connection, the hints, and what would change the verdict", () => {
   const seen = observation([...sshSession(300, ALICE, { auditSession: 9 }), ...tree], {

@@ -4,7 +4,7 @@ import type { Observation, Tag } from "../../../src/core/observation/observation
 import { listRow, type RowFacts, sortTrees, totalsLine } from "../../../src/core/report/list-view.ts";
 import { plain } from "../../../src/core/text/format.ts";
 import { contextFor, type Judgement, judge } from "../../../src/core/verdict/judge.ts";
-import { DEFAULT_POLICY } from "../../helpers/policy.ts";
+import { ONE_LOOK } from "../../helpers/policy.ts";
 import { ALICE, legacyTree, observation, UPTIME } from "../../helpers/proc.ts";
 
 const tree = legacyTree(500);
@@ -22,7 +22,7 @@ const tag: Tag = {
   remoteHost: "laptop\u001b[2J.example.org",
 };
 const judged = (seen: Observation): Judgement =>
-  judge(seen, contextFor(DEFAULT_POLICY, "2026-01-01"))[0] as Judgement;
+  judge(seen, contextFor(ONE_LOOK, "2026-01-01"))[0] as Judgement;
 
 const costs = { cpuSeconds: 65, memoryKiB: 6144, processes: 6, threads: 30, inotifyWatches: 12 };
 const facts: RowFacts = { nameOf: () => "alice", costsOf: () => costs };
@@ -55,7 +55,7 @@ test("without root, list does not call a tree an orphan", () => {
 test("trees are sorted by a column, the largest first, and summed up", () => {
   const young = legacyTree(600, { startTime: 3_590_000, rssKiB: 4096 });
   const seen = observation([...tree, ...young]);
-  const all = judge(seen, contextFor(DEFAULT_POLICY, "2026-01-01"));
+  const all = judge(seen, contextFor(ONE_LOOK, "2026-01-01"));
   const order = (key: Parameters<typeof sortTrees>[1]): number[] =>
     sortTrees(all, key, seen, facts).map(({ tree }) => tree.root.pid);
   assert.deepEqual(order("pid"), [500, 600]);

@@ -1,0 +1,155 @@
+/** The README's own commands, copied block by block, on a booted login node: nothing printed there may rot. */
+
+import assert from "node:assert/strict";
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
+import { after, before, describe, it, type TestContext } from "node:test";
+import { hasLoginNode, whyNoLoginNode } from "./available.ts";
+import { repository } from "./boot.ts";
+import { LoginNode } from "./login-node.ts";
+import { buildDebs, insideOf, leaveServer, whyNoPackages } from "./packages.ts";
+
+const UNIT = "vscode-grim-reaper.service";
+const OBSERVE = "/etc/vscode-grim-reaper/config.d/00-observe.toml";
+const OLD_FILES = ["/etc/systemd/system/vscode-grim-reaper.service", "/usr/local/bin/vscode-grim-reaper"];
+
+/** The blocks that a shell is meant to run, in order. */
+const blocks = [
+  ...readFileSync(join(repository(), "README.md"), "utf8").matchAll(/^```sh\n([\s\S]*?)^```$/gm),
+].map((found) => found[1] ?? "");
+
+/** Takes the one block that contains a text; each block is taken by one test, and none may be left over. */
+const taken = new Set<string>();
+function blockWith(text: string): string {
+  const [block, ...more] = blocks.filter((one) => one.includes(text));
+  assert.ok(block, `the README has no block with: ${text}`);
+  assert.deepEqual(more, [], `the README has more than one block with: ${text}`);
+  taken.add(block);
+  return block;
+}
+
+function ready(t: TestContext): boolean {
+  if (!hasLoginNode(t)) return false;
+  const reason = whyNoPackages();
+  if (reason === null) return true;
+  if (process.env.CI === "true") assert.fail(reason);
+  t.skip(reason);
+  return false;
+}
+
+const can = whyNoLoginNode() === null && whyNoPackages() === null;
+
+describe("the README's commands", () => {
+  let debs: Awaited<ReturnType<typeof buildDebs>>;
+  let node: LoginNode;
+
+  before(
+    async () => {
+      if (!can) return;
+      debs = await buildDebs();
+      node = await LoginNode.boot();
+    },
+    { timeout: 20 * 60_000 },
+  );
+  after(async () => {
+    await node?.powerOff();
+    debs?.remove();
+  });
+
+  /** As an administrator types it in a checkout; apt asks nothing. */
+  const type = (block: string) =>
+    node.exec(["bash", "-c", `cd /root/checkout && set -e\n${block}`], {
+      env: { DEBIAN_FRONTEND: "noninteractive", PATH: "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin" },
+      timeoutMs: 300_000,
+    });
+  const succeeds = async (block: string): Promise<string> => {
+    const ran = await type(block);
+    assert.equal(ran.status, 0, `${block}\n${ran.stdout}${ran.stderr}`);
+    return ran.stdout;
+  };
+
+  it("in a checkout: every npm script is one of package.json", () => {
+    const { scripts } = JSON.parse(readFileSync(join(repository(), "package.json"), "utf8"));
+    for (const [, script] of blockWith("npm run demo").matchAll(/npm (?:run )?(start|test|demo)\b/g))
+      assert.ok(script !== undefined && script in scripts, script);
+  });
+
+  it("observes before the package is there, and the installation says so", async (t) => {
+    if (!ready(t)) return;
+    await node.run(["sh", "-c", "mkdir -p /root/checkout/build/packages"]);
+    await node.run(["sh", "-c", `cp ${insideOf(debs.deb)} /root/checkout/build/packages/`]);
+    // Another architecture's package and the runtime's lie beside it.
+    for (const other of [
+      "vscode-grim-reaper_9.9.9-1_arm64.deb",
+      "vscode-grim-reaper-node_24.0.0-1_amd64.deb",
+    ])
+      await node.copyIn(`/root/checkout/build/packages/${other}`, "not a package");
+    await node.copyIn("/etc/apt/apt.conf.d/90test", 'APT::Get::Assume-Yes "1";\n');
+    for (const file of OLD_FILES) await node.copyIn(file, "#!/bin/sh\n", { mode: 0o755 });
+    await succeeds(blockWith("echo 'enforce = false'"));
+    const ran = await type(blockWith("apt install"));
+    assert.equal(ran.status, 0, ran.stdout + ran.stderr);
+    const output = ran.stdout + ran.stderr;
+    assert.match(output, /the mode is: observing, nothing is ended/);
+    assert.match(output, /to check the installation: vscode-grim-reaper doctor/);
+    for (const file of OLD_FILES) assert.ok(output.includes(`warning: ${file} hides`), output);
+  });
+
+  it("the predecessor's files go, and the package's unit is in effect", async (t) => {
+    if (!ready(t)) return;
+    await succeeds(blockWith("/usr/local/bin/vscode-grim-reaper"));
+    const path = await node.run(["systemctl", "show", "--property=FragmentPath", "--value", UNIT]);
+    assert.match(path, /^\/usr\/lib\/systemd\/system\//);
+  });
+
+  it("doctor and status answer", async (t) => {
+    if (!ready(t)) return;
+    const ran = await type(blockWith("vscode-grim-reaper doctor").replace(/^set -e$/m, ""));
+    assert.match(ran.stdout, /^ok +/m, ran.stderr);
+    assert.doesNotMatch(ran.stderr, /^\s+at /m);
+    const { stdout } = await type("vscode-grim-reaper status");
+    assert.match(stdout, /^mode +observing/m);
+    assert.match(stdout, /^next sweep +\S/m);
+  });
+
+  it("a day of observing ends with grep and rm, and then sweeps enforce", async (t) => {
+    if (!ready(t)) return;
+    await node.copyIn("/etc/vscode-grim-reaper/config.d/10-test.toml", 'grace = "0"\n');
+    const { pid } = await leaveServer(node, "alice");
+    await node.run(["systemctl", "start", UNIT]);
+    assert.match(await succeeds(blockWith("grep 'Would kill'")), new RegExp(`under pid ${pid} `));
+    assert.ok(node.alive(pid));
+    assert.equal((await node.exec(["test", "-e", OBSERVE])).status, 1);
+    await node.run(["systemctl", "start", UNIT]);
+    assert.equal(node.alive(pid), false);
+    const journal = await node.journal("-u", UNIT);
+    assert.match(journal, /Killed \d+ process\(es\) under pid/);
+    assert.match(journal, /1 tree: 1 reap; 1 tree ended/);
+  });
+
+  it("fleet takes what clush prints", async (t) => {
+    if (!ready(t)) return;
+    const clush = `#!/bin/sh\nshift 2\n"$@" | sed "s/^/$(hostname): /"\n`;
+    await node.copyIn("/usr/local/bin/clush", clush, { mode: 0o755 });
+    assert.match(await succeeds(blockWith("clush")), /^HOST +TREES/);
+  });
+
+  it("the rpm's name is matched by the pattern, and by nothing else beside it", () => {
+    const block = blockWith("dnf install");
+    const pattern = /\.\/build\/packages\/(\S+\.rpm)/.exec(block)?.[1] ?? "";
+    const glob = new RegExp(
+      `^${pattern.replaceAll('"$(uname -m)"', "x86_64").replaceAll(".", "\\.").replace("[0-9]*", "[0-9].*")}$`,
+    );
+    assert.match("vscode-grim-reaper-0.1.0-1.x86_64.rpm", glob);
+    for (const other of ["-node-24.1.0-1.x86_64", "-selinux-0.1.0-1.noarch", "-0.1.0-1.aarch64"])
+      assert.doesNotMatch(`vscode-grim-reaper${other}.rpm`, glob);
+  });
+
+  it("no block is left over", (t) => {
+    if (!ready(t)) return;
+    assert.deepEqual(
+      blocks.filter((block) => !taken.has(block)),
+      [],
+    );
+  });
+});
