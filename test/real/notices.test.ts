@@ -30,7 +30,7 @@ function noticing(): void {
       lines[2] ?? "",
       /^\| Your vscode server on \S+ was ended at .*: 1 process\(es\), \d+ KiB\.$/,
     );
-    assert.match(lines[3] ?? "", /^\| {3}Why: orphaned: nobody is connected/);
+    assert.match(lines[3] ?? "", /^\| {3}Why: orphaned: no client is connected/);
     assert.deepEqual(lines.slice(-3), ["= Questions: hpc@example.org", "= https://hpc.example.org/x", ""]);
     assert.notEqual(spawnSync("cat", [NOTICE], { uid: other, gid: other }).status, 0);
     assert.notEqual(spawnSync("sh", ["-c", `echo x >${NOTICE}`], { uid, gid: uid }).status, 0);
