@@ -11,11 +11,13 @@ import {
   bootWithProduct,
   endAll,
   holdPort,
+  holdScript,
   list,
   PROGRAM,
   type StandIn,
   standInCommand,
   started,
+  startLoose,
   startStandIn,
   sweep,
   type Transport,
@@ -90,9 +92,8 @@ describe("who is connected to a server", () => {
       what: "alice's own curl, from no session",
       client: false,
       hold: async ({ at }) => {
-        const holder = await node.spawn(holdPort(at), { user: "alice" });
-        await holder.waitOutput(/hello/);
-        return async () => holder.kill("SIGKILL") && holder.waitExit();
+        const pid = await startLoose(node, "alice", holdScript(at), /hello/);
+        return () => node.run(["kill", "-KILL", `${pid}`]);
       },
     },
     {
@@ -177,16 +178,10 @@ describe("who is connected to a server", () => {
       await ssh.close();
     }
     // What alice's own programs left in the queue is nobody's.
-    const own = await node.spawn(
-      ["bash", "-c", `exec 3<>/dev/tcp/127.0.0.1/${tcp.at}; echo open; read -r _`],
-      {
-        user: "alice",
-      },
-    );
-    await own.waitOutput(/open/);
+    const script = `exec 3<>/dev/tcp/127.0.0.1/${tcp.at}; echo open; sleep 1000`;
+    const own = await startLoose(node, "alice", script, /open/);
     await becomes(node, tcp.pid, "reap");
-    own.kill("SIGKILL");
-    await own.waitExit();
+    await node.run(["kill", "-KILL", `${own}`]);
   });
 
   it("a connection that is half closed or in TIME-WAIT is no client", async (t) => {
