@@ -22,9 +22,9 @@ function insideNamespace(): void {
     // At a server's place, or nobody would read what it says.
     const node = `${makeHome(USER + 1)}/.vscode-server/bin/${COMMIT}/node`;
     mkdirSync(dirname(node), { recursive: true });
-    copyFileSync(attackBinary("argv"), node);
+    copyFileSync(attackBinary("load"), node);
     chmodSync(node, 0o755);
-    const attacker = spawn(node, ["600", "65536"], {
+    const attacker = spawn(node, ["argv", "600", "65536"], {
       uid: USER + 1,
       gid: USER + 1,
       stdio: ["pipe", "pipe", "inherit"],
