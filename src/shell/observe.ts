@@ -6,7 +6,7 @@ import { usersToAsk } from "../core/evidence/evidence.ts";
 import { type HostView, viewOf } from "../core/evidence/host-view.ts";
 import { mayRelay } from "../core/evidence/use-graph.ts";
 import type { Connections } from "../core/observation/connections.ts";
-import { type Fault, faultLine } from "../core/observation/fault.ts";
+import { type Fault, faultLine, markExceeded } from "../core/observation/fault.ts";
 import { mergeConnections, mergeProcesses } from "../core/observation/merge.ts";
 import type { Observation } from "../core/observation/observation.ts";
 import { keyOf, type Proc } from "../core/observation/process.ts";
@@ -165,7 +165,7 @@ async function readProcessTable(native: Native, options: ObserveOptions): Promis
     marks: state.marks,
     keeps: [],
     ownCgroups: readOwnCgroups(),
-    faults: [...raw.faults, ...state.faults],
+    faults: [...markExceeded(raw.faults), ...state.faults],
   };
 }
 
@@ -193,7 +193,8 @@ async function readConnections(
 ): Promise<Connections | null> {
   if (pids.length === 0) return null;
   try {
-    return await native.connections(pids, procRoot);
+    const connections = await native.connections(pids, procRoot);
+    return { ...connections, faults: markExceeded(connections.faults) };
   } catch (error) {
     return {
       complete: false,
@@ -238,7 +239,7 @@ class Environments {
         budgetMs: ARGV_BUDGET_MS,
       });
       for (const { pid, startTime, names } of results) this.variables.set(keyOf({ pid, startTime }), names);
-      this.faults.push(...faults);
+      this.faults.push(...markExceeded(faults));
     } catch (error) {
       this.faults.push({ what: "read environments", detail: (error as Error).message });
     }

@@ -72,7 +72,7 @@ export interface SweepResult extends Look {
   readonly broken: string | null;
   /** True if something of the whole host was not seen or written: the sweep was not a good one. */
   readonly hostFailed: boolean;
-  /** True also if a process survived that no earlier sweep of this boot has reported. */
+  /** True also if a user exceeded a budget, or a process survived that no earlier sweep of this boot has reported. */
   readonly failed: boolean;
 }
 
@@ -87,7 +87,22 @@ export async function observeAndJudge(ports: Ports, request: SweepRequest, full 
   const { accounts, faults } = ports.lookUpAccounts(policy, owners);
   const view = viewOf(observation, policy.catalogue);
   const judgements = judgeView(view, { ...request.context, accounts });
-  return { view, observation, judgements, faults: [...observation.faults, ...clusterFaults, ...faults] };
+  const all = [...observation.faults, ...clusterFaults, ...faults, ...withheldFaults(judgements)];
+  return { view, observation, judgements, faults: all };
+}
+
+/** Guard: a verdict that another user's process prevents is a fault of the host; in silence it would be a shield. */
+function withheldFaults(judgements: readonly Judgement[]): Fault[] {
+  return judgements.flatMap(({ tree, withheldBy, reasons }) =>
+    withheldBy === undefined
+      ? []
+      : [
+          {
+            what: `judge tree ${tree.root.pid} of uid ${tree.uid}`,
+            detail: `a process of another user (uid ${withheldBy}) is in the way: ${reasons.join("; ")}`,
+          },
+        ],
+  );
 }
 
 async function askOtherNodes(
@@ -157,7 +172,8 @@ export async function sweepSeen(ports: Ports, request: SweepRequest, seen: Look)
   const hostFailed = faults.some(isOfHost);
   const isNew = (process: Proc): boolean => !reaped.stuck.has(keyOf(process));
   // Guard: one user's process that cannot be killed fails one sweep, and not every one after it.
-  const failed = hostFailed || outcomes.some(({ survivors }) => survivors.some(isNew));
+  const exceeded = faults.some((fault) => fault.exceeded === true);
+  const failed = hostFailed || exceeded || outcomes.some(({ survivors }) => survivors.some(isNew));
   return account(ports, { ...seen, faults, outcomes, observing, broken, hostFailed, failed });
 }
 
