@@ -21,6 +21,7 @@ import {
   sweep,
   treeOf,
 } from "./scenario-helpers.ts";
+import { quoted } from "./ssh-client.ts";
 
 const SOCKET = "/home/alice/.vscode-server/server.sock";
 const QUIET =
@@ -114,7 +115,7 @@ describe("servers reached through relays", () => {
     });
 
   const BELOW: readonly { what: string; program: string; relay: (at: string) => string[] }[] = [
-    { what: "nc -U", program: "nc", relay: (at) => ["nc", "-U", at] },
+    { what: "nc -U", program: "nc\\.openbsd", relay: (at) => ["nc", "-U", at] },
     {
       what: "a site's proxy",
       program: "python3(?:\\.\\d+)?",
@@ -162,7 +163,7 @@ s=socket.socket(socket.AF_UNIX); s.connect("${at}"); print(s.recv(9).decode(), f
       "exec ~/bin/sshd -D -e -f /dev/null -h ~/bin/key -p 2222 -o PidFile=none -o UsePAM=no -o StrictModes=no",
     ];
     await start(own.join("\n"), /listening/);
-    const fake = await start(`exec ~/fake/sshd -c ${JSON.stringify(holdScript(server.at))}`, /hello/);
+    const fake = await start(`exec ~/fake/sshd -c ${quoted(holdScript(server.at))}`, /hello/);
     assert.equal((await treeOf(node, server.pid)).verdict, "reap", "the fake shields nothing");
     await node.run(["kill", "-KILL", "--", `-${fake}`]);
     const ssh = await node.spawn(
@@ -246,9 +247,10 @@ s=socket.socket(socket.AF_UNIX); s.connect("${at}"); print(s.recv(9).decode(), f
     await client.waitOutput(/hello/);
     const tree = await becomes(node, server.pid, "unknown");
     assert.match(tree.reasons.join(), /holds a socket that no list of sockets explains/);
+    assert.deepEqual((await sweep(node)).log, []);
     client.kill("SIGKILL");
     await client.waitExit();
-    await isEnded(server);
+    await endAll(node);
     const sandbox = await startStandIn(node, { run: "unshare -rn sleep 1000" });
     await until(async () => assert.ok((await treeOf(node, sandbox.pid)).pids.length > 2));
     await isEnded(sandbox);
@@ -326,7 +328,7 @@ s=socket.socket(socket.AF_UNIX); s.connect("${at}"); print(s.recv(9).decode(), f
     const ssh = `exec ssh -F none ${QUIET} -T -i /root/keys/alice -p 2202 alice@127.0.0.1 nc -U ${SOCKET}`;
     const client = await node.spawn(["sh", "-c", ssh]);
     await client.waitOutput(/hello/);
-    await isUsed(server, new RegExp(`tinysshd \\d+ → .*nc \\d+ → server ${server.pid}`));
+    await isUsed(server, new RegExp(`tinysshd \\d+ → .*nc\\.openbsd \\d+ → server ${server.pid}`));
     client.kill("SIGKILL");
     await client.waitExit();
     await isEnded(server);
