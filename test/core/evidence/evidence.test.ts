@@ -497,6 +497,13 @@ test("each session's users: the account it runs as, the login behind it, or whom
   assert.deepEqual([own?.own, own?.sessions.map(({ pid }) => pid)], [true, [301]]);
 });
 
+test("a session of which nothing shows whose it is may be the tree's own", () => {
+  const dropbear = proc({ pid: 300, uid: 0, loginUid: null, exe: "/usr/sbin/dropbear" });
+  const connections = linked(fromHost(300), ...joined(300, 501));
+  const use = judge(observation([dropbear, ...tree], { connections }), context)[0]?.use;
+  assert.deepEqual([use?.own, use?.sessions.map(({ pid }) => pid)], [true, [300]]);
+});
+
 test("a session of the user who became the tree's user by sudo is the tree's own", () => {
   const servers = legacyTree(500, { ...ids(BOB), loginUid: ALICE });
   const seen = observation([...session, ...servers], {
