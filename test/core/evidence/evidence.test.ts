@@ -616,6 +616,8 @@ test("what one user hides casts doubt on that user's trees alone; what root hide
   assert.deepEqual(around([opaque], { unreadable: [4760] }), { 500: "reap", 800: "unknown" });
   const bobsSshd = sshSession(350, BOB, { loginUid: BOB });
   assert.deepEqual(around(bobsSshd, { unexplained: [351] }), { 500: "reap", 800: "unknown" });
+  const listener = proc({ pid: 340, uid: 0, loginUid: null, exe: "/usr/sbin/sshd" });
+  assert.deepEqual(around([listener], { unexplained: [340] }), { 500: "reap", 800: "reap" });
   assert.deepEqual(around(bobsSshd, { unreadable: [350] }), { 500: "unknown", 800: "unknown" });
 });
 
