@@ -43,6 +43,7 @@ describe("servers reached through relays", () => {
       "ip addr add 10.9.0.1/24 dev near0 && ip link set near0 up",
       "ip -n far addr add 10.9.0.2/24 dev far0 && ip -n far link set far0 up && ip -n far link set lo up",
       "install -m 0600 -o alice -g alice /root/keys/alice /home/alice/.ssh/id",
+      "install -m 0600 -o alice -g alice /root/keys/bob /home/alice/.ssh/bob",
     ];
     await node.run(["sh", "-ec", cable.join("\n")]);
   });
@@ -83,7 +84,7 @@ describe("servers reached through relays", () => {
     const relayHost = await node.spawn(far("sh", "-c", `exec ${sshd}`));
     await until(async () => assert.notEqual(await node.run(far("ss", "-Htln", "sport = :2200")), ""));
     const ssh = await start(
-      `exec ssh -F none ${QUIET} -i ~/.ssh/id -p 2200 -N -R 7000:127.0.0.1:${server.at} alice@10.9.0.2`,
+      `exec ssh -F none ${QUIET} -i ~/.ssh/bob -p 2200 -N -R 7000:127.0.0.1:${server.at} bob@10.9.0.2`,
     );
     await until(async () => assert.notEqual(await node.run(far("ss", "-Htln", "sport = :7000")), ""));
     assert.equal((await treeOf(node, server.pid)).verdict, "reap", "nothing has come through yet");
