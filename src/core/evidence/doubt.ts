@@ -53,10 +53,11 @@ function whyTree(tree: Tree, counts: LinkCounts, view: HostView, connections: Co
     const why = whyProcess(pid, connections);
     if (why !== null) return because(why);
   }
-  const session = [...view.sshd.genuine.values()].find(
-    (process) =>
-      connections.unexplained?.includes(process.pid) && isOwn(sessionUserOf(process, view.table), tree),
-  );
+  // What it is connected to may not have accepted yet. A listener is nobody's session: of a container, in its own network.
+  const session = [...view.sshd.genuine.values()].find((process) => {
+    const user = sessionUserOf(process, view.table);
+    return connections.unexplained?.includes(process.pid) && user !== null && isOwn(user, tree);
+  });
   if (session)
     return because(`the ssh server process ${session.pid} holds a socket that no list of sockets explains`);
   const blind = counts.unattributed > 0 ? blindSpotFor(tree, counts, view, connections) : null;

@@ -497,6 +497,13 @@ test("each session's users: the account it runs as, the login behind it, or whom
   assert.deepEqual([own?.own, own?.sessions.map(({ pid }) => pid)], [true, [301]]);
 });
 
+test("a session of which nothing shows whose it is may be the tree's own", () => {
+  const dropbear = proc({ pid: 300, uid: 0, loginUid: null, exe: "/usr/sbin/dropbear" });
+  const connections = linked(fromHost(300), ...joined(300, 501));
+  const use = judge(observation([dropbear, ...tree], { connections }), context)[0]?.use;
+  assert.deepEqual([use?.own, use?.sessions.map(({ pid }) => pid)], [true, [300]]);
+});
+
 test("a session of the user who became the tree's user by sudo is the tree's own", () => {
   const servers = legacyTree(500, { ...ids(BOB), loginUid: ALICE });
   const seen = observation([...session, ...servers], {
@@ -609,6 +616,8 @@ test("what one user hides casts doubt on that user's trees alone; what root hide
   assert.deepEqual(around([opaque], { unreadable: [4760] }), { 500: "reap", 800: "unknown" });
   const bobsSshd = sshSession(350, BOB, { loginUid: BOB });
   assert.deepEqual(around(bobsSshd, { unexplained: [351] }), { 500: "reap", 800: "unknown" });
+  const listener = proc({ pid: 340, uid: 0, loginUid: null, exe: "/usr/sbin/sshd" });
+  assert.deepEqual(around([listener], { unexplained: [340] }), { 500: "reap", 800: "reap" });
   assert.deepEqual(around(bobsSshd, { unreadable: [350] }), { 500: "unknown", 800: "unknown" });
 });
 
