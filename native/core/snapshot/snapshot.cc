@@ -66,12 +66,8 @@ Result<Snapshot> SnapshotBuilder::build() {
   if (!pids) return pids.failure();
   entries_ = scan_all(proc_, options_, pids.value(), report_);
   find_suspects();
-  if (options_.full) {
-    read_everything();
-  } else {
-    read_suspects();
-    read_descendants();
-  }
+  read_suspects();
+  read_descendants();
   read_ancestors();
   read_argv();
   if (const int error = report_.exhaustion()) return Failure{error, "read the processes"};

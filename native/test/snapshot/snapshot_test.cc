@@ -324,7 +324,7 @@ void hiding_from_its_own_user_is_not_a_fault() {
 
 // Guard: a user may run a program whose path exceeds PATH_MAX. It hides the program, and it proves that root
 // did not install it.
-void a_too_long_path_is_told_apart() {
+void a_too_long_path_is_distinguished() {
   char base[] = "/tmp/reaper-long-XXXXXX";
   CHECK(mkdtemp(base) != nullptr);
   const pid_t child = fork();
@@ -522,7 +522,7 @@ int main() {
   counts_what_it_could_not_read();
   as_ordinary_user(hidden_processes_are_denied);
   as_ordinary_user(hiding_from_its_own_user_is_not_a_fault);
-  a_too_long_path_is_told_apart();
+  a_too_long_path_is_distinguished();
   the_budget_of_processes_is_per_user();
   the_budget_of_command_lines_is_per_user();
   drops_a_process_whose_pid_was_recycled();
