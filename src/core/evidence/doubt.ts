@@ -49,6 +49,8 @@ function whyTree(tree: Tree, counts: LinkCounts, view: HostView, connections: Co
     const fault = connections.faults[0];
     return because(fault ? `${fault.what}: ${fault.detail}` : "the list of sockets is not complete");
   }
+  if (view.observation.overBudget?.includes(tree.uid))
+    return because(`uid ${tree.uid} has more processes or command lines than are read`);
   for (const { pid } of tree.members) {
     const why = whyProcess(pid, connections);
     if (why !== null) return because(why);
@@ -103,10 +105,16 @@ function blindSpotFor(
       `the descriptors of ${unreadable} could not be read`,
       other(table.byPid.get(unreadable)?.uid ?? tree.uid),
     );
-  // A security module may hide just the ssh servers. Pid 1 is none, and a dead leader has no executable to read.
+  // A security module may hide just the ssh servers. Pid 1 is not one, a dead leader has no executable to read, and a
+  // path that is too long is not one where root installs an ssh server.
   const hidden = observation.processes.find(
-    ({ pid, ppid, uid, exe, state }) =>
-      exe === null && pid !== 1 && ppid !== 2 && state !== "Z" && concerns(uid),
+    ({ pid, ppid, uid, exe, exeUnreadable, state }) =>
+      exe === null &&
+      exeUnreadable !== "too-long" &&
+      pid !== 1 &&
+      ppid !== 2 &&
+      state !== "Z" &&
+      concerns(uid),
   );
   if (hidden) return because(`the executable of ${hidden.pid} could not be read`, other(hidden.uid));
   const unasked = relayUsersOf(tree).find((uid) => observation.relaysOf?.includes(uid) === false);

@@ -88,6 +88,7 @@ function observationSchema(): v.GenericSchema<unknown, Observation> {
     ticksPerSecond: v.pipe(v.number(), v.minValue(1)),
     observerUid: whole,
     processes: v.array(process),
+    overBudget: v.optional(v.array(whole)),
     counts: v.object({
       listed: whole,
       read: whole,

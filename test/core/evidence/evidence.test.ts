@@ -636,6 +636,29 @@ test("a verdict that another user's process keeps from being given names that us
   assert.equal(withheld([])[0]?.[1], undefined);
 });
 
+test("a user who exceeds a budget is unknown alone", () => {
+  const both = [...sshSession(300), ...tree, ...legacyTree(800, ids(BOB))];
+  const seen = (overBudget?: number[]) =>
+    verdicts(observation(both, { connections: NO_CONNECTIONS, overBudget }));
+  assert.deepEqual(seen(), { 500: "reap", 800: "reap" });
+  assert.deepEqual(seen([ALICE]), { 500: "unknown", 800: "reap" });
+});
+
+test("a program whose path is too long is not an ssh server that hides", () => {
+  const seen = (exeUnreadable: Proc["exeUnreadable"]) =>
+    verdictOf(
+      observation(
+        [...sshSession(300), proc({ ...ids(ALICE), pid: 4760, exe: null, exeUnreadable }), ...tree],
+        {
+          connections: linked(unattributed(server.pid)),
+          relaysOf: [ALICE],
+        },
+      ),
+    );
+  assert.equal(seen("denied"), "unknown");
+  assert.equal(seen("too-long"), "reap");
+});
+
 test("a relay whose own sockets are not known makes the tree that it is connected to unknown", () => {
   for (const doubt of [
     { foreignNet: [socat.pid] },
