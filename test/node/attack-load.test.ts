@@ -23,7 +23,7 @@ const ATTACKS: readonly (readonly [string, string, string])[] = [
   ["environment", "1500", "6000000"],
   ["descriptors", "600", "19000"],
   ["sockets", "8", "19000"],
-  ["chain", "3000", "0"],
+  ["chain", "1500", "0"],
 ];
 
 describe("one user against the unit", () => {
