@@ -74,6 +74,8 @@ export class FleetInput {
   private readonly reports: HostReport[] = [];
   private readonly faults: Fault[] = [];
   private lines = 0;
+  /** The first line that is a document by itself, until it is known whether the file holds another one. */
+  private first: string | null = null;
   private pieces = 0;
   /** The host that the heading above names. */
   private above: string | null = null;
@@ -88,16 +90,23 @@ export class FleetInput {
   /** Adds a line, without its end. */
   add(raw: string): void {
     const line = raw.trim();
-    if (this.held === null) return this.addLine(line);
-    if (this.held.length === 0 && (line === "" || beginsLines(line))) {
-      if (line !== "") this.held = null;
-      return this.addLine(line);
-    }
-    this.held.push(raw);
+    if (this.held === null) {
+      if (line !== "") this.readFirst();
+      this.addLine(line);
+    } else if (this.held.length === 0 && line === "") this.lines++;
+    else if (this.held.length === 0 && beginsLines(line)) {
+      this.held = null;
+      if (isHeading(line)) this.addLine(line);
+      else {
+        this.lines++;
+        this.first = line;
+      }
+    } else this.held.push(raw);
   }
 
   /** Ends the file and returns what it held. */
   end(): FleetFile {
+    if (this.first !== null) this.read({ place: this.file, from: null, json: this.first });
     const held = this.held ?? [];
     this.held = null;
     const whole = held.join("\n");
@@ -105,6 +114,11 @@ export class FleetInput {
     else for (const line of held) this.addLine(line.trim());
     if (this.pieces === 0) this.faults.push({ what: `use ${this.file}`, detail: "it is empty" });
     return { reports: this.reports, faults: this.faults };
+  }
+
+  private readFirst(): void {
+    if (this.first !== null) this.read({ place: `${this.file}:${this.lines}`, from: null, json: this.first });
+    this.first = null;
   }
 
   private addLine(line: string): void {
@@ -141,8 +155,9 @@ const PREFIX = /^([A-Za-z0-9][\w.-]{0,252}): (.*)$/s;
 const ANSIBLE = /^([A-Za-z0-9][\w.-]{0,252}) \| [A-Z]+!? \| rc=\d+ >>$/;
 
 /** Whether a first line stands for itself. A document over many lines begins with a brace alone. */
-const beginsLines = (line: string): boolean =>
-  PREFIX.test(line) || ANSIBLE.test(line) || (line.endsWith("}") && isJson(line));
+const beginsLines = (line: string): boolean => isHeading(line) || (line.endsWith("}") && isJson(line));
+
+const isHeading = (line: string): boolean => PREFIX.test(line) || ANSIBLE.test(line);
 
 function isJson(text: string): boolean {
   try {
