@@ -175,7 +175,7 @@ describe("the Ansible role", () => {
     if (!ready(t)) return;
     const fleet = await control.play("fleet.yml", {});
     assert.equal(fleet.status, 0, fleet.text);
-    assert.match(fleet.text, /2 host\(s\)/);
+    assert.match(fleet.text, /2 hosts/);
     const doctor = await control.play("doctor.yml", {});
     assert.equal(doctor.status, 0, doctor.text);
     await nodes.two?.run(["systemctl", "stop", "vscode-grim-reaper.timer"]);
