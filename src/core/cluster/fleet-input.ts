@@ -175,7 +175,8 @@ function readPiece(
   judgeSaved: (observation: Observation) => HostDocument,
 ): HostReport | { error: string } {
   const parsed = parseJson(v.unknown(), json);
-  if ("error" in parsed) return { error: `is torn or not JSON: ${parsed.error}` };
+  if ("error" in parsed)
+    return { error: parsed.reason === "syntax" ? `is torn or not JSON: ${parsed.error}` : parsed.error };
   const { value } = parsed;
   const saved = typeof value === "object" && value !== null && "processes" in value;
   const judged = saved ? judgeSnapshot(json, judgeSaved) : { value };
