@@ -48,7 +48,8 @@ test("imports point down: the core knows no shell, the shell no command", () => 
 
 /** The rooms of the core by floor, the ground first: a room imports from lower floors and from itself. */
 const FLOORS = [
-  ["text", "observation"],
+  ["text"],
+  ["observation"],
   ["recognition", "doctor"],
   ["tree", "policy", "clean"],
   ["evidence", "costs"],

@@ -127,11 +127,19 @@ export function parseRecord(line: string): LedgerRecord | null {
   return "value" in parsed ? parsed.value : null;
 }
 
-/** Reads all records of a ledger's text and counts the lines that are not records. */
-export function parseLedger(text: string): { records: LedgerRecord[]; badLines: number } {
-  const lines = text.split("\n").filter((line) => line !== "");
-  const records = lines.map(parseRecord).filter((one) => one !== null);
-  return { records, badLines: lines.length - records.length };
+/** Reads all records of a ledger's text; counts the lines that are not records, and those of a newer version. */
+export function parseLedger(text: string): { records: LedgerRecord[]; badLines: number; newerLines: number } {
+  const records: LedgerRecord[] = [];
+  let badLines = 0;
+  let newerLines = 0;
+  for (const line of text.split("\n")) {
+    if (line === "") continue;
+    const parsed = parseJson(record, line);
+    if ("value" in parsed) records.push(parsed.value);
+    else if (parsed.reason === "newer") newerLines++;
+    else badLines++;
+  }
+  return { records, badLines, newerLines };
 }
 
 /** Finds the newest id in the last bytes of a ledger, whose first line may be cut. */

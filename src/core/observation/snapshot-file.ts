@@ -1,6 +1,7 @@
 /** A saved observation: written by `snapshot`, checked when it is read back, for it may come from anywhere. */
 
 import * as v from "valibot";
+import { whyNewer } from "../text/parse-json.ts";
 import type { Observation } from "./observation.ts";
 
 let schema: ReturnType<typeof observationSchema> | undefined;
@@ -126,6 +127,8 @@ export function parseSaved(text: string): { observation: Observation } | { error
   } catch (error) {
     return { error: `is not JSON: ${(error as Error).message}` };
   }
+  const newer = whyNewer(value);
+  if (newer !== null) return { error: newer };
   schema ??= observationSchema();
   const checked = v.safeParse(schema, value);
   if (checked.success) return { observation: checked.output };
