@@ -79,7 +79,7 @@ test("every command and option that a document names exists", () => {
         assert.ok(known, `${file}: vscode-grim-reaper ${line}: there is no ${flag}`);
       }
     }
-  assert.ok(checked > 15, `only ${checked} commands were found`);
+  assert.ok(checked > 10, `only ${checked} commands were found`);
 });
 
 test("bash completes commands, options of the command, choices and files", { skip: lacks("bash") }, () => {
