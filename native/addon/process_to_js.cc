@@ -45,6 +45,7 @@ Napi::Value to_js(Napi::Env env, const Process& process) {
   object.Set("tty", number(env, process.tty));
   object.Set("state", text(env, std::string(1, process.state)));
   object.Set("threads", number(env, process.threads));
+  object.Set("cpuTicks", number(env, process.cpu_ticks));
   object.Set("rssKiB", number(env, process.rss_kib));
   object.Set("uids", or_null(env, process.uids, four));
   object.Set("uid", number(env, process.uid));

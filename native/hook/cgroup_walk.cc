@@ -22,7 +22,7 @@ struct Level {
 
 bool has_vanished(int code) { return code == ENOENT || code == ENODEV; }
 
-// cgroup.procs is a pid a line (cgroups(7)); 0 stands for a process outside this pid namespace.
+// cgroup.procs holds one pid per line (cgroups(7)); 0 stands for a process outside this pid namespace.
 int append_members(ProcDir& reader, int directory, std::vector<pid_t>& pids) {
   std::string_view text;
   const int error = reader.read(directory, "cgroup.procs", &text);
@@ -37,7 +37,7 @@ int append_members(ProcDir& reader, int directory, std::vector<pid_t>& pids) {
   return 0;
 }
 
-// Takes over `directory`. Stops at the bound: the names in one directory are as many as the user likes.
+// Closes `directory`. Guard: stops at the bound, for a user may make any number of cgroups in one folder.
 Result<bool> append_children(UniqueFd directory, const Level& level, unsigned bound,
                              std::vector<Level>& pending) {
   const std::unique_ptr<DIR, int (*)(DIR*)> stream(fdopendir(directory.get()), closedir);

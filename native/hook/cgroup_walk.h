@@ -1,4 +1,4 @@
-// The processes of one cgroup and of all below it.
+// Lists the processes of a cgroup and of all cgroups below it.
 #pragma once
 
 #include <sys/types.h>
@@ -17,8 +17,8 @@ struct WalkBounds {
   unsigned depth = 16;
 };
 
-// Sorted, each once. ENOENT: no such cgroup. E2BIG: beyond the bounds. Cgroups that vanish meanwhile are left
-// out. `reader` lends its buffer.
+// Answers the pids in ascending order. ENOENT: there is no such cgroup. E2BIG: it is beyond the bounds.
+// Cgroups that vanish during the walk are skipped. Reads with the buffer of `reader`.
 Result<std::vector<pid_t>> list_cgroup(ProcDir& reader, const std::string& directory,
                                        const WalkBounds& bounds);
 

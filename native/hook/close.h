@@ -1,4 +1,4 @@
-// What happens when a session closes: who was it, what is left, tag it.
+// Closes a session: identifies its user, finds the server trees that are left, and tags them.
 #pragma once
 
 #include <sys/types.h>
@@ -11,7 +11,7 @@
 
 namespace reaper::hook {
 
-// Where things are; other places in tests.
+// The files and folders that the hook uses; tests use others.
 struct Places {
   std::string proc_root = "/proc";
   std::string cgroup_root = "/sys/fs/cgroup";
@@ -22,7 +22,7 @@ struct Places {
 
 struct CloseReport {
   uid_t uid = 0;
-  unsigned processes = 0;  // of the user, still there
+  unsigned processes = 0;  // that the user still has
   unsigned trees = 0;
   unsigned tagged = 0;
   bool by_cgroup = false;
@@ -31,10 +31,10 @@ struct CloseReport {
   std::vector<Failure> faults;
 };
 
-// Tags every surviving tree of the user whose session this process closes. Users below UID_MIN have none.
+// Tags every surviving tree of the user whose session this process closes. Users below UID_MIN are skipped.
 CloseReport close_session(const Places& places, const ClientText& text);
 
-// The same for a session that is known.
+// The same for a session that is already identified.
 CloseReport tag_survivors(const Places& places, ProcDir& proc, const Session& session);
 
 }  // namespace reaper::hook

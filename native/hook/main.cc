@@ -1,6 +1,6 @@
-// session-close: what pam_exec starts, as root, when an ssh session ends. It takes no argument, trusts
-// nothing that the user of the session can set, ends within a second, and always exits 0, for a logout must
-// not fail.
+// session-close: the program that pam_exec starts as root when an ssh session ends. It takes no argument,
+// trusts nothing that the user of the session can set, ends within a second, and always exits 0, for a logout
+// must not fail.
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
@@ -23,10 +23,10 @@ using reaper::Failure;
 using namespace reaper::hook;
 
 constexpr time_t kDeadlineSeconds = 1;
-// Of the sweep, which reads how many faults there were.
+// The sweep reads the counts of faults there.
 constexpr char kRunFolder[] = "/run/vscode-grim-reaper";
 
-// What give_up may use: a signal handler can neither allocate nor format.
+// Prepared for give_up: a signal handler can neither allocate nor format.
 int g_log = -1;
 char g_last_words[512];
 size_t g_last_words_size = 0;
@@ -64,8 +64,8 @@ void lift_limits() {
   if (getpriority(PRIO_PROCESS, 0) != 0) (void)setpriority(PRIO_PROCESS, 0, 0);
 }
 
-// Whatever was ignored or blocked when sshd forked is undone; what would end this process ends it with
-// success.
+// Undoes what was ignored or blocked when sshd forked, and turns every signal that would end this process
+// into a successful exit.
 void set_signals() {
   struct sigaction action{};
   sigemptyset(&action.sa_mask);
@@ -131,7 +131,7 @@ int main() {
   set_deadline();
   (void)umask(077);
   const ClientText text = read_client_text(environ);
-  // From here on no library function can be steered by a variable of the user's.
+  // Guard: from here on no variable of the user's can steer a library function.
   (void)clearenv();
   (void)!chdir("/");
   const Syslog log("/dev/log");
@@ -143,6 +143,6 @@ int main() {
     return 0;
   }
   log_report(log, close_session({}, text));
-  // No destructor or exit handler has anything left to do.
+  // No destructor or exit handler is needed any more.
   _exit(0);
 }

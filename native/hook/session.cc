@@ -35,7 +35,7 @@ void for_each_piece(std::string_view text, char separator, Visit visit) {
   }
 }
 
-// What stands between the two affixes, or empty.
+// Answers the text between the two affixes, or an empty one.
 std::string_view between(std::string_view text, std::string_view prefix, std::string_view suffix) {
   if (text.size() <= prefix.size() + suffix.size() || !starts_with(text, prefix)) return {};
   text.remove_prefix(prefix.size());
@@ -50,7 +50,7 @@ struct Place {
   std::optional<std::string> session;  // of session-ID.scope
 };
 
-// The first user-UID.slice on the way down: what lies below may be named by the user.
+// Finds the first user-UID.slice on the way down. Guard: the user may name what lies below it.
 Place place_of(std::string_view path) {
   Place place;
   std::string walked;
@@ -72,7 +72,7 @@ Place place_of(std::string_view path) {
   return place;
 }
 
-// The audit ids; empty when unset or when the kernel has no audit.
+// Reads an audit id; empty when it is unset or when the kernel has no audit.
 Result<std::optional<std::uint32_t>> read_audit_id(ProcDir& proc, const char* path) {
   std::string_view text;
   const int error = proc.read(proc.fd(), path, &text);
@@ -139,7 +139,7 @@ Result<Session> identify(ProcDir& proc, const std::string& cgroup_root, const Cl
   session.audit_session = audit_session.value();
   session.remote_host = text.remote_host;
   for (const Place& place : places.value()) {
-    // Another user's slice: this sshd was started by hand from that user's shell.
+    // Another user's slice: somebody started this sshd by hand from that user's shell.
     if (place.uid != session.uid) continue;
     // Version 2 alone, version 2 beside version 1, and version 1 (systemd.io, CGROUP_DELEGATION).
     for (const char* mount : {"", "/unified", "/systemd"}) {

@@ -1,4 +1,5 @@
-// Which user's session is closing, from the kernel alone: PAM's environment can be forged by that user.
+// Identifies the user whose session closes. Guard: asks the kernel alone, for that user can forge PAM's
+// environment.
 #pragma once
 
 #include <sys/types.h>
@@ -13,14 +14,14 @@
 
 namespace reaper::hook {
 
-// Text of the environment that is fit to be written down; it decides nothing.
+// Text of the environment that is harmless to log; it decides nothing.
 struct ClientText {
   std::optional<std::string> remote_host;
   std::optional<std::string> logind_session;
 };
 
-// Takes PAM_RHOST and XDG_SESSION_ID, the last of each: PAM's own items follow what a user may have put there
-// (pam_exec.c, measured). Bounded, and printable ASCII only.
+// Reads PAM_RHOST and XDG_SESSION_ID, the last of each, because PAM appends its own items to what a user may
+// have put there (pam_exec.c, measured). The result is bounded and printable ASCII.
 ClientText read_client_text(const char* const* environment);
 
 struct Session {
@@ -28,15 +29,16 @@ struct Session {
   std::optional<std::uint32_t> audit_session;
   std::optional<std::string> logind_session;
   std::optional<std::string> remote_host;
-  // Where the user's slice may be mounted, in the order to try; empty when this process runs outside it.
+  // The folders where the user's slice may be mounted, in the order to try; empty when this process runs
+  // outside it.
   std::vector<std::string> slices;
 };
 
-// Who this process closes the session of: /proc/self/loginuid, else the user-UID.slice of its own cgroup
-// (ESRCH with neither). Failures of /proc name the file.
+// Identifies the user by /proc/self/loginuid, else by the user-UID.slice of this process's own cgroup (ESRCH
+// with neither). Failures of /proc name the file.
 Result<Session> identify(ProcDir& proc, const std::string& cgroup_root, const ClientText& text);
 
-// UID_MIN of a login.defs(5), or 1000 when the file has none or cannot be read.
+// Reads UID_MIN of a login.defs(5); 1000 when the file has none or cannot be read.
 uid_t read_uid_min(ProcDir& reader, const std::string& login_defs);
 
 }  // namespace reaper::hook

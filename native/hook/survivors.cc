@@ -24,7 +24,7 @@ struct Member {
   int exe_error = 0;         // why the executable is not known
 };
 
-// Every pid under /proc whose owner, the effective uid (proc(5)), is `uid`.
+// Lists every pid under /proc whose owner, the effective uid (proc(5)), is `uid`.
 Result<std::vector<pid_t>> list_owned(const ProcDir& proc, uid_t uid) {
   Result<std::vector<pid_t>> pids = proc.list();
   if (!pids) return pids;
@@ -37,8 +37,8 @@ Result<std::vector<pid_t>> list_owned(const ProcDir& proc, uid_t uid) {
   return pids;
 }
 
-// One process through its pinned folder, so that a recycled pid cannot mix two processes. Empty: gone, or
-// another user's (a setuid child of the user's, in the user's cgroup).
+// Reads a process through its pinned folder, so that a recycled pid cannot mix two processes. Empty: it is
+// gone, or runs as another user (a setuid program in the user's cgroup).
 Result<std::optional<Member>> read_member(ProcDir& proc, pid_t pid, uid_t uid) {
   const auto unless_gone = [](int error, const char* what) -> Result<std::optional<Member>> {
     if (is_gone(error)) return std::optional<Member>{};
@@ -76,7 +76,8 @@ class Table {
   explicit Table(std::vector<Member> members)
       : members_(std::move(members)), tops_(members_.size(), kUnknown) {}
 
-  // For each server, the topmost server above it in an unbroken chain of the user's own processes.
+  // Answers the servers that have no other server above them in an unbroken chain of the user's own
+  // processes.
   std::vector<Survivor> roots() {
     std::vector<Survivor> found;
     for (std::size_t i = 0; i < members_.size(); ++i) {
@@ -95,12 +96,13 @@ class Table {
     const auto found = std::lower_bound(members_.begin(), members_.end(), member.ppid,
                                         [](const Member& m, pid_t pid) { return m.id.pid < pid; });
     if (found == members_.end() || found->id.pid != member.ppid) return kNone;
-    // Younger than its child: the parent's pid was taken over between two reads.
+    // Younger than its child: another process took the parent's pid between two reads.
     if (found->id.start_time > member.id.start_time) return kNone;
     return static_cast<std::size_t>(found - members_.begin());
   }
 
-  // Remembers every answer on the way, so that a long chain of servers costs no square of its length.
+  // Remembers every answer on the way, so that the cost of a long chain of servers grows with its length and
+  // not with the square of it.
   std::size_t top_of(std::size_t start) {
     std::vector<std::size_t> chain;
     std::size_t top = kNone;
@@ -145,11 +147,11 @@ void note(SurvivorReport& report, Failure failure) {
   report.faults.push_back(std::move(failure));
 }
 
-// Whether a process that has no folder in /proc lives all the same. Signal 0 is not sent: it asks.
+// Whether a process that has no folder in /proc is alive. Signal 0 only asks; no signal is sent.
 bool is_hidden(const ProcDir& proc, pid_t pid) {
   uid_t owner = 0;
   if (proc.owner(pid, &owner) != ENOENT || kill(pid, 0) != 0) return false;
-  // It may have started, or its folder have come back, since.
+  // Checked again: the process may have started between the two calls.
   return proc.owner(pid, &owner) == ENOENT && kill(pid, 0) == 0;
 }
 

@@ -1,4 +1,4 @@
-// Which of a user's processes are servers that outlive the session, one per tree.
+// Finds the servers of a user that outlive the session, one per tree.
 #pragma once
 
 #include <sys/types.h>
@@ -29,9 +29,9 @@ struct SurvivorReport {
   std::vector<Failure> faults;  // the first of each kind
 };
 
-// `slices`: where the user's processes are listed, in the order to try (Session::slices). Without one that
-// can be listed, or beyond its bounds, all of /proc is walked by owner. `self` and its ancestors are left
-// out: they end with the session. Reads exe and stat only, never the memory of a process.
+// Takes the user's processes from the first of `slices` that can be listed (Session::slices), else from all
+// of /proc by owner. Skips `self` and its ancestors, which end with the session. Reads exe and stat only,
+// never the memory of a process.
 SurvivorReport find_survivors(ProcDir& proc, const std::vector<std::string>& slices, uid_t uid, pid_t self);
 
 }  // namespace reaper::hook

@@ -18,7 +18,7 @@ std::string format_log_line(Priority priority, const std::string& text) {
   std::string line = "<" + std::to_string(kLogAuth | static_cast<int>(priority)) + ">vscode-grim-reaper[" +
                      std::to_string(getpid()) + "]: session-close: " + text;
   if (line.size() > kMaxLine) line.resize(kMaxLine);
-  // Whatever a name in a message may hold, one call is one line of plain text.
+  // Guard: a user chooses names in messages; one call must stay one line of plain text.
   for (char& c : line) {
     if (c < ' ' || c > '~') c = '?';
   }

@@ -1,4 +1,4 @@
-// One line to the system log, never waiting for it.
+// Sends lines to the system log without waiting for it.
 #pragma once
 
 #include <string>
@@ -9,8 +9,8 @@ namespace reaper::hook {
 
 enum class Priority { kWarning = 4, kDebug = 7 };  // syslog(3)
 
-// A line as the log daemon takes it: `<facility and priority>name[pid]: text`, cut to one datagram of
-// printable ASCII. Without a time stamp, for writing the local one would read TZ and /etc/localtime.
+// Formats a line for the log daemon: `<facility and priority>name[pid]: text`, cut to one datagram of
+// printable ASCII. It has no time stamp, because writing the local one would read TZ and /etc/localtime.
 std::string format_log_line(Priority priority, const std::string& text);
 
 class Syslog {
@@ -18,7 +18,7 @@ class Syslog {
   // Connects to the daemon's datagram socket; when there is none, every line is dropped.
   explicit Syslog(const std::string& path);
 
-  // A full or dead daemon loses the line: a logout matters more.
+  // Drops the line when the daemon is full or dead, for a logout must not wait.
   void send(Priority priority, const std::string& text) const;
 
   int fd() const { return fd_.get(); }

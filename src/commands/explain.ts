@@ -6,6 +6,7 @@ import { hintsOf, scopeOf, whatWouldChange } from "../core/report/hints.ts";
 import { treeDocument } from "../core/report/json.ts";
 import { safeJson } from "../core/text/safe-text.ts";
 import { loadConfig } from "../shell/config.ts";
+import { measureCosts } from "../shell/costs/measure-costs.ts";
 import { askLogind } from "../shell/host/logind.ts";
 import { painter } from "../shell/output/terminal.ts";
 import { observeAndJudge } from "../sweep/sweep.ts";
@@ -21,10 +22,13 @@ async function explain(pid: number, options: Common): Promise<number> {
   if (!judgement) throw noTree([pid], observation);
   const scope = scopeOf(judgement.tree.root.cgroups);
   const hints = hintsOf(judgement, view, scope === null ? null : askLogind(scope));
+  const { ticksPerSecond } = observation;
+  const costs = measureCosts([judgement.tree], { procRoot: "/proc", ticksPerSecond });
   if (options.json) {
-    const document = treeDocument(judgement, observation);
-    print(safeJson({ schemaVersion: 1, ...document, hints, change: whatWouldChange(judgement) }));
-  } else print(explainLines(judgement, observation, pid, hints, painter()).join("\n"));
+    const document = treeDocument(judgement, observation, undefined, costs.trees[0]);
+    const change = whatWouldChange(judgement);
+    print(safeJson({ schemaVersion: 1, ...document, user: costs.users[0], hints, change }));
+  } else print(explainLines(judgement, observation, pid, hints, painter(), costs).join("\n"));
   return EXIT.ok;
 }
 

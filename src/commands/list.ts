@@ -1,6 +1,8 @@
 /** `list`: shows every tree with its verdict; `replay` prints its table through the same function. */
 
 import { type Command, Option } from "commander";
+import type { Costs } from "../core/costs/costs.ts";
+import { limitLines } from "../core/costs/words.ts";
 import { faultLine } from "../core/observation/fault.ts";
 import type { Policy } from "../core/policy/policy.ts";
 import { hostDocument } from "../core/report/json.ts";
@@ -19,8 +21,8 @@ import { escapeText, safeJson } from "../core/text/safe-text.ts";
 import type { Judgement, Verdict } from "../core/verdict/judge.ts";
 import { VERDICTS } from "../core/verdict/verdicts.ts";
 import { loadConfig } from "../shell/config.ts";
+import { measureCosts } from "../shell/costs/measure-costs.ts";
 import { namesOf } from "../shell/host/accounts.ts";
-import { cpuTimeOf } from "../shell/host/cpu-time.ts";
 import { writeAll } from "../shell/output/log.ts";
 import { painter, renderTable } from "../shell/output/terminal.ts";
 import { type Look, observeAndJudge } from "../sweep/sweep.ts";
@@ -63,7 +65,8 @@ export async function showTrees(
     (one) => !options.verdict || options.verdict.includes(shownVerdict(one, observation)),
   );
   if (options.json) {
-    print(safeJson(hostDocument(observation, wanted, faults)));
+    const costs = live ? costsOf(wanted, observation) : null;
+    print(safeJson(hostDocument(observation, wanted, faults, [], true, costs)));
     return status;
   }
   if (wanted.length === 0) print(options.verdict ? "No server tree has that verdict." : "No server trees.");
@@ -73,6 +76,12 @@ export async function showTrees(
   return status;
 }
 
+const costsOf = (some: readonly Judgement[], { ticksPerSecond }: Shown["observation"]): Costs =>
+  measureCosts(
+    some.map(({ tree }) => tree),
+    { procRoot: "/proc", ticksPerSecond },
+  );
+
 async function printTable(
   wanted: readonly Judgement[],
   { observation }: Shown,
@@ -81,18 +90,20 @@ async function printTable(
 ): Promise<void> {
   const paint = painter();
   const names = namesOf([...new Set(wanted.map(({ tree }) => tree.uid))]);
-  const times = new Map(
-    live ? wanted.map((one) => [one, cpuTimeOf(one.tree.members, observation.ticksPerSecond)]) : [],
-  );
+  const costs = live ? costsOf(wanted, observation) : null;
+  const measured = new Map(wanted.map((one, i) => [one, costs?.trees[i]]));
   const facts: RowFacts = {
     nameOf: (uid) => names.get(uid) ?? String(uid),
-    cpuOf: (one) => times.get(one) ?? null,
+    costsOf: (one) => measured.get(one),
   };
   const rows = sortTrees(wanted, sort, observation, facts).map((one) =>
     listRow(one, observation, facts, paint),
   );
   print((await renderTable(LIST_COLUMNS, rows, full)).trimEnd());
   print(`\n${paint("bold", totalsLine(wanted, observation))}`);
+  for (const user of costs?.users ?? [])
+    for (const line of limitLines(user))
+      print(`${escapeText(facts.nameOf(user.uid))} is near a limit: ${line}`);
 }
 
 function printNotes({ observation }: Shown, policy: Policy): void {

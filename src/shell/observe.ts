@@ -6,7 +6,7 @@ import { usersToAsk } from "../core/evidence/evidence.ts";
 import { type HostView, viewOf } from "../core/evidence/host-view.ts";
 import { mayRelay } from "../core/evidence/use-graph.ts";
 import type { Connections } from "../core/observation/connections.ts";
-import { type Fault, faultLine } from "../core/observation/fault.ts";
+import { type Fault, faultLine, markExceeded } from "../core/observation/fault.ts";
 import { mergeConnections, mergeProcesses } from "../core/observation/merge.ts";
 import type { Observation } from "../core/observation/observation.ts";
 import { keyOf, type Proc } from "../core/observation/process.ts";
@@ -16,6 +16,7 @@ import { redactArgv } from "../core/text/redact.ts";
 import { jobVariableNames } from "../core/tree/batch-job.ts";
 import { leadersOf } from "../core/tree/tree.ts";
 import type { Native } from "./host/native.ts";
+import { subordinateUids } from "./host/subordinate-uids.ts";
 import { readKeeps } from "./store/keep-requests.ts";
 import { actsForHost } from "./store/service-account.ts";
 import { readState } from "./store/tags-and-marks.ts";
@@ -134,6 +135,7 @@ async function readProcessTable(native: Native, options: ObserveOptions): Promis
   const raw = await native
     .snapshot({
       procRoot,
+      owners: subordinateUids(),
       uids,
       full,
       ...scanMarkers(catalogue),
@@ -163,7 +165,7 @@ async function readProcessTable(native: Native, options: ObserveOptions): Promis
     marks: state.marks,
     keeps: [],
     ownCgroups: readOwnCgroups(),
-    faults: [...raw.faults, ...state.faults],
+    faults: [...markExceeded(raw.faults), ...state.faults],
   };
 }
 
@@ -191,7 +193,8 @@ async function readConnections(
 ): Promise<Connections | null> {
   if (pids.length === 0) return null;
   try {
-    return await native.connections(pids, procRoot);
+    const connections = await native.connections(pids, procRoot);
+    return { ...connections, faults: markExceeded(connections.faults) };
   } catch (error) {
     return {
       complete: false,
@@ -229,13 +232,14 @@ class Environments {
     try {
       const { results, faults } = await this.native.environNames({
         procRoot: this.options.procRoot,
+        owners: subordinateUids(),
         processes: asked.map(({ pid, startTime, uid }) => ({ pid, startTime, uid })),
         names: jobVariableNames(catalogue),
         timeoutMs: ARGV_TIMEOUT_MS,
         budgetMs: ARGV_BUDGET_MS,
       });
       for (const { pid, startTime, names } of results) this.variables.set(keyOf({ pid, startTime }), names);
-      this.faults.push(...faults);
+      this.faults.push(...markExceeded(faults));
     } catch (error) {
       this.faults.push({ what: "read environments", detail: (error as Error).message });
     }

@@ -8,7 +8,7 @@ import type { Outcome } from "../core/reap/outcome.ts";
 import type { JudgeContext, Judgement } from "../core/verdict/judge.ts";
 import { marksAfter } from "../core/verdict/marks.ts";
 import type { Native } from "../shell/host/native.ts";
-import { attempt } from "../shell/store/safe-files.ts";
+import { attempt, prepareFolder } from "../shell/store/safe-files.ts";
 import { readSurvivors, writeSurvivors } from "../shell/store/survivors.ts";
 import { readTags, removeTag } from "../shell/store/tags.ts";
 import { writeMarks } from "../shell/store/tags-and-marks.ts";
@@ -31,11 +31,17 @@ export async function recordState(
   seen: Seen,
 ): Promise<Fault[]> {
   const { bootId } = seen.observation;
-  const marks = marksAfter(seen.observation, seen.judgements, options);
+  const killed = new Set(seen.outcomes.flatMap((outcome) => outcome.killed).map(keyOf));
+  const marks = marksAfter(seen.observation, seen.judgements, options).filter(
+    (mark) => !killed.has(keyOf(mark)),
+  );
   return [
-    ...(await dropTags(ports, seen)),
+    ...(await dropTags(ports, seen, killed)),
     // Always: a file that could not be read is thereby replaced or removed.
-    ...attempt("write the marks", () => writeMarks(ports.runFolder, bootId, marks)),
+    ...attempt("write the marks", () => {
+      if (marks.length > 0) prepareFolder(ports.runFolder, 0o700);
+      writeMarks(ports.runFolder, bootId, marks);
+    }),
     ...(await recordSurvivors(ports, seen)),
   ];
 }
@@ -55,21 +61,18 @@ async function recordSurvivors(
   return attempt("write the list of survivors", () => writeSurvivors(runFolder, bootId, living));
 }
 
-async function dropTags(ports: RecordPorts, { observation, judgements, outcomes }: Seen): Promise<Fault[]> {
+async function dropTags(
+  ports: RecordPorts,
+  { observation, judgements }: Seen,
+  killed: ReadonlySet<string>,
+): Promise<Fault[]> {
   const { tags, bootId } = observation;
   if (tags.length === 0) return [];
   // Another user's session spares a tree and says nothing about when its own user left it.
   const used = judgements.filter(({ use }) => use?.own === true).flatMap(({ tree }) => tree.members);
   const attached = new Set(used.map(keyOf));
-  const killed = new Set(outcomes.flatMap((outcome) => outcome.killed).map(keyOf));
-  const living = new Set(
-    (
-      await ports.native.waitGone(
-        tags.map(({ root }) => root),
-        0,
-      )
-    ).map(keyOf),
-  );
+  const roots = tags.map(({ root }) => root);
+  const living = new Set((await ports.native.waitGone(roots, 0)).map(keyOf));
   const folder = join(ports.runFolder, "tags");
   const now = new Map<string, number>();
   const faults = attempt("read the tags again", () => {

@@ -1,5 +1,6 @@
 /** The story: observe, judge, reap, record. */
 
+import type { TreeCosts } from "../core/costs/costs.ts";
 import { type HostView, viewOf } from "../core/evidence/host-view.ts";
 import type { Answer } from "../core/hooks/veto.ts";
 import { type Fault, faultLine } from "../core/observation/fault.ts";
@@ -15,6 +16,7 @@ import type { Accounts } from "../core/verdict/exemption.ts";
 import { type JudgeContext, type Judgement, judgeView } from "../core/verdict/judge.ts";
 import type { Cluster } from "../shell/cluster/helper-client.ts";
 import type { ClusterReply } from "../shell/cluster/shared-folder.ts";
+import { measureCosts } from "../shell/costs/measure-costs.ts";
 import type { Native } from "../shell/host/native.ts";
 import { type ObserveOptions, observe } from "../shell/observe.ts";
 import type { Log } from "../shell/output/log.ts";
@@ -70,7 +72,7 @@ export interface SweepResult extends Look {
   readonly broken: string | null;
   /** True if something of the whole host was not seen or written: the sweep was not a good one. */
   readonly hostFailed: boolean;
-  /** True also if a process survived that no earlier sweep of this boot has reported. */
+  /** True also if a user exceeded a budget, or a process survived that no earlier sweep of this boot has reported. */
   readonly failed: boolean;
 }
 
@@ -85,7 +87,22 @@ export async function observeAndJudge(ports: Ports, request: SweepRequest, full 
   const { accounts, faults } = ports.lookUpAccounts(policy, owners);
   const view = viewOf(observation, policy.catalogue);
   const judgements = judgeView(view, { ...request.context, accounts });
-  return { view, observation, judgements, faults: [...observation.faults, ...clusterFaults, ...faults] };
+  const all = [...observation.faults, ...clusterFaults, ...faults, ...withheldFaults(judgements)];
+  return { view, observation, judgements, faults: all };
+}
+
+/** Guard: a verdict that another user's process prevents is a fault of the host; in silence it would be a shield. */
+function withheldFaults(judgements: readonly Judgement[]): Fault[] {
+  return judgements.flatMap(({ tree, withheldBy, reasons }) =>
+    withheldBy === undefined
+      ? []
+      : [
+          {
+            what: `judge tree ${tree.root.pid} of uid ${tree.uid}`,
+            detail: `a process of another user (uid ${withheldBy}) is in the way: ${reasons.join("; ")}`,
+          },
+        ],
+  );
 }
 
 async function askOtherNodes(
@@ -155,7 +172,8 @@ export async function sweepSeen(ports: Ports, request: SweepRequest, seen: Look)
   const hostFailed = faults.some(isOfHost);
   const isNew = (process: Proc): boolean => !reaped.stuck.has(keyOf(process));
   // Guard: one user's process that cannot be killed fails one sweep, and not every one after it.
-  const failed = hostFailed || outcomes.some(({ survivors }) => survivors.some(isNew));
+  const exceeded = faults.some((fault) => fault.exceeded === true);
+  const failed = hostFailed || exceeded || outcomes.some(({ survivors }) => survivors.some(isNew));
   return account(ports, { ...seen, faults, outcomes, observing, broken, hostFailed, failed });
 }
 
@@ -232,6 +250,7 @@ async function carryOut(
       ? readSurvivors(ports.runFolder, observation.bootId)
       : { survivors: [], faults: [] };
   const stuck = new Set(earlier.survivors.map(keyOf));
+  const costs = costsByRoot(ports, plan, observation.ticksPerSecond);
   const { outcomes, faults, weak } = await reap(plan, {
     native: ports.native,
     termWait: policy.termWait,
@@ -249,8 +268,24 @@ async function carryOut(
   const notices = weak
     ? ["This kernel has no pidfd: processes were checked by start time and not pinned"]
     : [];
-  const measured = outcomes.map((outcome) => ({ ...outcome, freed: freedBy(outcome.killed) }));
+  const measured = outcomes.map((outcome): Outcome => {
+    const cost = costs.get(keyOf(outcome.judgement.tree.root));
+    return { ...outcome, freed: freedBy(outcome.killed), ...(cost && { costs: cost }) };
+  });
   return { outcomes: measured, faults: [...earlier.faults, ...unseen, ...faults], notices, stuck };
+}
+
+/** Measures trees right before they end. For the ledger a number that takes longer than this is not worth a delay. */
+const COSTS_MS = 500;
+
+function costsByRoot(
+  { procRoot }: Ports,
+  plan: readonly Judgement[],
+  ticksPerSecond: number,
+): ReadonlyMap<string, TreeCosts> {
+  const trees = plan.map(({ tree }) => tree);
+  const { trees: costs } = measureCosts(trees, { procRoot, ticksPerSecond, budgetMs: COSTS_MS });
+  return new Map(trees.flatMap(({ root }, i) => (costs[i] ? [[keyOf(root), costs[i]] as const] : [])));
 }
 
 /** Lists what the second look could not read of the host and the first could: it is why trees were spared. */

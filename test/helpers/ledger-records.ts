@@ -29,6 +29,8 @@ export function ledgerRecord(day: string, init: Partial<LedgerRecord> = {}): Led
     ageSeconds: 3600,
     freedKiB: 1024,
     freedBy: "pss",
+    cpuSeconds: null,
+    inotifyWatches: null,
     terminals: [],
     ...init,
   };

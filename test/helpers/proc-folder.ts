@@ -56,7 +56,7 @@ function addProcess(root: string, proc: FakeProc): void {
   const folder = join(root, String(pid));
   mkdirSync(join(folder, "ns"), { recursive: true });
   const name = Buffer.from(comm);
-  const tail = `) ${state} ${ppid} ${pid} ${pid} 0 -1 0 0 0 0 0 0 0 0 0 20 0 ${threads} 0 ${startTime} 0 256 0\n`;
+  const tail = `) ${state} ${ppid} ${pid} ${pid} 0 -1 0 0 0 0 0 3 4 5 6 20 0 ${threads} 0 ${startTime} 0 256 0\n`;
   writeFileSync(join(folder, "stat"), Buffer.concat([Buffer.from(`${pid} (`), name, Buffer.from(tail)]));
   writeFileSync(
     join(folder, "status"),

@@ -55,6 +55,8 @@ class User {
   private readonly host: SimulatedHost;
   private readonly populated: Populated;
   private readonly uid: number;
+  /** A user who has left the host, and maybe some trees on it. */
+  private readonly isAway: boolean;
   private readonly sessions: Session[] = [];
   /** What is known of each tree only when all sessions of the user are. */
   private readonly judgements: (() => void)[] = [];
@@ -63,10 +65,11 @@ class User {
     this.populated = populated;
     this.host = populated.host;
     this.uid = uid;
+    this.isAway = this.host.chance(0.4);
   }
 
   live(): void {
-    for (let i = this.host.below(3); i > 0; i--) this.openSession(BOTH);
+    if (!this.isAway) for (let i = this.host.below(3); i > 0; i--) this.openSession(BOTH);
     for (let i = this.host.below(4); i > 0; i--) this.addTree();
     addBystanders(this.populated, this.uid, this.sessions);
     for (const judge of this.judgements) judge();
@@ -112,7 +115,8 @@ class User {
 
   private pickStory(): Story {
     const { host } = this;
-    if (host.chance(0.4)) return "used";
+    if (this.isAway) return "orphan";
+    if (host.chance(0.5)) return "used";
     if (host.chance(0.6)) return "orphan";
     return host.pick(["left", "returned", "reloading", "cut off"] as const);
   }

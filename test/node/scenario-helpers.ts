@@ -136,6 +136,30 @@ export function holdThroughSocks(proxy: number, port: string): string[] {
   return ["bash", "-c", script];
 }
 
+let loose = 0;
+
+/**
+ * Starts a script of a user below pid 1, in no session and with no descriptor of the test's, which is of another network
+ * namespace. Resolves with its pid when its output matches.
+ */
+export async function startLoose(
+  node: LoginNode,
+  user: string,
+  script: string,
+  ready = /^/,
+): Promise<number> {
+  const log = `/home/${user}/loose-${++loose}.log`;
+  const start = `setsid bash -c ${quoted(script)} </dev/null >${log} 2>&1 & echo $!`;
+  const as = ["setpriv", "--reuid", user, "--regid", user, "--init-groups", "--reset-env"];
+  const pid = Number(await node.run([...as, "sh", "-c", start]));
+  await until(async () => assert.match(await node.read(log), ready));
+  return pid;
+}
+
+/** Holds a connection to a port with the greeting printed, as a script. */
+export const holdScript = (port: number | string, host = "127.0.0.1"): string =>
+  `exec 3<>/dev/tcp/${host}/${port}; read -r line <&3; echo "$line"; sleep 1000`;
+
 export interface Attached {
   readonly ssh: SshClient;
   readonly client: Running;

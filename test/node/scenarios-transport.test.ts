@@ -11,11 +11,13 @@ import {
   bootWithProduct,
   endAll,
   holdPort,
+  holdScript,
   list,
   PROGRAM,
   type StandIn,
   standInCommand,
   started,
+  startLoose,
   startStandIn,
   sweep,
   type Transport,
@@ -35,19 +37,18 @@ describe("who is connected to a server", () => {
 
   const explain = (pid: number) => node.run([PROGRAM, "explain", `${pid}`]);
 
-  const CLIENTS: readonly { what: string; transport: Transport; args: readonly string[]; kind: string }[] = [
-    { what: "ssh -L to its port", transport: "-L port", args: [], kind: "tcp" },
-    { what: "ssh -L to a port of ::", transport: "-L port", args: ["--host=::"], kind: "tcp" },
-    { what: "ssh -L to a port of ::1", transport: "-L port 6", args: ["--host=::1"], kind: "tcp" },
+  const CLIENTS: readonly { what: string; transport: Transport; args: readonly string[] }[] = [
+    { what: "ssh -L to its port", transport: "-L port", args: [] },
+    { what: "ssh -L to a port of ::", transport: "-L port", args: ["--host=::"] },
+    { what: "ssh -L to a port of ::1", transport: "-L port 6", args: ["--host=::1"] },
     {
       what: "ssh -L to its unix socket",
       transport: "-L socket",
       args: [`--socket-path=${SOCKET}`],
-      kind: "unix",
     },
-    { what: "ssh -D", transport: "-D", args: [], kind: "tcp" },
+    { what: "ssh -D", transport: "-D", args: [] },
   ];
-  for (const { what, transport, args, kind } of CLIENTS)
+  for (const { what, transport, args } of CLIENTS)
     it(`a client through ${what} spares it, until it is gone`, async (t) => {
       if (!hasLoginNode(t)) return;
       const server = await startStandIn(node, { args });
@@ -57,7 +58,7 @@ describe("who is connected to a server", () => {
       assert.equal((await treeOf(node, server.pid)).verdict, "spare");
       assert.match(
         await explain(server.pid),
-        new RegExp(`client +yes +sshd-session ${child} is connected to ${server.pid} \\(${kind} `),
+        new RegExp(`client +yes +sshd-session ${child} → server ${server.pid}$`, "m"),
       );
       assert.deepEqual((await sweep(node)).log, []);
       assert.equal(node.alive(server.pid), true);
@@ -75,7 +76,7 @@ describe("who is connected to a server", () => {
     assert.equal((await treeOf(node, server.pid)).verdict, "spare");
     assert.match(
       await explain(server.pid),
-      new RegExp(`ancestor +yes +sshd-session ${child} is an ancestor of ${server.pid}`),
+      new RegExp(`ancestor +yes +sshd-session ${child} → .*server ${server.pid}$`, "m"),
     );
     await ssh.close();
     await becomes(node, server.pid, "reap");
@@ -91,14 +92,14 @@ describe("who is connected to a server", () => {
       what: "alice's own curl, from no session",
       client: false,
       hold: async ({ at }) => {
-        const holder = await node.spawn(holdPort(at), { user: "alice" });
-        await holder.waitOutput(/hello/);
-        return async () => holder.kill("SIGKILL") && holder.waitExit();
+        const pid = await startLoose(node, "alice", holdScript(at), /hello/);
+        return () => node.run(["kill", "-KILL", `${pid}`]);
       },
     },
     {
+      // What relays standard streams looks the same (`ssh HOST nc`).
       what: "alice's own curl, from her ssh terminal",
-      client: false,
+      client: true,
       hold: async ({ at }) => {
         const ssh = await node.ssh("alice", holdPort(at));
         await ssh.waitOutput(/hello/);
@@ -168,8 +169,8 @@ describe("who is connected to a server", () => {
       await until(async () => assert.notEqual(await node.run(["ss", "-Htln", `sport = :${port}`]), ""));
       const client = await node.spawn(["bash", "-c", `exec 3<>/dev/tcp/127.0.0.1/${port}; read -r _`]);
       await becomes(node, server.pid, "spare");
-      const said = new RegExp(`client +yes +sshd-session ${child} is connected to ${server.pid} `);
-      assert.match(await explain(server.pid), said);
+      const path = new RegExp(`client +yes +sshd-session ${child} → server ${server.pid}$`, "m");
+      assert.match(await explain(server.pid), path);
       await sweep(node, "--pid", `${server.pid}`);
       assert.equal(node.alive(server.pid), true);
       client.kill("SIGKILL");
@@ -177,16 +178,10 @@ describe("who is connected to a server", () => {
       await ssh.close();
     }
     // What alice's own programs left in the queue is nobody's.
-    const own = await node.spawn(
-      ["bash", "-c", `exec 3<>/dev/tcp/127.0.0.1/${tcp.at}; echo open; read -r _`],
-      {
-        user: "alice",
-      },
-    );
-    await own.waitOutput(/open/);
+    const script = `exec 3<>/dev/tcp/127.0.0.1/${tcp.at}; echo open; sleep 1000`;
+    const own = await startLoose(node, "alice", script, /open/);
     await becomes(node, tcp.pid, "reap");
-    own.kill("SIGKILL");
-    await own.waitExit();
+    await node.run(["kill", "-KILL", `${own}`]);
   });
 
   it("a connection that is half closed or in TIME-WAIT is no client", async (t) => {

@@ -123,7 +123,7 @@ describe("the users' side", () => {
     assert.match(
       await node.read("/var/log/vscode-grim-reaper.log"),
       new RegExp(
-        `\\] Left alone \\d+ process\\(es\\) under pid ${server.pid} \\(uid 2001\\): kept by its user until `,
+        `\\] Left alone \\d+ process(?:es|\\(es\\))? under pid ${server.pid} \\(uid 2001\\): kept by its user until `,
       ),
     );
     assert.equal((await byAlice("keep", "--cancel")).stdout, "Withdrawn.\n");

@@ -10,6 +10,7 @@ const quiet: Sample = {
   enforcing: true,
   judgements: [],
   outcomes: [],
+  costs: { trees: [], users: [] },
   faults: 0,
   failed: false,
   breakerTripped: false,

@@ -66,7 +66,7 @@ function hooks(): void {
       const swept = run(["-c", vetoing(text)]);
       assert.equal(swept.status, 1);
       assert.match(swept.stderr, /cannot ask \S+\/veto about the tree of \d+: /i);
-      assert.equal(living(stage).length, 1);
+      assert.equal(living(stage).length, 1, swept.stderr);
       assert.equal(run(["-c", config()]).status, 0);
     });
 
@@ -116,6 +116,21 @@ function hooks(): void {
   test("notify is left a line for each tree that was ended, and run for it by its own command", async () => {
     const stages = [await server(), await server(other)];
     const site = config(`[hooks]\nnotify = "${program("notify", `cat >>${folder}/told`)}"\n`);
+    const listed = JSON.parse(run(["list", "--json", "-c", site]).stdout) as {
+      trees: { costs: { cpuSeconds: number; inotifyWatches: number; processes: number } }[];
+      users: { uid: number; trees: number }[];
+    };
+    assert.deepEqual(
+      listed.trees.map(({ costs }) => [typeof costs.cpuSeconds, costs.inotifyWatches, costs.processes]),
+      [
+        ["number", 0, 1],
+        ["number", 0, 1],
+      ],
+    );
+    assert.deepEqual(listed.users.map((user) => [user.uid, user.trees]).sort(), [
+      [uid, 1],
+      [other, 1],
+    ]);
     assert.equal(run(["-n", "-c", site]).status, 0);
     assert.ok(!existsSync(SPOOL), "a dry run ended nothing");
     assert.equal(run(["-c", site]).status, 0);
@@ -127,12 +142,20 @@ function hooks(): void {
     const told = readFileSync(join(folder, "told"), "utf8")
       .trim()
       .split("\n")
-      .map((line) => JSON.parse(line) as { event: string; uid: number; outcome: { killed: number } });
+      .map(
+        (line) =>
+          JSON.parse(line) as {
+            event: string;
+            uid: number;
+            outcome: { killed: number };
+            costs: { inotifyWatches: number };
+          },
+      );
     assert.deepEqual(
-      told.map((one) => [one.event, one.uid, one.outcome.killed]),
+      told.map((one) => [one.event, one.uid, one.outcome.killed, one.costs.inotifyWatches]),
       [
-        ["ended", uid, 1],
-        ["ended", other, 1],
+        ["ended", uid, 1, 0],
+        ["ended", other, 1, 0],
       ],
     );
     assert.deepEqual([readdirSync(`${SPOOL}/new`), readdirSync(`${SPOOL}/kept`)], [[], []]);

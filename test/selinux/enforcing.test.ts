@@ -99,7 +99,7 @@ describe("a host that enforces SELinux", { concurrency: 1 }, () => {
     const answers = await runMachine(deb, { module: false });
     assert.equal(answers.section("mode"), "Enforcing");
     assert.doesNotMatch(answers.section("modules"), /vscode-grim-reaper/);
-    assert.match(answers.section("folders"), new RegExp(`^${RUN} 700 root\\n${RUN}/tags 700 root$`));
+    assert.match(answers.section("folders"), new RegExp(`^${RUN} 770 root\\n${RUN}/tags 770 root$`));
     assert.match(answers.section("domains"), new RegExp(`^${HOOK} \\S+:sshd_t:`, "m"));
     assert.deepEqual(
       tagsOf(answers).map(({ root, uid, product }) => [root.pid, uid, product]),

@@ -43,6 +43,8 @@ function reap(number: number): LedgerRecord {
     ageSeconds: 3600,
     freedKiB: 1024,
     freedBy: "pss",
+    cpuSeconds: null,
+    inotifyWatches: null,
     terminals: [],
   };
 }

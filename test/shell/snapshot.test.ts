@@ -70,6 +70,7 @@ describe("snapshot", () => {
       tty: 0,
       state: "S",
       threads: 1,
+      cpuTicks: 18,
       rssKiB: 1024,
       uids: [fixtureUid, fixtureUid, fixtureUid, fixtureUid],
       uid: fixtureUid,

@@ -63,6 +63,17 @@ std::optional<Stat> parse_stat(std::string_view text) {
       case 7:
         good = to_number(word, stat.tty);
         break;
+      case 14:
+      case 15:
+      case 16:
+      case 17:
+        // Fields 16 and 17 are signed in proc_pid_stat(5). A sum too large for JavaScript ends at the largest
+        // number.
+        good = to_number(word, ignored);
+        stat.cpu_ticks =
+            ignored > kMaxSafeInteger - stat.cpu_ticks ? kMaxSafeInteger : stat.cpu_ticks + ignored;
+        if (!good) good = to_number(word, ignored_signed);
+        break;
       case 20:
         good = to_number(word, stat.threads);
         break;

@@ -21,6 +21,8 @@ struct Stat {
   char state = '?';
   std::int32_t tty = 0, threads = 0;
   std::uint64_t start_time = 0;
+  // CPU time in ticks, in user and kernel mode, with that of children that were waited for.
+  std::uint64_t cpu_ticks = 0;
   std::int64_t rss_pages = 0;
 };
 std::optional<Stat> parse_stat(std::string_view text);

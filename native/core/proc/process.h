@@ -26,6 +26,7 @@ struct Process {
   std::int32_t tty = 0;
   char state = '?';
   std::int32_t threads = 0;
+  std::uint64_t cpu_ticks = 0;
   std::int64_t rss_kib = 0;
   std::optional<std::array<uid_t, 4>> uids;  // real, effective, saved, filesystem
   uid_t uid = 0;                             // effective: the owner of /proc/PID

@@ -51,6 +51,7 @@ int ProcessReader::read_stat(int folder, pid_t pid, Process& process) {
   process.tty = stat->tty;
   process.state = stat->state;
   process.threads = stat->threads;
+  process.cpu_ticks = stat->cpu_ticks;
   process.rss_kib = stat->rss_pages * kPageKib;
   process.comm = std::string(stat->comm);
   return 0;

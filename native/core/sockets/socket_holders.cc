@@ -154,9 +154,10 @@ class HolderTable::Scan {
   }
 
   int read_descriptors(pid_t pid, pid_t task, std::size_t* shown) {
+    std::size_t& used = used_[account_];
+    if (used > budget()) return EDQUOT;  // to list a folder costs ms, for the kernel makes an inode per entry
     const Dir dir = open_dir(proc_, std::to_string(task) + "/fd");
     if (!dir) return is_gone(errno) ? 0 : errno;
-    std::size_t& used = used_[account_];
     const int code = each_number(dir.get(), [&](const char* name) {
       ++*shown;
       if (++used > budget()) return EDQUOT;

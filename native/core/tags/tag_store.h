@@ -1,6 +1,6 @@
-// The directory of tags: root's, one file per process, each written whole or not at all. The hook writes as root
-// and removes what is out of date; the sweep, which may run as an account of its own, reads and removes through the
-// directory's group (src/shell/store/tags.ts).
+// The directory of tags: root's, one file per process, each written whole or not at all. The hook writes as
+// root and removes what is out of date; the sweep, which may run as an account of its own, reads and removes
+// through the directory's group (src/shell/store/tags.ts).
 #pragma once
 
 #include <sys/types.h>
@@ -14,8 +14,8 @@
 
 namespace reaper {
 
-// Creates the directory (0700) when it is absent. Refuses a symlink, another owner, and a mode that lets anybody
-// but a group of root's choice use it. `owner` is 0 except in tests.
+// Creates the directory (0700) when it is absent. Refuses a symlink, another owner, and a mode that lets
+// anybody but a group of root's choice use it. `owner` is 0 except in tests.
 Result<bool> prepare_tag_directory(const std::string& directory, uid_t owner);
 
 // Writes DIRECTORY/PID-STARTTIME.json through a temporary name and a rename, so no reader sees a part of it.

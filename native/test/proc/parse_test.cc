@@ -36,6 +36,13 @@ void stat_lines() {
   CHECK(parse_stat("5 (a) R" + tail + "9 0 7 0 0\n").has_value());
   CHECK(parse_stat("5 (a) R" + tail + "9 0 7 0 0\n")->tty == 34816);
   CHECK(parse_stat("5 (a) R" + tail + "9007199254740991 0 7 0\n").has_value());
+  const auto cpu_ticks = [](const std::string& times) {
+    const auto stat = parse_stat("5 (a) R 1 1 1 0 -1 0 0 0 0 0 " + times + " 20 0 1 0 9 0 7 0\n");
+    return stat ? stat->cpu_ticks : 1;
+  };
+  CHECK(cpu_ticks("3 40 500 6000") == 6543);
+  CHECK(cpu_ticks("3 40 -500 6000") == 6043);  // cutime is signed in proc_pid_stat(5)
+  CHECK(cpu_ticks("18446744073709551615 1 18446744073709551615 1") == 9007199254740991);
   CHECK(!parse_stat("5 (a) R" + tail + "9007199254740992 0 7 0\n"));         // not exact in JavaScript
   CHECK(!parse_stat("5 (a) R" + tail + "99999999999999999999999 0 7 0\n"));  // overflows
   CHECK(!parse_stat("5 (a) R" + tail + "-9 0 7 0\n"));

@@ -41,13 +41,13 @@ export interface UserCosts {
 
 /** Adds what the members of a tree cost. `costs` is in the order of the members. */
 export function treeCosts({ members }: Tree, costs: readonly (ProcessCosts | undefined)[]): TreeCosts {
-  const cpuMs = sumOf(costs.map((one) => one?.cpuMs ?? null));
+  const cpuMs = sumOf(members.map((_, i) => costs[i]?.cpuMs ?? null));
   return {
     cpuSeconds: cpuMs === null ? null : Math.round(cpuMs / 1000),
     memoryKiB: members.reduce((sum, { rssKiB }) => sum + rssKiB, 0),
     processes: members.length,
     threads: members.reduce((sum, { threads }) => sum + threads, 0),
-    inotifyWatches: sumOf(costs.map((one) => one?.inotifyWatches ?? null)),
+    inotifyWatches: sumOf(members.map((_, i) => costs[i]?.inotifyWatches ?? null)),
   };
 }
 

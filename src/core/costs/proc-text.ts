@@ -28,9 +28,9 @@ export function parseLimit(text: string): number | null {
 
 const WATCH = "inotify wd:";
 
-/** Counts watches in pieces of an fdinfo file. `rest`: the end of the piece before, which may hold a cut word. */
+/** Counts watches in pieces of an fdinfo file. `rest`: the end of the piece before, too short for a whole word. */
 export function countWatches(rest: string, piece: string): { readonly count: number; readonly rest: string } {
   const text = rest + piece;
   const count = text.split(WATCH).length - 1;
-  return { count, rest: text.slice(text.lastIndexOf("\n") + 1).slice(0, WATCH.length - 1) };
+  return { count, rest: text.slice(1 - WATCH.length) };
 }

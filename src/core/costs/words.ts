@@ -1,16 +1,16 @@
 /** Costs in words, for `list`, `explain` and notices. */
 
 import { formatDuration } from "../text/duration.ts";
-import { formatMemory } from "../text/format.ts";
+import { countOf, formatMemory } from "../text/format.ts";
 import { NEAR, shareOf, type TreeCosts, type Use, type UserCosts } from "./costs.ts";
 
 /** "3h2m of CPU time, 24 processes, 310 threads, 52311 file watches". What is unknown is left out. */
 export function costsInWords({ cpuSeconds, processes, threads, inotifyWatches }: TreeCosts): string {
   return [
     ...(cpuSeconds === null ? [] : [`${formatDuration(cpuSeconds * 1000)} of CPU time`]),
-    `${processes} process(es)`,
-    `${threads} thread(s)`,
-    ...(inotifyWatches === null ? [] : [`${inotifyWatches} file watch(es)`]),
+    countOf(processes, "process", "processes"),
+    countOf(threads, "thread"),
+    ...(inotifyWatches === null ? [] : [countOf(inotifyWatches, "file watch", "file watches")]),
   ].join(", ");
 }
 

@@ -7,50 +7,62 @@ import { isOwn, type LinkCounts, type Node, relayUsersOf, type UseGraph } from "
 
 /** Why the absence of a client proves nothing. What one user hides is a doubt about that user's trees; root's, all. */
 
+export interface Doubt {
+  readonly why: string;
+  /** The uid of another user whose process is in the way; null: the tree's own user, or the whole host. */
+  readonly by: number | null;
+}
+
+const because = (why: string, by: number | null = null): Doubt => ({ why, by });
+
 /** Says for each tree that is in doubt why. */
-export function whyUndecided(view: HostView, graph: UseGraph): Map<Node, string> {
+export function whyUndecided(view: HostView, graph: UseGraph): Map<Node, Doubt> {
   const { connections } = view.observation;
-  const own = new Map<Node, string>();
+  const own = new Map<Node, Doubt>();
   for (const [tree, node] of graph.trees()) {
     const why =
       connections === null
-        ? "sockets were not looked at"
+        ? because("sockets were not looked at")
         : whyTree(tree, graph.countsOf(node), view, connections);
     if (why !== null) own.set(node, why);
   }
   if (connections === null) return own;
   // What is behind a process that is in doubt may be behind what it is connected to.
   const origins = [...graph.all()].flatMap((node) => {
-    const why = own.get(node) ?? whyOther(node, connections) ?? (node.tree && brokenAbove(node.tree));
+    const why = own.get(node)?.why ?? whyOther(node, connections) ?? (node.tree && brokenAbove(node.tree));
     return why ? [{ node, user: node.user, behind: why }] : [];
   });
   const doubtful = propagate(graph, origins, ({ from, to }) => from.user === to.user);
   for (const [, node] of graph.trees()) {
     const way = own.has(node) ? null : doubtful.wayTo(node, node.user);
     if (way && way.edges.length > 0)
-      own.set(node, `it is connected to ${way.origin.node.process.pid}, of which ${way.origin.behind}`);
+      own.set(
+        node,
+        because(`it is connected to ${way.origin.node.process.pid}, of which ${way.origin.behind}`),
+      );
   }
   return own;
 }
 
-function whyTree(tree: Tree, counts: LinkCounts, view: HostView, connections: Connections): string | null {
+function whyTree(tree: Tree, counts: LinkCounts, view: HostView, connections: Connections): Doubt | null {
   if (!connections.complete) {
     const fault = connections.faults[0];
-    return fault ? `${fault.what}: ${fault.detail}` : "the list of sockets is not complete";
+    return because(fault ? `${fault.what}: ${fault.detail}` : "the list of sockets is not complete");
   }
   for (const { pid } of tree.members) {
     const why = whyProcess(pid, connections);
-    if (why !== null) return why;
+    if (why !== null) return because(why);
   }
   const session = [...view.sshd.genuine.values()].find(
     (process) =>
       connections.unexplained?.includes(process.pid) && isOwn(sessionUserOf(process, view.table), tree),
   );
-  if (session) return `the ssh server process ${session.pid} holds a socket that no list of sockets explains`;
+  if (session)
+    return because(`the ssh server process ${session.pid} holds a socket that no list of sockets explains`);
   const blind = counts.unattributed > 0 ? blindSpotFor(tree, counts, view, connections) : null;
-  return blind === null
-    ? null
-    : `the other end of ${counts.unattributed} established connection(s) could not be attributed, for ${blind}`;
+  if (blind === null) return null;
+  const what = `the other end of ${counts.unattributed} established connection(s) could not be attributed`;
+  return because(`${what}, for ${blind.why}`, blind.by);
 }
 
 /** Why the sockets of one process are not known, or null. */
@@ -77,23 +89,28 @@ function blindSpotFor(
   counts: LinkCounts,
   { observation, table, sshd }: HostView,
   connections: Connections,
-): string | null {
-  if (observation.observerUid !== 0) return "only root can see who holds it";
+): Doubt | null {
+  if (observation.observerUid !== 0) return because("only root can see who holds it");
+  const other = (uid: number): number | null => (isOwn(uid, tree) ? null : uid);
   const concerns = (uid: number): boolean => uid === 0 || isOwn(uid, tree);
   const unreadable = connections.unreadable.find((pid) => {
     const process = table.byPid.get(pid);
     return process !== undefined && concerns(process.uid);
   });
-  if (unreadable !== undefined) return `the descriptors of ${unreadable} could not be read`;
+  if (unreadable !== undefined)
+    return because(
+      `the descriptors of ${unreadable} could not be read`,
+      other(table.byPid.get(unreadable)?.uid ?? tree.uid),
+    );
   // A security module may hide just the ssh servers. Pid 1 is none, and a dead leader has no executable to read.
   const hidden = observation.processes.find(
     ({ pid, ppid, uid, exe, state }) =>
       exe === null && pid !== 1 && ppid !== 2 && state !== "Z" && concerns(uid),
   );
-  if (hidden) return `the executable of ${hidden.pid} could not be read`;
+  if (hidden) return because(`the executable of ${hidden.pid} could not be read`, other(hidden.uid));
   const unasked = relayUsersOf(tree).find((uid) => observation.relaysOf?.includes(uid) === false);
   if (unasked !== undefined && counts.acceptedUnattributed > 0)
-    return `the other processes of uid ${unasked} were not asked`;
+    return because(`the other processes of uid ${unasked} were not asked`);
   // A site may have its ssh server under a name that the catalogue does not know.
-  return sshd.genuine.size === 0 ? "no ssh server process was found on this host" : null;
+  return sshd.genuine.size === 0 ? because("no ssh server process was found on this host") : null;
 }

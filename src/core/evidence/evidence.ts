@@ -29,6 +29,8 @@ export interface Evidence {
   readonly client: Fact;
   /** Null: no source is known to reach the tree. */
   readonly use: Use | null;
+  /** The uid of another user whose process keeps the client from being known; null: there is none. */
+  readonly withheldBy: number | null;
 }
 
 /** Trees that are a source of use themselves (tunnels, web servers, what its user keeps), and why. */
@@ -45,12 +47,13 @@ export function collectEvidence(view: HostView, sources: TreeSources = new Map()
       const ancestor = factOf("ancestor", ways, "below", () => ancestorDoubt(tree, view), {
         no: `no ssh session above ${tree.root.pid}`,
       });
-      const client = factOf("client", ways, "connected", () => doubts.get(node) ?? null, {
+      const client = factOf("client", ways, "connected", () => doubts.get(node)?.why ?? null, {
         no: `no established connection from a client${elsewhere(graph.countsOf(node).total)}`,
       });
       const own = ways.some(({ isOwn }) => isOwn);
       const use = ways.length > 0 ? { own, sessions: ownSessions(tree, node, graph, used) } : null;
-      return [tree, { ancestor, client, use }] as const;
+      const withheldBy = client.value === "unknown" ? (doubts.get(node)?.by ?? null) : null;
+      return [tree, { ancestor, client, use, withheldBy }] as const;
     }),
   );
 }

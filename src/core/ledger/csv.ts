@@ -24,6 +24,8 @@ export const CSV_HEAD = [
   "freed_by",
   "terminals",
   "reasons",
+  "cpu_seconds",
+  "inotify_watches",
 ] as const;
 
 type Field = string | number | boolean | null;
@@ -71,6 +73,8 @@ export function csvOf(records: readonly LedgerRecord[]): string {
         one.freedBy,
         one.terminals.join(" "),
         one.reasons.join("; "),
+        one.cpuSeconds,
+        one.inotifyWatches,
       ]),
     ),
   ].join("");

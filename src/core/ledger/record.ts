@@ -34,6 +34,9 @@ const record = v.object({
   /** Resident memory of the killed processes; `pss` and `mixed` are proportional sizes of earlier versions. */
   freedKiB: wholeNumber,
   freedBy: v.picklist(["pss", "rss", "mixed"]),
+  /** Costs, right before the end; null: not read. Records of version 0.1 have none. */
+  cpuSeconds: v.optional(v.nullable(wholeNumber), null),
+  inotifyWatches: v.optional(v.nullable(wholeNumber), null),
   /** The names of the programs that ran in its terminals. */
   terminals: v.array(v.string()),
 });
@@ -93,6 +96,8 @@ function recordOf(outcome: Outcome, observation: Observation, id: string, stamp:
     ageSeconds: Math.floor(ageOf(tree.root, observation) / 1000),
     freedKiB: freed.kib,
     freedBy: freed.by,
+    cpuSeconds: outcome.costs?.cpuSeconds ?? null,
+    inotifyWatches: outcome.costs?.inotifyWatches ?? null,
     terminals: programsInTerminals(judgement.tree),
   };
 }

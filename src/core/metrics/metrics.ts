@@ -1,6 +1,7 @@
 /** Makes the metrics of a sweep for Prometheus: the trees of the host, what the sweep ended, and counters that only grow. */
 
 import * as v from "valibot";
+import { type Costs, NEAR, shareOf } from "../costs/costs.ts";
 import { freedBy } from "../reap/freed-memory.ts";
 import type { Outcome } from "../reap/outcome.ts";
 import { parseJson, wholeNumber } from "../text/parse-json.ts";
@@ -47,6 +48,8 @@ export interface Sample {
   readonly judgements: readonly Judgement[];
   /** Empty in a sweep that only observes. */
   readonly outcomes: readonly Outcome[];
+  /** Costs of the trees that live after the sweep, and of their users. */
+  readonly costs: Costs;
   readonly faults: number;
   readonly failed: boolean;
   readonly breakerTripped: boolean;
@@ -103,7 +106,7 @@ export function addUp(before: Counters, sample: Sample): Counters {
   };
 }
 
-export const MAX_SERIES = 60;
+export const MAX_SERIES = 75;
 /** The other products are counted as "other", so that the file stays below MAX_SERIES. */
 const MAX_PRODUCTS = 6;
 const OTHER = "other";
@@ -126,6 +129,51 @@ function treesByProduct(judgements: readonly Judgement[]): Series[] {
         .length,
     })),
   );
+}
+
+/** Guard: sums and maxima, for a label with a user or a process would let users add series. */
+function costMetrics({ trees, users }: Costs): Metric[] {
+  const gauge = (name: string, help: string, value: number): Metric => ({
+    name: PREFIX + name,
+    type: "gauge",
+    help,
+    series: [{ value }],
+  });
+  const sum = (values: readonly (number | null)[]): number =>
+    values.reduce<number>((total, value) => total + (value ?? 0), 0);
+  const most = (values: readonly (number | null)[]): number =>
+    values.reduce<number>((max, value) => Math.max(max, value ?? 0), 0);
+  const cpu = trees.map(({ cpuSeconds }) => cpuSeconds);
+  const memory = trees.map(({ memoryKiB }) => memoryKiB * 1024);
+  const watches = trees.map(({ inotifyWatches }) => inotifyWatches);
+  const limits: readonly (readonly [string, readonly (number | null)[]])[] = [
+    ["tasks", users.map(({ tasks }) => shareOf(tasks))],
+    ["memory", users.map(({ sliceMemoryKiB }) => shareOf(sliceMemoryKiB))],
+    ["watches", users.map(({ inotifyWatches }) => shareOf(inotifyWatches))],
+  ];
+  return [
+    gauge("trees_cpu_seconds", "CPU time of all trees.", sum(cpu)),
+    gauge("trees_memory_bytes", "Resident memory of all trees.", sum(memory)),
+    gauge("trees_processes", "Processes of all trees.", sum(trees.map(({ processes }) => processes))),
+    gauge("trees_inotify_watches", "File watches of all trees that were counted.", sum(watches)),
+    gauge("tree_memory_bytes_max", "Resident memory of the largest tree.", most(memory)),
+    gauge("tree_inotify_watches_max", "File watches of the tree with the most.", most(watches)),
+    {
+      name: `${PREFIX}user_limit_ratio_max`,
+      type: "gauge",
+      help: "The largest share of a limit that a user with a tree has used.",
+      series: limits.map(([limit, shares]) => ({ labels: { limit }, value: most(shares) })),
+    },
+    {
+      name: `${PREFIX}users_near_limit`,
+      type: "gauge",
+      help: "Users with a tree who have used 80 % or more of a limit.",
+      series: limits.map(([limit, shares]) => ({
+        labels: { limit },
+        value: shares.filter((share) => share !== null && share >= NEAR).length,
+      })),
+    },
+  ];
 }
 
 /** Formats the whole file. `total` holds the counters after this sweep. */
@@ -153,6 +201,7 @@ export function metricsText(sample: Sample, total: Counters): string {
       help: "Server trees that the last sweep found, by product and verdict.",
       series: treesByProduct(sample.judgements),
     },
+    ...costMetrics(sample.costs),
     gauge("enforcing", "1 if sweeps end orphans, 0 if they only observe.", sample.enforcing ? 1 : 0),
     gauge(
       "last_sweep_timestamp_seconds",
@@ -171,6 +220,11 @@ export function metricsText(sample: Sample, total: Counters): string {
       "breaker_tripped",
       "1 if the evidence looked broken and the sweep ended nothing.",
       sample.breakerTripped ? 1 : 0,
+    ),
+    gauge(
+      "sweep_withheld_trees",
+      "Trees without a verdict because of another user's process.",
+      sample.judgements.filter(({ withheldBy }) => withheldBy !== undefined).length,
     ),
     gauge("sweep_killed_trees", "Trees that the last sweep ended.", done.killedTrees),
     gauge(

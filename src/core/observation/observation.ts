@@ -27,6 +27,8 @@ export interface Tag {
 export interface Mark extends ProcId {
   /** Milliseconds since boot. */
   readonly seenUptime: number;
+  /** Of a coding agent's daemon: pid, start time and CPU time in clock ticks of each member at that look. */
+  readonly used?: readonly (readonly [pid: number, startTime: number, cpuTicks: number])[] | undefined;
 }
 
 /** What another login node last reported of a user with a client there. Times are milliseconds since the epoch. */

@@ -26,6 +26,11 @@ export interface Proc extends ProcId {
   readonly state: string;
   readonly threads: number;
   readonly rssKiB: number;
+  /**
+   * CPU time in clock ticks, in user and kernel mode, with that of children that were waited for. Absent in listings and
+   * in older snapshots.
+   */
+  readonly cpuTicks?: number | undefined;
   /** Real, effective, saved and filesystem uid; null: /proc/PID/status could not be read. */
   readonly uids: readonly [number, number, number, number] | null;
   /** The effective uid, which owns /proc/PID. */

@@ -25,6 +25,7 @@ function observationSchema(): v.GenericSchema<unknown, Observation> {
     state: v.string(),
     threads: whole,
     rssKiB: v.number(),
+    cpuTicks: v.optional(whole),
     uids: nullable(v.tuple([whole, whole, whole, whole])),
     uid: whole,
     comm: v.string(),
@@ -97,7 +98,13 @@ function observationSchema(): v.GenericSchema<unknown, Observation> {
     }),
     connections: nullable(connections),
     tags: v.array(tag),
-    marks: v.array(v.object({ ...procId, seenUptime: v.number() })),
+    marks: v.array(
+      v.object({
+        ...procId,
+        seenUptime: v.number(),
+        used: v.optional(v.array(v.tuple([whole, whole, whole]))),
+      }),
+    ),
     // Absent in snapshots from before there were any.
     keeps: v.optional(v.array(v.object({ uid: whole, until: nullable(v.number()) })), []),
     relaysOf: v.optional(v.array(whole)),

@@ -1,3 +1,4 @@
+import type { TreeCosts } from "../costs/costs.ts";
 import type { Proc } from "../observation/process.ts";
 import type { Judgement } from "../verdict/judge.ts";
 import type { Freed } from "./freed-memory.ts";
@@ -11,6 +12,8 @@ export interface Outcome {
   readonly spared: string | null;
   /** Memory that the killed gave back; absent when nothing was ended. */
   readonly freed?: Freed;
+  /** What the tree cost, measured right before its end; absent: not measured. */
+  readonly costs?: TreeCosts;
 }
 
 /** Why a planned tree needed no end. */

@@ -1,5 +1,7 @@
 /** Formats `explain` for people: every fact about one tree, its processes, and what would change its verdict. */
 
+import type { Costs } from "../costs/costs.ts";
+import { costsInWords, limitLines } from "../costs/words.ts";
 import type { Fact } from "../evidence/evidence.ts";
 import { ageOf, type Observation } from "../observation/observation.ts";
 import { formatDuration } from "../text/duration.ts";
@@ -22,6 +24,7 @@ export function explainLines(
   pid: number,
   hints: readonly Fact[],
   paint: Paint,
+  costs: Costs | null = null,
 ): string[] {
   const { tree, reasons, facts, tag } = judgement;
   const place = tree.root.pid === pid ? `Process ${pid} is the root` : `Process ${pid} belongs to the tree`;
@@ -36,6 +39,7 @@ export function explainLines(
       (reason) => `         ${escapeText(reason)}`,
     ),
     `Grace    ${formatDuration(judgement.grace)}${tag ? `, of which ${formatDuration(judgement.orphanedFor ?? 0)} have passed` : ""}`,
+    ...costLines(costs),
     "",
     paint("bold", "Facts that decide"),
     ...facts.map((fact) => factLine(shownFact(fact, observation))),
@@ -48,6 +52,14 @@ export function explainLines(
     unseen === null
       ? whatWouldChange(judgement)
       : "Ask an administrator, or end it yourself: vscode-grim-reaper end",
+  ];
+}
+
+function costLines(costs: Costs | null): string[] {
+  const limits = costs?.users.flatMap((user) => limitLines(user, 0)) ?? [];
+  return [
+    ...(costs?.trees.map((tree) => `Costs    ${costsInWords(tree)}`) ?? []),
+    ...limits.map((line, i) => `${i === 0 ? "User    " : "        "} ${line}`),
   ];
 }
 

@@ -1,3 +1,4 @@
+import type { Costs, TreeCosts, UserCosts } from "../costs/costs.ts";
 import type { Fact } from "../evidence/evidence.ts";
 import type { Fault } from "../observation/fault.ts";
 import { ageOf, type Observation } from "../observation/observation.ts";
@@ -32,6 +33,8 @@ export interface TreeDocument {
   readonly memoryKiB: number;
   readonly pids: readonly number[];
   readonly sparedBelow: readonly { readonly pid: number; readonly why: string }[];
+  /** Absent: not measured, as of a saved observation. */
+  readonly costs?: TreeCosts;
   readonly evidence: readonly Fact[];
   readonly reasons: readonly string[];
   readonly outcome?: OutcomeDocument;
@@ -47,6 +50,7 @@ export function treeDocument(
   judgement: Judgement,
   observation: Observation,
   outcome?: OutcomeDocument,
+  costs?: TreeCosts,
 ): TreeDocument {
   const { tree, tag } = judgement;
   return {
@@ -62,6 +66,7 @@ export function treeDocument(
     memoryKiB: memoryOf(judgement),
     pids: tree.members.map((member) => member.pid),
     sparedBelow: tree.sparedBelow.map(({ process, why }) => ({ pid: process.pid, why })),
+    ...(costs && { costs }),
     evidence: judgement.facts,
     reasons: judgement.reasons,
     ...(outcome && { outcome }),
@@ -88,6 +93,8 @@ export interface HostDocument {
   /** True if nothing was to be changed: a dry run, a site that only observes, `list` and `replay`. */
   readonly dryRun: boolean;
   readonly trees: readonly TreeDocument[];
+  /** The users of the trees; absent: not measured. */
+  readonly users?: readonly UserCosts[];
   readonly errors: readonly Fault[];
   /** Milliseconds since the epoch. */
   readonly takenAt: number;
@@ -100,17 +107,20 @@ export function hostDocument(
   errors: readonly Fault[],
   outcomes: readonly Outcome[] = [],
   dryRun = true,
+  costs: Costs | null = null,
 ): HostDocument {
-  const outcomeOf = new Map(
-    outcomes.map((outcome) => [outcome.judgement.tree.root.pid, outcomeDocument(outcome, dryRun)]),
-  );
+  const rootOf = ({ judgement }: Outcome): number => judgement.tree.root.pid;
+  const documents = new Map(outcomes.map((one) => [rootOf(one), outcomeDocument(one, dryRun)]));
+  const measured = new Map(outcomes.map((one) => [rootOf(one), one.costs]));
   return {
     schemaVersion: 1,
     host: observation.host,
     dryRun,
-    trees: judgements.map((judgement) =>
-      treeDocument(judgement, observation, outcomeOf.get(judgement.tree.root.pid)),
-    ),
+    trees: judgements.map((judgement, i) => {
+      const { pid } = judgement.tree.root;
+      return treeDocument(judgement, observation, documents.get(pid), costs?.trees[i] ?? measured.get(pid));
+    }),
+    ...(costs && { users: costs.users }),
     errors,
     takenAt: observation.takenAt,
   };

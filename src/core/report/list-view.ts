@@ -1,5 +1,6 @@
 /** Formats `list` for people: rows, their order, and a line of totals. */
 
+import type { TreeCosts } from "../costs/costs.ts";
 import { ageOf, type Observation } from "../observation/observation.ts";
 import { formatDuration } from "../text/duration.ts";
 import { countOf, formatMemory, type Paint } from "../text/format.ts";
@@ -38,6 +39,7 @@ const COLUMNS = [
   ["CPU", "right"],
   ["MEMORY", "right"],
   ["PROCS", "right"],
+  ["WATCHES", "right"],
   ["WHY", "left"],
 ] as const;
 
@@ -47,19 +49,19 @@ export const LIST_COLUMNS: readonly Column[] = COLUMNS.map(([head, align]) => ({
 /** What a row needs besides the verdict. */
 export interface RowFacts {
   readonly nameOf: (uid: number) => string;
-  /** CPU time of a tree in milliseconds; null if it is not known, as in a saved observation. */
-  readonly cpuOf: (judgement: Judgement) => number | null;
+  /** Undefined where it is not known, as in a saved observation. */
+  readonly costsOf: (judgement: Judgement) => TreeCosts | undefined;
 }
 
 /** Formats one row below LIST_COLUMNS. */
 export function listRow(
   judgement: Judgement,
   observation: Observation,
-  { nameOf, cpuOf }: RowFacts,
+  { nameOf, costsOf }: RowFacts,
   paint: Paint,
 ): string[] {
   const { tree, tag, orphanedFor } = judgement;
-  const cpu = cpuOf(judgement);
+  const { cpuSeconds = null, inotifyWatches = null } = costsOf(judgement) ?? {};
   return [
     String(tree.root.pid),
     escapeText(nameOf(tree.uid)),
@@ -67,9 +69,10 @@ export function listRow(
     paintVerdict(shownVerdict(judgement, observation), paint),
     tag ? `${formatDuration(orphanedFor ?? 0)} ago${from(tag.remoteHost)}` : "no",
     formatDuration(ageOf(tree.root, observation)),
-    cpu === null ? "-" : formatDuration(cpu),
+    cpuSeconds === null ? "-" : formatDuration(cpuSeconds * 1000),
     formatMemory(memoryOf(judgement)),
     String(tree.members.length),
+    inotifyWatches === null ? "-" : String(inotifyWatches),
     escapeText(whyUnseen(judgement, observation) ?? judgement.reasons.join("; ")),
   ];
 }
@@ -87,14 +90,14 @@ export function sortTrees(
   judgements: readonly Judgement[],
   key: SortKey,
   observation: Observation,
-  { nameOf, cpuOf }: RowFacts,
+  { nameOf, costsOf }: RowFacts,
 ): Judgement[] {
   const byNumber = (of: (one: Judgement) => number) => (a: Judgement, b: Judgement) => of(b) - of(a);
   const order: Readonly<Record<SortKey, (a: Judgement, b: Judgement) => number>> = {
     pid: (a, b) => a.tree.root.pid - b.tree.root.pid,
     user: (a, b) => (nameOf(a.tree.uid) < nameOf(b.tree.uid) ? -1 : 1),
     age: byNumber(({ tree }) => ageOf(tree.root, observation)),
-    cpu: byNumber((one) => cpuOf(one) ?? 0),
+    cpu: byNumber((one) => costsOf(one)?.cpuSeconds ?? 0),
     memory: byNumber(memoryOf),
     verdict: (a, b) => VERDICTS.indexOf(a.verdict) - VERDICTS.indexOf(b.verdict),
   };

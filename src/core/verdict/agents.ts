@@ -1,43 +1,57 @@
 /** Coding agents' daemons: they work with nobody connected, and may be meant to. */
 
-import { keyOf, type ProcId } from "../observation/process.ts";
+import type { Mark, Observation } from "../observation/observation.ts";
+import { keyOf, type Proc } from "../observation/process.ts";
 import type { Tree } from "../tree/tree.ts";
 
-/** What the processes of a tree had used when they were looked at. */
-export interface CpuLook {
-  /** Milliseconds since boot. */
-  readonly uptime: number;
-  /** Milliseconds of CPU time by identity, with those of children that were waited for; absent: could not be read. */
-  readonly used: ReadonlyMap<string, number>;
+/** What a daemon did since a mark. */
+export interface Work {
+  /** `unknown`: no time has passed, or the CPU time of some process is not known. */
+  readonly busy: "yes" | "no" | "unknown";
+  /** Milliseconds of CPU time that are known, and since the mark. */
+  readonly used: number;
+  readonly elapsed: number;
 }
-
-/** `unknown`: nothing to compare with, or the CPU time of a process could not be read. */
-export type Busy = "yes" | "no" | "unknown";
 
 /** A core's share above which a daemon is at work: an idle one wakes for its timers alone. */
 const BUSY_SHARE = 0.01;
 
+/** Guard: a mark is kept in memory, so a user's tree of thousands must not fill it. */
+const MAX_MEMBERS = 500;
+
 /** Tells whether a tree is a coding agent's daemon. */
-export function isAgentTree(tree: Pick<Tree, "root" | "recognised">): boolean {
-  return tree.recognised.get(tree.root.pid)?.role === "agent";
+export function isAgentTree({ root, recognised }: Pick<Tree, "root" | "recognised">): boolean {
+  return recognised.get(root.pid)?.role === "agent";
+}
+
+/** The CPU times of a tree for its mark, in clock ticks; undefined: not known, or too many to keep. */
+export function usedBy(members: readonly Proc[]): Mark["used"] {
+  if (members.length > MAX_MEMBERS) return undefined;
+  const rows = members.map(({ pid, startTime, cpuTicks }) =>
+    cpuTicks === undefined ? null : ([pid, startTime, cpuTicks] as const),
+  );
+  return rows.every((row) => row !== null) ? rows : undefined;
 }
 
 /**
- * Tells whether a tree was at work between two looks. A process that is new since the first counts with all that it has
- * used: an agent's command may live for a minute. Guard: the answer only ever spares, so a user who burns CPU time to
- * look busy shields no tree but their own.
+ * Tells how much a tree worked since a mark. A process that is new counts with all that it has used: an agent's command
+ * may live for a minute. Guard: the answer only ever spares, so a user who burns CPU time to look busy shields no tree
+ * but their own.
  */
-export function busyBetween(members: readonly ProcId[], before: CpuLook | null, now: CpuLook): Busy {
-  const elapsed = before === null ? 0 : now.uptime - before.uptime;
-  if (before === null || elapsed <= 0) return "unknown";
-  let used = 0;
-  let isUnread = false;
-  for (const member of members) {
-    const total = now.used.get(keyOf(member));
-    if (total === undefined) isUnread = true;
-    // A counter never runs back; a look that was mixed up must not hide another process's work.
-    else used += Math.max(0, total - (before.used.get(keyOf(member)) ?? 0));
-  }
-  if (used > BUSY_SHARE * elapsed) return "yes";
-  return isUnread ? "unknown" : "no";
+export function workSince(
+  { members }: Pick<Tree, "members">,
+  { used: before, seenUptime }: Mark,
+  { uptime, ticksPerSecond }: Pick<Observation, "uptime" | "ticksPerSecond">,
+): Work {
+  const elapsed = Math.max(0, uptime - seenUptime);
+  const ticksBefore = new Map(before?.map(([pid, startTime, ticks]) => [keyOf({ pid, startTime }), ticks]));
+  let ticks = 0;
+  // A counter that ran back must not hide another process's work.
+  for (const member of members)
+    ticks += Math.max(0, (member.cpuTicks ?? 0) - (ticksBefore.get(keyOf(member)) ?? 0));
+  const used = (ticks * 1000) / ticksPerSecond;
+  if (before === undefined || elapsed === 0) return { busy: "unknown", used, elapsed };
+  if (used > BUSY_SHARE * elapsed) return { busy: "yes", used, elapsed };
+  const isKnown = members.every(({ cpuTicks }) => cpuTicks !== undefined);
+  return { busy: isKnown ? "no" : "unknown", used, elapsed };
 }

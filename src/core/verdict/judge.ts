@@ -23,6 +23,8 @@ export interface Judgement {
   readonly facts: readonly Fact[];
   /** Who uses the tree; null: no source is known to reach it. */
   readonly use: Use | null;
+  /** The uid of another user whose process alone keeps a verdict from being given; absent: there is none. */
+  readonly withheldBy?: number;
   /** The newest valid tag on any process of the tree. */
   readonly tag: Tag | null;
   /** Milliseconds: how long an orphan is left alone, and since when it is one (null: not known). */
@@ -145,6 +147,7 @@ function judgeTree(given: TreeCase, servers: readonly Judgement[]): Judgement {
     reasons: final.reasons,
     facts: [facts.ancestor, facts.client],
     use: facts.use ?? server?.use ?? null,
+    ...(facts.withheldBy !== null && unforced.verdict === "unknown" && { withheldBy: facts.withheldBy }),
     tag,
     grace,
     orphanedFor: tag ? observation.uptime - tag.closedUptime : null,
@@ -181,17 +184,17 @@ function decideByEvidence(given: TreeCase, server: Judgement | undefined): Decis
     ...unread(tree, context.policy),
   ];
   if (reasons.length > 0) return { verdict: "unknown", reasons };
-  if (server)
-    return {
-      verdict: server.unforced,
-      reasons: [`may serve tree ${server.tree.root.pid}, whose verdict is ${server.unforced}`],
-      ...(server.endsIn !== null && { endsIn: server.endsIn }),
-    };
   const parent = tree.ancestors[0];
   if (isHelpersOnly(tree) && parent && parent.pid !== 1 && exeName(parent.exe) !== "systemd")
     return {
       verdict: "spare",
       reasons: [`its parent ${exeName(parent.exe)} ${parent.pid} lives, belongs to no tree and uses it`],
+    };
+  if (server)
+    return {
+      verdict: server.unforced,
+      reasons: [`may serve tree ${server.tree.root.pid}, whose verdict is ${server.unforced}`],
+      ...(server.endsIn !== null && { endsIn: server.endsIn }),
     };
   return decideOrphan(orphan, observation, context.policy);
 }

@@ -1,5 +1,6 @@
 import type { Mark, Observation } from "../observation/observation.ts";
 import { keyOf } from "../observation/process.ts";
+import { isAgentTree, usedBy } from "./agents.ts";
 import type { Judgement, JudgeOptions } from "./judge.ts";
 import { markOf } from "./orphan.ts";
 
@@ -21,7 +22,11 @@ export function marksAfter(
     // An exempt orphan is marked, too, so that the log can name it once nothing but the exemption saves it.
     const isOrphan = byEvidence === "wait" || byEvidence === "reap";
     if (!isOrphan) return old && use?.own === false ? [old] : [];
-    return [old ?? { pid: tree.root.pid, startTime: tree.root.startTime, seenUptime: uptime }];
+    const used = isAgentTree(tree) ? usedBy(tree.members) : undefined;
+    // A mark without CPU times, from before an upgrade, would leave an agent's daemon waiting for ever.
+    if (old && (used === undefined || old.used !== undefined)) return [old];
+    const { pid, startTime } = tree.root;
+    return [{ pid, startTime, seenUptime: uptime, ...(used && { used }) }];
   });
   return [...unseen, ...current];
 }

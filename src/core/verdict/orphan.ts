@@ -10,6 +10,7 @@ import {
 import type { Policy } from "../policy/policy.ts";
 import { formatDuration } from "../text/duration.ts";
 import type { Tree } from "../tree/tree.ts";
+import { isAgentTree, workSince } from "./agents.ts";
 
 /**
  * `wait`: orphaned, inside its grace or before its second look. `spare`: in use. `exempt`: policy or a batch job.
@@ -36,7 +37,8 @@ export interface Orphan {
 
 /**
  * Decides about an orphan. One look is enough for a tag past its grace whose user has left this host; in all else one
- * absent connection at one moment is no proof, so a second look must find the same a grace later.
+ * absent connection at one moment is no proof, so a second look must find the same a grace later. An agent's daemon
+ * always needs two, and is left alone when it was busy between them.
  */
 export function decideOrphan(orphan: Orphan, observation: Observation, policy: Policy): Decision {
   const { tag, grace, movedTo, userIsHere } = orphan;
@@ -48,13 +50,26 @@ export function decideOrphan(orphan: Orphan, observation: Observation, policy: P
       ? `orphaned: no client is connected, no tag, started ${formatDuration(age)} ago`
       : `orphaned: the session closed ${formatDuration(sinceClose)} ago${where}`;
   const first = (sinceClose ?? age) - grace;
+  const isAgent = isAgentTree(orphan.tree);
   const oneLook = tag ? !userIsHere : policy.untagged === "reap";
-  if (oneLook || grace === 0)
+  // An agent's daemon works with nobody connected, so one look at it says nothing.
+  if (!isAgent && (oneLook || grace === 0))
     return first >= 0
       ? { verdict: "reap", reasons: [`${since}, grace ${formatDuration(grace)}`] }
       : waiting(-first, `${since}, inside the grace of ${formatDuration(grace)}`);
   const mark = markOf(orphan, observation.marks);
   const seen = mark ? Math.max(0, observation.uptime - mark.seenUptime) : null;
+  const work =
+    isAgent && mark && policy.agents.busy === "spare" ? workSince(orphan.tree, mark, observation) : null;
+  if (work?.busy === "yes")
+    return {
+      verdict: "spare",
+      reasons: [
+        `busy: used ${formatDuration(work.used)} of CPU time in the last ${formatDuration(work.elapsed)}`,
+      ],
+    };
+  if (work?.busy === "unknown")
+    return waiting(Math.max(grace, -first), `${since}; its CPU time is not known from before`);
   if (seen !== null && seen >= grace && first >= 0)
     return { verdict: "reap", reasons: [`${since}, and first seen so ${formatDuration(seen)} ago`] };
   const why = tag ? `${since}, but its user has an ssh session here` : since;

@@ -53,7 +53,11 @@ function readMarks(file: string, bootId: string, faults: Fault[]): Mark[] {
 
 function isMark(value: unknown): value is Mark {
   const mark = value as Partial<Record<keyof Mark, unknown>> | null;
-  return [mark?.pid, mark?.startTime, mark?.seenUptime].every((field) => Number.isSafeInteger(field));
+  const used = mark?.used ?? [];
+  if (!Array.isArray(used) || !used.every((row) => Array.isArray(row) && row.length === 3)) return false;
+  return [mark?.pid, mark?.startTime, mark?.seenUptime, ...used.flat()].every((field) =>
+    Number.isSafeInteger(field),
+  );
 }
 
 /** Writes all marks at once, by rename; none left removes the file. */

@@ -612,6 +612,21 @@ test("what one user hides casts doubt on that user's trees alone; what root hide
   assert.deepEqual(around(bobsSshd, { unreadable: [350] }), { 500: "unknown", 800: "unknown" });
 });
 
+test("a verdict that another user's process keeps from being given names that user; one's own does not", () => {
+  const withheld = (hidden: readonly Proc[]) =>
+    judge(
+      observation([...sshSession(300), ...hidden, ...tree], {
+        connections: linked(unattributed(server.pid)),
+        relaysOf: [ALICE],
+      }),
+      context,
+    ).map(({ verdict, withheldBy }) => [verdict, withheldBy]);
+  const hidden = (uid: number) => proc({ ...ids(uid), pid: 4760, exe: null });
+  assert.deepEqual(withheld([hidden(0)]), [["unknown", 0]]);
+  assert.deepEqual(withheld([hidden(ALICE)]), [["unknown", undefined]]);
+  assert.equal(withheld([])[0]?.[1], undefined);
+});
+
 test("a relay whose own sockets are not known makes the tree that it is connected to unknown", () => {
   for (const doubt of [
     { foreignNet: [socat.pid] },

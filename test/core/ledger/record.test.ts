@@ -61,6 +61,8 @@ test("a record says who, what, when, why and what it gave back", () => {
     ageSeconds: 3595,
     freedKiB: 6 * 1024,
     freedBy: "rss",
+    cpuSeconds: null,
+    inotifyWatches: null,
     terminals: [],
   });
   assert.match(reasons.join(), /^orphaned: no client is connected, no tag/);

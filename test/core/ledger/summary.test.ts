@@ -37,6 +37,8 @@ function reap(day: string, init: Partial<LedgerRecord> = {}): LedgerRecord {
     ageSeconds: 3600,
     freedKiB: 1024,
     freedBy: "pss",
+    cpuSeconds: null,
+    inotifyWatches: null,
     terminals: [],
     ...init,
   };

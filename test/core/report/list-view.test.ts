@@ -24,7 +24,8 @@ const tag: Tag = {
 const judged = (seen: Observation): Judgement =>
   judge(seen, contextFor(ONE_LOOK, "2026-01-01"))[0] as Judgement;
 
-const facts: RowFacts = { nameOf: () => "alice", cpuOf: () => 65_000 };
+const costs = { cpuSeconds: 65, memoryKiB: 6144, processes: 6, threads: 30, inotifyWatches: 12 };
+const facts: RowFacts = { nameOf: () => "alice", costsOf: () => costs };
 
 test("list shows the verdict, the tag with its remote host, age, memory and why", () => {
   const seen = observation(tree, { tags: [tag] });
@@ -38,6 +39,7 @@ test("list shows the verdict, the tag with its remote host, age, memory and why"
     "1m5s",
     "6 MiB",
     "6",
+    "12",
     "orphaned: the session closed 30m ago, grace 10m",
   ]);
 });
@@ -59,5 +61,5 @@ test("trees are sorted by a column, the largest first, and summed up", () => {
   assert.deepEqual(order("pid"), [500, 600]);
   assert.deepEqual(order("memory"), [600, 500]);
   assert.deepEqual(order("age"), [500, 600]);
-  assert.equal(totalsLine(all, seen), "2 trees, 12 processes, 30 MiB: 1 reap (6 MiB), 1 wait (24 MiB)");
+  assert.equal(totalsLine(all, seen), "2 trees, 12 processes, 30 MiB: 2 wait (30 MiB)");
 });

@@ -1,12 +1,15 @@
 import assert from "node:assert/strict";
 import test from "node:test";
+import type { Mark, Observation } from "../../../src/core/observation/observation.ts";
+import type { Proc } from "../../../src/core/observation/process.ts";
 import { mergePolicy, type PolicyLayer } from "../../../src/core/policy/policy.ts";
 import { makeTable } from "../../../src/core/tree/process-table.ts";
 import { findTrees } from "../../../src/core/tree/tree.ts";
-import { busyBetween, type CpuLook, isAgentTree } from "../../../src/core/verdict/agents.ts";
+import { isAgentTree, usedBy, workSince } from "../../../src/core/verdict/agents.ts";
 import { graceOf } from "../../../src/core/verdict/grace.ts";
 import { contextFor, judge } from "../../../src/core/verdict/judge.ts";
-import { ALICE, HOME, legacyTree, observation, proc } from "../../helpers/proc.ts";
+import { marksAfter } from "../../../src/core/verdict/marks.ts";
+import { ALICE, HOME, legacyTree, observation, proc, TICKS, UPTIME } from "../../helpers/proc.ts";
 
 const CODEX = `${HOME}/.codex/packages/standalone/releases/0.147.0/bin/codex`;
 const daemon = proc({ pid: 500, exe: CODEX, argv: "codex app-server --listen unix://" });
@@ -44,27 +47,145 @@ test("a site may leave agents alone", () => {
   assert.equal(daemon.uid, ALICE);
 });
 
-const look = (uptime: number, used: Record<number, number>): CpuLook => ({
-  uptime,
-  used: new Map(Object.entries(used).map(([pid, ms]) => [`${pid}@7`, ms])),
+/** A member by pid and the clock ticks that it has used; a tick is 10 ms. */
+const member = (pid: number, cpuTicks: number | undefined): Proc => ({
+  ...proc({ pid, startTime: 7 }),
+  cpuTicks,
 });
-const members = [500, 501].map((pid) => ({ pid, startTime: 7 }));
+const mark = (used: Mark["used"]): Mark => ({ pid: 500, startTime: 7, seenUptime: 0, used });
 
-const looks: readonly (readonly [busy: string, why: string, before: CpuLook | null, now: CpuLook])[] = [
-  ["unknown", "nothing was seen before", null, look(HOUR, { 500: 5_000, 501: 0 })],
-  ["unknown", "no time has passed", look(HOUR, { 500: 0, 501: 0 }), look(HOUR, { 500: 9, 501: 0 })],
-  ["no", "it used exactly one per cent", look(0, { 500: 1000, 501: 0 }), look(HOUR, { 500: 37_000, 501: 0 })],
-  ["yes", "it used more", look(0, { 500: 1000, 501: 0 }), look(HOUR, { 500: 37_001, 501: 0 })],
-  ["yes", "its child did", look(0, { 500: 1000, 501: 0 }), look(HOUR, { 500: 1000, 501: 36_001 })],
-  ["yes", "all together did", look(0, { 500: 0, 501: 0 }), look(HOUR, { 500: 18_001, 501: 18_000 })],
-  ["yes", "a new child did", look(0, { 500: 0 }), look(HOUR, { 500: 0, 501: 40_000 })],
-  ["unknown", "a child could not be read", look(0, { 500: 0, 501: 0 }), look(HOUR, { 500: 0 })],
-  ["yes", "what could be read did", look(0, { 500: 0, 501: 0 }), look(HOUR, { 500: 40_000 })],
-  ["no", "another process used it", look(0, { 500: 0, 501: 0 }), look(HOUR, { 500: 0, 501: 0, 900: 90_000 })],
-  ["yes", "one counter ran back", look(0, { 500: 90_000, 501: 0 }), look(HOUR, { 500: 0, 501: 40_000 })],
+const works: readonly (readonly [busy: string, why: string, used: Mark["used"], members: Proc[]])[] = [
+  ["unknown", "the mark holds no CPU times", undefined, [member(500, 100)]],
+  ["no", "it used exactly one per cent", [[500, 7, 100]], [member(500, 3700)]],
+  ["yes", "it used more", [[500, 7, 100]], [member(500, 3701)]],
+  [
+    "yes",
+    "its child did",
+    [
+      [500, 7, 100],
+      [501, 7, 0],
+    ],
+    [member(500, 100), member(501, 3601)],
+  ],
+  [
+    "yes",
+    "all together did",
+    [
+      [500, 7, 0],
+      [501, 7, 0],
+    ],
+    [member(500, 1801), member(501, 1800)],
+  ],
+  ["yes", "a new child did", [[500, 7, 0]], [member(500, 0), member(501, 4000)]],
+  [
+    "yes",
+    "a new child under an old number did",
+    [
+      [500, 7, 0],
+      [501, 6, 4000],
+    ],
+    [member(500, 0), member(501, 4000)],
+  ],
+  [
+    "unknown",
+    "a child could not be read",
+    [
+      [500, 7, 0],
+      [501, 7, 0],
+    ],
+    [member(500, 0), member(501, undefined)],
+  ],
+  ["yes", "what could be read did", [[500, 7, 0]], [member(500, 4000), member(501, undefined)]],
+  [
+    "no",
+    "another process used it",
+    [
+      [500, 7, 0],
+      [900, 7, 0],
+    ],
+    [member(500, 0)],
+  ],
+  [
+    "yes",
+    "one counter ran back",
+    [
+      [500, 7, 9000],
+      [501, 7, 0],
+    ],
+    [member(500, 0), member(501, 4000)],
+  ],
 ];
 
-for (const [busy, why, before, now] of looks) {
-  test(`whether it was busy is ${busy} where ${why}`, () =>
-    assert.equal(busyBetween(members, before, now), busy));
+for (const [busy, why, used, members] of works) {
+  test(`whether it was busy is ${busy} where ${why}`, () => {
+    assert.equal(workSince({ members }, mark(used), { uptime: HOUR, ticksPerSecond: 100 }).busy, busy);
+  });
 }
+
+test("between two looks at one moment nothing can be told", () => {
+  const at = { uptime: 0, ticksPerSecond: 100 };
+  assert.equal(workSince({ members: [member(500, 4000)] }, mark([[500, 7, 0]]), at).busy, "unknown");
+});
+
+test("a mark keeps the CPU times of a tree, unless one is not known or there are too many", () => {
+  assert.deepEqual(usedBy([member(500, 5), member(501, 0)]), [
+    [500, 7, 5],
+    [501, 7, 0],
+  ]);
+  assert.equal(usedBy([member(500, 5), member(501, undefined)]), undefined);
+  const many = (count: number): Proc[] => Array.from({ length: count }, (_, i) => member(i + 500, 1));
+  assert.equal(usedBy(many(500))?.length, 500);
+  assert.equal(usedBy(many(501)), undefined);
+});
+
+/** An agent's daemon, left alone: what a sweep says that many minutes after its mark, and the mark that it leaves. */
+function sweepAfter(
+  minutes: number,
+  ticks: number,
+  init: Partial<Observation> = {},
+  layer: PolicyLayer = {},
+) {
+  const startTime = ((UPTIME - 5 * HOUR) / 1000) * TICKS;
+  const process = { ...daemon, startTime, cpuTicks: ticks };
+  const before: Mark = {
+    pid: 500,
+    startTime,
+    seenUptime: UPTIME - minutes * 60_000,
+    used: [[500, startTime, 100]],
+  };
+  const seen = observation([process], { marks: [before], ...init });
+  const [judgement] = judge(seen, contextFor(mergePolicy([layer]), "2026-11-25"));
+  assert.ok(judgement);
+  const [after] = marksAfter(seen, [judgement], { uids: null, pids: null });
+  return { verdict: judgement.verdict, reason: judgement.reasons.join(), before, after };
+}
+
+test("an idle daemon ends on the second look, its grace after the first", () => {
+  assert.equal(sweepAfter(119, 100).verdict, "wait");
+  assert.equal(sweepAfter(121, 100).verdict, "reap");
+  const { before, after } = sweepAfter(60, 100);
+  assert.deepEqual(after, before);
+});
+
+test("a busy daemon is left alone and loses its mark, so the time begins anew when it is idle", () => {
+  const { verdict, reason, after } = sweepAfter(121, 90_000);
+  assert.equal(verdict, "spare");
+  assert.match(reason, /^busy: used 14m59s of CPU time in the last 2h/);
+  assert.equal(after, undefined);
+  assert.equal(sweepAfter(121, 90_000, {}, { agents: { busy: "ignore" } }).verdict, "reap");
+});
+
+test("one look never ends a daemon: not with a tag, nor with a grace of nothing", () => {
+  assert.equal(sweepAfter(0, 100, { marks: [] }).verdict, "wait");
+  assert.equal(sweepAfter(0, 100, { marks: [] }, { agents: { grace: "0s" } }).verdict, "wait");
+  assert.equal(sweepAfter(0, 100, { marks: [] }, { untagged: "reap" }).verdict, "wait");
+  assert.equal(sweepAfter(1, 100, {}, { agents: { grace: "0s" } }).verdict, "reap");
+});
+
+test("a mark without CPU times, from before an upgrade, is made anew", () => {
+  const startTime = ((UPTIME - 5 * HOUR) / 1000) * TICKS;
+  const old = { pid: 500, startTime, seenUptime: UPTIME - 3 * HOUR };
+  const { verdict, after } = sweepAfter(0, 100, { marks: [old] });
+  assert.equal(verdict, "wait");
+  assert.deepEqual(after, { ...old, seenUptime: UPTIME, used: [[500, startTime, 100]] });
+});

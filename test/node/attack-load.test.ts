@@ -1,0 +1,82 @@
+/** One user's attempts to use up what the unit has: others' orphans still end, in time, within the unit's memory. */
+
+import assert from "node:assert/strict";
+import { readFileSync } from "node:fs";
+import { after, afterEach, before, describe, it } from "node:test";
+import { attackBinary } from "../helpers/attacks.ts";
+import { until } from "../helpers/until.ts";
+import { hasLoginNode, whyNoLoginNode } from "./available.ts";
+import type { LoginNode } from "./login-node.ts";
+import { bootWithProduct, configure, endAll, startStandIn } from "./scenario-helpers.ts";
+
+const UNIT = "vscode-grim-reaper.service";
+const PROGRAM = "/home/carol/.vscode-server/bin/e18005f0f1b33c29e81d732535d8c0e47cafb0b5/node";
+const MEMORY_MAX = 256 * 1024 * 1024;
+/** Seconds more than a sweep without the attack, on a host that does nothing else. */
+const ALLOWED = 10;
+
+/** What each is made of, as attack_load takes it; bounded for a machine that runs other tests. */
+const ATTACKS: readonly (readonly [string, string, string])[] = [
+  ["argv", "1500", "32768"],
+  ["argv", "200", "2000000"],
+  ["environment", "1500", "6000000"],
+  ["descriptors", "600", "19000"],
+  ["sockets", "20", "19000"],
+  ["chain", "3000", "0"],
+];
+
+describe("one user against the unit", () => {
+  let node: LoginNode;
+  let quiet = 0;
+
+  before(async () => {
+    if (whyNoLoginNode() !== null) return;
+    node = await bootWithProduct();
+    await configure(node, 'grace = "0"\nuntagged = "reap"\ntermWait = "2s"\n');
+    await node.copyIn(PROGRAM, readFileSync(attackBinary("load")), { mode: 0o755, owner: "carol:carol" });
+    await node.run(["chown", "-R", "carol:carol", "/home/carol/.vscode-server"]);
+    quiet = (await sweep()).took;
+  });
+  after(() => node?.powerOff());
+  afterEach(async () => {
+    if (node) await endAll(node);
+  });
+
+  const property = async (name: string) =>
+    (await node.run(["systemctl", "show", "--value", "-p", name, UNIT])).trim();
+
+  async function sweep(): Promise<{ took: number; peak: number; result: string }> {
+    await node.exec(["systemctl", "reset-failed", UNIT]);
+    const began = performance.now();
+    await node.exec(["systemctl", "start", UNIT], { timeoutMs: 290_000 });
+    const took = (performance.now() - began) / 1000;
+    return { took, peak: Number(await property("MemoryPeak")), result: await property("Result") };
+  }
+
+  for (const attack of ATTACKS)
+    it(`${attack.join(" ")}: another user's orphan ends`, async (t) => {
+      if (!hasLoginNode(t)) return;
+      const orphan = await startStandIn(node, { user: "bob" });
+      const attacker = await node.spawn([PROGRAM, ...attack], { user: "carol" });
+      try {
+        await attacker.waitOutput(/ready/, 90_000);
+        const { took, peak, result } = await sweep();
+        t.diagnostic(
+          `${took.toFixed(1)} s (quiet ${quiet.toFixed(1)} s), ${(peak / 1048576).toFixed(0)} MiB, ${result}`,
+        );
+        await until(() => assert.equal(node.alive(orphan.pid), false), { timeoutMs: 1000 }).catch(
+          async () => {
+            assert.fail(`the orphan lives:\n${await node.journal("-u", UNIT, "-n", "20")}`);
+          },
+        );
+        assert.notEqual(result, "oom-kill");
+        assert.ok(peak < MEMORY_MAX, `${peak} bytes`);
+        assert.ok(took < quiet + ALLOWED * SLOWNESS, `${took} s, quiet ${quiet} s`);
+      } finally {
+        attacker.kill("SIGKILL");
+      }
+    });
+});
+
+/** A machine that runs other tests is slower than a login node. */
+const SLOWNESS = 4;
