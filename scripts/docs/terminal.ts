@@ -3,7 +3,7 @@
 const CHARACTER = 7.83; // of a 13 px monospaced font
 const LINE = 19;
 const MARGIN = 16;
-const COLUMNS = 120;
+const COLUMNS = 100;
 const COLOURS: Readonly<Record<string, string>> = {
   "31": "red",
   "32": "green",
