@@ -5,13 +5,14 @@ import { existsSync, readdirSync, rmSync } from "node:fs";
 import { build } from "esbuild";
 import { runWhereUsersCanRead } from "./public-checkout.mjs";
 
-const folders = process.argv.slice(2);
+const bundleOnly = process.argv[2] === "--bundle-only";
+const folders = process.argv.slice(bundleOnly ? 3 : 2);
 const sources = folders.flatMap((name) => (name.endsWith(".ts") ? [name] : listTests(`test/${name}`)));
 if (sources.length === 0) {
   console.error(`no test file under: ${folders.join(" ")}`);
   process.exit(1);
 }
-runWhereUsersCanRead(process.argv.slice(1));
+if (!bundleOnly) runWhereUsersCanRead(process.argv.slice(1));
 
 function listTests(folder) {
   if (existsSync(`${folder}.test.ts`)) return [`${folder}.test.ts`];
@@ -38,6 +39,7 @@ await build({
   sourcemap: "inline",
   logLevel: "warning",
 });
+if (bundleOnly) process.exit(0);
 const files = sources.map((source) => source.replace(/^test\//, `${out}/`).replace(/\.ts$/, ".mjs"));
 // The limit only ends a test that hangs: a busy host takes many times what an idle one does.
 const run = spawnSync(

@@ -6,7 +6,7 @@ import * as v from "valibot";
 import type { Fault } from "../../core/observation/fault.ts";
 import type { Tag } from "../../core/observation/observation.ts";
 import type { ProcId } from "../../core/observation/process.ts";
-import { readSmallFile } from "./safe-files.ts";
+import { readAtMost, whyNotSmall, withOpenFile } from "./safe-files.ts";
 import { isTrustedOwner } from "./service-account.ts";
 
 /** The longest tag that the hook writes: two texts of 255 bytes, escaped. */
@@ -19,6 +19,7 @@ const MAX_FAULTS = 20;
 const TEMPORARY_MS = 60_000;
 
 const OTHERS_MAY_DO_ANYTHING = 0o077;
+const OTHERS_MAY_WRITE = 0o022;
 const GROUP = 0o070;
 
 export interface TagListing {
@@ -103,7 +104,14 @@ function listFiles(folder: string, faults: Fault[]): Dirent[] {
 
 function readTag(folder: string, name: string): Tag {
   if (!/^\d+-\d+\.json$/.test(name)) throw new Error("its name is not a tag's");
-  const text = readSmallFile(join(folder, name), MAX_TAG_BYTES);
+  const text = withOpenFile(join(folder, name), (fd, status) => {
+    const why = whyNotSmall(status, MAX_TAG_BYTES);
+    if (why !== null) throw new Error(`it ${why}`);
+    // Guard: in root's folder only root and the account of the sweep can write; a file that says otherwise is not theirs.
+    if (!isTrustedOwner(status.uid) || (status.mode & OTHERS_MAY_WRITE) !== 0)
+      throw new Error("another user owns it or may write it");
+    return readAtMost(fd, status.size).toString("utf8");
+  });
   const checked = v.safeParse(tagSchema(), parseJson(text));
   if (!checked.success) {
     const [issue] = checked.issues;

@@ -114,6 +114,9 @@ test("a site's patterns and directories add to the catalogue", () => {
   assert.equal(of("/home/bob/.acme/ab/daemon", "daemon --serve-all"), undefined);
   assert.equal(of("/home/bob/x/.acme/ab/daemon", "daemon --all --serve"), undefined);
   assert.ok(site.sshd.includes("mysshd"));
+  const own = { product: "tunnel", exe: "/opt/tunnel", argv: [] };
+  const tunnels = makeCatalogue({ directories: [], patterns: [own], sshd: [] });
+  assert.equal(recognise({ exe: "/opt/tunnel", argv: ["x"], argvStatus: "read" }, tunnels)?.kind, "tunnel");
 });
 
 test("a helper that leads a process group of its own within a session is a job that an interactive shell started", () => {
