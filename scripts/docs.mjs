@@ -1,5 +1,5 @@
-// Makes what is generated from the program itself: the tables of README and manual, dist/man and dist/completions.
-// `node scripts/docs.mjs --check` changes nothing and fails when a file of the repository has drifted.
+// Generates what comes from the program itself: the tables of the documents, dist/man and dist/completions.
+// `node scripts/docs.mjs --check` changes nothing and fails if a committed file has drifted.
 import { spawnSync } from "node:child_process";
 import { readFileSync } from "node:fs";
 import { build } from "esbuild";

@@ -1,5 +1,5 @@
 #!/bin/sh
-# Formats the C++ sources, or with --check fails when one is not formatted.
+# Formats the C++ sources; with --check it fails if one is not formatted.
 set -eu
 format=$(command -v clang-format-19 || command -v clang-format) || {
   echo "clang-format is not installed (Debian: apt-get install clang-format-19)" >&2

@@ -1,14 +1,14 @@
 #!/bin/bash
-# The login node that tests run in: systemd, logind, sshd and PAM on pure cgroup v2, on a private loopback.
-#   login-node.sh root                       make the cached root file system if need be, print its folder
+# Boots the login node for tests: systemd, logind, sshd and PAM on pure cgroup v2, on a private loopback.
+#   login-node.sh root                       make the cached root file system if needed, print its folder
 #   login-node.sh boot NAME REPO [LAYER [SHARED]]
-#                                            boot a throw-away copy of it; ends when standard input does. LAYER lies
+#                                            boot a temporary copy of it; it ends with standard input. LAYER lies
 #                                            over its root (may be empty), the folder SHARED is its /shared
 # Run as root; needs mmdebstrap and systemd-container. The cache may be deleted at any time.
 set -euo pipefail
 cache=${REAPER_TEST_CACHE:-/var/cache/vscode-grim-reaper-test}
 
-# The machine's own apt sources; one on a local disk cannot be seen from inside the new root.
+# Uses the machine's own apt sources, except those on a local disk, which the new root cannot see.
 machine_sources() {
   find /etc/apt/sources.list /etc/apt/sources.list.d -name '*.list' -exec cat {} + 2>/dev/null |
     grep '^deb ' | grep -vE '(file|copy|cdrom):' >"$1/machine.list" || true
@@ -18,7 +18,7 @@ machine_sources() {
   find "$1" -name 'machine.*' -size +1c
 }
 
-# Its text is the recipe: a change of it makes another root.
+# Its text is part of the key: a change of it makes another root.
 make_root() {
   local key root work sources options suite=trixie packages
   packages=systemd,systemd-sysv,dbus,libpam-systemd,openssh-server,openssh-client,procps,iproute2
@@ -26,7 +26,7 @@ make_root() {
   key=$(declare -f make_root machine_sources | sha256sum - | cut -c1-16)
   root=$cache/root-$key
   [ -d "$root" ] && echo "$root" && return
-  # Root boots what lies here: nobody else may write to it.
+  # Guard: root boots what is in this folder, so no other user may write to it.
   install -d -m 0755 "$cache"
   work=$(mktemp -d "$cache/tmp.root.XXXXXX")
   # shellcheck disable=SC2064  # the folder of now
@@ -62,7 +62,7 @@ Match Address 127.9.0.0/16
   ClientAliveCountMax 2
 END
   chmod 0755 "$work/root"
-  # Whoever renames first wins; the other one's root is the same.
+  # If two runs make it, either root will do.
   mv -T "$work/root" "$root" 2>/dev/null || [ -d "$root" ]
   echo "$root"
 }

@@ -32,7 +32,7 @@ function findNodeGyp() {
   return fail("not found: neither npm's own nor one on PATH");
 }
 
-// Headers that came with this Node spare a download.
+// Uses the headers that came with this Node, if any, instead of a download.
 function localHeaders() {
   const prefix = dirname(dirname(realpathSync(process.execPath)));
   const header = join(prefix, "include/node/node_version.h");

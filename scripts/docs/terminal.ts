@@ -1,9 +1,10 @@
-/** What a terminal shows, as SVG: the text and the colours of real output, readable on light and dark pages. */
+/** Draws real output as SVG, with its text and colours, readable on light and dark pages. */
 
 const CHARACTER = 7.83; // of a 13 px monospaced font
 const LINE = 19;
 const MARGIN = 16;
-const COLUMNS = 120;
+/** At the width of a README this is 12 px text; every picture has this width, so all have one scale. */
+export const COLUMNS = 118;
 const COLOURS: Readonly<Record<string, string>> = {
   "31": "red",
   "32": "green",
@@ -20,12 +21,12 @@ const STYLE = `
 const xml = (text: string): string =>
   text.replace(/[&<>]/g, (char) => (char === "&" ? "&amp;" : char === "<" ? "&lt;" : "&gt;"));
 
-/** The rows that a terminal of so many columns makes of a line. Long ones have no colours (a colour would end there). */
+/** Splits a line into the rows of a terminal. A line with colours is never that long. */
 function rowsOf(line: string): string[] {
   return line.includes("\x1b") ? [line] : (line.match(new RegExp(`.{1,${COLUMNS}}`, "gu")) ?? [""]);
 }
 
-/** One line with its colours, as text spans. */
+/** Makes text spans of a line with its colours. */
 function spans(line: string): string {
   // biome-ignore lint/suspicious/noControlCharactersInRegex: this is what colours are made of
   const parts = line.split(/\x1b\[([\d;]*)m/);
@@ -44,7 +45,7 @@ function spans(line: string): string {
     .join("");
 }
 
-/** `screens`: commands as typed, each with its output. */
+/** Draws screens: commands as typed, each with its output. */
 export function terminalSvg(
   title: string,
   screens: readonly { readonly command: string; readonly output: string }[],
@@ -54,15 +55,13 @@ export function terminalSvg(
     `\x1b[90m#\x1b[0m \x1b[1m${command}\x1b[0m`,
     ...output.replaceAll("\r", "").trimEnd().split("\n").flatMap(rowsOf),
   ]);
-  // biome-ignore lint/suspicious/noControlCharactersInRegex: the same
-  const longest = Math.max(...lines.map((line) => line.replace(/\x1b\[[\d;]*m/g, "").length));
-  const width = Math.ceil(longest * CHARACTER + 2 * MARGIN);
+  const width = Math.ceil(COLUMNS * CHARACTER + 2 * MARGIN);
   const height = lines.length * LINE + 2 * MARGIN;
   const rows = lines.map(
     (line, i) =>
       `  <text x="${MARGIN}" y="${MARGIN + 14 + i * LINE}" xml:space="preserve">${spans(line)}</text>`,
   );
-  return `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 ${width} ${height}" role="img" aria-label="${xml(title)}">
+  return `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 ${width} ${height}" width="${width}" height="${height}" role="img" aria-label="${xml(title)}">
   <style>${STYLE}
   </style>
   <rect class="back" width="${width}" height="${height}" rx="8"/>

@@ -109,7 +109,11 @@ describe("the packages", () => {
         // There is none on this node.
         .replace(/^netgroup = .*\n/m, "");
       await node.copyIn("/tmp/example.toml", uncommented);
-      assert.match(await node.run([PROGRAM, "check-config", "/tmp/example.toml"]), /alice/);
+      // 1: the example names files and folders that this node does not have.
+      const { status, stdout, stderr } = await node.exec([PROGRAM, "check-config", "/tmp/example.toml"]);
+      assert.match(stdout, /alice/, stderr);
+      assert.equal(status, 1, stderr);
+      assert.match(stderr, /^vscode-grim-reaper: mail\.template: .*cannot be read/m);
     });
 
     it("takes neither code nor programs from the caller's environment", async (t) => {

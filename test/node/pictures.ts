@@ -1,9 +1,9 @@
-/** What scripts/pictures.sh runs: real output of list, explain and a sweep on a booted login node, as pictures. */
+/** Makes pictures of the real output of list, explain and a sweep on a booted login node; scripts/pictures.sh runs it. */
 
 import assert from "node:assert/strict";
 import { writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { terminalSvg } from "../../scripts/docs/terminal.ts";
+import { COLUMNS, terminalSvg } from "../../scripts/docs/terminal.ts";
 import { whyNoLoginNode } from "./available.ts";
 import { realServerLayer, startLegacyServer } from "./real-server.ts";
 import { becomes, bootWithProduct, configure, startStandIn } from "./scenario-helpers.ts";
@@ -33,7 +33,8 @@ await becomes(node, bobs.pid, "reap");
 
 /** The command's output on a terminal, with its colours. */
 async function shown(command: string): Promise<{ command: string; output: string }> {
-  const output = await node.run(["env", "TERM=xterm-256color", "script", "-qec", command, "/dev/null"]);
+  const sized = `stty cols ${COLUMNS}; ${command}`;
+  const output = await node.run(["env", "TERM=xterm-256color", "script", "-qec", sized, "/dev/null"]);
   return { command, output };
 }
 

@@ -136,7 +136,7 @@ describe("the README's commands", () => {
 
   it("the rpm's name is matched by the pattern, and by nothing else beside it", () => {
     const block = blockWith("dnf install");
-    const pattern = /\.\/build\/packages\/(\S+\.rpm)/.exec(block)?.[1] ?? "";
+    const pattern = /\.\/build\/packages\/(.+?\.rpm)/.exec(block)?.[1] ?? "";
     const glob = new RegExp(
       `^${pattern.replaceAll('"$(uname -m)"', "x86_64").replaceAll(".", "\\.").replace("[0-9]*", "[0-9].*")}$`,
     );

@@ -1,4 +1,4 @@
-/** Facts that explain and never decide, and what would change a verdict. */
+/** Finds the facts that explain a tree but never decide, and what would change its verdict. */
 
 import type { Fact, Value } from "../evidence/evidence.ts";
 import type { HostView } from "../evidence/host-view.ts";
@@ -8,7 +8,7 @@ import { formatDuration } from "../text/duration.ts";
 import { countOf } from "../text/format.ts";
 import type { Judgement } from "../verdict/judge.ts";
 
-/** logind's word on a session; null state: it could not be asked, which is not the same as gone. */
+/** What logind says about a session. A null state means that it could not be asked, not that the session is gone. */
 export interface LogindHint {
   readonly session: string;
   readonly state: string | null;
@@ -17,6 +17,7 @@ export interface LogindHint {
 
 const yesNo = (value: boolean): Value => (value ? "yes" : "no");
 
+/** Makes the hints that `explain` shows. */
 export function hintsOf(
   judgement: Judgement,
   { observation, sshd: { genuine, impostors } }: HostView,
@@ -31,7 +32,7 @@ export function hintsOf(
     {
       fact: "adopted",
       value: yesNo(root.ppid === 1),
-      detail: `parent of ${root.pid} is ${root.ppid}; a live server may well be adopted by pid 1`,
+      detail: `parent of ${root.pid} is ${root.ppid}; pid 1 may also adopt a server that is in use`,
     },
     { fact: "age", value: "yes", detail: `${root.pid} started ${age} ago` },
     {
@@ -39,7 +40,7 @@ export function hintsOf(
       value: yesNo(judgement.tag !== null),
       detail: judgement.tag
         ? `a session${from(judgement.tag)} closed ${formatDuration(judgement.orphanedFor ?? 0)} ago and left it behind`
-        : "no closed session is on record, so since when it is an orphan is not known",
+        : "no closed session left it behind, so it is not known since when it is an orphan",
     },
   ];
   hints.push(...elsewhereHint(root.uid, observation));
@@ -48,13 +49,13 @@ export function hintsOf(
     hints.push({
       fact: "impostor",
       value: "yes",
-      detail: `${names}: not the host's ssh server, not counted`,
+      detail: `${names}: not an ssh server of this host, not counted`,
     });
   }
   return hints;
 }
 
-/** No line where no other node is asked. */
+/** Makes the hint about other login nodes; none if they are not asked. */
 function elsewhereHint(uid: number, { elsewhere, takenAt }: Observation): Fact[] {
   if (elsewhere === undefined) return [];
   const ago = (then: number): string => `${formatDuration(takenAt - then)} ago`;
@@ -64,7 +65,7 @@ function elsewhereHint(uid: number, { elsewhere, takenAt }: Observation): Fact[]
       ({ host, trees, since, seenAt }) =>
         `attached on ${host} (${countOf(trees, "tree")}, newest connection ${ago(since)}, seen ${ago(seenAt)})`,
     );
-  const detail = nodes.join(", ") || "no other login node tells of a client of this user";
+  const detail = nodes.join(", ") || "no other login node reports a client of this user";
   return [{ fact: "elsewhere", value: yesNo(nodes.length > 0), detail }];
 }
 
@@ -84,11 +85,11 @@ function sessionHint(
     value: yesNo(server !== undefined),
     detail: server
       ? `the ssh server ${server.pid} of audit session ${id} is alive`
-      : `no ssh server of audit session ${id} is alive; a later session may use the tree all the same`,
+      : `no ssh server of audit session ${id} is alive; a later session may still use the tree`,
   };
 }
 
-/** The session scope a process is in: "session-42.scope", or null. */
+/** Finds the session scope of a process: "session-42.scope", or null. */
 export function scopeOf(cgroups: readonly string[] | null): string | null {
   for (const path of cgroups ?? []) {
     const scope = path.split("/").find((part) => /^session-[\w.-]+\.scope$/.test(part));
@@ -109,7 +110,7 @@ function scopeHint({ tree }: Judgement, logind: LogindHint | null): Fact {
   return { fact: "scope", value: yesNo(logind.state === "active"), detail: `${scope} is ${logind.state}` };
 }
 
-/** One sentence: what would have to happen for the verdict to be another. */
+/** Says in one sentence what would change the verdict. */
 export function whatWouldChange(judgement: Judgement): string {
   const { verdict, endsIn, exemptions } = judgement;
   switch (verdict) {
@@ -125,6 +126,6 @@ export function whatWouldChange(judgement: Judgement): string {
       return `Only --force with ${flags.join(" and ")} reaps it.`;
     }
     case "unknown":
-      return "Being able to read the missing fact (as root, with the process awake); or --force.";
+      return "Read the missing fact (as root, with the process awake), or use --force.";
   }
 }

@@ -67,7 +67,7 @@ export function listRow(
     escapeText(nameOf(tree.uid)),
     tree.product,
     paintVerdict(shownVerdict(judgement, observation), paint),
-    tag ? `${formatDuration(orphanedFor ?? 0)} ago${from(tag.remoteHost)}` : "no",
+    tag ? `${formatDuration(orphanedFor ?? 0)} ago` : "no",
     formatDuration(ageOf(tree.root, observation)),
     cpuSeconds === null ? "-" : formatDuration(cpuSeconds * 1000),
     formatMemory(memoryOf(judgement)),
@@ -75,10 +75,6 @@ export function listRow(
     inotifyWatches === null ? "-" : String(inotifyWatches),
     escapeText(whyUnseen(judgement, observation) ?? judgement.reasons.join("; ")),
   ];
-}
-
-function from(remoteHost: string | null): string {
-  return remoteHost === null ? "" : `, from ${escapeText(remoteHost)}`;
 }
 
 /** What `list --sort` takes. */

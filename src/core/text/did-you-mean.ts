@@ -1,4 +1,4 @@
-/** Levenshtein's distance, for "did you mean": the number of single-character edits between two words. */
+/** Computes Levenshtein's distance: how many single characters differ between two words. */
 export function editDistance(a: string, b: string): number {
   let previous = Array.from({ length: b.length + 1 }, (_, i) => i);
   for (let i = 1; i <= a.length; i++) {
@@ -12,7 +12,7 @@ export function editDistance(a: string, b: string): number {
   return previous[b.length] ?? 0;
 }
 
-/** The candidate nearest to `word`, if it is near enough to be meant. */
+/** Finds the candidate nearest to `word`, if it is near enough to be what was meant. */
 export function nearest(word: string, candidates: readonly string[]): string | undefined {
   const ranked = candidates
     .map((candidate) => ({ candidate, distance: editDistance(word.toLowerCase(), candidate.toLowerCase()) }))

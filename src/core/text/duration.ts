@@ -1,9 +1,9 @@
-/** Durations as people write them in a configuration: "90s", "10m", "1h30m", "2d". */
+/** Reads and writes durations as people do: "90s", "10m", "1h30m", "2d". */
 
 const UNITS: Readonly<Record<string, number>> = { s: 1000, m: 60_000, h: 3_600_000, d: 86_400_000 };
 const SHAPE = /^(?:\d+[dhms])+$/;
 
-/** Milliseconds, or null when the text is no duration. Units must be given and come in falling order, once each. */
+/** Parses a duration into milliseconds; null if it is not one. Units are required, in falling order, once each. */
 export function parseDuration(text: string): number | null {
   if (text === "0") return 0;
   if (!SHAPE.test(text)) return null;
@@ -15,11 +15,11 @@ export function parseDuration(text: string): number | null {
     last = size;
     total += Number(digits) * size;
   }
-  // Ten years: anything longer is a slip of the finger, and stays exact in a double.
+  // At most ten years: anything longer is a typing error.
   return total <= 315_360_000_000 ? total : null;
 }
 
-/** "2d3h", "41m", "5s": the two largest units, for people. */
+/** Formats milliseconds with the two largest units: "2d3h", "41m", "5s". */
 export function formatDuration(ms: number): string {
   let rest = Math.max(0, Math.floor(ms / 1000)) * 1000;
   const parts: string[] = [];
@@ -31,4 +31,5 @@ export function formatDuration(ms: number): string {
   return parts.slice(0, 2).join("") || "0s";
 }
 
+/** Completes "must be …" in messages. */
 export const DURATION_HELP = 'a duration such as "90s", "10m", "1h30m" or "2d"';

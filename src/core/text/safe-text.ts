@@ -22,19 +22,20 @@ export function fit(text: string, width: number): string {
   return points.length >= width ? points.slice(0, width).join("") : text + " ".repeat(width - points.length);
 }
 
-/** The command line of a process for a person: its arguments, else its kernel name in brackets, as ps does. */
+/** Formats a command line: the arguments, else the kernel's name for the process in brackets, as ps does. */
 export function commandLine(process: { readonly argv: readonly string[]; readonly comm: string }): string {
   return escapeText(process.argv.length > 0 ? process.argv.join(" ") : `[${process.comm}]`);
 }
 
 /**
- * JSON in one line of text that no terminal acts on. JSON.stringify leaves DEL, C1, bidirectional and other format
- * controls as they are; as `\uXXXX` they mean the same and do nothing.
+ * Formats JSON as one line that no terminal acts on. JSON.stringify leaves DEL, C1, bidirectional and other format
+ * controls as they are; as `\uXXXX` they mean the same and are harmless.
  */
 export function safeJson(value: unknown): string {
   return escapeJsonText(JSON.stringify(value));
 }
 
+/** Replaces control characters in JSON text by `\uXXXX`. */
 export function escapeJsonText(json: string): string {
   return json.replace(/[\p{C}\p{Zl}\p{Zp}]/gu, (char) =>
     Array.from(
@@ -44,10 +45,10 @@ export function escapeJsonText(json: string): string {
   );
 }
 
-/** The host's name as part of a file's name or of an address. */
+/** Makes a host's name fit for a file name or an address. */
 export function hostName(host: string): string {
   return host.replace(/[^A-Za-z0-9._-]/g, "_").replace(/^[.-]+/, "") || "localhost";
 }
 
-/** Guard: a host's name becomes a file's name and a word of a reason; it holds no slash and begins with no dot. */
+/** Checks a host's name. Guard: it becomes a file name, so it contains no slash and does not begin with a dot. */
 export const isHostName = (name: string): boolean => /^[A-Za-z0-9][A-Za-z0-9._-]{0,252}$/.test(name);

@@ -3,16 +3,16 @@ import type { Policy } from "../../core/policy/policy.ts";
 import type { Accounts } from "../../core/verdict/exemption.ts";
 import { runTool, ToolError } from "./run-tool.ts";
 
-/** Names of users and groups looked up through the system's own tools, which know LDAP and SSSD; with a deadline. */
+/** Looks up users and groups with the system's own tools, which know LDAP and SSSD, within a deadline. */
 
 const DEADLINE_MS = 3000;
 const NOT_FOUND = 2;
-/** A tool that kept us waiting so often is not asked again: a directory that is down is down for every name. */
+/** A tool that has timed out so often is not asked again, because a directory that is down is down for every name. */
 const MAX_TIMEOUTS = 2;
 const timeouts = new Map<string, number>();
 
-/** Null when the tool answers "no such entry". @throws ToolError on any other failure */
-function ask(tool: string, args: readonly string[]): string | null {
+/** Runs a look-up; null if the tool answers "no such entry". @throws ToolError on any other failure */
+function runLookup(tool: string, args: readonly string[]): string | null {
   if ((timeouts.get(tool) ?? 0) >= MAX_TIMEOUTS) throw new ToolError(`${tool} does not answer`, null);
   try {
     return runTool(tool, args, DEADLINE_MS);
@@ -23,37 +23,37 @@ function ask(tool: string, args: readonly string[]): string | null {
   }
 }
 
-/** Guard: an answer that is no number is no answer; NaN would equal nobody, and so protect nobody. */
+/** Parses an id. Guard: NaN would equal no uid, so a tree that is exempt would not be. @throws ToolError */
 function idIn(text: string): number {
-  if (!/^\d{1,10}$/.test(text)) throw new ToolError(`the answer holds no number: ${text.slice(0, 40)}`, null);
+  if (!/^\d{1,10}$/.test(text)) throw new ToolError(`the answer is not a number: ${text.slice(0, 40)}`, null);
   return Number(text);
 }
 
 const FIELDS = { passwd: 7, group: 4 } as const;
 
-/** Guard: what has not the fields of an entry is no answer, not another user's. @throws ToolError */
+/** Reads an entry; null if there is none. Guard: a line with too few fields is refused. @throws ToolError */
 function entry(database: "passwd" | "group", key: string): string[] | null {
-  const line = ask("/usr/bin/getent", [database, "--", key]);
+  const line = runLookup("/usr/bin/getent", [database, "--", key]);
   if (line === null) return null;
   const fields = line.trimEnd().split(":");
   if (fields.length < FIELDS[database] || fields[0] === "")
-    throw new ToolError(`getent answered no ${database} entry: ${line.slice(0, 40)}`, null);
+    throw new ToolError(`getent did not answer with a ${database} entry: ${line.slice(0, 40)}`, null);
   return fields;
 }
 
-/** The uid of a user given by name or number, or null when there is no such user. @throws when it cannot be told */
+/** Finds the uid of a user given by name or number; null if there is no such user. @throws if the look-up fails */
 export function uidOf(user: string): number | null {
   if (/^\d+$/.test(user)) return Number(user);
   const uid = entry("passwd", user)?.[2];
   return uid === undefined ? null : idIn(uid);
 }
 
-/** Users asked for in one call; a kernel takes no longer argument lists than some megabytes. */
+/** Users per call; the kernel limits argument lists to some megabytes. */
 const USERS_AT_ONCE = 1000;
 
 /**
- * The login names of these uids for people; a uid without one has no entry. Never fails: it decides nothing. One call
- * for all of them, because a directory service takes its time for each.
+ * Finds the login names of uids, for display; a uid without a name has no entry. Never fails, because nothing depends on
+ * it. Asks for all of them in one call, because a directory service may be slow.
  */
 export function namesOf(uids: readonly number[]): ReadonlyMap<number, string> {
   const names = new Map<number, string>();
@@ -69,22 +69,22 @@ function passwdLines(uids: readonly number[]): string[] {
   try {
     return runTool("/usr/bin/getent", ["passwd", "--", ...uids.map(String)], DEADLINE_MS).split("\n");
   } catch (error) {
-    // Status 2: one of them has no entry; those that have were answered.
+    // Status 2: one uid has no entry; the answer lists the others.
     return ((error as ToolError).output ?? "").split("\n");
   }
 }
 
-/** The login name of a uid; null: it has none. @throws when it cannot be told */
+/** Finds the login name of a uid; null if it has none. @throws if the look-up fails */
 export function loginOf(uid: number): string | null {
   return entry("passwd", String(uid))?.[0] ?? null;
 }
 
 /**
- * The user names of a netgroup's triples, "" for an empty field, which means everybody; null: there is none of this
- * name. `-` is a field that nobody matches (netgroup(5)). @throws when it cannot be told
+ * Lists the user names of a netgroup's triples; "" is an empty field, which means everybody. Null if there is no such
+ * netgroup. A field `-` matches no user (netgroup(5)). @throws if the look-up fails
  */
 function usersOfNetgroup(name: string): string[] | null {
-  const text = ask("/usr/bin/getent", ["netgroup", "--", name]);
+  const text = runLookup("/usr/bin/getent", ["netgroup", "--", name]);
   if (text === null) return null;
   const users = [...text.matchAll(/\(([^(),]*),([^(),]*),([^(),]*)\)/g)].map(([, , user = ""]) =>
     user.trim(),
@@ -93,8 +93,8 @@ function usersOfNetgroup(name: string): string[] | null {
 }
 
 /**
- * Looks up what the policy's exemptions name. A failed look-up is null and a fault: it spares. A name that does not
- * exist is a fault too, for a typing slip in an exemption would reap the one it was to protect.
+ * Looks up what the policy's exemptions name. A failed look-up is null, which exempts, and a fault. A name that does not
+ * exist is a fault too, because a mistyped exemption protects no user.
  */
 export function lookUpAccounts(
   policy: Policy,
@@ -130,7 +130,7 @@ export function lookUpAccounts(
   const groups = [...policy.exemptGroups, ...policy.exempt.map(({ group }) => group)];
   const uidOfName = Object.fromEntries(users.map((name) => [name, find("passwd", name)]));
   const netgroups = [...new Set(policy.exempt.flatMap((one) => one.netgroup ?? []))];
-  // A name whose uid cannot be had is compared with the owner's own name instead.
+  // If the uid of a name cannot be looked up, the name is compared with the name of the tree's owner.
   const anyName = netgroups.length > 0 || Object.values(uidOfName).includes(null);
   const anyGroup = groups.some((group) => group !== undefined);
   return {
@@ -156,7 +156,7 @@ function loginOrNull(uid: number, faults: Fault[]): string | null {
 
 function groupsOf(uid: number, faults: Fault[]): number[] | null {
   try {
-    const text = ask("/usr/bin/id", ["-G", "--", String(uid)]);
+    const text = runLookup("/usr/bin/id", ["-G", "--", String(uid)]);
     if (text !== null) return text.trim().split(/\s+/).map(idIn);
   } catch (error) {
     faults.push({ what: `look up the groups of uid ${uid}`, detail: (error as Error).message });

@@ -40,7 +40,7 @@ test("explain names the connection, the hints, and what would change the verdict
   const text = explainLines(judgement, seen, 505, hints, plain).join("\n");
   assert.match(text, /^Process 505 belongs to the tree of 500: vscode, uid 2001, 6 processes, 6 MiB/);
   assert.match(text, /Verdict {2}spare\n +in use: sshd-session 301 → node 502\n/);
-  assert.match(text, /session +no +no ssh server of audit session 7 is alive; a later session may use/);
+  assert.match(text, /session +no +no ssh server of audit session 7 is alive; a later session may still use/);
   assert.match(text, /scope +no +session-7\.scope is closing/);
   assert.match(text, /tagged +yes +a session from laptop\\x1b\[2J\.example\.org closed 30m ago/);
   assert.match(text, /It ends as an orphan once no client reaches it and the grace has passed\.$/);

@@ -34,7 +34,7 @@ test("list shows the verdict, the tag with its remote host, age, memory and why"
     "alice",
     "vscode",
     "reap",
-    "30m ago, from laptop\\x1b[2J.example.org",
+    "30m ago",
     "59m55s",
     "1m5s",
     "6 MiB",

@@ -1,0 +1,104 @@
+// What a person at a terminal is asked and told: forced sweeps, targeted sweeps, dry runs, and the journal of the service.
+import assert from "node:assert/strict";
+import { spawnSync } from "node:child_process";
+import { closeSync, existsSync, fstatSync, mkdtempSync, openSync, readFileSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join, resolve } from "node:path";
+import { test } from "node:test";
+
+const PROGRAM = resolve("dist/vscode-grim-reaper.cjs");
+
+function forcing(): void {
+  /** Runs the program on a terminal of its own and types `input`. */
+  const onTerminal = (input: string, ...args: string[]): string => {
+    const command = [process.execPath, PROGRAM, ...args].join(" ");
+    const { stdout } = spawnSync("script", ["-qec", command, "/dev/null"], {
+      input,
+      encoding: "utf8",
+      timeout: HANG_MS,
+      env: { PATH: "/usr/sbin:/usr/bin:/sbin:/bin", TERM: "dumb" },
+    });
+    return stdout.replaceAll("\r", "");
+  };
+
+  test("a forced sweep of the host asks on a terminal, and ends nothing without a yes", async () => {
+    const stage = await server();
+    const asked = onTerminal("n\n", "-f", "-c", config());
+    assert.match(asked, /--force ends 1 tree, of which 0 are in use\./);
+    assert.match(asked, /End it\? \[y\/N\]/);
+    assert.match(asked, /nothing was ended/);
+    assert.equal(living(stage).length, 1);
+    assert.match(onTerminal("y\n", "-f", "-c", config()), /Killed 1 process\(es\)/);
+    assert.deepEqual(living(stage), []);
+  });
+
+  test("--yes, -u, and a sweep without a terminal are not asked", async () => {
+    for (const more of [["--yes"], ["-u", String(uid)]]) {
+      const stage = await server();
+      const output = onTerminal("", "-f", ...more, "-c", config());
+      assert.doesNotMatch(output, /\[y\/N\]/);
+      assert.deepEqual(living(stage), []);
+    }
+    const stage = await server();
+    assert.match(run(["-f", "-c", config()]).stderr, /Killed 1 process\(es\)/);
+    assert.deepEqual(living(stage), []);
+  });
+
+  test("a targeted sweep says what it found and why it left it alone", async () => {
+    const stage = await server();
+    const exempt = config(`exemptUsers = [${uid}]\n`);
+    const swept = run(["-u", String(uid), "-c", exempt]);
+    assert.equal(swept.status, 0);
+    assert.match(
+      swept.stderr,
+      /Left alone 1 process under pid \d+ \(uid 64001\): exempt: user 64001 is exempt/,
+    );
+    assert.equal(run(["-c", exempt]).stderr, "", "an untargeted sweep has nothing to say");
+    assert.match(run(["-u", String(other), "-c", exempt]).stderr, /There is no server tree of this user/);
+    assert.equal(living(stage).length, 1);
+    await stage.end();
+  });
+
+  test("a dry run's JSON says what would be killed, and a dry run without trees that there is nothing to end", async () => {
+    assert.match(run(["-n", "-c", config()]).stderr, /Nothing to end/);
+    const stage = await server();
+    const { dryRun, trees } = JSON.parse(run(["-n", "--json", "-c", config()]).stdout);
+    assert.equal(dryRun, true);
+    assert.deepEqual(trees[0].outcome, { wouldKill: 1 });
+    const done = JSON.parse(run(["--json", "-c", config()]).stdout);
+    assert.equal(done.dryRun, false);
+    assert.equal(done.trees[0].outcome.killed, 1);
+    assert.deepEqual(living(stage), []);
+  });
+
+  for (const [log, inJournal, inFile] of [
+    ["both", /^<6>Killed 1 process\(es\) .*\n<6>1 tree: 1 reap; 1 tree ended \(1 process, /m, true],
+    ["journal", /^<6>Killed 1 process\(es\) .*\n<7> +\d+ +\d+ {4}\//m, false],
+  ] as const)
+    test(`the service logs to ${log}`, async () => {
+      const folder = mkdtempSync(join(tmpdir(), "reaper-journal-"));
+      try {
+        const stage = await server();
+        const stream = join(folder, "journal");
+        const file = join(folder, "log");
+        const fd = openSync(stream, "w");
+        const { dev, ino } = fstatSync(fd, { bigint: true });
+        const args = [PROGRAM, "-v", "-l", file, "-c", config(`log = "${log}"\n`)];
+        const env = { PATH: "/usr/bin:/bin", JOURNAL_STREAM: `${dev}:${ino}` };
+        assert.equal(spawnSync(process.execPath, args, { stdio: ["ignore", fd, fd], env }).status, 0);
+        closeSync(fd);
+        assert.match(readFileSync(stream, "utf8"), inJournal);
+        const kept = existsSync(file) ? readFileSync(file, "utf8") : "";
+        assert.equal(/Killed 1 process\(es\)/.test(kept), inFile);
+        assert.deepEqual(living(stage), []);
+      } finally {
+        rmSync(folder, { recursive: true });
+      }
+    });
+}
+
+usersSuite(import.meta.url, "forced and targeted sweeps", forcing);
+
+import { HANG_MS, run } from "../helpers/program.ts";
+import { living } from "../helpers/puppet.ts";
+import { config, other, server, uid, usersSuite } from "../helpers/users-side.ts";
