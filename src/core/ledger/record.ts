@@ -24,6 +24,8 @@ const record = v.object({
   survivors: wholeNumber,
   /** Why the tree was ended: its session closed, it was an untagged orphan past its grace, or --force ended it. */
   kind: v.picklist(["closed", "aged", "forced"]),
+  /** One of docs/reasons.md, which later versions extend; null: the record is of a version without codes. */
+  reasonCode: v.optional(v.nullable(v.string()), null),
   reasons: v.array(v.string()),
   forced: v.boolean(),
   tagged: v.boolean(),
@@ -86,6 +88,7 @@ function recordOf(outcome: Outcome, observation: Observation, id: string, stamp:
     killed: killed.length,
     survivors: survivors.length,
     kind: forced ? "forced" : tag ? "closed" : "aged",
+    reasonCode: judgement.reasonCode,
     // Guard: reasons contain paths and addresses that users choose, so their length is bounded.
     reasons: judgement.reasons.slice(0, MAX_REASONS).map((reason) => escapeText(reason).slice(0, MAX_REASON)),
     forced,

@@ -53,6 +53,7 @@ test("a record says who, what, when, why and what it gave back", () => {
     killed: 6,
     survivors: 0,
     kind: "aged",
+    reasonCode: "untagged-past-grace",
     forced: false,
     tagged: false,
     closedAt: null,
@@ -84,13 +85,14 @@ test("a tag gives the kind, the time and the remote host; force is told", () => 
   const seen = observation(tree, { tags: [tag] });
   const closed = recorded(ended(judged(seen)), seen);
   assert.equal(closed.kind, "closed");
+  assert.equal(closed.reasonCode, "tag-past-grace");
   assert.equal(closed.tagged, true);
   assert.equal(closed.closedAt, "2027-01-31T10:00:00.000Z");
   assert.equal(closed.remoteHost, "laptop.example.org");
   assert.equal(closed.orphanedForSeconds, 1800);
   const young = observation(legacyTree(700, { startTime: (UPTIME / 1000 - 5) * 100 }));
   const forced = recorded(ended(judged(young, true)), young);
-  assert.deepEqual([forced.kind, forced.forced], ["forced", true]);
+  assert.deepEqual([forced.kind, forced.reasonCode, forced.forced], ["forced", "forced", true]);
 });
 
 test("what was spared or gone by itself has no record; what withstood has one", () => {
@@ -174,6 +176,14 @@ test("a ledger is read line by line: torn, foreign and binary lines are counted,
   assert.equal(lastIdIn("x"), null);
 });
 
+test("a record of an earlier version has no reason code, and a code of a later version is read", () => {
+  const { reasonCode, ...earlier } = recorded(ended(judged(host)));
+  assert.equal(reasonCode, "untagged-past-grace");
+  assert.equal(parseRecord(JSON.stringify(earlier))?.reasonCode, null);
+  assert.equal(parseRecord(JSON.stringify({ ...earlier, reasonCode: "of-later" }))?.reasonCode, "of-later");
+  assert.equal(parseRecord(JSON.stringify({ ...earlier, reasonCode: 7 })), null);
+});
+
 test("no text of a record can be cut anywhere without being noticed", () => {
   const line = recordLine(recorded(ended(judged(host))));
   for (let length = 1; length < line.length - 1; length++)
@@ -206,5 +216,6 @@ test("CSV: fields quoted as RFC 4180 says, formulas tamed, one line a reap", () 
   const [head, line, ...rest] = csvOf([one]).split("\r\n");
   assert.deepEqual(rest, [""]);
   assert.equal(head, CSV_HEAD.join(","));
+  assert.match(line ?? "", /,untagged-past-grace$/);
   assert.match(line ?? "", /,"'=cmd\|""\/c calc""!A1",vscode,.*,"a,b",/);
 });
