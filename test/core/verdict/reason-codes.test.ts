@@ -123,6 +123,7 @@ const cases: Readonly<Record<ReasonCode, Case>> = {
   "process-listing": { init: { source: "ps", connections: null } },
   "sockets-not-read": { init: { connections: null } },
   "socket-list-incomplete": { init: asked({ complete: false }) },
+  "over-budget": { init: { ...asked({}), overBudget: [ALICE] } },
   "descriptors-unreadable": { init: asked({ unreadable: [501] }) },
   "other-network-namespace": { init: asked({ foreignNet: [501] }) },
   "socket-unexplained": { init: asked({ unexplained: [501] }) },
