@@ -15,7 +15,7 @@ function hasCompileCache(version: string): boolean {
 }
 
 /** Lists the bounds for which this run has a measurement. */
-export function boundsOf({ machine, hosts, reaping, hook }: Results): Bound[] {
+export function boundsOf({ machine, hosts, reaping, hook, fleet, cluster }: Results): Bound[] {
   const cached = hasCompileCache(machine.node);
   const near = (size: number): HostCost[] =>
     hosts.filter(({ processes }) => Math.abs(processes / size - 1) < 0.1);
@@ -46,6 +46,22 @@ export function boundsOf({ machine, hosts, reaping, hook }: Results): Bound[] {
     ...(reaping
       ? [{ what: "end of 100 trees, p95", measured: reaping.sweepWorst, atMost: 1500, unit: " ms" } as const]
       : []),
+    ...fleet
+      .filter((one) => one.hosts === 500)
+      .flatMap(({ wall, peak }): Bound[] => [
+        { what: "`fleet`, 500 hosts of 200 trees", measured: wall, atMost: 3000, unit: " ms" },
+        { what: "… peak memory", measured: peak / 1024, atMost: 300, unit: " MiB" },
+      ]),
+    ...cluster
+      .filter(({ nodes }) => nodes === 500)
+      .map(
+        ({ wall }): Bound => ({
+          what: "shared folder with the files of 500 nodes, per sweep",
+          measured: wall,
+          atMost: 100,
+          unit: " ms",
+        }),
+      ),
     ...(hook.length > 0
       ? [
           {

@@ -44,6 +44,10 @@ const reaping = await measureReaping(quick ? 3 : 9);
 say("reaping: measured");
 const hook = await measureHooks(quick ? [2_000] : [2_000, 10_000], quick ? 15 : 51);
 say("hook: measured");
+const fleet = measureFleet(quick ? [50, 500] : [50, 200, 500], quick ? 3 : 7);
+say("fleet: measured");
+const cluster = measureCluster([50, 200, 500], quick ? 7 : 21);
+say("shared folder: measured");
 
 const results: Results = {
   machine: {
@@ -58,6 +62,8 @@ const results: Results = {
   sockets,
   reaping,
   hook,
+  fleet,
+  cluster,
 };
 writeFileSync(output, JSON.stringify(results));
 
@@ -74,6 +80,7 @@ function roomFor(size: number): string | null {
 }
 
 import { CACHE_FOLDER } from "../src/start/compile-cache.ts";
+import { measureCluster, measureFleet } from "./fleet.ts";
 import { measureHooks } from "./hooks.ts";
 import { openWork } from "./host.ts";
 import { measureHost } from "./processes.ts";

@@ -28,6 +28,7 @@ export function report(results: Results): string {
   }
   parts.push("### Sockets and kills", rest(results));
   if (results.hook.length > 0) parts.push("### What the hook adds to a logout", hooks(results.hook));
+  if (results.fleet.length > 0) parts.push("### Many hosts", fleets(results));
   parts.push("### Bounds", bounds(results));
   return parts.join("\n\n");
 }
@@ -108,6 +109,26 @@ function rest({ sockets, reaping }: Results): string {
     rows.push([`${what}, p95`, ms(reaping.sweepWorst), loop, times(reaping.sweepWorst / reaping.naive)]);
   }
   return table(["what", "takes", "beside", "of that"], rows);
+}
+
+function fleets({ fleet, cluster }: Results): string {
+  const head = ["hosts", "trees", "`fleet`", "its CPU time", "per tree", "of parsing alone", "peak memory"];
+  const rows = fleet.map(({ hosts, trees, wall, cpu, parse, peak }) => [
+    count(hosts),
+    count(trees),
+    ms(wall),
+    ms(cpu),
+    `${((cpu / trees) * 1000).toFixed(1)} µs`,
+    times(cpu / parse),
+    mib(peak),
+  ]);
+  const folder = cluster.map(({ nodes, wall, cpu }) => [
+    count(nodes),
+    ms(wall),
+    ms(cpu),
+    `${((cpu / Math.max(nodes, 1)) * 1000).toFixed(0)} µs`,
+  ]);
+  return `${table(head, rows)}\n\n${table(["files of nodes in the shared folder", "a sweep reads and writes", "its CPU time", "per file"], folder)}`;
 }
 
 function hooks(costs: readonly HookCost[]): string {

@@ -12,6 +12,8 @@ export interface Results {
   readonly sockets: SocketCost | null;
   readonly reaping: ReapCost | null;
   readonly hook: readonly HookCost[];
+  readonly fleet: readonly FleetCost[];
+  readonly cluster: readonly ClusterCost[];
 }
 
 export interface HostCost {
@@ -68,6 +70,25 @@ export interface ReapCost {
   readonly naive: number;
 }
 
+/** `fleet` over the documents of many hosts. */
+export interface FleetCost {
+  readonly hosts: number;
+  readonly trees: number;
+  readonly wall: number;
+  readonly cpu: number;
+  /** The largest of all runs. */
+  readonly peak: number;
+  /** Processor time of a bare Node.js that parses the same lines. */
+  readonly parse: number;
+}
+
+/** One sweep's reading and writing of the folder that login nodes share. */
+export interface ClusterCost {
+  readonly nodes: number;
+  readonly wall: number;
+  readonly cpu: number;
+}
+
 export interface HookCost {
   readonly processes: number;
   readonly found: "by cgroup" | "through /proc";
@@ -106,6 +127,8 @@ export function ratiosOf(results: Results): Record<string, number> {
     ratios["sockets of others / ss"] = sockets.others / sockets.ss;
   }
   if (reaping) ratios["forced sweep / loop of kill -9"] = reaping.sweep / reaping.naive;
+  for (const { hosts, cpu, parse } of results.fleet)
+    ratios[`CPU of fleet / parsing alone, of ${hosts} hosts`] = cpu / parse;
   for (const { processes, found, hook: own, shell } of hook)
     ratios[`hook / shell hook, ${found}, at ${processes}`] = own.cpu / shell.cpu;
   return Object.fromEntries(

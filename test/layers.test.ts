@@ -48,7 +48,8 @@ test("imports point down: the core knows no shell, the shell no command", () => 
 
 /** The rooms of the core by floor, the ground first: a room imports from lower floors and from itself. */
 const FLOORS = [
-  ["text", "observation"],
+  ["text"],
+  ["observation"],
   ["recognition", "doctor"],
   ["tree", "policy", "clean"],
   ["evidence", "costs"],
@@ -99,5 +100,28 @@ test("only the addon knows Node; the core of the native code knows neither Node 
       const text = readFileSync(join(folder, name), "utf8");
       assert.doesNotMatch(text, /napi\.h|node_api\.h|\bthrow\b|\btry\s*\{/, join(folder, name));
     }
+  }
+});
+
+/** The rooms of native/core, each with those below it that it may include. */
+const NATIVE: Readonly<Record<string, readonly string[]>> = {
+  base: [],
+  files: ["base"],
+  proc: ["base"],
+  killable: ["base", "proc"],
+  signals: ["base", "proc"],
+  tags: ["base", "proc"],
+  sockets: ["base", "proc", "killable"],
+  snapshot: ["base", "proc", "killable"],
+};
+
+test("the rooms of native/core include downwards, and know neither the addon nor the hook", () => {
+  for (const name of readdirSync("native/core", { recursive: true, encoding: "utf8" })) {
+    const [room = "", file] = name.split("/");
+    if (file === undefined) continue;
+    const allowed = [room, ...(NATIVE[room] ?? [])];
+    const included = readFileSync(join("native/core", name), "utf8").matchAll(/#include "([a-z]+)\/(\w+)/g);
+    for (const [, top = "", target = ""] of included)
+      assert.ok(top === "core" && allowed.includes(target), `native/core/${name} includes ${top}/${target}`);
   }
 });

@@ -4,6 +4,7 @@ import { join } from "node:path";
 import { bash, fish, zsh } from "./completions.ts";
 import { productTable } from "./products.ts";
 import { commandsOf } from "./program.ts";
+import { reasonList, reasonTable } from "./reasons.ts";
 import { commandList, keyList, keyTable } from "./sections.ts";
 
 const MANUAL = "docs/man";
@@ -12,6 +13,8 @@ const commands = commandsOf();
 const sections: Readonly<Record<string, string>> = {
   keys: keyTable(),
   products: productTable(),
+  reasons: reasonTable(),
+  "reason-list": reasonList(),
   "key-list": keyList(),
   commands: commandList(commands),
 };

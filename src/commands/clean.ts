@@ -7,7 +7,7 @@ import { type Choice, chooseVersions, type Version } from "../core/clean/choose.
 import { serverFolders } from "../core/clean/layout.ts";
 import { CLEAN_HEAD, cleanDocument, cleanRow, removedKiB } from "../core/clean/view.ts";
 import { DURATION_HELP, formatDuration, parseDuration } from "../core/text/duration.ts";
-import { formatMemory } from "../core/text/format.ts";
+import { countOf, formatMemory } from "../core/text/format.ts";
 import { escapeText, safeJson } from "../core/text/safe-text.ts";
 import { findVersions } from "../shell/clean/find-versions.ts";
 import { type Progress, progressLine } from "../shell/clean/progress.ts";
@@ -111,7 +111,7 @@ async function isWanted(choices: readonly Choice[]): Promise<boolean> {
   const ask = createInterface({ input: process.stdin, output: process.stdout });
   try {
     const answer = await ask.question(
-      `Remove ${countOf(choices)}, ${formatMemory(removedKiB(choices))}? [y/N] `,
+      `Remove ${removable(choices)}, ${formatMemory(removedKiB(choices))}? [y/N] `,
     );
     return /^y(?:es)?$/i.test(answer.trim());
   } finally {
@@ -119,11 +119,11 @@ async function isWanted(choices: readonly Choice[]): Promise<boolean> {
   }
 }
 
-const countOf = (choices: readonly Choice[]): string =>
-  `${choices.filter(({ remove }) => remove).length} version(s)`;
+const removable = (choices: readonly Choice[]): string =>
+  countOf(choices.filter(({ remove }) => remove).length, "version");
 
 function lastLine(choices: readonly Choice[], removedThem: boolean): string {
-  const what = `${countOf(choices)}, ${formatMemory(removedKiB(choices))}`;
+  const what = `${removable(choices)}, ${formatMemory(removedKiB(choices))}`;
   if (removedThem) return `Removed ${what}.`;
   return choices.some(({ remove }) => remove)
     ? `Would remove ${what}. To remove them: vscode-grim-reaper clean --yes`

@@ -125,6 +125,13 @@ function readAll(files: readonly string[]): Read {
       const one = readLedger(file);
       for (const record of one.records) records.push(record);
       badLines += one.badLines;
+      if (one.newerLines > 0) {
+        say(
+          file,
+          `${countOf(one.newerLines, "line")} of a newer version left out; upgrade vscode-grim-reaper here`,
+        );
+        failed = true;
+      }
       if (one.badLines > 0) say(file, `${countOf(one.badLines, "line")} without a record left out`);
     } catch (error) {
       const denied = unreadable(file, error);

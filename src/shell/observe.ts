@@ -160,6 +160,7 @@ async function readProcessTable(native: Native, options: ObserveOptions): Promis
     observerUid: actsForHost() ? 0 : (process.geteuid?.() ?? -1),
     processes: raw.processes.map((process): Proc => ({ ...process, argv: redactArgv(process.argv) })),
     counts: raw.counts,
+    ...(raw.overBudget.length > 0 && { overBudget: raw.overBudget }),
     connections: null,
     tags: state.tags,
     marks: state.marks,
@@ -193,7 +194,7 @@ async function readConnections(
 ): Promise<Connections | null> {
   if (pids.length === 0) return null;
   try {
-    const connections = await native.connections(pids, procRoot);
+    const connections = await native.connections(pids, procRoot, subordinateUids());
     return { ...connections, faults: markExceeded(connections.faults) };
   } catch (error) {
     return {

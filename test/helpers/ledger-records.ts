@@ -20,6 +20,7 @@ export function ledgerRecord(day: string, init: Partial<LedgerRecord> = {}): Led
     killed: 6,
     survivors: 0,
     kind: "closed",
+    reasonCode: "tag-past-grace",
     reasons: [],
     forced: false,
     tagged: true,

@@ -75,6 +75,8 @@ export class ControlNode {
       ANSIBLE_NOCOLOR: "1",
       ANSIBLE_LOCAL_TEMP: join(this.#folder, "tmp"),
       ANSIBLE_PIPELINING: "1",
+      // A busy machine may drop a multiplexed connection.
+      ANSIBLE_SSH_RETRIES: "3",
       ANSIBLE_SSH_CONTROL_PATH_DIR: join(this.#folder, "cp"),
     };
     return new Promise((resolve) => {

@@ -11,6 +11,7 @@ import { bootWithProduct, configure, endAll, startStandIn } from "./scenario-hel
 
 const UNIT = "vscode-grim-reaper.service";
 const PROGRAM = "/home/carol/.vscode-server/bin/e18005f0f1b33c29e81d732535d8c0e47cafb0b5/node";
+const PEAK = "/run/vscode-grim-reaper/peak";
 const MEMORY_MAX = 256 * 1024 * 1024;
 /** Seconds more than a sweep without the attack, on a host that does nothing else. */
 const ALLOWED = 10;
@@ -21,8 +22,8 @@ const ATTACKS: readonly (readonly [string, string, string])[] = [
   ["argv", "200", "2000000"],
   ["environment", "1500", "6000000"],
   ["descriptors", "600", "19000"],
-  ["sockets", "20", "19000"],
-  ["chain", "3000", "0"],
+  ["sockets", "8", "19000"],
+  ["chain", "1500", "0"],
 ];
 
 describe("one user against the unit", () => {
@@ -35,6 +36,25 @@ describe("one user against the unit", () => {
     await configure(node, 'grace = "0"\nuntagged = "reap"\ntermWait = "2s"\n');
     await node.copyIn(PROGRAM, readFileSync(attackBinary("load")), { mode: 0o755, owner: "carol:carol" });
     await node.run(["chown", "-R", "carol:carol", "/home/carol/.vscode-server"]);
+    // The kernel's word on the largest process, as the node's cgroups have no memory controller.
+    const argv = JSON.stringify([
+      "/usr/sbin/vscode-grim-reaper",
+      "-v",
+      "-l",
+      "/var/log/vscode-grim-reaper.log",
+    ]);
+    const script = [
+      "import resource, subprocess, sys",
+      `status = subprocess.call(${argv})`,
+      `open("${PEAK}", "w").write(str(resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss))`,
+      "sys.exit(status)",
+    ];
+    await node.copyIn("/usr/local/bin/measured", `#!/usr/bin/python3\n${script.join("\n")}\n`, {
+      mode: 0o755,
+    });
+    const dropIn = "[Service]\nExecStart=\nExecStart=/usr/local/bin/measured\n";
+    await node.copyIn(`/run/systemd/system/${UNIT}.d/measured.conf`, dropIn);
+    await node.run(["systemctl", "daemon-reload"]);
     quiet = (await sweep()).took;
   });
   after(() => node?.powerOff());
@@ -50,7 +70,7 @@ describe("one user against the unit", () => {
     const began = performance.now();
     await node.exec(["systemctl", "start", UNIT], { timeoutMs: 290_000 });
     const took = (performance.now() - began) / 1000;
-    return { took, peak: Number(await property("MemoryPeak")), result: await property("Result") };
+    return { took, peak: Number(await node.read(PEAK)) * 1024, result: await property("Result") };
   }
 
   for (const attack of ATTACKS)
@@ -74,6 +94,15 @@ describe("one user against the unit", () => {
         assert.ok(took < quiet + ALLOWED * SLOWNESS, `${took} s, quiet ${quiet} s`);
       } finally {
         attacker.kill("SIGKILL");
+        // The kernel takes a while to close a user's hundred thousand descriptors.
+        await until(
+          async () =>
+            assert.deepEqual(
+              (await node.processes()).filter(({ uid }) => uid === 2003),
+              [],
+            ),
+          { timeoutMs: 60_000, everyMs: 500 },
+        );
       }
     });
 });

@@ -2,11 +2,11 @@
 
 import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
-import { after, before, describe, it } from "node:test";
+import { after, afterEach, before, describe, it } from "node:test";
 import { attackBinary } from "../helpers/attacks.ts";
 import { hasLoginNode, whyNoLoginNode } from "./available.ts";
 import type { LoginNode } from "./login-node.ts";
-import { bootWithProduct } from "./scenario-helpers.ts";
+import { becomes, bootWithProduct, configure, endAll, startStandIn, sweep } from "./scenario-helpers.ts";
 
 const UNIT = "vscode-grim-reaper.service";
 const PROGRAM = "/usr/local/bin/attack";
@@ -40,9 +40,15 @@ describe("a program that has taken over the unit", () => {
   before(async () => {
     if (whyNoLoginNode() !== null) return;
     node = await bootWithProduct();
+    await configure(node, 'grace = "0"\nuntagged = "reap"\ntermWait = "2s"\n');
     await node.copyIn(PROGRAM, readFileSync(attackBinary("unit")), { mode: 0o755 });
   });
   after(() => node?.powerOff());
+  afterEach(async () => {
+    if (!node) return;
+    await node.run(["sh", "-c", `rm -rf /run/systemd/system/${UNIT}.d; systemctl daemon-reload`]);
+    await endAll(node);
+  });
 
   const worked = (said: string) =>
     said
@@ -58,6 +64,23 @@ describe("a program that has taken over the unit", () => {
     assert.notEqual((await node.exec(["test", "-e", "/srv/loaded"])).status, 0);
     await node.run(["node", "/usr/lib/vscode-grim-reaper/vscode-grim-reaper.cjs", "--version"], { env });
     assert.equal((await node.exec(["test", "-e", "/srv/loaded"])).status, 0);
+  });
+
+  it("works as root, too, where a drop-in says so, and afterwards as its account again", async (t) => {
+    if (!hasLoginNode(t)) return;
+    const dropIn = `/run/systemd/system/${UNIT}.d/root.conf`;
+    for (const text of ["[Service]\nUser=root\nCapabilityBoundingSet=CAP_DAC_OVERRIDE\n", ""]) {
+      await node.copyIn(dropIn, text);
+      await node.run(["systemctl", "daemon-reload"]);
+      const orphan = await startStandIn(node);
+      await becomes(node, orphan.pid, "reap");
+      const { status } = await node.exec(["systemctl", "start", UNIT]);
+      assert.equal(status, 0, await node.journal("-u", UNIT, "-n", "20"));
+      assert.equal(node.alive(orphan.pid), false);
+      // By hand as well, in between.
+      assert.equal((await sweep(node)).status, 0);
+    }
+    assert.doesNotMatch(await node.read("/var/log/vscode-grim-reaper.log"), /cannot/);
   });
 
   it("reads files, and changes nothing of the host's", async (t) => {

@@ -224,7 +224,7 @@ describe("the session-close hook", () => {
 
   it("the unit writes its lock and marks beside the tags, and finds them again", async (t) => {
     if (!hasLoginNode(t)) return;
-    await configure(node, 'grace = "1s"\nuntagged = "two-sweeps"\n');
+    await configure(node, 'grace = "1s"\nuntagged = "two-looks"\n');
     const server = await visit(node, "carol");
     await closeWithoutMonitor(server);
     await until(async () =>

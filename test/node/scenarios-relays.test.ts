@@ -21,6 +21,7 @@ import {
   sweep,
   treeOf,
 } from "./scenario-helpers.ts";
+import { quoted } from "./ssh-client.ts";
 
 const SOCKET = "/home/alice/.vscode-server/server.sock";
 const QUIET =
@@ -42,6 +43,7 @@ describe("servers reached through relays", () => {
       "ip addr add 10.9.0.1/24 dev near0 && ip link set near0 up",
       "ip -n far addr add 10.9.0.2/24 dev far0 && ip -n far link set far0 up && ip -n far link set lo up",
       "install -m 0600 -o alice -g alice /root/keys/alice /home/alice/.ssh/id",
+      "install -m 0600 -o alice -g alice /root/keys/bob /home/alice/.ssh/bob",
     ];
     await node.run(["sh", "-ec", cable.join("\n")]);
   });
@@ -82,7 +84,7 @@ describe("servers reached through relays", () => {
     const relayHost = await node.spawn(far("sh", "-c", `exec ${sshd}`));
     await until(async () => assert.notEqual(await node.run(far("ss", "-Htln", "sport = :2200")), ""));
     const ssh = await start(
-      `exec ssh -F none ${QUIET} -i ~/.ssh/id -p 2200 -N -R 7000:127.0.0.1:${server.at} alice@10.9.0.2`,
+      `exec ssh -F none ${QUIET} -i ~/.ssh/bob -p 2200 -N -R 7000:127.0.0.1:${server.at} bob@10.9.0.2`,
     );
     await until(async () => assert.notEqual(await node.run(far("ss", "-Htln", "sport = :7000")), ""));
     assert.equal((await treeOf(node, server.pid)).verdict, "reap", "nothing has come through yet");
@@ -114,7 +116,7 @@ describe("servers reached through relays", () => {
     });
 
   const BELOW: readonly { what: string; program: string; relay: (at: string) => string[] }[] = [
-    { what: "nc -U", program: "nc", relay: (at) => ["nc", "-U", at] },
+    { what: "nc -U", program: "nc\\.openbsd", relay: (at) => ["nc", "-U", at] },
     {
       what: "a site's proxy",
       program: "python3(?:\\.\\d+)?",
@@ -162,7 +164,7 @@ s=socket.socket(socket.AF_UNIX); s.connect("${at}"); print(s.recv(9).decode(), f
       "exec ~/bin/sshd -D -e -f /dev/null -h ~/bin/key -p 2222 -o PidFile=none -o UsePAM=no -o StrictModes=no",
     ];
     await start(own.join("\n"), /listening/);
-    const fake = await start(`exec ~/fake/sshd -c ${JSON.stringify(holdScript(server.at))}`, /hello/);
+    const fake = await start(`exec ~/fake/sshd -c ${quoted(holdScript(server.at))}`, /hello/);
     assert.equal((await treeOf(node, server.pid)).verdict, "reap", "the fake shields nothing");
     await node.run(["kill", "-KILL", "--", `-${fake}`]);
     const ssh = await node.spawn(
@@ -246,9 +248,10 @@ s=socket.socket(socket.AF_UNIX); s.connect("${at}"); print(s.recv(9).decode(), f
     await client.waitOutput(/hello/);
     const tree = await becomes(node, server.pid, "unknown");
     assert.match(tree.reasons.join(), /holds a socket that no list of sockets explains/);
+    assert.deepEqual((await sweep(node)).log, []);
     client.kill("SIGKILL");
     await client.waitExit();
-    await isEnded(server);
+    await endAll(node);
     const sandbox = await startStandIn(node, { run: "unshare -rn sleep 1000" });
     await until(async () => assert.ok((await treeOf(node, sandbox.pid)).pids.length > 2));
     await isEnded(sandbox);
@@ -326,7 +329,7 @@ s=socket.socket(socket.AF_UNIX); s.connect("${at}"); print(s.recv(9).decode(), f
     const ssh = `exec ssh -F none ${QUIET} -T -i /root/keys/alice -p 2202 alice@127.0.0.1 nc -U ${SOCKET}`;
     const client = await node.spawn(["sh", "-c", ssh]);
     await client.waitOutput(/hello/);
-    await isUsed(server, new RegExp(`tinysshd \\d+ → .*nc \\d+ → server ${server.pid}`));
+    await isUsed(server, new RegExp(`tinysshd \\d+ → .*nc\\.openbsd \\d+ → server ${server.pid}`));
     client.kill("SIGKILL");
     await client.waitExit();
     await isEnded(server);

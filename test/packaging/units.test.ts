@@ -65,3 +65,26 @@ test("the filter of system calls names those that are newer than systemd 239", (
   // The last line counts where lines disagree.
   assert.match(filters.at(-1) ?? "", /^pidfd_open pidfd_send_signal$/);
 });
+
+test("nobody knows the second of the sweep: the timer starts it minutes late, at random", () => {
+  const timer = readFileSync("systemd/vscode-grim-reaper.timer", "utf8");
+  const minutes = Number(/^RandomizedDelaySec=(\d+)min$/m.exec(timer)?.[1]);
+  assert.ok(minutes >= 2, timer);
+});
+
+test("systemd-tmpfiles makes no folder that everybody may write to", () => {
+  const lines =
+    readFileSync("systemd/vscode-grim-reaper.tmpfiles.conf", "utf8").match(/^[dDf]\S* .*$/gm) ?? [];
+  assert.ok(lines.length > 5);
+  for (const line of lines) assert.match(line, /^\S+ +\S+ +0[0-7][0-7][0145] /, line);
+});
+
+test("both units run as the account that sysusers makes, and the log has a size at which it is rotated", () => {
+  const sysusers = readFileSync("systemd/vscode-grim-reaper.sysusers.conf", "utf8");
+  assert.match(sysusers, /^u vscode-grim-reaper - ".*" \/ \/usr\/sbin\/nologin$/m);
+  for (const name of ["vscode-grim-reaper.service", "vscode-grim-reaper-mail.service"])
+    assert.match(readFileSync(join("systemd", name), "utf8"), /^User=vscode-grim-reaper$/m, name);
+  const rotated = readFileSync("systemd/vscode-grim-reaper.logrotate", "utf8").split(/^}$/m).slice(0, -1);
+  assert.equal(rotated.length, 2);
+  for (const one of rotated) assert.match(one, /^ {4}maxsize \d+M$/m);
+});

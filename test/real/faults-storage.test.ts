@@ -99,7 +99,7 @@ function insideNamespace(): void {
     });
 
   test("the state folder fills up after the lock: the orphan is not marked, told, and marked next time", () => {
-    const careful = config('untagged = "two-sweeps"\n');
+    const careful = config('untagged = "two-looks"\n');
     const full = `mkdir -m 700 -p ${RUN_FOLDER}
 mount -t tmpfs -o size=64k,mode=700 tmpfs ${RUN_FOLDER}
 touch ${RUN_FOLDER}/lock
@@ -158,14 +158,14 @@ cat /dev/zero > ${RUN_FOLDER}/full 2>/dev/null || true`;
   ];
   for (const [what, make, says, heals] of MARKED)
     test(`marks that are ${what} hang nothing and mark nobody${heals ? "; the next sweep has new ones" : ""}`, async () => {
-      for (const untagged of ["reap", "two-sweeps"]) {
+      for (const untagged of ["reap", "two-looks"]) {
         await host.renew();
         sh(`rm -rf ${RUN_FOLDER}\n${prepare}\n${make}`);
         const settings = config(`untagged = "${untagged}"\n`);
         const ran = run(["-v", "-c", settings]);
         assert.match(ran.stderr, says);
         assert.equal(ran.status, 1, ran.stderr);
-        host.assertSound(untagged === "two-sweeps", ran.stderr);
+        host.assertSound(untagged === "two-looks", ran.stderr);
         if (!heals) sh(`rmdir ${MARKS}`);
         const next = run(["-v", "-c", settings]);
         assert.equal(next.status, 0, next.stderr);

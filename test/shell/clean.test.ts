@@ -276,7 +276,7 @@ describe("the command", () => {
     assert.match(stdout, /vscode +2{12} .* keep +the newest of its product/);
     assert.match(
       stdout,
-      /^Would remove 1 version\(s\), \d+ KiB\. To remove them: vscode-grim-reaper clean --yes$/m,
+      /^Would remove 1 version, \d+ KiB\. To remove them: vscode-grim-reaper clean --yes$/m,
     );
     assert.equal(present().length, 10);
   });

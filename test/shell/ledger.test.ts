@@ -34,6 +34,7 @@ function reap(number: number): LedgerRecord {
     killed: 6,
     survivors: 0,
     kind: "closed",
+    reasonCode: "tag-past-grace",
     reasons: ["r".repeat(300)],
     forced: false,
     tagged: true,

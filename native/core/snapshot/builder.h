@@ -35,8 +35,6 @@ class SnapshotBuilder {
   // select.cc: which processes are read in full
   void read_suspects();
   void read_descendants();
-  void read_everything();
-  void read_root_descendants();
   void read_ancestors();
   void read_full(pid_t pid, uid_t owner, bool wants_argv);
   pid_t read_parent(const ScanEntry& entry);

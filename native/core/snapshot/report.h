@@ -18,9 +18,11 @@ inline constexpr std::uint32_t kMaxUserFaults = 50;  // one user's faults must n
 
 class SnapshotReport {
  public:
-  // Only root may read the processes of others; for anyone else a refusal there is not a fault.
-  bool expects_access(uid_t uid) const { return observer_ == 0 || observer_ == uid; }
-  bool is_root() const { return observer_ == 0; }
+  // Only root, and an account with CAP_SYS_PTRACE, may read the processes of others; for anyone else a
+  // refusal there is not a fault.
+  bool expects_access(uid_t uid) const { return sees_others_ || geteuid() == uid; }
+  bool sees_others() const { return sees_others_; }
+  void set_sees_others(bool sees) { sees_others_ = sees; }
   bool was_denied(pid_t pid) const { return denied_.count(pid) != 0; }
   // The errno of a lack of descriptors or memory, which may have hidden any process; 0: none.
   int exhaustion() const { return exhaustion_; }
@@ -44,7 +46,7 @@ class SnapshotReport {
  private:
   void record_refusal(const char* what, pid_t pid, uid_t uid, int error, bool report);
 
-  uid_t observer_ = geteuid();
+  bool sees_others_ = geteuid() == 0;
   SnapshotCounts counts_;
   std::vector<Fault> faults_, budget_faults_;
   std::unordered_map<uid_t, std::uint32_t> faults_of_;

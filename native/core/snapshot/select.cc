@@ -19,23 +19,25 @@ void SnapshotBuilder::read_full(pid_t pid, uid_t owner, bool wants_argv) {
   out_.processes.push_back(std::move(process));
 }
 
+// With `full` every process of a user who is asked for counts like a suspect.
 void SnapshotBuilder::read_suspects() {
-  for (const ScanEntry& entry : entries_)
-    if (entry.sshd || entry.hidden || is_suspect(entry))
-      read_full(entry.pid, entry.uid, !entry.sshd && is_suspect(entry));
+  for (const ScanEntry& entry : entries_) {
+    const bool wanted = options_.full ? suspect_uids_.count(entry.uid) != 0 : is_suspect(entry);
+    if (entry.sshd || entry.hidden || wanted) read_full(entry.pid, entry.uid, !entry.sshd && wanted);
+  }
 }
 
-// Reads what lives below a suspect, of every user who has one and of root.
+// Reads what lives below a suspect, of every user who has one and of root: what sudo runs in a tree.
 void SnapshotBuilder::read_descendants() {
   if (suspect_uids_.empty()) return;
   std::unordered_map<pid_t, std::vector<const ScanEntry*>> children;
+  std::vector<pid_t> above;
   for (const ScanEntry& entry : entries_) {
-    if (suspect_uids_.count(entry.uid) == 0 && (entry.uid != 0 || !entry.has_exe)) continue;
+    const bool of_user = suspect_uids_.count(entry.uid) != 0;
+    if (options_.full ? of_user && entry.uid != 0 : is_suspect(entry)) above.push_back(entry.pid);
+    if (!of_user && (entry.uid != 0 || !entry.has_exe)) continue;
     if (const pid_t parent = read_parent(entry)) children[parent].push_back(&entry);
   }
-  std::vector<pid_t> above;
-  for (const ScanEntry& entry : entries_)
-    if (is_suspect(entry)) above.push_back(entry.pid);
   std::unordered_set<pid_t> below;
   while (!above.empty()) {
     const auto found = children.find(above.back());
@@ -66,34 +68,6 @@ pid_t SnapshotBuilder::read_parent(const ScanEntry& entry) {
   else
     report_.add_refusal("read the process", entry.pid, entry.uid, error);
   return 0;
-}
-
-void SnapshotBuilder::read_everything() {
-  for (const ScanEntry& entry : entries_)
-    if (entry.sshd || entry.hidden || suspect_uids_.count(entry.uid) != 0)
-      read_full(entry.pid, entry.uid, !entry.sshd && suspect_uids_.count(entry.uid) != 0);
-  read_root_descendants();
-}
-
-// Reads root's processes below a user's: what sudo runs in a tree.
-void SnapshotBuilder::read_root_descendants() {
-  std::unordered_map<pid_t, std::vector<pid_t>> children;
-  for (const ScanEntry& entry : entries_)
-    if (entry.uid == 0 && entry.has_exe && index_.count(entry.pid) == 0)
-      if (const pid_t parent = read_parent(entry)) children[parent].push_back(entry.pid);
-  std::vector<pid_t> above;
-  for (const Process& process : out_.processes)
-    if (process.uid != 0) above.push_back(process.id.pid);
-  while (!above.empty()) {
-    const auto found = children.find(above.back());
-    above.pop_back();
-    if (found == children.end()) continue;
-    for (const pid_t child : found->second) {
-      if (tried_.count(child) != 0) continue;
-      read_full(child, 0, true);
-      above.push_back(child);
-    }
-  }
 }
 
 void SnapshotBuilder::read_ancestors() {

@@ -52,9 +52,12 @@ std::optional<Failure> SnapshotBuilder::read_host() {
 // proc is mounted with hidepid it does not even see these processes (proc(5)).
 void SnapshotBuilder::check_capabilities() {
   std::string_view text;
-  if (!report_.is_root() || proc_.read(proc_.fd(), "self/status", &text) != 0) return;
+  if (proc_.read(proc_.fd(), "self/status", &text) != 0) return;  // a proc folder of a test
   const auto capabilities = parse_status_capabilities(text);
-  if (capabilities && (*capabilities >> CAP_SYS_PTRACE & 1) == 0)
+  if (!capabilities) return;
+  const bool may_trace = (*capabilities >> CAP_SYS_PTRACE & 1) != 0;
+  report_.set_sees_others(geteuid() == 0 || may_trace);
+  if (geteuid() == 0 && !may_trace)
     report_.add_fault("see other users' processes", 0, 0,
                       "CAP_SYS_PTRACE is missing; add it to the unit's CapabilityBoundingSet");
 }
@@ -66,12 +69,8 @@ Result<Snapshot> SnapshotBuilder::build() {
   if (!pids) return pids.failure();
   entries_ = scan_all(proc_, options_, pids.value(), report_);
   find_suspects();
-  if (options_.full) {
-    read_everything();
-  } else {
-    read_suspects();
-    read_descendants();
-  }
+  read_suspects();
+  read_descendants();
   read_ancestors();
   read_argv();
   if (const int error = report_.exhaustion()) return Failure{error, "read the processes"};

@@ -40,7 +40,7 @@ struct OtherEnd {
 };
 
 OtherEnd other_end_of(const TcpRecord& record, const SocketTable& sockets) {
-  OtherEnd other{false, sockets.mirrors_of(record)};
+  OtherEnd other{false, sockets.peers_of(record)};
   other.on_this_host = !other.inodes.empty() || has_local_address(record);
   // Nobody holds it yet: a server that is stopped or stuck in the kernel leaves its clients so. Who listens
   // there will have it.
@@ -172,11 +172,11 @@ class Joiner {
 
  private:
   void add(Seen link, std::uint32_t inode, const std::vector<std::uint32_t>& peer_inodes) {
-    const HolderTable::Range own = holders_.holders_of(inode);
+    const HolderTable::Range own = holders_.processes_with(inode);
     std::vector<pid_t> peers;
     for (const std::uint32_t peer : peer_inodes) {
       if (peer == 0) continue;
-      const HolderTable::Range range = holders_.holders_of(peer);
+      const HolderTable::Range range = holders_.processes_with(peer);
       std::for_each(range.first, range.second, [&](const Holder& holder) { peers.push_back(holder.pid); });
     }
     const auto emit = [&](pid_t pid, pid_t peer) {

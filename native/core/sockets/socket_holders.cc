@@ -201,7 +201,7 @@ void HolderTable::read(const HolderOptions& options) {
   unreadable_.erase(std::unique(unreadable_.begin(), unreadable_.end()), unreadable_.end());
 }
 
-HolderTable::Range HolderTable::holders_of(std::uint32_t inode) const {
+HolderTable::Range HolderTable::processes_with(std::uint32_t inode) const {
   const auto first = std::lower_bound(holders_.begin(), holders_.end(), Holder{inode, 0, 0, 0}, by_inode);
   const auto other = [inode](const Holder& holder) { return holder.inode != inode; };
   return {first, std::find_if(first, holders_.end(), other)};

@@ -40,7 +40,7 @@ class HolderTable {
   // sockets; one that cannot be read, or exceeds its user's budget, is unreadable.
   void read(const HolderOptions& options);
 
-  Range holders_of(std::uint32_t inode) const;
+  Range processes_with(std::uint32_t inode) const;
   bool is_held(std::uint32_t inode) const;
   const std::vector<Holder>& all() const { return holders_; }
   uid_t account_of(pid_t pid) const;

@@ -140,7 +140,7 @@ void SocketTable::finish_dump() {
   sort_unique(in_queue_);
 }
 
-std::vector<std::uint32_t> SocketTable::mirrors_of(const TcpRecord& record) const {
+std::vector<std::uint32_t> SocketTable::peers_of(const TcpRecord& record) const {
   std::vector<std::uint32_t> inodes;
   const FourTuple key = tuple_of(record.remote, record.local);
   // More than one where sockets bound to different devices share addresses and ports: all count.

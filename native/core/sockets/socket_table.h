@@ -36,7 +36,7 @@ class SocketTable {
 
   // The inodes of the sockets at the other end of a held TCP connection; 0: it waits to be accepted. Empty:
   // there is none in this namespace.
-  std::vector<std::uint32_t> mirrors_of(const TcpRecord& record) const;
+  std::vector<std::uint32_t> peers_of(const TcpRecord& record) const;
   // Held TCP listeners at this address and port, or at any address with this port.
   std::vector<std::uint32_t> listeners_at(const Endpoint& end) const;
   bool is_listening(const Endpoint& end) const;                // any process's

@@ -94,7 +94,7 @@ class Search {
 
  private:
   void add_holders_of(std::uint32_t inode) {
-    const auto range = holders_.holders_of(inode);
+    const auto range = holders_.processes_with(inode);
     streams_.insert(streams_.end(), range.first, range.second);
     doubtful_.insert(inode);
   }
@@ -120,7 +120,7 @@ class Search {
     std::sort(inodes.begin(), inodes.end());
     inodes.erase(std::unique(inodes.begin(), inodes.end()), inodes.end());
     for (const std::uint32_t inode : inodes) {
-      const uid_t account = holders_.account_of(holders_.holders_of(inode).first->pid);
+      const uid_t account = holders_.account_of(holders_.processes_with(inode).first->pid);
       if (questions_[account]++ >= kUserQuestions) continue;
       if (const auto record = find_unix(inode)) sockets_.add({record.value()}, true);
     }

@@ -163,6 +163,8 @@ void bytes_are_charged_to_the_user() {
   EnvironOptions options;
   options.proc_root = fixture.root();
   options.owners = Owners({{100000, 65536, 1}});
+  options.timeout_ms = 10000;  // 70 MB are read on a busy machine
+  options.budget_ms = 60000;
   fixture.add(fake(10));
   write_file(fixture.path(10, "environ"), std::string(6 << 20, 'x') + kEnd + "PBS_JOBID=1" + kEnd);
   const ProcId id{10, start_of(fixture, 10)};

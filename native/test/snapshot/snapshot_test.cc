@@ -2,9 +2,11 @@
 
 #include <dirent.h>
 #include <fcntl.h>
+#include <linux/capability.h>
 #include <pthread.h>
 #include <signal.h>
 #include <sys/prctl.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 
 #include <algorithm>
@@ -322,9 +324,30 @@ void hiding_from_its_own_user_is_not_a_fault() {
   waitpid(agent, nullptr, 0);
 }
 
+// Whether a snapshot by an account that is not root returns this process of root's, whose executable is
+// hidden.
+bool returns_hidden_process(pid_t pid, bool may_trace) {
+  const pid_t account = fork();
+  if (account == 0) {
+    prctl(PR_SET_KEEPCAPS, 1);
+    if (setgid(65534) != 0 || setuid(65534) != 0) _exit(2);
+    __user_cap_header_struct header{_LINUX_CAPABILITY_VERSION_3, 0};
+    __user_cap_data_struct data[2]{};
+    data[0].effective = data[0].permitted = may_trace ? 1u << CAP_SYS_PTRACE : 0;
+    if (syscall(SYS_capset, &header, data) != 0) _exit(2);
+    SnapshotOptions options = options_for("/proc");
+    options.interpreters.clear();
+    const auto snapshot = take_snapshot(options);
+    _exit(snapshot && find(snapshot.value(), pid) != nullptr ? 0 : 1);
+  }
+  int status = -1;
+  CHECK(waitpid(account, &status, 0) == account && WIFEXITED(status) && WEXITSTATUS(status) != 2);
+  return WEXITSTATUS(status) == 0;
+}
+
 // Guard: a user may run a program whose path exceeds PATH_MAX. It hides the program, and it proves that root
 // did not install it.
-void a_too_long_path_is_told_apart() {
+void a_too_long_path_is_distinguished() {
   char base[] = "/tmp/reaper-long-XXXXXX";
   CHECK(mkdtemp(base) != nullptr);
   const pid_t child = fork();
@@ -348,6 +371,9 @@ void a_too_long_path_is_told_apart() {
   CHECK(process != nullptr && !process->exe && process->exe_unreadable == ExeUnreadable::kTooLong);
   const Process* self = find(snapshot, getpid());
   CHECK(self != nullptr && self->exe && !self->exe_unreadable);
+  // The service's account is not root: with CAP_SYS_PTRACE it has the same duty to see.
+  if (geteuid() == 0)
+    for (const bool may_trace : {true, false}) CHECK(returns_hidden_process(child, may_trace) == may_trace);
   kill(child, SIGKILL);
   waitpid(child, nullptr, 0);
   CHECK(std::system(("rm -rf " + std::string(base)).c_str()) == 0);
@@ -522,7 +548,7 @@ int main() {
   counts_what_it_could_not_read();
   as_ordinary_user(hidden_processes_are_denied);
   as_ordinary_user(hiding_from_its_own_user_is_not_a_fault);
-  a_too_long_path_is_told_apart();
+  a_too_long_path_is_distinguished();
   the_budget_of_processes_is_per_user();
   the_budget_of_command_lines_is_per_user();
   drops_a_process_whose_pid_was_recycled();

@@ -101,7 +101,7 @@ void pairs_are_found(const std::string& folder) {
     std::fprintf(stderr, "SKIPPED: no MPTCP in this kernel\n");
 }
 
-void others_are_no_links(const std::string& folder) {
+void other_sockets_are_not_links(const std::string& folder) {
   const sockaddr_in any = loopback4(0);
   const auto listener = make_listener(AF_INET, generic(any), sizeof any);
   const Holding listening({listener.get()});
@@ -114,7 +114,7 @@ void others_are_no_links(const std::string& folder) {
   CHECK(look({listening.pid(), both.pid(), left.pid(), right.pid()}).links.empty());
 }
 
-void closing_is_no_link(const std::string& folder) {
+void a_closing_connection_is_not_a_link(const std::string& folder) {
   for (const bool also_server : {false, true}) {
     for (const bool tcp : {true, false}) {
       Pair pair = tcp ? tcp4_pair() : unix_pair(folder + (also_server ? "/closing-2" : "/closing-1"));
@@ -272,7 +272,7 @@ void directions_follow_the_listener(const std::string& folder) {
 }
 
 // Two namespaces that a cable joins: from where this test stands the other one is another host.
-void another_host_is_told() {
+void another_host_is_reported() {
   if (needs_root("another host")) return;
   const pid_t here = fork();
   if (here == 0) {
@@ -334,7 +334,7 @@ void another_host_is_told() {
   CHECK(waitpid(here, &status, 0) == here && status == 0);
 }
 
-void a_connection_in_another_namespace_is_no_link() {
+void a_connection_in_another_namespace_is_not_a_link() {
   if (needs_root("another network namespace")) return;
   Pair pair = tcp4_pair();
   const int port = port_of(pair.server.get()), from_port = port_of(pair.client.get());
@@ -419,7 +419,7 @@ void a_client_from_another_namespace_is_unexplained(const std::string& folder) {
         std::vector<pid_t>{traveller.pid()});
 }
 
-void other_protocols_are_no_doubt() {
+void other_protocols_are_not_unexplained() {
   static std::vector<reaper::UniqueFd> kept;
   const Child child([] {
     const int kinds[][3] = {{AF_INET, SOCK_DGRAM, 0},    {AF_INET6, SOCK_DGRAM, 0},
@@ -574,18 +574,18 @@ int main() {
   if (!mkdtemp(folder)) give_up("mkdtemp");
   const std::size_t before = open_descriptors();
   pairs_are_found(folder);
-  others_are_no_links(folder);
-  closing_is_no_link(folder);
+  other_sockets_are_not_links(folder);
+  a_closing_connection_is_not_a_link(folder);
   a_waiting_client_is_seen(folder);
   a_client_waits_at_any_address();
   inherited_descriptors_count_for_both();
   a_main_thread_that_ended_hides_nothing();
   directions_follow_the_listener(folder);
-  another_host_is_told();
-  a_connection_in_another_namespace_is_no_link();
+  another_host_is_reported();
+  a_connection_in_another_namespace_is_not_a_link();
   only_connections_count_in_another_namespace(folder);
   a_client_from_another_namespace_is_unexplained(folder);
-  other_protocols_are_no_doubt();
+  other_protocols_are_not_unexplained();
   descriptors_are_charged_to_the_user();
   gone_and_denied_differ();
   a_long_queue_hides_no_other(folder);

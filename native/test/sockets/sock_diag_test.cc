@@ -198,7 +198,7 @@ void cut_buffers_are_errors_or_unfinished() {
   }
 }
 
-void kernel_errors_are_told() {
+void kernel_errors_are_returned() {
   const auto error = [](int type, int status) {
     Bytes bytes;
     append_message(bytes, type, word(static_cast<std::uint32_t>(status)));
@@ -262,7 +262,7 @@ void an_interrupted_dump_is_noticed() {
 int main() {
   records_are_read();
   cut_buffers_are_errors_or_unfinished();
-  kernel_errors_are_told();
+  kernel_errors_are_returned();
   malformed_messages_are_errors();
   an_interrupted_dump_is_noticed();
   return report("sock_diag");

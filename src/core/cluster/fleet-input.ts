@@ -62,16 +62,86 @@ export function parseFleet(
   text: string,
   judgeSaved: (observation: Observation) => HostDocument,
 ): FleetFile {
-  const reports: HostReport[] = [];
-  const faults: Fault[] = [];
-  const pieces = piecesOf(file, text);
-  for (const { place, from, json } of pieces) {
-    const read = readPiece(place, from, json, judgeSaved);
-    if ("error" in read) faults.push({ what: `use ${place}${from ? ` (${from})` : ""}`, detail: read.error });
-    else reports.push(read);
+  const input = new FleetInput(file, judgeSaved);
+  for (const line of text.split("\n")) input.add(line);
+  return input.end();
+}
+
+/** The same, line by line: 500 hosts' documents are 150 MB, and only what the table needs is kept of each. */
+export class FleetInput {
+  private readonly file: string;
+  private readonly judgeSaved: (observation: Observation) => HostDocument;
+  private readonly reports: HostReport[] = [];
+  private readonly faults: Fault[] = [];
+  private lines = 0;
+  /** The first line that is a document by itself, until it is known whether the file holds another one. */
+  private first: string | null = null;
+  private pieces = 0;
+  /** The host that the heading above names. */
+  private above: string | null = null;
+  /** Null: each line is a document. Else the lines of what may be one document over many. */
+  private held: string[] | null = [];
+
+  constructor(file: string, judgeSaved: (observation: Observation) => HostDocument) {
+    this.file = file;
+    this.judgeSaved = judgeSaved;
   }
-  if (pieces.length === 0) faults.push({ what: `use ${file}`, detail: "it is empty" });
-  return { reports, faults };
+
+  /** Adds a line, without its end. */
+  add(raw: string): void {
+    const line = raw.trim();
+    if (this.held === null) {
+      if (line !== "") this.readFirst();
+      this.addLine(line);
+    } else if (this.held.length === 0 && line === "") this.lines++;
+    else if (this.held.length === 0 && beginsLines(line)) {
+      this.held = null;
+      if (isHeading(line)) this.addLine(line);
+      else {
+        this.lines++;
+        this.first = line;
+      }
+    } else this.held.push(raw);
+  }
+
+  /** Ends the file and returns what it held. */
+  end(): FleetFile {
+    if (this.first !== null) this.read({ place: this.file, from: null, json: this.first });
+    const held = this.held ?? [];
+    this.held = null;
+    const whole = held.join("\n");
+    if (held.length > 0 && isJson(whole)) this.read({ place: this.file, from: null, json: whole });
+    else for (const line of held) this.addLine(line.trim());
+    if (this.pieces === 0) this.faults.push({ what: `use ${this.file}`, detail: "it is empty" });
+    return { reports: this.reports, faults: this.faults };
+  }
+
+  private readFirst(): void {
+    if (this.first !== null) this.read({ place: `${this.file}:${this.lines}`, from: null, json: this.first });
+    this.first = null;
+  }
+
+  private addLine(line: string): void {
+    this.lines++;
+    if (line === "") return;
+    const place = `${this.file}:${this.lines}`;
+    const heading = ANSIBLE.exec(line);
+    const prefixed = PREFIX.exec(line);
+    if (heading) this.above = heading[1] ?? null;
+    else if (prefixed) this.read({ place, from: prefixed[1] ?? null, json: prefixed[2] ?? "" });
+    else {
+      this.read({ place, from: this.above, json: line });
+      this.above = null;
+    }
+  }
+
+  private read({ place, from, json }: Piece): void {
+    this.pieces++;
+    const read = readPiece(place, from, json, this.judgeSaved);
+    if ("error" in read)
+      this.faults.push({ what: `use ${place}${from ? ` (${from})` : ""}`, detail: read.error });
+    else this.reports.push(read);
+  }
 }
 
 interface Piece {
@@ -84,25 +154,10 @@ interface Piece {
 const PREFIX = /^([A-Za-z0-9][\w.-]{0,252}): (.*)$/s;
 const ANSIBLE = /^([A-Za-z0-9][\w.-]{0,252}) \| [A-Z]+!? \| rc=\d+ >>$/;
 
-function piecesOf(file: string, text: string): Piece[] {
-  if (isJson(text)) return [{ place: file, from: null, json: text }];
-  const pieces: Piece[] = [];
-  let above: string | null = null;
-  for (const [i, raw] of text.split("\n").entries()) {
-    const line = raw.trim();
-    if (line === "") continue;
-    const place = `${file}:${i + 1}`;
-    const heading = ANSIBLE.exec(line);
-    const prefixed = PREFIX.exec(line);
-    if (heading) above = heading[1] ?? null;
-    else if (prefixed) pieces.push({ place, from: prefixed[1] ?? null, json: prefixed[2] ?? "" });
-    else {
-      pieces.push({ place, from: above, json: line });
-      above = null;
-    }
-  }
-  return pieces;
-}
+/** Whether a first line stands for itself. A document over many lines begins with a brace alone. */
+const beginsLines = (line: string): boolean => isHeading(line) || (line.endsWith("}") && isJson(line));
+
+const isHeading = (line: string): boolean => PREFIX.test(line) || ANSIBLE.test(line);
 
 function isJson(text: string): boolean {
   try {
@@ -120,7 +175,8 @@ function readPiece(
   judgeSaved: (observation: Observation) => HostDocument,
 ): HostReport | { error: string } {
   const parsed = parseJson(v.unknown(), json);
-  if ("error" in parsed) return { error: `is torn or not JSON: ${parsed.error}` };
+  if ("error" in parsed)
+    return { error: parsed.reason === "syntax" ? `is torn or not JSON: ${parsed.error}` : parsed.error };
   const { value } = parsed;
   const saved = typeof value === "object" && value !== null && "processes" in value;
   const judged = saved ? judgeSnapshot(json, judgeSaved) : { value };

@@ -7,13 +7,28 @@ import { isOwn, type LinkCounts, type Node, relayUsersOf, type UseGraph } from "
 
 /** Why the absence of a client proves nothing. What one user hides is a doubt about that user's trees; root's, all. */
 
+export type DoubtCode =
+  | "process-listing"
+  | "ancestor-not-seen"
+  | "ancestor-unreadable"
+  | "sockets-not-read"
+  | "socket-list-incomplete"
+  | "over-budget"
+  | "descriptors-unreadable"
+  | "other-network-namespace"
+  | "socket-unexplained"
+  | "connection-unattributed"
+  | "other-user-in-the-way"
+  | "connected-to-unknown";
+
 export interface Doubt {
+  readonly code: DoubtCode;
   readonly why: string;
   /** The uid of another user whose process is in the way; null: the tree's own user, or the whole host. */
   readonly by: number | null;
 }
 
-const because = (why: string, by: number | null = null): Doubt => ({ why, by });
+const because = (code: DoubtCode, why: string): Doubt => ({ code, why, by: null });
 
 /** Says for each tree that is in doubt why. */
 export function whyUndecided(view: HostView, graph: UseGraph): Map<Node, Doubt> {
@@ -22,14 +37,15 @@ export function whyUndecided(view: HostView, graph: UseGraph): Map<Node, Doubt> 
   for (const [tree, node] of graph.trees()) {
     const why =
       connections === null
-        ? because("sockets were not looked at")
+        ? because("sockets-not-read", "sockets were not looked at")
         : whyTree(tree, graph.countsOf(node), view, connections);
     if (why !== null) own.set(node, why);
   }
   if (connections === null) return own;
   // What is behind a process that is in doubt may be behind what it is connected to.
   const origins = [...graph.all()].flatMap((node) => {
-    const why = own.get(node)?.why ?? whyOther(node, connections) ?? (node.tree && brokenAbove(node.tree));
+    const why =
+      own.get(node)?.why ?? whyOther(node, connections)?.why ?? (node.tree && brokenAbove(node.tree));
     return why ? [{ node, user: node.user, behind: why }] : [];
   });
   const doubtful = propagate(graph, origins, ({ from, to }) => from.user === to.user);
@@ -38,7 +54,10 @@ export function whyUndecided(view: HostView, graph: UseGraph): Map<Node, Doubt> 
     if (way && way.edges.length > 0)
       own.set(
         node,
-        because(`it is connected to ${way.origin.node.process.pid}, of which ${way.origin.behind}`),
+        because(
+          "connected-to-unknown",
+          `it is connected to ${way.origin.node.process.pid}, of which ${way.origin.behind}`,
+        ),
       );
   }
   return own;
@@ -47,34 +66,50 @@ export function whyUndecided(view: HostView, graph: UseGraph): Map<Node, Doubt> 
 function whyTree(tree: Tree, counts: LinkCounts, view: HostView, connections: Connections): Doubt | null {
   if (!connections.complete) {
     const fault = connections.faults[0];
-    return because(fault ? `${fault.what}: ${fault.detail}` : "the list of sockets is not complete");
+    return because(
+      "socket-list-incomplete",
+      fault ? `${fault.what}: ${fault.detail}` : "the list of sockets is not complete",
+    );
   }
+  if (view.observation.overBudget?.includes(tree.uid))
+    return because(
+      "over-budget",
+      `uid ${tree.uid} has more processes or command lines than the sweep reads for one user`,
+    );
   for (const { pid } of tree.members) {
     const why = whyProcess(pid, connections);
-    if (why !== null) return because(why);
+    if (why !== null) return why;
   }
-  const session = [...view.sshd.genuine.values()].find(
-    (process) =>
-      connections.unexplained?.includes(process.pid) && isOwn(sessionUserOf(process, view.table), tree),
-  );
+  // What it is connected to may not have accepted yet. A listener is nobody's session: of a container, in its own network.
+  const session = [...view.sshd.genuine.values()].find((process) => {
+    const user = sessionUserOf(process, view.table);
+    return connections.unexplained?.includes(process.pid) && user !== null && isOwn(user, tree);
+  });
   if (session)
-    return because(`the ssh server process ${session.pid} holds a socket that no list of sockets explains`);
+    return because(
+      "socket-unexplained",
+      `the ssh server process ${session.pid} holds a socket that no list of sockets explains`,
+    );
   const blind = counts.unattributed > 0 ? blindSpotFor(tree, counts, view, connections) : null;
   if (blind === null) return null;
   const what = `the other end of ${counts.unattributed} established connection(s) could not be attributed`;
-  return because(`${what}, for ${blind.why}`, blind.by);
+  const code = blind.by === null ? "connection-unattributed" : "other-user-in-the-way";
+  return { code, why: `${what}, for ${blind.why}`, by: blind.by };
 }
 
 /** Why the sockets of one process are not known, or null. */
-function whyProcess(pid: number, connections: Connections): string | null {
-  if (connections.unreadable.includes(pid)) return `the descriptors of ${pid} could not be read`;
-  if (connections.foreignNet.includes(pid)) return `${pid} has connections in another network namespace`;
-  if (connections.unexplained?.includes(pid)) return `${pid} holds a socket that no list of sockets explains`;
+function whyProcess(pid: number, connections: Connections): Doubt | null {
+  if (connections.unreadable.includes(pid))
+    return because("descriptors-unreadable", `the descriptors of ${pid} could not be read`);
+  if (connections.foreignNet.includes(pid))
+    return because("other-network-namespace", `${pid} has connections in another network namespace`);
+  if (connections.unexplained?.includes(pid))
+    return because("socket-unexplained", `${pid} holds a socket that no list of sockets explains`);
   return null;
 }
 
 /** A relay whose own connections are not known. Sessions are sources anyway. */
-function whyOther({ kind, process }: Node, connections: Connections): string | null {
+function whyOther({ kind, process }: Node, connections: Connections): Doubt | null {
   return kind === "relay" ? whyProcess(process.pid, connections) : null;
 }
 
@@ -89,8 +124,9 @@ function blindSpotFor(
   counts: LinkCounts,
   { observation, table, sshd }: HostView,
   connections: Connections,
-): Doubt | null {
-  if (observation.observerUid !== 0) return because("only root can see who holds it");
+): Pick<Doubt, "why" | "by"> | null {
+  const here = (why: string): Pick<Doubt, "why" | "by"> => ({ why, by: null });
+  if (observation.observerUid !== 0) return here("only root can see who holds it");
   const other = (uid: number): number | null => (isOwn(uid, tree) ? null : uid);
   const concerns = (uid: number): boolean => uid === 0 || isOwn(uid, tree);
   const unreadable = connections.unreadable.find((pid) => {
@@ -98,19 +134,25 @@ function blindSpotFor(
     return process !== undefined && concerns(process.uid);
   });
   if (unreadable !== undefined)
-    return because(
-      `the descriptors of ${unreadable} could not be read`,
-      other(table.byPid.get(unreadable)?.uid ?? tree.uid),
-    );
-  // A security module may hide just the ssh servers. Pid 1 is none, and a dead leader has no executable to read.
+    return {
+      why: `the descriptors of ${unreadable} could not be read`,
+      by: other(table.byPid.get(unreadable)?.uid ?? tree.uid),
+    };
+  // A security module may hide just the ssh servers. Pid 1 is not one, a dead leader has no executable to read, and a
+  // path that is too long is not one where root installs an ssh server.
   const hidden = observation.processes.find(
-    ({ pid, ppid, uid, exe, state }) =>
-      exe === null && pid !== 1 && ppid !== 2 && state !== "Z" && concerns(uid),
+    ({ pid, ppid, uid, exe, exeUnreadable, state }) =>
+      exe === null &&
+      exeUnreadable !== "too-long" &&
+      pid !== 1 &&
+      ppid !== 2 &&
+      state !== "Z" &&
+      concerns(uid),
   );
-  if (hidden) return because(`the executable of ${hidden.pid} could not be read`, other(hidden.uid));
+  if (hidden) return { why: `the executable of ${hidden.pid} could not be read`, by: other(hidden.uid) };
   const unasked = relayUsersOf(tree).find((uid) => observation.relaysOf?.includes(uid) === false);
   if (unasked !== undefined && counts.acceptedUnattributed > 0)
-    return because(`the other processes of uid ${unasked} were not asked`);
+    return here(`the other processes of uid ${unasked} were not asked`);
   // A site may have its ssh server under a name that the catalogue does not know.
-  return sshd.genuine.size === 0 ? because("no ssh server process was found on this host") : null;
+  return sshd.genuine.size === 0 ? here("no ssh server process was found on this host") : null;
 }

@@ -1,6 +1,6 @@
 import { exeName, type Proc } from "../observation/process.ts";
 import type { Tree } from "../tree/tree.ts";
-import { whyUndecided } from "./doubt.ts";
+import { type Doubt, type DoubtCode, whyUndecided } from "./doubt.ts";
 import type { HostView } from "./host-view.ts";
 import { type Origin, propagate, type Reached } from "./propagate.ts";
 import { type Edge, isOwn, mayRelay, type Node, relayUsersOf, UseGraph } from "./use-graph.ts";
@@ -15,8 +15,12 @@ export interface Fact {
   readonly detail: string;
 }
 
+export type UseCode = "in-use-session" | "in-use-other-host" | "in-use-exempt-tree" | "in-use-other-user";
+
 /** Who uses a tree. */
 export interface Use {
+  /** What its first way in begins with. */
+  readonly code: UseCode;
   /** False: only another user reaches it. */
   readonly own: boolean;
   /** The ssh server processes of the tree's own user through which it is used. */
@@ -29,6 +33,8 @@ export interface Evidence {
   readonly client: Fact;
   /** Null: no source is known to reach the tree. */
   readonly use: Use | null;
+  /** The code of the first fact that is unknown; null: none is. */
+  readonly doubt: DoubtCode | null;
   /** The uid of another user whose process keeps the client from being known; null: there is none. */
   readonly withheldBy: number | null;
 }
@@ -44,16 +50,21 @@ export function collectEvidence(view: HostView, sources: TreeSources = new Map()
   return new Map(
     graph.trees().map(([tree, node]) => {
       const ways = waysTo(tree, node, graph, used, sources);
-      const ancestor = factOf("ancestor", ways, "below", () => ancestorDoubt(tree, view), {
+      const [above, around] = [ancestorDoubt(tree, view), doubts.get(node) ?? null];
+      const ancestor = factOf("ancestor", ways, "below", above, {
         no: `no ssh session above ${tree.root.pid}`,
       });
-      const client = factOf("client", ways, "connected", () => doubts.get(node)?.why ?? null, {
+      const client = factOf("client", ways, "connected", around, {
         no: `no established connection from a client${elsewhere(graph.countsOf(node).total)}`,
       });
       const own = ways.some(({ isOwn }) => isOwn);
-      const use = ways.length > 0 ? { own, sessions: ownSessions(tree, node, graph, used) } : null;
-      const withheldBy = client.value === "unknown" ? (doubts.get(node)?.by ?? null) : null;
-      return [tree, { ancestor, client, use, withheldBy }] as const;
+      const [first] = ways;
+      const use = first ? { code: first.code, own, sessions: ownSessions(tree, node, graph, used) } : null;
+      const doubtIn = (fact: Fact, why: Doubt | null): Doubt | null =>
+        fact.value === "unknown" ? why : null;
+      const doubt = (doubtIn(ancestor, above) ?? doubtIn(client, around))?.code ?? null;
+      const withheldBy = doubtIn(client, around)?.by ?? null;
+      return [tree, { ancestor, client, use, doubt, withheldBy }] as const;
     }),
   );
 }
@@ -97,14 +108,22 @@ function originsOf(graph: UseGraph, sources: TreeSources, countUnknownOpeners = 
 interface Way {
   readonly how: Edge["how"];
   readonly isOwn: boolean;
+  readonly code: UseCode;
   readonly path: string;
 }
 
-/** Every last step by which use reaches a tree; the user's own come first. */
+/** Every last step by which use reaches a tree; the user's own come first, then ancestors. */
 function waysTo(tree: Tree, node: Node, graph: UseGraph, used: Reached, sources: TreeSources): Way[] {
   const host = graph.hostOf(node);
   const direct: Way[] = host
-    ? [{ how: "connected", isOwn: true, path: `host ${host.address} → ${nameIn(node, host.at)}` }]
+    ? [
+        {
+          how: "connected",
+          isOwn: true,
+          code: "in-use-other-host",
+          path: `host ${host.address} → ${nameIn(node, host.at)}`,
+        },
+      ]
     : [];
   const ways = graph.edgesInto(node).flatMap((edge): Way[] => {
     const users = used.usersOf(edge.from);
@@ -118,32 +137,42 @@ function waysTo(tree: Tree, node: Node, graph: UseGraph, used: Reached, sources:
     const path = [...(origin.behind ? [origin.behind] : []), why ? `${first} (${why})` : first, ...steps];
     const own = isOwn(user, tree);
     const whose = own ? "" : `; that is another user (uid ${user})`;
-    return [{ how: edge.how, isOwn: own, path: `${path.join(" → ")}${whose}` }];
+    const code = own ? codeOf(origin) : "in-use-other-user";
+    return [{ how: edge.how, isOwn: own, code, path: `${path.join(" → ")}${whose}` }];
   });
-  return [...direct, ...ways].sort((a, b) => Number(b.isOwn) - Number(a.isOwn));
+  const rank = ({ isOwn, how }: Way): number => (isOwn ? 0 : 2) + (how === "below" ? 0 : 1);
+  return [...direct, ...ways].sort((a, b) => rank(a) - rank(b));
+}
+
+function codeOf({ node, behind }: Origin): UseCode {
+  if (node.kind === "session") return "in-use-session";
+  return behind === null ? "in-use-exempt-tree" : "in-use-other-host";
 }
 
 function factOf(
   fact: string,
   ways: readonly Way[],
   how: Edge["how"],
-  doubt: () => string | null,
+  doubt: Doubt | null,
   { no }: { readonly no: string },
 ): Fact {
   const way = ways.find((one) => one.how === how);
   if (way) return { fact, value: "yes", detail: way.path };
-  const why = doubt();
-  return why === null ? { fact, value: "no", detail: no } : { fact, value: "unknown", detail: why };
+  return doubt === null ? { fact, value: "no", detail: no } : { fact, value: "unknown", detail: doubt.why };
 }
 
-function ancestorDoubt(tree: Tree, { observation }: HostView): string | null {
-  if (observation.source === "ps") return "a listing shows titles, not executables";
+function ancestorDoubt(tree: Tree, { observation }: HostView): Doubt | null {
+  const because = (code: DoubtCode, why: string): Doubt => ({ code, why, by: null });
+  if (observation.source === "ps")
+    return because("process-listing", "a listing shows titles, not executables");
   if (tree.ancestryBroken) {
     const last = tree.ancestors.at(-1) ?? tree.root;
-    return `parent ${last.ppid} of ${last.pid} was not seen`;
+    return because("ancestor-not-seen", `parent ${last.ppid} of ${last.pid} was not seen`);
   }
   const hidden = tree.ancestors.find((ancestor) => ancestor.pid !== 1 && ancestor.exe === null);
-  return hidden ? `the executable of ancestor ${hidden.pid} could not be read` : null;
+  return hidden
+    ? because("ancestor-unreadable", `the executable of ancestor ${hidden.pid} could not be read`)
+    : null;
 }
 
 const elsewhere = (count: number): string =>

@@ -40,8 +40,8 @@ const NEVER_RELAYS = ["systemd", "dbus-daemon", "dbus-broker", "dbus-broker-laun
 
 /** Whether a process of a tree's user can be a relay. System daemons are of other users, so they never are. */
 export function mayRelay(process: Proc): boolean {
-  const { pid, uid, exe } = process;
-  return pid !== 1 && uid !== 0 && !isDead(process) && !NEVER_RELAYS.includes(exeName(exe));
+  const { pid, exe } = process;
+  return pid !== 1 && !isDead(process) && !NEVER_RELAYS.includes(exeName(exe));
 }
 
 /** Lists the users whose processes may relay to a tree: its user, and the one who logged in and became them. */

@@ -26,6 +26,7 @@ export const CSV_HEAD = [
   "reasons",
   "cpu_seconds",
   "inotify_watches",
+  "reason_code",
 ] as const;
 
 type Field = string | number | boolean | null;
@@ -75,6 +76,7 @@ export function csvOf(records: readonly LedgerRecord[]): string {
         one.reasons.join("; "),
         one.cpuSeconds,
         one.inotifyWatches,
+        one.reasonCode,
       ]),
     ),
   ].join("");

@@ -24,6 +24,8 @@ const record = v.object({
   survivors: wholeNumber,
   /** Why the tree was ended: its session closed, it was an untagged orphan past its grace, or --force ended it. */
   kind: v.picklist(["closed", "aged", "forced"]),
+  /** One of docs/reasons.md, which later versions extend; null: the record is of a version without codes. */
+  reasonCode: v.optional(v.nullable(v.string()), null),
   reasons: v.array(v.string()),
   forced: v.boolean(),
   tagged: v.boolean(),
@@ -86,6 +88,7 @@ function recordOf(outcome: Outcome, observation: Observation, id: string, stamp:
     killed: killed.length,
     survivors: survivors.length,
     kind: forced ? "forced" : tag ? "closed" : "aged",
+    reasonCode: judgement.reasonCode,
     // Guard: reasons contain paths and addresses that users choose, so their length is bounded.
     reasons: judgement.reasons.slice(0, MAX_REASONS).map((reason) => escapeText(reason).slice(0, MAX_REASON)),
     forced,
@@ -127,11 +130,19 @@ export function parseRecord(line: string): LedgerRecord | null {
   return "value" in parsed ? parsed.value : null;
 }
 
-/** Reads all records of a ledger's text and counts the lines that are not records. */
-export function parseLedger(text: string): { records: LedgerRecord[]; badLines: number } {
-  const lines = text.split("\n").filter((line) => line !== "");
-  const records = lines.map(parseRecord).filter((one) => one !== null);
-  return { records, badLines: lines.length - records.length };
+/** Reads all records of a ledger's text; counts the lines that are not records, and those of a newer version. */
+export function parseLedger(text: string): { records: LedgerRecord[]; badLines: number; newerLines: number } {
+  const records: LedgerRecord[] = [];
+  let badLines = 0;
+  let newerLines = 0;
+  for (const line of text.split("\n")) {
+    if (line === "") continue;
+    const parsed = parseJson(record, line);
+    if ("value" in parsed) records.push(parsed.value);
+    else if (parsed.reason === "newer") newerLines++;
+    else badLines++;
+  }
+  return { records, badLines, newerLines };
 }
 
 /** Finds the newest id in the last bytes of a ledger, whose first line may be cut. */

@@ -4,7 +4,7 @@ import * as v from "valibot";
 import { type Costs, NEAR, shareOf } from "../costs/costs.ts";
 import { freedBy } from "../reap/freed-memory.ts";
 import type { Outcome } from "../reap/outcome.ts";
-import { parseJson, wholeNumber } from "../text/parse-json.ts";
+import { type Parsed, parseJson, wholeNumber } from "../text/parse-json.ts";
 import { escapeText } from "../text/safe-text.ts";
 import type { Judgement } from "../verdict/judge.ts";
 import { VERDICTS } from "../verdict/verdicts.ts";
@@ -35,11 +35,8 @@ export type Counters = v.InferOutput<typeof counters>;
 /** Makes counters that all stand at 0. */
 export const noCounters = (): Counters => v.parse(counters, { schemaVersion: 1 });
 
-/** Reads the counters of a saved file; null if it contains none. */
-export function parseCounters(text: string): Counters | null {
-  const parsed = parseJson(counters, text);
-  return "value" in parsed ? parsed.value : null;
-}
+/** Reads the counters of a saved file. */
+export const parseCounters = (text: string): Parsed<Counters> => parseJson(counters, text);
 
 /** What the metrics need to know of one sweep. */
 export interface Sample {

@@ -39,7 +39,7 @@ export interface NoticeContext {
 /** Writes the lines about one tree that was ended. */
 export function noticeLines(outcome: Outcome, { host, now, policy }: NoticeContext): string[] {
   const { tree } = outcome.judgement;
-  const product = policy.catalogue.products.find(({ id }) => id === tree.product)?.name ?? tree.product;
+  const product = policy.catalogue.products.find(({ id }) => id === tree.product);
   const names = programsInTerminals(tree);
   const more = names.length > MAX_NAMES ? ` and ${names.length - MAX_NAMES} more` : "";
   const ended =
@@ -47,9 +47,10 @@ export function noticeLines(outcome: Outcome, { host, now, policy }: NoticeConte
       ? `; programs in its terminals were ended: ${names.slice(0, MAX_NAMES).join(", ")}${more}`
       : "";
   return [
-    `Your ${product} server on ${host} was stopped at ${localMinute(now)}: ${whyStopped(outcome)}.`,
+    `Your ${product?.name ?? tree.product} server on ${host} was stopped at ${localMinute(now)}: ${whyStopped(outcome)}.`,
     `  Saved files are safe${ended}.`,
     ...(outcome.costs ? [`  It had used ${costsInWords(outcome.costs)}.`] : []),
+    ...(product?.resume === undefined ? [] : [`  To continue: ${product.resume}`]),
     ...(policy.keep.max > 0 ? ["  To keep a server longer next time: vscode-grim-reaper keep 8h"] : []),
   ].map(safeLine);
 }

@@ -64,6 +64,11 @@ export interface Observation {
   readonly observerUid: number;
   readonly processes: readonly Proc[];
   readonly counts: SnapshotCounts;
+  /**
+   * Uids of which something was left out, because their owner exceeds a budget of processes or command lines. Absent:
+   * nobody does.
+   */
+  readonly overBudget?: readonly number[] | undefined;
   /** Null: not asked (a ps listing). */
   readonly connections: Connections | null;
   readonly tags: readonly Tag[];

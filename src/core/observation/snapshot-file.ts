@@ -1,6 +1,7 @@
 /** A saved observation: written by `snapshot`, checked when it is read back, for it may come from anywhere. */
 
 import * as v from "valibot";
+import { whyNewer } from "../text/parse-json.ts";
 import type { Observation } from "./observation.ts";
 
 let schema: ReturnType<typeof observationSchema> | undefined;
@@ -88,6 +89,7 @@ function observationSchema(): v.GenericSchema<unknown, Observation> {
     ticksPerSecond: v.pipe(v.number(), v.minValue(1)),
     observerUid: whole,
     processes: v.array(process),
+    overBudget: v.optional(v.array(whole)),
     counts: v.object({
       listed: whole,
       read: whole,
@@ -125,6 +127,8 @@ export function parseSaved(text: string): { observation: Observation } | { error
   } catch (error) {
     return { error: `is not JSON: ${(error as Error).message}` };
   }
+  const newer = whyNewer(value);
+  if (newer !== null) return { error: newer };
   schema ??= observationSchema();
   const checked = v.safeParse(schema, value);
   if (checked.success) return { observation: checked.output };

@@ -3,7 +3,7 @@
 import type { LedgerRecord } from "../ledger/record.ts";
 import { type RecordFilter, summarise } from "../ledger/summary.ts";
 import { formatDuration } from "../text/duration.ts";
-import { formatMemory, localDate, localMinute } from "../text/format.ts";
+import { countOf, formatMemory, localDate, localMinute } from "../text/format.ts";
 import { type Figures, figuresOf } from "./figures.ts";
 import { STYLE } from "./style.ts";
 import { type Bar, columnChart, html, rowChart, sparkline } from "./svg.ts";
@@ -103,7 +103,7 @@ function period({ hosts: all }: Figures, { since, now, anonymous, badLines }: Pa
     ...(all.length > 0 ? [all.map(({ host }) => host).join(", ")] : []),
     `made ${localMinute(now)} by vscode-grim-reaper`,
     ...(anonymous ? ["users are numbered"] : []),
-    ...(badLines > 0 ? [`${badLines} line(s) of the ledgers hold no record`] : []),
+    ...(badLines > 0 ? [`${countOf(badLines, "line")} of the ledgers without a record`] : []),
   ];
   return `${parts.join(" · ")}.`;
 }

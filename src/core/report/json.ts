@@ -36,6 +36,8 @@ export interface TreeDocument {
   /** Absent: not measured, as of a saved observation. */
   readonly costs?: TreeCosts;
   readonly evidence: readonly Fact[];
+  /** One of docs/reasons.md. */
+  readonly reasonCode: string;
   readonly reasons: readonly string[];
   readonly outcome?: OutcomeDocument;
 }
@@ -68,6 +70,7 @@ export function treeDocument(
     sparedBelow: tree.sparedBelow.map(({ process, why }) => ({ pid: process.pid, why })),
     ...(costs && { costs }),
     evidence: judgement.facts,
+    reasonCode: judgement.reasonCode,
     reasons: judgement.reasons,
     ...(outcome && { outcome }),
   };

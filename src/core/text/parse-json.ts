@@ -8,7 +8,17 @@ export const wholeNumber = v.pipe(v.number(), v.safeInteger(), v.minValue(0));
 /** A value that the schema accepts, or one line that says what is wrong and, where there is one, in which field. */
 export type Parsed<T> =
   | { readonly value: T }
-  | { readonly error: string; readonly reason: "syntax" | "schema" };
+  | { readonly error: string; readonly reason: "syntax" | "schema" | "newer" };
+
+/** The `schemaVersion` of every document that this program writes. It reads this one and all before. */
+export const SCHEMA_VERSION = 1;
+
+/** Says that a newer version of this program wrote a document; null if none did. */
+export function whyNewer(value: unknown): string | null {
+  const version = (value as { readonly schemaVersion?: unknown } | null | undefined)?.schemaVersion;
+  if (typeof version !== "number" || !(version > SCHEMA_VERSION)) return null;
+  return `its schemaVersion is ${version}; this version of vscode-grim-reaper reads up to ${SCHEMA_VERSION}: upgrade it here`;
+}
 
 /** Parses a text and checks it against a schema. Never throws. */
 export function parseJson<T extends v.GenericSchema>(schema: T, text: string): Parsed<v.InferOutput<T>> {
@@ -23,6 +33,9 @@ export function parseJson<T extends v.GenericSchema>(schema: T, text: string): P
 
 /** Checks a value that JSON.parse returned. */
 export function checkJson<T extends v.GenericSchema>(schema: T, value: unknown): Parsed<v.InferOutput<T>> {
+  // First: a newer document may have the same fields and mean something else.
+  const newer = whyNewer(value);
+  if (newer !== null) return { error: newer, reason: "newer" };
   const checked = v.safeParse(schema, value);
   if (checked.success) return { value: checked.output };
   const issue = checked.issues[0];

@@ -16,21 +16,27 @@ export interface Work {
 /** A core's share above which a daemon is at work: an idle one wakes for its timers alone. */
 const BUSY_SHARE = 0.01;
 
-/** Guard: a mark is kept in memory, so a user's tree of thousands must not fill it. */
-const MAX_MEMBERS = 500;
-
 /** Tells whether a tree is a coding agent's daemon. */
 export function isAgentTree({ root, recognised }: Pick<Tree, "root" | "recognised">): boolean {
   return recognised.get(root.pid)?.role === "agent";
 }
 
-/** The CPU times of a tree for its mark, in clock ticks; undefined: not known, or too many to keep. */
+/** Lists the CPU time of each member for the tree's mark, in clock ticks; undefined: that of some member is not known. */
 export function usedBy(members: readonly Proc[]): Mark["used"] {
-  if (members.length > MAX_MEMBERS) return undefined;
   const rows = members.map(({ pid, startTime, cpuTicks }) =>
     cpuTicks === undefined ? null : ([pid, startTime, cpuTicks] as const),
   );
   return rows.every((row) => row !== null) ? rows : undefined;
+}
+
+/**
+ * Drops the CPU times of former members from a mark: the processes of one look bound all rows. Guard: without this, a
+ * user who starts and ends thousands of processes between sweeps fills the file of marks, which all users share.
+ */
+export function withoutFormer(mark: Mark, members: readonly Proc[]): Mark {
+  if (mark.used === undefined) return mark;
+  const living = new Set(members.map(keyOf));
+  return { ...mark, used: mark.used.filter(([pid, startTime]) => living.has(keyOf({ pid, startTime }))) };
 }
 
 /**

@@ -10,6 +10,7 @@ import { isJobClient, jobOf, jobOfAncestor, jobOfEnvironment } from "../tree/bat
 import { isMultiplexer, type ManagersHere, managerOf } from "../tree/boundary.ts";
 import { leadersOf, type Tree } from "../tree/tree.ts";
 import { isAgentTree } from "./agents.ts";
+import type { ReasonCode } from "./reason-codes.ts";
 
 /** Names of the configuration looked up on this host. A look-up that failed is null: unknown, so it spares. */
 export interface Accounts {
@@ -24,6 +25,7 @@ export interface Accounts {
 export const NO_ACCOUNTS: Accounts = { uidOf: {}, gidOf: {}, groupsOf: {} };
 
 export interface Exempt {
+  readonly code: ReasonCode;
   readonly reason: string;
   /** `asked`: by a name in the configuration, or by the user. Worth a line in the log when nothing else saved the tree. */
   readonly asked?: boolean;
@@ -58,80 +60,102 @@ export function exemptionsOf(tree: Tree, context: ExemptionContext): Exempt[] {
 }
 
 function bySystem(tree: Tree, { catalogue, minUid, here }: ExemptionContext): Exempt[] {
-  const never = (reason: string): Exempt => ({ reason, liftedBy: null });
+  const never = (code: ReasonCode, reason: string): Exempt => ({ code, reason, liftedBy: null });
   const found: Exempt[] = [];
-  if (tree.uid === 0) found.push(never("runs as root"));
-  else if (tree.uid < minUid) found.push(never(`uid ${tree.uid} is below ${minUid}, a system account`));
+  if (tree.uid === 0) found.push(never("root-user", "runs as root"));
+  else if (tree.uid < minUid)
+    found.push(never("system-account", `uid ${tree.uid} is below ${minUid}, a system account`));
   const mixed = tree.root.uids?.some((uid) => uid !== tree.uid);
-  if (mixed) found.push(never(`process ${tree.root.pid} has other user ids (${tree.root.uids?.join(" ")})`));
+  if (mixed)
+    found.push(
+      never("mixed-user-ids", `process ${tree.root.pid} has other user ids (${tree.root.uids?.join(" ")})`),
+    );
   const multiplexer = tree.ancestors.find((a) => isMultiplexer(a.exe, catalogue));
-  if (multiplexer) found.push(never(`runs below a terminal multiplexer (${multiplexer.pid})`));
-  if (tree.root.foreignPidNs === true) found.push(never("lives in another pid namespace (a container)"));
+  if (multiplexer)
+    found.push(never("terminal-multiplexer", `runs below a terminal multiplexer (${multiplexer.pid})`));
+  if (tree.root.foreignPidNs === true)
+    found.push(never("other-pid-namespace", "lives in another pid namespace (a container)"));
   const manager = managerOf(tree.root, here);
-  if (manager) found.push(never(`is managed by ${manager}`));
+  if (manager) found.push(never("managed-service", `is managed by ${manager}`));
   return found;
 }
 
 function byJob(tree: Tree, { policy, catalogue }: ExemptionContext): Exempt[] {
   const found: Exempt[] = [];
   const job = jobOf(tree.root) ?? tree.ancestors.map((a) => jobOfAncestor(a, tree.uid)).find((name) => name);
-  if (job) found.push({ reason: `is in a ${job} job`, liftedBy: "--include-jobs" });
+  if (job) found.push({ code: "batch-job", reason: `is in a ${job} job`, liftedBy: "--include-jobs" });
   if (!job && policy.jobEnvironment === "exempt") {
     const system = leadersOf(tree)
       .map((leader) => jobOfEnvironment(leader, catalogue))
       .find((name) => name);
-    if (system) found.push({ reason: `has the environment of a ${system} job`, liftedBy: "--include-jobs" });
+    if (system)
+      found.push({
+        code: "job-environment",
+        reason: `has the environment of a ${system} job`,
+        liftedBy: "--include-jobs",
+      });
   }
   const client = tree.members.find((member) => isJobClient(member, catalogue));
   if (client && policy.jobClients === "exempt") {
     const name = client.exe?.split("/").at(-1);
-    found.push({ reason: `holds a batch allocation (${name} ${client.pid})`, liftedBy: "--include-jobs" });
+    found.push({
+      code: "job-client",
+      reason: `holds a batch allocation (${name} ${client.pid})`,
+      liftedBy: "--include-jobs",
+    });
   }
   return found;
 }
 
 /** What is in the tree's terminals and would be hung up with them, though it is not the tree's to lose. */
 function byTerminal(tree: Tree, { policy, catalogue }: ExemptionContext): Exempt[] {
-  const reasons: string[] = [];
+  const found: Exempt[] = [];
+  const add = (code: ReasonCode, reason: string): void => {
+    found.push({ code, reason, liftedBy: "--include-exempt" });
+  };
   const name = ({ exe, comm }: Proc): string => exeName(exe) || comm;
   const foreign = tree.sparedBelow.find(({ process }) => process.tty !== 0 && process.uid !== tree.uid);
   if (foreign)
-    reasons.push(
+    add(
+      "terminal-other-user",
       `has a program of uid ${foreign.process.uid} in its terminal (${name(foreign.process)} ${foreign.process.pid})`,
     );
   const sshd = tree.members.find(({ exe }) => catalogue.sshd.includes(exeName(exe)));
-  if (sshd) reasons.push(`has an ssh server in its terminal (${name(sshd)} ${sshd.pid})`);
+  if (sshd) add("terminal-ssh-server", `has an ssh server in its terminal (${name(sshd)} ${sshd.pid})`);
   for (const { pid } of tree.members) {
     const kind = tree.recognised.get(pid)?.kind;
     if (kind === undefined || kind === tree.kind) continue;
     if (kind === "tunnel" && policy.tunnels === "exempt")
-      reasons.push(`has a tunnel in its terminal (${pid})`);
+      add("terminal-tunnel", `has a tunnel in its terminal (${pid})`);
     if (kind === "web" && policy.webServers === "exempt")
-      reasons.push(`has a web server in its terminal (${pid})`);
+      add("terminal-web-server", `has a web server in its terminal (${pid})`);
   }
-  return reasons.map((reason) => ({ reason, liftedBy: "--include-exempt" }));
+  return found;
 }
 
 function byPolicy(tree: Tree, { policy, accounts, today }: ExemptionContext): Exempt[] {
   const found: Exempt[] = [];
-  const kind = (reason: string): void => {
-    found.push({ reason, isSource: true, liftedBy: "--include-exempt" });
+  const kind = (code: ReasonCode, reason: string): void => {
+    found.push({ code, reason, isSource: true, liftedBy: "--include-exempt" });
   };
-  const add = (reason: string): void => {
-    found.push({ reason, asked: true, liftedBy: "--include-exempt" });
+  const add = (code: ReasonCode, reason: string): void => {
+    found.push({ code, reason, asked: true, liftedBy: "--include-exempt" });
   };
-  if (tree.kind === "tunnel" && policy.tunnels === "exempt") kind("is a tunnel, reached without ssh");
-  if (isAgentTree(tree) && policy.agents.policy === "exempt") kind("is a coding agent's daemon");
-  if (tree.kind === "web" && policy.webServers === "exempt") kind("is a web server, reached without ssh");
+  if (tree.kind === "tunnel" && policy.tunnels === "exempt")
+    kind("tunnel", "is a tunnel, reached without ssh");
+  if (isAgentTree(tree) && policy.agents.policy === "exempt")
+    kind("agent-exempt", "is a coding agent's daemon");
+  if (tree.kind === "web" && policy.webServers === "exempt")
+    kind("web-server", "is a web server, reached without ssh");
   for (const user of policy.exemptUsers) {
     const verdict = isUser(tree.uid, user, accounts);
-    if (verdict !== false)
-      add(verdict ? `user ${user} is exempt` : `may be exempt user ${user}: look-up failed`);
+    if (verdict) add("exempt-user", `user ${user} is exempt`);
+    if (verdict === null) add("exempt-lookup-failed", `may be exempt user ${user}: look-up failed`);
   }
   for (const group of policy.exemptGroups) {
     const verdict = isInGroup(tree.uid, group, accounts);
-    if (verdict !== false)
-      add(verdict ? `group ${group} is exempt` : `may be in exempt group ${group}: look-up failed`);
+    if (verdict) add("exempt-group", `group ${group} is exempt`);
+    if (verdict === null) add("exempt-lookup-failed", `may be in exempt group ${group}: look-up failed`);
   }
   for (const entry of policy.exempt) {
     const { user, group, netgroup, product, until, reason } = entry;
@@ -144,7 +168,9 @@ function byPolicy(tree: Tree, { policy, accounts, today }: ExemptionContext): Ex
     ];
     if (fits.includes(false)) continue;
     const who = `${whoIsExempt(entry)} is exempt${until ? ` until ${until}` : ""}`;
-    add(`${who}${reason ? `: ${reason}` : ""}${fits.includes(null) ? " (perhaps: look-up failed)" : ""}`);
+    const named = `${who}${reason ? `: ${reason}` : ""}`;
+    if (fits.includes(null)) add("exempt-lookup-failed", `${named} (perhaps: look-up failed)`);
+    else add("exempt-entry", named);
   }
   return found;
 }
@@ -163,7 +189,8 @@ function byKeep(tree: Tree, { keeps, now }: ExemptionContext): Exempt[] {
     keep.until === null
       ? "may be kept by its user: the request could not be read"
       : `kept by its user until ${localMinute(keep.until)}`;
-  return [{ reason, asked: true, isSource: true, liftedBy: "--include-exempt" }];
+  const code = keep.until === null ? "keep-unreadable" : "kept";
+  return [{ code, reason, asked: true, isSource: true, liftedBy: "--include-exempt" }];
 }
 
 /** Exact comparison, by number: exempting bob must not exempt bobby, nor uid 1000 uid 100. */

@@ -8,17 +8,20 @@ import { exeName } from "../observation/process.ts";
 import type { Policy } from "../policy/policy.ts";
 import { mayBeOneProduct } from "../recognition/catalogue.ts";
 import { managersHere } from "../tree/boundary.ts";
-import { leadersOf, type Tree } from "../tree/tree.ts";
+import type { Tree } from "../tree/tree.ts";
 import { type Accounts, type Exempt, exemptionsOf, NO_ACCOUNTS } from "./exemption.ts";
 import { graceOf } from "./grace.ts";
 import { nodeMovedTo } from "./moved-user.ts";
 import { type Decision, decideOrphan, type Orphan, tagOf, type Verdict } from "./orphan.ts";
+import type { ReasonCode } from "./reason-codes.ts";
+import { unread } from "./unread.ts";
 
 export type { Verdict } from "./orphan.ts";
 
 export interface Judgement {
   readonly tree: Tree;
   readonly verdict: Verdict;
+  readonly reasonCode: ReasonCode;
   readonly reasons: readonly string[];
   readonly facts: readonly Fact[];
   /** Who uses the tree; null: no source is known to reach it. */
@@ -144,6 +147,7 @@ function judgeTree(given: TreeCase, servers: readonly Judgement[]): Judgement {
   return {
     tree,
     verdict: final.verdict,
+    reasonCode: final.reasonCode,
     reasons: final.reasons,
     facts: [facts.ancestor, facts.client],
     use: facts.use ?? server?.use ?? null,
@@ -166,8 +170,13 @@ function applyExemptions(
   const reasons = exemptions.map(({ reason }) => reason);
   // A listing has no sockets, no sessions and no executables: it shows what is recognised, never what to do.
   if (observation.source === "ps")
-    return { verdict: "unknown", reasons: [...byEvidence.reasons, ...reasons] };
-  return reasons.length > 0 ? { verdict: "exempt", reasons } : byEvidence;
+    return {
+      verdict: "unknown",
+      reasonCode: "process-listing",
+      reasons: [...byEvidence.reasons, ...reasons],
+    };
+  const [first] = exemptions;
+  return first ? { verdict: "exempt", reasonCode: first.code, reasons } : byEvidence;
 }
 
 /** Decides without regard to exemptions: use spares, then doubt does, and only then does time count. */
@@ -176,44 +185,35 @@ function decideByEvidence(given: TreeCase, server: Judgement | undefined): Decis
   const { tree } = orphan;
   const both = [facts.ancestor, facts.client];
   const inUseBy = both.filter(({ value }) => value === "yes");
-  if (inUseBy.length > 0)
-    return { verdict: "spare", reasons: inUseBy.map(({ detail }) => `in use: ${detail}`) };
+  if (facts.use)
+    return {
+      verdict: "spare",
+      reasonCode: facts.use.code,
+      reasons: inUseBy.map(({ detail }) => `in use: ${detail}`),
+    };
   const doubts = both.filter(({ value }) => value === "unknown");
+  const hidden = unread(tree, context.policy);
   const reasons = [
     ...doubts.map(({ fact, detail }) => `${fact} unknown: ${detail}`),
-    ...unread(tree, context.policy),
+    ...hidden.map(({ reason }) => reason),
   ];
-  if (reasons.length > 0) return { verdict: "unknown", reasons };
+  const doubt = facts.doubt ?? hidden[0]?.code;
+  if (doubt !== undefined) return { verdict: "unknown", reasonCode: doubt, reasons };
   const parent = tree.ancestors[0];
   if (isHelpersOnly(tree) && parent && parent.pid !== 1 && exeName(parent.exe) !== "systemd")
     return {
       verdict: "spare",
+      reasonCode: "parent-alive",
       reasons: [`its parent ${exeName(parent.exe)} ${parent.pid} lives, belongs to no tree and uses it`],
     };
   if (server)
     return {
       verdict: server.unforced,
+      reasonCode: "as-its-server",
       reasons: [`may serve tree ${server.tree.root.pid}, whose verdict is ${server.unforced}`],
       ...(server.endsIn !== null && { endsIn: server.endsIn }),
     };
   return decideOrphan(orphan, observation, context.policy);
-}
-
-/** What could not be read of a tree and may be a reason to leave it alone. */
-function unread(tree: Tree, policy: Policy): string[] {
-  const { root } = tree;
-  const reasons: string[] = [];
-  if (root.uids === null) reasons.push(`the user ids of ${root.pid} could not be read`);
-  if (root.cgroups === null)
-    reasons.push(`the cgroups of ${root.pid} could not be read; it may be in a batch job`);
-  // An environment that nothing asked for may be a batch job's, too.
-  const hidden = leadersOf(tree).find(({ jobVariables }) => (jobVariables ?? null) === null);
-  if (hidden && policy.jobEnvironment === "exempt")
-    reasons.push(`the environment of ${hidden.pid} could not be read; it may be a batch job's`);
-  const hasNoArgv = root.argvStatus === "timeout" || root.argvStatus === "denied";
-  if (hasNoArgv || [...tree.recognised.values()].every(({ role }) => role === "unknown"))
-    reasons.push(`the command line of ${root.pid} could not be read`);
-  return reasons;
 }
 
 /** Force overrides evidence, grace and doubt; never an exemption without the flag that lifts it. */
@@ -223,9 +223,15 @@ function decideByForce(unforced: Decision, exemptions: readonly Exempt[], option
       !(liftedBy === "--include-jobs" && options.includeJobs) &&
       !(liftedBy === "--include-exempt" && options.includeExempt),
   );
-  if (standing.length > 0) return { verdict: "exempt", reasons: standing.map(({ reason }) => reason) };
+  const [first] = standing;
+  if (first)
+    return { verdict: "exempt", reasonCode: first.code, reasons: standing.map(({ reason }) => reason) };
   if (unforced.verdict === "reap") return unforced;
-  return { verdict: "reap", reasons: [`forced, otherwise ${unforced.verdict}`, ...unforced.reasons] };
+  return {
+    verdict: "reap",
+    reasonCode: "forced",
+    reasons: [`forced, otherwise ${unforced.verdict}`, ...unforced.reasons],
+  };
 }
 
 /**

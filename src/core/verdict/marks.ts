@@ -1,6 +1,6 @@
 import type { Mark, Observation } from "../observation/observation.ts";
 import { keyOf } from "../observation/process.ts";
-import { isAgentTree, usedBy } from "./agents.ts";
+import { isAgentTree, usedBy, withoutFormer } from "./agents.ts";
 import type { Judgement, JudgeOptions } from "./judge.ts";
 import { markOf } from "./orphan.ts";
 
@@ -18,7 +18,8 @@ export function marksAfter(
   const unseen = partial ? marks.filter((mark) => !judged.has(keyOf(mark))) : [];
   const current = judgements.flatMap((judgement): Mark[] => {
     const { tree, byEvidence, use } = judgement;
-    const old = markOf(judgement, marks);
+    const found = markOf(judgement, marks);
+    const old = found && withoutFormer(found, tree.members);
     // An exempt orphan is marked, too, so that the log can name it once nothing but the exemption saves it.
     const isOrphan = byEvidence === "wait" || byEvidence === "reap";
     if (!isOrphan) return old && use?.own === false ? [old] : [];

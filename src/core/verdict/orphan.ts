@@ -11,6 +11,7 @@ import type { Policy } from "../policy/policy.ts";
 import { formatDuration } from "../text/duration.ts";
 import type { Tree } from "../tree/tree.ts";
 import { isAgentTree, workSince } from "./agents.ts";
+import type { ReasonCode } from "./reason-codes.ts";
 
 /**
  * `wait`: orphaned, inside its grace or before its second look. `spare`: in use. `exempt`: policy or a batch job.
@@ -20,6 +21,8 @@ export type Verdict = "reap" | "wait" | "spare" | "exempt" | "unknown";
 
 export interface Decision {
   readonly verdict: Verdict;
+  /** The first and decisive reason. */
+  readonly reasonCode: ReasonCode;
   readonly reasons: readonly string[];
   /** Milliseconds until a sweep ends the orphan at the earliest; absent: it is not waiting. */
   readonly endsIn?: number;
@@ -55,8 +58,12 @@ export function decideOrphan(orphan: Orphan, observation: Observation, policy: P
   // An agent's daemon works with nobody connected, so one look at it says nothing.
   if (!isAgent && (oneLook || grace === 0))
     return first >= 0
-      ? { verdict: "reap", reasons: [`${since}, grace ${formatDuration(grace)}`] }
-      : waiting(-first, `${since}, inside the grace of ${formatDuration(grace)}`);
+      ? {
+          verdict: "reap",
+          reasonCode: tag ? "tag-past-grace" : "untagged-past-grace",
+          reasons: [`${since}, grace ${formatDuration(grace)}`],
+        }
+      : waiting("inside-grace", -first, `${since}, inside the grace of ${formatDuration(grace)}`);
   const mark = markOf(orphan, observation.marks);
   const seen = mark ? Math.max(0, observation.uptime - mark.seenUptime) : null;
   const work =
@@ -64,24 +71,35 @@ export function decideOrphan(orphan: Orphan, observation: Observation, policy: P
   if (work?.busy === "yes")
     return {
       verdict: "spare",
+      reasonCode: "agent-busy",
       reasons: [
         `busy: used ${formatDuration(work.used)} of CPU time in the last ${formatDuration(work.elapsed)}`,
       ],
     };
   if (work?.busy === "unknown")
-    return waiting(Math.max(grace, -first), `${since}; its CPU time is not known from before`);
+    return waiting(
+      "cpu-time-unknown",
+      Math.max(grace, -first),
+      `${since}; its CPU time is not known from before`,
+    );
   if (seen !== null && seen >= grace && first >= 0)
-    return { verdict: "reap", reasons: [`${since}, and first seen so ${formatDuration(seen)} ago`] };
+    return {
+      verdict: "reap",
+      reasonCode: "two-looks",
+      reasons: [`${since}, and first seen so ${formatDuration(seen)} ago`],
+    };
   const why = tag ? `${since}, but its user has an ssh session here` : since;
   const left = Math.max(grace - (seen ?? 0), -first);
   return waiting(
+    "marked",
     left,
     `${why}; ${seen === null ? "marked for a second look" : `first seen so ${formatDuration(seen)} ago`}`,
   );
 }
 
-const waiting = (left: number, reason: string): Decision => ({
+const waiting = (reasonCode: ReasonCode, left: number, reason: string): Decision => ({
   verdict: "wait",
+  reasonCode,
   reasons: [`${reason}; the first sweep after ${formatDuration(left)} ends it`],
   endsIn: left,
 });

@@ -25,6 +25,7 @@ import {
   whyRemove,
 } from "../../core/policy/keep-request.ts";
 import { escapeText } from "../../core/text/safe-text.ts";
+import { systemMinUid } from "../config.ts";
 import { readAtMost, withOpenFile } from "./safe-files.ts";
 import { isTrustedOwner } from "./service-account.ts";
 
@@ -80,11 +81,13 @@ export function readKeeps(
   return { keeps, faults };
 }
 
-/** Returns false if there is no folder. Guard: only a folder of root's with the sticky bit counts. */
+/** Returns false if there is no folder. Guard: only a folder of root's or a system account's with the sticky bit counts. */
 function isThere(folder: string): boolean {
   const found = lstatSync(folder, { throwIfNoEntry: false });
   if (!found) return false;
-  if (!found.isDirectory() || !isTrustedOwner(found.uid) || (found.mode & 0o1000) === 0)
+  // The mount unit gives it to the account of the sweep, also where a site has the sweep run as root.
+  const isTrusted = isTrustedOwner(found.uid) || found.uid < systemMinUid();
+  if (!found.isDirectory() || !isTrusted || (found.mode & 0o1000) === 0)
     throw new KeepFolderError(
       "it is not a folder of root's with the sticky bit; remove it, then start its mount unit",
     );

@@ -105,6 +105,8 @@ export function ledgerFiles(file: string): string[] {
 export interface LedgerRead {
   readonly records: readonly LedgerRecord[];
   readonly badLines: number;
+  /** Lines that a newer version of this program wrote. */
+  readonly newerLines: number;
 }
 
 /** Reads one file, plain or compressed; `-` is standard input. @throws also if it unpacks to more than `most` bytes */

@@ -48,7 +48,9 @@ function readCounters(file: string, faults: Fault[]): Counters {
     return noCounters();
   };
   try {
-    return parseCounters(readSmallFile(file, MAX_COUNTER_BYTES)) ?? damaged("it contains no counters");
+    const parsed = parseCounters(readSmallFile(file, MAX_COUNTER_BYTES));
+    if ("value" in parsed) return parsed.value;
+    return damaged(parsed.reason === "newer" ? parsed.error : "it contains no counters");
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code === "ENOENT") return noCounters();
     return damaged((error as Error).message);

@@ -71,8 +71,8 @@ export function readSmallFile(path: string, most: number): string {
 }
 
 /**
- * Makes a folder. Guard: a link is refused, and so is a folder that another user owns or may write; the group of the
- * service account may write to a folder of root's. @throws
+ * Makes a folder. Guard: refuses a link, and a folder that another user owns or can write; a group of root's choice may
+ * write to a folder of root's. @throws
  */
 export function prepareFolder(folder: string, mode: number): void {
   if (makeFolder(folder, mode)) {
@@ -81,9 +81,8 @@ export function prepareFolder(folder: string, mode: number): void {
     giveToAccount(folder);
   }
   const found = lstatSync(folder);
-  const account = serviceAccount();
-  const groupIsAccount = account.uid !== 0 && found.uid === 0 && found.gid === account.gid;
-  const forbidden = groupIsAccount ? 0o002 : 0o022;
+  // The group of a folder of root's is the one that root gave it: the sweep's own account.
+  const forbidden = found.uid === 0 ? 0o002 : 0o022;
   if (!found.isDirectory() || !isTrustedOwner(found.uid) || (found.mode & forbidden) !== 0)
     throw new Error(`${folder} is not a folder that only this user can write; remove it and try again`);
 }

@@ -5,6 +5,7 @@ import { join } from "node:path";
 import * as v from "valibot";
 import type { Fault } from "../../core/observation/fault.ts";
 import type { ProcId } from "../../core/observation/process.ts";
+import { parseJson, SCHEMA_VERSION } from "../../core/text/parse-json.ts";
 import { readSmallFile, replaceFile } from "./safe-files.ts";
 
 const NAME = "survivors.json";
@@ -21,8 +22,10 @@ const schema = v.object({
 export function readSurvivors(folder: string, bootId: string): { survivors: ProcId[]; faults: Fault[] } {
   const file = join(folder, NAME);
   try {
-    const stored = v.parse(schema, JSON.parse(readSmallFile(file, MAX_BYTES)));
-    return { survivors: stored.bootId === bootId ? stored.survivors : [], faults: [] };
+    const parsed = parseJson(schema, readSmallFile(file, MAX_BYTES));
+    if ("error" in parsed) throw new Error(parsed.error);
+    const { value } = parsed;
+    return { survivors: value.bootId === bootId ? value.survivors : [], faults: [] };
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code === "ENOENT") return { survivors: [], faults: [] };
     return { survivors: [], faults: [{ what: `read ${file}`, detail: (error as Error).message }] };
@@ -37,5 +40,5 @@ export function writeSurvivors(folder: string, bootId: string, survivors: readon
     return;
   }
   const ids = survivors.map(({ pid, startTime }) => ({ pid, startTime }));
-  replaceFile(file, `${JSON.stringify({ bootId, survivors: ids })}\n`, 0o600);
+  replaceFile(file, `${JSON.stringify({ schemaVersion: SCHEMA_VERSION, bootId, survivors: ids })}\n`, 0o600);
 }

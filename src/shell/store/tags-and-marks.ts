@@ -4,6 +4,7 @@ import { lstatSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import type { Fault } from "../../core/observation/fault.ts";
 import type { Mark, Tag } from "../../core/observation/observation.ts";
+import { SCHEMA_VERSION, whyNewer } from "../../core/text/parse-json.ts";
 import { readSmallFile, replaceFile } from "./safe-files.ts";
 import { actsForHost } from "./service-account.ts";
 import { readTags } from "./tags.ts";
@@ -41,6 +42,9 @@ function isOwn(folder: string): boolean {
 function readMarks(file: string, bootId: string, faults: Fault[]): Mark[] {
   try {
     const stored = JSON.parse(readSmallFile(file, MAX_MARKS_BYTES)) as { bootId?: unknown; marks?: unknown };
+    // Version 0.1.0 wrote no schemaVersion.
+    const newer = whyNewer(stored);
+    if (newer !== null) throw new Error(newer);
     if (stored.bootId !== bootId || !Array.isArray(stored.marks)) return [];
     return stored.marks.filter(isMark);
   } catch (error) {
@@ -67,5 +71,5 @@ export function writeMarks(folder: string, bootId: string, marks: readonly Mark[
     rmSync(file, { force: true });
     return;
   }
-  replaceFile(file, `${JSON.stringify({ bootId, marks })}\n`, 0o600);
+  replaceFile(file, `${JSON.stringify({ schemaVersion: SCHEMA_VERSION, bootId, marks })}\n`, 0o600);
 }

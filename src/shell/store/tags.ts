@@ -6,6 +6,7 @@ import * as v from "valibot";
 import type { Fault } from "../../core/observation/fault.ts";
 import type { Tag } from "../../core/observation/observation.ts";
 import type { ProcId } from "../../core/observation/process.ts";
+import { whyNewer } from "../../core/text/parse-json.ts";
 import { readAtMost, whyNotSmall, withOpenFile } from "./safe-files.ts";
 import { isTrustedOwner } from "./service-account.ts";
 
@@ -112,7 +113,10 @@ function readTag(folder: string, name: string): Tag {
       throw new Error("another user owns it or may write it");
     return readAtMost(fd, status.size).toString("utf8");
   });
-  const checked = v.safeParse(tagSchema(), parseJson(text));
+  const value = parseJson(text);
+  const newer = whyNewer(value);
+  if (newer !== null) throw new Error(newer);
+  const checked = v.safeParse(tagSchema(), value);
   if (!checked.success) {
     const [issue] = checked.issues;
     throw new Error(`${v.getDotPath(issue) ?? "the whole"}: ${issue.message}`);

@@ -497,6 +497,13 @@ test("each session's users: the account it runs as, the login behind it, or whom
   assert.deepEqual([own?.own, own?.sessions.map(({ pid }) => pid)], [true, [301]]);
 });
 
+test("a session of which nothing shows whose it is may be the tree's own", () => {
+  const dropbear = proc({ pid: 300, uid: 0, loginUid: null, exe: "/usr/sbin/dropbear" });
+  const connections = linked(fromHost(300), ...joined(300, 501));
+  const use = judge(observation([dropbear, ...tree], { connections }), context)[0]?.use;
+  assert.deepEqual([use?.own, use?.sessions.map(({ pid }) => pid)], [true, [300]]);
+});
+
 test("a session of the user who became the tree's user by sudo is the tree's own", () => {
   const servers = legacyTree(500, { ...ids(BOB), loginUid: ALICE });
   const seen = observation([...session, ...servers], {
@@ -609,6 +616,8 @@ test("what one user hides casts doubt on that user's trees alone; what root hide
   assert.deepEqual(around([opaque], { unreadable: [4760] }), { 500: "reap", 800: "unknown" });
   const bobsSshd = sshSession(350, BOB, { loginUid: BOB });
   assert.deepEqual(around(bobsSshd, { unexplained: [351] }), { 500: "reap", 800: "unknown" });
+  const listener = proc({ pid: 340, uid: 0, loginUid: null, exe: "/usr/sbin/sshd" });
+  assert.deepEqual(around([listener], { unexplained: [340] }), { 500: "reap", 800: "reap" });
   assert.deepEqual(around(bobsSshd, { unreadable: [350] }), { 500: "unknown", 800: "unknown" });
 });
 
@@ -625,6 +634,29 @@ test("a verdict that another user's process keeps from being given names that us
   assert.deepEqual(withheld([hidden(0)]), [["unknown", 0]]);
   assert.deepEqual(withheld([hidden(ALICE)]), [["unknown", undefined]]);
   assert.equal(withheld([])[0]?.[1], undefined);
+});
+
+test("a user who exceeds a budget is unknown alone", () => {
+  const both = [...sshSession(300), ...tree, ...legacyTree(800, ids(BOB))];
+  const seen = (overBudget?: number[]) =>
+    verdicts(observation(both, { connections: NO_CONNECTIONS, overBudget }));
+  assert.deepEqual(seen(), { 500: "reap", 800: "reap" });
+  assert.deepEqual(seen([ALICE]), { 500: "unknown", 800: "reap" });
+});
+
+test("a program whose path is too long is not an ssh server that hides", () => {
+  const seen = (exeUnreadable: Proc["exeUnreadable"]) =>
+    verdictOf(
+      observation(
+        [...sshSession(300), proc({ ...ids(ALICE), pid: 4760, exe: null, exeUnreadable }), ...tree],
+        {
+          connections: linked(unattributed(server.pid)),
+          relaysOf: [ALICE],
+        },
+      ),
+    );
+  assert.equal(seen("denied"), "unknown");
+  assert.equal(seen("too-long"), "reap");
 });
 
 test("a relay whose own sockets are not known makes the tree that it is connected to unknown", () => {

@@ -53,6 +53,7 @@ test("a record says who, what, when, why and what it gave back", () => {
     killed: 6,
     survivors: 0,
     kind: "aged",
+    reasonCode: "untagged-past-grace",
     forced: false,
     tagged: false,
     closedAt: null,
@@ -84,13 +85,14 @@ test("a tag gives the kind, the time and the remote host; force is told", () => 
   const seen = observation(tree, { tags: [tag] });
   const closed = recorded(ended(judged(seen)), seen);
   assert.equal(closed.kind, "closed");
+  assert.equal(closed.reasonCode, "tag-past-grace");
   assert.equal(closed.tagged, true);
   assert.equal(closed.closedAt, "2027-01-31T10:00:00.000Z");
   assert.equal(closed.remoteHost, "laptop.example.org");
   assert.equal(closed.orphanedForSeconds, 1800);
   const young = observation(legacyTree(700, { startTime: (UPTIME / 1000 - 5) * 100 }));
   const forced = recorded(ended(judged(young, true)), young);
-  assert.deepEqual([forced.kind, forced.forced], ["forced", true]);
+  assert.deepEqual([forced.kind, forced.reasonCode, forced.forced], ["forced", "forced", true]);
 });
 
 test("what was spared or gone by itself has no record; what withstood has one", () => {
@@ -166,18 +168,20 @@ test("a ledger is read line by line: torn, foreign and binary lines are counted,
   const torn = `${line}${line.slice(0, 90)}\n${next}`;
   assert.deepEqual(parseLedger(torn).badLines, 1);
   assert.equal(parseLedger(torn).records.length, 2);
-  for (const bad of [
-    "null",
-    "[]",
-    "{}",
-    "\u0000",
-    '{"schemaVersion":2}',
-    line.replace('"killed":6', '"killed":-1'),
-  ])
-    assert.deepEqual(parseLedger(`${bad}\n`), { records: [], badLines: 1 }, bad);
-  assert.deepEqual(parseLedger(""), { records: [], badLines: 0 });
+  for (const bad of ["null", "[]", "{}", "\u0000", line.replace('"killed":6', '"killed":-1')])
+    assert.deepEqual(parseLedger(`${bad}\n`), { records: [], badLines: 1, newerLines: 0 }, bad);
+  assert.deepEqual(parseLedger('{"schemaVersion":2}\n'), { records: [], badLines: 0, newerLines: 1 });
+  assert.deepEqual(parseLedger(""), { records: [], badLines: 0, newerLines: 0 });
   assert.equal(lastIdIn(`${line.slice(40)}${next}${line}`), "1801396800000-0001-b007");
   assert.equal(lastIdIn("x"), null);
+});
+
+test("a record of an earlier version has no reason code, and a code of a later version is read", () => {
+  const { reasonCode, ...earlier } = recorded(ended(judged(host)));
+  assert.equal(reasonCode, "untagged-past-grace");
+  assert.equal(parseRecord(JSON.stringify(earlier))?.reasonCode, null);
+  assert.equal(parseRecord(JSON.stringify({ ...earlier, reasonCode: "of-later" }))?.reasonCode, "of-later");
+  assert.equal(parseRecord(JSON.stringify({ ...earlier, reasonCode: 7 })), null);
 });
 
 test("no text of a record can be cut anywhere without being noticed", () => {
@@ -212,5 +216,6 @@ test("CSV: fields quoted as RFC 4180 says, formulas tamed, one line a reap", () 
   const [head, line, ...rest] = csvOf([one]).split("\r\n");
   assert.deepEqual(rest, [""]);
   assert.equal(head, CSV_HEAD.join(","));
+  assert.match(line ?? "", /,untagged-past-grace$/);
   assert.match(line ?? "", /,"'=cmd\|""\/c calc""!A1",vscode,.*,"a,b",/);
 });

@@ -28,6 +28,7 @@ function reap(day: string, init: Partial<LedgerRecord> = {}): LedgerRecord {
     killed: 6,
     survivors: 0,
     kind: "closed",
+    reasonCode: "tag-past-grace",
     reasons: [],
     forced: false,
     tagged: true,

@@ -2,6 +2,7 @@
 
 import assert from "node:assert/strict";
 import test from "node:test";
+import { BUILT_IN_TEMPLATE, mailTo } from "../../../src/core/notify/mail.ts";
 import {
   addNotices,
   noticeFile,
@@ -15,7 +16,7 @@ import { localMinute } from "../../../src/core/text/format.ts";
 import { programsInTerminals } from "../../../src/core/tree/terminal-programs.ts";
 import { contextFor, type Judgement, judge } from "../../../src/core/verdict/judge.ts";
 import { ONE_LOOK } from "../../helpers/policy.ts";
-import { legacyTree, observation, proc } from "../../helpers/proc.ts";
+import { HOME, legacyTree, observation, proc } from "../../helpers/proc.ts";
 
 const NOW = 1_700_000_000_000;
 const HOUR = 3_600_000;
@@ -49,6 +50,27 @@ test("a notice says what was stopped, when and why, what was lost, and what to d
   const judged = outcome(legacyTree(500));
   const part = { ...judged, freed, survivors: judged.killed.slice(0, 2), killed: judged.killed.slice(2) };
   assert.match(noticeLines(part, CONTEXT)[0] ?? "", /\(limit 10m\); 2 processes could not be ended\.$/);
+});
+
+test("a notice names the command that continues a session, where the catalogue knows one", () => {
+  const agent = (path: string, argv: string): Outcome => {
+    const startTime = 7;
+    const marks = [{ pid: 500, startTime, seenUptime: 0, used: [[500, startTime, 0] as const] }];
+    const process = { ...proc({ pid: 500, exe: `${HOME}/${path}`, argv, startTime }), cpuTicks: 0 };
+    const judged = judge(observation([process], { marks }), contextFor(ONE_LOOK, "2026-11-23"));
+    const judgement = judged[0] as Judgement;
+    assert.equal(judgement.verdict, "reap");
+    return { judgement, killed: judgement.tree.members, survivors: [], spared: null };
+  };
+  const codex = agent(".codex/packages/standalone/current/codex", "codex app-server --listen unix://");
+  const claude = agent(".claude/remote/server", "server --serve --socket x");
+  const saying = (one: Outcome): string | undefined => noticeLines(one, CONTEXT)[2];
+  assert.equal(saying(codex), "  To continue: codex resume");
+  assert.equal(saying(claude), "  To continue: claude --resume");
+  assert.doesNotMatch(noticeLines(outcome(legacyTree(500)), CONTEXT).join("\n"), /To continue/);
+  const mail = mailTo("alice", "login1", [noticeLines(codex, CONTEXT)], ONE_LOOK, BUILT_IN_TEMPLATE, "now");
+  assert.ok("message" in mail);
+  assert.match(mail.message, /\n {2}To continue: codex resume\n/);
 });
 
 test("what a user calls their programs cannot act on their terminal, forge a line or fill it", () => {

@@ -5,7 +5,7 @@ import type { Proc } from "../../../src/core/observation/process.ts";
 import { mergePolicy, type PolicyLayer } from "../../../src/core/policy/policy.ts";
 import { makeTable } from "../../../src/core/tree/process-table.ts";
 import { findTrees } from "../../../src/core/tree/tree.ts";
-import { isAgentTree, usedBy, workSince } from "../../../src/core/verdict/agents.ts";
+import { isAgentTree, usedBy, withoutFormer, workSince } from "../../../src/core/verdict/agents.ts";
 import { graceOf } from "../../../src/core/verdict/grace.ts";
 import { contextFor, judge } from "../../../src/core/verdict/judge.ts";
 import { marksAfter } from "../../../src/core/verdict/marks.ts";
@@ -127,15 +127,72 @@ test("between two looks at one moment nothing can be told", () => {
   assert.equal(workSince({ members: [member(500, 4000)] }, mark([[500, 7, 0]]), at).busy, "unknown");
 });
 
-test("a mark keeps the CPU times of a tree, unless one is not known or there are too many", () => {
+test("a mark keeps the CPU times of a tree, unless one is not known", () => {
   assert.deepEqual(usedBy([member(500, 5), member(501, 0)]), [
     [500, 7, 5],
     [501, 7, 0],
   ]);
   assert.equal(usedBy([member(500, 5), member(501, undefined)]), undefined);
-  const many = (count: number): Proc[] => Array.from({ length: count }, (_, i) => member(i + 500, 1));
-  assert.equal(usedBy(many(500))?.length, 500);
-  assert.equal(usedBy(many(501)), undefined);
+});
+
+/** A daemon with thousands of children: the verdict of each sweep, two hours apart, and the marks that the last leaves. */
+function sweepsOf(...looks: readonly (readonly Proc[])[]) {
+  let marks: readonly Mark[] = [];
+  const verdicts = looks.map((children, i) => {
+    const seen = observation([{ ...daemon, startTime: 7, cpuTicks: 100 }, ...children], {
+      marks,
+      uptime: UPTIME + 2 * i * HOUR,
+    });
+    const judged = judge(seen, contextFor(mergePolicy([]), "2026-11-25"));
+    assert.equal(judged.length, 1);
+    marks = marksAfter(seen, judged, { uids: null, pids: null });
+    return judged[0]?.verdict;
+  });
+  return { verdicts, marks };
+}
+const child = (i: number, cpuTicks = 30, startTime = 8): Proc => ({
+  ...proc({ pid: 1000 + i, ppid: 500, exe: CODEX, argv: "codex", startTime }),
+  cpuTicks,
+});
+const children = Array.from({ length: 3000 }, (_, i) => child(i));
+
+test("a daemon with thousands of idle processes ends on the second look, and is left alone when one of them worked", () => {
+  assert.deepEqual(sweepsOf(children, children).verdicts, ["wait", "reap"]);
+  assert.deepEqual(sweepsOf(children, children.slice(1)).verdicts, ["wait", "reap"]);
+  const worked = [...children.slice(0, 2999), child(2999, 30 + 7300)];
+  assert.deepEqual(sweepsOf(children, worked).verdicts, ["wait", "spare"]);
+  // What the dead had used hides none of what the living used.
+  assert.deepEqual(sweepsOf([child(0, 90_000), ...children.slice(1)], worked.slice(1)).verdicts, [
+    "wait",
+    "spare",
+  ]);
+});
+
+test("a mark drops the CPU times of processes that have ended, and those of an old number", () => {
+  const { marks } = sweepsOf(
+    children,
+    [child(0, 30, 9), child(1), child(2)].map((one) => ({ ...one, uid: ALICE })),
+  );
+  assert.equal(marks.length, 1);
+  const keep = {
+    ...mark([
+      [500, 7, 1],
+      [501, 7, 2],
+      [502, 7, 3],
+    ]),
+  };
+  const living = [member(500, 9), member(502, 9), { ...member(501, 9), startTime: 8 }];
+  assert.deepEqual(
+    withoutFormer(keep, living),
+    mark([
+      [500, 7, 1],
+      [502, 7, 3],
+    ]),
+  );
+  assert.deepEqual(
+    marks[0]?.used?.map(([pid]) => pid),
+    [500, 1001, 1002],
+  );
 });
 
 /** An agent's daemon, left alone: what a sweep says that many minutes after its mark, and the mark that it leaves. */

@@ -1,0 +1,184 @@
+/** The codes of reasons: each is the code of a verdict that can be, and of that verdict alone. */
+
+import assert from "node:assert/strict";
+import test from "node:test";
+import type { Connections, Link } from "../../../src/core/observation/connections.ts";
+import type { Mark, Observation, Tag } from "../../../src/core/observation/observation.ts";
+import type { Proc } from "../../../src/core/observation/process.ts";
+import { mergePolicy, type PolicyLayer } from "../../../src/core/policy/policy.ts";
+import { hostDocument } from "../../../src/core/report/json.ts";
+import { type Accounts, NO_ACCOUNTS } from "../../../src/core/verdict/exemption.ts";
+import { contextFor, judge, UNFORCED } from "../../../src/core/verdict/judge.ts";
+import { REASON_CODES, type ReasonCode } from "../../../src/core/verdict/reason-codes.ts";
+import {
+  ALICE,
+  fromHost,
+  HOME,
+  joined,
+  LEGACY,
+  legacyTree,
+  linked,
+  NO_CONNECTIONS,
+  observation,
+  proc,
+  sshSession,
+  tcp,
+  UPTIME,
+  unattributed,
+} from "../../helpers/proc.ts";
+
+const MINUTE = 60_000;
+const HOUR = 60 * MINUTE;
+const BOB = 2002;
+
+interface Case {
+  /** The ordinary tree of pid 500 where none is given. */
+  readonly processes?: readonly Proc[];
+  readonly init?: Partial<Observation>;
+  readonly policy?: PolicyLayer;
+  readonly accounts?: Partial<Accounts>;
+  readonly force?: boolean;
+  /** The root of the tree in question. */
+  readonly root?: number;
+}
+
+const tree = legacyTree(500);
+const [root] = tree as [Proc];
+const rootWith = (more: Partial<Proc>): Proc[] => [{ ...root, ...more }, ...tree.slice(1)];
+const asked = (more: Partial<Connections>): Partial<Observation> => ({
+  connections: { ...NO_CONNECTIONS, ...more },
+});
+const links = (...some: Link[]): Partial<Observation> => ({ connections: linked(...some) });
+const tag = (ago: number): Tag => ({
+  schemaVersion: 1,
+  bootId: "b007",
+  uid: ALICE,
+  root: { pid: 500, startTime: root.startTime },
+  auditSession: 7,
+  logindSession: "7",
+  closedAt: 0,
+  closedUptime: UPTIME - ago,
+  product: "vscode",
+  remoteHost: null,
+});
+const mark = (ago: number, startTime: number, used?: Mark["used"]): Mark => ({
+  pid: 500,
+  startTime,
+  seenUptime: UPTIME - ago,
+  used,
+});
+const inTerminal = (more: Partial<Proc>): Case => ({
+  processes: [...tree, proc({ pid: 510, ppid: 505, tty: 34_816, ...more })],
+});
+const code = "/usr/local/bin/code";
+const tunnel = proc({ pid: 800, exe: code, argv: "code tunnel" });
+const codeServer = ["/usr/lib/code-server/lib/node", "/usr/lib/code-server/out/node/entry"];
+const exe = `${HOME}/.codex/packages/standalone/releases/0.147.0/bin/codex`;
+const daemon = proc({ pid: 500, exe, argv: "codex app-server --listen unix://", startTime: 7 });
+const cpptools = `${HOME}/.vscode-server/extensions/ms-vscode.cpptools-1/bin/cpptools`;
+const helper = (ppid: number): Proc => proc({ pid: 900, ppid, exe: cpptools, argv: ["cpptools"] });
+const ssh = sshSession(300);
+
+const cases: Readonly<Record<ReasonCode, Case>> = {
+  "tag-past-grace": { init: { tags: [tag(10 * MINUTE)] } },
+  "untagged-past-grace": { policy: { untagged: "reap" } },
+  "two-looks": { init: { marks: [mark(10 * MINUTE, root.startTime)] } },
+  forced: { force: true },
+  "inside-grace": { init: { tags: [tag(9 * MINUTE)] } },
+  marked: {},
+  "cpu-time-unknown": { processes: [daemon], init: { marks: [mark(3 * HOUR, 7)] } },
+  "in-use-session": { processes: [...ssh, ...tree], init: links(tcp(501, 301)) },
+  "in-use-other-host": { init: links(fromHost(501)) },
+  "in-use-exempt-tree": { processes: [...tree, tunnel], init: links(...joined(800, 501)) },
+  "in-use-other-user": { processes: [...sshSession(300, BOB), ...tree], init: links(tcp(501, 301)) },
+  "parent-alive": { processes: [proc({ pid: 880, exe: "/opt/other/bin/host" }), helper(880)], root: 900 },
+  "agent-busy": {
+    processes: [{ ...daemon, cpuTicks: 90_000 }],
+    init: { marks: [mark(HOUR, 7, [[500, 7, 0]])] },
+  },
+  "root-user": { processes: legacyTree(500, { uid: 0, uids: [0, 0, 0, 0] }) },
+  "system-account": { processes: legacyTree(500, { uid: 999, uids: [999, 999, 999, 999] }) },
+  "mixed-user-ids": { processes: rootWith({ uids: [ALICE, ALICE, 0, ALICE] }) },
+  "terminal-multiplexer": {
+    processes: [proc({ pid: 77, exe: "/usr/bin/tmux" }), ...legacyTree(500, { ppid: 77 })],
+  },
+  "other-pid-namespace": { processes: legacyTree(500, { foreignPidNs: true }) },
+  "managed-service": { processes: legacyTree(500, { cgroups: ["/system.slice/ide.service"] }) },
+  "batch-job": { processes: legacyTree(500, { cgroups: ["/system.slice/slurmstepd.scope/job_7/step_0"] }) },
+  "job-environment": { processes: rootWith({ jobVariables: ["SLURM_JOB_ID", "SLURM_STEP_ID"] }) },
+  "job-client": inTerminal({ exe: "/usr/bin/srun", argv: ["srun", "--pty", "bash"] }),
+  "terminal-other-user": inTerminal({ uid: BOB, uids: [BOB, BOB, BOB, BOB] }),
+  "terminal-ssh-server": inTerminal({ exe: `${HOME}/conda/bin/sshd` }),
+  "terminal-tunnel": inTerminal({ exe: code, argv: ["code", "tunnel"] }),
+  "terminal-web-server": inTerminal({ exe: codeServer[0] ?? "", argv: codeServer }),
+  tunnel: { processes: [tunnel], root: 800 },
+  "agent-exempt": { processes: [daemon], policy: { agents: { policy: "exempt" } } },
+  "web-server": { processes: [proc({ pid: 500, exe: codeServer[0] ?? "", argv: codeServer })] },
+  "exempt-user": { policy: { exemptUsers: [ALICE] } },
+  "exempt-group": { policy: { exemptGroups: [50] }, accounts: { groupsOf: { [ALICE]: [50] } } },
+  "exempt-entry": { policy: { exempt: [{ product: "vscode" }] } },
+  "exempt-lookup-failed": { policy: { exemptUsers: ["alice"] }, accounts: { uidOf: { alice: null } } },
+  kept: { init: { keeps: [{ uid: ALICE, until: 1_700_000_000_001 }] } },
+  "keep-unreadable": { init: { keeps: [{ uid: ALICE, until: null }] } },
+  "process-listing": { init: { source: "ps", connections: null } },
+  "sockets-not-read": { init: { connections: null } },
+  "socket-list-incomplete": { init: asked({ complete: false }) },
+  "over-budget": { init: { ...asked({}), overBudget: [ALICE] } },
+  "descriptors-unreadable": { init: asked({ unreadable: [501] }) },
+  "other-network-namespace": { init: asked({ foreignNet: [501] }) },
+  "socket-unexplained": { init: asked({ unexplained: [501] }) },
+  "connection-unattributed": { init: links(unattributed(501)) },
+  "other-user-in-the-way": {
+    processes: [...tree, proc({ pid: 700, uid: 0, exe: null })],
+    init: links(unattributed(501)),
+  },
+  "connected-to-unknown": {
+    processes: [...tree, ...legacyTree(600, { ppid: 444 })],
+    init: links(...joined(601, 501)),
+  },
+  "ancestor-not-seen": { processes: legacyTree(500, { ppid: 444 }) },
+  "ancestor-unreadable": { processes: [proc({ pid: 77, exe: null }), ...legacyTree(500, { ppid: 77 })] },
+  "user-ids-unreadable": { processes: rootWith({ uids: null }) },
+  "cgroups-unreadable": { processes: rootWith({ cgroups: null }) },
+  "environment-unreadable": { processes: rootWith({ jobVariables: null }) },
+  "command-line-unreadable": {
+    processes: [proc({ pid: 500, exe: `${LEGACY}/node`, argvStatus: "denied" })],
+  },
+  "as-its-server": { processes: [...tree, helper(1)], root: 900 },
+};
+
+for (const [expected, one] of Object.entries(cases) as [ReasonCode, Case][])
+  test(`reason code ${expected}`, () => {
+    const { processes = tree, init, policy = {}, accounts, force = false, root: pid = 500 } = one;
+    const seen = observation(processes, init);
+    const judged = judge(seen, {
+      ...contextFor(mergePolicy([policy]), "2026-11-25"),
+      accounts: { ...NO_ACCOUNTS, ...accounts },
+      options: { ...UNFORCED, force },
+    });
+    const found = judged.find(({ tree: { root: it } }) => it.pid === pid);
+    assert.equal(found?.reasonCode, expected, `${found?.verdict}: ${found?.reasons.join("; ")}`);
+    // Each tree beside it has a code of its own verdict, too.
+    for (const { verdict, reasonCode } of judged) {
+      const { verdict: documented } = REASON_CODES[reasonCode];
+      if (documented === "any but reap") assert.notEqual(verdict, "reap");
+      else assert.equal(verdict, documented, reasonCode);
+    }
+    const [document] = hostDocument(seen, found ? [found] : [], []).trees;
+    assert.equal(document?.reasonCode, expected);
+  });
+
+test("of several ways of use, its own user's gives the code", () => {
+  const both = observation([...sshSession(200, BOB), ...ssh, ...tree], links(tcp(501, 201), tcp(501, 301)));
+  const context = contextFor(mergePolicy([]), "2026-11-25");
+  assert.equal(judge(both, context)[0]?.reasonCode, "in-use-session");
+  const below = observation([...ssh, ...legacyTree(500, { ppid: 301 })], links(fromHost(501)));
+  assert.equal(judge(below, context)[0]?.reasonCode, "in-use-session");
+});
+
+test("a code is a plain word and its meaning one sentence", () => {
+  for (const [name, { meaning }] of Object.entries(REASON_CODES)) {
+    assert.match(name, /^[a-z]+(?:-[a-z]+)*$/);
+    assert.match(meaning, /^[A-Z][^.]*(?:\.policy[^.]*)?\.$/, name);
+  }
+});

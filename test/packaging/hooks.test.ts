@@ -1,0 +1,106 @@
+// The examples for the site's own programs, with the addresses and tools of a test in their place.
+import assert from "node:assert/strict";
+import { spawnSync } from "node:child_process";
+import {
+  chmodSync,
+  existsSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  writeFileSync,
+} from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { after, describe, test } from "node:test";
+
+const folder = mkdtempSync(join(tmpdir(), "hooks-test-"));
+const tree = {
+  schemaVersion: 1,
+  event: "failed",
+  host: "login1",
+  user: 'alice","event":"failed',
+  product: "vscode",
+  memoryKiB: 2048,
+  costs: { processes: 12 },
+};
+
+/** Runs an example whose text was changed, with a tree on standard input. */
+function run(name: string, changes: Readonly<Record<string, string>>, event: string) {
+  let text = readFileSync(join("packaging/hooks", name), "utf8");
+  for (const [from, to] of Object.entries(changes)) {
+    assert.ok(text.includes(from), `${name} has no ${from}`);
+    text = text.replace(from, to);
+  }
+  const file = join(folder, name);
+  writeFileSync(file, text);
+  chmodSync(file, 0o755);
+  const { status, stdout, stderr } = spawnSync(file, {
+    input: `${JSON.stringify({ ...tree, event })}\n`,
+    encoding: "utf8",
+    env: { LC_ALL: "C.UTF-8", PATH: "/usr/sbin:/usr/bin:/sbin:/bin" },
+  });
+  return { status, stdout, stderr };
+}
+
+function tool(name: string, text: string): string {
+  const file = join(folder, `tool-${name}`);
+  writeFileSync(file, `#!/bin/sh\n${text}\n`, { mode: 0o755 });
+  return file;
+}
+
+describe("the examples for the site's programs", () => {
+  after(() => rmSync(folder, { recursive: true, force: true }));
+
+  test("veto-maintenance spares while the file exists, for its first line", () => {
+    const file = join(folder, "maintenance");
+    const changes = { "/etc/vscode-grim-reaper/maintenance": file };
+    assert.equal(run("veto-maintenance", changes, "ended").status, 0);
+    writeFileSync(file, "until noon\nmore\n");
+    assert.deepEqual(run("veto-maintenance", changes, "ended"), {
+      status: 10,
+      stdout: "until noon\n",
+      stderr: "",
+    });
+  });
+
+  test("notify-ticket writes a ticket for what failed, and no user's name makes one", () => {
+    const out = join(folder, "ticket");
+    const changes = { "/usr/sbin/sendmail": tool("sendmail", `echo "$@" >${out}; cat >>${out}`) };
+    assert.equal(run("notify-ticket", changes, "ended").status, 0);
+    assert.ok(!existsSync(out), "this tree was ended");
+    assert.equal(run("notify-ticket", changes, "failed").status, 0);
+    const said = readFileSync(out, "utf8");
+    assert.match(
+      said,
+      /^-oi -- tickets@example\.org\nTo: tickets@example\.org\nSubject: .*\n\n\{"schemaVersion":1,/,
+    );
+  });
+
+  const skip = existsSync("/usr/bin/jq") ? false : "jq is not installed";
+  test("notify-chat posts a message", { skip }, () => {
+    const out = join(folder, "chat");
+    writeFileSync(join(folder, "url"), "https://chat.example.org/hook\n");
+    const changes = {
+      "/etc/vscode-grim-reaper/chat-url": join(folder, "url"),
+      "curl --fail": `${tool("curl", `echo "$@" >${out}; cat >>${out}`)} --fail`,
+    };
+    assert.equal(run("notify-chat", changes, "ended").status, 0);
+    const [args = "", body = ""] = readFileSync(out, "utf8").split("\n");
+    assert.match(args, / -- https:\/\/chat\.example\.org\/hook$/);
+    const { text } = JSON.parse(body) as { text: string };
+    assert.match(text, /^login1: vscode server of alice.* ended, 12 processes, 2 MiB$/);
+  });
+
+  test("all are executable shell scripts without a warning", (t) => {
+    const files = readdirSync("packaging/hooks").filter((name) => name !== "README.md");
+    assert.equal(files.length, 3);
+    if (spawnSync("shellcheck", ["--version"]).status !== 0) return t.skip("shellcheck is not installed");
+    const { status, stdout } = spawnSync(
+      "shellcheck",
+      files.map((name) => join("packaging/hooks", name)),
+      { encoding: "utf8" },
+    );
+    assert.equal(status, 0, stdout);
+  });
+});
