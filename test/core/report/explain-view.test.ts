@@ -80,5 +80,5 @@ test("without root, the absence of a client is not shown as a fact", () => {
   assert.doesNotMatch(text, /^ {2}(?:ancestor|client) +no /m);
   assert.match(text, /end it yourself: vscode-grim-reaper end$/);
   const all = observation(tree, { observerUid: ALICE, counts: { ...counts, denied: 0 } });
-  assert.match(explainLines(judged(all), all, 500, [], plain).join("\n"), /Verdict {2}wait/);
+  assert.match(explainLines(judged(all), all, 500, [], plain).join("\n"), /Verdict {2}reap/);
 });

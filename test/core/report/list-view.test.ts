@@ -61,5 +61,5 @@ test("trees are sorted by a column, the largest first, and summed up", () => {
   assert.deepEqual(order("pid"), [500, 600]);
   assert.deepEqual(order("memory"), [600, 500]);
   assert.deepEqual(order("age"), [500, 600]);
-  assert.equal(totalsLine(all, seen), "2 trees, 12 processes, 30 MiB: 2 wait (30 MiB)");
+  assert.equal(totalsLine(all, seen), "2 trees, 12 processes, 30 MiB: 1 reap (6 MiB), 1 wait (24 MiB)");
 });
