@@ -18,6 +18,8 @@ inline constexpr std::uint32_t kMaxUserFaults = 50;  // one user's faults must n
 
 class SnapshotReport {
  public:
+  explicit SnapshotReport(uid_t observer) : observer_(observer) {}
+
   // Only root may read the processes of others; for anyone else a refusal there is not a fault.
   bool expects_access(uid_t uid) const { return observer_ == 0 || observer_ == uid; }
   bool is_root() const { return observer_ == 0; }
@@ -44,7 +46,7 @@ class SnapshotReport {
  private:
   void record_refusal(const char* what, pid_t pid, uid_t uid, int error, bool report);
 
-  uid_t observer_ = geteuid();
+  uid_t observer_;
   SnapshotCounts counts_;
   std::vector<Fault> faults_, budget_faults_;
   std::unordered_map<uid_t, std::uint32_t> faults_of_;
