@@ -41,7 +41,7 @@ make_root() {
     --dpkgopt='path-exclude=/usr/share/locale/*' \
     --customize-hook='rm -f "$1"/etc/ssh/ssh_host_* "$1"/etc/hostname "$1"/etc/motd "$1"/etc/update-motd.d/*' \
     --customize-hook='chroot "$1" systemctl mask apt-daily.timer apt-daily-upgrade.timer dpkg-db-backup.timer \
-      e2scrub_all.timer console-getty.service getty.target systemd-networkd.service systemd-firstboot.service' \
+      e2scrub_all.timer tinysshd.socket console-getty.service getty.target systemd-networkd.service systemd-firstboot.service' \
     --customize-hook='for user in alice:2001 bob:2002 carol:2003; do
       chroot "$1" useradd --create-home --shell /bin/bash --uid "${user#*:}" "${user%:*}"
       chmod 0700 "$1/home/${user%:*}"; done' \
