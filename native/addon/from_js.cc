@@ -108,6 +108,9 @@ SnapshotOptions to_snapshot_options(const Napi::Value& value) {
   };
   SnapshotOptions options;
   options.proc_root = to_text(object.Get("procRoot"), "options.procRoot");
+  const Napi::Value observer = object.Get("observerUid");
+  if (!observer.IsUndefined())
+    options.observer = static_cast<uid_t>(to_whole(observer, "options.observerUid", 0, kMaxUid));
   const Napi::Value uids = object.Get("uids");
   if (!uids.IsNull()) {
     const auto list = to_list<uid_t>(uids, "options.uids", to_uid);

@@ -135,6 +135,7 @@ async function readProcessTable(native: Native, options: ObserveOptions): Promis
   const raw = await native
     .snapshot({
       procRoot,
+      ...(actsForHost() && { observerUid: 0 }),
       owners: subordinateUids(),
       uids,
       full,

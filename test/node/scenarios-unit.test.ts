@@ -112,7 +112,7 @@ describe("the systemd unit", () => {
     },
     {
       setting: "CapabilityBoundingSet=\nCapabilityBoundingSet=CAP_KILL",
-      says: /processes could not be read/,
+      says: /CAP_SYS_PTRACE is missing/,
     },
     {
       setting: "CapabilityBoundingSet=\nCapabilityBoundingSet=CAP_KILL CAP_SYS_PTRACE",

@@ -20,6 +20,7 @@ class SnapshotBuilder {
   SnapshotBuilder(const SnapshotOptions& options, ProcDir& proc)
       : options_(options),
         proc_(proc),
+        report_(options.observer),
         argv_(proc.fd(), options.argv_timeout_ms, options.argv_budget_ms, options.owners),
         reader_(proc, report_) {}
 

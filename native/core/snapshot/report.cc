@@ -23,7 +23,7 @@ void SnapshotReport::add_refusal(const char* what, pid_t pid, uid_t uid, int err
 }
 
 void SnapshotReport::add_hidden_exe(pid_t pid, uid_t uid, int error) {
-  record_refusal("read the executable's path", pid, uid, error, sees_others());
+  record_refusal("read the executable's path", pid, uid, error, is_root());
 }
 
 void SnapshotReport::add_malformed(const char* what, pid_t pid, uid_t uid) {

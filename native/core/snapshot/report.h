@@ -18,11 +18,12 @@ inline constexpr std::uint32_t kMaxUserFaults = 50;  // one user's faults must n
 
 class SnapshotReport {
  public:
-  // Only root, and an account with CAP_SYS_PTRACE, may read the processes of others; for anyone else a
-  // refusal there is not a fault.
-  bool expects_access(uid_t uid) const { return sees_others_ || geteuid() == uid; }
-  bool sees_others() const { return sees_others_; }
-  void set_sees_others(bool sees) { sees_others_ = sees; }
+  explicit SnapshotReport(uid_t observer) : observer_(observer) {}
+
+  // Root, or the account that acts for root, may read the processes of others; for anyone else a refusal
+  // there is not a fault.
+  bool expects_access(uid_t uid) const { return observer_ == 0 || observer_ == uid; }
+  bool is_root() const { return observer_ == 0; }
   bool was_denied(pid_t pid) const { return denied_.count(pid) != 0; }
   // The errno of a lack of descriptors or memory, which may have hidden any process; 0: none.
   int exhaustion() const { return exhaustion_; }
@@ -46,7 +47,7 @@ class SnapshotReport {
  private:
   void record_refusal(const char* what, pid_t pid, uid_t uid, int error, bool report);
 
-  bool sees_others_ = geteuid() == 0;
+  uid_t observer_;
   SnapshotCounts counts_;
   std::vector<Fault> faults_, budget_faults_;
   std::unordered_map<uid_t, std::uint32_t> faults_of_;

@@ -48,16 +48,16 @@ std::optional<Failure> SnapshotBuilder::read_host() {
   return std::nullopt;
 }
 
-// Root without CAP_SYS_PTRACE reads neither executables nor descriptors of other users' processes, and where
-// proc is mounted with hidepid it does not even see these processes (proc(5)).
+// Root, or the account that acts for root, without CAP_SYS_PTRACE reads neither executables nor descriptors
+// of other users' processes, and where proc is mounted with hidepid it does not even see these processes
+// (proc(5)).
 void SnapshotBuilder::check_capabilities() {
   std::string_view text;
   if (proc_.read(proc_.fd(), "self/status", &text) != 0) return;  // a proc folder of a test
   const auto capabilities = parse_status_capabilities(text);
   if (!capabilities) return;
   const bool may_trace = (*capabilities >> CAP_SYS_PTRACE & 1) != 0;
-  report_.set_sees_others(geteuid() == 0 || may_trace);
-  if (geteuid() == 0 && !may_trace)
+  if (report_.is_root() && !may_trace)
     report_.add_fault("see other users' processes", 0, 0,
                       "CAP_SYS_PTRACE is missing; add it to the unit's CapabilityBoundingSet");
 }

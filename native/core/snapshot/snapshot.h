@@ -3,6 +3,7 @@
 #pragma once
 
 #include <sys/types.h>
+#include <unistd.h>
 
 #include <cstdint>
 #include <optional>
@@ -20,7 +21,10 @@ namespace reaper {
 struct SnapshotOptions {
   std::string proc_root = "/proc";
   std::optional<std::unordered_set<uid_t>> uids;  // whose processes may be suspects; nullopt: everyone's
-  bool full = false;                              // read every process of `uids`, suspect or not
+  // As whom to look: 0 expects to read every process, also where an account with root's capabilities does it.
+  // Guard: if such an account lacks them, it must not take a full host for an empty one.
+  uid_t observer = geteuid();
+  bool full = false;  // read every process of `uids`, suspect or not
   // An executable whose path holds one of exe_markers is a suspect; so is one of `interpreters` whose command
   // line holds one of argv_markers. Names of executables may end in `*`. The wide lists apply to the
   // processes of a user who has a suspect, and hold all of the narrow ones: without this second step every

@@ -16,6 +16,8 @@ export interface UidRange {
 export interface SnapshotOptions {
   /** Where proc is mounted; a built folder in tests. */
   readonly procRoot: string;
+  /** As whom to look: 0 expects to read every process; absent: as this program's user. */
+  readonly observerUid?: number;
   readonly owners?: readonly UidRange[];
   /** Look for suspects among these effective uids only; null: among all. */
   readonly uids: readonly number[] | null;
