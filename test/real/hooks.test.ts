@@ -41,7 +41,7 @@ function hooks(): void {
     assert.deepEqual(living(theirs), []);
     assert.match(
       swept.stderr,
-      new RegExp(`Spared 1 process\\(es\\) under pid \\d+ \\(uid ${uid}\\): the site's veto: maintenance`),
+      new RegExp(`Spared 1 process under pid \\d+ \\(uid ${uid}\\): the site's veto: maintenance`),
     );
     const asked = readFileSync(join(folder, "asked"), "utf8")
       .trim()
@@ -80,7 +80,7 @@ function hooks(): void {
     assert.ok(!existsSync(join(folder, "ran")));
     const checked = run(["check-config", site]);
     assert.equal(checked.status, 1);
-    assert.match(checked.stderr, /cannot run \S+veto: can be written by others/);
+    assert.match(checked.stderr, /hooks\.veto: \S+veto: can be written by others/);
     assert.equal(run(["-c", config()]).status, 0);
   });
 
