@@ -110,7 +110,7 @@ describe("servers reached through relays", () => {
       await listening(port);
       assert.equal((await treeOf(node, server.pid)).verdict, "reap", "socat alone is not a client");
       const window = await attach(node, { at: `${port}` });
-      await isUsed(server, new RegExp(`sshd-session \\d+ → socat \\d+ → server ${server.pid}`));
+      await isUsed(server, new RegExp(`sshd-session \\d+ → socat1? \\d+ → server ${server.pid}`));
       await window.drop();
       await isEnded(server);
     });
@@ -253,7 +253,7 @@ s=socket.socket(socket.AF_UNIX); s.connect("${at}"); print(s.recv(9).decode(), f
     await client.waitExit();
     await endAll(node);
     const sandbox = await startStandIn(node, { run: "unshare -rn sleep 1000" });
-    await until(async () => assert.ok((await treeOf(node, sandbox.pid)).pids.length > 2));
+    await until(async () => assert.ok((await treeOf(node, sandbox.pid)).pids.length >= 2));
     await isEnded(sandbox);
   });
 
@@ -322,7 +322,7 @@ s=socket.socket(socket.AF_UNIX); s.connect("${at}"); print(s.recv(9).decode(), f
     await node.copyIn(`${unit}.socket`, "[Socket]\nListenStream=127.0.0.1:2202\nAccept=yes\n");
     await node.copyIn(
       `${unit}@.service`,
-      "[Service]\nExecStart=-/usr/sbin/tinysshd -v /etc/tinyssh/k\nStandardInput=socket\nKillMode=process\n",
+      "[Service]\nExecStart=-/usr/sbin/tinysshd -v /etc/tinyssh/k\nStandardInput=socket\nStandardError=journal\nKillMode=process\n",
     );
     await node.run(["sh", "-c", "systemctl daemon-reload && systemctl start tiny.socket"]);
     const server = await startStandIn(node, { args: [`--socket-path=${SOCKET}`] });

@@ -36,6 +36,8 @@ export interface Summary {
   readonly byProduct: readonly GroupTotals[];
   readonly byUser: readonly GroupTotals[];
   readonly byReason: readonly GroupTotals[];
+  /** By code; "none" for the records of versions without codes. */
+  readonly byReasonCode: readonly GroupTotals[];
   readonly offenders: readonly Offender[];
   readonly days: readonly Day[];
 }
@@ -85,6 +87,7 @@ export function summarise(records: readonly LedgerRecord[], filter: RecordFilter
     byProduct: totalsBy(records, ({ product }) => product),
     byUser: totalsBy(records, ({ user }) => user),
     byReason: totalsBy(records, ({ kind }) => REASON[kind]),
+    byReasonCode: totalsBy(records, ({ reasonCode }) => reasonCode ?? "none"),
     offenders: offendersIn(records),
     days: daysOf(records, filter.since, until),
   };

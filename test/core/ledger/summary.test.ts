@@ -45,13 +45,13 @@ function reap(day: string, init: Partial<LedgerRecord> = {}): LedgerRecord {
   };
 }
 
-const bob = { user: "bob", uid: 2002, product: "cursor", kind: "aged" } as const;
+const bob = { user: "bob", uid: 2002, product: "cursor", kind: "aged", reasonCode: null } as const;
 const records = [
   reap("2027-01-03", bob),
   reap("2027-01-01"),
   reap("2027-01-01", { freedKiB: 2048 }),
   reap("2027-01-04", { survivors: 2, killed: 4 }),
-  reap("2027-01-04", { user: "carol", uid: 2003, kind: "forced" }),
+  reap("2027-01-04", { user: "carol", uid: 2003, kind: "forced", reasonCode: "forced" }),
 ];
 const all = { since: noon("2026-12-31"), users: null };
 
@@ -84,6 +84,14 @@ test("totals and shares, the largest first", () => {
       ["alice", 3],
       ["bob", 1],
       ["carol", 1],
+    ],
+  );
+  assert.deepEqual(
+    summary.byReasonCode.map(({ name, trees }) => [name, trees]),
+    [
+      ["tag-past-grace", 3],
+      ["forced", 1],
+      ["none", 1],
     ],
   );
   assert.deepEqual(
