@@ -5,29 +5,25 @@ import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { COLUMNS, terminalSvg } from "../../scripts/docs/terminal.ts";
 import { whyNoLoginNode } from "./available.ts";
-import { realServerLayer, startLegacyServer } from "./real-server.ts";
-import { becomes, bootWithProduct, configure, startStandIn } from "./scenario-helpers.ts";
-import { Window } from "./window.ts";
+import { becomes, bootWithProduct, configure, holdPort, startStandIn } from "./scenario-helpers.ts";
 
 const [folder] = process.argv.slice(2);
 assert.ok(folder, "usage: see scripts/pictures.sh");
 const reason = whyNoLoginNode();
 assert.equal(reason, null, reason ?? "");
 
-const layer = await realServerLayer();
-await using node = await bootWithProduct(layer);
+await using node = await bootWithProduct();
 await configure(node, 'grace = "10m"\n');
-const alices = await startLegacyServer(node, layer);
+const alices = await startStandIn(node, { user: "alice", run: "sleep 7100" });
 const bobs = await startStandIn(node, {
   user: "bob",
   args: ["--reconnection-grace-time=1"],
   run: "sleep 7101",
 });
 const carols = await startStandIn(node, { user: "carol" });
-// A later window, and the session that started the server closed: what only a look at sockets can tell.
-await Window.open(node, alices);
-await alices.ssh.close();
-await becomes(node, alices.rootPid, "spare");
+// The session that started alice's server is closed; a later one uses it, which only its connection shows.
+await node.ssh("alice", holdPort(alices.at));
+await becomes(node, alices.pid, "spare");
 await becomes(node, carols.pid, "wait");
 await becomes(node, bobs.pid, "reap");
 
@@ -35,11 +31,13 @@ await becomes(node, bobs.pid, "reap");
 async function shown(command: string): Promise<{ command: string; output: string }> {
   const sized = `stty cols ${COLUMNS}; ${command}`;
   const output = await node.run(["env", "TERM=xterm-256color", "script", "-qec", sized, "/dev/null"]);
-  return { command, output };
+  // The line of progress is gone when the command has ended.
+  const progress = new RegExp(`(?:Ending processes, \\d+ s …)?\\r${String.fromCharCode(27)}\\[K`, "g");
+  return { command, output: output.replace(progress, "") };
 }
 
 const list = await shown("vscode-grim-reaper list");
-const why = await shown(`vscode-grim-reaper explain ${alices.rootPid}`);
+const why = await shown(`vscode-grim-reaper explain ${alices.pid}`);
 const log = await shown("vscode-grim-reaper -v");
 const forced = await shown("vscode-grim-reaper -v -f -u alice");
 for (const { output } of [log, forced]) assert.match(output, /Killed \d+ process\(es\)/);

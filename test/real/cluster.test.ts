@@ -90,8 +90,7 @@ const sweep = (more = "", ...args: string[]): Ran => run(["-v", "-c", config(mor
 const own = (): string => join(SHARED, `${hostname()}.json`);
 
 function insideNamespace(): void {
-  const mounted = spawnSync("mount", ["-t", "tmpfs", "tmpfs", "/run"]);
-  assert.equal(mounted.status, 0, String(mounted.stderr));
+  freshState();
   beforeEach(() => mkdirSync(SHARED, { mode: 0o700 }));
   afterEach(() => rmSync(SHARED, { recursive: true, force: true }));
 
@@ -344,4 +343,4 @@ import { bareServer } from "../helpers/ide-trees.ts";
 import { type Ran, run, temporaryFile } from "../helpers/program.ts";
 import { living, puppetBinary, type Stage, startTree } from "../helpers/puppet.ts";
 import { eventually, makeHome, USER } from "../helpers/real.ts";
-import { inPidNamespace } from "../helpers/sandbox.ts";
+import { freshState, inPidNamespace } from "../helpers/sandbox.ts";

@@ -145,8 +145,7 @@ function programAt(path: string, owner: number, mode: number): string {
 const isNow = (pid: number, exe: string): boolean => readlinkSync(`/proc/${pid}/exe`) === exe;
 
 function insideNamespace(): void {
-  const mounted = spawnSync("mount", ["-t", "tmpfs", "tmpfs", "/run"]);
-  assert.equal(mounted.status, 0, String(mounted.stderr));
+  freshState();
   after(() => {
     for (const stranger of strangers)
       if (stranger.exitCode === null && stranger.signalCode === null) stranger.kill("SIGKILL");
@@ -407,4 +406,4 @@ import { DEFAULT_POLICY } from "../helpers/policy.ts";
 import { run, temporaryFile } from "../helpers/program.ts";
 import { isAlive, living, type PlanNode, readStat, readUids, startTree } from "../helpers/puppet.ts";
 import { eventually, makeHome, USER } from "../helpers/real.ts";
-import { inPidNamespace } from "../helpers/sandbox.ts";
+import { freshState, inPidNamespace } from "../helpers/sandbox.ts";

@@ -1,18 +1,8 @@
 /** Defines every key of the configuration: its type, default and meaning, for validation and for the manual. */
 
 import * as v from "valibot";
-import {
-  agents,
-  catalogue,
-  cluster,
-  exemption,
-  hooks,
-  keep,
-  ledger,
-  mail,
-  metrics,
-  notice,
-} from "./schema-tables.ts";
+import { hooks, ledger, mail, metrics, notice } from "./schema-outputs.ts";
+import { agents, catalogue, cluster, exemption, keep } from "./schema-tables.ts";
 import {
   accounts,
   bool,

@@ -1,0 +1,118 @@
+/** The schemas of the tables for what a sweep writes, sends and runs. */
+
+import * as v from "valibot";
+import { address, anyText, bool, filledLine, note, oneLine, path, wholeNumber } from "./schema-values.ts";
+
+export const notice = v.strictObject(
+  {
+    enabled: v.optional(
+      v.pipe(
+        bool,
+        note("true or false", "show users at their next login on a terminal what was ended, and why"),
+      ),
+      true,
+    ),
+    text: v.optional(
+      v.pipe(anyText, note("text", "the site's own text below each notice; may have several lines")),
+      "",
+    ),
+    url: v.optional(v.pipe(oneLine, note("text", "the address of a page that explains it")), ""),
+    days: v.optional(
+      v.pipe(wholeNumber(1), note("number", "for how many days a notice waits for its user")),
+      14,
+    ),
+  },
+  "must be a table",
+);
+
+export const mail = v.strictObject(
+  {
+    enabled: v.optional(v.pipe(bool, note("true or false", "also mail users what was ended")), false),
+    to: v.optional(
+      v.pipe(address, note("address", "`%u` is the login name, `%h` the host: `%u@example.org`")),
+      "%u",
+    ),
+    from: v.optional(
+      v.pipe(address, note("address", "the sender, also of the envelope; `%h` is the host")),
+      "root",
+    ),
+    subject: v.optional(
+      v.pipe(
+        filledLine,
+        v.minLength(1, "must not be empty"),
+        note("text", "the subject; `%u` and `%h` as above"),
+      ),
+      "Your editor's server on %h was stopped",
+    ),
+    template: v.optional(
+      v.pipe(
+        path,
+        note(
+          "file",
+          "the body: `%u` user, `%h` host, `%r` what was ended, when and why, `%t` and `%l` text and URL of `[notice]`, `%%` a percent sign",
+          "built in",
+        ),
+      ),
+      "",
+    ),
+  },
+  "must be a table",
+);
+
+export const hooks = v.strictObject(
+  {
+    veto: v.optional(
+      v.pipe(
+        path,
+        note(
+          "program",
+          "a program that is asked before a tree is ended, with the tree's JSON on standard input: exit status 0 lets it end, 10 spares it for the reason in the first line of output; anything else, or no answer within 5 s, spares it and is a fault",
+          "none",
+        ),
+      ),
+      "",
+    ),
+    notify: v.optional(
+      v.pipe(
+        path,
+        note(
+          "program",
+          "a program that is run for each tree that was ended, or could not be, with its JSON on standard input, outside the sweep's sandbox",
+          "none",
+        ),
+      ),
+      "",
+    ),
+  },
+  "must be a table",
+);
+
+export const ledger = v.strictObject(
+  {
+    file: v.optional(
+      v.pipe(
+        path,
+        note("path", 'the file with one line of JSON per ended tree, for `report`; `""` for none'),
+      ),
+      "/var/lib/vscode-grim-reaper/ledger.jsonl",
+    ),
+  },
+  "must be a table",
+);
+
+export const metrics = v.strictObject(
+  {
+    file: v.optional(
+      v.pipe(
+        path,
+        note(
+          "path",
+          "the file for the text file collector of Prometheus' node exporter; its name must end in `.prom`",
+          "off",
+        ),
+      ),
+      "",
+    ),
+  },
+  "must be a table",
+);
