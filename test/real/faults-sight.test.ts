@@ -85,7 +85,8 @@ function insideNamespace(): void {
       const under = [refuse, String(error)];
       const ran = runIn({ under }, ["-vv", "-c", config()]);
       assertRefused(host, ran, /cannot list unix sockets/);
-      if (error !== EMFILE) assert.match(ran.stderr, /allow AF_NETLINK \(RestrictAddressFamilies=\)/);
+      if (error !== EMFILE)
+        assert.match(ran.stderr, /allow AF_NETLINK in the unit \(RestrictAddressFamilies=\)/);
       const listed = runIn({ under }, ["list", "--json"]);
       assert.equal(listed.status, 1);
       assert.equal(verdicts(listed.stdout).get(host.orphan.node("server").pid), "unknown");

@@ -1,4 +1,5 @@
 import type { Connections } from "../observation/connections.ts";
+import { ancestorsOf } from "../tree/process-table.ts";
 import type { Tree } from "../tree/tree.ts";
 import type { HostView } from "./host-view.ts";
 import { propagate } from "./propagate.ts";
@@ -44,8 +45,7 @@ export function whyUndecided(view: HostView, graph: UseGraph): Map<Node, Doubt> 
   if (connections === null) return own;
   // What is behind a process that is in doubt may be behind what it is connected to.
   const origins = [...graph.all()].flatMap((node) => {
-    const why =
-      own.get(node)?.why ?? whyOther(node, connections)?.why ?? (node.tree && brokenAbove(node.tree));
+    const why = own.get(node)?.why ?? whyOther(node, connections)?.why ?? whyAbove(node, view);
     return why ? [{ node, user: node.user, behind: why }] : [];
   });
   const doubtful = propagate(graph, origins, ({ from, to }) => from.user === to.user);
@@ -113,10 +113,14 @@ function whyOther({ kind, process }: Node, connections: Connections): Doubt | nu
   return kind === "relay" ? whyProcess(process.pid, connections) : null;
 }
 
-const brokenAbove = (tree: Tree): string | null =>
-  tree.ancestryBroken || tree.ancestors.some(({ pid, exe }) => pid !== 1 && exe === null)
+/** A tree or a relay that may be below an ssh session which was not seen. */
+function whyAbove({ kind, process }: Node, { table }: HostView): string | null {
+  if (kind === "session") return null;
+  const { ancestors, broken } = ancestorsOf(table, process);
+  return broken || ancestors.some(({ pid, exe }) => pid !== 1 && exe === null)
     ? "what is above it could not be read"
     : null;
+}
 
 /** Why a connection whose other end no asked process holds might yet be a client's, or null. */
 function blindSpotFor(
