@@ -26,6 +26,7 @@ const UNIT = "vscode-grim-reaper.service";
 const TIMER = "vscode-grim-reaper.timer";
 const LOG = "/var/log/vscode-grim-reaper.log";
 const CONFIG = "/etc/vscode-grim-reaper/config.toml";
+const METRICS = "/var/lib/misc/reaper.prom";
 const PAM_LINE = "/usr/libexec/vscode-grim-reaper/pam-line";
 const HOOK_LINE = "type=close_session /usr/libexec/vscode-grim-reaper/session-close";
 const RUNTIME = "/usr/lib/vscode-grim-reaper/node/bin/node";
@@ -164,6 +165,7 @@ describe("the packages", () => {
       await installDeb(node, packages.nextDeb);
       const version = await node.run(["dpkg-query", "-W", "-f", `\${Version}`, "vscode-grim-reaper"]);
       assert.equal(version, `${packages.nextVersion}-1`);
+      assert.equal(await node.run([PROGRAM, "--version"]), `${packages.nextVersion}\n`);
       assert.equal(await node.read(CONFIG), config);
       assert.deepEqual(await state(TIMER), { ActiveState: "active", UnitFileState: "enabled" });
       assert.equal(await hookLines(), 1);
@@ -190,7 +192,7 @@ describe("the packages", () => {
           /install the package nodejs \(20\.19 or newer\) or vscode-grim-reaper-node/,
         );
         await installDeb(node, packages.nodeDeb);
-        assert.equal(await node.run([PROGRAM, "--version"]), `${packages.version}\n`);
+        assert.equal(await node.run([PROGRAM, "--version"]), `${packages.nextVersion}\n`);
         // A distribution's Node beside it is not asked.
         await node.copyIn("/usr/bin/node", "#!/bin/sh\nexit 3\n", { mode: 0o755 });
         await node.run([PROGRAM, "list"]);
@@ -205,7 +207,7 @@ describe("the packages", () => {
         await node.run(["mv", "/usr/bin/node.away", "/usr/bin/node"]);
       }
       await dpkg(node, "--purge", "vscode-grim-reaper-node");
-      assert.equal(await node.run([PROGRAM, "--version"]), `${packages.version}\n`);
+      assert.equal(await node.run([PROGRAM, "--version"]), `${packages.nextVersion}\n`);
     });
 
     it("a removal takes the PAM line out before the program goes, also one put in by hand", async (t) => {
@@ -213,6 +215,11 @@ describe("the packages", () => {
       const sshd = await node.read("/etc/pam.d/sshd");
       await node.run(["sh", "-c", "cat /usr/share/vscode-grim-reaper/pam/sshd.snippet >>/etc/pam.d/sshd"]);
       assert.equal(await hookLines(), 2);
+      // A unit that has failed, for the purge below.
+      await configure(node, 'grase = "0"\n');
+      await node.exec(["systemctl", "start", UNIT]);
+      assert.equal((await state(UNIT)).ActiveState, "failed");
+      await configure(node, `grace = "0"\n[metrics]\nfile = "${METRICS}"\n`);
       await dpkg(node, "--remove", "vscode-grim-reaper");
       assert.equal((await node.exec(["test", "-e", "/usr/lib/vscode-grim-reaper"])).status, 1);
       assert.equal(await hookLines(), 0);
@@ -228,8 +235,9 @@ describe("the packages", () => {
       assert.equal((await node.exec(["test", "-e", LOG])).status, 0, "and the log");
     });
 
-    it("a purge leaves nothing", async (t) => {
+    it("a purge leaves nothing: no metrics, and no unit that has failed", async (t) => {
       if (!ready(t)) return;
+      await node.copyIn(METRICS, "vscode_grim_reaper_up 1\n");
       await node.run([
         "sh",
         "-c",
@@ -244,6 +252,7 @@ describe("the packages", () => {
         },
         { added: [], gone: [] },
       );
+      assert.doesNotMatch(await node.run(["systemctl", "list-units", "--all", "--plain"]), /grim-reaper/);
     });
   });
 
