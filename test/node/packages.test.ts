@@ -26,6 +26,7 @@ const UNIT = "vscode-grim-reaper.service";
 const TIMER = "vscode-grim-reaper.timer";
 const LOG = "/var/log/vscode-grim-reaper.log";
 const CONFIG = "/etc/vscode-grim-reaper/config.toml";
+const LAST_SWEEP = "/var/lib/vscode-grim-reaper/last-sweep.json";
 const METRICS = "/var/lib/misc/reaper.prom";
 const PAM_LINE = "/usr/libexec/vscode-grim-reaper/pam-line";
 const HOOK_LINE = "type=close_session /usr/libexec/vscode-grim-reaper/session-close";
@@ -83,7 +84,8 @@ describe("the packages", () => {
       await installDeb(node, packages.deb);
       assert.deepEqual(await state(TIMER), { ActiveState: "active", UnitFileState: "enabled" });
       assert.deepEqual(await state(UNIT), { ActiveState: "inactive", UnitFileState: "static" });
-      assert.equal((await node.exec(["test", "-e", LOG])).status, 1, "an installation ends nothing");
+      assert.equal(await node.read(LOG), "", "an installation ends nothing");
+      assert.equal((await node.exec(["test", "-e", LAST_SWEEP])).status, 1);
       assert.equal(await hookLines(), 1);
       assert.match(await node.run([PAM_LINE, "check"]), /common-session/);
       assert.equal(await node.run(["stat", "-c", "%a %U", "/run/vscode-grim-reaper/tags"]), "700 root\n");
@@ -219,9 +221,11 @@ describe("the packages", () => {
       await configure(node, 'grase = "0"\n');
       await node.exec(["systemctl", "start", UNIT]);
       assert.equal((await state(UNIT)).ActiveState, "failed");
+      await node.copyIn(METRICS, "vscode_grim_reaper_build_info 1\n");
       await configure(node, `grace = "0"\n[metrics]\nfile = "${METRICS}"\n`);
       await dpkg(node, "--remove", "vscode-grim-reaper");
       assert.equal((await node.exec(["test", "-e", "/usr/lib/vscode-grim-reaper"])).status, 1);
+      assert.equal((await node.exec(["test", "-e", METRICS])).status, 1, "nobody would write it again");
       assert.equal(await hookLines(), 0);
       // What is left of the snippet is its one empty comment.
       assert.equal((await node.read("/etc/pam.d/sshd")).replace(/^#\n(?!.)/ms, ""), sshd);
@@ -235,9 +239,8 @@ describe("the packages", () => {
       assert.equal((await node.exec(["test", "-e", LOG])).status, 0, "and the log");
     });
 
-    it("a purge leaves nothing: no metrics, and no unit that has failed", async (t) => {
+    it("a purge leaves nothing, also no unit that has failed", async (t) => {
       if (!ready(t)) return;
-      await node.copyIn(METRICS, "vscode_grim_reaper_up 1\n");
       await node.run([
         "sh",
         "-c",
@@ -293,13 +296,17 @@ describe("the packages", () => {
       await rpm(node, packages, "--erase", "vscode-grim-reaper-node");
       await node.run([PROGRAM, "list"]);
 
-      await configure(node, 'grace = "1h"\n');
+      const config = `grace = "1h"\n[metrics]\nfile = "${METRICS}"\n`;
+      await configure(node, config);
       await rpm(node, packages, "--upgrade", insideOf(packages.nextRpm));
-      assert.equal(await node.read(CONFIG), 'grace = "1h"\n');
+      assert.equal(await node.read(CONFIG), config);
+      assert.equal(await node.run([PROGRAM, "--version"]), `${packages.nextVersion}\n`);
       assert.equal(await active(), "active");
       await node.run([PAM_LINE, "check"]);
 
+      await node.copyIn(METRICS, "vscode_grim_reaper_build_info 1\n");
       await rpm(node, packages, "--erase", "vscode-grim-reaper");
+      assert.equal((await node.exec(["test", "-e", METRICS])).status, 1);
       assert.equal(await node.read("/etc/pam.d/sshd"), sshd);
       assert.equal(await active(), "inactive");
       const rest = await node.run([
