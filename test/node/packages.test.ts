@@ -88,7 +88,8 @@ describe("the packages", () => {
       assert.equal((await node.exec(["test", "-e", LAST_SWEEP])).status, 1);
       assert.equal(await hookLines(), 1);
       assert.match(await node.run([PAM_LINE, "check"]), /common-session/);
-      assert.equal(await node.run(["stat", "-c", "%a %U", "/run/vscode-grim-reaper/tags"]), "700 root\n");
+      const tags = await node.run(["stat", "-c", "%a %U %G", "/run/vscode-grim-reaper/tags"]);
+      assert.equal(tags, "770 root vscode-grim-reaper\n");
       assert.equal(await node.run([PROGRAM, "--version"]), `${packages.version}\n`);
       await node.run([PROGRAM, "check-config"]);
       assert.equal(await node.run(["dpkg", "--verify", "vscode-grim-reaper"]).then(ownFiles), "");
@@ -255,7 +256,8 @@ describe("the packages", () => {
         },
         { added: [], gone: [] },
       );
-      assert.doesNotMatch(await node.run(["systemctl", "list-units", "--all", "--plain"]), /grim-reaper/);
+      const units = await node.run(["systemctl", "list-units", "--all", "--plain"]);
+      assert.doesNotMatch(units, /^vscode-grim-reaper/m);
     });
   });
 
