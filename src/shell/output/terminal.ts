@@ -66,7 +66,7 @@ interface Cells {
 /** The last column is cut to no less. */
 const MIN_LAST = 12;
 /** Columns are left out until the last one, which says why, has so much room. */
-const GOOD_LAST = 36;
+const GOOD_LAST = 60;
 
 const widthsOf = ({ columns, rows }: Cells): number[] =>
   columns.map(({ head }, i) =>
