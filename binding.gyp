@@ -26,8 +26,6 @@
       "native/core/sockets/proc_net.cc",
       "native/core/sockets/unexplained.cc",
       "native/core/sockets/connections.cc",
-      "native/core/tags/tag.cc",
-      "native/core/tags/tag_store.cc",
       "native/core/files/lock.cc",
       "native/core/files/acl.cc"
     ],
@@ -45,6 +43,8 @@
       "native/hook/session.cc",
       "native/hook/cgroup_walk.cc",
       "native/hook/survivors.cc",
+      "native/hook/tag.cc",
+      "native/hook/tag_store.cc",
       "native/hook/close.cc",
       "native/hook/fault_count.cc",
       "native/hook/main.cc"

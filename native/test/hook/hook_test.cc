@@ -13,12 +13,12 @@
 #include <cerrno>
 #include <cstring>
 
-#include "core/tags/tag_store.h"
 #include "hook/cgroup_walk.h"
 #include "hook/close.h"
 #include "hook/fault_count.h"
 #include "hook/survivors.h"
 #include "hook/syslog.h"
+#include "hook/tag_store.h"
 #include "test/check.h"
 #include "test/proc_fixture.h"
 
