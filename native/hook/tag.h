@@ -10,7 +10,7 @@
 #include <string>
 
 #include "core/base/result.h"
-#include "core/proc/process_id.h"
+#include "core/proc/process.h"
 
 namespace reaper::hook {
 
