@@ -28,7 +28,8 @@ if [ "$family" = deb ]; then
   install -d -m 755 "$root/usr/bin"
   ln -s ../sbin/$name "$root/usr/bin/$name"
 fi
-put 755 /usr/libexec/$name/ "$native/session-close" "$here/pam-line" "$here/after-install"
+put 755 /usr/libexec/$name/ "$native/session-close" "$here/pam-line" "$here/after-install" \
+  "$here/remove-metrics"
 put 644 /usr/lib/$name/ "$native/reaper_native.node"
 put 644 /usr/lib/$name/ "$dist/$name.cjs" "$dist/program.cjs"
 # The launcher starts it; started by hand it must not search a caller's PATH for Node.js.

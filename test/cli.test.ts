@@ -1,8 +1,9 @@
 // One table drives the built program: what is typed, the exit status, and what is said.
 import assert from "node:assert/strict";
 import { spawnSync } from "node:child_process";
-import { chmodSync } from "node:fs";
-import { resolve } from "node:path";
+import { chmodSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join, resolve } from "node:path";
 import { test } from "node:test";
 
 const toml = (text: string): string => temporaryFile("config.toml", text);
@@ -177,6 +178,22 @@ test("a configuration that others may write is refused", { skip: isRoot ? false 
   const ran = run(["-n", "-c", path]);
   assert.equal(ran.status, 78);
   assert.match(ran.stderr, /users other than root can write it; run chown root:root and chmod go-w on it/);
+});
+
+test("a package's program prints the version of the package", () => {
+  const folder = mkdtempSync(join(tmpdir(), "reaper-version-"));
+  try {
+    const env = { ...process.env, REAPER_VERSION: "9.8.7-rc.1" };
+    const made = spawnSync(process.execPath, ["scripts/bundle.mjs", folder], { env, encoding: "utf8" });
+    assert.equal(made.status, 0, made.stderr);
+    const program = [join(folder, "vscode-grim-reaper.cjs"), "--version"];
+    const { stdout, stderr } = spawnSync(process.execPath, program, { encoding: "utf8" });
+    assert.equal(stdout, "9.8.7-rc.1\n", stderr);
+  } finally {
+    rmSync(folder, { recursive: true });
+  }
+  const build = readFileSync("packaging/build.sh", "utf8");
+  assert.match(build, /^REAPER_VERSION=\$version node scripts\/bundle\.mjs "\$work\/dist"$/m);
 });
 
 test("a reader of standard output that leaves is no failure", () => {

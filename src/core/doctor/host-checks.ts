@@ -21,6 +21,7 @@ export function checkHostSide(seen: Examination): Check[] {
     checkConfig(seen),
     checkTimer(seen),
     checkService(seen),
+    ...checkPredecessor(seen),
     checkLastSweep(seen),
     checkRights(seen),
     checkProcesses(seen),
@@ -95,9 +96,24 @@ function checkService({ service }: Examination): Check {
   return ok(name, "its sandbox lets it see, its last run did not fail");
 }
 
-function checkLastSweep({ lastSweep, now }: Examination): Check {
+/** Returns nothing on a host that never had the Python script. */
+function checkPredecessor({ predecessor }: Examination): Check[] {
+  if (predecessor.length === 0) return [];
+  const detail = `${predecessor.join(", ")}: comes before the installed file of this name and hides it`;
+  return [fault("predecessor", detail, `rm ${predecessor.join(" ")}; systemctl daemon-reload`)];
+}
+
+/** Says where the service writes why a sweep failed. */
+function logPlace({ config }: Examination): string {
+  const log = "value" in config ? config.value.log : "both";
+  if (log === "journal") return "run journalctl -u vscode-grim-reaper.service";
+  return `read ${log === "both" ? "/var/log/vscode-grim-reaper.log" : escapeText(log)}`;
+}
+
+function checkLastSweep(seen: Examination): Check {
+  const { lastSweep, now } = seen;
   const name = "last sweep";
-  const remedy = "systemctl start vscode-grim-reaper.service, then read /var/log/vscode-grim-reaper.log";
+  const remedy = `systemctl start vscode-grim-reaper.service, then ${logPlace(seen)}`;
   if ("failed" in lastSweep) return unanswered(name, lastSweep, "run doctor as root");
   const last = lastSweep.value;
   if (last === null) return warning(name, "there was none yet", remedy);
@@ -128,8 +144,9 @@ function checkRights({ uid, capabilities }: Examination): Check {
     : ok(name, "root, with the capabilities that a sweep needs");
 }
 
-function checkProcesses({ processes }: Examination): Check {
+function checkProcesses({ uid, processes }: Examination): Check {
   const name = "processes";
+  if (uid !== 0) return warning(name, "only root can read those of other users", "run doctor as root");
   if ("failed" in processes) return fault(name, escapeText(processes.failed), "check that /proc is mounted");
   const { counts, sshServers, seesInit } = processes.value;
   const unread = counts.denied + counts.malformed;
