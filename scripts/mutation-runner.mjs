@@ -96,7 +96,12 @@ class PureTestRunner {
       return { status: "survived", nrOfTests };
     } catch (error) {
       // The tests could not even be loaded.
-      return { status: "killed", killedBy: [this.#tests[0]?.id ?? "load"], failureMessage: String(error), nrOfTests };
+      return {
+        status: "killed",
+        killedBy: [this.#tests[0]?.id ?? "load"],
+        failureMessage: String(error),
+        nrOfTests,
+      };
     } finally {
       stryker.activeMutant = undefined;
     }
