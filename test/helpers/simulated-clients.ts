@@ -101,6 +101,7 @@ export const CLIENTS: Readonly<Record<string, Client>> = {
     const ssh = relay(host, uid, "/usr/bin/ssh", when);
     // Through a jump host, the proxy command holds the connection.
     if (host.chance(0.7)) host.toOtherHost(ssh, when);
+    if (host.chance(0.3)) host.join(ssh, relay(host, uid, "/usr/bin/ssh-agent", when), when, "unix");
     host.join(ssh, server, when);
   },
   "a user's own ssh server": (host, { uid, server }, _, when) => {

@@ -7,7 +7,7 @@ import { after, before, type TestContext, test } from "node:test";
 const SAID = /^(?:vscode-grim-reaper: |\[\d{4}-\d\d-\d\dT[\d:]{8}\] )(?:cannot|Nothing was ended)/m;
 
 /** Node may hang where it can start no thread. */
-const IN_TIME = ["timeout", "-s", "KILL", "10"];
+const IN_TIME = ["timeout", "-s", "KILL", "40"];
 
 function insideNamespace(): void {
   let host: Host;

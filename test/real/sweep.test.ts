@@ -4,6 +4,7 @@ import { spawn, spawnSync } from "node:child_process";
 import { once } from "node:events";
 import { existsSync, readFileSync } from "node:fs";
 import { test } from "node:test";
+import { setTimeout as sleep } from "node:timers/promises";
 
 const sandbox = inPidNamespace(import.meta.url);
 if (sandbox.inside) insideNamespace();
@@ -138,11 +139,12 @@ function insideNamespace(): void {
     );
   });
 
-  test("with two-sweeps the first sweep only marks", async () => {
+  test("the first sweep only marks an orphan without a tag, one a grace later ends it", async () => {
     const stage = await startTree(bareServer(makeHome(uid), uid));
-    const careful = temporaryFile("config.toml", 'grace = "0"\ntermWait = "1s"\nuntagged = "two-sweeps"\n');
+    const careful = temporaryFile("config.toml", 'grace = "1s"\ntermWait = "1s"\n');
     assert.equal(run(["-c", careful]).status, 0);
     assert.deepEqual(living(stage), ["server"]);
+    await sleep(1100);
     assert.equal(run(["-c", careful]).status, 0);
     assert.deepEqual(living(stage), []);
   });

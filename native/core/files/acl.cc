@@ -1,5 +1,3 @@
-#include "core/files/acl.h"
-
 #include <endian.h>
 #include <fcntl.h>
 #include <linux/posix_acl.h>
@@ -13,6 +11,7 @@
 #include <cstdint>
 
 #include "core/base/fd.h"
+#include "core/files/files.h"
 
 namespace reaper {
 namespace {

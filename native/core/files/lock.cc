@@ -1,5 +1,3 @@
-#include "core/files/lock.h"
-
 #include <fcntl.h>
 #include <sys/file.h>
 #include <sys/stat.h>
@@ -7,6 +5,7 @@
 #include <cerrno>
 
 #include "core/base/fd.h"
+#include "core/files/files.h"
 
 namespace reaper {
 

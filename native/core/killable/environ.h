@@ -5,18 +5,18 @@
 
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
-#include "core/base/fault.h"
 #include "core/base/owners.h"
 #include "core/base/result.h"
-#include "core/proc/process_id.h"
+#include "core/proc/process.h"
 
 namespace reaper {
 
 struct EnvironSubject {
   ProcId id;
-  std::optional<uid_t> uid;  // the user to whom time and bytes are charged; nullopt: the owner of /proc/PID
+  uid_t uid;  // the user to whom time and bytes are charged
 };
 
 struct EnvironOptions {
@@ -38,6 +38,14 @@ struct EnvironNames {
   std::vector<Item> results;
   std::vector<Fault> faults;
 };
+
+// At most so many names can be asked for.
+inline constexpr std::size_t kEnvironNames = 32;
+
+// Finds the names that an environment has: bit i for the name i. `text` is that of /proc/PID/environ
+// (environ(7): NAME=value, each ended by NUL), hostile input. An element without "=" is not a variable; one
+// that the end cuts is, once its "=" was there. Async-signal-safe.
+std::uint32_t match_environ(std::string_view text, const std::vector<std::string>& names);
 
 // Finds which of the names are variables of each process's environment, as it was at its exec
 // (proc_pid_environ(5)). An environment beyond 8 MiB (execve(2) allows 6) was made up and is nullopt. Fails

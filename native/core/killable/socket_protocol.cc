@@ -5,13 +5,11 @@
 #include <cerrno>
 #include <string_view>
 
-#include "core/killable/reader.h"
 #include "core/proc/proc_dir.h"
 
 namespace reaper {
 namespace {
 
-constexpr char kWhat[] = "read the protocols of sockets";
 constexpr int kTimeoutMs = 200, kBudgetMs = 2000;
 // Guard: one user may hold any number of sockets that need the question, each of which costs about 5 us.
 constexpr std::uint64_t kUserBudget = 16384;
@@ -28,18 +26,16 @@ int read_protocol(const char* path, const MemoryFile& file, char* to, HelperAnsw
 }  // namespace
 
 std::vector<std::string> read_socket_protocols(const std::string& proc_root,
-                                               const std::vector<SocketDescriptor>& sockets,
+                                               const std::vector<MemoryRequest>& sockets,
                                                std::vector<Fault>* faults) {
   std::vector<std::string> names(sockets.size());
   auto proc = ProcDir::open(proc_root);
   if (!proc) return names;
-  std::vector<MemoryRequest> requests;
-  for (const SocketDescriptor& socket : sockets) requests.push_back({socket.task, socket.uid, socket.fd});
-  const MemoryFile file{"fd", 64, kUserBudget, read_protocol, nullptr, kWhat};
+  const MemoryFile file{"read the protocols of sockets", 64, kUserBudget, read_protocol};
   const auto on_answer = [&names](std::size_t i, int error, std::string_view text) {
     if (error == 0) names[i] = std::string(text.substr(0, text.find('\0')));
   };
-  MemoryReader(file, proc.value().fd(), kTimeoutMs, kBudgetMs).read(requests, on_answer, faults);
+  MemoryReader(file, proc.value().fd(), kTimeoutMs, kBudgetMs).read(sockets, on_answer, faults);
   return names;
 }
 

@@ -2,26 +2,17 @@
 // time of the question, so a child process that can be killed asks (killable/helper.h).
 #pragma once
 
-#include <sys/types.h>
-
 #include <string>
 #include <vector>
 
-#include "core/base/fault.h"
-#include "core/base/owners.h"
+#include "core/killable/reader.h"
 
 namespace reaper {
 
-struct SocketDescriptor {
-  pid_t task;
-  int fd;
-  uid_t uid;  // the user to whom the time is charged
-};
-
 // Returns the kernel's name of each protocol ("TCP", "UDPv6", "UNIX-STREAM", "NETLINK"), in order; empty: it
-// could not be read.
+// could not be read. `sockets`: "PID/fd/NUMBER", and the user to whom the time is charged.
 std::vector<std::string> read_socket_protocols(const std::string& proc_root,
-                                               const std::vector<SocketDescriptor>& sockets,
+                                               const std::vector<MemoryRequest>& sockets,
                                                std::vector<Fault>* faults);
 
 }  // namespace reaper

@@ -1,6 +1,7 @@
 #include "core/snapshot/report.h"
 
 #include <algorithm>
+#include <cerrno>
 #include <utility>
 
 #include "core/proc/proc_dir.h"
@@ -12,23 +13,13 @@ void SnapshotReport::add_fault(const char* what, pid_t pid, uid_t uid, std::stri
     faults_.push_back({what, pid, std::move(detail)});
 }
 
-void SnapshotReport::record_refusal(const char* what, pid_t pid, uid_t uid, int error, bool report) {
+void SnapshotReport::add_error(const char* what, pid_t pid, uid_t uid, int error, bool unexpected) {
+  if (is_gone(error)) return add_gone();
   note_exhaustion(error);
   if (is_denied(error) && denied_.insert(pid).second) ++counts_.denied;
-  if (!is_denied(error) || report) add_fault(what, pid, uid, error_text(error));
-}
-
-void SnapshotReport::add_refusal(const char* what, pid_t pid, uid_t uid, int error) {
-  record_refusal(what, pid, uid, error, expects_access(uid));
-}
-
-void SnapshotReport::add_hidden_exe(pid_t pid, uid_t uid, int error) {
-  record_refusal("read the executable's path", pid, uid, error, is_root());
-}
-
-void SnapshotReport::add_malformed(const char* what, pid_t pid, uid_t uid) {
-  if (malformed_.insert(pid).second) ++counts_.malformed;
-  add_fault(what, pid, uid, "the kernel's file is malformed or cut");
+  if (error == EBADMSG && malformed_.insert(pid).second) ++counts_.malformed;
+  if (is_denied(error) && !unexpected) return;
+  add_fault(what, pid, uid, error == EBADMSG ? "the kernel's file is malformed or cut" : error_text(error));
 }
 
 void SnapshotReport::add_argv_denied(pid_t pid, uid_t uid) {

@@ -31,11 +31,17 @@ class SnapshotReport {
   std::vector<Fault>& faults() { return faults_; }
   void add_gone() { ++counts_.gone; }
   void add_fault(const char* what, pid_t pid, uid_t uid, std::string detail);
-  void add_refusal(const char* what, pid_t pid, uid_t uid, int error);
+  // What reading something of a process gave: an errno, or EBADMSG where the kernel's file is malformed or
+  // cut. A refusal is a fault where it is `unexpected`.
+  void add_error(const char* what, pid_t pid, uid_t uid, int error, bool unexpected);
+  void add_error(const char* what, pid_t pid, uid_t uid, int error) {
+    add_error(what, pid, uid, error, expects_access(uid));
+  }
   // A user's ssh-agent, and what PAM leaves behind to close their session, hide from that user as well. They
   // could not change that, so only root gets a fault.
-  void add_hidden_exe(pid_t pid, uid_t uid, int error);
-  void add_malformed(const char* what, pid_t pid, uid_t uid);
+  void add_hidden_exe(pid_t pid, uid_t uid, int error) {
+    add_error("read the executable's path", pid, uid, error, is_root());
+  }
   void add_argv_denied(pid_t pid, uid_t uid);
   void add_argv_timeout(pid_t pid, uid_t uid);
   // `account`: the user whose budget it is; `uid`: whose process was left out.
@@ -45,8 +51,6 @@ class SnapshotReport {
   void write_to(Snapshot& snapshot, std::uint32_t listed);
 
  private:
-  void record_refusal(const char* what, pid_t pid, uid_t uid, int error, bool report);
-
   uid_t observer_;
   SnapshotCounts counts_;
   std::vector<Fault> faults_, budget_faults_;

@@ -62,10 +62,7 @@ std::vector<ScanEntry> scan_all(ProcDir& proc, const SnapshotOptions& options, c
     ScanEntry entry;
     entry.pid = pid;
     if (const int error = proc.owner(pid, &entry.uid)) {
-      if (is_gone(error))
-        report.add_gone();
-      else
-        report.add_refusal("read the owner of the process", pid, 0, error);
+      report.add_error("read the owner of the process", pid, 0, error);
       continue;
     }
     scan_exe(proc, options, entry, report);

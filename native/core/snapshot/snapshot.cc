@@ -1,28 +1,19 @@
 #include "core/snapshot/snapshot.h"
 
 #include <linux/capability.h>
-#include <time.h>
 #include <unistd.h>
 
 #include <cerrno>
 
-#include "core/proc/parse.h"
+#include "core/base/clock.h"
 #include "core/snapshot/builder.h"
 
 namespace reaper {
-namespace {
-
-std::int64_t to_ms(const timespec& time) {
-  return static_cast<std::int64_t>(time.tv_sec) * 1000 + time.tv_nsec / 1000000;
-}
-
-}  // namespace
 
 std::optional<Failure> SnapshotBuilder::read_host() {
   const std::string& root = options_.proc_root;
-  struct timespec now;
-  clock_gettime(CLOCK_REALTIME, &now);
-  out_.taken_at_ms = to_ms(now);
+  out_.taken_at_ms = now_ms(CLOCK_REALTIME);
+  out_.uptime_ms = now_ms(CLOCK_BOOTTIME);
   out_.ticks_per_second = sysconf(_SC_CLK_TCK);
   if (root == "/proc" && proc_.is_foreign())
     return Failure{EXDEV,
@@ -34,17 +25,6 @@ std::optional<Failure> SnapshotBuilder::read_host() {
     return Failure{error, "read " + root + "/sys/kernel/random/boot_id"};
   out_.boot_id = std::string(text.substr(0, text.find('\n')));
   if (out_.boot_id.empty() || out_.boot_id.size() > 64) return Failure{EBADMSG, "parse the boot id"};
-
-  if (root == "/proc") {
-    if (clock_gettime(CLOCK_BOOTTIME, &now) != 0) return Failure{errno, "read CLOCK_BOOTTIME"};
-    out_.uptime_ms = to_ms(now);
-    return std::nullopt;
-  }
-  if (const int error = proc_.read(proc_.fd(), "uptime", &text))
-    return Failure{error, "read " + root + "/uptime"};
-  const auto uptime = parse_uptime_ms(text);
-  if (!uptime) return Failure{EBADMSG, "parse " + root + "/uptime"};
-  out_.uptime_ms = *uptime;
   return std::nullopt;
 }
 

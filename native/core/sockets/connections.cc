@@ -1,12 +1,10 @@
 #include "core/sockets/connections.h"
 
 #include <algorithm>
-#include <cstdlib>
 #include <fstream>
 
+#include "core/base/sorted.h"
 #include "core/sockets/join.h"
-#include "core/sockets/proc_net.h"
-#include "core/sockets/unexplained.h"
 
 namespace reaper {
 namespace {
@@ -34,15 +32,9 @@ std::vector<pid_t> connected_elsewhere(const HolderTable& holders, const SocketT
   for (const Holder& holder : holders.all()) {
     if (holders.foreign().count(holder.pid) == 0 || sockets.is_explained(holder.inode)) continue;
     const NetSockets* own = nets.sockets_of(holder.pid);
-    if (own == nullptr || std::binary_search(own->connected.begin(), own->connected.end(), holder.inode))
-      pids.push_back(holder.pid);
+    if (own == nullptr || contains(own->connected, holder.inode)) pids.push_back(holder.pid);
   }
   return pids;
-}
-
-void sort_unique(std::vector<pid_t>& pids) {
-  std::sort(pids.begin(), pids.end());
-  pids.erase(std::unique(pids.begin(), pids.end()), pids.end());
 }
 
 }  // namespace

@@ -7,9 +7,9 @@
 #include <algorithm>
 #include <array>
 #include <cerrno>
-#include <charconv>
 
 #include "core/base/fd.h"
+#include "core/base/sorted.h"
 #include "core/proc/proc_dir.h"
 
 namespace reaper {
@@ -29,12 +29,6 @@ std::string_view next_word(std::string_view& rest) {
   const std::string_view word = rest.substr(start, end - start);
   rest = end == std::string_view::npos ? std::string_view{} : rest.substr(end);
   return word;
-}
-
-template <typename Number>
-bool read_number(std::string_view word, int base, Number& out) {
-  const auto parsed = std::from_chars(word.data(), word.data() + word.size(), out, base);
-  return parsed.ec == std::errc() && parsed.ptr == word.data() + word.size();
 }
 
 // Calls `each` for every line after the head; each must end in a newline, or the file was cut.
@@ -68,11 +62,6 @@ Result<std::string> read_file(const std::string& path, std::size_t most) {
   return text;
 }
 
-void sort_unique(std::vector<std::uint32_t>& list) {
-  std::sort(list.begin(), list.end());
-  list.erase(std::unique(list.begin(), list.end()), list.end());
-}
-
 }  // namespace
 
 // "sl: local remote st queues timer retrnsmt uid timeout inode ..."
@@ -82,7 +71,7 @@ Result<bool> parse_proc_tcp(std::string_view text, NetSockets& out) {
     for (auto& word : words) word = next_word(line);
     unsigned state = 0;
     std::uint64_t inode = 0;
-    if (!read_number(words[3], 16, state) || !read_number(words[9], 10, inode)) return false;
+    if (!to_number(words[3], state, 16) || !to_number(words[9], inode)) return false;
     out.known.push_back(static_cast<std::uint32_t>(inode));
     if (state == kTcpEstablished) out.connected.push_back(static_cast<std::uint32_t>(inode));
     return true;
@@ -98,8 +87,7 @@ Result<bool> parse_proc_unix(std::string_view text, NetSockets& out) {
     unsigned type = 0, state = 0;
     std::uint64_t inode = 0;
     if (words[0].empty() || words[0].back() != ':') return true;
-    if (!read_number(words[4], 16, type) || !read_number(words[5], 16, state) ||
-        !read_number(words[6], 10, inode))
+    if (!to_number(words[4], type, 16) || !to_number(words[5], state, 16) || !to_number(words[6], inode))
       return true;
     out.known.push_back(static_cast<std::uint32_t>(inode));
     const bool stream = type == SOCK_STREAM || type == SOCK_SEQPACKET;

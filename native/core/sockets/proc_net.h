@@ -10,7 +10,6 @@
 #include <unordered_map>
 #include <vector>
 
-#include "core/base/fault.h"
 #include "core/base/result.h"
 #include "core/sockets/socket_holders.h"
 

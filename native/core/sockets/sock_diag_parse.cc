@@ -97,8 +97,9 @@ bool take(Payload payload, std::vector<UnixRecord>& out) {
       std::memcpy(&record.peer, value.data, sizeof record.peer);
     }
     if (attribute.nla_type == UNIX_DIAG_ICONS && message.udiag_state == TCP_LISTEN) {
-      record.waiting.resize(value.size / sizeof record.peer);
-      std::memcpy(record.waiting.data(), value.data, record.waiting.size() * sizeof record.peer);
+      const std::size_t waiting = value.size / sizeof record.peer;
+      record.waiting.resize(waiting);
+      if (waiting > 0) std::memcpy(record.waiting.data(), value.data, waiting * sizeof record.peer);
     }
     if (attribute.nla_type == UNIX_DIAG_SHUTDOWN) {
       if (value.size < 1) return false;

@@ -9,6 +9,7 @@
 #include <iterator>
 #include <tuple>
 
+#include "core/base/sorted.h"
 #include "core/proc/proc_dir.h"
 
 #ifndef IPPROTO_MPTCP
@@ -17,17 +18,6 @@
 
 namespace reaper {
 namespace {
-
-template <typename T>
-void sort_unique(std::vector<T>& list) {
-  std::sort(list.begin(), list.end());
-  list.erase(std::unique(list.begin(), list.end()), list.end());
-}
-
-template <typename T>
-bool contains(const std::vector<T>& sorted, const T& value) {
-  return std::binary_search(sorted.begin(), sorted.end(), value);
-}
 
 // The address with the port of `end`: 0.0.0.0 (v4-mapped) and ::.
 std::array<Endpoint, 2> any_address(const Endpoint& end) {

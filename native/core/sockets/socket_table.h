@@ -8,7 +8,7 @@
 #include <utility>
 #include <vector>
 
-#include "core/base/fault.h"
+#include "core/base/result.h"
 #include "core/sockets/sock_diag.h"
 #include "core/sockets/socket_holders.h"
 

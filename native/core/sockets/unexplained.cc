@@ -1,13 +1,13 @@
-#include "core/sockets/unexplained.h"
-
 #include <algorithm>
 #include <optional>
 #include <set>
 #include <string_view>
 #include <unordered_map>
 
+#include "core/base/sorted.h"
 #include "core/killable/socket_protocol.h"
 #include "core/proc/proc_dir.h"
+#include "core/sockets/join.h"
 
 namespace reaper {
 namespace {
@@ -58,9 +58,9 @@ class Search {
     std::vector<Holder> lost;
     for (const Holder& holder : holders_.all())
       if (!is_explained(holder)) lost.push_back(holder);
-    std::vector<SocketDescriptor> descriptors;
-    for (const Holder& holder : lost)
-      descriptors.push_back({holder.task, holder.fd, holders_.account_of(holder.pid)});
+    std::vector<MemoryRequest> descriptors;
+    for (const auto& [inode, pid, task, fd] : lost)
+      descriptors.push_back({std::to_string(task) + "/fd/" + std::to_string(fd), holders_.account_of(pid)});
     const std::vector<std::string> names =
         read_socket_protocols(options_.proc_root, descriptors, &found_.faults);
     std::vector<std::uint32_t> local;
@@ -87,8 +87,7 @@ class Search {
       else
         found_.changed = true;
     }
-    std::sort(found_.pids.begin(), found_.pids.end());
-    found_.pids.erase(std::unique(found_.pids.begin(), found_.pids.end()), found_.pids.end());
+    sort_unique(found_.pids);
     return std::move(found_);
   }
 
@@ -113,12 +112,11 @@ class Search {
     if (holders_.foreign().count(holder.pid) == 0) return false;
     // Its namespace is unreadable: that is reported of the process already.
     const NetSockets* own = nets_.sockets_of(holder.pid);
-    return own == nullptr || std::binary_search(own->known.begin(), own->known.end(), holder.inode);
+    return own == nullptr || contains(own->known, holder.inode);
   }
 
   void ask(std::vector<std::uint32_t>& inodes) {
-    std::sort(inodes.begin(), inodes.end());
-    inodes.erase(std::unique(inodes.begin(), inodes.end()), inodes.end());
+    sort_unique(inodes);
     for (const std::uint32_t inode : inodes) {
       const uid_t account = holders_.account_of(holders_.processes_with(inode).first->pid);
       if (questions_[account]++ >= kUserQuestions) continue;
