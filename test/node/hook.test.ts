@@ -216,8 +216,8 @@ describe("the session-close hook", () => {
     assert.equal(node.alive(server.mainPid), false);
     assert.deepEqual(tagFiles(node), []);
     assert.equal(
-      await node.run(["stat", "-c", "%a %U", "/run/vscode-grim-reaper", TAGS]),
-      "700 root\n700 root\n",
+      await node.run(["stat", "-c", "%a %U %G", "/run/vscode-grim-reaper", TAGS]),
+      "770 root vscode-grim-reaper\n770 root vscode-grim-reaper\n",
     );
     await configure(node, "");
   });
