@@ -196,6 +196,28 @@ test("a package's program prints the version of the package", () => {
   assert.match(build, /^REAPER_VERSION=\$version node scripts\/bundle\.mjs "\$work\/dist"$/m);
 });
 
+test("a table fits its terminal: the costs go first, then the reason is cut; --full shows everything", {
+  skip: spawnSync("script", ["--version"]).error ? "script is not installed" : false,
+}, () => {
+  const on = (columns: number, more = ""): string[] => {
+    const program = `${process.execPath} ${resolve("dist/vscode-grim-reaper.cjs")} replay ${more} test/fixtures/version-0.1.0/snapshot.json`;
+    const command = ["-qec", `stty cols ${columns}; ${program}`, "/dev/null"];
+    const { stdout } = spawnSync("script", command, {
+      encoding: "utf8",
+      env: { PATH: process.env.PATH, TERM: "dumb" },
+    });
+    const lines = stdout.replaceAll("\r", "").split("\n");
+    assert.match(lines[0] ?? "", /^PID +USER .* WHY$/);
+    return lines;
+  };
+  for (const columns of [60, 80, 100, 120])
+    for (const line of on(columns)) assert.ok(line.length <= columns, `${columns}: ${line}`);
+  assert.match(on(120)[0] ?? "", / WATCHES /);
+  assert.doesNotMatch(on(80)[0] ?? "", / WATCHES /);
+  assert.match(on(80)[1] ?? "", /orphaned: the session closed .*…$/);
+  assert.match(on(60, "--full").slice(0, 2).join("\n"), / WATCHES [\s\S]*grace 10m$/);
+});
+
 test("a reader of standard output that leaves is no failure", () => {
   const program = resolve("dist/vscode-grim-reaper.cjs");
   const script = `"${process.execPath}" "${program}" snapshot | head -c 1 >/dev/null; echo "\${PIPESTATUS[0]}"`;

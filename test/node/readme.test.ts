@@ -136,6 +136,31 @@ describe("the README's commands", () => {
     assert.match(await succeeds(blockWith("clush")), /^HOST +TREES/);
   });
 
+  it("pam/README: the line in sshd's own file, checked, and taken out again", async (t) => {
+    if (!ready(t)) return;
+    const [own = "", add = "", check = "", remove = ""] = [
+      ...readFileSync(join(repository(), "pam/README.md"), "utf8").matchAll(/^```sh\n([\s\S]*?)^```$/gm),
+    ]
+      .map((found) => found[1] ?? "")
+      .filter((block) => block.includes("pam-line"));
+    const lines = async (): Promise<string[]> =>
+      (await node.exec(["grep", "-rlF", "vscode-grim-reaper/session-close", "/etc/pam.d"])).stdout
+        .split("\n")
+        .filter(Boolean);
+    assert.deepEqual(await lines(), ["/etc/pam.d/common-session"]);
+    await succeeds(own);
+    assert.deepEqual(await lines(), ["/etc/pam.d/sshd"]);
+    await succeeds(add);
+    assert.deepEqual(await lines(), ["/etc/pam.d/sshd"]);
+    const checked = await type(check.replace(/^(vscode-grim-reaper doctor)/m, "$1 || :"));
+    assert.equal(checked.status, 0, checked.stdout + checked.stderr);
+    assert.match(checked.stdout, /^the hook is in: \/etc\/pam\.d\/sshd/);
+    assert.match(checked.stdout, /^ok +PAM line +\/etc\/pam\.d\/sshd:/m);
+    assert.match(checked.stdout, /^drwxrwx--- \d+ root +vscode-grim-reaper /m);
+    await succeeds(remove);
+    assert.deepEqual(await lines(), []);
+  });
+
   it("the rpm's name is matched by the pattern, and by nothing else beside it", () => {
     const block = blockWith("dnf install");
     const pattern = /\.\/build\/packages\/(.+?\.rpm)/.exec(block)?.[1] ?? "";

@@ -1,4 +1,5 @@
 import { formatDuration } from "../text/duration.ts";
+import { countOf } from "../text/format.ts";
 import { escapeText } from "../text/safe-text.ts";
 import { type Check, fault, ok, warning } from "./check.ts";
 import type { Answer, Examination } from "./examination.ts";
@@ -127,7 +128,7 @@ function checkLastSweep(seen: Examination): Check {
   if (survivors > 0)
     return warning(
       name,
-      `${ago}; ${survivors} process(es) survived the last one`,
+      `${ago}; ${countOf(survivors, "process", "processes")} survived the last one`,
       "the log names them; they wait in the kernel, mostly for a file server that does not answer",
     );
   return ok(name, ago);

@@ -63,7 +63,7 @@ test("a host where all is well: every line ok, no remedy", () => {
     [],
   );
   assert.ok(checks.every(({ remedy }) => remedy === null));
-  assert.equal(doctorLines(checks, plain).at(-1), `${checks.length} ok, 0 warning(s), 0 fault(s)`);
+  assert.equal(doctorLines(checks, plain).at(-1), `${checks.length} ok, 0 warnings, 0 faults`);
 });
 
 const pam = (text: string): Partial<Examination> => ({ pam: parsePam("sshd", text) });
@@ -154,7 +154,7 @@ const wrong: readonly (readonly [string, Partial<Examination>, "warning" | "faul
   ["a hook that is a link", hook({ kind: "other" }), "fault", "session-close", /belongs/],
   ["a hook that cannot run", hook({ mode: 0o644 }), "fault", "session-close", /not executable/],
   ["a dynamic hook", hook({ isStatic: false }), "fault", "session-close", /LD_PRELOAD/],
-  ["a hook with faults", { hookFaults: { value: 3 } }, "warning", "session-close", /3 fault/],
+  ["a hook with faults", { hookFaults: { value: 3 } }, "warning", "session-close", /3 faults/],
   ["a dead timer", unit("timer", { ActiveState: "inactive" }), "fault", "timer", /nothing sweeps/],
   ["a timer not enabled", unit("timer", { UnitFileState: "disabled" }), "warning", "timer", /reboot/],
   ["no timer", unit("timer", { LoadState: "not-found" }), "fault", "timer", /not installed/],
