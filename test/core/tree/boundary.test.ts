@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import test from "node:test";
-import { jobOfAncestor, jobOfCgroup } from "../../../src/core/tree/batch-job.ts";
+import { jobOfAncestor, jobOfCgroup, jobVariableNames } from "../../../src/core/tree/batch-job.ts";
 import { isMultiplexer, managerOf, managersHere } from "../../../src/core/tree/boundary.ts";
 import { DEFAULT_POLICY } from "../../helpers/policy.ts";
 import { proc } from "../../helpers/proc.ts";
@@ -53,6 +53,12 @@ test("a batch daemon is one only as another user than the tree's", () => {
   assert.equal(jobOfAncestor(proc({ pid: 7, uid: 0, exe: "/usr/sbin/pbs_mom" }), 2001), "PBS");
   assert.equal(jobOfAncestor(proc({ pid: 7, uid: 2001, exe: "/usr/sbin/pbs_mom" }), 2001), null);
   assert.equal(jobOfAncestor(proc({ pid: 7, uid: 0, exe: "/usr/bin/bash" }), 2001), null);
+});
+
+test("every variable by which a batch job is known is asked for, each once", () => {
+  const names = jobVariableNames(DEFAULT_POLICY.catalogue);
+  for (const name of ["SLURM_JOB_ID", "PBS_JOBID", "SGE_ROOT"]) assert.ok(names.includes(name), name);
+  assert.equal(new Set(names).size, names.length);
 });
 
 const NOWHERE = managersHere([], []);
@@ -110,7 +116,8 @@ test("the service of root's ssh server holds sessions; its user's manager is not
   const here = managersHere([proc({ pid: 7, uid: 0, cgroups: ["/system.slice/hpn.service"] })], []);
   assert.equal(managerOf(proc({ pid: 500, cgroups: ["/system.slice/hpn.service"] }), here), null);
   assert.equal(managerOf(proc({ pid: 500, cgroups: ["/system.slice/ide.service"] }), here), "ide.service");
-  assert.deepEqual([...managersHere([proc({ pid: 7, cgroups: [USER_MANAGER] })], []).services], []);
+  for (const cgroups of [[USER_MANAGER], null])
+    assert.deepEqual([...managersHere([proc({ pid: 7, cgroups })], []).services], []);
 });
 
 const names: readonly (readonly [name: string, isOne: boolean])[] = [
