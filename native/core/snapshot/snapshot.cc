@@ -21,6 +21,8 @@ std::optional<Failure> SnapshotBuilder::read_host() {
                    "namespace"};
 
   std::string_view text;
+  if (proc_.link(proc_.fd(), "self/ns/user", &text) == 0) own_user_ns_ = std::string(text);
+  if (proc_.link(proc_.fd(), "self/ns/pid", &text) == 0) own_pid_ns_ = std::string(text);
   if (const int error = proc_.read(proc_.fd(), "sys/kernel/random/boot_id", &text))
     return Failure{error, "read " + root + "/sys/kernel/random/boot_id"};
   out_.boot_id = std::string(text.substr(0, text.find('\n')));
@@ -47,7 +49,7 @@ Result<Snapshot> SnapshotBuilder::build() {
   check_capabilities();
   auto pids = proc_.list();
   if (!pids) return pids.failure();
-  entries_ = scan_all(proc_, options_, pids.value(), report_);
+  scan(pids.value());
   find_suspects();
   read_suspects();
   read_descendants();

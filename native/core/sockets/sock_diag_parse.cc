@@ -124,6 +124,8 @@ Result<int> status_of(Payload payload, bool required) {
   return -status;
 }
 
+}  // namespace
+
 template <typename Record>
 Result<NetlinkBatch> parse_batch(const std::uint8_t* data, std::size_t size, std::uint32_t sequence,
                                  std::vector<Record>& out) {
@@ -165,17 +167,10 @@ Result<NetlinkBatch> parse_batch(const std::uint8_t* data, std::size_t size, std
   return batch;
 }
 
-}  // namespace
-
-Result<NetlinkBatch> parse_tcp_batch(const std::uint8_t* data, std::size_t size, std::uint32_t sequence,
-                                     std::vector<TcpRecord>& out) {
-  return parse_batch(data, size, sequence, out);
-}
-
-Result<NetlinkBatch> parse_unix_batch(const std::uint8_t* data, std::size_t size, std::uint32_t sequence,
-                                      std::vector<UnixRecord>& out) {
-  return parse_batch(data, size, sequence, out);
-}
+template Result<NetlinkBatch> parse_batch(const std::uint8_t*, std::size_t, std::uint32_t,
+                                          std::vector<TcpRecord>&);
+template Result<NetlinkBatch> parse_batch(const std::uint8_t*, std::size_t, std::uint32_t,
+                                          std::vector<UnixRecord>&);
 
 std::string endpoint_text(const Endpoint& end) {
   static constexpr std::uint8_t kMapped[12] = {0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff};
