@@ -33,14 +33,6 @@ struct Acl {
 };
 static_assert(sizeof(Acl) == 4 + 5 * 8, "the kernel reads it without gaps");
 
-posix_acl_xattr_entry entry(std::uint16_t tag, std::uint16_t permissions, std::uint32_t id) {
-  posix_acl_xattr_entry made;
-  made.e_tag = htole16(tag);
-  made.e_perm = htole16(permissions);
-  made.e_id = htole32(id);
-  return made;
-}
-
 }  // namespace
 
 Result<bool> take_lock(const std::string& path) {
@@ -71,13 +63,14 @@ Result<bool> grant_read(const std::string& path, uid_t uid) {
   if (!S_ISREG(status.st_mode) || status.st_uid != geteuid() || status.st_nlink != 1)
     return Failure{EPERM, path + " is not a regular file of this user's alone"};
 
-  constexpr auto kNobody = static_cast<std::uint32_t>(ACL_UNDEFINED_ID);
-  Acl acl;
-  acl.header.a_version = htole32(POSIX_ACL_XATTR_VERSION);
+  constexpr std::uint32_t kNobody = ~0U;  // ACL_UNDEFINED_ID, in any byte order
   // In the order that the kernel asks for; the mask bounds what a named user may do.
-  acl.entries = {entry(ACL_USER_OBJ, ACL_READ | ACL_WRITE, kNobody), entry(ACL_USER, ACL_READ, uid),
-                 entry(ACL_GROUP_OBJ, 0, kNobody), entry(ACL_MASK, ACL_READ, kNobody),
-                 entry(ACL_OTHER, 0, kNobody)};
+  const Acl acl{{htole32(POSIX_ACL_XATTR_VERSION)},
+                {{{htole16(ACL_USER_OBJ), htole16(ACL_READ | ACL_WRITE), kNobody},
+                  {htole16(ACL_USER), htole16(ACL_READ), htole32(uid)},
+                  {htole16(ACL_GROUP_OBJ), 0, kNobody},
+                  {htole16(ACL_MASK), htole16(ACL_READ), kNobody},
+                  {htole16(ACL_OTHER), 0, kNobody}}}};
   if (fsetxattr(fd.get(), "system.posix_acl_access", &acl, sizeof acl, 0) != 0)
     return Failure{errno, "grant uid " + std::to_string(uid) + " to read " + path};
   return true;

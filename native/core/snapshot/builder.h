@@ -7,7 +7,6 @@
 #include <vector>
 
 #include "core/killable/argv.h"
-#include "core/proc/proc_dir.h"
 #include "core/snapshot/report.h"
 #include "core/snapshot/snapshot.h"
 
@@ -30,7 +29,7 @@ class SnapshotBuilder {
   SnapshotBuilder(const SnapshotOptions& options, ProcDir& proc)
       : options_(options),
         proc_(proc),
-        report_(options.observer),
+        report_(options.observer, out_),
         argv_(proc.fd(), options.argv_timeout_ms, options.argv_budget_ms, options.owners) {}
 
   Result<Snapshot> build();
@@ -38,7 +37,6 @@ class SnapshotBuilder {
  private:
   // snapshot.cc
   std::optional<Failure> read_host();
-  void check_capabilities();
   // scan.cc: every process of the host. `pids` is sorted, and so are the entries
   void scan(const std::vector<pid_t>& pids);
   void scan_exe(ScanEntry& entry);
@@ -64,6 +62,7 @@ class SnapshotBuilder {
 
   const SnapshotOptions& options_;
   ProcDir& proc_;
+  Snapshot out_;
   SnapshotReport report_;
   ArgvReader argv_;
   std::string own_user_ns_, own_pid_ns_;
@@ -73,7 +72,6 @@ class SnapshotBuilder {
   std::unordered_set<pid_t> tried_;
   std::unordered_map<uid_t, std::uint32_t> read_of_;  // processes read in full, per account
   std::vector<std::size_t> wants_argv_;
-  Snapshot out_;
 };
 
 }  // namespace reaper

@@ -76,7 +76,8 @@ Result<bool> parse_proc_unix(std::string_view text, NetSockets& out) {
   });
 }
 
-Result<bool> ForeignNets::read(pid_t pid, uid_t account, NetSockets& out) {
+Result<NetSockets> ForeignNets::read(pid_t pid, uid_t account) {
+  NetSockets out;
   auto proc = ProcDir::open(proc_root_);
   if (!proc) return proc.failure();
   std::size_t& used = bytes_of_[account];
@@ -94,24 +95,25 @@ Result<bool> ForeignNets::read(pid_t pid, uid_t account, NetSockets& out) {
   }
   sort_unique(out.known);
   sort_unique(out.connected);
-  return true;
+  return out;
 }
 
 const NetSockets* ForeignNets::sockets_of(pid_t pid) {
   const auto net = holders_.foreign().find(pid);
   if (net == holders_.foreign().end()) return nullptr;
-  const auto [entry, is_new] = by_net_.try_emplace(net->second, false, NetSockets{});
+  const auto [entry, is_new] = by_net_.try_emplace(net->second);
   if (is_new) {
     const uid_t account = holders_.account_of(pid);
-    auto done = account != 0 && nets_of_[account]++ >= kUserNets
-                    ? Result<bool>(Failure{EDQUOT, "this user has more than 64 network namespaces"})
-                    : read(pid, account, entry->second.second);
-    entry->second.first = done.ok();
-    if (!done)
+    auto found = account != 0 && nets_of_[account]++ >= kUserNets
+                     ? Failure{EDQUOT, "this user has more than 64 network namespaces"}
+                     : read(pid, account);
+    if (found)
+      entry->second = found.take();
+    else
       faults_.push_back({"list the sockets of another network namespace", pid,
-                         done.failure().what + ": " + error_text(done.failure().code)});
+                         found.failure().what + ": " + error_text(found.failure().code)});
   }
-  return entry->second.first ? &entry->second.second : nullptr;
+  return entry->second ? &*entry->second : nullptr;
 }
 
 }  // namespace reaper

@@ -112,18 +112,6 @@ bool take(Payload payload, std::vector<UnixRecord>& out) {
   return true;
 }
 
-// NLMSG_ERROR and NLMSG_DONE both carry a negative errno; a dump that fails half-way says so in the latter.
-Result<int> status_of(Payload payload, bool required) {
-  std::int32_t status = 0;
-  if (payload.size < sizeof status) {
-    if (required) return malformed("netlink error message too short");
-    return 0;
-  }
-  std::memcpy(&status, payload.data, sizeof status);
-  if (status > 0 || status < -4095) return malformed("netlink status out of range");
-  return -status;
-}
-
 }  // namespace
 
 template <typename Record>
@@ -146,9 +134,14 @@ Result<NetlinkBatch> parse_batch(const std::uint8_t* data, std::size_t size, std
         break;
       case NLMSG_ERROR:
       case NLMSG_DONE: {
-        const Result<int> status = status_of(payload, header.nlmsg_type == NLMSG_ERROR);
-        if (!status) return status.failure();
-        if (status.value() != 0) return Failure{status.value(), "socket dump"};
+        // Both carry a negative errno; a dump that fails half-way says so in the latter.
+        std::int32_t status = 0;
+        if (payload.size >= sizeof status)
+          std::memcpy(&status, payload.data, sizeof status);
+        else if (header.nlmsg_type == NLMSG_ERROR)
+          return malformed("netlink error message too short");
+        if (status > 0 || status < -4095) return malformed("netlink status out of range");
+        if (status != 0) return Failure{-status, "socket dump"};
         // Error 0 acknowledges the request, which was not asked for, and says nothing about the dump.
         if (header.nlmsg_type == NLMSG_ERROR) return malformed("netlink acknowledgement");
         batch.done = true;

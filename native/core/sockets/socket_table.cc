@@ -6,7 +6,6 @@
 #include <algorithm>
 #include <cerrno>
 #include <functional>
-#include <iterator>
 #include <tuple>
 
 #include "core/base/sorted.h"

@@ -1,6 +1,5 @@
 #include <sys/xattr.h>
 
-#include <algorithm>
 #include <cerrno>
 #include <optional>
 #include <set>
