@@ -228,7 +228,7 @@ describe("the session-close hook", () => {
     const server = await visit(node, "carol");
     await closeWithoutMonitor(server);
     await until(async () =>
-      assert.match((await treeOf(node, server)).reasons.join(), /marked for a later sweep/),
+      assert.match((await treeOf(node, server)).reasons.join(), /marked for a second look/),
     );
     await sweepByUnit(node);
     assert.match(await node.run(["ls", "-A", "/run/vscode-grim-reaper"]), /^lock\n(?:.*\n)*tags\n$/);
