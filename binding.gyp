@@ -7,7 +7,6 @@
       "native/core/killable/reader.cc",
       "native/core/killable/argv.cc",
       "native/core/killable/environ.cc",
-      "native/core/killable/socket_protocol.cc",
       "native/core/snapshot/snapshot.cc",
       "native/core/snapshot/report.cc",
       "native/core/snapshot/scan.cc",
@@ -23,8 +22,7 @@
       "native/core/sockets/proc_net.cc",
       "native/core/sockets/unexplained.cc",
       "native/core/sockets/connections.cc",
-      "native/core/files/lock.cc",
-      "native/core/files/acl.cc"
+      "native/core/files/files.cc"
     ],
     "addon_sources": [
       "native/addon/argument.cc",

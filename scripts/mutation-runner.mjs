@@ -1,5 +1,5 @@
 // Runs the pure tests within StrykerJS's own worker: a mutant costs milliseconds instead of a start of Node per test file.
-// The tests are bundled once, with every mutant in them; a global variable chooses one.
+// Each test file is bundled once, with every mutant in it; a global variable chooses one.
 import { readdirSync } from "node:fs";
 import { createRequire } from "node:module";
 import { Script } from "node:vm";
@@ -10,9 +10,12 @@ export const ROOMS = ["evidence", "tree", "recognition", "verdict", "reap"];
 
 const COLLECT = "export const test = (name, run) => globalThis.collectTest(name, run); export default test;";
 
+/** Longer than any test takes on a busy host, apart from those that take long at the first run. */
+const LOOP_MS = 10_000;
+const RUN_TEST = new Script("globalThis.runTest()");
+
 class PureTestRunner {
-  #load;
-  #tests = [];
+  #files = [];
   #stryker;
 
   capabilities() {
@@ -21,14 +24,14 @@ class PureTestRunner {
 
   async init() {
     this.#stryker = globalThis.__stryker__ ??= {};
-    const files = ROOMS.flatMap((room) =>
-      readdirSync(`test/core/${room}`).map((file) => `test/core/${room}/${file}`),
-    );
     const { outputFiles } = await build({
-      stdin: {
-        contents: files.map((file) => `globalThis.testFile = "${file}"; require("./${file}");`).join("\n"),
-        resolveDir: process.cwd(),
-      },
+      // StrykerJS has changed the folder since esbuild was loaded.
+      absWorkingDir: process.cwd(),
+      entryPoints: ROOMS.flatMap((room) =>
+        readdirSync(`test/core/${room}`).map((file) => `test/core/${room}/${file}`),
+      ),
+      outdir: "build/test",
+      outbase: "test/core",
       bundle: true,
       write: false,
       platform: "node",
@@ -45,77 +48,108 @@ class PureTestRunner {
         },
       ],
     });
-    const script = new Script(`(function (require, module, exports) {${outputFiles[0].text}\n})`);
-    this.#load = script.runInThisContext();
-    this.#reload();
-  }
-
-  #reload() {
-    const times = new Map(this.#tests.map(({ id, timeSpentMs }) => [id, timeSpentMs]));
-    this.#tests = [];
-    globalThis.collectTest = (name, run) => {
-      const id = `${globalThis.testFile} ${name}`;
-      this.#tests.push({ id, name, fileName: globalThis.testFile, run, timeSpentMs: times.get(id) ?? 0 });
-    };
-    const module = { exports: {} };
-    this.#load(createRequire(`${process.cwd()}/`), module, module.exports);
-    // The fastest first: most mutants need no other.
-    this.#tests.sort((a, b) => a.timeSpentMs - b.timeSpentMs);
-  }
-
-  async dryRun() {
-    const tests = [];
-    for (const test of this.#tests) {
-      this.#stryker.currentTestId = test.id;
-      const start = performance.now();
-      const failureMessage = await failureOf(test);
-      test.timeSpentMs = performance.now() - start;
-      const { id, name, fileName, timeSpentMs } = test;
-      tests.push({ id, name, fileName, timeSpentMs, status: failureMessage ? 1 : 0, failureMessage });
+    const require = createRequire(`${process.cwd()}/`);
+    const perTest = {};
+    this.#stryker.mutantCoverage = { static: {}, perTest };
+    for (const { path, text } of outputFiles) {
+      const script = new Script(`(function (require, module, exports) {${text}\n})`, { filename: path });
+      const run = script.runInThisContext();
+      const name = path.slice(`${process.cwd()}/build/test/`.length);
+      const load = () => collect(name, () => run(require, { exports: {} }, {}));
+      this.#stryker.currentTestId = name;
+      const tests = load();
+      this.#files.push({ name, load, tests, whileLoading: perTest[name] ?? {}, limits: new Map() });
+      delete perTest[name];
     }
     this.#stryker.currentTestId = undefined;
-    return { status: "complete", tests, mutantCoverage: this.#stryker.mutantCoverage };
   }
 
-  async mutantRun({ activeMutant, mutantActivation, reloadEnvironment, testFilter, hitLimit }) {
+  /** Mutants that a test file's own loading reaches count as reached by each of its tests. */
+  async dryRun() {
+    const all = [];
+    const { perTest } = this.#stryker.mutantCoverage;
+    for (const file of this.#files) {
+      for (const test of file.tests) {
+        this.#stryker.currentTestId = test.id;
+        const start = performance.now();
+        const failure = await failureOf(test.run, 600_000);
+        const timeSpentMs = performance.now() - start;
+        file.limits.set(test.id, LOOP_MS + Math.ceil(5 * timeSpentMs));
+        perTest[test.id] = { ...file.whileLoading, ...perTest[test.id] };
+        const { id, name } = test;
+        all.push({ id, name, timeSpentMs, status: failure ? 1 : 0, failureMessage: failure?.message });
+      }
+    }
+    this.#stryker.currentTestId = undefined;
+    return { status: "complete", tests: all, mutantCoverage: this.#stryker.mutantCoverage };
+  }
+
+  async mutantRun({ activeMutant, testFilter }) {
+    const wanted = new Set(testFilter);
     const stryker = this.#stryker;
-    stryker.hitLimit = hitLimit;
-    stryker.hitCount = hitLimit === undefined ? undefined : 0;
-    stryker.activeMutant = mutantActivation === "static" ? activeMutant.id : undefined;
     let nrOfTests = 0;
+    const result = (id, { message: failureMessage, code }) =>
+      code === "ERR_SCRIPT_EXECUTION_TIMEOUT"
+        ? { status: "timeout" }
+        : { status: "killed", killedBy: [id], failureMessage, nrOfTests };
+    stryker.activeMutant = activeMutant.id;
     try {
-      if (reloadEnvironment) this.#reload();
-      stryker.activeMutant = activeMutant.id;
-      for (const test of this.#tests) {
-        if (testFilter && !testFilter.includes(test.id)) continue;
-        nrOfTests++;
-        const failureMessage = await failureOf(test);
-        if (stryker.hitCount > hitLimit) return { status: "timeout", reason: "it loops" };
-        if (failureMessage) return { status: "killed", killedBy: [test.id], failureMessage, nrOfTests };
+      for (const file of nearest(this.#files, activeMutant.fileName)) {
+        const ids = file.tests.map(({ id }) => id).filter((id) => wanted.has(id));
+        if (ids.length === 0) continue;
+        let tests = file.tests;
+        if (activeMutant.id in file.whileLoading) {
+          const load = () => {
+            tests = file.load();
+          };
+          const failure = await failureOf(load, LOOP_MS);
+          if (failure) return result(ids[0], failure);
+        }
+        for (const { id, run } of tests) {
+          if (!wanted.has(id)) continue;
+          nrOfTests++;
+          const failure = await failureOf(run, file.limits.get(id) ?? 10 * LOOP_MS);
+          if (failure) return result(id, failure);
+        }
       }
       return { status: "survived", nrOfTests };
-    } catch (error) {
-      // The tests could not even be loaded.
-      return {
-        status: "killed",
-        killedBy: [this.#tests[0]?.id ?? "load"],
-        failureMessage: String(error),
-        nrOfTests,
-      };
     } finally {
       stryker.activeMutant = undefined;
     }
   }
 }
 
-/** What a test fails with, or undefined. */
-async function failureOf({ run }) {
+/** The files of the mutant's own room first: most mutants need no other. */
+function nearest(files, mutated) {
+  const isOwn = ({ name }) => name.split("/")[0] === mutated.split("/").at(-2);
+  return [...files.filter(isOwn), ...files.filter((file) => !isOwn(file))];
+}
+
+/** The tests that a file defines. */
+function collect(file, load) {
+  const tests = [];
+  globalThis.collectTest = (name, run) => tests.push({ id: `${file} ${name}`, name, run });
+  load();
+  return tests;
+}
+
+/** What a function fails with, or undefined. A mutant that loops is stopped, so that the worker lives. */
+async function failureOf(run, timeout) {
+  let failure;
+  globalThis.runTest = async () => {
+    try {
+      await run({ diagnostic() {} });
+    } catch (error) {
+      failure = error instanceof Error ? error : new Error(String(error));
+    }
+  };
   try {
-    await run({ diagnostic() {} });
-    return undefined;
+    await RUN_TEST.runInThisContext({ timeout });
   } catch (error) {
-    return error instanceof Error ? error.message || error.name : String(error);
+    if (error.code !== "ERR_SCRIPT_EXECUTION_TIMEOUT") throw error;
+    failure = error;
   }
+  return failure;
 }
 
 export const strykerPlugins = [{ kind: "TestRunner", name: "pure", injectableClass: PureTestRunner }];

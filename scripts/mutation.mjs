@@ -33,13 +33,14 @@ const config = {
   tsconfigFile: "build/mutation/none.json",
   ignorePatterns: ["build", "dist", "bench", "docs", "packaging", "native", ".git"],
   tempDirName: "build/mutation/tmp",
-  reporters: ["clear-text", "html", "json"],
+  reporters: ["clear-text", "html", "json", "progress-append-only"],
   clearTextReporter: { allowColor: false, logTests: false, reportTests: false },
   htmlReporter: { fileName: "build/mutation/report.html" },
   jsonReporter: { fileName: "build/mutation/report.json" },
   thresholds: { high: 95, low: BREAK, break: BREAK },
   concurrency: Number(process.env.MUTATION_WORKERS ?? 2),
-  timeoutMS: 5_000,
+  // The runner stops what loops; this limit is for its own faults.
+  timeoutMS: 600_000,
   // Text of reasons and messages does not decide.
   mutator: { excludedMutations: ["StringLiteral"] },
 };

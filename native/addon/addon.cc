@@ -1,10 +1,8 @@
 // Exports the functions of the interface `Native` in src/shell/host/native.ts. Those that may take long run
 // on a thread of libuv's pool and return a promise.
-#include <napi.h>
 #include <signal.h>
 
 #include <functional>
-#include <memory>
 #include <optional>
 #include <utility>
 

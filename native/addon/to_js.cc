@@ -42,10 +42,17 @@ class Converter {
 
   template <typename T>
   Napi::Value value(const std::vector<T>& items) const {
-    return list(items);
+    Napi::Array array = Napi::Array::New(env_, items.size());
+    for (std::size_t i = 0; i < items.size(); ++i) {
+      const Napi::HandleScope scope(env_);
+      array.Set(static_cast<std::uint32_t>(i), value(items[i]));
+    }
+    return array;
   }
 
-  Napi::Value value(const std::array<uid_t, 4>& uids) const { return list(uids); }
+  Napi::Value value(const std::array<uid_t, 4>& uids) const {
+    return value(std::vector<uid_t>(uids.begin(), uids.end()));
+  }
 
   Napi::Value value(const ProcId& id) const {
     return object({{"pid", value(id.pid)}, {"startTime", value(id.start_time)}});
@@ -163,16 +170,6 @@ class Converter {
     for (const auto& [key, field] : fields)
       if (!field.IsUndefined()) made.Set(key, field);
     return made;
-  }
-
-  template <typename Items>
-  Napi::Value list(const Items& items) const {
-    Napi::Array array = Napi::Array::New(env_, items.size());
-    for (std::size_t i = 0; i < items.size(); ++i) {
-      const Napi::HandleScope scope(env_);
-      array.Set(static_cast<std::uint32_t>(i), value(items[i]));
-    }
-    return array;
   }
 
   Napi::Value absent() const { return env_.Undefined(); }

@@ -14,6 +14,7 @@ import { makeTable } from "../core/tree/process-table.ts";
 import { loadConfig } from "./config.ts";
 import { examineProcMount, examineSelinux } from "./examine-selinux.ts";
 import { lookUpAccounts } from "./host/accounts.ts";
+import { capabilities } from "./host/capabilities.ts";
 import type { Native } from "./host/native.ts";
 import { runTool } from "./host/run-tool.ts";
 import { observe } from "./observe.ts";
@@ -120,13 +121,6 @@ function findPredecessor(): string[] {
     return "value" in installed && "value" in target && target.value !== installed.value;
   });
   return [...units, ...programs];
-}
-
-function capabilities(): number[] {
-  const bits = BigInt(
-    `0x${/^CapEff:\s*([0-9a-f]+)$/m.exec(readFileSync("/proc/self/status", "utf8"))?.[1] ?? "0"}`,
-  );
-  return Array.from({ length: 64 }, (_, bit) => bit).filter((bit) => ((bits >> BigInt(bit)) & 1n) === 1n);
 }
 
 function pamLines(): PamLine[] | null {

@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <cerrno>
-#include <cstring>
 
 #include "core/killable/reader.h"
 #include "core/proc/proc_dir.h"
@@ -15,7 +14,6 @@ constexpr std::size_t kMaxFaults = 100;
 constexpr std::size_t kEnvironLimit = std::size_t{8} * 1024 * 1024;
 // Guard: 6,000 forks that share 6 MB of environment would take all the time there is. Read in about 30 ms.
 constexpr std::uint64_t kUserBudget = std::uint64_t{64} * 1024 * 1024;
-
 constexpr std::size_t kPiece = 65536;
 
 // Private to the helper, which alone touches it: not in the memory that it shares with its parent.
@@ -28,22 +26,10 @@ int read_environ(const char* path, const MemoryFile& file, char* to, HelperAnswe
   if (error != 0) return error;
   // Guard: prctl(PR_SET_MM_MAP) lets a process declare all of its memory its environment.
   if (size > kEnvironLimit) return E2BIG;
-  const std::uint32_t met =
-      match_environ({g_text, size}, *static_cast<const std::vector<std::string>*>(file.query));
-  std::memcpy(to, &met, sizeof met);
-  answer->length = sizeof met;
+  const auto& names = *static_cast<const std::vector<std::string>*>(file.query);
+  match_environ({g_text, size}, names, to);
+  answer->length = static_cast<std::uint32_t>(names.size());
   return 0;
-}
-
-std::optional<std::vector<std::string>> names_in(std::string_view text,
-                                                 const std::vector<std::string>& names) {
-  std::uint32_t met = 0;
-  if (text.size() != sizeof met) return std::nullopt;
-  std::memcpy(&met, text.data(), sizeof met);
-  std::vector<std::string> found;
-  for (std::size_t i = 0; i < names.size(); ++i)
-    if ((met >> i & 1) != 0) found.push_back(names[i]);
-  return found;
 }
 
 std::string trouble_of(int error) {
@@ -54,21 +40,19 @@ std::string trouble_of(int error) {
 
 }  // namespace
 
-std::uint32_t match_environ(std::string_view text, const std::vector<std::string>& names) {
-  std::uint32_t met = 0;
+void match_environ(std::string_view text, const std::vector<std::string>& names, char* met) {
+  std::fill_n(met, names.size(), '0');
   while (!text.empty()) {
     const std::string_view variable = text.substr(0, text.find('\0'));
     text.remove_prefix(std::min(variable.size() + 1, text.size()));
     const std::string_view name = variable.substr(0, variable.find('='));
     if (name.size() == variable.size()) continue;
     for (std::size_t i = 0; i < names.size(); ++i)
-      if (name == names[i]) met |= std::uint32_t{1} << i;
+      if (name == names[i]) met[i] = '1';
   }
-  return met;
 }
 
 Result<EnvironNames> find_environ_names(const EnvironOptions& options) {
-  if (options.names.size() > kEnvironNames) return Failure{EINVAL, "look for more than 32 variables"};
   for (const std::string& name : options.names)
     if (name.empty() || name.find_first_of(std::string_view("=\0", 2)) != std::string::npos)
       return Failure{EINVAL, "look for the variable " + name};
@@ -85,10 +69,15 @@ Result<EnvironNames> find_environ_names(const EnvironOptions& options) {
   const auto on_answer = [&](std::size_t i, int error, std::string_view text) {
     troubles[i] = trouble_of(error);
     if (error != 0) return;
-    out.results[i].names = names_in(text, options.names);
-    if (!out.results[i].names) troubles[i] = "the helper's answer is malformed";
+    if (text.size() != options.names.size()) {
+      troubles[i] = "the helper's answer is malformed";
+      return;
+    }
+    auto& names = out.results[i].names.emplace();
+    for (std::size_t k = 0; k < text.size(); ++k)
+      if (text[k] == '1') names.push_back(options.names[k]);
   };
-  const MemoryFile file{kWhat, sizeof(std::uint32_t), kUserBudget, read_environ, &options.names};
+  const MemoryFile file{kWhat, options.names.size(), kUserBudget, read_environ, &options.names};
   MemoryReader(file, proc.value().fd(), options.timeout_ms, options.budget_ms, options.owners)
       .read(requests, on_answer, &out.faults);
 

@@ -39,17 +39,14 @@ struct EnvironNames {
   std::vector<Fault> faults;
 };
 
-// At most so many names can be asked for.
-inline constexpr std::size_t kEnvironNames = 32;
-
-// Finds the names that an environment has: bit i for the name i. `text` is that of /proc/PID/environ
-// (environ(7): NAME=value, each ended by NUL), hostile input. An element without "=" is not a variable; one
-// that the end cuts is, once its "=" was there. Async-signal-safe.
-std::uint32_t match_environ(std::string_view text, const std::vector<std::string>& names);
+// Finds the names that an environment has: met[i] is '1' for the name i, else '0'. `text` is that of
+// /proc/PID/environ (environ(7): NAME=value, each ended by NUL), hostile input. An element without "=" is not
+// a variable; one that the end cuts is, once its "=" was there. Async-signal-safe.
+void match_environ(std::string_view text, const std::vector<std::string>& names, char* met);
 
 // Finds which of the names are variables of each process's environment, as it was at its exec
 // (proc_pid_environ(5)). An environment beyond 8 MiB (execve(2) allows 6) was made up and is nullopt. Fails
-// with EINVAL for names that no environment could hold, or more than kEnvironNames.
+// with EINVAL for names that no environment could hold.
 Result<EnvironNames> find_environ_names(const EnvironOptions& options);
 
 }  // namespace reaper

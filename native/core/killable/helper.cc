@@ -2,7 +2,6 @@
 
 #include <fcntl.h>
 #include <signal.h>
-#include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
@@ -12,7 +11,6 @@
 #include <algorithm>
 #include <cerrno>
 #include <mutex>
-#include <new>
 #include <vector>
 
 namespace reaper {
@@ -82,14 +80,6 @@ int MemoryArena::answer(std::uint32_t i, std::string_view* text) const {
   const bool sound = slot.offset <= kMemoryBytes && slot.length <= kMemoryBytes - slot.offset;
   *text = std::string_view(bytes + (sound ? slot.offset : 0), sound ? slot.length : 0);
   return sound ? slot.error : EIO;
-}
-
-void UnmapArena::operator()(MemoryArena* arena) const { munmap(arena, sizeof *arena); }
-
-SharedArena make_arena() {
-  void* memory = mmap(nullptr, sizeof(MemoryArena), PROT_READ | PROT_WRITE,
-                      MAP_SHARED | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
-  return SharedArena(memory == MAP_FAILED ? nullptr : new (memory) MemoryArena);
 }
 
 pid_t start_memory_helper(int proc_fd, int alive_fd, const MemoryFile& file, MemoryArena* arena,

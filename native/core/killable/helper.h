@@ -8,7 +8,6 @@
 #include <atomic>
 #include <cstddef>
 #include <cstdint>
-#include <memory>
 #include <string_view>
 
 namespace reaper {
@@ -55,13 +54,6 @@ struct MemoryArena {
   int answer(std::uint32_t i, std::string_view* text) const;
 };
 static_assert(std::atomic<std::uint32_t>::is_always_lock_free, "shared between processes");
-
-// Makes memory that a forked child shares; null and errno when there is none.
-struct UnmapArena {
-  void operator()(MemoryArena* arena) const;
-};
-using SharedArena = std::unique_ptr<MemoryArena, UnmapArena>;
-SharedArena make_arena();
 
 // Forks a helper that reads the arena's first `count` files. EDQUOT: the user's budget was used up
 // before. The helper holds alive_fd until it ends, and no other descriptor of this program. Returns its pid,

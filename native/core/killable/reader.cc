@@ -2,10 +2,13 @@
 
 #include <fcntl.h>
 #include <poll.h>
+#include <sys/mman.h>
 #include <unistd.h>
 
 #include <algorithm>
 #include <cerrno>
+#include <memory>
+#include <new>
 #include <utility>
 
 #include "core/base/clock.h"
@@ -59,7 +62,11 @@ void MemoryReader::read(const std::vector<MemoryRequest>& requests, const OnAnsw
                         std::vector<Fault>* faults) {
   collect_memory_helpers();
   if (requests.empty()) return;
-  const SharedArena arena = make_arena();
+  void* shared = mmap(nullptr, sizeof(MemoryArena), PROT_READ | PROT_WRITE,
+                      MAP_SHARED | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+  const auto unmap = [](MemoryArena* mapped) { munmap(mapped, sizeof *mapped); };
+  const std::unique_ptr<MemoryArena, decltype(unmap)> arena(
+      shared == MAP_FAILED ? nullptr : new (shared) MemoryArena, unmap);
   Batch batch{requests, on_answer, faults, in_turns(requests, owners_), arena.get()};
   while (budget_ms_ > 0) {
     auto& waiting = batch.waiting;
@@ -155,14 +162,12 @@ std::uint32_t MemoryReader::deliver(Batch& batch, std::uint32_t count) {
   return done;
 }
 
-bool MemoryReader::has_stalled_often(uid_t account) const {
-  const auto waited = waited_ms_.find(account);
-  return waited != waited_ms_.end() &&
-         waited->second >= static_cast<std::int64_t>(timeout_ms_) * kStallsPerUser;
+bool MemoryReader::has_stalled_often(uid_t account) {
+  return waited_ms_[account] >= static_cast<std::int64_t>(timeout_ms_) * kStallsPerUser;
 }
 
 // Guard: a file that stalled once would stall again, and one user must not use up the time of others.
-bool MemoryReader::is_hopeless(const MemoryRequest& request) const {
+bool MemoryReader::is_hopeless(const MemoryRequest& request) {
   return has_stalled_often(owners_.of(request.uid)) || stalled_.count(request.path) != 0;
 }
 

@@ -47,8 +47,8 @@ class MemoryReader {
   void fill(Batch& batch, std::uint32_t count) const;
   End watch(const Batch& batch, std::uint32_t count, int ended_fd);
   std::uint32_t deliver(Batch& batch, std::uint32_t count);
-  bool has_stalled_often(uid_t account) const;
-  bool is_hopeless(const MemoryRequest& request) const;
+  bool has_stalled_often(uid_t account);
+  bool is_hopeless(const MemoryRequest& request);
 
   MemoryFile file_;
   int proc_fd_;

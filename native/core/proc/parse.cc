@@ -13,17 +13,6 @@ std::string_view take(std::string_view& text, char separator) {
   return word;
 }
 
-// The rest of a whole line of /proc/PID/status. The kernel writes a newline in Name: as "\n", so only a real
-// line can start with the key.
-std::optional<std::string_view> line_of(std::string_view text, std::string_view key) {
-  const std::size_t at = text.find(key);
-  if (at == std::string_view::npos) return std::nullopt;
-  text.remove_prefix(at + key.size());
-  const std::size_t end = text.find('\n');
-  if (end == std::string_view::npos) return std::nullopt;
-  return text.substr(0, end);
-}
-
 // Start times cross to JavaScript as numbers, which are exact up to here.
 constexpr std::uint64_t kMaxSafeInteger = (1ULL << 53) - 1;
 
@@ -66,19 +55,17 @@ std::optional<Stat> parse_stat(std::string_view text) {
 }
 
 std::optional<std::array<uid_t, 4>> parse_status_uids(std::string_view text) {
-  auto line = line_of(text, "\nUid:\t");
+  // The kernel writes a newline in Name: as "\n", so only a real line can start with "Uid:".
+  constexpr std::string_view kKey = "\nUid:\t";
+  const std::size_t at = text.find(kKey);
+  if (at == std::string_view::npos || text.find('\n', at + 1) == std::string_view::npos) return std::nullopt;
+  text.remove_prefix(at + kKey.size());
+  std::string_view line = take(text, '\n');
   std::array<uid_t, 4> uids{};
   for (uid_t& uid : uids)
-    if (!line || !to_number(take(*line, '\t'), uid)) return std::nullopt;
-  if (!line->empty()) return std::nullopt;
+    if (!to_number(take(line, '\t'), uid)) return std::nullopt;
+  if (!line.empty()) return std::nullopt;
   return uids;
-}
-
-std::optional<std::uint64_t> parse_status_capabilities(std::string_view text) {
-  const auto line = line_of(text, "\nCapEff:\t");
-  std::uint64_t bits = 0;
-  if (!line || !to_number(*line, bits, 16)) return std::nullopt;
-  return bits;
 }
 
 std::vector<std::string> split_argv(std::string_view text) {
@@ -118,8 +105,7 @@ std::optional<std::vector<std::string>> parse_cgroups(std::string_view text) {
 std::optional<std::uint32_t> parse_id(std::string_view text) {
   if (!text.empty() && text.back() == '\n') text.remove_suffix(1);
   std::uint32_t value = 0;
-  if (!to_number(text, value)) return std::nullopt;
-  return value;
+  return to_number(text, value) ? std::make_optional(value) : std::nullopt;
 }
 
 std::optional<pid_t> parse_pid(std::string_view name) {

@@ -6,7 +6,6 @@
 
 #include <array>
 #include <charconv>
-#include <cstddef>
 #include <cstdint>
 #include <optional>
 #include <string>
@@ -37,8 +36,6 @@ struct Stat {
 };
 std::optional<Stat> parse_stat(std::string_view text);
 
-// The effective capabilities of /proc/PID/status, as a bit for each (capability.h).
-std::optional<std::uint64_t> parse_status_capabilities(std::string_view text);
 // The four uids of /proc/PID/status: real, effective, saved, filesystem.
 std::optional<std::array<uid_t, 4>> parse_status_uids(std::string_view text);
 

@@ -69,22 +69,20 @@ int ProcDir::pin(pid_t pid, UniqueFd* folder, int flags) const {
   return folder->valid() ? 0 : errno;
 }
 
-int ProcDir::read(int folder, const char* path, std::string_view* text) {
+int ProcDir::read(int folder, const char* path, std::string_view* text, Records records, std::size_t most) {
   const UniqueFd fd(open_retrying(folder, path, O_RDONLY | O_NOFOLLOW));
   if (!fd.valid()) return errno;
   std::size_t size = 0;
   for (;;) {
-    if (size == buffer_.size()) {
-      if (size >= kFileLimit) return EFBIG;  // no file of the kernel's is this long
-      buffer_.resize(size * 2);
-    }
+    if (size >= most) return EFBIG;
+    if (size == buffer_.size()) buffer_.resize(size * 2);
     const ssize_t got = ::read(fd.get(), buffer_.data() + size, buffer_.size() - size);
     if (got < 0 && errno == EINTR) continue;
     if (got < 0) return errno;
     size += static_cast<std::size_t>(got);
-    // The kernel makes such a file whole before it is read, so less than the room is the end
+    // The kernel makes one record whole before it is read, so less than the room is the end
     // (proc_single_show, simple_read_from_buffer); to ask again would cost a sixth of the time.
-    if (size < buffer_.size()) break;
+    if (got == 0 || (records == Records::kOne && size < buffer_.size())) break;
   }
   *text = std::string_view(buffer_.data(), size);
   return 0;

@@ -47,10 +47,12 @@ class ProcDir {
   // has the pid by then (measured on 6.18; htop does the same).
   int pin(pid_t pid, UniqueFd* folder, int flags = O_PATH) const;
 
-  // A whole file, at most kFileLimit bytes (EFBIG beyond), by a path relative to the root or a pinned folder.
-  // For files that the kernel makes as one record; one of many (maps, mountinfo) may come short and go on.
+  // A whole file, at most `most` bytes (EFBIG beyond), by a path relative to the root or a pinned folder. The
+  // kernel makes most files as one record; one of many records (maps, net/tcp) is read until its end.
+  enum class Records { kOne, kMany };
   static constexpr std::size_t kFileLimit = std::size_t{256} * 1024;
-  int read(int folder, const char* path, std::string_view* text);
+  int read(int folder, const char* path, std::string_view* text, Records records = Records::kOne,
+           std::size_t most = kFileLimit);
   int read_of(pid_t pid, const char* file, std::string_view* text);
 
   // Reads and parses a process's stat, below its pinned folder (-1: by its number). EBADMSG: it is malformed,

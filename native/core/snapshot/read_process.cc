@@ -1,38 +1,13 @@
-#include "core/snapshot/read_process.h"
-
+// Reads everything about one process but its command line.
 #include <unistd.h>
 
 #include <cerrno>
-#include <string_view>
-#include <utility>
+
+#include "core/snapshot/builder.h"
 
 namespace reaper {
-namespace {
 
-using Texts = std::vector<std::string>;
-
-// Reads and parses one file of the process; nullopt and a report where that fails. One that is absent, in a
-// kernel without cgroups or without audit, is `absent` and not a fault.
-template <typename Parse, typename Value = decltype(std::declval<Parse>()({}))>
-Value read_file(ProcDir& proc, SnapshotReport& report, int folder, const Process& process, const char* what,
-                const char* file, Parse parse, Value absent = std::nullopt) {
-  std::string_view text;
-  int error = proc.read(folder, file, &text);
-  if (is_gone(error)) return absent;
-  Value value = error == 0 ? parse(text) : std::nullopt;
-  if (!value) report.add_error(what, process.id.pid, process.uid, error == 0 ? EBADMSG : error);
-  return value;
-}
-
-}  // namespace
-
-ProcessReader::ProcessReader(ProcDir& proc, SnapshotReport& report) : proc_(proc), report_(report) {
-  std::string_view text;
-  if (proc.link(proc.fd(), "self/ns/user", &text) == 0) own_user_ns_ = std::string(text);
-  if (proc.link(proc.fd(), "self/ns/pid", &text) == 0) own_pid_ns_ = std::string(text);
-}
-
-bool ProcessReader::read(pid_t pid, uid_t owner, Process& process) {
+bool SnapshotBuilder::read_process(pid_t pid, uid_t owner, Process& process) {
   UniqueFd folder;
   Stat stat;
   process.uid = owner;
@@ -55,21 +30,26 @@ bool ProcessReader::read(pid_t pid, uid_t owner, Process& process) {
   process.rss_kib = stat.rss_pages * kPageKib;
   process.comm = std::string(stat.comm);
 
-  const auto read_as = [&](const char* what, const char* file, auto parse, auto... absent) {
-    return read_file(proc_, report_, folder.get(), process, what, file, parse, absent...);
+  // True: the file is absent, which in a kernel without cgroups or without audit is not a fault.
+  const auto read_file = [&](const char* file, const char* what, auto parse, auto& field) {
+    std::string_view text;
+    const int failed = proc_.read(folder.get(), file, &text);
+    if (failed == 0) field = parse(text);
+    if (!field && !is_gone(failed)) report_.add_error(what, pid, process.uid, failed == 0 ? EBADMSG : failed);
+    return is_gone(failed);
   };
-  process.uids = read_as("read the status", "status", parse_status_uids);
+  read_file("status", "read the status", parse_status_uids, process.uids);
   if (process.uids) process.uid = (*process.uids)[1];
-  process.cgroups = read_as("read the cgroups", "cgroup", parse_cgroups, std::make_optional<Texts>());
-  process.login_uid = read_as("read the audit session", "loginuid", parse_id);
-  process.audit_session = read_as("read the audit session", "sessionid", parse_id);
+  if (read_file("cgroup", "read the cgroups", parse_cgroups, process.cgroups)) process.cgroups.emplace();
+  read_file("loginuid", "read the audit session", parse_id, process.login_uid);
+  read_file("sessionid", "read the audit session", parse_id, process.audit_session);
   for (auto* id : {&process.login_uid, &process.audit_session})
     if (*id == kUnsetId) id->reset();
   read_links(folder.get(), process);
   return true;
 }
 
-void ProcessReader::read_links(int folder, Process& process) {
+void SnapshotBuilder::read_links(int folder, Process& process) {
   std::string_view target;
   const int error = proc_.link(folder, "exe", &target);
   if (error == 0) {

@@ -12,7 +12,7 @@ void SnapshotBuilder::read_full(pid_t pid, uid_t owner, bool wants_argv) {
         account, owner, "read processes",
         "this user has more than " + std::to_string(options_.user_processes) + "; the rest was not read");
   Process process;
-  if (!reader_.read(pid, owner, process)) return;
+  if (!read_process(pid, owner, process)) return;
   index_[pid] = out_.processes.size();
   if (wants_argv) wants_argv_.push_back(out_.processes.size());
   out_.processes.push_back(std::move(process));

@@ -182,10 +182,7 @@ class Joiner {
       link.peer_pid = peer;
       seen_.push_back(link);
     };
-    if (peers.empty()) {
-      for (auto at = own.first; at != own.second; ++at) emit(at->pid, 0);
-      return;
-    }
+    if (peers.empty()) peers.push_back(0);  // not known
     if (static_cast<std::size_t>(own.second - own.first) * peers.size() <= kAllPairs) {
       for (auto at = own.first; at != own.second; ++at)
         for (const pid_t peer : peers) emit(at->pid, peer);
