@@ -45,7 +45,11 @@ export function whyUndecided(view: HostView, graph: UseGraph): Map<Node, Doubt> 
   if (connections === null) return own;
   // What is behind a process that is in doubt may be behind what it is connected to.
   const origins = [...graph.all()].flatMap((node) => {
-    const why = own.get(node)?.why ?? whyProcess(node.process.pid, connections)?.why ?? whyAbove(node, view);
+    const why =
+      own.get(node)?.why ??
+      whyProcess(node.process.pid, connections)?.why ??
+      whyAbove(node, view) ??
+      whySession(node, view, graph);
     return why ? [{ node, user: node.user, behind: why }] : [];
   });
   const doubtful = propagate(graph, origins);
@@ -56,7 +60,7 @@ export function whyUndecided(view: HostView, graph: UseGraph): Map<Node, Doubt> 
         node,
         because(
           "connected-to-unknown",
-          `it is connected to ${way.origin.node.process.pid}, of which ${way.origin.behind}`,
+          `it is connected to ${way.origin.node.process.pid}: ${way.origin.behind}`,
         ),
       );
   }
@@ -114,6 +118,13 @@ function whyAbove({ kind, process }: Node, { table }: HostView): string | null {
   const { ancestors, broken } = ancestorsOf(table, process);
   return broken || ancestors.some(({ pid, exe }) => pid !== 1 && exe === null)
     ? "what is above it could not be read"
+    : null;
+}
+
+/** A relay may be a session of an ssh server that a site runs under a name which the catalogue does not know. */
+function whySession(node: Node, { sshd }: HostView, graph: UseGraph): string | null {
+  return node.kind === "relay" && sshd.genuine.size === 0 && graph.isEnteredFromHere(node)
+    ? "no ssh server process was found on this host, so it may be one"
     : null;
 }
 

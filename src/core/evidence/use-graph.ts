@@ -135,6 +135,11 @@ export class UseGraph {
     return byUnasked ? "unknown" : "yes";
   }
 
+  /** Whether a node accepted a connection of this host from a process that was not asked, as behind a proxy. */
+  isEnteredFromHere(node: Node): boolean {
+    return this.openers.get(node) === true;
+  }
+
   private addNode(kind: "session" | "relay", process: Proc, user: number | null): void {
     this.nodes.set(process.pid, { kind, process, tree: null, user });
   }
