@@ -29,6 +29,8 @@ describe("the site's programs", () => {
       node,
       'grace = "0"\ntermWait = "2s"\n[hooks]\nveto = "/etc/site/veto"\nnotify = "/etc/site/notify"\n',
     );
+    // The program runs as the service's account, which owns no file of the site's.
+    await node.run(["install", "-o", "vscode-grim-reaper", "/dev/null", "/var/local/told"]);
     await node.run(["systemctl", "start", "vscode-grim-reaper-notify.path"]);
     const server = await startStandIn(node);
     await becomes(node, server.pid, "reap");
