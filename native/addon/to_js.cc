@@ -25,6 +25,11 @@ const char* name_of(SignalOutcome outcome) {
   return "denied";
 }
 
+const char* name_of(LinkKind kind) {
+  if (kind == LinkKind::kPipe) return "pipe";
+  return kind == LinkKind::kTcp ? "tcp" : "unix";
+}
+
 const char* name_of(LinkDirection direction) {
   if (direction == LinkDirection::kUnknown) return "unknown";
   return direction == LinkDirection::kAccepted ? "accepted" : "opened";
@@ -45,7 +50,7 @@ Napi::Value to_js(Napi::Env env, const std::vector<Fault>& faults) {
 
 Napi::Value to_js(Napi::Env env, const Link& link) {
   Napi::Object object = Napi::Object::New(env);
-  object.Set("kind", text(env, link.kind == LinkKind::kTcp ? "tcp" : "unix"));
+  object.Set("kind", text(env, name_of(link.kind)));
   object.Set("pid", number(env, link.pid));
   object.Set("peerPid", or_null(env, link.peer_pid, number<pid_t>));
   object.Set("local", text(env, link.local));
@@ -120,6 +125,7 @@ Napi::Value to_js(Napi::Env env, const Connections& connections) {
   object.Set("unreadable", pids(connections.unreadable));
   object.Set("foreignNet", pids(connections.foreign_net));
   object.Set("unexplained", pids(connections.unexplained));
+  object.Set("datagram", pids(connections.datagram));
   object.Set("established", established);
   object.Set("faults", to_js(env, connections.faults));
   return object;

@@ -23,6 +23,7 @@ struct Connections {
   // In another network namespace where something is connected to them, or that could not be read.
   std::vector<pid_t> foreign_net;
   std::vector<pid_t> unexplained;  // they hold a stream socket that no dump shows
+  std::vector<pid_t> datagram;     // they hold a UDP socket, of which nothing shows who sends to it
   std::uint32_t established_tcp = 0, established_unix = 0;
   std::vector<Fault> faults;
 };

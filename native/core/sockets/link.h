@@ -1,4 +1,4 @@
-// A link: the established connections of one kind and direction between two processes.
+// A link: the established connections, or pipes, of one kind and direction between two processes.
 #pragma once
 
 #include <sys/types.h>
@@ -9,10 +9,10 @@
 
 namespace reaper {
 
-enum class LinkKind { kTcp, kUnix };
+enum class LinkKind { kTcp, kUnix, kPipe };
 
 // How `pid` got its end. kAccepted: it listened, also while the connection waits to be accepted. kUnknown:
-// the kernel does not show which (a socket pair, or two listening ports).
+// the kernel does not show which (a socket pair, a pipe, or two listening ports).
 enum class LinkDirection { kUnknown, kAccepted, kOpened };
 
 // `pid` holds one end and `peer_pid` the other; it is empty when none of the processes asked about holds that

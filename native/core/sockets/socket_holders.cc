@@ -64,12 +64,13 @@ LinkText read_link(int at, const char* path) {
   return text;
 }
 
+constexpr std::string_view kSocket = "socket:[", kPipe = "pipe:[";
+
 // "socket:[INODE]". Netlink reports inodes in 32 bits, so only those are compared. A path cannot look like
 // this: the kernel shows paths with a leading '/'.
-std::optional<std::uint32_t> socket_inode(std::string_view link) {
-  constexpr std::string_view kPrefix = "socket:[";
-  if (link.substr(0, kPrefix.size()) != kPrefix || link.back() != ']') return std::nullopt;
-  const char* first = link.data() + kPrefix.size();
+std::optional<std::uint32_t> inode_of(std::string_view link, std::string_view prefix) {
+  if (link.substr(0, prefix.size()) != prefix || link.back() != ']') return std::nullopt;
+  const char* first = link.data() + prefix.size();
   const char* last = link.data() + link.size() - 1;
   std::uint64_t inode = 0;
   const auto parsed = std::from_chars(first, last, inode);
@@ -81,6 +82,13 @@ bool by_inode(const Holder& a, const Holder& b) {
   return std::tie(a.inode, a.pid) < std::tie(b.inode, b.pid);
 }
 bool same_socket(const Holder& a, const Holder& b) { return a.inode == b.inode && a.pid == b.pid; }
+
+// Sorts from the one at `first`, and keeps one of each process's descriptors of one socket.
+void sort_unique(std::vector<Holder>& holders, std::size_t first) {
+  const auto begin = holders.begin() + static_cast<std::ptrdiff_t>(first);
+  std::stable_sort(begin, holders.end(), by_inode);
+  holders.erase(std::unique(begin, holders.end(), same_socket), holders.end());
+}
 
 }  // namespace
 
@@ -103,14 +111,13 @@ class HolderTable::Scan {
     }
     account_ = options_.owners.of(status.st_uid);
     table_.accounts_[pid] = account_;
-    const std::size_t first = table_.holders_.size();
+    const std::size_t first = table_.holders_.size(), first_pipe = table_.pipes_.size();
     std::size_t shown = 0;
     int code = read_task(pid, pid, &shown);
     if (code == 0 && shown == 0) code = read_threads(pid);
     // Guard: thousands of descriptors of one socket must not take the memory.
-    const auto begin = table_.holders_.begin() + static_cast<std::ptrdiff_t>(first);
-    std::sort(begin, table_.holders_.end(), by_inode);
-    table_.holders_.erase(std::unique(begin, table_.holders_.end(), same_socket), table_.holders_.end());
+    sort_unique(table_.holders_, first);
+    sort_unique(table_.pipes_, first_pipe);
     if (code != 0) fail(pid, code);
   }
 
@@ -163,8 +170,10 @@ class HolderTable::Scan {
       if (++used > budget()) return EDQUOT;
       const LinkText link = read_link(dirfd(dir.get()), name);
       if (link.code != 0) return is_gone(link.code) ? 0 : link.code;
-      if (const auto inode = socket_inode(link.view()))
-        table_.holders_.push_back({*inode, pid, task, std::atoi(name)});
+      if (const auto socket = inode_of(link.view(), kSocket))
+        table_.holders_.push_back({*socket, pid, task, std::atoi(name)});
+      else if (const auto pipe = inode_of(link.view(), kPipe))
+        table_.pipes_.push_back({*pipe, pid, task, std::atoi(name)});
       return 0;
     });
     return is_gone(code) ? 0 : code;  // it ended while it was read
@@ -195,8 +204,8 @@ void HolderTable::read(const HolderOptions& options) {
   for (const pid_t pid : wanted) scan.process(pid);
   // The newest descriptor of a socket stays: the stable sort leaves an earlier reading's in front.
   std::reverse(holders_.begin(), holders_.end());
-  std::stable_sort(holders_.begin(), holders_.end(), by_inode);
-  holders_.erase(std::unique(holders_.begin(), holders_.end(), same_socket), holders_.end());
+  sort_unique(holders_, 0);
+  sort_unique(pipes_, 0);
   std::sort(unreadable_.begin(), unreadable_.end());
   unreadable_.erase(std::unique(unreadable_.begin(), unreadable_.end()), unreadable_.end());
 }
@@ -220,7 +229,7 @@ uid_t HolderTable::account_of(pid_t pid) const {
 bool is_still_held(const std::string& proc_root, const Holder& holder) {
   const std::string path = proc_root + "/" + std::to_string(holder.task) + "/fd/" + std::to_string(holder.fd);
   const LinkText link = read_link(AT_FDCWD, path.c_str());
-  return link.code == 0 && socket_inode(link.view()) == holder.inode;
+  return link.code == 0 && inode_of(link.view(), kSocket) == holder.inode;
 }
 
 }  // namespace reaper

@@ -65,6 +65,7 @@ class Search {
         read_socket_protocols(options_.proc_root, descriptors, &found_.faults);
     std::vector<std::uint32_t> local;
     for (std::size_t i = 0; i < lost.size(); ++i) {
+      if (names[i].compare(0, 3, "UDP") == 0) found_.datagram.push_back(lost[i].pid);
       if (is_connectionless(names[i])) continue;
       if (names[i].compare(0, 3, "TCP") == 0 && !has_other_namespace(holders_.account_of(lost[i].pid)))
         continue;

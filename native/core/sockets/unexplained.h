@@ -14,7 +14,8 @@
 namespace reaper {
 
 struct Unexplained {
-  std::vector<pid_t> pids;  // sorted
+  std::vector<pid_t> pids;      // sorted
+  std::vector<pid_t> datagram;  // they hold a UDP socket
   // Some descriptor was closed or used again since it was read, so its process may have a new connection.
   bool changed = false;
   std::vector<Fault> faults;

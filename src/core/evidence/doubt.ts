@@ -110,7 +110,13 @@ function whyProcess(pid: number, connections: Connections): Doubt | null {
 
 /** A relay whose own connections are not known. Sessions are sources anyway. */
 function whyOther({ kind, process }: Node, connections: Connections): Doubt | null {
-  return kind === "relay" ? whyProcess(process.pid, connections) : null;
+  if (kind !== "relay") return null;
+  const { pid } = process;
+  const sends = connections.datagram?.includes(pid);
+  return (
+    whyProcess(pid, connections) ??
+    (sends ? because("connected-to-unknown", "nothing shows who sends to its UDP socket") : null)
+  );
 }
 
 /** A tree or a relay that may be below an ssh session which was not seen. */

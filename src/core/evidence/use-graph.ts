@@ -57,8 +57,6 @@ export function isOwn(user: number | null, tree: Tree): boolean {
 export class UseGraph {
   private readonly view: HostView;
   private readonly nodes = new Map<number, Node>();
-  /** Nodes that opened a connection to a session or a relay. */
-  private readonly opensElsewhere = new Set<Node>();
   private readonly out = new Map<Node, Map<string, Edge>>();
   private readonly into = new Map<Node, Edge[]>();
   private readonly counts = new Map<Node, LinkCounts>();
@@ -83,6 +81,7 @@ export class UseGraph {
     for (const link of links) this.noteOtherEnd(link);
     for (const link of links) this.addLink(link);
     for (const node of this.all()) this.addDescent(node);
+    this.addScreens();
   }
 
   /** Every node once. */
@@ -93,15 +92,6 @@ export class UseGraph {
   /** Every tree with its node. */
   trees(): (readonly [Tree, Node])[] {
     return [...this.all()].flatMap((node) => (node.tree ? [[node.tree, node] as const] : []));
-  }
-
-  /**
-   * Whether a relay is an ssh client that forwards from a host which does not show: its ProxyCommand holds the
-   * connection. What it opens on this host it opens for the other end.
-   */
-  forwardsUnseen(node: Node): boolean {
-    if (node.kind !== "relay" || exeName(node.process.exe) !== "ssh") return false;
-    return [...this.edgesFrom(node)].some(({ to }) => to.kind === "tree") && !this.opensElsewhere.has(node);
   }
 
   nodeOf(pid: number): Node | undefined {
@@ -149,23 +139,36 @@ export class UseGraph {
   private noteOtherEnd(link: Link): void {
     const node = this.nodes.get(link.pid);
     const at = this.view.table.byPid.get(link.pid);
-    if (node === undefined || at === undefined || link.kind !== "tcp") return;
+    if (node === undefined || at === undefined) return;
     if (link.otherHost === true) {
       // A tree's members fetch things from other hosts; only what a tree accepted is a use of it.
       if (node.kind === "relay" || link.direction !== "opened")
         this.hosts.set(node, { at, address: hostOfAddress(link.remote) });
     } else if (link.direction !== "accepted") {
       return;
-    } else if (link.peerPid === null && this.view.sshd.adopted.has(link.pid)) {
-      this.hosts.set(node, { at, address: "behind a proxy on this host" });
-    } else if (node.kind === "session") {
+    } else if (link.peerPid === null && this.isBehindProxy(node)) {
+      if (!this.hosts.has(node)) this.hosts.set(node, { at, address: "behind a proxy on this host" });
+    } else if (node.kind === "session" && link.kind === "tcp") {
       this.openers.set(node, link.peerPid === null || this.openers.get(node) === true);
     }
+  }
+
+  /**
+   * Whether what a node accepted from a process that was not asked is a proxy's: one of another user or of the host
+   * (JupyterHub, xrdp, nginx), of which nothing shows whom it serves.
+   */
+  private isBehindProxy({ kind, process, user }: Node): boolean {
+    if (kind === "relay") return user !== null && this.view.observation.relaysOf?.includes(user) === true;
+    return this.view.sshd.adopted.has(process.pid);
   }
 
   private addLink(link: Link): void {
     const here = this.nodes.get(link.pid);
     const there = link.peerPid === null ? undefined : this.nodes.get(link.peerPid);
+    if (link.kind === "pipe") {
+      if (here && there && here !== there && link.peerPid !== null) this.addPipe(here, there, link.peerPid);
+      return;
+    }
     if (here !== there) {
       this.count(here, link);
       // Snapshots of the version before have each connection once, from either end.
@@ -191,7 +194,6 @@ export class UseGraph {
 
   /** What `opener` opened and `acceptor` accepted. */
   private addConnection(opener: Node, openerPid: number, acceptor: Node, acceptorPid: number): void {
-    if (acceptor.kind !== "tree") this.opensElsewhere.add(opener);
     if (this.isUsedBy(acceptor, opener)) this.addEdge(opener, acceptor, acceptorPid, "connected");
     if (this.isWatchedBy(opener, acceptor)) this.addEdge(acceptor, opener, openerPid, "connected");
   }
@@ -213,6 +215,29 @@ export class UseGraph {
     if (acceptor.kind === "session") return opener.tree !== null && isOwn(acceptor.user, opener.tree);
     // The IDE's command-line program serves the window of the server that it is connected to.
     return acceptor.kind === "tree" && opener.user === acceptor.user && isCommandLineProgram(opener.tree);
+  }
+
+  /** A program on the streams of a session, though its parents have ended, and an ssh client with its ProxyCommand. */
+  private addPipe(from: Node, to: Node, toPid: number): void {
+    // What a tree's member shares with a process outside it is left over from a common parent.
+    const isUsed =
+      from.kind === "session" ? to.kind !== "session" : from.kind === "relay" && to.kind === "relay";
+    if (isUsed && (from.kind === "session" || from.user === to.user))
+      this.addEdge(from, to, toPid, "connected");
+  }
+
+  /** GNU screen's server works on its client's terminal, and holds no connection with the client. */
+  private addScreens(): void {
+    const first = new Map<number | null, Node>();
+    for (const node of this.all()) {
+      if (node.kind !== "relay" || !/^screen/i.test(exeName(node.process.exe))) continue;
+      const hub = first.get(node.user);
+      if (hub === undefined) first.set(node.user, node);
+      else {
+        this.addEdge(hub, node, node.process.pid, "connected");
+        this.addEdge(node, hub, hub.process.pid, "connected");
+      }
+    }
   }
 
   /** Joins a process to the nearest session or relay above it; each of these is joined to the next. */

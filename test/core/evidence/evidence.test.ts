@@ -232,13 +232,6 @@ const useCases: readonly UseCase[] = [
     says: /host 10\.1\.2\.3 → ssh 4730 → server 501/,
   },
   {
-    what: "1. ssh -R whose ProxyCommand holds the connection to the other host",
-    processes: [ssh],
-    links: joined(ssh.pid, server.pid),
-    verdict: "spare",
-    says: /host behind a proxy command → ssh 4730 → server 501/,
-  },
-  {
     what: "1. an ssh client that is connected to an ssh server of this very host alone",
     processes: [ssh, ...sshSession(300)],
     links: [...joined(ssh.pid, 300), ...joined(ssh.pid, 301), ...joined(ssh.pid, server.pid)],
