@@ -341,6 +341,8 @@ void another_host_is_reported() {
     mine.sin_addr.s_addr = htonl(0x0a4d0001);
     auto listener = make_listener(AF_INET, generic(mine), sizeof mine);
     if (write(go[1], "g", 1) != 1) give_up("write");
+    close(go[0]);
+    close(go[1]);
     const auto accepted = accept_from(listener);
     sockaddr_in theirs = loopback4(3333);
     theirs.sin_addr.s_addr = htonl(0x0a4d0002);
@@ -600,6 +602,8 @@ std::size_t open_descriptors() {
 }  // namespace
 
 int main() {
+  // Whatever started this test may share pipes with it, and so with its children.
+  for (int fd = 3; fd < 1024; ++fd) close(fd);
   char folder[] = "/tmp/reaper-connections-XXXXXX";
   if (!mkdtemp(folder)) give_up("mkdtemp");
   const std::size_t before = open_descriptors();
