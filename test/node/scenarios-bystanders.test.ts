@@ -45,7 +45,7 @@ describe("bystanders", () => {
     const ready = `until (: <>/dev/tcp/127.0.0.1/${port}) 2>/dev/null; do sleep 0.05; done`;
     const talk = holdScript(port);
     const server = await startStandIn(reach.node, {
-      run: `${listen}; ${ready}; ${talk} >/home/alice/debugs; :`,
+      run: `${listen}; ${ready}; { ${talk}; } >/home/alice/debugs; :`,
     });
     await until(async () => assert.match(await reach.node.read("/home/alice/debugs"), /hello/));
     const hold = holdPort(port).map((word) => word.replace("127.0.0.1", "10.9.0.1"));
@@ -110,6 +110,8 @@ describe("bystanders", () => {
   it("where sshd itself is in a container its logins are not managed by that container", async (t) => {
     if (!hasLoginNode(t)) return;
     const port = 2210;
+    // Without PAM sshd lets nobody in whose password is locked.
+    await reach.node.run(["usermod", "-p", "*", "alice"]);
     const options = `-D -e -p ${port} -o ListenAddress=127.0.0.1 -o PidFile=none -o UsePAM=no`;
     await reach.run(inContainer("a", `/usr/sbin/sshd ${options}`));
     await reach.listening(port);

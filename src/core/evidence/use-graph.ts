@@ -26,12 +26,12 @@ export interface Edge {
   readonly how: "below" | "connected";
 }
 
-/** A tree's established connections whose other end is outside the tree, as numbers of sockets. */
+/** The established connections of a tree or a relay whose other end is another node's, as numbers of sockets. */
 export interface LinkCounts {
   total: number;
   /** The other end is on this host, and no process that was asked holds it. */
   unattributed: number;
-  /** Of these, those that the tree may have accepted. */
+  /** Of these, those that it may have accepted. */
   acceptedUnattributed: number;
 }
 
@@ -139,27 +139,18 @@ export class UseGraph {
   private noteOtherEnd(link: Link): void {
     const node = this.nodes.get(link.pid);
     const at = this.view.table.byPid.get(link.pid);
-    if (node === undefined || at === undefined) return;
+    if (node === undefined || at === undefined || link.kind !== "tcp") return;
     if (link.otherHost === true) {
       // A tree's members fetch things from other hosts; only what a tree accepted is a use of it.
       if (node.kind === "relay" || link.direction !== "opened")
         this.hosts.set(node, { at, address: hostOfAddress(link.remote) });
     } else if (link.direction !== "accepted") {
       return;
-    } else if (link.peerPid === null && this.isBehindProxy(node)) {
-      if (!this.hosts.has(node)) this.hosts.set(node, { at, address: "behind a proxy on this host" });
-    } else if (node.kind === "session" && link.kind === "tcp") {
+    } else if (link.peerPid === null && this.view.sshd.adopted.has(link.pid)) {
+      this.hosts.set(node, { at, address: "behind a proxy on this host" });
+    } else if (node.kind === "session") {
       this.openers.set(node, link.peerPid === null || this.openers.get(node) === true);
     }
-  }
-
-  /**
-   * Whether what a node accepted from a process that was not asked is a proxy's: one of another user or of the host
-   * (JupyterHub, xrdp, nginx), of which nothing shows whom it serves.
-   */
-  private isBehindProxy({ kind, process, user }: Node): boolean {
-    if (kind === "relay") return user !== null && this.view.observation.relaysOf?.includes(user) === true;
-    return this.view.sshd.adopted.has(process.pid);
   }
 
   private addLink(link: Link): void {
@@ -180,7 +171,7 @@ export class UseGraph {
   }
 
   private count(node: Node | undefined, link: Link): void {
-    if (node?.kind !== "tree") return;
+    if (node === undefined || node.kind === "session") return;
     const counts = this.countsOf(node);
     // Guard: a saved observation may say 0, and a connection that is there counts.
     const sockets = Math.max(1, link.sockets ?? 1);

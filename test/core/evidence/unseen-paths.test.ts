@@ -134,14 +134,14 @@ const cases: readonly PathCase[] = [
     what: "a relay behind another user's proxy on this host",
     processes: [nc],
     links: [unattributed(4720), ...joined(4720, 501)],
-    verdict: "spare",
-    says: /host behind a proxy on this host → nc 4720 → server 501/,
+    verdict: "unknown",
+    says: /it is connected to 4720, of which another user's process is a client/,
   },
   {
     what: "the same by a unix socket",
     processes: [nc],
     links: [{ ...unattributed(4720), kind: "unix" }, ...joined(4720, 501)],
-    verdict: "spare",
+    verdict: "unknown",
   },
   {
     what: "a relay of whose user not every process was asked",
