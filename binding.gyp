@@ -3,21 +3,17 @@
     "core_sources": [
       "native/core/proc/parse.cc",
       "native/core/proc/proc_dir.cc",
-      "native/core/killable/environ_parse.cc",
       "native/core/killable/helper.cc",
       "native/core/killable/reader.cc",
       "native/core/killable/argv.cc",
       "native/core/killable/environ.cc",
-      "native/core/killable/socket_protocol.cc",
       "native/core/snapshot/snapshot.cc",
       "native/core/snapshot/report.cc",
       "native/core/snapshot/scan.cc",
       "native/core/snapshot/read_process.cc",
       "native/core/snapshot/select.cc",
       "native/core/snapshot/match_argv.cc",
-      "native/core/signals/pin.cc",
       "native/core/signals/signal.cc",
-      "native/core/signals/wait_gone.cc",
       "native/core/sockets/sock_diag_parse.cc",
       "native/core/sockets/sock_diag.cc",
       "native/core/sockets/socket_table.cc",
@@ -26,16 +22,11 @@
       "native/core/sockets/proc_net.cc",
       "native/core/sockets/unexplained.cc",
       "native/core/sockets/connections.cc",
-      "native/core/tags/tag.cc",
-      "native/core/tags/tag_store.cc",
-      "native/core/files/lock.cc",
-      "native/core/files/acl.cc"
+      "native/core/files/files.cc"
     ],
     "addon_sources": [
-      "native/addon/from_js.cc",
+      "native/addon/argument.cc",
       "native/addon/to_js.cc",
-      "native/addon/process_to_js.cc",
-      "native/addon/workers.cc",
       "native/addon/addon.cc"
     ],
     "hook_sources": [
@@ -45,6 +36,8 @@
       "native/hook/session.cc",
       "native/hook/cgroup_walk.cc",
       "native/hook/survivors.cc",
+      "native/hook/tag.cc",
+      "native/hook/tag_store.cc",
       "native/hook/close.cc",
       "native/hook/fault_count.cc",
       "native/hook/main.cc"

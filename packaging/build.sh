@@ -41,14 +41,15 @@ trap 'rm -rf -- "$work"' EXIT
 
 if [ "${SKIP_BUNDLE:-no}" = no ]; then
   step "the bundle"
-  # The program says the version of its package.
-  REAPER_VERSION=$version npm run --silent build
+  npm run --silent build
   # The manual and the completions. Drifted ones must be committed first: a package is of what is in the repository.
   node scripts/docs.mjs --check
   node scripts/docs.mjs
 fi
 # A copy: a build that runs at the same time must not change it half way.
 cp -a dist "$work/dist"
+# The program prints the version of its package.
+REAPER_VERSION=$version node scripts/bundle.mjs "$work/dist"
 node "$here/third-party.mjs" "$work/dist" >"$work/THIRD-PARTY-LICENSES"
 # Debian's format: a blank line is a full stop, and everything is indented.
 copyright() { # NAME COPYRIGHT LICENCE-FILE

@@ -28,7 +28,8 @@ if [ "$family" = deb ]; then
   install -d -m 755 "$root/usr/bin"
   ln -s ../sbin/$name "$root/usr/bin/$name"
 fi
-put 755 /usr/libexec/$name/ "$native/session-close" "$here/pam-line" "$here/after-install"
+put 755 /usr/libexec/$name/ "$native/session-close" "$here/pam-line" "$here/after-install" \
+  "$here/remove-metrics"
 put 644 /usr/lib/$name/ "$native/reaper_native.node"
 put 644 /usr/lib/$name/ "$dist/$name.cjs" "$dist/program.cjs"
 # The launcher starts it; started by hand it must not search a caller's PATH for Node.js.
@@ -51,7 +52,8 @@ put 644 $policy/ "$here/selinux/$name.cil"
 put 644 /usr/share/$name/monitoring/ "$here"/alert-rules.yml "$here"/grafana-dashboard.json
 put 644 /usr/share/$name/pam/ "$repo"/pam/*.snippet
 # Examples: the site copies one and changes it.
-put 644 /usr/share/$name/hooks/ "$here"/hooks/*
+put 644 /usr/share/$name/hooks/ "$here"/hooks/README.md
+put 755 /usr/share/$name/hooks/ "$here"/hooks/*-*
 if [ "$family" = deb ]; then put 644 /usr/share/pam-configs/$name "$repo/pam/$name"; fi
 for section in 1 5 7 8; do put 644 "/usr/share/man/man$section/" "$dist"/man/*."$section"; done
 if [ "$family" = rpm ] && [ -d "$root/usr/share/man" ]; then find "$root/usr/share/man" -type f -exec gzip -9n {} +; fi

@@ -85,9 +85,11 @@ while pids=$(tree_pids) && [ "$(echo "$pids" | wc -w)" -lt 4 ]; do
 done
 root=$(echo "$pids" | head -n 1)
 
+bold='' plain=''
+if [ -t 1 ]; then bold=$(printf '\033[1m') plain=$(printf '\033[0m'); fi
 reaper() { "$node" "$work/program/vscode-grim-reaper.cjs" "$@"; }
 show() {
-  printf '\n\033[1m$ vscode-grim-reaper %s\033[0m\n' "$*"
+  printf '\n%s$ vscode-grim-reaper %s%s\n' "$bold" "$*" "$plain"
   reaper "$@" --config "$work/demo.toml"
 }
 echo

@@ -15,7 +15,8 @@ in_systemd() { [ ! -d /run/systemd/system ] || systemctl "$@"; }
 if [ "${1:-}" = --uninstall ]; then
   # The PAM line goes before the program, or PAM would log a failure at each logout.
   sh packaging/pam-line remove
-  in_systemd disable --now $name.timer $name-mail.path || :
+  in_systemd disable --now $name.timer $name-mail.path $name-notify.path || :
+  sh packaging/remove-metrics
   for file in systemd/*.service systemd/*.timer systemd/*.path systemd/*.mount; do
     rm -f "$units/$(basename "$file")"
   done
@@ -43,7 +44,8 @@ if [ ! -e /usr/bin/node ]; then
 fi
 # Ordinary users have no sbin in their PATH on Debian.
 [ "$(readlink -f /usr/bin)" = "$(readlink -f /usr/sbin)" ] || ln -sf ../sbin/$name /usr/bin/$name
-install -m 755 dist/session-close packaging/pam-line packaging/after-install /usr/libexec/$name/
+install -m 755 dist/session-close packaging/pam-line packaging/after-install packaging/remove-metrics \
+  /usr/libexec/$name/
 install -m 644 pam/sshd.snippet /usr/share/$name/pam/
 [ -e /etc/$name/config.toml ] || install -m 644 packaging/config.toml /etc/$name/config.toml
 install -m 644 systemd/*.service systemd/*.timer systemd/*.path systemd/*.mount "$units/"

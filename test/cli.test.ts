@@ -1,8 +1,9 @@
 // One table drives the built program: what is typed, the exit status, and what is said.
 import assert from "node:assert/strict";
 import { spawnSync } from "node:child_process";
-import { chmodSync } from "node:fs";
-import { resolve } from "node:path";
+import { chmodSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join, resolve } from "node:path";
 import { test } from "node:test";
 
 const toml = (text: string): string => temporaryFile("config.toml", text);
@@ -177,6 +178,44 @@ test("a configuration that others may write is refused", { skip: isRoot ? false 
   const ran = run(["-n", "-c", path]);
   assert.equal(ran.status, 78);
   assert.match(ran.stderr, /users other than root can write it; run chown root:root and chmod go-w on it/);
+});
+
+test("a package's program prints the version of the package", () => {
+  const folder = mkdtempSync(join(tmpdir(), "reaper-version-"));
+  try {
+    const env = { ...process.env, REAPER_VERSION: "9.8.7-rc.1" };
+    const made = spawnSync(process.execPath, ["scripts/bundle.mjs", folder], { env, encoding: "utf8" });
+    assert.equal(made.status, 0, made.stderr);
+    const program = [join(folder, "vscode-grim-reaper.cjs"), "--version"];
+    const { stdout, stderr } = spawnSync(process.execPath, program, { encoding: "utf8" });
+    assert.equal(stdout, "9.8.7-rc.1\n", stderr);
+  } finally {
+    rmSync(folder, { recursive: true });
+  }
+  const build = readFileSync("packaging/build.sh", "utf8");
+  assert.match(build, /^REAPER_VERSION=\$version node scripts\/bundle\.mjs "\$work\/dist"$/m);
+});
+
+test("a table fits its terminal: the costs go first, then the reason is cut; --full shows everything", {
+  skip: spawnSync("script", ["--version"]).error ? "script is not installed" : false,
+}, () => {
+  const on = (columns: number, more = ""): string[] => {
+    const program = `${process.execPath} ${resolve("dist/vscode-grim-reaper.cjs")} replay ${more} test/fixtures/version-0.1.0/snapshot.json`;
+    const command = ["-qec", `stty cols ${columns}; ${program}`, "/dev/null"];
+    const { stdout } = spawnSync("script", command, {
+      encoding: "utf8",
+      env: { PATH: process.env.PATH, TERM: "dumb" },
+    });
+    const lines = stdout.replaceAll("\r", "").split("\n");
+    assert.match(lines[0] ?? "", /^PID +USER .* WHY$/);
+    return lines;
+  };
+  for (const columns of [60, 80, 100, 120])
+    for (const line of on(columns)) assert.ok(line.length <= columns, `${columns}: ${line}`);
+  assert.match(on(120)[0] ?? "", / WATCHES /);
+  assert.doesNotMatch(on(80)[0] ?? "", / WATCHES /);
+  assert.match(on(80)[1] ?? "", /orphaned: the session closed .*…$/);
+  assert.match(on(60, "--full").slice(0, 2).join("\n"), / WATCHES [\s\S]*grace 10m$/);
 });
 
 test("a reader of standard output that leaves is no failure", () => {

@@ -2,9 +2,9 @@
 
 import assert from "node:assert/strict";
 import { spawnSync } from "node:child_process";
-import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
-import { join } from "node:path";
+import { basename, join } from "node:path";
 import test, { after } from "node:test";
 import { parse } from "smol-toml";
 import { bash, fish, zsh } from "../scripts/docs/completions.ts";
@@ -80,6 +80,27 @@ test("every command and option that a document names exists", () => {
       }
     }
   assert.ok(checked > 10, `only ${checked} commands were found`);
+});
+
+test("every test and source that SECURITY.md names exists", () => {
+  const roots = ["", "src", "test", "native/test"];
+  const named = [...readFileSync("SECURITY.md", "utf8").matchAll(/`([\w./-]+)`/g)].map(
+    ([, name = ""]) => name,
+  );
+  // A C++ test goes by its name, in whichever room it is.
+  const native = new Set(
+    readdirSync("native/test", { recursive: true }).map((path) => basename(String(path), ".cc")),
+  );
+  const paths = named.filter((name) => /^[a-z]\w*\/[\w./-]+$/.test(name));
+  const tests = named.filter((name) => name.endsWith("_test"));
+  assert.ok(paths.length > 50 && tests.length > 5, `${paths.length} paths, ${tests.length} tests`);
+  assert.deepEqual(
+    [
+      ...paths.filter((path) => !roots.some((root) => existsSync(join(root, path)))),
+      ...tests.filter((name) => !native.has(name)),
+    ],
+    [],
+  );
 });
 
 test("bash completes commands, options of the command, choices and files", { skip: lacks("bash") }, () => {

@@ -110,7 +110,6 @@ const NATIVE: Readonly<Record<string, readonly string[]>> = {
   proc: ["base"],
   killable: ["base", "proc"],
   signals: ["base", "proc"],
-  tags: ["base", "proc"],
   sockets: ["base", "proc", "killable"],
   snapshot: ["base", "proc", "killable"],
 };

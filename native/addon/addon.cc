@@ -1,55 +1,149 @@
-// Exports the functions of the interface `Native` in src/shell/host/native.ts.
-#include <napi.h>
+// Exports the functions of the interface `Native` in src/shell/host/native.ts. Those that may take long run
+// on a thread of libuv's pool and return a promise.
 #include <signal.h>
 
-#include <limits>
+#include <functional>
 #include <optional>
+#include <utility>
 
+#include "addon/argument.h"
 #include "addon/to_js.h"
-#include "addon/workers.h"
-#include "core/files/acl.h"
-#include "core/files/lock.h"
+#include "core/files/files.h"
 
 namespace reaper {
 namespace {
 
+// Runs `work` on a thread of the pool and settles a promise with what it returned.
+template <typename T>
+class PromiseWorker : public Napi::AsyncWorker {
+ public:
+  static Napi::Value start(Napi::Env env, const char* name, std::function<Result<T>()> work) {
+    auto* worker = new PromiseWorker(env, name, std::move(work));  // Node deletes it when it has settled
+    worker->Queue();
+    return worker->deferred_.Promise();
+  }
+
+ private:
+  PromiseWorker(Napi::Env env, const char* name, std::function<Result<T>()> work)
+      : Napi::AsyncWorker(env, name), deferred_(env), work_(std::move(work)) {}
+
+  void Execute() override { result_.emplace(work_()); }
+
+  void OnOK() override {
+    if (!result_->ok()) return deferred_.Reject(to_error(Env(), result_->failure()).Value());
+    try {
+      deferred_.Resolve(to_js(Env(), result_->value()));
+    } catch (const Napi::Error& error) {
+      deferred_.Reject(error.Value());
+    }
+  }
+
+  // Execute threw (out of memory): the promise must still be settled.
+  void OnError(const Napi::Error& error) override { deferred_.Reject(error.Value()); }
+
+  Napi::Promise::Deferred deferred_;
+  std::function<Result<T>()> work_;
+  std::optional<Result<T>> result_;
+};
+
+Napi::Value js_snapshot(const Napi::CallbackInfo& info) {
+  const Argument from(info[0], "options");
+  const auto markers = [&from](const char* key) {
+    return from[key].list([](const Argument& marker) {
+      std::string text = marker.text();
+      if (text.empty()) marker.refuse("a string that is not empty");  // empty matches everything
+      return text;
+    });
+  };
+  SnapshotOptions options;
+  options.proc_root = from["procRoot"].text();
+  if (const Argument observer = from["observerUid"]; !observer.is_absent()) options.observer = observer.uid();
+  if (const Argument uids = from["uids"]; !uids.is_null()) {
+    const auto list = uids.list(std::mem_fn(&Argument::uid));
+    options.uids.emplace(list.begin(), list.end());
+  }
+  options.full = from["full"].flag();
+  options.exe_markers = markers("exeMarkers");
+  options.interpreters = markers("interpreters");
+  options.argv_markers = markers("argvMarkers");
+  options.wide_interpreters = markers("wideInterpreters");
+  options.wide_markers = markers("wideMarkers");
+  options.sshd_names = markers("sshdNames");
+  options.owners = from["owners"].owners();
+  options.argv_timeout_ms = from["argvTimeoutMs"].milliseconds();
+  options.argv_budget_ms = from["argvBudgetMs"].milliseconds();
+  return PromiseWorker<Snapshot>::start(info.Env(), "snapshot",
+                                        [options = std::move(options)] { return take_snapshot(options); });
+}
+
+Napi::Value js_connections(const Napi::CallbackInfo& info) {
+  HolderOptions options;
+  options.pids = Argument(info[0], "pids").list(std::mem_fn(&Argument::pid));
+  options.proc_root = Argument(info[1], "procRoot").text();
+  options.owners = Argument(info[2], "owners").owners();
+  return PromiseWorker<Connections>::start(
+      info.Env(), "connections", [options = std::move(options)] { return find_connections(options); });
+}
+
+Napi::Value js_environ_names(const Napi::CallbackInfo& info) {
+  const Argument from(info[0], "options");
+  EnvironOptions options;
+  options.proc_root = from["procRoot"].text();
+  options.processes = from["processes"].list(
+      [](const Argument& process) { return EnvironSubject{process.proc_id(), process["uid"].uid()}; });
+  options.names = from["names"].list(std::mem_fn(&Argument::text));
+  options.owners = from["owners"].owners();
+  options.timeout_ms = from["timeoutMs"].milliseconds();
+  options.budget_ms = from["budgetMs"].milliseconds();
+  return PromiseWorker<EnvironNames>::start(
+      info.Env(), "environNames", [options = std::move(options)] { return find_environ_names(options); });
+}
+
+Napi::Value js_wait_gone(const Napi::CallbackInfo& info) {
+  auto ids = Argument(info[0], "ids").list(std::mem_fn(&Argument::proc_id));
+  const int timeout_ms = Argument(info[1], "timeoutMs").milliseconds();
+  return PromiseWorker<std::vector<ProcId>>::start(
+      info.Env(), "waitGone",
+      [ids = std::move(ids), timeout_ms] { return wait_gone("/proc", ids, timeout_ms); });
+}
+
 Napi::Value js_signal(const Napi::CallbackInfo& info) {
-  const ProcId id = to_proc_id(info[0], "id");
-  const auto uid = static_cast<uid_t>(to_whole(info[1], "uid", 0, std::numeric_limits<uid_t>::max()));
-  const auto signo = static_cast<int>(to_whole(info[2], "signo", 0, SIGRTMAX));
+  const ProcId id = Argument(info[0], "id").proc_id();
+  const uid_t uid = Argument(info[1], "uid").uid();
+  const auto signo = static_cast<int>(Argument(info[2], "signo").whole(0, SIGRTMAX));
   std::optional<std::uint32_t> login_uid;
-  if (!info[3].IsNull() && !info[3].IsUndefined())
-    login_uid = static_cast<std::uint32_t>(
-        to_whole(info[3], "loginUid", 0, std::numeric_limits<std::uint32_t>::max()));
+  if (const Argument given(info[3], "loginUid"); !given.is_null() && !given.is_absent())
+    login_uid = given.uid();
   return to_js(info.Env(), signal_process("/proc", id, uid, signo, login_uid));
 }
 
 Napi::Value js_lock(const Napi::CallbackInfo& info) {
-  const auto taken = take_lock(to_text(info[0], "path"));
+  const auto taken = take_lock(Argument(info[0], "path").text());
   if (!taken) throw to_error(info.Env(), taken.failure());
   return Napi::String::New(info.Env(), taken.value() ? "acquired" : "busy");
 }
 
 Napi::Value js_grant_read(const Napi::CallbackInfo& info) {
-  const auto uid = static_cast<uid_t>(to_whole(info[1], "uid", 0, std::numeric_limits<uid_t>::max()));
-  const auto granted = grant_read(to_text(info[0], "path"), uid);
+  const auto granted = grant_read(Argument(info[0], "path").text(), Argument(info[1], "uid").uid());
   if (!granted) throw to_error(info.Env(), granted.failure());
   return info.Env().Undefined();
-}
-
-Napi::Object init(Napi::Env env, Napi::Object exports) {
-  exports.Set("snapshot", Napi::Function::New(env, js_snapshot, "snapshot"));
-  exports.Set("connections", Napi::Function::New(env, js_connections, "connections"));
-  exports.Set("signal", Napi::Function::New(env, js_signal, "signal"));
-  exports.Set("environNames", Napi::Function::New(env, js_environ_names, "environNames"));
-  exports.Set("waitGone", Napi::Function::New(env, js_wait_gone, "waitGone"));
-  exports.Set("grantRead", Napi::Function::New(env, js_grant_read, "grantRead"));
-  exports.Set("lock", Napi::Function::New(env, js_lock, "lock"));
-  return exports;
 }
 
 }  // namespace
 }  // namespace reaper
 
-static Napi::Object Init(Napi::Env env, Napi::Object exports) { return reaper::init(env, exports); }
-NODE_API_MODULE(reaper_native, Init)
+static Napi::Object init(Napi::Env env, Napi::Object exports) {
+  const auto add = [&](const char* name, Napi::Value (*call)(const Napi::CallbackInfo&)) {
+    exports.Set(name, Napi::Function::New(env, call, name));
+  };
+  add("snapshot", reaper::js_snapshot);
+  add("connections", reaper::js_connections);
+  add("environNames", reaper::js_environ_names);
+  add("waitGone", reaper::js_wait_gone);
+  add("signal", reaper::js_signal);
+  add("lock", reaper::js_lock);
+  add("grantRead", reaper::js_grant_read);
+  return exports;
+}
+
+NODE_API_MODULE(reaper_native, init)

@@ -1,65 +1,183 @@
 #include "addon/to_js.h"
 
 #include <cerrno>
+#include <initializer_list>
+#include <type_traits>
 #include <utility>
 
-#include "addon/values.h"
 #include "core/proc/proc_dir.h"
 
 namespace reaper {
 namespace {
 
-const char* name_of(SignalOutcome outcome) {
-  switch (outcome) {
-    case SignalOutcome::kSent:
-      return "sent";
-    case SignalOutcome::kGone:
-      return "gone";
-    case SignalOutcome::kRecycled:
-      return "recycled";
-    case SignalOutcome::kForeign:
-      return "foreign";
-    case SignalOutcome::kDenied:
-      break;
+// In the order of the enumerations.
+constexpr const char* kOutcomes[] = {"sent", "gone", "recycled", "foreign", "denied"};
+constexpr const char* kKinds[] = {"tcp", "unix", "pipe"};
+constexpr const char* kDirections[] = {"unknown", "accepted", "opened"};
+constexpr const char* kArgvStatuses[] = {"read", "empty", "timeout", "denied", "gone", "skipped"};
+constexpr const char* kUnreadable[] = {"too-long", "denied"};
+
+template <std::size_t N, typename Enum>
+const char* name_of(const char* const (&names)[N], Enum value) {
+  return names[static_cast<std::size_t>(value)];
+}
+
+// Converts by type; one class, so that every overload sees all others.
+class Converter {
+ public:
+  explicit Converter(Napi::Env env) : env_(env) {}
+
+  Napi::Value value(bool flag) const { return Napi::Boolean::New(env_, flag); }
+  Napi::Value value(const char* text) const { return Napi::String::New(env_, text); }
+  // V8's decoder turns bytes that are not UTF-8 into U+FFFD, so any text that a user chooses can cross.
+  Napi::Value value(const std::string& text) const { return Napi::String::New(env_, text); }
+  template <typename T, typename = std::enable_if_t<std::is_arithmetic_v<T>>>
+  Napi::Value value(T number) const {
+    return Napi::Number::New(env_, static_cast<double>(number));
   }
-  return "denied";
-}
 
-const char* name_of(LinkKind kind) {
-  if (kind == LinkKind::kPipe) return "pipe";
-  return kind == LinkKind::kTcp ? "tcp" : "unix";
-}
+  template <typename T>
+  Napi::Value value(const std::optional<T>& known) const {
+    return known ? value(*known) : env_.Null();
+  }
 
-const char* name_of(LinkDirection direction) {
-  if (direction == LinkDirection::kUnknown) return "unknown";
-  return direction == LinkDirection::kAccepted ? "accepted" : "opened";
-}
+  template <typename T>
+  Napi::Value value(const std::vector<T>& items) const {
+    Napi::Array array = Napi::Array::New(env_, items.size());
+    for (std::size_t i = 0; i < items.size(); ++i) {
+      const Napi::HandleScope scope(env_);
+      array.Set(static_cast<std::uint32_t>(i), value(items[i]));
+    }
+    return array;
+  }
 
-Napi::Value to_js(Napi::Env env, const Fault& fault) {
-  Napi::Object object = Napi::Object::New(env);
-  object.Set("what", text(env, fault.what));
-  if (fault.pid != 0) object.Set("pid", number(env, fault.pid));
-  if (fault.uid) object.Set("uid", number(env, *fault.uid));
-  object.Set("detail", text(env, fault.detail));
-  return object;
-}
+  Napi::Value value(const std::array<uid_t, 4>& uids) const {
+    return value(std::vector<uid_t>(uids.begin(), uids.end()));
+  }
 
-Napi::Value to_js(Napi::Env env, const std::vector<Fault>& faults) {
-  return to_array(env, faults, [env](const Fault& fault) { return to_js(env, fault); });
-}
+  Napi::Value value(const ProcId& id) const {
+    return object({{"pid", value(id.pid)}, {"startTime", value(id.start_time)}});
+  }
 
-Napi::Value to_js(Napi::Env env, const Link& link) {
-  Napi::Object object = Napi::Object::New(env);
-  object.Set("kind", text(env, name_of(link.kind)));
-  object.Set("pid", number(env, link.pid));
-  object.Set("peerPid", or_null(env, link.peer_pid, number<pid_t>));
-  object.Set("local", text(env, link.local));
-  object.Set("remote", text(env, link.remote));
-  object.Set("sockets", number(env, link.sockets));
-  object.Set("direction", text(env, name_of(link.direction)));
-  if (link.other_host) object.Set("otherHost", flag(env, true));
-  return object;
-}
+  Napi::Value value(const Fault& fault) const {
+    return object({
+        {"what", value(fault.what)},
+        {"pid", fault.pid == 0 ? absent() : value(fault.pid)},
+        {"uid", fault.uid ? value(*fault.uid) : absent()},
+        {"detail", value(fault.detail)},
+    });
+  }
+
+  Napi::Value value(const Process& process) const {
+    const auto& hidden = process.exe_unreadable;
+    return object({
+        {"pid", value(process.id.pid)},
+        {"startTime", value(process.id.start_time)},
+        {"ppid", value(process.ppid)},
+        {"pgid", value(process.pgid)},
+        {"sid", value(process.sid)},
+        {"tty", value(process.tty)},
+        {"state", value(std::string(1, process.state))},
+        {"threads", value(process.threads)},
+        {"cpuTicks", value(process.cpu_ticks)},
+        {"rssKiB", value(process.rss_kib)},
+        {"uids", value(process.uids)},
+        {"uid", value(process.uid)},
+        {"comm", value(process.comm)},
+        {"exe", value(process.exe)},
+        {"exeUnreadable", hidden ? value(name_of(kUnreadable, *hidden)) : absent()},
+        {"argv", value(process.argv)},
+        {"argvStatus", value(name_of(kArgvStatuses, process.argv_status))},
+        {"argvTruncated", value(process.argv_truncated)},
+        {"cgroups", value(process.cgroups)},
+        {"auditSession", value(process.audit_session)},
+        {"loginUid", value(process.login_uid)},
+        {"foreignUserNs", value(process.foreign_user_ns)},
+        {"foreignPidNs", value(process.foreign_pid_ns)},
+    });
+  }
+
+  Napi::Value value(const SnapshotCounts& counts) const {
+    return object({
+        {"listed", value(counts.listed)},
+        {"read", value(counts.read)},
+        {"gone", value(counts.gone)},
+        {"denied", value(counts.denied)},
+        {"malformed", value(counts.malformed)},
+        {"timedOut", value(counts.timed_out)},
+    });
+  }
+
+  Napi::Value value(const Snapshot& snapshot) const {
+    return object({
+        {"bootId", value(snapshot.boot_id)},
+        {"ticksPerSecond", value(snapshot.ticks_per_second)},
+        {"uptime", value(snapshot.uptime_ms)},
+        {"takenAt", value(snapshot.taken_at_ms)},
+        {"processes", value(snapshot.processes)},
+        {"overBudget", value(snapshot.over_budget)},
+        {"counts", value(snapshot.counts)},
+        {"faults", value(snapshot.faults)},
+    });
+  }
+
+  Napi::Value value(const Link& link) const {
+    return object({
+        {"kind", value(name_of(kKinds, link.kind))},
+        {"pid", value(link.pid)},
+        {"peerPid", value(link.peer_pid)},
+        {"local", value(link.local)},
+        {"remote", value(link.remote)},
+        {"sockets", value(link.sockets)},
+        {"direction", value(name_of(kDirections, link.direction))},
+        {"otherHost", link.other_host ? value(true) : absent()},
+    });
+  }
+
+  Napi::Value value(const Connections& connections) const {
+    return object({
+        {"complete", value(connections.complete)},
+        {"source", value(connections.refused ? "none" : "netlink")},
+        {"links", value(connections.links)},
+        {"unreadable", value(connections.unreadable)},
+        {"foreignNet", value(connections.foreign_net)},
+        {"unexplained", value(connections.unexplained)},
+        {"datagram", value(connections.datagram)},
+        {"established", object({{"tcp", value(connections.established_tcp)},
+                                {"unix", value(connections.established_unix)}})},
+        {"faults", value(connections.faults)},
+    });
+  }
+
+  Napi::Value value(const EnvironNames::Item& item) const {
+    return object({
+        {"pid", value(item.id.pid)},
+        {"startTime", value(item.id.start_time)},
+        {"names", value(item.names)},
+    });
+  }
+
+  Napi::Value value(const EnvironNames& found) const {
+    return object({{"results", value(found.results)}, {"faults", value(found.faults)}});
+  }
+
+  Napi::Value value(const SignalResult& result) const {
+    return object({{"outcome", value(name_of(kOutcomes, result.outcome))}, {"weak", value(result.weak())}});
+  }
+
+ private:
+  // An object without the keys whose value is absent.
+  Napi::Value object(std::initializer_list<std::pair<const char*, Napi::Value>> fields) const {
+    Napi::Object made = Napi::Object::New(env_);
+    for (const auto& [key, field] : fields)
+      if (!field.IsUndefined()) made.Set(key, field);
+    return made;
+  }
+
+  Napi::Value absent() const { return env_.Undefined(); }
+
+  Napi::Env env_;
+};
 
 // glibc names errnos since 2.32 only; the addon must load on 2.28.
 std::string errno_name(int error) {
@@ -79,82 +197,15 @@ std::string errno_name(int error) {
 
 }  // namespace
 
-Napi::Value to_js(Napi::Env env, const ProcId& id) {
-  Napi::Object object = Napi::Object::New(env);
-  object.Set("pid", number(env, id.pid));
-  object.Set("startTime", number(env, id.start_time));
-  return object;
-}
-
-Napi::Value to_js(Napi::Env env, const std::vector<ProcId>& ids) {
-  return to_array(env, ids, [env](const ProcId& id) { return to_js(env, id); });
-}
-
-Napi::Value to_js(Napi::Env env, const Snapshot& snapshot) {
-  Napi::Object counts = Napi::Object::New(env);
-  counts.Set("listed", number(env, snapshot.counts.listed));
-  counts.Set("read", number(env, snapshot.counts.read));
-  counts.Set("gone", number(env, snapshot.counts.gone));
-  counts.Set("denied", number(env, snapshot.counts.denied));
-  counts.Set("malformed", number(env, snapshot.counts.malformed));
-  counts.Set("timedOut", number(env, snapshot.counts.timed_out));
-  Napi::Object object = Napi::Object::New(env);
-  object.Set("bootId", text(env, snapshot.boot_id));
-  object.Set("ticksPerSecond", number(env, snapshot.ticks_per_second));
-  object.Set("uptime", number(env, snapshot.uptime_ms));
-  object.Set("takenAt", number(env, snapshot.taken_at_ms));
-  object.Set("processes", to_js(env, snapshot.processes));
-  object.Set("overBudget",
-             to_array(env, snapshot.over_budget, [env](uid_t uid) { return number(env, uid); }));
-  object.Set("counts", counts);
-  object.Set("faults", to_js(env, snapshot.faults));
-  return object;
-}
-
-Napi::Value to_js(Napi::Env env, const Connections& connections) {
-  const auto pids = [env](const std::vector<pid_t>& list) {
-    return to_array(env, list, [env](pid_t pid) { return number(env, pid); });
-  };
-  Napi::Object established = Napi::Object::New(env);
-  established.Set("tcp", number(env, connections.established_tcp));
-  established.Set("unix", number(env, connections.established_unix));
-  Napi::Object object = Napi::Object::New(env);
-  object.Set("complete", flag(env, connections.complete));
-  object.Set("source", text(env, connections.refused ? "none" : "netlink"));
-  object.Set("links", to_array(env, connections.links, [env](const Link& link) { return to_js(env, link); }));
-  object.Set("unreadable", pids(connections.unreadable));
-  object.Set("foreignNet", pids(connections.foreign_net));
-  object.Set("unexplained", pids(connections.unexplained));
-  object.Set("datagram", pids(connections.datagram));
-  object.Set("established", established);
-  object.Set("faults", to_js(env, connections.faults));
-  return object;
-}
-
-Napi::Value to_js(Napi::Env env, const SignalResult& result) {
-  Napi::Object object = Napi::Object::New(env);
-  object.Set("outcome", text(env, name_of(result.outcome)));
-  object.Set("weak", flag(env, result.weak()));
-  return object;
-}
-
-Napi::Value to_js(Napi::Env env, const EnvironNames& found) {
-  const auto names = [](Napi::Env in, const std::vector<std::string>& list) -> Napi::Value {
-    return to_array(in, list, [in](const std::string& name) { return text(in, name); });
-  };
-  Napi::Object object = Napi::Object::New(env);
-  object.Set("results", to_array(env, found.results, [&](const EnvironNames::Item& item) {
-               Napi::Object entry = to_js(env, item.id).As<Napi::Object>();
-               entry.Set("names", or_null(env, item.names, names));
-               return entry;
-             }));
-  object.Set("faults", to_js(env, found.faults));
-  return object;
-}
+Napi::Value to_js(Napi::Env env, const std::vector<ProcId>& ids) { return Converter(env).value(ids); }
+Napi::Value to_js(Napi::Env env, const Snapshot& snapshot) { return Converter(env).value(snapshot); }
+Napi::Value to_js(Napi::Env env, const Connections& links) { return Converter(env).value(links); }
+Napi::Value to_js(Napi::Env env, const SignalResult& result) { return Converter(env).value(result); }
+Napi::Value to_js(Napi::Env env, const EnvironNames& found) { return Converter(env).value(found); }
 
 Napi::Error to_error(Napi::Env env, const Failure& failure) {
   Napi::Error error = Napi::Error::New(env, failure.what + ": " + error_text(failure.code));
-  error.Set("code", text(env, errno_name(failure.code)));
+  error.Set("code", Napi::String::New(env, errno_name(failure.code)));
   return error;
 }
 

@@ -5,9 +5,9 @@
 
 #include <cerrno>
 
-#include "core/tags/tag.h"
-#include "core/tags/tag_store.h"
 #include "hook/survivors.h"
+#include "hook/tag.h"
+#include "hook/tag_store.h"
 
 namespace reaper::hook {
 namespace {

@@ -7,7 +7,7 @@
 #include <string_view>
 
 #include "core/proc/parse.h"
-#include "core/tags/tag.h"
+#include "hook/tag.h"
 
 namespace reaper::hook {
 namespace {

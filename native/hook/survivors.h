@@ -9,7 +9,7 @@
 
 #include "core/base/result.h"
 #include "core/proc/proc_dir.h"
-#include "core/proc/process_id.h"
+#include "core/proc/process.h"
 
 namespace reaper::hook {
 

@@ -59,7 +59,6 @@ class ProcFixture {
     std::filesystem::create_directories(root_ + "/sys/kernel/random");
     std::filesystem::create_directories(root_ + "/self/ns");
     write_file(root_ + "/sys/kernel/random/boot_id", "3f0c4f3e-1111-2222-3333-444455556666\n");
-    write_file(root_ + "/uptime", "1184.42 2262.28\n");
     std::filesystem::create_symlink("user:[4026531837]", root_ + "/self/ns/user");
     std::filesystem::create_symlink("pid:[4026531836]", root_ + "/self/ns/pid");
   }

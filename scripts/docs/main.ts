@@ -2,7 +2,7 @@ import { execFileSync } from "node:child_process";
 import { mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { bash, fish, zsh } from "./completions.ts";
-import { productTable } from "./products.ts";
+import { productNames, productTable } from "./products.ts";
 import { commandsOf } from "./program.ts";
 import { reasonList, reasonTable } from "./reasons.ts";
 import { commandList, keyList, keyTable } from "./sections.ts";
@@ -13,6 +13,7 @@ const commands = commandsOf();
 const sections: Readonly<Record<string, string>> = {
   keys: keyTable(),
   products: productTable(),
+  "product-names": productNames(),
   reasons: reasonTable(),
   "reason-list": reasonList(),
   "key-list": keyList(),

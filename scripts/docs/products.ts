@@ -24,6 +24,34 @@ export function productTable(): string {
     .join("\n");
 }
 
+const WIDTH = 120;
+/** What a sweep does with products of a kind, in the README's words. */
+const KINDS: readonly (readonly [string, string])[] = [
+  ["reached through ssh", "Ended when nobody uses them"],
+  ["coding agent", "Ended when nobody uses them and they are idle"],
+  ["tunnel", "Tunnels, left alone unless the site says otherwise"],
+  ["web server", "Web servers, left alone unless the site says otherwise"],
+];
+
+/** Lists the names of all products by what a sweep does with them, for README. */
+export function productNames(): string {
+  const catalogue = makeCatalogue();
+  return KINDS.map(([kind, words]) => {
+    const names = catalogue.products.filter((product) => kindOf(product, catalogue) === kind);
+    return wrapped(`- ${words}: ${names.map(({ name }) => name).join(", ")}.`);
+  }).join("\n");
+}
+
+function wrapped(text: string): string {
+  const lines = [""];
+  for (const word of text.split(" ")) {
+    const line = lines.at(-1) ?? "";
+    if (line !== "" && line.length + 1 + word.length > WIDTH) lines.push(`  ${word}`);
+    else lines[lines.length - 1] = line === "" ? word : `${line} ${word}`;
+  }
+  return lines.join("\n");
+}
+
 const programsOf = ({ id }: Product, { programs }: Catalogue): Catalogue["programs"] =>
   programs.filter(({ product }) => product === id);
 

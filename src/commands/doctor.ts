@@ -5,7 +5,7 @@ import { diagnose, doctorLines } from "../core/doctor/doctor.ts";
 import { safeJson } from "../core/text/safe-text.ts";
 import { examine } from "../shell/examine-host.ts";
 import { loadNative } from "../shell/host/native.ts";
-import { painter } from "../shell/output/terminal.ts";
+import { painter, wrapLines } from "../shell/output/terminal.ts";
 import { RUN_FOLDER, STATE_FOLDER } from "../shell/store/paths.ts";
 import { EXIT } from "./exit.ts";
 import { addConfig, type Finish } from "./options.ts";
@@ -20,7 +20,7 @@ async function doctor(options: Common): Promise<number> {
   });
   const checks = diagnose(seen);
   if (options.json) print(safeJson({ schemaVersion: 1, checks }));
-  else print(doctorLines(checks, painter()).join("\n"));
+  else print(wrapLines(doctorLines(checks, painter())).join("\n"));
   return checks.some(({ health }) => health === "fault") ? EXIT.failed : EXIT.ok;
 }
 

@@ -8,7 +8,7 @@ import { safeJson } from "../core/text/safe-text.ts";
 import { loadConfig } from "../shell/config.ts";
 import { measureCosts } from "../shell/costs/measure-costs.ts";
 import { askLogind } from "../shell/host/logind.ts";
-import { painter } from "../shell/output/terminal.ts";
+import { painter, wrapLines } from "../shell/output/terminal.ts";
 import { observeAndJudge } from "../sweep/sweep.ts";
 import { EXIT } from "./exit.ts";
 import { addConfig, type Finish, pidArgument } from "./options.ts";
@@ -28,7 +28,7 @@ async function explain(pid: number, options: Common): Promise<number> {
     const document = treeDocument(judgement, observation, undefined, costs.trees[0]);
     const change = whatWouldChange(judgement);
     print(safeJson({ schemaVersion: 1, ...document, user: costs.users[0], hints, change }));
-  } else print(explainLines(judgement, observation, pid, hints, painter(), costs).join("\n"));
+  } else print(wrapLines(explainLines(judgement, observation, pid, hints, painter(), costs)).join("\n"));
   return EXIT.ok;
 }
 

@@ -126,7 +126,7 @@ export function addListOptions(command: Command): Command {
         .choices(VERDICTS)
         .argParser((text, before: Verdict[] | undefined) => collect(verdictOf)(text, before)),
     )
-    .option("--full", "do not cut the last column at the edge of the terminal")
+    .option("--full", "show every column, and do not cut the last one at the edge of the terminal")
     .addOption(new Option("--no-pager", "accepted and ignored; the output is never paged").hideHelp());
 }
 

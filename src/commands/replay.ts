@@ -14,6 +14,9 @@ import { EXIT, Failure } from "./exit.ts";
 import { addListOptions, type ListOptions, showTrees } from "./list.ts";
 import { addConfig, type Finish } from "./options.ts";
 
+/** Of a file that is something else altogether, the first lines say enough. */
+const MAX_ERRORS = 3;
+
 async function replay(
   file: string,
   options: ListOptions & { readonly format: "snapshot" | "ps" },
@@ -46,7 +49,12 @@ function readListing(file: string, text: string): Observation {
   if (errors.length > 0)
     throw new Failure(
       EXIT.failed,
-      errors.map(({ line, message }) => `${file}:${line}: ${message}`).join("\n"),
+      [
+        ...errors.slice(0, MAX_ERRORS).map(({ line, message }) => `${file}:${line}: ${message}`),
+        ...(errors.length > MAX_ERRORS
+          ? [`… and ${errors.length - MAX_ERRORS} more lines; make a listing with: ps -eo uid,pid,ppid,args`]
+          : []),
+      ].join("\n"),
     );
   return observation;
 }

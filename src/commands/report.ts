@@ -154,7 +154,7 @@ async function show(summary: Summary, since: number): Promise<void> {
   const tables = [
     { columns: countColumns(["PRODUCT", ...TOTAL_COLUMNS]), rows: summary.byProduct.map(totalsRow) },
     { columns: countColumns(["USER", ...TOTAL_COLUMNS]), rows: summary.byUser.map(totalsRow) },
-    { columns: countColumns(["REASON", ...TOTAL_COLUMNS]), rows: summary.byReason.map(totalsRow) },
+    { columns: countColumns(["REASON", ...TOTAL_COLUMNS]), rows: summary.byReasonCode.map(totalsRow) },
     {
       columns: [...countColumns(OFFENDER_HEAD).slice(0, -1), { head: "PRODUCTS" }],
       rows: summary.offenders.map(offenderRow),

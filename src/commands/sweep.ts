@@ -140,11 +140,12 @@ export function recordersFor(
     notifyRecorder(NOTIFY_FOLDER, policy),
     keepRecorder(KEEP_FOLDER),
     ...(ofWholeHost && cluster ? [clusterRecorder(cluster, policy)] : []),
+    metricsRecorder(places, policy, PACKAGE_VERSION, !ofWholeHost),
+    // Last, so that doctor and the metrics agree when one of them could not be written.
     ({ hostFailed, outcomes }) =>
       ofWholeHost
         ? writeLastSweep(STATE_FOLDER, hostFailed, outcomes.flatMap(({ survivors }) => survivors).length)
         : [],
-    metricsRecorder(places, policy, PACKAGE_VERSION, !ofWholeHost),
   ];
 }
 

@@ -1,6 +1,6 @@
 /** Asks a host all that `doctor` wants to know. Every question may fail by itself; none changes anything. */
 
-import { existsSync, lstatSync, readdirSync, readFileSync, statSync } from "node:fs";
+import { existsSync, lstatSync, readdirSync, readFileSync, realpathSync, statSync } from "node:fs";
 import { release } from "node:os";
 import { join } from "node:path";
 import { isStaticElf } from "../core/doctor/elf.ts";
@@ -14,6 +14,7 @@ import { makeTable } from "../core/tree/process-table.ts";
 import { loadConfig } from "./config.ts";
 import { examineProcMount, examineSelinux } from "./examine-selinux.ts";
 import { lookUpAccounts } from "./host/accounts.ts";
+import { capabilities } from "./host/capabilities.ts";
 import type { Native } from "./host/native.ts";
 import { runTool } from "./host/run-tool.ts";
 import { observe } from "./observe.ts";
@@ -23,6 +24,11 @@ import { readTags } from "./store/tags.ts";
 export const HOOK = "/usr/libexec/vscode-grim-reaper/session-close";
 const PAM_FOLDER = "/etc/pam.d";
 const DEADLINE_MS = 5000;
+const LAUNCHER = "/usr/sbin/vscode-grim-reaper";
+const LOCAL_PROGRAMS = ["/usr/local/bin/vscode-grim-reaper", "/usr/local/sbin/vscode-grim-reaper"];
+const UNITS = ["vscode-grim-reaper.service", "vscode-grim-reaper.timer"];
+const SITE_UNITS = "/etc/systemd/system";
+const PACKAGE_UNITS = ["/usr/lib/systemd/system", "/lib/systemd/system"];
 const CGROUPS = ["/sys/fs/cgroup", "/sys/fs/cgroup/unified"];
 
 export interface ExamineOptions {
@@ -50,8 +56,8 @@ export async function examine(options: ExamineOptions): Promise<Examination> {
     keepalive: ask(() => keepaliveOf(sshdSettings())),
     hookPath: HOOK,
     hook: hookFacts(),
-    hookFaults: sizeOf(join(runFolder, "hook.faults")),
-    hookUnreadable: sizeOf(join(runFolder, "hook.unreadable")),
+    hookFaults: ask(() => sizeOf(join(runFolder, "hook.faults"))),
+    hookUnreadable: ask(() => sizeOf(join(runFolder, "hook.unreadable"))),
     timer: unitProperties("vscode-grim-reaper.timer"),
     service,
     selinux: ask(() =>
@@ -76,8 +82,9 @@ export async function examine(options: ExamineOptions): Promise<Examination> {
       if ("failed" in loaded) throw new Error(loaded.failed);
       const { files } = loaded.value;
       const faults = lookUpAccounts(policy, []).faults.map(({ what, detail }) => `${what}: ${detail}`);
-      return { files, enforce: policy.enforce, faults };
+      return { files, enforce: policy.enforce, log: policy.log, faults };
     }),
+    predecessor: findPredecessor(),
     lastSweep: ask(() => readLastSweep(stateFolder)),
   };
 }
@@ -86,7 +93,9 @@ function ask<T>(question: () => T): Answer<T> {
   try {
     return { value: question() };
   } catch (error) {
-    return { failed: (error as Error).message };
+    const { message } = error as Error;
+    const denied = process.geteuid?.() !== 0 && /EACCES|EPERM/.test(message);
+    return { failed: denied ? "only root can read it" : message };
   }
 }
 
@@ -98,14 +107,21 @@ function sizeOf(path: string): number {
 /** The path of "ExecStart={ path=… ; argv[]=… }"; the package's where there is no unit. */
 function execStartOf(service: Answer<Readonly<Record<string, string>>>): string {
   const text = "value" in service ? (service.value.ExecStart ?? "") : "";
-  return /\bpath=(\S+)/.exec(text)?.[1] ?? "/usr/sbin/vscode-grim-reaper";
+  return /\bpath=(\S+)/.exec(text)?.[1] ?? LAUNCHER;
 }
 
-function capabilities(): number[] {
-  const bits = BigInt(
-    `0x${/^CapEff:\s*([0-9a-f]+)$/m.exec(readFileSync("/proc/self/status", "utf8"))?.[1] ?? "0"}`,
-  );
-  return Array.from({ length: 64 }, (_, bit) => bit).filter((bit) => ((bits >> BigInt(bit)) & 1n) === 1n);
+/** Finds what the Python script left behind: a unit or a program that hides the installed one. */
+function findPredecessor(): string[] {
+  const units = UNITS.filter(
+    (unit) =>
+      existsSync(join(SITE_UNITS, unit)) && PACKAGE_UNITS.some((folder) => existsSync(join(folder, unit))),
+  ).map((unit) => join(SITE_UNITS, unit));
+  const installed = ask(() => realpathSync(LAUNCHER));
+  const programs = LOCAL_PROGRAMS.filter((file) => {
+    const target = ask(() => realpathSync(file));
+    return "value" in installed && "value" in target && target.value !== installed.value;
+  });
+  return [...units, ...programs];
 }
 
 function pamLines(): PamLine[] | null {

@@ -15,6 +15,7 @@ import { scanMarkers } from "../core/recognition/scan-markers.ts";
 import { redactArgv } from "../core/text/redact.ts";
 import { jobVariableNames } from "../core/tree/batch-job.ts";
 import { leadersOf } from "../core/tree/tree.ts";
+import { capabilities } from "./host/capabilities.ts";
 import type { Native } from "./host/native.ts";
 import { subordinateUids } from "./host/subordinate-uids.ts";
 import { readKeeps } from "./store/keep-requests.ts";
@@ -43,6 +44,7 @@ export class ObserveError extends Error {}
 // For command lines and, again, for environments.
 const ARGV_TIMEOUT_MS = 200;
 const ARGV_BUDGET_MS = 5000;
+const CAP_SYS_PTRACE = 19;
 
 /**
  * Takes one look at the host. Of users with a tree that may be reached through another process of theirs, and is not in
@@ -167,8 +169,18 @@ async function readProcessTable(native: Native, options: ObserveOptions): Promis
     marks: state.marks,
     keeps: [],
     ownCgroups: readOwnCgroups(),
-    faults: [...markExceeded(raw.faults), ...state.faults],
+    faults: [...missingSight(), ...markExceeded(raw.faults), ...state.faults],
   };
+}
+
+/**
+ * Root, or the account that acts for root, without CAP_SYS_PTRACE reads neither executables nor descriptors of other
+ * users' processes, and where proc is mounted with hidepid it does not even see these processes (proc(5)).
+ */
+function missingSight(): Fault[] {
+  if (!actsForHost() || capabilities().includes(CAP_SYS_PTRACE)) return [];
+  const detail = "CAP_SYS_PTRACE is missing; add it to the unit's CapabilityBoundingSet";
+  return [{ what: "see other users' processes", detail }];
 }
 
 /** The paths of /proc/self/cgroup; none in a kernel without cgroups. */

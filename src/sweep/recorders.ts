@@ -51,7 +51,7 @@ function costsAfter(
   return measureCosts(trees, { procRoot: "/proc", ticksPerSecond });
 }
 
-/** The last recorder, so that it counts what the others could not write. `partial`: not the whole host was looked at. */
+/** Comes after those whose faults it counts. `partial`: not the whole host was looked at. */
 export function metricsRecorder(
   places: MetricsPlaces,
   policy: Policy,

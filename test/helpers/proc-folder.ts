@@ -35,7 +35,6 @@ export function makeProcFolder(processes: readonly FakeProc[]): string {
   mkdirSync(join(root, "sys/kernel/random"), { recursive: true });
   mkdirSync(join(root, "self/ns"), { recursive: true });
   writeFileSync(join(root, "sys/kernel/random/boot_id"), "3f0c4f3e-1111-2222-3333-444455556666\n");
-  writeFileSync(join(root, "uptime"), "1184.42 2262.28\n");
   linkNamespaces(join(root, "self"));
   for (const each of processes) addProcess(root, each);
   return root;

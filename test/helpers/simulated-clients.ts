@@ -101,6 +101,7 @@ export const CLIENTS: Readonly<Record<string, Client>> = {
     const ssh = relay(host, uid, "/usr/bin/ssh", when);
     if (host.chance(0.7)) host.toOtherHost(ssh, when);
     else addProxyCommand(host, uid, ssh, when);
+    if (host.chance(0.3)) host.join(ssh, relay(host, uid, "/usr/bin/ssh-agent", when), when, "unix");
     host.join(ssh, server, when);
   },
   "ssh -R to the host's own ssh server": (host, { uid, server }, _, when) => {

@@ -106,6 +106,7 @@ class User {
       CLIENTS[client]?.(host, tree.target, session ?? this.openSession(used), connected);
     if (host.chance(story === "used" ? 0.2 : 0.4)) host.pick(DEAD_ENDS)(host, tree.target, BOTH);
     if (host.chance(0.1)) this.shareCommandLineProgram(tree, used);
+    if (host.chance(0.1)) this.addOlderChild(tree);
     for (const look of [0, 1] as const)
       for (const pid of tree.members)
         if (used[look])
@@ -212,6 +213,13 @@ class User {
       held,
       session,
     };
+  }
+
+  /** A server that starts between two steps of a look may get the number of a parent that has just died. */
+  private addOlderChild({ server, startTime }: ReturnType<User["grow"]>): void {
+    const { host, uid } = this;
+    const vim = { uid, ppid: server, exe: "/usr/bin/vim", argv: ["vim"], startTime: startTime - 10 };
+    this.protect([host.add(vim)], "older than the process with its parent's number", BOTH);
   }
 
   /** The IDE's command-line program may serve a second window's server, which is then used as well. */

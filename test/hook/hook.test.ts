@@ -3,7 +3,17 @@
 import assert from "node:assert/strict";
 import { type ChildProcess, spawn, spawnSync } from "node:child_process";
 import { once } from "node:events";
-import { chmodSync, copyFileSync, existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
+import {
+  chmodSync,
+  copyFileSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readFileSync,
+  rmdirSync,
+  rmSync,
+  writeFileSync,
+} from "node:fs";
 import { tmpdir } from "node:os";
 import { dirname, join, resolve } from "node:path";
 import { type TestContext, test } from "node:test";
@@ -282,6 +292,32 @@ test("where executables cannot be read, it tags by process name and counts that,
   const counts = `stat -c '%n %s' ${dirname(TAGS)}/hook.*`;
   const command = `${MAKE_FOLDERS}; ${WITHOUT_PTRACE}; ${WITHOUT_PTRACE}; ${counts}`;
   assert.equal(inNamespace({ loginUid: USER, command }).stdout, `${dirname(TAGS)}/hook.unreadable 2\n`);
+});
+
+/** A folder of cgroups that can be the place of a user's slice. */
+const CGROUPS = ["/sys/fs/cgroup/unified", "/sys/fs/cgroup/systemd", "/sys/fs/cgroup"].find((folder) =>
+  existsSync(join(folder, "cgroup.procs")),
+);
+const skipSlice = skip || (CGROUPS === undefined ? "no cgroups here" : false);
+
+test("where /proc hides the user's processes, that is a fault, and not a session without servers", {
+  skip: skipSlice,
+}, async (t) => {
+  const slice = join(CGROUPS ?? "", "test-hook.slice", `user-${USER}.slice`);
+  mkdirSync(slice, { recursive: true });
+  const server = await startServer(t);
+  t.after(() => {
+    for (const folder of [slice, dirname(slice)]) rmdirSync(folder);
+  });
+  writeFileSync(join(slice, "cgroup.procs"), `${server.pid}`);
+  const count = (mount: string): string =>
+    inNamespace({
+      loginUid: USER,
+      command: `${MAKE_FOLDERS}; ${mount}; echo $$ >${slice}/cgroup.procs; ${WITHOUT_PTRACE}; ls ${TAGS}; stat -c '%n %s' ${dirname(TAGS)}/hook.*`,
+    }).stdout;
+  assert.match(count("true"), /^\d+-\d+\.json\n\S+hook\.unreadable 1\n$/);
+  // A group that root is not in; the default, 0, is root's own.
+  assert.equal(count("mount -t proc -o hidepid=2,gid=4 proc /proc"), `${dirname(TAGS)}/hook.faults 1\n`);
 });
 
 const skipTraced =

@@ -68,7 +68,7 @@ describe("the unit's accounts", () => {
     const report = await node.run([PROGRAM, "report"]);
     t.diagnostic(report);
     assert.match(report, /^1 tree, \d+ processes, /);
-    assert.match(report, /^its session closed +1 /m);
+    assert.match(report, /^tag-past-grace +1 /m);
     const denied = await node.exec(["su", "bob", "-c", `${PROGRAM} report`]);
     assert.equal(denied.status, 77);
     assert.match(denied.stderr, /only root may read the ledger/);

@@ -165,6 +165,7 @@ describe("the Ansible role", () => {
         await node.run(["dpkg-query", "-W", "-f", `\${Version}`, "vscode-grim-reaper"]),
         `${debs.nextVersion}-1`,
       );
+      assert.equal(await node.run([PROGRAM, "--version"]), `${debs.nextVersion}\n`);
       assert.equal(await node.read(CONFIG), config);
       const lines = await node.run(["grep", "-rhF", "vscode-grim-reaper/session-close", "/etc/pam.d"]);
       assert.equal(lines.trim().split("\n").length, 1);

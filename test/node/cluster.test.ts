@@ -178,7 +178,7 @@ describe("two login nodes", () => {
     const table = await one.run([PROGRAM, "fleet", "-"], { input: collected });
     const [name1, name2] = [one, two].map(({ machine }) => machine.name);
     assert.match(table, new RegExp(`^${name1} +1 +0 +1 +0 +0 +0 `, "m"));
-    assert.match(table, new RegExp(`^${name2} +1 +1 +0 +0 +0 +0 `, "m"));
+    assert.match(table, new RegExp(`^${name2} +1 +0 +0 +1 +0 +0 `, "m"));
     assert.match(table, new RegExp(`^alice +2 +${name2} +${name1} +- `, "m"));
     await drop();
   });

@@ -216,8 +216,8 @@ describe("the session-close hook", () => {
     assert.equal(node.alive(server.mainPid), false);
     assert.deepEqual(tagFiles(node), []);
     assert.equal(
-      await node.run(["stat", "-c", "%a %U", "/run/vscode-grim-reaper", TAGS]),
-      "700 root\n700 root\n",
+      await node.run(["stat", "-c", "%a %U %G", "/run/vscode-grim-reaper", TAGS]),
+      "770 root vscode-grim-reaper\n770 root vscode-grim-reaper\n",
     );
     await configure(node, "");
   });
@@ -228,7 +228,7 @@ describe("the session-close hook", () => {
     const server = await visit(node, "carol");
     await closeWithoutMonitor(server);
     await until(async () =>
-      assert.match((await treeOf(node, server)).reasons.join(), /marked for a later sweep/),
+      assert.match((await treeOf(node, server)).reasons.join(), /marked for a second look/),
     );
     await sweepByUnit(node);
     assert.match(await node.run(["ls", "-A", "/run/vscode-grim-reaper"]), /^lock\n(?:.*\n)*tags\n$/);

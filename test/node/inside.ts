@@ -89,7 +89,7 @@ export async function execInside(
   argv: readonly string[],
   options: ExecOptions = {},
 ): Promise<Outcome> {
-  const { timeoutMs = 30_000, input = "" } = options;
+  const { timeoutMs = 120_000, input = "" } = options;
   const started = performance.now();
   // Ending nsenter from outside leaves its child running: the deadline is kept inside.
   const child = enter(machine, argv, options, ["timeout", "--signal=KILL", `${timeoutMs / 1000}`]);
@@ -134,7 +134,7 @@ export class Running {
     return process.kill(this.#hostPid, signal);
   }
 
-  async waitExit(timeoutMs = 10_000): Promise<Outcome> {
+  async waitExit(timeoutMs = 60_000): Promise<Outcome> {
     let timer: NodeJS.Timeout | undefined;
     const late = new Promise<never>((_, reject) => {
       timer = setTimeout(() => {
@@ -147,7 +147,7 @@ export class Running {
   }
 
   /** Resolves with the match once standard output has one; fails at once when the process ends without. */
-  async waitOutput(pattern: RegExp, timeoutMs = 10_000): Promise<RegExpExecArray> {
+  async waitOutput(pattern: RegExp, timeoutMs = 60_000): Promise<RegExpExecArray> {
     let ended = false;
     void this.#done.finally(() => {
       ended = true;

@@ -26,6 +26,8 @@ const UNIT = "vscode-grim-reaper.service";
 const TIMER = "vscode-grim-reaper.timer";
 const LOG = "/var/log/vscode-grim-reaper.log";
 const CONFIG = "/etc/vscode-grim-reaper/config.toml";
+const LAST_SWEEP = "/var/lib/vscode-grim-reaper/last-sweep.json";
+const METRICS = "/var/lib/misc/reaper.prom";
 const PAM_LINE = "/usr/libexec/vscode-grim-reaper/pam-line";
 const HOOK_LINE = "type=close_session /usr/libexec/vscode-grim-reaper/session-close";
 const RUNTIME = "/usr/lib/vscode-grim-reaper/node/bin/node";
@@ -82,10 +84,12 @@ describe("the packages", () => {
       await installDeb(node, packages.deb);
       assert.deepEqual(await state(TIMER), { ActiveState: "active", UnitFileState: "enabled" });
       assert.deepEqual(await state(UNIT), { ActiveState: "inactive", UnitFileState: "static" });
-      assert.equal((await node.exec(["test", "-e", LOG])).status, 1, "an installation ends nothing");
+      assert.equal(await node.read(LOG), "", "an installation ends nothing");
+      assert.equal((await node.exec(["test", "-e", LAST_SWEEP])).status, 1);
       assert.equal(await hookLines(), 1);
       assert.match(await node.run([PAM_LINE, "check"]), /common-session/);
-      assert.equal(await node.run(["stat", "-c", "%a %U", "/run/vscode-grim-reaper/tags"]), "700 root\n");
+      const tags = await node.run(["stat", "-c", "%a %U %G", "/run/vscode-grim-reaper/tags"]);
+      assert.equal(tags, "770 root vscode-grim-reaper\n");
       assert.equal(await node.run([PROGRAM, "--version"]), `${packages.version}\n`);
       await node.run([PROGRAM, "check-config"]);
       assert.equal(await node.run(["dpkg", "--verify", "vscode-grim-reaper"]).then(ownFiles), "");
@@ -164,6 +168,7 @@ describe("the packages", () => {
       await installDeb(node, packages.nextDeb);
       const version = await node.run(["dpkg-query", "-W", "-f", `\${Version}`, "vscode-grim-reaper"]);
       assert.equal(version, `${packages.nextVersion}-1`);
+      assert.equal(await node.run([PROGRAM, "--version"]), `${packages.nextVersion}\n`);
       assert.equal(await node.read(CONFIG), config);
       assert.deepEqual(await state(TIMER), { ActiveState: "active", UnitFileState: "enabled" });
       assert.equal(await hookLines(), 1);
@@ -190,7 +195,7 @@ describe("the packages", () => {
           /install the package nodejs \(20\.19 or newer\) or vscode-grim-reaper-node/,
         );
         await installDeb(node, packages.nodeDeb);
-        assert.equal(await node.run([PROGRAM, "--version"]), `${packages.version}\n`);
+        assert.equal(await node.run([PROGRAM, "--version"]), `${packages.nextVersion}\n`);
         // A distribution's Node beside it is not asked.
         await node.copyIn("/usr/bin/node", "#!/bin/sh\nexit 3\n", { mode: 0o755 });
         await node.run([PROGRAM, "list"]);
@@ -205,7 +210,7 @@ describe("the packages", () => {
         await node.run(["mv", "/usr/bin/node.away", "/usr/bin/node"]);
       }
       await dpkg(node, "--purge", "vscode-grim-reaper-node");
-      assert.equal(await node.run([PROGRAM, "--version"]), `${packages.version}\n`);
+      assert.equal(await node.run([PROGRAM, "--version"]), `${packages.nextVersion}\n`);
     });
 
     it("a removal takes the PAM line out before the program goes, also one put in by hand", async (t) => {
@@ -213,8 +218,15 @@ describe("the packages", () => {
       const sshd = await node.read("/etc/pam.d/sshd");
       await node.run(["sh", "-c", "cat /usr/share/vscode-grim-reaper/pam/sshd.snippet >>/etc/pam.d/sshd"]);
       assert.equal(await hookLines(), 2);
+      // A unit that has failed, for the purge below.
+      await configure(node, 'grase = "0"\n');
+      await node.exec(["systemctl", "start", UNIT]);
+      assert.equal((await state(UNIT)).ActiveState, "failed");
+      await node.copyIn(METRICS, "vscode_grim_reaper_build_info 1\n");
+      await configure(node, `grace = "0"\n[metrics]\nfile = "${METRICS}"\n`);
       await dpkg(node, "--remove", "vscode-grim-reaper");
       assert.equal((await node.exec(["test", "-e", "/usr/lib/vscode-grim-reaper"])).status, 1);
+      assert.equal((await node.exec(["test", "-e", METRICS])).status, 1, "nobody would write it again");
       assert.equal(await hookLines(), 0);
       // What is left of the snippet is its one empty comment.
       assert.equal((await node.read("/etc/pam.d/sshd")).replace(/^#\n(?!.)/ms, ""), sshd);
@@ -228,7 +240,7 @@ describe("the packages", () => {
       assert.equal((await node.exec(["test", "-e", LOG])).status, 0, "and the log");
     });
 
-    it("a purge leaves nothing", async (t) => {
+    it("a purge leaves nothing, also no unit that has failed", async (t) => {
       if (!ready(t)) return;
       await node.run([
         "sh",
@@ -244,6 +256,8 @@ describe("the packages", () => {
         },
         { added: [], gone: [] },
       );
+      const units = await node.run(["systemctl", "list-units", "--all", "--plain"]);
+      assert.doesNotMatch(units, /^vscode-grim-reaper/m);
     });
   });
 
@@ -284,13 +298,17 @@ describe("the packages", () => {
       await rpm(node, packages, "--erase", "vscode-grim-reaper-node");
       await node.run([PROGRAM, "list"]);
 
-      await configure(node, 'grace = "1h"\n');
+      const config = `grace = "1h"\n[metrics]\nfile = "${METRICS}"\n`;
+      await configure(node, config);
       await rpm(node, packages, "--upgrade", insideOf(packages.nextRpm));
-      assert.equal(await node.read(CONFIG), 'grace = "1h"\n');
+      assert.equal(await node.read(CONFIG), config);
+      assert.equal(await node.run([PROGRAM, "--version"]), `${packages.nextVersion}\n`);
       assert.equal(await active(), "active");
       await node.run([PAM_LINE, "check"]);
 
+      await node.copyIn(METRICS, "vscode_grim_reaper_build_info 1\n");
       await rpm(node, packages, "--erase", "vscode-grim-reaper");
+      assert.equal((await node.exec(["test", "-e", METRICS])).status, 1);
       assert.equal(await node.read("/etc/pam.d/sshd"), sshd);
       assert.equal(await active(), "inactive");
       const rest = await node.run([

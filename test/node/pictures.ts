@@ -3,6 +3,7 @@
 import assert from "node:assert/strict";
 import { writeFileSync } from "node:fs";
 import { join } from "node:path";
+import { setTimeout } from "node:timers/promises";
 import { COLUMNS, terminalSvg } from "../../scripts/docs/terminal.ts";
 import { whyNoLoginNode } from "./available.ts";
 import { becomes, bootWithProduct, configure, holdPort, startStandIn } from "./scenario-helpers.ts";
@@ -17,12 +18,14 @@ await configure(node, 'grace = "10m"\n');
 const alices = await startStandIn(node, { user: "alice", run: "sleep 7100" });
 const bobs = await startStandIn(node, {
   user: "bob",
-  args: ["--reconnection-grace-time=1"],
+  args: ["--reconnection-grace-time=120"],
   run: "sleep 7101",
 });
 const carols = await startStandIn(node, { user: "carol" });
 // The session that started alice's server is closed; a later one uses it, which only its connection shows.
 await node.ssh("alice", holdPort(alices.at));
+// Nobody's servers are seconds old.
+await setTimeout(160_000);
 await becomes(node, alices.pid, "spare");
 await becomes(node, carols.pid, "wait");
 await becomes(node, bobs.pid, "reap");

@@ -93,6 +93,8 @@ describe("the README's commands", () => {
     assert.match(output, /the mode is: observing, nothing is ended/);
     assert.match(output, /to check the installation: vscode-grim-reaper doctor/);
     for (const file of OLD_FILES) assert.ok(output.includes(`warning: ${file} hides`), output);
+    const doctor = await node.exec(["/usr/sbin/vscode-grim-reaper", "doctor"]);
+    assert.match(doctor.stdout, new RegExp(`^fault +predecessor +${OLD_FILES.join(", ")}: `, "m"));
   });
 
   it("the predecessor's files go, and the package's unit is in effect", async (t) => {
@@ -132,6 +134,31 @@ describe("the README's commands", () => {
     const clush = `#!/bin/sh\nshift 2\n"$@" | sed "s/^/$(hostname): /"\n`;
     await node.copyIn("/usr/local/bin/clush", clush, { mode: 0o755 });
     assert.match(await succeeds(blockWith("clush")), /^HOST +TREES/);
+  });
+
+  it("pam/README: the line in sshd's own file, checked, and taken out again", async (t) => {
+    if (!ready(t)) return;
+    const [own = "", add = "", check = "", remove = ""] = [
+      ...readFileSync(join(repository(), "pam/README.md"), "utf8").matchAll(/^```sh\n([\s\S]*?)^```$/gm),
+    ]
+      .map((found) => found[1] ?? "")
+      .filter((block) => block.includes("pam-line"));
+    const lines = async (): Promise<string[]> =>
+      (await node.exec(["grep", "-rlF", "vscode-grim-reaper/session-close", "/etc/pam.d"])).stdout
+        .split("\n")
+        .filter(Boolean);
+    assert.deepEqual(await lines(), ["/etc/pam.d/common-session"]);
+    await succeeds(own);
+    assert.deepEqual(await lines(), ["/etc/pam.d/sshd"]);
+    await succeeds(add);
+    assert.deepEqual(await lines(), ["/etc/pam.d/sshd"]);
+    const checked = await type(check.replace(/^(vscode-grim-reaper doctor)/m, "$1 || :"));
+    assert.equal(checked.status, 0, checked.stdout + checked.stderr);
+    assert.match(checked.stdout, /^the hook is in: \/etc\/pam\.d\/sshd/);
+    assert.match(checked.stdout, /^ok +PAM line +\/etc\/pam\.d\/sshd:/m);
+    assert.match(checked.stdout, /^drwxrwx--- \d+ root +vscode-grim-reaper /m);
+    await succeeds(remove);
+    assert.deepEqual(await lines(), []);
   });
 
   it("the rpm's name is matched by the pattern, and by nothing else beside it", () => {

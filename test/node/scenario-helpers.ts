@@ -49,7 +49,7 @@ export function becomes(node: LoginNode, pid: number, verdict: string): Promise<
       assert.equal(tree.verdict, verdict, JSON.stringify(tree.reasons));
       return tree;
     },
-    { timeoutMs: 5000, everyMs: 200 },
+    { everyMs: 200 },
   );
 }
 

@@ -101,10 +101,11 @@ describe("bystanders", () => {
     await reach.isEnded(server);
   });
 
-  /** A cgroup that a container engine would make; what is in it: this shell's command. */
-  const inContainer = (id: string, command: string): string[] => {
+  /** Runs a command in a cgroup as a container engine would make it. */
+  const inContainer = (id: string, ...argv: string[]): string[] => {
     const folder = `/sys/fs/cgroup/docker-${id.repeat(64)}.scope`;
-    return ["sh", "-c", `mkdir -p ${folder}; echo $$ >${folder}/cgroup.procs; exec ${command}`];
+    const script = `mkdir -p ${folder}; echo $$ >${folder}/cgroup.procs; exec "$@"`;
+    return ["sh", "-c", script, "sh", ...argv];
   };
 
   it("where sshd itself is in a container its logins are not managed by that container", async (t) => {
@@ -113,7 +114,7 @@ describe("bystanders", () => {
     // Without PAM sshd lets nobody in whose password is locked.
     await reach.node.run(["usermod", "-p", "*", "alice"]);
     const options = `-D -e -p ${port} -o ListenAddress=127.0.0.1 -o PidFile=none -o UsePAM=no`;
-    await reach.run(inContainer("a", `/usr/sbin/sshd ${options}`));
+    await reach.run(inContainer("a", "/usr/sbin/sshd", ...options.split(" ")));
     await reach.listening(port);
     const command = (await standInCommand(reach.node)).map(quoted).join(" ");
     const log = "/home/alice/container.log";
@@ -123,7 +124,10 @@ describe("bystanders", () => {
     assert.match(reach.node.proc(server.pid, "cgroup") ?? "", /docker-a{64}\.scope/);
     await reach.isEnded(server);
     // A container beside it is one.
-    const other = await startStandIn(reach.node, { prefix: inContainer("b", "env") });
+    const asAlice = ["setpriv", "--reuid=alice", "--regid=alice", "--init-groups", "--reset-env"];
+    const start = `setsid ${command} >/home/alice/other.log 2>&1 </dev/null &`;
+    await reach.node.run(inContainer("b", ...asAlice, "sh", "-c", start));
+    const other = await started(() => reach.node.read("/home/alice/other.log"));
     assert.match(
       (await treeOf(reach.node, other.pid)).reasons.join(),
       /is managed by container docker-b{64}\.scope/,

@@ -80,6 +80,13 @@ test("the dashboard is a model that Grafana takes, and asks for series that exis
       assert.deepEqual(datasource, { type: "prometheus", uid: DATA_SOURCE });
     }
   }
+  // What trees cost and who is near a limit has a panel, whatever else is left to the site.
+  const asked = board.panels.flatMap(({ targets }) => targets.map(({ expr }) => expr)).join("\n");
+  const costs = [...names].filter((name) =>
+    /_(?:trees?_(?:cpu|memory|processes|inotify)|users?_)/.test(name),
+  );
+  assert.ok(costs.length >= 8, costs.join(" "));
+  for (const name of costs) assert.ok(asked.includes(name), `${name} has no panel`);
   for (const a of board.panels)
     for (const b of board.panels)
       assert.ok(a === b || !overlap(a.gridPos, b.gridPos), `${a.title}, ${b.title}`);

@@ -1,10 +1,13 @@
 // Costs of real processes: CPU time, file watches, and the limits of a user's slice.
 import assert from "node:assert/strict";
 import { type ChildProcess, spawn } from "node:child_process";
-import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, describe, test } from "node:test";
+import type { Proc } from "../../src/core/observation/process.ts";
+import type { Tree } from "../../src/core/tree/tree.ts";
+import { measureCosts } from "../../src/shell/costs/measure-costs.ts";
 import { readProcess } from "../../src/shell/costs/read-process.ts";
 import { readSlice } from "../../src/shell/costs/read-slice.ts";
 import { until } from "../helpers/until.ts";
@@ -31,6 +34,56 @@ async function watcher(): Promise<{ pid: number; startTime: number }> {
   const stat = readFileSync(`/proc/${pid}/stat`, "latin1");
   return { pid, startTime: Number(stat.slice(stat.lastIndexOf(")") + 2).split(" ")[19]) };
 }
+
+describe("file watches of several users", () => {
+  /** One process in a /proc of our making, as a tree of its own: so many descriptors, one of them with 5 watches. */
+  const one = (pid: number, uid: number, descriptors: number) => {
+    for (const name of ["fd", "fdinfo"]) mkdirSync(join(folder, "proc", `${pid}`, name), { recursive: true });
+    const put = (name: string, text: string): void =>
+      writeFileSync(join(folder, "proc", `${pid}`, name), text);
+    for (let fd = 0; fd < descriptors; fd++)
+      symlinkSync(fd === 0 ? "anon_inode:inotify" : "/dev/null", join(folder, `proc/${pid}/fd/${fd}`));
+    put("fdinfo/0", `pos:\t0\n${"inotify wd:1 ino:2 sdev:3 mask:4\n".repeat(5)}`);
+    put("stat", `${pid} (node) S ${"1 ".repeat(49)}`);
+    const root = { pid, startTime: 1, uid, rssKiB: 0, threads: 1 } as Proc;
+    return { root, uid, members: [root] } as unknown as Tree;
+  };
+  /** A clock by which each descriptor takes a millisecond. */
+  const clock = () => {
+    let time = 0;
+    return () => time++;
+  };
+  const measure = (trees: readonly Tree[], more = {}) =>
+    measureCosts(trees, {
+      procRoot: join(folder, "proc"),
+      ticksPerSecond: 100,
+      cgroupRoot: "/none",
+      now: clock(),
+      ...more,
+    }).trees.map(({ inotifyWatches, cpuSeconds }) => [inotifyWatches, cpuSeconds]);
+
+  test("one user's thousand descriptors use up 150 ms of their own, and nothing of another user's", () => {
+    const trees = [one(11, 1, 20), one(12, 1, 1000), one(13, 1, 20), one(21, 2, 20)];
+    assert.deepEqual(measure(trees), [
+      [5, 0],
+      [null, 0],
+      [null, 0],
+      [5, 0],
+    ]);
+    // Just within: 130 descriptors of both trees.
+    assert.deepEqual(measure([one(31, 3, 100), one(32, 3, 30)]), [
+      [5, 0],
+      [5, 0],
+    ]);
+  });
+
+  test("all users together have a budget as well", () => {
+    assert.deepEqual(measure([one(41, 4, 60), one(51, 5, 60)], { budgetMs: 100 }), [
+      [5, 0],
+      [null, 0],
+    ]);
+  });
+});
 
 describe("costs of a real process", () => {
   after(() => {

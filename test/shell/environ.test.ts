@@ -45,7 +45,8 @@ describe("environNames", () => {
       { pid, startTime: startTime - 1 },
       { pid: 2 ** 22 - 1, startTime: 1 },
     ];
-    const environs = await native.environNames({ ...within, processes, names });
+    const asked = processes.map((id) => ({ ...id, uid: ownUid }));
+    const environs = await native.environNames({ ...within, processes: asked, names });
     assert.deepEqual(environs, { results: processes.map((id) => ({ ...id, names: null })), faults: [] });
   });
 
@@ -59,6 +60,7 @@ describe("environNames", () => {
     const wrong: [unknown, RegExp][] = [
       [undefined, /^options must be/],
       [{ ...within, processes: [{ pid: 1 }], names }, /options\.processes\[0\]\.startTime/],
+      [{ ...within, processes: [{ pid: 1, startTime: 1 }], names }, /options\.processes\[0\]\.uid/],
       [{ ...within, processes: [{ pid: 1, startTime: 1, uid: "0" }], names }, /options\.processes\[0\]\.uid/],
       [{ ...within, processes: [], names: [1] }, /options\.names\[0\]/],
       [{ ...within, owners: [{ first: 1 }], processes: [], names }, /options\.owners\[0\]\.count/],

@@ -2,6 +2,8 @@
 // nor logs.
 #pragma once
 
+#include <sys/types.h>
+
 #include <optional>
 #include <string>
 #include <utility>
@@ -28,6 +30,15 @@ class Result {
  private:
   std::optional<T> value_;
   Failure failure_{0, {}};
+};
+
+// Describes something that could not be read, for a person: it is reported and never taken for "nothing
+// there".
+struct Fault {
+  std::string what;  // what could not be done: "read the command line"
+  pid_t pid = 0;     // 0: not about one process
+  std::string detail;
+  std::optional<uid_t> uid = std::nullopt;  // the user whose doing it is; nullopt: not one user's
 };
 
 }  // namespace reaper

@@ -1,7 +1,5 @@
 #include "core/killable/argv.h"
 
-#include <unistd.h>
-
 #include <algorithm>
 #include <cerrno>
 #include <string_view>
@@ -14,25 +12,15 @@ namespace reaper {
 namespace {
 
 int read_cmdline(const char* path, const MemoryFile& file, char* to, HelperAnswer* answer) {
-  const int fd = open_in_helper(path);
-  if (fd < 0) return errno;
-  ssize_t got = 0;
-  // Once: the kernel fills the room as far as it has something (get_mm_cmdline), and a second read for the
-  // end would cost a sixth of the time.
-  do got = read(fd, to, file.most);
-  while (got < 0 && errno == EINTR);
-  const int error = got < 0 ? errno : 0;
-  close(fd);
-  if (error != 0) return error;
-  answer->length = static_cast<std::uint32_t>(got);
-  const auto ends = static_cast<std::uint64_t>(std::count(to, to + got, '\0'));
-  answer->cost = answer->length + kArgvElementBytes * ends;
+  std::size_t size = 0;
+  if (const int error = read_in_helper(path, file.most, to, file.most, &size)) return error;
+  answer->length = static_cast<std::uint32_t>(size);
+  answer->cost = size + kArgvElementBytes * static_cast<std::uint64_t>(std::count(to, to + size, '\0'));
   return 0;
 }
 
-// One byte more than is kept tells that there was more.
-constexpr MemoryFile kCmdline{"cmdline",    kArgvBytes + 1, kArgvUserBudget,
-                              read_cmdline, nullptr,        "read command lines"};
+// One byte more than is kept shows that there was more.
+constexpr MemoryFile kCmdline{"read command lines", kArgvBytes + 1, kArgvUserBudget, read_cmdline};
 
 ArgvResult result_of(int error, std::string_view text) {
   ArgvResult result;
@@ -64,7 +52,10 @@ std::vector<ArgvResult> ArgvReader::read(const std::vector<ArgvRequest>& request
   const auto on_answer = [&results](std::size_t i, int error, std::string_view text) {
     results[i] = result_of(error, text);
   };
-  reader_.read(requests, on_answer, faults);
+  std::vector<MemoryRequest> files;
+  files.reserve(requests.size());
+  for (const auto& [pid, uid] : requests) files.push_back({std::to_string(pid) + "/cmdline", uid});
+  reader_.read(files, on_answer, faults);
   return results;
 }
 

@@ -9,7 +9,10 @@
 
 namespace reaper {
 
-using ArgvRequest = MemoryRequest;
+struct ArgvRequest {
+  pid_t pid;
+  uid_t uid;
+};
 
 struct ArgvResult {
   ArgvStatus status = ArgvStatus::kTimeout;

@@ -1,14 +1,9 @@
 #include "core/killable/environ.h"
 
-#include <unistd.h>
-
+#include <algorithm>
 #include <cerrno>
-#include <cstring>
-#include <string_view>
 
-#include "core/killable/environ_parse.h"
 #include "core/killable/reader.h"
-#include "core/proc/parse.h"
 #include "core/proc/proc_dir.h"
 
 namespace reaper {
@@ -19,45 +14,22 @@ constexpr std::size_t kMaxFaults = 100;
 constexpr std::size_t kEnvironLimit = std::size_t{8} * 1024 * 1024;
 // Guard: 6,000 forks that share 6 MB of environment would take all the time there is. Read in about 30 ms.
 constexpr std::uint64_t kUserBudget = std::uint64_t{64} * 1024 * 1024;
+constexpr std::size_t kPiece = 65536;
 
-// Private to the helper: not in the memory that it shares with its parent.
-char g_piece[65536];
+// Private to the helper, which alone touches it: not in the memory that it shares with its parent.
+char g_text[kEnvironLimit + 1];
 
-int scan_pieces(int fd, EnvironScan* scan, std::uint64_t* size) {
-  for (;;) {
-    const ssize_t got = read(fd, g_piece, sizeof g_piece);
-    if (got < 0 && errno == EINTR) continue;
-    if (got < 0) return errno;
-    if (got == 0) return 0;
-    *size += static_cast<std::uint64_t>(got);
-    // Guard: prctl(PR_SET_MM_MAP) lets a process declare all of its memory its environment.
-    if (*size > kEnvironLimit) return E2BIG;
-    scan->take(std::string_view(g_piece, static_cast<std::size_t>(got)));
-  }
-}
-
-int scan_environ(const char* path, const MemoryFile& file, char* to, HelperAnswer* answer) {
-  const int fd = open_in_helper(path);
-  if (fd < 0) return errno;
-  EnvironScan scan(*static_cast<const EnvironQuery*>(file.query));
-  const int error = scan_pieces(fd, &scan, &answer->cost);
-  close(fd);
+int read_environ(const char* path, const MemoryFile& file, char* to, HelperAnswer* answer) {
+  std::size_t size = 0;
+  const int error = read_in_helper(path, kPiece, g_text, sizeof g_text, &size);
+  answer->cost = size;
   if (error != 0) return error;
-  const std::uint32_t met = scan.met();
-  std::memcpy(to, &met, sizeof met);
-  answer->length = sizeof met;
+  // Guard: prctl(PR_SET_MM_MAP) lets a process declare all of its memory its environment.
+  if (size > kEnvironLimit) return E2BIG;
+  const auto& names = *static_cast<const std::vector<std::string>*>(file.query);
+  match_environ({g_text, size}, names, to);
+  answer->length = static_cast<std::uint32_t>(names.size());
   return 0;
-}
-
-std::optional<std::vector<std::string>> names_in(std::string_view text,
-                                                 const std::vector<std::string>& names) {
-  std::uint32_t met = 0;
-  if (text.size() != sizeof met) return std::nullopt;
-  std::memcpy(&met, text.data(), sizeof met);
-  std::vector<std::string> found;
-  for (std::size_t i = 0; i < names.size(); ++i)
-    if ((met >> i & 1) != 0) found.push_back(names[i]);
-  return found;
 }
 
 std::string trouble_of(int error) {
@@ -68,43 +40,57 @@ std::string trouble_of(int error) {
 
 }  // namespace
 
+void match_environ(std::string_view text, const std::vector<std::string>& names, char* met) {
+  std::fill_n(met, names.size(), '0');
+  while (!text.empty()) {
+    const std::string_view variable = text.substr(0, text.find('\0'));
+    text.remove_prefix(std::min(variable.size() + 1, text.size()));
+    const std::string_view name = variable.substr(0, variable.find('='));
+    if (name.size() == variable.size()) continue;
+    for (std::size_t i = 0; i < names.size(); ++i)
+      if (name == names[i]) met[i] = '1';
+  }
+}
+
 Result<EnvironNames> find_environ_names(const EnvironOptions& options) {
-  EnvironQuery query{};
   for (const std::string& name : options.names)
-    if (!query.add(name)) return Failure{EINVAL, "look for the variable " + name};
+    if (name.empty() || name.find_first_of(std::string_view("=\0", 2)) != std::string::npos)
+      return Failure{EINVAL, "look for the variable " + name};
   auto proc = ProcDir::open(options.proc_root);
   if (!proc) return proc.failure();
 
   EnvironNames out;
   std::vector<MemoryRequest> requests;
-  for (const EnvironSubject& subject : options.processes) {
-    out.results.push_back({subject.id, std::nullopt});
-    uid_t uid = subject.uid.value_or(0);
-    if (!subject.uid) proc.value().owner(subject.id.pid, &uid);
-    requests.push_back({subject.id.pid, uid});
+  for (const auto& [id, uid] : options.processes) {
+    out.results.push_back({id, std::nullopt});
+    requests.push_back({std::to_string(id.pid) + "/environ", uid});
   }
   std::vector<std::string> troubles(requests.size(), "no answer in time");
   const auto on_answer = [&](std::size_t i, int error, std::string_view text) {
     troubles[i] = trouble_of(error);
     if (error != 0) return;
-    out.results[i].names = names_in(text, options.names);
-    if (!out.results[i].names) troubles[i] = "the helper's answer is malformed";
+    if (text.size() != options.names.size()) {
+      troubles[i] = "the helper's answer is malformed";
+      return;
+    }
+    auto& names = out.results[i].names.emplace();
+    for (std::size_t k = 0; k < text.size(); ++k)
+      if (text[k] == '1') names.push_back(options.names[k]);
   };
-  const MemoryFile file{"environ", sizeof(std::uint32_t), kUserBudget, scan_environ, &query, kWhat};
+  const MemoryFile file{kWhat, options.names.size(), kUserBudget, read_environ, &options.names};
   MemoryReader(file, proc.value().fd(), options.timeout_ms, options.budget_ms, options.owners)
       .read(requests, on_answer, &out.faults);
 
   for (std::size_t i = 0; i < requests.size(); ++i) {
     const ProcId& id = out.results[i].id;
     // Guard: the file was read by pid alone; a recycled pid must not speak for another process.
-    std::string_view text;
-    const int error = proc.value().read_of(id.pid, "stat", &text);
+    Stat stat;
+    const int error = proc.value().read_stat(id.pid, -1, &stat);
     // This program has no descriptor or memory left: every later answer would be wrong as well.
     if (is_exhausted(error)) return Failure{error, kWhat};
-    const auto stat = error == 0 ? parse_stat(text) : std::nullopt;
-    if (!stat || stat->pid != id.pid || stat->start_time != id.start_time) {
+    if (error != 0 || stat.start_time != id.start_time) {
       out.results[i].names.reset();
-      if (is_gone(error) || stat) continue;
+      if (error == 0 || is_gone(error)) continue;
       troubles[i] = "cannot read whether it is still the same process";
     }
     if (!troubles[i].empty() && out.faults.size() < kMaxFaults)

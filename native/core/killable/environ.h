@@ -5,18 +5,18 @@
 
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
-#include "core/base/fault.h"
 #include "core/base/owners.h"
 #include "core/base/result.h"
-#include "core/proc/process_id.h"
+#include "core/proc/process.h"
 
 namespace reaper {
 
 struct EnvironSubject {
   ProcId id;
-  std::optional<uid_t> uid;  // the user to whom time and bytes are charged; nullopt: the owner of /proc/PID
+  uid_t uid;  // the user to whom time and bytes are charged
 };
 
 struct EnvironOptions {
@@ -39,9 +39,14 @@ struct EnvironNames {
   std::vector<Fault> faults;
 };
 
+// Finds the names that an environment has: met[i] is '1' for the name i, else '0'. `text` is that of
+// /proc/PID/environ (environ(7): NAME=value, each ended by NUL), hostile input. An element without "=" is not
+// a variable; one that the end cuts is, once its "=" was there. Async-signal-safe.
+void match_environ(std::string_view text, const std::vector<std::string>& names, char* met);
+
 // Finds which of the names are variables of each process's environment, as it was at its exec
 // (proc_pid_environ(5)). An environment beyond 8 MiB (execve(2) allows 6) was made up and is nullopt. Fails
-// with EINVAL for names that no environment could hold, or more than kEnvironNames.
+// with EINVAL for names that no environment could hold.
 Result<EnvironNames> find_environ_names(const EnvironOptions& options);
 
 }  // namespace reaper

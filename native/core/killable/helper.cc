@@ -2,8 +2,6 @@
 
 #include <fcntl.h>
 #include <signal.h>
-#include <string.h>
-#include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
@@ -12,12 +10,8 @@
 
 #include <algorithm>
 #include <cerrno>
-#include <charconv>
 #include <mutex>
-#include <new>
 #include <vector>
-
-#include "core/proc/proc_dir.h"
 
 namespace reaper {
 namespace {
@@ -27,19 +21,6 @@ namespace {
 void close_from(unsigned first) {
   if (syscall(436 /* close_range, Linux 5.9 */, first, ~0U, 0) == 0) return;
   for (int fd = static_cast<int>(first); fd < 4096; ++fd) close(fd);
-}
-
-int read_one(pid_t pid, int descriptor, const MemoryFile& file, char* to, HelperAnswer* answer) {
-  char path[64];
-  if (!write_proc_path(pid, file.name, path, sizeof path)) return ENAMETOOLONG;
-  if (descriptor >= 0) {
-    char* end = path + strlen(path);
-    *end++ = '/';
-    const auto [stop, error] = std::to_chars(end, path + sizeof path - 1, descriptor);
-    if (error != std::errc()) return ENAMETOOLONG;
-    *stop = '\0';
-  }
-  return file.read(path, file, to, answer);
 }
 
 [[noreturn]] void run_helper(int proc_fd, int alive_fd, pid_t parent, const MemoryFile& file,
@@ -57,8 +38,7 @@ int read_one(pid_t pid, int descriptor, const MemoryFile& file, char* to, Helper
     std::uint64_t& left = arena->left[arena->users[i]];
     HelperAnswer answer;
     slot.offset = static_cast<std::uint32_t>(used);
-    slot.error =
-        left == 0 ? EDQUOT : read_one(arena->pids[i], arena->fds[i], file, arena->bytes + used, &answer);
+    slot.error = left == 0 ? EDQUOT : file.read(arena->paths[i], file, arena->bytes + used, &answer);
     slot.length = answer.length;
     left -= std::min(left, answer.cost);
     used += answer.length;
@@ -80,23 +60,26 @@ bool is_collected(pid_t helper) {
 
 }  // namespace
 
-int open_in_helper(const char* path) { return open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW); }
+int read_in_helper(const char* path, std::size_t piece, char* to, std::size_t room, std::size_t* size) {
+  const int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
+  int error = fd < 0 ? errno : 0;
+  while (error == 0 && *size < room) {
+    const std::size_t asked = std::min(piece, room - *size);
+    const ssize_t got = read(fd, to + *size, asked);
+    if (got < 0 && errno != EINTR) error = errno;
+    if (got < 0) continue;
+    *size += static_cast<std::size_t>(got);
+    if (static_cast<std::size_t>(got) < asked) break;
+  }
+  if (fd >= 0) close(fd);
+  return error;
+}
 
 int MemoryArena::answer(std::uint32_t i, std::string_view* text) const {
   const MemorySlot slot = slots[i];
   const bool sound = slot.offset <= kMemoryBytes && slot.length <= kMemoryBytes - slot.offset;
   *text = std::string_view(bytes + (sound ? slot.offset : 0), sound ? slot.length : 0);
   return sound ? slot.error : EIO;
-}
-
-SharedArena::SharedArena() {
-  void* memory = mmap(nullptr, sizeof(MemoryArena), PROT_READ | PROT_WRITE,
-                      MAP_SHARED | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
-  if (memory != MAP_FAILED) arena_ = new (memory) MemoryArena;
-}
-
-SharedArena::~SharedArena() {
-  if (arena_ != nullptr) munmap(arena_, sizeof(MemoryArena));
 }
 
 pid_t start_memory_helper(int proc_fd, int alive_fd, const MemoryFile& file, MemoryArena* arena,

@@ -12,25 +12,26 @@
 
 namespace reaper {
 
-// Opens a file of /proc for reading, in the helper; -1 and errno.
-int open_in_helper(const char* path);
-
 struct HelperAnswer {
   std::uint32_t length = 0;  // bytes of the answer
   std::uint64_t cost = 0;    // what is charged to the process's user
 };
 
-// A file below /proc/PID and how it is read.
+// A kind of file below a proc root and how it is read.
 struct MemoryFile {
-  const char* name;           // "cmdline"; "fd": a descriptor of the request
+  const char* fault;          // what could not be done, for people: "read command lines"
   std::size_t most;           // the most bytes an answer has
   std::uint64_t user_budget;  // the most cost for one user; the rest of their processes is not read
   // Runs in the helper, in the proc root: async-signal-safe calls only. Writes the answer to `to`; 0 or an
   // errno.
   int (*read)(const char* path, const MemoryFile& file, char* to, HelperAnswer* answer);
   const void* query = nullptr;  // for `read`; must outlive the reading
-  const char* fault;            // what could not be done, for people: "read command lines"
 };
+
+// Reads a file in pieces of that size, in the helper: to its end, or until there is no more room. Less than a
+// piece is the end, for the kernel fills it as far as it has something (get_mm_cmdline, environ_read), and to
+// ask again would cost a sixth of the time. 0 or an errno.
+int read_in_helper(const char* path, std::size_t piece, char* to, std::size_t room, std::size_t* size);
 
 // What the helper and its parent share. The helper fills slots in order and counts them in `done`; the bytes
 // go one after the other into `bytes`. A full arena ends the helper, and a new one continues.
@@ -42,9 +43,8 @@ inline constexpr std::size_t kMemorySlots = 16384;
 inline constexpr std::size_t kMemoryBytes = std::size_t{4} * 1024 * 1024;
 struct MemoryArena {
   std::atomic<std::uint32_t> done;
-  pid_t pids[kMemorySlots];
-  int fds[kMemorySlots];              // the descriptor in /proc/PID/fd; -1: none
-  std::uint32_t users[kMemorySlots];  // the index in `left` of each pid's user
+  char paths[kMemorySlots][32];       // "PID/cmdline", "PID/fd/NUMBER"
+  std::uint32_t users[kMemorySlots];  // the index in `left` of each file's user
   std::uint64_t left[kMemorySlots];   // what is left of each user's budget
   MemorySlot slots[kMemorySlots];
   char bytes[kMemoryBytes];
@@ -55,20 +55,7 @@ struct MemoryArena {
 };
 static_assert(std::atomic<std::uint32_t>::is_always_lock_free, "shared between processes");
 
-// Owns memory that a forked child shares; `get()` is null when there is none (errno says why).
-class SharedArena {
- public:
-  SharedArena();
-  ~SharedArena();
-  SharedArena(const SharedArena&) = delete;
-  SharedArena& operator=(const SharedArena&) = delete;
-  MemoryArena* get() const { return arena_; }
-
- private:
-  MemoryArena* arena_ = nullptr;
-};
-
-// Forks a helper that reads `file` of the arena's first `count` pids. EDQUOT: the user's budget was used up
+// Forks a helper that reads the arena's first `count` files. EDQUOT: the user's budget was used up
 // before. The helper holds alive_fd until it ends, and no other descriptor of this program. Returns its pid,
 // or -1 and errno.
 pid_t start_memory_helper(int proc_fd, int alive_fd, const MemoryFile& file, MemoryArena* arena,

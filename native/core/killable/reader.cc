@@ -2,13 +2,16 @@
 
 #include <fcntl.h>
 #include <poll.h>
-#include <time.h>
+#include <sys/mman.h>
 #include <unistd.h>
 
 #include <algorithm>
 #include <cerrno>
+#include <memory>
+#include <new>
 #include <utility>
 
+#include "core/base/clock.h"
 #include "core/base/fd.h"
 #include "core/proc/proc_dir.h"
 
@@ -20,12 +23,6 @@ constexpr int kStallsPerUser = 3;
 // Checks per timeout, and the progress between two checks below which the time counts as waiting.
 constexpr int kChecks = 4;
 constexpr std::uint32_t kProgressPerCheck = 16;
-
-std::int64_t now_ms() {
-  struct timespec now;
-  clock_gettime(CLOCK_MONOTONIC, &now);
-  return static_cast<std::int64_t>(now.tv_sec) * 1000 + now.tv_nsec / 1000000;
-}
 
 // The places of the requests, the first one of every account, then the second one of each, and so on.
 std::vector<std::size_t> in_turns(const std::vector<MemoryRequest>& requests, const Owners& owners) {
@@ -65,7 +62,11 @@ void MemoryReader::read(const std::vector<MemoryRequest>& requests, const OnAnsw
                         std::vector<Fault>* faults) {
   collect_memory_helpers();
   if (requests.empty()) return;
-  const SharedArena arena;
+  void* shared = mmap(nullptr, sizeof(MemoryArena), PROT_READ | PROT_WRITE,
+                      MAP_SHARED | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+  const auto unmap = [](MemoryArena* mapped) { munmap(mapped, sizeof *mapped); };
+  const std::unique_ptr<MemoryArena, decltype(unmap)> arena(
+      shared == MAP_FAILED ? nullptr : new (shared) MemoryArena, unmap);
   Batch batch{requests, on_answer, faults, in_turns(requests, owners_), arena.get()};
   while (budget_ms_ > 0) {
     auto& waiting = batch.waiting;
@@ -100,7 +101,7 @@ void MemoryReader::serve(Batch& batch) {
   budget_ms_ -= std::max<std::int64_t>(now_ms() - start, 1);  // so that no progress at all ends some time
   const std::uint32_t done = deliver(batch, count);
   if (done == 0 && end == End::kHelperEnded) return give_up(ECHILD, "the helper ended early");
-  if (end == End::kStalled && done < count) stalled_.insert(batch.at(0).pid);
+  if (end == End::kStalled && done < count) stalled_.insert(batch.at(0).path);
 }
 
 // Writes down for the helper what to read, and how much each user may still cost.
@@ -117,8 +118,8 @@ void MemoryReader::fill(Batch& batch, std::uint32_t count) const {
       arena.left[user->second] = left == left_.end() ? file_.user_budget : left->second;
       batch.accounts.push_back(account);
     }
-    arena.pids[i] = batch.at(i).pid;
-    arena.fds[i] = batch.at(i).fd;
+    const std::string& path = batch.at(i).path;
+    arena.paths[i][path.copy(arena.paths[i], sizeof arena.paths[i] - 1)] = '\0';
     arena.users[i] = user->second;
   }
 }
@@ -161,15 +162,13 @@ std::uint32_t MemoryReader::deliver(Batch& batch, std::uint32_t count) {
   return done;
 }
 
-bool MemoryReader::has_stalled_often(uid_t account) const {
-  const auto waited = waited_ms_.find(account);
-  return waited != waited_ms_.end() &&
-         waited->second >= static_cast<std::int64_t>(timeout_ms_) * kStallsPerUser;
+bool MemoryReader::has_stalled_often(uid_t account) {
+  return waited_ms_[account] >= static_cast<std::int64_t>(timeout_ms_) * kStallsPerUser;
 }
 
-// Guard: a process that stalled once would stall again, and one user must not use up the time of others.
-bool MemoryReader::is_hopeless(const MemoryRequest& request) const {
-  return has_stalled_often(owners_.of(request.uid)) || stalled_.count(request.pid) != 0;
+// Guard: a file that stalled once would stall again, and one user must not use up the time of others.
+bool MemoryReader::is_hopeless(const MemoryRequest& request) {
+  return has_stalled_often(owners_.of(request.uid)) || stalled_.count(request.path) != 0;
 }
 
 }  // namespace reaper

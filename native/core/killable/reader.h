@@ -6,25 +6,25 @@
 
 #include <cstdint>
 #include <functional>
+#include <string>
 #include <string_view>
 #include <unordered_map>
 #include <unordered_set>
 #include <vector>
 
-#include "core/base/fault.h"
 #include "core/base/owners.h"
+#include "core/base/result.h"
 #include "core/killable/helper.h"
 
 namespace reaper {
 
 struct MemoryRequest {
-  pid_t pid;
+  std::string path;  // below the proc root: "PID/cmdline"
   uid_t uid;
-  int fd = -1;  // for a file of a descriptor
 };
 
-// Keeps its accounts over several passes: what is left of the time, of each user's budgets, and which
-// processes stalled.
+// Keeps its accounts over several passes: what is left of the time, of each user's budgets, and which files
+// stalled.
 class MemoryReader {
  public:
   // Receives the answer to a request by its place: 0 or an errno, and the bytes, which live for this call.
@@ -47,8 +47,8 @@ class MemoryReader {
   void fill(Batch& batch, std::uint32_t count) const;
   End watch(const Batch& batch, std::uint32_t count, int ended_fd);
   std::uint32_t deliver(Batch& batch, std::uint32_t count);
-  bool has_stalled_often(uid_t account) const;
-  bool is_hopeless(const MemoryRequest& request) const;
+  bool has_stalled_often(uid_t account);
+  bool is_hopeless(const MemoryRequest& request);
 
   MemoryFile file_;
   int proc_fd_;
@@ -57,7 +57,7 @@ class MemoryReader {
   Owners owners_;
   std::unordered_map<uid_t, std::int64_t> waited_ms_;
   std::unordered_map<uid_t, std::uint64_t> left_;
-  std::unordered_set<pid_t> stalled_;
+  std::unordered_set<std::string> stalled_;
 };
 
 }  // namespace reaper

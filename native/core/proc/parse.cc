@@ -1,19 +1,9 @@
 #include "core/proc/parse.h"
 
 #include <algorithm>
-#include <charconv>
-#include <limits>
 
 namespace reaper {
 namespace {
-
-// The whole of `text` as a number of this type; from_chars refuses overflow, signs on unsigned, and spaces.
-template <typename T>
-bool to_number(std::string_view text, T& value) {
-  const char* end = text.data() + text.size();
-  const auto [stop, error] = std::from_chars(text.data(), end, value);
-  return error == std::errc() && stop == end;
-}
 
 // Takes the next word from the front of `text`, up to one `separator`.
 std::string_view take(std::string_view& text, char separator) {
@@ -44,51 +34,23 @@ std::optional<Stat> parse_stat(std::string_view text) {
   if (rest.size() < 3 || rest[0] != ' ' || rest[2] != ' ') return std::nullopt;
   stat.state = rest[1];
   rest.remove_prefix(3);
-  // A cut in front of "(" of a comm that holds a whole line would leave letters here: numbers only.
-  for (int field = 4; field <= 24; ++field) {
-    const std::string_view word = take(rest, ' ');
-    std::uint64_t ignored = 0;
-    std::int64_t ignored_signed = 0;
-    bool good = false;
-    switch (field) {
-      case 4:
-        good = to_number(word, stat.ppid);
-        break;
-      case 5:
-        good = to_number(word, stat.pgid);
-        break;
-      case 6:
-        good = to_number(word, stat.sid);
-        break;
-      case 7:
-        good = to_number(word, stat.tty);
-        break;
-      case 14:
-      case 15:
-      case 16:
-      case 17:
-        // Fields 16 and 17 are signed in proc_pid_stat(5). A sum too large for JavaScript ends at the largest
-        // number.
-        good = to_number(word, ignored);
-        stat.cpu_ticks =
-            ignored > kMaxSafeInteger - stat.cpu_ticks ? kMaxSafeInteger : stat.cpu_ticks + ignored;
-        if (!good) good = to_number(word, ignored_signed);
-        break;
-      case 20:
-        good = to_number(word, stat.threads);
-        break;
-      case 22:
-        good = to_number(word, stat.start_time) && stat.start_time <= kMaxSafeInteger;
-        break;
-      case 24:
-        good = to_number(word, stat.rss_pages) && stat.rss_pages >= 0;
-        break;
-      default:
-        good = to_number(word, ignored) || to_number(word, ignored_signed);
-    }
-    if (!good) return std::nullopt;
+  std::array<std::string_view, 25> fields;  // by their numbers in proc_pid_stat(5)
+  for (std::size_t i = 4; i <= 24; ++i) {
+    fields[i] = take(rest, ' ');
+    // A cut in front of "(" of a comm that holds a whole line would leave letters here: numbers only.
+    std::uint64_t number = 0;
+    std::int64_t negative = 0;
+    if (!to_number(fields[i], number) && !to_number(fields[i], negative)) return std::nullopt;
+    // Fields 16 and 17 are signed. A sum too large for JavaScript ends at the largest number.
+    if (i >= 14 && i <= 17) stat.cpu_ticks += std::min(number, kMaxSafeInteger - stat.cpu_ticks);
   }
-  if (stat.pid < 1 || stat.ppid < 0 || stat.threads < 0) return std::nullopt;
+  const bool good = to_number(fields[4], stat.ppid) && to_number(fields[5], stat.pgid) &&
+                    to_number(fields[6], stat.sid) && to_number(fields[7], stat.tty) &&
+                    to_number(fields[20], stat.threads) && to_number(fields[22], stat.start_time) &&
+                    to_number(fields[24], stat.rss_pages);
+  if (!good || stat.pid < 1 || stat.ppid < 0 || stat.threads < 0 || stat.rss_pages < 0 ||
+      stat.start_time > kMaxSafeInteger)
+    return std::nullopt;
   return stat;
 }
 
@@ -96,28 +58,14 @@ std::optional<std::array<uid_t, 4>> parse_status_uids(std::string_view text) {
   // The kernel writes a newline in Name: as "\n", so only a real line can start with "Uid:".
   constexpr std::string_view kKey = "\nUid:\t";
   const std::size_t at = text.find(kKey);
-  if (at == std::string_view::npos) return std::nullopt;
+  if (at == std::string_view::npos || text.find('\n', at + 1) == std::string_view::npos) return std::nullopt;
   text.remove_prefix(at + kKey.size());
-  const std::size_t end = text.find('\n');
-  if (end == std::string_view::npos) return std::nullopt;
-  std::string_view line = text.substr(0, end);
+  std::string_view line = take(text, '\n');
   std::array<uid_t, 4> uids{};
   for (uid_t& uid : uids)
     if (!to_number(take(line, '\t'), uid)) return std::nullopt;
   if (!line.empty()) return std::nullopt;
   return uids;
-}
-
-std::optional<std::uint64_t> parse_status_capabilities(std::string_view text) {
-  constexpr std::string_view kKey = "\nCapEff:\t";
-  const std::size_t at = text.find(kKey);
-  if (at == std::string_view::npos) return std::nullopt;
-  text.remove_prefix(at + kKey.size());
-  text = text.substr(0, text.find('\n'));
-  std::uint64_t bits = 0;
-  const auto parsed = std::from_chars(text.data(), text.data() + text.size(), bits, 16);
-  if (parsed.ec != std::errc() || parsed.ptr != text.data() + text.size()) return std::nullopt;
-  return bits;
 }
 
 std::vector<std::string> split_argv(std::string_view text) {
@@ -157,18 +105,7 @@ std::optional<std::vector<std::string>> parse_cgroups(std::string_view text) {
 std::optional<std::uint32_t> parse_id(std::string_view text) {
   if (!text.empty() && text.back() == '\n') text.remove_suffix(1);
   std::uint32_t value = 0;
-  if (!to_number(text, value)) return std::nullopt;
-  return value;
-}
-
-std::optional<std::int64_t> parse_uptime_ms(std::string_view text) {
-  if (text.empty() || text.back() != '\n') return std::nullopt;
-  std::string_view word = take(text, ' ');
-  const std::string_view whole = take(word, '.');
-  std::uint64_t seconds = 0, hundredths = 0;
-  if (!to_number(whole, seconds) || word.size() != 2 || !to_number(word, hundredths)) return std::nullopt;
-  if (seconds > kMaxSafeInteger / 1000) return std::nullopt;
-  return static_cast<std::int64_t>(seconds * 1000 + hundredths * 10);
+  return to_number(text, value) ? std::make_optional(value) : std::nullopt;
 }
 
 std::optional<pid_t> parse_pid(std::string_view name) {

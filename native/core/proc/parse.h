@@ -5,7 +5,7 @@
 #include <sys/types.h>
 
 #include <array>
-#include <cstddef>
+#include <charconv>
 #include <cstdint>
 #include <optional>
 #include <string>
@@ -13,6 +13,15 @@
 #include <vector>
 
 namespace reaper {
+
+// Reads the whole of `text` as a number of this type; from_chars refuses overflow, signs on unsigned, and
+// spaces.
+template <typename T>
+bool to_number(std::string_view text, T& value, int base = 10) {
+  const char* end = text.data() + text.size();
+  const auto [stop, error] = std::from_chars(text.data(), end, value, base);
+  return error == std::errc() && stop == end;
+}
 
 // Fields 1 to 24 of /proc/PID/stat (proc_pid_stat(5)); start_time in ticks since boot, rss in pages.
 struct Stat {
@@ -27,8 +36,6 @@ struct Stat {
 };
 std::optional<Stat> parse_stat(std::string_view text);
 
-// The effective capabilities of /proc/PID/status, as a bit for each (capability.h).
-std::optional<std::uint64_t> parse_status_capabilities(std::string_view text);
 // The four uids of /proc/PID/status: real, effective, saved, filesystem.
 std::optional<std::array<uid_t, 4>> parse_status_uids(std::string_view text);
 
@@ -42,9 +49,6 @@ std::optional<std::vector<std::string>> parse_cgroups(std::string_view text);
 // loginuid and sessionid: kUnsetId where no login set them.
 inline constexpr std::uint32_t kUnsetId = 4294967295U;
 std::optional<std::uint32_t> parse_id(std::string_view text);
-
-// The first number of /proc/uptime, in milliseconds.
-std::optional<std::int64_t> parse_uptime_ms(std::string_view text);
 
 // A process folder's name as a pid; nullopt for every other name.
 std::optional<pid_t> parse_pid(std::string_view name);

@@ -3,16 +3,17 @@
 // system: readlink only formats a path.
 #pragma once
 
+#include <fcntl.h>
 #include <sys/types.h>
 
 #include <cstddef>
-#include <cstdint>
 #include <string>
 #include <string_view>
 #include <vector>
 
 #include "core/base/fd.h"
 #include "core/base/result.h"
+#include "core/proc/parse.h"
 
 namespace reaper {
 
@@ -21,10 +22,6 @@ namespace reaper {
 bool is_gone(int error);       // ENOENT, ESRCH
 bool is_denied(int error);     // EACCES, EPERM
 bool is_exhausted(int error);  // EMFILE, ENFILE, ENOMEM
-
-// "PID", or "PID/NAME" where there is a name; false when it does not fit. Made several times for every
-// process of the host, so without a format; and in forked helpers, so without an allocation or a lock.
-bool write_proc_path(pid_t pid, const char* name, char* path, std::size_t room);
 
 // The system's text for an errno.
 std::string error_text(int error);
@@ -48,13 +45,19 @@ class ProcDir {
 
   // A folder that stays this process's: once the process is reaped every read below it gives ESRCH, whoever
   // has the pid by then (measured on 6.18; htop does the same).
-  int pin(pid_t pid, UniqueFd* folder) const;
+  int pin(pid_t pid, UniqueFd* folder, int flags = O_PATH) const;
 
-  // A whole file, at most kFileLimit bytes (EFBIG beyond), by a path relative to the root or a pinned folder.
-  // For files that the kernel makes as one record; one of many (maps, mountinfo) may come short and go on.
+  // A whole file, at most `most` bytes (EFBIG beyond), by a path relative to the root or a pinned folder. The
+  // kernel makes most files as one record; one of many records (maps, net/tcp) is read until its end.
+  enum class Records { kOne, kMany };
   static constexpr std::size_t kFileLimit = std::size_t{256} * 1024;
-  int read(int folder, const char* path, std::string_view* text);
+  int read(int folder, const char* path, std::string_view* text, Records records = Records::kOne,
+           std::size_t most = kFileLimit);
   int read_of(pid_t pid, const char* file, std::string_view* text);
+
+  // Reads and parses a process's stat, below its pinned folder (-1: by its number). EBADMSG: it is malformed,
+  // or another process's. stat->comm lives until the next call.
+  int read_stat(pid_t pid, int folder, Stat* stat);
 
   // A link's text.
   int link(int folder, const char* path, std::string_view* target);

@@ -1,4 +1,4 @@
-// Holds what /proc says about one process.
+// Identifies a process and holds what /proc says about it.
 #pragma once
 
 #include <sys/types.h>
@@ -9,9 +9,13 @@
 #include <string>
 #include <vector>
 
-#include "core/proc/process_id.h"
-
 namespace reaper {
+
+// A pid alone is not an identity, for the kernel gives it to another process later.
+struct ProcId {
+  pid_t pid = 0;
+  std::uint64_t start_time = 0;  // clock ticks since boot, field 22 of /proc/PID/stat
+};
 
 // How the reading of a command line ended. kSkipped: it was not needed.
 enum class ArgvStatus { kRead, kEmpty, kTimeout, kDenied, kGone, kSkipped };

@@ -8,7 +8,7 @@
 #include <string>
 #include <vector>
 
-#include "core/proc/process_id.h"
+#include "core/proc/process.h"
 
 namespace reaper {
 

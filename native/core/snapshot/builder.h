@@ -7,29 +7,39 @@
 #include <vector>
 
 #include "core/killable/argv.h"
-#include "core/proc/proc_dir.h"
-#include "core/snapshot/read_process.h"
 #include "core/snapshot/report.h"
-#include "core/snapshot/scan.h"
 #include "core/snapshot/snapshot.h"
 
 namespace reaper {
+
+// A process as the first, cheap pass sees it: its owner, and what the path of its executable says.
+struct ScanEntry {
+  pid_t pid = 0;
+  uid_t uid = 0;
+  bool has_exe = false;  // false: a kernel thread, a zombie, or hidden
+  bool hidden = false;   // the executable could not be read although this program should be able to
+  // An interpreter may be a suspect by its command line.
+  bool sshd = false, suspect = false, interpreter = false, wide_interpreter = false;
+};
+
+bool contains_any(std::string_view text, const std::vector<std::string>& markers);
 
 class SnapshotBuilder {
  public:
   SnapshotBuilder(const SnapshotOptions& options, ProcDir& proc)
       : options_(options),
         proc_(proc),
-        report_(options.observer),
-        argv_(proc.fd(), options.argv_timeout_ms, options.argv_budget_ms, options.owners),
-        reader_(proc, report_) {}
+        report_(options.observer, out_),
+        argv_(proc.fd(), options.argv_timeout_ms, options.argv_budget_ms, options.owners) {}
 
   Result<Snapshot> build();
 
  private:
   // snapshot.cc
   std::optional<Failure> read_host();
-  void check_capabilities();
+  // scan.cc: every process of the host. `pids` is sorted, and so are the entries
+  void scan(const std::vector<pid_t>& pids);
+  void scan_exe(ScanEntry& entry);
   // match_argv.cc: which users have a suspect, and which of their interpreters are suspects
   void find_suspects();
   void match_command_lines(const std::vector<ScanEntry*>& entries);
@@ -39,6 +49,9 @@ class SnapshotBuilder {
   void read_ancestors();
   void read_full(pid_t pid, uid_t owner, bool wants_argv);
   pid_t read_parent(const ScanEntry& entry);
+  // read_process.cc: everything but the command line. False: gone, or unreadable, which the report describes
+  bool read_process(pid_t pid, uid_t owner, Process& process);
+  void read_links(int folder, Process& process);
   // match_argv.cc
   void read_argv();
   void report_argv(const ArgvResult& result, pid_t pid, uid_t uid);
@@ -49,16 +62,16 @@ class SnapshotBuilder {
 
   const SnapshotOptions& options_;
   ProcDir& proc_;
+  Snapshot out_;
   SnapshotReport report_;
   ArgvReader argv_;
-  ProcessReader reader_;
+  std::string own_user_ns_, own_pid_ns_;
   std::vector<ScanEntry> entries_;
   std::unordered_set<uid_t> suspect_uids_;
   std::unordered_map<pid_t, std::size_t> index_;  // pid to its place in out_.processes
   std::unordered_set<pid_t> tried_;
   std::unordered_map<uid_t, std::uint32_t> read_of_;  // processes read in full, per account
   std::vector<std::size_t> wants_argv_;
-  Snapshot out_;
 };
 
 }  // namespace reaper

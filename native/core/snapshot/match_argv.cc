@@ -4,7 +4,6 @@
 #include <string>
 #include <utility>
 
-#include "core/proc/parse.h"
 #include "core/snapshot/builder.h"
 
 namespace reaper {
@@ -70,11 +69,10 @@ void SnapshotBuilder::read_argv() {
     process.argv_truncated = results[k].truncated;
     process.argv = std::move(results[k].argv);
     // Guard: the command line was read by pid alone; it counts only if the pid is still the same process.
-    std::string_view text;
-    const int error = proc_.read_of(pid, "stat", &text);
+    Stat stat;
+    const int error = proc_.read_stat(pid, -1, &stat);
     report_.note_exhaustion(error);
-    const auto stat = error == 0 ? parse_stat(text) : std::nullopt;
-    if (!is_gone(error) && !(stat && stat->start_time != process.id.start_time)) continue;
+    if (!is_gone(error) && !(error == 0 && stat.start_time != process.id.start_time)) continue;
     if (lost.insert(pid).second) report_.add_gone();
   }
   const auto is_lost = [&lost](const Process& process) { return lost.count(process.id.pid) != 0; };

@@ -1,63 +1,55 @@
-#include "core/snapshot/read_process.h"
-
+// Reads everything about one process but its command line.
 #include <unistd.h>
 
 #include <cerrno>
-#include <string_view>
 
-#include "core/proc/parse.h"
+#include "core/snapshot/builder.h"
 
 namespace reaper {
 
-ProcessReader::ProcessReader(ProcDir& proc, SnapshotReport& report) : proc_(proc), report_(report) {
-  std::string_view text;
-  if (proc.link(proc.fd(), "self/ns/user", &text) == 0) own_user_ns_ = std::string(text);
-  if (proc.link(proc.fd(), "self/ns/pid", &text) == 0) own_pid_ns_ = std::string(text);
-}
-
-bool ProcessReader::read(pid_t pid, uid_t owner, Process& process) {
+bool SnapshotBuilder::read_process(pid_t pid, uid_t owner, Process& process) {
   UniqueFd folder;
+  Stat stat;
   process.uid = owner;
   // The folder is opened first, so everything read below it is of one process, or fails.
   int error = proc_.pin(pid, &folder);
-  if (error == 0) error = read_stat(folder.get(), pid, process);
-  if (error == 0) {
-    read_status(folder.get(), process);
-    read_cgroups(folder.get(), process);
-    read_audit_id(folder.get(), "loginuid", process, process.login_uid);
-    read_audit_id(folder.get(), "sessionid", process, process.audit_session);
-    read_links(folder.get(), process);
-    return true;
+  if (error == 0) error = proc_.read_stat(pid, folder.get(), &stat);
+  if (error != 0) {
+    report_.add_error("read the process", pid, owner, error);
+    return false;
   }
-  if (is_gone(error))
-    report_.add_gone();
-  else if (error == EBADMSG)
-    report_.add_malformed("read the process", pid, owner);
-  else
-    report_.add_refusal("read the process", pid, owner, error);
-  return false;
-}
-
-int ProcessReader::read_stat(int folder, pid_t pid, Process& process) {
-  std::string_view text;
-  if (const int error = proc_.read(folder, "stat", &text)) return error;
-  const auto stat = parse_stat(text);
-  if (!stat || stat->pid != pid) return EBADMSG;
   static const std::int64_t kPageKib = sysconf(_SC_PAGESIZE) / 1024;
-  process.id = {pid, stat->start_time};
-  process.ppid = stat->ppid;
-  process.pgid = stat->pgid;
-  process.sid = stat->sid;
-  process.tty = stat->tty;
-  process.state = stat->state;
-  process.threads = stat->threads;
-  process.cpu_ticks = stat->cpu_ticks;
-  process.rss_kib = stat->rss_pages * kPageKib;
-  process.comm = std::string(stat->comm);
-  return 0;
+  process.id = {pid, stat.start_time};
+  process.ppid = stat.ppid;
+  process.pgid = stat.pgid;
+  process.sid = stat.sid;
+  process.tty = stat.tty;
+  process.state = stat.state;
+  process.threads = stat.threads;
+  process.cpu_ticks = stat.cpu_ticks;
+  process.rss_kib = stat.rss_pages * kPageKib;
+  process.comm = std::string(stat.comm);
+
+  // True: the file is absent, which in a kernel without cgroups or without audit is not a fault.
+  const auto read_file = [&](const char* file, const char* what, auto parse, auto& field) {
+    std::string_view text;
+    const int failed = proc_.read(folder.get(), file, &text);
+    if (failed == 0) field = parse(text);
+    if (!field && !is_gone(failed)) report_.add_error(what, pid, process.uid, failed == 0 ? EBADMSG : failed);
+    return is_gone(failed);
+  };
+  read_file("status", "read the status", parse_status_uids, process.uids);
+  if (process.uids) process.uid = (*process.uids)[1];
+  if (read_file("cgroup", "read the cgroups", parse_cgroups, process.cgroups)) process.cgroups.emplace();
+  read_file("loginuid", "read the audit session", parse_id, process.login_uid);
+  read_file("sessionid", "read the audit session", parse_id, process.audit_session);
+  for (auto* id : {&process.login_uid, &process.audit_session})
+    if (*id == kUnsetId) id->reset();
+  read_links(folder.get(), process);
+  return true;
 }
 
-void ProcessReader::read_links(int folder, Process& process) {
+void SnapshotBuilder::read_links(int folder, Process& process) {
   std::string_view target;
   const int error = proc_.link(folder, "exe", &target);
   if (error == 0) {
@@ -71,46 +63,6 @@ void ProcessReader::read_links(int folder, Process& process) {
     process.foreign_user_ns = target != own_user_ns_;
   if (!own_pid_ns_.empty() && proc_.link(folder, "ns/pid", &target) == 0)
     process.foreign_pid_ns = target != own_pid_ns_;
-}
-
-void ProcessReader::read_status(int folder, Process& process) {
-  std::string_view text;
-  if (const int error = proc_.read(folder, "status", &text)) {
-    if (!is_gone(error)) report_.add_refusal("read the status", process.id.pid, process.uid, error);
-    return;
-  }
-  process.uids = parse_status_uids(text);
-  if (process.uids)
-    process.uid = (*process.uids)[1];
-  else
-    report_.add_malformed("read the status", process.id.pid, process.uid);
-}
-
-// Absent in a kernel without cgroups: not a fault.
-void ProcessReader::read_cgroups(int folder, Process& process) {
-  std::string_view text;
-  const int error = proc_.read(folder, "cgroup", &text);
-  if (is_gone(error)) {
-    process.cgroups.emplace();
-  } else if (error != 0) {
-    report_.add_refusal("read the cgroups", process.id.pid, process.uid, error);
-  } else {
-    process.cgroups = parse_cgroups(text);
-    if (!process.cgroups) report_.add_malformed("read the cgroups", process.id.pid, process.uid);
-  }
-}
-
-// Absent in a kernel without audit: not a fault.
-void ProcessReader::read_audit_id(int folder, const char* file, Process& process,
-                                  std::optional<std::uint32_t>& field) {
-  std::string_view text;
-  if (const int error = proc_.read(folder, file, &text)) {
-    if (!is_gone(error)) report_.add_refusal("read the audit session", process.id.pid, process.uid, error);
-    return;
-  }
-  field = parse_id(text);
-  if (!field) report_.add_malformed("read the audit session", process.id.pid, process.uid);
-  if (field == kUnsetId) field.reset();
 }
 
 }  // namespace reaper

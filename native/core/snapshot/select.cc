@@ -1,6 +1,5 @@
 // Selects which processes are read in full: suspects with what lives above and below them, ssh servers, and
 // what is hidden.
-#include "core/proc/parse.h"
 #include "core/snapshot/builder.h"
 
 namespace reaper {
@@ -13,7 +12,7 @@ void SnapshotBuilder::read_full(pid_t pid, uid_t owner, bool wants_argv) {
         account, owner, "read processes",
         "this user has more than " + std::to_string(options_.user_processes) + "; the rest was not read");
   Process process;
-  if (!reader_.read(pid, owner, process)) return;
+  if (!read_process(pid, owner, process)) return;
   index_[pid] = out_.processes.size();
   if (wants_argv) wants_argv_.push_back(out_.processes.size());
   out_.processes.push_back(std::move(process));
@@ -57,16 +56,10 @@ pid_t SnapshotBuilder::read_parent(const ScanEntry& entry) {
   if (const auto known = index_.find(entry.pid); known != index_.end())
     return out_.processes[known->second].ppid;
   if (tried_.count(entry.pid) != 0) return 0;  // reported already
-  std::string_view text;
-  const int error = proc_.read_of(entry.pid, "stat", &text);
-  const auto stat = error == 0 ? parse_stat(text) : std::nullopt;
-  if (stat && stat->pid == entry.pid) return stat->ppid;
-  if (is_gone(error))
-    report_.add_gone();
-  else if (error == 0)
-    report_.add_malformed("read the process", entry.pid, entry.uid);
-  else
-    report_.add_refusal("read the process", entry.pid, entry.uid, error);
+  Stat stat;
+  const int error = proc_.read_stat(entry.pid, -1, &stat);
+  if (error == 0) return stat.ppid;
+  report_.add_error("read the process", entry.pid, entry.uid, error);
   return 0;
 }
 
@@ -82,10 +75,9 @@ void SnapshotBuilder::read_ancestors() {
         read_full(parent, owner, suspect_uids_.count(owner) != 0);
       if (index_.count(parent) != 0) break;
       // The parent ended after its child was read: the child has another one by now.
-      Process again;
-      UniqueFd folder;
-      if (proc_.pin(id.pid, &folder) != 0 || reader_.read_stat(folder.get(), id.pid, again) != 0) break;
-      if (again.id.start_time != id.start_time || again.ppid == parent) break;
+      Stat again;
+      if (proc_.read_stat(id.pid, -1, &again) != 0) break;
+      if (again.start_time != id.start_time || again.ppid == parent) break;
       out_.processes[i].ppid = again.ppid;
     }
   }

@@ -1,28 +1,17 @@
 #include "core/snapshot/snapshot.h"
 
-#include <linux/capability.h>
-#include <time.h>
-#include <unistd.h>
-
 #include <cerrno>
 
-#include "core/proc/parse.h"
+#include "core/base/clock.h"
+#include "core/base/sorted.h"
 #include "core/snapshot/builder.h"
 
 namespace reaper {
-namespace {
-
-std::int64_t to_ms(const timespec& time) {
-  return static_cast<std::int64_t>(time.tv_sec) * 1000 + time.tv_nsec / 1000000;
-}
-
-}  // namespace
 
 std::optional<Failure> SnapshotBuilder::read_host() {
   const std::string& root = options_.proc_root;
-  struct timespec now;
-  clock_gettime(CLOCK_REALTIME, &now);
-  out_.taken_at_ms = to_ms(now);
+  out_.taken_at_ms = now_ms(CLOCK_REALTIME);
+  out_.uptime_ms = now_ms(CLOCK_BOOTTIME);
   out_.ticks_per_second = sysconf(_SC_CLK_TCK);
   if (root == "/proc" && proc_.is_foreign())
     return Failure{EXDEV,
@@ -30,51 +19,29 @@ std::optional<Failure> SnapshotBuilder::read_host() {
                    "namespace"};
 
   std::string_view text;
+  if (proc_.link(proc_.fd(), "self/ns/user", &text) == 0) own_user_ns_ = std::string(text);
+  if (proc_.link(proc_.fd(), "self/ns/pid", &text) == 0) own_pid_ns_ = std::string(text);
   if (const int error = proc_.read(proc_.fd(), "sys/kernel/random/boot_id", &text))
     return Failure{error, "read " + root + "/sys/kernel/random/boot_id"};
   out_.boot_id = std::string(text.substr(0, text.find('\n')));
   if (out_.boot_id.empty() || out_.boot_id.size() > 64) return Failure{EBADMSG, "parse the boot id"};
-
-  if (root == "/proc") {
-    if (clock_gettime(CLOCK_BOOTTIME, &now) != 0) return Failure{errno, "read CLOCK_BOOTTIME"};
-    out_.uptime_ms = to_ms(now);
-    return std::nullopt;
-  }
-  if (const int error = proc_.read(proc_.fd(), "uptime", &text))
-    return Failure{error, "read " + root + "/uptime"};
-  const auto uptime = parse_uptime_ms(text);
-  if (!uptime) return Failure{EBADMSG, "parse " + root + "/uptime"};
-  out_.uptime_ms = *uptime;
   return std::nullopt;
-}
-
-// Root, or the account that acts for root, without CAP_SYS_PTRACE reads neither executables nor descriptors
-// of other users' processes, and where proc is mounted with hidepid it does not even see these processes
-// (proc(5)).
-void SnapshotBuilder::check_capabilities() {
-  std::string_view text;
-  if (proc_.read(proc_.fd(), "self/status", &text) != 0) return;  // a proc folder of a test
-  const auto capabilities = parse_status_capabilities(text);
-  if (!capabilities) return;
-  const bool may_trace = (*capabilities >> CAP_SYS_PTRACE & 1) != 0;
-  if (report_.is_root() && !may_trace)
-    report_.add_fault("see other users' processes", 0, 0,
-                      "CAP_SYS_PTRACE is missing; add it to the unit's CapabilityBoundingSet");
 }
 
 Result<Snapshot> SnapshotBuilder::build() {
   if (auto failure = read_host()) return *failure;
-  check_capabilities();
   auto pids = proc_.list();
   if (!pids) return pids.failure();
-  entries_ = scan_all(proc_, options_, pids.value(), report_);
+  scan(pids.value());
   find_suspects();
   read_suspects();
   read_descendants();
   read_ancestors();
   read_argv();
   if (const int error = report_.exhaustion()) return Failure{error, "read the processes"};
-  report_.write_to(out_, static_cast<std::uint32_t>(pids.value().size()));
+  out_.counts.listed = static_cast<std::uint32_t>(pids.value().size());
+  out_.counts.read = static_cast<std::uint32_t>(out_.processes.size());
+  sort_unique(out_.over_budget);
   return std::move(out_);
 }
 

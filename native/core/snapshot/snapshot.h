@@ -11,7 +11,6 @@
 #include <unordered_set>
 #include <vector>
 
-#include "core/base/fault.h"
 #include "core/base/owners.h"
 #include "core/base/result.h"
 #include "core/proc/process.h"

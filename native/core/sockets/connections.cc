@@ -1,25 +1,15 @@
 #include "core/sockets/connections.h"
 
 #include <algorithm>
-#include <cstdlib>
 #include <fstream>
+#include <tuple>
+#include <utility>
 
+#include "core/base/sorted.h"
 #include "core/sockets/join.h"
-#include "core/sockets/proc_net.h"
-#include "core/sockets/unexplained.h"
 
 namespace reaper {
 namespace {
-
-void add_faults(std::vector<Fault>& faults, const std::vector<Fault>& more) {
-  for (const Fault& fault : more) {
-    const auto same = [&](const Fault& known) {
-      return known.what == fault.what && known.pid == fault.pid && known.uid == fault.uid &&
-             known.detail == fault.detail;
-    };
-    if (std::none_of(faults.begin(), faults.end(), same)) faults.push_back(fault);
-  }
-}
 
 PortRange read_port_range(const std::string& proc_root) {
   PortRange range, read;
@@ -34,15 +24,9 @@ std::vector<pid_t> connected_elsewhere(const HolderTable& holders, const SocketT
   for (const Holder& holder : holders.all()) {
     if (holders.foreign().count(holder.pid) == 0 || sockets.is_explained(holder.inode)) continue;
     const NetSockets* own = nets.sockets_of(holder.pid);
-    if (own == nullptr || std::binary_search(own->connected.begin(), own->connected.end(), holder.inode))
-      pids.push_back(holder.pid);
+    if (own == nullptr || contains(own->connected, holder.inode)) pids.push_back(holder.pid);
   }
   return pids;
-}
-
-void sort_unique(std::vector<pid_t>& pids) {
-  std::sort(pids.begin(), pids.end());
-  pids.erase(std::unique(pids.begin(), pids.end()), pids.end());
 }
 
 }  // namespace
@@ -73,10 +57,15 @@ Connections find_connections(const HolderOptions& options, const std::function<v
   sort_unique(result.datagram);
   result.established_tcp = sockets.established_tcp();
   result.established_unix = sockets.established_unix();
-  add_faults(result.faults, sockets.faults());
-  add_faults(result.faults, holders.faults());
-  add_faults(result.faults, nets.faults());
-  add_faults(result.faults, unexplained.faults);
+  const auto parts = [](const Fault& fault) {
+    return std::tie(fault.what, fault.pid, fault.uid, fault.detail);
+  };
+  for (const auto* found :
+       {&sockets.faults(), &holders.faults(), &nets.faults(), &std::as_const(unexplained.faults)})
+    for (const Fault& fault : *found) {
+      const auto same = [&](const Fault& known) { return parts(known) == parts(fault); };
+      if (std::none_of(result.faults.begin(), result.faults.end(), same)) result.faults.push_back(fault);
+    }
   return result;
 }
 

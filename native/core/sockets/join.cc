@@ -5,6 +5,8 @@
 #include <string>
 #include <tuple>
 
+#include "core/base/sorted.h"
+
 namespace reaper {
 namespace {
 
@@ -26,11 +28,6 @@ bool is_waiting(std::uint32_t inode) { return inode == 0; }
 
 std::string unix_text(std::uint32_t inode, const std::string* name) {
   return name == nullptr || name->empty() ? "unix:" + std::to_string(inode) : *name;
-}
-
-LinkDirection opposite(LinkDirection direction) {
-  if (direction == LinkDirection::kUnknown) return direction;
-  return direction == LinkDirection::kAccepted ? LinkDirection::kOpened : LinkDirection::kAccepted;
 }
 
 // The other end of a held TCP socket.
@@ -138,7 +135,7 @@ class Joiner {
       link.inode = record.inode;
       link.local = &record;
       // add_queues knows who listens.
-      if (record.peer == 0 && std::binary_search(waiting_.begin(), waiting_.end(), record.inode)) continue;
+      if (record.peer == 0 && contains(waiting_, record.inode)) continue;
       add(link, record.inode, {record.peer});
     }
   }
@@ -152,7 +149,7 @@ class Joiner {
         link.local = &listener;
         link.direction = LinkDirection::kAccepted;
         add(link, listener.inode, {client});
-        link.direction = opposite(link.direction);
+        link.direction = LinkDirection::kOpened;
         add(link, client, {listener.inode});
       }
     }

@@ -1,15 +1,12 @@
 #include "core/sockets/proc_net.h"
 
-#include <fcntl.h>
 #include <sys/socket.h>
-#include <unistd.h>
 
 #include <algorithm>
 #include <array>
 #include <cerrno>
-#include <charconv>
 
-#include "core/base/fd.h"
+#include "core/base/sorted.h"
 #include "core/proc/proc_dir.h"
 
 namespace reaper {
@@ -31,12 +28,6 @@ std::string_view next_word(std::string_view& rest) {
   return word;
 }
 
-template <typename Number>
-bool read_number(std::string_view word, int base, Number& out) {
-  const auto parsed = std::from_chars(word.data(), word.data() + word.size(), out, base);
-  return parsed.ec == std::errc() && parsed.ptr == word.data() + word.size();
-}
-
 // Calls `each` for every line after the head; each must end in a newline, or the file was cut.
 template <typename Each>
 Result<bool> each_line(std::string_view text, const char* name, Each each) {
@@ -50,29 +41,6 @@ Result<bool> each_line(std::string_view text, const char* name, Each each) {
   return true;
 }
 
-Result<std::string> read_file(const std::string& path, std::size_t most) {
-  const UniqueFd fd(open(path.c_str(), O_RDONLY | O_CLOEXEC));
-  if (!fd.valid()) return Failure{errno, path};
-  std::string text;
-  std::size_t used = 0;
-  for (;;) {
-    if (used >= most) return Failure{EFBIG, path};
-    if (text.size() - used < 65536) text.resize(text.size() * 2 + 65536);
-    const ssize_t got = ::read(fd.get(), &text[used], text.size() - used);
-    if (got < 0 && errno == EINTR) continue;
-    if (got < 0) return Failure{errno, path};
-    if (got == 0) break;
-    used += static_cast<std::size_t>(got);
-  }
-  text.resize(used);
-  return text;
-}
-
-void sort_unique(std::vector<std::uint32_t>& list) {
-  std::sort(list.begin(), list.end());
-  list.erase(std::unique(list.begin(), list.end()), list.end());
-}
-
 }  // namespace
 
 // "sl: local remote st queues timer retrnsmt uid timeout inode ..."
@@ -82,7 +50,7 @@ Result<bool> parse_proc_tcp(std::string_view text, NetSockets& out) {
     for (auto& word : words) word = next_word(line);
     unsigned state = 0;
     std::uint64_t inode = 0;
-    if (!read_number(words[3], 16, state) || !read_number(words[9], 10, inode)) return false;
+    if (!to_number(words[3], state, 16) || !to_number(words[9], inode)) return false;
     out.known.push_back(static_cast<std::uint32_t>(inode));
     if (state == kTcpEstablished) out.connected.push_back(static_cast<std::uint32_t>(inode));
     return true;
@@ -98,8 +66,7 @@ Result<bool> parse_proc_unix(std::string_view text, NetSockets& out) {
     unsigned type = 0, state = 0;
     std::uint64_t inode = 0;
     if (words[0].empty() || words[0].back() != ':') return true;
-    if (!read_number(words[4], 16, type) || !read_number(words[5], 16, state) ||
-        !read_number(words[6], 10, inode))
+    if (!to_number(words[4], type, 16) || !to_number(words[5], state, 16) || !to_number(words[6], inode))
       return true;
     out.known.push_back(static_cast<std::uint32_t>(inode));
     const bool stream = type == SOCK_STREAM || type == SOCK_SEQPACKET;
@@ -109,39 +76,44 @@ Result<bool> parse_proc_unix(std::string_view text, NetSockets& out) {
   });
 }
 
-Result<bool> ForeignNets::read(pid_t pid, uid_t account, NetSockets& out) {
-  const std::string folder = proc_root_ + "/" + std::to_string(pid) + "/net/";
+Result<NetSockets> ForeignNets::read(pid_t pid, uid_t account) {
+  NetSockets out;
+  auto proc = ProcDir::open(proc_root_);
+  if (!proc) return proc.failure();
   std::size_t& used = bytes_of_[account];
-  for (const char* name : {"tcp", "tcp6", "unix"}) {
-    const auto text = read_file(folder + name, kUserBytes - std::min(used, kUserBytes));
+  for (const std::string name : {"tcp", "tcp6", "unix"}) {
+    const std::string path = std::to_string(pid) + "/net/" + name;
+    std::string_view text;
+    const int error = proc.value().read(proc.value().fd(), path.c_str(), &text, ProcDir::Records::kMany,
+                                        kUserBytes - std::min(used, kUserBytes));
     // A namespace without IPv6 has no such file.
-    if (!text && text.failure().code == ENOENT && std::string_view(name) == "tcp6") continue;
-    if (!text) return text.failure();
-    used += text.value().size();
-    const auto parsed =
-        name[0] == 't' ? parse_proc_tcp(text.value(), out) : parse_proc_unix(text.value(), out);
+    if (error == ENOENT && name == "tcp6") continue;
+    if (error != 0) return Failure{error, proc_root_ + "/" + path};
+    used += text.size();
+    const auto parsed = name == "unix" ? parse_proc_unix(text, out) : parse_proc_tcp(text, out);
     if (!parsed) return parsed.failure();
   }
   sort_unique(out.known);
   sort_unique(out.connected);
-  return true;
+  return out;
 }
 
 const NetSockets* ForeignNets::sockets_of(pid_t pid) {
   const auto net = holders_.foreign().find(pid);
   if (net == holders_.foreign().end()) return nullptr;
-  const auto [entry, is_new] = by_net_.try_emplace(net->second, false, NetSockets{});
+  const auto [entry, is_new] = by_net_.try_emplace(net->second);
   if (is_new) {
     const uid_t account = holders_.account_of(pid);
-    auto done = account != 0 && nets_of_[account]++ >= kUserNets
-                    ? Result<bool>(Failure{EDQUOT, "this user has more than 64 network namespaces"})
-                    : read(pid, account, entry->second.second);
-    entry->second.first = done.ok();
-    if (!done)
+    auto found = account != 0 && nets_of_[account]++ >= kUserNets
+                     ? Failure{EDQUOT, "this user has more than 64 network namespaces"}
+                     : read(pid, account);
+    if (found)
+      entry->second = found.take();
+    else
       faults_.push_back({"list the sockets of another network namespace", pid,
-                         done.failure().what + ": " + error_text(done.failure().code)});
+                         found.failure().what + ": " + error_text(found.failure().code)});
   }
-  return entry->second.first ? &entry->second.second : nullptr;
+  return entry->second ? &*entry->second : nullptr;
 }
 
 }  // namespace reaper

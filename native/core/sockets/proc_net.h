@@ -5,12 +5,12 @@
 
 #include <cstdint>
 #include <map>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <unordered_map>
 #include <vector>
 
-#include "core/base/fault.h"
 #include "core/base/result.h"
 #include "core/sockets/socket_holders.h"
 
@@ -38,11 +38,11 @@ class ForeignNets {
   const std::vector<Fault>& faults() const { return faults_; }
 
  private:
-  Result<bool> read(pid_t pid, uid_t account, NetSockets& out);
+  Result<NetSockets> read(pid_t pid, uid_t account);
 
   std::string proc_root_;
   const HolderTable& holders_;
-  std::map<std::string, std::pair<bool, NetSockets>> by_net_;
+  std::map<std::string, std::optional<NetSockets>> by_net_;
   std::unordered_map<uid_t, std::uint32_t> nets_of_;
   std::unordered_map<uid_t, std::size_t> bytes_of_;
   std::vector<Fault> faults_;

@@ -32,14 +32,6 @@ struct TcpRequest {
 
 Failure malformed(const char* what) { return Failure{EBADMSG, what}; }
 
-Result<NetlinkBatch> parse(const std::uint8_t* data, std::size_t size, std::vector<TcpRecord>& out) {
-  return parse_tcp_batch(data, size, kSequence, out);
-}
-
-Result<NetlinkBatch> parse(const std::uint8_t* data, std::size_t size, std::vector<UnixRecord>& out) {
-  return parse_unix_batch(data, size, kSequence, out);
-}
-
 // One request and its answer. A fresh socket for each: nothing left over from an earlier one can be taken for
 // an answer.
 class Query {
@@ -86,7 +78,7 @@ class Query {
       if (message.msg_namelen != sizeof sender || sender.nl_pid != 0) continue;
       if (message.msg_flags & MSG_TRUNC) return malformed("socket message too long");
       if (got == 0) return malformed("socket dump ended early");
-      return parse(buffer_.data(), static_cast<std::size_t>(got), out);
+      return parse_batch(buffer_.data(), static_cast<std::size_t>(got), kSequence, out);
     }
   }
 
@@ -95,40 +87,34 @@ class Query {
   std::vector<std::uint8_t> buffer_ = std::vector<std::uint8_t>(kReceiveBytes);
 };
 
-// A sandbox refuses, or a module is missing (the kernel says ENOENT when it has no handler for the family).
-bool is_refusal(int code) {
-  return code == EPERM || code == EACCES || code == EPROTONOSUPPORT || code == EAFNOSUPPORT ||
-         code == EOPNOTSUPP || code == ENOENT;
-}
-
-template <typename Record, typename Request, typename OnBatch>
-Result<NetlinkBatch> attempt(const Request& body, const OnBatch& on_batch) {
-  Query query;
-  if (const auto failure = query.send(body, NLM_F_DUMP)) return *failure;
-  NetlinkBatch whole;
-  std::vector<Record> records;
-  while (!whole.done) {
-    records.clear();
-    const auto batch = query.receive(records);
-    on_batch(records);
-    if (!batch) return batch.failure();
-    whole.done = batch.value().done;
-    whole.interrupted |= batch.value().interrupted;
-  }
-  return whole;
-}
-
+// An interrupted dump starts again, and hands its records over again.
 template <typename Record, typename Request, typename OnBatch>
 DumpEnd dump(const Request& body, const OnBatch& on_batch) {
   for (int turn = 0; turn < kAttempts; ++turn) {
-    const auto result = attempt<Record>(body, on_batch);
-    if (!result) return DumpEnd{false, is_refusal(result.failure().code), result.failure()};
-    if (!result.value().interrupted) return DumpEnd{true, false, {0, {}}};
+    Query query;
+    if (auto failure = query.send(body, NLM_F_DUMP)) return failure;
+    bool interrupted = false;
+    for (bool done = false; !done;) {
+      std::vector<Record> records;
+      const auto batch = query.receive(records);
+      on_batch(records);
+      if (!batch) return batch.failure();
+      done = batch.value().done;
+      interrupted |= batch.value().interrupted;
+    }
+    if (!interrupted) return std::nullopt;
   }
-  return DumpEnd{false, false, {EINTR, "socket dump interrupted every time"}};
+  return Failure{EINTR, "socket dump interrupted every time"};
 }
 
 }  // namespace
+
+// A sandbox refuses, or a module is missing (the kernel says ENOENT when it has no handler for the family).
+bool is_refusal(const Failure& failure) {
+  const int code = failure.code;
+  return code == EPERM || code == EACCES || code == EPROTONOSUPPORT || code == EAFNOSUPPORT ||
+         code == EOPNOTSUPP || code == ENOENT;
+}
 
 DumpEnd dump_tcp(int family, int protocol, const OnTcp& on_batch) {
   TcpRequest request;

@@ -5,6 +5,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <functional>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -40,19 +41,18 @@ struct NetlinkBatch {
   bool interrupted = false;  // NLM_F_DUMP_INTR: the tables changed under the dump
 };
 
-// Parse one received buffer; records are appended to `out`. `sequence` is that of the request. Failures: the
-// kernel's errno (NLMSG_ERROR, or the status in NLMSG_DONE), EBADMSG for anything short or malformed, ENOBUFS
-// for lost messages. Records found before a failure stay in `out`.
-Result<NetlinkBatch> parse_tcp_batch(const std::uint8_t* data, std::size_t size, std::uint32_t sequence,
-                                     std::vector<TcpRecord>& out);
-Result<NetlinkBatch> parse_unix_batch(const std::uint8_t* data, std::size_t size, std::uint32_t sequence,
-                                      std::vector<UnixRecord>& out);
+// Parses one received buffer of TcpRecord or UnixRecord, which are appended to `out`. `sequence` is that of
+// the request. Failures: the kernel's errno (NLMSG_ERROR, or the status in NLMSG_DONE), EBADMSG for anything
+// short or malformed, ENOBUFS for lost messages. Records found before a failure stay in `out`.
+template <typename Record>
+Result<NetlinkBatch> parse_batch(const std::uint8_t* data, std::size_t size, std::uint32_t sequence,
+                                 std::vector<Record>& out);
 
-struct DumpEnd {
-  bool complete = false;
-  bool refused = false;  // this kernel, or a sandbox around this program, does not offer it
-  Failure failure{0, {}};
-};
+// How a dump ended; nullopt: it is complete.
+using DumpEnd = std::optional<Failure>;
+
+// Whether this kernel, or a sandbox around this program, does not offer dumps at all.
+bool is_refusal(const Failure& failure);
 
 using OnTcp = std::function<void(const std::vector<TcpRecord>&)>;
 using OnUnix = std::function<void(const std::vector<UnixRecord>&)>;

@@ -97,8 +97,9 @@ bool take(Payload payload, std::vector<UnixRecord>& out) {
       std::memcpy(&record.peer, value.data, sizeof record.peer);
     }
     if (attribute.nla_type == UNIX_DIAG_ICONS && message.udiag_state == TCP_LISTEN) {
-      record.waiting.resize(value.size / sizeof record.peer);
-      std::memcpy(record.waiting.data(), value.data, record.waiting.size() * sizeof record.peer);
+      const std::size_t bytes = value.size - value.size % sizeof record.peer;
+      record.waiting.resize(bytes / sizeof record.peer);
+      if (bytes > 0) std::memcpy(record.waiting.data(), value.data, bytes);
     }
     if (attribute.nla_type == UNIX_DIAG_SHUTDOWN) {
       if (value.size < 1) return false;
@@ -112,17 +113,7 @@ bool take(Payload payload, std::vector<UnixRecord>& out) {
   return true;
 }
 
-// NLMSG_ERROR and NLMSG_DONE both carry a negative errno; a dump that fails half-way says so in the latter.
-Result<int> status_of(Payload payload, bool required) {
-  std::int32_t status = 0;
-  if (payload.size < sizeof status) {
-    if (required) return malformed("netlink error message too short");
-    return 0;
-  }
-  std::memcpy(&status, payload.data, sizeof status);
-  if (status > 0 || status < -4095) return malformed("netlink status out of range");
-  return -status;
-}
+}  // namespace
 
 template <typename Record>
 Result<NetlinkBatch> parse_batch(const std::uint8_t* data, std::size_t size, std::uint32_t sequence,
@@ -144,9 +135,14 @@ Result<NetlinkBatch> parse_batch(const std::uint8_t* data, std::size_t size, std
         break;
       case NLMSG_ERROR:
       case NLMSG_DONE: {
-        const Result<int> status = status_of(payload, header.nlmsg_type == NLMSG_ERROR);
-        if (!status) return status.failure();
-        if (status.value() != 0) return Failure{status.value(), "socket dump"};
+        // Both carry a negative errno; a dump that fails half-way says so in the latter.
+        std::int32_t status = 0;
+        if (payload.size >= sizeof status)
+          std::memcpy(&status, payload.data, sizeof status);
+        else if (header.nlmsg_type == NLMSG_ERROR)
+          return malformed("netlink error message too short");
+        if (status > 0 || status < -4095) return malformed("netlink status out of range");
+        if (status != 0) return Failure{-status, "socket dump"};
         // Error 0 acknowledges the request, which was not asked for, and says nothing about the dump.
         if (header.nlmsg_type == NLMSG_ERROR) return malformed("netlink acknowledgement");
         batch.done = true;
@@ -165,17 +161,10 @@ Result<NetlinkBatch> parse_batch(const std::uint8_t* data, std::size_t size, std
   return batch;
 }
 
-}  // namespace
-
-Result<NetlinkBatch> parse_tcp_batch(const std::uint8_t* data, std::size_t size, std::uint32_t sequence,
-                                     std::vector<TcpRecord>& out) {
-  return parse_batch(data, size, sequence, out);
-}
-
-Result<NetlinkBatch> parse_unix_batch(const std::uint8_t* data, std::size_t size, std::uint32_t sequence,
-                                      std::vector<UnixRecord>& out) {
-  return parse_batch(data, size, sequence, out);
-}
+template Result<NetlinkBatch> parse_batch(const std::uint8_t*, std::size_t, std::uint32_t,
+                                          std::vector<TcpRecord>&);
+template Result<NetlinkBatch> parse_batch(const std::uint8_t*, std::size_t, std::uint32_t,
+                                          std::vector<UnixRecord>&);
 
 std::string endpoint_text(const Endpoint& end) {
   static constexpr std::uint8_t kMapped[12] = {0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff};

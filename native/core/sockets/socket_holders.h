@@ -10,8 +10,8 @@
 #include <utility>
 #include <vector>
 
-#include "core/base/fault.h"
 #include "core/base/owners.h"
+#include "core/base/result.h"
 
 namespace reaper {
 

@@ -6,9 +6,9 @@
 #include <algorithm>
 #include <cerrno>
 #include <functional>
-#include <iterator>
 #include <tuple>
 
+#include "core/base/sorted.h"
 #include "core/proc/proc_dir.h"
 
 #ifndef IPPROTO_MPTCP
@@ -17,17 +17,6 @@
 
 namespace reaper {
 namespace {
-
-template <typename T>
-void sort_unique(std::vector<T>& list) {
-  std::sort(list.begin(), list.end());
-  list.erase(std::unique(list.begin(), list.end()), list.end());
-}
-
-template <typename T>
-bool contains(const std::vector<T>& sorted, const T& value) {
-  return std::binary_search(sorted.begin(), sorted.end(), value);
-}
 
 // The address with the port of `end`: 0.0.0.0 (v4-mapped) and ::.
 std::array<Endpoint, 2> any_address(const Endpoint& end) {
@@ -103,16 +92,15 @@ void SocketTable::add(const std::vector<UnixRecord>& records, bool with_queues) 
   }
 }
 
-void SocketTable::add_failure(const char* what, const DumpEnd& end) {
+void SocketTable::add_failure(const char* what, const Failure& failure) {
   complete_ = false;
-  refused_ |= end.refused;
-  std::string detail = end.failure.what + ": " + error_text(end.failure.code);
-  if (end.refused)
+  refused_ |= is_refusal(failure);
+  std::string detail = failure.what + ": " + error_text(failure.code);
+  if (is_refusal(failure))
     detail +=
         "; load the kernel modules inet_diag, tcp_diag and unix_diag, and allow AF_NETLINK in the unit "
         "(RestrictAddressFamilies=)";
-  const auto same = [&](const Fault& fault) { return fault.what == what && fault.detail == detail; };
-  if (std::none_of(faults_.begin(), faults_.end(), same)) faults_.push_back({what, 0, detail});
+  faults_.push_back({what, 0, detail});
 }
 
 void SocketTable::start_dump() { established_tcp_ = established_unix_ = 0; }
@@ -187,7 +175,7 @@ void dump_sockets(SocketTable& table) {
   const auto on_unix = [&table](const std::vector<UnixRecord>& records) { table.add(records, false); };
   const auto on_queues = [&table](const std::vector<UnixRecord>& records) { table.add(records, true); };
   const auto note = [&table](const char* what, const DumpEnd& end) {
-    if (!end.complete) table.add_failure(what, end);
+    if (end) table.add_failure(what, *end);
   };
   table.start_dump();
   for (const int family : {AF_INET, AF_INET6}) {
@@ -195,7 +183,7 @@ void dump_sockets(SocketTable& table) {
     // Kernels before 5.8 and those without MPTCP refuse this, and have no such socket or leave it
     // unexplained.
     const DumpEnd multipath = dump_tcp(family, IPPROTO_MPTCP, on_tcp);
-    if (!multipath.complete && !multipath.refused && multipath.failure.code != EINVAL)
+    if (multipath && !is_refusal(*multipath) && multipath->code != EINVAL)
       note("list MPTCP sockets", multipath);
   }
   note("list unix sockets", dump_unix(UnixDump::kEverything, on_unix));

@@ -8,7 +8,7 @@
 #include <utility>
 #include <vector>
 
-#include "core/base/fault.h"
+#include "core/base/result.h"
 #include "core/sockets/sock_diag.h"
 #include "core/sockets/socket_holders.h"
 
@@ -24,7 +24,7 @@ class SocketTable {
   void add(const std::vector<TcpRecord>& records);
   // `with_queues`: the listening sockets among them come with the clients that wait.
   void add(const std::vector<UnixRecord>& records, bool with_queues);
-  void add_failure(const char* what, const DumpEnd& end);
+  void add_failure(const char* what, const Failure& failure);
   void start_dump();   // the counts of established sockets are those of the last dump
   void finish_dump();  // sorts, and learns which other ends the next dump has to look for
 

@@ -1,13 +1,15 @@
-#include "core/sockets/unexplained.h"
+#include <sys/xattr.h>
 
-#include <algorithm>
+#include <cerrno>
 #include <optional>
 #include <set>
 #include <string_view>
 #include <unordered_map>
 
-#include "core/killable/socket_protocol.h"
+#include "core/base/sorted.h"
+#include "core/killable/reader.h"
 #include "core/proc/proc_dir.h"
+#include "core/sockets/join.h"
 
 namespace reaper {
 namespace {
@@ -15,6 +17,18 @@ namespace {
 // Guard: the kernel searches all unix sockets of the host for each question (some ms where there are a
 // million), and one user may hold any number that need one.
 constexpr std::uint32_t kUserQuestions = 64;
+// Guard: one user may hold any number of sockets whose protocol must be asked for, each of which costs 5 us.
+constexpr std::uint64_t kUserProtocols = 16384;
+constexpr int kTimeoutMs = 200, kBudgetMs = 2000;
+
+// Every socket has this attribute (net/socket.c), whatever its family.
+int read_protocol(const char* path, const MemoryFile& file, char* to, HelperAnswer* answer) {
+  answer->cost = 1;
+  const ssize_t got = getxattr(path, "system.sockprotoname", to, file.most);
+  if (got < 0) return errno;
+  answer->length = static_cast<std::uint32_t>(got);
+  return 0;
+}
 
 // Protocols that connect nothing to a server. An unreadable name is not among them.
 bool is_connectionless(std::string_view protocol) {
@@ -58,11 +72,10 @@ class Search {
     std::vector<Holder> lost;
     for (const Holder& holder : holders_.all())
       if (!is_explained(holder)) lost.push_back(holder);
-    std::vector<SocketDescriptor> descriptors;
-    for (const Holder& holder : lost)
-      descriptors.push_back({holder.task, holder.fd, holders_.account_of(holder.pid)});
-    const std::vector<std::string> names =
-        read_socket_protocols(options_.proc_root, descriptors, &found_.faults);
+    std::vector<MemoryRequest> descriptors;
+    for (const auto& [inode, pid, task, fd] : lost)
+      descriptors.push_back({std::to_string(task) + "/fd/" + std::to_string(fd), holders_.account_of(pid)});
+    const std::vector<std::string> names = read_protocols(descriptors);
     std::vector<std::uint32_t> local;
     for (std::size_t i = 0; i < lost.size(); ++i) {
       if (names[i].compare(0, 3, "UDP") == 0) found_.datagram.push_back(lost[i].pid);
@@ -88,12 +101,26 @@ class Search {
       else
         found_.changed = true;
     }
-    std::sort(found_.pids.begin(), found_.pids.end());
-    found_.pids.erase(std::unique(found_.pids.begin(), found_.pids.end()), found_.pids.end());
+    sort_unique(found_.pids);
     return std::move(found_);
   }
 
  private:
+  // Asks the kernel which protocol sockets are of ("TCP", "UDPv6", "UNIX-STREAM", "NETLINK"); empty: it could
+  // not be read. A descriptor may lead to a file on a dead file system by now, so a process that can be
+  // killed asks.
+  std::vector<std::string> read_protocols(const std::vector<MemoryRequest>& descriptors) {
+    std::vector<std::string> names(descriptors.size());
+    auto proc = ProcDir::open(options_.proc_root);
+    if (!proc) return names;
+    const MemoryFile file{"read the protocols of sockets", 64, kUserProtocols, read_protocol};
+    const auto on_answer = [&names](std::size_t i, int error, std::string_view text) {
+      if (error == 0) names[i] = std::string(text.substr(0, text.find('\0')));
+    };
+    MemoryReader(file, proc.value().fd(), kTimeoutMs, kBudgetMs).read(descriptors, on_answer, &found_.faults);
+    return names;
+  }
+
   void add_holders_of(std::uint32_t inode) {
     const auto range = holders_.processes_with(inode);
     streams_.insert(streams_.end(), range.first, range.second);
@@ -114,12 +141,11 @@ class Search {
     if (holders_.foreign().count(holder.pid) == 0) return false;
     // Its namespace is unreadable: that is reported of the process already.
     const NetSockets* own = nets_.sockets_of(holder.pid);
-    return own == nullptr || std::binary_search(own->known.begin(), own->known.end(), holder.inode);
+    return own == nullptr || contains(own->known, holder.inode);
   }
 
   void ask(std::vector<std::uint32_t>& inodes) {
-    std::sort(inodes.begin(), inodes.end());
-    inodes.erase(std::unique(inodes.begin(), inodes.end()), inodes.end());
+    sort_unique(inodes);
     for (const std::uint32_t inode : inodes) {
       const uid_t account = holders_.account_of(holders_.processes_with(inode).first->pid);
       if (questions_[account]++ >= kUserQuestions) continue;

@@ -1,5 +1,3 @@
-#include "core/files/lock.h"
-
 #include <fcntl.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
@@ -10,6 +8,7 @@
 #include <filesystem>
 #include <string>
 
+#include "core/files/files.h"
 #include "test/check.h"
 
 using namespace reaper;

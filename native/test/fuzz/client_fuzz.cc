@@ -6,14 +6,14 @@
 #include <string>
 #include <vector>
 
-#include "core/tags/tag.h"
 #include "hook/session.h"
+#include "hook/tag.h"
 
 namespace {
 
 void check(const std::optional<std::string>& text) {
   if (!text) return;
-  if (text->size() > reaper::kMaxTagText) __builtin_trap();
+  if (text->size() > reaper::hook::kMaxTagText) __builtin_trap();
   for (const char c : *text)
     if (c < ' ' || c > '~') __builtin_trap();
 }

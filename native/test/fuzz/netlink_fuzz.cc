@@ -19,8 +19,8 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   std::vector<reaper::TcpRecord> tcp;
   std::vector<reaper::UnixRecord> local;
   const std::string_view text(reinterpret_cast<const char*>(data), size);
-  if (choice == 0) static_cast<void>(reaper::parse_tcp_batch(data, size, sequence, tcp));
-  if (choice == 1) static_cast<void>(reaper::parse_unix_batch(data, size, sequence, local));
+  if (choice == 0) static_cast<void>(reaper::parse_batch(data, size, sequence, tcp));
+  if (choice == 1) static_cast<void>(reaper::parse_batch(data, size, sequence, local));
   reaper::NetSockets net;
   if (choice == 2) static_cast<void>(reaper::parse_proc_tcp(text, net));
   if (choice == 3) static_cast<void>(reaper::parse_proc_unix(text, net));

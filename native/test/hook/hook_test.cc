@@ -13,12 +13,12 @@
 #include <cerrno>
 #include <cstring>
 
-#include "core/tags/tag_store.h"
 #include "hook/cgroup_walk.h"
 #include "hook/close.h"
 #include "hook/fault_count.h"
 #include "hook/survivors.h"
 #include "hook/syslog.h"
+#include "hook/tag_store.h"
 #include "test/check.h"
 #include "test/proc_fixture.h"
 
@@ -227,9 +227,9 @@ void test_cgroup_listing() {
   host.add(300, 1, kNode);
   const std::string slice = host.cgroup(slice_of(host.user), "");
   host.cgroup(slice_of(host.user) + "/session-1.scope", "0\n100\n");
-  host.cgroup(slice_of(host.user) + "/user@1.service/app.slice/x.scope", "200\n9999\n100\n");
+  host.cgroup(slice_of(host.user) + "/user@1.service/app.slice/x.scope", "200\n4999999\n100\n");
   SurvivorReport survey = host.survey({host.proc.root() + "/absent", slice});
-  // 300 is outside the slice, 9999 is gone, 0 is in another pid namespace.
+  // 300 is outside the slice, 4999999 is beyond the largest pid, 0 is in another pid namespace.
   CHECK(survey.by_cgroup && survey.processes == 2 && survey.roots.size() == 2 && survey.faults.empty());
   // Beyond the bounds all of /proc is walked instead, so a user cannot hide behind many or deep cgroups.
   for (int i = 0; i < 520; ++i) host.cgroup(slice_of(host.user) + "/user@1.service/" + std::to_string(i), "");

@@ -127,10 +127,6 @@ void numbers() {
   CHECK(parse_id("4294967295") == kUnsetId);
   CHECK(parse_id("17\n") == 17U);
   for (const char* bad : {"", "-1", "4294967296", "1 ", "0x1", "1\n\n"}) CHECK(!parse_id(bad));
-  CHECK(parse_uptime_ms("1184.42 2262.28\n") == 1184420);
-  for (const char* bad :
-       {"", "1184.42 2262.28", "1184 2\n", "a.bc 1\n", "-1.00 1\n", "99999999999999999.00 1\n"})
-    CHECK(!parse_uptime_ms(bad));
   CHECK(parse_pid("12") == 12);
   for (const char* bad : {"", "0", "012", "-1", "+1", "1a", "self", "99999999999"}) CHECK(!parse_pid(bad));
 }

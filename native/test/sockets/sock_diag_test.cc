@@ -18,8 +18,7 @@
 #include "test/check.h"
 
 using reaper::endpoint_text;
-using reaper::parse_tcp_batch;
-using reaper::parse_unix_batch;
+using reaper::parse_batch;
 using reaper::SocketState;
 using reaper::TcpRecord;
 using reaper::UnixRecord;
@@ -138,7 +137,7 @@ Bytes good_unix() {
 // A copy of exactly this size on the heap, so that a sanitizer sees a read past its end.
 int tcp_code(const Bytes& bytes, std::vector<TcpRecord>& out) {
   const Bytes exact(bytes.begin(), bytes.end());
-  const auto result = parse_tcp_batch(exact.data(), exact.size(), kSequence, out);
+  const auto result = parse_batch(exact.data(), exact.size(), kSequence, out);
   return result ? 0 : result.failure().code;
 }
 
@@ -149,14 +148,14 @@ int tcp_code(const Bytes& bytes) {
 
 int unix_code(const Bytes& bytes) {
   std::vector<UnixRecord> out;
-  const auto result = parse_unix_batch(bytes.data(), bytes.size(), kSequence, out);
+  const auto result = parse_batch(bytes.data(), bytes.size(), kSequence, out);
   return result ? 0 : result.failure().code;
 }
 
 void records_are_read() {
   std::vector<TcpRecord> tcp;
   const Bytes bytes = good_tcp();
-  const auto result = parse_tcp_batch(bytes.data(), bytes.size(), kSequence, tcp);
+  const auto result = parse_batch(bytes.data(), bytes.size(), kSequence, tcp);
   CHECK(result.ok() && result.value().done && !result.value().interrupted);
   CHECK(tcp.size() == 5);
   if (tcp.size() == 5) {
@@ -169,7 +168,7 @@ void records_are_read() {
   }
   std::vector<UnixRecord> local;
   const Bytes other = good_unix();
-  CHECK(parse_unix_batch(other.data(), other.size(), kSequence, local).ok());
+  CHECK(parse_batch(other.data(), other.size(), kSequence, local).ok());
   CHECK(local.size() == 6);
   if (local.size() == 6) {
     CHECK(local[0].waiting.empty() && (local[5].waiting == std::vector<std::uint32_t>{31, 0, 32}));
@@ -187,13 +186,13 @@ void cut_buffers_are_errors_or_unfinished() {
   for (std::size_t size = 0; size < tcp.size(); ++size) {
     const Bytes part(tcp.begin(), tcp.begin() + static_cast<std::ptrdiff_t>(size));
     std::vector<TcpRecord> out;
-    const auto result = parse_tcp_batch(part.data(), part.size(), kSequence, out);
+    const auto result = parse_batch(part.data(), part.size(), kSequence, out);
     CHECK(result.ok() ? !result.value().done : result.failure().code == EBADMSG);
   }
   for (std::size_t size = 0; size < local.size(); ++size) {
     const Bytes part(local.begin(), local.begin() + static_cast<std::ptrdiff_t>(size));
     std::vector<UnixRecord> out;
-    const auto result = parse_unix_batch(part.data(), part.size(), kSequence, out);
+    const auto result = parse_batch(part.data(), part.size(), kSequence, out);
     CHECK(result.ok() ? !result.value().done : result.failure().code == EBADMSG);
   }
 }
@@ -253,7 +252,7 @@ void an_interrupted_dump_is_noticed() {
   append_message(bytes, SOCK_DIAG_BY_FAMILY, tcp_payload(AF_INET, kV4, kV4, 1), NLM_F_DUMP_INTR);
   append_message(bytes, NLMSG_DONE, word(0));
   std::vector<TcpRecord> out;
-  const auto result = parse_tcp_batch(bytes.data(), bytes.size(), kSequence, out);
+  const auto result = parse_batch(bytes.data(), bytes.size(), kSequence, out);
   CHECK(result.ok() && result.value().done && result.value().interrupted);
 }
 

@@ -89,7 +89,7 @@ Connections connections_of(const std::string& root, const std::vector<pid_t>& pi
 void a_refusal_is_incomplete() {
   const ProcFolder proc;
   const Connections found = connections_of(proc.root(), {10}, [](SocketTable& table) {
-    table.add_failure("list TCP sockets", {false, true, {EPERM, "socket NETLINK_SOCK_DIAG"}});
+    table.add_failure("list TCP sockets", {EPERM, "socket NETLINK_SOCK_DIAG"});
     table.finish_dump();
   });
   CHECK(!found.complete && found.refused && found.faults.size() == 1 && has_fault(found, "AF_NETLINK"));
@@ -213,7 +213,7 @@ void a_failed_dump_is_incomplete() {
   proc.process(10, {11});
   const auto failing = [](SocketTable& table) {
     one_end(table);
-    table.add_failure("list TCP sockets", {false, false, {EINTR, "socket dump interrupted every time"}});
+    table.add_failure("list TCP sockets", {EINTR, "socket dump interrupted every time"});
   };
   for (const auto& dumps : {std::vector<Dump>{failing, both_ends}, std::vector<Dump>{both_ends, failing},
                             std::vector<Dump>{both_ends, both_ends, failing}}) {

@@ -9,6 +9,7 @@ bash "$here/make.sh" "$out"
 out=$(cd "$out" && pwd)
 rpmbuild -ba --nodeps --load "$here/debian.macros" --define "_topdir $out/top" --define "_sourcedir $out" \
   "$out/vscode-grim-reaper.spec" >"$out/build.log" 2>&1 || { tail -n 60 "$out/build.log" >&2; exit 1; }
-mapfile -t packages < <(find "$out/top/RPMS" "$out/top/SRPMS" -name '*.rpm')
+# Where debugedit is installed, rpmbuild makes packages of debugging symbols, too.
+mapfile -t packages < <(find "$out/top/RPMS" "$out/top/SRPMS" -name '*.rpm' ! -name '*-debuginfo-*' ! -name '*-debugsource-*')
 [ ${#packages[@]} -eq 3 ] || { printf 'not three packages: %s\n' "${packages[*]}" >&2; exit 1; }
 rpmlint --strict -c "$here/../rpmlint.toml" "$out/vscode-grim-reaper.spec" "${packages[@]}"

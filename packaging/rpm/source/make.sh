@@ -24,5 +24,6 @@ tar --create --sort=name --mtime="@$epoch" --owner=0 --group=0 --numeric-owner \
 bundled=$(node -p 'Object.entries(require("./package.json").dependencies)
   .map(([module, version]) => `Provides: bundled(npm(${module})) = ${version}`).join("\\n")')
 date=$(LC_ALL=C date -u -d "@$epoch" '+%a %b %d %Y')
-sed -e "s/@VERSION@/$rpm_version/" -e "s/@DATE@/$date/" -e "s/@BUNDLED@/$bundled/" "$here/vscode-grim-reaper.spec" \
+sed -e "s/@VERSION@/$rpm_version/" -e "s/@PROGRAM_VERSION@/$version/" -e "s/@DATE@/$date/" \
+  -e "s/@BUNDLED@/$bundled/" "$here/vscode-grim-reaper.spec" \
   >"$out/vscode-grim-reaper.spec"

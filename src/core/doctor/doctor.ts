@@ -1,6 +1,6 @@
 /** `doctor`: what an examination amounts to, a line each: well, doubtful or broken, and the remedy. */
 
-import type { Paint } from "../text/format.ts";
+import { countOf, type Paint } from "../text/format.ts";
 import type { Check, Health } from "./check.ts";
 import type { Examination } from "./examination.ts";
 import { checkHookSide } from "./hook-checks.ts";
@@ -26,5 +26,9 @@ export function doctorLines(checks: readonly Check[], paint: Paint): string[] {
     ...(remedy === null ? [] : [`${" ".repeat(9 + width + 2)}→ ${remedy}`]),
   ]);
   const count = (health: Health): number => checks.filter((check) => check.health === health).length;
-  return [...lines, "", `${count("ok")} ok, ${count("warning")} warning(s), ${count("fault")} fault(s)`];
+  return [
+    ...lines,
+    "",
+    `${count("ok")} ok, ${countOf(count("warning"), "warning")}, ${countOf(count("fault"), "fault")}`,
+  ];
 }

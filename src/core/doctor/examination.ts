@@ -43,9 +43,9 @@ export interface Examination {
   readonly hookPath: string;
   /** Null: it is not there. */
   readonly hook: (FileFacts & { readonly isStatic: boolean | null }) | null;
-  readonly hookFaults: number;
+  readonly hookFaults: Answer<number>;
   /** Logouts since boot at which the kernel refused to name executables to the hook. */
-  readonly hookUnreadable: number;
+  readonly hookUnreadable: Answer<number>;
   /** Null: SELinux is not enabled. */
   readonly selinux: Answer<SelinuxFacts | null>;
   readonly procMount: Answer<ProcMount>;
@@ -69,9 +69,13 @@ export interface Examination {
   }>;
   readonly logind: Answer<string>;
   readonly clockSynchronized: Answer<boolean>;
+  /** Files of the Python script that come before the installed ones: units for systemd, programs for a shell. */
+  readonly predecessor: readonly string[];
   readonly config: Answer<{
     readonly files: readonly string[];
     readonly enforce: boolean;
+    /** The key `log`: "both", "journal" or a path. */
+    readonly log: string;
     readonly faults: readonly string[];
   }>;
   readonly lastSweep: Answer<LastSweep | null>;

@@ -1,3 +1,4 @@
+import { countOf } from "../text/format.ts";
 import { type Check, fault, ok, warning } from "./check.ts";
 import type { Examination, FileFacts } from "./examination.ts";
 import { isModule, type PamLine } from "./pam.ts";
@@ -106,16 +107,18 @@ function checkHook({ hook, hookPath, hookFaults, hookUnreadable, pam }: Examinat
       `${hookPath} is not a static program: a user's LD_PRELOAD could reach it`,
       "install the program of the package",
     );
-  if (hookFaults > 0)
+  if ("failed" in hookFaults || "failed" in hookUnreadable)
+    return warning(name, "static, root's alone; only root can read its faults", "run doctor as root");
+  if (hookFaults.value > 0)
     return warning(
       name,
-      `static, root's alone; it met ${hookFaults} fault(s) since boot`,
+      `static, root's alone; it met ${countOf(hookFaults.value, "fault")} since boot`,
       "journalctl -p warning SYSLOG_FACILITY=4 -t vscode-grim-reaper",
     );
-  if (hookUnreadable > 0)
+  if (hookUnreadable.value > 0)
     return warning(
       name,
-      `at ${hookUnreadable} logout(s) since boot the kernel refused to name executables to it: it tagged by process name`,
+      `at ${countOf(hookUnreadable.value, "logout")} since boot the kernel refused to name executables to it: it tagged by process name`,
       "see SELinux below; without SELinux, sshd lacks CAP_SYS_PTRACE",
     );
   return ok(name, "static, root's alone, no faults since boot");
@@ -141,5 +144,5 @@ function checkTags({ tagsFolder, tags }: Examination): Check {
       `${faults.length} unreadable of ${valid + faults.length}: ${faults[0]}`,
       "remove those files",
     );
-  return ok(name, `${valid} tag(s), the folder is root's alone`);
+  return ok(name, `${countOf(valid, "tag")}, the folder is root's alone`);
 }

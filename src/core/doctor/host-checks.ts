@@ -1,4 +1,5 @@
 import { formatDuration } from "../text/duration.ts";
+import { countOf } from "../text/format.ts";
 import { escapeText } from "../text/safe-text.ts";
 import { type Check, fault, ok, warning } from "./check.ts";
 import type { Answer, Examination } from "./examination.ts";
@@ -21,6 +22,7 @@ export function checkHostSide(seen: Examination): Check[] {
     checkConfig(seen),
     checkTimer(seen),
     checkService(seen),
+    ...checkPredecessor(seen),
     checkLastSweep(seen),
     checkRights(seen),
     checkProcesses(seen),
@@ -96,9 +98,24 @@ function checkService({ service }: Examination): Check {
   return ok(name, "its sandbox lets it see, its last run did not fail");
 }
 
-function checkLastSweep({ lastSweep, now }: Examination): Check {
+/** Returns nothing on a host that never had the Python script. */
+function checkPredecessor({ predecessor }: Examination): Check[] {
+  if (predecessor.length === 0) return [];
+  const detail = `${predecessor.join(", ")}: comes before the installed file of this name and hides it`;
+  return [fault("predecessor", detail, `rm ${predecessor.join(" ")}; systemctl daemon-reload`)];
+}
+
+/** Says where the service writes why a sweep failed. */
+function logPlace({ config }: Examination): string {
+  const log = "value" in config ? config.value.log : "both";
+  if (log === "journal") return "run journalctl -u vscode-grim-reaper.service";
+  return `read ${log === "both" ? "/var/log/vscode-grim-reaper.log" : escapeText(log)}`;
+}
+
+function checkLastSweep(seen: Examination): Check {
+  const { lastSweep, now } = seen;
   const name = "last sweep";
-  const remedy = "systemctl start vscode-grim-reaper.service, then read /var/log/vscode-grim-reaper.log";
+  const remedy = `systemctl start vscode-grim-reaper.service, then ${logPlace(seen)}`;
   if ("failed" in lastSweep) return unanswered(name, lastSweep, "run doctor as root");
   const last = lastSweep.value;
   if (last === null) return warning(name, "there was none yet", remedy);
@@ -112,7 +129,7 @@ function checkLastSweep({ lastSweep, now }: Examination): Check {
   if (survivors > 0)
     return warning(
       name,
-      `${ago}; ${survivors} process(es) survived the last one`,
+      `${ago}; ${countOf(survivors, "process", "processes")} survived the last one`,
       "the log names them; they wait in the kernel, mostly for a file server that does not answer",
     );
   return ok(name, ago);
@@ -129,8 +146,9 @@ function checkRights({ uid, capabilities }: Examination): Check {
     : ok(name, "root, with the capabilities that a sweep needs");
 }
 
-function checkProcesses({ processes }: Examination): Check {
+function checkProcesses({ uid, processes }: Examination): Check {
   const name = "processes";
+  if (uid !== 0) return warning(name, "only root can read those of other users", "run doctor as root");
   if ("failed" in processes) return fault(name, escapeText(processes.failed), "check that /proc is mounted");
   const { counts, sshServers, seesInit } = processes.value;
   const unread = counts.denied + counts.malformed;

@@ -48,10 +48,10 @@ export function whyUndecided(view: HostView, graph: UseGraph): Map<Node, Doubt> 
     const why = own.get(node)?.why ?? whyOther(node, graph, view, connections) ?? whyAbove(node, view);
     return why ? [{ node, user: node.user, behind: why }] : [];
   });
-  const doubtful = propagate(graph, origins, ({ from, to }) => from.user === to.user);
+  const doubtful = propagate(graph, origins);
   for (const [, node] of graph.trees()) {
-    const way = own.has(node) ? null : doubtful.wayTo(node, node.user);
-    if (way && way.edges.length > 0)
+    const way = own.has(node) ? null : doubtful.wayTo(node, (user) => user === node.user);
+    if (way?.user === node.user && way.edges.length > 0)
       own.set(
         node,
         because(
@@ -148,15 +148,11 @@ function blindSpotFor(
   if (observation.observerUid !== 0) return here("only root can see who holds it");
   const other = (uid: number): number | null => (isOwn(uid, tree) ? null : uid);
   const concerns = (uid: number): boolean => uid === 0 || isOwn(uid, tree);
-  const unreadable = connections.unreadable.find((pid) => {
-    const process = table.byPid.get(pid);
-    return process !== undefined && concerns(process.uid);
-  });
-  if (unreadable !== undefined)
-    return {
-      why: `the descriptors of ${unreadable} could not be read`,
-      by: other(table.byPid.get(unreadable)?.uid ?? tree.uid),
-    };
+  const unreadable = connections.unreadable
+    .map((pid) => table.byPid.get(pid))
+    .find((process) => process !== undefined && concerns(process.uid));
+  if (unreadable)
+    return { why: `the descriptors of ${unreadable.pid} could not be read`, by: other(unreadable.uid) };
   // A security module may hide just the ssh servers. Pid 1 is not one, a dead leader has no executable to read, and a
   // path that is too long is not one where root installs an ssh server.
   const hidden = observation.processes.find(

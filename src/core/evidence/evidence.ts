@@ -79,9 +79,7 @@ export function usersToAsk(view: HostView): number[] {
   const possible = propagate(graph, originsOf(graph, new Map()));
   const users = graph.trees().flatMap(([tree, node]) => {
     if (tree.uid === 0 || known.has(node)) return [];
-    const hasRelayAbove = tree.ancestors.some(
-      (ancestor) => mayRelay(ancestor) && isOwn(ancestor.uid, tree) && graph.nodeOf(ancestor.pid) !== node,
-    );
+    const hasRelayAbove = tree.ancestors.some((ancestor) => mayRelay(ancestor) && isOwn(ancestor.uid, tree));
     const mayBeReached = graph.countsOf(node).acceptedUnattributed > 0 || hasRelayAbove || possible.has(node);
     return mayBeReached ? relayUsersOf(tree) : [];
   });
@@ -125,13 +123,11 @@ function waysTo(tree: Tree, node: Node, graph: UseGraph, used: Reached, sources:
       ]
     : [];
   const ways = graph.edgesInto(node).flatMap((edge): Way[] => {
-    const users = used.usersOf(edge.from);
-    const user = users.find((one) => isOwn(one, tree)) ?? users[0];
-    const way = user === undefined ? null : used.wayTo(edge.from, user);
-    if (user === undefined || way === null) return [];
-    const { origin, edges } = way;
+    const way = used.wayTo(edge.from, (user) => isOwn(user, tree));
+    if (way === null) return [];
+    const { user, origin, edges } = way;
     const first = nameIn(origin.node, graph.hostOf(origin.node)?.at ?? origin.node.process);
-    const why = origin.node.tree && origin.behind === null ? sources.get(origin.node.tree) : undefined;
+    const why = origin.node.tree && sources.get(origin.node.tree);
     const steps = [...edges, edge].map(({ to, at }) => nameIn(to, at));
     const path = [...(origin.behind ? [origin.behind] : []), why ? `${first} (${why})` : first, ...steps];
     const own = isOwn(user, tree);

@@ -8,10 +8,17 @@ export interface Origin {
   readonly behind: string | null;
 }
 
-/** How a node was reached on one user's account. */
+/** How a node was reached on one user's account: by an edge from a node that was reached before; null: it is an origin. */
 interface Arrival {
   readonly origin: Origin;
-  readonly edge: Edge | null;
+  readonly last: { readonly edge: Edge; readonly before: Arrival } | null;
+}
+
+/** A way from an origin to a node, and on whose account it is gone. */
+export interface Way {
+  readonly user: number | null;
+  readonly origin: Origin;
+  readonly edges: readonly Edge[];
 }
 
 /** What reaches each node, by the user on whose account: whoever works there. */
@@ -20,11 +27,6 @@ export class Reached {
 
   has(node: Node): boolean {
     return this.arrivals.has(node);
-  }
-
-  /** The users on whose account a node is reached. */
-  usersOf(node: Node): (number | null)[] {
-    return [...(this.arrivals.get(node)?.keys() ?? [])];
   }
 
   /** False when the node was reached before on the same account. */
@@ -36,37 +38,29 @@ export class Reached {
     return true;
   }
 
-  /** The way from the beginning to a node, and the origin it begins at; the user's account must reach the node. */
-  wayTo(
-    node: Node,
-    user: number | null,
-  ): { readonly origin: Origin; readonly edges: readonly Edge[] } | null {
+  /** The way to a node on the account of a user who is preferred, else on the first account; null: nothing reaches it. */
+  wayTo(node: Node, isPreferred: (user: number | null) => boolean): Way | null {
+    const ways = [...(this.arrivals.get(node) ?? [])];
+    const found = ways.find(([user]) => isPreferred(user)) ?? ways[0];
+    if (found === undefined) return null;
+    const [user, { origin, last }] = found;
     const edges: Edge[] = [];
-    let arrival = this.arrivals.get(node)?.get(user);
-    while (arrival?.edge) {
-      edges.unshift(arrival.edge);
-      const from = this.arrivals.get(arrival.edge.from);
-      // What nobody in particular began became the account of the first user on the way.
-      arrival = from?.get(user) ?? from?.get(null);
-    }
-    return arrival ? { origin: arrival.origin, edges } : null;
+    for (let at = last; at !== null; at = at.before.last) edges.unshift(at.edge);
+    return { user, origin, edges };
   }
 }
 
-/** Carries what begins at the origins along the edges that `passes` lets through. */
-export function propagate(
-  graph: UseGraph,
-  origins: readonly Origin[],
-  passes: (edge: Edge) => boolean = () => true,
-): Reached {
+/** Carries what begins at the origins along all edges. */
+export function propagate(graph: UseGraph, origins: readonly Origin[]): Reached {
   const reached = new Reached();
-  const queue: { node: Node; user: number | null; origin: Origin }[] = [];
+  const queue: { node: Node; user: number | null; arrival: Arrival }[] = [];
   const arrive = (node: Node, user: number | null, arrival: Arrival): void => {
     const account = node.kind === "session" ? user : (user ?? node.user);
-    if (reached.add(node, account, arrival)) queue.push({ node, user: account, origin: arrival.origin });
+    if (reached.add(node, account, arrival)) queue.push({ node, user: account, arrival });
   };
-  for (const origin of origins) arrive(origin.node, origin.user, { origin, edge: null });
-  for (const { node, user, origin } of queue)
-    for (const edge of graph.edgesFrom(node)) if (passes(edge)) arrive(edge.to, user, { origin, edge });
+  for (const origin of origins) arrive(origin.node, origin.user, { origin, last: null });
+  for (const { node, user, arrival } of queue)
+    for (const edge of graph.edgesFrom(node))
+      arrive(edge.to, user, { origin: arrival.origin, last: { edge, before: arrival } });
   return reached;
 }

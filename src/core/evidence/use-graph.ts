@@ -1,6 +1,6 @@
 import type { Link } from "../observation/connections.ts";
 import { exeName, type Proc } from "../observation/process.ts";
-import { isDead } from "../tree/process-table.ts";
+import { isDead, parentOf } from "../tree/process-table.ts";
 import type { Tree } from "../tree/tree.ts";
 import type { HostView } from "./host-view.ts";
 import { sessionUserOf } from "./sshd.ts";
@@ -40,8 +40,7 @@ const NEVER_RELAYS = ["systemd", "dbus-daemon", "dbus-broker", "dbus-broker-laun
 
 /** Whether a process of a tree's user can be a relay. System daemons are of other users, so they never are. */
 export function mayRelay(process: Proc): boolean {
-  const { pid, exe } = process;
-  return pid !== 1 && !isDead(process) && !NEVER_RELAYS.includes(exeName(exe));
+  return !isDead(process) && !NEVER_RELAYS.includes(exeName(process.exe));
 }
 
 /** Lists the users whose processes may relay to a tree: its user, and the one who logged in and became them. */
@@ -61,7 +60,7 @@ export class UseGraph {
   private readonly into = new Map<Node, Edge[]>();
   private readonly counts = new Map<Node, LinkCounts>();
   private readonly hosts = new Map<Node, { readonly at: Proc; readonly address: string }>();
-  /** Sessions that accepted TCP connections of this host; true: one of them from a process that was not asked. */
+  /** Nodes that accepted TCP connections of this host; true: one of them from a process that was not asked. */
   private readonly openers = new Map<Node, boolean>();
 
   constructor(view: HostView) {
@@ -135,7 +134,7 @@ export class UseGraph {
     this.nodes.set(process.pid, { kind, process, tree: null, user });
   }
 
-  /** Notes which nodes another host is connected to, and which sessions accepted a connection of this host. */
+  /** Notes which nodes another host is connected to, and which accepted a connection of this host. */
   private noteOtherEnd(link: Link): void {
     const node = this.nodes.get(link.pid);
     const at = this.view.table.byPid.get(link.pid);
@@ -144,11 +143,7 @@ export class UseGraph {
       // A tree's members fetch things from other hosts; only what a tree accepted is a use of it.
       if (node.kind === "relay" || link.direction !== "opened")
         this.hosts.set(node, { at, address: hostOfAddress(link.remote) });
-    } else if (link.direction !== "accepted") {
-      return;
-    } else if (link.peerPid === null && this.view.sshd.adopted.has(link.pid)) {
-      this.hosts.set(node, { at, address: "behind a proxy on this host" });
-    } else if (node.kind === "session") {
+    } else if (link.direction === "accepted") {
       this.openers.set(node, link.peerPid === null || this.openers.get(node) === true);
     }
   }
@@ -166,6 +161,7 @@ export class UseGraph {
       if (link.direction === undefined) this.count(there, link);
     }
     if (here === undefined || there === undefined || here === there || link.peerPid === null) return;
+    if (isInherited(link, here, there) || isInherited(link, there, here)) return;
     if (link.direction !== "accepted") this.addConnection(here, link.pid, there, link.peerPid);
     if (link.direction !== "opened") this.addConnection(there, link.peerPid, here, link.pid);
   }
@@ -234,22 +230,21 @@ export class UseGraph {
   /** Joins a process to the nearest session or relay above it; each of these is joined to the next. */
   private addDescent(node: Node): void {
     if (node.kind === "session") return;
-    const top = node.process;
-    const seen = new Set([top.pid]);
-    let current = top;
-    for (;;) {
-      const parent = this.view.table.byPid.get(current.ppid);
-      if (!parent || parent.pid === 1 || seen.has(parent.pid) || parent.startTime > current.startTime) return;
-      seen.add(parent.pid);
+    const { table } = this.view;
+    // A table of text may hold a circle of parents.
+    const seen = new Set<Proc>();
+    for (let parent = parentOf(table, node.process); parent && parent.pid !== 1; ) {
+      if (seen.has(parent)) return;
+      seen.add(parent);
       const above = this.nodes.get(parent.pid);
       const isAbove =
         above?.kind === "session" ||
         (above?.kind === "relay" && (node.tree ? isOwn(above.user, node.tree) : above.user === node.user));
       if (above && isAbove) {
-        this.addEdge(above, node, top.pid, "below");
+        this.addEdge(above, node, node.process.pid, "below");
         return;
       }
-      current = parent;
+      parent = parentOf(table, parent);
     }
   }
 
@@ -271,7 +266,22 @@ function isCommandLineProgram(tree: Tree | null): boolean {
   return tree !== null && [...tree.recognised.values()].every(({ role }) => role === "cli");
 }
 
+/**
+ * Whether a socket pair is what a program brought along that left the tree: of two nameless ends, the younger program
+ * got its own from a parent.
+ */
+function isInherited({ kind, local, remote, direction }: Link, tree: Node, relay: Node): boolean {
+  const isPair =
+    kind === "unix" && direction === "unknown" && [local, remote].every((end) => /^unix:\d+$/.test(end));
+  return (
+    isPair &&
+    tree.kind === "tree" &&
+    relay.kind === "relay" &&
+    relay.process.startTime >= tree.process.startTime
+  );
+}
+
 /** "10.1.2.3" of "10.1.2.3:4100", "fe80::1" of "[fe80::1]:22". */
 function hostOfAddress(address: string): string {
-  return address.replace(/:\d+$/, "").replace(/^\[|\]$/g, "");
+  return address.replace(/:\d+$/, "").replace(/[[\]]/g, "");
 }

@@ -35,18 +35,11 @@ export interface Summary {
   readonly totals: Totals;
   readonly byProduct: readonly GroupTotals[];
   readonly byUser: readonly GroupTotals[];
-  readonly byReason: readonly GroupTotals[];
-  /** By code; "none" for the records of versions without codes. */
+  /** "none" for the records of versions without codes. */
   readonly byReasonCode: readonly GroupTotals[];
   readonly offenders: readonly Offender[];
   readonly days: readonly Day[];
 }
-
-const REASON: Readonly<Record<LedgerRecord["kind"], string>> = {
-  closed: "its session closed",
-  aged: "no client, no tag",
-  forced: "forced",
-};
 
 const MAX_OFFENDERS = 10;
 
@@ -86,7 +79,6 @@ export function summarise(records: readonly LedgerRecord[], filter: RecordFilter
     totals: totalsOf(records),
     byProduct: totalsBy(records, ({ product }) => product),
     byUser: totalsBy(records, ({ user }) => user),
-    byReason: totalsBy(records, ({ kind }) => REASON[kind]),
     byReasonCode: totalsBy(records, ({ reasonCode }) => reasonCode ?? "none"),
     offenders: offendersIn(records),
     days: daysOf(records, filter.since, until),

@@ -4,6 +4,7 @@ import type { LedgerRecord } from "../ledger/record.ts";
 import { type RecordFilter, summarise } from "../ledger/summary.ts";
 import { formatDuration } from "../text/duration.ts";
 import { countOf, formatMemory, localDate, localMinute } from "../text/format.ts";
+import { REASON_CODES } from "../verdict/reason-codes.ts";
 import { type Figures, figuresOf } from "./figures.ts";
 import { STYLE } from "./style.ts";
 import { type Bar, columnChart, html, rowChart, sparkline } from "./svg.ts";
@@ -73,7 +74,13 @@ export function reportPage(records: readonly LedgerRecord[], options: PageOption
           lifetimes(figures),
           hosts(figures),
           comesBack(summary.offenders),
-          section("Why", table(["Reason", "Trees", "Processes", "Memory"], share(summary.byReason))),
+          section(
+            "Why",
+            table(
+              ["Reason", "Trees", "Processes", "Memory"],
+              share(summary.byReasonCode.map((row) => ({ ...row, name: meaningOf(row.name) }))),
+            ),
+          ),
         ]),
   ];
   return `<!doctype html>
@@ -106,6 +113,13 @@ function period({ hosts: all }: Figures, { since, now, anonymous, badLines }: Pa
     ...(badLines > 0 ? [`${countOf(badLines, "line")} of the ledgers without a record`] : []),
   ];
   return `${parts.join(" · ")}.`;
+}
+
+/** A reason as a sentence; a code of a later version as it is. */
+function meaningOf(code: string): string {
+  if (code === "none") return "Recorded by a version without reason codes.";
+  const found = Object.entries(REASON_CODES).find(([name]) => name === code);
+  return found?.[1].meaning.replaceAll("`", "") ?? code;
 }
 
 const barsOf = (

@@ -3,7 +3,7 @@
 import type { HostView } from "../evidence/host-view.ts";
 import { exeName, keyOf, type ProcId } from "../observation/process.ts";
 import type { Catalogue } from "../recognition/catalogue.ts";
-import { jobOfCgroup } from "../tree/batch-job.ts";
+import { components, jobOfCgroup } from "../tree/batch-job.ts";
 import { isMultiplexer } from "../tree/boundary.ts";
 import type { Tree } from "../tree/tree.ts";
 import type { TrackedTree } from "./tracked-tree.ts";
@@ -29,7 +29,7 @@ export function killableCgroupsOf(tree: Tree): string[] {
  * made, while logins may enter a slice, a service or a plain cgroup at any moment, this one included.
  */
 function mayBeWhole(path: string): boolean {
-  const parts = path.split("/").filter(Boolean);
+  const parts = components(path);
   if (parts.includes("..") || jobOfCgroup(path) !== null) return false;
   const last = parts.at(-1) ?? "";
   return parts.some((part) => part.endsWith(".scope")) && !/\.(?:slice|service)$/.test(last);

@@ -27,6 +27,8 @@ export function paintVerdict(verdict: Verdict, paint: Paint): string {
 export interface Column {
   readonly head: string;
   readonly align: "left" | "right";
+  /** A narrow terminal shows the columns without a number, and of the others those with the highest. */
+  readonly rank?: number;
 }
 
 const COLUMNS = [
@@ -34,17 +36,21 @@ const COLUMNS = [
   ["USER", "left"],
   ["PRODUCT", "left"],
   ["VERDICT", "left"],
-  ["TAGGED", "left"],
+  ["TAGGED", "left", 3],
   ["AGE", "right"],
-  ["CPU", "right"],
+  ["CPU", "right", 4],
   ["MEMORY", "right"],
-  ["PROCS", "right"],
-  ["WATCHES", "right"],
+  ["PROCS", "right", 2],
+  ["WATCHES", "right", 1],
   ["WHY", "left"],
 ] as const;
 
 /** The columns of `list`. */
-export const LIST_COLUMNS: readonly Column[] = COLUMNS.map(([head, align]) => ({ head, align }));
+export const LIST_COLUMNS: readonly Column[] = COLUMNS.map(([head, align, rank]) => ({
+  head,
+  align,
+  ...(rank !== undefined && { rank }),
+}));
 
 /** What a row needs besides the verdict. */
 export interface RowFacts {

@@ -15,17 +15,19 @@ export interface CostPorts {
   readonly cgroupRoot?: string;
   /** Milliseconds for all users; default 2 s. */
   readonly budgetMs?: number;
+  /** A clock in milliseconds. */
+  readonly now?: () => number;
 }
 
 /** Costs of these trees and of their users. */
 export function measureCosts(trees: readonly Tree[], ports: CostPorts): Costs {
-  const { procRoot, ticksPerSecond, cgroupRoot, budgetMs = ALL_MS } = ports;
-  const end = performance.now() + budgetMs;
+  const { procRoot, ticksPerSecond, cgroupRoot, budgetMs = ALL_MS, now = () => performance.now() } = ports;
+  const end = now() + budgetMs;
   const uids = [...new Set(trees.map(({ uid }) => uid))];
   const measured = new Map(
     uids.flatMap((uid) => {
-      const late = Math.min(performance.now() + ONE_USER_MS, end);
-      const isLate = (): boolean => performance.now() >= late;
+      const late = Math.min(now() + ONE_USER_MS, end);
+      const isLate = (): boolean => now() >= late;
       return trees
         .filter((tree) => tree.uid === uid)
         .map((tree) => {

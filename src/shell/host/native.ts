@@ -67,8 +67,8 @@ export interface RawSnapshot {
 export interface EnvironOptions {
   readonly procRoot: string;
   readonly owners?: readonly UidRange[];
-  /** `uid`: the user to whom time and bytes are charged (default: the owner of the process). */
-  readonly processes: readonly (ProcId & { readonly uid?: number })[];
+  /** `uid`: the user to whom time and bytes are charged. */
+  readonly processes: readonly (ProcId & { readonly uid: number })[];
   readonly names: readonly string[];
   /** Deadline for one process, and for all of them, in milliseconds. */
   readonly timeoutMs: number;

@@ -21,8 +21,8 @@ const well: Examination = {
   keepalive: { value: { clientAlive: 300, tcp: true } },
   hookPath: HOOK,
   hook: { uid: 0, mode: 0o755, kind: "file", isStatic: true },
-  hookFaults: 0,
-  hookUnreadable: 0,
+  hookFaults: { value: 0 },
+  hookUnreadable: { value: 0 },
   selinux: { value: null },
   procMount: { value: { hidepid: "0", gid: null, group: null, sshdHasGroup: false } },
   timer: {
@@ -50,7 +50,10 @@ const well: Examination = {
   },
   logind: { value: "" },
   clockSynchronized: { value: true },
-  config: { value: { files: ["/etc/vscode-grim-reaper/config.toml"], enforce: true, faults: [] } },
+  predecessor: [],
+  config: {
+    value: { files: ["/etc/vscode-grim-reaper/config.toml"], enforce: true, log: "both", faults: [] },
+  },
   lastSweep: { value: { schemaVersion: 1, at: NOW - HOUR, lastGood: NOW - HOUR } },
 };
 
@@ -61,7 +64,7 @@ test("a host where all is well: every line ok, no remedy", () => {
     [],
   );
   assert.ok(checks.every(({ remedy }) => remedy === null));
-  assert.equal(doctorLines(checks, plain).at(-1), `${checks.length} ok, 0 warning(s), 0 fault(s)`);
+  assert.equal(doctorLines(checks, plain).at(-1), `${checks.length} ok, 0 warnings, 0 faults`);
 });
 
 const pam = (text: string): Partial<Examination> => ({ pam: parsePam("sshd", text) });
@@ -160,7 +163,7 @@ const wrong: readonly (readonly [string, Partial<Examination>, "warning" | "faul
   ["a hook that is a link", hook({ kind: "other" }), "fault", "session-close", /belongs/],
   ["a hook that cannot run", hook({ mode: 0o644 }), "fault", "session-close", /not executable/],
   ["a dynamic hook", hook({ isStatic: false }), "fault", "session-close", /LD_PRELOAD/],
-  ["a hook with faults", { hookFaults: 3 }, "warning", "session-close", /3 fault/],
+  ["a hook with faults", { hookFaults: { value: 3 } }, "warning", "session-close", /3 faults/],
   ["a dead timer", unit("timer", { ActiveState: "inactive" }), "fault", "timer", /nothing sweeps/],
   ["a timer not enabled", unit("timer", { UnitFileState: "disabled" }), "warning", "timer", /reboot/],
   ["no timer", unit("timer", { LoadState: "not-found" }), "fault", "timer", /not installed/],
@@ -204,7 +207,20 @@ const wrong: readonly (readonly [string, Partial<Examination>, "warning" | "faul
     "tags",
     /1 unreadable of 2/,
   ],
-  ["not root", { uid: 1001 }, "warning", "rights", /uid 1001/],
+  [
+    "a count of faults that is root's",
+    { hookFaults: { failed: "only root can read it" } },
+    "warning",
+    "session-close",
+    /only root/,
+  ],
+  [
+    "the Python script's unit",
+    { predecessor: ["/etc/systemd/system/vscode-grim-reaper.service"] },
+    "fault",
+    "predecessor",
+    /\/etc\/systemd\/system\/vscode-grim-reaper\.service: .*hides/,
+  ],
   ["root without rights", { capabilities: [5] }, "fault", "rights", /CAP_DAC_READ_SEARCH CAP_SYS_PTRACE/],
   ["hidden processes", processes({ counts: counts(60) }), "fault", "processes", /60 of 100/],
   ["no init", processes({ seesInit: false }), "fault", "processes", /pid 1/],
@@ -234,7 +250,7 @@ const wrong: readonly (readonly [string, Partial<Examination>, "warning" | "faul
   ],
   [
     "observing",
-    { config: { value: { files: [], enforce: false, faults: [] } } },
+    { config: { value: { files: [], enforce: false, log: "both", faults: [] } } },
     "warning",
     "configuration",
     /observing/,

@@ -18,6 +18,7 @@ import {
   NO_CONNECTIONS,
   observation,
   type ProcInit,
+  piped,
   proc,
   sshSession,
   TICKS,
@@ -211,6 +212,8 @@ interface UseCase {
   /** What the reason of the tree says. */
   readonly says?: RegExp;
   readonly tree?: readonly Proc[];
+  /** Through which ssh server processes of the user's own it is used. */
+  readonly sessions?: readonly number[];
 }
 
 /** Alice's session: its own connection comes from another host. */
@@ -459,13 +462,177 @@ const useCases: readonly UseCase[] = [
     verdict: "spare",
   },
   {
+    what: "1. ssh -R whose ProxyCommand holds the connection, into a relay to the server",
+    processes: [ssh, socat, proc({ pid: 4731, exe: "/usr/bin/ssh" })],
+    links: [
+      ...[fromHost(4731, "opened"), ...piped(ssh.pid, 4731)],
+      ...[...joined(ssh.pid, socat.pid), ...joined(socat.pid, server.pid)],
+    ],
+    verdict: "spare",
+  },
+  {
+    what: "1. an ssh client that is connected to the user's own sshd on this host alone",
+    processes: [ssh, ownSshd],
+    links: [...joined(ssh.pid, ownSshd.pid), ...joined(ssh.pid, server.pid)],
+    verdict: "reap",
+  },
+  {
+    what: "2. a relay from a session whose user does not show",
+    processes: [proc({ pid: 300, uid: 0, loginUid: null, exe: "/usr/sbin/dropbear" }), socat],
+    links: [...joined(300, socat.pid), ...joined(socat.pid, server.pid)],
+    verdict: "spare",
+    says: /^in use: dropbear 300 → socat 4720 → server 501$/,
+    sessions: [300],
+  },
+  {
+    what: "2. a relay that fetches from another relay, to which another host is connected",
+    processes: [socat, proc({ pid: 4722, exe: "/usr/bin/nc" })],
+    links: [fromHost(4722), ...joined(socat.pid, 4722), ...joined(socat.pid, server.pid)],
+    verdict: "spare",
+  },
+  {
+    what: "2. a relay that fetches from a colleague's reverse forward",
+    processes: [...bobs, socat],
+    links: [...bobsLinks, ...joined(socat.pid, 351), ...joined(socat.pid, server.pid)],
+    verdict: "spare",
+    says: /another user \(uid 2002\)/,
+    sessions: [],
+  },
+  {
+    what: "2. a program that passes on what a colleague's program has, which other hosts use",
+    processes: [socat, proc({ ...ids(BOB), pid: 4723, exe: "/usr/bin/nc" }), ...legacyTree(800, ids(BOB))],
+    links: [fromHost(4723), ...joined(socat.pid, 4723), ...joined(socat.pid, server.pid)],
+    verdict: "reap",
+  },
+  {
+    what: "2. a program that a colleague's program is connected to, which other hosts use",
+    processes: [socat, proc({ ...ids(BOB), pid: 4723, exe: "/usr/bin/nc" }), ...legacyTree(800, ids(BOB))],
+    links: [fromHost(4723), ...joined(4723, socat.pid), ...joined(socat.pid, server.pid)],
+    verdict: "reap",
+  },
+  {
+    what: "2. a relay that is the first process of a container",
+    processes: [proc({ pid: 1, ppid: 0, exe: "/usr/bin/socat", startTime: 1 })],
+    links: [fromHost(1), ...joined(1, server.pid)],
+    verdict: "spare",
+  },
+  {
+    what: "3. another host over IPv6",
+    links: [{ ...fromHost(server.pid), remote: "[2001:db8::1]:50000" }],
+    verdict: "spare",
+    says: /host 2001:db8::1 → server 501/,
+    sessions: [],
+  },
+  {
+    what: "4. a tree below root's su, below a live session",
+    processes: [...session, proc({ pid: 480, ppid: 301, uid: 0, exe: "/usr/bin/su" })],
+    links: sessionLinks,
+    tree: legacyTree(500, { ppid: 480 }),
+    verdict: "spare",
+  },
+  {
+    what: "4. a tree that a colleague's program started, to which another host is connected",
+    processes: [
+      proc({ ...ids(BOB), pid: 480, exe: "/usr/bin/x", startTime: OLD }),
+      ...legacyTree(800, ids(BOB)),
+    ],
+    links: [fromHost(480)],
+    tree: legacyTree(500, { ppid: 480 }),
+    verdict: "reap",
+  },
+  {
+    what: "4. a relay that a colleague's program started, to which another host is connected",
+    processes: [
+      proc({ ...ids(BOB), pid: 480, exe: "/usr/bin/x", startTime: OLD }),
+      { ...socat, ppid: 480 },
+      ...legacyTree(800, ids(BOB)),
+    ],
+    links: [fromHost(480), ...joined(socat.pid, server.pid)],
+    verdict: "reap",
+  },
+  {
+    what: "the user's service manager, which another host is connected to",
+    processes: [proc({ pid: 4750, exe: "/usr/lib/systemd/systemd", startTime: OLD })],
+    links: [fromHost(4750), ...joined(4750, server.pid)],
+    verdict: "reap",
+  },
+  {
+    what: "a session into which the tree's terminal reaches for the agent that it forwards",
+    processes: session,
+    links: [...joined(505, 301, "unix"), ...joined(301, server.pid)],
+    verdict: "spare",
+    says: /^in use: sshd-session 301 → bash 505$/,
+    sessions: [301],
+  },
+  ...[unattributed(301), ...joined(socat.pid, 301)].map(
+    (first, i, all): UseCase => ({
+      what: `a session behind a proxy of this host, into which the user's program reaches, ${i + 1}`,
+      processes: [...session, socat],
+      links: [first, ...all.filter((one) => one !== first), ...joined(301, server.pid)],
+      verdict: "spare",
+    }),
+  ),
+  {
+    what: "15. a session that the user's dead end opened, of which the monitor shows no connection",
+    processes: [ssh, ...session],
+    links: [...joined(ssh.pid, 301), ...joined(301, server.pid)],
+    verdict: "reap",
+  },
+  {
+    what: "15. such a session below an ssh server whose executable could not be read",
+    processes: [
+      ssh,
+      proc({ pid: 290, uid: 0, exe: null, startTime: OLD }),
+      ...session.map((one) => (one.pid === 300 ? { ...one, ppid: 290 } : one)),
+    ],
+    links: [...joined(ssh.pid, 300), ...joined(ssh.pid, 301), ...joined(301, server.pid)],
+    verdict: "reap",
+  },
+  {
+    what: "15. such a session, which is connected to a program that another host uses",
+    processes: [ssh, ...session, socat],
+    links: [
+      ...[...joined(ssh.pid, 300), ...joined(ssh.pid, 301)],
+      ...[fromHost(socat.pid), ...joined(301, socat.pid), ...joined(301, server.pid)],
+    ],
+    verdict: "reap",
+  },
+  {
+    what: "a session, while an earlier one's program is connected to what it forwards",
+    processes: [...session, ...sshSession(310), socat],
+    links: [
+      ...sessionLinks,
+      ...[fromHost(310), fromHost(311), ...joined(311, server.pid)],
+      ...[...joined(301, socat.pid), ...joined(socat.pid, 311)],
+    ],
+    verdict: "spare",
+    sessions: [311],
+  },
+  {
+    what: "a session, while one that the user's dead end opened is connected as well",
+    processes: [...session, ssh, ...sshSession(310)],
+    links: [
+      ...[...sessionLinks, ...joined(301, server.pid)],
+      ...[...joined(ssh.pid, 310), ...joined(ssh.pid, 311), ...joined(311, server.pid)],
+    ],
+    verdict: "spare",
+    sessions: [301],
+  },
+  {
+    what: "a session whose monitor is known to be the user's",
+    processes: sshSession(300, ALICE, { loginUid: ALICE }),
+    links: [...sessionLinks, ...joined(301, server.pid)],
+    verdict: "spare",
+    sessions: [301],
+  },
+  {
     what: "12. a socket that no dump explains",
     verdict: "unknown",
     says: /501 holds a socket that no list of sockets explains/,
     links: [],
   },
 ];
-for (const { what, processes = [], links = [], verdict, says, tree: members = tree } of useCases)
+for (const { what, processes = [], links = [], verdict, says, sessions, tree: members = tree } of useCases)
   test(`use: ${what}: ${verdict}`, () => {
     const unexplained = what.startsWith("12.") ? [server.pid] : [];
     const connections = { ...linked(...links), unexplained };
@@ -474,6 +641,7 @@ for (const { what, processes = [], links = [], verdict, says, tree: members = tr
     const judgement = judge(seen, context).find(({ tree: { root } }) => root.pid === 500);
     assert.equal(judgement?.verdict, verdict, judgement?.reasons.join());
     if (says) assert.match(judgement?.reasons.join() ?? "", says);
+    if (sessions) assert.deepEqual(judgement?.use?.sessions.map(({ pid }) => pid).sort(), sessions);
   });
 
 test("each session's users: the account it runs as, the login behind it, or whom it started", () => {
@@ -508,8 +676,14 @@ test("a session of the user who became the tree's user by sudo is the tree's own
 test("a tree that is exempt as tunnel or web server, or kept, uses what it is connected to; other exempt trees do not", () => {
   const tunnel = proc({ pid: 600, exe: "/usr/local/bin/code", argv: "code tunnel" });
   const connections = linked(...joined(600, server.pid));
-  const judged = verdicts(observation([tunnel, ...tree], { connections }));
-  assert.deepEqual(judged, { 500: "spare", 600: "exempt" });
+  const seen = observation([tunnel, ...tree], { connections });
+  assert.deepEqual(verdicts(seen), { 500: "spare", 600: "exempt" });
+  const [judgement] = judge(seen, context);
+  assert.equal(judgement?.reasonCode, "in-use-exempt-tree");
+  assert.match(
+    judgement?.reasons.join() ?? "",
+    /^in use: tunnel 600 \(is a tunnel, reached .*\) → server 501$/,
+  );
   const served = collectEvidence(viewOf(observation([tunnel, ...tree], { connections }), ONE_LOOK.catalogue));
   assert.deepEqual(
     [...served.values()].map(({ client }) => client.value),
@@ -563,8 +737,21 @@ test("a command-line program that serves two trees is used with either, and both
   assert.deepEqual(seen(), { 500: "reap", 700: "reap", 800: "reap" });
 });
 
-test("a tree that opened a connection to one in use is not used by that", () => {
+test("what a tree or a colleague's program opened to one in use, or to a program, is not used by that", () => {
   const other = legacyTree(800);
+  const cli = commandShell({ pid: 700 });
+  const reaches = (from: readonly Proc[], more: readonly Proc[], ...links: Link[]) =>
+    verdicts(observation([...session, ...from, ...more], { connections: linked(...sessionLinks, ...links) }))[
+      from[0]?.pid ?? 0
+    ];
+  const used = [...joined(301, 801), ...joined(700, 801)];
+  assert.equal(reaches([cli], other, ...used), "spare");
+  const bobsCli = { ...cli, ...ids(BOB) } as Proc;
+  assert.equal(reaches([bobsCli], other, ...used), "reap", "another user's command-line program");
+  const withServer = [cli, ...legacyTree(710, { ppid: 700 })];
+  assert.equal(reaches(withServer, other, ...used), "reap", "one with a server below it");
+  const chromium = proc({ pid: 4721, exe: "/usr/bin/chromium" });
+  assert.equal(reaches([cli], [chromium], fromHost(4721), ...joined(700, 4721)), "reap", "to a browser");
   const links = [...sessionLinks, ...joined(301, 801), ...joined(extensionHost.pid, 801)];
   const seen = observation([...session, ...tree, ...other], { connections: linked(...links) });
   assert.deepEqual(verdicts(seen), { 500: "reap", 800: "spare" });
@@ -725,6 +912,8 @@ test("only users whose tree may be reached through a process that was not asked 
   assert.deepEqual(asked(root, unattributed(501)), []);
   const service = legacyTree(500, { ...ids(BOB), loginUid: ALICE });
   assert.deepEqual(asked(service, unattributed(501)), [ALICE, BOB]);
+  for (const loginUid of [null, 0, ALICE])
+    assert.deepEqual(asked(legacyTree(500, { loginUid }), unattributed(501)), [ALICE], `login ${loginUid}`);
   // Its only use is a session that a process of the same user may have opened.
   assert.deepEqual(asked([...sshSession(300), ...tree], unattributed(300), ...joined(301, 501)), [ALICE]);
 });

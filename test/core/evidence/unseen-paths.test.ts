@@ -28,6 +28,11 @@ const nc = proc({ pid: 4720, exe: "/usr/bin/nc" });
 const screen = proc({ pid: 4710, exe: "/usr/bin/screen" });
 const below = (parent: Proc, of: Proc): Proc => ({ ...of, ppid: parent.pid });
 
+const tree = legacyTree(500) as [Proc, ...Proc[]];
+/** A socket pair: neither end has a name, and nothing shows who made it. */
+const paired = (a: number, b: number): Link[] =>
+  piped(a, b).map((link) => ({ ...link, kind: "unix", local: `unix:${a}`, remote: `unix:${b}` }));
+
 /** What stands beside the tree of 500, whose server is 501, and the verdict. */
 interface PathCase {
   readonly what: string;
@@ -98,6 +103,18 @@ const cases: readonly PathCase[] = [
     verdict: "reap",
   },
   {
+    what: "a socket pair with a browser that the tree started and left behind",
+    processes: [proc({ pid: 4721, exe: "/usr/bin/chromium", startTime: tree[0].startTime + 1 })],
+    links: [fromHost(4721), ...paired(4721, 502)],
+    verdict: "reap",
+  },
+  {
+    what: "a socket pair with a relay that is older than the tree",
+    processes: [proc({ pid: 4721, exe: "/usr/bin/chromium", startTime: tree[0].startTime - 1 })],
+    links: [fromHost(4721), ...paired(4721, 502)],
+    verdict: "spare",
+  },
+  {
     what: "a relay in a screen that was attached again",
     processes: [
       ...session,
@@ -160,7 +177,6 @@ const cases: readonly PathCase[] = [
 for (const { what, processes, links, more, verdict, says, asked = [ALICE] } of cases)
   test(`use: ${what}: ${verdict}`, () => {
     const connections = { ...linked(...links), ...more };
-    const tree = legacyTree(500);
     const seen = observation([...processes, ...sshSession(900, BOB), ...tree], {
       connections,
       relaysOf: asked,

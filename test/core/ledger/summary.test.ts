@@ -94,14 +94,6 @@ test("totals and shares, the largest first", () => {
       ["none", 1],
     ],
   );
-  assert.deepEqual(
-    summary.byReason.map(({ name, trees }) => [name, trees]),
-    [
-      ["its session closed", 3],
-      ["forced", 1],
-      ["no client, no tag", 1],
-    ],
-  );
 });
 
 test("who comes back: on several days before many on one", () => {

@@ -68,6 +68,13 @@ const cases: readonly Case[] = [
   ["in a process group that a member led", [runaway({ pgid: 505, exe: "/bin/sleep" })], true],
   ["in a session that a member led", [runaway({ sid: 505, exe: "/bin/sleep" })], true],
   ["the tree's executable in its closed audit session", [runaway({})], true],
+  ["in a process group whose leader, a member, still lives", [runaway({ pgid: 505 }), tree[5] as Proc], true],
+  ["in the tick of the look before the first signal", [runaway({ pgid: 505, startTime: late - 5 })], true],
+  [
+    "by an init that is not systemd",
+    [runaway({ pgid: 505 }), proc({ pid: 1, ppid: 0, uid: 0, exe: "/usr/bin/tini", startTime: 1 })],
+    true,
+  ],
   ["another program in that audit session", [runaway({ exe: "/bin/sleep" })], false],
   [
     "the same in an audit session that an ssh server holds",
@@ -89,6 +96,7 @@ const cases: readonly Case[] = [
     [runaway({ pgid: 505, ppid: 950 }), proc({ pid: 950, exe: `${HOME}/bin/x` })],
     false,
   ],
+  ["of a parent that no look showed", [runaway({ pgid: 505, ppid: 951 })], false],
   [
     "in a group whose number a stranger has by now",
     [runaway({ pgid: 505, auditSession: null }), proc({ pid: 505, startTime: late + 1, auditSession: null })],
@@ -111,6 +119,12 @@ const cases: readonly Case[] = [
     [runaway({ pgid: 505, exe: "/bin/step" })],
     true,
     [proc({ pid: 950, pgid: 949, sid: 949, exe: "/bin/job" })],
+  ],
+  [
+    "in the tree's group, in which another user's program runs as well",
+    [runaway({ pgid: 505, exe: "/bin/step" })],
+    true,
+    [proc({ pid: 950, pgid: 505, uid: 0, exe: "/usr/bin/sudo" })],
   ],
 ];
 

@@ -43,6 +43,7 @@ test("only a scope, or what lies below one, may be the tree's alone", () => {
   const own = "/user.slice/user-2001.slice/user@2001.service/app.slice/app-1.scope/inner";
   assert.deepEqual(enclosures(session), [session]);
   assert.deepEqual(enclosures(own, session), [session, own]);
+  assert.deepEqual(enclosures(`${session}/my.service.d`), [`${session}/my.service.d`]);
   for (const path of [
     "/",
     "/user.slice/user-2001.slice",
@@ -56,14 +57,23 @@ test("only a scope, or what lies below one, may be the tree's alone", () => {
     assert.deepEqual(enclosures(path), [], path);
 });
 
+const members = legacyTree(100).map(({ pid, startTime, uids, exe }) =>
+  newborn({ pid, startTime, uids, exe }),
+);
+
 test("members and the unseen they forked are the tree's", () => {
-  const members = legacyTree(100).map(({ pid, startTime, uids, exe }) =>
-    newborn({ pid, startTime, uids, exe }),
-  );
   assert.equal(why(...members, newborn(), newborn({ pid: 5001, exe: "" })), null);
   assert.equal(why(), null);
+  assert.equal(why(newborn({ pid: 2 })), null);
   assert.equal(why(newborn({ outsideParent: { pid: 1, exe: "/usr/lib/systemd/systemd" } })), null);
+  assert.equal(why(newborn({ outsideParent: { pid: 1, exe: "/usr/bin/tini" } })), null);
   assert.equal(why(newborn({ outsideParent: { pid: 77, exe: "/usr/lib/systemd/systemd" } })), null);
+});
+
+test("a member is the tree's wherever its parent is", () => {
+  const [launcher] = members;
+  const outsideParent = { pid: 800, exe: "/usr/bin/bash" };
+  assert.equal(why({ ...(launcher as CgroupMember), outsideParent }), null);
 });
 
 const REFUSED: readonly (readonly [string, Partial<CgroupMember>, RegExp])[] = [

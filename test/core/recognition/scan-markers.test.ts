@@ -3,7 +3,7 @@ import test from "node:test";
 import { exeName } from "../../../src/core/observation/process.ts";
 import { makeCatalogue } from "../../../src/core/recognition/catalogue.ts";
 import { recognise } from "../../../src/core/recognition/recognise.ts";
-import { scanMarkers } from "../../../src/core/recognition/scan-markers.ts";
+import { type ScanMarkers, scanMarkers } from "../../../src/core/recognition/scan-markers.ts";
 import { COMMIT as C } from "../../helpers/proc.ts";
 import { readProcessRows } from "../../helpers/process-rows.ts";
 
@@ -23,17 +23,21 @@ function isCalled(exe: string, names: readonly string[]): boolean {
 }
 
 /** As the native scan does: by the executable, or by a mark anywhere in the command line of one that may run a server. */
-function isSieved({ exe, argv }: { exe: string; argv: readonly string[] }, of = catalogue): boolean {
-  const { exeMarkers, wideInterpreters, wideMarkers } = scanMarkers(of);
+function isSieved(
+  { exe, argv }: { exe: string; argv: readonly string[] },
+  { exeMarkers, wideInterpreters, wideMarkers }: ScanMarkers,
+): boolean {
   const line = argv.map((element) => `${element} `).join("");
   if (exeMarkers.some((mark) => exe.includes(mark))) return true;
   return isCalled(exe, wideInterpreters) && wideMarkers.some((mark) => line.includes(mark));
 }
 
 test("of a user who has a server, whatever is recognised is seen, each process by itself", () => {
-  for (const { exe, argv } of positives) assert.ok(isSieved({ exe, argv }), `${exe} ${argv.join(" ")}`);
-  assert.ok(!isSieved({ exe: "/usr/bin/bash", argv: ["-bash"] }));
-  assert.ok(!isSieved({ exe: "/usr/bin/python3", argv: ["python3", "work.py"] }));
+  const markers = scanMarkers(catalogue);
+  for (const { exe, argv } of positives)
+    assert.ok(isSieved({ exe, argv }, markers), `${exe} ${argv.join(" ")}`);
+  assert.ok(!isSieved({ exe: "/usr/bin/bash", argv: ["-bash"] }, markers));
+  assert.ok(!isSieved({ exe: "/usr/bin/python3", argv: ["python3", "work.py"] }, markers));
 });
 
 test("nothing that is made of a catalogue's words is recognised and not seen", () => {
@@ -43,6 +47,7 @@ test("nothing that is made of a catalogue's words is recognised and not seen", (
     sshd: [],
   });
   const { shapes, interpreters } = site;
+  const markers = scanMarkers(site);
   const folders = [
     ...site.products.flatMap(({ directories }) => directories.map(filled)),
     ...[".new-server", ".new-server-next", ".claude/remote", "bin", "opt/code"],
@@ -103,7 +108,7 @@ test("nothing that is made of a catalogue's words is recognised and not seen", (
     if (recognise(seen, site) === null) continue;
     recognised++;
     // A command line that could not be read is looked at more closely in any case.
-    assert.ok(argvStatus !== "read" || isSieved(seen, site), `${exe} ${argv.join(" ")}`);
+    assert.ok(argvStatus !== "read" || isSieved(seen, markers), `${exe} ${argv.join(" ")}`);
   }
   assert.ok(recognised > 3_000, String(recognised));
 });

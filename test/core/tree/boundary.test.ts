@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import test from "node:test";
-import { jobOfAncestor, jobOfCgroup } from "../../../src/core/tree/batch-job.ts";
+import { jobOfAncestor, jobOfCgroup, jobVariableNames } from "../../../src/core/tree/batch-job.ts";
 import { isMultiplexer, managerOf, managersHere } from "../../../src/core/tree/boundary.ts";
 import { DEFAULT_POLICY } from "../../helpers/policy.ts";
 import { proc } from "../../helpers/proc.ts";
@@ -42,6 +42,25 @@ const cgroups: readonly (readonly [path: string, system: string | null])[] = [
   ["/system.slice/fluxx.service", null],
   ["/user.slice/user-2001.slice/session-7.scope", null],
   ["/", null],
+  // What only begins or ends like a batch system's: the database InfluxDB, a site's own names.
+  ["/system.slice/influx.service", null],
+  ["/system.slice/flux.service.d", null],
+  ["/system.slice/x-imp-shell-7", null],
+  ["/myslurm/uid_5", null],
+  ["/slurm/my_uid_5", null],
+  ["/slurm/uid_5x", null],
+  ["/mypbs/1.srv", null],
+  ["/pbsx/1.srv", null],
+  ["/my-pbspro-12.srv.slice", null],
+  ["/pbspro-12.srv.slice.d", null],
+  ["/mysge/5.1", null],
+  ["/sgex/5.1", null],
+  ["/mycondor/slot1", null],
+  ["/condorx/slot1", null],
+  // Root's own services, which are called almost like a user's service manager.
+  ["/system.slice/x-user@2001.service/slurmstepd.scope/job_5", "Slurm"],
+  ["/system.slice/user@2001.service.d/slurmstepd.scope/job_5", "Slurm"],
+  ["/user@2001.service/slurmstepd.scope/job_5", null],
   // Users name what is below their service manager.
   [`${USER_MANAGER}/app.slice/slurmstepd.scope/job_5`, null],
   [`${USER_MANAGER}/slurm/uid_2001/job_7`, null],
@@ -55,6 +74,12 @@ test("a batch daemon is one only as another user than the tree's", () => {
   assert.equal(jobOfAncestor(proc({ pid: 7, uid: 0, exe: "/usr/bin/bash" }), 2001), null);
 });
 
+test("every variable by which a batch job is known is asked for, each once", () => {
+  const names = jobVariableNames(DEFAULT_POLICY.catalogue);
+  for (const name of ["SLURM_JOB_ID", "PBS_JOBID", "SGE_ROOT"]) assert.ok(names.includes(name), name);
+  assert.equal(new Set(names).size, names.length);
+});
+
 const NOWHERE = managersHere([], []);
 
 const managers: readonly (readonly [path: string, manager: string | null])[] = [
@@ -66,6 +91,13 @@ const managers: readonly (readonly [path: string, manager: string | null])[] = [
   ["/kubepods/pod1", "container kubepods"],
   ["/machine.slice/mine", "machine.slice"],
   ["/x/docker-compose.scope", null],
+  ["/x/mydocker-0af1.scope", null],
+  ["/x/mykubepods", null],
+  ["/system.slice/mysshd.service", "mysshd.service"],
+  ["/system.slice/x-user@2001.service", "x-user@2001.service"],
+  ["/system.slice/tinysshd@37-10.0.0.1:22-10.0.0.2:51234.service", null],
+  [`/docker/x${"0af1".repeat(16)}`, null],
+  [`/docker/${"0af1".repeat(16)}x`, null],
   ["/system.slice/ide.service", "ide.service"],
   [`${USER_MANAGER}/app.slice/ide.service`, "ide.service"],
   [`${USER_MANAGER}/app.slice/docker-0af1.scope`, null],
@@ -110,7 +142,8 @@ test("the service of root's ssh server holds sessions; its user's manager is not
   const here = managersHere([proc({ pid: 7, uid: 0, cgroups: ["/system.slice/hpn.service"] })], []);
   assert.equal(managerOf(proc({ pid: 500, cgroups: ["/system.slice/hpn.service"] }), here), null);
   assert.equal(managerOf(proc({ pid: 500, cgroups: ["/system.slice/ide.service"] }), here), "ide.service");
-  assert.deepEqual([...managersHere([proc({ pid: 7, cgroups: [USER_MANAGER] })], []).services], []);
+  for (const cgroups of [[USER_MANAGER], null])
+    assert.deepEqual([...managersHere([proc({ pid: 7, cgroups })], []).services], []);
 });
 
 const names: readonly (readonly [name: string, isOne: boolean])[] = [

@@ -10,9 +10,9 @@
 
 #include "core/base/result.h"
 #include "core/proc/proc_dir.h"
-#include "core/tags/tag.h"
+#include "hook/tag.h"
 
-namespace reaper {
+namespace reaper::hook {
 
 // Creates the directory (0700) when it is absent. Refuses a symlink, another owner, and a mode that lets
 // anybody but a group of root's choice use it. `owner` is 0 except in tests.
@@ -32,4 +32,4 @@ TagCount prune_tags(const std::string& directory, ProcDir& proc, uid_t uid);
 
 bool has_tag(const std::string& directory, const ProcId& id);
 
-}  // namespace reaper
+}  // namespace reaper::hook

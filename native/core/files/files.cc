@@ -1,15 +1,20 @@
-#include "core/files/lock.h"
+#include "core/files/files.h"
 
+#include <endian.h>
 #include <fcntl.h>
+#include <linux/posix_acl.h>
+#include <linux/posix_acl_xattr.h>
 #include <sys/file.h>
 #include <sys/stat.h>
+#include <sys/xattr.h>
 
+#include <array>
 #include <cerrno>
+#include <cstdint>
 
 #include "core/base/fd.h"
 
 namespace reaper {
-
 namespace {
 
 // This account's; root's; or, for root, the service account's, through whose group it writes the folder.
@@ -21,6 +26,12 @@ bool is_trusted(const struct stat& file, const std::string& path) {
          stat(path.substr(0, slash).c_str(), &folder) == 0 && folder.st_uid == 0 &&
          (folder.st_mode & S_IWGRP) != 0 && file.st_gid == folder.st_gid;
 }
+
+struct Acl {
+  posix_acl_xattr_header header;
+  std::array<posix_acl_xattr_entry, 5> entries;
+};
+static_assert(sizeof(Acl) == 4 + 5 * 8, "the kernel reads it without gaps");
 
 }  // namespace
 
@@ -40,6 +51,28 @@ Result<bool> take_lock(const std::string& path) {
   if (done != 0 && errno == EWOULDBLOCK) return false;
   if (done != 0) return Failure{errno, "lock " + path};
   fd.release();  // kept until the process ends, whichever way it ends
+  return true;
+}
+
+Result<bool> grant_read(const std::string& path, uid_t uid) {
+  const UniqueFd fd(open(path.c_str(), O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY | O_CLOEXEC));
+  if (!fd.valid()) return Failure{errno, "open " + path};
+  struct stat status;
+  if (fstat(fd.get(), &status) != 0) return Failure{errno, "stat " + path};
+  // Guard: only what this program made itself is opened to another user.
+  if (!S_ISREG(status.st_mode) || status.st_uid != geteuid() || status.st_nlink != 1)
+    return Failure{EPERM, path + " is not a regular file of this user's alone"};
+
+  constexpr std::uint32_t kNobody = ~0U;  // ACL_UNDEFINED_ID, in any byte order
+  // In the order that the kernel asks for; the mask bounds what a named user may do.
+  const Acl acl{{htole32(POSIX_ACL_XATTR_VERSION)},
+                {{{htole16(ACL_USER_OBJ), htole16(ACL_READ | ACL_WRITE), kNobody},
+                  {htole16(ACL_USER), htole16(ACL_READ), htole32(uid)},
+                  {htole16(ACL_GROUP_OBJ), 0, kNobody},
+                  {htole16(ACL_MASK), htole16(ACL_READ), kNobody},
+                  {htole16(ACL_OTHER), 0, kNobody}}}};
+  if (fsetxattr(fd.get(), "system.posix_acl_access", &acl, sizeof acl, 0) != 0)
+    return Failure{errno, "grant uid " + std::to_string(uid) + " to read " + path};
   return true;
 }
 

@@ -1,4 +1,4 @@
-#include "core/tags/tag_store.h"
+#include "hook/tag_store.h"
 
 #include <dirent.h>
 #include <fcntl.h>
@@ -22,6 +22,7 @@ namespace {
 
 namespace fs = std::filesystem;
 using namespace reaper;
+using namespace reaper::hook;
 
 constexpr uid_t kStranger = 4321;
 

@@ -1,4 +1,4 @@
-#include "core/tags/tag_store.h"
+#include "hook/tag_store.h"
 
 #include <dirent.h>
 #include <fcntl.h>
@@ -15,7 +15,7 @@
 #include "core/proc/parse.h"
 #include "core/proc/proc_dir.h"
 
-namespace reaper {
+namespace reaper::hook {
 namespace {
 
 constexpr mode_t kOthersMayDoAnything = 077;
@@ -157,4 +157,4 @@ bool has_tag(const std::string& directory, const ProcId& id) {
   return lstat((directory + "/" + name_of(id)).c_str(), &info) == 0;
 }
 
-}  // namespace reaper
+}  // namespace reaper::hook

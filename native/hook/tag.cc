@@ -1,9 +1,9 @@
-#include "core/tags/tag.h"
+#include "hook/tag.h"
 
 #include <cerrno>
 #include <string_view>
 
-namespace reaper {
+namespace reaper::hook {
 namespace {
 
 // What a JavaScript number holds without loss.
@@ -88,4 +88,4 @@ Result<std::string> encode_tag(const Tag& tag) {
   return out;
 }
 
-}  // namespace reaper
+}  // namespace reaper::hook

@@ -1,4 +1,4 @@
-#include "core/tags/tag.h"
+#include "hook/tag.h"
 
 #include <cerrno>
 #include <limits>
@@ -8,9 +8,8 @@
 
 namespace {
 
-using reaper::encode_tag;
 using reaper::Result;
-using reaper::Tag;
+using namespace reaper::hook;
 
 Tag example() {
   Tag tag;
@@ -51,7 +50,7 @@ void test_any_text_is_printable() {
   std::mt19937_64 random{20240425};  // fixed: a failure can be repeated
   for (int i = 0; i < 2000; ++i) {
     Tag tag = example();
-    std::string bytes(random() % (reaper::kMaxTagText + 1), ' ');
+    std::string bytes(random() % (kMaxTagText + 1), ' ');
     for (char& c : bytes) c = static_cast<char>(random() % 256);
     tag.logind_session = tag.remote_host = bytes;
     const Result<std::string> text = encode_tag(tag);
@@ -72,7 +71,7 @@ void check_refused(const char* field, Change change) {
 }
 
 void test_refusals() {
-  const std::string longer(reaper::kMaxTagText + 1, 'c');
+  const std::string longer(kMaxTagText + 1, 'c');
   for (const char* id :
        {"", "no boot", "6A7b8c9d-0123-4567-89ab-cdef01234567", "6a7b8c9d00123-4567-89ab-cdef01234567"})
     check_refused("bootId", [id](Tag& tag) { tag.boot_id = id; });

@@ -10,9 +10,9 @@
 #include <string>
 
 #include "core/base/result.h"
-#include "core/proc/process_id.h"
+#include "core/proc/process.h"
 
-namespace reaper {
+namespace reaper::hook {
 
 inline constexpr std::size_t kMaxTagText = 255;  // bytes of one text, before escaping
 
@@ -32,4 +32,4 @@ struct Tag {
 // with EINVAL and the field's name for a tag that the sweep would refuse.
 Result<std::string> encode_tag(const Tag& tag);
 
-}  // namespace reaper
+}  // namespace reaper::hook

@@ -1,0 +1,20 @@
+// Sorted lists as sets.
+#pragma once
+
+#include <algorithm>
+#include <vector>
+
+namespace reaper {
+
+template <typename T>
+void sort_unique(std::vector<T>& list) {
+  std::sort(list.begin(), list.end());
+  list.erase(std::unique(list.begin(), list.end()), list.end());
+}
+
+template <typename T>
+bool contains(const std::vector<T>& sorted, const T& value) {
+  return std::binary_search(sorted.begin(), sorted.end(), value);
+}
+
+}  // namespace reaper

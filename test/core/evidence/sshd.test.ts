@@ -1,0 +1,131 @@
+import assert from "node:assert/strict";
+import test from "node:test";
+import { findSshd, sessionUserOf, usersWithSession } from "../../../src/core/evidence/sshd.ts";
+import type { Proc } from "../../../src/core/observation/process.ts";
+import { makeTable } from "../../../src/core/tree/process-table.ts";
+import { DEFAULT_POLICY } from "../../helpers/policy.ts";
+import { ALICE, HOME, INIT, type ProcInit, proc } from "../../helpers/proc.ts";
+
+const BOB = 2002;
+const SSHD = "/usr/sbin/sshd";
+const root = (pid: number, more: Partial<ProcInit> = {}): Proc =>
+  proc({ pid, uid: 0, loginUid: null, exe: SSHD, ...more });
+const alices = (pid: number, ppid: number, more: Partial<ProcInit> = {}): Proc =>
+  proc({ pid, ppid, exe: SSHD, ...more });
+
+interface Row {
+  readonly what: string;
+  readonly processes: readonly Proc[];
+  /** The host's own, and those of the rest that a session whose monitor died may be. */
+  readonly genuine: readonly number[];
+  readonly adopted?: readonly number[];
+}
+
+const rows: readonly Row[] = [
+  {
+    what: "the listener, a monitor, and a session",
+    processes: [root(300), root(310, { ppid: 300 }), alices(311, 310)],
+    genuine: [300, 310, 311],
+  },
+  {
+    what: "the user's process below that of the session",
+    processes: [root(300), alices(301, 300), alices(302, 301)],
+    genuine: [300, 301, 302],
+  },
+  {
+    what: "a session below a process of root's that cannot be read",
+    processes: [root(300, { exe: null }), alices(301, 300)],
+    genuine: [301],
+  },
+  {
+    what: "a file of the user's own, even started by root's ssh server, under a path that ends as the host's does",
+    processes: [root(300), alices(301, 300, { exe: `${HOME}/usr/sbin/sshd` })],
+    genuine: [300],
+  },
+  {
+    what: "one in a user namespace of its own",
+    processes: [root(300), alices(301, 300, { foreignUserNs: true })],
+    genuine: [300],
+  },
+  {
+    what: "one that the user's shell started within a session",
+    processes: [root(300), alices(301, 300), alices(310, 301, { exe: "/bin/bash" }), alices(311, 310)],
+    genuine: [300, 301],
+  },
+  {
+    what: "one that another program of root's started",
+    processes: [root(400, { exe: "/usr/sbin/cron" }), alices(401, 400)],
+    genuine: [],
+  },
+  {
+    what: "one that a program of the user's started which cannot be read",
+    processes: [alices(400, 1, { exe: null }), alices(401, 400)],
+    genuine: [],
+  },
+  { what: "one whose parent was not seen", processes: [alices(401, 999)], genuine: [] },
+  { what: "one that init adopted", processes: [INIT, alices(401, 1)], genuine: [], adopted: [401] },
+  {
+    what: "one that an init adopted which cannot be read",
+    processes: [{ ...INIT, exe: null }, alices(401, 1)],
+    genuine: [],
+    adopted: [401],
+  },
+  {
+    what: "one that an ssh server adopted which is the first process of a container",
+    processes: [{ ...INIT, exe: SSHD }, alices(401, 1)],
+    genuine: [1],
+    adopted: [401],
+  },
+  {
+    what: "a file of the user's own that init adopted",
+    processes: [INIT, alices(401, 1, { exe: `${HOME}/bin/sshd` })],
+    genuine: [],
+  },
+  {
+    what: "one that is dead",
+    processes: [root(300, { state: "Z" })],
+    genuine: [],
+  },
+];
+for (const { what, processes, genuine, adopted = [] } of rows)
+  test(`ssh servers: ${what}`, () => {
+    const found = findSshd(makeTable(processes), DEFAULT_POLICY.catalogue);
+    assert.deepEqual([...found.genuine.keys()], genuine);
+    assert.deepEqual([...found.adopted], adopted);
+    const rest = processes.filter(
+      ({ pid, exe, state }) => exe?.endsWith("/sshd") && state !== "Z" && !genuine.includes(pid),
+    );
+    assert.deepEqual(found.impostors, rest);
+  });
+
+const users: readonly (readonly [what: string, processes: readonly Proc[], user: number | null])[] = [
+  ["the account that it runs as", [alices(300, 1, { loginUid: null })], ALICE],
+  ["that account and not whose login is behind it", [alices(300, 1, { loginUid: BOB })], ALICE],
+  ["of a monitor, the login behind it", [root(300, { loginUid: ALICE })], ALICE],
+  [
+    "of a monitor, the login behind it and not what it started",
+    [root(300, { loginUid: ALICE }), proc({ pid: 301, ppid: 300, uid: BOB })],
+    ALICE,
+  ],
+  [
+    "of a monitor without audit, the first user for whom it started a program",
+    [root(300), root(301, { ppid: 300 }), alices(302, 300)],
+    ALICE,
+  ],
+  ["of the listener, nobody", [root(300), root(301, { ppid: 300 })], null],
+];
+for (const [what, processes, user] of users)
+  test(`the user of an ssh server process: ${what}`, () => {
+    assert.equal(sessionUserOf(processes[0] as Proc, makeTable(processes)), user);
+  });
+
+test("users with a session: those of the host's ssh server, and of their own; the listener is nobody's", () => {
+  const table = makeTable([
+    root(300),
+    alices(301, 300),
+    proc({ pid: 400, uid: BOB, exe: `${HOME}/bin/sshd` }),
+  ]);
+  assert.deepEqual([...usersWithSession(findSshd(table, DEFAULT_POLICY.catalogue), table)], [ALICE, BOB]);
+  const listener = makeTable([root(300)]);
+  assert.deepEqual([...usersWithSession(findSshd(listener, DEFAULT_POLICY.catalogue), listener)], []);
+});

@@ -1,0 +1,81 @@
+// `doctor` on hosts that lack something: for an ordinary user, beside the Python script's files, after a failed write.
+import assert from "node:assert/strict";
+import { chmodSync, mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { test } from "node:test";
+import type { Check } from "../../src/core/doctor/check.ts";
+import { run, temporaryFile } from "../helpers/program.ts";
+import { as, must, STATE, uid, usersSuite } from "../helpers/users-side.ts";
+
+const RUN = "/run/vscode-grim-reaper";
+const SERVICE = "vscode-grim-reaper.service";
+
+function checksOf(ran: { readonly stdout: string; readonly stderr: string }): Map<string, Check> {
+  assert.ok(ran.stdout.startsWith("{"), ran.stderr);
+  const { checks } = JSON.parse(ran.stdout) as { checks: readonly Check[] };
+  return new Map(checks.map((check) => [check.name, check]));
+}
+
+/** Makes the folders as the package's tmpfiles do. */
+function makeFolders(): void {
+  rmSync(RUN, { recursive: true, force: true });
+  mkdirSync(join(RUN, "tags"), { recursive: true });
+  for (const folder of [RUN, join(RUN, "tags")]) chmodSync(folder, 0o770);
+  mkdirSync(STATE, { recursive: true });
+  chmodSync(STATE, 0o711);
+}
+
+usersSuite(import.meta.url, "doctor", () => {
+  test("an ordinary user reads what only root can tell, not a stack trace and no fault of the host's", () => {
+    makeFolders();
+    writeFileSync(join(RUN, "hook.faults"), "xx");
+    writeFileSync(join(STATE, "last-sweep.json"), "{}", { mode: 0o600 });
+    const ran = as(uid, "doctor", "--json");
+    const checks = checksOf(ran);
+    assert.deepEqual(
+      [...checks.values()].filter(({ health }) => health === "fault"),
+      [],
+    );
+    assert.equal(ran.status, 0, ran.stderr);
+    assert.match(checks.get("processes")?.detail ?? "", /only root/);
+    assert.match(checks.get("tags")?.detail ?? "", /only root/);
+    assert.match(checks.get("last sweep")?.detail ?? "", /only root/);
+    assert.match(as(uid, "status").stdout, /^hook faults +not known: only root can read it$/m);
+  });
+
+  test("a unit of the Python script that hides the package's is a fault", () => {
+    for (const folder of ["/etc/systemd/system", "/usr/lib/systemd/system"]) {
+      mkdirSync(folder, { recursive: true });
+      must(["mount", "-t", "tmpfs", "tmpfs", folder]);
+    }
+    try {
+      const site = join("/etc/systemd/system", SERVICE);
+      writeFileSync(site, "");
+      assert.equal(checksOf(run(["doctor", "--json"])).get("predecessor"), undefined, "from a checkout");
+      writeFileSync(join("/usr/lib/systemd/system", SERVICE), "");
+      const found = checksOf(run(["doctor", "--json"])).get("predecessor");
+      assert.equal(found?.health, "fault");
+      assert.match(found?.detail ?? "", new RegExp(`^${site}: .*hides it`));
+      rmSync(site);
+      assert.equal(checksOf(run(["doctor", "--json"])).get("predecessor"), undefined);
+    } finally {
+      must(["umount", "/etc/systemd/system", "/usr/lib/systemd/system"]);
+    }
+  });
+
+  test("a sweep whose metrics could not be written is none that ended well, and doctor names the log", () => {
+    makeFolders();
+    const log = "/var/log/site-reaper.log";
+    const unwritable = temporaryFile(
+      "config.toml",
+      `log = "${log}"\n[metrics]\nfile = "/nonexistent/reaper.prom"\n`,
+    );
+    assert.equal(run(["-c", unwritable]).status, 1);
+    const { at, lastGood } = JSON.parse(readFileSync(join(STATE, "last-sweep.json"), "utf8"));
+    assert.ok(at > 0);
+    assert.equal(lastGood, null);
+    const check = checksOf(run(["doctor", "--json", "-c", unwritable])).get("last sweep");
+    assert.equal(check?.health, "fault");
+    assert.match(check?.remedy ?? "", new RegExp(`read ${log}$`));
+  });
+});
