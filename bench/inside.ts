@@ -40,6 +40,8 @@ for (const size of sizes) {
 }
 const sockets = await measureSockets(quick ? 7 : 21);
 say("sockets: measured");
+const relays = await measureRelays(10_000, quick ? 5 : 15);
+say("relays: measured");
 const reaping = await measureReaping(quick ? 3 : 9);
 say("reaping: measured");
 const hook = await measureHooks(quick ? [2_000] : [2_000, 10_000], quick ? 15 : 51);
@@ -60,6 +62,7 @@ const results: Results = {
   },
   hosts,
   sockets,
+  relays,
   reaping,
   hook,
   fleet,
@@ -85,5 +88,6 @@ import { measureHooks } from "./hooks.ts";
 import { openWork } from "./host.ts";
 import { measureHost } from "./processes.ts";
 import { measureReaping } from "./reaping.ts";
+import { measureRelays } from "./relays.ts";
 import type { HostCost, Results } from "./results.ts";
 import { measureSockets } from "./sockets.ts";

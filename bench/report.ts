@@ -91,7 +91,7 @@ function sweeps(hosts: readonly HostCost[]): string {
   return table(head, rows);
 }
 
-function rest({ sockets, reaping }: Results): string {
+function rest({ sockets, relays, reaping }: Results): string {
   const rows: Row[] = [];
   if (sockets) {
     const all = `${count(sockets.tcp)} TCP and ${count(sockets.unix)} unix sockets`;
@@ -101,6 +101,13 @@ function rest({ sockets, reaping }: Results): string {
     add(`connections of ${all}, one look`, sockets.once);
     add(`connections of ${all}, looked at twice`, sockets.twice);
     add(`connections on a host with ${all} of others, looked at twice`, sockets.others);
+  }
+  if (relays) {
+    const { processes, orphans, others, asked, unasked } = relays;
+    const what = `sweep of ${count(processes)} processes, ${orphans} orphans with a dead end, their users' ${others} other processes each`;
+    const beside = "the same, nobody connected";
+    rows.push([what, ms(asked.wall), beside, times(asked.wall / unasked.wall)]);
+    rows.push([`${what}: CPU time`, ms(asked.cpu), beside, times(asked.cpu / unasked.cpu)]);
   }
   if (reaping) {
     const what = `forced sweep of ${reaping.trees} trees, ${count(reaping.processes)} processes`;

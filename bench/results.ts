@@ -10,6 +10,7 @@ export interface Results {
   };
   readonly hosts: readonly HostCost[];
   readonly sockets: SocketCost | null;
+  readonly relays: RelayCost | null;
   readonly reaping: ReapCost | null;
   readonly hook: readonly HookCost[];
   readonly fleet: readonly FleetCost[];
@@ -59,6 +60,24 @@ export interface SocketCost {
   readonly others: number;
   /** `ss -tanp` and `ss -xanp`, which read the descriptors of every process. */
   readonly ss: number;
+}
+
+export interface Cost {
+  readonly wall: number;
+  readonly cpu: number;
+}
+
+/** A sweep of a host with orphans whose users have other processes. */
+export interface RelayCost {
+  readonly processes: number;
+  readonly orphans: number;
+  /** Other processes of each orphan's user. */
+  readonly others: number;
+  readonly runs: number;
+  /** One of those is connected to the orphan, so all of them are asked for their sockets. */
+  readonly asked: Cost;
+  /** Nobody is connected, so none is asked. */
+  readonly unasked: Cost;
 }
 
 export interface ReapCost {

@@ -22,7 +22,7 @@ machine_sources() {
 make_root() {
   local key root work sources options suite=trixie packages
   packages=systemd,systemd-sysv,dbus,libpam-systemd,openssh-server,openssh-client,procps,iproute2
-  packages=$packages,python3,python3-apt,nodejs,libstdc++6,sudo,tmux,vim-tiny,socat,netcat-openbsd,dropbear-bin,tinysshd
+  packages=$packages,python3,python3-apt,nodejs,libstdc++6,sudo,tmux,vim-tiny,socat,netcat-openbsd,dropbear-bin,tinysshd,screen,dtach
   key=$(declare -f make_root machine_sources | sha256sum - | cut -c1-16)
   root=$cache/root-$key
   [ -d "$root" ] && echo "$root" && return

@@ -12,6 +12,7 @@ namespace {
 
 // In the order of the enumerations.
 constexpr const char* kOutcomes[] = {"sent", "gone", "recycled", "foreign", "denied"};
+constexpr const char* kKinds[] = {"tcp", "unix", "pipe"};
 constexpr const char* kDirections[] = {"unknown", "accepted", "opened"};
 constexpr const char* kArgvStatuses[] = {"read", "empty", "timeout", "denied", "gone", "skipped"};
 constexpr const char* kUnreadable[] = {"too-long", "denied"};
@@ -122,7 +123,7 @@ class Converter {
 
   Napi::Value value(const Link& link) const {
     return object({
-        {"kind", value(link.kind == LinkKind::kTcp ? "tcp" : "unix")},
+        {"kind", value(name_of(kKinds, link.kind))},
         {"pid", value(link.pid)},
         {"peerPid", value(link.peer_pid)},
         {"local", value(link.local)},
@@ -141,6 +142,7 @@ class Converter {
         {"unreadable", value(connections.unreadable)},
         {"foreignNet", value(connections.foreign_net)},
         {"unexplained", value(connections.unexplained)},
+        {"datagram", value(connections.datagram)},
         {"established", object({{"tcp", value(connections.established_tcp)},
                                 {"unix", value(connections.established_unix)}})},
         {"faults", value(connections.faults)},

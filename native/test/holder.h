@@ -3,6 +3,7 @@
 #pragma once
 
 #include <arpa/inet.h>
+#include <fcntl.h>
 #include <netinet/in.h>
 #include <signal.h>
 #include <sys/prctl.h>
@@ -30,7 +31,7 @@ struct Pair {
   std::_Exit(2);
 }
 
-// A process that runs `prepare`, says it is ready and waits to be ended.
+// A process that runs `prepare`, says it is ready and waits to be ended. It shares no pipe with the test.
 class Child {
  public:
   explicit Child(const std::function<void()>& prepare) {
@@ -41,6 +42,8 @@ class Child {
     if (pid_ == 0) {
       prctl(PR_SET_PDEATHSIG, SIGKILL);
       prepare();
+      const int null = open("/dev/null", O_RDWR | O_CLOEXEC);
+      for (const int fd : {0, 1, 2, ready[0]}) dup2(null, fd);
       if (write(ready[1], "r", 1) != 1) std::_Exit(2);
       for (;;) pause();
     }

@@ -4,7 +4,7 @@ import { existsSync, lstatSync, readdirSync, readFileSync, realpathSync, statSyn
 import { release } from "node:os";
 import { join } from "node:path";
 import { isStaticElf } from "../core/doctor/elf.ts";
-import type { Answer, Examination, FileFacts } from "../core/doctor/examination.ts";
+import type { Answer, Examination, FileFacts, Keepalive } from "../core/doctor/examination.ts";
 import { type PamLine, pamStack } from "../core/doctor/pam.ts";
 import { findSshd } from "../core/evidence/sshd.ts";
 import type { Observation } from "../core/observation/observation.ts";
@@ -52,7 +52,8 @@ export async function examine(options: ExamineOptions): Promise<Examination> {
     now: Date.now(),
     capabilities: capabilities(),
     pam: pamLines(),
-    usePam: ask(() => /^usepam yes$/m.test(runTool("/usr/sbin/sshd", ["-T"], DEADLINE_MS))),
+    usePam: ask(() => /^usepam yes$/m.test(sshdSettings())),
+    keepalive: ask(() => keepaliveOf(sshdSettings())),
     hookPath: HOOK,
     hook: hookFacts(),
     hookFaults: ask(() => sizeOf(join(runFolder, "hook.faults"))),
@@ -139,6 +140,15 @@ function fileFacts(path: string): FileFacts | null {
   if (!found) return null;
   const kind = found.isFile() ? "file" : found.isDirectory() ? "folder" : "other";
   return { uid: found.uid, mode: found.mode & 0o7777, kind };
+}
+
+const sshdSettings = (): string => runTool("/usr/sbin/sshd", ["-T"], DEADLINE_MS);
+
+/** From what `sshd -T` prints: "clientaliveinterval 60". A count of 0 gives nobody up (sshd_config(5)). */
+function keepaliveOf(settings: string): Keepalive {
+  const settingOf = (key: string): string => new RegExp(`^${key} (\\S+)$`, "m").exec(settings)?.[1] ?? "";
+  const clientAlive = Number(settingOf("clientaliveinterval")) * Number(settingOf("clientalivecountmax"));
+  return { clientAlive, tcp: settingOf("tcpkeepalive") === "yes" };
 }
 
 function hookFacts(): Examination["hook"] {

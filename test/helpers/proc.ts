@@ -122,6 +122,15 @@ export function joined(opener: number, acceptor: number, kind: Link["kind"] = "t
   ];
 }
 
+/** A pipe of which each process holds an end. */
+export function piped(a: number, b: number): Link[] {
+  const pipe = { kind: "pipe", local: "pipe:1", remote: "pipe:1", direction: "unknown" } as const;
+  return [
+    { ...pipe, pid: a, peerPid: b },
+    { ...pipe, pid: b, peerPid: a },
+  ];
+}
+
 /** A connection of this host whose other end no asked process holds. */
 export function unattributed(pid: number, direction: NonNullable<Link["direction"]> = "accepted"): Link {
   return { ...tcp(pid, null), direction, otherHost: false };

@@ -130,6 +130,7 @@ function connectionsOf(
     unreadable: among(host.unreadable),
     foreignNet: among(host.foreignNet),
     unexplained: among(host.unexplained),
+    datagram: among(host.datagram),
   };
 }
 

@@ -99,10 +99,36 @@ export const CLIENTS: Readonly<Record<string, Client>> = {
   },
   "ssh -R": (host, { uid, server }, _, when) => {
     const ssh = relay(host, uid, "/usr/bin/ssh", when);
-    // Through a jump host, the proxy command holds the connection.
     if (host.chance(0.7)) host.toOtherHost(ssh, when);
+    else addProxyCommand(host, uid, ssh, when);
     if (host.chance(0.3)) host.join(ssh, relay(host, uid, "/usr/bin/ssh-agent", when), when, "unix");
     host.join(ssh, server, when);
+  },
+  "ssh -R to the host's own ssh server": (host, { uid, server }, _, when) => {
+    const ssh = relay(host, uid, "/usr/bin/ssh", when);
+    if (host.chance(0.5)) host.toOtherHost(ssh, when);
+    else addProxyCommand(host, uid, ssh, when);
+    host.join(addLocalSession(host, uid, ssh, when).child, server, when);
+  },
+  "relay on a session's streams, adopted by init": (host, { uid, server }, { child }, when) => {
+    const nc = relay(host, uid, "/usr/bin/nc", when);
+    host.pipe(child, nc, when);
+    host.join(nc, server, when, "unix");
+  },
+  "relay over UDP": (host, { uid, server }, _, when) => {
+    const mosh = relay(host, uid, "/usr/bin/mosh-server", when);
+    host.datagram.push(mosh);
+    host.join(relay(host, uid, "/usr/bin/nc", when, mosh), server, when, "unix");
+  },
+  "relay in a screen that was attached again": (host, { uid, server }, { child }, when) => {
+    relay(host, uid, "/usr/bin/screen", when, child);
+    const screen = relay(host, uid, "/usr/bin/screen", when);
+    host.join(relay(host, uid, "/usr/bin/nc", when, screen), server, when, "unix");
+  },
+  "relay behind a proxy of another user": (host, { uid, server }, _, when) => {
+    const jupyter = relay(host, uid, "/usr/bin/python3", when);
+    host.join(null, jupyter, when, host.pick(["tcp", "unix"] as const));
+    host.join(jupyter, server, when);
   },
   "a user's own ssh server": (host, { uid, server }, _, when) => {
     const listener = relay(host, uid, host.pick(["/home/u/conda/bin/sshd", "/usr/sbin/sshd"]), when);
@@ -156,7 +182,25 @@ export const DEAD_ENDS: readonly ((host: SimulatedHost, target: Target, when: Wh
     host.join(nc, server, when);
   },
   (host, { uid, server }, when) => host.join(relay(host, uid, `/home/u${uid}/sshd`, when), server, when),
+  // A pipeline that was left behind.
+  (host, { uid, server }, when) => {
+    const [cat, nc] = [relay(host, uid, "/usr/bin/cat", when), relay(host, uid, "/usr/bin/nc", when)];
+    host.pipe(cat, nc, when);
+    host.join(nc, server, when);
+  },
+  // A detached screen.
+  (host, { uid, server }, when) => {
+    const screen = relay(host, uid, "/usr/bin/screen", when);
+    host.join(relay(host, uid, "/usr/bin/nc", when, screen), server, when);
+  },
 ];
+
+/** Through a jump host, the proxy command holds the connection. With `ssh -f` its parent has ended. */
+function addProxyCommand(host: SimulatedHost, uid: number, ssh: number, when: When): void {
+  const command = relay(host, uid, host.pick(["/usr/bin/ssh", "/usr/bin/nc"]), when);
+  host.toOtherHost(command, when);
+  host.pipe(ssh, command, when);
+}
 
 function addCli(host: SimulatedHost, { uid, folder, commit }: Target, when: When, ppid: number): number {
   const exe = `${folder}/code-${commit}`;

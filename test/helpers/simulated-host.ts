@@ -39,6 +39,7 @@ export class SimulatedHost {
   readonly unreadable: number[] = [];
   readonly foreignNet: number[] = [];
   readonly unexplained: number[] = [];
+  readonly datagram: number[] = [];
   private readonly random: () => number;
   private nextPid: number;
 
@@ -72,6 +73,11 @@ export class SimulatedHost {
   /** `opener` opened what `acceptor` accepted. */
   join(opener: number | null, acceptor: number | null, when: When = BOTH, kind: Link["kind"] = "tcp"): void {
     this.sockets.push({ kind, opener, acceptor, otherHost: false, shown: true, when });
+  }
+
+  /** A pipe of which each has an end; nobody has only one in what the kernel shows. */
+  pipe(a: number, b: number, when: When): void {
+    this.sockets.push({ kind: "pipe", opener: a, acceptor: b, otherHost: false, shown: false, when });
   }
 
   /** A socket pair, or an old kernel that does not show who opened. */
@@ -120,6 +126,7 @@ export class SimulatedHost {
           if (pid === null || !asked.has(pid)) return [];
           const { kind, otherHost, shown } = socket;
           const peerPid = peer !== null && asked.has(peer) ? peer : null;
+          if (kind === "pipe" && peerPid === null) return [];
           const [local, remote] = otherHost
             ? ["10.0.0.1:22", "10.1.2.3:50000"]
             : ["127.0.0.1:1", "127.0.0.1:2"];

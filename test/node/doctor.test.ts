@@ -90,6 +90,13 @@ describe("doctor", () => {
       /never runs/,
     ],
     [
+      "no keepalive",
+      "printf 'TCPKeepAlive no\\nClientAliveInterval 0\\n' >/etc/ssh/sshd_config.d/00-no.conf",
+      "rm /etc/ssh/sshd_config.d/00-no.conf",
+      "sshd keepalive",
+      /none: a client that vanished counts as connected for ever/,
+    ],
+    [
       "sweeps that stopped long ago",
       'sed -i \'s/"lastGood":[0-9]*/"lastGood":1000/\' /var/lib/vscode-grim-reaper/last-sweep.json',
       `systemctl start ${UNIT}`,

@@ -2,7 +2,7 @@
 
 import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
-import { join } from "node:path";
+import { dirname, join } from "node:path";
 import type { HostDocument, TreeDocument } from "../../src/core/report/json.ts";
 import { until } from "../helpers/until.ts";
 import { repository } from "./boot.ts";
@@ -13,7 +13,7 @@ import type { RealServer } from "./real-server.ts";
 import { quoted, type SshClient } from "./ssh-client.ts";
 
 export const PROGRAM = "/usr/sbin/vscode-grim-reaper";
-const COMMIT = "e18005f0f1b33c29e81d732535d8c0e47cafb0b5";
+export const COMMIT = "e18005f0f1b33c29e81d732535d8c0e47cafb0b5";
 const UIDS: Readonly<Record<string, number>> = { alice: 2001, bob: 2002, carol: 2003 };
 
 /** A node with the product installed, and a configuration under which an orphan is one at once. */
@@ -78,6 +78,8 @@ export interface StandIn {
 export interface StandInOptions {
   readonly user?: string;
   readonly args?: readonly string[];
+  /** Where the server lies; by default where the IDE puts it, in its user's home. */
+  readonly folder?: string;
   /** A command that a shell below the server runs. */
   readonly run?: string;
   /** Started not by ssh but by this, as root; it gets the command to run as the user. */
@@ -87,11 +89,11 @@ export interface StandInOptions {
 /** The command line of a stand-in server whose files lie in its user's home, where a real one has them. */
 export async function standInCommand(node: LoginNode, options: StandInOptions = {}): Promise<string[]> {
   const { user = "alice", args = [], run } = options;
-  const folder = `/home/${user}/.vscode-server/bin/${COMMIT}`;
+  const { folder = `/home/${user}/.vscode-server/bin/${COMMIT}` } = options;
   const source = readFileSync(join(repository(), "test/node/server-stand-in.cjs"));
   await node.copyIn(`${folder}/out/server-main.js`, source, { owner: `${user}:${user}` });
   await node.run(["sh", "-c", `[ -e ${folder}/node ] || cp /usr/bin/node ${folder}/node`]);
-  await node.run(["chown", "-R", `${user}:${user}`, `/home/${user}/.vscode-server`]);
+  await node.run(["chown", "-RH", `${user}:${user}`, dirname(dirname(folder))]);
   const command = [`${folder}/node`, `${folder}/out/server-main.js`, "--start-server", ...args];
   return run === undefined ? command : [...command, "--run", run];
 }

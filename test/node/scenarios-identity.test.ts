@@ -68,7 +68,7 @@ describe("what is taken for what", () => {
     await client.waitOutput(/hello/);
 
     assert.equal(await verdict(server.pid), "unknown");
-    assert.match(await node.run([PROGRAM, "explain", `${server.pid}`]), /no ssh server process was found/);
+    assert.match(await node.run([PROGRAM, "explain", `${server.pid}`]), /another user's process is a client/);
     await sweep(node);
     assert.equal(node.alive(server.pid), true);
     const dropIn = "/etc/vscode-grim-reaper/config.d/ssh.toml";

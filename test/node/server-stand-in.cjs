@@ -21,9 +21,11 @@ const server = createServer({ allowHalfOpen: true }, (socket) => {
   socket.write("hello\n");
   if (values.goodbye) socket.end();
 });
+// "@NAME" is an abstract one, as /proc/net/unix writes it.
+const path = values["socket-path"]?.replace(/^@/, "\0");
 // Of one that was killed.
-if (values["socket-path"]) rmSync(values["socket-path"], { force: true });
-const where = values["socket-path"] ?? { host: values.host ?? "127.0.0.1", port: Number(values.port ?? 0) };
+if (path && !path.startsWith("\0")) rmSync(path, { force: true });
+const where = path ?? { host: values.host ?? "127.0.0.1", port: Number(values.port ?? 0) };
 server.listen(where, () =>
   say(`listening==${process.pid}==${server.address().port ?? values["socket-path"]}==`),
 );

@@ -52,7 +52,9 @@ Connections find_connections(const HolderOptions& options, const std::function<v
   result.unreadable = holders.unreadable();
   result.foreign_net = connected_elsewhere(holders, sockets, nets);
   result.unexplained = std::move(unexplained.pids);
+  result.datagram = std::move(unexplained.datagram);
   sort_unique(result.foreign_net);
+  sort_unique(result.datagram);
   result.established_tcp = sockets.established_tcp();
   result.established_unix = sockets.established_unix();
   const auto parts = [](const Fault& fault) {

@@ -15,15 +15,15 @@
 
 namespace reaper {
 
-enum class LinkKind { kTcp, kUnix };
+enum class LinkKind { kTcp, kUnix, kPipe };
 
 // How `pid` got its end. kAccepted: it listened, also while the connection waits to be accepted. kUnknown:
-// the kernel does not show which (a socket pair, or two listening ports).
+// the kernel does not show which (a socket pair, a pipe, or two listening ports).
 enum class LinkDirection { kUnknown, kAccepted, kOpened };
 
-// The established connections of one kind and direction between two processes. `pid` holds one end and
-// `peer_pid` the other; it is empty when none of the processes asked about holds that end. The addresses are
-// those of one of the connections.
+// The established connections, or pipes, of one kind and direction between two processes. `pid` holds one end
+// and `peer_pid` the other; it is empty when none of the processes asked about holds that end. The addresses
+// are those of one of the connections.
 struct Link {
   LinkKind kind;
   pid_t pid;
@@ -42,6 +42,7 @@ struct Connections {
   // In another network namespace where something is connected to them, or that could not be read.
   std::vector<pid_t> foreign_net;
   std::vector<pid_t> unexplained;  // they hold a stream socket that no dump shows
+  std::vector<pid_t> datagram;     // they hold a UDP socket, of which nothing shows who sends to it
   std::uint32_t established_tcp = 0, established_unix = 0;
   std::vector<Fault> faults;
 };

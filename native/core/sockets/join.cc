@@ -83,7 +83,7 @@ struct Seen {
   bool other_host = false;
   std::uint32_t inode = 0;
   const TcpRecord* tcp = nullptr;
-  const UnixRecord* local = nullptr;
+  const UnixRecord* local = nullptr;  // of a pipe neither
 
   auto ends() const { return std::tie(kind, pid, peer_pid, direction, other_host); }
 };
@@ -94,6 +94,8 @@ Link to_link(const Seen& seen, const SocketTable& sockets) {
   if (seen.tcp) {
     link.local = endpoint_text(seen.tcp->local);
     link.remote = endpoint_text(seen.tcp->remote);
+  } else if (!seen.local) {
+    link.local = link.remote = "pipe:" + std::to_string(seen.inode);
   } else if (seen.local->state == SocketState::kListening) {
     // One that waits: its own end has no name, the other one is the listener's.
     link.local = seen.local->name;
@@ -153,6 +155,18 @@ class Joiner {
     }
   }
 
+  // Only those of which two of the processes hold an end: most pipes have one process at both.
+  void add_pipes() {
+    for (auto at = holders_.pipes().begin(); at != holders_.pipes().end();) {
+      const auto first = at;
+      std::vector<pid_t> pids;
+      for (; at != holders_.pipes().end() && at->inode == first->inode; ++at) pids.push_back(at->pid);
+      Seen link{LinkKind::kPipe};
+      link.inode = first->inode;
+      if (pids.size() > 1) add_pairs(link, pids, pids);
+    }
+  }
+
   std::vector<Link> take() {
     std::sort(seen_.begin(), seen_.end(), [](const Seen& a, const Seen& b) {
       return std::tuple_cat(a.ends(), std::tie(a.inode)) < std::tuple_cat(b.ends(), std::tie(b.inode));
@@ -169,31 +183,36 @@ class Joiner {
 
  private:
   void add(Seen link, std::uint32_t inode, const std::vector<std::uint32_t>& peer_inodes) {
-    const HolderTable::Range own = holders_.processes_with(inode);
-    std::vector<pid_t> peers;
-    for (const std::uint32_t peer : peer_inodes) {
-      if (peer == 0) continue;
-      const HolderTable::Range range = holders_.processes_with(peer);
-      std::for_each(range.first, range.second, [&](const Holder& holder) { peers.push_back(holder.pid); });
-    }
+    std::vector<pid_t> own, peers;
+    const auto add_holders = [this](std::vector<pid_t>& pids, std::uint32_t of) {
+      const HolderTable::Range range = holders_.processes_with(of);
+      std::for_each(range.first, range.second, [&](const Holder& holder) { pids.push_back(holder.pid); });
+    };
+    add_holders(own, inode);
+    for (const std::uint32_t peer : peer_inodes)
+      if (peer != 0) add_holders(peers, peer);
+    if (peers.empty()) peers.push_back(0);
+    add_pairs(link, own, peers);
+  }
+
+  void add_pairs(Seen link, const std::vector<pid_t>& own, const std::vector<pid_t>& peers) {
     const auto emit = [&](pid_t pid, pid_t peer) {
       if (peer == pid) return;
       link.pid = pid;
       link.peer_pid = peer;
       seen_.push_back(link);
     };
-    if (peers.empty()) peers.push_back(0);  // not known
-    if (static_cast<std::size_t>(own.second - own.first) * peers.size() <= kAllPairs) {
-      for (auto at = own.first; at != own.second; ++at)
-        for (const pid_t peer : peers) emit(at->pid, peer);
+    if (peers.size() == 1 || own.size() * peers.size() <= kAllPairs) {
+      for (const pid_t pid : own)
+        for (const pid_t peer : peers) emit(pid, peer);
       return;
     }
     // One end's first process with all others: two of them, so that no pair of first processes is itself.
-    const pid_t hub = own.first->pid;
+    const pid_t hub = own.front();
     const auto other = std::find_if(peers.begin(), peers.end(), [&](pid_t peer) { return peer != hub; });
     for (const pid_t peer : peers) emit(hub, peer);
     if (other != peers.end())
-      for (auto at = own.first; at != own.second; ++at) emit(at->pid, *other);
+      for (const pid_t pid : own) emit(pid, *other);
   }
 
   const SocketTable& sockets_;
@@ -210,6 +229,7 @@ std::vector<Link> join_links(const SocketTable& sockets, const HolderTable& hold
   joiner.add_tcp(ephemeral);
   joiner.add_unix();
   joiner.add_queues();
+  joiner.add_pipes();
   return joiner.take();
 }
 

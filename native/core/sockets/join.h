@@ -28,7 +28,8 @@ bool has_one_sided_links(const SocketTable& sockets, const HolderTable& holders)
 // The processes that hold a stream socket which no dump shows: one of another namespace, or one that a dump
 // skipped. What such a socket is connected to is not known.
 struct Unexplained {
-  std::vector<pid_t> pids;  // sorted
+  std::vector<pid_t> pids;      // sorted
+  std::vector<pid_t> datagram;  // they hold a UDP socket
   // Some descriptor was closed or used again since it was read, so its process may have a new connection.
   bool changed = false;
   std::vector<Fault> faults;

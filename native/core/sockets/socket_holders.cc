@@ -14,13 +14,14 @@
 namespace reaper {
 namespace {
 
+constexpr std::string_view kSocket = "socket:[", kPipe = "pipe:[";
+
 // "socket:[INODE]". Netlink reports inodes in 32 bits, so only those are compared. A path cannot look like
 // this: the kernel shows paths with a leading '/'.
-std::optional<std::uint32_t> socket_inode(std::string_view link) {
-  constexpr std::string_view kPrefix = "socket:[";
-  if (link.substr(0, kPrefix.size()) != kPrefix || link.back() != ']') return std::nullopt;
+std::optional<std::uint32_t> inode_of(std::string_view link, std::string_view prefix) {
+  if (link.substr(0, prefix.size()) != prefix || link.back() != ']') return std::nullopt;
   std::uint64_t inode = 0;
-  const std::string_view digits = link.substr(kPrefix.size(), link.size() - kPrefix.size() - 1);
+  const std::string_view digits = link.substr(prefix.size(), link.size() - prefix.size() - 1);
   if (!to_number(digits, inode) || inode == 0) return std::nullopt;
   return static_cast<std::uint32_t>(inode);
 }
@@ -29,6 +30,13 @@ bool by_inode(const Holder& a, const Holder& b) {
   return std::tie(a.inode, a.pid) < std::tie(b.inode, b.pid);
 }
 bool same_socket(const Holder& a, const Holder& b) { return a.inode == b.inode && a.pid == b.pid; }
+
+// Sorts from the one at `first`, and keeps one of each process's descriptors of one socket.
+void keep_first(std::vector<Holder>& holders, std::size_t first) {
+  const auto begin = holders.begin() + static_cast<std::ptrdiff_t>(first);
+  std::stable_sort(begin, holders.end(), by_inode);
+  holders.erase(std::unique(begin, holders.end(), same_socket), holders.end());
+}
 
 }  // namespace
 
@@ -52,14 +60,13 @@ class HolderTable::Scan {
     }
     account_ = options_.owners.of(owner);
     table_.accounts_[pid] = account_;
-    const std::size_t first = table_.holders_.size();
+    const std::size_t first = table_.holders_.size(), first_pipe = table_.pipes_.size();
     std::size_t shown = 0;
     int code = read_task(pid, pid, &shown);
     if (code == 0 && shown == 0) code = read_threads(pid);
     // Guard: thousands of descriptors of one socket must not take the memory.
-    const auto begin = table_.holders_.begin() + static_cast<std::ptrdiff_t>(first);
-    std::sort(begin, table_.holders_.end(), by_inode);
-    table_.holders_.erase(std::unique(begin, table_.holders_.end(), same_socket), table_.holders_.end());
+    keep_first(table_.holders_, first);
+    keep_first(table_.pipes_, first_pipe);
     if (code != 0) fail(pid, code);
   }
 
@@ -106,7 +113,8 @@ class HolderTable::Scan {
       // Links are only read, never followed: a file behind one may hang the reader.
       std::string_view link;
       if (const int error = proc_.link(folder, name, &link)) return is_gone(error) ? 0 : error;
-      if (const auto inode = socket_inode(link)) table_.holders_.push_back({*inode, pid, task, fd});
+      if (const auto socket = inode_of(link, kSocket)) table_.holders_.push_back({*socket, pid, task, fd});
+      if (const auto pipe = inode_of(link, kPipe)) table_.pipes_.push_back({*pipe, pid, task, fd});
       return 0;
     });
   }
@@ -146,8 +154,8 @@ void HolderTable::read(const HolderOptions& options) {
   for (const pid_t pid : wanted) scan.process(pid);
   // The newest descriptor of a socket stays: the stable sort leaves an earlier reading's in front.
   std::reverse(holders_.begin(), holders_.end());
-  std::stable_sort(holders_.begin(), holders_.end(), by_inode);
-  holders_.erase(std::unique(holders_.begin(), holders_.end(), same_socket), holders_.end());
+  keep_first(holders_, 0);
+  keep_first(pipes_, 0);
   sort_unique(unreadable_);
 }
 
@@ -172,7 +180,7 @@ bool is_still_held(const std::string& proc_root, const Holder& holder) {
   std::string_view link;
   const std::string name = "fd/" + std::to_string(holder.fd);
   return proc && proc.value().link_of(holder.task, name.c_str(), &link) == 0 &&
-         socket_inode(link) == holder.inode;
+         inode_of(link, kSocket) == holder.inode;
 }
 
 }  // namespace reaper

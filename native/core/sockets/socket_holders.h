@@ -1,4 +1,4 @@
-// Finds which of the given processes holds which socket, from the links in /proc/PID/fd.
+// Finds which of the given processes holds which socket or pipe, from the links in /proc/PID/fd.
 #pragma once
 
 #include <sys/types.h>
@@ -15,7 +15,7 @@
 
 namespace reaper {
 
-// One descriptor that is a socket. A process that has several of one socket is listed once.
+// One descriptor that is a socket or a pipe. A process that has several of one is listed once.
 struct Holder {
   std::uint32_t inode;
   pid_t pid;
@@ -43,6 +43,8 @@ class HolderTable {
   Range processes_with(std::uint32_t inode) const;
   bool is_held(std::uint32_t inode) const;
   const std::vector<Holder>& all() const { return holders_; }
+  // Who holds an end of which pipe: both ends have one inode. Sorted by inode and pid.
+  const std::vector<Holder>& pipes() const { return pipes_; }
   uid_t account_of(pid_t pid) const;
 
   const std::vector<pid_t>& unreadable() const { return unreadable_; }
@@ -54,7 +56,7 @@ class HolderTable {
  private:
   class Scan;
 
-  std::vector<Holder> holders_;  // sorted by inode and pid, which no two share
+  std::vector<Holder> holders_, pipes_;  // sorted by inode and pid, which no two share
   std::vector<pid_t> unreadable_;
   std::map<pid_t, std::string> foreign_;
   std::unordered_map<pid_t, uid_t> accounts_;

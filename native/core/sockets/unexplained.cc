@@ -78,6 +78,7 @@ class Search {
     const std::vector<std::string> names = read_protocols(descriptors);
     std::vector<std::uint32_t> local;
     for (std::size_t i = 0; i < lost.size(); ++i) {
+      if (names[i].compare(0, 3, "UDP") == 0) found_.datagram.push_back(lost[i].pid);
       if (is_connectionless(names[i])) continue;
       if (names[i].compare(0, 3, "TCP") == 0 && !has_other_namespace(holders_.account_of(lost[i].pid)))
         continue;

@@ -271,6 +271,36 @@ void directions_follow_the_listener(const std::string& folder) {
   CHECK(direction(look({client.pid(), server.pid()}), server.pid(), client.pid()) == LinkDirection::kUnknown);
 }
 
+// A program whose parents have ended is still on the streams of an ssh session, and an ssh client on its
+// ProxyCommand's.
+void a_pipe_joins_its_holders() {
+  int pipe_ends[2], other[2];
+  if (pipe(pipe_ends) != 0 || pipe(other) != 0) give_up("pipe");
+  const auto keep = [&](int fd) {
+    return [=] {
+      close_sockets_but({});
+      for (const int each : {pipe_ends[0], pipe_ends[1], other[0], other[1]})
+        if (each != fd) close(each);
+    };
+  };
+  const Child reader(keep(pipe_ends[0])), writer(keep(pipe_ends[1])), alone(keep(other[0]));
+  const Connections found = look({reader.pid(), writer.pid(), alone.pid()});
+  CHECK(found.links.size() == 2);
+  CHECK(direction(found, reader.pid(), writer.pid()) == LinkDirection::kUnknown);
+  CHECK(direction(found, writer.pid(), reader.pid()) == LinkDirection::kUnknown);
+  for (const Link& link : found.links) CHECK(link.kind == LinkKind::kPipe && link.local == link.remote);
+  CHECK(look({reader.pid(), alone.pid()}).links.empty());
+  for (const int each : {pipe_ends[0], pipe_ends[1], other[0], other[1]}) close(each);
+}
+
+void who_holds_a_udp_socket_is_reported() {
+  for (const int family : {AF_INET, AF_INET6}) {
+    const reaper::UniqueFd udp(socket(family, SOCK_DGRAM | SOCK_CLOEXEC, 0));
+    const Holding holder({udp.get()}), other({});
+    CHECK(look({holder.pid(), other.pid()}).datagram == std::vector<pid_t>{holder.pid()});
+  }
+}
+
 // Two namespaces that a cable joins: from where this test stands the other one is another host.
 void another_host_is_reported() {
   if (needs_root("another host")) return;
@@ -315,6 +345,8 @@ void another_host_is_reported() {
     mine.sin_addr.s_addr = htonl(0x0a4d0001);
     auto listener = make_listener(AF_INET, generic(mine), sizeof mine);
     if (write(go[1], "g", 1) != 1) give_up("write");
+    close(go[0]);
+    close(go[1]);
     const auto accepted = accept_from(listener);
     sockaddr_in theirs = loopback4(3333);
     theirs.sin_addr.s_addr = htonl(0x0a4d0002);
@@ -574,6 +606,8 @@ std::size_t open_descriptors() {
 }  // namespace
 
 int main() {
+  // Whatever started this test may share pipes with it, and so with its children.
+  for (int fd = 3; fd < 1024; ++fd) close(fd);
   char folder[] = "/tmp/reaper-connections-XXXXXX";
   if (!mkdtemp(folder)) give_up("mkdtemp");
   const std::size_t before = open_descriptors();
@@ -585,6 +619,8 @@ int main() {
   inherited_descriptors_count_for_both();
   a_main_thread_that_ended_hides_nothing();
   directions_follow_the_listener(folder);
+  a_pipe_joins_its_holders();
+  who_holds_a_udp_socket_is_reported();
   another_host_is_reported();
   a_connection_in_another_namespace_is_not_a_link();
   only_connections_count_in_another_namespace(folder);

@@ -23,6 +23,13 @@ export interface LastSweep {
   readonly survivors?: number | undefined;
 }
 
+/** How sshd notices that a client is gone which did not say so. */
+export interface Keepalive {
+  /** Seconds after which it gives up a client that does not answer (ClientAliveInterval times the count); 0: never. */
+  readonly clientAlive: number;
+  readonly tcp: boolean;
+}
+
 export interface Examination {
   readonly uid: number;
   /** Milliseconds since the epoch. */
@@ -32,6 +39,7 @@ export interface Examination {
   /** The lines of sshd's stack; null: there is no such file. */
   readonly pam: readonly PamLine[] | null;
   readonly usePam: Answer<boolean>;
+  readonly keepalive: Answer<Keepalive>;
   readonly hookPath: string;
   /** Null: it is not there. */
   readonly hook: (FileFacts & { readonly isStatic: boolean | null }) | null;

@@ -28,6 +28,7 @@ export function checkHostSide(seen: Examination): Check[] {
     checkProcesses(seen),
     checkSockets(seen),
     checkKernel(seen),
+    checkKeepalive(seen),
     checkLogind(seen),
     checkClock(seen),
   ];
@@ -198,6 +199,18 @@ function checkKernel({ kernel }: Examination): Check {
         `${escapeText(release)}: ${lacks.join("; ")}`,
         "works, with these limits; a newer kernel has them",
       );
+}
+
+function checkKeepalive({ keepalive }: Examination): Check {
+  const name = "sshd keepalive";
+  const remedy = "set ClientAliveInterval 60 and ClientAliveCountMax 5 in sshd_config";
+  if ("failed" in keepalive) return unanswered(name, keepalive, 'run "sshd -T | grep -i alive"');
+  const { clientAlive, tcp } = keepalive.value;
+  if (clientAlive > 0)
+    return ok(name, `a client that does not answer is given up after ${formatDuration(clientAlive * 1000)}`);
+  return tcp
+    ? ok(name, "by TCP alone: a sleeping laptop counts as connected for two hours, as Linux is shipped")
+    : warning(name, "none: a client that vanished counts as connected for ever", remedy);
 }
 
 function checkLogind({ logind }: Examination): Check {

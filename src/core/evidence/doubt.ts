@@ -45,11 +45,7 @@ export function whyUndecided(view: HostView, graph: UseGraph): Map<Node, Doubt> 
   if (connections === null) return own;
   // What is behind a process that is in doubt may be behind what it is connected to.
   const origins = [...graph.all()].flatMap((node) => {
-    const why =
-      own.get(node)?.why ??
-      whyProcess(node.process.pid, connections)?.why ??
-      whyAbove(node, view) ??
-      whySession(node, view, graph);
+    const why = own.get(node)?.why ?? whyOther(node, graph, view, connections) ?? whyAbove(node, view);
     return why ? [{ node, user: node.user, behind: why }] : [];
   });
   const doubtful = propagate(graph, origins);
@@ -112,19 +108,32 @@ function whyProcess(pid: number, connections: Connections): Doubt | null {
   return null;
 }
 
+/** A relay whose own connections are not known, or do not show whom it serves. Sessions are sources anyway. */
+function whyOther(
+  node: Node,
+  graph: UseGraph,
+  { observation }: HostView,
+  connections: Connections,
+): string | null {
+  const { kind, process, user } = node;
+  if (kind !== "relay") return null;
+  const why = whyProcess(process.pid, connections);
+  if (why !== null) return why.why;
+  // mosh and QUIC; a socket that is bound and not connected shows no other end.
+  if (connections.datagram?.includes(process.pid)) return "nothing shows who sends to its UDP socket";
+  // JupyterHub's proxy, xrdp, a site's nginx. A user of whom not all were asked may hold the other end.
+  const wasAsked = user !== null && observation.relaysOf?.includes(user) === true;
+  return wasAsked && graph.countsOf(node).acceptedUnattributed > 0
+    ? "another user's process is a client, and nothing shows whom that serves"
+    : null;
+}
+
 /** A tree or a relay that may be below an ssh session which was not seen. */
 function whyAbove({ kind, process }: Node, { table }: HostView): string | null {
   if (kind === "session") return null;
   const { ancestors, broken } = ancestorsOf(table, process);
   return broken || ancestors.some(({ pid, exe }) => pid !== 1 && exe === null)
     ? "what is above it could not be read"
-    : null;
-}
-
-/** A relay may be a session of an ssh server that a site runs under a name which the catalogue does not know. */
-function whySession(node: Node, { sshd }: HostView, graph: UseGraph): string | null {
-  return node.kind === "relay" && sshd.genuine.size === 0 && graph.isEnteredFromHere(node)
-    ? "no ssh server process was found on this host, so it may be one"
     : null;
 }
 

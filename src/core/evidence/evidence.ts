@@ -97,7 +97,6 @@ function originsOf(graph: UseGraph, sources: TreeSources, countUnknownOpeners = 
       return counts ? [{ node, user: node.user, behind }] : [];
     }
     if (behind !== null) return [{ node, user: node.user, behind }];
-    if (graph.forwardsUnseen(node)) return [{ node, user: node.user, behind: "host behind a proxy command" }];
     return node.tree && sources.has(node.tree) ? [{ node, user: node.user, behind: null }] : [];
   });
 }

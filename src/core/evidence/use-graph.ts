@@ -26,12 +26,12 @@ export interface Edge {
   readonly how: "below" | "connected";
 }
 
-/** A tree's established connections whose other end is outside the tree, as numbers of sockets. */
+/** The established connections of a tree or a relay whose other end is another node's, as numbers of sockets. */
 export interface LinkCounts {
   total: number;
   /** The other end is on this host, and no process that was asked holds it. */
   unattributed: number;
-  /** Of these, those that the tree may have accepted. */
+  /** Of these, those that it may have accepted. */
   acceptedUnattributed: number;
 }
 
@@ -56,8 +56,6 @@ export function isOwn(user: number | null, tree: Tree): boolean {
 export class UseGraph {
   private readonly view: HostView;
   private readonly nodes = new Map<number, Node>();
-  /** Nodes that opened a connection to an ssh server of this host, genuine or not. */
-  private readonly opensSshHere = new Set<Node>();
   private readonly out = new Map<Node, Map<string, Edge>>();
   private readonly into = new Map<Node, Edge[]>();
   private readonly counts = new Map<Node, LinkCounts>();
@@ -82,6 +80,7 @@ export class UseGraph {
     for (const link of links) this.noteOtherEnd(link);
     for (const link of links) this.addLink(link);
     for (const node of this.all()) this.addDescent(node);
+    this.addScreens();
   }
 
   /** Every node once. */
@@ -94,12 +93,8 @@ export class UseGraph {
     return [...this.all()].flatMap((node) => (node.tree ? [[node.tree, node] as const] : []));
   }
 
-  /**
-   * Whether a relay is an ssh client that forwards from a host which does not show: its ProxyCommand holds the
-   * connection. What it opens on this host, an agent's socket aside, it opens for the other end.
-   */
-  forwardsUnseen(node: Node): boolean {
-    return exeName(node.process.exe) === "ssh" && !this.opensSshHere.has(node);
+  nodeOf(pid: number): Node | undefined {
+    return this.nodes.get(pid);
   }
 
   edgesFrom(node: Node): Iterable<Edge> {
@@ -135,11 +130,6 @@ export class UseGraph {
     return byUnasked ? "unknown" : "yes";
   }
 
-  /** Whether a node accepted a connection of this host from a process that was not asked, as behind a proxy. */
-  isEnteredFromHere(node: Node): boolean {
-    return this.openers.get(node) === true;
-  }
-
   private addNode(kind: "session" | "relay", process: Proc, user: number | null): void {
     this.nodes.set(process.pid, { kind, process, tree: null, user });
   }
@@ -161,18 +151,23 @@ export class UseGraph {
   private addLink(link: Link): void {
     const here = this.nodes.get(link.pid);
     const there = link.peerPid === null ? undefined : this.nodes.get(link.peerPid);
+    if (link.kind === "pipe") {
+      if (here && there && here !== there && link.peerPid !== null) this.addPipe(here, there, link.peerPid);
+      return;
+    }
     if (here !== there) {
       this.count(here, link);
       // Snapshots of the version before have each connection once, from either end.
       if (link.direction === undefined) this.count(there, link);
     }
     if (here === undefined || there === undefined || here === there || link.peerPid === null) return;
+    if (isInherited(link, here, there) || isInherited(link, there, here)) return;
     if (link.direction !== "accepted") this.addConnection(here, link.pid, there, link.peerPid);
     if (link.direction !== "opened") this.addConnection(there, link.peerPid, here, link.pid);
   }
 
   private count(node: Node | undefined, link: Link): void {
-    if (node?.kind !== "tree") return;
+    if (node === undefined || node.kind === "session") return;
     const counts = this.countsOf(node);
     // Guard: a saved observation may say 0, and a connection that is there counts.
     const sockets = Math.max(1, link.sockets ?? 1);
@@ -186,7 +181,6 @@ export class UseGraph {
 
   /** What `opener` opened and `acceptor` accepted. */
   private addConnection(opener: Node, openerPid: number, acceptor: Node, acceptorPid: number): void {
-    if (this.view.catalogue.sshd.includes(exeName(acceptor.process.exe))) this.opensSshHere.add(opener);
     if (this.isUsedBy(acceptor, opener)) this.addEdge(opener, acceptor, acceptorPid, "connected");
     if (this.isWatchedBy(opener, acceptor)) this.addEdge(acceptor, opener, openerPid, "connected");
   }
@@ -208,6 +202,29 @@ export class UseGraph {
     if (acceptor.kind === "session") return opener.tree !== null && isOwn(acceptor.user, opener.tree);
     // The IDE's command-line program serves the window of the server that it is connected to.
     return acceptor.kind === "tree" && opener.user === acceptor.user && isCommandLineProgram(opener.tree);
+  }
+
+  /** A program on the streams of a session, though its parents have ended, and an ssh client with its ProxyCommand. */
+  private addPipe(from: Node, to: Node, toPid: number): void {
+    // What a tree's member shares with a process outside it is left over from a common parent.
+    const isUsed =
+      from.kind === "session" ? to.kind !== "session" : from.kind === "relay" && to.kind === "relay";
+    if (isUsed && (from.kind === "session" || from.user === to.user))
+      this.addEdge(from, to, toPid, "connected");
+  }
+
+  /** GNU screen's server works on its client's terminal, and holds no connection with the client. */
+  private addScreens(): void {
+    const first = new Map<number | null, Node>();
+    for (const node of this.all()) {
+      if (node.kind !== "relay" || !/^screen/i.test(exeName(node.process.exe))) continue;
+      const hub = first.get(node.user);
+      if (hub === undefined) first.set(node.user, node);
+      else {
+        this.addEdge(hub, node, node.process.pid, "connected");
+        this.addEdge(node, hub, hub.process.pid, "connected");
+      }
+    }
   }
 
   /** Joins a process to the nearest session or relay above it; each of these is joined to the next. */
@@ -247,6 +264,21 @@ export class UseGraph {
 
 function isCommandLineProgram(tree: Tree | null): boolean {
   return tree !== null && [...tree.recognised.values()].every(({ role }) => role === "cli");
+}
+
+/**
+ * Whether a socket pair is what a program brought along that left the tree: of two nameless ends, the younger program
+ * got its own from a parent.
+ */
+function isInherited({ kind, local, remote, direction }: Link, tree: Node, relay: Node): boolean {
+  const isPair =
+    kind === "unix" && direction === "unknown" && [local, remote].every((end) => /^unix:\d+$/.test(end));
+  return (
+    isPair &&
+    tree.kind === "tree" &&
+    relay.kind === "relay" &&
+    relay.process.startTime >= tree.process.startTime
+  );
 }
 
 /** "10.1.2.3" of "10.1.2.3:4100", "fe80::1" of "[fe80::1]:22". */

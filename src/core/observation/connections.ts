@@ -3,10 +3,11 @@ import type { Fault } from "./fault.ts";
 
 /**
  * Established connections of one kind, one end of which `pid` holds. Never listening, closing or datagram sockets.
+ * `pipe`: `pid` and `peerPid` both hold an end of a pipe; which ends does not show.
  * The addresses are those of one of them.
  */
 export interface Link {
-  readonly kind: "tcp" | "unix";
+  readonly kind: "tcp" | "unix" | "pipe";
   readonly pid: number;
   /** Holder of the other end among the asked processes; null: none of them. */
   readonly peerPid: number | null;
@@ -40,6 +41,8 @@ export interface Connections {
    * wait at a listener which cannot be told, or that listen with a queue which cannot be read.
    */
   readonly unexplained?: readonly number[] | undefined;
+  /** Processes that hold a UDP socket, of which nothing shows who sends to it. Absent in snapshots of earlier versions. */
+  readonly datagram?: readonly number[] | undefined;
   /** Sockets in state ESTABLISHED on the whole host, for plausibility. */
   readonly established: { readonly tcp: number; readonly unix: number };
   readonly faults: readonly Fault[];

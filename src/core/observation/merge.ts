@@ -30,6 +30,7 @@ export function mergeConnections(first: AskedConnections, second: AskedConnectio
     unreadable: both(one.unreadable, two.unreadable),
     foreignNet: both(one.foreignNet, two.foreignNet),
     unexplained: both(one.unexplained ?? [], two.unexplained ?? []),
+    datagram: both(one.datagram ?? [], two.datagram ?? []),
     established: two.established,
     faults: [...one.faults, ...two.faults],
   };

@@ -44,7 +44,7 @@ function observationSchema(): v.GenericSchema<unknown, Observation> {
     foreignPidNs: nullable(v.boolean()),
   });
   const link = v.object({
-    kind: v.picklist(["tcp", "unix"]),
+    kind: v.picklist(["tcp", "unix", "pipe"]),
     pid: whole,
     peerPid: nullable(whole),
     local: v.string(),
@@ -64,6 +64,7 @@ function observationSchema(): v.GenericSchema<unknown, Observation> {
     unreadable: v.array(whole),
     foreignNet: v.array(whole),
     unexplained: v.optional(v.array(whole)),
+    datagram: v.optional(v.array(whole)),
     established: v.object({ tcp: whole, unix: whole }),
     faults: v.array(fault),
   });

@@ -18,6 +18,7 @@ const well: Examination = {
   capabilities: [2, 5, 19],
   pam: parsePam("sshd", PAM),
   usePam: { value: true },
+  keepalive: { value: { clientAlive: 300, tcp: true } },
   hookPath: HOOK,
   hook: { uid: 0, mode: 0o755, kind: "file", isStatic: true },
   hookFaults: { value: 0 },
@@ -147,6 +148,14 @@ const wrong: readonly (readonly [string, Partial<Examination>, "warning" | "faul
     /sshd:3: .*LD_PRELOAD/,
   ],
   ["UsePAM no", { usePam: { value: false } }, "fault", "sshd UsePAM", /never runs/],
+  [
+    "no keepalive",
+    { keepalive: { value: { clientAlive: 0, tcp: false } } },
+    "warning",
+    "sshd keepalive",
+    /none: a client that vanished counts as connected for ever/,
+  ],
+  ["sshd is silent", { keepalive: { failed: "not there" } }, "warning", "sshd keepalive", /not there/],
   ["no sshd", { usePam: { failed: "not there" } }, "warning", "sshd UsePAM", /not there/],
   ["no hook, but a line", { hook: null }, "fault", "session-close", /not there/],
   ["a hook of another's", hook({ uid: 1001 }), "fault", "session-close", /uid 1001/],
@@ -265,4 +274,11 @@ test("a static program, a dynamic one and what is none", () => {
   assert.equal(isStaticElf(readFileSync(process.execPath)), false);
   assert.equal(isStaticElf(Buffer.from("#!/bin/sh\n")), null);
   assert.equal(isStaticElf(readFileSync("build/session-close").subarray(0, 70)), null);
+});
+
+test("TCP's keepalive alone is said, and well", () => {
+  const alone = diagnose({ ...well, keepalive: { value: { clientAlive: 0, tcp: true } } });
+  const check = alone.find(({ name }) => name === "sshd keepalive");
+  assert.equal(check?.health, "ok");
+  assert.match(check?.detail ?? "", /by TCP alone: a sleeping laptop counts as connected for two hours/);
 });

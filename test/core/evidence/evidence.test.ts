@@ -18,6 +18,7 @@ import {
   NO_CONNECTIONS,
   observation,
   type ProcInit,
+  piped,
   proc,
   sshSession,
   TICKS,
@@ -232,13 +233,6 @@ const useCases: readonly UseCase[] = [
     links: [fromHost(ssh.pid, "opened"), ...joined(ssh.pid, server.pid)],
     verdict: "spare",
     says: /host 10\.1\.2\.3 → ssh 4730 → server 501/,
-  },
-  {
-    what: "1. ssh -R whose ProxyCommand holds the connection to the other host",
-    processes: [ssh],
-    links: joined(ssh.pid, server.pid),
-    verdict: "spare",
-    says: /host behind a proxy command → ssh 4730 → server 501/,
   },
   {
     what: "1. an ssh client that is connected to an ssh server of this very host alone",
@@ -468,15 +462,12 @@ const useCases: readonly UseCase[] = [
     verdict: "spare",
   },
   {
-    what: "1. the same with a connection to the user's ssh agent, which is no ssh server",
-    processes: [ssh, proc({ pid: 4731, exe: "/usr/bin/ssh-agent" })],
-    links: [...joined(ssh.pid, 4731, "unix"), ...joined(ssh.pid, server.pid)],
-    verdict: "spare",
-  },
-  {
-    what: "1. the same, into a relay to the server",
-    processes: [ssh, socat],
-    links: [...joined(ssh.pid, socat.pid), ...joined(socat.pid, server.pid)],
+    what: "1. ssh -R whose ProxyCommand holds the connection, into a relay to the server",
+    processes: [ssh, socat, proc({ pid: 4731, exe: "/usr/bin/ssh" })],
+    links: [
+      ...[fromHost(4731, "opened"), ...piped(ssh.pid, 4731)],
+      ...[...joined(ssh.pid, socat.pid), ...joined(socat.pid, server.pid)],
+    ],
     verdict: "spare",
   },
   {
@@ -639,13 +630,7 @@ const useCases: readonly UseCase[] = [
     processes: [proc({ pid: 4721, exe: "/usr/sbin/siteshd-session" })],
     links: [{ ...fromHost(4721), otherHost: false }, ...joined(4721, server.pid)],
     verdict: "unknown",
-    says: /it is connected to 4721: no ssh server process was found on this host, so it may be one/,
-  },
-  {
-    what: "the same on a host whose ssh server is known",
-    processes: [...session, proc({ pid: 4721, exe: "/usr/sbin/siteshd-session" })],
-    links: [...sessionLinks, { ...fromHost(4721), otherHost: false }, ...joined(4721, server.pid)],
-    verdict: "reap",
+    says: /it is connected to 4721: another user's process is a client/,
   },
   {
     what: "12. a socket that no dump explains",

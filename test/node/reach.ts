@@ -1,0 +1,130 @@
+/** A node beside another host, the programs that reach its servers, and what the product says of it. */
+
+import assert from "node:assert/strict";
+import { after, afterEach, before } from "node:test";
+import { until } from "../helpers/until.ts";
+import { whyNoLoginNode } from "./available.ts";
+import type { Running } from "./inside.ts";
+import type { LoginNode } from "./login-node.ts";
+import {
+  becomes,
+  bootWithProduct,
+  endAll,
+  holdPort,
+  PROGRAM,
+  type StandIn,
+  startLoose,
+  sweep,
+} from "./scenario-helpers.ts";
+
+export const QUIET =
+  "-o BatchMode=yes -o StrictHostKeyChecking=no -o UserKnownHostsFile=/dev/null -o LogLevel=ERROR";
+
+/** Runs a command on the other host: a network namespace at the other end of a cable, at 10.9.0.2. */
+export const far = (...argv: string[]): string[] => ["ip", "netns", "exec", "far", ...argv];
+
+const CABLE = [
+  "ip netns add far",
+  "ip link add near0 type veth peer name far0 netns far",
+  "ip addr add 10.9.0.1/24 dev near0 && ip link set near0 up",
+  "ip -n far addr add 10.9.0.2/24 dev far0 && ip -n far link set far0 up && ip -n far link set lo up",
+  "install -m 0600 -o alice -g alice /root/keys/alice /home/alice/.ssh/id",
+  "install -m 0600 -o alice -g alice /root/keys/bob /home/alice/.ssh/bob",
+];
+
+/** One node for the tests of a file; each test's loose processes and servers are ended after it. */
+export class Reach {
+  #node: LoginNode | undefined;
+  readonly #loose: number[] = [];
+  readonly #running: Running[] = [];
+
+  /** To be called where the tests are described. */
+  constructor() {
+    before(async () => {
+      if (whyNoLoginNode() !== null) return;
+      this.#node = await bootWithProduct();
+      await this.node.run(["sh", "-ec", CABLE.join("\n")]);
+    });
+    after(() => this.#node?.powerOff());
+    afterEach(async () => {
+      if (this.#node) await this.#cleanUp();
+    });
+  }
+
+  get node(): LoginNode {
+    assert.ok(this.#node, "there is no node");
+    return this.#node;
+  }
+
+  explain(pid: number): Promise<string> {
+    return this.node.run([PROGRAM, "explain", `${pid}`]);
+  }
+
+  /** Starts a script of alice's, or of another user's, below pid 1; resolves when its output matches. */
+  async loose(script: string, ready?: RegExp, user = "alice"): Promise<number> {
+    const pid = await startLoose(this.node, user, script, ready);
+    this.#loose.push(pid);
+    return pid;
+  }
+
+  /** Starts a command as root, in no session. */
+  async run(argv: readonly string[], ready?: RegExp): Promise<Running> {
+    const running = await this.node.spawn(argv);
+    this.#running.push(running);
+    if (ready) await running.waitOutput(ready);
+    return running;
+  }
+
+  /** A window of the node's own administrator, or with `far` of another host: it got the server's greeting. */
+  window(port: number, wrap: (...argv: string[]) => string[] = (...argv) => argv): Promise<Running> {
+    return this.run(wrap(...holdPort(port)), /hello/);
+  }
+
+  async listening(port: number, wrap: (...argv: string[]) => string[] = (...argv) => argv): Promise<void> {
+    const ss = wrap("ss", "-Htln", `sport = :${port}`);
+    await until(async () => assert.notEqual(await this.node.run(ss), ""));
+  }
+
+  async end(...running: readonly Running[]): Promise<void> {
+    for (const each of running) {
+      each.kill("SIGKILL");
+      await each.waitExit();
+    }
+  }
+
+  async endLoose(...pids: readonly number[]): Promise<void> {
+    for (const pid of pids) await this.node.exec(["kill", "-KILL", "--", `-${pid}`]);
+  }
+
+  /** Spared by `explain`'s word and by a sweep. */
+  async isUsed(server: StandIn, path: RegExp): Promise<void> {
+    await becomes(this.node, server.pid, "spare");
+    assert.match(await this.explain(server.pid), path);
+    await this.survivesSweep(server.pid);
+  }
+
+  /** Left alone by a sweep for this reason. */
+  async isLeft(pid: number, verdict: string, reason: RegExp): Promise<void> {
+    const tree = await becomes(this.node, pid, verdict);
+    assert.match(tree.reasons.join(), reason);
+    await this.survivesSweep(pid);
+  }
+
+  async survivesSweep(pid: number): Promise<void> {
+    assert.deepEqual((await sweep(this.node)).log, []);
+    assert.equal(this.node.alive(pid), true);
+  }
+
+  /** An orphan by `list`'s word, ended by a sweep. */
+  async isEnded({ pid }: Pick<StandIn, "pid">): Promise<void> {
+    await becomes(this.node, pid, "reap");
+    assert.equal((await sweep(this.node)).status, 0);
+    assert.equal(this.node.alive(pid), false);
+  }
+
+  async #cleanUp(): Promise<void> {
+    await this.endLoose(...this.#loose.splice(0));
+    await this.end(...this.#running.splice(0));
+    await endAll(this.node);
+  }
+}
