@@ -8,7 +8,7 @@ import { components, rootsComponents } from "./batch-job.ts";
 export interface ManagersHere {
   /** The .service units of root's ssh servers: sessions stay there on hosts without pam_systemd. */
   readonly services: ReadonlySet<string>;
-  /** The containers that this program or root's ssh server is in: the login node is itself one. */
+  /** What this program and root's ssh server are in, containers among it: the login node is itself one. */
   readonly containers: ReadonlySet<string>;
 }
 
@@ -17,7 +17,7 @@ export function managersHere(rootSshd: readonly Proc[], ownCgroups: readonly str
   const sshd = rootSshd.flatMap(({ cgroups }) => cgroups ?? []).flatMap(components);
   return {
     services: new Set(sshd.filter((part) => part.endsWith(".service") && !isUserManager(part))),
-    containers: new Set([...sshd, ...ownCgroups.flatMap(components)].filter(isContainer)),
+    containers: new Set([...sshd, ...ownCgroups.flatMap(components)]),
   };
 }
 
@@ -48,7 +48,7 @@ const isUserManager = (unit: string): boolean => /^user@\d+\.service$/.test(unit
 
 /** OpenSSH's and dropbear's own, and one of a socket unit with Accept=yes: NAME@N-ADDR:PORT-ADDR:PORT.service. */
 const isSshService = (unit: string): boolean =>
-  /^(?:sshd?|dropbear)(?:@.*)?\.service$/.test(unit) || /^[^@]+@\d[\d-]*-.+:\d+-.+:\d+\.service$/.test(unit);
+  /^(?:sshd?|dropbear)(?:@.*)?\.service$/.test(unit) || /^[^@]+@\d+-.+:\d+-.+:\d+\.service$/.test(unit);
 
 /** Whether an executable is a terminal multiplexer's (tmux, screen), started to outlive a connection. */
 export function isMultiplexer(exe: string | null, catalogue: Catalogue): boolean {

@@ -15,9 +15,8 @@ export function makeTable(processes: readonly Proc[]): ProcTable {
   const byPid = new Map(processes.map((process) => [process.pid, process]));
   const children = new Map<number, Proc[]>();
   for (const process of byPid.values()) {
-    const parent = byPid.get(process.ppid);
-    // Guard: a parent younger than its child is another process under a recycled number.
-    if (!parent || parent.pid === process.pid || parent.startTime > process.startTime) continue;
+    const parent = parentOf({ byPid }, process);
+    if (!parent) continue;
     const list = children.get(parent.pid);
     if (list) list.push(process);
     else children.set(parent.pid, [process]);
@@ -27,8 +26,9 @@ export function makeTable(processes: readonly Proc[]): ProcTable {
 }
 
 /** The parent, or null: none, not in the table, or another process under its number. */
-export function parentOf(table: ProcTable, process: Proc): Proc | null {
-  const parent = table.byPid.get(process.ppid);
+export function parentOf({ byPid }: Pick<ProcTable, "byPid">, process: Proc): Proc | null {
+  const parent = byPid.get(process.ppid);
+  // Guard: a parent younger than its child is another process under a recycled number.
   return parent && parent.pid !== process.pid && parent.startTime <= process.startTime ? parent : null;
 }
 
@@ -44,7 +44,6 @@ export function ancestorsOf(table: ProcTable, process: Proc): { ancestors: Proc[
     if (met.has(parent.pid)) return { ancestors, broken: true };
     met.add(parent.pid);
     ancestors.push(parent);
-    if (parent.pid === 1) return { ancestors, broken: false };
     current = parent;
   }
 }

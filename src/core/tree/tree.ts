@@ -78,7 +78,7 @@ function topmost(
   while (next !== null && !tops.has(next.pid) && !met.has(next.pid)) {
     path.push(next);
     met.add(next.pid);
-    const parent: Proc | null = next.pid === 1 ? null : parentOf(table, next);
+    const parent = parentOf(table, next);
     // What lives under a multiplexer or another user is on the far side of a boundary.
     next = parent && parent.uid === next.uid && !isMultiplexer(parent.exe, catalogue) ? parent : null;
   }
@@ -146,10 +146,7 @@ function descend(
     members.push(process);
     depths.push(depth);
     const children = table.children.get(process.pid) ?? [];
-    for (let i = children.length - 1; i >= 0; i--) {
-      const child = children[i];
-      if (child) stack.push({ process: child, depth: depth + 1 });
-    }
+    for (const child of children.toReversed()) stack.push({ process: child, depth: depth + 1 });
   }
   return { members, depths, sparedBelow };
 }

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import test from "node:test";
 import type { Proc } from "../../../src/core/observation/process.ts";
-import { isDead, makeTable } from "../../../src/core/tree/process-table.ts";
+import { ancestorsOf, isDead, makeTable } from "../../../src/core/tree/process-table.ts";
 import { findTrees, leadersOf, type Tree } from "../../../src/core/tree/tree.ts";
 import { DEFAULT_POLICY } from "../../helpers/policy.ts";
 import { ALICE, HOME, INIT, LEGACY, legacyTree, proc, TICKS, UPTIME } from "../../helpers/proc.ts";
@@ -16,8 +16,8 @@ const helper = (pid: number, init: Partial<Proc> = {}): Proc =>
 test("a child that is older than the process of its parent's number is not below that", () => {
   const [root, ...rest] = legacyTree(500) as [Proc, ...Proc[]];
   const recycled = { ...root, pid: 500, startTime: LATE };
-  const [tree] = treesAmong(recycled, ...rest).filter(({ root: { pid } }) => pid === 501);
-  assert.deepEqual(pidsOf(tree), [501, 502, 503, 504, 505]);
+  const [above, tree] = treesAmong(recycled, ...rest);
+  assert.deepEqual([pidsOf(above), pidsOf(tree)], [[500], [501, 502, 503, 504, 505]]);
   assert.equal(tree?.ancestryBroken, true);
 });
 
@@ -27,6 +27,62 @@ test("a child that started in the same tick as its parent is below it", () => {
     ...Proc[],
   ];
   assert.deepEqual(pidsOf(treesAmong(root, ...rest)[0]), [500, 501, 502, 503, 504, 505]);
+});
+
+test("in whatever order the kernel lists processes, trees go by their roots, and members depth first by their pids", () => {
+  const listed = [...legacyTree(500), ...legacyTree(600)].reverse();
+  const found = treesAmong(...listed);
+  assert.deepEqual(found.map(pidsOf), [
+    [500, 501, 502, 503, 504, 505],
+    [600, 601, 602, 603, 604, 605],
+  ]);
+  assert.deepEqual(found[0]?.depths, [0, 1, 2, 2, 2, 3]);
+});
+
+test("a tree has its root's product and kind", () => {
+  const tunnel = proc({ pid: 500, exe: "/usr/local/bin/code", argv: ["code", "tunnel"] });
+  const [tree] = treesAmong(tunnel);
+  assert.deepEqual([tree?.product, tree?.kind], ["tunnel", "tunnel"]);
+});
+
+const above: readonly (readonly [
+  what: string,
+  processes: readonly Proc[],
+  pids: number[],
+  broken: boolean,
+])[] = [
+  [
+    "up to init",
+    [proc({ pid: 7, ppid: 6 }), proc({ pid: 6, ppid: 5 }), proc({ pid: 5 }), INIT],
+    [6, 5, 1],
+    false,
+  ],
+  ["up to an init that was not seen", [proc({ pid: 7, ppid: 6 }), proc({ pid: 6 })], [6], false],
+  ["of a process without a parent in its pid namespace", [proc({ pid: 7, ppid: 0 })], [], false],
+  ["of a process whose parent a listing does not show", [proc({ pid: 7, ppid: -1 })], [], true],
+  ["up to a parent that was not seen", [proc({ pid: 7, ppid: 6 }), proc({ pid: 6, ppid: 5 })], [6], true],
+  [
+    "up to another process under the parent's number",
+    [proc({ pid: 7, ppid: 6 }), proc({ pid: 6, startTime: LATE })],
+    [],
+    true,
+  ],
+  [
+    "in a circle",
+    [7, 6, 5].map((pid) => proc({ pid, ppid: pid === 5 ? 7 : pid - 1, startTime: 9 })),
+    [6, 5],
+    true,
+  ],
+  ["of a process that is its own parent", [proc({ pid: 7, ppid: 7 })], [], true],
+];
+for (const [what, processes, pids, broken] of above)
+  test(`ancestors ${what}: ${broken ? "broken" : "all known"}`, () => {
+    const found = ancestorsOf(makeTable(processes), processes[0] as Proc);
+    assert.deepEqual([found.ancestors.map(({ pid }) => pid), found.broken], [pids, broken]);
+  });
+
+test("a process that is its own parent is no child", () => {
+  assert.deepEqual([...makeTable([proc({ pid: 7, ppid: 7 })]).children], []);
 });
 
 test("one thread makes a Z dead, two make it alive; X is dead", () => {
@@ -40,6 +96,7 @@ test("what could not be read of a member, and jobs other than the root's, end th
     const below = proc({ pid: 510, ppid: 505, ...init });
     return treesAmong(...legacyTree(500), below)[0]?.sparedBelow.map(({ why }) => why) ?? [];
   };
+  assert.deepEqual(spared({ uid: 0, uids: [0, 0, 0, 0] }), ["runs as uid 0"]);
   assert.deepEqual(spared({ cgroups: null }), ["its cgroups could not be read"]);
   assert.deepEqual(spared({ uids: null }), ["its user ids could not be read"]);
   assert.deepEqual(spared({ cgroups: ["/slurm/uid_2001/job_9"] }), ["is in a Slurm job"]);
