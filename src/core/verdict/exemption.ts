@@ -124,7 +124,7 @@ function byTerminal(tree: Tree, { policy, catalogue }: ExemptionContext): Exempt
   if (sshd) add("terminal-ssh-server", `has an ssh server in its terminal (${name(sshd)} ${sshd.pid})`);
   for (const { pid } of tree.members) {
     const kind = tree.recognised.get(pid)?.kind;
-    if (kind === undefined || kind === tree.kind) continue;
+    if (kind === tree.kind) continue;
     if (kind === "tunnel" && policy.tunnels === "exempt")
       add("terminal-tunnel", `has a tunnel in its terminal (${pid})`);
     if (kind === "web" && policy.webServers === "exempt")
@@ -195,7 +195,7 @@ function byKeep(tree: Tree, { keeps, now }: ExemptionContext): Exempt[] {
 
 /** Exact comparison, by number: exempting bob must not exempt bobby, nor uid 1000 uid 100. */
 function isUser(uid: number, user: string | number, accounts: Accounts): boolean | null {
-  const named = toNumber(user) ?? accounts.uidOf[String(user)];
+  const named = toNumber(user) ?? accounts.uidOf[user] ?? null;
   if (named !== null) return uid === named;
   const login = accounts.loginOf?.[uid];
   return login === null || login === undefined ? null : login === user;
@@ -218,6 +218,5 @@ function isInNetgroup(uid: number, netgroup: string, accounts: Accounts): boolea
 }
 
 function toNumber(account: string | number): number | undefined {
-  if (typeof account === "number") return account;
-  return /^\d+$/.test(account) ? Number(account) : undefined;
+  return /^\d+$/.test(String(account)) ? Number(account) : undefined;
 }

@@ -77,22 +77,18 @@ export function decideOrphan(orphan: Orphan, observation: Observation, policy: P
       ],
     };
   if (work?.busy === "unknown")
-    return waiting(
-      "cpu-time-unknown",
-      Math.max(grace, -first),
-      `${since}; its CPU time is not known from before`,
-    );
-  if (seen !== null && seen >= grace && first >= 0)
+    return waiting("cpu-time-unknown", grace, `${since}; its CPU time is not known from before`);
+  // A mark is never older than the tree or its tag, so neither is inside its grace.
+  if (seen !== null && seen >= grace)
     return {
       verdict: "reap",
       reasonCode: "two-looks",
       reasons: [`${since}, and first seen so ${formatDuration(seen)} ago`],
     };
   const why = tag ? `${since}, but its user has an ssh session here` : since;
-  const left = Math.max(grace - (seen ?? 0), -first);
   return waiting(
     "marked",
-    left,
+    grace - (seen ?? 0),
     `${why}; ${seen === null ? "marked for a second look" : `first seen so ${formatDuration(seen)} ago`}`,
   );
 }

@@ -21,22 +21,27 @@ interface Case {
   /** The ssh server is a container's. */
   readonly contained?: boolean;
   readonly withoutSshd?: boolean;
+  /** The ssh server's listener runs, and nobody has a session. */
+  readonly listenerAlone?: boolean;
 }
 
 function trips(given: Case): string | null {
   const { connections = {}, verdicts = ["unknown"], denied = 0, malformed = 0 } = given;
   const sshd = given.withoutSshd
     ? []
-    : sshSession(MONITOR, ALICE, { foreignPidNs: given.contained ?? false });
+    : sshSession(MONITOR, ALICE, { foreignPidNs: given.contained ?? false }).slice(
+        0,
+        given.listenerAlone ? 1 : 2,
+      );
   const seen = observation(sshd, {
     observerUid: given.observerUid ?? 0,
     counts: { listed: 10, read: 10, gone: 0, denied, malformed, timedOut: 0 },
     connections: connections && { ...NO_CONNECTIONS, ...connections },
   });
-  const root = { pid: ROOT } as Proc;
-  const judgements = verdicts.map(
-    (verdict) => ({ verdict, tree: { root, members: [root] } }) as unknown as Judgement,
-  );
+  const judgements = verdicts.map((verdict, i) => {
+    const root = { pid: ROOT + i } as Proc;
+    return { verdict, tree: { root, members: [root] } } as unknown as Judgement;
+  });
   const policy = { ...DEFAULT_POLICY, maxTrees: given.maxTrees ?? null };
   return breakerTrips(viewOf(seen, policy.catalogue), judgements, policy);
 }
@@ -116,6 +121,16 @@ const CASES: readonly { what: string; given: Case; says: RegExp | null }[] = [
   {
     what: "no session, no socket and one to end",
     given: { connections: { established: { tcp: 0, unix: 0 } }, withoutSshd: true, verdicts: ["reap"] },
+    says: null,
+  },
+  {
+    what: "sessions with as many TCP sockets as unix sockets and one to end",
+    given: { connections: { established: { tcp: 1, unix: 1 } }, verdicts: ["reap"] },
+    says: null,
+  },
+  {
+    what: "a listener without a session, no socket and one to end",
+    given: { connections: { established: { tcp: 0, unix: 0 } }, listenerAlone: true, verdicts: ["reap"] },
     says: null,
   },
   {

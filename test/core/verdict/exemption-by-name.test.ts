@@ -9,7 +9,7 @@ import { localMinute } from "../../../src/core/text/format.ts";
 import type { Accounts } from "../../../src/core/verdict/exemption.ts";
 import { contextFor, type Judgement, judge } from "../../../src/core/verdict/judge.ts";
 import { ONE_LOOK } from "../../helpers/policy.ts";
-import { ALICE, legacyTree, linked, observation, sshSession, tcp } from "../../helpers/proc.ts";
+import { ALICE, joined, legacyTree, linked, observation, sshSession, tcp } from "../../helpers/proc.ts";
 
 const NOW = 1_700_000_000_000;
 const HOUR = 3_600_000;
@@ -56,6 +56,17 @@ const accounts = (more: Partial<Accounts> = {}): Accounts => ({
   ...more,
 });
 
+test("what a kept tree is connected to is used through it, another user's as well", () => {
+  const bobs = legacyTree(800, { uid: 2002, uids: [2002, 2002, 2002, 2002], loginUid: 2002 });
+  const seen = observation([...legacyTree(500), ...bobs], {
+    keeps: [{ uid: ALICE, until: NOW + HOUR }],
+    connections: linked(...joined(501, 801)),
+  });
+  const [kept, other] = judge(seen, contextFor(ONE_LOOK, TODAY));
+  assert.deepEqual([kept?.verdict, kept?.exemptions[0]?.asked], ["exempt", true]);
+  assert.deepEqual([other?.verdict, other?.reasonCode], ["spare", "in-use-other-user"]);
+});
+
 test("an orphan that an exemption alone saved is told, with who, until when and why", () => {
   const seen = observation(legacyTree(500));
   const judged = only(seen, policyOf(thesis), accounts());
@@ -94,6 +105,96 @@ test("an exemption that ended holds no more; all that it names must fit", () => 
   assert.equal(only(seen, policyOf(thesis.replace("2027-01-31", "2026-11-22")), accounts()).verdict, "reap");
   assert.equal(only(seen, policyOf(`${thesis}product = "cursor"\n`), accounts()).verdict, "reap");
   assert.equal(only(seen, policyOf(`${thesis}product = "vscode"\n`), accounts()).verdict, "exempt");
+});
+
+interface Entry {
+  readonly what: string;
+  readonly toml: string;
+  readonly accounts?: Partial<Accounts>;
+  /** Null: nothing exempts it. */
+  readonly code: string | null;
+}
+
+const GROUP = '[[exempt]]\ngroup = "hpc"\n';
+const FAILED = "exempt-lookup-failed";
+const entries: readonly Entry[] = [
+  { what: "a uid written as text", toml: `exemptUsers = ["${ALICE}"]`, code: "exempt-user" },
+  { what: "another uid written as text", toml: `exemptUsers = ["20010", "200", "1"]`, code: null },
+  {
+    what: "a login name that begins with a number",
+    toml: 'exemptUsers = ["2001a"]',
+    accounts: { uidOf: { "2001a": ALICE } },
+    code: "exempt-user",
+  },
+  {
+    what: "a login name that ends with a number",
+    toml: 'exemptUsers = ["a2001"]',
+    accounts: { uidOf: { a2001: ALICE } },
+    code: "exempt-user",
+  },
+  { what: "a user whose name was not looked up", toml: 'exemptUsers = ["carol"]', code: FAILED },
+  { what: "a user whose look-up failed", toml: thesis, accounts: { uidOf: { alice: null } }, code: FAILED },
+  {
+    what: "a group that the user is in",
+    toml: GROUP,
+    accounts: { gidOf: { hpc: 50 }, groupsOf: { [ALICE]: [40, 50] } },
+    code: "exempt-entry",
+  },
+  {
+    what: "a group that the user is not in",
+    toml: GROUP,
+    accounts: { gidOf: { hpc: 50 }, groupsOf: { [ALICE]: [40] } },
+    code: null,
+  },
+  { what: "a group whose look-up failed", toml: GROUP, accounts: { gidOf: { hpc: null } }, code: FAILED },
+  {
+    what: "a group that was not looked up",
+    toml: GROUP,
+    accounts: { groupsOf: { [ALICE]: [40] } },
+    code: FAILED,
+  },
+  {
+    what: "a group whose look-up failed, of a user whose groups are known",
+    toml: GROUP,
+    accounts: { gidOf: { hpc: null }, groupsOf: { [ALICE]: [40] } },
+    code: FAILED,
+  },
+  {
+    what: "a group, of a user whose groups were not looked up",
+    toml: GROUP,
+    accounts: { gidOf: { hpc: 50 } },
+    code: FAILED,
+  },
+  { what: "a netgroup that was not looked up", toml: '[[exempt]]\nnetgroup = "n"\n', code: FAILED },
+  {
+    what: "a netgroup that was not found among those looked up",
+    toml: '[[exempt]]\nnetgroup = "n"\n',
+    accounts: { netgroups: {} },
+    code: FAILED,
+  },
+  {
+    what: "a netgroup, where no login name was looked up",
+    toml: '[[exempt]]\nnetgroup = "n"\n',
+    accounts: { netgroups: { n: ["bob"] } },
+    code: FAILED,
+  },
+  {
+    what: "a netgroup, where this user's login name was not looked up",
+    toml: '[[exempt]]\nnetgroup = "n"\n',
+    accounts: { netgroups: { n: ["bob"] }, loginOf: {} },
+    code: FAILED,
+  },
+];
+for (const { what, toml, accounts: more, code } of entries)
+  test(`exempt by ${what}: ${code ?? "no"}`, () => {
+    const judged = only(observation(legacyTree(500)), policyOf(toml), accounts(more));
+    assert.equal(judged.exemptions[0]?.code ?? null, code, judged.reasons.join());
+    assert.equal(judged.verdict, code === null ? "reap" : "exempt");
+  });
+
+test("an exemption that names an account spares where no account was looked up", () => {
+  for (const toml of ['exemptUsers = ["alice"]', 'exemptGroups = ["hpc"]'])
+    assert.equal(only(observation(legacyTree(500)), policyOf(toml)).reasonCode, FAILED);
 });
 
 test("netgroup: exact names, an empty field is everybody, a failed look-up spares", () => {

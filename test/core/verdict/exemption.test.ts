@@ -4,8 +4,18 @@ import type { Observation } from "../../../src/core/observation/observation.ts";
 import type { Proc } from "../../../src/core/observation/process.ts";
 import type { Policy } from "../../../src/core/policy/policy.ts";
 import { contextFor, type Judgement, judge } from "../../../src/core/verdict/judge.ts";
-import { ONE_LOOK } from "../../helpers/policy.ts";
-import { ALICE, COMMIT, HOME, INIT, LEGACY, legacyTree, observation, proc } from "../../helpers/proc.ts";
+import { DEFAULT_POLICY, ONE_LOOK } from "../../helpers/policy.ts";
+import {
+  ALICE,
+  COMMIT,
+  HOME,
+  INIT,
+  LEGACY,
+  legacyTree,
+  observation,
+  proc,
+  sshSession,
+} from "../../helpers/proc.ts";
 
 const only = (seen: Observation, policy: Partial<Policy> = {}): Judgement => {
   const judged = judge(seen, contextFor({ ...ONE_LOOK, ...policy }, "2026-11-23"));
@@ -63,6 +73,18 @@ const terminals: readonly Case[] = [
     ],
     says: /has a web server in its terminal \(510\)/,
   },
+  {
+    what: "a web server that the site ends",
+    below: [
+      inTerminal({
+        exe: "/usr/lib/code-server/lib/node",
+        argv: ["/usr/lib/code-server/lib/node", "/usr/lib/code-server/out/node/entry"],
+      }),
+    ],
+    policy: { webServers: "reap" },
+    says: null,
+  },
+  { what: "a terminal multiplexer of the user's", below: [inTerminal({ exe: "/usr/bin/tmux" })], says: null },
   { what: "a shell and what it runs", below: [inTerminal({ exe: "/usr/bin/make" })], says: null },
 ];
 for (const { what, below, policy, says } of terminals)
@@ -92,6 +114,35 @@ test("helpers whose parent lives and belongs to no tree are not orphans", () => 
   assert.equal(only(observation([manager, helper({ ppid: 880 })])).verdict, "reap");
   // A server's parent says nothing: a plain shell may have started it long ago.
   assert.equal(only(observation([parent, ...legacyTree(900, { ppid: 880 })])).verdict, "reap");
+});
+
+test("a server with helpers below it is a server, whose parent says nothing", () => {
+  const parent = proc({ pid: 880, exe: "/opt/other-ide/bin/host" });
+  const tree = [...legacyTree(500, { ppid: 880 }), helper({ ppid: 502 })];
+  const older = { ...parent, startTime: 1 };
+  assert.equal(only(observation([older, ...tree])).verdict, "reap");
+});
+
+test("an init that is not systemd adopts helpers, and is no parent that uses them", () => {
+  assert.equal(only(observation([{ ...INIT, exe: "/usr/bin/tini" }, helper()])).verdict, "reap");
+});
+
+test("helpers wait as long as the server that they may serve, and trees come in the order of their pids", () => {
+  const server = legacyTree(950, { startTime: helper().startTime });
+  const judged = judge(observation([...server, helper()]), contextFor(DEFAULT_POLICY, "2026-11-23"));
+  assert.deepEqual(
+    judged.map(({ tree, verdict, reasonCode, endsIn }) => [tree.root.pid, verdict, reasonCode, endsIn]),
+    [
+      [900, "wait", "as-its-server", 600_000],
+      [950, "wait", "marked", 600_000],
+    ],
+  );
+  assert.deepEqual(judged[0]?.reasons, ["may serve tree 950, whose verdict is wait"]);
+  const kept = judge(
+    observation([...legacyTree(500, { ppid: 444 }), helper()]),
+    contextFor(DEFAULT_POLICY, "2026-11-23"),
+  );
+  assert.deepEqual([kept[1]?.verdict, kept[1]?.endsIn], ["unknown", null]);
 });
 
 test("helpers get the verdict of the first server that stays, of their own user and product", () => {
@@ -141,6 +192,35 @@ test("what could not be read of a root makes its tree unknown", () => {
     proc({ pid: 500, exe: `${LEGACY}/node`, argvStatus });
   for (const status of ["timeout", "denied", "empty"] as const)
     assert.equal(only(observation([node(status)])).verdict, "unknown", status);
+  // What its workers show does not say that its own command line is a server's.
+  const [server, ...workers] = rest as [Proc, ...Proc[]];
+  for (const argvStatus of ["timeout", "denied"] as const)
+    assert.equal(
+      only(observation([{ ...server, ppid: 1, argv: [], argvStatus }, ...workers])).verdict,
+      "unknown",
+      argvStatus,
+    );
+});
+
+test("a member whose command line could not be read does not make a server's tree unknown", () => {
+  const hidden = proc({ pid: 510, ppid: 501, exe: `${LEGACY}/node`, argvStatus: "denied" });
+  assert.equal(only(observation([...legacyTree(500), hidden])).verdict, "reap");
+});
+
+test("a session that its user moved into a service of their own does not make that one of sessions", () => {
+  const cgroups = ["/user.slice/user-2001.slice/user@2001.service/app.slice/ide.service"];
+  const moved = sshSession(300).map((one) => (one.uid === 0 ? one : { ...one, cgroups }));
+  assert.equal(only(observation([...moved, ...legacyTree(500, { cgroups })])).verdict, "exempt");
+});
+
+test("what the site does not exempt ends: web servers, and what holds a batch allocation", () => {
+  const exe = "/usr/lib/code-server/lib/node";
+  const web = proc({ pid: 500, exe, argv: [exe, "/usr/lib/code-server/out/node/entry"] });
+  assert.equal(only(observation([web])).verdict, "exempt");
+  assert.equal(only(observation([web]), { webServers: "reap" }).verdict, "reap");
+  const srun = [...legacyTree(500), proc({ pid: 510, ppid: 505, exe: "/usr/bin/srun" })];
+  assert.equal(only(observation(srun)).verdict, "exempt");
+  assert.equal(only(observation(srun), { jobClients: "reap" }).verdict, "reap");
 });
 
 test("a root with other user ids is never ended", () => {

@@ -85,9 +85,12 @@ test("a tag starts the grace; before it the tree waits, after it the tree is rea
 
 test("a tag on any process of the tree counts, and the newest one", () => {
   const tags = [tagFor(root, 60 * MINUTE), tagFor(server, 2 * MINUTE)];
-  const judgement = only(observation(tree, { tags }));
-  assert.equal(judgement.verdict, "wait");
-  assert.equal(judgement.orphanedFor, 2 * MINUTE);
+  for (const listed of [tags, tags.toReversed()]) {
+    const judgement = only(observation(tree, { tags: listed }));
+    assert.equal(judgement.verdict, "wait");
+    assert.equal(judgement.orphanedFor, 2 * MINUTE);
+  }
+  assert.equal(only(observation(tree, { tags: [tagFor(proc({ pid: 990 }), 1)] })).tag, null);
 });
 
 test("a tag of another boot, another user or a recycled pid is no tag", () => {
@@ -134,6 +137,7 @@ const graceCases: readonly (readonly [argument: string[], policy: Partial<Policy
   [["--reconnection-grace-time=2592000"], {}, 10 * MINUTE],
   [["--reconnection-grace-time=-1"], {}, 10 * MINUTE],
   [["--reconnection-grace-time=1e3"], {}, 10 * MINUTE],
+  [["--reconnection-grace-time=60s"], {}, 10 * MINUTE],
   [[], { graceByProduct: { vscode: 3 * MINUTE } }, 3 * MINUTE],
   [["--reconnection-grace-time=600"], { graceByProduct: { vscode: 3 * MINUTE } }, 3 * MINUTE],
 ];
@@ -336,6 +340,18 @@ test("a dated exemption ends after its day", () => {
   );
 });
 
+test("a listing of ps is told with everything that is known, and decides nothing", () => {
+  const cgroups = ["/slurm/uid_2001/job_7"];
+  const seen = observation(legacyTree(500, { cgroups }), { source: "ps", connections: null });
+  const { verdict, reasonCode, reasons } = only(seen);
+  assert.deepEqual([verdict, reasonCode], ["unknown", "process-listing"]);
+  assert.deepEqual(reasons, [
+    "ancestor unknown: a listing shows titles, not executables",
+    "client unknown: sockets were not looked at",
+    "is in a Slurm job",
+  ]);
+});
+
 test("tunnels are exempt unless the site says reap", () => {
   const tunnel = proc({ pid: 500, exe: "/usr/local/bin/code", argv: "code tunnel" });
   assert.equal(verdictOf(observation([tunnel])), "exempt");
@@ -349,6 +365,11 @@ test("force overrides use, grace and doubt; jobs and exempt users need their own
   assert.equal(verdictOf(used, forced()), "reap");
   assert.equal(only(used, forced()).unforced, "spare");
   assert.equal(verdictOf(observation(tree, { connections: null }), forced()), "reap");
+  assert.deepEqual(only(observation(tree, { connections: null }), forced()).reasons.slice(0, 2), [
+    "forced, otherwise unknown",
+    "client unknown: sockets were not looked at",
+  ]);
+  assert.equal(only(observation(tree), forced()).reasonCode, "untagged-past-grace", "without force as well");
   const job = observation(legacyTree(500, { cgroups: ["/slurm/uid_2001/job_7"] }));
   assert.equal(verdictOf(job, forced()), "exempt");
   assert.equal(verdictOf(job, forced({ includeJobs: true })), "reap");

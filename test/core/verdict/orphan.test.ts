@@ -211,6 +211,40 @@ test("a sweep of some users or processes keeps the marks of what it did not look
   assert.deepEqual(marksAfter(marked, judged(marked), ALL), [mark(5 * MINUTE)]);
 });
 
+test("the mark of one tree is not another's that started in the same tick", () => {
+  const other = legacyTree(600).map((one) => ({ ...one, startTime: root.startTime }));
+  const seen = observation([...tree, ...other], { marks: [mark(60 * MINUTE)] });
+  assert.deepEqual(
+    judged(seen).map(({ verdict }) => verdict),
+    ["reap", "wait"],
+  );
+});
+
+const reasons: readonly (readonly [what: string, init: Partial<Observation>, reason: string])[] = [
+  [
+    "untagged, on a first look",
+    {},
+    "orphaned: no client is connected, no tag, started 59m55s ago; marked for a second look; " +
+      "the first sweep after 10m ends it",
+  ],
+  [
+    "untagged, on a second look",
+    { marks: [mark(9 * MINUTE)] },
+    "orphaned: no client is connected, no tag, started 59m55s ago; first seen so 9m ago; " +
+      "the first sweep after 1m ends it",
+  ],
+  [
+    "untagged, on a look past the grace",
+    { marks: [mark(11 * MINUTE)] },
+    "orphaned: no client is connected, no tag, started 59m55s ago, and first seen so 11m ago",
+  ],
+  ["tagged, past its grace", { tags: [tag(11 * MINUTE)] }, "orphaned: the session closed 11m ago, grace 10m"],
+];
+for (const [what, init, reason] of reasons)
+  test(`why an orphan is ended or waits: ${what}`, () => {
+    assert.deepEqual(judged(observation(tree, init))[0]?.reasons, [reason]);
+  });
+
 test("a tree marked by one sweep and found again by one a grace later ends", () => {
   const first = observation(tree);
   const marks = marksAfter(first, judged(first), ALL);
