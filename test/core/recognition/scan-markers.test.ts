@@ -128,6 +128,14 @@ test("the native scan's first sieve lets through everything that is recognised",
   }
 });
 
+test("no mark holds another or stands twice, and the ssh servers are the catalogue's", () => {
+  const { exeMarkers, argvMarkers, wideMarkers, sshdNames } = scanMarkers(catalogue);
+  for (const marks of [exeMarkers, argvMarkers, wideMarkers])
+    for (const [i, mark] of marks.entries())
+      assert.ok(!marks.some((other, j) => i !== j && mark.includes(other)), mark);
+  assert.deepEqual(sshdNames, catalogue.sshd);
+});
+
 test("no mark of the first sieve is so short that ordinary programs have it", () => {
   const { exeMarkers, argvMarkers } = scanMarkers(catalogue);
   for (const exe of ["/usr/bin/bash", "/usr/bin/python3.11", "/usr/lib/systemd/systemd", "/opt/app/bin/node"])
