@@ -94,6 +94,8 @@ const cut: readonly (readonly [role: string | undefined, exe: string, argv: stri
   [undefined, `${HOME}/.vscode-server/code-${C}`, `code-${C} agent host-`],
   ["unknown", `${HOME}/.vscode-server/code-41dd`, `${HOME}/.vscode-server/code-41dd`],
   [undefined, "/scratch/a/vs/code-41dd", "/scratch/a/vs/code-41dd"],
+  ["unknown", "/bin/sh", "sh /home/alice/.local/bin/codex app-ser"],
+  [undefined, "/bin/sh", "sh /home/alice/.local/bin/codex exec"],
   [undefined, `/scratch/a/vs/bin/${C}/no`, `/scratch/a/vs/bin/${C}/no`],
   ["server", "/scratch/a/ide/node", "/scratch/a/ide/node /scratch/a/ide/out/server-m"],
   [undefined, "/scratch/a/ide/node", "/scratch/a/ide/node /scratch/a/other/out/server-m"],
