@@ -1,9 +1,10 @@
 #!/bin/bash
 # By hand: the arm64 package on an emulated aarch64 machine; sshd, logouts, hook, clients and sweeps are real (inside/arm64.sh).
 #   arm64.sh PACKAGE.deb... [SECONDS]    prints what the machine answered; status 0 when every expectation at the end held
-# The root is made on this host, its arm64 programs under qemu-user. The kernel knows the interpreter in a user namespace of
-# this script's alone, so nothing stays registered: needs Linux 6.7. The root is the machine's initramfs: it needs no disk driver.
-# Run as root; needs mmdebstrap, cpio, qemu-user and qemu-system-arm.
+# The root is made on this host, its arm64 programs under qemu-user. The kernel knows qemu-user in this script's own user
+# namespace alone (Linux 6.7), so nothing stays registered. The root is the machine's initramfs, so it needs no disk driver.
+# Run as root; needs mmdebstrap, cpio, arch-test, qemu-user and qemu-system-arm. The cache may be deleted at any time.
+# shellcheck disable=SC2317  # where_arm64_runs calls functions by their names
 set -euo pipefail
 here=$(cd "$(dirname "$0")" && pwd)
 cache=${REAPER_TEST_CACHE:-/var/cache/vscode-grim-reaper-test}
@@ -11,7 +12,6 @@ mirror=${REAPER_DEBIAN_MIRROR:-http://deb.debian.org/debian}
 
 # Runs a function of this script where arm64 programs run. mmdebstrap's --mode=root is for a root that owns its namespace.
 where_arm64_runs() {
-  # shellcheck disable=SC2016  # expands there
   unshare --user --map-users=0:0:65536 --map-groups=0:0:65536 --mount --propagation private --pid --fork --mount-proc \
     bash -euo pipefail -c "$(declare -f "$1")"'
       mount -t binfmt_misc binfmt_misc /proc/sys/fs/binfmt_misc
@@ -21,7 +21,6 @@ where_arm64_runs() {
 
 # The text of this function is the recipe: a change of it makes another root.
 make_root() { # FOLDER MIRROR
-  # shellcheck disable=SC2016  # mmdebstrap's shell expands it
   mmdebstrap --quiet --mode=root --skip=chroot/mount/sys --variant=minbase --architectures=arm64 \
     --include=systemd,systemd-sysv,dbus,libpam-systemd,openssh-server,openssh-client,procps,iproute2,kmod,nodejs,logrotate \
     --dpkgopt='path-exclude=/usr/share/man/*' --dpkgopt='path-exclude=/usr/share/doc/*' \
