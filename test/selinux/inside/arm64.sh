@@ -29,7 +29,7 @@ END
 section machine
 uname -a
 dpkg --print-architecture
-node --version
+for node in /usr/bin/node /usr/lib/vscode-grim-reaper/node/bin/node; do [ ! -x $node ] || echo "$node $($node --version)"; done
 sshd -V
 stat -fc %T /sys/fs/cgroup
 dpkg-query --show --showformat='${Package} ${Version} ${Architecture} ${db:Status-Status}\n' 'vscode-grim-reaper*'
