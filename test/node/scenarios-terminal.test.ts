@@ -64,6 +64,7 @@ describe("programs of a terminal", () => {
     await reach.node.exec(["pkill", "-KILL", "-u", "bob", "-x", "sleep"]);
   });
 
+  // sge_submit(1), salloc(1), srun(1); nios is what `bsub -I` leaves running, condor_ssh_to_job(1).
   const JOB_CLIENTS = ["qlogin", "qrsh", "qsh", "srun", "salloc", "nios", "condor_ssh_to_job"];
   it("a job client leaves the whole tree alone, under each name", async (t) => {
     if (!hasLoginNode(t)) return;

@@ -3,6 +3,7 @@ import { exeName, type Proc } from "../observation/process.ts";
 import { isDead, parentOf } from "../tree/process-table.ts";
 import type { Tree } from "../tree/tree.ts";
 import type { HostView } from "./host-view.ts";
+import { hostOfAddress, isCommandLineProgram, isInherited } from "./link-ends.ts";
 import { sessionUserOf } from "./sshd.ts";
 
 /** Sessions, relays and trees, joined where use of one means use of the other. */
@@ -260,28 +261,4 @@ export class UseGraph {
     into.push(edge);
     this.into.set(to, into);
   }
-}
-
-function isCommandLineProgram(tree: Tree | null): boolean {
-  return tree !== null && [...tree.recognised.values()].every(({ role }) => role === "cli");
-}
-
-/**
- * Whether a socket pair is what a program brought along that left the tree: of two nameless ends, the younger program
- * got its own from a parent.
- */
-function isInherited({ kind, local, remote, direction }: Link, tree: Node, relay: Node): boolean {
-  const isPair =
-    kind === "unix" && direction === "unknown" && [local, remote].every((end) => /^unix:\d+$/.test(end));
-  return (
-    isPair &&
-    tree.kind === "tree" &&
-    relay.kind === "relay" &&
-    relay.process.startTime >= tree.process.startTime
-  );
-}
-
-/** "10.1.2.3" of "10.1.2.3:4100", "fe80::1" of "[fe80::1]:22". */
-function hostOfAddress(address: string): string {
-  return address.replace(/:\d+$/, "").replace(/[[\]]/g, "");
 }

@@ -119,7 +119,8 @@ export const REASON_CODES = {
   },
   "connected-to-unknown": {
     verdict: "unknown",
-    meaning: "It is connected to a process of its user whose own connections or ancestors are not known.",
+    meaning:
+      "It is connected to a process of its user whose own connections or ancestors are not known, or of which nothing shows whom it serves.",
   },
   "ancestor-not-seen": { verdict: "unknown", meaning: "The parent of one of its ancestors was not seen." },
   "ancestor-unreadable": {

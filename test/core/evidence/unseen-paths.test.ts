@@ -8,6 +8,7 @@ import { contextFor, judge } from "../../../src/core/verdict/judge.ts";
 import { ONE_LOOK } from "../../helpers/policy.ts";
 import {
   ALICE,
+  commandShell,
   fromHost,
   joined,
   legacyTree,
@@ -20,6 +21,7 @@ import {
 } from "../../helpers/proc.ts";
 
 const BOB = 2002;
+const bob = { uid: BOB, uids: [BOB, BOB, BOB, BOB] as const, loginUid: BOB };
 const session = sshSession(300);
 const sessionLinks = [fromHost(300), fromHost(301)];
 const ssh = proc({ pid: 4730, exe: "/usr/bin/ssh" });
@@ -97,7 +99,7 @@ const cases: readonly PathCase[] = [
   },
   {
     what: "a pipe between programs of two users",
-    processes: [{ ...proxyCommand, uid: BOB }, ssh],
+    processes: [proc({ ...bob, pid: 4731, exe: "/usr/bin/ssh" }), ssh, ...legacyTree(800, bob)],
     links: [fromHost(4731, "opened"), ...piped(4730, 4731), ...joined(4730, 501)],
     asked: [ALICE, BOB],
     verdict: "reap",
@@ -141,10 +143,10 @@ const cases: readonly PathCase[] = [
     says: /it is connected to 4700: nothing shows who sends to its UDP socket/,
   },
   {
-    what: "a tree's own UDP socket",
-    processes: [],
-    links: [],
-    more: { datagram: [502] },
+    what: "a UDP socket of a tree that is connected to this one",
+    processes: [commandShell({ pid: 700 })],
+    links: joined(700, 501, "unix"),
+    more: { datagram: [700, 502] },
     verdict: "reap",
   },
   {
