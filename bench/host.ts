@@ -50,7 +50,7 @@ export function serverLine(user: number, count = SERVER_PROCESSES): HostLine {
 export async function startLoginNode(processes: number, withServers = true): Promise<Host> {
   const trees = Math.max(1, Math.round(processes / (0.01 * SERVER_PROCESSES + 0.99 * OTHER_PROCESSES)));
   const servers = withServers ? Math.max(1, Math.round(trees / 100)) : 0;
-  // Spread over the users, so that a server's owner is no special user.
+  // Spread over the users, so that a server's owner is like the others.
   const owners = range(servers).map((i) => (i * 7) % USERS);
   const left = processes - servers * SERVER_PROCESSES;
   const others = range(Math.max(0, Math.floor(left / OTHER_PROCESSES))).map((i): HostLine => {

@@ -1,4 +1,4 @@
-// Runs inside the namespaces that run.mjs makes, and writes what it finds as JSON to the file that it is told.
+// Runs inside the namespaces that run.mjs makes, and writes what it finds as JSON to the file that its last argument names.
 import { execFileSync } from "node:child_process";
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { cpus, loadavg, release } from "node:os";

@@ -22,7 +22,7 @@ export async function measureHost(processes: number, runs: number): Promise<Host
   return { ...(await measureServers(processes, runs)), bare: await measureBare(processes, runs) };
 }
 
-/** A host on which nobody has a server. */
+/** A host on which no user has a server. */
 async function measureBare(processes: number, runs: number): Promise<HostCost["bare"]> {
   const host = await startLoginNode(processes, false);
   try {

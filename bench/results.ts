@@ -41,7 +41,7 @@ export interface HostCost {
   };
   /** The largest of all runs. */
   readonly sweepPeak: number;
-  /** Of a host of this size on which nobody has a server. */
+  /** Of a host of this size on which no user has a server. */
   readonly bare: Pick<HostCost, "ps" | "node" | "python" | "sweep">;
 }
 

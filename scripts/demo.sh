@@ -1,6 +1,6 @@
 #!/bin/sh
 # Starts a stand-in for an orphaned VS Code server, shows how it is found, explained and ended, and cleans up: `npm run
-# demo`, after a build. Takes about ten seconds. As root the stand-in belongs to a user id that nobody has, and the sweep
+# demo`, after a build. Takes about ten seconds. As root the stand-in belongs to a user id without an account, and the sweep
 # ends it; without root it belongs to you, and `end` ends it. Nothing else is ended: it runs in a pid namespace of its own
 # where the kernel allows that, else only the stand-in's own tree is named.
 set -eu

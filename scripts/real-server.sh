@@ -14,7 +14,7 @@ if [ -d "$layer" ]; then
   echo "$layer"
   exit
 fi
-# Root writes here and runs what it finds: nobody else may.
+# Root writes here and runs what it finds: no other user may write.
 install -d -m 0755 "$cache"
 work=$(mktemp -d "$cache/tmp.server.XXXXXX")
 trap 'rm -rf "$work"' EXIT

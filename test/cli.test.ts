@@ -218,7 +218,7 @@ test("a table fits its terminal: the costs go first, then the reason is cut; --f
   assert.match(on(60, "--full").slice(0, 2).join("\n"), / WATCHES [\s\S]*grace 10m$/);
 });
 
-test("a reader of standard output that leaves is no failure", () => {
+test("a reader of standard output that leaves is not a failure", () => {
   const program = resolve("dist/vscode-grim-reaper.cjs");
   const script = `"${process.execPath}" "${program}" snapshot | head -c 1 >/dev/null; echo "\${PIPESTATUS[0]}"`;
   const ran = spawnSync("bash", ["-c", script], { encoding: "utf8" });

@@ -88,7 +88,7 @@ test("no two files import each other, directly or through others", () => {
   for (const path of sources) visit(path, []);
 });
 
-test("nobody kills by number: signals go through the addon, which checks identities", () => {
+test("signals go through the addon, which checks identities", () => {
   for (const path of sources)
     assert.doesNotMatch(readFileSync(path, "utf8"), /process\.kill\((?!process\.pid,)/, path);
 });

@@ -92,13 +92,13 @@ int main(int argc, char** argv) {
       read_all(proc, entry->d_name);
       continue;
     }
-    const bool kin = holds(users, status.st_uid);
-    if (got <= 0 && !kin) continue;
+    const bool related = holds(users, status.st_uid);
+    if (got <= 0 && !related) continue;
     exe[std::max<ssize_t>(got, 0)] = '\0';
     std::snprintf(path, sizeof path, "%s/stat", entry->d_name);
-    if (kin || status.st_uid == 0) read_file(proc, path);
+    if (related || status.st_uid == 0) read_file(proc, path);
     std::snprintf(path, sizeof path, "%s/cmdline", entry->d_name);
-    if (kin || is_interpreter(exe)) read_file(proc, path);
+    if (related || is_interpreter(exe)) read_file(proc, path);
   }
   closedir(dir);
   std::printf("%.1f %u %lu\n", now_us() - began, processes, g_bytes);

@@ -81,7 +81,7 @@ const say = (text: string): void => writeAll(2, `vscode-grim-reaper: ${text}\n`)
 
 /**
  * Continues in a process outside the tree that this one runs in, which would stop itself with the rest otherwise. That
- * process has a session of its own and is no member of the tree once this one has ended.
+ * process has a session of its own and is not a member of the tree once this one has ended.
  */
 function stepOut({ verbose, pid, config, user }: EndOptions): number {
   const args = [

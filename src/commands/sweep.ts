@@ -101,7 +101,7 @@ function logFor(options: SweepOptions, policy: Policy, journal: number | null): 
     : log;
 }
 
-/** A forced sweep of the whole host from a terminal asks first; without a terminal it does as it is told. */
+/** A forced sweep of the whole host from a terminal asks first; without a terminal it acts at once. */
 function mustAsk({ force, dryRun, yes, user, pid }: SweepOptions): boolean {
   const targeted = user !== undefined || pid !== undefined;
   return (

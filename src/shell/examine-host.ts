@@ -144,7 +144,7 @@ function fileFacts(path: string): FileFacts | null {
 
 const sshdSettings = (): string => runTool("/usr/sbin/sshd", ["-T"], DEADLINE_MS);
 
-/** From what `sshd -T` prints: "clientaliveinterval 60". A count of 0 gives nobody up (sshd_config(5)). */
+/** From what `sshd -T` prints: "clientaliveinterval 60". With a count of 0 sshd ends no connection (sshd_config(5)). */
 function keepaliveOf(settings: string): Keepalive {
   const settingOf = (key: string): string => new RegExp(`^${key} (\\S+)$`, "m").exec(settings)?.[1] ?? "";
   const clientAlive = Number(settingOf("clientaliveinterval")) * Number(settingOf("clientalivecountmax"));

@@ -69,7 +69,7 @@ export function notifyRecorder(folder: string, policy: Policy): Recorder {
   };
 }
 
-/** Takes out of the folder of requests what is nobody's to have put there. */
+/** Removes from the folder of requests what no user may put there. */
 export function keepRecorder(folder: string): Recorder {
   return ({ observing }) => (observing ? [] : tidyKeeps(folder));
 }

@@ -15,7 +15,7 @@ export const config = (more = ""): string =>
 const ORPHAN = ["server", "worker", "helper", "shell"];
 const SPARED = ["used", "used-worker", "sshd", "ssh-session", "bystander"];
 
-/** A server nobody is connected to: a worker, a helper of it, and a shell that only its parents make the tree's. */
+/** A server without a client: a worker, a helper of it, and a shell that only its parents make the tree's. */
 function orphan(): PlanNode {
   const home = makeHome(USER);
   const root = join(home, ".vscode-server", "bin", COMMIT);
@@ -170,10 +170,10 @@ export function runIn(
   return { status, stdout, stderr };
 }
 
-/** What a failing sweep owes: this status, these words, no stack of calls, nobody harmed. */
+/** Checks a failing sweep: this status, these words, no stack trace, and every process lives. */
 export function assertRefused(host: Host, ran: Ran, says: RegExp, status = 1): void {
   assert.match(ran.stderr, says);
-  assert.doesNotMatch(ran.stderr, /^vscode-grim-reaper: +at /m, "a stack trace is no message");
+  assert.doesNotMatch(ran.stderr, /^vscode-grim-reaper: +at /m, "a stack trace is not a message");
   assert.equal(ran.status, status, ran.stderr);
   host.assertSound(true, ran.stderr);
 }

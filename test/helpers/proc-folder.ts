@@ -23,7 +23,7 @@ export interface FakeProc {
   readonly cgroup?: string;
   readonly auditSession?: number;
   readonly loginUid?: number;
-  /** The command line is a FIFO that nobody writes: its reader hangs until it is killed. */
+  /** The command line is a FIFO without a writer: its reader hangs until it is killed. */
   readonly cmdlineBlocks?: boolean;
 }
 

@@ -22,7 +22,7 @@ export function readStat(pid: number): ProcStat {
   };
 }
 
-/** True while the process is there and is no zombie. */
+/** True while the process is there and is not a zombie. */
 export function isAlive(node: { readonly pid: number; readonly startTime: number }): boolean {
   try {
     const stat = readStat(node.pid);

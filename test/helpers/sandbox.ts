@@ -39,7 +39,7 @@ export function freshState(): void {
 async function runInside(file: string, { upFor }: Surroundings): Promise<{ passed: number; output: string }> {
   const clock = upFor === undefined ? [] : ["--time", `--boottime=${upFor}`];
   const namespace = ["--pid", "--mount", "--fork", "--mount-proc", "--kill-child", ...clock];
-  // Node is no init: puppet is pid 1 and collects orphans, or they would stay zombies.
+  // Node is not an init: puppet is pid 1 and collects orphans, or they would stay zombies.
   const command = [
     puppetBinary(),
     "--init",
@@ -48,7 +48,7 @@ async function runInside(file: string, { upFor }: Surroundings): Promise<{ passe
     "--test-reporter=tap",
     file,
   ];
-  const { NODE_TEST_CONTEXT: _, ...environment } = process.env; // the inner run is no child of the outer runner
+  const { NODE_TEST_CONTEXT: _, ...environment } = process.env; // the inner run is not a child of the outer runner
   const child = spawn("unshare", [...namespace, ...command], {
     env: { ...environment, [INSIDE]: "1" },
     stdio: ["ignore", "pipe", "pipe"],

@@ -1,4 +1,4 @@
-/** Every way in which a person reaches a server, and everything that is connected to one and is no person. */
+/** Every way in which a person reaches a server, and every connection without a person. */
 
 import { BOTH, type SimulatedHost, type When } from "./simulated-host.ts";
 

@@ -75,7 +75,7 @@ export class SimulatedHost {
     this.sockets.push({ kind, opener, acceptor, otherHost: false, shown: true, when });
   }
 
-  /** A pipe of which each has an end; nobody has only one in what the kernel shows. */
+  /** A pipe of which each has an end; no process has only one in what the kernel shows. */
   pipe(a: number, b: number, when: When): void {
     this.sockets.push({ kind: "pipe", opener: a, acceptor: b, otherHost: false, shown: false, when });
   }

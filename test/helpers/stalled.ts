@@ -104,7 +104,7 @@ const isWaiting = (folder: string): boolean => /^State:\tD/m.test(readFileSync(`
 
 async function endServer(server: ChildProcess, folder: string, started: readonly Stalled[]): Promise<void> {
   for (const { pid, child } of started) {
-    // The pids are still these processes' own: nobody but pid 1 of this namespace collects them, and both wait
+    // The pids are still these processes' own: only pid 1 of this namespace collects them, and both wait
     // for a signal or for the file system.
     for (const each of [child, pid]) if (existsSync(`/proc/${each}`)) process.kill(each, "SIGKILL");
   }

@@ -335,7 +335,7 @@ test("the folders of systemd-tmpfiles are used as they are: no mkdir, no chmod",
 });
 
 test("its own deadline ends it after a second, even where SIGALRM was ignored", { skip }, () => {
-  // A pipe that nobody writes to, in place of a file that it opens.
+  // A pipe without a writer, in place of a file that it opens.
   const before = "mkfifo /run/fifo && mount --bind /run/fifo /etc/login.defs";
   const started = performance.now();
   const { status } = closeSession({ loginUid: USER, before, hook: `sh -c 'trap "" ALRM; exec "$0"' "$0"` });

@@ -25,7 +25,7 @@ export function whyNoLoginNode(): string | null {
   return null;
 }
 
-/** True when the test can go on. Else it is skipped, saying why; with CI=true it fails, for nobody would read that. */
+/** True when the test can go on. Else it is skipped, saying why; with CI=true it fails, for a skip goes unread. */
 export function hasLoginNode(t: TestContext): boolean {
   const reason = whyNoLoginNode();
   if (reason === null) return true;

@@ -19,7 +19,7 @@ import {
   sweep,
 } from "./scenario-helpers.ts";
 
-/** What is used of playwright-core, which is no dependency of the project. */
+/** What is used of playwright-core, which the project does not depend on. */
 interface Playwright {
   readonly chromium: {
     launchServer(options: object): Promise<BrowserServer>;

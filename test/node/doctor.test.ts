@@ -26,7 +26,7 @@ describe("doctor", () => {
     const { status, stdout, stderr } = await node.exec([PROGRAM, "doctor", "--json"]);
     assert.ok(stdout.startsWith("{"), stderr);
     const { checks } = JSON.parse(stdout) as { checks: readonly Check[] };
-    // A container's clock is its host's, and nobody in it synchronizes it.
+    // A container's clock is its host's, and no program in it synchronizes it.
     return {
       status: status ?? -1,
       checks: checks.filter(({ health, name }) => health !== "ok" && name !== "clock"),

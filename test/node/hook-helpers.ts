@@ -99,7 +99,7 @@ export interface TagFile {
   readonly tag: Tag;
 }
 
-/** Every file in the tag directory; a name or content that is no tag's fails the test. */
+/** Every file in the tag directory; a name or content that is not a tag's fails the test. */
 export function tagFiles(node: LoginNode): TagFile[] {
   const folder = `/proc/${node.machine.initPid}/root${TAGS}`;
   return readdirSync(folder).flatMap((name) => {

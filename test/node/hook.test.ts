@@ -43,7 +43,7 @@ describe("the session-close hook", () => {
   });
   after(() => node?.powerOff());
 
-  /** The session goes on without its monitor; when it ends, nobody is left to run the PAM stack. */
+  /** The session goes on without its monitor; when it ends, no process is left to run the PAM stack. */
   async function closeWithoutMonitor({ ssh, session }: Visit): Promise<void> {
     await node.run(["kill", "-KILL", `${session.monitor}`]);
     await until(() => assert.equal(node.alive(session.monitor), false));

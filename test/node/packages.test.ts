@@ -353,7 +353,7 @@ describe("the packages", () => {
   });
 });
 
-/** The node's dpkg leaves manuals and documents out; what it then misses is no fault of the package. */
+/** The node's dpkg leaves manuals and documents out; what it then misses is not a fault of the package. */
 function ownFiles(verified: string): string {
   return verified
     .split("\n")

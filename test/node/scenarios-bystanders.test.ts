@@ -111,7 +111,7 @@ describe("bystanders", () => {
   it("where sshd itself is in a container its logins are not managed by that container", async (t) => {
     if (!hasLoginNode(t)) return;
     const port = 2210;
-    // Without PAM sshd lets nobody in whose password is locked.
+    // Without PAM sshd refuses users whose password is locked.
     await reach.node.run(["usermod", "-p", "*", "alice"]);
     const options = `-D -e -p ${port} -o ListenAddress=127.0.0.1 -o PidFile=none -o UsePAM=no`;
     await reach.run(inContainer("a", "/usr/sbin/sshd", ...options.split(" ")));

@@ -87,7 +87,7 @@ describe("a real server", () => {
     assert.deepEqual(await tags(), []);
     assert.deepEqual(await serverProcesses(node, "alice"), before);
 
-    // The window crashes and its ssh connection stays: half-closed connections are nobody. Then it comes back.
+    // The window crashes and its ssh connection stays: half-closed connections are not clients. Then it comes back.
     await second.drop();
     assert.match((await becomes(node, root, "reap")).reasons.join(), /no tag/);
     const back = await Window.open(node, server, { reconnectionToken: second.reconnectionToken });

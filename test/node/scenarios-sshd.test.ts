@@ -66,7 +66,7 @@ describe("other ssh servers", () => {
     await reach.isEnded(server);
   });
 
-  it("tinysshd is the host of a live server and of an orphan; the unit of its connection is no service", async (t) => {
+  it("tinysshd is the host of a live server and of an orphan; the unit of its connection is not a service", async (t) => {
     if (!hasLoginNode(t)) return;
     const unit = "/etc/systemd/system/tiny";
     await reach.node.run([

@@ -177,14 +177,14 @@ describe("who is connected to a server", () => {
       await client.waitExit();
       await ssh.close();
     }
-    // What alice's own programs left in the queue is nobody's.
+    // What alice's own programs left in the queue is not a client.
     const script = `exec 3<>/dev/tcp/127.0.0.1/${tcp.at}; echo open; sleep 1000`;
     const own = await startLoose(node, "alice", script, /open/);
     await becomes(node, tcp.pid, "reap");
     await node.run(["kill", "-KILL", `${own}`]);
   });
 
-  it("a connection that is half closed or in TIME-WAIT is no client", async (t) => {
+  it("a connection that is half closed or in TIME-WAIT is not a client", async (t) => {
     if (!hasLoginNode(t)) return;
     const half = await startStandIn(node);
     const window = await attach(node, half);

@@ -27,7 +27,7 @@ let clients = 0;
 /** A real ssh client, running as root inside the node. */
 export class SshClient extends Running {
   readonly user: string;
-  /** Its own loopback address, by which both ends of the connection are told from all others. */
+  /** Its own loopback address, which distinguishes both ends of the connection from all others. */
   readonly address: string;
   readonly #node: LoginNode;
   readonly #cuttable: boolean;

@@ -66,7 +66,7 @@ test("the filter of system calls names those that are newer than systemd 239", (
   assert.match(filters.at(-1) ?? "", /^pidfd_open pidfd_send_signal$/);
 });
 
-test("nobody knows the second of the sweep: the timer starts it minutes late, at random", () => {
+test("the timer starts it minutes late, at random", () => {
   const timer = readFileSync("systemd/vscode-grim-reaper.timer", "utf8");
   const minutes = Number(/^RandomizedDelaySec=(\d+)min$/m.exec(timer)?.[1]);
   assert.ok(minutes >= 2, timer);

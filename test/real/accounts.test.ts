@@ -161,7 +161,7 @@ function insideNamespace(): void {
     rmSync(HOOK_FAULTS);
   });
 
-  test("observing writes metrics and no ledger; a tripped breaker is told", async () => {
+  test("observing writes metrics and no ledger; a tripped breaker is reported", async () => {
     reset();
     const { config, metrics } = configured("enforce = false\nmaxTrees = 1");
     const value = (name: string): number => seriesValue(readExposition(readFileSync(metrics, "utf8")), name);

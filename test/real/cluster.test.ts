@@ -94,7 +94,7 @@ function insideNamespace(): void {
   beforeEach(() => mkdirSync(SHARED, { mode: 0o700 }));
   afterEach(() => rmSync(SHARED, { recursive: true, force: true }));
 
-  test("a sweep tells who is attached, root alone may read it; a dry run and a partial sweep tell nothing", () => {
+  test("a sweep publishes who is attached, only root can read it; a dry run and a partial sweep publish nothing", () => {
     assert.equal(sweep("", "-n").status, 0);
     assert.equal(sweep("", "-u", String(uid)).status, 0);
     assert.deepEqual(readdirSync(SHARED), []);
@@ -152,7 +152,7 @@ function insideNamespace(): void {
     await stage.end();
   });
 
-  test("hostile files are named, not believed, and keep nobody waiting", async () => {
+  test("hostile files are named, not believed, and delay no sweep", async () => {
     const stage = await startOrphan();
     const elsewhere = temporaryFile("login2.json", word("symlink"));
     symlinkSync(elsewhere, join(SHARED, "symlink.json"));
@@ -283,7 +283,7 @@ function insideNamespace(): void {
     }
   });
 
-  test("an ordinary user is told nothing of other nodes, and it is no fault", () => {
+  test("an ordinary user learns nothing of other nodes, which is not a fault", () => {
     const toml = config();
     chmodSync(dirname(toml), 0o755);
     const listed = run(["list", "-c", toml], { uid });

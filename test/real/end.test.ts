@@ -6,7 +6,7 @@ import { join, resolve } from "node:path";
 import { test } from "node:test";
 
 function ending(): void {
-  test("a user ends their own trees and nobody else's, whatever they asked before", async () => {
+  test("a user ends their own trees and no other user's, whatever they asked before", async () => {
     const [mine, theirs] = [await server(), await server(other)];
     const patient = temporaryFile("config.toml", 'termWait = "1s"\nuntagged = "two-sweeps"\n');
     chmodSync(join(patient, ".."), 0o755);
@@ -76,7 +76,7 @@ function ending(): void {
     assert.equal(run(["end", "-c", config()]).status, 64);
     assert.equal(run(["end", "-u", String(uid), "-c", config()]).status, 0);
     assert.deepEqual([living(mine).length, living(theirs).length], [0, 1]);
-    assert.ok(existsSync(NOTICE), "who did not do it themselves is told");
+    assert.ok(existsSync(NOTICE), "a user gets a notice of what another ended");
   });
 }
 

@@ -38,7 +38,7 @@ function insideNamespace(): void {
   const USERS = 'exemptUsers = ["somebody"]\n';
   const GROUPS = 'exemptGroups = ["somegroup"]\n';
   for (const [how, script] of ALWAYS) {
-    test(`getent ${how}: who may be exempt is spared, the fault is told`, () => {
+    test(`getent ${how}: a user who may be exempt is spared, the fault is reported`, () => {
       const trouble = inPlaceOf("/usr/bin/getent", script);
       for (const exempt of [USERS, GROUPS]) {
         const ran = runIn(trouble, ["-vv", "-c", config(exempt)]);

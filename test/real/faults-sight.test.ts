@@ -42,7 +42,7 @@ function insideNamespace(): void {
       host.heal();
     });
 
-  test("hidepid=2 and an ordinary user: nobody who is connected is called an orphan", () => {
+  test("hidepid=2 and an ordinary user: no tree with a client is called an orphan", () => {
     const { status, stdout, stderr } = runIn({ before: HIDDEN, under: asUser }, ["list", "--json"]);
     assert.equal(status, 0, `${stdout}${stderr}`);
     const found = verdicts(stdout);
@@ -81,7 +81,7 @@ function insideNamespace(): void {
   const EAFNOSUPPORT = 97;
   const EMFILE = 24;
   for (const error of [EPERM, EAFNOSUPPORT, EMFILE])
-    test(`netlink answers errno ${error}: nobody is known to be unconnected, nothing is ended`, () => {
+    test(`netlink answers errno ${error}: no tree is known to be without a client, nothing is ended`, () => {
       const under = [refuse, String(error)];
       const ran = runIn({ under }, ["-vv", "-c", config()]);
       assertRefused(host, ran, /cannot list unix sockets/);

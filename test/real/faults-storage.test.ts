@@ -47,7 +47,12 @@ function insideNamespace(): void {
     ["no folder", "true", "/nowhere/log", /cannot open the log file \/nowhere\/log: ENOENT/],
     ["a folder in its place", "true", "/run", /cannot open the log file \/run: EISDIR/],
     ["a link in its place", "ln -s /run/victim /run/link", "/run/link", /cannot open the log file .*ELOOP/],
-    ["a pipe nobody reads", "mkfifo /run/pipe", "/run/pipe", /cannot open the log file \/run\/pipe: ENXIO/],
+    [
+      "a pipe without a reader",
+      "mkfifo /run/pipe",
+      "/run/pipe",
+      /cannot open the log file \/run\/pipe: ENXIO/,
+    ],
     [
       "a read-only file system",
       "mount -t tmpfs -o ro tmpfs /mnt",
@@ -132,7 +137,7 @@ cat /dev/zero > ${RUN_FOLDER}/full 2>/dev/null || true`;
     ["a socket's place", `ln -s /dev/zero ${TAGS}/a`, /read a tag: a: .*; remove it from/],
   ];
   for (const [what, make, says] of TAGGED)
-    test(`a tag that is ${what} hangs nothing, protects nobody and is told with its remedy`, () => {
+    test(`a tag that is ${what} hangs nothing, protects no tree and is reported with its remedy`, () => {
       sh(`${prepare}\n${make}`);
       const ran = run(["-v", "-c", config()]);
       assert.match(ran.stderr, says);
@@ -161,7 +166,7 @@ cat /dev/zero > ${RUN_FOLDER}/full 2>/dev/null || true`;
     ["a folder", `mkdir ${MARKS}`, /marks\.json: it is not a regular file; remove it/, false],
   ];
   for (const [what, make, says, heals] of MARKED)
-    test(`marks that are ${what} hang nothing and mark nobody${heals ? "; the next sweep has new ones" : ""}`, async () => {
+    test(`marks that are ${what} hang nothing and mark no tree${heals ? "; the next sweep has new ones" : ""}`, async () => {
       for (const settings of [config(), TWO_LOOKS]) {
         await host.renew();
         sh(`rm -rf ${RUN_FOLDER}\n${prepare}\n${make}`);

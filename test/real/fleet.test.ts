@@ -116,7 +116,7 @@ function insideNamespace(): void {
     assert.equal(run(["fleet"]).status, 64);
   });
 
-  test("a host that comes twice is said, and is no failure", () => {
+  test("a host that comes twice is reported, and is not a failure", () => {
     const [good = ""] = collect("list", "--json").split("\n");
     const fleet = run(["fleet", "-"], { input: `${good}\n${good}\n` });
     assert.equal(fleet.status, 0, fleet.stderr);

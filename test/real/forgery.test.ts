@@ -52,7 +52,7 @@ function asAnybody(): void {
     ["its environment", (home) => ({ behaviours: [`env=VSCODE_AGENT_FOLDER=${home}/.vscode-server`] })],
   ];
   for (const [what, forged] of NONE)
-    test(`a program is no server for ${what}`, async () => {
+    test(`a program is not a server for ${what}`, async () => {
       const home = makeHome(self);
       const node = {
         name: "app",

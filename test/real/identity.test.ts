@@ -210,7 +210,7 @@ function insideNamespace(): void {
     );
     assert.notEqual(readStat(pid).state, "T");
     assert.deepEqual(living(stage), ["shell"]);
-    // It is nobody's to end any more, and so no survivor either.
+    // The sweep may not end it any more, so it is not a survivor either.
     assert.equal(result.failed, false);
   });
 

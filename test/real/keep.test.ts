@@ -19,7 +19,7 @@ import { join } from "node:path";
 import { test } from "node:test";
 
 function keeping(): void {
-  test("a user's request holds, is told in the log, shown, and withdrawn", async () => {
+  test("a user's request holds, is named in the log, shown, and withdrawn", async () => {
     const stage = await server();
     const asked = as(uid, "keep", "2h", "-c", config());
     assert.equal(asked.status, 0, asked.stderr);
@@ -70,7 +70,7 @@ function keeping(): void {
     assert.deepEqual(living(stage), []);
   });
 
-  test("root, a bad duration and a missing folder are told clearly", () => {
+  test("root, a bad duration and a missing folder get a clear message", () => {
     assert.equal(run(["keep"]).status, 64);
     assert.equal(as(uid, "keep", "soon").status, 64);
     assert.equal(as(uid, "keep", "1h", "--cancel").status, 64);
@@ -142,7 +142,7 @@ function keeping(): void {
       rmSync(join(KEEP, "../elsewhere"), { force: true });
     });
 
-  test("a squatter keeps a user from asking until the next sweep, and many hide nobody's request", async () => {
+  test("a squatter keeps a user from asking until the next sweep, and many hide no user's request", async () => {
     by(other, `touch ${file}; i=0; while [ $i -lt 300 ]; do : >${KEEP}/${other}.$i; i=$((i+1)); done`);
     const refused = as(uid, "keep", "-c", config());
     assert.equal(refused.status, 1);

@@ -22,7 +22,7 @@ function login(
 ): string {
   const variables = Object.entries({ HOME: home, PATH: "/usr/bin:/bin", TERM: "dumb", ...env });
   const become = ["setpriv", `--reuid=${uid}`, `--regid=${uid}`, "--clear-groups", "env", "-i"];
-  // The shell's own start-up files are nobody's business here.
+  // The shell's own start-up files do not matter here.
   const bare = shell.endsWith("bash") ? "--norc" : shell.endsWith("zsh") ? "-f" : "";
   const command = [
     ...become,
@@ -133,7 +133,7 @@ function shells(): void {
     assert.equal(login(hushed), "end 0\n");
   });
 
-  test("a file that is no notice, or not the user's, shows nothing", () => {
+  test("a file that is not a notice, or not the user's, shows nothing", () => {
     const home = makeHome(uid);
     assert.equal(login(home), "end 0\n", "no folder");
     putNotice([T], "../../etc");

@@ -47,7 +47,7 @@ function noticing(): void {
     const old = Date.now() / 1000 - 15 * 86_400;
     utimesSync(NOTICE, old, old);
     assert.equal(run(["-c", config()]).status, 0);
-    assert.ok(!existsSync(NOTICE), "nobody came for it");
+    assert.ok(!existsSync(NOTICE), "no login has shown it");
   });
 
   test("turned off, nothing is written and what waited is gone", async () => {
@@ -78,7 +78,7 @@ function noticing(): void {
     }
   });
 
-  test("mail waits for its unit, one for each user, and what is not deliverable is told", async () => {
+  test("mail waits for its unit, one for each user, and what is not deliverable is reported", async () => {
     const passwd = temporaryFile(
       "passwd",
       `${readFileSync("/etc/passwd", "utf8")}aline:x:${uid}:${uid}::/:/bin/sh\n`,
@@ -145,7 +145,7 @@ function noticing(): void {
     }
   });
 
-  test("a netgroup that cannot be looked up spares and is told", async () => {
+  test("a netgroup that cannot be looked up spares and is reported", async () => {
     const stage = await server();
     const swept = run(["-v", "-c", config('[[exempt]]\nnetgroup = "nobody-knows"\n')]);
     assert.equal(swept.status, 1);
@@ -154,7 +154,7 @@ function noticing(): void {
     assert.equal(living(stage).length, 1);
   });
 
-  test("check-config shows netgroups, ends that are past, and what users are told", () => {
+  test("check-config shows netgroups, ends that are past, and what users read", () => {
     const toml =
       '[[exempt]]\nnetgroup = "staff"\nuntil = 2020-01-31\nreason = "pilot"\n[[exempt]]\nuser = "root"\nuntil = 2099-12-31\n';
     const { stdout } = run(["check-config", config(toml)]);

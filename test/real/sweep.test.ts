@@ -190,7 +190,7 @@ function insideNamespace(): void {
     assert.deepEqual(living(stage), []);
   });
 
-  test("a second sweep at the same time is told so", async () => {
+  test("a second sweep at the same time says so", async () => {
     assert.equal(run(["-c", config()]).status, 0);
     const holder = spawn("flock", ["/run/vscode-grim-reaper/lock", "sh", "-c", "echo held; read x"]);
     await once(holder.stdout, "data");

@@ -19,7 +19,7 @@ function insideNamespace(): void {
     const config = temporaryFile("config.toml", 'grace = "0"\nuntagged = "reap"\ntermWait = "1s"\n');
     const stage = await startTree(legacy(makeHome(USER), COMMIT, { uid: USER }));
     // Bounded: 600 processes with 64 KiB of arguments each, ended with this test's namespace.
-    // At a server's place, or nobody would read what it says.
+    // At a server's place, or no sweep would read what it says.
     const node = `${makeHome(USER + 1)}/.vscode-server/bin/${COMMIT}/node`;
     mkdirSync(dirname(node), { recursive: true });
     copyFileSync(attackBinary("load"), node);

@@ -64,7 +64,7 @@ export function normalise(line: string): string {
     case "execve":
       return [name, ...paths].join(" ");
     default:
-      // By descriptor: what follows it is no path.
+      // By descriptor: what follows it is not a path.
       return `${name} ${withoutNumbers(/^\d+<([^>]*)>/.exec(args)?.[1] ?? args)}`;
   }
 }

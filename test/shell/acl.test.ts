@@ -14,7 +14,7 @@ const file = join(folder, "notice");
 describe("grantRead", () => {
   after(() => rmSync(folder, { recursive: true, force: true }));
 
-  it("lets one user read a file, and nobody else", { skip: isRoot ? false : "needs root" }, () => {
+  it("lets one user read a file, and no other", { skip: isRoot ? false : "needs root" }, () => {
     spawnSync("chmod", ["711", folder]);
     writeFileSync(file, "x", { mode: 0o600 });
     native.grantRead(file, 64_001);

@@ -79,7 +79,7 @@ test("a TCP connection is seen from both ends, and is gone with its client", asy
   const alone = await native.connections([server.pid], "/proc");
   // Its standard output is a unix socket of Node's making, whose other end this test holds.
   const oneSided = between(alone.links, server.pid, null).filter((link) => link.kind === "tcp");
-  assert.equal(oneSided.length, 1, "the other end is held by nobody asked about");
+  assert.equal(oneSided.length, 1, "no process that was asked holds the other end");
 
   await end(client.child);
   const left = await native.connections([server.pid, client.pid], "/proc");

@@ -50,7 +50,7 @@ function reap(number: number): LedgerRecord {
   };
 }
 
-test("each append is told the newest id, also far into a long ledger", () => {
+test("each append gets the newest id, also far into a long ledger", () => {
   const file = newFile();
   const seen: (string | null)[] = [];
   for (let round = 0; round < 3; round++) {

@@ -1,4 +1,4 @@
-// A checkout on a bare machine and below a home that nobody else may enter: what a new user meets first.
+// A checkout on a bare machine and below a home that only its owner may enter: what a new user meets first.
 import assert from "node:assert/strict";
 import { spawnSync } from "node:child_process";
 import { chmodSync, copyFileSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
@@ -37,7 +37,7 @@ describe("the check for what a build needs", () => {
     assert.deepEqual(ask(["g++", "cmake", "make"]), { status: 0, stdout: "", lines: [""] });
   });
 
-  test("installs when it is told to, as root, and says when that was not enough", {
+  test("installs when asked to, as root, and says when that was not enough", {
     skip: isRoot ? false : "root only",
   }, () => {
     const { status, stdout } = ask(["dnf"], { REAPER_INSTALL_DEPS: "1" });

@@ -21,7 +21,7 @@ void SnapshotBuilder::find_suspects() {
   }
   match_command_lines(doubtful);
 
-  // The other processes of the users of whom only a command line told that they have a suspect.
+  // Processes of users whose suspects only a command line shows.
   doubtful.clear();
   for (ScanEntry& entry : entries_)
     if (!entry.suspect && entry.wide_interpreter && suspect_uids_.count(entry.uid) != 0 &&

@@ -38,7 +38,7 @@ bool is_connectionless(std::string_view protocol) {
   return false;
 }
 
-// The users of whom any process of the host is in another network namespace than this program.
+// The users with a process in another network namespace than this program's.
 std::set<uid_t> accounts_in_other_namespaces(const HolderOptions& options) {
   std::set<uid_t> accounts;
   auto proc = ProcDir::open(options.proc_root);

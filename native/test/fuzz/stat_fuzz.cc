@@ -13,7 +13,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     if (stat->pid < 1 || stat->ppid < 0 || stat->threads < 0 || stat->rss_pages < 0) __builtin_trap();
     if (stat->comm.data() < text.data() || stat->comm.data() + stat->comm.size() > text.data() + size)
       __builtin_trap();
-    // Cut anywhere, it is no process.
+    // A line that is cut anywhere is not a process.
     for (std::size_t cut = 0; cut < size && cut < 400; ++cut)
       if (text[cut] != '\n' && reaper::parse_stat(text.substr(0, cut + 1))) __builtin_trap();
   }

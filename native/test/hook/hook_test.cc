@@ -274,7 +274,7 @@ void test_close() {
     CHECK(tag.find(part) != std::string::npos);
   CHECK(read_tag(host, "200-5200.json").find(R"("product":"cursor")") != std::string::npos);
   CHECK(count_files(host.places.tag_directory) == 2);
-  // A user of the system's is none of ours, and that is no fault.
+  // A system user is not looked at, and that is not a fault.
   write_file(host.places.login_defs, "UID_MIN 4000000000\n");
   report = close_session(host.places, {});
   CHECK(report.trees == 0 && report.faults.empty());

@@ -119,7 +119,7 @@ void test_hostile_directory() {
   put(file, "");
   expect_refused(file, ENOTDIR);
 
-  // The folder above: nobody else may put a directory of his own in place of ours.
+  // The folder above: other users cannot put a directory of their own in its place.
   const std::string parent = folder.path() + "/run";
   CHECK(chmod(parent.c_str(), 0777) == 0);
   CHECK(code_of(prepare_tag_directory(folder.tags(), geteuid())) == EPERM);

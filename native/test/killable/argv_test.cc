@@ -224,7 +224,7 @@ void leaves_the_host_alone() {
 }
 
 // A helper that hangs must not hold a descriptor of the host's (its lock, its standard output): here a pipe,
-// whose end of file tells that nobody has the other end any more.
+// whose end of file shows that no process has the other end any more.
 int g_host_end = -1;
 
 void the_helper_holds_nothing() {

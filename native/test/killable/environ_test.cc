@@ -97,7 +97,7 @@ void reads_real_processes() {
   CHECK(has_no_child());
 }
 
-// A number that now is another process's says nothing; one that nobody has is no fault.
+// A pid that is now another process's says nothing; one that no process has is not a fault.
 void a_recycled_pid_speaks_for_nobody() {
   const pid_t job = start_with({"SLURM_JOB_ID=7"});
   const ProcId id = id_of(job);

@@ -38,7 +38,7 @@ bool parse_plan(std::string_view text, std::vector<Node>* nodes, std::string* er
 // True when `list` names the behaviour; its value (after "=", escapes undone) goes to `value` if that is
 // given.
 bool has(std::string_view list, std::string_view name, std::string* value = nullptr);
-// -1 when the value is no plain decimal number.
+// -1 when the value is not a plain decimal number.
 long number(const std::string& value);
 
 // Writes one line to the report pipe in one atomic write (pipe(7): up to PIPE_BUF bytes).

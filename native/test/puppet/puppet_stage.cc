@@ -37,7 +37,7 @@ struct Show {
   std::string partial;
   std::vector<Actor> actors;
   std::map<pid_t, size_t> pending;  // actors not ready yet
-  std::set<pid_t> worth_a_look;     // those of them that may be: foreign, or said so themselves
+  std::set<pid_t> worth_a_look;     // those of them that may be: foreign, or reported by themselves
   size_t waiting = 0;
   bool failed = false;
 };
@@ -85,7 +85,7 @@ void take_line(Show& show, const std::string& line) {
   }
 }
 
-// False at the end of the pipe: nobody is left who could write to it.
+// False at the end of the pipe: no process is left that could write to it.
 bool drain(Show& show) {
   char block[65536];
   while (true) {

@@ -251,7 +251,7 @@ void spares_a_recycled_pid() {
   CHECK(WIFEXITED(status) && WEXITSTATUS(status) == 0);
 }
 
-// Another login than the one that was judged is another person's doing; an unset one is nobody's.
+// Another login than the one that was judged belongs to another person; an unset one to no person.
 void spares_another_login() {
   int ready[2];
   CHECK(pipe(ready) == 0);

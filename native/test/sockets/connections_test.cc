@@ -245,7 +245,7 @@ void directions_follow_the_listener(const std::string& folder) {
   socklen_t size = 0;
   const sockaddr_un path = unix_address(folder + "/direction", size);
   const auto unix_listener = make_listener(AF_UNIX, generic(path), size);
-  // Guard: a client that binds a name of its own is no server.
+  // Guard: a client that binds a name of its own is not a server.
   reaper::UniqueFd named(socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0));
   socklen_t name_size = 0;
   const sockaddr_un name =
@@ -362,7 +362,8 @@ void another_host_is_reported() {
       for (const Link& each : found.links) CHECK(each.other_host && !each.peer_pid);
       CHECK(direction(found, server.pid(), std::nullopt) == LinkDirection::kAccepted);
       CHECK(direction(found, client.pid(), std::nullopt) == LinkDirection::kOpened);
-      if (listening) listener.reset();  // as an ssh server's, which restarts: 2222 is no port of an opener
+      if (listening)
+        listener.reset();  // as an ssh server's, which restarts: the kernel gives 2222 to no client
     }
     std::_Exit(g_failures == 0 ? 0 : 1);
   }

@@ -113,7 +113,7 @@ void hostile_proc_entries_are_harmless() {
   proc.write("30/fd", "not a directory");
   const Connections found = connections_of(proc.root(), {10, 20, 30, 40}, nothing);
   CHECK(found.links.empty() && found.foreign_net == std::vector<pid_t>{10});
-  // Unknown, and said so; 40 is gone, which is not.
+  // Unknown, and reported; 40 is gone, which is not reported.
   CHECK((found.unreadable == std::vector<pid_t>{20, 30}) && found.faults.size() == 3 && found.complete);
 
   const ProcFolder no_self;
@@ -281,7 +281,7 @@ void three_pairs(SocketTable& table) {
   add_unix(table, 65, 0);
 }
 
-// Two processes are told of once a kind, with the number of sockets; so are the ends whose other is not
+// Two processes are reported once per kind, with the number of sockets; so are the ends whose other is not
 // known.
 void sockets_of_the_same_processes_are_one_link() {
   const ProcFolder proc;

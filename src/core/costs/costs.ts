@@ -35,7 +35,7 @@ export interface UserCosts {
   readonly tasks: Use;
   /** Memory of the slice in KiB, file cache included. */
   readonly sliceMemoryKiB: Use;
-  /** Of the user's trees alone: the kernel tells nobody how many a user has in all. */
+  /** Of the user's trees alone: the kernel does not report how many a user has in all. */
   readonly inotifyWatches: Use;
 }
 

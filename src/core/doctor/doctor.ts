@@ -1,4 +1,4 @@
-/** `doctor`: what an examination amounts to, a line each: well, doubtful or broken, and the remedy. */
+/** `doctor`: turns an examination into one line per check: well, doubtful or broken, and the remedy. */
 
 import { countOf, type Paint } from "../text/format.ts";
 import type { Check, Health } from "./check.ts";

@@ -80,7 +80,7 @@ function whyTree(tree: Tree, counts: LinkCounts, view: HostView, connections: Co
     const why = whyProcess(pid, connections);
     if (why !== null) return why;
   }
-  // What it is connected to may not have accepted yet. A listener is nobody's session: of a container, in its own network.
+  // What it is connected to may not have accepted yet. A listener is not a session: it may be a container's, in its own network.
   const session = [...view.sshd.genuine.values()].find((process) => {
     const user = sessionUserOf(process, view.table);
     return connections.unexplained?.includes(process.pid) && user !== null && isOwn(user, tree);
@@ -121,7 +121,7 @@ function whyOther(
   if (why !== null) return why.why;
   // mosh and QUIC; a socket that is bound and not connected shows no other end.
   if (connections.datagram?.includes(process.pid)) return "nothing shows who sends to its UDP socket";
-  // JupyterHub's proxy, xrdp, a site's nginx. A user of whom not all were asked may hold the other end.
+  // JupyterHub's proxy, xrdp, a site's nginx. A user whose processes were not all asked may hold the other end.
   const wasAsked = user !== null && observation.relaysOf?.includes(user) === true;
   return wasAsked && graph.countsOf(node).acceptedUnattributed > 0
     ? "another user's process is a client, and nothing shows whom that serves"

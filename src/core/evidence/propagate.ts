@@ -1,6 +1,6 @@
 import type { Edge, Node, UseGraph } from "./use-graph.ts";
 
-/** Where something begins: a node, on whose account (null: nobody's in particular), and what is behind it. */
+/** Where something begins: a node, the user it counts for (null: no user in particular), and what is behind it. */
 export interface Origin {
   readonly node: Node;
   readonly user: number | null;

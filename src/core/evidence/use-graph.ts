@@ -36,7 +36,7 @@ export interface LinkCounts {
   acceptedUnattributed: number;
 }
 
-/** What everything of a user is connected to, or starts everything: it relays nobody in particular. */
+/** What everything of a user is connected to, or starts everything: it relays no user in particular. */
 const NEVER_RELAYS = ["systemd", "dbus-daemon", "dbus-broker", "dbus-broker-launch"];
 
 /** Whether a process of a tree's user can be a relay. System daemons are of other users, so they never are. */

@@ -1,4 +1,4 @@
-/** What the site's notify program is told of a tree that was ended, or that could not be. */
+/** What the site's notify program gets about a tree that was ended, or that could not be. */
 
 import * as v from "valibot";
 import type { Observation } from "../observation/observation.ts";

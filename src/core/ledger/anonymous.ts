@@ -1,4 +1,4 @@
-/** Takes out of ledger records what tells who a user is. */
+/** Removes from ledger records what identifies a user. */
 
 import type { LedgerRecord } from "./record.ts";
 

@@ -6,7 +6,7 @@ import { MAX_LINE, siteLines } from "./notice.ts";
 
 /** A mail with its envelope. */
 export interface Mail {
-  /** The recipient of the envelope; nobody else gets the mail. */
+  /** The recipient of the envelope; no other user gets the mail. */
   readonly to: string;
   readonly from: string;
   /** The headers, an empty line, the body. */

@@ -66,7 +66,7 @@ function whyNotOurs(
   catalogue: Catalogue,
 ): string | null {
   if (member.pid < 2) return "is outside this pid namespace";
-  if (bystanders.has(keyOf(member))) return "is no part of the tree";
+  if (bystanders.has(keyOf(member))) return "is not part of the tree";
   if (member.uids === null || member.exe === null) return "could not be read";
   if (tree.uid === 0 || member.uids.some((uid) => uid !== tree.uid))
     return `has other user ids (${member.uids.join(" ")})`;

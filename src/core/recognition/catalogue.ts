@@ -7,7 +7,7 @@ import { componentsOf, fitsName, globToRegExp } from "./path-pattern.ts";
 export type Kind = "ssh" | "tunnel" | "web";
 
 /**
- * `agent`: a coding agent's daemon, which works with nobody connected. `relay`: carries a session's input and output to
+ * `agent`: a coding agent's daemon, which works without a client. `relay`: carries a session's input and output to
  * a daemon's socket. `unknown`: the executable is an IDE's own, but its command line could not be read, so it may be the
  * server or a user's own program on the IDE's node.
  */

@@ -75,7 +75,7 @@ function shapeOf(
   const name = names.find((candidate) => endsWithPath(script, candidate));
   if (name !== undefined) return { name, root: script.slice(0, -name.length).replace(/\/$/, "") };
   if (!isLast) return null;
-  // "out/s" and "out/b" are told apart, "out/" is not.
+  // "out/s" and "out/b" can be distinguished, "out/" cannot.
   for (const candidate of names) {
     for (let length = candidate.length - 1; length > "out/".length; length--) {
       const begin = candidate.slice(0, length);

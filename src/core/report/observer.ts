@@ -19,7 +19,7 @@ export function whyUnseen({ verdict }: Pick<Judgement, "verdict">, observation: 
   return isBlind(observation) && (verdict === "reap" || verdict === "wait") ? ONLY_ROOT : null;
 }
 
-/** The verdict that the observer can know: without root, that nobody uses a tree is not known. */
+/** The verdict that the observer can know: without root, nothing shows that a tree is unused. */
 export function shownVerdict(judgement: Pick<Judgement, "verdict">, observation: Observation): Verdict {
   return whyUnseen(judgement, observation) === null ? judgement.verdict : "unknown";
 }

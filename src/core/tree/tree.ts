@@ -8,7 +8,7 @@ import { jobOf } from "./batch-job.ts";
 import { isMultiplexer } from "./boundary.ts";
 import { ancestorsOf, isDead, type ProcTable, parentOf } from "./process-table.ts";
 
-/** A process that lives below a tree and is no part of it, and why. */
+/** A process that lives below a tree and is not part of it, and why. */
 export interface Spared {
   readonly process: Proc;
   readonly why: string;
@@ -151,7 +151,7 @@ function descend(
   return { members, depths, sparedBelow };
 }
 
-/** Why a descendant is no member of its ancestor's tree, or null. Nothing below a boundary is a member either. */
+/** Why a descendant is not a member of its ancestor's tree, or null. Nothing below a boundary is a member either. */
 function boundaryOf(process: Proc, root: Proc, catalogue: Catalogue): string | null {
   if (process.uid !== root.uid) return `runs as uid ${process.uid}`;
   if (process.uids === null) return "its user ids could not be read";

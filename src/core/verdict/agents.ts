@@ -1,4 +1,4 @@
-/** Coding agents' daemons: they work with nobody connected, and may be meant to. */
+/** Coding agents' daemons: they may be meant to work without a client. */
 
 import type { Mark, Observation } from "../observation/observation.ts";
 import { keyOf, type Proc } from "../observation/process.ts";

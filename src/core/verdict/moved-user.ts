@@ -11,7 +11,7 @@ const CLOCK_SLACK_MS = 5000;
  * here closed. One that is older tells nothing: he has windows on both nodes, and the one that was cut off here may be
  * coming back within its grace.
  *
- * Without a tag nobody knows when this tree was left, so no connection elsewhere can be said to be later: it waits for
+ * Without a tag nothing shows when this tree was left, so no connection elsewhere can be said to be later: it waits for
  * its grace like any other. Nor is a mark such a date, for he may have used the tree since, between two sweeps.
  */
 export function nodeMovedTo(tree: Tree, tag: Tag | null, observation: Observation): RemoteAttachment | null {

@@ -40,7 +40,7 @@ export interface Orphan {
 
 /**
  * Decides about an orphan. One look is enough for a tag past its grace whose user has left this host; in all else one
- * absent connection at one moment is no proof, so a second look must find the same a grace later. An agent's daemon
+ * absent connection at one moment is not a proof, so a second look must find the same a grace later. An agent's daemon
  * always needs two, and is left alone when it was busy between them.
  */
 export function decideOrphan(orphan: Orphan, observation: Observation, policy: Policy): Decision {
@@ -55,7 +55,7 @@ export function decideOrphan(orphan: Orphan, observation: Observation, policy: P
   const first = (sinceClose ?? age) - grace;
   const isAgent = isAgentTree(orphan.tree);
   const oneLook = tag ? !userIsHere : policy.untagged === "reap";
-  // An agent's daemon works with nobody connected, so one look at it says nothing.
+  // An agent's daemon works without a client, so one look at it says nothing.
   if (!isAgent && (oneLook || grace === 0))
     return first >= 0
       ? {

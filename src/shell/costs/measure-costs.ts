@@ -5,7 +5,7 @@ import type { Tree } from "../../core/tree/tree.ts";
 import { readProcess } from "./read-process.ts";
 import { readSlice } from "./read-slice.ts";
 
-/** Guard: each user's watches get their own time, so that nobody uses up that of others. */
+/** Guard: each user's watches get their own time, so that no user uses up that of others. */
 const ONE_USER_MS = 150;
 const ALL_MS = 2000;
 

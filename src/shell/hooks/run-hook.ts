@@ -51,7 +51,7 @@ export function runHook(program: string, input: string, limitMs: number): Promis
     });
     const end = (run: Run): void => {
       clearTimeout(late);
-      // Guard: what the program left running keeps its output open, and nobody waits for that.
+      // Guard: what the program left running keeps its output open, and the sweep does not wait for that.
       child.stdin.destroy();
       child.stdout.destroy();
       child.unref();

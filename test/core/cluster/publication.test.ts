@@ -120,7 +120,7 @@ test("another user, this host itself, and no word at all shorten nothing", () =>
     assert.equal(only(orphan(3 * MINUTE, elsewhere)).verdict, "wait");
 });
 
-test("an untagged orphan waits for its grace: nobody knows when its user left", () => {
+test("an untagged orphan waits for its grace: nothing shows when its user left", () => {
   const young = legacyTree(500, { startTime: startedAgo(5 * MINUTE) });
   assert.equal(only(observation(young, { elsewhere: [there(SECOND)] })).verdict, "wait");
   const marks = [{ pid: root.pid, startTime: root.startTime, seenUptime: UPTIME - 5 * MINUTE }];
@@ -170,7 +170,7 @@ test("property: another node's word turns a wait into a reap and changes no othe
   assert.ok(shortened > 0 && shortened < judged / 2, `${shortened} of ${judged} were shortened`);
 });
 
-test("explain tells where else the user is attached, and nothing where nobody is asked", () => {
+test("explain names the other node, and nothing where no shared folder is set", () => {
   const hint = (seen: Observation) =>
     hintsOf(only(seen), viewOf(seen, CATALOGUE), null).find(({ fact }) => fact === "elsewhere");
   assert.equal(hint(observation(tree)), undefined);
@@ -213,7 +213,7 @@ test("a host tells of trees with a client that was seen, dated by the newest con
   });
 });
 
-test("a tree below a session, and one that is reached through another, are told of", () => {
+test("a tree below a session, and one that is reached through another, are published", () => {
   const session = sshSession(300, ALICE, { startTime: startedAgo(HOUR) });
   const cli = commandShell({ pid: 700, ppid: 301 });
   const seen = observation([...session, cli, ...tree], { connections: linked(unix(700, server.pid)) });
@@ -233,7 +233,7 @@ test("orphans, doubts, exempt trees and trees that were ended are not told of", 
   assert.deepEqual(publicationOf(used, judged, outcomes).attached, []);
 });
 
-test("an ssh server that is pid 1 of a container is nobody's session", () => {
+test("an ssh server that is pid 1 of a container is not a session", () => {
   const init = proc({ pid: 1, ppid: 0, uid: 0, exe: "/usr/sbin/sshd", startTime: startedAgo(SECOND) });
   const session = sshSession(300, ALICE, { startTime: startedAgo(HOUR) });
   const seen = observation([init, ...session, ...legacyTree(500, { ppid: 301 })]);
@@ -277,7 +277,7 @@ test("another node's file is read for the users who have trees here", () => {
   assert.deepEqual(read(word({ extra: "of a later version" })), read(word()));
 });
 
-test("a file counts for maxAge by both its stamps, and is no fault after that", () => {
+test("a file counts for maxAge by both its stamps, and is not a fault after that", () => {
   const silent = { elsewhere: [] };
   const stale = NOW - 2 * HOUR - 1;
   const attached = [{ uid: ALICE, trees: 1, since: stale }];

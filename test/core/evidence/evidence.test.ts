@@ -100,7 +100,7 @@ test("a tree connected to one of which nothing is known is unknown itself", () =
   assert.deepEqual(verdicts(seen), { 500: "unknown", 700: "unknown" });
 });
 
-test("a connection from the user's own curl is no client", () => {
+test("a connection from the user's own curl is not a client", () => {
   const curl = proc({ pid: 950, exe: "/usr/bin/curl", argv: "curl http://127.0.0.1:1" });
   const seen = observation([...sshSession(300), curl, ...tree], {
     connections: linked(tcp(server.pid, null)),
@@ -108,7 +108,7 @@ test("a connection from the user's own curl is no client", () => {
   assert.equal(verdictOf(seen), "reap");
 });
 
-test("connections to the same other end are told as one link, and counted as so many", () => {
+test("connections to the same other end are reported as one link with their number", () => {
   for (const [sockets, told] of [
     [undefined, 1],
     [0, 1],
@@ -173,7 +173,7 @@ test("sshd's root monitor may be gone: the session that lives still counts", () 
   assert.equal(verdictOf(seen), "spare");
 });
 
-test("a program of the user's named sshd is no client, nor one in a user namespace of its own", () => {
+test("a program of the user's named sshd is not a client, nor one in a user namespace of its own", () => {
   const fakes = [
     proc({ pid: 300, exe: `${HOME}/.vscode-server/bin/sshd`, argv: "sshd-session: alice@notty" }),
     proc({ pid: 300, exe: "/usr/sbin/sshd", foreignUserNs: true }),

@@ -67,7 +67,7 @@ test("a record says who, what, when, why and what it gave back", () => {
   assert.match(reasons.join(), /^orphaned: no client is connected, no tag/);
 });
 
-test("a tag gives the kind, the time and the remote host; force is told", () => {
+test("a tag gives the kind, the time and the remote host; force is recorded", () => {
   const tag = {
     schemaVersion: 1,
     bootId: "b007",

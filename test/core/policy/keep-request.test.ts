@@ -39,7 +39,7 @@ test("a request holds until its time, and no longer than the site allows from it
 for (const [what, init, fault] of [
   ["another user's file", { owner: 2002 }, /belongs to uid 2002/],
   ["root's file", { owner: 0 }, /belongs to uid 0/],
-  ["a name that is no uid", { name: "alice" }, /belongs to uid 2001/],
+  ["a name that is not a uid", { name: "alice" }, /belongs to uid 2001/],
   ["a uid written otherwise", { name: "02001" }, /belongs/],
   ["a symlink", { kind: "link" }, /not a regular file/],
   ["a FIFO", { kind: "other" }, /not a regular file/],
@@ -51,7 +51,7 @@ for (const [what, init, fault] of [
   ["two lines", { text: keepLine(ALICE, NOW + HOUR).repeat(2) }, /is not a line/],
   ["a time with a sign", { text: `keep ${ALICE} -1\n` }, /is not a line/],
   ["a time as 1e99", { text: `keep ${ALICE} 1e99\n` }, /is not a line/],
-  ["a file that nobody read", { text: null }, /is not a line/],
+  ["a file that was not read", { text: null }, /is not a line/],
 ] as const)
   test(`not a request: ${what}`, () => {
     const answer = readKeep(entry(init), NOW, 24 * HOUR);

@@ -25,7 +25,7 @@ function onlyTree(processes: readonly Proc[]): Tree {
 const enclosures = (...cgroups: string[]): string[] =>
   killableCgroupsOf(onlyTree(legacyTree(100, { cgroups })));
 
-/** A process that nobody has seen before. */
+/** A process that was not seen before. */
 const newborn = (more: Partial<CgroupMember> = {}): CgroupMember => ({
   pid: 5000,
   startTime: 9_000_000,
@@ -78,9 +78,9 @@ test("a member is the tree's wherever its parent is", () => {
 
 const REFUSED: readonly (readonly [string, Partial<CgroupMember>, RegExp])[] = [
   [
-    "who was there and is no member",
+    "a process that was there and is not a member",
     { pid: 900, startTime: bystander.startTime },
-    /900 in it is no part of the tree/,
+    /900 in it is not part of the tree/,
   ],
   ["another user", { uids: [ALICE + 1, ALICE + 1, ALICE + 1, ALICE + 1] }, /other user ids \(2002/],
   ["a setuid program", { uids: [ALICE, 0, 0, 0] }, /other user ids \(2001 0 0 0\)/],

@@ -37,7 +37,7 @@ test("the most specific folder names the product, and the first one of two as sp
     assert.equal(findInstall(path, catalogue), null, path);
 });
 
-test("a script that only its file names is no product's by its path alone", () => {
+test("a script that only its file names does not belong to a product by its path alone", () => {
   assert.equal(productOfExe("/home/u/relay.js", catalogue), null);
 });
 

@@ -66,7 +66,7 @@ test("every listing names its source", () => {
   for (const name of files) assert.match(readFileSync(`${FOLDER}/${name}`, "utf8"), /^# source: .{20}/);
 });
 
-test("a line that is no row is an error with its number", () => {
+test("a line that is not a row is an error with its number", () => {
   const { errors } = parseListing("# comment\n1000\t5\t1\tsh\n1000 6 1 sh\n\nx\t7\t1\tsh\n");
   assert.deepEqual(
     errors.map(({ line }) => line),

@@ -64,7 +64,7 @@ test("secrets of other programs leave command lines", () => {
   for (const [argv, expected] of rows) assert.equal(redactArgv(argv).join(" "), expected);
 });
 
-test("what is no secret stays", () => {
+test("what is not a secret stays", () => {
   const rows: readonly string[][] = [
     ["node", "-p", "1+1"],
     ["/home/a/.vscode-server/bin/x/node", "/home/a/.vscode-server/bin/x/out/server-main.js", "--port=0"],

@@ -81,7 +81,7 @@ for (const [what, processes, pids, broken] of above)
     assert.deepEqual([found.ancestors.map(({ pid }) => pid), found.broken], [pids, broken]);
   });
 
-test("a process that is its own parent is no child", () => {
+test("a process that is its own parent is not a child", () => {
   assert.deepEqual([...makeTable([proc({ pid: 7, ppid: 7 })]).children], []);
 });
 

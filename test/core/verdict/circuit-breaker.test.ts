@@ -21,7 +21,7 @@ interface Case {
   /** The ssh server is a container's. */
   readonly contained?: boolean;
   readonly withoutSshd?: boolean;
-  /** The ssh server's listener runs, and nobody has a session. */
+  /** The ssh server's listener runs, and no user has a session. */
   readonly listenerAlone?: boolean;
 }
 

@@ -67,7 +67,7 @@ test("what a kept tree is connected to is used through it, another user's as wel
   assert.deepEqual([other?.verdict, other?.reasonCode], ["spare", "in-use-other-user"]);
 });
 
-test("an orphan that an exemption alone saved is told, with who, until when and why", () => {
+test("an orphan that an exemption alone saved is reported, with the user, the end and the reason", () => {
   const seen = observation(legacyTree(500));
   const judged = only(seen, policyOf(thesis), accounts());
   const [event, ...more] = exemptEvents(seen, [judged]);

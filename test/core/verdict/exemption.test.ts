@@ -123,7 +123,7 @@ test("a server with helpers below it is a server, whose parent says nothing", ()
   assert.equal(only(observation([older, ...tree])).verdict, "reap");
 });
 
-test("an init that is not systemd adopts helpers, and is no parent that uses them", () => {
+test("an init that is not systemd adopts helpers, and does not use them", () => {
   assert.equal(only(observation([{ ...INIT, exe: "/usr/bin/tini" }, helper()])).verdict, "reap");
 });
 

@@ -56,7 +56,7 @@ const CLI = `${HOME}/.vscode-server/code-${COMMIT}`;
 const agents: readonly (readonly [seconds: number, exe: string, argv: string])[] = [
   [300, CLI, `${CLI} agent host --idle-timeout 300`],
   [300, CLI, `${CLI} agent host --idle-timeout=300`],
-  // Zero is no time-out at all, so the agents' own grace counts.
+  // Zero means no time-out, so the agents' own grace counts.
   [7200, CLI, `${CLI} agent host --idle-timeout 0`],
   [7200, "/usr/bin/node", `node relay.js --detached --grace-time 0 --sock-path ${HOME}/.orca-remote/r.sock`],
   [60, "/usr/bin/node", `node relay.js --detached --grace-time 60 --sock-path ${HOME}/.orca-remote/r.sock`],

@@ -57,7 +57,7 @@ const [root, server, extensionHost] = tree as [Proc, Proc, Proc];
 const MINUTE = 60_000;
 const startedAgo = (ms: number): number => ((UPTIME - ms) / 1000) * TICKS;
 
-test("a tree that nobody reaches is reaped, with all of its processes", () => {
+test("a tree without a client is reaped, with all of its processes", () => {
   const judgement = only(observation(tree));
   assert.equal(judgement.verdict, "reap");
   assert.deepEqual(
@@ -93,7 +93,7 @@ test("a tag on any process of the tree counts, and the newest one", () => {
   assert.equal(only(observation(tree, { tags: [tagFor(proc({ pid: 990 }), 1)] })).tag, null);
 });
 
-test("a tag of another boot, another user or a recycled pid is no tag", () => {
+test("a tag of another boot, another user or a recycled pid does not count", () => {
   const wrong = [
     tagFor(root, 1, { bootId: "other" }),
     tagFor(root, 1, { uid: 7777 }),
@@ -258,7 +258,7 @@ test("a job's environment of what a server started is not the server's", () => {
   assert.equal(verdictOf(withVariables(["SLURM_JOB_ID"], extensionHost.pid)), "reap");
 });
 
-test("an environment that could not be read, or that nobody asked for, is unknown and names the process", () => {
+test("an environment that could not be read, or that was not asked for, is unknown and names the process", () => {
   for (const pid of [root.pid, server.pid])
     for (const names of [null, undefined]) {
       const judgement = only(withVariables(names, pid));
@@ -310,7 +310,7 @@ test("a session's scope and the ssh server's own service are no managers", () =>
   assert.equal(verdictOf(observation([listener, ...legacyTree(500, { cgroups: [own] })])), "reap");
 });
 
-test("a user's own program named like a batch daemon is no job", () => {
+test("a user's own program named like a batch daemon is not a job", () => {
   const fake = proc({ pid: 77, exe: `${HOME}/bin/slurmstepd` });
   assert.equal(verdictOf(observation([fake, ...legacyTree(500, { ppid: 77 })])), "reap");
 });
@@ -340,7 +340,7 @@ test("a dated exemption ends after its day", () => {
   );
 });
 
-test("a listing of ps is told with everything that is known, and decides nothing", () => {
+test("a listing of ps is reported with everything that is known, and decides nothing", () => {
   const cgroups = ["/slurm/uid_2001/job_7"];
   const seen = observation(legacyTree(500, { cgroups }), { source: "ps", connections: null });
   const { verdict, reasonCode, reasons } = only(seen);
@@ -403,7 +403,7 @@ test("other users, other ids, multiplexers and jobs below a tree are no part of 
   );
 });
 
-test("a dead process is no member, a dead leader with living threads is one", () => {
+test("a dead process is not a member, a dead leader with living threads is one", () => {
   const zombies = [
     proc({ pid: 510, ppid: 501, state: "Z", exe: null }),
     proc({ pid: 511, ppid: 501, state: "Z", threads: 3, exe: null }),
