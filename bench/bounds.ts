@@ -48,16 +48,16 @@ export function boundsOf({ machine, hosts, reaping, hook, fleet, cluster }: Resu
       : []),
     ...fleet
       .filter((one) => one.hosts === 500)
-      .flatMap(({ wall, peak }): Bound[] => [
-        { what: "`fleet`, 500 hosts of 200 trees", measured: wall, atMost: 3000, unit: " ms" },
+      .flatMap(({ cpu, peak }): Bound[] => [
+        { what: "CPU time of `fleet`, 500 hosts of 200 trees", measured: cpu, atMost: 3000, unit: " ms" },
         { what: "… peak memory", measured: peak / 1024, atMost: 300, unit: " MiB" },
       ]),
     ...cluster
       .filter(({ nodes }) => nodes === 500)
       .map(
-        ({ wall }): Bound => ({
-          what: "shared folder with the files of 500 nodes, per sweep",
-          measured: wall,
+        ({ cpu }): Bound => ({
+          what: "CPU time of a shared folder with the files of 500 nodes, per sweep",
+          measured: cpu,
           atMost: 100,
           unit: " ms",
         }),

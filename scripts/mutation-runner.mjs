@@ -108,7 +108,7 @@ class PureTestRunner {
         for (const { id, run } of tests) {
           if (!wanted.has(id)) continue;
           nrOfTests++;
-          const failure = await failureOf(run, file.limits.get(id) ?? 10 * LOOP_MS);
+          const failure = await failureOf(run, file.limits.get(id) ?? 3 * LOOP_MS);
           if (failure) return result(id, failure);
         }
       }

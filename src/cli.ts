@@ -97,11 +97,26 @@ export function makeProgram(done: (status: number) => void): Command {
   addRunNotify(program, finish);
   addClusterHelper(program, finish);
   for (const command of [program, ...program.commands]) {
-    command.exitOverride().showHelpAfterError("(see --help)");
+    command
+      .exitOverride()
+      .showHelpAfterError("(see --help)")
+      .configureOutput({ outputError: (text, write) => write(plainError(text)) });
     command.createHelp = () => new PlainHelp();
   }
   program.addHelpText("after", () => `\n${sweepOptions(program)}\n${AFTER_HELP}`);
   return program;
+}
+
+/** Puts the library's words for a wrong argument into ours: "duration foo: it must be …". */
+function plainError(text: string): string {
+  return text
+    .replace(/^error: /, "vscode-grim-reaper: ")
+    .replace(
+      /command-argument value '([\s\S]*)' is invalid for argument '(\w+)'\. (\w)/,
+      (_, value, name, first) => {
+        return `${name} ${escapeText(value)}: ${first.toLowerCase()}`;
+      },
+    );
 }
 
 /** Lists the options of `sweep`, which need no command. */

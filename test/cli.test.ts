@@ -53,7 +53,7 @@ const rows: readonly Row[] = [
   },
   { args: ["-n"], status: 0, stderr: /Nothing to end|Would kill/ },
   { args: ["explain"], status: 64, stderr: /missing required argument 'pid'/ },
-  { args: ["explain", "abc"], status: 64, stderr: /A process id is a whole number above 0/ },
+  { args: ["explain", "abc"], status: 64, stderr: /pid abc: a process id is a whole number above 0/ },
   {
     args: ["explain", "4194399"],
     status: 1,

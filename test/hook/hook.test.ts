@@ -316,7 +316,8 @@ test("where /proc hides the user's processes, that is a fault, and not a session
       command: `${MAKE_FOLDERS}; ${mount}; echo $$ >${slice}/cgroup.procs; ${WITHOUT_PTRACE}; ls ${TAGS}; stat -c '%n %s' ${dirname(TAGS)}/hook.*`,
     }).stdout;
   assert.match(count("true"), /^\d+-\d+\.json\n\S+hook\.unreadable 1\n$/);
-  // A group that root is not in; the default, 0, is root's own.
+  assert.match(count("mount -t proc -o hidepid=2 proc /proc"), /\.json\n/, "group 0, which is root's own");
+  // A group that root is not in.
   assert.equal(count("mount -t proc -o hidepid=2,gid=4 proc /proc"), `${dirname(TAGS)}/hook.faults 1\n`);
 });
 

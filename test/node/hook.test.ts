@@ -305,7 +305,10 @@ describe("the session-close hook", () => {
     const server = await visit(node, "alice");
     await closeWithoutMonitor(server);
     assert.deepEqual(tagFiles(node), []);
+    // Without a tag a sweep marks it, and one that finds the same after the grace ends it.
     await configure(node, 'grace = "1s"\n');
+    await until(async () => assert.match((await treeOf(node, server)).reasons.join(), /no tag/));
+    assert.equal(await sweepByUnit(node), "");
     await until(async () => {
       const { verdict, tagged, reasons } = await treeOf(node, server);
       assert.deepEqual({ verdict, tagged }, { verdict: "reap", tagged: false });

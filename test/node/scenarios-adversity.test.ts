@@ -110,14 +110,14 @@ describe("in adversity", () => {
     const bob = await startStandIn(node, { user: "bob", args, prefix });
     const window = await attach(node, alice);
     assert.equal(await verdict(alice.pid), "spare");
-    const apart = await treeOf(node, bob.pid);
-    assert.equal(apart.verdict, "unknown");
-    assert.match(apart.reasons.join(), /is in another network namespace/);
 
-    // Somebody inside bob's namespace, with the same numbers, is no client of alice's.
+    // A connection inside bob's namespace, with the same numbers, is not alice's.
     await window.drop();
     const inside = await node.spawn(["nsenter", "-n", "-t", `${bob.pid}`, ...holdPort(port)]);
     await inside.waitOutput(/hello/);
+    const apart = await treeOf(node, bob.pid);
+    assert.equal(apart.verdict, "unknown");
+    assert.match(apart.reasons.join(), /has connections in another network namespace/);
     await becomes(node, alice.pid, "reap");
     const swept = await sweep(node);
     assert.equal(node.alive(alice.pid), false);

@@ -10,11 +10,14 @@ import {
   bootWithProduct,
   endAll,
   holdPort,
+  holdScript,
   PROGRAM,
+  startLoose,
   startStandIn,
   sweep,
   treeOf,
 } from "./scenario-helpers.ts";
+import { quoted } from "./ssh-client.ts";
 
 describe("what is taken for what", () => {
   let node: LoginNode;
@@ -65,7 +68,7 @@ describe("what is taken for what", () => {
     await client.waitOutput(/hello/);
 
     assert.equal(await verdict(server.pid), "unknown");
-    assert.match(await node.run([PROGRAM, "explain", `${server.pid}`]), /no ssh server process was found/);
+    assert.match(await node.run([PROGRAM, "explain", `${server.pid}`]), /another user's process is a client/);
     await sweep(node);
     assert.equal(node.alive(server.pid), true);
     const dropIn = "/etc/vscode-grim-reaper/config.d/ssh.toml";
@@ -104,12 +107,14 @@ describe("what is taken for what", () => {
       if (what.includes("namespace") && namespaces.status !== 0)
         return t.skip(`no user namespaces here: ${namespaces.stderr}`);
       const server = await startStandIn(node);
-      const ssh = await node.ssh("alice", argv(holdPort(server.at, AS_SSHD)));
-      await ssh.waitOutput(/hello/);
+      const command = argv([AS_SSHD, "-c", holdScript(server.at)])
+        .map(quoted)
+        .join(" ");
+      const impostor = await startLoose(node, "alice", `exec ${command}`, /hello/);
       assert.equal(await verdict(server.pid), "reap");
       await sweep(node);
       assert.equal(node.alive(server.pid), false);
-      await ssh.close();
+      await node.exec(["kill", "-KILL", "--", `-${impostor}`]);
     });
 
   it("a terminal's tmux, an editor and other users' processes outlive a forced sweep", async (t) => {

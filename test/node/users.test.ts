@@ -96,7 +96,7 @@ describe("the users' side", () => {
     );
     assert.match(
       shown,
-      /^ {2}Saved files are safe.*\n(?: .*\n)?Questions: hpc@example\.org\nhttps:\/\/hpc\.example\.org\/reaper$/m,
+      /^ {2}Saved files are safe.*\n(?: .*\n)*Questions: hpc@example\.org\nhttps:\/\/hpc\.example\.org\/reaper$/m,
     );
     assert.doesNotMatch(await login(), /was stopped|Questions/);
     assert.equal((await node.exec(["systemctl", "is-failed", UNIT])).stdout.trim(), "inactive");
@@ -159,7 +159,7 @@ describe("the users' side", () => {
     );
     const refused = await byAlice("keep");
     assert.equal(refused.status, 1);
-    assert.match(refused.said, /users have filled it .*; the next sweep makes room/);
+    assert.match(refused.said, /users have filled it .*; the next sweep frees space/);
     await runUnit();
     assert.equal(await node.run(["ls", "-A", KEEP]), "");
     assert.equal((await byAlice("keep")).status, 0);

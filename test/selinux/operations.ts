@@ -1,7 +1,10 @@
 /**
- * What session-close does, and the permissions that SELinux asks for it. `sshd` says whether RHEL's targeted policies give
- * them to sshd_t and to sshd_session_t by themselves, as compiled policies of RHEL 8 (Fedora 30 as its proxy), 9, 10 and 10.2
- * answered to sesearch; the four agree.
+ * What session-close does, and the permissions that SELinux asks for it. The tests hold `call` against a trace of the hook and
+ * `needs` against the module. They do not check `sshd`: no policy of RHEL's is compiled or loaded here. That column notes what
+ * RHEL's targeted policies give to sshd_t and sshd_session_t by themselves. It rests partly on sesearch's answers of November
+ * 2026 about policies compiled elsewhere (Fedora 30 as a proxy of RHEL 8; 9; 10; a fork as a proxy of 10.2; the four agree):
+ * exec, /proc, executables, cgroups, the run folder, log and /etc.
+ * The other rows (limits, priority, boot id) have no such answer.
  */
 
 export interface Operation {

@@ -30,8 +30,6 @@ struct TcpRequest {
   std::uint32_t protocol = 0;
 };
 
-Failure malformed(const char* what) { return Failure{EBADMSG, what}; }
-
 // One request and its answer. A fresh socket for each: nothing left over from an earlier one can be taken for
 // an answer.
 class Query {
@@ -76,8 +74,8 @@ class Query {
       if (got < 0) return Failure{errno, "receive sockets"};
       // Guard: another process may send to this port; only the kernel (port 0) is believed.
       if (message.msg_namelen != sizeof sender || sender.nl_pid != 0) continue;
-      if (message.msg_flags & MSG_TRUNC) return malformed("socket message too long");
-      if (got == 0) return malformed("socket dump ended early");
+      if (message.msg_flags & MSG_TRUNC) return Failure{EBADMSG, "socket message too long"};
+      if (got == 0) return Failure{EBADMSG, "socket dump ended early"};
       return parse_batch(buffer_.data(), static_cast<std::size_t>(got), kSequence, out);
     }
   }
@@ -148,7 +146,8 @@ Result<UnixRecord> find_unix(std::uint32_t inode) {
   std::vector<UnixRecord> records;
   const auto batch = query.receive(records);
   if (!batch) return batch.failure();
-  if (records.size() != 1 || records[0].inode != inode) return malformed("answer about one unix socket");
+  if (records.size() != 1 || records[0].inode != inode)
+    return Failure{EBADMSG, "answer about one unix socket"};
   return std::move(records[0]);
 }
 

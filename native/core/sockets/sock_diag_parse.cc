@@ -96,10 +96,10 @@ bool take(Payload payload, std::vector<UnixRecord>& out) {
       if (value.size < sizeof record.peer) return false;
       std::memcpy(&record.peer, value.data, sizeof record.peer);
     }
-    if (attribute.nla_type == UNIX_DIAG_ICONS && message.udiag_state == TCP_LISTEN) {
-      const std::size_t bytes = value.size - value.size % sizeof record.peer;
-      record.waiting.resize(bytes / sizeof record.peer);
-      if (bytes > 0) std::memcpy(record.waiting.data(), value.data, bytes);
+    if (attribute.nla_type == UNIX_DIAG_ICONS && message.udiag_state == TCP_LISTEN &&
+        value.size >= sizeof record.peer) {
+      record.waiting.resize(value.size / sizeof record.peer);
+      std::memcpy(record.waiting.data(), value.data, record.waiting.size() * sizeof record.peer);
     }
     if (attribute.nla_type == UNIX_DIAG_SHUTDOWN) {
       if (value.size < 1) return false;

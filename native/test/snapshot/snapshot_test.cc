@@ -258,6 +258,7 @@ void counts_what_it_could_not_read() {
   std::filesystem::remove(fixture.path(105, "loginuid"));  // a kernel without audit
   std::filesystem::remove(fixture.path(105, "sessionid"));
   std::filesystem::remove(fixture.path(105, "ns/pid"));
+  std::filesystem::remove(fixture.path(105, "cgroup"));  // and without cgroups
   const Snapshot snapshot = snapshot_of(options_for(fixture.root()));
   CHECK(find(snapshot, 101) == nullptr && find(snapshot, 102) == nullptr);
   CHECK(snapshot.counts.gone == 1 && snapshot.counts.malformed == 3);
@@ -269,6 +270,7 @@ void counts_what_it_could_not_read() {
   CHECK(process != nullptr && !process->cgroups.has_value());
   process = find(snapshot, 105);
   CHECK(process != nullptr && !process->login_uid && !process->audit_session && !process->foreign_pid_ns);
+  CHECK(process != nullptr && process->cgroups && process->cgroups->empty());
   CHECK(snapshot.counts.read == snapshot.processes.size());
 }
 

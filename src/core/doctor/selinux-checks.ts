@@ -99,16 +99,17 @@ function checkProcMount({ procMount, selinux }: Examination): Check {
   const confined = "value" in selinux && selinux.value !== null && !selinux.value.moduleLoaded;
   if (!confined) return ok(name, `hidepid=${hidepid}; root's CAP_SYS_PTRACE sees every process`);
   const groupHelps = !["4", "ptraceable"].includes(hidepid);
+  // proc(5): without gid= the group is 0, which is root's own.
+  if (groupHelps && gid === null)
+    return ok(name, `hidepid=${hidepid} without gid=; root's group sees every process`);
   const label = group ?? `${gid}`;
-  if (groupHelps && gid !== null && sshdHasGroup)
+  if (groupHelps && sshdHasGroup)
     return ok(name, `hidepid=${hidepid}; sshd is in the group ${label}, which sees every process`);
   const blind = `hidepid=${hidepid}: sshd's domain has no CAP_SYS_PTRACE, so the hook sees no process of a user`;
   if (!groupHelps) return warning(name, blind, INSTALL);
-  return gid === null
-    ? warning(name, `${blind}, and no gid= names a group that sees them`, INSTALL)
-    : warning(
-        name,
-        `${blind}: root is not in the group ${label} (gid=${gid})`,
-        `${INSTALL}; or gpasswd --add root ${label} and restart sshd`,
-      );
+  return warning(
+    name,
+    `${blind}: root is not in the group ${label} (gid=${gid})`,
+    `${INSTALL}; or gpasswd --add root ${label} and restart sshd`,
+  );
 }

@@ -56,7 +56,7 @@ export function whyUndecided(view: HostView, graph: UseGraph): Map<Node, Doubt> 
         node,
         because(
           "connected-to-unknown",
-          `it is connected to ${way.origin.node.process.pid}, of which ${way.origin.behind}`,
+          `it is connected to ${way.origin.node.process.pid}: ${way.origin.behind}`,
         ),
       );
   }

@@ -102,7 +102,7 @@ export interface Catalogue {
   readonly byId: ReadonlyMap<string, Product>;
   readonly patterns: readonly SitePattern[];
   readonly exePatterns: ReadonlyMap<SitePattern, RegExp>;
-  /** Product folders by their last component, the longest first; those whose last component is a pattern apart. */
+  /** Product folders by their last component; those whose last component is a pattern apart. */
   readonly folders: ReadonlyMap<string, readonly Location[]>;
   readonly folderPatterns: readonly Location[];
   /** What a fork is called that no folder names. */
@@ -194,13 +194,10 @@ function productOfSite(
   return { id: product, name: known?.name ?? product, kind: known?.kind ?? "ssh", directories: [directory] };
 }
 
-/** Product folders, the longest first: the most specific one names the product. */
 function locationsOf(products: readonly Product[]): Location[] {
-  return products
-    .flatMap((product) =>
-      product.directories.map((directory) => ({ product, components: componentsOf(directory) })),
-    )
-    .sort((a, b) => b.components.length - a.components.length);
+  return products.flatMap((product) =>
+    product.directories.map((directory) => ({ product, components: componentsOf(directory) })),
+  );
 }
 
 /** Tells whether two trees may be one product's: where only the layout speaks, the product has no name. */

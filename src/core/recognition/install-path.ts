@@ -31,7 +31,7 @@ function inFolder(parts: readonly string[], catalogue: Catalogue): Install | nul
     const named = catalogue.folders.get(parts[end - 1] ?? "") ?? [];
     for (const location of [...named, ...catalogue.folderPatterns]) {
       const { length } = location.components;
-      if (length > end || (best && best.components.length >= length)) continue;
+      if (best && best.components.length >= length) continue;
       if (!fitsAt(parts, end - length, location.components)) continue;
       best = location;
       bestEnd = end;

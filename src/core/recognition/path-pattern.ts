@@ -26,10 +26,7 @@ export function fitsName(name: string, pattern: string): boolean {
     }
     const isCommit = pattern.startsWith("{commit}", wanted);
     const length = isCommit ? COMMIT_LENGTH : 1;
-    const fits =
-      wanted < pattern.length &&
-      (isCommit ? isCommitAt(name, at) : at < name.length && name[at] === pattern[wanted]);
-    if (fits) {
+    if (isCommit ? isCommitAt(name, at) : name[at] === pattern[wanted]) {
       at += length;
       wanted += isCommit ? "{commit}".length : 1;
     } else if (starred >= 0 && retry < name.length) {
@@ -51,7 +48,7 @@ export function componentsOf(path: string): string[] {
   return path.split("/").filter(Boolean);
 }
 
-/** Tells whether the components from `at` on begin with those of the pattern. */
+/** Tells whether the components from `at` on begin with those of the pattern. Nothing fits a component that is not there. */
 export function fitsAt(parts: readonly string[], at: number, pattern: readonly string[]): boolean {
   return fitsRange(parts, at, pattern, 0, pattern.length);
 }
@@ -64,7 +61,6 @@ function fitsRange(
   from: number,
   to: number,
 ): boolean {
-  if (at < 0 || at + to - from > parts.length) return false;
   for (let i = from; i < to; i++) if (!fitsName(parts[at + i - from] ?? "", pattern[i] ?? "")) return false;
   return true;
 }

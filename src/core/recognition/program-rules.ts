@@ -56,11 +56,7 @@ export function recogniseCli(
   const kind = found.kind ?? product?.kind ?? "ssh";
   // Outside any folder a tunnel is a product of its own, whichever editor's program opens it.
   const id = found.role === "tunnel" && install?.by !== "folder" ? "tunnel" : product?.id;
-  return {
-    product: id ?? catalogue.fork.id,
-    kind: found.role === "tunnel" ? "tunnel" : kind,
-    role: found.role,
-  };
+  return { product: id ?? catalogue.fork.id, kind, role: found.role };
 }
 
 function roleOf(

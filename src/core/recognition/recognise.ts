@@ -27,7 +27,7 @@ export function recognise(seen: Seen, catalogue: Catalogue): Recognition | null 
   const bare = name.replace(/[-.]?\d+(?:\.\d+)*$/, "");
   const { interpreters } = catalogue;
   // Guard: a process may wipe its command line, which the kernel then shows as nothing but NULs.
-  const isRead = seen.argvStatus === "read" && seen.argv.some((element) => element !== "");
+  const isRead = seen.argv.some((element) => element !== "");
   if (interpreters.loaderPrefixes.some((start) => name.startsWith(start))) {
     const at = isRead ? loadedIndex(seen.argv) : null;
     const argv = seen.argv.slice(at ?? 0);
@@ -119,7 +119,7 @@ function helper(install: Install, path: string, seen: Seen, catalogue: Catalogue
  */
 function isUsersOwn(path: string, { pid, pgid, sid }: Seen, { userPrograms }: Catalogue): boolean {
   if (componentsOf(path).some((part) => isNamed(part, userPrograms))) return true;
-  return pid !== undefined && pid > 0 && pgid === pid && sid !== undefined && sid > 0 && sid !== pid;
+  return pgid !== undefined && pgid === pid && sid !== pid;
 }
 
 function recogniseBySite(seen: Seen, catalogue: Catalogue): Recognition | null {

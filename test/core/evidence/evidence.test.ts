@@ -626,6 +626,13 @@ const useCases: readonly UseCase[] = [
     sessions: [301],
   },
   {
+    what: "a session of an ssh server that the catalogue does not know, behind a proxy of this host",
+    processes: [proc({ pid: 4721, exe: "/usr/sbin/siteshd-session" })],
+    links: [{ ...fromHost(4721), otherHost: false }, ...joined(4721, server.pid)],
+    verdict: "unknown",
+    says: /it is connected to 4721: another user's process is a client/,
+  },
+  {
     what: "12. a socket that no dump explains",
     verdict: "unknown",
     says: /501 holds a socket that no list of sockets explains/,

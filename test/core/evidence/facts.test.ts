@@ -109,6 +109,22 @@ const facts: readonly FactCase[] = [
     client: NO_CLIENT,
   },
   {
+    what: "an orphan below two processes that are each other's parents",
+    processes: [
+      ...[470, 471].map((pid) => proc({ pid, ppid: 941 - pid, uid: 0, startTime: OLD })),
+      ...legacyTree(500, { ppid: 470 }),
+    ],
+    ancestor: "unknown: parent 470 of 471 was not seen",
+    client: NO_CLIENT,
+  },
+  {
+    what: "an orphan beside a session, where sockets were not looked at",
+    processes: [...session, ...tree],
+    more: { connections: null },
+    ancestor: NO_ANCESTOR,
+    client: "unknown: sockets were not looked at",
+  },
+  {
     what: "a listing of ps",
     processes: tree,
     more: { source: "ps", connections: null },
@@ -152,6 +168,13 @@ const uses: readonly Used[] = [
     own: false,
   },
   {
+    what: "a colleague's session, and then the user's own",
+    processes: [...bobs, ...session],
+    links: [...joined(351, 501), ...joined(301, 501)],
+    code: "in-use-session",
+    own: true,
+  },
+  {
     what: "a colleague's tree that its user and the tree's user both have a session to",
     processes: [...bobs, ...session, ...bobsTree],
     links: [...joined(351, 801), ...joined(301, 801), ...joined(801, 501)],
@@ -179,6 +202,12 @@ for (const { what, processes = [], links, code, own } of uses)
     assert.deepEqual([use?.code, use?.own], [code, own]);
     assert.deepEqual([doubt, withheldBy], [null, null]);
   });
+
+test("a session above a tree is named before another host that is connected to it", () => {
+  const below = legacyTree(500, { ppid: 301 });
+  const { use } = evidenceOf([...session, ...below], [fromHost(501)]);
+  assert.equal(use?.code, "in-use-session");
+});
 
 test("use outweighs doubt: nothing is withheld of a tree below a session whose own parents were not seen", () => {
   const [monitor, child] = session as [Proc, Proc];
@@ -235,6 +264,14 @@ test("doubt about one tree of a user's reaches another through a colleague's tre
   assert.equal(ofBob?.client.value, "no");
 });
 
+test("doubt about the user's own tree counts, also where doubt about a colleague's comes first", () => {
+  const bobsFirst = legacyTree(400, { ...ids(BOB), ppid: 444 });
+  const links = [...joined(401, 501), ...joined(700, 501, "unix")];
+  const trees = [...bobsFirst, commandShell({ pid: 700, ppid: 444 }), ...tree];
+  assert.equal(evidenceOf(trees, links).doubt, "connected-to-unknown");
+  assert.equal(evidenceOf([...bobsFirst, ...tree], joined(401, 501)).doubt, null);
+});
+
 test("an ssh server that could not be looked into is named, and that it is root's; what is gone by now is not", () => {
   const links = [unattributed(501)];
   const connections = (unreadable: number[]) => ({ connections: { ...linked(...links), unreadable } });
@@ -242,6 +279,8 @@ test("an ssh server that could not be looked into is named, and that it is root'
   assert.match(found.client.detail, /, for the descriptors of 350 could not be read$/);
   assert.deepEqual([found.doubt, found.withheldBy], ["other-user-in-the-way", 0]);
   assert.equal(evidenceOf([...bobs, ...tree], links, connections([9999])).client.value, "no");
+  const own = evidenceOf([...session, ...tree], links, connections([301]));
+  assert.deepEqual([own.doubt, own.withheldBy], ["connection-unattributed", null]);
 });
 
 test("an init whose executable could not be read is not an ssh server that hides", () => {

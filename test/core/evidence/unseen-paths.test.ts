@@ -140,7 +140,7 @@ const cases: readonly PathCase[] = [
     links: joined(4720, 501),
     more: { datagram: [4700] },
     verdict: "unknown",
-    says: /it is connected to 4700, of which nothing shows who sends to its UDP socket/,
+    says: /it is connected to 4700: nothing shows who sends to its UDP socket/,
   },
   {
     what: "a UDP socket of a tree that is connected to this one",
@@ -154,7 +154,7 @@ const cases: readonly PathCase[] = [
     processes: [nc],
     links: [unattributed(4720), ...joined(4720, 501)],
     verdict: "unknown",
-    says: /it is connected to 4720, of which another user's process is a client/,
+    says: /it is connected to 4720: another user's process is a client/,
   },
   {
     what: "the same by a unix socket",

@@ -68,7 +68,11 @@ const cases: readonly Case[] = [
   ["in a process group that a member led", [runaway({ pgid: 505, exe: "/bin/sleep" })], true],
   ["in a session that a member led", [runaway({ sid: 505, exe: "/bin/sleep" })], true],
   ["the tree's executable in its closed audit session", [runaway({})], true],
-  ["in a process group whose leader, a member, still lives", [runaway({ pgid: 505 }), tree[5] as Proc], true],
+  [
+    "in a process group whose leader, a member, still lives",
+    [runaway({ pgid: 505, exe: "/bin/sleep" }), tree[5] as Proc],
+    true,
+  ],
   ["in the tick of the look before the first signal", [runaway({ pgid: 505, startTime: late - 5 })], true],
   [
     "by an init that is not systemd",

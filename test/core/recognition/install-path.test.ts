@@ -22,7 +22,10 @@ test("an executable's path alone names the product, as it does to the hook", () 
 test("the most specific folder names the product, and the first one of two as specific", () => {
   const of = (path: string): string | undefined => findInstall(path, catalogue)?.product.id;
   assert.equal(of(`/h/.vscode/cli/.cursor-server/${COMMIT}/node`), "tunnel");
+  assert.equal(of(`/h/.cursor-server/.vscode/cli/${COMMIT}/node`), "tunnel");
+  assert.equal(of(`/h//.vscode//cli/${COMMIT}/node`), "tunnel");
   assert.equal(of(`/h/.cursor-server/.vscode-server/${COMMIT}/node`), "cursor");
+  assert.equal(of("/.acme-server/node"), "unknown-fork");
   assert.deepEqual(findInstall("/h/.vscode-server/bin/x/node", catalogue)?.rest, ["bin", "x", "node"]);
   // A file that is called like a folder is not in it.
   for (const path of [
@@ -34,10 +37,16 @@ test("the most specific folder names the product, and the first one of two as sp
     assert.equal(findInstall(path, catalogue), null, path);
 });
 
+test("a script that only its file names is no product's by its path alone", () => {
+  assert.equal(productOfExe("/home/u/relay.js", catalogue), null);
+});
+
 const names: readonly (readonly [fits: boolean, name: string, pattern: string])[] = [
   [true, "node", "node"],
   [false, "node", "nodes"],
   [false, "nodes", "node"],
+  [false, "aab", "ab"],
+  [false, "a", "aa"],
   [false, "", "*"],
   [true, "a", "*"],
   [true, "tmux-3.4", "tmux-*"],

@@ -27,6 +27,11 @@ test("what a process calls itself does not matter where its executable is read",
   assert.equal(see("/usr/bin/sleep", `${LEGACY}/node ${LEGACY}/out/server-main.js ${START}`), null);
 });
 
+test("an empty argument among others is not a wiped command line", () => {
+  const argv = [`${LEGACY}/node`, `${LEGACY}/out/server-main.js`, "", "--start-server"];
+  assert.equal(recognise({ exe: `${LEGACY}/node`, argv, argvStatus: "read" }, catalogue)?.role, "server");
+});
+
 test("a process that wiped its command line is unknown on the IDE's node", () => {
   for (const argv of [[""], ["", "", ""]])
     assert.equal(recognise({ exe: `${LEGACY}/node`, argv, argvStatus: "read" }, catalogue)?.role, "unknown");
@@ -89,6 +94,11 @@ const cut: readonly (readonly [role: string | undefined, exe: string, argv: stri
   [undefined, `${HOME}/.vscode-server/code-${C}`, `code-${C} agent host-`],
   ["unknown", `${HOME}/.vscode-server/code-41dd`, `${HOME}/.vscode-server/code-41dd`],
   [undefined, "/scratch/a/vs/code-41dd", "/scratch/a/vs/code-41dd"],
+  ["unknown", "/bin/sh", "sh /home/alice/.local/bin/codex app-ser"],
+  [undefined, "/bin/sh", "sh /home/alice/.local/bin/codex exec"],
+  [undefined, `/scratch/a/vs/bin/${C}/no`, `/scratch/a/vs/bin/${C}/no`],
+  ["server", "/scratch/a/ide/node", "/scratch/a/ide/node /scratch/a/ide/out/server-m"],
+  [undefined, "/scratch/a/ide/node", "/scratch/a/ide/node /scratch/a/other/out/server-m"],
   [undefined, `${HOME}/.vscode-server/a.out`, "a.out --steps 5"],
 ];
 
@@ -127,6 +137,8 @@ test("a helper that leads a process group of its own within a session is a job t
   // A child of the extension host stays in its group, or is given a session.
   assert.equal(role(500, 400, 400), "helper");
   assert.equal(role(500, 500, 500), "helper");
+  // A session of another pid namespace is one that the server did not make.
+  assert.equal(role(500, 500, 0), undefined);
   // A listing shows neither.
   assert.equal(role(500, 0, 0), "helper");
 });

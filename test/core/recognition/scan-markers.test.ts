@@ -113,6 +113,18 @@ test("nothing that is made of a catalogue's words is recognised and not seen", (
   assert.ok(recognised > 3_000, String(recognised));
 });
 
+test("what lies in a product's folder or fits a site's pattern shows by its executable, whatever it is called", () => {
+  const site = makeCatalogue({
+    directories: [{ product: "house", directory: ".house/ide" }],
+    patterns: [{ product: "acme", exe: "/opt/acme-*/daemon", argv: [] }],
+    sshd: [],
+  });
+  const markers = scanMarkers(site);
+  const folders = site.products.flatMap(({ directories }) => directories.map(filled));
+  for (const exe of [...folders.map((folder) => `/home/u/${folder}/a.out`), "/opt/acme-2/daemon"])
+    assert.ok(isSieved({ exe, argv: [] }, markers), exe);
+});
+
 /** Shown to the first sieve only by what is above or below: an exempt tunnel from a folder of the user's own. */
 const BARE_CLI = /\/(?:code|cursor|codium|windsurf|positron|cursor-tunnel)$/;
 
@@ -128,8 +140,16 @@ test("the native scan's first sieve lets through everything that is recognised",
   }
 });
 
-test("no mark of the first sieve is so short that ordinary programs have it", () => {
-  const { exeMarkers, argvMarkers } = scanMarkers(catalogue);
+test("no mark holds another or stands twice, and the ssh servers are the catalogue's", () => {
+  const { exeMarkers, argvMarkers, wideMarkers, sshdNames } = scanMarkers(catalogue);
+  for (const marks of [exeMarkers, argvMarkers, wideMarkers])
+    for (const [i, mark] of marks.entries())
+      assert.ok(!marks.some((other, j) => i !== j && mark.includes(other)), mark);
+  assert.deepEqual(sshdNames, catalogue.sshd);
+});
+
+test("no mark is so short that ordinary programs have it", () => {
+  const { exeMarkers, argvMarkers, wideMarkers } = scanMarkers(catalogue);
   for (const exe of ["/usr/bin/bash", "/usr/bin/python3.11", "/usr/lib/systemd/systemd", "/opt/app/bin/node"])
     for (const marker of exeMarkers) assert.ok(!exe.includes(marker), `${marker} in ${exe}`);
   for (const line of [
@@ -138,4 +158,6 @@ test("no mark of the first sieve is so short that ordinary programs have it", ()
     "java -jar app.jar",
   ])
     for (const marker of argvMarkers) assert.ok(!line.includes(marker), `${marker} in ${line}`);
+  for (const line of ["python3 /usr/local/bin/work.py", "java -jar app.jar", "sh /opt/app/bin/start"])
+    for (const marker of wideMarkers) assert.ok(!line.includes(marker), `${marker} in ${line}`);
 });

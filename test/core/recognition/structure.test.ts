@@ -47,6 +47,13 @@ test("a server that installs extensions first is known by its workers, and its l
   assert.deepEqual(added([launcher, server]), {});
 });
 
+test("a server that installs extensions first is known by its script where it runs on the host's node", () => {
+  const argv = `node ${LEGACY}/out/server-main.js --install-extension a.b`;
+  const server = proc({ pid: 100, exe: "/usr/bin/node", argv });
+  assert.deepEqual(added([server, worker()]), { 100: "vscode server" });
+  assert.deepEqual(added([server]), {});
+});
+
 test("whatever a process shows, workers of its own executable make it the server", () => {
   const hidden = { pid: 100, exe: NODE, startTime: 1 };
   assert.deepEqual(added([proc({ ...hidden, argv: `${NODE} strange.js` }), worker()]), {
@@ -77,6 +84,7 @@ test("a parent that only shares the host's node, another user's or a recycled nu
   assert.deepEqual(added([proc({ ...strange, startTime: 9_999_999 }), worker()]), {});
   assert.deepEqual(added([proc({ ...strange, exe: "/usr/bin/bash" }), worker()]), {});
   assert.deepEqual(added([proc({ ...strange, exe: null }), worker()]), {});
+  assert.deepEqual(added([proc({ ...strange, exe: "/opt/app/node" }), worker()]), {});
 });
 
 test("a helper does not make its parent a server: a passing command may run one", () => {
@@ -100,6 +108,13 @@ test("a launcher that a listing cut is known by the cut server below it, and not
   assert.deepEqual(added([proc({ ...shell, ...cut, argv: `sh ${LEGACY}/x --wait` }), server]), {});
   assert.deepEqual(added([proc({ ...shell, ...cut, argv: "sh /home/alice/.acme-server/x" }), server]), {});
   assert.deepEqual(added([proc({ ...shell, ...cut, argv: "sh" }), server]), {});
+});
+
+test("a launcher that a listing cut is known by the server below it, too", () => {
+  const server = worker({ argv: `${NODE} ${LEGACY}/out/server-main.js --port=0` });
+  const shell = { pid: 100, exe: "/usr/bin/dash", argv: `sh ${LEGACY}/bin/code-ser` };
+  assert.deepEqual(added([proc({ ...shell, argvTruncated: true }), server]), { 100: "vscode launcher" });
+  assert.deepEqual(added([proc(shell), server]), {});
 });
 
 test("processes that are each other's parents end the walk", () => {

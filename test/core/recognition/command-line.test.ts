@@ -1,0 +1,70 @@
+import assert from "node:assert/strict";
+import test from "node:test";
+import {
+  firstWords,
+  hasFlag,
+  loadedIndex,
+  scriptIndex,
+  valuesOf,
+} from "../../../src/core/recognition/command-line.ts";
+
+const split = (line: string): string[] => line.split(" ");
+
+const scripts: readonly (readonly [line: string, script: string | null])[] = [
+  ["node server.js --port 1", "server.js"],
+  ["node --inspect server.js", "server.js"],
+  ["node --require hook.js server.js", "server.js"],
+  ["python3 -W ignore work.py", "work.py"],
+  ["node", null],
+  ["node --inspect", null],
+  ["node --require hook.js", null],
+  ["node -e server.js", null],
+  ["python3 -m module work.py", null],
+  ["sh -c server.sh", null],
+];
+for (const [line, script] of scripts)
+  test(`the script of "${line}": ${script ?? "none"}`, () => {
+    const argv = split(line);
+    const at = scriptIndex(argv);
+    assert.equal(at === null ? null : (argv[at] ?? null), script);
+  });
+
+const loaded: readonly (readonly [line: string, program: string | null])[] = [
+  ["ld.so /h/node x.js", "/h/node"],
+  ["ld.so --inhibit-cache /h/node x.js", "/h/node"],
+  ["ld.so --library-path /lib /h/node", "/h/node"],
+  ["ld.so --argv0 n --preload l.so /h/node", "/h/node"],
+  ["ld.so /opt/ld-2.31/bin/node", "/opt/ld-2.31/bin/node"],
+  ["ld.so /opt/old.so/node", "/opt/old.so/node"],
+  ["ld.so", null],
+  ["ld.so --version", null],
+  // A loader that starts a loader.
+  ["ld.so /lib64/ld-linux-x86-64.so.2 /h/node", null],
+  ["ld.so ld.so /h/node", null],
+];
+for (const [line, program] of loaded)
+  test(`the program that "${line}" loads: ${program ?? "none"}`, () => {
+    const argv = split(line);
+    const at = loadedIndex(argv);
+    assert.equal(at === null ? null : (argv[at] ?? null), program);
+  });
+
+test("the first words are those that are neither options nor their values", () => {
+  const args = split("--verbose --log x agent --cli-data-dir host host --port 0 relay");
+  assert.deepEqual(firstWords(args, 2, ["--log", "--cli-data-dir"]), ["agent", "host"]);
+  assert.deepEqual(firstWords(args, 1, ["--log", "--cli-data-dir"]), ["agent"]);
+  assert.deepEqual(firstWords(["--verbose"], 2, []), []);
+});
+
+test("an option is there with or without a value, and never as a part of another", () => {
+  assert.ok(hasFlag(["--port"], ["--port"]));
+  assert.ok(hasFlag(["x", "--port=0"], ["--host", "--port"]));
+  assert.ok(!hasFlag(["--ports", "x--port", "=--port"], ["--port"]));
+  assert.ok(!hasFlag([], ["--port"]));
+});
+
+test("every value of an option counts, in both ways of writing", () => {
+  assert.deepEqual(valuesOf(split("--port 1 x --port=2 --ports=3 --port="), "--port"), ["1", "2", ""]);
+  assert.deepEqual(valuesOf(["--port"], "--port"), [""]);
+  assert.deepEqual(valuesOf(["port", "1"], "--port"), []);
+});
