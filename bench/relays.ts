@@ -21,8 +21,9 @@ async function sweepOf(processes: number, runs: number, connected: boolean): Pro
   try {
     // The first sweep marks the orphans; none is past its grace.
     requireAsked(connected);
-    time(1, [SWEEP]);
-    const [sweep = []] = time(runs, [SWEEP]);
+    time(1, [SWEEP, PS]);
+    // `ps` in between: a sweep's helper may hold the lock a moment longer than the sweep.
+    const [sweep = []] = time(runs, [SWEEP, PS]);
     requireStatus(sweep, [0], "the sweep");
     return { wall: median(sweep.map(({ wall }) => wall)), cpu: median(sweep.map(({ cpu }) => cpu)) };
   } finally {
@@ -56,4 +57,4 @@ import { join } from "node:path";
 import { type PlanNode, startTree } from "../test/helpers/puppet.ts";
 import { puppetAt, serverLine, startLoginNode } from "./host.ts";
 import type { Cost, RelayCost } from "./results.ts";
-import { median, NODE, PROGRAM, range, requireStatus, SWEEP, time, WORK } from "./tools.ts";
+import { median, NODE, PROGRAM, PS, range, requireStatus, SWEEP, time, WORK } from "./tools.ts";

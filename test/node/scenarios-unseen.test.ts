@@ -117,7 +117,11 @@ describe("clients whose path no socket shows as a whole", () => {
     await reach.listening(outer);
     const hold = holdPort(outer).map((word) => word.replace("127.0.0.1", "10.9.0.1"));
     const window = await reach.run(far(...hold), /hello/);
-    await reach.isLeft(server.pid, "unknown", /of which another user's process is a client/);
+    await reach.isLeft(
+      server.pid,
+      "unknown",
+      /another user's process is a client, and nothing shows whom that serves/,
+    );
     await reach.end(window);
     await reach.isEnded(server);
   });

@@ -155,15 +155,20 @@ class Joiner {
     }
   }
 
-  // Only those of which two of the processes hold an end: most pipes have one process at both.
+  // Who reads what others write. Guard: all that inherited one end have only their parent in common.
   void add_pipes() {
-    for (auto at = holders_.pipes().begin(); at != holders_.pipes().end();) {
-      const auto first = at;
-      std::vector<pid_t> pids;
-      for (; at != holders_.pipes().end() && at->inode == first->inode; ++at) pids.push_back(at->pid);
+    auto writer = holders_.pipe_writers().begin();
+    const auto last = holders_.pipe_writers().end();
+    for (auto at = holders_.pipe_readers().begin(); at != holders_.pipe_readers().end();) {
       Seen link{LinkKind::kPipe};
-      link.inode = first->inode;
-      if (pids.size() > 1) add_pairs(link, pids, pids);
+      link.inode = at->inode;
+      std::vector<pid_t> readers, writers;
+      for (; at != holders_.pipe_readers().end() && at->inode == link.inode; ++at) readers.push_back(at->pid);
+      while (writer != last && writer->inode < link.inode) ++writer;
+      for (; writer != last && writer->inode == link.inode; ++writer) writers.push_back(writer->pid);
+      if (writers.empty()) continue;
+      add_pairs(link, readers, writers);
+      add_pairs(link, writers, readers);
     }
   }
 

@@ -1,5 +1,8 @@
 #include "core/sockets/socket_holders.h"
 
+#include <fcntl.h>
+#include <sys/stat.h>
+
 #include <algorithm>
 #include <cerrno>
 #include <optional>
@@ -60,13 +63,15 @@ class HolderTable::Scan {
     }
     account_ = options_.owners.of(owner);
     table_.accounts_[pid] = account_;
-    const std::size_t first = table_.holders_.size(), first_pipe = table_.pipes_.size();
+    const std::size_t first = table_.holders_.size();
+    const std::size_t reader = table_.readers_.size(), writer = table_.writers_.size();
     std::size_t shown = 0;
     int code = read_task(pid, pid, &shown);
     if (code == 0 && shown == 0) code = read_threads(pid);
     // Guard: thousands of descriptors of one socket must not take the memory.
     keep_first(table_.holders_, first);
-    keep_first(table_.pipes_, first_pipe);
+    keep_first(table_.readers_, reader);
+    keep_first(table_.writers_, writer);
     if (code != 0) fail(pid, code);
   }
 
@@ -114,7 +119,13 @@ class HolderTable::Scan {
       std::string_view link;
       if (const int error = proc_.link(folder, name, &link)) return is_gone(error) ? 0 : error;
       if (const auto socket = inode_of(link, kSocket)) table_.holders_.push_back({*socket, pid, task, fd});
-      if (const auto pipe = inode_of(link, kPipe)) table_.pipes_.push_back({*pipe, pid, task, fd});
+      if (const auto pipe = inode_of(link, kPipe)) {
+        // The link itself shows how the descriptor was opened (proc_pid_fd(5)).
+        struct stat info;
+        if (fstatat(folder, name, &info, AT_SYMLINK_NOFOLLOW) != 0) return is_gone(errno) ? 0 : errno;
+        if (info.st_mode & S_IRUSR) table_.readers_.push_back({*pipe, pid, task, fd});
+        if (info.st_mode & S_IWUSR) table_.writers_.push_back({*pipe, pid, task, fd});
+      }
       return 0;
     });
   }
@@ -155,7 +166,8 @@ void HolderTable::read(const HolderOptions& options) {
   // The newest descriptor of a socket stays: the stable sort leaves an earlier reading's in front.
   std::reverse(holders_.begin(), holders_.end());
   keep_first(holders_, 0);
-  keep_first(pipes_, 0);
+  keep_first(readers_, 0);
+  keep_first(writers_, 0);
   sort_unique(unreadable_);
 }
 

@@ -43,8 +43,9 @@ class HolderTable {
   Range processes_with(std::uint32_t inode) const;
   bool is_held(std::uint32_t inode) const;
   const std::vector<Holder>& all() const { return holders_; }
-  // Who holds an end of which pipe: both ends have one inode. Sorted by inode and pid.
-  const std::vector<Holder>& pipes() const { return pipes_; }
+  // Who holds which end of a pipe: both ends have one inode. Sorted by inode and pid.
+  const std::vector<Holder>& pipe_readers() const { return readers_; }
+  const std::vector<Holder>& pipe_writers() const { return writers_; }
   uid_t account_of(pid_t pid) const;
 
   const std::vector<pid_t>& unreadable() const { return unreadable_; }
@@ -56,7 +57,7 @@ class HolderTable {
  private:
   class Scan;
 
-  std::vector<Holder> holders_, pipes_;  // sorted by inode and pid, which no two share
+  std::vector<Holder> holders_, readers_, writers_;  // sorted by inode and pid, which no two share
   std::vector<pid_t> unreadable_;
   std::map<pid_t, std::string> foreign_;
   std::unordered_map<pid_t, uid_t> accounts_;

@@ -284,6 +284,8 @@ void a_pipe_joins_its_holders() {
     };
   };
   const Child reader(keep(pipe_ends[0])), writer(keep(pipe_ends[1])), alone(keep(other[0]));
+  const Child second(keep(pipe_ends[1]));
+  CHECK(look({writer.pid(), second.pid()}).links.empty());  // they share an end
   const Connections found = look({reader.pid(), writer.pid(), alone.pid()});
   CHECK(found.links.size() == 2);
   CHECK(direction(found, reader.pid(), writer.pid()) == LinkDirection::kUnknown);

@@ -175,7 +175,9 @@ export class UseGraph {
     counts.total += sockets;
     if (link.peerPid === null && link.otherHost !== true) {
       counts.unattributed += sockets;
-      if (link.direction !== "opened") counts.acceptedUnattributed += sockets;
+      // A relay's socket pair with a process of another user is that parent's, and not a client's.
+      const isAccepted = node.kind === "tree" ? link.direction !== "opened" : link.direction === "accepted";
+      if (isAccepted) counts.acceptedUnattributed += sockets;
     }
     this.counts.set(node, counts);
   }

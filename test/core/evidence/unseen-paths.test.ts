@@ -170,6 +170,12 @@ const cases: readonly PathCase[] = [
     verdict: "reap",
   },
   {
+    what: "a relay with a socket pair that root's process has the other end of",
+    processes: [nc],
+    links: [unattributed(4720, "unknown"), ...joined(4720, 501)],
+    verdict: "reap",
+  },
+  {
     what: "a relay that opened a connection to a daemon",
     processes: [nc],
     links: [unattributed(4720, "opened"), ...joined(4720, 501)],
