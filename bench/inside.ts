@@ -40,6 +40,13 @@ for (const size of sizes) {
 }
 const sockets = await measureSockets(quick ? 7 : 21);
 say("sockets: measured");
+// After the sockets, whose helper has brought up the loopback interface.
+const trees: TreeCost[] = [];
+if (sizes.includes(AMONG)) {
+  for (const [count, state] of treeHosts(quick))
+    trees.push(await measureTrees(AMONG, count, state, quick ? 5 : 11));
+  say("trees: measured");
+}
 const reaping = await measureReaping(quick ? 3 : 9);
 say("reaping: measured");
 const hook = await measureHooks(quick ? [2_000] : [2_000, 10_000], quick ? 15 : 51);
@@ -59,6 +66,7 @@ const results: Results = {
     seconds: (performance.now() - began) / 1000,
   },
   hosts,
+  trees,
   sockets,
   reaping,
   hook,
@@ -85,5 +93,6 @@ import { measureHooks } from "./hooks.ts";
 import { openWork } from "./host.ts";
 import { measureHost } from "./processes.ts";
 import { measureReaping } from "./reaping.ts";
-import type { HostCost, Results } from "./results.ts";
+import type { HostCost, Results, TreeCost } from "./results.ts";
 import { measureSockets } from "./sockets.ts";
+import { AMONG, measureTrees, treeHosts } from "./trees.ts";

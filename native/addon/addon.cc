@@ -63,6 +63,9 @@ Napi::Value js_snapshot(const Napi::CallbackInfo& info) {
     options.uids.emplace(list.begin(), list.end());
   }
   options.full = from["full"].flag();
+  if (const Argument partial = from["partial"]; !partial.is_absent()) options.partial = partial.flag();
+  if (const Argument pids = from["pids"]; !pids.is_absent())
+    options.pids = pids.list(std::mem_fn(&Argument::pid));
   options.exe_markers = markers("exeMarkers");
   options.interpreters = markers("interpreters");
   options.argv_markers = markers("argvMarkers");

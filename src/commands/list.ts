@@ -16,7 +16,7 @@ import {
   totalsLine,
 } from "../core/report/list-view.ts";
 import { isBlind, shownVerdict } from "../core/report/observer.ts";
-import { localMinute } from "../core/text/format.ts";
+import { countOf, localMinute } from "../core/text/format.ts";
 import { escapeText, safeJson } from "../core/text/safe-text.ts";
 import type { Judgement, Verdict } from "../core/verdict/judge.ts";
 import { VERDICTS } from "../core/verdict/verdicts.ts";
@@ -36,11 +36,13 @@ export interface ListOptions extends Common {
   readonly verdict?: readonly Verdict[];
   readonly full?: boolean;
   readonly pids?: boolean;
+  readonly verbose?: boolean;
 }
 
 async function list(options: ListOptions): Promise<number> {
   const { policy } = loadConfig(options.config ?? null);
-  const seen = await observeAndJudge(portsFor(silent), requestFor(policy, options));
+  const staged = !options.json && !options.pids && !options.verbose;
+  const seen = await observeAndJudge(portsFor(silent), { ...requestFor(policy, options), staged });
   if (options.pids) {
     print(seen.judgements.flatMap(({ tree }) => tree.members.map(({ pid }) => pid)).join("\n"));
     return EXIT.ok;
@@ -113,6 +115,11 @@ function printNotes({ observation }: Shown, policy: Policy): void {
     print(
       "These are your own trees; only root can see who is connected to them.\nTo end them now: vscode-grim-reaper end",
     );
+  const { atWork } = observation;
+  if (atWork)
+    print(
+      `Not needed and not read for the trees of ${countOf(atWork.length, "user")} below ssh sessions: sockets, environments, and of the processes below the roots all but parents and executables. list -v reads them.`,
+    );
   if (!policy.enforce) print("Sweeps only observe here (enforce = false); they end nothing.");
 }
 
@@ -135,6 +142,7 @@ export function addList(program: Command, finish: Finish): void {
   const command = program
     .command("list")
     .description("show every tree with its verdict, age, CPU time, memory and the reason")
+    .option("-v, --verbose", "read also what cannot change a verdict of a tree in use")
     .addOption(new Option("--pids", "print only the process ids of trees").hideHelp())
     .action(finish(list));
   addConfig(addUsers(addListOptions(command)));

@@ -74,7 +74,8 @@ async function runSweep(options: SweepOptions): Promise<number> {
       // What fails here, the reading of the tags reports.
       attempt("drop the tags of ended processes", () => pruneTags(join(RUN_FOLDER, "tags"), "/proc"));
     }
-    const result = await sweep(ports, { ...request, dryRun: options.dryRun });
+    const staged = options.json !== true && options.logFormat !== "json";
+    const result = await sweep(ports, { ...request, dryRun: options.dryRun, staged });
     const { observation, judgements, faults, outcomes } = result;
     if (options.pid && judgements.length === 0) throw noTree(options.pid, observation);
     await log.write(answersOf(result, options));

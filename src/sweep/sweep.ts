@@ -55,6 +55,8 @@ export interface SweepRequest {
   readonly dryRun: boolean;
   /** Look at these users only; null: at all. */
   readonly uids: readonly number[] | null;
+  /** Read only what can change what is decided or recorded (default: everything, for who shows all facts). */
+  readonly staged?: boolean;
 }
 
 export interface Look {
@@ -78,8 +80,10 @@ export interface SweepResult extends Look {
 
 /** Observes and judges: what `list` shows and a sweep starts from. */
 export async function observeAndJudge(ports: Ports, request: SweepRequest, full = false): Promise<Look> {
-  const { policy } = request.context;
-  const options = observeOptions(ports, policy, request.uids, full);
+  const { policy, options: chosen } = request.context;
+  // Force weighs what trees in use hold; a publication dates their newest session, which may be connected to them.
+  const staged = request.staged === true && !full && !chosen.force && policy.cluster.dir === "";
+  const options = { ...observeOptions(ports, policy, request.uids, full), staged };
   const own = await observe(ports.native, options);
   const owners = [...new Set(own.processes.map(({ uid }) => uid))];
   const { elsewhere, faults: clusterFaults } = await askOtherNodes(ports, policy, own, owners);

@@ -40,6 +40,53 @@ function folder(...processes: FakeProc[]): string {
 describe("snapshot", () => {
   after(() => folders.forEach(removeProcFolder));
 
+  it("reads in part only users all of whose suspects are below an ssh server, and of these not what is above", async () => {
+    const sshd = "/usr/lib/openssh/sshd-session";
+    const root = folder(
+      { pid: 80, uid: 0, exe: sshd, argv: ["sshd: u [priv]"] },
+      { pid: 90, ppid: 80, exe: sshd, argv: ["sshd: u@notty"] },
+      { pid: 95, ppid: 90, exe: "/usr/bin/sh", argv: ["sh", "-c", "x"] },
+      { pid: 100, ppid: 95, exe: server, argv: [server, "a"], loginUid: 1001, startTime: 6000 },
+      { pid: 101, ppid: 100, exe: "/usr/bin/bash", argv: ["bash"] },
+    );
+    const part = { ...options(root), partial: true };
+    const read = async (more: Partial<SnapshotOptions>) =>
+      new Map((await native.snapshot({ ...part, ...more })).processes.map((one) => [one.pid, one]));
+    const below = await read({});
+    assert.deepEqual(
+      [...below.keys()].sort((a, b) => a - b),
+      [80, 90, 95, 100, 101],
+    );
+    for (const [
+      pid,
+      { partial = false, uids, cgroups, argv, argvStatus, loginUid, exe, startTime, uid },
+    ] of below) {
+      const isPart = pid >= 100;
+      assert.equal(partial, isPart, String(pid));
+      assert.notEqual(exe, null);
+      if (!isPart) continue;
+      assert.deepEqual([uids, cgroups, argv, argvStatus, loginUid], [null, null, [], "skipped", null]);
+      assert.deepEqual([startTime, uid], [pid === 100 ? 6000 : 5000, fixtureUid]);
+    }
+    const whole = await read({ partial: false, full: true, pids: [101, 100] });
+    assert.deepEqual(
+      [...whole.keys()].sort((a, b) => a - b),
+      [100, 101],
+    );
+    assert.deepEqual([whole.get(100)?.argv, whole.get(100)?.loginUid], [[server, "a"], 1001]);
+    assert.equal(whole.get(101)?.partial, undefined);
+    assert.deepEqual((await read({ pids: [] })).size, 0);
+
+    const orphan: FakeProc = { pid: 200, exe: server, argv: [server] };
+    const both = folder(
+      { pid: 90, exe: sshd, argv: [] },
+      { pid: 100, ppid: 90, exe: server, argv: [server] },
+      orphan,
+    );
+    const taken = await native.snapshot({ ...options(both), partial: true });
+    assert.ok(taken.processes.every(({ partial }) => partial === undefined));
+  });
+
   it("returns every field of a process, null where nothing is known", async () => {
     const root = folder(
       { pid: 100, ppid: 90, exe: server, argv: [server, "--port=0", ""], auditSession: 0, loginUid: 1001 },

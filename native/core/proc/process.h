@@ -43,6 +43,7 @@ struct Process {
   std::optional<std::vector<std::string>> cgroups;  // empty list: a kernel without cgroups
   std::optional<std::uint32_t> audit_session, login_uid;
   std::optional<bool> foreign_user_ns, foreign_pid_ns;
+  bool partial = false;  // only stat and the executable were read, for nothing more was asked
 };
 
 }  // namespace reaper

@@ -37,27 +37,33 @@ class SnapshotBuilder {
  private:
   // snapshot.cc
   std::optional<Failure> read_host();
-  // scan.cc: every process of the host. `pids` is sorted, and so are the entries
+  // scan.cc: every process of the host. the entries are in the order of `pids`
   void scan(const std::vector<pid_t>& pids);
   void scan_exe(ScanEntry& entry);
   // match_argv.cc: which users have a suspect, and which of their interpreters are suspects
   void find_suspects();
   void match_command_lines(const std::vector<ScanEntry*>& entries);
-  // select.cc: which processes are read in full
+  // select.cc: which processes are read, and of which only a part
+  void find_partial_users();
   void read_suspects();
   void read_descendants();
   void read_ancestors();
-  void read_full(pid_t pid, uid_t owner, bool wants_argv);
+  void read_full(pid_t pid, uid_t owner, bool wants_argv, bool partial);
   pid_t read_parent(const ScanEntry& entry);
-  // read_process.cc: everything but the command line. False: gone, or unreadable, which the report describes
+  // read_process.cc: everything but the command line, or what a partial one has. False: gone, or unreadable,
+  // which the report describes
   bool read_process(pid_t pid, uid_t owner, Process& process);
-  void read_links(int folder, Process& process);
+  void read_exe(int folder, Process& process);
   // match_argv.cc
   void read_argv();
   void report_argv(const ArgvResult& result, pid_t pid, uid_t uid);
 
   bool is_suspect(const ScanEntry& entry) const {
     return entry.suspect && suspect_uids_.count(entry.uid) != 0;
+  }
+
+  bool is_partial(const ScanEntry& entry) const {
+    return partial_uids_.count(entry.uid) != 0 && !entry.sshd && !entry.hidden;
   }
 
   const SnapshotOptions& options_;
@@ -67,7 +73,7 @@ class SnapshotBuilder {
   ArgvReader argv_;
   std::string own_user_ns_, own_pid_ns_;
   std::vector<ScanEntry> entries_;
-  std::unordered_set<uid_t> suspect_uids_;
+  std::unordered_set<uid_t> suspect_uids_, partial_uids_;
   std::unordered_map<pid_t, std::size_t> index_;  // pid to its place in out_.processes
   std::unordered_set<pid_t> tried_;
   std::unordered_map<uid_t, std::uint32_t> read_of_;  // processes read in full, per account

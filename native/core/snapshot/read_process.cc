@@ -29,6 +29,8 @@ bool SnapshotBuilder::read_process(pid_t pid, uid_t owner, Process& process) {
   process.cpu_ticks = stat.cpu_ticks;
   process.rss_kib = stat.rss_pages * kPageKib;
   process.comm = std::string(stat.comm);
+  read_exe(folder.get(), process);
+  if (process.partial) return true;
 
   // True: the file is absent, which in a kernel without cgroups or without audit is not a fault.
   const auto read_file = [&](const char* file, const char* what, auto parse, auto& field) {
@@ -45,11 +47,15 @@ bool SnapshotBuilder::read_process(pid_t pid, uid_t owner, Process& process) {
   read_file("sessionid", "read the audit session", parse_id, process.audit_session);
   for (auto* id : {&process.login_uid, &process.audit_session})
     if (*id == kUnsetId) id->reset();
-  read_links(folder.get(), process);
+  std::string_view target;
+  if (!own_user_ns_.empty() && proc_.link(folder.get(), "ns/user", &target) == 0)
+    process.foreign_user_ns = target != own_user_ns_;
+  if (!own_pid_ns_.empty() && proc_.link(folder.get(), "ns/pid", &target) == 0)
+    process.foreign_pid_ns = target != own_pid_ns_;
   return true;
 }
 
-void SnapshotBuilder::read_links(int folder, Process& process) {
+void SnapshotBuilder::read_exe(int folder, Process& process) {
   std::string_view target;
   const int error = proc_.link(folder, "exe", &target);
   if (error == 0) {
@@ -59,10 +65,6 @@ void SnapshotBuilder::read_links(int folder, Process& process) {
     if (process.id.pid != 1 && !report_.was_denied(process.id.pid))
       report_.add_hidden_exe(process.id.pid, process.uid, error);
   }
-  if (!own_user_ns_.empty() && proc_.link(folder, "ns/user", &target) == 0)
-    process.foreign_user_ns = target != own_user_ns_;
-  if (!own_pid_ns_.empty() && proc_.link(folder, "ns/pid", &target) == 0)
-    process.foreign_pid_ns = target != own_pid_ns_;
 }
 
 }  // namespace reaper

@@ -4,7 +4,31 @@
 
 namespace reaper {
 
-void SnapshotBuilder::read_full(pid_t pid, uid_t owner, bool wants_argv) {
+// Which users' processes are read in part: those all of whose suspects are below an ssh server, as far as
+// parents show. It is the caller who decides who is at work, and reads more of whom this takes for one
+// wrongly.
+void SnapshotBuilder::find_partial_users() {
+  if (!options_.partial) return;
+  std::unordered_set<pid_t> sshd;
+  for (const ScanEntry& entry : entries_)
+    if (entry.sshd) sshd.insert(entry.pid);
+  partial_uids_ = suspect_uids_;
+  std::unordered_map<pid_t, pid_t> parents;
+  for (const ScanEntry& entry : entries_) {
+    if (!is_suspect(entry) || partial_uids_.count(entry.uid) == 0) continue;
+    pid_t at = entry.pid;
+    // A chain of parents that changes while it is read may be a cycle.
+    for (int steps = 0; at > 1 && sshd.count(at) == 0 && steps < 64; ++steps) {
+      const auto [known, is_new] = parents.emplace(at, 0);
+      Stat stat;
+      if (is_new && proc_.read_stat(at, -1, &stat) == 0) known->second = stat.ppid;
+      at = known->second;
+    }
+    if (sshd.count(at) == 0) partial_uids_.erase(entry.uid);
+  }
+}
+
+void SnapshotBuilder::read_full(pid_t pid, uid_t owner, bool wants_argv, bool partial) {
   if (!tried_.insert(pid).second) return;
   const uid_t account = options_.owners.of(owner);
   if (owner != 0 && read_of_[account]++ >= options_.user_processes)
@@ -12,9 +36,10 @@ void SnapshotBuilder::read_full(pid_t pid, uid_t owner, bool wants_argv) {
         account, owner, "read processes",
         "this user has more than " + std::to_string(options_.user_processes) + "; the rest was not read");
   Process process;
+  process.partial = partial;
   if (!read_process(pid, owner, process)) return;
   index_[pid] = out_.processes.size();
-  if (wants_argv) wants_argv_.push_back(out_.processes.size());
+  if (wants_argv && !partial) wants_argv_.push_back(out_.processes.size());
   out_.processes.push_back(std::move(process));
 }
 
@@ -22,7 +47,8 @@ void SnapshotBuilder::read_full(pid_t pid, uid_t owner, bool wants_argv) {
 void SnapshotBuilder::read_suspects() {
   for (const ScanEntry& entry : entries_) {
     const bool wanted = options_.full ? suspect_uids_.count(entry.uid) != 0 : is_suspect(entry);
-    if (entry.sshd || entry.hidden || wanted) read_full(entry.pid, entry.uid, !entry.sshd && wanted);
+    if (entry.sshd || entry.hidden || wanted)
+      read_full(entry.pid, entry.uid, !entry.sshd && wanted, is_partial(entry));
   }
 }
 
@@ -45,7 +71,7 @@ void SnapshotBuilder::read_descendants() {
     for (const ScanEntry* child : found->second) {
       // Each process is taken once, so a cycle of parents ends.
       if (!below.insert(child->pid).second) continue;
-      read_full(child->pid, child->uid, !child->sshd);
+      read_full(child->pid, child->uid, !child->sshd, is_partial(*child));
       above.push_back(child->pid);
     }
   }
@@ -72,7 +98,7 @@ void SnapshotBuilder::read_ancestors() {
       if (parent < 1 || index_.count(parent) != 0) break;
       uid_t owner = 0;
       if (tried_.count(parent) == 0 && proc_.owner(parent, &owner) == 0)
-        read_full(parent, owner, suspect_uids_.count(owner) != 0);
+        read_full(parent, owner, suspect_uids_.count(owner) != 0, false);
       if (index_.count(parent) != 0) break;
       // The parent ended after its child was read: the child has another one by now.
       Stat again;

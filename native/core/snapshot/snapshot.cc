@@ -30,13 +30,14 @@ std::optional<Failure> SnapshotBuilder::read_host() {
 
 Result<Snapshot> SnapshotBuilder::build() {
   if (auto failure = read_host()) return *failure;
-  auto pids = proc_.list();
+  auto pids = options_.pids ? Result<std::vector<pid_t>>(*options_.pids) : proc_.list();
   if (!pids) return pids.failure();
   scan(pids.value());
   find_suspects();
+  find_partial_users();
   read_suspects();
   read_descendants();
-  read_ancestors();
+  if (!options_.pids) read_ancestors();
   read_argv();
   if (const int error = report_.exhaustion()) return Failure{error, "read the processes"};
   out_.counts.listed = static_cast<std::uint32_t>(pids.value().size());

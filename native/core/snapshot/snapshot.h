@@ -24,6 +24,11 @@ struct SnapshotOptions {
   // Guard: if such an account lacks them, it must not take a full host for an empty one.
   uid_t observer = geteuid();
   bool full = false;  // read every process of `uids`, suspect or not
+  // Read of users all of whose suspects are below an ssh server only stat and the executable of these and of
+  // what lives below them.
+  bool partial = false;
+  // Look at these processes alone, in this order, and not at their ancestors; nullopt: at all.
+  std::optional<std::vector<pid_t>> pids;
   // An executable whose path holds one of exe_markers is a suspect; so is one of `interpreters` whose command
   // line holds one of argv_markers. Names of executables may end in `*`. The wide lists apply to the
   // processes of a user who has a suspect, and hold all of the narrow ones: without this second step every

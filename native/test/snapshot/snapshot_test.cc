@@ -96,6 +96,45 @@ void reads_a_suspects_processes_in_full() {
   CHECK(snapshot.counts.listed == 3 && snapshot.counts.denied == 0 && snapshot.faults.empty());
 }
 
+void reads_users_below_ssh_in_part() {
+  for (const bool orphaned : {false, true}) {
+    const ProcFixture fixture;
+    init(fixture);
+    fixture.add(fake(90, 1, "/usr/lib/openssh/sshd-session"));
+    fixture.add(fake(95, 90, "/usr/bin/sh"));
+    fixture.add(fake(100, 95, kServer, {kServer, "out/server-main.js"}));
+    fixture.add(fake(101, 100, "/usr/bin/vim", {"vim"}));
+    if (orphaned) fixture.add(fake(200, 1, kServer, {kServer}));
+    SnapshotOptions options = options_for(fixture.root());
+    options.partial = true;
+    const Snapshot snapshot = snapshot_of(options);
+    for (const pid_t pid : {100, 101}) {
+      const Process* process = find(snapshot, pid);
+      CHECK(process != nullptr && process->partial == !orphaned && process->exe.has_value());
+      if (process == nullptr || orphaned) continue;
+      CHECK(!process->uids && !process->cgroups && !process->login_uid && !process->foreign_user_ns);
+      CHECK(process->argv.empty() && process->argv_status == ArgvStatus::kSkipped);
+      CHECK(process->id.start_time > 0 && process->uid == fixture_uid());
+    }
+    for (const pid_t pid : {90, 95}) CHECK(find(snapshot, pid) != nullptr && !find(snapshot, pid)->partial);
+  }
+}
+
+void looks_at_chosen_processes_alone() {
+  const ProcFixture fixture;
+  init(fixture);
+  fixture.add(fake(95, 1, "/usr/bin/sh"));
+  fixture.add(fake(100, 95, kServer, {kServer, "a"}));
+  fixture.add(fake(101, 100, "/usr/bin/vim", {"vim", "b"}));
+  SnapshotOptions options = options_for(fixture.root());
+  options.full = true;
+  options.pids = {101, 100, 4194304};
+  const Snapshot snapshot = snapshot_of(options);
+  CHECK(snapshot.processes.size() == 2 && snapshot.counts.gone == 1);
+  const Process* process = find(snapshot, 101);
+  CHECK(process != nullptr && process->argv.size() == 2 && process->uids && !process->partial);
+}
+
 void finds_suspects_by_command_line() {
   for (const bool marked : {true, false}) {
     const ProcFixture fixture;
@@ -526,6 +565,8 @@ void sees_a_real_zombie_leader() {
 
 int main() {
   reads_a_suspects_processes_in_full();
+  reads_users_below_ssh_in_part();
+  looks_at_chosen_processes_alone();
   finds_suspects_by_command_line();
   leaves_out_what_belongs_to_no_tree();
   unknown_command_lines_are_suspect();

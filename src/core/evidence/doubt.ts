@@ -37,7 +37,7 @@ export function whyUndecided(view: HostView, graph: UseGraph): Map<Node, Doubt> 
   const own = new Map<Node, Doubt>();
   for (const [tree, node] of graph.trees()) {
     const why =
-      connections === null
+      connections === null || view.observation.atWork?.includes(tree.uid)
         ? because("sockets-not-read", "sockets were not looked at")
         : whyTree(tree, graph.countsOf(node), view, connections);
     if (why !== null) own.set(node, why);

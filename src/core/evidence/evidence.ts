@@ -23,6 +23,8 @@ export interface Use {
   readonly code: UseCode;
   /** False: only another user reaches it. */
   readonly own: boolean;
+  /** True: a process through which its own user uses it is above it. */
+  readonly below: boolean;
   /** The ssh server processes of the tree's own user through which it is used. */
   readonly sessions: readonly Proc[];
 }
@@ -59,7 +61,10 @@ export function collectEvidence(view: HostView, sources: TreeSources = new Map()
       });
       const own = ways.some(({ isOwn }) => isOwn);
       const [first] = ways;
-      const use = first ? { code: first.code, own, sessions: ownSessions(tree, node, graph, used) } : null;
+      const below = ways.some(({ isOwn, how }) => isOwn && how === "below");
+      const use = first
+        ? { code: first.code, own, below, sessions: ownSessions(tree, node, graph, used) }
+        : null;
       const doubtIn = (fact: Fact, why: Doubt | null): Doubt | null =>
         fact.value === "unknown" ? why : null;
       const doubt = (doubtIn(ancestor, above) ?? doubtIn(client, around))?.code ?? null;

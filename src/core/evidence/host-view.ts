@@ -1,4 +1,5 @@
 import type { Observation } from "../observation/observation.ts";
+import type { Proc } from "../observation/process.ts";
 import type { Catalogue } from "../recognition/catalogue.ts";
 import { makeTable, type ProcTable } from "../tree/process-table.ts";
 import { findTrees, type Tree } from "../tree/tree.ts";
@@ -14,14 +15,20 @@ export interface HostView {
   readonly sshd: SshServers;
 }
 
-/** Derives the process table, the trees and the ssh servers from an observation. */
+type Derived = Omit<HostView, "observation">;
+
+const derivedBefore = new WeakMap<readonly Proc[], Derived>();
+
+/**
+ * Derives the process table, the trees and the ssh servers from an observation. The steps of a look ask again about the
+ * same processes, so what was derived from them is kept.
+ */
 export function viewOf(observation: Observation, catalogue: Catalogue): HostView {
-  const table = makeTable(observation.processes);
-  return {
-    observation,
-    catalogue,
-    table,
-    trees: findTrees(table, catalogue),
-    sshd: findSshd(table, catalogue),
-  };
+  const { processes } = observation;
+  const before = derivedBefore.get(processes);
+  if (before?.catalogue === catalogue) return { ...before, observation };
+  const table = makeTable(processes);
+  const derived = { catalogue, table, trees: findTrees(table, catalogue), sshd: findSshd(table, catalogue) };
+  derivedBefore.set(processes, derived);
+  return { ...derived, observation };
 }

@@ -1,7 +1,7 @@
 /** Joins the two steps of one look. */
 
 import type { Connections, Link } from "./connections.ts";
-import type { Proc } from "./process.ts";
+import { keyOf as idOf, type Proc } from "./process.ts";
 
 /** Takes the second step's word on the processes of `users`, and keeps the first step's on all others. */
 export function mergeProcesses(
@@ -11,6 +11,19 @@ export function mergeProcesses(
 ): Proc[] {
   const again = new Set(second.map(({ pid }) => pid));
   return [...second, ...first.filter(({ pid, uid }) => !again.has(pid) && !users.includes(uid))];
+}
+
+/** Puts whole processes in the place of partly read ones. What was asked for and is not there any more has ended. */
+export function mergeCompleted(
+  seen: readonly Proc[],
+  whole: readonly Proc[],
+  asked: readonly Proc[],
+): Proc[] {
+  const wanted = new Set(asked.map(idOf));
+  const found = new Map(whole.map((process) => [idOf(process), process]));
+  return seen.flatMap((process) =>
+    wanted.has(idOf(process)) ? (found.get(idOf(process)) ?? []) : [process],
+  );
 }
 
 /** The sockets of the processes that one step asked. */

@@ -76,6 +76,11 @@ export interface Observation {
   readonly keeps: readonly Keep[];
   /** Users all of whose processes were asked for their sockets. Absent in snapshots of the version before. */
   readonly relaysOf?: readonly number[] | undefined;
+  /**
+   * Users all of whose trees are below live ssh sessions of theirs: neither the sockets nor the environments of their
+   * trees were read, and of the processes below the roots nothing but what `Proc.partial` says. Absent: no such users.
+   */
+  readonly atWork?: readonly number[] | undefined;
   /** The cgroups of this program. Absent in snapshots of the version before. */
   readonly ownCgroups?: readonly string[] | undefined;
   /** Absent: no other node was asked. */

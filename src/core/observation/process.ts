@@ -65,6 +65,11 @@ export interface Proc extends ProcId {
   /** Whether the process lives in other namespaces than this program; null: unreadable or not asked. */
   readonly foreignUserNs: boolean | null;
   readonly foreignPidNs: boolean | null;
+  /**
+   * True: nothing but /proc/PID/stat and the executable was read, for no more was needed. The command line, the user ids
+   * but `uid`, the cgroups, the audit ids and the namespaces are then not known. Absent: everything was read.
+   */
+  readonly partial?: boolean;
 }
 
 /** How many processes the snapshot met, and what became of them. */

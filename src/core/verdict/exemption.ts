@@ -29,6 +29,11 @@ export interface Exempt {
   readonly reason: string;
   /** `asked`: by a name in the configuration, or by the user. Worth a line in the log when nothing else saved the tree. */
   readonly asked?: boolean;
+  /**
+   * True: for what the tree holds, which its end would take along. While the tree is below a session of its user nothing
+   * would end it, so this is not asked.
+   */
+  readonly isOfContents?: boolean;
   /** True: others are used through this tree without an ssh session. */
   readonly isSource?: boolean;
   /** The flag that includes it in a forced sweep; null: nothing does. */
@@ -91,6 +96,7 @@ function byJob(tree: Tree, { policy, catalogue }: ExemptionContext): Exempt[] {
     if (system)
       found.push({
         code: "job-environment",
+        isOfContents: true,
         reason: `has the environment of a ${system} job`,
         liftedBy: "--include-jobs",
       });
@@ -100,6 +106,7 @@ function byJob(tree: Tree, { policy, catalogue }: ExemptionContext): Exempt[] {
     const name = client.exe?.split("/").at(-1);
     found.push({
       code: "job-client",
+      isOfContents: true,
       reason: `holds a batch allocation (${name} ${client.pid})`,
       liftedBy: "--include-jobs",
     });
@@ -111,7 +118,7 @@ function byJob(tree: Tree, { policy, catalogue }: ExemptionContext): Exempt[] {
 function byTerminal(tree: Tree, { policy, catalogue }: ExemptionContext): Exempt[] {
   const found: Exempt[] = [];
   const add = (code: ReasonCode, reason: string): void => {
-    found.push({ code, reason, liftedBy: "--include-exempt" });
+    found.push({ code, reason, isOfContents: true, liftedBy: "--include-exempt" });
   };
   const name = ({ exe, comm }: Proc): string => exeName(exe) || comm;
   const foreign = tree.sparedBelow.find(({ process }) => process.tty !== 0 && process.uid !== tree.uid);

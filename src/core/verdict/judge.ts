@@ -142,7 +142,8 @@ function judgeTree(given: TreeCase, servers: readonly Judgement[]): Judgement {
   const { tree, tag, grace } = orphan;
   const server = possibleServerOf(tree, servers);
   const byEvidence = decideByEvidence(given, server);
-  const unforced = applyExemptions(observation, byEvidence, exemptions);
+  const counting = exemptions.filter((one) => !(facts.use?.below && one.isOfContents));
+  const unforced = applyExemptions(observation, byEvidence, counting);
   const final = context.options.force ? decideByForce(unforced, exemptions, context.options) : unforced;
   return {
     tree,

@@ -23,6 +23,13 @@ export interface SnapshotOptions {
   readonly uids: readonly number[] | null;
   /** Read every process of `uids` in full, suspect or not. */
   readonly full: boolean;
+  /**
+   * Read of users all of whose suspects are below an ssh server only what `Proc.partial` says, of these and of what is
+   * below them (default false).
+   */
+  readonly partial?: boolean;
+  /** Look at these processes alone, and not at their ancestors (default: at all). */
+  readonly pids?: readonly number[];
   /** Substrings of the exe path that make a process a suspect. */
   readonly exeMarkers: readonly string[];
   /**
