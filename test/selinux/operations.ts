@@ -68,8 +68,8 @@ export const OPERATIONS: readonly Operation[] = [
   },
   {
     what: "list /proc",
-    call: /^(?:openat read|getdents64) \/proc$/,
-    needs: ["proc_t dir open read search"],
+    call: /^(?:openat read|getdents64|fstat) \/proc$/,
+    needs: ["proc_t dir getattr open read search"],
     sshd: "allowed",
   },
   {
