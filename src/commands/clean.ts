@@ -105,7 +105,7 @@ async function show(choices: readonly Choice[]): Promise<void> {
   );
 }
 
-/** Asks on a terminal; elsewhere there is no answer. */
+/** Asks on a terminal; elsewhere returns false. */
 async function isWanted(choices: readonly Choice[]): Promise<boolean> {
   if (!process.stdin.isTTY || !process.stdout.isTTY) return false;
   const ask = createInterface({ input: process.stdin, output: process.stdout });

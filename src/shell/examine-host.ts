@@ -47,13 +47,14 @@ export async function examine(options: ExamineOptions): Promise<Examination> {
   // Listeners and monitors, which run PAM; a session's other process has the user's uid.
   const monitors = sshd.filter(({ uid }) => uid === 0).map(({ pid }) => pid);
   const service = unitProperties("vscode-grim-reaper.service");
+  const settings = ask(() => runTool("/usr/sbin/sshd", ["-T"], DEADLINE_MS));
   return {
     uid: process.geteuid?.() ?? -1,
     now: Date.now(),
     capabilities: capabilities(),
     pam: pamLines(),
-    usePam: ask(() => /^usepam yes$/m.test(sshdSettings())),
-    keepalive: ask(() => keepaliveOf(sshdSettings())),
+    usePam: "value" in settings ? { value: /^usepam yes$/m.test(settings.value) } : settings,
+    keepalive: "value" in settings ? { value: keepaliveOf(settings.value) } : settings,
     hookPath: HOOK,
     hook: hookFacts(),
     hookFaults: ask(() => sizeOf(join(runFolder, "hook.faults"))),
@@ -141,8 +142,6 @@ function fileFacts(path: string): FileFacts | null {
   const kind = found.isFile() ? "file" : found.isDirectory() ? "folder" : "other";
   return { uid: found.uid, mode: found.mode & 0o7777, kind };
 }
-
-const sshdSettings = (): string => runTool("/usr/sbin/sshd", ["-T"], DEADLINE_MS);
 
 /** From what `sshd -T` prints: "clientaliveinterval 60". With a count of 0 sshd ends no connection (sshd_config(5)). */
 function keepaliveOf(settings: string): Keepalive {

@@ -52,7 +52,7 @@ export class Reach {
   }
 
   get node(): LoginNode {
-    assert.ok(this.#node, "there is no node");
+    assert.ok(this.#node, "the node is not booted");
     return this.#node;
   }
 

@@ -14,9 +14,9 @@ namespace reaper {
 Result<bool> take_lock(const std::string& path);
 
 // Lets one more user read a file, by a POSIX ACL: afterwards the owner reads and writes it, `uid` reads it,
-// and nobody else does (acl(5); the attribute's form is that of linux/posix_acl_xattr.h). The file must be a
-// regular one of this user's with a single name; a symlink is not followed. ENOTSUP: the file system keeps no
-// ACLs. True always, when ok.
+// and no other user does (acl(5); the attribute's form is that of linux/posix_acl_xattr.h). The file must be
+// a regular one of this user's with a single name; a symlink is not followed. ENOTSUP: the file system keeps
+// no ACLs. True always, when ok.
 Result<bool> grant_read(const std::string& path, uid_t uid);
 
 }  // namespace reaper

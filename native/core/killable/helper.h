@@ -28,7 +28,7 @@ struct MemoryFile {
   const void* query = nullptr;  // for `read`; must outlive the reading
 };
 
-// Reads a file in pieces of that size, in the helper: to its end, or until there is no more room. Less than a
+// Reads a file in pieces of that size, in the helper: to its end, or until `to` is full. Less than a
 // piece is the end, for the kernel fills it as far as it has something (get_mm_cmdline, environ_read), and to
 // ask again would cost a sixth of the time. 0 or an errno.
 int read_in_helper(const char* path, std::size_t piece, char* to, std::size_t room, std::size_t* size);
