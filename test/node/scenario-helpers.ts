@@ -41,12 +41,21 @@ export async function list(node: LoginNode): Promise<HostDocument> {
   return JSON.parse(await node.run([PROGRAM, "list", "--json"])) as HostDocument;
 }
 
-/** Waits until the tree of a process has this verdict: sshd and the kernel take a moment to take note of an end. */
-export function becomes(node: LoginNode, pid: number, verdict: string): Promise<TreeDocument> {
+/**
+ * Waits until the tree of a process has this verdict, and a tag or none where `tagged` is given: sshd, the hook and the
+ * kernel take a moment to take note of an end.
+ */
+export function becomes(
+  node: LoginNode,
+  pid: number,
+  verdict: string,
+  tagged?: boolean,
+): Promise<TreeDocument> {
   return until(
     async () => {
       const tree = await treeOf(node, pid);
       assert.equal(tree.verdict, verdict, JSON.stringify(tree.reasons));
+      if (tagged !== undefined) assert.equal(tree.tagged, tagged, JSON.stringify(tree.reasons));
       return tree;
     },
     { everyMs: 200 },
@@ -105,7 +114,9 @@ export async function startStandIn(node: LoginNode, options: StandInOptions = {}
   const { user = "alice", prefix } = options;
   const command = (await standInCommand(node, options)).map(quoted).join(" ");
   const log = `/home/${user}/stand-in-${++logs}.log`;
-  const script = `setsid ${command} >${log} 2>&1 </dev/null &\n`;
+  // The hook tags what it finds when the session ends, so the session stays until the stand-in runs.
+  const ready = `timeout 20 sh -c 'until grep -q ^listening== ${log}; do sleep 0.05; done'`;
+  const script = `setsid ${command} >${log} 2>&1 </dev/null &\n${ready}\n`;
   if (prefix) await node.run([...prefix, "su", user, "-c", `${script} :`]);
   else assert.equal((await (await node.ssh(user, null, { stdin: script })).waitExit()).status, 0);
   return started(() => node.read(log), options.run !== undefined);

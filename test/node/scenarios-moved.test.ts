@@ -71,7 +71,7 @@ describe("servers that lie elsewhere", () => {
         await reach.node.run(["readlink", `/proc/${server.pid}/exe`]),
         `${exe}/bin/${COMMIT}/node\n`,
       );
-      assert.equal((await becomes(reach.node, server.pid, "reap")).tagged, true);
+      await becomes(reach.node, server.pid, "reap", true);
       const window = await attach(reach.node, server);
       await reach.isUsed(server, /sshd-session \d+ → server \d+/);
       await window.drop();
@@ -83,11 +83,11 @@ describe("servers that lie elsewhere", () => {
     const folder = `${MOVED}/bin/${COMMIT}`;
     await standInCommand(reach.node, { folder });
     await own(`${folder}/out/bootstrap-fork.js`, IDLE);
-    const script = `setsid ${folder}/node ${folder}/out/bootstrap-fork --type=extensionHost </dev/null >/dev/null 2>&1 & echo =$!=`;
+    const script = `setsid ${folder}/node ${folder}/out/bootstrap-fork --type=extensionHost </dev/null >/dev/null 2>&1 & echo =$!=; until readlink /proc/$!/exe | grep -q /node; do sleep 0.05; done`;
     const ssh = await reach.node.ssh("alice", null, { stdin: `${script}\n` });
     const pid = Number((await ssh.waitOutput(/=(\d+)=/))[1]);
     await ssh.waitExit();
-    assert.equal((await becomes(reach.node, pid, "reap")).tagged, true);
+    await becomes(reach.node, pid, "reap", true);
     await reach.isEnded({ pid });
   });
 
