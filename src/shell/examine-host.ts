@@ -6,11 +6,9 @@ import { join } from "node:path";
 import { isStaticElf } from "../core/doctor/elf.ts";
 import type { Answer, Examination, FileFacts, Keepalive } from "../core/doctor/examination.ts";
 import { type PamLine, pamStack } from "../core/doctor/pam.ts";
-import { findSshd } from "../core/evidence/sshd.ts";
-import type { Observation } from "../core/observation/observation.ts";
+import type { HostView } from "../core/evidence/host-view.ts";
 import type { Proc } from "../core/observation/process.ts";
 import { mergePolicy, type Policy } from "../core/policy/policy.ts";
-import { makeTable } from "../core/tree/process-table.ts";
 import { loadConfig } from "./config.ts";
 import { examineProcMount, examineSelinux } from "./examine-selinux.ts";
 import { lookUpAccounts } from "./host/accounts.ts";
@@ -43,7 +41,7 @@ export async function examine(options: ExamineOptions): Promise<Examination> {
   const loaded = ask(() => loadConfig(configFile));
   const policy = "value" in loaded ? loaded.value.policy : mergePolicy([]);
   const seen = await observeAll(native, policy, runFolder);
-  const sshd = sshdOf(seen, policy);
+  const sshd = sshdOf(seen);
   // Listeners and monitors, which run PAM; a session's other process has the user's uid.
   const monitors = sshd.filter(({ uid }) => uid === 0).map(({ pid }) => pid);
   const service = unitProperties("vscode-grim-reaper.service");
@@ -67,7 +65,7 @@ export async function examine(options: ExamineOptions): Promise<Examination> {
     procMount: ask(() => examineProcMount(monitors)),
     tagsFolder: ask(() => fileFacts(join(runFolder, "tags"))),
     tags: ask(() => tagFacts(join(runFolder, "tags"))),
-    kernel: kernelFacts(native, "value" in seen ? seen.value.processes : []),
+    kernel: kernelFacts(native, "value" in seen ? seen.value.observation.processes : []),
     sockets: await askSockets(native),
     processes: processFacts(seen, sshd),
     logind: ask(() => runTool("/usr/bin/loginctl", ["list-sessions", "--no-legend"], DEADLINE_MS)),
@@ -173,7 +171,7 @@ function tagFacts(folder: string): { valid: number; faults: string[] } {
   return { valid: tags.length, faults: faults.map(({ what, detail }) => `cannot ${what}: ${detail}`) };
 }
 
-function kernelFacts(native: Native, processes: Observation["processes"]): Examination["kernel"] {
+function kernelFacts(native: Native, processes: readonly Proc[]): Examination["kernel"] {
   // Signal 0 asks and does nothing; the answer tells whether the process could be pinned.
   const someone = processes.find(({ pid }) => pid > 2 && pid !== process.pid);
   const pidfd = someone === undefined || !native.signal(someone, someone.uid, 0).weak;
@@ -202,7 +200,7 @@ async function askSockets(native: Native): Promise<Examination["sockets"]> {
   }
 }
 
-async function observeAll(native: Native, policy: Policy, runFolder: string): Promise<Answer<Observation>> {
+async function observeAll(native: Native, policy: Policy, runFolder: string): Promise<Answer<HostView>> {
   try {
     const { catalogue } = policy;
     const options = { catalogue, uids: null, full: false, sockets: false, runFolder, procRoot: "/proc" };
@@ -213,14 +211,13 @@ async function observeAll(native: Native, policy: Policy, runFolder: string): Pr
 }
 
 /** The processes of genuine ssh servers. */
-function sshdOf(seen: Answer<Observation>, policy: Policy): Proc[] {
-  if ("failed" in seen) return [];
-  return [...findSshd(makeTable(seen.value.processes), policy.catalogue).genuine.values()];
+function sshdOf(seen: Answer<HostView>): Proc[] {
+  return "failed" in seen ? [] : [...seen.value.sshd.genuine.values()];
 }
 
-function processFacts(seen: Answer<Observation>, sshd: readonly Proc[]): Examination["processes"] {
+function processFacts(seen: Answer<HostView>, sshd: readonly Proc[]): Examination["processes"] {
   if ("failed" in seen) return seen;
-  const { counts } = seen.value;
+  const { counts } = seen.value.observation;
   return {
     value: { counts, sshServers: sshd.length, seesInit: process.pid !== 1 && existsSync("/proc/1/stat") },
   };

@@ -3,7 +3,7 @@
 import { readFileSync } from "node:fs";
 import { hostname } from "node:os";
 import { usersToAsk } from "../core/evidence/evidence.ts";
-import { type HostView, viewOf } from "../core/evidence/host-view.ts";
+import { type HostView, viewOf, withFacts, withJobVariables } from "../core/evidence/host-view.ts";
 import { mayRelay } from "../core/evidence/use-graph.ts";
 import type { Connections } from "../core/observation/connections.ts";
 import { type Fault, faultLine, markExceeded } from "../core/observation/fault.ts";
@@ -49,65 +49,57 @@ const CAP_SYS_PTRACE = 19;
 /**
  * Takes one look at the host. Of users with a tree that may be reached through another process of theirs, and is not in
  * use as far as the first sockets show, it reads all processes and their sockets in a second step; what it returns is
- * one observation. @throws ObserveError
+ * one observation, with what is derived from it. @throws ObserveError
  */
-export async function observe(native: Native, options: ObserveOptions): Promise<Observation> {
-  const table = await readProcessTable(native, options);
-  if (!options.sockets) return table;
-  const { catalogue, procRoot } = options;
-  const first = viewOf(table, catalogue);
+export async function observe(native: Native, options: ObserveOptions): Promise<HostView> {
+  const first = viewOf(await readProcessTable(native, options), options.catalogue);
+  if (!options.sockets) return first;
   const environments = new Environments(native, options);
   const asked = options.full ? (options.uids ?? []) : [];
   const pids = pidsToAsk(first, asked);
   const [connections] = await Promise.all([
-    readConnections(native, pids, procRoot),
+    readConnections(native, pids, options.procRoot),
     environments.read(first),
   ]);
-  let seen: Observation = { ...table, connections, relaysOf: asked };
-  const users = options.full || connections === null ? [] : usersToAsk(viewOf(seen, catalogue));
+  let seen = withFacts(first, { connections, relaysOf: asked });
+  const users = options.full || connections === null ? [] : usersToAsk(seen);
   if (users.length > 0) {
     seen = await addRelays(native, options, seen, pids, users);
-    await environments.read(viewOf(seen, catalogue));
+    await environments.read(seen);
   }
+  const { processes, takenAt, faults } = seen.observation;
   const owners = options.uids ?? [...new Set(first.trees.map(({ uid }) => uid))];
   const { folder, max } = options.keeps ?? { folder: "", max: 0 };
-  const { keeps, faults } = readKeeps(folder, owners, max, table.takenAt);
-  return {
-    ...seen,
-    processes: environments.addTo(seen.processes),
-    keeps,
-    faults: withoutRepeats([
-      ...seen.faults,
-      ...(seen.connections?.faults ?? []),
-      ...environments.faults,
-      ...faults,
-    ]),
-  };
+  const keeps = readKeeps(folder, owners, max, takenAt);
+  const all = [
+    ...faults,
+    ...(seen.observation.connections?.faults ?? []),
+    ...environments.faults,
+    ...keeps.faults,
+  ];
+  return withFacts(withJobVariables(seen, environments.addTo(processes)), {
+    keeps: keeps.keeps,
+    faults: withoutRepeats(all),
+  });
 }
 
 /** Adds all processes of some users and their sockets to an observation. */
 async function addRelays(
   native: Native,
   options: ObserveOptions,
-  seen: Observation,
+  { observation: seen }: HostView,
   asked: readonly number[],
   users: readonly number[],
-): Promise<Observation> {
+): Promise<HostView> {
   const table = await readProcessTable(native, { ...options, uids: users, full: true });
   const processes = mergeProcesses(seen.processes, table.processes, users);
-  const view = viewOf({ ...seen, processes }, options.catalogue);
+  const faults = [...seen.faults, ...table.faults];
+  const view = viewOf({ ...seen, processes, relaysOf: users, faults }, options.catalogue);
   const askedAgain = pidsToAsk(view, users, users);
   const connections = await readConnections(native, askedAgain, options.procRoot);
-  return {
-    ...seen,
-    processes,
-    relaysOf: users,
-    connections:
-      seen.connections && connections
-        ? mergeConnections({ asked, connections: seen.connections }, { asked: askedAgain, connections })
-        : seen.connections,
-    faults: [...seen.faults, ...table.faults],
-  };
+  if (seen.connections === null || connections === null) return view;
+  const before = { asked, connections: seen.connections };
+  return withFacts(view, { connections: mergeConnections(before, { asked: askedAgain, connections }) });
 }
 
 /** The members of trees (of `only` these users), ssh servers, and every process of the users in `relaysOf`. */

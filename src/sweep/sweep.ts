@@ -1,7 +1,7 @@
 /** The story: observe, judge, reap, record. */
 
 import type { TreeCosts } from "../core/costs/costs.ts";
-import { type HostView, viewOf } from "../core/evidence/host-view.ts";
+import { type HostView, withFacts } from "../core/evidence/host-view.ts";
 import type { Answer } from "../core/hooks/veto.ts";
 import { type Fault, faultLine } from "../core/observation/fault.ts";
 import type { Observation } from "../core/observation/observation.ts";
@@ -81,11 +81,11 @@ export async function observeAndJudge(ports: Ports, request: SweepRequest, full 
   const { policy } = request.context;
   const options = observeOptions(ports, policy, request.uids, full);
   const own = await observe(ports.native, options);
-  const owners = [...new Set(own.processes.map(({ uid }) => uid))];
-  const { elsewhere, faults: clusterFaults } = await askOtherNodes(ports, policy, own, owners);
-  const observation = elsewhere ? { ...own, elsewhere } : own;
+  const owners = [...new Set(own.observation.processes.map(({ uid }) => uid))];
+  const { elsewhere, faults: clusterFaults } = await askOtherNodes(ports, policy, own.observation, owners);
+  const view = elsewhere ? withFacts(own, { elsewhere }) : own;
+  const { observation } = view;
   const { accounts, faults } = ports.lookUpAccounts(policy, owners);
-  const view = viewOf(observation, policy.catalogue);
   const judgements = judgeView(view, { ...request.context, accounts });
   const all = [...observation.faults, ...clusterFaults, ...faults, ...withheldFaults(judgements)];
   return { view, observation, judgements, faults: all };
@@ -257,7 +257,7 @@ async function carryOut(
     stuck,
     rescan: async (uids) => {
       const options = { ...observeOptions(ports, policy, uids, true), sockets: false };
-      return viewOf(await observe(ports.native, options), policy.catalogue);
+      return observe(ports.native, options);
     },
     rejudge: async (uids) => {
       const again = await observeAndJudge(ports, { ...request, uids }, true);

@@ -43,8 +43,8 @@ export function leadersOf(tree: Tree): Proc[] {
   );
 }
 
-/** Finds every tree of the table, in the order of the roots' pids. */
-export function findTrees(table: ProcTable, catalogue: Catalogue): Tree[] {
+/** Recognises every living process of the table that belongs to a server, by pid. */
+export function recogniseAll(table: ProcTable, catalogue: Catalogue): ReadonlyMap<number, Recognition> {
   const recognised = new Map<number, Recognition>();
   for (const process of table.byPid.values()) {
     if (isDead(process)) continue;
@@ -52,6 +52,15 @@ export function findTrees(table: ProcTable, catalogue: Catalogue): Tree[] {
     if (found) recognised.set(process.pid, found);
   }
   for (const [pid, found] of recogniseParents(recognised, table.byPid, catalogue)) recognised.set(pid, found);
+  return recognised;
+}
+
+/** Finds every tree of the table, in the order of the roots' pids. */
+export function findTrees(
+  table: ProcTable,
+  catalogue: Catalogue,
+  recognised: ReadonlyMap<number, Recognition> = recogniseAll(table, catalogue),
+): Tree[] {
   const tops = new Map<number, Proc | null>();
   const roots = new Set<Proc>();
   for (const pid of recognised.keys()) {
