@@ -1,4 +1,4 @@
-import { type HostCost, ofScript, type Results } from "./results.ts";
+import { type HostCost, nameOf, ofScript, type Results, type TreeCost } from "./results.ts";
 
 /** The bounds that hold on every machine that runs the benchmark, with what was measured. */
 export interface Bound {
@@ -14,8 +14,25 @@ function hasCompileCache(version: string): boolean {
   return major > 22 || (major === 22 && minor >= 1);
 }
 
+/**
+ * What a dry sweep of 10,000 processes may take at most of `ps` and `python3 -c 0`: CPU time and wall time. With trees the
+ * goal is 0.45 (in use below a session, or inside its grace), 0.6 (used by sockets) and 0.75 (past its grace).
+ */
+const OF_TREES = { none: [0.45, 0.5], some: [1.25, 1.35] } as const;
+
+function boundsOfTrees(cost: TreeCost): Bound[] {
+  if (cost.trees !== 0 && cost.trees !== 100) return [];
+  const [cpu, wall] = OF_TREES[cost.trees === 0 ? "none" : "some"];
+  const what = `sweep of 10,000 processes, ${nameOf(cost)}, of \`ps\` and \`python3 -c 0\``;
+  return [
+    { what: `CPU time of a ${what}`, measured: ofScript(cost.cpu), atMost: cpu, unit: "" },
+    { what: "… wall time", measured: ofScript(cost.wall), atMost: wall, unit: "" },
+    { what: "… peak memory", measured: cost.peak / 1024, atMost: 75, unit: " MiB" },
+  ];
+}
+
 /** Lists the bounds for which this run has a measurement. */
-export function boundsOf({ machine, hosts, reaping, hook, fleet, cluster }: Results): Bound[] {
+export function boundsOf({ machine, hosts, trees, reaping, hook, fleet, cluster }: Results): Bound[] {
   const cached = hasCompileCache(machine.node);
   const near = (size: number): HostCost[] =>
     hosts.filter(({ processes }) => Math.abs(processes / size - 1) < 0.1);
@@ -35,6 +52,7 @@ export function boundsOf({ machine, hosts, reaping, hook, fleet, cluster }: Resu
       },
       { what: "… peak memory", measured: host.sweepPeak / 1024, atMost: 60, unit: " MiB" },
     ]),
+    ...trees.flatMap(boundsOfTrees),
     ...near(150).map(
       (host): Bound => ({
         what: "sweep of 150 processes, more than `node -e 0`",

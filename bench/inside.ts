@@ -42,6 +42,13 @@ const sockets = await measureSockets(quick ? 7 : 21);
 say("sockets: measured");
 const relays = await measureRelays(10_000, quick ? 5 : 15);
 say("relays: measured");
+// After the sockets, whose helper has brought up the loopback interface.
+const trees: TreeCost[] = [];
+if (sizes.includes(AMONG)) {
+  for (const [count, state] of treeHosts(quick))
+    trees.push(await measureTrees(AMONG, count, state, quick ? 5 : 11));
+  say("trees: measured");
+}
 const reaping = await measureReaping(quick ? 3 : 9);
 say("reaping: measured");
 const hook = await measureHooks(quick ? [2_000] : [2_000, 10_000], quick ? 15 : 51);
@@ -61,6 +68,7 @@ const results: Results = {
     seconds: (performance.now() - began) / 1000,
   },
   hosts,
+  trees,
   sockets,
   relays,
   reaping,
@@ -89,5 +97,6 @@ import { openWork } from "./host.ts";
 import { measureHost } from "./processes.ts";
 import { measureReaping } from "./reaping.ts";
 import { measureRelays } from "./relays.ts";
-import type { HostCost, Results } from "./results.ts";
+import type { HostCost, Results, TreeCost } from "./results.ts";
 import { measureSockets } from "./sockets.ts";
+import { AMONG, measureTrees, treeHosts } from "./trees.ts";

@@ -27,6 +27,7 @@ export function publish(
     throw new Error(`${README} lacks ${BEGIN.trim()} or ${END}`);
   writeFileSync(README, `${before}${BEGIN}\n${text}\n\n${END}${after}`);
   writeFileSync("bench/cost.svg", plot(results.hosts));
+  writeFileSync("bench/cost-of-trees.svg", plotTrees(results.trees));
 }
 
 /** Prints every bound and every ratio; returns true if all bounds hold and no ratio is worse than its baseline allows. */
@@ -51,6 +52,6 @@ export function check(results: Results): boolean {
 }
 
 import { boundsOf, isMet } from "./bounds.ts";
-import { plot } from "./plot.ts";
+import { plot, plotTrees } from "./plot.ts";
 import { report } from "./report.ts";
 import { type Results, ratiosOf } from "./results.ts";

@@ -1,5 +1,13 @@
 import { boundsOf, isMet } from "./bounds.ts";
-import { type Added, type HookCost, type HostCost, ofScript, type Results, ratiosOf } from "./results.ts";
+import {
+  type Added,
+  type HookCost,
+  type HostCost,
+  nameOf,
+  ofScript,
+  type Results,
+  ratiosOf,
+} from "./results.ts";
 
 /** Formats the results as Markdown. */
 
@@ -26,6 +34,8 @@ export function report(results: Results): string {
     parts.push("### One snapshot of the process table", snapshots(hosts));
     parts.push("### A whole sweep with nothing to end", sweeps(hosts));
   }
+  if (results.trees.length > 0)
+    parts.push("### A dry sweep of 10,000 processes, by its trees", treesOf(results));
   parts.push("### Sockets and kills", rest(results));
   if (results.hook.length > 0) parts.push("### What the hook adds to a logout", hooks(results.hook));
   if (results.fleet.length > 0) parts.push("### Many hosts", fleets(results));
@@ -87,6 +97,29 @@ function sweeps(hosts: readonly HostCost[]): string {
     ms(host.bare.sweep),
     ms(host.bare.sweep - host.bare.node),
     times(ofScript(host.bare)),
+  ]);
+  return table(head, rows);
+}
+
+function treesOf({ trees }: Results): string {
+  const head = [
+    "trees of 12",
+    "CPU time",
+    "of `ps` and `python3`",
+    "wall time",
+    "of `ps` and `python3`",
+    "CPU time per tree",
+    "peak memory",
+  ];
+  const none = trees.find(({ state }) => state === null);
+  const rows = trees.map((cost) => [
+    nameOf(cost),
+    ms(cost.cpu.sweep),
+    times(ofScript(cost.cpu)),
+    ms(cost.wall.sweep),
+    times(ofScript(cost.wall)),
+    none && cost !== none ? ms((cost.cpu.sweep - none.cpu.sweep) / cost.trees) : "",
+    mib(cost.peak),
   ]);
   return table(head, rows);
 }

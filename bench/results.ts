@@ -9,6 +9,7 @@ export interface Results {
     readonly seconds: number;
   };
   readonly hosts: readonly HostCost[];
+  readonly trees: readonly TreeCost[];
   readonly sockets: SocketCost | null;
   readonly relays: RelayCost | null;
   readonly reaping: ReapCost | null;
@@ -48,6 +49,28 @@ export interface HostCost {
 /** What a sweep takes, of what a sweep by script does before its own work. */
 export function ofScript({ sweep, ps, python }: Pick<HostCost, "sweep" | "ps" | "python">): number {
   return sweep / (ps + python);
+}
+
+/** "100 trees below a session". */
+export function nameOf({ trees, state }: TreeCost): string {
+  return state === null ? "no trees" : `${trees} trees ${state}`;
+}
+
+/** A dry sweep among trees of one state; null: there are none. */
+export interface TreeCost {
+  readonly processes: number;
+  readonly trees: number;
+  readonly state: TreeState | null;
+  readonly runs: number;
+  readonly wall: {
+    readonly sweep: number;
+    readonly ps: number;
+    readonly python: number;
+    readonly node: number;
+  };
+  readonly cpu: TreeCost["wall"];
+  /** The largest of all runs. */
+  readonly peak: number;
 }
 
 export interface SocketCost {
@@ -140,6 +163,10 @@ export function ratiosOf(results: Results): Record<string, number> {
     ratios[at("CPU of sweep / node")] = host.cpu.sweep / host.cpu.node;
     ratios[at("sweep without trees / (ps + python3)")] = ofScript(host.bare);
   }
+  for (const cost of results.trees) {
+    ratios[`CPU of sweep / (ps + python3), ${nameOf(cost)}`] = ofScript(cost.cpu);
+    ratios[`sweep / (ps + python3), ${nameOf(cost)}`] = ofScript(cost.wall);
+  }
   const { sockets, reaping, hook } = results;
   if (sockets) {
     ratios["sockets looked at twice / ss"] = sockets.twice / sockets.ss;
@@ -154,3 +181,5 @@ export function ratiosOf(results: Results): Record<string, number> {
     Object.entries(ratios).map(([name, ratio]) => [name, Number(ratio.toPrecision(3))]),
   );
 }
+
+import type { TreeState } from "./trees.ts";

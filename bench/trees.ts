@@ -1,0 +1,143 @@
+// What trees cost: a dry sweep of 10,000 processes among which are trees of 12 in one state each.
+import { writeFileSync } from "node:fs";
+import { join } from "node:path";
+
+/** What the trees of one host are. */
+export const TREE_STATES = ["below a session", "inside grace", "used by sockets", "past grace"] as const;
+export type TreeState = (typeof TREE_STATES)[number];
+
+/** Processes of the hosts on which trees are counted. */
+export const AMONG = 10_000;
+
+/** How many trees of which state each host has: a hundred of each state, and for the plot a growing number of two. */
+export function treeHosts(quick: boolean): (readonly [number, TreeState | null])[] {
+  const counts = quick ? [] : [30, 200];
+  const plotted = ["below a session", "past grace"] as const;
+  return [
+    [0, null],
+    ...TREE_STATES.map((state) => [100, state] as const),
+    ...plotted.flatMap((state) => counts.map((count) => [count, state] as const)),
+  ];
+}
+
+const NO_GRACE = join(WORK, "no-grace.toml");
+
+/** Measures hosts of so many processes with so many trees of one state; null: none. */
+export async function measureTrees(
+  processes: number,
+  trees: number,
+  state: TreeState | null,
+  runs: number,
+): Promise<TreeCost> {
+  const staged = state === null ? [] : range(trees).flatMap((user) => treeOf(user, state));
+  const stage =
+    state === null
+      ? null
+      : await startTree([listener(), ...staged], { binary: join(WORK, "puppet"), endAfterTest: false });
+  const host = await startOthers(processes - (state === null ? 0 : trees * SERVER_PROCESSES));
+  try {
+    writeFileSync(NO_GRACE, 'grace = "0s"\n');
+    const sweep = [...SWEEP, "--dry-run", ...(state === "past grace" ? ["-c", NO_GRACE] : [])];
+    requireState(sweep, trees, state);
+    const programs = [PS, [PYTHON, "-c", "0"], [NODE, "-e", "0"], sweep] as const;
+    time(1, programs);
+    const [ps = [], python = [], node = [], own = []] = time(runs, programs);
+    requireStatus(own, [0], "the sweep");
+    const of = (what: "wall" | "cpu"): TreeCost["wall"] => {
+      const middle = (starts: readonly Start[]): number => median(starts.map((start) => start[what]));
+      return { sweep: middle(own), ps: middle(ps), python: middle(python), node: middle(node) };
+    };
+    const peak = quantile(
+      own.map((start) => start.peak),
+      1,
+    );
+    return {
+      processes,
+      trees: state === null ? 0 : trees,
+      state,
+      runs,
+      wall: of("wall"),
+      cpu: of("cpu"),
+      peak,
+    };
+  } finally {
+    await host.end();
+    await stage?.end();
+  }
+}
+
+/** Root's ssh server: it makes the sessions' executable the host's own. */
+const SSHD = join(WORK, "usr/sbin/sshd");
+const listener = (): PlanNode => ({
+  uid: 0,
+  exe: puppetAt(SSHD),
+  argv: ["sshd: /usr/sbin/sshd -D [listener]"],
+});
+
+function treeOf(user: number, state: TreeState): PlanNode[] {
+  const { uid = 0, exe, argv } = serverLine(user);
+  const fork = [exe, exe.replace(/node$/, "out/bootstrap-fork"), "--type=extensionHost"];
+  const children = range(SERVER_PROCESSES - 1).map((): PlanNode => ({ uid, exe, argv: fork }));
+  const server = (...behaviours: Behaviour[]): PlanNode => ({
+    name: `server${user}`,
+    uid,
+    exe,
+    argv,
+    behaviours,
+    children,
+  });
+  const session = (behaviours: readonly Behaviour[], below: readonly PlanNode[]): PlanNode => ({
+    uid: 0,
+    exe: puppetAt(SSHD),
+    argv: ["sshd: user [priv]"],
+    children: [{ uid, exe: SSHD, argv: ["sshd: user@notty"], behaviours, children: below }],
+  });
+  if (state === "below a session") return [session([], [server()])];
+  if (state === "used by sockets")
+    return [server("daemon", "tcp-listen"), session([`tcp-connect=@server${user}`], [])];
+  return [server("daemon")];
+}
+
+/** Guard against measuring something else than what the row says. */
+function requireState(sweep: readonly string[], trees: number, state: TreeState | null): void {
+  const [program = "", ...words] = sweep;
+  const text = execFileSync(program, [...words, "--json"], {
+    encoding: "utf8",
+    maxBuffer: 64 << 20,
+    stdio: ["ignore", "pipe", "ignore"],
+  });
+  const judged = (JSON.parse(text) as { trees: { verdict: string; pids: unknown[] }[] }).trees;
+  const verdict = {
+    "below a session": "spare",
+    "inside grace": "wait",
+    "used by sockets": "spare",
+    "past grace": "reap",
+  };
+  const expected =
+    state === null
+      ? []
+      : judged.filter((one) => one.verdict === verdict[state] && one.pids.length === SERVER_PROCESSES);
+  if (judged.length !== (state === null ? 0 : trees) || expected.length !== judged.length)
+    throw new Error(
+      `of ${trees} trees ${expected.length} are ${state}: ${JSON.stringify(judged[0] ?? null)}`,
+    );
+}
+
+import { execFileSync } from "node:child_process";
+import type { Behaviour, PlanNode } from "../test/helpers/puppet.ts";
+import { startTree } from "../test/helpers/puppet.ts";
+import { puppetAt, SERVER_PROCESSES, serverLine, startOthers } from "./host.ts";
+import type { TreeCost } from "./results.ts";
+import {
+  median,
+  NODE,
+  PS,
+  PYTHON,
+  quantile,
+  range,
+  requireStatus,
+  type Start,
+  SWEEP,
+  time,
+  WORK,
+} from "./tools.ts";
