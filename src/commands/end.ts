@@ -35,7 +35,7 @@ const LEAVE_MS = 5000;
 
 async function runEnd(options: EndOptions): Promise<number> {
   if (isRoot() && !options.user)
-    throw new Failure(EXIT.usage, "root has no trees of its own to end; say whose: -u USER");
+    throw new Failure(EXIT.usage, "root has no trees of its own to end; name a user: -u USER");
   const { policy } = loadConfig(options.config ?? null);
   if (options.behind !== undefined) await waitForEndOf(options.behind);
   const log = openLog({ format: "standard", file: null, verbosity: options.verbose });

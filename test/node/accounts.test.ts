@@ -74,7 +74,7 @@ describe("the unit's accounts", () => {
     assert.match(denied.stderr, /only root may read the ledger/);
   });
 
-  it("tells the metrics from inside the sandbox, and what the hook could not do", async (t) => {
+  it("writes the metrics from inside the sandbox, with the faults of the hook", async (t) => {
     if (!hasLoginNode(t)) return;
     assert.equal(await value("killed_trees_total"), 1);
     assert.equal(await value("hook_faults_total"), 0);

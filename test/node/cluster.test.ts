@@ -68,7 +68,7 @@ describe("two login nodes", () => {
     return { server, drop };
   }
 
-  it("reap an orphan at once when its user is attached on the other one, and nobody else's", async (t) => {
+  it("reap an orphan at once when its user is attached on the other node, and no other user's orphan", async (t) => {
     if (!hasLoginNode(t)) return;
     const left = await leaveBehind();
     const bobs = await leaveBehind("bob");
@@ -99,7 +99,7 @@ describe("two login nodes", () => {
     await back.drop();
   });
 
-  it("leave an orphan its grace when its user is gone there, was there before, or when the word is old", async (t) => {
+  it("leave an orphan its grace when its user left the other node, was there before, or when the report is old", async (t) => {
     if (!hasLoginNode(t)) return;
     const left = await leaveBehind();
     const back = await comeBack(left);

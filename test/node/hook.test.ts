@@ -154,7 +154,7 @@ describe("the session-close hook", () => {
     });
   }
 
-  it("tags every tree of the user, whichever session started it, and nobody else's", async (t) => {
+  it("tags every tree of the user, whichever session started it, and no tree of another user", async (t) => {
     if (!hasLoginNode(t)) return;
     const first = await visit(node, "alice");
     const second = await visit(node, "alice", { directory: ".cursor-server" });

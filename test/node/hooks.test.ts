@@ -17,7 +17,7 @@ describe("the site's programs", () => {
 
   const sweepUnit = () => node.exec(["systemctl", "start", "vscode-grim-reaper.service"]);
 
-  it("spare a tree during maintenance, and are told when it has ended", async (t) => {
+  it("spare a tree during maintenance, and hear of its end", async (t) => {
     if (!hasLoginNode(t)) return;
     // As README shows it, and what each can reach.
     const veto =

@@ -25,7 +25,7 @@ import { quoted } from "./ssh-client.ts";
 const MOVED = "/scratch/alice/agent";
 const IDLE = "setInterval(() => {}, 1000);\n";
 
-describe("servers that lie elsewhere", () => {
+describe("servers outside their usual folder", () => {
   const reach = new Reach();
 
   before(async () => {

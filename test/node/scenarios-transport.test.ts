@@ -26,7 +26,7 @@ import {
 
 const SOCKET = "/home/alice/.vscode-server/server.sock";
 
-describe("who is connected to a server", () => {
+describe("connections to a server, by transport", () => {
   let node: LoginNode;
 
   before(async () => {

@@ -131,7 +131,7 @@ describe("the users' side", () => {
     await gone(server);
   });
 
-  it("nobody keeps another's place: the unit takes a squatter out", async (t) => {
+  it("a user cannot block another user's request to keep: the unit removes the entry that is in the way", async (t) => {
     if (!hasLoginNode(t)) return;
     const bobs = (script: string) => node.run(["sh", "-c", script], { user: "bob" });
     await bobs(`ln -s /etc/passwd ${KEEP}/2001; mkdir -p ${KEEP}/2003/x`);
@@ -146,7 +146,7 @@ describe("the users' side", () => {
     );
   });
 
-  it("nobody uses up the room that all share for longer than to the next sweep", async (t) => {
+  it("a user who fills the folder of requests blocks the others until the next sweep at most", async (t) => {
     if (!hasLoginNode(t)) return;
     assert.equal((await byAlice("keep", "--cancel")).status, 0);
     // 4,095 folders with something in each, and one under his own name: all of the file system's inodes.
@@ -229,7 +229,7 @@ describe("the users' side", () => {
     });
   });
 
-  it("mail goes out by its own unit, is kept while the mailer fails, and is told to one user alone", async (t) => {
+  it("mail goes out by its own unit, is kept while the mailer fails, and reaches one user alone", async (t) => {
     if (!hasLoginNode(t)) return;
     // The unit sends as an account that is not root.
     await node.run(["install", "-d", "-m", "1777", "/srv/mail"]);
@@ -282,7 +282,7 @@ describe("the users' side", () => {
     await node.run(["rm", "-f", "/srv/mail/away", "/usr/sbin/sendmail"]);
   });
 
-  it("root's forced sweep is told to the user as an administrator's doing", async (t) => {
+  it("the notice of a forced sweep names an administrator", async (t) => {
     if (!hasLoginNode(t)) return;
     const server = await startStandIn(node);
     const window = await attach(node, server);

@@ -26,7 +26,9 @@ import { afterEach, beforeEach, test } from "node:test";
 const sandbox = inPidNamespace(import.meta.url, { upFor: 3600 });
 if (sandbox.inside) insideNamespace();
 else
-  test("what login nodes tell each other, inside a pid namespace", { skip: sandbox.skip }, async (t) => {
+  test("what login nodes publish to each other, inside a pid namespace", {
+    skip: sandbox.skip,
+  }, async (t) => {
     const { passed } = await sandbox.run();
     t.diagnostic(`${passed} tests passed inside`);
   });
@@ -94,7 +96,7 @@ function insideNamespace(): void {
   beforeEach(() => mkdirSync(SHARED, { mode: 0o700 }));
   afterEach(() => rmSync(SHARED, { recursive: true, force: true }));
 
-  test("a sweep publishes who is attached, only root can read it; a dry run and a partial sweep publish nothing", () => {
+  test("a sweep publishes the attached users, only root can read it; a dry run and a partial sweep publish nothing", () => {
     assert.equal(sweep("", "-n").status, 0);
     assert.equal(sweep("", "-u", String(uid)).status, 0);
     assert.deepEqual(readdirSync(SHARED), []);

@@ -26,7 +26,7 @@ function makeFolders(): void {
 }
 
 usersSuite(import.meta.url, "doctor", () => {
-  test("an ordinary user reads what only root can tell, not a stack trace and no fault of the host's", () => {
+  test("an ordinary user learns what only root can read, without a stack trace or a fault of the host", () => {
     makeFolders();
     writeFileSync(join(RUN, "hook.faults"), "xx");
     writeFileSync(join(STATE, "last-sweep.json"), "{}", { mode: 0o600 });
@@ -63,7 +63,7 @@ usersSuite(import.meta.url, "doctor", () => {
     }
   });
 
-  test("a sweep whose metrics could not be written is none that ended well, and doctor names the log", () => {
+  test("a sweep that could not write its metrics did not end well, and doctor names the log", () => {
     makeFolders();
     const log = "/var/log/site-reaper.log";
     const unwritable = temporaryFile(

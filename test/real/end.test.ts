@@ -71,7 +71,7 @@ function ending(): void {
     assert.match(both, /Killed \d process/);
   });
 
-  test("root says whose", async () => {
+  test("root must name a user", async () => {
     const [mine, theirs] = [await server(), await server(other)];
     assert.equal(run(["end", "-c", config()]).status, 64);
     assert.equal(run(["end", "-u", String(uid), "-c", config()]).status, 0);

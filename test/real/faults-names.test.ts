@@ -52,7 +52,7 @@ function insideNamespace(): void {
       host.assertSound(true, chosen.stderr);
     });
 
-    test(`id ${how}: who may be in an exempt group is spared`, () => {
+    test(`id ${how}: a user who may be in an exempt group is spared`, () => {
       const ran = runIn(inPlaceOf("/usr/bin/id", script), ["-vv", "-c", config('exemptGroups = ["root"]\n')]);
       host.assertSound(true, ran.stderr);
     });

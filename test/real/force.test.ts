@@ -59,7 +59,7 @@ function forcing(): void {
     await stage.end();
   });
 
-  test("a dry run's JSON says what would be killed, and a dry run without trees that there is nothing to end", async () => {
+  test("the JSON of a dry run lists what would be killed; without trees the dry run says that there is nothing to end", async () => {
     assert.match(run(["-n", "-c", config()]).stderr, /Nothing to end/);
     const stage = await server();
     const { dryRun, trees } = JSON.parse(run(["-n", "--json", "-c", config()]).stdout);

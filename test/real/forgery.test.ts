@@ -70,7 +70,7 @@ function asAnybody(): void {
     assert.equal(treeOf(pid)?.verdict, "unknown");
   });
 
-  test("a server whose executable was deleted, or linked to under another name, is still one", async () => {
+  test("a server with a deleted executable, or one under another name, is still a server", async () => {
     const home = makeHome(self);
     const plan = bareServer(home, self);
     const stage = await startTree(plan);

@@ -50,7 +50,7 @@ function keeping(): void {
     assert.deepEqual(living(stage), []);
   });
 
-  test("no longer than the site allows, by word and by hand; refused where it is 0s; lifted by root's flag", async () => {
+  test("no longer than the site allows, by command and by hand; refused where the limit is 0s; lifted by root's flag", async () => {
     const stage = await server();
     const short = config('[keep]\nmax = "1h"\n');
     assert.match(as(uid, "keep", "30h", "-c", short).stdout, /\(this site allows at most 1h\)/);
@@ -127,7 +127,7 @@ function keeping(): void {
     ["garbage", () => by(uid, `printf '\\033[2Jkeep' >${file}`), /is not a line/],
   ];
   for (const [what, forge, fault] of forged)
-    test(`no request, told, and no failure of the sweep: ${what}`, async () => {
+    test(`not a request, reported, and not a failure of the sweep: ${what}`, async () => {
       const stage = await server();
       forge();
       const swept = run(["-c", config()]);
@@ -142,7 +142,7 @@ function keeping(): void {
       rmSync(join(KEEP, "../elsewhere"), { force: true });
     });
 
-  test("a squatter keeps a user from asking until the next sweep, and many hide no user's request", async () => {
+  test("an entry under another user's name blocks that user until the next sweep, and many entries hide no request", async () => {
     by(other, `touch ${file}; i=0; while [ $i -lt 300 ]; do : >${KEEP}/${other}.$i; i=$((i+1)); done`);
     const refused = as(uid, "keep", "-c", config());
     assert.equal(refused.status, 1);

@@ -159,7 +159,7 @@ function insideNamespace(): void {
     assert.deepEqual(living(stage), []);
   });
 
-  test("-u and --pid choose whose trees", async () => {
+  test("-u and --pid choose the trees", async () => {
     const home = makeHome(uid);
     const stage = await startTree(bareServer(home, uid));
     assert.equal(run(["--force", "-u", String(uid + 5), "-c", config()]).status, 0);

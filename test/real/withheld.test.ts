@@ -15,7 +15,7 @@ else
 
 function insideNamespace(): void {
   freshState();
-  test("who exceeds a budget is named, the status says so, others' orphans end, and the record stays good", async () => {
+  test("a user who exceeds a budget is named, the status says so, others' orphans end, and the sweep counts as good", async () => {
     const config = temporaryFile("config.toml", 'grace = "0"\nuntagged = "reap"\ntermWait = "1s"\n');
     const stage = await startTree(legacy(makeHome(USER), COMMIT, { uid: USER }));
     // Bounded: 600 processes with 64 KiB of arguments each, ended with this test's namespace.

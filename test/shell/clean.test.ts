@@ -168,7 +168,7 @@ describe("clean", () => {
     assert.ok(existsSync(join(home, "real/bin", OLD)));
   });
 
-  test("read-only folders of a package are no obstacle", () => {
+  test("removes read-only folders of a package", () => {
     chmodSync(join(server, "bin", OLD, "out"), 0o500);
     chmodSync(join(server, "bin", OLD), 0o500);
     const { status, stdout, stderr } = clean("--yes", "--older", "0");
@@ -285,7 +285,7 @@ describe("the command", () => {
     assert.match(clean().stdout, /Nothing to remove/);
   });
 
-  test("--yes --json removes and tells it", () => {
+  test("--yes --json removes and reports what it removed", () => {
     const { status, stdout } = clean("--yes", "--json", "--older", "0");
     assert.equal(status, 0, stdout);
     const document = JSON.parse(stdout) as {

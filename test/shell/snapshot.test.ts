@@ -93,7 +93,7 @@ describe("snapshot", () => {
     assert.deepEqual(taken.processes, [first, { ...first, ...second, ...unknown }]);
   });
 
-  it("turns bytes that are no UTF-8 into U+FFFD and keeps hostile names whole", async () => {
+  it("turns bytes that are not UTF-8 into U+FFFD and keeps hostile names whole", async () => {
     const root = folder(
       { pid: 100, exe: server, comm: Buffer.from([0x61, 0xff, 0x1b, 0x5b]) },
       { pid: 101, exe: server, comm: ") R 1 1\n" },

@@ -2,7 +2,7 @@ import type { SnapshotCounts } from "../observation/process.ts";
 import type { PamLine } from "./pam.ts";
 import type { ProcMount, SelinuxFacts } from "./selinux.ts";
 
-/** What `doctor` was told of a host. Everything that could be asked and was not answered says why. */
+/** What `doctor` found on a host. Each question without an answer says why. */
 
 export type Answer<T> = { readonly value: T } | { readonly failed: string };
 

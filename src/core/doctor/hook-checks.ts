@@ -39,7 +39,7 @@ function checkPam({ pam, hookPath }: Examination): Check {
   if (!dating)
     return fault(
       name,
-      "neither pam_loginuid nor pam_systemd is in the stack, so the hook cannot tell whose session closes",
+      "neither pam_loginuid nor pam_systemd is in the stack, so the hook cannot identify the user of a closing session",
       "add: session required pam_loginuid.so",
     );
   return ok(name, `${at(line)}, optional, at close_session`);
@@ -61,8 +61,7 @@ function faultsOf({ type, control, args }: PamLine, hookPath: string): string | 
 
 function checkUsePam({ usePam }: Examination): Check {
   const name = "sshd UsePAM";
-  if ("failed" in usePam)
-    return warning(name, `cannot be told: ${usePam.failed}`, 'run "sshd -T | grep -i usepam"');
+  if ("failed" in usePam) return warning(name, `unknown: ${usePam.failed}`, 'run "sshd -T | grep -i usepam"');
   return usePam.value
     ? ok(name, "yes")
     : fault(

@@ -35,7 +35,7 @@ export function checkHostSide(seen: Examination): Check[] {
 }
 
 function unanswered(name: string, answer: { readonly failed: string }, remedy: string): Check {
-  return warning(name, `cannot be told: ${escapeText(answer.failed)}`, remedy);
+  return warning(name, `unknown: ${escapeText(answer.failed)}`, remedy);
 }
 
 function checkConfig({ config }: Examination): Check {
@@ -167,7 +167,7 @@ function checkProcesses({ uid, processes }: Examination): Check {
   if (sshServers === 0)
     return warning(
       name,
-      `${counts.listed} seen, none of them an ssh server: nobody would count as connected`,
+      `${counts.listed} seen, none of them an ssh server: no tree would count as in use`,
       "when yours has another name, put it into catalogue.sshd",
     );
   return ok(name, `${counts.listed} seen, ${unread} unreadable, ${sshServers} of ssh servers`);

@@ -93,7 +93,7 @@ function checkExecmem({ sweepDomain, sweepMayExecmem, execmemBoolean, enforcing 
 function checkProcMount({ procMount, selinux }: Examination): Check {
   const name = "hidepid";
   if ("failed" in procMount)
-    return warning(name, `cannot be told: ${procMount.failed}`, "read /proc/self/mountinfo");
+    return warning(name, `unknown: ${procMount.failed}`, "read /proc/self/mountinfo");
   const { hidepid, gid, group, sshdHasGroup } = procMount.value;
   if (["0", "off"].includes(hidepid)) return ok(name, "/proc hides no process");
   const confined = "value" in selinux && selinux.value !== null && !selinux.value.moduleLoaded;

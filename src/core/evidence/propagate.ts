@@ -14,14 +14,14 @@ interface Arrival {
   readonly last: { readonly edge: Edge; readonly before: Arrival } | null;
 }
 
-/** A way from an origin to a node, and on whose account it is gone. */
+/** A way from an origin to a node, and the user whose use it is. */
 export interface Way {
   readonly user: number | null;
   readonly origin: Origin;
   readonly edges: readonly Edge[];
 }
 
-/** What reaches each node, by the user on whose account: whoever works there. */
+/** What reaches each node, by the user whose use it is. */
 export class Reached {
   private readonly arrivals = new Map<Node, Map<number | null, Arrival>>();
 

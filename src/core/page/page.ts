@@ -166,7 +166,7 @@ function lifetimes({ lifetimes: all }: Figures): string {
   const bars = all.map(({ label, trees }) => ({ label, value: trees, shown: String(trees) }));
   return section(
     "How long orphans lived",
-    "<p>From the end of the session, or the first look that found nobody, to the end of the tree.</p>",
+    "<p>From the end of the session, or the first look that found no client, to the end of the tree.</p>",
     rowChart("Trees by the time that they lived as orphans", bars),
   );
 }

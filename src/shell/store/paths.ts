@@ -8,7 +8,7 @@ export const STATE_FOLDER = "/var/lib/vscode-grim-reaper";
 
 export const NOTICE_FOLDER = `${STATE_FOLDER}/notices`;
 
-/** What the notify program of `[hooks]` is to be told. */
+/** What the notify program of `[hooks]` is to receive. */
 export const NOTIFY_FOLDER = `${STATE_FOLDER}/notify`;
 
 export const MAIL_FOLDER = `${STATE_FOLDER}/mail`;

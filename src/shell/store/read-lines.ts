@@ -33,7 +33,7 @@ export function readLines(file: string, most: number, use: (line: string) => voi
   }
 }
 
-/** 0 at the end. A terminal or pipe that nobody has written to yet is waited for. */
+/** 0 at the end. Waits for a terminal or pipe without data. */
 function read(fd: number, bytes: Buffer): number {
   for (;;) {
     try {

@@ -102,7 +102,7 @@ test("the cluster's grace is kept, and never lengthens another", () => {
   assert.equal(only(orphan(3 * MINUTE, [there(MINUTE)]), context({ cluster })).grace, 10 * MINUTE);
 });
 
-test("a connection elsewhere that is older than the close, or hardly newer, shortens nothing", () => {
+test("a connection to another node that is older than the close, or hardly newer, shortens nothing", () => {
   for (const sinceAgo of [3 * MINUTE - 5 * SECOND, 3 * MINUTE, 4 * MINUTE, 5 * HOUR])
     assert.equal(only(orphan(3 * MINUTE, [there(sinceAgo)])).verdict, "wait", `since ${sinceAgo} ago`);
   assert.equal(only(orphan(3 * MINUTE, [there(3 * MINUTE - 5 * SECOND - 1)])).verdict, "reap");
@@ -115,7 +115,7 @@ test("the close is dated by this host's uptime, whatever its clock said then", (
   assert.equal(only(seen).verdict, "reap");
 });
 
-test("another user, this host itself, and no word at all shorten nothing", () => {
+test("another user, this host itself, and no report at all shorten nothing", () => {
   for (const elsewhere of [[there(MINUTE, { uid: ALICE + 1 })], [there(MINUTE, { host: "login1" })], []])
     assert.equal(only(orphan(3 * MINUTE, elsewhere)).verdict, "wait");
 });
@@ -137,7 +137,7 @@ test("a tree in use, in doubt or exempt stays so", () => {
   assert.equal(only(orphan(3 * MINUTE, elsewhere), context({ exemptUsers: [ALICE] })).verdict, "exempt");
 });
 
-test("property: another node's word turns a wait into a reap and changes no other verdict", () => {
+test("property: another node's report turns a wait into a reap and changes no other verdict", () => {
   const word = fc.record({
     uid: fc.integer({ min: 0, max: 1030 }),
     sinceAgo: fc.integer({ min: -HOUR, max: HOUR }),
@@ -182,7 +182,7 @@ test("explain names the other node, and nothing where no shared folder is set", 
   });
 });
 
-test("a snapshot keeps what other nodes told; one from before is read all the same", () => {
+test("a snapshot keeps what other nodes published; an older snapshot is read all the same", () => {
   const seen = orphan(3 * MINUTE, [there(2 * MINUTE)]);
   const saved = parseSaved(JSON.stringify(seen));
   assert.ok("observation" in saved, JSON.stringify(saved));
@@ -196,7 +196,7 @@ test("a snapshot keeps what other nodes told; one from before is read all the sa
 const publish = (seen: Observation, given: JudgeContext = context()): Publication =>
   publicationOf(seen, judge(seen, given), []);
 
-test("a host tells of trees with a client that was seen, dated by the newest connection that reaches them", () => {
+test("a host publishes trees with a client that it saw, dated by the newest connection that reaches them", () => {
   const old = sshSession(300, ALICE, { startTime: startedAgo(HOUR) });
   const recent = sshSession(400, ALICE, { startTime: startedAgo(MINUTE) });
   // A shell that was opened just now and reaches no tree.
@@ -220,7 +220,7 @@ test("a tree below a session, and one that is reached through another, are publi
   assert.deepEqual(publish(seen).attached, [{ uid: ALICE, trees: 2, since: NOW - HOUR }]);
 });
 
-test("orphans, doubts, exempt trees and trees that were ended are not told of", () => {
+test("orphans, trees in doubt, exempt trees and ended trees are not published", () => {
   const session = sshSession(300);
   assert.deepEqual(publish(observation([...session, ...tree])).attached, []);
   assert.deepEqual(publish(observation([...session, ...tree], { connections: null })).attached, []);
@@ -307,7 +307,7 @@ test("a file speaks for the host that it is named after", () => {
   for (const name of ["", ".", "..", "a/b", "../etc/x", "-a", "a\nb"]) assert.ok(!isHostName(name), name);
 });
 
-test("the own file tells nothing, but that another host has the same name", () => {
+test("the host's own file shows nothing but that another host has the same name", () => {
   const own = { name: "login1.json" };
   assert.deepEqual(read(word({ host: "login1", bootId: "b007" }), own), { elsewhere: [] });
   const lastBoot = { host: "login1", writtenAt: NOW - UPTIME - MINUTE, attached: [] };

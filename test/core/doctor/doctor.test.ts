@@ -138,7 +138,7 @@ const wrong: readonly (readonly [string, Partial<Examination>, "warning" | "faul
     pam(`session optional pam_exec.so type=close_session ${HOOK}`),
     "fault",
     "PAM line",
-    /whose session/,
+    /identify the user/,
   ],
   [
     "the user's environment",
@@ -224,7 +224,7 @@ const wrong: readonly (readonly [string, Partial<Examination>, "warning" | "faul
   ["root without rights", { capabilities: [5] }, "fault", "rights", /CAP_DAC_READ_SEARCH CAP_SYS_PTRACE/],
   ["hidden processes", processes({ counts: counts(60) }), "fault", "processes", /60 of 100/],
   ["no init", processes({ seesInit: false }), "fault", "processes", /pid 1/],
-  ["no ssh server", processes({ sshServers: 0 }), "warning", "processes", /nobody would count as connected/],
+  ["no ssh server", processes({ sshServers: 0 }), "warning", "processes", /no tree would count as in use/],
   [
     "no netlink",
     { sockets: { value: { source: "proc", complete: false, detail: "EPERM" } } },

@@ -665,7 +665,7 @@ test("each session's users: the account it runs as, the login behind it, or whom
   assert.deepEqual([own?.own, own?.sessions.map(({ pid }) => pid)], [true, [301]]);
 });
 
-test("a session of which nothing shows whose it is may be the tree's own", () => {
+test("a session of an unknown user may be the tree's own", () => {
   const dropbear = proc({ pid: 300, uid: 0, loginUid: null, exe: "/usr/sbin/dropbear" });
   const connections = linked(fromHost(300), ...joined(300, 501));
   const use = judge(observation([dropbear, ...tree], { connections }), context)[0]?.use;

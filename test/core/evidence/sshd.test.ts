@@ -119,7 +119,7 @@ for (const [what, processes, user] of users)
     assert.equal(sessionUserOf(processes[0] as Proc, makeTable(processes)), user);
   });
 
-test("users with a session: those of the host's ssh server, and of their own; the listener is no user's", () => {
+test("users with a session: those of the host's ssh server, and of their own; the listener belongs to no user", () => {
   const table = makeTable([
     root(300),
     alices(301, 300),

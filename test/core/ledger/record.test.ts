@@ -35,7 +35,7 @@ const moment = (lastId: string | null = null, epochMs = NOW) => ({ epochMs, last
 const recorded = (outcome: Outcome, seen = host): LedgerRecord =>
   recordsOf([outcome], seen, moment())[0] as LedgerRecord;
 
-test("a record says who, what, when, why and what it gave back", () => {
+test("a record holds the user, the tree, the time, the reason and the memory", () => {
   const { reasons, ...rest } = recorded(ended(judged(host)));
   assert.deepEqual(rest, {
     schemaVersion: 1,

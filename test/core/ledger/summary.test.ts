@@ -96,7 +96,7 @@ test("totals and shares, the largest first", () => {
   );
 });
 
-test("who comes back: on several days before many on one", () => {
+test("users who come back: on several days before many on one", () => {
   const busy = Array.from({ length: 9 }, () => reap("2027-01-02", bob));
   const { offenders } = summarise([...records, ...busy], all, noon("2027-01-05"));
   assert.deepEqual(

@@ -143,7 +143,7 @@ describe("anonymous records", () => {
       terminals: ["alice-tool"],
     })),
   ]);
-  test("number the users, the one with the most trees first, and keep who is who", () => {
+  test("number the users, the one with the most trees first, and keep the numbers", () => {
     assert.deepEqual(
       hidden.map(({ user, uid }) => [user, uid]),
       [

@@ -122,7 +122,7 @@ for (const [busy, why, used, members] of works) {
   });
 }
 
-test("between two looks at one moment nothing can be told", () => {
+test("two looks at one moment show no CPU time in between", () => {
   const at = { uptime: 0, ticksPerSecond: 100 };
   assert.equal(workSince({ members: [member(500, 4000)] }, mark([[500, 7, 0]]), at).busy, "unknown");
 });

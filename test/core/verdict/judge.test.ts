@@ -296,7 +296,7 @@ test("a snapshot saved before environments were read is judged as it was then", 
   assert.match((parseSaved(wrong) as { error: string }).error, /jobVariables/);
 });
 
-test("a session's scope and the ssh server's own service are no managers", () => {
+test("a session's scope and the ssh server's own service are not managers", () => {
   for (const path of [
     "/user.slice/user-2001.slice/session-c1.scope",
     "/system.slice/ssh.service",
@@ -381,7 +381,7 @@ test("force overrides use, grace and doubt; jobs and exempt users need their own
   assert.equal(verdictOf(rootTree, forced({ includeJobs: true, includeExempt: true })), "exempt");
 });
 
-test("other users, other ids, multiplexers and jobs below a tree are no part of it, nor what lives below them", () => {
+test("other users, other ids, multiplexers and jobs below a tree are not part of it, nor is anything below them", () => {
   const below = [
     proc({ pid: 510, ppid: 505, uid: 0, exe: "/usr/bin/sudo" }),
     proc({ pid: 511, ppid: 510 }),

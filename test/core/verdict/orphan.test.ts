@@ -139,7 +139,7 @@ for (const { what, verdict, endsIn = null, ...given } of cases)
     if (endsIn !== null) assert.match(judgement?.reasons.join() ?? "", /; the first sweep after .* ends it$/);
   });
 
-test("whose session counts as the user's: their own, that of the login behind them, and that of an own sshd", () => {
+test("sessions that count as the user's: their own, that of the login behind them, and that of their own sshd", () => {
   const tagged = { tags: [tag(60 * MINUTE)] };
   const verdict = (...others: Proc[]): string | undefined =>
     judge(observation([...others, ...tree], tagged), contextFor(DEFAULT_POLICY, "2026-11-23"))[0]?.verdict;
