@@ -23,7 +23,7 @@ int each_entry(int at, const char* path, Each each) {
     error = entry == nullptr ? errno : each(fd.get(), entry->d_name);
     if (entry == nullptr) break;
   }
-  fd.release();
+  fd.release();  // closedir closes it
   closedir(dir);
   return error;
 }

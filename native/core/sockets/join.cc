@@ -51,9 +51,7 @@ LinkDirection direction_of(const TcpRecord& record, bool on_this_host, const Soc
                            const PortRange& ephemeral) {
   const bool here = sockets.is_listening(record.local);
   const bool there = on_this_host && sockets.is_listening(record.remote);
-  if (here && there) return LinkDirection::kUnknown;
-  if (here) return LinkDirection::kAccepted;
-  if (there) return LinkDirection::kOpened;
+  if (here != there) return here ? LinkDirection::kAccepted : LinkDirection::kOpened;
   if (on_this_host) return LinkDirection::kUnknown;
   const int port = record.local[16] * 256 + record.local[17];
   if (port >= ephemeral.low && port <= ephemeral.high) return LinkDirection::kOpened;
