@@ -180,12 +180,6 @@ const cases: readonly PathCase[] = [
     verdict: "reap",
   },
   {
-    what: "a relay below an init whose executable could not be read",
-    processes: [proc({ pid: 1, ppid: 0, uid: 0, exe: null, startTime: 1 }), { ...nc, ppid: 1 }],
-    links: joined(4720, 501),
-    verdict: "reap",
-  },
-  {
     what: "a relay in a detached screen beside a program that has screen in its name",
     processes: [
       ...session,
