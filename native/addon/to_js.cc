@@ -27,13 +27,12 @@ class Converter {
  public:
   explicit Converter(Napi::Env env) : env_(env) {}
 
-  Napi::Value value(bool flag) const { return Napi::Boolean::New(env_, flag); }
   Napi::Value value(const char* text) const { return Napi::String::New(env_, text); }
   // V8's decoder turns bytes that are not UTF-8 into U+FFFD, so any text that a user chooses can cross.
   Napi::Value value(const std::string& text) const { return Napi::String::New(env_, text); }
   template <typename T, typename = std::enable_if_t<std::is_arithmetic_v<T>>>
-  Napi::Value value(T number) const {
-    return Napi::Number::New(env_, static_cast<double>(number));
+  Napi::Value value(T plain) const {
+    return Napi::Value::From(env_, plain);
   }
 
   template <typename T>
@@ -71,8 +70,8 @@ class Converter {
   Napi::Value value(const Process& process) const {
     const auto& hidden = process.exe_unreadable;
     return object({
-        {"pid", value(process.id.pid)},
-        {"startTime", value(process.id.start_time)},
+        {"pid", value(process.pid)},
+        {"startTime", value(process.start_time)},
         {"ppid", value(process.ppid)},
         {"pgid", value(process.pgid)},
         {"sid", value(process.sid)},
@@ -146,14 +145,6 @@ class Converter {
         {"established", object({{"tcp", value(connections.established_tcp)},
                                 {"unix", value(connections.established_unix)}})},
         {"faults", value(connections.faults)},
-    });
-  }
-
-  Napi::Value value(const EnvironNames::Item& item) const {
-    return object({
-        {"pid", value(item.id.pid)},
-        {"startTime", value(item.id.start_time)},
-        {"names", value(item.names)},
     });
   }
 

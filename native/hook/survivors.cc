@@ -55,8 +55,6 @@ Result<std::optional<Member>> read_member(ProcDir& proc, pid_t pid, uid_t uid) {
   const std::optional<Stat> stat = parse_stat(text);
   if (!stat) return Failure{EBADMSG, "read stat"};
   Member member{{pid, stat->start_time}, stat->ppid, {}, 0};
-  // The next read reuses the buffer that stat->comm lies in.
-  const bool named_as_server = may_be_server(stat->comm);
   // A zombie has no exe, and one too long to read is not a server's.
   const int error = proc.link(folder.get(), "exe", &text);
   if (error == 0) {
@@ -64,7 +62,7 @@ Result<std::optional<Member>> read_member(ProcDir& proc, pid_t pid, uid_t uid) {
   } else if (is_denied(error)) {
     // A tag on a process that turns out to be something else dates nothing: the sweep judges every tree anew.
     member.exe_error = error;
-    if (named_as_server) member.product = kUnknownProduct;
+    if (may_be_server(stat->comm)) member.product = kUnknownProduct;
   } else if (!is_gone(error) && error != ENAMETOOLONG) {
     return Failure{error, "read an executable's link"};
   }

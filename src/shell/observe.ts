@@ -244,7 +244,7 @@ class Environments {
         timeoutMs: ARGV_TIMEOUT_MS,
         budgetMs: ARGV_BUDGET_MS,
       });
-      for (const { pid, startTime, names } of results) this.variables.set(keyOf({ pid, startTime }), names);
+      for (const [i, leader] of asked.entries()) this.variables.set(keyOf(leader), results[i] ?? null);
       this.faults.push(...markExceeded(faults));
     } catch (error) {
       this.faults.push({ what: "read environments", detail: (error as Error).message });

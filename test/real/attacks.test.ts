@@ -122,9 +122,9 @@ describe("one user's attack changes nothing for another", {
     };
     assert.ok(signs[sign], `${sign}: ${JSON.stringify(snapshot.faults[0])}`);
     for (const pid of [server, client]) {
-      const process = users.find((one) => one.pid === pid);
-      assert.equal(process?.argvStatus, "read");
-      assert.deepEqual(environs.results.find((one) => one.pid === pid)?.names, ["SLURM_JOB_ID"]);
+      const at = users.findIndex((one) => one.pid === pid);
+      assert.equal(users[at]?.argvStatus, "read");
+      assert.deepEqual(environs.results[at], ["SLURM_JOB_ID"]);
       assert.ok(!connections.unreadable.includes(pid) && !connections.unexplained?.includes(pid));
     }
     assert.ok(connections.complete && !snapshot.overBudget.includes(VICTIM));

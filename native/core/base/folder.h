@@ -2,9 +2,10 @@
 
 #include <dirent.h>
 #include <fcntl.h>
-#include <unistd.h>
 
 #include <cerrno>
+
+#include "core/base/fd.h"
 
 namespace reaper {
 
@@ -12,19 +13,18 @@ namespace reaper {
 // that, or the errno with which the folder cannot be listed, or 0.
 template <typename Each>
 int each_entry(int at, const char* path, Each each) {
-  const int fd = openat(at, path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-  DIR* dir = fd < 0 ? nullptr : fdopendir(fd);
-  int error = dir == nullptr ? errno : 0;
+  UniqueFd fd(openat(at, path, O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+  DIR* dir = fd.valid() ? fdopendir(fd.get()) : nullptr;
+  if (dir == nullptr) return errno;
+  int error = 0;
   while (error == 0) {
     errno = 0;
     const dirent* entry = readdir(dir);
-    error = entry == nullptr ? errno : each(fd, entry->d_name);
+    error = entry == nullptr ? errno : each(fd.get(), entry->d_name);
     if (entry == nullptr) break;
   }
-  if (dir != nullptr)
-    closedir(dir);
-  else if (fd >= 0)
-    close(fd);
+  fd.release();  // closedir closes it
+  closedir(dir);
   return error;
 }
 

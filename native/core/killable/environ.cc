@@ -43,8 +43,7 @@ std::string trouble_of(int error) {
 void match_environ(std::string_view text, const std::vector<std::string>& names, char* met) {
   std::fill_n(met, names.size(), '0');
   while (!text.empty()) {
-    const std::string_view variable = text.substr(0, text.find('\0'));
-    text.remove_prefix(std::min(variable.size() + 1, text.size()));
+    const std::string_view variable = take_word(text, '\0');
     const std::string_view name = variable.substr(0, variable.find('='));
     if (name.size() == variable.size()) continue;
     for (std::size_t i = 0; i < names.size(); ++i)
@@ -62,9 +61,9 @@ Result<EnvironNames> find_environ_names(const EnvironOptions& options) {
   EnvironNames out;
   std::vector<MemoryRequest> requests;
   for (const auto& [id, uid] : options.processes) {
-    out.results.push_back({id, std::nullopt});
     requests.push_back({std::to_string(id.pid) + "/environ", uid});
   }
+  out.results.resize(requests.size());
   std::vector<std::string> troubles(requests.size(), "no answer in time");
   const auto on_answer = [&](std::size_t i, int error, std::string_view text) {
     troubles[i] = trouble_of(error);
@@ -73,7 +72,7 @@ Result<EnvironNames> find_environ_names(const EnvironOptions& options) {
       troubles[i] = "the helper's answer is malformed";
       return;
     }
-    auto& names = out.results[i].names.emplace();
+    auto& names = out.results[i].emplace();
     for (std::size_t k = 0; k < text.size(); ++k)
       if (text[k] == '1') names.push_back(options.names[k]);
   };
@@ -82,14 +81,14 @@ Result<EnvironNames> find_environ_names(const EnvironOptions& options) {
       .read(requests, on_answer, &out.faults);
 
   for (std::size_t i = 0; i < requests.size(); ++i) {
-    const ProcId& id = out.results[i].id;
+    const ProcId& id = options.processes[i].id;
     // Guard: the file was read by pid alone; a recycled pid must not speak for another process.
     Stat stat;
     const int error = proc.value().read_stat(id.pid, -1, &stat);
     // This program has no descriptor or memory left: every later answer would be wrong as well.
     if (is_exhausted(error)) return Failure{error, kWhat};
     if (error != 0 || stat.start_time != id.start_time) {
-      out.results[i].names.reset();
+      out.results[i].reset();
       if (error == 0 || is_gone(error)) continue;
       troubles[i] = "cannot read whether it is still the same process";
     }

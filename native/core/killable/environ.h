@@ -31,11 +31,7 @@ struct EnvironOptions {
 // One answer for each process asked about, in order. nullopt: could not be read (gone, refused, no answer in
 // time, over the user's budget), or the pid is another process's by now. All but "gone" is a fault as well.
 struct EnvironNames {
-  struct Item {
-    ProcId id;
-    std::optional<std::vector<std::string>> names;
-  };
-  std::vector<Item> results;
+  std::vector<std::optional<std::vector<std::string>>> results;
   std::vector<Fault> faults;
 };
 

@@ -7,6 +7,7 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <map>
 #include <memory>
 #include <new>
 #include <utility>
@@ -27,11 +28,8 @@ constexpr std::uint32_t kProgressPerCheck = 16;
 // The places of the requests, the first one of every account, then the second one of each, and so on.
 std::vector<std::size_t> in_turns(const std::vector<MemoryRequest>& requests, const Owners& owners) {
   std::unordered_map<uid_t, std::size_t> asked;
-  std::vector<std::pair<std::size_t, std::size_t>> turns;
-  turns.reserve(requests.size());
-  for (std::size_t i = 0; i < requests.size(); ++i)
-    turns.emplace_back(asked[owners.of(requests[i].uid)]++, i);
-  std::sort(turns.begin(), turns.end());
+  std::multimap<std::size_t, std::size_t> turns;
+  for (std::size_t i = 0; i < requests.size(); ++i) turns.emplace(asked[owners.of(requests[i].uid)]++, i);
   std::vector<std::size_t> places;
   places.reserve(turns.size());
   for (const auto& [turn, place] : turns) places.push_back(place);

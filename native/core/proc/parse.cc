@@ -1,22 +1,21 @@
 #include "core/proc/parse.h"
 
 #include <algorithm>
+#include <map>
 
 namespace reaper {
 namespace {
-
-// Takes the next word from the front of `text`, up to one `separator`.
-std::string_view take(std::string_view& text, char separator) {
-  const std::size_t at = text.find(separator);
-  const std::string_view word = text.substr(0, at);
-  text.remove_prefix(at == std::string_view::npos ? text.size() : at + 1);
-  return word;
-}
 
 // Start times cross to JavaScript as numbers, which are exact up to here.
 constexpr std::uint64_t kMaxSafeInteger = (1ULL << 53) - 1;
 
 }  // namespace
+
+std::string_view take_word(std::string_view& text, char separator) {
+  const std::string_view word = text.substr(0, text.find(separator));
+  text.remove_prefix(std::min(word.size() + 1, text.size()));
+  return word;
+}
 
 std::optional<Stat> parse_stat(std::string_view text) {
   // A text cut anywhere lacks the final newline: a short read must never pass for a process.
@@ -36,7 +35,7 @@ std::optional<Stat> parse_stat(std::string_view text) {
   rest.remove_prefix(3);
   std::array<std::string_view, 25> fields;  // by their numbers in proc_pid_stat(5)
   for (std::size_t i = 4; i <= 24; ++i) {
-    fields[i] = take(rest, ' ');
+    fields[i] = take_word(rest, ' ');
     // A cut in front of "(" of a comm that holds a whole line would leave letters here: numbers only.
     std::uint64_t number = 0;
     std::int64_t negative = 0;
@@ -60,45 +59,38 @@ std::optional<std::array<uid_t, 4>> parse_status_uids(std::string_view text) {
   const std::size_t at = text.find(kKey);
   if (at == std::string_view::npos || text.find('\n', at + 1) == std::string_view::npos) return std::nullopt;
   text.remove_prefix(at + kKey.size());
-  std::string_view line = take(text, '\n');
+  std::string_view line = take_word(text, '\n');
   std::array<uid_t, 4> uids{};
   for (uid_t& uid : uids)
-    if (!to_number(take(line, '\t'), uid)) return std::nullopt;
+    if (!to_number(take_word(line, '\t'), uid)) return std::nullopt;
   if (!line.empty()) return std::nullopt;
   return uids;
 }
 
 std::vector<std::string> split_argv(std::string_view text) {
   std::vector<std::string> argv;
-  while (!text.empty()) argv.emplace_back(take(text, '\0'));
+  while (!text.empty()) argv.emplace_back(take_word(text, '\0'));
   return argv;
 }
 
 std::optional<std::vector<std::string>> parse_cgroups(std::string_view text) {
   if (!text.empty() && text.back() != '\n') return std::nullopt;  // cut
-  std::string_view unified, systemd;
-  std::vector<std::string_view> others;
+  std::multimap<int, std::string_view> ranked;                    // the paths in the order of the result
   while (!text.empty()) {
-    std::string_view path = take(text, '\n');
-    const std::string_view hierarchy = take(path, ':');
-    const std::string_view controllers = take(path, ':');  // the path keeps its own colons
+    std::string_view path = take_word(text, '\n');
+    const std::string_view hierarchy = take_word(path, ':');
+    const std::string_view controllers = take_word(path, ':');  // the path keeps its own colons
     std::uint32_t number = 0;
     if (!to_number(hierarchy, number) || path.empty() || path[0] != '/') return std::nullopt;
-    if (number == 0 && controllers.empty())
-      unified = path;
-    else if (controllers == "name=systemd")
-      systemd = path;
+    const bool is_unified = number == 0 && controllers.empty();
+    if (is_unified || controllers == "name=systemd")
+      ranked.emplace((path == "/" ? 2 : 0) + (is_unified ? 0 : 1), path);
     else
-      others.push_back(path);
+      ranked.emplace(4, path);
   }
   std::vector<std::string> paths;
-  const auto add = [&paths](std::string_view path) {
-    if (!path.empty() && std::find(paths.begin(), paths.end(), path) == paths.end()) paths.emplace_back(path);
-  };
-  const bool unified_says_more = unified.size() > 1 || systemd.size() <= 1;
-  add(unified_says_more ? unified : systemd);
-  add(unified_says_more ? systemd : unified);
-  for (const std::string_view path : others) add(path);
+  for (const auto& [rank, path] : ranked)
+    if (std::find(paths.begin(), paths.end(), path) == paths.end()) paths.emplace_back(path);
   return paths;
 }
 
@@ -122,8 +114,7 @@ std::string_view exe_basename(std::string_view exe) {
 }
 
 std::string_view without_version(std::string_view name) {
-  std::size_t end = name.size();
-  while (end > 0 && ((name[end - 1] >= '0' && name[end - 1] <= '9') || name[end - 1] == '.')) --end;
+  std::size_t end = name.find_last_not_of("0123456789.") + 1;
   if (end < name.size() && end > 0 && name[end - 1] == '-') --end;
   return end == 0 ? name : name.substr(0, end);
 }

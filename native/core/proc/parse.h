@@ -23,10 +23,13 @@ bool to_number(std::string_view text, T& value, int base = 10) {
   return error == std::errc() && stop == end;
 }
 
+// Takes the next word from the front of `text`, up to one `separator`.
+std::string_view take_word(std::string_view& text, char separator);
+
 // Fields 1 to 24 of /proc/PID/stat (proc_pid_stat(5)); start_time in ticks since boot, rss in pages.
 struct Stat {
   pid_t pid = 0, ppid = 0, pgid = 0, sid = 0;
-  std::string_view comm;
+  std::string comm;
   char state = '?';
   std::int32_t tty = 0, threads = 0;
   std::uint64_t start_time = 0;

@@ -22,10 +22,6 @@ int open_retrying(int folder, const char* path, int flags) {
 
 }  // namespace
 
-bool is_gone(int error) { return error == ENOENT || error == ESRCH; }
-bool is_denied(int error) { return error == EACCES || error == EPERM; }
-bool is_exhausted(int error) { return error == EMFILE || error == ENFILE || error == ENOMEM; }
-
 std::string error_text(int error) {
   std::array<char, 128> buffer{};
   return strerror_r(error, buffer.data(), buffer.size());

@@ -6,6 +6,7 @@
 #include <fcntl.h>
 #include <sys/types.h>
 
+#include <cerrno>
 #include <cstddef>
 #include <string>
 #include <string_view>
@@ -19,9 +20,9 @@ namespace reaper {
 
 // What an errno from /proc means: the process has ended, or may not be looked at; or this program has no
 // descriptor or memory left (else: a fault).
-bool is_gone(int error);       // ENOENT, ESRCH
-bool is_denied(int error);     // EACCES, EPERM
-bool is_exhausted(int error);  // EMFILE, ENFILE, ENOMEM
+inline bool is_gone(int error) { return error == ENOENT || error == ESRCH; }
+inline bool is_denied(int error) { return error == EACCES || error == EPERM; }
+inline bool is_exhausted(int error) { return error == EMFILE || error == ENFILE || error == ENOMEM; }
 
 // The system's text for an errno.
 std::string error_text(int error);
@@ -56,7 +57,7 @@ class ProcDir {
   int read_of(pid_t pid, const char* file, std::string_view* text);
 
   // Reads and parses a process's stat, below its pinned folder (-1: by its number). EBADMSG: it is malformed,
-  // or another process's. stat->comm lives until the next call.
+  // or another process's.
   int read_stat(pid_t pid, int folder, Stat* stat);
 
   // A link's text.

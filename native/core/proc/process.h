@@ -9,6 +9,8 @@
 #include <string>
 #include <vector>
 
+#include "core/proc/parse.h"
+
 namespace reaper {
 
 // A pid alone is not an identity, for the kernel gives it to another process later.
@@ -24,18 +26,11 @@ enum class ArgvStatus { kRead, kEmpty, kTimeout, kDenied, kGone, kSkipped };
 // program that root installed.
 enum class ExeUnreadable { kTooLong, kDenied };
 
-struct Process {
-  ProcId id;
-  pid_t ppid = 0, pgid = 0, sid = 0;
-  std::int32_t tty = 0;
-  char state = '?';
-  std::int32_t threads = 0;
-  std::uint64_t cpu_ticks = 0;
+struct Process : Stat {
   std::int64_t rss_kib = 0;
   std::optional<std::array<uid_t, 4>> uids;  // real, effective, saved, filesystem
   uid_t uid = 0;                             // effective: the owner of /proc/PID
-  std::string comm;
-  std::optional<std::string> exe;  // nullopt without exe_unreadable: a kernel thread, a zombie
+  std::optional<std::string> exe;            // nullopt without exe_unreadable: a kernel thread, a zombie
   std::optional<ExeUnreadable> exe_unreadable;
   std::vector<std::string> argv;
   ArgvStatus argv_status = ArgvStatus::kSkipped;

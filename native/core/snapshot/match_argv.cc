@@ -36,7 +36,7 @@ void SnapshotBuilder::match_command_lines(const std::vector<ScanEntry*>& entries
   requests.reserve(entries.size());
   for (const ScanEntry* entry : entries) requests.push_back({entry->pid, entry->uid});
   const std::unordered_set<uid_t> known = suspect_uids_;
-  const std::vector<ArgvResult> results = argv_.read(requests, &report_.faults());
+  const std::vector<ArgvResult> results = argv_.read(requests, &out_.faults);
   std::string line;
   for (std::size_t i = 0; i < results.size(); ++i) {
     const ArgvResult& result = results[i];
@@ -57,13 +57,12 @@ void SnapshotBuilder::match_command_lines(const std::vector<ScanEntry*>& entries
 
 void SnapshotBuilder::read_argv() {
   std::vector<ArgvRequest> requests;
-  for (const std::size_t i : wants_argv_)
-    requests.push_back({out_.processes[i].id.pid, out_.processes[i].uid});
-  std::vector<ArgvResult> results = argv_.read(requests, &report_.faults());
+  for (const std::size_t i : wants_argv_) requests.push_back({out_.processes[i].pid, out_.processes[i].uid});
+  std::vector<ArgvResult> results = argv_.read(requests, &out_.faults);
   std::unordered_set<pid_t> lost;
   for (std::size_t k = 0; k < results.size(); ++k) {
     Process& process = out_.processes[wants_argv_[k]];
-    const pid_t pid = process.id.pid;
+    const pid_t pid = process.pid;
     report_argv(results[k], pid, process.uid);
     process.argv_status = results[k].status;
     process.argv_truncated = results[k].truncated;
@@ -72,10 +71,10 @@ void SnapshotBuilder::read_argv() {
     Stat stat;
     const int error = proc_.read_stat(pid, -1, &stat);
     report_.note_exhaustion(error);
-    if (!is_gone(error) && !(error == 0 && stat.start_time != process.id.start_time)) continue;
+    if (!is_gone(error) && !(error == 0 && stat.start_time != process.start_time)) continue;
     if (lost.insert(pid).second) report_.add_gone();
   }
-  const auto is_lost = [&lost](const Process& process) { return lost.count(process.id.pid) != 0; };
+  const auto is_lost = [&lost](const Process& process) { return lost.count(process.pid) != 0; };
   out_.processes.erase(std::remove_if(out_.processes.begin(), out_.processes.end(), is_lost),
                        out_.processes.end());
 }

@@ -9,26 +9,16 @@ namespace reaper {
 
 bool SnapshotBuilder::read_process(pid_t pid, uid_t owner, Process& process) {
   UniqueFd folder;
-  Stat stat;
   process.uid = owner;
   // The folder is opened first, so everything read below it is of one process, or fails.
   int error = proc_.pin(pid, &folder);
-  if (error == 0) error = proc_.read_stat(pid, folder.get(), &stat);
+  if (error == 0) error = proc_.read_stat(pid, folder.get(), &process);
   if (error != 0) {
     report_.add_error("read the process", pid, owner, error);
     return false;
   }
   static const std::int64_t kPageKib = sysconf(_SC_PAGESIZE) / 1024;
-  process.id = {pid, stat.start_time};
-  process.ppid = stat.ppid;
-  process.pgid = stat.pgid;
-  process.sid = stat.sid;
-  process.tty = stat.tty;
-  process.state = stat.state;
-  process.threads = stat.threads;
-  process.cpu_ticks = stat.cpu_ticks;
-  process.rss_kib = stat.rss_pages * kPageKib;
-  process.comm = std::string(stat.comm);
+  process.rss_kib = process.rss_pages * kPageKib;
 
   // True: the file is absent, which in a kernel without cgroups or without audit is not a fault.
   const auto read_file = [&](const char* file, const char* what, auto parse, auto& field) {
@@ -56,8 +46,8 @@ void SnapshotBuilder::read_links(int folder, Process& process) {
     process.exe = std::string(target);
   } else if (!is_gone(error)) {
     process.exe_unreadable = error == ENAMETOOLONG ? ExeUnreadable::kTooLong : ExeUnreadable::kDenied;
-    if (process.id.pid != 1 && !report_.was_denied(process.id.pid))
-      report_.add_hidden_exe(process.id.pid, process.uid, error);
+    if (process.pid != 1 && !report_.was_denied(process.pid))
+      report_.add_hidden_exe(process.pid, process.uid, error);
   }
   if (!own_user_ns_.empty() && proc_.link(folder, "ns/user", &target) == 0)
     process.foreign_user_ns = target != own_user_ns_;

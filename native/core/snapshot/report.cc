@@ -14,20 +14,20 @@ void SnapshotReport::add_fault(const char* what, pid_t pid, uid_t uid, std::stri
 void SnapshotReport::add_error(const char* what, pid_t pid, uid_t uid, int error, bool unexpected) {
   if (is_gone(error)) return add_gone();
   note_exhaustion(error);
-  if (is_denied(error) && denied_.insert(pid).second) ++counts_.denied;
-  if (error == EBADMSG && malformed_.insert(pid).second) ++counts_.malformed;
+  if (is_denied(error) && denied_.insert(pid).second) ++out_.counts.denied;
+  if (error == EBADMSG && malformed_.insert(pid).second) ++out_.counts.malformed;
   if (is_denied(error) && !unexpected) return;
   add_fault(what, pid, uid, error == EBADMSG ? "the kernel's file is malformed or cut" : error_text(error));
 }
 
 void SnapshotReport::add_argv_denied(pid_t pid, uid_t uid) {
-  if (denied_.insert(pid).second) ++counts_.denied;
+  if (denied_.insert(pid).second) ++out_.counts.denied;
   if (expects_access(uid)) add_fault("read the command line", pid, uid, "could not be read");
 }
 
 void SnapshotReport::add_argv_timeout(pid_t pid, uid_t uid) {
   if (!timed_out_.insert(pid).second) return;
-  ++counts_.timed_out;
+  ++out_.counts.timed_out;
   add_fault("read the command line", pid, uid, "no answer in time");
 }
 

@@ -18,18 +18,16 @@ inline constexpr std::uint32_t kMaxUserFaults = 50;  // one user's faults must n
 
 class SnapshotReport {
  public:
-  SnapshotReport(uid_t observer, Snapshot& out) : observer_(observer), counts_(out.counts), out_(out) {}
+  SnapshotReport(uid_t observer, Snapshot& out) : observer_(observer), out_(out) {}
 
   // Root, or the account that acts for root, may read the processes of others; for anyone else a refusal
   // there is not a fault.
   bool expects_access(uid_t uid) const { return observer_ == 0 || observer_ == uid; }
-  bool is_root() const { return observer_ == 0; }
   bool was_denied(pid_t pid) const { return denied_.count(pid) != 0; }
   // The errno of a lack of descriptors or memory, which may have hidden any process; 0: none.
   int exhaustion() const { return exhaustion_; }
 
-  std::vector<Fault>& faults() { return out_.faults; }
-  void add_gone() { ++counts_.gone; }
+  void add_gone() { ++out_.counts.gone; }
   void add_fault(const char* what, pid_t pid, uid_t uid, std::string detail);
   // What reading something of a process gave: an errno, or EBADMSG where the kernel's file is malformed or
   // cut. A refusal is a fault where it is `unexpected`.
@@ -40,7 +38,7 @@ class SnapshotReport {
   // A user's ssh-agent, and what PAM leaves behind to close their session, hide from that user as well. They
   // could not change that, so only root gets a fault.
   void add_hidden_exe(pid_t pid, uid_t uid, int error) {
-    add_error("read the executable's path", pid, uid, error, is_root());
+    add_error("read the executable's path", pid, uid, error, observer_ == 0);
   }
   void add_argv_denied(pid_t pid, uid_t uid);
   void add_argv_timeout(pid_t pid, uid_t uid);
@@ -50,7 +48,6 @@ class SnapshotReport {
 
  private:
   uid_t observer_;
-  SnapshotCounts& counts_;
   Snapshot& out_;
   std::unordered_map<uid_t, std::uint32_t> faults_of_;
   std::unordered_set<pid_t> denied_, malformed_, timed_out_;

@@ -67,8 +67,8 @@ void SnapshotBuilder::read_ancestors() {
   // The list grows while it is walked; each pid is tried once, so a cycle of parents ends.
   for (std::size_t i = 0; i < out_.processes.size(); ++i) {
     for (int tries = 0; tries < 3; ++tries) {
-      const ProcId id = out_.processes[i].id;
-      const pid_t parent = out_.processes[i].ppid;
+      const Stat child = out_.processes[i];  // a copy, for the list grows
+      const pid_t parent = child.ppid;
       if (parent < 1 || index_.count(parent) != 0) break;
       uid_t owner = 0;
       if (tried_.count(parent) == 0 && proc_.owner(parent, &owner) == 0)
@@ -76,8 +76,8 @@ void SnapshotBuilder::read_ancestors() {
       if (index_.count(parent) != 0) break;
       // The parent ended after its child was read: the child has another one by now.
       Stat again;
-      if (proc_.read_stat(id.pid, -1, &again) != 0) break;
-      if (again.start_time != id.start_time || again.ppid == parent) break;
+      if (proc_.read_stat(child.pid, -1, &again) != 0) break;
+      if (again.start_time != child.start_time || again.ppid == parent) break;
       out_.processes[i].ppid = again.ppid;
     }
   }

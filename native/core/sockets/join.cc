@@ -24,8 +24,6 @@ bool has_local_address(const TcpRecord& record) {
          std::memcmp(remote.data(), record.local.data(), 16) == 0;
 }
 
-bool is_waiting(std::uint32_t inode) { return inode == 0; }
-
 std::string unix_text(std::uint32_t inode, const std::string* name) {
   return name == nullptr || name->empty() ? "unix:" + std::to_string(inode) : *name;
 }
@@ -41,6 +39,7 @@ OtherEnd other_end_of(const TcpRecord& record, const SocketTable& sockets) {
   other.on_this_host = !other.inodes.empty() || has_local_address(record);
   // Nobody holds it yet: a server that is stopped or stuck in the kernel leaves its clients so. Who listens
   // there will have it.
+  const auto is_waiting = [](std::uint32_t inode) { return inode == 0; };
   if (other.on_this_host && std::all_of(other.inodes.begin(), other.inodes.end(), is_waiting))
     for (const std::uint32_t listener : sockets.listeners_at(record.remote)) other.inodes.push_back(listener);
   return other;
@@ -52,9 +51,7 @@ LinkDirection direction_of(const TcpRecord& record, bool on_this_host, const Soc
                            const PortRange& ephemeral) {
   const bool here = sockets.is_listening(record.local);
   const bool there = on_this_host && sockets.is_listening(record.remote);
-  if (here && there) return LinkDirection::kUnknown;
-  if (here) return LinkDirection::kAccepted;
-  if (there) return LinkDirection::kOpened;
+  if (here != there) return here ? LinkDirection::kAccepted : LinkDirection::kOpened;
   if (on_this_host) return LinkDirection::kUnknown;
   const int port = record.local[16] * 256 + record.local[17];
   if (port >= ephemeral.low && port <= ephemeral.high) return LinkDirection::kOpened;

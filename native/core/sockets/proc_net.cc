@@ -20,23 +20,24 @@ constexpr unsigned kTcpEstablished = 1;  // TCP_ESTABLISHED
 constexpr unsigned kUnixConnected = 3;   // SS_CONNECTED
 
 std::string_view next_word(std::string_view& rest) {
-  const std::size_t start = rest.find_first_not_of(" \t");
-  if (start == std::string_view::npos) return rest = {};
-  const std::size_t end = rest.find_first_of(" \t", start);
-  const std::string_view word = rest.substr(start, end - start);
-  rest = end == std::string_view::npos ? std::string_view{} : rest.substr(end);
+  rest.remove_prefix(std::min(rest.find_first_not_of(" \t"), rest.size()));
+  const std::string_view word = rest.substr(0, rest.find_first_of(" \t"));
+  rest.remove_prefix(word.size());
   return word;
 }
 
-// Calls `each` for every line after the head; each must end in a newline, or the file was cut.
+using Words = std::array<std::string_view, 10>;
+
+// Calls `each` with the words of every line after the head; each must end in a newline, or the file was cut.
 template <typename Each>
 Result<bool> each_line(std::string_view text, const char* name, Each each) {
-  std::size_t at = text.find('\n');
-  if (at == std::string_view::npos) return Failure{EBADMSG, name};
-  for (++at; at < text.size();) {
-    const std::size_t end = text.find('\n', at);
-    if (end == std::string_view::npos || !each(text.substr(at, end - at))) return Failure{EBADMSG, name};
-    at = end + 1;
+  if (text.empty() || text.back() != '\n') return Failure{EBADMSG, name};
+  take_word(text, '\n');
+  while (!text.empty()) {
+    std::string_view line = take_word(text, '\n');
+    Words words;
+    for (auto& word : words) word = next_word(line);
+    if (!each(words)) return Failure{EBADMSG, name};
   }
   return true;
 }
@@ -45,9 +46,7 @@ Result<bool> each_line(std::string_view text, const char* name, Each each) {
 
 // "sl: local remote st queues timer retrnsmt uid timeout inode ..."
 Result<bool> parse_proc_tcp(std::string_view text, NetSockets& out) {
-  return each_line(text, "net/tcp", [&out](std::string_view line) {
-    std::array<std::string_view, 10> words;
-    for (auto& word : words) word = next_word(line);
+  return each_line(text, "net/tcp", [&out](const Words& words) {
     unsigned state = 0;
     std::uint64_t inode = 0;
     if (!to_number(words[3], state, 16) || !to_number(words[9], inode)) return false;
@@ -60,9 +59,7 @@ Result<bool> parse_proc_tcp(std::string_view text, NetSockets& out) {
 // "Num RefCount Protocol Flags Type St Inode Path". A bound path may hold newlines that its user chose, so a
 // line that does not start like a record is taken for the rest of a path.
 Result<bool> parse_proc_unix(std::string_view text, NetSockets& out) {
-  return each_line(text, "net/unix", [&out](std::string_view line) {
-    std::array<std::string_view, 8> words;
-    for (auto& word : words) word = next_word(line);
+  return each_line(text, "net/unix", [&out](const Words& words) {
     unsigned type = 0, state = 0;
     std::uint64_t inode = 0;
     if (words[0].empty() || words[0].back() != ':') return true;

@@ -63,18 +63,14 @@ class Query {
   Result<NetlinkBatch> receive(std::vector<Record>& out) {
     for (;;) {
       sockaddr_nl sender{};
-      iovec part{buffer_.data(), buffer_.size()};
-      msghdr message{};
-      message.msg_name = &sender;
-      message.msg_namelen = sizeof sender;
-      message.msg_iov = &part;
-      message.msg_iovlen = 1;
-      const ssize_t got = recvmsg(fd_.get(), &message, 0);
+      socklen_t length = sizeof sender;
+      const ssize_t got = recvfrom(fd_.get(), buffer_.data(), buffer_.size(), MSG_TRUNC,
+                                   reinterpret_cast<sockaddr*>(&sender), &length);
       if (got < 0 && errno == EINTR) continue;
       if (got < 0) return Failure{errno, "receive sockets"};
       // Guard: another process may send to this port; only the kernel (port 0) is believed.
-      if (message.msg_namelen != sizeof sender || sender.nl_pid != 0) continue;
-      if (message.msg_flags & MSG_TRUNC) return Failure{EBADMSG, "socket message too long"};
+      if (length != sizeof sender || sender.nl_pid != 0) continue;
+      if (static_cast<std::size_t>(got) > buffer_.size()) return Failure{EBADMSG, "socket message too long"};
       if (got == 0) return Failure{EBADMSG, "socket dump ended early"};
       return parse_batch(buffer_.data(), static_cast<std::size_t>(got), kSequence, out);
     }

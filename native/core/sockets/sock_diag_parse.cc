@@ -10,6 +10,7 @@
 #include <algorithm>
 #include <cerrno>
 #include <cstring>
+#include <string_view>
 
 #include "core/sockets/sock_diag.h"
 
@@ -19,14 +20,17 @@ namespace {
 constexpr std::size_t kNameMax = 108;      // sizeof sockaddr_un.sun_path
 constexpr std::uint8_t kShutBothWays = 3;  // RCV_SHUTDOWN | SEND_SHUTDOWN
 
-struct Payload {
-  const std::uint8_t* data;
-  std::size_t size;
-};
-
 constexpr std::size_t aligned(std::size_t length) { return (length + 3) & ~std::size_t{3}; }
 
 Failure malformed(const char* what) { return Failure{EBADMSG, what}; }
+
+// Copies a structure from the start of `bytes`; false: they are too few.
+template <typename T>
+bool copy(std::string_view bytes, T& to) {
+  if (bytes.size() < sizeof to) return false;
+  std::memcpy(&to, bytes.data(), sizeof to);
+  return true;
+}
 
 Endpoint endpoint(std::uint8_t family, const void* address, std::uint16_t port_be) {
   Endpoint end{};
@@ -46,10 +50,9 @@ SocketState state_of(int state) {
 }
 
 // False: malformed.
-bool take(Payload payload, std::vector<TcpRecord>& out) {
+bool take(std::string_view payload, std::vector<TcpRecord>& out) {
   inet_diag_msg message;
-  if (payload.size < sizeof message) return false;
-  std::memcpy(&message, payload.data, sizeof message);
+  if (!copy(payload, message)) return false;
   if (message.idiag_family != AF_INET && message.idiag_family != AF_INET6) return false;
   TcpRecord record;
   record.state = state_of(message.idiag_state);
@@ -61,9 +64,8 @@ bool take(Payload payload, std::vector<TcpRecord>& out) {
 }
 
 // Writes a name as /proc/net/unix does: each NUL byte of an abstract name becomes '@'.
-std::string unix_name(Payload value) {
-  const char* text = reinterpret_cast<const char*>(value.data);
-  std::string name(text, std::min(value.size, kNameMax));
+std::string unix_name(std::string_view value) {
+  std::string name(value.substr(0, kNameMax));
   if (!name.empty() && name[0] == '\0') {
     std::replace(name.begin(), name.end(), '\0', '@');
   } else {
@@ -72,11 +74,9 @@ std::string unix_name(Payload value) {
   return name;
 }
 
-bool take(Payload payload, std::vector<UnixRecord>& out) {
+bool take(std::string_view payload, std::vector<UnixRecord>& out) {
   unix_diag_msg message;
-  if (payload.size < sizeof message) return false;
-  std::memcpy(&message, payload.data, sizeof message);
-  if (message.udiag_family != AF_UNIX) return false;
+  if (!copy(payload, message) || message.udiag_family != AF_UNIX) return false;
   UnixRecord record;
   if (message.udiag_type == SOCK_STREAM || message.udiag_type == SOCK_SEQPACKET)
     record.state = state_of(message.udiag_state);
@@ -85,26 +85,19 @@ bool take(Payload payload, std::vector<UnixRecord>& out) {
   record.inode = message.udiag_ino;
   std::uint8_t shutdown = 0;
   std::size_t at = aligned(sizeof message);
-  while (at < payload.size) {
+  while (at < payload.size()) {
     nlattr attribute;
-    if (payload.size - at < sizeof attribute) return false;
-    std::memcpy(&attribute, payload.data + at, sizeof attribute);
-    if (attribute.nla_len < sizeof attribute || attribute.nla_len > payload.size - at) return false;
-    const Payload value{payload.data + at + sizeof attribute, attribute.nla_len - sizeof attribute};
+    if (!copy(payload.substr(at), attribute)) return false;
+    if (attribute.nla_len < sizeof attribute || attribute.nla_len > payload.size() - at) return false;
+    const std::string_view value = payload.substr(at, attribute.nla_len).substr(sizeof attribute);
     if (attribute.nla_type == UNIX_DIAG_NAME) record.name = unix_name(value);
-    if (attribute.nla_type == UNIX_DIAG_PEER) {
-      if (value.size < sizeof record.peer) return false;
-      std::memcpy(&record.peer, value.data, sizeof record.peer);
-    }
+    if (attribute.nla_type == UNIX_DIAG_PEER && !copy(value, record.peer)) return false;
     if (attribute.nla_type == UNIX_DIAG_ICONS && message.udiag_state == TCP_LISTEN &&
-        value.size >= sizeof record.peer) {
-      record.waiting.resize(value.size / sizeof record.peer);
-      std::memcpy(record.waiting.data(), value.data, record.waiting.size() * sizeof record.peer);
+        value.size() >= sizeof record.peer) {
+      record.waiting.resize(value.size() / sizeof record.peer);
+      std::memcpy(record.waiting.data(), value.data(), record.waiting.size() * sizeof record.peer);
     }
-    if (attribute.nla_type == UNIX_DIAG_SHUTDOWN) {
-      if (value.size < 1) return false;
-      shutdown = value.data[0];
-    }
+    if (attribute.nla_type == UNIX_DIAG_SHUTDOWN && !copy(value, shutdown)) return false;
     at += aligned(attribute.nla_len);
   }
   // A unix socket stays ESTABLISHED after its peer has closed; only its shutdown mask shows that (measured).
@@ -118,18 +111,18 @@ bool take(Payload payload, std::vector<UnixRecord>& out) {
 template <typename Record>
 Result<NetlinkBatch> parse_batch(const std::uint8_t* data, std::size_t size, std::uint32_t sequence,
                                  std::vector<Record>& out) {
+  const std::string_view bytes(reinterpret_cast<const char*>(data), size);
   NetlinkBatch batch;
   std::size_t at = 0;
   while (at < size) {
     nlmsghdr header;
-    if (size - at < sizeof header) return malformed("netlink header cut short");
-    std::memcpy(&header, data + at, sizeof header);
+    if (!copy(bytes.substr(at), header)) return malformed("netlink header cut short");
     if (header.nlmsg_len < sizeof header || header.nlmsg_len > size - at)
       return malformed("netlink message length");
     // One socket serves one request, so any other number is not an answer to it.
     if (header.nlmsg_seq != sequence) return malformed("netlink sequence number");
     if (header.nlmsg_flags & NLM_F_DUMP_INTR) batch.interrupted = true;
-    const Payload payload{data + at + sizeof header, header.nlmsg_len - sizeof header};
+    const std::string_view payload = bytes.substr(at, header.nlmsg_len).substr(sizeof header);
     switch (header.nlmsg_type) {
       case NLMSG_NOOP:
         break;
@@ -137,9 +130,7 @@ Result<NetlinkBatch> parse_batch(const std::uint8_t* data, std::size_t size, std
       case NLMSG_DONE: {
         // Both carry a negative errno; a dump that fails half-way says so in the latter.
         std::int32_t status = 0;
-        if (payload.size >= sizeof status)
-          std::memcpy(&status, payload.data, sizeof status);
-        else if (header.nlmsg_type == NLMSG_ERROR)
+        if (!copy(payload, status) && header.nlmsg_type == NLMSG_ERROR)
           return malformed("netlink error message too short");
         if (status > 0 || status < -4095) return malformed("netlink status out of range");
         if (status != 0) return Failure{-status, "socket dump"};

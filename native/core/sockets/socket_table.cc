@@ -103,15 +103,12 @@ void SocketTable::add_failure(const char* what, const Failure& failure) {
   faults_.push_back({what, 0, detail});
 }
 
-void SocketTable::start_dump() { established_tcp_ = established_unix_ = 0; }
-
 void SocketTable::finish_dump() {
-  std::sort(tcp_.begin(), tcp_.end(), [](const TcpRecord& a, const TcpRecord& b) {
-    return std::tie(a.inode, a.local, a.remote) < std::tie(b.inode, b.local, b.remote);
-  });
-  const auto same = [](const TcpRecord& a, const TcpRecord& b) {
-    return a.inode == b.inode && a.local == b.local && a.remote == b.remote;
+  const auto key = [](const TcpRecord& record) {
+    return std::tie(record.inode, record.local, record.remote);
   };
+  std::sort(tcp_.begin(), tcp_.end(), [&](const auto& a, const auto& b) { return key(a) < key(b); });
+  const auto same = [&](const auto& a, const auto& b) { return key(a) == key(b); };
   tcp_.erase(std::unique(tcp_.begin(), tcp_.end(), same), tcp_.end());
   wanted_.clear();
   for (const TcpRecord& record : tcp_) wanted_.push_back(tuple_of(record.remote, record.local));
@@ -165,10 +162,6 @@ const std::string* SocketTable::name_of_peer(std::uint32_t inode) const {
   const auto at = std::lower_bound(peers_.begin(), peers_.end(), inode, before);
   return inode != 0 && at != peers_.end() && at->inode == inode ? &at->name : nullptr;
 }
-
-bool SocketTable::is_explained(std::uint32_t inode) const { return contains(explained_, inode); }
-bool SocketTable::is_queue_known(std::uint32_t listener) const { return contains(known_queues_, listener); }
-bool SocketTable::is_in_queue(std::uint32_t client) const { return contains(in_queue_, client); }
 
 void dump_sockets(SocketTable& table) {
   const auto on_tcp = [&table](const std::vector<TcpRecord>& records) { table.add(records); };

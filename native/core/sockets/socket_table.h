@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "core/base/result.h"
+#include "core/base/sorted.h"
 #include "core/sockets/sock_diag.h"
 #include "core/sockets/socket_holders.h"
 
@@ -25,7 +26,8 @@ class SocketTable {
   // `with_queues`: the listening sockets among them come with the clients that wait.
   void add(const std::vector<UnixRecord>& records, bool with_queues);
   void add_failure(const char* what, const Failure& failure);
-  void start_dump();   // the counts of established sockets are those of the last dump
+  // The counts of established sockets are those of the last dump.
+  void start_dump() { established_tcp_ = established_unix_ = 0; }
   void finish_dump();  // sorts, and learns which other ends the next dump has to look for
 
   // Sorted by inode. Established: those that are held. Several of one inode when it changed between dumps.
@@ -43,9 +45,10 @@ class SocketTable {
   bool is_listening(const std::string& unix_name) const;       // any process's
   const std::string* name_of_peer(std::uint32_t inode) const;  // nullptr: no dump showed it
 
-  bool is_explained(std::uint32_t inode) const;  // a dump showed it, in whatever state
-  bool is_queue_known(std::uint32_t listener) const;
-  bool is_in_queue(std::uint32_t client) const;
+  // A dump showed it, in whatever state.
+  bool is_explained(std::uint32_t inode) const { return contains(explained_, inode); }
+  bool is_queue_known(std::uint32_t listener) const { return contains(known_queues_, listener); }
+  bool is_in_queue(std::uint32_t client) const { return contains(in_queue_, client); }
 
   bool complete() const { return complete_; }
   bool refused() const { return refused_; }

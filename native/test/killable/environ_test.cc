@@ -90,9 +90,9 @@ void reads_real_processes() {
   options.processes = {{id_of(job), 1}, {id_of(plain), 1}, {id_of(none), 1}};
   auto found = find_names(options);
   CHECK(found.ok() && found.value().faults.empty());
-  CHECK(found.value().results[0].names == std::vector<std::string>({"SLURM_JOB_ID"}));
-  CHECK(found.value().results[1].names && found.value().results[1].names->empty());
-  CHECK(found.value().results[2].names && found.value().results[2].names->empty());
+  CHECK(found.value().results[0] == std::vector<std::string>({"SLURM_JOB_ID"}));
+  CHECK(found.value().results[1] && found.value().results[1]->empty());
+  CHECK(found.value().results[2] && found.value().results[2]->empty());
   for (const pid_t child : {job, plain, none}) end(child);
   CHECK(has_no_child());
 }
@@ -104,11 +104,11 @@ void a_recycled_pid_speaks_for_nobody() {
   EnvironOptions options;
   options.processes = {{{job, id.start_time - 1}, 1}};
   auto found = find_names(options);
-  CHECK(found.ok() && !found.value().results[0].names && found.value().faults.empty());
+  CHECK(found.ok() && !found.value().results[0] && found.value().faults.empty());
   end(job);
   options.processes = {{id, 1}};
   found = find_names(options);
-  CHECK(found.ok() && !found.value().results[0].names && found.value().faults.empty());
+  CHECK(found.ok() && !found.value().results[0] && found.value().faults.empty());
 }
 
 void what_cannot_be_read_is_a_fault() {
@@ -125,8 +125,8 @@ void what_cannot_be_read_is_a_fault() {
   for (const pid_t pid : {12, 10, 11, 13}) options.processes.push_back({{pid, start_of(fixture, pid)}, 1});
   const auto found = find_names(options);
   CHECK(found.ok());
-  CHECK(found.value().results[1].names == std::vector<std::string>({"PBS_JOBID"}));
-  for (const std::size_t i : {0, 2, 3}) CHECK(!found.value().results[i].names);
+  CHECK(found.value().results[1] == std::vector<std::string>({"PBS_JOBID"}));
+  for (const std::size_t i : {0, 2, 3}) CHECK(!found.value().results[i]);
   CHECK(found.value().faults.size() == 3);
   CHECK(found.value().faults[0].pid == 12 && found.value().faults[0].detail == "no answer in time");
   CHECK(found.value().faults[0].what == "read the environment");
@@ -147,8 +147,8 @@ void one_user_cannot_spend_the_time_of_others() {
   write_file(fixture.path(40, "environ"), "SLURM_JOB_ID=1" + kEnd);
   options.processes.push_back({{40, start_of(fixture, 40)}, 2});
   const auto found = find_names(options);
-  CHECK(found.ok() && found.value().results[20].names && found.value().results[20].names->size() == 1);
-  for (std::size_t i = 0; i < 20; ++i) CHECK(!found.value().results[i].names);
+  CHECK(found.ok() && found.value().results[20] && found.value().results[20]->size() == 1);
+  for (std::size_t i = 0; i < 20; ++i) CHECK(!found.value().results[i]);
   CHECK(found.value().faults.size() == 20);
 }
 
@@ -166,8 +166,8 @@ void bytes_are_charged_to_the_user() {
   for (uid_t i = 0; i < 30; ++i) options.processes.push_back({id, i % 2 == 0 ? 1 : 100000 + i});
   options.processes.push_back({id, 2});
   const auto found = find_names(options);
-  CHECK(found.ok() && found.value().results[0].names && found.value().results[30].names);
-  CHECK(!found.value().results[29].names && found.value().faults.size() == 19);
+  CHECK(found.ok() && found.value().results[0] && found.value().results[30]);
+  CHECK(!found.value().results[29] && found.value().faults.size() == 19);
   CHECK(found.value().faults[0].detail.find("64 MiB") != std::string::npos);
 }
 
@@ -217,7 +217,7 @@ void values_never_leave_the_helper() {
   const pid_t job = start_with({"SLURM_JOB_ID="}, true);
   EnvironOptions options;
   options.processes = {{id_of(job), 1}};
-  CHECK(find_names(options).value().results[0].names == std::vector<std::string>({"SLURM_JOB_ID"}));
+  CHECK(find_names(options).value().results[0] == std::vector<std::string>({"SLURM_JOB_ID"}));
   CHECK(!value_is_in_memory());
   // It is there, and would be found.
   std::ifstream file("/proc/" + std::to_string(job) + "/environ");

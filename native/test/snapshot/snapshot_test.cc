@@ -33,7 +33,7 @@ SnapshotOptions options_for(const std::string& root) {
 
 const Process* find(const Snapshot& snapshot, pid_t pid) {
   for (const Process& process : snapshot.processes)
-    if (process.id.pid == pid) return &process;
+    if (process.pid == pid) return &process;
   return nullptr;
 }
 
@@ -84,7 +84,7 @@ void reads_a_suspects_processes_in_full() {
   const Process* process = find(snapshot, 100);
   CHECK(process != nullptr);
   if (process == nullptr) return;
-  CHECK(process->id.start_time == 777 && process->ppid == 50 && process->threads == 11);
+  CHECK(process->start_time == 777 && process->ppid == 50 && process->threads == 11);
   CHECK(process->comm == ") R 1 1 \n" && process->exe == kServer && process->argv.size() == 3);
   CHECK(process->argv_status == ArgvStatus::kRead && process->uid == fixture_uid());
   CHECK(process->uids && (*process->uids)[2] == fixture_uid() && process->rss_kib >= 1024);
@@ -391,9 +391,8 @@ void the_budget_of_processes_is_per_user() {
   options.owners = Owners({{200000, 65536, 3000}});
   const Snapshot snapshot = snapshot_of(options);
   const auto of = [&](pid_t from, pid_t to) {
-    return std::count_if(snapshot.processes.begin(), snapshot.processes.end(), [&](const Process& process) {
-      return process.id.pid >= from && process.id.pid < to;
-    });
+    return std::count_if(snapshot.processes.begin(), snapshot.processes.end(),
+                         [&](const Process& process) { return process.pid >= from && process.pid < to; });
   };
   CHECK(of(100, 120) == 10 && of(200, 210) == 10);
   CHECK((snapshot.over_budget == std::vector<uid_t>{3000, 200001}));
@@ -478,7 +477,7 @@ void sees_the_live_host() {
   options.uids = std::unordered_set<uid_t>{geteuid()};
   const Snapshot snapshot = snapshot_of(options);
   const Process* self = find(snapshot, getpid());
-  CHECK(self != nullptr && self->ppid == getppid() && self->uid == geteuid() && self->id.start_time > 0);
+  CHECK(self != nullptr && self->ppid == getppid() && self->uid == geteuid() && self->start_time > 0);
   CHECK(self != nullptr && self->argv_status == ArgvStatus::kRead && self->comm == "snapshot_test");
   CHECK(self != nullptr && self->foreign_pid_ns == false && self->foreign_user_ns == false);
   CHECK(snapshot.uptime_ms > 0 && snapshot.boot_id.size() == 36);

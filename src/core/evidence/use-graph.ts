@@ -94,10 +94,6 @@ export class UseGraph {
     return [...this.all()].flatMap((node) => (node.tree ? [[node.tree, node] as const] : []));
   }
 
-  nodeOf(pid: number): Node | undefined {
-    return this.nodes.get(pid);
-  }
-
   edgesFrom(node: Node): Iterable<Edge> {
     return this.out.get(node)?.values() ?? [];
   }

@@ -77,10 +77,10 @@ export interface EnvironOptions {
 
 export interface EnvironNames {
   /**
-   * Null: refused, no answer in time, over the user's budget of 64 MiB (these are faults as well), gone, or the pid is
+   * In the order of `processes`. Null: refused, no answer in time, over the user's budget of 64 MiB (these are faults as well), gone, or the pid is
    * another process's by now.
    */
-  readonly results: readonly (ProcId & { readonly names: readonly string[] | null })[];
+  readonly results: readonly (readonly string[] | null)[];
   readonly faults: readonly Fault[];
 }
 

@@ -35,6 +35,17 @@ const tree = legacyTree(500) as [Proc, ...Proc[]];
 const paired = (a: number, b: number): Link[] =>
   piped(a, b).map((link) => ({ ...link, kind: "unix", local: `unix:${a}`, remote: `unix:${b}` }));
 
+const UNNAMED = { local: "unix:1", remote: "unix:2" };
+const named = ([one, other]: readonly Link[], local: string, remote: string): Link[] =>
+  one && other
+    ? [
+        { ...one, local, remote },
+        { ...other, local: remote, remote: local },
+      ]
+    : [];
+/** A relay that started after the tree. */
+const young = proc({ pid: 4721, exe: "/usr/bin/chromium", startTime: tree[0].startTime + 1 });
+
 /** What stands beside the tree of 500, whose server is 501, and the verdict. */
 interface PathCase {
   readonly what: string;
@@ -115,6 +126,69 @@ const cases: readonly PathCase[] = [
     processes: [proc({ pid: 4721, exe: "/usr/bin/chromium", startTime: tree[0].startTime - 1 })],
     links: [fromHost(4721), ...paired(4721, 502)],
     verdict: "spare",
+  },
+  {
+    what: "a socket pair with a relay that started with the tree",
+    processes: [proc({ pid: 4721, exe: "/usr/bin/chromium", startTime: tree[0].startTime })],
+    links: [fromHost(4721), ...paired(4721, 502)],
+    verdict: "reap",
+  },
+  ...[
+    ["unix:1", "/tmp/ide.sock"],
+    ["/tmp/unix:1", "/tmp/unix:2"],
+    ["unix:1.sock", "unix:2.sock"],
+  ].map(([one = "", other = ""]) => ({
+    what: `a younger relay at a socket that has a name, ${one} to ${other}`,
+    processes: [young],
+    links: [fromHost(4721), ...named(paired(4721, 502), one, other)],
+    verdict: "spare",
+  })),
+  {
+    what: "a younger relay that opened a connection whose names do not show",
+    processes: [young],
+    links: [fromHost(4721), ...joined(4721, 502, "unix").map((link) => ({ ...link, ...UNNAMED }))],
+    verdict: "spare",
+  },
+  {
+    what: "a socket pair with a younger tree that is in use",
+    processes: [...session, commandShell({ pid: 700, startTime: tree[0].startTime + 1 })],
+    links: [...sessionLinks, ...joined(301, 700), ...paired(700, 501)],
+    verdict: "spare",
+  },
+  {
+    what: "a socket pair of two relays",
+    processes: [nc, young],
+    links: [fromHost(4721), ...paired(4720, 4721), ...joined(4720, 501)],
+    verdict: "spare",
+  },
+  {
+    what: "a relay on the streams of a session whose user does not show",
+    processes: [proc({ pid: 300, uid: 0, loginUid: null, exe: "/usr/sbin/dropbear" }), nc],
+    links: [fromHost(300), ...piped(300, 4720), ...joined(4720, 501)],
+    verdict: "spare",
+  },
+  {
+    what: "a relay on a pipe of another tree that is in use",
+    processes: [...session, commandShell({ pid: 700 }), nc],
+    links: [...sessionLinks, ...joined(301, 700), ...piped(700, 4720), ...joined(4720, 501)],
+    verdict: "reap",
+  },
+  {
+    what: "pipes whose other end is no relay's, or nobody's",
+    processes: [...session, nc],
+    links: [...sessionLinks, ...piped(301, 4999), ...piped(4720, 4999), ...joined(4720, 501)],
+    verdict: "reap",
+  },
+  {
+    what: "a relay in a detached screen beside a program that has screen in its name",
+    processes: [
+      ...session,
+      proc({ pid: 4711, ppid: 301, exe: "/usr/bin/xscreensaver" }),
+      screen,
+      below(screen, nc),
+    ],
+    links: [...sessionLinks, ...joined(4720, 501)],
+    verdict: "reap",
   },
   {
     what: "a relay in a screen that was attached again",

@@ -44,6 +44,15 @@ test("a site's folder keeps the name and the kind of a product that is known", (
   assert.equal(added("tunnel").byId.get("tunnel")?.directories.length, 2);
 });
 
+test("without a site's additions nothing is added, and no name stands for a product that has none", () => {
+  assert.deepEqual(catalogue.sshd, data.sshd);
+  assert.deepEqual(catalogue.patterns, []);
+  const names = (key: "cli" | "launchers"): string[] =>
+    catalogue.products.flatMap((product) => product[key] ?? []);
+  assert.deepEqual([...catalogue.cliProducts.keys()], names("cli"));
+  assert.deepEqual([...catalogue.launcherProducts.keys()], names("launchers"));
+});
+
 /** Programs under the names that they are really installed by. */
 const multiplexers: readonly (readonly [is: boolean, name: string])[] = [
   ...["tmux", "tmux: server", "tmux-3.4", "tmux-static", "tmux.appimage", "tmate"].map(

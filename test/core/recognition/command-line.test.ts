@@ -26,7 +26,7 @@ for (const [line, script] of scripts)
   test(`the script of "${line}": ${script ?? "none"}`, () => {
     const argv = split(line);
     const at = scriptIndex(argv);
-    assert.equal(at === null ? null : (argv[at] ?? null), script);
+    assert.equal(at === null ? null : argv[at], script);
   });
 
 const loaded: readonly (readonly [line: string, program: string | null])[] = [
@@ -46,7 +46,7 @@ for (const [line, program] of loaded)
   test(`the program that "${line}" loads: ${program ?? "none"}`, () => {
     const argv = split(line);
     const at = loadedIndex(argv);
-    assert.equal(at === null ? null : (argv[at] ?? null), program);
+    assert.equal(at === null ? null : argv[at], program);
   });
 
 test("the first words are those that are neither options nor their values", () => {

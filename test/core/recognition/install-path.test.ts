@@ -81,6 +81,8 @@ test("two stars stand for one component or more", () => {
   assert.ok(ends("h/dist/a/java", "dist/**/java"));
   assert.ok(ends("h/dist/a/b/java", "dist/**/java"));
   assert.ok(!ends("h/dist/java", "dist/**/java"));
+  assert.ok(ends("h/java", "**/java"));
+  assert.ok(!ends("java", "**/java"));
   assert.ok(ends("bin/codex", "bin/codex"));
   assert.ok(!ends("codex", "bin/codex"));
 });

@@ -27,6 +27,21 @@ test("what a process calls itself does not matter where its executable is read",
   assert.equal(see("/usr/bin/sleep", `${LEGACY}/node ${LEGACY}/out/server-main.js ${START}`), null);
 });
 
+test("the script names the product, also where it runs on the node of another one's installation", () => {
+  const cursor = `${HOME}/.cursor-server/bin/${C}/node`;
+  assert.equal(see(cursor, `${cursor} ${LEGACY}/out/server-main.js ${START}`)?.product, "vscode");
+});
+
+test("a whole command line is not taken for the beginning of another one", () => {
+  assert.equal(see("/bin/sh", "sh /home/alice/.local/bin/codex app"), null);
+});
+
+test("a process that calls itself by an option of java's is read like any other", () => {
+  const jar = `${HOME}/.vscode-server/extensions/redhat.java-1.30.0/server.jar`;
+  assert.equal(see("/usr/bin/java", `-jar -Xmx1g ${jar}`)?.role, "helper");
+  assert.equal(see("/usr/bin/java", `java -Xmx1g -jar ${jar}`)?.role, "helper");
+});
+
 test("an empty argument among others is not a wiped command line", () => {
   const argv = [`${LEGACY}/node`, `${LEGACY}/out/server-main.js`, "", "--start-server"];
   assert.equal(recognise({ exe: `${LEGACY}/node`, argv, argvStatus: "read" }, catalogue)?.role, "server");
@@ -95,6 +110,7 @@ const cut: readonly (readonly [role: string | undefined, exe: string, argv: stri
   ["unknown", `${HOME}/.vscode-server/code-41dd`, `${HOME}/.vscode-server/code-41dd`],
   [undefined, "/scratch/a/vs/code-41dd", "/scratch/a/vs/code-41dd"],
   ["unknown", "/bin/sh", "sh /home/alice/.local/bin/codex app-ser"],
+  ["unknown", `${HOME}/.claude/remote/server`, "server /tmp/work --ser"],
   [undefined, "/bin/sh", "sh /home/alice/.local/bin/codex exec"],
   [undefined, `/scratch/a/vs/bin/${C}/no`, `/scratch/a/vs/bin/${C}/no`],
   ["server", "/scratch/a/ide/node", "/scratch/a/ide/node /scratch/a/ide/out/server-m"],

@@ -148,6 +148,12 @@ test("no mark holds another or stands twice, and the ssh servers are the catalog
   assert.deepEqual(sshdNames, catalogue.sshd);
 });
 
+test("a site's pattern that holds no text leaves no empty mark, and every other mark as it is", () => {
+  const patterns = [{ product: "acme", exe: "**", argv: ["--acme"] }];
+  const site = makeCatalogue({ directories: [], patterns, sshd: [] });
+  assert.deepEqual(scanMarkers(site), scanMarkers(catalogue));
+});
+
 test("no mark is so short that ordinary programs have it", () => {
   const { exeMarkers, argvMarkers, wideMarkers } = scanMarkers(catalogue);
   for (const exe of ["/usr/bin/bash", "/usr/bin/python3.11", "/usr/lib/systemd/systemd", "/opt/app/bin/node"])

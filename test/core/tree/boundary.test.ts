@@ -111,6 +111,14 @@ const managers: readonly (readonly [path: string, manager: string | null])[] = [
   ["/system.slice/tinysshd@3-10.0.0.1:22-10.0.0.2:51234.service", null],
   ["/system.slice/tinysshd@3-17-10.0.0.1:22-10.0.0.2:51234.service", null],
   ["/system.slice/x@3-[fe80::1]:22-[fe80::2]:51234.service", null],
+  // Names of which only a part is such a name.
+  ["/system.slice/user@2001.service-x.service", "user@2001.service-x.service"],
+  ["/system.slice/sshd.service-x.service", "sshd.service-x.service"],
+  ["/system.slice/a@b@3-10.0.0.1:22-10.0.0.2:51234.service", "a@b@3-10.0.0.1:22-10.0.0.2:51234.service"],
+  [
+    "/system.slice/x@3-10.0.0.1:22-10.0.0.2:51234.service-x.service",
+    "x@3-10.0.0.1:22-10.0.0.2:51234.service-x.service",
+  ],
   ["/system.slice/ide@3.service", "ide@3.service"],
   ["/system.slice/ide@alice-1:2-3:4.service", "ide@alice-1:2-3:4.service"],
   [`/docker/${"0af1".repeat(16)}`, `container ${"0af1".repeat(16)}`],

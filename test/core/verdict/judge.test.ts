@@ -18,6 +18,7 @@ import {
   TICKS,
   tcp,
   UPTIME,
+  unattributed,
 } from "../../helpers/proc.ts";
 
 const TODAY = "2026-11-23";
@@ -350,6 +351,20 @@ test("a listing of ps is reported with everything that is known, and decides not
     "client unknown: sockets were not looked at",
     "is in a Slurm job",
   ]);
+});
+
+test("another user in the way is named only where that keeps the verdict from being given", () => {
+  const hidden = proc({ pid: 4760, uid: 0, exe: null });
+  const seen = observation([...sshSession(300), hidden, ...tree], {
+    connections: linked(unattributed(server.pid)),
+    relaysOf: [ALICE],
+  });
+  const named = (policy: Partial<Policy>): unknown[] => {
+    const { verdict, withheldBy } = only(seen, context(policy));
+    return [verdict, withheldBy];
+  };
+  assert.deepEqual(named({}), ["unknown", 0]);
+  assert.deepEqual(named({ exemptUsers: [ALICE] }), ["exempt", undefined]);
 });
 
 test("tunnels are exempt unless the site says reap", () => {
