@@ -48,6 +48,7 @@ struct Host {
     write_file(places.login_defs, "UID_MIN 1000\n");
     fs::permissions(proc.root(), fs::perms::owner_all);
     set_self(std::to_string(user), "7", "0::" + slice_of(user) + "/session-42.scope\n");
+    add(1, 0, "/usr/lib/systemd/systemd", 0);
   }
 
   void set_self(const std::string& login_uid, const std::string& audit_session,
@@ -218,6 +219,19 @@ void test_trees() {
   // A torn stat is a fault, and the others are still found.
   write_file(host.proc.path(300, "stat"), "300 (vim) S 1");
   CHECK(host.survey({}).faults.size() == 1 && host.roots() == expected);
+}
+
+void test_hidden() {
+  const Host host;
+  CHECK(host.survey({}).faults.empty());
+  if (geteuid() != 0) {
+    std::fprintf(stderr, "SKIPPED: a process that /proc hides (not root)\n");
+    return;
+  }
+  // The first process of this machine lives, and this /proc does not have it.
+  fs::remove_all(host.proc.root() + "/1");
+  const SurvivorReport survey = host.survey({});
+  CHECK(survey.faults.size() == 1 && survey.faults[0].code == EACCES && survey.processes == 0);
 }
 
 void test_cgroup_listing() {
@@ -528,6 +542,7 @@ int main(int argc, char** argv) {
   test_client_text();
   test_uid_min();
   test_trees();
+  test_hidden();
   test_cgroup_listing();
   test_close();
   test_close_faults();
