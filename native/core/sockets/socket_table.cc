@@ -103,7 +103,10 @@ void SocketTable::add_failure(const char* what, const Failure& failure) {
   faults_.push_back({what, 0, detail});
 }
 
-void SocketTable::start_dump() { established_tcp_ = established_unix_ = 0; }
+void SocketTable::start_dump(DumpScope scope) {
+  established_tcp_ = 0;
+  if (scope == DumpScope::kAll) established_unix_ = 0;
+}
 
 void SocketTable::finish_dump() {
   std::sort(tcp_.begin(), tcp_.end(), [](const TcpRecord& a, const TcpRecord& b) {
@@ -170,14 +173,14 @@ bool SocketTable::is_explained(std::uint32_t inode) const { return contains(expl
 bool SocketTable::is_queue_known(std::uint32_t listener) const { return contains(known_queues_, listener); }
 bool SocketTable::is_in_queue(std::uint32_t client) const { return contains(in_queue_, client); }
 
-void dump_sockets(SocketTable& table) {
+void dump_sockets(SocketTable& table, DumpScope scope) {
   const auto on_tcp = [&table](const std::vector<TcpRecord>& records) { table.add(records); };
   const auto on_unix = [&table](const std::vector<UnixRecord>& records) { table.add(records, false); };
   const auto on_queues = [&table](const std::vector<UnixRecord>& records) { table.add(records, true); };
   const auto note = [&table](const char* what, const DumpEnd& end) {
     if (end) table.add_failure(what, *end);
   };
-  table.start_dump();
+  table.start_dump(scope);
   for (const int family : {AF_INET, AF_INET6}) {
     note("list TCP sockets", dump_tcp(family, IPPROTO_TCP, on_tcp));
     // Kernels before 5.8 and those without MPTCP refuse this, and have no such socket or leave it
@@ -186,8 +189,10 @@ void dump_sockets(SocketTable& table) {
     if (multipath && !is_refusal(*multipath) && multipath->code != EINVAL)
       note("list MPTCP sockets", multipath);
   }
-  note("list unix sockets", dump_unix(UnixDump::kEverything, on_unix));
-  note("list waiting unix clients", dump_unix(UnixDump::kQueues, on_queues));
+  if (scope == DumpScope::kAll) {
+    note("list unix sockets", dump_unix(UnixDump::kEverything, on_unix));
+    note("list waiting unix clients", dump_unix(UnixDump::kQueues, on_queues));
+  }
   table.finish_dump();
 }
 
