@@ -341,6 +341,27 @@ void test_many_trees() {
   }
 }
 
+// Guard: users who act together cannot fill /run.
+void test_tags_of_all() {
+  if (geteuid() != 0) {
+    std::fprintf(stderr, "SKIPPED: another user's tags (not root)\n");
+    return;
+  }
+  const Host host;
+  host.add(100, 1, kNode);
+  host.add(200, 1, kNode);
+  CHECK(close_session(host.places, {}).tagged == 2);
+  host.add(300, 1, kNode);
+  // Of process 1, which lives and is another user's.
+  for (int i = 2; i < 6144; ++i)
+    write_file(host.places.tag_directory + "/1-" + std::to_string(i) + ".json", "");
+  const CloseReport report = close_session(host.places, {});
+  CHECK(report.trees == 3 && report.tagged == 2 && report.faults.size() == 1);
+  if (report.faults.size() == 1)
+    CHECK(report.faults[0].code == E2BIG && report.faults[0].what.find("all users") == 0);
+  CHECK(count_files(host.places.tag_directory) == 6144);
+}
+
 void test_syslog() {
   const Host host;
   const std::string path = host.proc.root() + "/log";
@@ -547,6 +568,7 @@ int main(int argc, char** argv) {
   test_close();
   test_close_faults();
   test_many_trees();
+  test_tags_of_all();
   test_syslog();
   test_fault_count();
   test_real_tree();
