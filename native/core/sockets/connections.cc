@@ -41,7 +41,8 @@ Connections find_connections(const HolderOptions& options, const DumpSockets& du
     holders.read(options);
     dump(sockets, scope);
   };
-  look(DumpScope::kAll);
+  look(DumpScope::kSockets);
+  // Once: a held listener whose queue is in no dump is asked for it.
   look(DumpScope::kAll);
   Unexplained unexplained = find_unexplained(options, holders, sockets, nets, questions);
   if (unexplained.may_change || lacks_other_end(sockets)) {

@@ -105,7 +105,7 @@ void SocketTable::add_failure(const char* what, const Failure& failure) {
 
 void SocketTable::start_dump(DumpScope scope) {
   established_tcp_ = 0;
-  if (scope == DumpScope::kAll) established_unix_ = 0;
+  if (scope != DumpScope::kTcp) established_unix_ = 0;
 }
 
 void SocketTable::finish_dump() {
@@ -189,10 +189,8 @@ void dump_sockets(SocketTable& table, DumpScope scope) {
     if (multipath && !is_refusal(*multipath) && multipath->code != EINVAL)
       note("list MPTCP sockets", multipath);
   }
-  if (scope == DumpScope::kAll) {
-    note("list unix sockets", dump_unix(UnixDump::kEverything, on_unix));
-    note("list waiting unix clients", dump_unix(UnixDump::kQueues, on_queues));
-  }
+  if (scope != DumpScope::kTcp) note("list unix sockets", dump_unix(UnixDump::kEverything, on_unix));
+  if (scope == DumpScope::kAll) note("list waiting unix clients", dump_unix(UnixDump::kQueues, on_queues));
   table.finish_dump();
 }
 

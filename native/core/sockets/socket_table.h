@@ -18,7 +18,8 @@ namespace reaper {
 using FourTuple = std::array<std::uint8_t, 2 * sizeof(Endpoint)>;
 FourTuple tuple_of(const Endpoint& local, const Endpoint& remote);
 
-enum class DumpScope { kAll, kTcp };
+// kAll: with the clients that wait at unix listeners.
+enum class DumpScope { kTcp, kSockets, kAll };
 
 class SocketTable {
  public:
