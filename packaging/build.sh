@@ -84,7 +84,7 @@ for arch in "${arches[@]}"; do
         bash "$here/stage.sh" rpm "$work/dist" "$native" "$tree"
         install -m 644 LICENSE CHANGELOG.md "$work/THIRD-PARTY-LICENSES" "$tree/usr/share/doc/vscode-grim-reaper/"
         mkdir -p "$tree/usr/lib/systemd/system-preset"
-        (cd systemd && grep -lx '\[Install\]' -- *) | sed 's/^/enable /' \
+        (cd systemd && grep -d skip -lx '\[Install\]' -- *) | sed 's/^/enable /' \
           >"$tree/usr/lib/systemd/system-preset/50-vscode-grim-reaper.preset"
         pack rpm vscode-grim-reaper "$arch" "$version" "$tree"
         ;;

@@ -17,8 +17,8 @@ if [ "${1:-}" = --uninstall ]; then
   sh packaging/pam-line remove
   in_systemd disable --now $name.timer $name-mail.path $name-notify.path || :
   sh packaging/remove-metrics
-  for file in systemd/*.service systemd/*.timer systemd/*.path systemd/*.mount; do
-    rm -f "$units/$(basename "$file")"
+  for file in systemd/*.service systemd/*.timer systemd/*.path systemd/*.service.d/*.conf; do
+    rm -f "$units/${file#systemd/}"
   done
   rm -rf "$library" "/usr/libexec/${name:?}" "/usr/share/${name:?}" "/var/cache/${name:?}"
   rm -f /usr/sbin/$name /usr/bin/$name /etc/tmpfiles.d/$name.conf /etc/sysusers.d/$name.conf \
@@ -45,10 +45,11 @@ fi
 # Ordinary users have no sbin in their PATH on Debian.
 [ "$(readlink -f /usr/bin)" = "$(readlink -f /usr/sbin)" ] || ln -sf ../sbin/$name /usr/bin/$name
 install -m 755 dist/session-close packaging/pam-line packaging/after-install packaging/remove-metrics \
-  /usr/libexec/$name/
+  packaging/keep-places /usr/libexec/$name/
 install -m 644 pam/sshd.snippet /usr/share/$name/pam/
 [ -e /etc/$name/config.toml ] || install -m 644 packaging/config.toml /etc/$name/config.toml
-install -m 644 systemd/*.service systemd/*.timer systemd/*.path systemd/*.mount "$units/"
+install -m 644 systemd/*.service systemd/*.timer systemd/*.path "$units/"
+for file in systemd/*.service.d/*.conf; do install -D -m 644 "$file" "$units/${file#systemd/}"; done
 install -D -m 644 systemd/$name.tmpfiles.conf /etc/tmpfiles.d/$name.conf
 install -D -m 644 systemd/$name.sysusers.conf /etc/sysusers.d/$name.conf
 install -D -m 644 systemd/$name.logrotate /etc/logrotate.d/$name
@@ -57,6 +58,7 @@ if [ -d /run/systemd/system ]; then
   systemd-sysusers $name.conf
   systemd-tmpfiles --create $name.conf
   systemctl daemon-reload
+  /usr/libexec/$name/keep-places
 fi
 cat <<TEXT
 installed. Next:

@@ -138,6 +138,8 @@ std::vector<pid_t> ancestors_of(ProcDir& proc, pid_t pid) {
   return line;
 }
 
+Failure hidden() { return {EACCES, "/proc hides the user's processes from this program (hidepid)"}; }
+
 void note(SurvivorReport& report, Failure failure) {
   for (const Failure& known : report.faults) {
     if (known.code == failure.code && known.what == failure.what) return;
@@ -188,9 +190,12 @@ SurvivorReport find_survivors(ProcDir& proc, const std::vector<std::string>& sli
         report.unreadable_error = error;
       }
     } else if (report.by_cgroup && is_hidden(proc, pid)) {
-      note(report, {EACCES, "/proc hides the user's processes from this program (hidepid)"});
+      note(report, hidden());
     }
   }
+  // A list of /proc leaves out what it hides. A first process with CAP_SYS_PTRACE is hidden from a program
+  // that lacks it, as is every user's process.
+  if (!report.by_cgroup && is_hidden(proc, 1)) note(report, hidden());
   report.processes = static_cast<unsigned>(members.size());
   report.roots = Table(std::move(members)).roots();
   return report;

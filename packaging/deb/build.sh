@@ -27,7 +27,7 @@ if [ -e "$tree/DEBIAN-changelog" ]; then mv "$tree/DEBIAN-changelog" "$work/sour
 
 units=
 if [ -d "$tree/usr/lib/systemd/system" ]; then
-  units=$(cd "$tree/usr/lib/systemd/system" && grep -lx '\[Install\]' -- * | tr '\n' ' ')
+  units=$(cd "$tree/usr/lib/systemd/system" && grep -d skip -lx '\[Install\]' -- * | tr '\n' ' ')
 fi
 export REAPER_NAME=$name REAPER_TREE=$tree REAPER_UNITS=$units
 # -d: nothing is compiled here, so no cross compiler needs to be installed.

@@ -16,9 +16,9 @@ trap 'rm -rf -- "$work"' EXIT
 
 units='' all_units=''
 if [ -d "$tree/usr/lib/systemd/system" ]; then
-  units=$(cd "$tree/usr/lib/systemd/system" && grep -lx '\[Install\]' -- * | tr '\n' ' ')
+  units=$(cd "$tree/usr/lib/systemd/system" && grep -d skip -lx '\[Install\]' -- * | tr '\n' ' ')
   # For a shell in a macro's value: quoted, and every backslash doubled.
-  all_units=$(cd "$tree/usr/lib/systemd/system" && printf "'%s' " * | sed 's/\\/\\\\/g')
+  all_units=$(cd "$tree/usr/lib/systemd/system" && find . -maxdepth 1 -type f -printf "'%f' " | sed 's/\\/\\\\/g')
 fi
 # xz: what RHEL 8 writes and reads. No name of this machine, and no later time than the release's.
 rpmbuild -bb --quiet --target "$target" --define "_topdir $work" --define "_rpmdir $work/rpms" \

@@ -81,17 +81,11 @@ function act<T>(what: () => T): T {
   try {
     return what();
   } catch (error) {
-    const { code, message } = error as NodeJS.ErrnoException;
-    // The kernel refuses to open another user's file in a sticky folder (fs.protected_regular in proc_sys_fs(5)).
-    const squatted = code === "EACCES" || code === "EPERM" || code === "ELOOP" || code === "EISDIR";
-    const why =
-      code === "ENOSPC"
-        ? `users have filled it (${message}); the next sweep frees space`
-        : squatted
-          ? `another user has put something under your uid (${message}); the next sweep removes it`
-          : message;
     const where = error instanceof KeepFolderError ? `${KEEP_FOLDER}: ` : "";
-    throw new Failure(EXIT.failed, escapeText(`cannot make the request: ${where}${why}`));
+    throw new Failure(
+      EXIT.failed,
+      escapeText(`cannot make the request: ${where}${(error as Error).message}`),
+    );
   }
 }
 

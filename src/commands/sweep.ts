@@ -16,13 +16,12 @@ import { loadNative } from "../shell/host/native.ts";
 import { bothLogs, journalDescriptor, journalLine, journalLog } from "../shell/output/journal.ts";
 import { type Log, openLog } from "../shell/output/log.ts";
 import { withProgress } from "../shell/output/progress.ts";
-import { KEEP_FOLDER } from "../shell/store/keep-requests.ts";
 import { writeLastSweep } from "../shell/store/last-sweep.ts";
 import { MAIL_FOLDER, NOTICE_FOLDER, NOTIFY_FOLDER, RUN_FOLDER, STATE_FOLDER } from "../shell/store/paths.ts";
 import { attempt, prepareFolder } from "../shell/store/safe-files.ts";
 import { actsForHost } from "../shell/store/service-account.ts";
 import { pruneTags } from "../shell/store/tags.ts";
-import { keepRecorder, mailRecorder, noticeRecorder, notifyRecorder } from "../sweep/notify-users.ts";
+import { mailRecorder, noticeRecorder, notifyRecorder } from "../sweep/notify-users.ts";
 import { clusterRecorder, ledgerRecorder, metricsRecorder } from "../sweep/recorders.ts";
 import { observeAndJudge, type Ports, type Recorder, type SweepResult, sweep } from "../sweep/sweep.ts";
 import { confirmForce } from "./confirm-force.ts";
@@ -142,7 +141,6 @@ export function recordersFor(
     noticeRecorder(loadNative(), NOTICE_FOLDER, policy),
     mailRecorder(MAIL_FOLDER, policy),
     notifyRecorder(NOTIFY_FOLDER, policy),
-    keepRecorder(KEEP_FOLDER),
     ...(ofWholeHost && cluster ? [clusterRecorder(cluster, policy)] : []),
     metricsRecorder(places, policy, PACKAGE_VERSION, !ofWholeHost),
     // Last, so that doctor and the metrics agree when one of them could not be written.

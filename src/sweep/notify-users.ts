@@ -1,4 +1,4 @@
-/** Tells users: notices for their next login, mail; and keeps the folder of their own requests in order. */
+/** Tells users: notices for their next login, and mail. */
 
 import { readFileSync } from "node:fs";
 import { hostname } from "node:os";
@@ -10,7 +10,6 @@ import type { Policy } from "../core/policy/policy.ts";
 import type { Outcome } from "../core/reap/outcome.ts";
 import { loginOf, namesOf } from "../shell/host/accounts.ts";
 import type { Native } from "../shell/host/native.ts";
-import { tidyKeeps } from "../shell/store/keep-requests.ts";
 import { spoolMail } from "../shell/store/mail-spool.ts";
 import { dropNotices, writeNotices } from "../shell/store/notices.ts";
 import { attempt } from "../shell/store/safe-files.ts";
@@ -67,11 +66,6 @@ export function notifyRecorder(folder: string, policy: Policy): Recorder {
     const texts = new Map(lines.map((line, i) => [i, formatNotification({ program, line })]));
     return attempt(`put notifications into ${folder}`, () => putIntoSpool(folder, texts, now));
   };
-}
-
-/** Removes from the folder of requests what no user may put there. */
-export function keepRecorder(folder: string): Recorder {
-  return ({ observing }) => (observing ? [] : tidyKeeps(folder));
 }
 
 /** By uid, what is to be said of each tree that was ended, whole or in part. */

@@ -48,8 +48,8 @@ export function usersSuite(testFile: string, name: string, suite: () => void): v
     beforeEach(() => {
       rmSync(KEEP, { recursive: true, force: true });
       rmSync(STATE, { recursive: true, force: true });
-      mkdirSync(KEEP);
-      chmodSync(KEEP, 0o1733);
+      mkdirSync(KEEP, { mode: 0o711 });
+      for (const who of [uid, other]) must(["sh", "packaging/keep-places", String(who)]);
     });
     suite();
   });

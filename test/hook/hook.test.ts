@@ -310,15 +310,19 @@ test("where /proc hides the user's processes, that is a fault, and not a session
     for (const folder of [slice, dirname(slice)]) rmdirSync(folder);
   });
   writeFileSync(join(slice, "cgroup.procs"), `${server.pid}`);
-  const count = (mount: string): string =>
+  const count = (mount: string, join = `echo $$ >${slice}/cgroup.procs`): string =>
     inNamespace({
       loginUid: USER,
-      command: `${MAKE_FOLDERS}; ${mount}; echo $$ >${slice}/cgroup.procs; ${WITHOUT_PTRACE}; ls ${TAGS}; stat -c '%n %s' ${dirname(TAGS)}/hook.*`,
+      command: `${MAKE_FOLDERS}; ${mount}; ${join}; ${WITHOUT_PTRACE}; ls ${TAGS}; stat -c '%n %s' ${dirname(TAGS)}/hook.*`,
     }).stdout;
   assert.match(count("true"), /^\d+-\d+\.json\n\S+hook\.unreadable 1\n$/);
   assert.match(count("mount -t proc -o hidepid=2 proc /proc"), /\.json\n/, "group 0, which is root's own");
   // A group that root is not in.
-  assert.equal(count("mount -t proc -o hidepid=2,gid=4 proc /proc"), `${dirname(TAGS)}/hook.faults 1\n`);
+  const hiding = "mount -t proc -o hidepid=2,gid=4 proc /proc";
+  const fault = `${dirname(TAGS)}/hook.faults 1\n`;
+  assert.equal(count(hiding), fault);
+  assert.equal(count(hiding, "true"), fault, "outside a slice, where it lists /proc");
+  assert.match(count("true", "true"), /\.json\n\S+hook\.unreadable 1\n$/);
 });
 
 const skipTraced =

@@ -73,7 +73,7 @@ export async function installProduct(node: LoginNode, files: ProductFiles = {}):
   if (await put(hook, HOOK, 0o755)) await installPamHook(node, HOOK, files.pamPosition);
 
   const unitNames = existsSync(units)
-    ? readdirSync(units).filter((name) => /\.(service|timer|path|mount|conf)$/.test(name))
+    ? readdirSync(units).filter((name) => /\.(service|timer|path|conf)$/.test(name))
     : [];
   if (unitNames.length === 0) missing.push(units);
   for (const name of unitNames) {
@@ -81,11 +81,13 @@ export async function installProduct(node: LoginNode, files: ProductFiles = {}):
     const target = kind === undefined ? `/usr/lib/systemd/system/${name}` : `/usr/lib/${kind}.d/${stem}.conf`;
     await put(join(units, name), target, 0o644);
   }
+  const dropIn = "user-runtime-dir@.service.d/vscode-grim-reaper.conf";
+  await put(join(units, dropIn), `/usr/lib/systemd/system/${dropIn}`, 0o644);
+  await put(at("packaging/keep-places"), "/usr/libexec/vscode-grim-reaper/keep-places", 0o755);
   for (const name of ["vscode-grim-reaper.sh", "vscode-grim-reaper.csh"])
     await put(at(`profile/${name}`), `/etc/profile.d/${name}`, 0o644);
   await node.run(["systemctl", "daemon-reload"]);
   await node.run(["systemd-sysusers", "vscode-grim-reaper.conf"]);
   await node.run(["systemd-tmpfiles", "--create", "vscode-grim-reaper.conf"]);
-  await node.run(["systemctl", "start", ...unitNames.filter((name) => name.endsWith(".mount"))]);
   return { installed, missing };
 }

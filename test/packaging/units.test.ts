@@ -16,16 +16,16 @@ const NEWER: Readonly<Record<string, number>> = {
 
 /** What systemd 239 knows of what the units use. RestrictSUIDSGID= is of 242, and RHEL's 239 has it. */
 const OLD = new Set(
-  `Description Documentation Before After Wants WantedBy Type User AmbientCapabilities ExecStartPre ExecStart ExecStartPost SuccessExitStatus TimeoutStartSec KillMode Nice
+  `Description Documentation Wants WantedBy Type User AmbientCapabilities ExecStartPre ExecStart SuccessExitStatus TimeoutStartSec KillMode Nice
    CapabilityBoundingSet NoNewPrivileges ProtectSystem ReadWritePaths ReadOnlyPaths InaccessiblePaths RemoveIPC StateDirectory StateDirectoryMode UMask ProtectHome PrivateTmp PrivateDevices DevicePolicy
    ProtectControlGroups ProtectKernelModules ProtectKernelTunables RestrictAddressFamilies IPAddressDeny RestrictNamespaces
    RestrictRealtime RestrictSUIDSGID LockPersonality SystemCallArchitectures SystemCallFilter SystemCallErrorNumber
-   CacheDirectory CacheDirectoryMode KeyringMode MemoryMax TasksMax What Where Options OnCalendar AccuracySec RandomizedDelaySec DirectoryNotEmpty`.split(
+   CacheDirectory CacheDirectoryMode KeyringMode MemoryMax TasksMax OnCalendar AccuracySec RandomizedDelaySec DirectoryNotEmpty`.split(
     /\s+/,
   ),
 );
 
-const units = readdirSync("systemd").filter((name) => /\.(?:service|timer|path|mount)$/.test(name));
+const units = readdirSync("systemd").filter((name) => /\.(?:service|timer|path)$/.test(name));
 const directivesOf = (name: string): string[] =>
   [...readFileSync(join("systemd", name), "utf8").matchAll(/^([A-Z]\w*)=/gm)].map((match) => match[1] ?? "");
 const used = new Set(units.flatMap(directivesOf));
@@ -70,6 +70,11 @@ test("the timer starts it minutes late, at random", () => {
   const timer = readFileSync("systemd/vscode-grim-reaper.timer", "utf8");
   const minutes = Number(/^RandomizedDelaySec=(\d+)min$/m.exec(timer)?.[1]);
   assert.ok(minutes >= 2, timer);
+});
+
+test("a user's first login makes the place of their requests, and a failure of that is none of the login's", () => {
+  const dropIn = readFileSync("systemd/user-runtime-dir@.service.d/vscode-grim-reaper.conf", "utf8");
+  assert.match(dropIn, /^\[Service\]\nExecStartPost=-\/usr\/libexec\/vscode-grim-reaper\/keep-places %i$/m);
 });
 
 test("systemd-tmpfiles makes no folder that everybody may write to", () => {

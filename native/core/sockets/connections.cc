@@ -31,19 +31,23 @@ std::vector<pid_t> connected_elsewhere(const HolderTable& holders, const SocketT
 
 }  // namespace
 
-Connections find_connections(const HolderOptions& options, const std::function<void(SocketTable&)>& dump) {
+Connections find_connections(const HolderOptions& options, const DumpSockets& dump) {
   Connections result;
   HolderTable holders;
   SocketTable sockets(holders);
   ForeignNets nets(options.proc_root, holders);
-  holders.read(options);
-  dump(sockets);
-  dump(sockets);
-  Unexplained unexplained = find_unexplained(options, holders, sockets, nets);
-  if (!unexplained.pids.empty() || unexplained.changed || has_one_sided_links(sockets, holders)) {
+  Questions questions;
+  const auto look = [&](DumpScope scope) {
     holders.read(options);
-    dump(sockets);
-    unexplained = find_unexplained(options, holders, sockets, nets);
+    dump(sockets, scope);
+  };
+  look(DumpScope::kSockets);
+  // Once: a held listener whose queue is in no dump is asked for it.
+  look(DumpScope::kAll);
+  Unexplained unexplained = find_unexplained(options, holders, sockets, nets, questions);
+  if (unexplained.may_change || lacks_other_end(sockets)) {
+    look(DumpScope::kTcp);
+    unexplained = find_unexplained(options, holders, sockets, nets, questions);
   }
 
   result.links = join_links(sockets, holders, read_port_range(options.proc_root));

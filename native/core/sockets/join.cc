@@ -235,15 +235,10 @@ std::vector<Link> join_links(const SocketTable& sockets, const HolderTable& hold
   return joiner.take();
 }
 
-bool has_one_sided_links(const SocketTable& sockets, const HolderTable& holders) {
-  const auto is_held = [&](std::uint32_t inode) { return holders.is_held(inode); };
-  const auto is_one_sided = [&](const TcpRecord& record) {
-    const OtherEnd other = other_end_of(record, sockets);
-    return other.on_this_host && std::none_of(other.inodes.begin(), other.inodes.end(), is_held);
-  };
-  const auto lacks_peer = [&](const UnixRecord& record) { return !is_held(record.peer); };
-  return std::any_of(sockets.tcp().begin(), sockets.tcp().end(), is_one_sided) ||
-         std::any_of(sockets.local().begin(), sockets.local().end(), lacks_peer);
+bool lacks_other_end(const SocketTable& sockets) {
+  return std::any_of(sockets.tcp().begin(), sockets.tcp().end(), [&](const TcpRecord& record) {
+    return sockets.peers_of(record).empty() && has_local_address(record);
+  });
 }
 
 }  // namespace reaper

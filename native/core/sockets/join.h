@@ -3,7 +3,10 @@
 
 #include <sys/types.h>
 
+#include <chrono>
 #include <cstdint>
+#include <set>
+#include <unordered_map>
 #include <vector>
 
 #include "core/sockets/connections.h"
@@ -21,23 +24,34 @@ struct PortRange {
 std::vector<Link> join_links(const SocketTable& sockets, const HolderTable& holders,
                              const PortRange& ephemeral);
 
-// Whether some held end's other end on this host is held by none of the processes asked about: a connection
-// that was made, accepted or handed to another process while descriptors were read looks so.
-bool has_one_sided_links(const SocketTable& sockets, const HolderTable& holders);
+// Whether some held TCP socket's other end, on this host, is in no dump: a dump skipped it, or was over
+// before the socket was known to be held.
+bool lacks_other_end(const SocketTable& sockets);
 
 // The processes that hold a stream socket which no dump shows: one of another namespace, or one that a dump
 // skipped. What such a socket is connected to is not known.
 struct Unexplained {
   std::vector<pid_t> pids;      // sorted
   std::vector<pid_t> datagram;  // they hold a UDP socket
-  // Some descriptor was closed or used again since it was read, so its process may have a new connection.
-  bool changed = false;
+  // Another look may tell more: a descriptor was closed or used again since it was read, so its process may
+  // have a new connection, or a dump skipped a socket.
+  bool may_change = false;
   std::vector<Fault> faults;
+};
+
+// What was asked about single unix sockets.
+struct Questions {
+  struct OfUser {
+    std::uint32_t count = 0;
+    std::chrono::nanoseconds time{0};
+  };
+  std::unordered_map<uid_t, OfUser> of_user;
+  std::set<std::uint32_t> absent;  // not in this network namespace, and an open socket never comes into it
 };
 
 // Asks the kernel one by one for what the dumps lack: held unix sockets, and the queues of held unix
 // listeners.
 Unexplained find_unexplained(const HolderOptions& options, const HolderTable& holders, SocketTable& sockets,
-                             ForeignNets& nets);
+                             ForeignNets& nets, Questions& questions);
 
 }  // namespace reaper

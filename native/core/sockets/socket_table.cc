@@ -103,6 +103,11 @@ void SocketTable::add_failure(const char* what, const Failure& failure) {
   faults_.push_back({what, 0, detail});
 }
 
+void SocketTable::start_dump(DumpScope scope) {
+  established_tcp_ = 0;
+  if (scope != DumpScope::kTcp) established_unix_ = 0;
+}
+
 void SocketTable::finish_dump() {
   const auto key = [](const TcpRecord& record) {
     return std::tie(record.inode, record.local, record.remote);
@@ -163,14 +168,14 @@ const std::string* SocketTable::name_of_peer(std::uint32_t inode) const {
   return inode != 0 && at != peers_.end() && at->inode == inode ? &at->name : nullptr;
 }
 
-void dump_sockets(SocketTable& table) {
+void dump_sockets(SocketTable& table, DumpScope scope) {
   const auto on_tcp = [&table](const std::vector<TcpRecord>& records) { table.add(records); };
   const auto on_unix = [&table](const std::vector<UnixRecord>& records) { table.add(records, false); };
   const auto on_queues = [&table](const std::vector<UnixRecord>& records) { table.add(records, true); };
   const auto note = [&table](const char* what, const DumpEnd& end) {
     if (end) table.add_failure(what, *end);
   };
-  table.start_dump();
+  table.start_dump(scope);
   for (const int family : {AF_INET, AF_INET6}) {
     note("list TCP sockets", dump_tcp(family, IPPROTO_TCP, on_tcp));
     // Kernels before 5.8 and those without MPTCP refuse this, and have no such socket or leave it
@@ -179,8 +184,8 @@ void dump_sockets(SocketTable& table) {
     if (multipath && !is_refusal(*multipath) && multipath->code != EINVAL)
       note("list MPTCP sockets", multipath);
   }
-  note("list unix sockets", dump_unix(UnixDump::kEverything, on_unix));
-  note("list waiting unix clients", dump_unix(UnixDump::kQueues, on_queues));
+  if (scope != DumpScope::kTcp) note("list unix sockets", dump_unix(UnixDump::kEverything, on_unix));
+  if (scope == DumpScope::kAll) note("list waiting unix clients", dump_unix(UnixDump::kQueues, on_queues));
   table.finish_dump();
 }
 

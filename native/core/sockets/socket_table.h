@@ -4,6 +4,7 @@
 
 #include <array>
 #include <cstdint>
+#include <functional>
 #include <string>
 #include <utility>
 #include <vector>
@@ -18,6 +19,9 @@ namespace reaper {
 using FourTuple = std::array<std::uint8_t, 2 * sizeof(Endpoint)>;
 FourTuple tuple_of(const Endpoint& local, const Endpoint& remote);
 
+// kAll: with the clients that wait at unix listeners.
+enum class DumpScope { kTcp, kSockets, kAll };
+
 class SocketTable {
  public:
   explicit SocketTable(const HolderTable& holders) : holders_(holders) {}
@@ -26,9 +30,8 @@ class SocketTable {
   // `with_queues`: the listening sockets among them come with the clients that wait.
   void add(const std::vector<UnixRecord>& records, bool with_queues);
   void add_failure(const char* what, const Failure& failure);
-  // The counts of established sockets are those of the last dump.
-  void start_dump() { established_tcp_ = established_unix_ = 0; }
-  void finish_dump();  // sorts, and learns which other ends the next dump has to look for
+  void start_dump(DumpScope scope);  // the counts of established sockets are those of the last dump
+  void finish_dump();                // sorts, and learns which other ends the next dump has to look for
 
   // Sorted by inode. Established: those that are held. Several of one inode when it changed between dumps.
   const std::vector<TcpRecord>& tcp() const { return tcp_; }
@@ -71,7 +74,9 @@ class SocketTable {
   std::vector<Fault> faults_;
 };
 
-// Adds one dump of all sockets of this network namespace.
-void dump_sockets(SocketTable& table);
+using DumpSockets = std::function<void(SocketTable&, DumpScope)>;
+
+// Adds one dump of the sockets of this network namespace.
+void dump_sockets(SocketTable& table, DumpScope scope);
 
 }  // namespace reaper

@@ -1,10 +1,10 @@
 #include <sys/xattr.h>
 
 #include <cerrno>
+#include <chrono>
 #include <optional>
 #include <set>
 #include <string_view>
-#include <unordered_map>
 
 #include "core/base/sorted.h"
 #include "core/killable/reader.h"
@@ -14,9 +14,11 @@
 namespace reaper {
 namespace {
 
-// Guard: the kernel searches all unix sockets of the host for each question (some ms where there are a
-// million), and one user may hold any number that need one.
-constexpr std::uint32_t kUserQuestions = 64;
+// Guard: the kernel searches all unix sockets of the host for each question (0.3 s where there are 1.4
+// million), and one user may hold any number that need one. A few are answered however long they take, so
+// that no user with many sockets makes another's tree unknown.
+constexpr std::uint32_t kUserQuestions = 64, kPatientQuestions = 4;
+constexpr std::chrono::milliseconds kUserQuestionTime(200);
 // Guard: one user may hold any number of sockets whose protocol must be asked for, each of which costs 5 us.
 constexpr std::uint64_t kUserProtocols = 16384;
 constexpr int kTimeoutMs = 200, kBudgetMs = 2000;
@@ -57,8 +59,9 @@ std::set<uid_t> accounts_in_other_namespaces(const HolderOptions& options) {
 
 class Search {
  public:
-  Search(const HolderOptions& options, const HolderTable& holders, SocketTable& sockets, ForeignNets& nets)
-      : options_(options), holders_(holders), sockets_(sockets), nets_(nets) {}
+  Search(const HolderOptions& options, const HolderTable& holders, SocketTable& sockets, ForeignNets& nets,
+         Questions& questions)
+      : options_(options), holders_(holders), sockets_(sockets), nets_(nets), questions_(questions) {}
 
   void ask_for_queues() {
     std::vector<std::uint32_t> listeners;
@@ -96,10 +99,9 @@ class Search {
       if (client.peer == 0 && !sockets_.is_in_queue(client.inode)) add_holders_of(client.inode);
     for (const Holder& holder : streams_) {
       if (is_explained(holder)) continue;
-      if (is_still_held(options_.proc_root, holder))
-        found_.pids.push_back(holder.pid);
-      else
-        found_.changed = true;
+      const bool held = is_still_held(options_.proc_root, holder);
+      if (held) found_.pids.push_back(holder.pid);
+      found_.may_change |= !held || questions_.absent.count(holder.inode) == 0;
     }
     sort_unique(found_.pids);
     return std::move(found_);
@@ -147,9 +149,16 @@ class Search {
   void ask(std::vector<std::uint32_t>& inodes) {
     sort_unique(inodes);
     for (const std::uint32_t inode : inodes) {
-      const uid_t account = holders_.account_of(holders_.processes_with(inode).first->pid);
-      if (questions_[account]++ >= kUserQuestions) continue;
-      if (const auto record = find_unix(inode)) sockets_.add({record.value()}, true);
+      if (questions_.absent.count(inode) != 0) continue;
+      auto& [count, time] =
+          questions_.of_user[holders_.account_of(holders_.processes_with(inode).first->pid)];
+      if (count >= kUserQuestions || (count >= kPatientQuestions && time >= kUserQuestionTime)) continue;
+      ++count;
+      const auto began = std::chrono::steady_clock::now();
+      const auto record = find_unix(inode);
+      time += std::chrono::steady_clock::now() - began;
+      if (record) sockets_.add({record.value()}, true);
+      if (!record && record.failure().code == ENOENT) questions_.absent.insert(inode);
     }
     sockets_.finish_dump();
   }
@@ -158,7 +167,7 @@ class Search {
   const HolderTable& holders_;
   SocketTable& sockets_;
   ForeignNets& nets_;
-  std::unordered_map<uid_t, std::uint32_t> questions_;
+  Questions& questions_;
   std::vector<Holder> streams_;
   std::set<std::uint32_t> doubtful_;  // known, but not what they wait for
   Unexplained found_;
@@ -168,8 +177,8 @@ class Search {
 }  // namespace
 
 Unexplained find_unexplained(const HolderOptions& options, const HolderTable& holders, SocketTable& sockets,
-                             ForeignNets& nets) {
-  Search search(options, holders, sockets, nets);
+                             ForeignNets& nets, Questions& questions) {
+  Search search(options, holders, sockets, nets, questions);
   search.ask_for_queues();
   search.ask_for_sockets();
   return search.remaining();

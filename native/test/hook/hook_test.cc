@@ -48,6 +48,7 @@ struct Host {
     write_file(places.login_defs, "UID_MIN 1000\n");
     fs::permissions(proc.root(), fs::perms::owner_all);
     set_self(std::to_string(user), "7", "0::" + slice_of(user) + "/session-42.scope\n");
+    add(1, 0, "/usr/lib/systemd/systemd", 0);
   }
 
   void set_self(const std::string& login_uid, const std::string& audit_session,
@@ -220,6 +221,19 @@ void test_trees() {
   CHECK(host.survey({}).faults.size() == 1 && host.roots() == expected);
 }
 
+void test_hidden() {
+  const Host host;
+  CHECK(host.survey({}).faults.empty());
+  if (geteuid() != 0) {
+    std::fprintf(stderr, "SKIPPED: a process that /proc hides (not root)\n");
+    return;
+  }
+  // The first process of this machine lives, and this /proc does not have it.
+  fs::remove_all(host.proc.root() + "/1");
+  const SurvivorReport survey = host.survey({});
+  CHECK(survey.faults.size() == 1 && survey.faults[0].code == EACCES && survey.processes == 0);
+}
+
 void test_cgroup_listing() {
   const Host host;
   host.add(100, 1, kNode);
@@ -325,6 +339,27 @@ void test_many_trees() {
     report = close_session(host.places, {});
     CHECK(report.tagged == 128 && tags() == 128);
   }
+}
+
+// Guard: users who act together cannot fill /run.
+void test_tags_of_all() {
+  if (geteuid() != 0) {
+    std::fprintf(stderr, "SKIPPED: another user's tags (not root)\n");
+    return;
+  }
+  const Host host;
+  host.add(100, 1, kNode);
+  host.add(200, 1, kNode);
+  CHECK(close_session(host.places, {}).tagged == 2);
+  host.add(300, 1, kNode);
+  // Of process 1, which lives and is another user's.
+  for (int i = 2; i < 6144; ++i)
+    write_file(host.places.tag_directory + "/1-" + std::to_string(i) + ".json", "");
+  const CloseReport report = close_session(host.places, {});
+  CHECK(report.trees == 3 && report.tagged == 2 && report.faults.size() == 1);
+  if (report.faults.size() == 1)
+    CHECK(report.faults[0].code == E2BIG && report.faults[0].what.find("all users") == 0);
+  CHECK(count_files(host.places.tag_directory) == 6144);
 }
 
 void test_syslog() {
@@ -528,10 +563,12 @@ int main(int argc, char** argv) {
   test_client_text();
   test_uid_min();
   test_trees();
+  test_hidden();
   test_cgroup_listing();
   test_close();
   test_close_faults();
   test_many_trees();
+  test_tags_of_all();
   test_syslog();
   test_fault_count();
   test_real_tree();

@@ -25,6 +25,8 @@ import { DEFAULT_POLICY } from "../../helpers/policy.ts";
 import {
   ALICE,
   commandShell,
+  fromHost,
+  joined,
   legacyTree,
   linked,
   observation,
@@ -231,6 +233,17 @@ test("orphans, trees in doubt, exempt trees and ended trees are not published", 
   const outcomes = judged.map((judgement) => ({ judgement, killed: tree, survivors: [], spared: null }));
   assert.equal(publicationOf(used, judged, []).attached.length, 1);
   assert.deepEqual(publicationOf(used, judged, outcomes).attached, []);
+});
+
+test("a tree that another user's session alone uses is published for nobody", () => {
+  const used = (uid: number) =>
+    publish(
+      observation([...sshSession(300, uid, { loginUid: uid }), ...tree], {
+        connections: linked(fromHost(300), fromHost(301), ...joined(301, server.pid)),
+      }),
+    ).attached.map(({ uid: attached }) => attached);
+  assert.deepEqual(used(ALICE), [ALICE]);
+  assert.deepEqual(used(ALICE + 1), []);
 });
 
 test("an ssh server that is pid 1 of a container is not a session", () => {
