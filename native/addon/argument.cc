@@ -4,12 +4,9 @@
 #include <limits>
 
 namespace reaper {
-namespace {
 
 constexpr std::int64_t kMaxSafeInteger = (std::int64_t{1} << 53) - 1;
 constexpr std::int64_t kMaxMilliseconds = 24 * 3600 * 1000;
-
-}  // namespace
 
 void Argument::refuse(const std::string& expected) const {
   throw Napi::TypeError::New(value_.Env(), name_ + " must be " + expected);
@@ -52,9 +49,9 @@ ProcId Argument::proc_id() const {
 
 Owners Argument::owners() const {
   if (is_absent()) return {};
-  return Owners(list([](const Argument& range) {
+  return Owners{list([](const Argument& range) {
     return UidRange{range["first"].uid(), range["count"].uid(), range["owner"].uid()};
-  }));
+  })};
 }
 
 }  // namespace reaper

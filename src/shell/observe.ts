@@ -118,7 +118,7 @@ function pidsToAsk(
   return [...new Set(pids)];
 }
 
-/** Without faults that both steps met. */
+/** Drops the faults that an earlier step or look met as well. */
 function withoutRepeats(faults: readonly Fault[]): Fault[] {
   return [...new Map(faults.map((fault) => [faultLine(fault), fault])).values()];
 }
@@ -200,7 +200,7 @@ async function readConnections(
   if (pids.length === 0) return null;
   try {
     const connections = await native.connections(pids, procRoot, subordinateUids());
-    return { ...connections, faults: markExceeded(connections.faults) };
+    return { ...connections, faults: withoutRepeats(markExceeded(connections.faults)) };
   } catch (error) {
     return {
       complete: false,

@@ -15,20 +15,15 @@ struct UidRange {
   uid_t owner;
 };
 
-class Owners {
- public:
-  Owners() = default;
-  explicit Owners(std::vector<UidRange> ranges) : ranges_(std::move(ranges)) {}
-
+struct Owners {
   // Returns the owner of a subordinate uid, else the uid itself.
   uid_t of(uid_t uid) const {
-    for (const UidRange& range : ranges_)
+    for (const UidRange& range : ranges)
       if (uid >= range.first && uid - range.first < range.count) return range.owner;
     return uid;
   }
 
- private:
-  std::vector<UidRange> ranges_;
+  std::vector<UidRange> ranges;
 };
 
 }  // namespace reaper

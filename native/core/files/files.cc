@@ -45,11 +45,10 @@ Result<bool> take_lock(const std::string& path) {
   if (!S_ISREG(status.st_mode) || !is_trusted(status, path))
     return Failure{EPERM, path + " is not a regular file of this user"};
   if ((status.st_mode & 077) != 0 && fchmod(fd.get(), 0600) != 0) return Failure{errno, "chmod " + path};
-  int done = -1;
-  do done = flock(fd.get(), LOCK_EX | LOCK_NB);
-  while (done != 0 && errno == EINTR);
-  if (done != 0 && errno == EWOULDBLOCK) return false;
-  if (done != 0) return Failure{errno, "lock " + path};
+  if (flock(fd.get(), LOCK_EX | LOCK_NB) != 0) {
+    if (errno == EWOULDBLOCK) return false;
+    return Failure{errno, "lock " + path};
+  }
   fd.release();  // kept until the process ends, whichever way it ends
   return true;
 }

@@ -1,8 +1,6 @@
 #include "core/sockets/connections.h"
 
-#include <algorithm>
 #include <fstream>
-#include <tuple>
 #include <utility>
 
 #include "core/base/sorted.h"
@@ -61,15 +59,9 @@ Connections find_connections(const HolderOptions& options, const DumpSockets& du
   sort_unique(result.datagram);
   result.established_tcp = sockets.established_tcp();
   result.established_unix = sockets.established_unix();
-  const auto parts = [](const Fault& fault) {
-    return std::tie(fault.what, fault.pid, fault.uid, fault.detail);
-  };
   for (const auto* found :
        {&sockets.faults(), &holders.faults(), &nets.faults(), &std::as_const(unexplained.faults)})
-    for (const Fault& fault : *found) {
-      const auto same = [&](const Fault& known) { return parts(known) == parts(fault); };
-      if (std::none_of(result.faults.begin(), result.faults.end(), same)) result.faults.push_back(fault);
-    }
+    result.faults.insert(result.faults.end(), found->begin(), found->end());
   return result;
 }
 

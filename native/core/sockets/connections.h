@@ -43,7 +43,7 @@ struct Connections {
   std::vector<pid_t> unexplained;  // they hold a stream socket that no dump shows
   std::vector<pid_t> datagram;     // they hold a UDP socket, of which nothing shows who sends to it
   std::uint32_t established_tcp = 0, established_unix = 0;
-  std::vector<Fault> faults;
+  std::vector<Fault> faults;  // each look adds its own
 };
 
 // Reads the descriptors and dumps the sockets twice, and keeps what either reading saw: a dump may skip a

@@ -143,7 +143,7 @@ void bytes_are_charged_to_the_user() {
   std::vector<Fault> faults;
   std::vector<ArgvRequest> requests(400, ArgvRequest{10, 666});
   requests.push_back({12, 1});
-  ArgvReader reader(proc.value().fd(), 2000, 60000, Owners({{100000, 65536, 666}}));
+  ArgvReader reader(proc.value().fd(), 2000, 60000, Owners{{{100000, 65536, 666}}});
   std::vector<ArgvResult> results = reader.read(requests, &faults);
   const auto allowed = static_cast<std::ptrdiff_t>(kArgvUserBudget / 30000) + 1;
   CHECK(count_read(results) >= allowed - 1 && count_read(results) <= allowed + 1);

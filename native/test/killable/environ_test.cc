@@ -157,7 +157,7 @@ void bytes_are_charged_to_the_user() {
   const ProcFixture fixture;
   EnvironOptions options;
   options.proc_root = fixture.root();
-  options.owners = Owners({{100000, 65536, 1}});
+  options.owners = Owners{{{100000, 65536, 1}}};
   options.timeout_ms = 10000;  // 70 MB are read on a busy machine
   options.budget_ms = 60000;
   fixture.add(fake(10));

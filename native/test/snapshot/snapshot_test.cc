@@ -388,7 +388,7 @@ void the_budget_of_processes_is_per_user() {
   SnapshotOptions options = options_for(fixture.root());
   options.full = true;
   options.user_processes = 10;
-  options.owners = Owners({{200000, 65536, 3000}});
+  options.owners = Owners{{{200000, 65536, 3000}}};
   const Snapshot snapshot = snapshot_of(options);
   const auto of = [&](pid_t from, pid_t to) {
     return std::count_if(snapshot.processes.begin(), snapshot.processes.end(),
