@@ -3,6 +3,7 @@
 
 #include <sys/types.h>
 
+#include <chrono>
 #include <cstdint>
 #include <map>
 #include <string>
@@ -30,6 +31,8 @@ struct HolderOptions {
   // Guard: each descriptor costs about 8 us, and 600 processes that share 20,000 descriptors would take
   // minutes. The most descriptors of one user's processes, and of root's.
   std::size_t user_descriptors = 65536, root_descriptors = 1 << 20;
+  // What the kernel's searches for single unix sockets may take for one user, beyond the first few.
+  std::chrono::milliseconds user_question_time{200};
 };
 
 class HolderTable {

@@ -1,4 +1,5 @@
 #include <sys/xattr.h>
+#include <time.h>
 
 #include <cerrno>
 #include <chrono>
@@ -15,13 +16,19 @@ namespace reaper {
 namespace {
 
 // Guard: the kernel searches all unix sockets of the host for each question (0.3 s where there are 1.4
-// million), and one user may hold any number that need one. A few are answered however long they take, so
-// that no user with many sockets makes another's tree unknown.
-constexpr std::uint32_t kUserQuestions = 64, kPatientQuestions = 4;
-constexpr std::chrono::milliseconds kUserQuestionTime(200);
+// million), and one user may hold any number that need one. As many as a server's tree has listeners are
+// answered however long they take, so that no user with a million sockets makes another's tree unknown.
+constexpr std::uint32_t kUserQuestions = 64, kPatientQuestions = 12;
 // Guard: one user may hold any number of sockets whose protocol must be asked for, each of which costs 5 us.
 constexpr std::uint64_t kUserProtocols = 16384;
 constexpr int kTimeoutMs = 200, kBudgetMs = 2000;
+
+// The kernel's search counts, and not what other programs take of the processor.
+std::chrono::nanoseconds time_of_thread() {
+  timespec now{};
+  clock_gettime(CLOCK_THREAD_CPUTIME_ID, &now);
+  return std::chrono::seconds(now.tv_sec) + std::chrono::nanoseconds(now.tv_nsec);
+}
 
 // Every socket has this attribute (net/socket.c), whatever its family.
 int read_protocol(const char* path, const MemoryFile& file, char* to, HelperAnswer* answer) {
@@ -152,11 +159,12 @@ class Search {
       if (questions_.absent.count(inode) != 0) continue;
       auto& [count, time] =
           questions_.of_user[holders_.account_of(holders_.processes_with(inode).first->pid)];
-      if (count >= kUserQuestions || (count >= kPatientQuestions && time >= kUserQuestionTime)) continue;
+      if (count >= kUserQuestions || (count >= kPatientQuestions && time >= options_.user_question_time))
+        continue;
       ++count;
-      const auto began = std::chrono::steady_clock::now();
+      const auto began = time_of_thread();
       const auto record = find_unix(inode);
-      time += std::chrono::steady_clock::now() - began;
+      time += time_of_thread() - began;
       if (record) sockets_.add({record.value()}, true);
       if (!record && record.failure().code == ENOENT) questions_.absent.insert(inode);
     }

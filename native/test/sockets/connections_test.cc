@@ -580,6 +580,28 @@ void descriptors_are_charged_to_the_user() {
   CHECK(table.all().size() < 20);
 }
 
+// Guard: the kernel searches all unix sockets of the host for each question.
+void questions_are_charged_to_the_user() {
+  const auto list_nothing = [](reaper::SocketTable& table, reaper::DumpScope) { table.finish_dump(); };
+  const auto are_all_found = [&](std::size_t sockets, std::chrono::milliseconds time) {
+    std::vector<reaper::UniqueFd> ends;
+    while (ends.size() < sockets) {
+      int pair[2];
+      if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair) != 0) give_up("socketpair");
+      ends.emplace_back(pair[0]);
+      ends.emplace_back(pair[1]);
+    }
+    const Child holder([] {});
+    HolderOptions options;
+    options.pids = {holder.pid()};
+    options.user_question_time = time;
+    return reaper::find_connections(options, list_nothing).unexplained.empty();
+  };
+  CHECK(are_all_found(60, std::chrono::hours(1)) && !are_all_found(70, std::chrono::hours(1)));
+  // A few are answered however long it takes.
+  CHECK(are_all_found(12, std::chrono::milliseconds(0)) && !are_all_found(14, std::chrono::milliseconds(0)));
+}
+
 void gone_and_denied_differ() {
   pid_t gone = fork();
   if (gone == 0) std::_Exit(0);
@@ -632,6 +654,7 @@ int main() {
   a_client_from_another_namespace_is_unexplained(folder);
   other_protocols_are_not_unexplained();
   descriptors_are_charged_to_the_user();
+  questions_are_charged_to_the_user();
   gone_and_denied_differ();
   a_long_queue_hides_no_other(folder);
   CHECK(open_descriptors() == before);
