@@ -44,7 +44,6 @@ class SnapshotBuilder {
   void find_suspects();
   void match_command_lines(const std::vector<ScanEntry*>& entries);
   // select.cc: which processes are read in full
-  void share_processes();
   void read_suspects();
   void read_descendants();
   void read_ancestors();
@@ -71,7 +70,6 @@ class SnapshotBuilder {
   std::unordered_set<uid_t> suspect_uids_;
   std::unordered_map<pid_t, std::size_t> index_;  // pid to its place in out_.processes
   std::unordered_set<pid_t> tried_;
-  std::uint32_t user_share_ = 0;                      // the most processes of one user
   std::unordered_map<uid_t, std::uint32_t> read_of_;  // processes read in full, per account
   std::vector<std::size_t> wants_argv_;
 };

@@ -1,7 +1,5 @@
 // Selects which processes are read in full: suspects with what lives above and below them, ssh servers, and
 // what is hidden.
-#include <algorithm>
-
 #include "core/snapshot/builder.h"
 
 namespace reaper {
@@ -9,38 +7,15 @@ namespace reaper {
 void SnapshotBuilder::read_full(pid_t pid, uid_t owner, bool wants_argv) {
   if (!tried_.insert(pid).second) return;
   const uid_t account = options_.owners.of(owner);
-  if (owner != 0 && read_of_[account]++ >= user_share_)
-    return report_.add_over_budget(account, owner, "read processes",
-                                   "this user has more than " + std::to_string(options_.user_processes) +
-                                       ", or than a fair share of " + std::to_string(options_.all_processes) +
-                                       "; the rest was not read");
+  if (owner != 0 && read_of_[account]++ >= options_.user_processes)
+    return report_.add_over_budget(
+        account, owner, "read processes",
+        "this user has more than " + std::to_string(options_.user_processes) + "; the rest was not read");
   Process process;
   if (!read_process(pid, owner, process)) return;
   index_[pid] = out_.processes.size();
   if (wants_argv) wants_argv_.push_back(out_.processes.size());
   out_.processes.push_back(std::move(process));
-}
-
-// Guard: users who act together must not take the memory of the sweep. Whoever has few processes leaves their
-// part of the total to the others, so that only those with the most exceed it.
-void SnapshotBuilder::share_processes() {
-  std::unordered_map<uid_t, std::uint32_t> of_account;
-  for (const ScanEntry& entry : entries_)
-    if (entry.uid != 0 && (entry.sshd || entry.hidden || suspect_uids_.count(entry.uid) != 0))
-      ++of_account[options_.owners.of(entry.uid)];
-  std::vector<std::uint32_t> counts;
-  for (const auto& [account, count] : of_account) counts.push_back(std::min(count, options_.user_processes));
-  std::sort(counts.begin(), counts.end());
-  user_share_ = options_.user_processes;
-  std::uint32_t left = options_.all_processes;
-  for (std::size_t i = 0; i < counts.size(); ++i) {
-    const auto share = left / static_cast<std::uint32_t>(counts.size() - i);
-    if (counts[i] > share) {
-      user_share_ = share;
-      return;
-    }
-    left -= counts[i];
-  }
 }
 
 // With `full` every process of a user who is asked for counts like a suspect.

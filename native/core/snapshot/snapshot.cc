@@ -34,7 +34,6 @@ Result<Snapshot> SnapshotBuilder::build() {
   if (!pids) return pids.failure();
   scan(pids.value());
   find_suspects();
-  share_processes();
   read_suspects();
   read_descendants();
   read_ancestors();

@@ -34,8 +34,6 @@ struct SnapshotOptions {
   // Guard: one user's processes must not take the sweep's time and memory. No more than this many of each
   // user, root excepted, are read in full.
   std::uint32_t user_processes = 8192;
-  // Of all users together: 16,384 take the sweep 300 MiB.
-  std::uint32_t all_processes = 16384;
   int argv_timeout_ms = 200;
   int argv_budget_ms = 5000;
 

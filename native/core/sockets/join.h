@@ -3,10 +3,10 @@
 
 #include <sys/types.h>
 
-#include <chrono>
 #include <cstdint>
 #include <set>
 #include <unordered_map>
+#include <utility>
 #include <vector>
 
 #include "core/sockets/connections.h"
@@ -41,11 +41,8 @@ struct Unexplained {
 
 // What was asked about single unix sockets.
 struct Questions {
-  struct OfUser {
-    std::uint32_t count = 0;
-    std::chrono::nanoseconds time{0};
-  };
-  std::unordered_map<uid_t, OfUser> of_user;
+  // How many of a user's, and the CPU time that they took in milliseconds.
+  std::unordered_map<uid_t, std::pair<std::uint32_t, std::int64_t>> of_user;
   std::set<std::uint32_t> absent;  // not in this network namespace, and an open socket never comes into it
 };
 

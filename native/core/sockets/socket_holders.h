@@ -3,7 +3,6 @@
 
 #include <sys/types.h>
 
-#include <chrono>
 #include <cstdint>
 #include <map>
 #include <string>
@@ -32,7 +31,7 @@ struct HolderOptions {
   // minutes. The most descriptors of one user's processes, and of root's.
   std::size_t user_descriptors = 65536, root_descriptors = 1 << 20;
   // What the kernel's searches for single unix sockets may take for one user, beyond the first few.
-  std::chrono::milliseconds user_question_time{200};
+  std::int64_t user_question_ms = 200;
 };
 
 class HolderTable {

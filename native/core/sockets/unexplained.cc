@@ -1,12 +1,11 @@
 #include <sys/xattr.h>
-#include <time.h>
 
 #include <cerrno>
-#include <chrono>
 #include <optional>
 #include <set>
 #include <string_view>
 
+#include "core/base/clock.h"
 #include "core/base/sorted.h"
 #include "core/killable/reader.h"
 #include "core/proc/proc_dir.h"
@@ -22,13 +21,6 @@ constexpr std::uint32_t kUserQuestions = 64, kPatientQuestions = 12;
 // Guard: one user may hold any number of sockets whose protocol must be asked for, each of which costs 5 us.
 constexpr std::uint64_t kUserProtocols = 16384;
 constexpr int kTimeoutMs = 200, kBudgetMs = 2000;
-
-// The kernel's search counts, and not what other programs take of the processor.
-std::chrono::nanoseconds time_of_thread() {
-  timespec now{};
-  clock_gettime(CLOCK_THREAD_CPUTIME_ID, &now);
-  return std::chrono::seconds(now.tv_sec) + std::chrono::nanoseconds(now.tv_nsec);
-}
 
 // Every socket has this attribute (net/socket.c), whatever its family.
 int read_protocol(const char* path, const MemoryFile& file, char* to, HelperAnswer* answer) {
@@ -157,14 +149,14 @@ class Search {
     sort_unique(inodes);
     for (const std::uint32_t inode : inodes) {
       if (questions_.absent.count(inode) != 0) continue;
-      auto& [count, time] =
-          questions_.of_user[holders_.account_of(holders_.processes_with(inode).first->pid)];
-      if (count >= kUserQuestions || (count >= kPatientQuestions && time >= options_.user_question_time))
+      auto& [count, ms] = questions_.of_user[holders_.account_of(holders_.processes_with(inode).first->pid)];
+      if (count >= kUserQuestions || (count >= kPatientQuestions && ms >= options_.user_question_ms))
         continue;
       ++count;
-      const auto began = time_of_thread();
+      // The kernel's search counts, and not what other programs take of the processor.
+      ms -= now_ms(CLOCK_THREAD_CPUTIME_ID);
       const auto record = find_unix(inode);
-      time += time_of_thread() - began;
+      ms += now_ms(CLOCK_THREAD_CPUTIME_ID);
       if (record) sockets_.add({record.value()}, true);
       if (!record && record.failure().code == ENOENT) questions_.absent.insert(inode);
     }

@@ -397,15 +397,6 @@ void the_budget_of_processes_is_per_user() {
   CHECK(of(100, 120) == 10 && of(200, 210) == 10);
   CHECK((snapshot.over_budget == std::vector<uid_t>{3000, 200001}));
   CHECK(snapshot.faults.size() == 1 && snapshot.faults[0].uid == 3000U && snapshot.faults[0].pid == 0);
-
-  // Guard: users who act together must not take the memory. Ten of the total of 25 leave fifteen to the
-  // other.
-  options.user_processes = 1000;
-  options.all_processes = 25;
-  const Snapshot shared = snapshot_of(options);
-  CHECK(shared.processes.size() <= 27 && (shared.over_budget == std::vector<uid_t>{3000, 200001}));
-  options.all_processes = 30;
-  CHECK(snapshot_of(options).over_budget.empty());
 }
 
 // Guard: 1,500 processes with long command lines took the sweep's memory. A user has a budget of 8 MiB.

@@ -56,8 +56,8 @@ export interface RawSnapshot {
    */
   readonly processes: readonly Proc[];
   /**
-   * Effective uids of which something was left out, because their owner exceeds a budget (8,192 processes, or a fair
-   * share of 16,384; 8 MiB of command lines): nothing missing from their trees means anything.
+   * Effective uids of which something was left out, because their owner exceeds a budget (8,192 processes, 8 MiB of
+   * command lines): nothing missing from their trees means anything.
    */
   readonly overBudget: readonly number[];
   readonly counts: SnapshotCounts;
