@@ -112,8 +112,9 @@ export class UseGraph {
   }
 
   /**
-   * Whether a session's own connection comes from this host. `yes`: the process that opened it was asked, and the
-   * session counts as far as that process does; so it is where nothing shows a connection of a user's own sshd. `unknown`: another user or a daemon (a proxy before sshd) opened it.
+   * Whether a session's own connection comes from this host. `yes`: the process that opened it was asked, and the session
+   * counts as far as that process does; also where nothing shows a connection of a user's own sshd. `unknown`: another user
+   * or a daemon (a proxy before sshd) opened it.
    */
   openedHere(session: Node): "yes" | "no" | "unknown" {
     const parent = this.nodes.get(session.process.ppid);
