@@ -52,27 +52,18 @@ export async function startLoginNode(processes: number, withServers = true): Pro
   const servers = withServers ? Math.max(1, Math.round(trees / 100)) : 0;
   // Spread over the users, so that a server's owner is like the others.
   const owners = range(servers).map((i) => (i * 7) % USERS);
-  const others = otherLines(processes - servers * SERVER_PROCESSES);
-  const { total, end } = await startHost(
-    [...owners.map((user) => serverLine(user)), ...others],
-    puppetBinary(),
-  );
-  return { total, serverUsers: [...new Set(owners.map(uidOf))], end };
-}
-
-/** Shells, editors and Python of all users. */
-function otherLines(processes: number): HostLine[] {
-  return range(Math.max(0, Math.floor(processes / OTHER_PROCESSES))).map((i): HostLine => {
+  const left = processes - servers * SERVER_PROCESSES;
+  const others = range(Math.max(0, Math.floor(left / OTHER_PROCESSES))).map((i): HostLine => {
     const [name, ...argv] = OTHERS[i % OTHERS.length] ?? OTHERS[0];
     // Users and programs turn at different paces, or each user would have one program.
     const user = Math.floor(i / OTHERS.length) % USERS;
     return { count: OTHER_PROCESSES, uid: uidOf(user), exe: puppetAt(join(WORK, "bin", name)), argv };
   });
-}
-
-/** What is no server's alone. */
-export async function startOthers(processes: number): Promise<Pick<Host, "end">> {
-  return startHost(otherLines(processes), puppetBinary());
+  const { total, end } = await startHost(
+    [...owners.map((user) => serverLine(user)), ...others],
+    puppetBinary(),
+  );
+  return { total, serverUsers: [...new Set(owners.map(uidOf))], end };
 }
 
 /** Orphaned trees alone, each of another user. */

@@ -34,7 +34,7 @@ export async function measureTrees(
     state === null
       ? null
       : await startTree([listener(), ...staged], { binary: join(WORK, "puppet"), endAfterTest: false });
-  const host = await startOthers(processes - (state === null ? 0 : trees * SERVER_PROCESSES));
+  const host = await startLoginNode(processes - (state === null ? 0 : trees * SERVER_PROCESSES), false);
   try {
     writeFileSync(NO_GRACE, 'grace = "0s"\n');
     const sweep = [...SWEEP, "--dry-run", ...(state === "past grace" ? ["-c", NO_GRACE] : [])];
@@ -126,7 +126,7 @@ function requireState(sweep: readonly string[], trees: number, state: TreeState 
 import { execFileSync } from "node:child_process";
 import type { Behaviour, PlanNode } from "../test/helpers/puppet.ts";
 import { startTree } from "../test/helpers/puppet.ts";
-import { puppetAt, SERVER_PROCESSES, serverLine, startOthers } from "./host.ts";
+import { puppetAt, SERVER_PROCESSES, serverLine, startLoginNode } from "./host.ts";
 import type { TreeCost } from "./results.ts";
 import {
   median,
