@@ -134,7 +134,7 @@ describe("the users' side", () => {
     assert.ok((await places()).includes("2003"), "made by carol's login");
     assert.equal(await node.run(["stat", "-c", "%F %u %Y", `${KEEP}/2003`]), "symbolic link 2003 0\n");
 
-    // Subordinate uids are no accounts.
+    // The unit makes no place for a subordinate uid.
     const processes = [2002, 165_540].map((uid) =>
       node.spawn(["setpriv", `--reuid=${uid}`, "--clear-groups", "sleep", "60"]),
     );

@@ -1,7 +1,7 @@
 /**
  * The folder in which users ask that their trees be left alone. Root makes one place for each user there, a link that the
  * user owns (packaging/keep-places); its modification time is the request. Guard: users can make nothing in the folder and
- * write nothing to a link, so that nobody takes the room of others.
+ * write nothing to a link, so no user can use up the space of the others.
  */
 
 import { lstatSync, lutimesSync } from "node:fs";
@@ -52,7 +52,7 @@ export function readKeeps(
   return { keeps, faults };
 }
 
-/** Returns false if there is no folder. Guard: only a folder of root's that nobody else can write to counts. */
+/** Returns false if the folder is absent. Guard: only a folder that root owns and root alone can write to counts. */
 function isThere(folder: string): boolean {
   const found = lstatSync(folder, { throwIfNoEntry: false });
   if (!found) return false;
@@ -70,7 +70,7 @@ function placeAt(path: string): KeepPlace | null {
   return { kind, owner: found.uid, mtime: found.mtimeMs, ctime: found.ctimeMs };
 }
 
-/** Writes the caller's own request. @throws KeepFolderError if there is no place for it */
+/** Writes the caller's own request. @throws KeepFolderError if root has not made the caller's place */
 export function writeKeep(folder: string, uid: number, until: number): void {
   const path = join(folder, String(uid));
   if (!isThere(folder) || placeAt(path)?.owner !== uid)
