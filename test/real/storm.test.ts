@@ -3,6 +3,7 @@
 import assert from "node:assert/strict";
 import { spawnSync } from "node:child_process";
 import { existsSync, mkdirSync, readFileSync, rmdirSync } from "node:fs";
+import { basename } from "node:path";
 import { after, test } from "node:test";
 
 const sandbox = inPidNamespace(import.meta.url);
@@ -102,6 +103,26 @@ function insideNamespace(): void {
       assert.deepEqual(living(stage), []);
     });
 
+  for (const [version, at] of mounts)
+    test(`a look at fork chains finds them, each below a parent in the cgroup: ${version}`, async () => {
+      const home = makeHome(uid);
+      const folder = makeCgroup(".scope", at);
+      const names = ["chain1", "chain2", "chain3", "chain4"];
+      const chains = names.map((name) => chain(home, name));
+      const stage = await startTree(bareServer(home, uid, [`cgroup=${folder}`], chains));
+      letLoose(stage, names);
+      const path = `/${basename(folder)}`;
+      for (let look = 0; look < 100; look++) {
+        assert.ok(isPopulated(folder));
+        const members = await membersOf(folder, path);
+        assert.ok(members.length > 0);
+        assert.deepEqual(
+          members.filter(({ outsideParent }) => outsideParent !== null && outsideParent.pid !== 1),
+          [],
+        );
+      }
+    });
+
   const adopted = (node: PlanNode): PlanNode => ({ ...node, behaviours: ["daemon", "setsid"] });
   const BESIDE: readonly (readonly [string, (home: string) => PlanNode])[] = [
     ["a shell of the user's", (home) => adopted(sleeper(home, "shell", ["-bash"], uid))],
@@ -151,6 +172,7 @@ function insideNamespace(): void {
   });
 }
 
+import { isPopulated, membersOf } from "../../src/shell/host/cgroup.ts";
 import { bareServer, COMMIT, sleeper, tmuxServer } from "../helpers/ide-trees.ts";
 import { type Ran, run, temporaryFile } from "../helpers/program.ts";
 import { living, type PlanNode, type Stage, startTree } from "../helpers/puppet.ts";

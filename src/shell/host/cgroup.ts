@@ -9,6 +9,8 @@ import type { CgroupMember } from "../../core/reap/whole-cgroup.ts";
 const MOUNTS = ["/sys/fs/cgroup", "/sys/fs/cgroup/unified"];
 /** The controller of version 1 that limits the processes of a cgroup. */
 const PIDS = "/sys/fs/cgroup/pids";
+/** In the flags of a process: it is exiting (include/linux/sched.h). */
+const PF_EXITING = 0x4;
 /** The real one: cgroup.procs speaks of this kernel's processes. */
 const PROC = "/proc";
 /** Looks at a cgroup whose processes may be gone before they can be read, and the pause between two. */
@@ -46,15 +48,15 @@ export async function withoutForks(folder: string, work: () => Promise<void>): P
 
 /** Everybody in the cgroup and below it. Several looks: what lives for longer than one is seen for certain. */
 export async function membersOf(folder: string, path: string): Promise<CgroupMember[]> {
-  const inmates = new Map<string, CgroupMember>();
+  const members = new Map<string, CgroupMember>();
   for (let look = 0; look < LOOKS; look++) {
     if (look > 0) await delay(LOOK_PAUSE_MS);
     for (const pid of pidsIn(folder)) {
-      const inmate = pid > 0 ? readInmate(pid, path) : OUTSIDER;
-      if (inmate) inmates.set(`${inmate.pid}@${inmate.startTime}`, inmate);
+      const member = pid > 0 ? readMember(pid, path) : OUTSIDER;
+      if (member) members.set(`${member.pid}@${member.startTime}`, member);
     }
   }
-  return [...inmates.values()];
+  return [...members.values()];
 }
 
 /** Ends all of it and waits until it is empty. Throws with the system's reason. */
@@ -68,8 +70,8 @@ export async function killCgroup(folder: string): Promise<void> {
 export function isPopulated(folder: string): boolean {
   try {
     const events = join(folder, "cgroup.events");
-    // Version 1 has no such file.
-    if (!existsSync(events)) return pidsIn(folder).some((pid) => readInmate(pid, "/") !== null);
+    // Version 1 has no such file, and lists no dead process. A fork chain changes its pids faster than they can be read.
+    if (!existsSync(events)) return pidsIn(folder).length > 0;
     return /^populated 1$/m.test(readFileSync(events, "utf8"));
   } catch (error) {
     if (isGone(error)) return false;
@@ -99,12 +101,11 @@ function pidsIn(top: string): number[] {
   return pids;
 }
 
-function readInmate(pid: number, path: string): CgroupMember | null {
+function readMember(pid: number, path: string): CgroupMember | null {
   const folder = join(PROC, String(pid));
   try {
-    const stat = readFileSync(join(folder, "stat"), "latin1");
-    const fields = stat.slice(stat.lastIndexOf(")") + 2).split(" ");
-    if (fields[0] === "X" || (fields[0] === "Z" && fields[17] === "1")) return null;
+    const fields = readStat(folder);
+    if (isDying(fields)) return null;
     const ids = /\nUid:\t(\d+)\t(\d+)\t(\d+)\t(\d+)\n/.exec(readFileSync(join(folder, "status"), "latin1"));
     return {
       pid,
@@ -117,6 +118,18 @@ function readInmate(pid: number, path: string): CgroupMember | null {
     if (isGone(error)) return null;
     throw error;
   }
+}
+
+/** The fields of /proc/PID/stat from the third on, the state (proc_pid_stat(5)). */
+function readStat(folder: string): string[] {
+  const stat = readFileSync(join(folder, "stat"), "latin1");
+  return stat.slice(stat.lastIndexOf(")") + 2).split(" ");
+}
+
+/** Whether its last thread is exiting or dead. */
+function isDying(fields: readonly string[]): boolean {
+  const [state, flags, threads] = [fields[0], Number(fields[6]), Number(fields[17])];
+  return state === "X" || ((flags & PF_EXITING) !== 0 && threads <= 1);
 }
 
 /** Guard: a link is read and never followed; it may lead into a dead file system. */
@@ -135,7 +148,8 @@ function readOutsideParent(pid: number, path: string): CgroupMember["outsidePare
       .split("\n")
       .map((line) => line.split(":").slice(2).join(":"));
     const inside = paths.some((each) => each === path || each.startsWith(`${path}/`));
-    return inside ? null : { pid, exe: readExe(folder) };
+    // The kernel shows an exiting process in the root cgroup (version 1), and it is as good as gone.
+    return inside || isDying(readStat(folder)) ? null : { pid, exe: readExe(folder) };
   } catch (error) {
     return isGone(error) ? null : { pid, exe: null };
   }

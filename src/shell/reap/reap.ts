@@ -157,17 +157,16 @@ class Reaping {
 
   /** Ends forks that outran the rounds together with their cgroup, where it is the tree's alone. */
   private async killCgroupOf(tracked: TrackedTree, path: string): Promise<void> {
+    const { uid } = tracked.tree;
+    // Guard: a user's processes fail this sweep, and not the host's account of good ones.
     const fault = (detail: string): void => {
-      this.faults.push({ what: `end the cgroup ${path} as a whole`, detail });
+      this.faults.push({ what: `end the cgroup ${path} as a whole`, uid, exceeded: true, detail });
     };
     try {
       const folder = cgroupFolder(path);
       if (folder === null || !isPopulated(folder)) return;
       const why = await this.whyNotKillCgroup(tracked, path);
-      if (why !== null) {
-        if (tracked.alive.length > 0) fault(why);
-        return;
-      }
+      if (why !== null) return fault(why);
       await (canKillAtOnce(folder) ? killCgroup(folder) : this.killWithoutForks(tracked, folder, path));
       await this.rescan();
       if (isPopulated(folder)) fault("something in it lives on");
