@@ -23,8 +23,8 @@ import { nearest } from "./core/text/did-you-mean.ts";
 import { escapeText } from "./core/text/safe-text.ts";
 import { ConfigError } from "./shell/config.ts";
 import { NativeLoadError } from "./shell/host/native.ts";
-import { ObserveError } from "./shell/observe.ts";
 import { writeAll } from "./shell/output/log.ts";
+import { ObserveError } from "./shell/read-host.ts";
 
 declare const PACKAGE_VERSION: string;
 

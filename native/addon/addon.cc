@@ -63,6 +63,7 @@ Napi::Value js_snapshot(const Napi::CallbackInfo& info) {
     options.uids.emplace(list.begin(), list.end());
   }
   options.full = from["full"].flag();
+  if (const Argument staged = from["staged"]; !staged.is_absent()) options.staged = staged.flag();
   options.exe_markers = markers("exeMarkers");
   options.interpreters = markers("interpreters");
   options.argv_markers = markers("argvMarkers");
@@ -76,11 +77,21 @@ Napi::Value js_snapshot(const Napi::CallbackInfo& info) {
                                         [options = std::move(options)] { return take_snapshot(options); });
 }
 
+Napi::Value js_finish_snapshot(const Napi::CallbackInfo& info) {
+  if (!info[0].IsExternal()) Argument(info[0], "rest").refuse("the rest of a first stage");
+  auto rest = *info[0].As<Napi::External<SnapshotRest>>().Data();
+  auto settled = Argument(info[1], "settled").list(std::mem_fn(&Argument::uid));
+  return PromiseWorker<Snapshot>::start(
+      info.Env(), "finishSnapshot",
+      [rest = std::move(rest), settled = std::move(settled)] { return finish_snapshot(*rest, settled); });
+}
+
 Napi::Value js_connections(const Napi::CallbackInfo& info) {
   HolderOptions options;
   options.pids = Argument(info[0], "pids").list(std::mem_fn(&Argument::pid));
   options.proc_root = Argument(info[1], "procRoot").text();
   options.owners = Argument(info[2], "owners").owners();
+  if (const Argument once(info[3], "once"); !once.is_absent()) options.once = once.flag();
   return PromiseWorker<Connections>::start(
       info.Env(), "connections", [options = std::move(options)] { return find_connections(options); });
 }
@@ -137,6 +148,7 @@ static Napi::Object init(Napi::Env env, Napi::Object exports) {
     exports.Set(name, Napi::Function::New(env, call, name));
   };
   add("snapshot", reaper::js_snapshot);
+  add("finishSnapshot", reaper::js_finish_snapshot);
   add("connections", reaper::js_connections);
   add("environNames", reaper::js_environ_names);
   add("waitGone", reaper::js_wait_gone);

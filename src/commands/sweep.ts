@@ -78,7 +78,11 @@ async function runSweep(options: SweepOptions): Promise<number> {
       // What fails here, the reading of the tags reports.
       attempt("drop the tags of ended processes", () => pruneTags(join(RUN_FOLDER, "tags"), "/proc"));
     }
-    const result = await sweep(ports, { ...request, dryRun: options.dryRun });
+    const result = await sweep(ports, {
+      ...request,
+      dryRun: options.dryRun,
+      staged: isStaged(options, policy),
+    });
     const { observation, judgements, faults, outcomes } = result;
     if (options.pid && judgements.length === 0) throw noTree(options.pid, observation);
     await log.write(answersOf(result, options));
@@ -90,6 +94,12 @@ async function runSweep(options: SweepOptions): Promise<number> {
     stop();
     log.close();
   }
+}
+
+/** Whether nothing that is shown or recorded needs the trees that certainly stay. */
+function isStaged({ force, json, verbose, user, pid }: SweepOptions, { metrics, cluster }: Policy): boolean {
+  const isAboutAll = force || json || verbose > 1 || user !== undefined || pid !== undefined;
+  return !isAboutAll && metrics.file === "" && cluster.dir === "";
 }
 
 /** Opens the log that -l and the configuration name; the service also writes to the journal. */

@@ -13,6 +13,7 @@ import type { LogEvent } from "../core/report/standard-log.ts";
 import { exemptEvents, faultEvent, outcomeEvents, verdictEvents } from "../core/report/sweep-events.ts";
 import { breakerTrips } from "../core/verdict/circuit-breaker.ts";
 import type { Accounts } from "../core/verdict/exemption.ts";
+import { shortestGrace } from "../core/verdict/grace.ts";
 import { type JudgeContext, type Judgement, judgeView } from "../core/verdict/judge.ts";
 import type { Cluster } from "../shell/cluster/helper-client.ts";
 import type { ClusterReply } from "../shell/cluster/shared-folder.ts";
@@ -55,6 +56,8 @@ export interface SweepRequest {
   readonly dryRun: boolean;
   /** Look at these users only; null: at all. */
   readonly uids: readonly number[] | null;
+  /** Leave out the trees of users of whom little shows that all stay (default false). */
+  readonly staged?: boolean;
 }
 
 export interface Look {
@@ -80,7 +83,8 @@ export interface SweepResult extends Look {
 export async function observeAndJudge(ports: Ports, request: SweepRequest, full = false): Promise<Look> {
   const { policy } = request.context;
   const options = observeOptions(ports, policy, request.uids, full);
-  const own = await observe(ports.native, options);
+  const staged = request.staged === true && !full ? { shortestGrace: shortestGrace(policy) } : {};
+  const own = await observe(ports.native, { ...options, ...staged });
   const owners = [...new Set(own.observation.processes.map(({ uid }) => uid))];
   const { elsewhere, faults: clusterFaults } = await askOtherNodes(ports, policy, own.observation, owners);
   const view = elsewhere ? withFacts(own, { elsewhere }) : own;

@@ -114,7 +114,8 @@ function firstStep(all: readonly Proc[]): Proc[] {
   return [...kept];
 }
 
-function connectionsOf(
+/** What a look at the sockets of these processes shows. */
+export function connectionsOf(
   host: SimulatedHost,
   look: 0 | 1,
   asked: readonly Proc[],

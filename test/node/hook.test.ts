@@ -4,6 +4,7 @@ import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { after, before, describe, it } from "node:test";
+import { setTimeout as sleep } from "node:timers/promises";
 import { until } from "../helpers/until.ts";
 import { hasLoginNode, whyNoLoginNode } from "./available.ts";
 import { repository } from "./boot.ts";
@@ -230,6 +231,8 @@ describe("the session-close hook", () => {
     await until(async () =>
       assert.match((await treeOf(node, server)).reasons.join(), /marked for a second look/),
     );
+    // Younger than its grace a tree gets no mark.
+    await sleep(1100);
     await sweepByUnit(node);
     assert.match(await node.run(["ls", "-A", "/run/vscode-grim-reaper"]), /^lock\n(?:.*\n)*tags\n$/);
     await until(async () => assert.equal((await treeOf(node, server)).verdict, "reap"));

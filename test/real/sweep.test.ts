@@ -143,6 +143,9 @@ function insideNamespace(): void {
     const stage = await startTree(bareServer(makeHome(uid), uid));
     const careful = temporaryFile("config.toml", 'grace = "1s"\ntermWait = "1s"\n');
     assert.equal(run(["-c", careful]).status, 0);
+    // Younger than its grace it gets no mark.
+    await sleep(1100);
+    assert.equal(run(["-c", careful]).status, 0);
     assert.deepEqual(living(stage), ["server"]);
     await sleep(1100);
     assert.equal(run(["-c", careful]).status, 0);

@@ -4,6 +4,7 @@
 #include <optional>
 #include <unordered_map>
 #include <unordered_set>
+#include <utility>
 #include <vector>
 
 #include "core/killable/argv.h"
@@ -12,27 +13,36 @@
 
 namespace reaper {
 
-// A process as the first, cheap pass sees it: its owner, and what the path of its executable says.
-struct ScanEntry {
+// What the path of an executable says. An interpreter may be a suspect by its command line.
+struct ExeKind {
+  bool sshd = false, suspect = false, interpreter = false, wide_interpreter = false;
+};
+
+// A process as the first, cheap pass sees it.
+struct ScanEntry : ExeKind {
   pid_t pid = 0;
   uid_t uid = 0;
   bool has_exe = false;  // false: a kernel thread, a zombie, or hidden
   bool hidden = false;   // the executable could not be read although this program should be able to
-  // An interpreter may be a suspect by its command line.
-  bool sshd = false, suspect = false, interpreter = false, wide_interpreter = false;
 };
 
 bool contains_any(std::string_view text, const std::vector<std::string>& markers);
 
 class SnapshotBuilder {
  public:
-  SnapshotBuilder(const SnapshotOptions& options, ProcDir& proc)
+  SnapshotBuilder(const SnapshotOptions& options, ProcDir proc)
       : options_(options),
-        proc_(proc),
+        proc_(std::move(proc)),
         report_(options.observer, out_),
-        argv_(proc.fd(), options.argv_timeout_ms, options.argv_budget_ms, options.owners) {}
+        argv_(proc_.fd(), options.argv_timeout_ms, options.argv_budget_ms, options.owners) {}
 
-  Result<Snapshot> build();
+  // The steps of the first stage, and all others.
+  std::optional<Failure> begin();
+  Result<Snapshot> finish();
+
+  bool has_suspects() const { return !suspect_uids_.empty(); }
+  Result<Snapshot> first_stage();
+  void leave_out(const std::vector<uid_t>& users);
 
  private:
   // snapshot.cc
@@ -40,10 +50,14 @@ class SnapshotBuilder {
   // scan.cc: every process of the host. `pids` is sorted, and so are the entries
   void scan(const std::vector<pid_t>& pids);
   void scan_exe(ScanEntry& entry);
+  ExeKind kind_of(std::string_view exe);
   // match_argv.cc: which users have a suspect, and which of their interpreters are suspects
   void find_suspects();
+  void match_shells();
   void match_command_lines(const std::vector<ScanEntry*>& entries);
   // select.cc: which processes are read in full
+  void read_sshd();
+  void read_chains();
   void read_suspects();
   void read_descendants();
   void read_ancestors();
@@ -60,13 +74,14 @@ class SnapshotBuilder {
     return entry.suspect && suspect_uids_.count(entry.uid) != 0;
   }
 
-  const SnapshotOptions& options_;
-  ProcDir& proc_;
+  const SnapshotOptions options_;
+  ProcDir proc_;
   Snapshot out_;
   SnapshotReport report_;
   ArgvReader argv_;
   std::string own_user_ns_, own_pid_ns_;
   std::vector<ScanEntry> entries_;
+  std::unordered_map<std::string, ExeKind> kinds_;
   std::unordered_set<uid_t> suspect_uids_;
   std::unordered_map<pid_t, std::size_t> index_;  // pid to its place in out_.processes
   std::unordered_set<pid_t> tried_;

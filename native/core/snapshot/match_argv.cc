@@ -16,7 +16,7 @@ void SnapshotBuilder::find_suspects() {
   const std::unordered_set<uid_t> by_exe = suspect_uids_;
   std::vector<ScanEntry*> doubtful;
   for (ScanEntry& entry : entries_) {
-    const bool wide = by_exe.count(entry.uid) != 0;
+    const bool wide = by_exe.count(entry.uid) != 0 && !options_.staged;
     if (!entry.suspect && (wide ? entry.wide_interpreter : entry.interpreter)) doubtful.push_back(&entry);
   }
   match_command_lines(doubtful);
@@ -24,10 +24,19 @@ void SnapshotBuilder::find_suspects() {
   // Processes of users whose suspects only a command line shows.
   doubtful.clear();
   for (ScanEntry& entry : entries_)
-    if (!entry.suspect && entry.wide_interpreter && suspect_uids_.count(entry.uid) != 0 &&
-        by_exe.count(entry.uid) == 0)
+    if (!entry.suspect && (options_.staged ? entry.interpreter : entry.wide_interpreter) &&
+        suspect_uids_.count(entry.uid) != 0 && by_exe.count(entry.uid) == 0)
       doubtful.push_back(&entry);
   match_command_lines(doubtful);
+}
+
+// What a first stage left: the shells of users who have a suspect.
+void SnapshotBuilder::match_shells() {
+  std::vector<ScanEntry*> shells;
+  for (ScanEntry& entry : entries_)
+    if (!entry.suspect && entry.wide_interpreter && !entry.interpreter && suspect_uids_.count(entry.uid) != 0)
+      shells.push_back(&entry);
+  match_command_lines(shells);
 }
 
 // Few markers make an interpreter of any user a suspect; more of them do for a user who has a suspect.

@@ -25,18 +25,35 @@ bool contains_any(std::string_view text, const std::vector<std::string>& markers
   });
 }
 
+// Looks at each path once: many processes share few, and to search one for all markers takes longer than to
+// read it.
+ExeKind SnapshotBuilder::kind_of(std::string_view exe) {
+  const std::string path(exe);
+  if (const auto known = kinds_.find(path); known != kinds_.end()) return known->second;
+  const std::string_view name = exe_basename(exe);
+  const auto& sshd = options_.sshd_names;
+  ExeKind kind;
+  kind.sshd = std::find(sshd.begin(), sshd.end(), name) != sshd.end();
+  kind.suspect = contains_any(exe, options_.exe_markers);
+  kind.interpreter = !kind.suspect && is_called(name, options_.interpreters);
+  kind.wide_interpreter = !kind.suspect && is_called(name, options_.wide_interpreters);
+  // Guard: users choose the paths, and can make thousands of long ones.
+  if (path.size() < 256) kinds_.emplace(path, kind);
+  return kind;
+}
+
 void SnapshotBuilder::scan_exe(ScanEntry& entry) {
+  // To ask in vain takes as long as to ask. A full look must see every session, for no further one follows
+  // it.
+  const bool is_wanted = options_.full || options_.asks_for(entry.uid) || entry.uid == 0;
+  if (!is_wanted || !report_.expects_access(entry.uid)) return;
   std::string_view exe;
   const int error = proc_.link_of(entry.pid, "exe", &exe);
   if (error == 0) {
-    const std::string_view name = exe_basename(exe);
-    const auto& sshd = options_.sshd_names;
+    static_cast<ExeKind&>(entry) = kind_of(exe);
     entry.has_exe = true;
-    entry.sshd = std::find(sshd.begin(), sshd.end(), name) != sshd.end();
-    if (!options_.asks_for(entry.uid)) return;  // of these users only ssh servers count
-    entry.suspect = contains_any(exe, options_.exe_markers);
-    entry.interpreter = !entry.suspect && is_called(name, options_.interpreters);
-    entry.wide_interpreter = !entry.suspect && is_called(name, options_.wide_interpreters);
+    // Of other users only ssh servers count.
+    if (!options_.asks_for(entry.uid)) entry.suspect = entry.interpreter = entry.wide_interpreter = false;
     return;
   }
   // A kernel thread, a zombie, or gone: a later read shows which. Some hosts guard pid 1 from root itself,

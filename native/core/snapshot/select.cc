@@ -18,6 +18,34 @@ void SnapshotBuilder::read_full(pid_t pid, uid_t owner, bool wants_argv) {
   out_.processes.push_back(std::move(process));
 }
 
+void SnapshotBuilder::read_sshd() {
+  for (const ScanEntry& entry : entries_)
+    if (entry.sshd) read_full(entry.pid, entry.uid, false);
+}
+
+// Reads of suspects and of what lives above them, as far as the scan saw it, only parents and start times.
+void SnapshotBuilder::read_chains() {
+  std::unordered_map<pid_t, const ScanEntry*> scanned;
+  for (const ScanEntry& entry : entries_) scanned[entry.pid] = &entry;
+  std::unordered_set<pid_t> met;
+  for (const ScanEntry& entry : entries_) {
+    if (!is_suspect(entry)) continue;
+    for (pid_t pid = entry.pid; met.insert(pid).second;) {
+      const auto found = scanned.find(pid);
+      Stat stat;  // left as it is where it cannot be read: without a parent, and as old as the host
+      if (found == scanned.end() || is_gone(proc_.read_stat(pid, -1, &stat))) break;
+      const ScanEntry& one = *found->second;
+      out_.chain.push_back({{pid, stat.start_time}, stat.ppid, one.uid, is_suspect(one)});
+      pid = stat.ppid;
+    }
+  }
+}
+
+// Takes from the suspects those of users whose trees need no more.
+void SnapshotBuilder::leave_out(const std::vector<uid_t>& users) {
+  for (const uid_t user : users) suspect_uids_.erase(user);
+}
+
 // With `full` every process of a user who is asked for counts like a suspect.
 void SnapshotBuilder::read_suspects() {
   for (const ScanEntry& entry : entries_) {

@@ -28,18 +28,32 @@ std::optional<Failure> SnapshotBuilder::read_host() {
   return std::nullopt;
 }
 
-Result<Snapshot> SnapshotBuilder::build() {
-  if (auto failure = read_host()) return *failure;
+std::optional<Failure> SnapshotBuilder::begin() {
+  if (auto failure = read_host()) return failure;
   auto pids = proc_.list();
   if (!pids) return pids.failure();
+  out_.counts.listed = static_cast<std::uint32_t>(pids.value().size());
   scan(pids.value());
   find_suspects();
+  return std::nullopt;
+}
+
+Result<Snapshot> SnapshotBuilder::first_stage() {
+  read_sshd();
+  read_ancestors();
+  read_chains();
+  if (const int error = report_.exhaustion()) return Failure{error, "read the processes"};
+  return out_;
+}
+
+Result<Snapshot> SnapshotBuilder::finish() {
+  if (options_.staged) match_shells();
   read_suspects();
   read_descendants();
   read_ancestors();
   read_argv();
   if (const int error = report_.exhaustion()) return Failure{error, "read the processes"};
-  out_.counts.listed = static_cast<std::uint32_t>(pids.value().size());
+  out_.chain.clear();
   out_.counts.read = static_cast<std::uint32_t>(out_.processes.size());
   sort_unique(out_.over_budget);
   return std::move(out_);
@@ -48,7 +62,17 @@ Result<Snapshot> SnapshotBuilder::build() {
 Result<Snapshot> take_snapshot(const SnapshotOptions& options) {
   auto proc = ProcDir::open(options.proc_root);
   if (!proc) return proc.failure();
-  return SnapshotBuilder(options, proc.value()).build();
+  auto builder = std::make_shared<SnapshotBuilder>(options, proc.take());
+  if (auto failure = builder->begin()) return *failure;
+  if (!options.staged || !builder->has_suspects()) return builder->finish();
+  auto first = builder->first_stage();
+  if (first) first.value().rest = std::move(builder);
+  return first;
+}
+
+Result<Snapshot> finish_snapshot(SnapshotBuilder& rest, const std::vector<uid_t>& settled) {
+  rest.leave_out(settled);
+  return rest.finish();
 }
 
 }  // namespace reaper

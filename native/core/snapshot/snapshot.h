@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include <cstdint>
+#include <memory>
 #include <optional>
 #include <string>
 #include <unordered_set>
@@ -23,7 +24,8 @@ struct SnapshotOptions {
   // As whom to look: 0 expects to read every process, also where an account with root's capabilities does it.
   // Guard: if such an account lacks them, it must not take a full host for an empty one.
   uid_t observer = geteuid();
-  bool full = false;  // read every process of `uids`, suspect or not
+  bool full = false;    // read every process of `uids`, suspect or not
+  bool staged = false;  // stop when it is known which users have suspects, and what lives above these
   // An executable whose path holds one of exe_markers is a suspect; so is one of `interpreters` whose command
   // line holds one of argv_markers. Names of executables may end in `*`. The wide lists apply to the
   // processes of a user who has a suspect, and hold all of the narrow ones: without this second step every
@@ -44,6 +46,16 @@ struct SnapshotCounts {
   std::uint32_t listed = 0, read = 0, gone = 0, denied = 0, malformed = 0, timed_out = 0;
 };
 
+// What a first stage knows of a suspect, or of a process above one.
+struct ChainProcess : ProcId {
+  pid_t ppid = 0;
+  uid_t uid = 0;
+  bool suspect = false;
+};
+
+class SnapshotBuilder;
+using SnapshotRest = std::shared_ptr<SnapshotBuilder>;
+
 struct Snapshot {
   std::string boot_id;
   long ticks_per_second = 100;
@@ -52,9 +64,15 @@ struct Snapshot {
   std::vector<uid_t> over_budget;  // uids of which a budget left something out; sorted
   SnapshotCounts counts;
   std::vector<Fault> faults;
+  // Of a first stage, which has only ssh servers and what lives above them: what it takes to go on.
+  std::vector<ChainProcess> chain;
+  SnapshotRest rest;
 };
 
 // Fails only when nothing can be known (the proc root cannot be listed, no boot id, no uptime).
 Result<Snapshot> take_snapshot(const SnapshotOptions& options);
+
+// Goes on after a first stage, once, without the suspects of the `settled` users.
+Result<Snapshot> finish_snapshot(SnapshotBuilder& rest, const std::vector<uid_t>& settled);
 
 }  // namespace reaper

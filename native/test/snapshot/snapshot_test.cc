@@ -184,7 +184,8 @@ void returns_sshd_and_ancestors() {
   others.uids = std::unordered_set<uid_t>{fixture_uid() + 1};
   fixture.add(fake(100, 60, kServer));
   snapshot = snapshot_of(others);
-  CHECK(snapshot.processes.size() == 3 && find(snapshot, 100) == nullptr);
+  // Of a user who is not asked for, only a full look returns the session.
+  CHECK(snapshot.processes.size() == (geteuid() == 0 ? 2U : 0U) && find(snapshot, 41) == nullptr);
   others.full = true;
   CHECK(snapshot_of(others).processes.size() == 3);
   others.uids = std::unordered_set<uid_t>{fixture_uid()};
@@ -487,6 +488,77 @@ void sees_the_live_host() {
   CHECK(waitpid(-1, nullptr, WNOHANG) == -1 && errno == ECHILD);
 }
 
+// A first stage has the ssh servers, and of suspects only what shows where they belong; a second one all but
+// the settled users' trees.
+void goes_on_without_settled_users() {
+  if (geteuid() != 0) return void(std::printf("skipped: only root can build processes of two users\n"));
+  const ProcFixture fixture;
+  init(fixture);
+  const auto add = [&](pid_t pid, pid_t ppid, uid_t uid, const std::string& exe,
+                       std::vector<std::string> argv = {"x"}) {
+    FakeProcess one = fake(pid, ppid, exe, std::move(argv));
+    one.uid = uid;
+    one.start_time = static_cast<std::uint64_t>(pid);
+    fixture.add(one);
+  };
+  add(50, 1, 0, "/usr/sbin/sshd");
+  add(51, 50, 3000, "/usr/sbin/sshd");
+  add(60, 51, 3000, "/usr/bin/bash", {"bash"});
+  add(100, 60, 3000, kServer);
+  add(101, 100, 3000, "/usr/bin/vim");
+  add(102, 1, 3000, "/usr/bin/bash", {"bash", "/home/u/.vscode-server/x.sh"});
+  add(200, 1, 3001, kServer);
+  add(201, 200, 3001, "/usr/bin/vim");
+  add(202, 1, 3001, "/usr/bin/bash", {"bash", "/home/u/.vscode-server/x.sh"});
+  SnapshotOptions options = options_for(fixture.root());
+  options.staged = true;
+  const Snapshot first = snapshot_of(options);
+  const auto pids = [](const auto& processes) {
+    std::vector<pid_t> found;
+    for (const auto& process : processes) found.push_back(process.pid);
+    std::sort(found.begin(), found.end());
+    return found;
+  };
+  CHECK(first.rest != nullptr);
+  CHECK((pids(first.processes) == std::vector<pid_t>{1, 50, 51}));
+  // The command line of a shell makes it a suspect only of a user who is not settled.
+  CHECK((pids(first.chain) == std::vector<pid_t>{1, 50, 51, 60, 100, 200}));
+  for (const ChainProcess& one : first.chain) {
+    CHECK(one.suspect == (one.pid == 100 || one.pid == 200));
+    if (one.pid == 60) CHECK(one.ppid == 51 && one.uid == 3000 && one.start_time == 60);
+  }
+  auto rest = finish_snapshot(*first.rest, {3000});
+  CHECK(rest.ok() && !rest.value().rest && rest.value().chain.empty());
+  if (rest) CHECK((pids(rest.value().processes) == std::vector<pid_t>{1, 50, 51, 200, 201, 202}));
+  if (rest) CHECK(find(rest.value(), 202)->argv.size() == 2);
+
+  options.staged = false;
+  const auto whole = pids(snapshot_of(options).processes);
+  CHECK((whole == std::vector<pid_t>{1, 50, 51, 60, 100, 101, 102, 200, 201, 202}));
+  options.staged = true;
+  const Snapshot again = snapshot_of(options);
+  auto all = finish_snapshot(*again.rest, {});
+  CHECK(all && pids(all.value().processes) == whole);
+  // Where no user has a suspect there is nothing to go on with.
+  options.uids = std::unordered_set<uid_t>{3002};
+  CHECK(snapshot_of(options).rest == nullptr);
+}
+
+// Guard: a suspect whose parent cannot be read is not left out of the chains: its user would be settled.
+void a_chain_holds_what_cannot_be_read() {
+  const ProcFixture fixture;
+  init(fixture);
+  FakeProcess server = fake(100, 1, kServer);
+  server.start_time = 777;
+  fixture.add(server);
+  std::ofstream(fixture.root() + "/100/stat") << "malformed";
+  SnapshotOptions options = options_for(fixture.root());
+  options.staged = true;
+  const Snapshot first = snapshot_of(options);
+  CHECK(first.chain.size() == 1 && first.chain[0].pid == 100);
+  CHECK(first.chain[0].suspect && first.chain[0].ppid == 0 && first.chain[0].start_time == 0);
+}
+
 // A real process whose first thread has ended: state Z, alive.
 void sees_a_real_zombie_leader() {
   int ready[2];
@@ -543,6 +615,8 @@ int main() {
   drops_a_process_whose_pid_was_recycled();
   fails_when_nothing_can_be_known();
   faults_are_bounded();
+  goes_on_without_settled_users();
+  a_chain_holds_what_cannot_be_read();
   sees_the_live_host();
   sees_a_real_zombie_leader();
   return report("snapshot");

@@ -78,13 +78,36 @@ export function usersToAsk(view: HostView): number[] {
   const known = propagate(graph, originsOf(graph, new Map(), false));
   const possible = propagate(graph, originsOf(graph, new Map()));
   const users = graph.trees().flatMap(([tree, node]) => {
-    if (tree.uid === 0 || known.has(node)) return [];
+    if (tree.uid === 0 || view.observation.settled?.includes(tree.uid)) return [];
+    // Another user's use says nothing about the tree's own user.
+    const way = known.wayTo(node, (user) => isOwn(user, tree));
+    if (way !== null && isOwn(way.user, tree)) return [];
     const hasRelayAbove = tree.ancestors.some((ancestor) => mayRelay(ancestor) && isOwn(ancestor.uid, tree));
     const mayBeReached = graph.countsOf(node).acceptedUnattributed > 0 || hasRelayAbove || possible.has(node);
     return mayBeReached ? relayUsersOf(tree) : [];
   });
   return [...new Set(users)].sort((a, b) => a - b);
 }
+
+/**
+ * Tells whether something hangs on a process that was not asked: it may have opened a connection that a tree accepted, or
+ * the session through which a tree is reached, where the tree is not in use as far as is known; or a tree is in doubt
+ * because of it.
+ */
+export function dependsOnUnasked(view: HostView): boolean {
+  const graph = new UseGraph(view);
+  const known = propagate(graph, originsOf(graph, new Map(), false));
+  const possible = propagate(graph, originsOf(graph, new Map()));
+  const isReached = graph
+    .trees()
+    .some(
+      ([, node]) => !known.has(node) && (possible.has(node) || graph.countsOf(node).acceptedUnattributed > 0),
+    );
+  const doubts = [...whyUndecided(view, graph).values()];
+  return isReached || doubts.some(({ code }) => DOUBTS_OF_UNASKED.includes(code));
+}
+
+const DOUBTS_OF_UNASKED: readonly DoubtCode[] = ["connection-unattributed", "other-user-in-the-way"];
 
 /** Where use begins: ssh sessions, other hosts, and trees that are a source. */
 function originsOf(graph: UseGraph, sources: TreeSources, countUnknownOpeners = true): Origin[] {

@@ -80,10 +80,12 @@ export interface Observation {
   readonly ownCgroups?: readonly string[] | undefined;
   /** Absent: no other node was asked. */
   readonly elsewhere?: readonly RemoteAttachment[] | undefined;
+  /** Users whose trees stay whatever else is true of them, so that nothing more was read of them. Absent: all was read. */
+  readonly settled?: readonly number[] | undefined;
   readonly faults: readonly Fault[];
 }
 
 /** Milliseconds that a process has lived. */
-export function ageOf(process: Proc, observation: Observation): number {
+export function ageOf(process: ProcId, observation: Pick<Observation, "uptime" | "ticksPerSecond">): number {
   return Math.max(0, observation.uptime - (process.startTime * 1000) / observation.ticksPerSecond);
 }

@@ -1,6 +1,7 @@
 /** Sums up a sweep in one line, for the journal. */
 
 import type { Fault } from "../observation/fault.ts";
+import type { Observation } from "../observation/observation.ts";
 import { freedBy } from "../reap/freed-memory.ts";
 import type { Outcome } from "../reap/outcome.ts";
 import { countOf, formatMemory } from "../text/format.ts";
@@ -9,6 +10,7 @@ import { VERDICTS } from "../verdict/verdicts.ts";
 
 /** What the line needs to know of a sweep. */
 export interface SweepSummary {
+  readonly observation: Pick<Observation, "settled">;
   readonly judgements: readonly Judgement[];
   readonly outcomes: readonly Outcome[];
   readonly faults: readonly Fault[];
@@ -18,8 +20,18 @@ export interface SweepSummary {
   readonly broken: string | null;
 }
 
-/** Formats "12 trees: 1 reap, 11 spare; 1 tree ended (7 processes, 467 MiB)". */
-export function sweepSummaryLine({ judgements, outcomes, faults, observing, broken }: SweepSummary): string {
+/**
+ * Formats "12 trees: 1 reap, 11 spare; 1 tree ended (7 processes, 467 MiB)", and before the end "40 users whose trees all
+ * stay", which were not read.
+ */
+export function sweepSummaryLine({
+  observation: { settled = [] },
+  judgements,
+  outcomes,
+  faults,
+  observing,
+  broken,
+}: SweepSummary): string {
   const counts = VERDICTS.flatMap((verdict) => {
     const count = judgements.filter((one) => one.verdict === verdict).length;
     return count > 0 ? [`${count} ${verdict}`] : [];
@@ -27,6 +39,7 @@ export function sweepSummaryLine({ judgements, outcomes, faults, observing, brok
   const seen = `${countOf(judgements.length, "tree")}${counts.length > 0 ? `: ${counts.join(", ")}` : ""}`;
   const parts = [
     seen,
+    ...(settled.length > 0 ? [`${countOf(settled.length, "user")} whose trees all stay`] : []),
     broken === null ? endedPart(outcomes, observing) : "nothing ended, the circuit breaker stopped it",
   ];
   if (faults.length > 0) parts.push(countOf(faults.length, "fault"));

@@ -17,6 +17,11 @@ export function graceOf(tree: Tree, policy: Policy): number {
   return own.length > 0 ? Math.min(cap, Math.max(...own)) : cap;
 }
 
+/** Tells how many milliseconds a policy leaves any tree alone at least. */
+export function shortestGrace({ grace, graceByProduct, agents }: Policy): number {
+  return Math.min(grace, agents.grace, ...Object.values(graceByProduct));
+}
+
 function gracesIn(argv: readonly string[], flags: readonly GraceFlag[]): number[] {
   return flags.flatMap(({ flag, zero }) =>
     valuesOf(argv, flag).flatMap((seconds) => {

@@ -101,10 +101,14 @@ export function judgeView(view: HostView, context: JudgeContext): Judgement[] {
     .filter(({ orphan }) => isHelpersOnly(orphan.tree))
     .map((one) => judgeTree(one, servers));
   const { uids, pids } = context.options;
-  return [...servers, ...helpers]
-    .filter(({ tree }) => !uids || uids.includes(tree.uid))
-    .filter(({ tree }) => !pids || tree.members.some((member) => pids.includes(member.pid)))
-    .sort((a, b) => a.tree.root.pid - b.tree.root.pid);
+  return (
+    [...servers, ...helpers]
+      .filter(({ tree }) => !uids || uids.includes(tree.uid))
+      // Of these users only what stands above another's tree may have been read.
+      .filter(({ tree }) => !observation.settled?.includes(tree.uid))
+      .filter(({ tree }) => !pids || tree.members.some((member) => pids.includes(member.pid)))
+      .sort((a, b) => a.tree.root.pid - b.tree.root.pid)
+  );
 }
 
 /** Trees through which others are used without a session on this host. */

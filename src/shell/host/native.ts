@@ -1,4 +1,4 @@
-/** Declares and loads the native addon. Plain data crosses; no descriptor, pointer, callback or BigInt does. */
+/** Declares and loads the native addon. Plain data crosses, and one opaque handle; no descriptor, callback or BigInt does. */
 import { createRequire } from "node:module";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
@@ -23,6 +23,8 @@ export interface SnapshotOptions {
   readonly uids: readonly number[] | null;
   /** Read every process of `uids` in full, suspect or not. */
   readonly full: boolean;
+  /** Stop where some user has a suspect: what it takes to go on is `rest` (default false). */
+  readonly staged?: boolean;
   /** Substrings of the exe path that make a process a suspect. */
   readonly exeMarkers: readonly string[];
   /**
@@ -62,6 +64,17 @@ export interface RawSnapshot {
   readonly overBudget: readonly number[];
   readonly counts: SnapshotCounts;
   readonly faults: readonly Fault[];
+  /**
+   * Of a first stage, whose `processes` are the ssh servers and what is above them alone: each suspect and all above it as
+   * pid, start time, parent, effective uid, and 1 if it is a suspect.
+   */
+  readonly chain?: Float64Array;
+  readonly rest?: SnapshotRest;
+}
+
+/** What the addon keeps between the two stages of a snapshot. */
+export interface SnapshotRest {
+  readonly rest: never;
 }
 
 export interface EnvironOptions {
@@ -89,8 +102,18 @@ export type SignalOutcome = "sent" | "gone" | "recycled" | "foreign" | "denied";
 
 export interface Native {
   snapshot(options: SnapshotOptions): Promise<RawSnapshot>;
-  /** Finds the connections of these processes; a user's descriptors beyond 65,536 make the rest unreadable. */
-  connections(pids: readonly number[], procRoot: string, owners?: readonly UidRange[]): Promise<Connections>;
+  /** Completes a staged snapshot, once, without the suspects of these users. */
+  finishSnapshot(rest: SnapshotRest, settled: readonly number[]): Promise<RawSnapshot>;
+  /**
+   * Finds the connections of these processes; a user's descriptors beyond 65,536 make the rest unreadable. `once`: looks
+   * once, where a connection that is missed does no harm (default false: twice, for no list of sockets is atomic).
+   */
+  connections(
+    pids: readonly number[],
+    procRoot: string,
+    owners?: readonly UidRange[],
+    once?: boolean,
+  ): Promise<Connections>;
   /** Finds which of `names` each process's environment had at its exec. Values stay in a helper process. */
   environNames(options: EnvironOptions): Promise<EnvironNames>;
   /**

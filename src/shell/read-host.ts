@@ -1,0 +1,166 @@
+/** Reads the process table and the sockets of this host. Secrets leave the command lines here, before anything can repeat them. */
+
+import { readFileSync } from "node:fs";
+import { hostname } from "node:os";
+import { type ChainProcess, chainOf } from "../core/evidence/settled.ts";
+import type { Connections } from "../core/observation/connections.ts";
+import { type Fault, faultLine, markExceeded } from "../core/observation/fault.ts";
+import type { Observation } from "../core/observation/observation.ts";
+import type { Proc } from "../core/observation/process.ts";
+import type { Catalogue } from "../core/recognition/catalogue.ts";
+import { scanMarkers } from "../core/recognition/scan-markers.ts";
+import { redactArgv } from "../core/text/redact.ts";
+import { capabilities } from "./host/capabilities.ts";
+import type { Native, RawSnapshot, SnapshotRest } from "./host/native.ts";
+import { subordinateUids } from "./host/subordinate-uids.ts";
+import { actsForHost } from "./store/service-account.ts";
+import { readState } from "./store/tags-and-marks.ts";
+
+export interface TableOptions {
+  readonly catalogue: Catalogue;
+  /** Only these users; null: all that this program may see. */
+  readonly uids: readonly number[] | null;
+  /** Every process of those users, whether or not any looks like a server's. */
+  readonly full: boolean;
+  readonly runFolder: string;
+  readonly procRoot: string;
+}
+
+/** The process table could not be read at all. */
+export class ObserveError extends Error {}
+
+/** For command lines and, again, for environments: for one process and for all, in milliseconds. */
+export const MEMORY_TIMES = { timeoutMs: 200, budgetMs: 5000 };
+const CAP_SYS_PTRACE = 19;
+
+/** Reads processes, tags and marks. @throws ObserveError */
+export async function readProcessTable(native: Native, options: TableOptions): Promise<Observation> {
+  return observationOf(await take(native, options, false), options);
+}
+
+/** What a first stage found: the ssh servers, and what it takes to read the rest; null: no user has a suspect. */
+export interface FirstTable {
+  readonly observation: Observation;
+  readonly chain: readonly ChainProcess[];
+  readonly rest: SnapshotRest | null;
+}
+
+/** Reads the ssh servers, and parents and start times of what may be a server. @throws ObserveError */
+export async function readFirstTable(native: Native, options: TableOptions): Promise<FirstTable> {
+  const raw = await take(native, options, true);
+  const observation = observationOf(raw, options);
+  return { observation, chain: chainOf(raw.chain ?? []), rest: raw.rest ?? null };
+}
+
+/** Reads the rest after a first stage, without the servers of the `settled` users. @throws ObserveError */
+export async function readRestOfTable(
+  native: Native,
+  options: TableOptions,
+  rest: SnapshotRest,
+  settled: readonly number[],
+): Promise<Observation> {
+  const raw = native.finishSnapshot(rest, settled).catch((error: Error) => fail(error, options));
+  return { ...observationOf(await raw, options), ...(settled.length > 0 && { settled }) };
+}
+
+async function take(native: Native, options: TableOptions, staged: boolean): Promise<RawSnapshot> {
+  const { catalogue, uids, full, procRoot } = options;
+  return native
+    .snapshot({
+      procRoot,
+      ...(actsForHost() && { observerUid: 0 }),
+      owners: subordinateUids(),
+      uids,
+      full,
+      staged,
+      ...scanMarkers(catalogue),
+      argvTimeoutMs: MEMORY_TIMES.timeoutMs,
+      argvBudgetMs: MEMORY_TIMES.budgetMs,
+    })
+    .catch((error: Error) => fail(error, options));
+}
+
+function fail(error: Error, { procRoot }: TableOptions): never {
+  throw new ObserveError(
+    `cannot read the process table in ${procRoot}: ${error.message}; ${remedyFor(error)}`,
+  );
+}
+
+function observationOf(raw: RawSnapshot, { runFolder }: TableOptions): Observation {
+  const state = readState(runFolder, raw.bootId);
+  return {
+    schemaVersion: 1,
+    host: hostname(),
+    source: "proc",
+    bootId: raw.bootId,
+    takenAt: raw.takenAt,
+    uptime: raw.uptime,
+    ticksPerSecond: raw.ticksPerSecond,
+    // The unit's account sees what root sees, by its capabilities.
+    observerUid: actsForHost() ? 0 : (process.geteuid?.() ?? -1),
+    processes: raw.processes.map((process): Proc => ({ ...process, argv: redactArgv(process.argv) })),
+    counts: raw.counts,
+    ...(raw.overBudget.length > 0 && { overBudget: raw.overBudget }),
+    connections: null,
+    tags: state.tags,
+    marks: state.marks,
+    keeps: [],
+    ownCgroups: readOwnCgroups(),
+    faults: [...missingSight(), ...markExceeded(raw.faults), ...state.faults],
+  };
+}
+
+/**
+ * Root, or the account that acts for root, without CAP_SYS_PTRACE reads neither executables nor descriptors of other
+ * users' processes, and where proc is mounted with hidepid it does not even see these processes (proc(5)).
+ */
+function missingSight(): Fault[] {
+  if (!actsForHost() || capabilities().includes(CAP_SYS_PTRACE)) return [];
+  const detail = "CAP_SYS_PTRACE is missing; add it to the unit's CapabilityBoundingSet";
+  return [{ what: "see other users' processes", detail }];
+}
+
+/** The paths of /proc/self/cgroup; none in a kernel without cgroups. */
+function readOwnCgroups(): string[] {
+  try {
+    const lines = readFileSync("/proc/self/cgroup", "utf8").split("\n").filter(Boolean);
+    return [...new Set(lines.map((line) => line.split(":").slice(2).join(":")))];
+  } catch {
+    return [];
+  }
+}
+
+function remedyFor({ code }: NodeJS.ErrnoException): string {
+  if (code === "EMFILE" || code === "ENFILE") return "raise the limit of open files (LimitNOFILE=)";
+  if (code === "ENOMEM") return "raise the limit of memory (MemoryMax=, ulimit -v)";
+  return "is proc mounted there, and whole (no subset=pid)?";
+}
+
+/** Lists the sockets of these processes alone: listing descriptors is expensive. Null: none were asked. */
+export async function readConnections(
+  native: Native,
+  pids: readonly number[],
+  procRoot: string,
+  once = false,
+): Promise<Connections | null> {
+  if (pids.length === 0) return null;
+  try {
+    const connections = await native.connections(pids, procRoot, subordinateUids(), once);
+    return { ...connections, faults: withoutRepeats(markExceeded(connections.faults)) };
+  } catch (error) {
+    return {
+      complete: false,
+      source: "none",
+      links: [],
+      unreadable: [],
+      foreignNet: [],
+      established: { tcp: 0, unix: 0 },
+      faults: [{ what: "list sockets", detail: (error as Error).message }],
+    };
+  }
+}
+
+/** Drops the faults that an earlier step or look met as well. */
+export function withoutRepeats(faults: readonly Fault[]): Fault[] {
+  return [...new Map(faults.map((fault) => [faultLine(fault), fault])).values()];
+}

@@ -1,0 +1,134 @@
+// What a staged look at real processes asks the addon for, and what the built program says and leaves out.
+import assert from "node:assert/strict";
+import { test } from "node:test";
+
+const sandbox = inPidNamespace(import.meta.url);
+if (sandbox.inside) insideNamespace();
+else
+  test("staged looks inside a pid namespace", { skip: sandbox.skip }, async (t) => {
+    const { passed } = await sandbox.run();
+    t.diagnostic(`${passed} tests passed inside`);
+  });
+
+function insideNamespace(): void {
+  freshState();
+
+  test("of a user whose tree is below a session no process of the tree is read, and no environment", async () => {
+    const { stage } = await start();
+    const { native, asked } = recording(loadNative());
+    const { observation, trees } = await observe(native, { ...STAGED, shortestGrace: 0 });
+    assert.deepEqual(observation.settled, [USER]);
+    assert.deepEqual(trees, []);
+    const session = stage.node("session").pid;
+    assert.ok(asked.sockets.has(session));
+    assert.ok(observation.processes.some(({ pid }) => pid === session));
+    for (const { pid, name } of stage.nodes.filter(({ name }) => name !== "session")) {
+      if (name === undefined) continue;
+      assert.ok(!observation.processes.some((process) => process.pid === pid), `${name} was read`);
+      assert.ok(!asked.sockets.has(pid) && !asked.environments.has(pid), `${name} was asked`);
+    }
+    const whole = await observe(native, LOOK);
+    assert.equal(whole.observation.settled, undefined);
+    assert.equal(whole.trees.length, 1);
+    assert.ok(asked.environments.has(stage.node("launcher").pid));
+  });
+
+  test("a young orphan is settled without a socket; an older one is read", async () => {
+    await startTree(bareServer(makeHome(USER), USER));
+    const { native, asked } = recording(loadNative());
+    const young = await observe(native, STAGED);
+    assert.deepEqual(young.observation.settled, [USER]);
+    assert.equal(asked.sockets.size, 0);
+    const old = await observe(native, { ...STAGED, shortestGrace: 0 });
+    assert.equal(old.observation.settled, undefined);
+    assert.equal(old.trees.length, 1);
+  });
+
+  test("another tree of the user that is below no session: all of theirs is read", async () => {
+    const { stage } = await start([{ ...bareServer(makeHome(USER), USER), name: "orphan" }]);
+    const { native, asked } = recording(loadNative());
+    const seen = await observe(native, { ...STAGED, shortestGrace: 0 });
+    assert.equal(seen.observation.settled, undefined);
+    assert.ok(asked.environments.has(stage.node("launcher").pid));
+    assert.equal(seen.trees.length, 2);
+  });
+
+  test("another user's orphan ends while a user at work is left out; -vv, list and explain read all", async () => {
+    const { stage } = await start();
+    const orphan = await startTree(bareServer(makeHome(USER + 1), USER + 1));
+    const config = ["-c", temporaryFile("config.toml", 'grace = "0"\ntermWait = "1s"\n')];
+    const verbose = run(["sweep", "-n", "-vv", ...config]);
+    assert.match(verbose.stderr, /spare: tree \d+ \(uid \d+, vscode, 7 processes\): in use: /);
+    assert.match(run(["list", ...config]).stdout, /spare .* 7 .*in use: /);
+    assert.match(run(["explain", String(stage.node("server").pid)]).stdout, /no established connection/);
+    const before = living(stage);
+    const swept = run(["sweep", "-v", ...config]);
+    assert.equal(swept.status, 0, swept.stderr);
+    assert.deepEqual(living(orphan), []);
+    assert.deepEqual(living(stage), before);
+  });
+
+  test("a tree that a tree of another user's is connected to is judged with all in sight", async () => {
+    const theirs = bareServer(makeHome(USER + 1), USER + 1, ["tcp-listen"]);
+    const home = makeHome(USER);
+    const mine: PlanNode = { ...bareServer(home, USER), name: "mine", behaviours: ["tcp-connect=@target"] };
+    const stage = await startTree([{ ...theirs, name: "target" }, sessionOf(home, [mine])]);
+    const target = stage.node("target");
+    const config = ["-c", temporaryFile("config.toml", 'grace = "0"\ntermWait = "1s"\n')];
+    assert.match(run(["explain", String(target.pid), ...config]).stdout, /another user/);
+    assert.equal(run(["sweep", "-v", ...config]).status, 0);
+    assert.equal(run(["sweep", "-v", "-u", String(USER + 1), ...config]).status, 0);
+    assert.ok(isAlive(target));
+    process.kill(stage.node("mine").pid, "SIGKILL");
+    await eventually(() => !isAlive(stage.node("mine")), "the client has ended");
+    assert.equal(run(["sweep", "-v", ...config]).status, 0);
+    assert.ok(!isAlive(target));
+  });
+}
+
+/** Root's ssh server with a session of the user's and these processes below it. */
+function sessionOf(home: string, children: readonly PlanNode[]): PlanNode {
+  const exe = puppetNamed(home, "sshd");
+  const user: PlanNode = { name: "session", uid: USER, exe, argv: ["sshd: u@notty"], children };
+  return { uid: 0, exe, argv: ["sshd: u [priv]"], children: [user] };
+}
+
+/** A server of seven processes below a session, and more trees. */
+async function start(others: readonly PlanNode[] = []) {
+  const home = makeHome(USER);
+  const tree = legacy(home, COMMIT, { uid: USER, daemon: false });
+  return { stage: await startTree([sessionOf(home, [tree]), ...others]) };
+}
+
+const LOOK = {
+  catalogue: DEFAULT_POLICY.catalogue,
+  uids: null,
+  full: false,
+  sockets: true,
+  runFolder: "/run/vscode-grim-reaper",
+  procRoot: "/proc",
+} as const;
+const STAGED = { ...LOOK, shortestGrace: 600_000 };
+
+/** The real addon, with the processes whose sockets and environments it is asked for. */
+function recording(real: Native): { native: Native; asked: Record<"sockets" | "environments", Set<number>> } {
+  const asked = { sockets: new Set<number>(), environments: new Set<number>() };
+  const connections: Native["connections"] = (pids, ...more) => {
+    for (const pid of pids) asked.sockets.add(pid);
+    return real.connections(pids, ...more);
+  };
+  const environNames: Native["environNames"] = (options) => {
+    for (const { pid } of options.processes) asked.environments.add(pid);
+    return real.environNames(options);
+  };
+  return { native: { ...real, connections, environNames }, asked };
+}
+
+import { loadNative, type Native } from "../../src/shell/host/native.ts";
+import { observe } from "../../src/shell/observe.ts";
+import { bareServer, COMMIT, legacy, puppetNamed } from "../helpers/ide-trees.ts";
+import { DEFAULT_POLICY } from "../helpers/policy.ts";
+import { run, temporaryFile } from "../helpers/program.ts";
+import { isAlive, living, type PlanNode, startTree } from "../helpers/puppet.ts";
+import { eventually, makeHome, USER } from "../helpers/real.ts";
+import { freshState, inPidNamespace } from "../helpers/sandbox.ts";
