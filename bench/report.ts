@@ -36,7 +36,7 @@ export function report(results: Results): string {
   }
   if (results.trees.length > 0)
     parts.push("### A dry sweep of 10,000 processes, by its trees", treesOf(results));
-  parts.push("### Sockets and kills", rest(results));
+  parts.push("### Prompts, sockets and kills", rest(results));
   if (results.hook.length > 0) parts.push("### What the hook adds to a logout", hooks(results.hook));
   if (results.fleet.length > 0) parts.push("### Many hosts", fleets(results));
   parts.push("### Bounds", bounds(results));
@@ -124,8 +124,14 @@ function treesOf({ trees }: Results): string {
   return table(head, rows);
 }
 
-function rest({ sockets, relays, reaping }: Results): string {
+function rest({ sockets, relays, reaping, trees }: Results): string {
   const rows: Row[] = [];
+  for (const { prompt } of trees) {
+    if (prompt === null) continue;
+    const node = "`node -e 0`, subtracted";
+    rows.push(["`list` of a user with a tree, 10,000 processes, 100 trees", ms(prompt.list), node, ""]);
+    rows.push(["`explain` of a tree by root, the same host", ms(prompt.explain), node, ""]);
+  }
   if (sockets) {
     const all = `${count(sockets.tcp)} TCP and ${count(sockets.unix)} unix sockets`;
     const add = (what: string, took: number): void => {

@@ -71,6 +71,15 @@ export interface TreeCost {
   readonly cpu: TreeCost["wall"];
   /** The largest of all runs. */
   readonly peak: number;
+  /** Wall time of commands that people wait for, more than `node -e 0` takes; null: not measured among these trees. */
+  readonly prompt: PromptCost | null;
+}
+
+export interface PromptCost {
+  /** `list` by a user without root who has a tree. */
+  readonly list: number;
+  /** `explain` by root, of one tree. */
+  readonly explain: number;
 }
 
 export interface SocketCost {

@@ -47,6 +47,7 @@ export async function measureTrees(
       const middle = (starts: readonly Start[]): number => median(starts.map((start) => start[what]));
       return { sweep: middle(own), ps: middle(ps), python: middle(python), node: middle(node) };
     };
+    const prompt = state === "past grace" && trees === 100 ? measurePrompt(runs) : null;
     const peak = quantile(
       own.map((start) => start.peak),
       1,
@@ -59,11 +60,36 @@ export async function measureTrees(
       wall: of("wall"),
       cpu: of("cpu"),
       peak,
+      prompt,
     };
   } finally {
     await host.end();
     await stage?.end();
   }
+}
+
+/** What people wait for: `list` of a user with a tree, and `explain` of that tree by root. */
+function measurePrompt(runs: number): PromptCost {
+  const { uid = 0 } = serverLine(0);
+  const asUser = ["setpriv", "--reuid", String(uid), "--regid", String(uid), "--clear-groups"];
+  const [pid = ""] = textOf([...asUser, NODE, PROGRAM, "list", "--pids"]).split("\n");
+  const programs = [
+    [...asUser, NODE, "-e", "0"],
+    [...asUser, NODE, PROGRAM, "list"],
+    [NODE, "-e", "0"],
+    [NODE, PROGRAM, "explain", pid],
+  ];
+  const starts = time(runs, programs);
+  for (const of of starts) requireStatus(of, [0], "a command at a prompt");
+  const [userNode = 0, list = 0, node = 0, explain = 0] = starts.map((of) =>
+    median(of.map(({ wall }) => wall)),
+  );
+  return { list: list - userNode, explain: explain - node };
+}
+
+function textOf([program = "", ...words]: readonly string[]): string {
+  const stdio = ["ignore", "pipe", "ignore"] as const;
+  return execFileSync(program, words, { encoding: "utf8", maxBuffer: 64 << 20, stdio: [...stdio] });
 }
 
 /** Root's ssh server: it makes the sessions' executable the host's own. */
@@ -100,12 +126,7 @@ function treeOf(user: number, state: TreeState): PlanNode[] {
 
 /** Guard against measuring something else than what the row says. */
 function requireState(sweep: readonly string[], trees: number, state: TreeState | null): void {
-  const [program = "", ...words] = sweep;
-  const text = execFileSync(program, [...words, "--json"], {
-    encoding: "utf8",
-    maxBuffer: 64 << 20,
-    stdio: ["ignore", "pipe", "ignore"],
-  });
+  const text = textOf([...sweep, "--json"]);
   const judged = (JSON.parse(text) as { trees: { verdict: string; pids: unknown[] }[] }).trees;
   const verdict = {
     "below a session": "spare",
@@ -127,10 +148,11 @@ import { execFileSync } from "node:child_process";
 import type { Behaviour, PlanNode } from "../test/helpers/puppet.ts";
 import { startTree } from "../test/helpers/puppet.ts";
 import { puppetAt, SERVER_PROCESSES, serverLine, startLoginNode } from "./host.ts";
-import type { TreeCost } from "./results.ts";
+import type { PromptCost, TreeCost } from "./results.ts";
 import {
   median,
   NODE,
+  PROGRAM,
   PS,
   PYTHON,
   quantile,
