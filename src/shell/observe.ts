@@ -45,8 +45,9 @@ export async function observe(native: Native, options: ObserveOptions): Promise<
     options.environments === false ? undefined : environments.read(view);
   const asked = options.full ? (options.uids ?? []) : [];
   const pids = pidsToAsk(first, asked);
+  // A quick look does: before the first signal a full one follows, which is thorough.
   const [connections] = await Promise.all([
-    readConnections(native, pids, options.procRoot),
+    readConnections(native, pids, options.procRoot, !options.full),
     readEnvironments(first),
   ]);
   let seen = withFacts(first, { connections, relaysOf: asked });
@@ -84,7 +85,8 @@ async function readUnsettled(native: Native, options: ObserveOptions): Promise<O
   const stage = { view: viewOf(observation, catalogue), chain, grace };
   const connections = await readConnections(native, pidsThatMaySettle(stage), procRoot, true);
   const settled = settledUsers({ ...stage, view: withFacts(stage.view, { connections }) });
-  const isOpen = chain.some(({ suspect, uid }) => suspect && !settled.includes(uid));
+  const known = new Set(settled);
+  const isOpen = chain.some(({ suspect, uid }) => suspect && !known.has(uid));
   return isOpen ? readRestOfTable(native, options, rest, settled) : { ...observation, settled };
 }
 
@@ -102,7 +104,7 @@ async function addRelays(
   const settled = seen.settled?.filter((uid) => !users.includes(uid));
   const view = viewOf({ ...seen, processes, relaysOf: users, settled, faults }, options.catalogue);
   const askedAgain = pidsToAsk(view, users, users);
-  const connections = await readConnections(native, askedAgain, options.procRoot);
+  const connections = await readConnections(native, askedAgain, options.procRoot, !options.full);
   if (seen.connections === null || connections === null) return view;
   const before = { asked, connections: seen.connections };
   return withFacts(view, { connections: mergeConnections(before, { asked: askedAgain, connections }) });

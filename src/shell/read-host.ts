@@ -141,11 +141,11 @@ export async function readConnections(
   native: Native,
   pids: readonly number[],
   procRoot: string,
-  once = false,
+  quick: boolean,
 ): Promise<Connections | null> {
   if (pids.length === 0) return null;
   try {
-    const connections = await native.connections(pids, procRoot, subordinateUids(), once);
+    const connections = await native.connections(pids, procRoot, subordinateUids(), quick);
     return { ...connections, faults: withoutRepeats(markExceeded(connections.faults)) };
   } catch (error) {
     return {

@@ -39,11 +39,11 @@ Connections find_connections(const HolderOptions& options, const DumpSockets& du
     holders.read(options);
     dump(sockets, scope);
   };
-  if (!options.once) look(DumpScope::kSockets);
+  if (!options.quick) look(DumpScope::kSockets);
   // Once: a held listener whose queue is in no dump is asked for it.
   look(DumpScope::kAll);
   Unexplained unexplained = find_unexplained(options, holders, sockets, nets, questions);
-  if (!options.once && (unexplained.may_change || lacks_other_end(sockets))) {
+  if (unexplained.may_change || lacks_other_end(sockets)) {
     look(DumpScope::kTcp);
     unexplained = find_unexplained(options, holders, sockets, nets, questions);
   }

@@ -84,8 +84,10 @@ using Dump = std::function<void(SocketTable&)>;
 DumpScope g_scope = DumpScope::kAll;
 int g_queues = 0;
 
-Connections connections_of(const std::string& root, const std::vector<pid_t>& pids, const Dump& dump) {
+Connections connections_of(const std::string& root, const std::vector<pid_t>& pids, const Dump& dump,
+                           bool quick = false) {
   reaper::HolderOptions options;
+  options.quick = quick;
   options.proc_root = root;
   options.pids = pids;
   return reaper::find_connections(options, [&](SocketTable& table, DumpScope scope) {
@@ -191,6 +193,15 @@ void what_any_dump_saw_counts() {
   g_queues = 0;
   connections_of(proc.root(), {10, 20}, in_order({both_ends}));
   CHECK(g_dumps == 2 && g_queues == 1);  // nothing was missing
+  // A quick look needs a second dump for the other ends of TCP connections alone.
+  g_queues = 0;
+  CHECK(connections_of(proc.root(), {10, 20}, in_order({both_ends}), true).links.size() == 2);
+  CHECK(g_dumps == 2 && g_scope == DumpScope::kTcp && g_queues == 1);
+  const auto unix_ends = in_order({[](SocketTable& table) {
+    add_unix(table, 11, 12);
+    add_unix(table, 12, 11);
+  }});
+  CHECK(connections_of(proc.root(), {10, 20}, unix_ends, true).links.size() == 2 && g_dumps == 1);
   const Connections stranger = connections_of(proc.root(), {10}, in_order({both_ends}));
   CHECK(g_dumps == 2 && stranger.links.size() == 1 && count(stranger, 10, std::nullopt) == 1);
 }

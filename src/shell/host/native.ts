@@ -105,14 +105,15 @@ export interface Native {
   /** Completes a staged snapshot, once, without the suspects of these users. */
   finishSnapshot(rest: SnapshotRest, settled: readonly number[]): Promise<RawSnapshot>;
   /**
-   * Finds the connections of these processes; a user's descriptors beyond 65,536 make the rest unreadable. `once`: looks
-   * once, where a connection that is missed does no harm (default false: twice, for no list of sockets is atomic).
+   * Finds the connections of these processes; a user's descriptors beyond 65,536 make the rest unreadable. Looks twice,
+   * for no list of sockets is atomic. `quick` (default false): a second time only where something is unexplained or the
+   * other ends of TCP connections are not known.
    */
   connections(
     pids: readonly number[],
     procRoot: string,
     owners?: readonly UidRange[],
-    once?: boolean,
+    quick?: boolean,
   ): Promise<Connections>;
   /** Finds which of `names` each process's environment had at its exec. Values stay in a helper process. */
   environNames(options: EnvironOptions): Promise<EnvironNames>;

@@ -40,7 +40,7 @@ function trips(given: Case): string | null {
   });
   const judgements = verdicts.map((verdict, i) => {
     const root = { pid: ROOT + i } as Proc;
-    return { verdict, tree: { root, members: [root] } } as unknown as Judgement;
+    return { verdict, tree: { root, uid: ALICE, members: [root] } } as unknown as Judgement;
   });
   const policy = { ...DEFAULT_POLICY, maxTrees: given.maxTrees ?? null };
   return breakerTrips(viewOf(seen, policy.catalogue), judgements, policy);
@@ -60,6 +60,16 @@ const CASES: readonly { what: string; given: Case; says: RegExp | null }[] = [
     what: "the same to a user who would end one",
     given: { denied: 6, observerUid: 1001, verdicts: ["reap"] },
     says: /6 of 10/,
+  },
+  {
+    what: "the descriptors of the only tree unreadable, for its user exceeds the budget",
+    given: {
+      connections: {
+        unreadable: [ROOT],
+        faults: [{ what: "list descriptors", uid: ALICE, detail: "too many" }],
+      },
+    },
+    says: null,
   },
   {
     what: "another network namespace",
