@@ -20,7 +20,15 @@ export function treeHosts(quick: boolean): (readonly [number, TreeState | null])
   ];
 }
 
-const NO_GRACE = join(WORK, "no-grace.toml");
+const CONFIG = join(WORK, "trees.toml");
+/** One product without a grace, and no tree is left out because it is young. */
+const NO_YOUNG = 'graceByProduct = { none = "0s" }\n';
+const SETTINGS: Readonly<Record<TreeState, string>> = {
+  "below a session": NO_YOUNG,
+  "inside grace": "",
+  "used by sockets": NO_YOUNG,
+  "past grace": 'grace = "0s"\n',
+};
 
 /** Measures hosts of so many processes with so many trees of one state; null: none. */
 export async function measureTrees(
@@ -36,8 +44,8 @@ export async function measureTrees(
       : await startTree([listener(), ...staged], { binary: join(WORK, "puppet"), endAfterTest: false });
   const host = await startLoginNode(processes - (state === null ? 0 : trees * SERVER_PROCESSES), false);
   try {
-    writeFileSync(NO_GRACE, 'grace = "0s"\n');
-    const sweep = [...SWEEP, "--dry-run", ...(state === "past grace" ? ["-c", NO_GRACE] : [])];
+    writeFileSync(CONFIG, state === null ? "" : SETTINGS[state]);
+    const sweep = [...SWEEP, "--dry-run", "-c", CONFIG];
     requireState(sweep, trees, state);
     const programs = [PS, [PYTHON, "-c", "0"], [NODE, "-e", "0"], sweep] as const;
     time(1, programs);

@@ -79,7 +79,8 @@ Napi::Value js_snapshot(const Napi::CallbackInfo& info) {
 
 Napi::Value js_finish_snapshot(const Napi::CallbackInfo& info) {
   if (!info[0].IsExternal()) Argument(info[0], "rest").refuse("the rest of a first stage");
-  auto rest = *info[0].As<Napi::External<SnapshotRest>>().Data();
+  auto rest = std::exchange(*info[0].As<Napi::External<SnapshotRest>>().Data(), nullptr);
+  if (!rest) Argument(info[0], "rest").refuse("one that was not finished yet");
   auto settled = Argument(info[1], "settled").list(std::mem_fn(&Argument::uid));
   return PromiseWorker<Snapshot>::start(
       info.Env(), "finishSnapshot",

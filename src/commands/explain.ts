@@ -21,7 +21,7 @@ async function explain(pid: number, options: Common): Promise<number> {
   const request = { ...asked, uids: asked.uids ?? ownersOf(pid) };
   const { view, observation, judgements } = await observeAndJudge(portsFor(silent), request);
   const judgement = judgements[0];
-  if (!judgement) throw noTree([pid], observation);
+  if (!judgement) throw noTree([pid]);
   const scope = scopeOf(judgement.tree.root.cgroups);
   const hints = hintsOf(judgement, view, scope === null ? null : askLogind(scope));
   const { ticksPerSecond } = observation;

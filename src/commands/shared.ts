@@ -1,7 +1,7 @@
 /** Shares what commands need: the machine, the request that options make, output and errors. */
 
+import { existsSync } from "node:fs";
 import { join } from "node:path";
-import type { Observation } from "../core/observation/observation.ts";
 import type { Policy } from "../core/policy/policy.ts";
 import { localDate } from "../core/text/format.ts";
 import { escapeText } from "../core/text/safe-text.ts";
@@ -102,12 +102,13 @@ function userToUid(user: string): number {
   return uid;
 }
 
-/** Makes the error for a process that belongs to no tree. */
-export function noTree(pids: readonly number[], observation: Observation): Failure {
-  const pid =
-    pids.find((candidate) => !observation.processes.some((process) => process.pid === candidate)) ?? pids[0];
-  const alive = observation.processes.some((process) => process.pid === pid);
-  const what = alive ? `process ${pid} does not belong to a server tree` : `there is no process ${pid}`;
+/** Makes the error for processes of which none belongs to a server tree. */
+export function noTree(pids: readonly number[]): Failure {
+  const isAlive = (pid: number | undefined): boolean => existsSync(`/proc/${pid}`);
+  const pid = pids.find((candidate) => !isAlive(candidate)) ?? pids[0];
+  const what = isAlive(pid)
+    ? `process ${pid} does not belong to a server tree`
+    : `there is no process ${pid}`;
   return new Failure(EXIT.failed, `${what}; "vscode-grim-reaper list" shows all trees`);
 }
 

@@ -84,7 +84,7 @@ async function runSweep(options: SweepOptions): Promise<number> {
       staged: isStaged(options, policy),
     });
     const { observation, judgements, faults, outcomes } = result;
-    if (options.pid && judgements.length === 0) throw noTree(options.pid, observation);
+    if (options.pid && judgements.length === 0) throw noTree(options.pid);
     await log.write(answersOf(result, options));
     if (options.json)
       print(safeJson(hostDocument(observation, judgements, faults, outcomes, result.observing)));

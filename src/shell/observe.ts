@@ -2,7 +2,7 @@
 
 import { dependsOnUnasked, usersToAsk } from "../core/evidence/evidence.ts";
 import { type HostView, viewOf, withFacts, withJobVariables } from "../core/evidence/host-view.ts";
-import { pidsThatMaySettle, settledUsers } from "../core/evidence/settled.ts";
+import { casesByUser, pidsThatMaySettle, settledUsers } from "../core/evidence/settled.ts";
 import { mayRelay } from "../core/evidence/use-graph.ts";
 import { mergeConnections, mergeProcesses } from "../core/observation/merge.ts";
 import type { Observation } from "../core/observation/observation.ts";
@@ -82,9 +82,10 @@ async function readUnsettled(native: Native, options: ObserveOptions): Promise<O
   if (grace === undefined) return readProcessTable(native, options);
   const { observation, chain, rest } = await readFirstTable(native, options);
   if (rest === null) return observation;
-  const stage = { view: viewOf(observation, catalogue), chain, grace };
-  const connections = await readConnections(native, pidsThatMaySettle(stage), procRoot, true);
-  const settled = settledUsers({ ...stage, view: withFacts(stage.view, { connections }) });
+  const view = viewOf(observation, catalogue);
+  const cases = casesByUser({ view, chain, grace });
+  const connections = await readConnections(native, pidsThatMaySettle(cases, view), procRoot, true);
+  const settled = settledUsers(cases, withFacts(view, { connections }));
   const known = new Set(settled);
   const isOpen = chain.some(({ suspect, uid }) => suspect && !known.has(uid));
   return isOpen ? readRestOfTable(native, options, rest, settled) : { ...observation, settled };

@@ -311,6 +311,8 @@ describe("the session-close hook", () => {
     // Without a tag a sweep marks it, and one that finds the same after the grace ends it.
     await configure(node, 'grace = "1s"\n');
     await until(async () => assert.match((await treeOf(node, server)).reasons.join(), /no tag/));
+    // Younger than its grace a tree gets no mark.
+    await sleep(1100);
     assert.equal(await sweepByUnit(node), "");
     await until(async () => {
       const { verdict, tagged, reasons } = await treeOf(node, server);

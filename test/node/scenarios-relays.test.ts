@@ -19,6 +19,7 @@ import {
   treeOf,
 } from "./scenario-helpers.ts";
 
+const UNIT = "vscode-grim-reaper.service";
 const SOCKET = "/home/alice/.vscode-server/server.sock";
 
 describe("servers reached through relays", () => {
@@ -100,6 +101,40 @@ s=socket.socket(socket.AF_UNIX); s.connect("${at}"); print(s.recv(9).decode(), f
     client.kill("SIGKILL");
     await client.waitExit();
     await reach.isEnded(server);
+  });
+
+  it("the unit leaves out a user at work from another host, and looks again once they have left", async (t) => {
+    if (!hasLoginNode(t)) return;
+    const { node } = reach;
+    const summary = async (): Promise<string> => {
+      assert.equal((await node.exec(["systemctl", "start", UNIT])).status, 0);
+      const lines = (await node.journal("-u", UNIT, "-o", "cat")).split("\n");
+      return lines.findLast((line) => /^\d+ trees?[:;]/.test(line)) ?? lines.join("\n");
+    };
+    const used = await startStandIn(node);
+    // Without this test's own streams: they are of another network namespace.
+    const sshd =
+      "/usr/sbin/sshd -D -p 2205 -o ListenAddress=10.9.0.1 -o PidFile=none </dev/null >/dev/null 2>&1";
+    await reach.run(["sh", "-c", `exec ${sshd}`]);
+    await reach.listening(2205);
+    const forward = `exec ssh -F none ${QUIET} -i /root/keys/alice -p 2205 -N -L 7100:127.0.0.1:${used.at} alice@10.9.0.1`;
+    const ssh = await reach.run(far("sh", "-c", forward));
+    await reach.listening(7100, far);
+    const window = await reach.window(7100, far);
+    // The hook tagged the tree at the logout: this sweep reads it, and drops the tag.
+    assert.equal(await summary(), "1 tree: 1 spare; nothing ended");
+    const orphan = await startStandIn(node, { user: "bob" });
+    await becomes(node, orphan.pid, "reap", true);
+    assert.match(
+      await summary(),
+      /^1 tree: 1 reap; 1 user whose trees all stay; 1 tree ended \(1 process, .*\)$/,
+    );
+    assert.equal(await summary(), "0 trees; 1 user whose trees all stay; nothing ended");
+    assert.equal((await treeOf(node, used.pid)).verdict, "spare");
+    await reach.end(window, ssh);
+    await becomes(node, used.pid, "reap", true);
+    assert.match(await summary(), /^1 tree: 1 reap; 1 tree ended /);
+    assert.equal(node.alive(used.pid), false);
   });
 
   it("a window that reloads in the second of a sweep costs no tree; one that stays away does", async (t) => {

@@ -7,7 +7,6 @@ import { hasLoginNode, whyNoLoginNode } from "./available.ts";
 import type { LoginNode } from "./login-node.ts";
 import {
   attach,
-  becomes,
   bootWithProduct,
   endAll,
   list,
@@ -69,31 +68,6 @@ describe("the systemd unit", () => {
     }
     assert.equal(await node.run(["stat", "-c", "%U %a", LOG]), "vscode-grim-reaper 640\n");
     for (const window of windows) await window.drop();
-  });
-
-  it("leaves out a user whose trees are all in use, and looks at them again once they are not", async (t) => {
-    if (!hasLoginNode(t)) return;
-    const summary = async (): Promise<string> => {
-      assert.equal((await node.exec(["systemctl", "start", UNIT])).status, 0);
-      const lines = await node.journal("-u", UNIT, "-o", "cat");
-      return lines.split("\n").findLast((line) => / trees?[:;]/.test(line)) ?? lines;
-    };
-    const used = await startStandIn(node);
-    const window = await attach(node, used);
-    // The hook tagged it at the logout: this sweep reads it, and drops the tag.
-    assert.equal(await summary(), "1 tree: 1 spare; nothing ended");
-    const orphan = await startStandIn(node, { user: "bob" });
-    await becomes(node, orphan.pid, "reap", true);
-    assert.match(
-      await summary(),
-      /^1 tree: 1 reap; 1 user whose trees all stay; 1 tree ended \(1 process, .*\)$/,
-    );
-    assert.equal(await summary(), "0 trees; 1 user whose trees all stay; nothing ended");
-    assert.equal(node.alive(used.pid), true);
-    await window.drop();
-    await becomes(node, used.pid, "reap", true);
-    assert.match(await summary(), /^1 tree: 1 reap; 1 tree ended /);
-    assert.equal(node.alive(used.pid), false);
   });
 
   it("judges in its sandbox as it does outside", async (t) => {

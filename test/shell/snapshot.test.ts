@@ -145,6 +145,37 @@ describe("snapshot", () => {
     for (const taken of all) assert.ok(taken.processes.some((each) => each.pid === process.pid));
   });
 
+  it("goes on after a first stage, once", async () => {
+    const root = folder(
+      { pid: 100, ppid: 90, exe: server, argv: [server, "--port=0"] },
+      { pid: 101, ppid: 100, exe: "/usr/bin/vim", argv: ["vim"] },
+    );
+    const staged = options(root, { staged: true });
+    const { processes, chain, rest } = await native.snapshot(staged);
+    assert.deepEqual(processes, []);
+    assert.ok(chain && rest);
+    assert.deepEqual([...chain].slice(0, 5), [100, chain[1], 90, fixtureUid, 1]);
+    const whole = await native.finishSnapshot(rest, []);
+    assert.deepEqual(
+      whole.processes.map(({ pid }) => pid),
+      [100, 101],
+    );
+    assert.deepEqual([whole.chain, whole.rest], [undefined, undefined]);
+    assert.throws(() => native.finishSnapshot(rest, []), { name: "TypeError", message: /^rest must be/ });
+    const again = await native.snapshot(staged);
+    assert.ok(again.rest);
+    assert.deepEqual((await native.finishSnapshot(again.rest, [fixtureUid])).processes, []);
+    const none = await native.snapshot(options(folder(), { staged: true }));
+    assert.deepEqual([none.chain, none.rest], [undefined, undefined]);
+    const before = readdirSync("/proc/self/fd").length;
+    const live = options("/proc", { staged: true, exeMarkers: ["/node"] });
+    for (let i = 0; i < 20; i++) {
+      const first = await native.snapshot(live);
+      if (first.rest) await native.finishSnapshot(first.rest, []);
+    }
+    assert.ok(readdirSync("/proc/self/fd").length <= before, "descriptors grew");
+  });
+
   it("rejects with the errno's name when nothing can be known", async () => {
     await assert.rejects(native.snapshot(options("/nonexistent")), {
       code: "ENOENT",
@@ -162,6 +193,7 @@ describe("snapshot", () => {
       [{ ...options("/proc"), uids: [1, -1] }, /options\.uids\[1\]/],
       [{ ...options("/proc"), uids: [1.5] }, /options\.uids\[0\]/],
       [{ ...options("/proc"), full: 1 }, /options\.full/],
+      [{ ...options("/proc"), staged: 1 }, /options\.staged/],
       [{ ...options("/proc"), exeMarkers: [""] }, /options\.exeMarkers\[0\]/],
       [{ ...options("/proc"), argvMarkers: "x" }, /options\.argvMarkers/],
       [{ ...options("/proc"), wideInterpreters: [""] }, /options\.wideInterpreters\[0\]/],

@@ -1,4 +1,5 @@
-// Builds one snapshot; the steps are in the order of `build`. For the files of this room alone.
+// Builds one snapshot; the steps are in the order of `begin`, `first_stage` and `finish`. For the files of
+// this room alone.
 #pragma once
 
 #include <optional>

@@ -43,16 +43,13 @@ ExeKind SnapshotBuilder::kind_of(std::string_view exe) {
 }
 
 void SnapshotBuilder::scan_exe(ScanEntry& entry) {
-  // To ask in vain takes as long as to ask. A full look must see every session, for no further one follows
-  // it.
-  const bool is_wanted = options_.full || options_.asks_for(entry.uid) || entry.uid == 0;
-  if (!is_wanted || !report_.expects_access(entry.uid)) return;
+  if (!report_.expects_access(entry.uid)) return;  // to ask in vain takes as long as to ask
   std::string_view exe;
   const int error = proc_.link_of(entry.pid, "exe", &exe);
   if (error == 0) {
     static_cast<ExeKind&>(entry) = kind_of(exe);
     entry.has_exe = true;
-    // Of other users only ssh servers count.
+    // Of users who are not asked for only ssh servers count.
     if (!options_.asks_for(entry.uid)) entry.suspect = entry.interpreter = entry.wide_interpreter = false;
     return;
   }

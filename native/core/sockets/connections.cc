@@ -39,9 +39,11 @@ Connections find_connections(const HolderOptions& options, const DumpSockets& du
     holders.read(options);
     dump(sockets, scope);
   };
-  if (!options.quick) look(DumpScope::kSockets);
+  // A dump finds the other ends only of TCP connections that one before it has shown.
+  look(options.quick ? DumpScope::kTcp : DumpScope::kSockets);
+  if (!options.quick) holders.read(options);
   // Once: a held listener whose queue is in no dump is asked for it.
-  look(DumpScope::kAll);
+  dump(sockets, DumpScope::kAll);
   Unexplained unexplained = find_unexplained(options, holders, sockets, nets, questions);
   if (unexplained.may_change || lacks_other_end(sockets)) {
     look(DumpScope::kTcp);

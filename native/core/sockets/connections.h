@@ -46,11 +46,11 @@ struct Connections {
   std::vector<Fault> faults;  // each look adds its own
 };
 
-// Reads the descriptors and dumps the sockets twice (once, if it is to be quick), and keeps what either
-// reading saw: a dump may skip a socket, and a connection may be made, accepted or handed on in between.
-// Reads them once more if a held socket or its other end is in no dump, and dumps TCP alone. Guard: a dump of
-// unix sockets takes 1.5 s where one user holds 1.4 million, and unix sockets can be asked for one by one.
-// `dump`: where the sockets are listed; tests give another source than the kernel.
+// Reads the descriptors and dumps the sockets twice, and keeps what either reading saw: a dump may skip a
+// socket, and a connection may be made, accepted or handed on in between. Reads them once more if a held
+// socket or its other end is in no dump, and dumps TCP alone. Guard: a dump of unix sockets takes 1.5 s where
+// one user holds 1.4 million, and unix sockets can be asked for one by one. A quick look reads descriptors
+// and unix sockets once. `dump`: where the sockets are listed; tests give another source than the kernel.
 Connections find_connections(const HolderOptions& options, const DumpSockets& dump = dump_sockets);
 
 }  // namespace reaper

@@ -27,7 +27,7 @@ struct HolderOptions {
   std::string proc_root = "/proc";
   std::vector<pid_t> pids;
   Owners owners;
-  bool quick = false;  // look a second time only where something is unexplained or lacks its other end
+  bool quick = false;  // read descriptors again only where something is unexplained or lacks its other end
   // Guard: each descriptor costs about 8 us, and 600 processes that share 20,000 descriptors would take
   // minutes. The most descriptors of one user's processes, and of root's.
   std::size_t user_descriptors = 65536, root_descriptors = 1 << 20;

@@ -193,17 +193,34 @@ void what_any_dump_saw_counts() {
   g_queues = 0;
   connections_of(proc.root(), {10, 20}, in_order({both_ends}));
   CHECK(g_dumps == 2 && g_queues == 1);  // nothing was missing
-  // A quick look needs a second dump for the other ends of TCP connections alone.
+  // A quick look dumps TCP twice and unix sockets once; else it would find no other end.
   g_queues = 0;
   CHECK(connections_of(proc.root(), {10, 20}, in_order({both_ends}), true).links.size() == 2);
-  CHECK(g_dumps == 2 && g_scope == DumpScope::kTcp && g_queues == 1);
-  const auto unix_ends = in_order({[](SocketTable& table) {
-    add_unix(table, 11, 12);
-    add_unix(table, 12, 11);
-  }});
-  CHECK(connections_of(proc.root(), {10, 20}, unix_ends, true).links.size() == 2 && g_dumps == 1);
+  CHECK(g_dumps == 2 && g_scope == DumpScope::kAll && g_queues == 1);
+  for (const auto& dumps :
+       {std::vector<Dump>{one_end, other_end, both_ends}, std::vector<Dump>{other_end, one_end, both_ends}}) {
+    CHECK(connections_of(proc.root(), {10, 20}, in_order(dumps), true).links.size() == 2);
+    CHECK(g_dumps == 3 && g_scope == DumpScope::kTcp);
+  }
   const Connections stranger = connections_of(proc.root(), {10}, in_order({both_ends}));
   CHECK(g_dumps == 2 && stranger.links.size() == 1 && count(stranger, 10, std::nullopt) == 1);
+}
+
+// Guard: a process of this host may connect from any address of the host; it is no other host's client.
+void an_own_address_is_not_another_host() {
+  const ProcFolder proc;
+  proc.process(10, {11});
+  Endpoint own = loopback(40123);
+  own[12] = 192;
+  own[14] = 2;
+  const Dump both = [own](SocketTable& table) {
+    table.add({TcpRecord{loopback(22), own, 11, SocketState::kEstablished}});
+    table.add({TcpRecord{own, loopback(22), 12, SocketState::kEstablished}});
+  };
+  for (const bool quick : {false, true}) {
+    const Connections found = connections_of(proc.root(), {10}, in_order({both}), quick);
+    CHECK(found.links.size() == 1 && !found.links[0].other_host && !found.links[0].peer_pid);
+  }
 }
 
 // A connection that is handed to another process, or made anew, while descriptors are read.
@@ -341,6 +358,7 @@ int main() {
   a_refusal_is_incomplete();
   hostile_proc_entries_are_harmless();
   what_any_dump_saw_counts();
+  an_own_address_is_not_another_host();
   a_second_reading_hides_no_client();
   a_failed_dump_is_incomplete();
   a_socket_in_no_dump_is_unexplained();

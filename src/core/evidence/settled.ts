@@ -14,7 +14,7 @@ export interface ChainProcess extends ProcId {
 
 /** What the first stage knows. */
 export interface FirstStage {
-  /** The ssh servers with what is above them and, where they were asked, their connections. */
+  /** The ssh servers with what is above them. */
   readonly view: HostView;
   readonly chain: readonly ChainProcess[];
   /** Milliseconds: the shortest grace that the policy gives any tree. */
@@ -35,8 +35,8 @@ export function chainOf(numbers: ArrayLike<number>): ChainProcess[] {
   }));
 }
 
-/** What is at and above one process of a chain. */
-interface Case {
+/** What is at and above a suspect. */
+export interface Case {
   /** The nearest ssh server process; null: none. */
   readonly session: Proc | null;
   /** The topmost suspect below which all are the same user's; null: none is. */
@@ -45,37 +45,36 @@ interface Case {
   readonly isYoung: boolean;
 }
 
+/** The cases of the suspects of each user who may be settled. */
+export type Cases = ReadonlyMap<number, readonly Case[]>;
+
 /** Lists the processes to ask for their sockets, for these may settle a user; none: no socket can. */
-export function pidsThatMaySettle(stage: FirstStage): number[] {
-  const { genuine } = stage.view.sshd;
+export function pidsThatMaySettle(cases: Cases, { sshd: { genuine } }: HostView): number[] {
   const users = new Set([...genuine.values()].map(({ uid }) => uid));
-  const open = [...casesByUser(stage)].filter(
-    ([uid, cases]) => users.has(uid) && cases.some(({ isYoung }) => !isYoung),
-  );
+  const open = [...cases].filter(([uid, of]) => users.has(uid) && of.some(({ isYoung }) => !isYoung));
   if (open.length === 0) return [];
-  const tops = open.flatMap(([, cases]) =>
-    cases.filter(({ session }) => session === null).flatMap(({ top }) => top ?? []),
+  const tops = open.flatMap(([, of]) =>
+    of.filter(({ session }) => session === null).flatMap(({ top }) => top ?? []),
   );
   return [...new Set([...genuine.keys(), ...tops.map(({ pid }) => pid)])];
 }
 
 /**
- * Lists the users of whom no sweep may end a tree, whatever else is true of it: each of their suspects is younger than the
- * grace, or below a session of theirs that another host opened, or its topmost suspect accepted a connection from one.
+ * Lists the users whose trees all wait or are in use: each of their suspects is younger than the grace, or below a session
+ * of theirs that another host opened, or its topmost suspect accepted a connection from one. A look at everything would end
+ * one of these trees only if its server asks for a grace of its own, shorter than the policy's.
  * Guard: a session that a process of this host opened, or may have opened, settles nothing: a tree could shield itself.
  */
-export function settledUsers(stage: FirstStage): number[] {
-  const sessions = sessionsFromOutside(stage.view);
-  const links = stage.view.observation.connections?.links ?? [];
+export function settledUsers(cases: Cases, view: HostView): number[] {
+  const sessions = sessionsFromOutside(view);
+  const links = view.observation.connections?.links ?? [];
   const accepted = links.filter(
     ({ direction, peerPid }) => direction === "accepted" && peerPid !== null && sessions.has(peerPid),
   );
   const connected = new Set(accepted.map(({ pid, peerPid }) => `${sessions.get(peerPid ?? 0)} ${pid}`));
   const isSettled = (uid: number, { top, session, isYoung }: Case): boolean =>
     isYoung || (session !== null && sessions.get(session.pid) === uid) || connected.has(`${uid} ${top?.pid}`);
-  return [...casesByUser(stage)].flatMap(([uid, cases]) =>
-    cases.every((one) => isSettled(uid, one)) ? [uid] : [],
-  );
+  return [...cases].flatMap(([uid, of]) => (of.every((one) => isSettled(uid, one)) ? [uid] : []));
 }
 
 /** The users' ssh server processes that serve a client of another host, by pid with their user. */
@@ -94,10 +93,10 @@ function sessionsFromOutside(view: HostView): Map<number, number> {
 }
 
 /**
- * The cases of each user who may be settled. Root is not, nor a user who has a tag or a mark, which this sweep may have to
- * drop, nor one who runs an ssh server of their own.
+ * Finds the cases of each user who may be settled. Root is not, nor a user who has a tag or a mark, which this sweep may
+ * have to drop, nor one who runs an ssh server of their own.
  */
-function casesByUser({ view, chain, grace }: FirstStage): Map<number, Case[]> {
+export function casesByUser({ view, chain, grace }: FirstStage): Cases {
   const { observation, table, sshd } = view;
   const byPid = new Map(chain.map((one) => [one.pid, one]));
   const marked = observation.marks.map(({ pid }) => byPid.get(pid)?.uid);

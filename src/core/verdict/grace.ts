@@ -17,7 +17,7 @@ export function graceOf(tree: Tree, policy: Policy): number {
   return own.length > 0 ? Math.min(cap, Math.max(...own)) : cap;
 }
 
-/** Tells how many milliseconds a policy leaves any tree alone at least. */
+/** The shortest grace in milliseconds that a policy sets; a server may ask for a shorter one of its own. */
 export function shortestGrace({ grace, graceByProduct, agents }: Policy): number {
   return Math.min(grace, agents.grace, ...Object.values(graceByProduct));
 }

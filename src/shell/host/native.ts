@@ -106,8 +106,8 @@ export interface Native {
   finishSnapshot(rest: SnapshotRest, settled: readonly number[]): Promise<RawSnapshot>;
   /**
    * Finds the connections of these processes; a user's descriptors beyond 65,536 make the rest unreadable. Looks twice,
-   * for no list of sockets is atomic. `quick` (default false): a second time only where something is unexplained or the
-   * other ends of TCP connections are not known.
+   * for no list of sockets is atomic. `quick` (default false): reads descriptors and unix sockets a second time only where
+   * something is unexplained or lacks its other end.
    */
   connections(
     pids: readonly number[],

@@ -3,7 +3,9 @@ import test from "node:test";
 import { viewOf } from "../../../src/core/evidence/host-view.ts";
 import {
   type ChainProcess,
+  casesByUser,
   chainOf,
+  type FirstStage,
   pidsThatMaySettle,
   settledUsers,
 } from "../../../src/core/evidence/settled.ts";
@@ -61,7 +63,9 @@ function stage(
   const seen = observation(sshd, { connections, ...more });
   return { view: viewOf(seen, DEFAULT_POLICY.catalogue), chain: [...ABOVE, ...chain], grace: GRACE };
 }
-const settled = (...given: Parameters<typeof stage>): number[] => settledUsers(stage(...given));
+const usersOf = (given: FirstStage): number[] => settledUsers(casesByUser(given), given.view);
+const pidsOf = (given: FirstStage): number[] => pidsThatMaySettle(casesByUser(given), given.view);
+const settled = (...given: Parameters<typeof stage>): number[] => usersOf(stage(...given));
 
 const TAG: Tag = {
   schemaVersion: 1,
@@ -123,6 +127,11 @@ const OPEN: readonly (readonly [
     "the session comes from a process of this host",
     below,
     { connections: { ...NO_CONNECTIONS, links: [unattributed(300, "accepted")] } },
+  ],
+  [
+    "nothing shows which end of a connection of this host the session is",
+    below,
+    { connections: { ...NO_CONNECTIONS, links: [unattributed(300, "unknown")] } },
   ],
   ["the session's sockets were not asked", below, { connections: null }],
   [
@@ -189,10 +198,10 @@ test("what su started belongs to another user, whose own session must be above",
 });
 
 test("sockets are asked for where they can settle a user: of ssh servers, and of what is below none of them", () => {
-  assert.deepEqual(pidsThatMaySettle(stage(young)), []);
-  assert.deepEqual(pidsThatMaySettle(stage([link(500, 1)], {}, sshSession(300, BOB))), []);
-  assert.deepEqual(pidsThatMaySettle(stage(below)), [300, 301]);
-  assert.deepEqual(pidsThatMaySettle(stage([link(500, 1), link(501, 500)])), [300, 301, 500]);
+  assert.deepEqual(pidsOf(stage(young)), []);
+  assert.deepEqual(pidsOf(stage([link(500, 1)], {}, sshSession(300, BOB))), []);
+  assert.deepEqual(pidsOf(stage(below)), [300, 301]);
+  assert.deepEqual(pidsOf(stage([link(500, 1), link(501, 500)])), [300, 301, 500]);
 });
 
 test("a chain of thousands costs its length", () => {
