@@ -192,6 +192,21 @@ test("of many users those alone are settled of whom nothing is open", () => {
   assert.deepEqual(settled([...below, ...bobs]), [ALICE]);
 });
 
+test("what is above a young suspect counts only as far as it is the same user's, and no ssh server", () => {
+  const bobs = link(410, 1, { uid: BOB, suspect: false });
+  assert.deepEqual(settled([link(500, 410, { startTime: NEW }), bobs]), [ALICE]);
+  assert.deepEqual(settled([link(500, 301, { startTime: NEW })], { connections: null }), [ALICE]);
+});
+
+test("a suspect as old as the grace is not young", () => {
+  assert.deepEqual(settled([link(500, 1, { startTime: ago(GRACE - 10) })]), [ALICE]);
+  assert.deepEqual(settled([link(500, 1, { startTime: ago(GRACE) })]), []);
+});
+
+test("a mark of a process that no chain holds keeps nobody from being settled", () => {
+  assert.deepEqual(settled(below, { marks: [{ pid: 900, startTime: OLD, seenUptime: 1 }] }), [ALICE]);
+});
+
 test("what su started belongs to another user, whose own session must be above", () => {
   const su = [link(410, 301, { uid: 0, suspect: false }), link(500, 410, { uid: BOB })];
   assert.deepEqual(settled(su), []);
@@ -201,6 +216,7 @@ test("sockets are asked for where they can settle a user: of ssh servers, and of
   assert.deepEqual(pidsOf(stage(young)), []);
   assert.deepEqual(pidsOf(stage([link(500, 1)], {}, sshSession(300, BOB))), []);
   assert.deepEqual(pidsOf(stage(below)), [300, 301]);
+  assert.deepEqual(pidsOf(stage([...below, link(600, 1, { startTime: NEW })])), [300, 301, 600]);
   assert.deepEqual(pidsOf(stage([link(500, 1), link(501, 500)])), [300, 301, 500]);
 });
 
