@@ -141,7 +141,7 @@ export class UseGraph {
       // A tree's members fetch things from other hosts; only what a tree accepted is a use of it.
       if (node.kind === "relay" || link.direction !== "opened")
         this.hosts.set(node, { at, address: hostOfAddress(link.remote) });
-    } else if (link.direction === "accepted" || (node.kind === "session" && link.direction === "unknown")) {
+    } else if (link.direction === "accepted" || link.direction === "unknown") {
       // Guard: a process that also listens at its own port can open a session so that nothing shows the direction.
       this.openers.set(node, link.peerPid === null || this.openers.get(node) === true);
     }
