@@ -44,7 +44,7 @@ export const schema = v.strictObject({
       v.transform((value) => (value === "two-sweeps" ? "two-looks" : value)),
       note(
         '"two-looks" or "reap"',
-        'an orphan without a tag: `"two-looks"`: a first sweep marks it, and one that finds the same after the grace ends it; `"reap"`: one sweep ends it when it is older than the grace. `"two-sweeps"` is the older name of `"two-looks"`',
+        'an orphan without a tag: `"two-looks"`: a first sweep that finds it older than the grace marks it, and one that finds the same a grace later ends it; `"reap"`: one sweep ends it when it is older than the grace. `"two-sweeps"` is the older name of `"two-looks"`',
       ),
     ),
     "two-looks",
