@@ -124,7 +124,11 @@ function outcomeOf(view: HostView, judged: readonly Judgement[]): object {
   };
 }
 
-test("simulated hosts: a staged look decides and records what a look at everything does", async (t) => {
+// Without root only a user's own processes are seen, and nothing is read after all.
+const skip = process.getuid?.() === 0 ? false : "root only";
+test("simulated hosts: a staged look decides and records what a look at everything does", {
+  skip,
+}, async (t) => {
   const totals = { hosts: 0, settled: 0, left: 0, open: 0, full: 0, unread: 0 };
   for (let seed = FIRST; seed < FIRST + (ONE === undefined ? TRIALS : 1); seed++) {
     const host = crowd(seed);
@@ -143,6 +147,7 @@ test("simulated hosts: a staged look decides and records what a look at everythi
       all.filter(({ tree }) => settled.includes(tree.uid) === isLeft),
     ) as [Judgement[], Judgement[]];
     assert.deepEqual(outcomeOf(needed, found), outcomeOf(everything, expected), replay);
+    assert.deepEqual(marksAfter(everything.observation, left, { uids: null, pids: null }), [], replay);
     for (const one of left) {
       const { verdict, tree } = one;
       if (ageOf(tree.root, everything.observation) >= GRACE)

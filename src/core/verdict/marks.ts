@@ -1,4 +1,4 @@
-import type { Mark, Observation } from "../observation/observation.ts";
+import { ageOf, type Mark, type Observation } from "../observation/observation.ts";
 import { keyOf } from "../observation/process.ts";
 import { isAgentTree, usedBy, withoutFormer } from "./agents.ts";
 import type { Judgement, JudgeOptions } from "./judge.ts";
@@ -9,10 +9,11 @@ import { markOf } from "./orphan.ts";
  * A sweep of some users keeps the marks of what it did not look at.
  */
 export function marksAfter(
-  { marks, uptime }: Observation,
+  observation: Observation,
   judgements: readonly Judgement[],
   { uids, pids }: Pick<JudgeOptions, "uids" | "pids">,
 ): Mark[] {
+  const { marks, uptime } = observation;
   const partial = uids !== null || pids !== null;
   const judged = new Set(judgements.map(({ tree }) => keyOf(tree.root)));
   const unseen = partial ? marks.filter((mark) => !judged.has(keyOf(mark))) : [];
@@ -21,7 +22,8 @@ export function marksAfter(
     const found = markOf(judgement, marks);
     const old = found && withoutFormer(found, tree.members);
     // An exempt orphan is marked, too, so that the log can name it once nothing but the exemption saves it.
-    const isOrphan = byEvidence === "wait" || byEvidence === "reap";
+    const isYoung = judgement.tag === null && ageOf(tree.root, observation) < judgement.grace;
+    const isOrphan = (byEvidence === "wait" || byEvidence === "reap") && !isYoung;
     if (!isOrphan) return old && use?.own === false ? [old] : [];
     const used = isAgentTree(tree) ? usedBy(tree.members) : undefined;
     // A mark without CPU times, from before an upgrade, would leave an agent's daemon waiting for ever.

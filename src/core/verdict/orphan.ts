@@ -64,6 +64,9 @@ export function decideOrphan(orphan: Orphan, observation: Observation, policy: P
           reasons: [`${since}, grace ${formatDuration(grace)}`],
         }
       : waiting("inside-grace", -first, `${since}, inside the grace of ${formatDuration(grace)}`);
+  // A sweep does not look at everything of a young tree, so nothing marks one yet.
+  if (!tag && first < 0)
+    return waiting("inside-grace", grace - first, `${since}, inside the grace of ${formatDuration(grace)}`);
   const mark = markOf(orphan, observation.marks);
   const seen = mark ? Math.max(0, observation.uptime - mark.seenUptime) : null;
   const work =

@@ -99,7 +99,8 @@ const cases: readonly Case[] = [
   { what: "untagged: marked less than the grace ago", mark: 9 * MINUTE, verdict: "wait", endsIn: MINUTE },
   { what: "untagged: marked the grace ago", mark: 10 * MINUTE, verdict: "reap" },
   { what: "untagged: the same with its user on this node", mark: 10 * MINUTE, here: true, verdict: "reap" },
-  { what: "untagged and younger than the grace", age: 4 * MINUTE, verdict: "wait", endsIn: 10 * MINUTE },
+  { what: "untagged and younger than the grace", age: 4 * MINUTE, verdict: "wait", endsIn: 16 * MINUTE },
+  { what: "untagged and as old as the grace", age: 10 * MINUTE, verdict: "wait", endsIn: 10 * MINUTE },
   { what: "grace 0: one look, and the one before the first signal", policy: { grace: 0 }, verdict: "reap" },
   {
     what: "grace 0, tagged, its user on this node",
@@ -166,6 +167,15 @@ test("the first sweep marks an orphan, and later ones keep the mark's time", () 
   assert.deepEqual(marksAfter(marked, judged(marked), ALL), [mark(5 * MINUTE)]);
   const due = observation(tree, { marks: [mark(60 * MINUTE)] });
   assert.deepEqual(marksAfter(due, judged(due), ALL), [mark(60 * MINUTE)]);
+});
+
+test("an orphan without a tag is marked when it is as old as the grace", () => {
+  const marks = (age: number): readonly Mark[] => {
+    const seen = observation(legacyTree(500, { startTime: ((UPTIME - age) / 1000) * TICKS }));
+    return marksAfter(seen, judged(seen), ALL);
+  };
+  assert.deepEqual(marks(10 * MINUTE - 1000), []);
+  assert.equal(marks(10 * MINUTE).length, 1);
 });
 
 test("a tagged orphan is marked, too; a mark from before its tag is made anew", () => {
