@@ -20,9 +20,8 @@ async function sweepOf(processes: number, runs: number, connected: boolean): Pro
   );
   try {
     requireAsked(connected);
-    // One product without a grace, and no tree is left out for its age.
     const config = join(WORK, "relays.toml");
-    writeFileSync(config, 'graceByProduct = { none = "0s" }\n');
+    writeFileSync(config, NO_YOUNG);
     const program = [...SWEEP, "-c", config];
     // The first sweep marks the orphans; none is past its grace.
     time(1, [program, PS]);
@@ -62,4 +61,4 @@ import { join } from "node:path";
 import { type PlanNode, startTree } from "../test/helpers/puppet.ts";
 import { puppetAt, serverLine, startLoginNode } from "./host.ts";
 import type { Cost, RelayCost } from "./results.ts";
-import { median, NODE, PROGRAM, PS, range, requireStatus, SWEEP, time, WORK } from "./tools.ts";
+import { median, NO_YOUNG, NODE, PROGRAM, PS, range, requireStatus, SWEEP, time, WORK } from "./tools.ts";

@@ -14,6 +14,8 @@ export const NODE = process.execPath;
 // The system's own; a version manager's stand-in would cost a shell's start besides.
 export const PYTHON = "/usr/bin/python3";
 export const PS = ["ps", "-A", "n", "-o", "ruid,pid,ppid,args"] as const;
+/** A configuration in which one product has no grace, so that no tree is left out because it is young. */
+export const NO_YOUNG = 'graceByProduct = { none = "0s" }\n';
 export const SWEEP = [NODE, PROGRAM, "sweep"] as const;
 
 /** The built addon, as an installation loads it. */

@@ -21,8 +21,6 @@ export function treeHosts(quick: boolean): (readonly [number, TreeState | null])
 }
 
 const CONFIG = join(WORK, "trees.toml");
-/** One product without a grace, and no tree is left out because it is young. */
-const NO_YOUNG = 'graceByProduct = { none = "0s" }\n';
 const SETTINGS: Readonly<Record<TreeState, string>> = {
   "below a session": NO_YOUNG,
   "inside grace": "",
@@ -159,6 +157,7 @@ import { puppetAt, SERVER_PROCESSES, serverLine, startLoginNode } from "./host.t
 import type { PromptCost, TreeCost } from "./results.ts";
 import {
   median,
+  NO_YOUNG,
   NODE,
   PROGRAM,
   PS,

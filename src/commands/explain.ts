@@ -18,7 +18,8 @@ import { type Common, noTree, portsFor, print, requestFor, silent } from "./shar
 async function explain(pid: number, options: Common): Promise<number> {
   const { policy } = loadConfig(options.config ?? null);
   const asked = requestFor(policy, options, { pids: [pid] });
-  const request = { ...asked, uids: asked.uids ?? ownersOf(pid) };
+  const owner = statSync(`/proc/${pid}`, { throwIfNoEntry: false })?.uid;
+  const request = { ...asked, uids: asked.uids ?? (owner === undefined ? [] : [owner]) };
   const { view, observation, judgements } = await observeAndJudge(portsFor(silent), request);
   const judgement = judgements[0];
   if (!judgement) throw noTree([pid]);
@@ -32,11 +33,6 @@ async function explain(pid: number, options: Common): Promise<number> {
     print(safeJson({ schemaVersion: 1, ...document, user: costs.users[0], hints, change }));
   } else print(wrapLines(explainLines(judgement, observation, pid, hints, painter(), costs)).join("\n"));
   return EXIT.ok;
-}
-
-/** The user whose trees are looked at; none where there is no such process. */
-function ownersOf(pid: number): number[] {
-  return [statSync(`/proc/${pid}`, { throwIfNoEntry: false })?.uid ?? []].flat();
 }
 
 /** Adds the command to the program. */

@@ -24,8 +24,8 @@ export interface ObserveOptions extends TableOptions {
   /** Whether to look for batch job variables as well, where sockets are looked at (default true). */
   readonly environments?: boolean;
   /**
-   * The shortest grace of the policy in milliseconds: leaves out users of whom a first stage shows that all their trees
-   * stay. Absent: nothing is left out.
+   * The shortest grace of the policy in milliseconds. Where it is given, the look leaves out the users of whom a first
+   * stage shows that their trees all stay. Absent: the look leaves out no user.
    */
   readonly shortestGrace?: number | undefined;
   /** Where users ask for their trees to be kept, and for how long at most in milliseconds; absent: not read. */

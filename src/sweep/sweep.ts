@@ -56,7 +56,7 @@ export interface SweepRequest {
   readonly dryRun: boolean;
   /** Look at these users only; null: at all. */
   readonly uids: readonly number[] | null;
-  /** Leave out the trees of users of whom little shows that all stay (default false). */
+  /** Whether the sweep leaves out users of whom a first stage shows that their trees all stay (default false). */
   readonly staged?: boolean;
 }
 
@@ -83,8 +83,8 @@ export interface SweepResult extends Look {
 export async function observeAndJudge(ports: Ports, request: SweepRequest, full = false): Promise<Look> {
   const { policy } = request.context;
   const options = observeOptions(ports, policy, request.uids, full);
-  const staged = request.staged === true && !full ? { shortestGrace: shortestGrace(policy) } : {};
-  const own = await observe(ports.native, { ...options, ...staged });
+  const grace = request.staged && !full ? shortestGrace(policy) : undefined;
+  const own = await observe(ports.native, { ...options, shortestGrace: grace });
   const owners = [...new Set(own.observation.processes.map(({ uid }) => uid))];
   const { elsewhere, faults: clusterFaults } = await askOtherNodes(ports, policy, own.observation, owners);
   const view = elsewhere ? withFacts(own, { elsewhere }) : own;

@@ -40,7 +40,12 @@ export function addSession(host: SimulatedHost, uid: number, when: When = BOTH):
 }
 
 /** Adds a session that a process of this host opened. */
-function addLocalSession(host: SimulatedHost, uid: number, opener: number, when: When): Session {
+export function addLocalSession(
+  host: SimulatedHost,
+  uid: number,
+  opener: number,
+  when: When = BOTH,
+): Session {
   const monitor = host.add({ ppid: 1, uid: 0, loginUid: uid, exe: SSHD, argv: ["sshd: u [priv]"] }, when);
   const child = host.add({ ppid: monitor, uid, exe: SSHD, argv: ["sshd: u@notty"] }, when);
   for (const pid of [monitor, child]) host.join(opener, pid, when);

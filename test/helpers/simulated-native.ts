@@ -4,6 +4,7 @@ import { exeName } from "../../src/core/observation/process.ts";
 import { scanMarkers } from "../../src/core/recognition/scan-markers.ts";
 import { makeTable } from "../../src/core/tree/process-table.ts";
 import type { EnvironOptions, Native, RawSnapshot, SnapshotOptions } from "../../src/shell/host/native.ts";
+import { isCalled, isSieved } from "./native-scan.ts";
 import { DEFAULT_POLICY } from "./policy.ts";
 import { TICKS, UPTIME } from "./proc.ts";
 import { connectionsOf } from "./simulate.ts";
@@ -62,7 +63,7 @@ export function nativeOf(host: SimulatedHost): { readonly native: Native; readon
   return { native: native as unknown as Native, asked };
 }
 
-/** The suspects, of whom a lone shell of a user without another suspect is none. */
+/** Lists the suspects. A shell is one only if its user has another. */
 function suspectsOf(all: readonly Proc[], { uids, full }: SnapshotOptions): Proc[] {
   const asked = all.filter(({ uid }) => uids === null || uids.includes(uid));
   if (full) return asked;
@@ -103,19 +104,8 @@ function chainOf(all: readonly Proc[], suspects: readonly Proc[]): Float64Array 
 
 const isSshd = ({ exe }: Proc): boolean => MARKERS.sshdNames.includes(exeName(exe));
 
-function isSuspect({ exe, argv, uid }: Proc): boolean {
-  if (exe === null) return uid !== 0;
-  if (MARKERS.exeMarkers.some((marker) => exe.includes(marker))) return true;
-  const line = `${argv.join(" ")} `;
-  return (
-    isCalled(exe, MARKERS.wideInterpreters) && MARKERS.wideMarkers.some((marker) => line.includes(marker))
-  );
-}
-
-function isCalled(exe: string, names: readonly string[]): boolean {
-  const name = exeName(exe).replace(/[-.]?\d+(?:\.\d+)*$/, "");
-  return names.some((known) => (known.endsWith("*") ? name.startsWith(known.slice(0, -1)) : name === known));
-}
+const isSuspect = ({ exe, argv, uid }: Proc): boolean =>
+  exe === null ? uid !== 0 : isSieved({ exe, argv }, MARKERS);
 
 /** A shell's command line is read once it is known that its user has another suspect. */
 function isShell({ exe }: Proc): boolean {

@@ -12,7 +12,7 @@ import { marksAfter } from "../../src/core/verdict/marks.ts";
 import { observe } from "../../src/shell/observe.ts";
 import { DEFAULT_POLICY } from "../helpers/policy.ts";
 import { UPTIME } from "../helpers/proc.ts";
-import { addSession, SSHD } from "../helpers/simulated-clients.ts";
+import { addLocalSession, addSession, SSHD } from "../helpers/simulated-clients.ts";
 import type { SimulatedHost } from "../helpers/simulated-host.ts";
 import { nativeOf } from "../helpers/simulated-native.ts";
 import { populate } from "../helpers/simulated-users.ts";
@@ -66,10 +66,7 @@ function crowd(seed: number): SimulatedHost {
 
 function openedHere(host: SimulatedHost, uid: number): number {
   const opener = host.add({ uid, ppid: 1, exe: "/usr/bin/ssh", argv: ["ssh", "localhost"] });
-  const monitor = host.add({ ppid: 1, uid: 0, loginUid: uid, exe: SSHD, argv: ["sshd: u [priv]"] });
-  const child = host.add({ ppid: monitor, uid, exe: SSHD, argv: ["sshd: u@notty"] });
-  for (const pid of [monitor, child]) host.join(opener, pid);
-  return child;
+  return addLocalSession(host, uid, opener).child;
 }
 
 /** Leaves the tags and some marks of a host in a folder of their own, as the hook and a sweep do. */

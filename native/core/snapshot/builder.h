@@ -37,13 +37,12 @@ class SnapshotBuilder {
         report_(options.observer, out_),
         argv_(proc_.fd(), options.argv_timeout_ms, options.argv_budget_ms, options.owners) {}
 
-  // The steps of the first stage, and all others.
+  // The scan; then, where it is staged and found suspects, the first stage; then the rest.
   std::optional<Failure> begin();
-  Result<Snapshot> finish();
-
   bool has_suspects() const { return !suspect_uids_.empty(); }
   Result<Snapshot> first_stage();
-  void leave_out(const std::vector<uid_t>& users);
+  // Leaves out the suspects of the `settled` users.
+  Result<Snapshot> finish(const std::vector<uid_t>& settled = {});
 
  private:
   // snapshot.cc
@@ -58,7 +57,7 @@ class SnapshotBuilder {
   void match_command_lines(const std::vector<ScanEntry*>& entries);
   // select.cc: which processes are read in full
   void read_sshd();
-  void read_chains();
+  std::vector<ChainProcess> read_chains();
   void read_suspects();
   void read_descendants();
   void read_ancestors();

@@ -1,5 +1,7 @@
 // Selects which processes are read in full: suspects with what lives above and below them, ssh servers, and
 // what is hidden.
+#include <algorithm>
+
 #include "core/snapshot/builder.h"
 
 namespace reaper {
@@ -24,26 +26,21 @@ void SnapshotBuilder::read_sshd() {
 }
 
 // Reads of suspects and of what lives above them, as far as the scan saw it, only parents and start times.
-void SnapshotBuilder::read_chains() {
-  std::unordered_map<pid_t, const ScanEntry*> scanned;
-  for (const ScanEntry& entry : entries_) scanned[entry.pid] = &entry;
+std::vector<ChainProcess> SnapshotBuilder::read_chains() {
+  const auto before = [](const ScanEntry& entry, pid_t pid) { return entry.pid < pid; };
+  std::vector<ChainProcess> chain;
   std::unordered_set<pid_t> met;
   for (const ScanEntry& entry : entries_) {
     if (!is_suspect(entry)) continue;
     for (pid_t pid = entry.pid; met.insert(pid).second;) {
-      const auto found = scanned.find(pid);
+      const auto found = std::lower_bound(entries_.begin(), entries_.end(), pid, before);
       Stat stat;  // left as it is where it cannot be read: without a parent, and as old as the host
-      if (found == scanned.end() || is_gone(proc_.read_stat(pid, -1, &stat))) break;
-      const ScanEntry& one = *found->second;
-      out_.chain.push_back({{pid, stat.start_time}, stat.ppid, one.uid, is_suspect(one)});
+      if (found == entries_.end() || found->pid != pid || is_gone(proc_.read_stat(pid, -1, &stat))) break;
+      chain.push_back({{pid, stat.start_time}, stat.ppid, found->uid, is_suspect(*found)});
       pid = stat.ppid;
     }
   }
-}
-
-// Takes from the suspects those of users whose trees need no more.
-void SnapshotBuilder::leave_out(const std::vector<uid_t>& users) {
-  for (const uid_t user : users) suspect_uids_.erase(user);
+  return chain;
 }
 
 // With `full` every process of a user who is asked for counts like a suspect.

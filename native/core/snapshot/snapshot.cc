@@ -41,19 +41,21 @@ std::optional<Failure> SnapshotBuilder::begin() {
 Result<Snapshot> SnapshotBuilder::first_stage() {
   read_sshd();
   read_ancestors();
-  read_chains();
+  auto chain = read_chains();
   if (const int error = report_.exhaustion()) return Failure{error, "read the processes"};
-  return out_;
+  Snapshot first = out_;
+  first.chain = std::move(chain);
+  return first;
 }
 
-Result<Snapshot> SnapshotBuilder::finish() {
+Result<Snapshot> SnapshotBuilder::finish(const std::vector<uid_t>& settled) {
+  for (const uid_t user : settled) suspect_uids_.erase(user);
   if (options_.staged) match_shells();
   read_suspects();
   read_descendants();
   read_ancestors();
   read_argv();
   if (const int error = report_.exhaustion()) return Failure{error, "read the processes"};
-  out_.chain.clear();
   out_.counts.read = static_cast<std::uint32_t>(out_.processes.size());
   sort_unique(out_.over_budget);
   return std::move(out_);
@@ -71,8 +73,7 @@ Result<Snapshot> take_snapshot(const SnapshotOptions& options) {
 }
 
 Result<Snapshot> finish_snapshot(SnapshotBuilder& rest, const std::vector<uid_t>& settled) {
-  rest.leave_out(settled);
-  return rest.finish();
+  return rest.finish(settled);
 }
 
 }  // namespace reaper

@@ -206,7 +206,7 @@ void what_any_dump_saw_counts() {
   CHECK(g_dumps == 2 && stranger.links.size() == 1 && count(stranger, 10, std::nullopt) == 1);
 }
 
-// Guard: a process of this host may connect from any address of the host; it is no other host's client.
+// Guard: a process of this host may connect from any address that the host has. Another host did not.
 void an_own_address_is_not_another_host() {
   const ProcFolder proc;
   proc.process(10, {11});

@@ -74,9 +74,7 @@ export function collectEvidence(view: HostView, sources: TreeSources = new Map()
  * as is known, and that may be reached through a process which was not asked.
  */
 export function usersToAsk(view: HostView): number[] {
-  const graph = new UseGraph(view);
-  const known = propagate(graph, originsOf(graph, new Map(), false));
-  const possible = propagate(graph, originsOf(graph, new Map()));
+  const { graph, known, possible } = reachIn(view);
   const users = graph.trees().flatMap(([tree, node]) => {
     if (tree.uid === 0 || view.observation.settled?.includes(tree.uid)) return [];
     // Another user's use says nothing about the tree's own user.
@@ -95,9 +93,7 @@ export function usersToAsk(view: HostView): number[] {
  * because of it.
  */
 export function dependsOnUnasked(view: HostView): boolean {
-  const graph = new UseGraph(view);
-  const known = propagate(graph, originsOf(graph, new Map(), false));
-  const possible = propagate(graph, originsOf(graph, new Map()));
+  const { graph, known, possible } = reachIn(view);
   const isReached = graph
     .trees()
     .some(
@@ -108,6 +104,13 @@ export function dependsOnUnasked(view: HostView): boolean {
 }
 
 const DOUBTS_OF_UNASKED: readonly DoubtCode[] = ["connection-unattributed", "other-user-in-the-way"];
+
+/** What use certainly reaches, and what it may reach through a session whose opener was not asked. */
+function reachIn(view: HostView): { graph: UseGraph; known: Reached; possible: Reached } {
+  const graph = new UseGraph(view);
+  const known = propagate(graph, originsOf(graph, new Map(), false));
+  return { graph, known, possible: propagate(graph, originsOf(graph, new Map())) };
+}
 
 /** Where use begins: ssh sessions, other hosts, and trees that are a source. */
 function originsOf(graph: UseGraph, sources: TreeSources, countUnknownOpeners = true): Origin[] {

@@ -2,6 +2,7 @@
 
 import { ageOf } from "../observation/observation.ts";
 import type { Proc, ProcId } from "../observation/process.ts";
+import { parentOf } from "../tree/process-table.ts";
 import type { HostView } from "./host-view.ts";
 import { UseGraph } from "./use-graph.ts";
 
@@ -104,8 +105,8 @@ export function casesByUser({ view, chain, grace }: FirstStage): Cases {
   const open = new Set([0, ...marked, ...[...observation.tags, ...others].map(({ uid }) => uid)]);
   const known = new Map<ChainProcess, Case>();
   const caseOf = (one: ChainProcess): Case => {
-    const parent = parentIn(byPid, one);
-    const above = parent && known.get(parent);
+    const parent = parentOf({ byPid }, one);
+    const above = parent === null ? undefined : known.get(parent);
     const server = sshd.genuine.get(one.pid);
     if (server?.startTime === one.startTime) return { session: server, top: null, isYoung: true };
     const below = parent?.uid === one.uid ? above : undefined;
@@ -120,9 +121,9 @@ export function casesByUser({ view, chain, grace }: FirstStage): Cases {
     if (!start.suspect || open.has(start.uid)) continue;
     // Guard: each process is met once, so a chain of thousands costs its length and not its square.
     const path = new Set<ChainProcess>();
-    for (let one: ChainProcess | undefined = start; one && !known.has(one) && !path.has(one); ) {
+    for (let one: ChainProcess | null = start; one && !known.has(one) && !path.has(one); ) {
       path.add(one);
-      one = parentIn(byPid, one);
+      one = parentOf({ byPid }, one);
     }
     for (const one of [...path].reverse()) known.set(one, caseOf(one));
     const list = cases.get(start.uid) ?? [];
@@ -130,13 +131,4 @@ export function casesByUser({ view, chain, grace }: FirstStage): Cases {
     cases.set(start.uid, list);
   }
   return cases;
-}
-
-/** The parent; undefined: not in a chain, or another process under its number, which is younger than its child. */
-function parentIn(
-  byPid: ReadonlyMap<number, ChainProcess>,
-  { ppid, startTime }: ChainProcess,
-): ChainProcess | undefined {
-  const parent = byPid.get(ppid);
-  return parent && parent.startTime <= startTime ? parent : undefined;
 }

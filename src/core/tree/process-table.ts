@@ -1,4 +1,4 @@
-import type { Proc } from "../observation/process.ts";
+import type { Proc, ProcId } from "../observation/process.ts";
 
 /** A process table with its parents checked. */
 export interface ProcTable {
@@ -26,7 +26,10 @@ export function makeTable(processes: readonly Proc[]): ProcTable {
 }
 
 /** The parent, or null: none, not in the table, or another process under its number. */
-export function parentOf({ byPid }: Pick<ProcTable, "byPid">, process: Proc): Proc | null {
+export function parentOf<P extends ProcId & { readonly ppid: number }>(
+  { byPid }: { readonly byPid: ReadonlyMap<number, P> },
+  process: P,
+): P | null {
   const parent = byPid.get(process.ppid);
   // Guard: a parent younger than its child is another process under a recycled number.
   return parent && parent.pid !== process.pid && parent.startTime <= process.startTime ? parent : null;

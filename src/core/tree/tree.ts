@@ -87,7 +87,7 @@ function topmost(
   while (next !== null && !tops.has(next.pid) && !met.has(next.pid)) {
     path.push(next);
     met.add(next.pid);
-    const parent = parentOf(table, next);
+    const parent: Proc | null = parentOf(table, next);
     // What lives under a multiplexer or another user is on the far side of a boundary.
     next = parent && parent.uid === next.uid && !isMultiplexer(parent.exe, catalogue) ? parent : null;
   }

@@ -1,8 +1,8 @@
-import { ageOf, type Mark, type Observation } from "../observation/observation.ts";
+import type { Mark, Observation } from "../observation/observation.ts";
 import { keyOf } from "../observation/process.ts";
 import { isAgentTree, usedBy, withoutFormer } from "./agents.ts";
 import type { Judgement, JudgeOptions } from "./judge.ts";
-import { markOf } from "./orphan.ts";
+import { isTooYoung, markOf } from "./orphan.ts";
 
 /**
  * Lists the marks of the orphans that stay, old ones with their time. A tree that only another user uses keeps the mark it has.
@@ -22,9 +22,8 @@ export function marksAfter(
     const found = markOf(judgement, marks);
     const old = found && withoutFormer(found, tree.members);
     // An exempt orphan is marked, too, so that the log can name it once nothing but the exemption saves it.
-    const isYoung = judgement.tag === null && ageOf(tree.root, observation) < judgement.grace;
-    const isOrphan = (byEvidence === "wait" || byEvidence === "reap") && !isYoung;
-    if (!isOrphan) return old && use?.own === false ? [old] : [];
+    const isOrphan = byEvidence === "wait" || byEvidence === "reap";
+    if (!isOrphan || isTooYoung(judgement, observation)) return old && use?.own === false ? [old] : [];
     const used = isAgentTree(tree) ? usedBy(tree.members) : undefined;
     // A mark without CPU times, from before an upgrade, would leave an agent's daemon waiting for ever.
     if (old && (used === undefined || old.used !== undefined)) return [old];

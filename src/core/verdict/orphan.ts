@@ -64,8 +64,7 @@ export function decideOrphan(orphan: Orphan, observation: Observation, policy: P
           reasons: [`${since}, grace ${formatDuration(grace)}`],
         }
       : waiting("inside-grace", -first, `${since}, inside the grace of ${formatDuration(grace)}`);
-  // A sweep does not look at everything of a young tree, so nothing marks one yet.
-  if (!tag && first < 0)
+  if (isTooYoung(orphan, observation))
     return waiting("inside-grace", grace - first, `${since}, inside the grace of ${formatDuration(grace)}`);
   const mark = markOf(orphan, observation.marks);
   const seen = mark ? Math.max(0, observation.uptime - mark.seenUptime) : null;
@@ -94,6 +93,14 @@ export function decideOrphan(orphan: Orphan, observation: Observation, policy: P
     grace - (seen ?? 0),
     `${why}; ${seen === null ? "marked for a second look" : `first seen so ${formatDuration(seen)} ago`}`,
   );
+}
+
+/** Tells whether an orphan is too young for a mark: a sweep does not look at everything of such a tree. */
+export function isTooYoung(
+  { tree, tag, grace }: Pick<Orphan, "tree" | "tag" | "grace">,
+  observation: Observation,
+): boolean {
+  return tag === null && ageOf(tree.root, observation) < grace;
 }
 
 const waiting = (reasonCode: ReasonCode, left: number, reason: string): Decision => ({

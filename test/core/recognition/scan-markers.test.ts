@@ -1,9 +1,9 @@
 import assert from "node:assert/strict";
 import test from "node:test";
-import { exeName } from "../../../src/core/observation/process.ts";
 import { makeCatalogue } from "../../../src/core/recognition/catalogue.ts";
 import { recognise } from "../../../src/core/recognition/recognise.ts";
-import { type ScanMarkers, scanMarkers } from "../../../src/core/recognition/scan-markers.ts";
+import { scanMarkers } from "../../../src/core/recognition/scan-markers.ts";
+import { isCalled, isSieved } from "../../helpers/native-scan.ts";
 import { COMMIT as C } from "../../helpers/proc.ts";
 import { readProcessRows } from "../../helpers/process-rows.ts";
 
@@ -12,25 +12,6 @@ const positives = readProcessRows().filter(({ expected }) => expected !== "-");
 
 /** A path that fits a pattern. */
 const filled = (pattern: string): string => pattern.replaceAll("{commit}", C).replaceAll("*", "x");
-
-/** As the native scan does: by the whole name, without its version, or by a beginning. */
-function isCalled(exe: string, names: readonly string[]): boolean {
-  const name = exeName(exe);
-  const bare = name.replace(/[-.]?\d+(?:\.\d+)*$/, "");
-  return names.some((known) =>
-    known.endsWith("*") ? name.startsWith(known.slice(0, -1)) : known === name || known === bare,
-  );
-}
-
-/** As the native scan does: by the executable, or by a mark anywhere in the command line of one that may run a server. */
-function isSieved(
-  { exe, argv }: { exe: string; argv: readonly string[] },
-  { exeMarkers, wideInterpreters, wideMarkers }: ScanMarkers,
-): boolean {
-  const line = argv.map((element) => `${element} `).join("");
-  if (exeMarkers.some((mark) => exe.includes(mark))) return true;
-  return isCalled(exe, wideInterpreters) && wideMarkers.some((mark) => line.includes(mark));
-}
 
 test("of a user who has a server, whatever is recognised is seen, each process by itself", () => {
   const markers = scanMarkers(catalogue);

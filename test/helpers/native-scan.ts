@@ -1,0 +1,22 @@
+// What the native scan finds of one process (native/core/snapshot/scan.cc, match_argv.cc).
+import { exeName } from "../../src/core/observation/process.ts";
+import type { ScanMarkers } from "../../src/core/recognition/scan-markers.ts";
+
+/** By the whole name, without its version, or by a beginning. */
+export function isCalled(exe: string, names: readonly string[]): boolean {
+  const name = exeName(exe);
+  const bare = name.replace(/[-.]?\d+(?:\.\d+)*$/, "");
+  return names.some((known) =>
+    known.endsWith("*") ? name.startsWith(known.slice(0, -1)) : known === name || known === bare,
+  );
+}
+
+/** By the executable, or by a mark anywhere in the command line of one that may run a server. */
+export function isSieved(
+  { exe, argv }: { exe: string; argv: readonly string[] },
+  { exeMarkers, wideInterpreters, wideMarkers }: ScanMarkers,
+): boolean {
+  const line = argv.map((element) => `${element} `).join("");
+  if (exeMarkers.some((mark) => exe.includes(mark))) return true;
+  return isCalled(exe, wideInterpreters) && wideMarkers.some((mark) => line.includes(mark));
+}
