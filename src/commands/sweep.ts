@@ -45,9 +45,9 @@ interface SweepOptions extends Common {
 
 async function runSweep(options: SweepOptions): Promise<number> {
   // Most functions run a few times per sweep, and V8's optimising compilers cost more than they return: without them a
-  // sweep of 10,000 processes takes 0.84 of the CPU time and 9 MiB less. Set when Node's code cache, which depends on
-  // flags, has been read.
-  for (const compiler of ["opt", "maglev"]) setFlagsFromString(`--no-${compiler}`);
+  // sweep of 10,000 processes takes 0.84 of the CPU time and 9 MiB less. A new space that does not grow saves 6 MiB more
+  // with 100 trees, in the same time. Set when Node's code cache, which depends on flags, has been read.
+  for (const flag of ["--no-opt", "--no-maglev", "--semi-space-growth-factor=1"]) setFlagsFromString(flag);
   const { policy } = loadConfig(options.config ?? null);
   if ((options.includeJobs || options.includeExempt) && !options.force)
     throw new Failure(EXIT.usage, "--include-jobs and --include-exempt need --force");

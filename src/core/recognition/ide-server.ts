@@ -27,7 +27,8 @@ export function recogniseServerScript(run: ScriptRun, catalogue: Catalogue): Rec
   if (isWorker && !cut && !args.some((arg) => /^--type=\w+$/.test(arg))) return null;
   if (!isWorker && !run.serves && isOneShot(args, catalogue)) return null;
   const role: Role = isWorker ? "worker" : hasFlag(args, shapes.agentFlags) ? "agent" : "server";
-  const install = better(findInstall(script, catalogue), findInstall(exe, catalogue));
+  const ofScript = findInstall(script, catalogue);
+  const install = ofScript?.by === "folder" ? ofScript : better(ofScript, findInstall(exe, catalogue));
   if (install && install.by !== "fork-folder") return as(install.product, install.product.kind, role);
   // Nothing but its own node beside its own out/ speaks for it, or a web server's node in its lib/.
   const folder = componentsOf(exe).slice(0, -1);
