@@ -64,6 +64,7 @@ Napi::Value js_snapshot(const Napi::CallbackInfo& info) {
   }
   options.full = from["full"].flag();
   if (const Argument staged = from["staged"]; !staged.is_absent()) options.staged = staged.flag();
+  if (const Argument others = from["otherUsers"]; !others.is_absent()) options.other_users = others.flag();
   options.exe_markers = markers("exeMarkers");
   options.interpreters = markers("interpreters");
   options.argv_markers = markers("argvMarkers");

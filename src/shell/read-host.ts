@@ -22,6 +22,8 @@ export interface TableOptions {
   readonly uids: readonly number[] | null;
   /** Every process of those users, whether or not any looks like a server's. */
   readonly full: boolean;
+  /** Whether to read programs of all users below a tree, and not only of users with a tree and of root (default false). */
+  readonly otherUsers?: boolean;
   readonly runFolder: string;
   readonly procRoot: string;
 }
@@ -64,7 +66,7 @@ export async function readRestOfTable(
 }
 
 async function take(native: Native, options: TableOptions, staged: boolean): Promise<RawSnapshot> {
-  const { catalogue, uids, full, procRoot } = options;
+  const { catalogue, uids, full, otherUsers = false, procRoot } = options;
   return native
     .snapshot({
       procRoot,
@@ -73,6 +75,7 @@ async function take(native: Native, options: TableOptions, staged: boolean): Pro
       uids,
       full,
       staged,
+      otherUsers,
       ...scanMarkers(catalogue),
       argvTimeoutMs: MEMORY_TIMES.timeoutMs,
       argvBudgetMs: MEMORY_TIMES.budgetMs,

@@ -130,7 +130,8 @@ function observeOptions(
   const keeps = { folder: keepFolder, max: policy.keep.max };
   const environments = policy.jobEnvironment === "exempt";
   const { catalogue } = policy;
-  return { catalogue, uids, full, sockets: true, environments, runFolder, keeps, procRoot };
+  // Before a signal a look is full: it must see whose programs would be hung up with a tree.
+  return { catalogue, uids, full, otherUsers: full, sockets: true, environments, runFolder, keeps, procRoot };
 }
 
 /** Makes one pass over the host. */
@@ -260,7 +261,7 @@ async function carryOut(
     termWait: policy.termWait,
     stuck,
     rescan: async (uids) => {
-      const options = { ...observeOptions(ports, policy, uids, true), sockets: false };
+      const options = { ...observeOptions(ports, policy, uids, true), otherUsers: false, sockets: false };
       return observe(ports.native, options);
     },
     rejudge: async (uids) => {

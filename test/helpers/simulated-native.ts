@@ -31,9 +31,9 @@ export function nativeOf(host: SimulatedHost): { readonly native: Native; readon
   const native = {
     snapshot: async (options: SnapshotOptions) => {
       const suspects = suspectsOf(all, options);
-      if (options.staged !== true || suspects.length === 0) return answer(snapshotOf(all, suspects));
+      if (options.staged !== true || suspects.length === 0) return answer(snapshotOf(all, suspects, options));
       const alone = suspects.filter((process) => !isShell(process));
-      return { ...answer(snapshotOf(all, [], false)), chain: chainOf(all, alone), rest: options };
+      return { ...answer(snapshotOf(all, [], { hidden: false })), chain: chainOf(all, alone), rest: options };
     },
     finishSnapshot: async (rest: unknown, settled: readonly number[]) => {
       const options = rest as SnapshotOptions;
@@ -73,7 +73,11 @@ function suspectsOf(all: readonly Proc[], { uids, full }: SnapshotOptions): Proc
 }
 
 /** The selection of native/core/snapshot/select.cc: ssh servers, what is hidden, suspects, and what is above and below. */
-function snapshotOf(all: readonly Proc[], suspects: readonly Proc[], hidden = true): Proc[] {
+function snapshotOf(
+  all: readonly Proc[],
+  suspects: readonly Proc[],
+  { otherUsers = false, hidden = true } = {},
+): Proc[] {
   const table = makeTable(all);
   const users = new Set(suspects.map(({ uid }) => uid));
   const kept = new Set<Proc>(all.filter((process) => isSshd(process) || (hidden && process.exe === null)));
@@ -83,7 +87,10 @@ function snapshotOf(all: readonly Proc[], suspects: readonly Proc[], hidden = tr
     if (met.has(next)) continue;
     met.add(next);
     kept.add(next);
-    below.push(...(table.children.get(next.pid) ?? []).filter(({ uid }) => uid === 0 || users.has(uid)));
+    const children = table.children.get(next.pid) ?? [];
+    below.push(
+      ...children.filter(({ uid, exe }) => users.has(uid) || (exe !== null && (uid === 0 || otherUsers))),
+    );
   }
   const byPid = new Map(all.map((process) => [process.pid, process]));
   for (const { ppid } of [...kept])

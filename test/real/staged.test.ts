@@ -1,5 +1,7 @@
 // What a staged look at real processes asks the addon for, and what the built program says and leaves out.
 import assert from "node:assert/strict";
+import { chmodSync, chownSync, copyFileSync, readdirSync, readlinkSync } from "node:fs";
+import { join } from "node:path";
 import { test } from "node:test";
 
 const sandbox = inPidNamespace(import.meta.url);
@@ -68,6 +70,47 @@ function insideNamespace(): void {
     assert.deepEqual(living(stage), before);
   });
 
+  test("a program of a user at work in an orphan's terminal keeps the orphan; without the program it ends", async () => {
+    const [home, theirs] = [makeHome(USER), makeHome(USER + 1)];
+    const program = setUserId(theirs, USER + 1);
+    const argv = ["script", "-qfc", `${program} 1000`, "/dev/null"];
+    const terminal: PlanNode = { uid: USER, exe: "/usr/bin/script", argv, behaviours: ["foreign"] };
+    const stage = await startTree([
+      { ...bareServer(home, USER, ["daemon"], [terminal]), name: "orphan" },
+      sessionOf(theirs, [{ ...bareServer(theirs, USER + 1), name: "used", behaviours: [] }], USER + 1),
+    ]);
+    const config = ["-c", temporaryFile("config.toml", 'grace = "0"\ntermWait = "1s"\n')];
+    await eventually(() => pidOf(program) !== null, "the program runs");
+    const inTerminal = new RegExp(`has a program of uid ${USER + 1} in its terminal`);
+    assert.match(run(["sweep", "-n", "-vv", ...config]).stderr, inTerminal);
+    const swept = run(["sweep", "-v", ...config]);
+    assert.equal(swept.status, 0, swept.stderr);
+    assert.match(swept.stderr, inTerminal);
+    assert.doesNotMatch(swept.stderr, /Killed/);
+    assert.ok(isAlive(stage.node("orphan")) && pidOf(program) !== null);
+    process.kill(Number(pidOf(program)), "SIGKILL");
+    await eventually(() => pidOf(program) === null, "the program has ended");
+    assert.equal(run(["sweep", "-v", ...config]).status, 0);
+    assert.ok(!isAlive(stage.node("orphan")) && isAlive(stage.node("used")));
+  });
+
+  test("a moved command-line program of a user at work that serves nothing any more ends", async () => {
+    const home = makeHome(USER);
+    const exe = join(home, "code");
+    installPuppet(home, exe, USER);
+    const cli: PlanNode = {
+      name: "cli",
+      uid: USER,
+      exe,
+      argv: [exe, "command-shell"],
+      behaviours: ["daemon"],
+    };
+    const stage = await startTree([sessionOf(home, [{ ...bareServer(home, USER), behaviours: [] }]), cli]);
+    const config = ["-c", temporaryFile("config.toml", 'grace = "0"\ntermWait = "1s"\n')];
+    for (let looks = 0; looks < 2; looks++) assert.equal(run(["sweep", "-v", ...config]).status, 0);
+    assert.ok(!living(stage).includes("cli"));
+  });
+
   test("a tree that a tree of another user's is connected to is judged with all in sight", async () => {
     const theirs = bareServer(makeHome(USER + 1), USER + 1, ["tcp-listen"]);
     const home = makeHome(USER);
@@ -87,10 +130,33 @@ function insideNamespace(): void {
 }
 
 /** Root's ssh server with a session of the user's and these processes below it. */
-function sessionOf(home: string, children: readonly PlanNode[]): PlanNode {
+function sessionOf(home: string, children: readonly PlanNode[], uid = USER): PlanNode {
   const exe = puppetNamed(home, "sshd");
-  const user: PlanNode = { name: "session", uid: USER, exe, argv: ["sshd: u@notty"], children };
+  const user: PlanNode = { name: "session", uid, exe, argv: ["sshd: u@notty"], children };
   return { uid: 0, exe, argv: ["sshd: u [priv]"], children: [user] };
+}
+
+/** A program of a user's that everybody may run as that user. */
+function setUserId(home: string, uid: number): string {
+  const path = join(home, "prog");
+  copyFileSync("/bin/sleep", path);
+  chownSync(path, uid, uid);
+  chmodSync(path, 0o4755);
+  chmodSync(home, 0o755);
+  return path;
+}
+
+/** The process that runs an executable; null: none does. */
+function pidOf(exe: string): string | null {
+  return readdirSync("/proc").find((pid) => /^\d+$/.test(pid) && exeOf(pid) === exe) ?? null;
+}
+
+function exeOf(pid: string): string | null {
+  try {
+    return readlinkSync(`/proc/${pid}/exe`);
+  } catch {
+    return null;
+  }
 }
 
 /** A server of seven processes below a session, and more trees. */
@@ -126,7 +192,7 @@ function recording(real: Native): { native: Native; asked: Record<"sockets" | "e
 
 import { loadNative, type Native } from "../../src/shell/host/native.ts";
 import { observe } from "../../src/shell/observe.ts";
-import { bareServer, COMMIT, legacy, puppetNamed } from "../helpers/ide-trees.ts";
+import { bareServer, COMMIT, installPuppet, legacy, puppetNamed } from "../helpers/ide-trees.ts";
 import { DEFAULT_POLICY } from "../helpers/policy.ts";
 import { run, temporaryFile } from "../helpers/program.ts";
 import { isAlive, living, type PlanNode, startTree } from "../helpers/puppet.ts";

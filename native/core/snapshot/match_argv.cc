@@ -30,7 +30,7 @@ void SnapshotBuilder::find_suspects() {
   match_command_lines(doubtful);
 }
 
-// What a first stage left: shells and command-line programs of users who have a suspect.
+// What a first stage left: the shells of users who have a suspect.
 void SnapshotBuilder::match_shells() {
   std::vector<ScanEntry*> shells;
   for (ScanEntry& entry : entries_)

@@ -59,7 +59,9 @@ void SnapshotBuilder::read_descendants() {
   for (const ScanEntry& entry : entries_) {
     const bool of_user = suspect_uids_.count(entry.uid) != 0;
     if (options_.full ? of_user && entry.uid != 0 : is_suspect(entry)) above.push_back(entry.pid);
-    if (!of_user && (entry.uid != 0 || !entry.has_exe)) continue;
+    // Guard: doas or a set-user-ID bit runs any user's program in a tree's terminal, and it ends with the
+    // tree.
+    if (!of_user && (!entry.has_exe || (entry.uid != 0 && !options_.other_users))) continue;
     if (const pid_t parent = read_parent(entry)) children[parent].push_back(&entry);
   }
   std::unordered_set<pid_t> below;

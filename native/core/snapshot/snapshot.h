@@ -24,7 +24,10 @@ struct SnapshotOptions {
   // As whom to look: 0 expects to read every process, also where an account with root's capabilities does it.
   // Guard: if such an account lacks them, it must not take a full host for an empty one.
   uid_t observer = geteuid();
-  bool full = false;    // read every process of `uids`, suspect or not
+  bool full = false;  // read every process of `uids`, suspect or not
+  // Read what lives below a suspect of any user's, not only of users with a suspect and of root. Takes a read
+  // of every process of the host.
+  bool other_users = false;
   bool staged = false;  // stop when it is known which users have suspects, and what lives above these
   // An executable whose path holds one of exe_markers is a suspect; so is one of `interpreters` whose command
   // line holds one of argv_markers. Names of executables may end in `*`. The wide lists apply to the

@@ -204,7 +204,7 @@ void a_cycle_of_parents_ends() {
   CHECK(snapshot_of(full).processes.size() == 4);
 }
 
-void finds_roots_processes_inside_a_tree() {
+void finds_other_users_processes_inside_a_tree() {
   if (geteuid() != 0) {
     std::printf("skipped: only root can build processes of two users\n");
     return;
@@ -225,12 +225,16 @@ void finds_roots_processes_inside_a_tree() {
   FakeProcess other = fake(70, 90, "/usr/bin/psql");
   other.uid = 2002;
   fixture.add(other);
-  const Snapshot snapshot = snapshot_of(options_for(fixture.root()));
+  SnapshotOptions options = options_for(fixture.root());
+  const Snapshot snapshot = snapshot_of(options);
   for (const pid_t pid : {101, 90, 80}) {
     const Process* process = find(snapshot, pid);
     CHECK(process != nullptr && process->uid == 0 && process->argv.size() == 2);
   }
   CHECK(find(snapshot, 200) == nullptr && find(snapshot, 70) == nullptr);
+  options.other_users = true;
+  const Snapshot wider = snapshot_of(options);
+  CHECK(find(wider, 70) != nullptr && find(wider, 200) == nullptr);
 }
 
 void keeps_a_zombie_leader_with_threads() {
@@ -603,7 +607,7 @@ int main() {
   unknown_command_lines_are_suspect();
   returns_sshd_and_ancestors();
   a_cycle_of_parents_ends();
-  finds_roots_processes_inside_a_tree();
+  finds_other_users_processes_inside_a_tree();
   keeps_a_zombie_leader_with_threads();
   counts_what_it_could_not_read();
   as_ordinary_user(hidden_processes_are_denied);

@@ -48,6 +48,8 @@ export function scanMarkers(catalogue: Catalogue): ScanMarkers {
     ...interpreters.node,
     ...interpreters.other,
     ...interpreters.loaderPrefixes.map((start) => `${start}*`),
+    ...names,
+    ...names.map((name) => `${name}-*`),
   ];
   const argvMarkers = unique([
     ...folderTexts,
@@ -64,7 +66,7 @@ export function scanMarkers(catalogue: Catalogue): ScanMarkers {
     interpreters: alone,
     argvMarkers,
     // Whatever else runs shows by its executable; an editor's or a compiler's command line is not worth its reading.
-    wideInterpreters: [...alone, ...interpreters.shell, ...names, ...names.map((name) => `${name}-*`)],
+    wideInterpreters: [...alone, ...interpreters.shell],
     wideMarkers: unique([
       ...argvMarkers,
       ...shapes.helperFolders.map((folder) => `${folder}/`),

@@ -37,9 +37,10 @@ function blindTo(
   const own = sshd.filter(({ foreignPidNs }) => foreignPidNs !== true);
   if (own.length > 0 && own.every(({ pid }) => connections.foreignNet.includes(pid)))
     return "every ssh server is in another network namespace; check the unit's PrivateNetwork";
-  // Guard: a user with more descriptors than the budget hides their own trees, and the others may all be settled.
-  const others = judgements.filter(({ tree }) => !connections.faults.some(({ uid }) => uid === tree.uid));
-  if (others.length > 0 && others.every(({ tree }) => connections.unreadable.includes(tree.root.pid)))
+  // Guard: a user with more descriptors than the budget hides their own trees, also those under their subordinate uids,
+  // and all other users may be settled.
+  const isUsersDoing = connections.faults.some(({ uid }) => uid !== undefined);
+  if (!isUsersDoing && judgements.every(({ tree }) => connections.unreadable.includes(tree.root.pid)))
     return "the descriptors of no server tree could be read; check CAP_DAC_READ_SEARCH and CAP_SYS_PTRACE in the unit's CapabilityBoundingSet";
   return null;
 }

@@ -72,6 +72,16 @@ const CASES: readonly { what: string; given: Case; says: RegExp | null }[] = [
     says: null,
   },
   {
+    what: "the same, for a server under a subordinate uid of a user who exceeds the budget",
+    given: {
+      connections: {
+        unreadable: [ROOT],
+        faults: [{ what: "list descriptors", uid: ALICE + 1, detail: "too many" }],
+      },
+    },
+    says: null,
+  },
+  {
     what: "another network namespace",
     given: { connections: { foreignNet: [...BOTH, ROOT] } },
     says: /PrivateNetwork/,
