@@ -24,8 +24,8 @@ export interface ObserveOptions extends TableOptions {
   /** Whether to look for batch job variables as well, where sockets are looked at (default true). */
   readonly environments?: boolean;
   /**
-   * The shortest grace of the policy in milliseconds. Where it is given, the look leaves out the users of whom a first
-   * stage shows that their trees all stay. Absent: the look leaves out no user.
+   * The shortest grace of the policy in milliseconds. If it is given, a first stage finds the users whose trees all stay,
+   * and the look skips them. Absent: the look skips no user.
    */
   readonly shortestGrace?: number | undefined;
   /** Where users ask for their trees to be kept, and for how long at most in milliseconds; absent: not read. */

@@ -22,7 +22,7 @@ export interface TableOptions {
   readonly uids: readonly number[] | null;
   /** Every process of those users, whether or not any looks like a server's. */
   readonly full: boolean;
-  /** Whether to read programs of all users below a tree, and not only of users with a tree and of root (default false). */
+  /** Whether to read every user's programs below a tree, and not only those of root and of users with a tree (default false). */
   readonly otherUsers?: boolean;
   readonly runFolder: string;
   readonly procRoot: string;

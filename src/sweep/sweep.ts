@@ -56,7 +56,7 @@ export interface SweepRequest {
   readonly dryRun: boolean;
   /** Look at these users only; null: at all. */
   readonly uids: readonly number[] | null;
-  /** Whether the sweep leaves out users of whom a first stage shows that their trees all stay (default false). */
+  /** Whether the sweep skips a user once a first stage has shown that all of that user's trees stay (default false). */
   readonly staged?: boolean;
 }
 
@@ -84,7 +84,8 @@ export async function observeAndJudge(ports: Ports, request: SweepRequest, full 
   const { policy } = request.context;
   const options = observeOptions(ports, policy, request.uids, full);
   const grace = request.staged && !full ? shortestGrace(policy) : undefined;
-  const own = await observe(ports.native, { ...options, shortestGrace: grace });
+  // The full look comes before a signal: it must see whose programs would be hung up with a tree.
+  const own = await observe(ports.native, { ...options, otherUsers: full, shortestGrace: grace });
   const owners = [...new Set(own.observation.processes.map(({ uid }) => uid))];
   const { elsewhere, faults: clusterFaults } = await askOtherNodes(ports, policy, own.observation, owners);
   const view = elsewhere ? withFacts(own, { elsewhere }) : own;
@@ -130,8 +131,7 @@ function observeOptions(
   const keeps = { folder: keepFolder, max: policy.keep.max };
   const environments = policy.jobEnvironment === "exempt";
   const { catalogue } = policy;
-  // Before a signal a look is full: it must see whose programs would be hung up with a tree.
-  return { catalogue, uids, full, otherUsers: full, sockets: true, environments, runFolder, keeps, procRoot };
+  return { catalogue, uids, full, sockets: true, environments, runFolder, keeps, procRoot };
 }
 
 /** Makes one pass over the host. */
@@ -261,7 +261,7 @@ async function carryOut(
     termWait: policy.termWait,
     stuck,
     rescan: async (uids) => {
-      const options = { ...observeOptions(ports, policy, uids, true), otherUsers: false, sockets: false };
+      const options = { ...observeOptions(ports, policy, uids, true), sockets: false };
       return observe(ports.native, options);
     },
     rejudge: async (uids) => {

@@ -21,6 +21,15 @@ export function installPuppet(home: string, path: string, uid?: number): void {
   if (!existsSync(path)) linkSync(master, path);
 }
 
+/** Puts sleep(1) at `path` with that owner and mode, as root; its path. */
+export function sleepAt(path: string, owner: number, mode: number): string {
+  mkdirSync(dirname(path), { recursive: true });
+  copyFileSync("/bin/sleep", path);
+  chownSync(path, owner, owner);
+  chmodSync(path, mode);
+  return path;
+}
+
 /** Writes a file and the folders above it, all owned by `uid` when the caller is root. */
 export function writeOwned(path: string, text: string, uid: number | undefined, mode: number): void {
   makeFolder(dirname(path), uid);

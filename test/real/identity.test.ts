@@ -4,7 +4,6 @@ import assert from "node:assert/strict";
 import { type ChildProcess, spawn, spawnSync } from "node:child_process";
 import {
   chmodSync,
-  chownSync,
   copyFileSync,
   existsSync,
   mkdirSync,
@@ -134,14 +133,6 @@ function becomes(path: string, program: string): PlanNode {
   };
 }
 
-function programAt(path: string, owner: number, mode: number): string {
-  mkdirSync(dirname(path), { recursive: true });
-  copyFileSync("/bin/sleep", path);
-  chownSync(path, owner, owner);
-  chmodSync(path, mode);
-  return path;
-}
-
 const isNow = (pid: number, exe: string): boolean => readlinkSync(`/proc/${pid}/exe`) === exe;
 
 function insideNamespace(): void {
@@ -180,7 +171,7 @@ function insideNamespace(): void {
   test("what a member executes meanwhile does not matter: the process is the same", async () => {
     const home = makeHome(uid);
     const path = gate(home, "gate");
-    const program = programAt(join(home, "bin", "changed"), uid, 0o755);
+    const program = sleepAt(join(home, "bin", "changed"), uid, 0o755);
     const stage = await startTree(bareServer(home, uid, [], [becomes(path, program)]));
     const { pid } = stage.node("shell");
     const beforeSignal = once(() => {
@@ -195,7 +186,7 @@ function insideNamespace(): void {
   test("a member that executes a setuid program meanwhile is not its user's any more: it lives", async () => {
     const home = makeHome(uid);
     const path = gate(home, "gate");
-    const program = programAt(join(home, "bin", "as-root"), 0, 0o4755);
+    const program = sleepAt(join(home, "bin", "as-root"), 0, 0o4755);
     const stage = await startTree(bareServer(home, uid, [], [becomes(path, program)]));
     const { pid } = stage.node("shell");
     const beforeSignal = once(() => {
@@ -402,6 +393,7 @@ import type { Native, RawSnapshot, SignalOutcome } from "../../src/shell/host/na
 import type { Log } from "../../src/shell/output/log.ts";
 import { type SweepResult, sweep } from "../../src/sweep/sweep.ts";
 import { bareServer, COMMIT, puppetNamed, sleeper } from "../helpers/ide-trees.ts";
+import { sleepAt } from "../helpers/install.ts";
 import { DEFAULT_POLICY } from "../helpers/policy.ts";
 import { run, temporaryFile } from "../helpers/program.ts";
 import { isAlive, living, type PlanNode, readStat, readUids, startTree } from "../helpers/puppet.ts";

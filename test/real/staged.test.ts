@@ -1,6 +1,6 @@
 // What a staged look at real processes asks the addon for, and what the built program says and leaves out.
 import assert from "node:assert/strict";
-import { chmodSync, chownSync, copyFileSync, readdirSync, readlinkSync } from "node:fs";
+import { chmodSync, readdirSync, readlinkSync } from "node:fs";
 import { join } from "node:path";
 import { test } from "node:test";
 
@@ -72,7 +72,8 @@ function insideNamespace(): void {
 
   test("a program of a user at work in an orphan's terminal keeps the orphan; without the program it ends", async () => {
     const [home, theirs] = [makeHome(USER), makeHome(USER + 1)];
-    const program = setUserId(theirs, USER + 1);
+    const program = sleepAt(join(theirs, "bin", "prog"), USER + 1, 0o4755);
+    chmodSync(theirs, 0o755);
     const argv = ["script", "-qfc", `${program} 1000`, "/dev/null"];
     const terminal: PlanNode = { uid: USER, exe: "/usr/bin/script", argv, behaviours: ["foreign"] };
     const stage = await startTree([
@@ -136,16 +137,6 @@ function sessionOf(home: string, children: readonly PlanNode[], uid = USER): Pla
   return { uid: 0, exe, argv: ["sshd: u [priv]"], children: [user] };
 }
 
-/** A program of a user's that everybody may run as that user. */
-function setUserId(home: string, uid: number): string {
-  const path = join(home, "prog");
-  copyFileSync("/bin/sleep", path);
-  chownSync(path, uid, uid);
-  chmodSync(path, 0o4755);
-  chmodSync(home, 0o755);
-  return path;
-}
-
 /** The process that runs an executable; null: none does. */
 function pidOf(exe: string): string | null {
   return readdirSync("/proc").find((pid) => /^\d+$/.test(pid) && exeOf(pid) === exe) ?? null;
@@ -193,6 +184,7 @@ function recording(real: Native): { native: Native; asked: Record<"sockets" | "e
 import { loadNative, type Native } from "../../src/shell/host/native.ts";
 import { observe } from "../../src/shell/observe.ts";
 import { bareServer, COMMIT, installPuppet, legacy, puppetNamed } from "../helpers/ide-trees.ts";
+import { sleepAt } from "../helpers/install.ts";
 import { DEFAULT_POLICY } from "../helpers/policy.ts";
 import { run, temporaryFile } from "../helpers/program.ts";
 import { isAlive, living, type PlanNode, startTree } from "../helpers/puppet.ts";

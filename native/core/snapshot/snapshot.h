@@ -25,8 +25,8 @@ struct SnapshotOptions {
   // Guard: if such an account lacks them, it must not take a full host for an empty one.
   uid_t observer = geteuid();
   bool full = false;  // read every process of `uids`, suspect or not
-  // Read what lives below a suspect of any user's, not only of users with a suspect and of root. Takes a read
-  // of every process of the host.
+  // Read every user's processes below a suspect, and not only those of root and of users with a suspect. This
+  // takes a read of every process of the host.
   bool other_users = false;
   bool staged = false;  // stop when it is known which users have suspects, and what lives above these
   // An executable whose path holds one of exe_markers is a suspect; so is one of `interpreters` whose command

@@ -27,8 +27,7 @@ export function recogniseServerScript(run: ScriptRun, catalogue: Catalogue): Rec
   if (isWorker && !cut && !args.some((arg) => /^--type=\w+$/.test(arg))) return null;
   if (!isWorker && !run.serves && isOneShot(args, catalogue)) return null;
   const role: Role = isWorker ? "worker" : hasFlag(args, shapes.agentFlags) ? "agent" : "server";
-  const ofScript = findInstall(script, catalogue);
-  const install = ofScript?.by === "folder" ? ofScript : better(ofScript, findInstall(exe, catalogue));
+  const install = findBestInstall(script, exe, catalogue);
   if (install && install.by !== "fork-folder") return as(install.product, install.product.kind, role);
   // Nothing but its own node beside its own out/ speaks for it, or a web server's node in its lib/.
   const folder = componentsOf(exe).slice(0, -1);
@@ -86,11 +85,14 @@ function shapeOf(
   return null;
 }
 
-/** The installation that says more: a catalogued folder, then a layout. */
-function better(a: Install | null, b: Install | null): Install | null {
+/** Finds the installation that says more: a catalogued folder, then a layout; between equals, the script's. */
+function findBestInstall(script: string, exe: string, catalogue: Catalogue): Install | null {
+  const ofScript = findInstall(script, catalogue);
+  if (ofScript?.by === "folder") return ofScript;
+  const ofExe = findInstall(exe, catalogue);
   const rank = (install: Install | null): number =>
     install === null ? 0 : { folder: 3, layout: 2, "fork-folder": 1 }[install.by];
-  return rank(b) > rank(a) ? b : a;
+  return rank(ofExe) > rank(ofScript) ? ofExe : ofScript;
 }
 
 /**

@@ -25,7 +25,7 @@ export interface SnapshotOptions {
   readonly full: boolean;
   /** Stop where some user has a suspect: what it takes to go on is `rest` (default false). */
   readonly staged?: boolean;
-  /** Every user's processes below a suspect, not only those of users with a suspect and root's. */
+  /** Read every user's processes below a suspect, and not only those of root and of users with a suspect (default false). */
   readonly otherUsers?: boolean;
   /** Substrings of the exe path that make a process a suspect. */
   readonly exeMarkers: readonly string[];
