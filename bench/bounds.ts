@@ -47,7 +47,7 @@ function boundsOfTrees(cost: TreeCost): Bound[] {
 }
 
 /** Lists the bounds for which this run has a measurement. */
-export function boundsOf({ machine, hosts, trees, reaping, hook, fleet, cluster }: Results): Bound[] {
+export function boundsOf({ machine, hosts, trees, reaping, hook, fleet }: Results): Bound[] {
   const cached = hasCompileCache(machine.node);
   const near = (size: number): HostCost[] =>
     hosts.filter(({ processes }) => Math.abs(processes / size - 1) < 0.1);
@@ -85,16 +85,6 @@ export function boundsOf({ machine, hosts, trees, reaping, hook, fleet, cluster 
         { what: "CPU time of `fleet`, 500 hosts of 200 trees", measured: cpu, atMost: 3000, unit: " ms" },
         { what: "… peak memory", measured: peak / 1024, atMost: 300, unit: " MiB" },
       ]),
-    ...cluster
-      .filter(({ nodes }) => nodes === 500)
-      .map(
-        ({ cpu }): Bound => ({
-          what: "CPU time of a shared folder with the files of 500 nodes, per sweep",
-          measured: cpu,
-          atMost: 100,
-          unit: " ms",
-        }),
-      ),
     ...(hook.length > 0
       ? [
           {

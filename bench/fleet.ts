@@ -1,12 +1,8 @@
-// What many hosts cost: `fleet` over their documents, and the folder in which login nodes publish.
-import { mkdirSync, rmSync, writeFileSync } from "node:fs";
-import { join } from "node:path";
+// What many hosts cost: `fleet` over their documents.
+import { rmSync, writeFileSync } from "node:fs";
 
 /** Trees of a document, as a large login node has them. */
 const TREES = 200;
-const FOLDER = "/run/bench-cluster";
-/** Users with a client on each node that publishes. */
-const USERS = 100;
 
 const now = Date.now();
 
@@ -62,51 +58,5 @@ export function measureFleet(sizes: readonly number[], runs: number): FleetCost[
   });
 }
 
-/** Measures one sweep's reading and writing of the folder, in a running program. */
-export function measureCluster(sizes: readonly number[], runs: number): ClusterCost[] {
-  return sizes.map((nodes) => {
-    // Files that are dated ahead of the clock do not count, nor do those of long ago.
-    const now = Date.now();
-    rmSync(FOLDER, { recursive: true, force: true });
-    mkdirSync(FOLDER, { mode: 0o700 });
-    const publication = (host: string): Publication => ({
-      schemaVersion: 1,
-      host,
-      bootId: "b007",
-      writtenAt: now,
-      attached: range(USERS).map((i) => ({ uid: 2000 + i, trees: 1, since: now - 60_000 })),
-    });
-    for (const node of range(nodes))
-      writeFileSync(join(FOLDER, `login${node}.json`), JSON.stringify(publication(`login${node}`)));
-    const uids = range(USERS).map((i) => 2000 + i);
-    const reading = {
-      now,
-      maxAge: 7_200_000,
-      host: "self",
-      bootId: "b008",
-      bootedAt: now - 86_400_000,
-      uids,
-    };
-    const took = range(runs + 1).map(() => {
-      const before = performance.now();
-      const cpuBefore = process.cpuUsage();
-      const read = serveCluster({ act: "read", folder: FOLDER, reading });
-      const wrote = serveCluster({ act: "publish", folder: FOLDER, publication: publication("self") });
-      const wall = performance.now() - before;
-      const { user, system } = process.cpuUsage(cpuBefore);
-      if (read.faults.length + wrote.faults.length > 0 || read.elsewhere?.length !== nodes * USERS)
-        throw new Error(`the folder was not read: ${JSON.stringify([read.faults, wrote.faults])}`);
-      rmSync(join(FOLDER, "self.json"));
-      return { wall, cpu: (user + system) / 1000 };
-    });
-    rmSync(FOLDER, { recursive: true });
-    // The first round filled the caches.
-    const of = (pick: (one: (typeof took)[number]) => number): number => median(took.slice(1).map(pick));
-    return { nodes, wall: of(({ wall }) => wall), cpu: of(({ cpu }) => cpu) };
-  });
-}
-
-import type { Publication } from "../src/core/cluster/publication.ts";
-import { serveCluster } from "../src/shell/cluster/shared-folder.ts";
-import type { ClusterCost, FleetCost } from "./results.ts";
+import type { FleetCost } from "./results.ts";
 import { helper, median, NODE, PROGRAM, range, requireStatus, time } from "./tools.ts";

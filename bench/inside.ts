@@ -55,8 +55,6 @@ const hook = await measureHooks(quick ? [2_000] : [2_000, 10_000], quick ? 15 : 
 say("hook: measured");
 const fleet = measureFleet(quick ? [50, 500] : [50, 200, 500], quick ? 3 : 7);
 say("fleet: measured");
-const cluster = measureCluster([50, 200, 500], quick ? 7 : 21);
-say("shared folder: measured");
 
 const results: Results = {
   machine: {
@@ -74,7 +72,6 @@ const results: Results = {
   reaping,
   hook,
   fleet,
-  cluster,
 };
 writeFileSync(output, JSON.stringify(results));
 
@@ -91,7 +88,7 @@ function roomFor(size: number): string | null {
 }
 
 import { CACHE_FOLDER } from "../src/start/compile-cache.ts";
-import { measureCluster, measureFleet } from "./fleet.ts";
+import { measureFleet } from "./fleet.ts";
 import { measureHooks } from "./hooks.ts";
 import { openWork } from "./host.ts";
 import { measureHost } from "./processes.ts";

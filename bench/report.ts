@@ -157,7 +157,7 @@ function rest({ sockets, relays, reaping, trees }: Results): string {
   return table(["what", "takes", "beside", "of that"], rows);
 }
 
-function fleets({ fleet, cluster }: Results): string {
+function fleets({ fleet }: Results): string {
   const head = ["hosts", "trees", "`fleet`", "its CPU time", "per tree", "of parsing alone", "peak memory"];
   const rows = fleet.map(({ hosts, trees, wall, cpu, parse, peak }) => [
     count(hosts),
@@ -168,13 +168,7 @@ function fleets({ fleet, cluster }: Results): string {
     times(cpu / parse),
     mib(peak),
   ]);
-  const folder = cluster.map(({ nodes, wall, cpu }) => [
-    count(nodes),
-    ms(wall),
-    ms(cpu),
-    `${((cpu / Math.max(nodes, 1)) * 1000).toFixed(0)} µs`,
-  ]);
-  return `${table(head, rows)}\n\n${table(["files of nodes in the shared folder", "a sweep reads and writes", "its CPU time", "per file"], folder)}`;
+  return table(head, rows);
 }
 
 function hooks(costs: readonly HookCost[]): string {

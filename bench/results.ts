@@ -15,7 +15,6 @@ export interface Results {
   readonly reaping: ReapCost | null;
   readonly hook: readonly HookCost[];
   readonly fleet: readonly FleetCost[];
-  readonly cluster: readonly ClusterCost[];
 }
 
 export interface HostCost {
@@ -131,13 +130,6 @@ export interface FleetCost {
   readonly peak: number;
   /** Processor time of a bare Node.js that parses the same lines. */
   readonly parse: number;
-}
-
-/** One sweep's reading and writing of the folder that login nodes share. */
-export interface ClusterCost {
-  readonly nodes: number;
-  readonly wall: number;
-  readonly cpu: number;
 }
 
 export interface HookCost {

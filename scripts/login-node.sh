@@ -1,9 +1,9 @@
 #!/bin/bash
 # Boots the login node for tests: systemd, logind, sshd and PAM on pure cgroup v2, on a private loopback.
 #   login-node.sh root                       make the cached root file system if needed, print its folder
-#   login-node.sh boot NAME REPO [LAYER [SHARED]]
+#   login-node.sh boot NAME REPO [LAYER]
 #                                            boot a temporary copy of it; it ends with standard input. LAYER lies
-#                                            over its root (may be empty), the folder SHARED is its /shared
+#                                            over its root (may be empty)
 # Run as root; needs mmdebstrap and systemd-container. The cache may be deleted at any time.
 set -euo pipefail
 cache=${REAPER_TEST_CACHE:-/var/cache/vscode-grim-reaper-test}
@@ -89,7 +89,7 @@ remove_cgroup() {
 
 # In mount and cgroup namespaces of its own: whatever is mounted here goes when the last process does.
 boot() {
-  local name=$1 repo=$2 layer=${3:-} shared=${4:-} root cgroup node
+  local name=$1 repo=$2 layer=${3:-} root cgroup node
   root=$(make_root)
   mount -t tmpfs -o mode=0755,size=4g tmpfs /run
   mkdir /run/upper /run/work /run/root
@@ -118,7 +118,7 @@ boot() {
     echo "$BASHPID" >"$cgroup/cgroup.procs"
     exec setpriv --pdeathsig TERM systemd-nspawn --quiet --directory=/run/root --boot --register=no --keep-unit \
       --private-network --console=pipe --kill-signal=SIGKILL --machine="$name" \
-      --bind-ro="$repo:/opt/vscode-grim-reaper" ${shared:+--bind="$shared:/shared"}
+      --bind-ro="$repo:/opt/vscode-grim-reaper"
   ) </dev/null >&2 3<&- &
   node=$!
   echo "$node $cgroup" || true

@@ -3,7 +3,6 @@
 import { Command, CommanderError, Help, type Option } from "commander";
 import { addCheckConfig } from "./commands/check-config.ts";
 import { addClean } from "./commands/clean.ts";
-import { addClusterHelper } from "./commands/cluster-helper.ts";
 import { addDeliverMail } from "./commands/deliver-mail.ts";
 import { addDoctor } from "./commands/doctor.ts";
 import { addEnd } from "./commands/end.ts";
@@ -95,7 +94,6 @@ export function makeProgram(done: (status: number) => void): Command {
   addClean(program, finish);
   addDeliverMail(program, finish);
   addRunNotify(program, finish);
-  addClusterHelper(program, finish);
   for (const command of [program, ...program.commands]) {
     command
       .exitOverride()

@@ -30,7 +30,7 @@ async function checkConfig(file: string | undefined): Promise<number> {
   for (const [key, value] of rows)
     print(`${key.padEnd(width)}  ${escapeText(value)}${originOf(key, loaded)}`);
   const { faults } = lookUpAccounts(policy, []);
-  const problems = [...faults.map(faultLine), ...(await findConfigProblems(policy))];
+  const problems = [...faults.map(faultLine), ...findConfigProblems(policy)];
   for (const problem of problems) writeAll(2, `vscode-grim-reaper: ${escapeText(problem)}\n`);
   print(problems.length === 0 ? "\nOK" : `\n${countOf(problems.length, "problem")}`);
   return problems.length > 0 ? EXIT.failed : EXIT.ok;
@@ -38,7 +38,7 @@ async function checkConfig(file: string | undefined): Promise<number> {
 
 /** Formats the values by the path of their key, so that each can be found in the files. */
 function rowsOf(policy: Policy): Row[] {
-  const { cluster, notice, mail, keep } = policy;
+  const { notice, mail, keep } = policy;
   const today = localDate(new Date());
   const values: Readonly<Record<string, string>> = {
     enforce: policy.enforce ? "true: sweeps end orphans" : "false: sweeps only observe",
@@ -60,11 +60,6 @@ function rowsOf(policy: Policy): Row[] {
     log: policy.log,
     "ledger.file": policy.ledger.file || "none",
     "metrics.file": policy.metrics.file || "none",
-    "cluster.dir": cluster.dir || "off",
-    ...(cluster.dir !== "" && {
-      "cluster.maxAge": formatDuration(cluster.maxAge),
-      "cluster.grace": formatDuration(cluster.grace),
-    }),
     "notice.enabled": notice.enabled ? `true, for ${countOf(notice.days, "day")}` : "false",
     "mail.enabled": mail.enabled ? `true, to ${mail.to}, from ${mail.from}` : "false",
     "hooks.veto": policy.hooks.veto || "none",

@@ -41,7 +41,7 @@ async function runEnd(options: EndOptions): Promise<number> {
   const log = openLog({ format: "standard", file: null, verbosity: options.verbose });
   try {
     const bare = portsFor(log);
-    const recorders = recordersFor(options, policy, bare.cluster);
+    const recorders = recordersFor(options, policy);
     const ports = { ...bare, recorders, askVeto: vetoOf(policy) };
     // root takes the lock as for any sweep. A user may not take it and does not need it: when root's sweep is at work on
     // the same trees, both signal the same processes, each pinned and checked by start time and uid; both end every round

@@ -7,7 +7,6 @@ import { localDate } from "../core/text/format.ts";
 import { escapeText } from "../core/text/safe-text.ts";
 import { NO_ACCOUNTS } from "../core/verdict/exemption.ts";
 import { type JudgeOptions, UNFORCED } from "../core/verdict/judge.ts";
-import { Cluster } from "../shell/cluster/helper-client.ts";
 import { systemMinUid } from "../shell/config.ts";
 import { lookUpAccounts, uidOf } from "../shell/host/accounts.ts";
 import { loadNative, type Native } from "../shell/host/native.ts";
@@ -44,8 +43,6 @@ export function portsFor(log: Log): Ports {
     keepFolder: KEEP_FOLDER,
     procRoot: "/proc",
     lookUpAccounts,
-    // Only root and the account of the sweep can read what login nodes publish.
-    cluster: actsForHost() ? new Cluster() : null,
     askVeto: null,
     recorders: [],
   };

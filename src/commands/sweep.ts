@@ -9,7 +9,6 @@ import type { LogEvent } from "../core/report/standard-log.ts";
 import { leftAloneEvents } from "../core/report/sweep-events.ts";
 import { sweepSummaryLine } from "../core/report/sweep-summary.ts";
 import { safeJson } from "../core/text/safe-text.ts";
-import type { Cluster } from "../shell/cluster/helper-client.ts";
 import { loadConfig } from "../shell/config.ts";
 import { askVeto } from "../shell/hooks/ask-veto.ts";
 import { loadNative } from "../shell/host/native.ts";
@@ -22,7 +21,7 @@ import { attempt, prepareFolder } from "../shell/store/safe-files.ts";
 import { actsForHost } from "../shell/store/service-account.ts";
 import { pruneTags } from "../shell/store/tags.ts";
 import { mailRecorder, noticeRecorder, notifyRecorder } from "../sweep/notify-users.ts";
-import { clusterRecorder, ledgerRecorder, metricsRecorder } from "../sweep/recorders.ts";
+import { ledgerRecorder, metricsRecorder } from "../sweep/recorders.ts";
 import { observeAndJudge, type Ports, type Recorder, type SweepResult, sweep } from "../sweep/sweep.ts";
 import { confirmForce } from "./confirm-force.ts";
 import { EXIT, Failure } from "./exit.ts";
@@ -67,7 +66,7 @@ async function runSweep(options: SweepOptions): Promise<number> {
   const { log, stop } = withProgress(logFor(options, policy, journal), changes);
   try {
     const bare = portsFor(log);
-    const recorders = recordersFor(options, policy, bare.cluster);
+    const recorders = recordersFor(options, policy);
     const ports = { ...bare, recorders, askVeto: vetoOf(policy, options.includeExempt) };
     if (mustAsk(options)) {
       const { judgements } = await observeAndJudge(ports, request);
@@ -97,9 +96,9 @@ async function runSweep(options: SweepOptions): Promise<number> {
 }
 
 /** Whether nothing that is shown or recorded needs the trees that certainly stay. */
-function isStaged({ force, json, verbose, user, pid }: SweepOptions, { metrics, cluster }: Policy): boolean {
+function isStaged({ force, json, verbose, user, pid }: SweepOptions, { metrics }: Policy): boolean {
   const isAboutAll = force || json || verbose > 1 || user !== undefined || pid !== undefined;
-  return !isAboutAll && metrics.file === "" && cluster.dir === "";
+  return !isAboutAll && metrics.file === "";
 }
 
 /** Opens the log that -l and the configuration name; the service also writes to the journal. */
@@ -141,7 +140,6 @@ function answersOf(result: SweepResult, options: SweepOptions): LogEvent[] {
 export function recordersFor(
   { dryRun, user, pid }: Pick<SweepOptions, "dryRun" | "user" | "pid">,
   policy: Policy,
-  cluster: Cluster | null,
 ): Recorder[] {
   if (dryRun || !actsForHost()) return [];
   const ofWholeHost = user === undefined && pid === undefined;
@@ -152,7 +150,6 @@ export function recordersFor(
     noticeRecorder(loadNative(), NOTICE_FOLDER, policy),
     mailRecorder(MAIL_FOLDER, policy),
     notifyRecorder(NOTIFY_FOLDER, policy),
-    ...(ofWholeHost && cluster ? [clusterRecorder(cluster, policy)] : []),
     metricsRecorder(places, policy, PACKAGE_VERSION, !ofWholeHost),
     // Last, so that doctor and the metrics agree when one of them could not be written.
     ({ hostFailed, outcomes }) =>

@@ -2,10 +2,8 @@
 
 import { lstatSync, readFileSync, statSync } from "node:fs";
 import { dirname } from "node:path";
-import { faultLine } from "../core/observation/fault.ts";
 import type { Policy } from "../core/policy/policy.ts";
 import { nearest } from "../core/text/did-you-mean.ts";
-import { Cluster } from "./cluster/helper-client.ts";
 import { whyNotRun } from "./hooks/run-hook.ts";
 
 /** Folders that the service does not see: PrivateTmp=, ProtectHome= in its unit. */
@@ -13,7 +11,7 @@ const HIDDEN_FROM_SERVICE = ["/tmp/", "/var/tmp/", "/home/", "/root/", "/run/use
 const MAX_TEMPLATE = 65_536;
 
 /** Lists the problems, one line each; none if everything can work. */
-export async function findConfigProblems(policy: Policy): Promise<string[]> {
+export function findConfigProblems(policy: Policy): string[] {
   return [
     ...unknownProducts(policy),
     ...templateProblems(policy.mail),
@@ -24,7 +22,6 @@ export async function findConfigProblems(policy: Policy): Promise<string[]> {
     ...fileProblems("ledger.file", policy.ledger.file),
     ...(policy.log.startsWith("/") ? fileProblems("log", policy.log) : []),
     ...hookProblems(policy),
-    ...(await clusterProblems(policy)),
   ];
 }
 
@@ -76,14 +73,4 @@ function hookProblems({ hooks }: Policy): string[] {
     const why = program === "" ? null : whyNotRun(program);
     return why === null ? [] : [`${key}: ${program}: ${why}`];
   });
-}
-
-/** Reads the shared folder in the helper, because its file server may not answer. */
-async function clusterProblems({ cluster }: Policy): Promise<string[]> {
-  if (cluster.dir === "") return [];
-  if (process.geteuid?.() !== 0) return [];
-  const now = Date.now();
-  const options = { now, maxAge: cluster.maxAge, host: "", bootId: "", bootedAt: now, uids: [] };
-  const { faults } = await new Cluster().read(cluster.dir, options);
-  return faults.map((fault) => `cluster.dir: ${faultLine(fault)}`);
 }

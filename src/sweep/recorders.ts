@@ -1,13 +1,11 @@
-/** Who keeps account of a sweep: the ledger, the metrics and the other login nodes. */
+/** Who keeps account of a sweep: the ledger and the metrics. */
 
-import { publicationOf } from "../core/cluster/publication.ts";
 import type { Costs } from "../core/costs/costs.ts";
 import { recordsOf } from "../core/ledger/record.ts";
 import { keyOf } from "../core/observation/process.ts";
 import type { Policy } from "../core/policy/policy.ts";
 import type { Outcome } from "../core/reap/outcome.ts";
 import type { Judgement } from "../core/verdict/judge.ts";
-import type { Cluster } from "../shell/cluster/helper-client.ts";
 import { measureCosts } from "../shell/costs/measure-costs.ts";
 import { namesOf } from "../shell/host/accounts.ts";
 import { appendLedger } from "../shell/store/ledger.ts";
@@ -23,16 +21,6 @@ export function ledgerRecorder(file: string): Recorder {
     const userOf = (uid: number): string => names.get(uid) ?? String(uid);
     const epochMs = Date.now();
     return appendLedger(file, (lastId) => recordsOf(ended, observation, { epochMs, lastId, userOf }));
-  };
-}
-
-/** Tells other login nodes who is attached here. A sweep that only observes tells it too: it is true all the same. */
-export function clusterRecorder(cluster: Cluster, policy: Policy): Recorder {
-  const { dir } = policy.cluster;
-  return async ({ observation, judgements, outcomes, observing }) => {
-    if (dir === "") return [];
-    const ended = observing ? [] : outcomes;
-    return cluster.publish(dir, publicationOf(observation, judgements, ended));
   };
 }
 

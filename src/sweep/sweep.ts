@@ -1,7 +1,7 @@
 /** The story: observe, judge, reap, record. */
 
 import type { TreeCosts } from "../core/costs/costs.ts";
-import { type HostView, withFacts } from "../core/evidence/host-view.ts";
+import type { HostView } from "../core/evidence/host-view.ts";
 import type { Answer } from "../core/hooks/veto.ts";
 import { type Fault, faultLine } from "../core/observation/fault.ts";
 import type { Observation } from "../core/observation/observation.ts";
@@ -15,8 +15,6 @@ import { breakerTrips } from "../core/verdict/circuit-breaker.ts";
 import type { Accounts } from "../core/verdict/exemption.ts";
 import { shortestGrace } from "../core/verdict/grace.ts";
 import { type JudgeContext, type Judgement, judgeView } from "../core/verdict/judge.ts";
-import type { Cluster } from "../shell/cluster/helper-client.ts";
-import type { ClusterReply } from "../shell/cluster/shared-folder.ts";
 import { measureCosts } from "../shell/costs/measure-costs.ts";
 import type { Native } from "../shell/host/native.ts";
 import { type ObserveOptions, observe } from "../shell/observe.ts";
@@ -32,8 +30,6 @@ export interface Ports {
   readonly runFolder: string;
   readonly keepFolder: string;
   readonly procRoot: string;
-  /** Asks other login nodes, where the policy names their folder; null: asks none. */
-  readonly cluster: Cluster | null;
   /** Asks the site's veto program about a plan: an answer for each tree, in order. Null: there is none to ask. */
   readonly askVeto:
     | ((plan: readonly Judgement[], observation: Observation, dryRun: boolean) => Promise<readonly Answer[]>)
@@ -85,14 +81,12 @@ export async function observeAndJudge(ports: Ports, request: SweepRequest, full 
   const options = observeOptions(ports, policy, request.uids, full);
   const grace = request.staged && !full ? shortestGrace(policy) : undefined;
   // The full look comes before a signal: it must see whose programs would be hung up with a tree.
-  const own = await observe(ports.native, { ...options, otherUsers: full, shortestGrace: grace });
-  const owners = [...new Set(own.observation.processes.map(({ uid }) => uid))];
-  const { elsewhere, faults: clusterFaults } = await askOtherNodes(ports, policy, own.observation, owners);
-  const view = elsewhere ? withFacts(own, { elsewhere }) : own;
+  const view = await observe(ports.native, { ...options, otherUsers: full, shortestGrace: grace });
   const { observation } = view;
+  const owners = [...new Set(observation.processes.map(({ uid }) => uid))];
   const { accounts, faults } = ports.lookUpAccounts(policy, owners);
   const judgements = judgeView(view, { ...request.context, accounts });
-  const all = [...observation.faults, ...clusterFaults, ...faults, ...withheldFaults(judgements)];
+  const all = [...observation.faults, ...faults, ...withheldFaults(judgements)];
   return { view, observation, judgements, faults: all };
 }
 
@@ -108,17 +102,6 @@ function withheldFaults(judgements: readonly Judgement[]): Fault[] {
           },
         ],
   );
-}
-
-async function askOtherNodes(
-  { cluster }: Ports,
-  policy: Policy,
-  { host, bootId, takenAt, uptime }: Observation,
-  uids: readonly number[],
-): Promise<ClusterReply> {
-  const { dir, maxAge } = policy.cluster;
-  if (cluster === null || dir === "") return { elsewhere: null, faults: [] };
-  return cluster.read(dir, { now: takenAt, maxAge, host, bootId, bootedAt: takenAt - uptime, uids });
 }
 
 function observeOptions(
@@ -185,7 +168,7 @@ export async function sweepSeen(ports: Ports, request: SweepRequest, seen: Look)
 /** Whether a fault means that something of the whole host was not seen; one of a process or a user is theirs alone. */
 const isOfHost = ({ pid, uid }: Fault): boolean => pid === undefined && uid === undefined;
 
-/** Passes the result to each recorder: the ledger, the users' notices, the metrics, the other login nodes. */
+/** Passes the result to each recorder: the ledger, the users' notices, the metrics. */
 async function account(ports: Ports, result: SweepResult): Promise<SweepResult> {
   let current = result;
   for (const recorder of ports.recorders) {

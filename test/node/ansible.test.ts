@@ -2,9 +2,6 @@
 
 import assert from "node:assert/strict";
 import { execFileSync } from "node:child_process";
-import { mkdtempSync, readdirSync, rmSync } from "node:fs";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
 import { after, before, describe, it, type TestContext } from "node:test";
 import { ControlNode, type PlayResult, whyNoAnsible } from "./ansible.ts";
 import { hasLoginNode, whyNoLoginNode } from "./available.ts";
@@ -19,7 +16,6 @@ const SETTINGS = {
   exemptUsers: ["bob", 4711],
   graceByProduct: { cursor: "30m" },
   metrics: { file: "/var/lib/site/grim.prom" },
-  cluster: { dir: "/shared/reaper" },
   notice: { text: 'Ask "help"\nor write – to us' },
   exempt: [{ user: "carol", until: "2031-01-31", reason: "a demonstration" }],
 };
@@ -40,7 +36,6 @@ describe("the Ansible role", () => {
   let nodes: Record<string, LoginNode>;
   let control: ControlNode;
   let untouched: string[];
-  let shared: string;
   let variables: Record<string, unknown>;
 
   const each = (act: (node: LoginNode, name: string) => Promise<void>): Promise<unknown> =>
@@ -56,15 +51,13 @@ describe("the Ansible role", () => {
     async () => {
       if (!can) return;
       debs = await buildDebs();
-      shared = mkdtempSync(join(tmpdir(), "reaper-ansible-shared-"));
-      const [one, two] = await Promise.all([LoginNode.boot({ shared }), LoginNode.boot({ shared })]);
+      const [one, two] = await Promise.all([LoginNode.boot(), LoginNode.boot()]);
       nodes = { one, two };
       control = await ControlNode.of(nodes);
       untouched = await contents(one);
       variables = {
         vscode_grim_reaper_package_file: debs.deb,
         vscode_grim_reaper_config: SETTINGS,
-        vscode_grim_reaper_account_uid: "907",
       };
     },
     { timeout: 10 * 60_000 },
@@ -73,7 +66,6 @@ describe("the Ansible role", () => {
     if (!can) return;
     await each((node) => node.powerOff());
     control[Symbol.dispose]();
-    rmSync(shared, { recursive: true });
     debs.remove();
   });
 
@@ -114,13 +106,8 @@ describe("the Ansible role", () => {
       // The sweep runs in its unit, and may write the metrics where the site wants them.
       await node.run(["systemctl", "start", "vscode-grim-reaper.service"]);
       assert.match(await node.read("/var/lib/site/grim.prom"), /^vscode_grim_reaper_/m);
-      assert.equal(await node.run(["stat", "-c", "%u", "/var/lib/site/grim.prom"]), "907\n");
+      assert.equal(await node.run(["stat", "-c", "%U", "/var/lib/site/grim.prom"]), "vscode-grim-reaper\n");
     });
-  });
-
-  it("gives the nodes a folder that they share, and each publishes there", (t) => {
-    if (!ready(t)) return;
-    assert.equal(readdirSync(join(shared, "reaper")).filter((name) => name.endsWith(".json")).length, 2);
   });
 
   it("changes nothing when it is run again, with --check or without", async (t) => {

@@ -49,11 +49,11 @@ let booted = 0;
  * Boots a node under a keeper (scripts/login-node.sh boot) that holds the other end of a pipe: however this process
  * ends, the kernel closes the pipe and the keeper ends the node. Resolves when the node has an init.
  */
-export async function bootMachine(layer = "", shared = ""): Promise<Machine> {
+export async function bootMachine(layer = ""): Promise<Machine> {
   await cached("login-node.sh", "root");
   const name = `login-${process.pid}-${++booted}`;
   const script = join(repository(), "scripts", "login-node.sh");
-  const keeper = spawn("bash", [script, "boot", name, repository(), layer, shared], {
+  const keeper = spawn("bash", [script, "boot", name, repository(), layer], {
     stdio: ["pipe", "pipe", "pipe"],
   });
   let log = "";

@@ -7,8 +7,6 @@ import { SshClient, type SshOptions } from "./ssh-client.ts";
 export interface BootOptions {
   /** A folder laid over the root, such as `RealServer.layer()`. */
   readonly layer?: string;
-  /** A folder of this machine that the node has at /shared, and other nodes may have, too. */
-  readonly shared?: string;
   /** Default 60 000; a cold cache is not counted. */
   readonly timeoutMs?: number;
 }
@@ -39,7 +37,7 @@ export class LoginNode {
   }
 
   static async boot(options: BootOptions = {}): Promise<LoginNode> {
-    const machine = await bootMachine(options.layer, options.shared);
+    const machine = await bootMachine(options.layer);
     try {
       const state = await until(
         async () => {

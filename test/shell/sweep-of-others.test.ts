@@ -97,7 +97,7 @@ test("a verdict that another user's process withholds is a fault of the host, an
       runFolder: runs,
       keepFolder: join(runs, "none"),
       procRoot: "/proc",
-      cluster: null,
+
       askVeto: null,
       recorders: [],
       lookUpAccounts: () => ({ accounts: NO_ACCOUNTS, faults: [] }),

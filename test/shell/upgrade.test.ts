@@ -6,7 +6,6 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, test } from "node:test";
 import { type FleetFile, parseFleet } from "../../src/core/cluster/fleet-input.ts";
-import { type Publication, readPublication } from "../../src/core/cluster/publication.ts";
 import { parseCounters } from "../../src/core/metrics/metrics.ts";
 import { parseSpooled } from "../../src/core/notify/mail.ts";
 import { parseNotices } from "../../src/core/notify/notice.ts";
@@ -95,12 +94,6 @@ describe("files of 0.1.0 are read:", () => {
     }
   });
 
-  test("what another node publishes", () => {
-    const { host, writtenAt } = JSON.parse(fixture("cluster.json")) as Publication;
-    const read = readPublication(`${host}.json`, fixture("cluster.json"), writtenAt, reading(writtenAt));
-    assert.deepEqual("elsewhere" in read && read.elsewhere.map(({ uid }) => uid), [2001]);
-  });
-
   test("the counters, the last sweep, a mail and notices on their way", () => {
     const counters = parseCounters(fixture("metrics.json"));
     assert.ok("value" in counters);
@@ -110,15 +103,6 @@ describe("files of 0.1.0 are read:", () => {
     assert.equal(parseSpooled(fixture("mail"))?.to, "alice");
     assert.equal(parseNotices(fixture("notices")).length, 1);
   });
-});
-
-const reading = (now: number) => ({
-  now: now + 1000,
-  maxAge: 7_200_000,
-  host: "self",
-  bootId: "b1",
-  bootedAt: now - 86_400_000,
-  uids: [2001],
 });
 
 describe("files of a newer version are refused by name:", () => {
@@ -159,12 +143,6 @@ describe("files of a newer version are refused by name:", () => {
     assert.match(replay.stderr, NEWER);
     for (const name of ["list.json", "snapshot.json"])
       assert.match(fleetOf(newer(name)).faults[0]?.detail ?? "", NEWER, name);
-  });
-
-  test("what another node publishes, and only that node's file", () => {
-    const { host, writtenAt } = JSON.parse(fixture("cluster.json")) as Publication;
-    const read = readPublication(`${host}.json`, newer("cluster.json"), writtenAt, reading(writtenAt));
-    assert.match("error" in read ? read.error : "", NEWER);
   });
 
   test("the counters and the last sweep", () => {

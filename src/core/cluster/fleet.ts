@@ -3,9 +3,11 @@ import { formatDuration } from "../text/duration.ts";
 import type { Verdict } from "../verdict/judge.ts";
 import { VERDICTS } from "../verdict/verdicts.ts";
 import type { FleetFile, FleetTree, HostReport } from "./fleet-input.ts";
-import { MAX_AHEAD_MS } from "./publication.ts";
 
 /** Merges what many hosts reported into one view. */
+
+/** A time further ahead than this means that one of the two clocks is wrong. */
+const MAX_AHEAD_MS = 300_000;
 
 type Counts = Readonly<Record<Verdict, number>>;
 

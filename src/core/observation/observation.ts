@@ -31,17 +31,6 @@ export interface Mark extends ProcId {
   readonly used?: readonly (readonly [pid: number, startTime: number, cpuTicks: number])[] | undefined;
 }
 
-/** What another login node last reported of a user with a client there. Times are milliseconds since the epoch. */
-export interface RemoteAttachment {
-  readonly host: string;
-  readonly uid: number;
-  /** How many of their trees were in use there. */
-  readonly trees: number;
-  /** When the newest ssh connection began that reaches one of them, by that host's clock, and when that was seen. */
-  readonly since: number;
-  readonly seenAt: number;
-}
-
 /** A user's own request that their trees be left alone. */
 export interface Keep {
   readonly uid: number;
@@ -78,8 +67,6 @@ export interface Observation {
   readonly relaysOf?: readonly number[] | undefined;
   /** The cgroups of this program. Absent in snapshots of the version before. */
   readonly ownCgroups?: readonly string[] | undefined;
-  /** Absent: no other node was asked. */
-  readonly elsewhere?: readonly RemoteAttachment[] | undefined;
   /** Users whose trees stay whatever else is true of them, so that nothing more was read of them. Absent: all was read. */
   readonly settled?: readonly number[] | undefined;
   readonly faults: readonly Fault[];

@@ -112,10 +112,6 @@ function observationSchema(): v.GenericSchema<unknown, Observation> {
     keeps: v.optional(v.array(v.object({ uid: whole, until: nullable(v.number()) })), []),
     relaysOf: v.optional(v.array(whole)),
     ownCgroups: v.optional(v.array(v.string())),
-    // Absent on hosts that ask no other node.
-    elsewhere: v.optional(
-      v.array(v.object({ host: v.string(), uid: whole, trees: whole, since: whole, seenAt: whole })),
-    ),
     faults: v.array(fault),
   });
 }

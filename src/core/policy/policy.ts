@@ -5,6 +5,7 @@ import * as v from "valibot";
 import { type Catalogue, makeCatalogue } from "../recognition/catalogue.ts";
 import { nearest } from "../text/did-you-mean.ts";
 import { keysAt } from "./key-reference.ts";
+import { REPLACED_KEYS } from "./replaced-keys.ts";
 import { type Exemption, type Keys, schema } from "./schema.ts";
 
 /** What the site wants: every key of the configuration with its value. */
@@ -107,6 +108,8 @@ function keyName(path: readonly string[]): string {
 }
 
 function unknownKey(path: readonly string[]): string {
+  const remedy = REPLACED_KEYS[path.filter((step) => !/^\d+$/.test(step)).join(".")];
+  if (remedy !== undefined) return `unknown key; ${remedy}`;
   const known = keysAt(path);
   const near = nearest(path.at(-1) ?? "", known);
   return `unknown key${near ? `; did you mean "${near}"?` : `; the keys are ${known.join(", ")}`}`;

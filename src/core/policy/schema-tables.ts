@@ -9,7 +9,6 @@ import {
   exemptOrReap,
   note,
   oneOf,
-  path,
   text,
   texts,
 } from "./schema-values.ts";
@@ -111,43 +110,6 @@ export const catalogue = v.strictObject(
     sshd: v.optional(
       v.pipe(texts, note("list of names", "names of ssh servers that are not among the known ones")),
       [],
-    ),
-  },
-  "must be a table",
-);
-
-export const cluster = v.strictObject(
-  {
-    dir: v.optional(
-      v.pipe(
-        path,
-        note(
-          "path",
-          "a folder that all login nodes share and only root can write. Each sweep publishes there which users are attached; an orphan whose user has connected to another node gets only `cluster.grace`",
-          "off",
-        ),
-      ),
-      "",
-    ),
-    maxAge: v.optional(
-      v.pipe(
-        duration,
-        note(
-          "duration",
-          "how long another node's file counts; must be longer than the time between its sweeps",
-        ),
-      ),
-      "2h",
-    ),
-    grace: v.optional(
-      v.pipe(
-        duration,
-        note(
-          "duration",
-          "the grace period of an orphan whose user has connected to another node; it never lengthens the grace period",
-        ),
-      ),
-      "1m",
     ),
   },
   "must be a table",

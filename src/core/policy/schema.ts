@@ -2,7 +2,7 @@
 
 import * as v from "valibot";
 import { hooks, ledger, mail, metrics, notice } from "./schema-outputs.ts";
-import { agents, catalogue, cluster, exemption, keep } from "./schema-tables.ts";
+import { agents, catalogue, exemption, keep } from "./schema-tables.ts";
 import {
   accounts,
   bool,
@@ -127,7 +127,6 @@ export const schema = v.strictObject({
   ),
   ledger: v.optional(v.pipe(ledger, note("table", "where to record what was ended")), {}),
   metrics: v.optional(v.pipe(metrics, note("table", "what monitoring reads")), {}),
-  cluster: v.optional(v.pipe(cluster, note("table", "several login nodes that know of each other")), {}),
   notice: v.optional(v.pipe(notice, note("table", "what users see at their next login")), {}),
   mail: v.optional(v.pipe(mail, note("table", "what users get by mail")), {}),
   hooks: v.optional(v.pipe(hooks, note("table", "programs of the site")), {}),

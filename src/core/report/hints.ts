@@ -2,10 +2,9 @@
 
 import type { Fact, Value } from "../evidence/evidence.ts";
 import type { HostView } from "../evidence/host-view.ts";
-import { ageOf, type Observation, type Tag } from "../observation/observation.ts";
+import { ageOf, type Tag } from "../observation/observation.ts";
 import { exeName } from "../observation/process.ts";
 import { formatDuration } from "../text/duration.ts";
-import { countOf } from "../text/format.ts";
 import type { Judgement } from "../verdict/judge.ts";
 
 /** What logind says about a session. A null state means that it could not be asked, not that the session is gone. */
@@ -43,7 +42,6 @@ export function hintsOf(
         : "no closed session left it behind, so it is not known since when it is an orphan",
     },
   ];
-  hints.push(...elsewhereHint(root.uid, observation));
   if (mine.length > 0) {
     const names = mine.map((process) => `${exeName(process.exe)} ${process.pid}`).join(", ");
     hints.push({
@@ -53,20 +51,6 @@ export function hintsOf(
     });
   }
   return hints;
-}
-
-/** Makes the hint about other login nodes; none if they are not asked. */
-function elsewhereHint(uid: number, { elsewhere, takenAt }: Observation): Fact[] {
-  if (elsewhere === undefined) return [];
-  const ago = (then: number): string => `${formatDuration(takenAt - then)} ago`;
-  const nodes = elsewhere
-    .filter((one) => one.uid === uid)
-    .map(
-      ({ host, trees, since, seenAt }) =>
-        `attached on ${host} (${countOf(trees, "tree")}, newest connection ${ago(since)}, seen ${ago(seenAt)})`,
-    );
-  const detail = nodes.join(", ") || "no other login node reports a client of this user";
-  return [{ fact: "elsewhere", value: yesNo(nodes.length > 0), detail }];
 }
 
 function from(tag: Tag): string {

@@ -11,7 +11,6 @@ import { managersHere } from "../tree/boundary.ts";
 import type { Tree } from "../tree/tree.ts";
 import { type Accounts, type Exempt, exemptionsOf, NO_ACCOUNTS } from "./exemption.ts";
 import { graceOf } from "./grace.ts";
-import { nodeMovedTo } from "./moved-user.ts";
 import { type Decision, decideOrphan, type Orphan, tagOf, type Verdict } from "./orphan.ts";
 import type { ReasonCode } from "./reason-codes.ts";
 import { unread } from "./unread.ts";
@@ -135,10 +134,7 @@ interface TreeCase {
 
 function orphanOf(tree: Tree, userIsHere: boolean, observation: Observation, policy: Policy): Orphan {
   const tag = tagOf(tree, observation);
-  const movedTo = nodeMovedTo(tree, tag, observation);
-  const full = graceOf(tree, policy);
-  // All that another node's report does: it shortens the grace of what is an orphan by this host's own evidence.
-  return { tree, tag, movedTo, userIsHere, grace: movedTo ? Math.min(full, policy.cluster.grace) : full };
+  return { tree, tag, userIsHere, grace: graceOf(tree, policy) };
 }
 
 function judgeTree(given: TreeCase, servers: readonly Judgement[]): Judgement {

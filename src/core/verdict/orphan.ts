@@ -1,12 +1,6 @@
 /** When an orphan is ended: on one look, on two, or not yet. */
 
-import {
-  ageOf,
-  type Mark,
-  type Observation,
-  type RemoteAttachment,
-  type Tag,
-} from "../observation/observation.ts";
+import { ageOf, type Mark, type Observation, type Tag } from "../observation/observation.ts";
 import type { Policy } from "../policy/policy.ts";
 import { formatDuration } from "../text/duration.ts";
 import type { Tree } from "../tree/tree.ts";
@@ -32,8 +26,6 @@ export interface Orphan {
   readonly tree: Tree;
   readonly tag: Tag | null;
   readonly grace: number;
-  /** The other node that its user has moved to, which shortened the grace. */
-  readonly movedTo: RemoteAttachment | null;
   /** Whether its user has a live ssh session on this host: a window may just be reloading. */
   readonly userIsHere: boolean;
 }
@@ -44,14 +36,13 @@ export interface Orphan {
  * always needs two, and is left alone when it was busy between them.
  */
 export function decideOrphan(orphan: Orphan, observation: Observation, policy: Policy): Decision {
-  const { tag, grace, movedTo, userIsHere } = orphan;
+  const { tag, grace, userIsHere } = orphan;
   const age = ageOf(orphan.tree.root, observation);
   const sinceClose = tag ? Math.max(0, observation.uptime - tag.closedUptime) : null;
-  const where = movedTo ? `, its user is attached on ${movedTo.host}` : "";
   const since =
     sinceClose === null
       ? `orphaned: no client is connected, no tag, started ${formatDuration(age)} ago`
-      : `orphaned: the session closed ${formatDuration(sinceClose)} ago${where}`;
+      : `orphaned: the session closed ${formatDuration(sinceClose)} ago`;
   const first = (sinceClose ?? age) - grace;
   const isAgent = isAgentTree(orphan.tree);
   const oneLook = tag ? !userIsHere : policy.untagged === "reap";

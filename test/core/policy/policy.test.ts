@@ -56,6 +56,10 @@ product = "zed"
 
 const mistakes: readonly (readonly [toml: string, says: RegExp])[] = [
   ['\ngracee = "10m"', /^2: gracee: unknown key; did you mean "grace"\?$/],
+  [
+    '[cluster]\ndir = "/shared"',
+    /^1: cluster: unknown key; remove the table: an orphan waits for its grace on each node/,
+  ],
   ["zebra = 1", /^1: zebra: unknown key; the keys are enforce, grace,/],
   ['enforce = true\n\ngrace = "ten"', /^3: grace: must be a duration such as "90s", "10m"/],
   ["grace = 10", /^1: grace: must be a duration/],
