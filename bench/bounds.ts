@@ -47,7 +47,7 @@ function boundsOfTrees(cost: TreeCost): Bound[] {
 }
 
 /** Lists the bounds for which this run has a measurement. */
-export function boundsOf({ machine, hosts, trees, reaping, hook, fleet }: Results): Bound[] {
+export function boundsOf({ machine, hosts, trees, reaping, hook }: Results): Bound[] {
   const cached = hasCompileCache(machine.node);
   const near = (size: number): HostCost[] =>
     hosts.filter(({ processes }) => Math.abs(processes / size - 1) < 0.1);
@@ -79,12 +79,6 @@ export function boundsOf({ machine, hosts, trees, reaping, hook, fleet }: Result
     ...(reaping
       ? [{ what: "end of 100 trees, p95", measured: reaping.sweepWorst, atMost: 1500, unit: " ms" } as const]
       : []),
-    ...fleet
-      .filter((one) => one.hosts === 500)
-      .flatMap(({ cpu, peak }): Bound[] => [
-        { what: "CPU time of `fleet`, 500 hosts of 200 trees", measured: cpu, atMost: 3000, unit: " ms" },
-        { what: "… peak memory", measured: peak / 1024, atMost: 300, unit: " MiB" },
-      ]),
     ...(hook.length > 0
       ? [
           {

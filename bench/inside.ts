@@ -53,8 +53,6 @@ const reaping = await measureReaping(quick ? 3 : 9);
 say("reaping: measured");
 const hook = await measureHooks(quick ? [2_000] : [2_000, 10_000], quick ? 15 : 51);
 say("hook: measured");
-const fleet = measureFleet(quick ? [50, 500] : [50, 200, 500], quick ? 3 : 7);
-say("fleet: measured");
 
 const results: Results = {
   machine: {
@@ -71,7 +69,6 @@ const results: Results = {
   relays,
   reaping,
   hook,
-  fleet,
 };
 writeFileSync(output, JSON.stringify(results));
 
@@ -88,7 +85,6 @@ function roomFor(size: number): string | null {
 }
 
 import { CACHE_FOLDER } from "../src/start/compile-cache.ts";
-import { measureFleet } from "./fleet.ts";
 import { measureHooks } from "./hooks.ts";
 import { openWork } from "./host.ts";
 import { measureHost } from "./processes.ts";

@@ -38,7 +38,6 @@ export function report(results: Results): string {
     parts.push("### A dry sweep of 10,000 processes, by its trees", treesOf(results));
   parts.push("### Prompts, sockets and kills", rest(results));
   if (results.hook.length > 0) parts.push("### What the hook adds to a logout", hooks(results.hook));
-  if (results.fleet.length > 0) parts.push("### Many hosts", fleets(results));
   parts.push("### Bounds", bounds(results));
   return parts.join("\n\n");
 }
@@ -155,20 +154,6 @@ function rest({ sockets, relays, reaping, trees }: Results): string {
     rows.push([`${what}, p95`, ms(reaping.sweepWorst), loop, times(reaping.sweepWorst / reaping.naive)]);
   }
   return table(["what", "takes", "beside", "of that"], rows);
-}
-
-function fleets({ fleet }: Results): string {
-  const head = ["hosts", "trees", "`fleet`", "its CPU time", "per tree", "of parsing alone", "peak memory"];
-  const rows = fleet.map(({ hosts, trees, wall, cpu, parse, peak }) => [
-    count(hosts),
-    count(trees),
-    ms(wall),
-    ms(cpu),
-    `${((cpu / trees) * 1000).toFixed(1)} µs`,
-    times(cpu / parse),
-    mib(peak),
-  ]);
-  return table(head, rows);
 }
 
 function hooks(costs: readonly HookCost[]): string {

@@ -14,7 +14,6 @@ export interface Results {
   readonly relays: RelayCost | null;
   readonly reaping: ReapCost | null;
   readonly hook: readonly HookCost[];
-  readonly fleet: readonly FleetCost[];
 }
 
 export interface HostCost {
@@ -120,18 +119,6 @@ export interface ReapCost {
   readonly naive: number;
 }
 
-/** `fleet` over the documents of many hosts. */
-export interface FleetCost {
-  readonly hosts: number;
-  readonly trees: number;
-  readonly wall: number;
-  readonly cpu: number;
-  /** The largest of all runs. */
-  readonly peak: number;
-  /** Processor time of a bare Node.js that parses the same lines. */
-  readonly parse: number;
-}
-
 export interface HookCost {
   readonly processes: number;
   readonly found: "by cgroup" | "through /proc";
@@ -174,8 +161,6 @@ export function ratiosOf(results: Results): Record<string, number> {
     ratios["sockets of others / ss"] = sockets.others / sockets.ss;
   }
   if (reaping) ratios["forced sweep / loop of kill -9"] = reaping.sweep / reaping.naive;
-  for (const { hosts, cpu, parse } of results.fleet)
-    ratios[`CPU of fleet / parsing alone, of ${hosts} hosts`] = cpu / parse;
   for (const { processes, found, hook: own, shell } of hook)
     ratios[`hook / shell hook, ${found}, at ${processes}`] = own.cpu / shell.cpu;
   return Object.fromEntries(

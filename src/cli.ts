@@ -8,7 +8,6 @@ import { addDoctor } from "./commands/doctor.ts";
 import { addEnd } from "./commands/end.ts";
 import { EXIT, Failure } from "./commands/exit.ts";
 import { addExplain } from "./commands/explain.ts";
-import { addFleet } from "./commands/fleet.ts";
 import { addKeep } from "./commands/keep.ts";
 import { addList } from "./commands/list.ts";
 import type { Finish } from "./commands/options.ts";
@@ -85,7 +84,6 @@ export function makeProgram(done: (status: number) => void): Command {
   addExplain(program, finish);
   addSnapshot(program, finish);
   addReplay(program, finish);
-  addFleet(program, finish);
   addCheckConfig(program, finish);
   addDoctor(program, finish);
   addReport(program, finish);

@@ -56,7 +56,7 @@ const FLOORS = [
   ["verdict"],
   ["reap"],
   ["report", "ledger", "metrics", "notify"],
-  ["cluster", "hooks", "page"],
+  ["hooks", "page"],
 ];
 
 test("a room of the core imports from the floors below it and from itself alone", () => {

@@ -129,13 +129,6 @@ describe("the README's commands", () => {
     assert.match(journal, /1 tree: 1 reap; 1 tree ended/);
   });
 
-  it("fleet takes what clush prints", async (t) => {
-    if (!ready(t)) return;
-    const clush = `#!/bin/sh\nshift 2\n"$@" | sed "s/^/$(hostname): /"\n`;
-    await node.copyIn("/usr/local/bin/clush", clush, { mode: 0o755 });
-    assert.match(await succeeds(blockWith("clush")), /^HOST +TREES/);
-  });
-
   it("pam/README: the line in sshd's own file, checked, and taken out again", async (t) => {
     if (!ready(t)) return;
     const [own = "", add = "", check = "", remove = ""] = [

@@ -49,6 +49,3 @@ export function escapeJsonText(json: string): string {
 export function hostName(host: string): string {
   return host.replace(/[^A-Za-z0-9._-]/g, "_").replace(/^[.-]+/, "") || "localhost";
 }
-
-/** Checks a host's name. Guard: it becomes a file name, so it contains no slash and does not begin with a dot. */
-export const isHostName = (name: string): boolean => /^[A-Za-z0-9][A-Za-z0-9._-]{0,252}$/.test(name);
