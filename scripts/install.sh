@@ -15,7 +15,7 @@ in_systemd() { [ ! -d /run/systemd/system ] || systemctl "$@"; }
 if [ "${1:-}" = --uninstall ]; then
   # The PAM line goes before the program, or PAM would log a failure at each logout.
   sh packaging/pam-line remove
-  in_systemd disable --now $name.timer $name-mail.path $name-notify.path || :
+  in_systemd disable --now $name.timer $name-notify.path || :
   sh packaging/remove-metrics
   for file in systemd/*.service systemd/*.timer systemd/*.path systemd/*.service.d/*.conf; do
     rm -f "$units/${file#systemd/}"

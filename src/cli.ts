@@ -3,7 +3,6 @@
 import { Command, CommanderError, Help, type Option } from "commander";
 import { addCheckConfig } from "./commands/check-config.ts";
 import { addClean } from "./commands/clean.ts";
-import { addDeliverMail } from "./commands/deliver-mail.ts";
 import { addDoctor } from "./commands/doctor.ts";
 import { addEnd } from "./commands/end.ts";
 import { EXIT, Failure } from "./commands/exit.ts";
@@ -90,7 +89,6 @@ export function makeProgram(done: (status: number) => void): Command {
   addKeep(program, finish);
   addEnd(program, finish);
   addClean(program, finish);
-  addDeliverMail(program, finish);
   addRunNotify(program, finish);
   for (const command of [program, ...program.commands]) {
     command

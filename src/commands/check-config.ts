@@ -38,7 +38,7 @@ async function checkConfig(file: string | undefined): Promise<number> {
 
 /** Formats the values by the path of their key, so that each can be found in the files. */
 function rowsOf(policy: Policy): Row[] {
-  const { notice, mail, keep } = policy;
+  const { notice, keep } = policy;
   const today = localDate(new Date());
   const values: Readonly<Record<string, string>> = {
     enforce: policy.enforce ? "true: sweeps end orphans" : "false: sweeps only observe",
@@ -61,7 +61,6 @@ function rowsOf(policy: Policy): Row[] {
     "ledger.file": policy.ledger.file || "none",
     "metrics.file": policy.metrics.file || "none",
     "notice.enabled": notice.enabled ? `true, for ${countOf(notice.days, "day")}` : "false",
-    "mail.enabled": mail.enabled ? `true, to ${mail.to}, from ${mail.from}` : "false",
     "hooks.veto": policy.hooks.veto || "none",
     "hooks.notify": policy.hooks.notify || "none",
     "keep.max": keep.max === 0 ? "0s: requests are refused" : formatDuration(keep.max),

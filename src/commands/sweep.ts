@@ -16,11 +16,11 @@ import { bothLogs, journalDescriptor, journalLine, journalLog } from "../shell/o
 import { type Log, openLog } from "../shell/output/log.ts";
 import { withProgress } from "../shell/output/progress.ts";
 import { writeLastSweep } from "../shell/store/last-sweep.ts";
-import { MAIL_FOLDER, NOTICE_FOLDER, NOTIFY_FOLDER, RUN_FOLDER, STATE_FOLDER } from "../shell/store/paths.ts";
+import { NOTICE_FOLDER, NOTIFY_FOLDER, RUN_FOLDER, STATE_FOLDER } from "../shell/store/paths.ts";
 import { attempt, prepareFolder } from "../shell/store/safe-files.ts";
 import { actsForHost } from "../shell/store/service-account.ts";
 import { pruneTags } from "../shell/store/tags.ts";
-import { mailRecorder, noticeRecorder, notifyRecorder } from "../sweep/notify-users.ts";
+import { noticeRecorder, notifyRecorder } from "../sweep/notify-users.ts";
 import { ledgerRecorder, metricsRecorder } from "../sweep/recorders.ts";
 import { observeAndJudge, type Ports, type Recorder, type SweepResult, sweep } from "../sweep/sweep.ts";
 import { confirmForce } from "./confirm-force.ts";
@@ -148,7 +148,6 @@ export function recordersFor(
     () => attempt(`use ${STATE_FOLDER}`, () => prepareFolder(STATE_FOLDER, 0o711)),
     ledgerRecorder(policy.ledger.file),
     noticeRecorder(loadNative(), NOTICE_FOLDER, policy),
-    mailRecorder(MAIL_FOLDER, policy),
     notifyRecorder(NOTIFY_FOLDER, policy),
     metricsRecorder(places, policy, PACKAGE_VERSION, !ofWholeHost),
     // Last, so that doctor and the metrics agree when one of them could not be written.

@@ -1,6 +1,6 @@
 /** Finds settings that are well-formed but cannot work on this host. */
 
-import { lstatSync, readFileSync, statSync } from "node:fs";
+import { lstatSync } from "node:fs";
 import { dirname } from "node:path";
 import type { Policy } from "../core/policy/policy.ts";
 import { nearest } from "../core/text/did-you-mean.ts";
@@ -8,13 +8,11 @@ import { whyNotRun } from "./hooks/run-hook.ts";
 
 /** Folders that the service does not see: PrivateTmp=, ProtectHome= in its unit. */
 const HIDDEN_FROM_SERVICE = ["/tmp/", "/var/tmp/", "/home/", "/root/", "/run/user/"];
-const MAX_TEMPLATE = 65_536;
 
 /** Lists the problems, one line each; none if everything can work. */
 export function findConfigProblems(policy: Policy): string[] {
   return [
     ...unknownProducts(policy),
-    ...templateProblems(policy.mail),
     ...fileProblems("metrics.file", policy.metrics.file),
     ...(policy.metrics.file !== "" && !policy.metrics.file.endsWith(".prom")
       ? [`metrics.file: ${policy.metrics.file}: the node exporter reads only names that end in .prom`]
@@ -38,20 +36,6 @@ function unknownProducts({ graceByProduct, exempt, catalogue }: Policy): string[
       const hint = near ? `did you mean "${near}"?` : `the products are ${known.join(", ")}`;
       return `${key}: there is no product "${product}"; ${hint}`;
     });
-}
-
-function templateProblems({ template }: Policy["mail"]): string[] {
-  if (template === "") return [];
-  try {
-    if (statSync(template).size > MAX_TEMPLATE)
-      return [`mail.template: ${template}: it is longer than ${MAX_TEMPLATE} bytes`];
-    const unknown = [...new Set(readFileSync(template, "utf8").match(/%[^uhrtl%\s]/g) ?? [])];
-    return unknown.length > 0
-      ? [`mail.template: ${template}: only %u, %h, %r, %t, %l and %% are replaced, not ${unknown.join(", ")}`]
-      : [];
-  } catch (error) {
-    return [`mail.template: ${template}: cannot be read: ${(error as Error).message}`];
-  }
 }
 
 function fileProblems(key: string, file: string): string[] {

@@ -117,7 +117,7 @@ describe("the packages", () => {
       const { status, stdout, stderr } = await node.exec([PROGRAM, "check-config", "/tmp/example.toml"]);
       assert.match(stdout, /alice/, stderr);
       assert.equal(status, 1, stderr);
-      assert.match(stderr, /^vscode-grim-reaper: mail\.template: .*cannot be read/m);
+      assert.match(stderr, /^vscode-grim-reaper: hooks\.notify: .*ENOENT/m);
     });
 
     it("takes neither code nor programs from the caller's environment", async (t) => {

@@ -26,7 +26,7 @@ const tree = {
 };
 
 /** Runs an example whose text was changed, with a tree on standard input. */
-function run(name: string, changes: Readonly<Record<string, string>>, event: string) {
+function run(name: string, changes: Readonly<Record<string, string>>, event: string, more = {}) {
   let text = readFileSync(join("packaging/hooks", name), "utf8");
   for (const [from, to] of Object.entries(changes)) {
     assert.ok(text.includes(from), `${name} has no ${from}`);
@@ -36,7 +36,7 @@ function run(name: string, changes: Readonly<Record<string, string>>, event: str
   writeFileSync(file, text);
   chmodSync(file, 0o755);
   const { status, stdout, stderr } = spawnSync(file, {
-    input: `${JSON.stringify({ ...tree, event })}\n`,
+    input: `${JSON.stringify({ ...tree, event, ...more })}\n`,
     encoding: "utf8",
     env: { LC_ALL: "C.UTF-8", PATH: "/usr/sbin:/usr/bin:/sbin:/bin" },
   });
@@ -62,6 +62,27 @@ describe("the examples for the site's programs", () => {
       stdout: "until noon\n",
       stderr: "",
     });
+  });
+
+  test("notify-mail writes to the user of a tree that was ended, and to no name that is not plain", () => {
+    const out = join(folder, "mail");
+    const changes = { "/usr/sbin/sendmail": tool("mailer", `echo "$@" >${out}; cat >>${out}`) };
+    const named = (user: string) => ({ user, time: "2026-11-24T02:48:06Z", reasons: ["no client", "x"] });
+    assert.equal(run("notify-mail", changes, "failed", named("alice")).status, 0);
+    for (const user of [tree.user, "2001", "-oQ/tmp", "a b", "a@b", "", "al\nBcc: x", 'x","user":"bob'])
+      assert.equal(run("notify-mail", changes, "ended", named(user)).status, 0);
+    assert.ok(!existsSync(out), "nothing to tell, or nobody to tell it to");
+    assert.equal(run("notify-mail", changes, "ended", named("alice")).status, 0);
+    const [args, ...mail] = readFileSync(out, "utf8").split("\n");
+    assert.equal(args, "-oi -f root -- alice@example.org");
+    assert.deepEqual(mail.slice(0, 3), [
+      "From: root",
+      "To: alice@example.org",
+      "Subject: Your editor's server on login1 was ended",
+    ]);
+    const body = mail.slice(mail.indexOf("") + 1).join("\n");
+    assert.match(body, /^Hello alice,\n\nyour vscode server on login1 was ended at 2026-11-24T02:48:06Z\./);
+    assert.match(body, /^Why: no client$/m);
   });
 
   test("notify-ticket writes a ticket for what failed, and no user's name makes one", () => {
@@ -94,7 +115,7 @@ describe("the examples for the site's programs", () => {
 
   test("all are executable shell scripts without a warning", (t) => {
     const files = readdirSync("packaging/hooks").filter((name) => name !== "README.md");
-    assert.equal(files.length, 3);
+    assert.equal(files.length, 4);
     if (spawnSync("shellcheck", ["--version"]).status !== 0) return t.skip("shellcheck is not installed");
     const { status, stdout } = spawnSync(
       "shellcheck",

@@ -16,7 +16,7 @@ const NEWER: Readonly<Record<string, number>> = {
 
 /** What systemd 239 knows of what the units use. RestrictSUIDSGID= is of 242, and RHEL's 239 has it. */
 const OLD = new Set(
-  `Description Documentation Wants WantedBy Type User AmbientCapabilities ExecStartPre ExecStart SuccessExitStatus TimeoutStartSec KillMode Nice
+  `Description Documentation Wants WantedBy Type User AmbientCapabilities ExecStartPre ExecStart SuccessExitStatus TimeoutStartSec Nice
    CapabilityBoundingSet NoNewPrivileges ProtectSystem ReadWritePaths ReadOnlyPaths InaccessiblePaths RemoveIPC StateDirectory StateDirectoryMode UMask ProtectHome PrivateTmp PrivateDevices DevicePolicy
    ProtectControlGroups ProtectKernelModules ProtectKernelTunables RestrictAddressFamilies IPAddressDeny RestrictNamespaces
    RestrictRealtime RestrictSUIDSGID LockPersonality SystemCallArchitectures SystemCallFilter SystemCallErrorNumber
@@ -87,7 +87,7 @@ test("systemd-tmpfiles makes no folder that everybody may write to", () => {
 test("both units run as the account that sysusers makes, and the log has a size at which it is rotated", () => {
   const sysusers = readFileSync("systemd/vscode-grim-reaper.sysusers.conf", "utf8");
   assert.match(sysusers, /^u vscode-grim-reaper - ".*" \/ \/usr\/sbin\/nologin$/m);
-  for (const name of ["vscode-grim-reaper.service", "vscode-grim-reaper-mail.service"])
+  for (const name of ["vscode-grim-reaper.service", "vscode-grim-reaper-notify.service"])
     assert.match(readFileSync(join("systemd", name), "utf8"), /^User=vscode-grim-reaper$/m, name);
   const rotated = readFileSync("systemd/vscode-grim-reaper.logrotate", "utf8").split(/^}$/m).slice(0, -1);
   assert.equal(rotated.length, 2);

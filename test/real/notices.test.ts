@@ -1,4 +1,4 @@
-// Notices, mail and netgroups, with real users and files.
+// Notices and netgroups, with real users and files.
 import assert from "node:assert/strict";
 import { spawnSync } from "node:child_process";
 import {
@@ -11,7 +11,6 @@ import {
   utimesSync,
   writeFileSync,
 } from "node:fs";
-import { join } from "node:path";
 import { test } from "node:test";
 
 function noticing(): void {
@@ -78,44 +77,6 @@ function noticing(): void {
     }
   });
 
-  test("mail waits for its unit, one for each user, and what is not deliverable is reported", async () => {
-    const passwd = temporaryFile(
-      "passwd",
-      `${readFileSync("/etc/passwd", "utf8")}aline:x:${uid}:${uid}::/:/bin/sh\n`,
-    );
-    must(["mount", "--bind", passwd, "/etc/passwd"]);
-    try {
-      await server();
-      await server();
-      await server(other);
-      const swept = run(["-c", config('[mail]\nenabled = true\nto = "%u@example.org"\n')]);
-      assert.match(swept.stderr, /cannot mail uid 64002: it has no login name/);
-      const spool = `${STATE}/mail/new`;
-      assert.equal(statSync(`${STATE}/mail`).mode & 0o777, 0o700);
-      const [name, ...more] = readdirSync(spool);
-      assert.deepEqual(more, []);
-      assert.match(name ?? "", /^\d{13}-64001$/);
-      const text = readFileSync(join(spool, name ?? ""), "utf8");
-      assert.match(
-        text,
-        /^\{"schemaVersion":1,"to":"aline@example\.org","from":"root"\}\nFrom: root\nTo: aline@/,
-      );
-      assert.equal(text.match(/was stopped at/g)?.length, 2);
-      // Without a mailer it is kept, and the next sweep puts it back.
-      if (!existsSync("/usr/sbin/sendmail")) {
-        const delivered = run(["deliver-mail"]);
-        assert.equal(delivered.status, 1);
-        assert.match(delivered.stderr, /kept; tried again after the next sweep/);
-        assert.deepEqual(readdirSync(`${STATE}/mail/kept`), [name]);
-        run(["-c", config("[mail]\nenabled = true\n")]);
-        assert.deepEqual(readdirSync(spool), [name]);
-      }
-      assert.equal(as(uid, "deliver-mail").status, 77);
-    } finally {
-      must(["umount", "/etc/passwd"]);
-    }
-  });
-
   test("a netgroup exempts the users of its triples, also of those in it, and of an empty field everybody", async () => {
     for (const folder of ["/run/upper", "/run/work"]) mkdirSync(folder);
     const layers = "lowerdir=/etc,upperdir=/run/upper,workdir=/run/work";
@@ -161,13 +122,12 @@ function noticing(): void {
     assert.match(stdout, /^exempt +netgroup staff \(ended 2020-01-31\): pilot {2}\[config\.toml\]$/m);
     assert.match(stdout, /^exempt +user root until 2099-12-31 {2}\[config\.toml\]$/m);
     assert.match(stdout, /^notice\.enabled +true, for 14 days$/m);
-    assert.match(stdout, /^mail\.enabled +false$/m);
     assert.match(stdout, /^keep\.max +1d$/m);
   });
 }
 
-usersSuite(import.meta.url, "notices and mail", noticing);
+usersSuite(import.meta.url, "notices", noticing);
 
-import { run, temporaryFile } from "../helpers/program.ts";
+import { run } from "../helpers/program.ts";
 import { living } from "../helpers/puppet.ts";
-import { as, config, must, NOTICE, other, STATE, server, uid, usersSuite } from "../helpers/users-side.ts";
+import { config, must, NOTICE, other, STATE, server, uid, usersSuite } from "../helpers/users-side.ts";

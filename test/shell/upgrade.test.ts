@@ -6,7 +6,6 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, test } from "node:test";
 import { parseCounters } from "../../src/core/metrics/metrics.ts";
-import { parseSpooled } from "../../src/core/notify/mail.ts";
 import { parseNotices } from "../../src/core/notify/notice.ts";
 import type { Observation } from "../../src/core/observation/observation.ts";
 import { parseSaved } from "../../src/core/observation/snapshot-file.ts";
@@ -85,13 +84,12 @@ describe("files of 0.1.0 are read:", () => {
     assert.equal(run(["replay", "--json", put("snapshot.json", fixture("snapshot.json"))]).status, 0);
   });
 
-  test("the counters, the last sweep, a mail and notices on their way", () => {
+  test("the counters, the last sweep, and notices on their way", () => {
     const counters = parseCounters(fixture("metrics.json"));
     assert.ok("value" in counters);
     assert.equal(counters.value.killedProcesses, 6);
     put("last-sweep.json", fixture("last-sweep.json"));
     assert.equal(readLastSweep(folder)?.at, 1_714_003_600_000);
-    assert.equal(parseSpooled(fixture("mail"))?.to, "alice");
     assert.equal(parseNotices(fixture("notices")).length, 1);
   });
 });

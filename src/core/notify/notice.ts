@@ -23,8 +23,8 @@ const FIRST_LINE = /^vscode-grim-reaper notices 1 \S+$/;
 
 const MAX_NOTICES = 20;
 
-/** In code points: at four bytes each a line stays below the 998 bytes of a mail. */
-export const MAX_LINE = 240;
+/** In code points. */
+const MAX_LINE = 240;
 
 const MAX_NAMES = 8;
 

@@ -1,4 +1,5 @@
 /** Keys that this program has no longer, by their path in the file, and what to use instead. */
 export const REPLACED_KEYS: Readonly<Record<string, string>> = {
   cluster: "remove the table: an orphan waits for its grace on each node, wherever its user reconnects",
+  mail: "use [hooks] notify with a program such as packaging/hooks/notify-mail",
 };

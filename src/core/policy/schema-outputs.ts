@@ -1,7 +1,7 @@
 /** The schemas of the tables for what a sweep writes, sends and runs. */
 
 import * as v from "valibot";
-import { address, anyText, bool, filledLine, note, oneLine, path, wholeNumber } from "./schema-values.ts";
+import { anyText, bool, note, oneLine, path, wholeNumber } from "./schema-values.ts";
 
 export const notice = v.strictObject(
   {
@@ -20,40 +20,6 @@ export const notice = v.strictObject(
     days: v.optional(
       v.pipe(wholeNumber(1), note("number", "for how many days a notice waits for its user")),
       14,
-    ),
-  },
-  "must be a table",
-);
-
-export const mail = v.strictObject(
-  {
-    enabled: v.optional(v.pipe(bool, note("true or false", "also mail users what was ended")), false),
-    to: v.optional(
-      v.pipe(address, note("address", "`%u` is the login name, `%h` the host: `%u@example.org`")),
-      "%u",
-    ),
-    from: v.optional(
-      v.pipe(address, note("address", "the sender, also of the envelope; `%h` is the host")),
-      "root",
-    ),
-    subject: v.optional(
-      v.pipe(
-        filledLine,
-        v.minLength(1, "must not be empty"),
-        note("text", "the subject; `%u` and `%h` as above"),
-      ),
-      "Your editor's server on %h was stopped",
-    ),
-    template: v.optional(
-      v.pipe(
-        path,
-        note(
-          "file",
-          "the body: `%u` user, `%h` host, `%r` what was ended, when and why, `%t` and `%l` text and URL of `[notice]`, `%%` a percent sign",
-          "built in",
-        ),
-      ),
-      "",
     ),
   },
   "must be a table",

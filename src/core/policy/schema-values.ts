@@ -62,20 +62,8 @@ export const day = v.pipe(
 export const exemptOrReap = oneOf(["exempt", "reap"]);
 export const EXEMPT_OR_REAP = '"exempt" or "reap"';
 
-/** Text that becomes a header or a line of its own. */
+/** Text that becomes a line of its own. */
 export const oneLine = v.pipe(
   anyText,
   v.check((value) => !/\p{C}/u.test(value), "must be one line without control characters"),
-);
-const onlyKnownPlaceholders = v.check(
-  (value: string) => !/%(?![uh%])/.test(value),
-  "may contain only %u (user), %h (host) and %% (a percent sign)",
-);
-/** A line in which %u and %h are replaced. */
-export const filledLine = v.pipe(oneLine, onlyKnownPlaceholders);
-/** One mail address, in which %u and %h are replaced. */
-export const address = v.pipe(
-  oneLine,
-  v.regex(/^[A-Za-z0-9_%][\w.%+-]*(?:@[\w.%-]+)?$/, 'must be one mail address, such as "hpc@example.org"'),
-  onlyKnownPlaceholders,
 );

@@ -1,7 +1,7 @@
 /** Defines every key of the configuration: its type, default and meaning, for validation and for the manual. */
 
 import * as v from "valibot";
-import { hooks, ledger, mail, metrics, notice } from "./schema-outputs.ts";
+import { hooks, ledger, metrics, notice } from "./schema-outputs.ts";
 import { agents, catalogue, exemption, keep } from "./schema-tables.ts";
 import {
   accounts,
@@ -128,7 +128,6 @@ export const schema = v.strictObject({
   ledger: v.optional(v.pipe(ledger, note("table", "where to record what was ended")), {}),
   metrics: v.optional(v.pipe(metrics, note("table", "what monitoring reads")), {}),
   notice: v.optional(v.pipe(notice, note("table", "what users see at their next login")), {}),
-  mail: v.optional(v.pipe(mail, note("table", "what users get by mail")), {}),
   hooks: v.optional(v.pipe(hooks, note("table", "programs of the site")), {}),
   keep: v.optional(v.pipe(keep, note("table", "what users may ask for with `keep`")), {}),
   catalogue: v.optional(

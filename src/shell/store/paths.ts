@@ -10,5 +10,3 @@ export const NOTICE_FOLDER = `${STATE_FOLDER}/notices`;
 
 /** What the notify program of `[hooks]` is to receive. */
 export const NOTIFY_FOLDER = `${STATE_FOLDER}/notify`;
-
-export const MAIL_FOLDER = `${STATE_FOLDER}/mail`;

@@ -2,7 +2,6 @@
 
 import assert from "node:assert/strict";
 import test from "node:test";
-import { BUILT_IN_TEMPLATE, mailTo } from "../../../src/core/notify/mail.ts";
 import {
   addNotices,
   noticeFile,
@@ -68,9 +67,6 @@ test("a notice names the command that continues a session, where the catalogue k
   assert.equal(saying(codex), "  To continue: codex resume");
   assert.equal(saying(claude), "  To continue: claude --resume");
   assert.doesNotMatch(noticeLines(outcome(legacyTree(500)), CONTEXT).join("\n"), /To continue/);
-  const mail = mailTo("alice", "login1", [noticeLines(codex, CONTEXT)], ONE_LOOK, BUILT_IN_TEMPLATE, "now");
-  assert.ok("message" in mail);
-  assert.match(mail.message, /\n {2}To continue: codex resume\n/);
 });
 
 test("what a user calls their programs cannot act on their terminal, forge a line or fill it", () => {

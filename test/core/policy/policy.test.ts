@@ -60,6 +60,7 @@ const mistakes: readonly (readonly [toml: string, says: RegExp])[] = [
     '[cluster]\ndir = "/shared"',
     /^1: cluster: unknown key; remove the table: an orphan waits for its grace on each node/,
   ],
+  ["[mail]\nenabled = true", /^1: mail: unknown key; use \[hooks\] notify with a program such as/],
   ["zebra = 1", /^1: zebra: unknown key; the keys are enforce, grace,/],
   ['enforce = true\n\ngrace = "ten"', /^3: grace: must be a duration such as "90s", "10m"/],
   ["grace = 10", /^1: grace: must be a duration/],
