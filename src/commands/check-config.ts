@@ -61,7 +61,6 @@ function rowsOf(policy: Policy): Row[] {
     "ledger.file": policy.ledger.file || "none",
     "metrics.file": policy.metrics.file || "none",
     "notice.enabled": notice.enabled ? `true, for ${countOf(notice.days, "day")}` : "false",
-    "hooks.veto": policy.hooks.veto || "none",
     "hooks.notify": policy.hooks.notify || "none",
     "keep.max": keep.max === 0 ? "0s: requests are refused" : formatDuration(keep.max),
     exemptUsers: policy.exemptUsers.join(", ") || "none",

@@ -10,7 +10,7 @@ import { observeAndJudge, sweepSeen } from "../sweep/sweep.ts";
 import { EXIT, Failure } from "./exit.ts";
 import { addConfig, addUsers, collect, type Finish, pidArgument } from "./options.ts";
 import { type Common, holdLock, isRoot, noTree, portsFor, requestFor } from "./shared.ts";
-import { recordersFor, vetoOf } from "./sweep.ts";
+import { recordersFor } from "./sweep.ts";
 
 interface EndOptions extends Common {
   readonly verbose: number;
@@ -40,9 +40,7 @@ async function runEnd(options: EndOptions): Promise<number> {
   if (options.behind !== undefined) await waitForEndOf(options.behind);
   const log = openLog({ format: "standard", file: null, verbosity: options.verbose });
   try {
-    const bare = portsFor(log);
-    const recorders = recordersFor(options, policy);
-    const ports = { ...bare, recorders, askVeto: vetoOf(policy) };
+    const ports = { ...portsFor(log), recorders: recordersFor(options, policy) };
     // root takes the lock as for any sweep. A user may not take it and does not need it: when root's sweep is at work on
     // the same trees, both signal the same processes, each pinned and checked by start time and uid; both end every round
     // with SIGKILL, so neither leaves what the other stopped; each counts as killed what it sees dead, and names as gone

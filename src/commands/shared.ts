@@ -43,7 +43,6 @@ export function portsFor(log: Log): Ports {
     keepFolder: KEEP_FOLDER,
     procRoot: "/proc",
     lookUpAccounts,
-    askVeto: null,
     recorders: [],
   };
 }

@@ -10,7 +10,6 @@ import { leftAloneEvents } from "../core/report/sweep-events.ts";
 import { sweepSummaryLine } from "../core/report/sweep-summary.ts";
 import { safeJson } from "../core/text/safe-text.ts";
 import { loadConfig } from "../shell/config.ts";
-import { askVeto } from "../shell/hooks/ask-veto.ts";
 import { loadNative } from "../shell/host/native.ts";
 import { bothLogs, journalDescriptor, journalLine, journalLog } from "../shell/output/journal.ts";
 import { type Log, openLog } from "../shell/output/log.ts";
@@ -22,7 +21,7 @@ import { actsForHost } from "../shell/store/service-account.ts";
 import { pruneTags } from "../shell/store/tags.ts";
 import { noticeRecorder, notifyRecorder } from "../sweep/notify-users.ts";
 import { ledgerRecorder, metricsRecorder } from "../sweep/recorders.ts";
-import { observeAndJudge, type Ports, type Recorder, type SweepResult, sweep } from "../sweep/sweep.ts";
+import { observeAndJudge, type Recorder, type SweepResult, sweep } from "../sweep/sweep.ts";
 import { confirmForce } from "./confirm-force.ts";
 import { EXIT, Failure } from "./exit.ts";
 import { addConfig, addUsers, collect, type Finish, pidArgument } from "./options.ts";
@@ -65,9 +64,7 @@ async function runSweep(options: SweepOptions): Promise<number> {
   const journal = journalDescriptor();
   const { log, stop } = withProgress(logFor(options, policy, journal), changes);
   try {
-    const bare = portsFor(log);
-    const recorders = recordersFor(options, policy);
-    const ports = { ...bare, recorders, askVeto: vetoOf(policy, options.includeExempt) };
+    const ports = { ...portsFor(log), recorders: recordersFor(options, policy) };
     if (mustAsk(options)) {
       const { judgements } = await observeAndJudge(ports, request);
       if (!(await confirmForce(judgements))) throw new Failure(EXIT.failed, "nothing was ended");
@@ -156,13 +153,6 @@ export function recordersFor(
         ? writeLastSweep(STATE_FOLDER, hostFailed, outcomes.flatMap(({ survivors }) => survivors).length)
         : [],
   ];
-}
-
-/** The site's veto program; null if there is none, for users, and if exempt trees are to be ended as well. */
-export function vetoOf(policy: Policy, includeExempt = false): Ports["askVeto"] {
-  const { veto } = policy.hooks;
-  if (veto === "" || !actsForHost() || includeExempt) return null;
-  return (plan, observation, dryRun) => askVeto(veto, plan, observation, dryRun);
 }
 
 /** Adds the command to the program. */

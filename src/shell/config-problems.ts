@@ -50,11 +50,8 @@ function fileProblems(key: string, file: string): string[] {
   return found === undefined ? [`${key}: ${file}: the folder ${folder} does not exist`] : [];
 }
 
-/** Lists the programs of the site that a sweep would refuse to run. */
+/** Says why the program of the site would not be run. */
 function hookProblems({ hooks }: Policy): string[] {
-  const named = [["hooks.veto", hooks.veto] as const, ["hooks.notify", hooks.notify] as const];
-  return named.flatMap(([key, program]) => {
-    const why = program === "" ? null : whyNotRun(program);
-    return why === null ? [] : [`${key}: ${program}: ${why}`];
-  });
+  const why = hooks.notify === "" ? null : whyNotRun(hooks.notify);
+  return why === null ? [] : [`hooks.notify: ${hooks.notify}: ${why}`];
 }

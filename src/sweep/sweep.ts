@@ -2,7 +2,6 @@
 
 import type { TreeCosts } from "../core/costs/costs.ts";
 import type { HostView } from "../core/evidence/host-view.ts";
-import type { Answer } from "../core/hooks/veto.ts";
 import { type Fault, faultLine } from "../core/observation/fault.ts";
 import type { Observation } from "../core/observation/observation.ts";
 import { keyOf, type Proc } from "../core/observation/process.ts";
@@ -30,10 +29,6 @@ export interface Ports {
   readonly runFolder: string;
   readonly keepFolder: string;
   readonly procRoot: string;
-  /** Asks the site's veto program about a plan: an answer for each tree, in order. Null: there is none to ask. */
-  readonly askVeto:
-    | ((plan: readonly Judgement[], observation: Observation, dryRun: boolean) => Promise<readonly Answer[]>)
-    | null;
   /** Called in this order when all is done, also when the breaker ended the sweep. */
   readonly recorders: readonly Recorder[];
   /** Looks up the names in the policy for the users who own trees. */
@@ -145,18 +140,16 @@ export async function sweepSeen(ports: Ports, request: SweepRequest, seen: Look)
       failed: true,
     });
   }
-  const site = await askSite(ports, plan, observation, observing);
-  const { allowed } = site;
-  const reaped = observing ? wouldReap(allowed) : await carryOut(ports, request, seen, allowed);
-  const outcomes = [...reaped.outcomes, ...site.spared];
-  await ports.log.write([...site.faults, ...reaped.faults].map(faultEvent));
+  const reaped = observing ? wouldReap(plan) : await carryOut(ports, request, seen, plan);
+  const { outcomes } = reaped;
+  await ports.log.write(reaped.faults.map(faultEvent));
   await ports.log.write(reaped.notices.map((message): LogEvent => ({ level: "warn", message })));
   await ports.log.write(outcomes.flatMap((outcome) => outcomeEvents(outcome, observation, observing)));
   // Tags and marks are root's; a user who ends their own trees keeps none.
   const records = !observing && observation.observerUid === 0;
   const stateFaults = records ? await recordState(ports, request.context, { ...seen, outcomes }) : [];
   await ports.log.write(stateFaults.map(faultEvent));
-  const faults = [...seen.faults, ...site.faults, ...reaped.faults, ...stateFaults];
+  const faults = [...seen.faults, ...reaped.faults, ...stateFaults];
   const hostFailed = faults.some(isOfHost);
   const isNew = (process: Proc): boolean => !reaped.stuck.has(keyOf(process));
   // Guard: one user's process that cannot be killed fails one sweep, and not every one after it.
@@ -180,33 +173,6 @@ async function account(ports: Ports, result: SweepResult): Promise<SweepResult> 
   }
   return current;
 }
-
-interface SiteAnswer {
-  readonly allowed: readonly Judgement[];
-  readonly spared: readonly Outcome[];
-  readonly faults: readonly Fault[];
-}
-
-/** Splits a plan by what the site's veto program says. Guard: a tree without an answer is spared. */
-async function askSite(
-  { askVeto }: Ports,
-  plan: readonly Judgement[],
-  observation: Observation,
-  dryRun: boolean,
-): Promise<SiteAnswer> {
-  if (askVeto === null || plan.length === 0) return { allowed: plan, spared: [], faults: [] };
-  const answers = await askVeto(plan, observation, dryRun);
-  const asked = plan.map((judgement, i) => ({ judgement, answer: answers[i] ?? NO_ANSWER }));
-  return {
-    allowed: asked.filter(({ answer }) => answer.spared === null).map(({ judgement }) => judgement),
-    spared: asked.flatMap(({ judgement, answer: { spared } }) =>
-      spared === null ? [] : [{ judgement, killed: [], survivors: [], spared }],
-    ),
-    faults: asked.flatMap(({ answer: { fault } }) => fault ?? []),
-  };
-}
-
-const NO_ANSWER: Answer = { spared: "the site's veto program gave no answer", fault: null };
 
 interface ReapResult {
   readonly outcomes: readonly Outcome[];

@@ -52,18 +52,6 @@ function tool(name: string, text: string): string {
 describe("the examples for the site's programs", () => {
   after(() => rmSync(folder, { recursive: true, force: true }));
 
-  test("veto-maintenance spares while the file exists, for its first line", () => {
-    const file = join(folder, "maintenance");
-    const changes = { "/etc/vscode-grim-reaper/maintenance": file };
-    assert.equal(run("veto-maintenance", changes, "ended").status, 0);
-    writeFileSync(file, "until noon\nmore\n");
-    assert.deepEqual(run("veto-maintenance", changes, "ended"), {
-      status: 10,
-      stdout: "until noon\n",
-      stderr: "",
-    });
-  });
-
   test("notify-mail writes to the user of a tree that was ended, and to no name that is not plain", () => {
     const out = join(folder, "mail");
     const changes = { "/usr/sbin/sendmail": tool("mailer", `echo "$@" >${out}; cat >>${out}`) };
@@ -115,7 +103,7 @@ describe("the examples for the site's programs", () => {
 
   test("all are executable shell scripts without a warning", (t) => {
     const files = readdirSync("packaging/hooks").filter((name) => name !== "README.md");
-    assert.equal(files.length, 4);
+    assert.equal(files.length, 3);
     if (spawnSync("shellcheck", ["--version"]).status !== 0) return t.skip("shellcheck is not installed");
     const { status, stdout } = spawnSync(
       "shellcheck",

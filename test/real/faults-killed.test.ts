@@ -41,7 +41,7 @@ async function drive(at: number, end: End, file: string): Promise<void> {
   const options = { ...UNFORCED, uids: [USER] };
   const context = { policy, accounts: NO_ACCOUNTS, minUid: 1000, today: "2026-01-01", options };
   const places = { runFolder: RUN_FOLDER, keepFolder: KEEP_FOLDER, procRoot: "/proc" };
-  const ports = { native, log, ...places, lookUpAccounts, askVeto: null, recorders: [] };
+  const ports = { native, log, ...places, lookUpAccounts, recorders: [] };
   const { failed } = await sweep(ports, { context, dryRun: false, uids: [USER] });
   process.exitCode = failed ? 1 : 0;
   fs.writeSync(1, `steps ${steps}\n`);

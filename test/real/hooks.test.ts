@@ -1,4 +1,4 @@
-// The site's veto and notify programs, with real trees.
+// The site's notify program, with real trees.
 import assert from "node:assert/strict";
 import {
   chmodSync,
@@ -27,91 +27,6 @@ function hooks(): void {
     writeFileSync(file, `#!/bin/sh\n${text}\n`, { mode: 0o755 });
     return file;
   };
-  const vetoing = (text: string): string => config(`[hooks]\nveto = "${program("veto", text)}"\n`);
-
-  test("a veto spares one tree, with its reason in the log, and the other ends", async () => {
-    const [mine, theirs] = [await server(), await server(other)];
-    const site = vetoing(
-      `line=$(cat); echo "$line" >>${folder}/asked
-       case $line in *'"uid":${uid},'*) echo "maintenance"; exit 10 ;; esac`,
-    );
-    const swept = run(["-v", "-c", site]);
-    assert.equal(swept.status, 0, swept.stderr);
-    assert.equal(living(mine).length, 1);
-    assert.deepEqual(living(theirs), []);
-    assert.match(
-      swept.stderr,
-      new RegExp(`Spared 1 process under pid \\d+ \\(uid ${uid}\\): the site's veto: maintenance`),
-    );
-    const asked = readFileSync(join(folder, "asked"), "utf8")
-      .trim()
-      .split("\n")
-      .map((line) => JSON.parse(line) as Record<string, unknown>);
-    assert.deepEqual(asked.map((tree) => tree.uid).sort(), [uid, other]);
-    assert.ok(
-      asked.every((tree) => tree.schemaVersion === 1 && tree.verdict === "reap" && tree.dryRun === false),
-    );
-    // Without the veto, the next sweep ends it.
-    assert.equal(run(["-c", config()]).status, 0);
-    assert.deepEqual(living(mine), []);
-  });
-
-  for (const [what, text] of [
-    ["fails", "exit 3"],
-    ["is killed", "kill -9 $$"],
-    ["does not answer within 5 s", "sleep 30"],
-  ] as const)
-    test(`a veto program that ${what} spares the tree, and the sweep says so`, async () => {
-      const stage = await server();
-      const swept = run(["-c", vetoing(text)]);
-      assert.equal(swept.status, 1);
-      assert.match(swept.stderr, /cannot ask \S+\/veto about the tree of \d+: /i);
-      assert.equal(living(stage).length, 1, swept.stderr);
-      assert.equal(run(["-c", config()]).status, 0);
-    });
-
-  test("a program that others can write is not run, spares, and check-config names it", async () => {
-    const stage = await server();
-    const site = vetoing(`touch ${folder}/ran; exit 0`);
-    const file = join(folder, "veto");
-    chmodSync(file, 0o757);
-    assert.equal(run(["-c", site]).status, 1);
-    assert.equal(living(stage).length, 1);
-    assert.ok(!existsSync(join(folder, "ran")));
-    const checked = run(["check-config", site]);
-    assert.equal(checked.status, 1);
-    assert.match(checked.stderr, /hooks\.veto: \S+veto: can be written by others/);
-    assert.equal(run(["-c", config()]).status, 0);
-  });
-
-  test("a veto can spare and never ends: it is not asked about a tree that stays", async () => {
-    const stage = await server();
-    const file = program("veto", `touch ${folder}/asked-anyway; exit 0`);
-    const site = config(`exemptUsers = [${uid}]\n[hooks]\nveto = "${file}"\n`);
-    assert.equal(run(["-f", "-c", site]).status, 0);
-    assert.equal(living(stage).length, 1);
-    assert.ok(!existsSync(join(folder, "asked-anyway")));
-    assert.equal(run(["-c", config()]).status, 0);
-  });
-
-  test("--force does not override a veto, --include-exempt does; a dry run asks and says so", async () => {
-    const stage = await server();
-    const site = vetoing(`grep -q '"dryRun":true' && touch ${folder}/dry; echo no; exit 10`);
-    assert.match(run(["-n", "-c", site]).stderr, /Spared .*: the site's veto: no/);
-    assert.ok(existsSync(join(folder, "dry")));
-    assert.equal(run(["-f", "-c", site]).status, 0);
-    assert.equal(living(stage).length, 1);
-    assert.equal(run(["-f", "--include-exempt", "-c", site]).status, 0);
-    assert.deepEqual(living(stage), []);
-  });
-
-  test("a user's own end does not run root's programs", async () => {
-    const stage = await server();
-    const site = vetoing(`touch ${folder}/by-user; exit 10`);
-    assert.equal(as(uid, "end", "-c", site).status, 0);
-    assert.deepEqual(living(stage), []);
-    assert.ok(!existsSync(join(folder, "by-user")));
-  });
 
   test("notify is left a line for each tree that was ended, and run for it by its own command", async () => {
     const stages = [await server(), await server(other)];
@@ -159,6 +74,22 @@ function hooks(): void {
       ],
     );
     assert.deepEqual([readdirSync(`${SPOOL}/new`), readdirSync(`${SPOOL}/kept`)], [[], []]);
+  });
+
+  test("a program that others can write is not run, and check-config names it", async () => {
+    await server();
+    const file = program("notify", `touch ${folder}/ran`);
+    chmodSync(file, 0o757);
+    const site = config(`[hooks]\nnotify = "${file}"\n`);
+    assert.equal(run(["-c", site]).status, 0);
+    const refused = run(["run-notify"]);
+    assert.equal(refused.status, 1);
+    assert.match(refused.stderr, /can be written by others/);
+    assert.ok(!existsSync(join(folder, "ran")));
+    const checked = run(["check-config", site]);
+    assert.equal(checked.status, 1);
+    assert.match(checked.stderr, /hooks\.notify: \S+notify: can be written by others/);
+    rmSync(SPOOL, { recursive: true });
   });
 
   test("a notify program that fails is run again after the next sweep", async () => {

@@ -31,26 +31,27 @@ function program(text: string, mode = 0o755): string {
 describe("a program of the site's", { skip }, () => {
   after(() => rmSync(folder, { recursive: true, force: true }));
 
-  test("gets its input, no argument and a clean environment, and its status and output come back", async () => {
+  test("gets its input, no argument and a clean environment, and its status comes back", async () => {
     process.env.REAPER_LEAK = "secret";
-    const file = program('read line; echo "$line|$#|$PWD"; env; exit 10');
+    const note = join(folder, "environment");
+    const file = program(`exec >${note}; read line; echo "$line|$#|$PWD"; env; exit 10`);
     const run = await runHook(file, '{"tree":1}\n', 5000);
     delete process.env.REAPER_LEAK;
-    assert.ok("status" in run);
-    assert.equal(run.status, 10);
-    assert.equal(run.output.split("\n")[0], '{"tree":1}|0|/');
-    assert.doesNotMatch(run.output, /secret|HOME=|NODE/);
-    assert.match(run.output, /^PATH=\/usr\/sbin:\/usr\/bin:\/sbin:\/bin$/m);
+    assert.deepEqual(run, { status: 10 });
+    const said = readFileSync(note, "utf8");
+    assert.equal(said.split("\n")[0], '{"tree":1}|0|/');
+    assert.doesNotMatch(said, /secret|HOME=|NODE/);
+    assert.match(said, /^PATH=\/usr\/sbin:\/usr\/bin:\/sbin:\/bin$/m);
   });
 
   test("the path is not a command line for a shell", async () => {
     const file = join(folder, "x; touch marker");
     writeFileSync(file, "#!/bin/sh\nexit 0\n", { mode: 0o755 });
-    assert.deepEqual(await runHook(file, "", 5000), { status: 0, output: "" });
+    assert.deepEqual(await runHook(file, "", 5000), { status: 0 });
     assert.ok(!existsSync("/marker") && !existsSync(join(folder, "marker")));
   });
 
-  test("one that hangs is killed with what it started, and does not hold the sweep", async () => {
+  test("one that hangs is killed with what it started, and does not hold the others", async () => {
     const note = join(folder, "pids");
     const file = program(`echo $$ >${note}; sleep 60 & echo $! >>${note}; sleep 60`);
     const started = performance.now();
@@ -77,9 +78,7 @@ describe("a program of the site's", { skip }, () => {
       "y".repeat(1 << 20),
       10_000,
     );
-    assert.ok("status" in run);
-    assert.equal(run.status, 10);
-    assert.ok(run.output.length <= 4096);
+    assert.deepEqual(run, { status: 10 });
   });
 
   test("one that a signal ends is a failure", async () => {
@@ -106,7 +105,7 @@ describe("a program of the site's", { skip }, () => {
           const open = join(folder, "open");
           mkdirSync(open);
           chmodSync(open, 0o777);
-          const file = join(open, "veto");
+          const file = join(open, "notify");
           writeFileSync(file, "#!/bin/sh\n", { mode: 0o755 });
           return file;
         },

@@ -97,8 +97,6 @@ test("a verdict that another user's process withholds is a fault of the host, an
       runFolder: runs,
       keepFolder: join(runs, "none"),
       procRoot: "/proc",
-
-      askVeto: null,
       recorders: [],
       lookUpAccounts: () => ({ accounts: NO_ACCOUNTS, faults: [] }),
     };

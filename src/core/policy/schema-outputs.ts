@@ -27,17 +27,6 @@ export const notice = v.strictObject(
 
 export const hooks = v.strictObject(
   {
-    veto: v.optional(
-      v.pipe(
-        path,
-        note(
-          "program",
-          "a program that is asked before a tree is ended, with the tree's JSON on standard input: exit status 0 lets it end, 10 spares it for the reason in the first line of output; anything else, or no answer within 5 s, spares it and is a fault",
-          "none",
-        ),
-      ),
-      "",
-    ),
     notify: v.optional(
       v.pipe(
         path,

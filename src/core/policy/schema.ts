@@ -128,7 +128,7 @@ export const schema = v.strictObject({
   ledger: v.optional(v.pipe(ledger, note("table", "where to record what was ended")), {}),
   metrics: v.optional(v.pipe(metrics, note("table", "what monitoring reads")), {}),
   notice: v.optional(v.pipe(notice, note("table", "what users see at their next login")), {}),
-  hooks: v.optional(v.pipe(hooks, note("table", "programs of the site")), {}),
+  hooks: v.optional(v.pipe(hooks, note("table", "a program of the site")), {}),
   keep: v.optional(v.pipe(keep, note("table", "what users may ask for with `keep`")), {}),
   catalogue: v.optional(
     v.pipe(catalogue, note("table", "servers that the built-in catalogue does not contain")),

@@ -3,15 +3,16 @@
 import { spawn } from "node:child_process";
 import { constants, lstatSync, realpathSync } from "node:fs";
 import { dirname } from "node:path";
-import type { Run } from "../../core/hooks/veto.ts";
 
-const MAX_OUTPUT = 4096;
+/** How a run of the program ended; a failure: it did not run, a signal or the time limit ended it, or root would not run it. */
+export type Run = { readonly status: number } | { readonly failure: string };
+
 /** How long a program that was killed is waited for. */
 const KILL_WAIT_MS = 1000;
 
 /**
- * Says why root does not run a program; null if it does. Guard: whoever can write the program, or put another one in its
- * place, would run as root and decide what is ended.
+ * Says why a program is not run; null if it is. Guard: whoever can write the program, or put another one in its
+ * place, would run as the account of the service.
  */
 export function whyNotRun(program: string): string | null {
   try {
@@ -41,38 +42,29 @@ export function runHook(program: string, input: string, limitMs: number): Promis
   const why = whyNotRun(program);
   if (why !== null) return Promise.resolve({ failure: why });
   return new Promise((resolve) => {
-    let output = "";
     const started = performance.now();
     // timeout(1) makes a process group and kills all of it.
     const child = spawn("/usr/bin/timeout", ["--signal=KILL", `${limitMs / 1000}`, program], {
       cwd: "/",
       env: { LC_ALL: "C.UTF-8", PATH: "/usr/sbin:/usr/bin:/sbin:/bin" },
-      stdio: ["pipe", "pipe", "inherit"],
+      stdio: ["pipe", "ignore", "inherit"],
     });
     const end = (run: Run): void => {
       clearTimeout(late);
-      // Guard: what the program left running keeps its output open, and the sweep does not wait for that.
       child.stdin.destroy();
-      child.stdout.destroy();
       child.unref();
       resolve(run);
     };
     const noAnswer = { failure: `no answer within ${limitMs / 1000} s` };
     // Guard: a program that hangs in the kernel survives SIGKILL.
     const late = setTimeout(() => end(noAnswer), limitMs + KILL_WAIT_MS);
-    child.stdout.setEncoding("utf8").on("data", (text: string) => {
-      if (output.length < MAX_OUTPUT) output += text.slice(0, MAX_OUTPUT - output.length);
-    });
     // A program that does not read its input breaks the pipe; its exit status is what counts.
     child.stdin.on("error", () => {});
     child.stdin.end(input);
     child.once("error", (error) => end({ failure: error.message }));
     child.once("exit", (status, signal) => {
       if (performance.now() - started >= limitMs) return end(noAnswer);
-      // The last output is read before the answer counts.
-      setImmediate(() =>
-        end(status === null ? { failure: `signal ${signal} ended it` } : { status, output }),
-      );
+      end(status === null ? { failure: `signal ${signal} ended it` } : { status });
     });
   });
 }

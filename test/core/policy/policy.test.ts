@@ -61,6 +61,10 @@ const mistakes: readonly (readonly [toml: string, says: RegExp])[] = [
     /^1: cluster: unknown key; remove the table: an orphan waits for its grace on each node/,
   ],
   ["[mail]\nenabled = true", /^1: mail: unknown key; use \[hooks\] notify with a program such as/],
+  [
+    '[hooks]\nveto = "/x"',
+    /^2: hooks\.veto: unknown key; use \[\[exempt\]\] with `until`, or stop the timer/,
+  ],
   ["zebra = 1", /^1: zebra: unknown key; the keys are enforce, grace,/],
   ['enforce = true\n\ngrace = "ten"', /^3: grace: must be a duration such as "90s", "10m"/],
   ["grace = 10", /^1: grace: must be a duration/],
