@@ -1,16 +1,7 @@
-// Notices and netgroups, with real users and files.
+// Notices and exemptions, with real users and files.
 import assert from "node:assert/strict";
 import { spawnSync } from "node:child_process";
-import {
-  appendFileSync,
-  existsSync,
-  mkdirSync,
-  readdirSync,
-  readFileSync,
-  statSync,
-  utimesSync,
-  writeFileSync,
-} from "node:fs";
+import { existsSync, mkdirSync, readdirSync, readFileSync, statSync, utimesSync } from "node:fs";
 import { test } from "node:test";
 
 function noticing(): void {
@@ -77,49 +68,20 @@ function noticing(): void {
     }
   });
 
-  test("a netgroup exempts the users of its triples, also of those in it, and of an empty field everybody", async () => {
-    for (const folder of ["/run/upper", "/run/work"]) mkdirSync(folder);
-    const layers = "lowerdir=/etc,upperdir=/run/upper,workdir=/run/work";
-    must(["mount", "-t", "overlay", "-o", layers, "overlay", "/etc"]);
-    try {
-      const passwd = [`aline:x:${uid}:${uid}::/:/bin/sh`, `bert:x:${other}:${other}::/:/bin/sh`, ""].join(
-        "\n",
-      );
-      appendFileSync("/etc/passwd", passwd);
-      writeFileSync("/etc/nsswitch.conf", "passwd: files\ngroup: files\nnetgroup: files\n");
-      writeFileSync(
-        "/etc/netgroup",
-        "pilots (h1, aline, d) (h2,-,)\nstaff pilots (,carol,)\nall (,,)\nempty (-,-,-)\n",
-      );
-      const [alines, berts] = [await server(), await server(other)];
-      const exempt = (netgroup: string): string => config(`[[exempt]]\nnetgroup = "${netgroup}"\n`);
-      assert.equal(run(["-c", exempt("all")]).status, 0);
-      assert.deepEqual([living(alines).length, living(berts).length], [1, 1]);
-      const swept = run(["-v", "-c", exempt("staff")]);
-      assert.equal(swept.status, 0, swept.stderr);
-      assert.match(swept.stderr, /Left alone 1 .* \(uid 64001\): netgroup staff is exempt\n/);
-      assert.deepEqual([living(alines).length, living(berts).length], [1, 0]);
-      assert.equal(run(["-c", exempt("empty")]).status, 0);
-      assert.deepEqual(living(alines), []);
-    } finally {
-      must(["umount", "/etc"]);
-    }
-  });
-
-  test("a netgroup that cannot be looked up spares and is reported", async () => {
+  test("a group that cannot be looked up spares and is reported", async () => {
     const stage = await server();
-    const swept = run(["-v", "-c", config('[[exempt]]\nnetgroup = "nobody-knows"\n')]);
+    const swept = run(["-v", "-c", config('[[exempt]]\ngroup = "nobody-knows"\n')]);
     assert.equal(swept.status, 1);
-    assert.match(swept.stderr, /cannot look up the exempt netgroup nobody-knows/);
-    assert.match(swept.stderr, /Left alone 1 .*netgroup nobody-knows is exempt \(perhaps: look-up failed\)/);
+    assert.match(swept.stderr, /cannot look up the exempt group nobody-knows/);
+    assert.match(swept.stderr, /Left alone 1 .*group nobody-knows is exempt \(perhaps: look-up failed\)/);
     assert.equal(living(stage).length, 1);
   });
 
-  test("check-config shows netgroups, ends that are past, and what users read", () => {
+  test("check-config shows exemptions, ends that are past, and what users read", () => {
     const toml =
-      '[[exempt]]\nnetgroup = "staff"\nuntil = 2020-01-31\nreason = "pilot"\n[[exempt]]\nuser = "root"\nuntil = 2099-12-31\n';
+      '[[exempt]]\ngroup = "staff"\nuntil = 2020-01-31\nreason = "pilot"\n[[exempt]]\nuser = "root"\nuntil = 2099-12-31\n';
     const { stdout } = run(["check-config", config(toml)]);
-    assert.match(stdout, /^exempt +netgroup staff \(ended 2020-01-31\): pilot {2}\[config\.toml\]$/m);
+    assert.match(stdout, /^exempt +group staff \(ended 2020-01-31\): pilot {2}\[config\.toml\]$/m);
     assert.match(stdout, /^exempt +user root until 2099-12-31 {2}\[config\.toml\]$/m);
     assert.match(stdout, /^notice\.enabled +true, for 14 days$/m);
     assert.match(stdout, /^keep\.max +1d$/m);

@@ -84,15 +84,12 @@ function complete(parsed: Keys): Policy {
 function checkExemptions(layer: PolicyLayer, toml: string): PolicyError[] {
   const list = (layer.exempt ?? []) as Exemption[];
   return list.flatMap((entry, i) =>
-    entry.user === undefined &&
-    entry.group === undefined &&
-    entry.netgroup === undefined &&
-    entry.product === undefined
+    entry.user === undefined && entry.group === undefined && entry.product === undefined
       ? [
           {
             line: lineOf(toml, ["exempt", String(i)]),
             key: keyName(["exempt", String(i)]),
-            message: "names no user, group, netgroup or product",
+            message: "names no user, group or product",
           },
         ]
       : [],

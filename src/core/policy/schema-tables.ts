@@ -17,15 +17,6 @@ export const exemption = v.strictObject(
   {
     user: v.optional(v.pipe(account, note("name or uid", "exempts this user's trees"))),
     group: v.optional(v.pipe(account, note("name or gid", "exempts trees of the members of this group"))),
-    netgroup: v.optional(
-      v.pipe(
-        text,
-        note(
-          "name",
-          "exempts trees of the users in this netgroup; a triple with an empty user field means everybody",
-        ),
-      ),
-    ),
     product: v.optional(v.pipe(text, note("product", "exempts trees of this product, as `list` names it"))),
     until: v.optional(v.pipe(day, note("date", "the last day of the exemption, in local time", "for ever"))),
     reason: v.optional(v.pipe(text, note("text", "shown by `list`, `explain`, `check-config` and the log"))),

@@ -17,8 +17,6 @@ export interface Accounts {
   readonly uidOf: Readonly<Record<string, number | null>>;
   readonly gidOf: Readonly<Record<string, number | null>>;
   readonly groupsOf: Readonly<Record<number, readonly number[] | null>>;
-  /** Login names of a netgroup, "" for everybody. */
-  readonly netgroups?: Readonly<Record<string, readonly string[] | null>> | undefined;
   readonly loginOf?: Readonly<Record<number, string | null>> | undefined;
 }
 
@@ -158,12 +156,11 @@ function byPolicy(tree: Tree, { policy, accounts, today }: ExemptionContext): Ex
     if (verdict === null) add("exempt-lookup-failed", `may be in exempt group ${group}: look-up failed`);
   }
   for (const entry of policy.exempt) {
-    const { user, group, netgroup, product, until, reason } = entry;
+    const { user, group, product, until, reason } = entry;
     if (until !== undefined && until < today) continue;
     const fits = [
       user === undefined || isUser(tree.uid, user, accounts),
       group === undefined || isInGroup(tree.uid, group, accounts),
-      netgroup === undefined || isInNetgroup(tree.uid, netgroup, accounts),
       product === undefined || product === tree.product,
     ];
     if (fits.includes(false)) continue;
@@ -176,8 +173,8 @@ function byPolicy(tree: Tree, { policy, accounts, today }: ExemptionContext): Ex
 }
 
 /** "user alice, product cursor": all that an exemption names. */
-export function whoIsExempt({ user, group, netgroup, product }: Exemption): string {
-  const named = Object.entries({ user, group, netgroup, product });
+export function whoIsExempt({ user, group, product }: Exemption): string {
+  const named = Object.entries({ user, group, product });
   return named.flatMap(([what, name]) => (name === undefined ? [] : [`${what} ${name}`])).join(", ");
 }
 
@@ -206,15 +203,6 @@ function isInGroup(uid: number, group: string | number, accounts: Accounts): boo
   const groups = accounts.groupsOf[uid];
   if (gid === null || gid === undefined || groups === null || groups === undefined) return null;
   return groups.includes(gid);
-}
-
-/** By exact login name, as innetgr(3) does with no host and no domain. */
-function isInNetgroup(uid: number, netgroup: string, accounts: Accounts): boolean | null {
-  const members = accounts.netgroups?.[netgroup];
-  if (members === null || members === undefined) return null;
-  if (members.includes("")) return true;
-  const login = accounts.loginOf?.[uid];
-  return login === null || login === undefined ? null : members.includes(login);
 }
 
 function toNumber(account: string | number): number | undefined {

@@ -79,7 +79,7 @@ export const REASON_CODES = {
   "exempt-entry": { verdict: "exempt", meaning: "An entry of `[[exempt]]` fits it." },
   "exempt-lookup-failed": {
     verdict: "exempt",
-    meaning: "It may be exempt: the look-up of a user, group or netgroup failed.",
+    meaning: "It may be exempt: the look-up of a user or group failed.",
   },
   kept: { verdict: "exempt", meaning: "Its user keeps it (`vscode-grim-reaper keep`)." },
   "keep-unreadable": {

@@ -75,21 +75,8 @@ function passwdLines(uids: readonly number[]): string[] {
 }
 
 /** Finds the login name of a uid; null if it has none. @throws if the look-up fails */
-export function loginOf(uid: number): string | null {
+function loginOf(uid: number): string | null {
   return entry("passwd", String(uid))?.[0] ?? null;
-}
-
-/**
- * Lists the user names of a netgroup's triples; "" is an empty field, which means everybody. Null if there is no such
- * netgroup. A field `-` matches no user (netgroup(5)). @throws if the look-up fails
- */
-function usersOfNetgroup(name: string): string[] | null {
-  const text = runLookup("/usr/bin/getent", ["netgroup", "--", name]);
-  if (text === null) return null;
-  const users = [...text.matchAll(/\(([^(),]*),([^(),]*),([^(),]*)\)/g)].map(([, , user = ""]) =>
-    user.trim(),
-  );
-  return [...new Set(users)].filter((user) => user !== "-");
 }
 
 /**
@@ -115,30 +102,17 @@ export function lookUpAccounts(
     }
     return null;
   };
-  const netgroup = (name: string): string[] | null => {
-    const what = `look up the exempt netgroup ${name}`;
-    try {
-      const users = usersOfNetgroup(name);
-      if (users !== null) return users;
-      faults.push({ what, detail: "there is none of this name; correct or remove it in the configuration" });
-    } catch (error) {
-      faults.push({ what, detail: (error as Error).message });
-    }
-    return null;
-  };
   const users = named([...policy.exemptUsers, ...policy.exempt.map(({ user }) => user)]);
   const groups = [...policy.exemptGroups, ...policy.exempt.map(({ group }) => group)];
   const uidOfName = Object.fromEntries(users.map((name) => [name, find("passwd", name)]));
-  const netgroups = [...new Set(policy.exempt.flatMap((one) => one.netgroup ?? []))];
   // If the uid of a name cannot be looked up, the name is compared with the name of the tree's owner.
-  const anyName = netgroups.length > 0 || Object.values(uidOfName).includes(null);
+  const anyName = Object.values(uidOfName).includes(null);
   const anyGroup = groups.some((group) => group !== undefined);
   return {
     accounts: {
       uidOf: uidOfName,
       gidOf: Object.fromEntries(named(groups).map((name) => [name, find("group", name)])),
       groupsOf: anyGroup ? Object.fromEntries(uids.map((uid) => [uid, groupsOf(uid, faults)])) : {},
-      netgroups: Object.fromEntries(netgroups.map((name) => [name, netgroup(name)])),
       loginOf: anyName ? Object.fromEntries(uids.map((uid) => [uid, loginOrNull(uid, faults)])) : {},
     },
     faults,

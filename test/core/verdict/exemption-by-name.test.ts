@@ -1,4 +1,4 @@
-/** Exemptions by user, netgroup and request, and the log line for a tree that only they protect. */
+/** Exemptions by user, group and request, and the log line for a tree that only they protect. */
 
 import assert from "node:assert/strict";
 import test from "node:test";
@@ -165,25 +165,6 @@ const entries: readonly Entry[] = [
     accounts: { gidOf: { hpc: 50 } },
     code: FAILED,
   },
-  { what: "a netgroup that was not looked up", toml: '[[exempt]]\nnetgroup = "n"\n', code: FAILED },
-  {
-    what: "a netgroup that was not found among those looked up",
-    toml: '[[exempt]]\nnetgroup = "n"\n',
-    accounts: { netgroups: {} },
-    code: FAILED,
-  },
-  {
-    what: "a netgroup, where no login name was looked up",
-    toml: '[[exempt]]\nnetgroup = "n"\n',
-    accounts: { netgroups: { n: ["bob"] } },
-    code: FAILED,
-  },
-  {
-    what: "a netgroup, where this user's login name was not looked up",
-    toml: '[[exempt]]\nnetgroup = "n"\n',
-    accounts: { netgroups: { n: ["bob"] }, loginOf: {} },
-    code: FAILED,
-  },
 ];
 for (const { what, toml, accounts: more, code } of entries)
   test(`exempt by ${what}: ${code ?? "no"}`, () => {
@@ -195,22 +176,6 @@ for (const { what, toml, accounts: more, code } of entries)
 test("an exemption that names an account spares where no account was looked up", () => {
   for (const toml of ['exemptUsers = ["alice"]', 'exemptGroups = ["hpc"]'])
     assert.equal(only(observation(legacyTree(500)), policyOf(toml)).reasonCode, FAILED);
-});
-
-test("netgroup: exact names, an empty field is everybody, a failed look-up spares", () => {
-  const seen = observation(legacyTree(500));
-  const policy = policyOf('[[exempt]]\nnetgroup = "hpc-staff"\n');
-  const verdict = (netgroups: Accounts["netgroups"], loginOf: Accounts["loginOf"]): string =>
-    only(seen, policy, accounts({ netgroups, loginOf })).verdict;
-  const named = { [ALICE]: "alice" };
-  assert.equal(verdict({ "hpc-staff": ["bob", "alice"] }, named), "exempt");
-  assert.equal(verdict({ "hpc-staff": ["alic", "alicea", "Alice", "bob"] }, named), "reap");
-  assert.equal(verdict({ "hpc-staff": [] }, named), "reap");
-  assert.equal(verdict({ "hpc-staff": ["bob", ""] }, named), "exempt");
-  assert.equal(verdict({ "hpc-staff": null }, named), "exempt");
-  assert.equal(verdict({ "hpc-staff": ["bob"] }, { [ALICE]: null }), "exempt");
-  const judged = only(seen, policy, accounts({ netgroups: { "hpc-staff": ["alice"] }, loginOf: named }));
-  assert.deepEqual(judged.reasons, ["netgroup hpc-staff is exempt"]);
 });
 
 test("an exempt user whose uid cannot be looked up is known by the owner's name, and spared where that fails too", () => {
