@@ -46,7 +46,8 @@ function rowsOf(policy: Policy): Row[] {
     ...Object.fromEntries(
       Object.entries(policy.graceByProduct).map(([id, ms]) => [`graceByProduct.${id}`, formatDuration(ms)]),
     ),
-    untagged: policy.untagged,
+    silentAfter: policy.silentAfter === null ? "off" : formatDuration(policy.silentAfter),
+    settle: formatDuration(policy.settle),
     termWait: formatDuration(policy.termWait),
     minUid: policy.minUid === null ? `${systemMinUid()} (/etc/login.defs)` : String(policy.minUid),
     maxTrees: policy.maxTrees === null ? "unlimited" : String(policy.maxTrees),
@@ -56,7 +57,7 @@ function rowsOf(policy: Policy): Row[] {
     jobEnvironment: policy.jobEnvironment,
     "agents.policy": policy.agents.policy,
     "agents.grace": formatDuration(policy.agents.grace),
-    "agents.busy": policy.agents.busy,
+    "agents.busyFor": formatDuration(policy.agents.busyFor),
     log: policy.log,
     "ledger.file": policy.ledger.file || "none",
     "metrics.file": policy.metrics.file || "none",

@@ -9,7 +9,7 @@ import { openLog, writeAll } from "../shell/output/log.ts";
 import { observeAndJudge, sweepSeen } from "../sweep/sweep.ts";
 import { EXIT, Failure } from "./exit.ts";
 import { addConfig, addUsers, collect, type Finish, pidArgument } from "./options.ts";
-import { type Common, holdLock, isRoot, noTree, portsFor, requestFor } from "./shared.ts";
+import { type Common, isRoot, noTree, portsFor, requestFor } from "./shared.ts";
 import { recordersFor } from "./sweep.ts";
 
 interface EndOptions extends Common {
@@ -41,11 +41,6 @@ async function runEnd(options: EndOptions): Promise<number> {
   const log = openLog({ format: "standard", file: null, verbosity: options.verbose });
   try {
     const ports = { ...portsFor(log), recorders: recordersFor(options, policy) };
-    // root takes the lock as for any sweep. A user may not take it and does not need it: when root's sweep is at work on
-    // the same trees, both signal the same processes, each pinned and checked by start time and uid; both end every round
-    // with SIGKILL, so neither leaves what the other stopped; each counts as killed what it sees dead, and names as gone
-    // by itself what was dead before its turn.
-    if (isRoot() && !options.dryRun) holdLock(ports.native);
     const chosen = requestFor(withoutKeeps(policy), options, { force: true, pids: options.pid ?? null });
     const request = { ...chosen, dryRun: options.dryRun };
     const seen = await observeAndJudge(ports, request, true);

@@ -1,5 +1,6 @@
 /** Defines the options that several commands take. */
 import { type Command, InvalidArgumentError } from "commander";
+import { DURATION_HELP, parseDuration } from "../core/text/duration.ts";
 import type { Verdict } from "../core/verdict/judge.ts";
 import { VERDICTS } from "../core/verdict/verdicts.ts";
 
@@ -12,6 +13,13 @@ export type Finish = <A extends unknown[]>(
 export function pidArgument(text: string): number {
   if (!/^[1-9]\d{0,9}$/.test(text)) throw new InvalidArgumentError("A process id is a whole number above 0.");
   return Number(text);
+}
+
+/** Parses a duration into milliseconds. */
+export function durationArgument(text: string): number {
+  const ms = parseDuration(text);
+  if (ms === null) throw new InvalidArgumentError(`Give ${DURATION_HELP}.`);
+  return ms;
 }
 
 /** Parses a verdict. */

@@ -2,6 +2,7 @@
 
 import { existsSync } from "node:fs";
 import { join } from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
 import type { Policy } from "../core/policy/policy.ts";
 import { localDate } from "../core/text/format.ts";
 import { escapeText } from "../core/text/safe-text.ts";
@@ -34,11 +35,15 @@ export const isRoot = (): boolean => ownUid() === 0;
 /** A log that drops everything. */
 export const silent: Log = { write: async () => {}, trouble: () => null, close: () => {} };
 
-/** Connects a sweep to this machine. */
-export function portsFor(log: Log): Ports {
+/** Connects a sweep to this machine. `wait`: how it waits; by default with nothing to show. */
+export function portsFor(log: Log, wait: Ports["wait"] = (ms) => sleep(ms)): Ports {
+  const native = loadNative();
   return {
-    native: loadNative(),
+    native,
     log,
+    wait,
+    // A user's own trees need no lock: each process is pinned and checked before each signal.
+    holdSignals: async () => (isRoot() || actsForHost() ? holdSignals(native) : undefined),
     runFolder: RUN_FOLDER,
     keepFolder: KEEP_FOLDER,
     procRoot: "/proc",
@@ -47,19 +52,38 @@ export function portsFor(log: Log): Ports {
   };
 }
 
-/** Takes the lock that allows one sweep at a time; held until this program ends. @throws Failure */
+/** Takes the lock that allows one unforced sweep at a time; held until this program ends. @throws Failure */
 export function holdLock(native: Native): void {
   const lock = join(RUN_FOLDER, "lock");
-  let answer: ReturnType<Native["lock"]>;
+  if (takeLock(native, lock) === "busy")
+    throw new Failure(EXIT.busy, `another sweep is running (it holds ${lock}); wait for it to end`);
+}
+
+/** How long one sweep waits for another that sends signals: that one takes `termWait` and a few seconds. */
+const SIGNALS_MS = 120_000;
+
+/** Takes the lock under which signals are sent, forced or not; held until this program ends. @throws Failure */
+export async function holdSignals(native: Native): Promise<void> {
+  const lock = join(RUN_FOLDER, "signals.lock");
+  const end = performance.now() + SIGNALS_MS;
+  while (takeLock(native, lock) === "busy") {
+    if (performance.now() > end)
+      throw new Failure(
+        EXIT.busy,
+        `another sweep is ending processes (it holds ${lock}); wait for it to end`,
+      );
+    await sleep(100);
+  }
+}
+
+function takeLock(native: Native, lock: string): ReturnType<Native["lock"]> {
   try {
     prepareFolder(RUN_FOLDER, 0o700);
-    answer = native.lock(lock);
+    return native.lock(lock);
   } catch (error) {
     const remedy = "nothing was ended; free space there, or make it writable (RuntimeDirectory= in the unit)";
     throw new Failure(EXIT.failed, `cannot use ${RUN_FOLDER}: ${(error as Error).message}; ${remedy}`);
   }
-  if (answer === "busy")
-    throw new Failure(EXIT.busy, `another sweep is running (it holds ${lock}); wait for it to end`);
 }
 
 /** Makes a request from options. Without root it is limited to the caller. @throws Failure */
@@ -82,6 +106,7 @@ export function requestFor(
       options: { ...UNFORCED, ...chosen, uids },
     },
     dryRun: true,
+    settle: 0,
     uids,
   };
 }

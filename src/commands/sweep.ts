@@ -1,6 +1,5 @@
 /** `sweep`: ends orphaned trees. */
 
-import { join } from "node:path";
 import { setFlagsFromString } from "node:v8";
 import { type Command, Option } from "commander";
 import type { Policy } from "../core/policy/policy.ts";
@@ -18,13 +17,12 @@ import { writeLastSweep } from "../shell/store/last-sweep.ts";
 import { NOTICE_FOLDER, NOTIFY_FOLDER, RUN_FOLDER, STATE_FOLDER } from "../shell/store/paths.ts";
 import { attempt, prepareFolder } from "../shell/store/safe-files.ts";
 import { actsForHost } from "../shell/store/service-account.ts";
-import { pruneTags } from "../shell/store/tags.ts";
 import { noticeRecorder, notifyRecorder } from "../sweep/notify-users.ts";
 import { ledgerRecorder, metricsRecorder } from "../sweep/recorders.ts";
 import { observeAndJudge, type Recorder, type SweepResult, sweep } from "../sweep/sweep.ts";
 import { confirmForce } from "./confirm-force.ts";
 import { EXIT, Failure } from "./exit.ts";
-import { addConfig, addUsers, collect, type Finish, pidArgument } from "./options.ts";
+import { addConfig, addUsers, collect, durationArgument, type Finish, pidArgument } from "./options.ts";
 import { type Common, holdLock, noTree, portsFor, print, requestFor } from "./shared.ts";
 
 declare const PACKAGE_VERSION: string;
@@ -38,6 +36,7 @@ interface SweepOptions extends Common {
   readonly includeExempt: boolean;
   readonly yes: boolean;
   readonly pid?: readonly number[];
+  readonly settle?: number;
   readonly logFormat: "standard" | "json";
 }
 
@@ -62,22 +61,20 @@ async function runSweep(options: SweepOptions): Promise<number> {
     pids: options.pid ?? null,
   });
   const journal = journalDescriptor();
-  const { log, stop } = withProgress(logFor(options, policy, journal), changes);
+  const { log, wait, stop } = withProgress(logFor(options, policy, journal), changes);
   try {
-    const ports = { ...portsFor(log), recorders: recordersFor(options, policy) };
+    const ports = { ...portsFor(log, wait), recorders: recordersFor(options, policy) };
     if (mustAsk(options)) {
       const { judgements } = await observeAndJudge(ports, request);
       if (!(await confirmForce(judgements))) throw new Failure(EXIT.failed, "nothing was ended");
     }
-    if (changes) {
-      holdLock(ports.native);
-      // What fails here, the reading of the tags reports.
-      attempt("drop the tags of ended processes", () => pruneTags(join(RUN_FOLDER, "tags"), "/proc"));
-    }
+    // A forced sweep need not wait for one that settles, which looks again anyway.
+    if (changes && !options.force) holdLock(ports.native);
     const result = await sweep(ports, {
       ...request,
       dryRun: options.dryRun,
-      staged: isStaged(options, policy),
+      settle: options.force ? 0 : (options.settle ?? policy.settle),
+      staged: isStaged(options),
     });
     const { observation, judgements, faults, outcomes } = result;
     if (options.pid && judgements.length === 0) throw noTree(options.pid);
@@ -92,10 +89,9 @@ async function runSweep(options: SweepOptions): Promise<number> {
   }
 }
 
-/** Whether nothing that is shown or recorded needs the trees that certainly stay. */
-function isStaged({ force, json, verbose, user, pid }: SweepOptions, { metrics }: Policy): boolean {
-  const isAboutAll = force || json || verbose > 1 || user !== undefined || pid !== undefined;
-  return !isAboutAll && metrics.file === "";
+/** Whether nothing that is shown needs the trees that certainly stay. */
+function isStaged({ force, json, verbose, user, pid }: SweepOptions): boolean {
+  return !(force || json || verbose > 1 || user !== undefined || pid !== undefined);
 }
 
 /** Opens the log that -l and the configuration name; the service also writes to the journal. */
@@ -176,6 +172,11 @@ export function addSweep(program: Command, finish: Finish): void {
     .option("--include-jobs", "with --force: also end trees of batch jobs", false)
     .option("--include-exempt", "with --force: also end trees of exempt users, groups and products", false)
     .option("--pid <pid>", "only the tree that contains this process (repeatable)", collect(pidArgument))
+    .option(
+      "--settle <duration>",
+      "how long to wait before the second look (default: the configuration's)",
+      durationArgument,
+    )
     .option("--json", "print the result as JSON")
     .option("-y, --yes", "with --force on a terminal: do not ask", false)
     .addOption(

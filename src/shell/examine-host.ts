@@ -193,8 +193,8 @@ function hasCgroupKill(mount: string): boolean {
 
 async function askSockets(native: Native): Promise<Examination["sockets"]> {
   try {
-    const { source, complete, faults } = await native.connections([process.pid], "/proc");
-    return { value: { source, complete, detail: faults[0]?.detail ?? "" } };
+    const { complete, faults } = await native.connections([process.pid], "/proc");
+    return { value: { complete, detail: faults[0]?.detail ?? "" } };
   } catch (error) {
     return { failed: (error as Error).message };
   }

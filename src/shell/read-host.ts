@@ -2,7 +2,6 @@
 
 import { readFileSync } from "node:fs";
 import { hostname } from "node:os";
-import { type ChainProcess, chainOf } from "../core/evidence/settled.ts";
 import type { Connections } from "../core/observation/connections.ts";
 import { type Fault, faultLine, markExceeded } from "../core/observation/fault.ts";
 import type { Observation } from "../core/observation/observation.ts";
@@ -11,10 +10,11 @@ import type { Catalogue } from "../core/recognition/catalogue.ts";
 import { scanMarkers } from "../core/recognition/scan-markers.ts";
 import { redactArgv } from "../core/text/redact.ts";
 import { capabilities } from "./host/capabilities.ts";
-import type { Native, RawSnapshot, SnapshotRest } from "./host/native.ts";
+import type { Native, RawSnapshot } from "./host/native.ts";
 import { subordinateUids } from "./host/subordinate-uids.ts";
 import { actsForHost } from "./store/service-account.ts";
-import { readState } from "./store/tags-and-marks.ts";
+import { readStates } from "./store/states.ts";
+import { readTags } from "./store/tags.ts";
 
 export interface TableOptions {
   readonly catalogue: Catalogue;
@@ -35,37 +35,12 @@ export class ObserveError extends Error {}
 export const MEMORY_TIMES = { timeoutMs: 200, budgetMs: 5000 };
 const CAP_SYS_PTRACE = 19;
 
-/** Reads processes, tags and marks. @throws ObserveError */
+/** Reads processes, tags and states. @throws ObserveError */
 export async function readProcessTable(native: Native, options: TableOptions): Promise<Observation> {
-  return observationOf(await take(native, options, false), options);
+  return observationOf(await take(native, options), options);
 }
 
-/** What a first stage found: the ssh servers, and what it takes to read the rest; null: no user has a suspect. */
-export interface FirstTable {
-  readonly observation: Observation;
-  readonly chain: readonly ChainProcess[];
-  readonly rest: SnapshotRest | null;
-}
-
-/** Reads the ssh servers, and parents and start times of what may be a server. @throws ObserveError */
-export async function readFirstTable(native: Native, options: TableOptions): Promise<FirstTable> {
-  const raw = await take(native, options, true);
-  const observation = observationOf(raw, options);
-  return { observation, chain: chainOf(raw.chain ?? []), rest: raw.rest ?? null };
-}
-
-/** Reads the rest after a first stage, without the servers of the `settled` users. @throws ObserveError */
-export async function readRestOfTable(
-  native: Native,
-  options: TableOptions,
-  rest: SnapshotRest,
-  settled: readonly number[],
-): Promise<Observation> {
-  const raw = native.finishSnapshot(rest, settled).catch((error: Error) => fail(error, options));
-  return { ...observationOf(await raw, options), ...(settled.length > 0 && { settled }) };
-}
-
-async function take(native: Native, options: TableOptions, staged: boolean): Promise<RawSnapshot> {
+async function take(native: Native, options: TableOptions): Promise<RawSnapshot> {
   const { catalogue, uids, full, otherUsers = false, procRoot } = options;
   return native
     .snapshot({
@@ -74,7 +49,6 @@ async function take(native: Native, options: TableOptions, staged: boolean): Pro
       owners: subordinateUids(),
       uids,
       full,
-      staged,
       otherUsers,
       ...scanMarkers(catalogue),
       argvTimeoutMs: MEMORY_TIMES.timeoutMs,
@@ -90,7 +64,8 @@ function fail(error: Error, { procRoot }: TableOptions): never {
 }
 
 function observationOf(raw: RawSnapshot, { runFolder }: TableOptions): Observation {
-  const state = readState(runFolder, raw.bootId);
+  const { states, usersSeen, faults } = readStates(runFolder, raw.bootId);
+  const listing = readTags(runFolder, raw.bootId);
   return {
     schemaVersion: 1,
     host: hostname(),
@@ -105,11 +80,12 @@ function observationOf(raw: RawSnapshot, { runFolder }: TableOptions): Observati
     counts: raw.counts,
     ...(raw.overBudget.length > 0 && { overBudget: raw.overBudget }),
     connections: null,
-    tags: state.tags,
-    marks: state.marks,
+    tags: listing.tags,
+    states,
+    usersSeen,
     keeps: [],
     ownCgroups: readOwnCgroups(),
-    faults: [...missingSight(), ...markExceeded(raw.faults), ...state.faults],
+    faults: [...missingSight(), ...markExceeded(raw.faults), ...listing.faults, ...faults],
   };
 }
 
@@ -144,19 +120,18 @@ export async function readConnections(
   native: Native,
   pids: readonly number[],
   procRoot: string,
-  quick: boolean,
 ): Promise<Connections | null> {
   if (pids.length === 0) return null;
   try {
-    const connections = await native.connections(pids, procRoot, subordinateUids(), quick);
+    const connections = await native.connections(pids, procRoot, subordinateUids());
     return { ...connections, faults: withoutRepeats(markExceeded(connections.faults)) };
   } catch (error) {
     return {
       complete: false,
-      source: "none",
-      links: [],
+      connections: [],
       unreadable: [],
-      foreignNet: [],
+      unlisted: [],
+      otherNets: [],
       established: { tcp: 0, unix: 0 },
       faults: [{ what: "list sockets", detail: (error as Error).message }],
     };

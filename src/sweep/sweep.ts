@@ -12,7 +12,6 @@ import type { LogEvent } from "../core/report/standard-log.ts";
 import { exemptEvents, faultEvent, outcomeEvents, verdictEvents } from "../core/report/sweep-events.ts";
 import { breakerTrips } from "../core/verdict/circuit-breaker.ts";
 import type { Accounts } from "../core/verdict/exemption.ts";
-import { shortestGrace } from "../core/verdict/grace.ts";
 import { type JudgeContext, type Judgement, judgeView } from "../core/verdict/judge.ts";
 import { measureCosts } from "../shell/costs/measure-costs.ts";
 import type { Native } from "../shell/host/native.ts";
@@ -29,6 +28,10 @@ export interface Ports {
   readonly runFolder: string;
   readonly keepFolder: string;
   readonly procRoot: string;
+  /** Waits for this many milliseconds. */
+  readonly wait: (ms: number) => Promise<void>;
+  /** Makes sure that no other sweep sends signals until this program ends. @throws where that takes too long */
+  readonly holdSignals: () => Promise<void>;
   /** Called in this order when all is done, also when the breaker ended the sweep. */
   readonly recorders: readonly Recorder[];
   /** Looks up the names in the policy for the users who own trees. */
@@ -47,6 +50,8 @@ export interface SweepRequest {
   readonly dryRun: boolean;
   /** Look at these users only; null: at all. */
   readonly uids: readonly number[] | null;
+  /** Milliseconds between the look that found something to end and the one right before the first signal. */
+  readonly settle: number;
   /** Whether the sweep skips a user once a first stage has shown that all of that user's trees stay (default false). */
   readonly staged?: boolean;
 }
@@ -74,29 +79,14 @@ export interface SweepResult extends Look {
 export async function observeAndJudge(ports: Ports, request: SweepRequest, full = false): Promise<Look> {
   const { policy } = request.context;
   const options = observeOptions(ports, policy, request.uids, full);
-  const grace = request.staged && !full ? shortestGrace(policy) : undefined;
   // The full look comes before a signal: it must see whose programs would be hung up with a tree.
-  const view = await observe(ports.native, { ...options, otherUsers: full, shortestGrace: grace });
+  const view = await observe(ports.native, { ...options, otherUsers: full });
   const { observation } = view;
   const owners = [...new Set(observation.processes.map(({ uid }) => uid))];
   const { accounts, faults } = ports.lookUpAccounts(policy, owners);
   const judgements = judgeView(view, { ...request.context, accounts });
-  const all = [...observation.faults, ...faults, ...withheldFaults(judgements)];
+  const all = [...observation.faults, ...faults];
   return { view, observation, judgements, faults: all };
-}
-
-/** Guard: a verdict that another user's process prevents is a fault of the host; in silence it would be a shield. */
-function withheldFaults(judgements: readonly Judgement[]): Fault[] {
-  return judgements.flatMap(({ tree, withheldBy, reasons }) =>
-    withheldBy === undefined
-      ? []
-      : [
-          {
-            what: `judge tree ${tree.root.pid} of uid ${tree.uid}`,
-            detail: `a process of another user (uid ${withheldBy}) is in the way: ${reasons.join("; ")}`,
-          },
-        ],
-  );
 }
 
 function observeOptions(
@@ -145,9 +135,12 @@ export async function sweepSeen(ports: Ports, request: SweepRequest, seen: Look)
   await ports.log.write(reaped.faults.map(faultEvent));
   await ports.log.write(reaped.notices.map((message): LogEvent => ({ level: "warn", message })));
   await ports.log.write(outcomes.flatMap((outcome) => outcomeEvents(outcome, observation, observing)));
-  // Tags and marks are root's; a user who ends their own trees keeps none.
-  const records = !observing && observation.observerUid === 0;
-  const stateFaults = records ? await recordState(ports, request.context, { ...seen, outcomes }) : [];
+  // States are root's; a user who ends their own trees keeps none. A site that only observes learns what it would end.
+  const records = !request.dryRun && observation.observerUid === 0;
+  const newest = newestOf(judgements, reaped.again);
+  const stateFaults = records
+    ? await recordState(ports, request.context, { observation, judgements: newest, outcomes })
+    : [];
   await ports.log.write(stateFaults.map(faultEvent));
   const faults = [...seen.faults, ...reaped.faults, ...stateFaults];
   const hostFailed = faults.some(isOfHost);
@@ -156,6 +149,12 @@ export async function sweepSeen(ports: Ports, request: SweepRequest, seen: Look)
   const exceeded = faults.some((fault) => fault.exceeded === true);
   const failed = hostFailed || exceeded || outcomes.some(({ survivors }) => survivors.some(isNew));
   return account(ports, { ...seen, faults, outcomes, observing, broken, hostFailed, failed });
+}
+
+/** The judgements with those of the look before the first signal in place of the earlier ones of the same trees. */
+function newestOf(judgements: readonly Judgement[], again: readonly Judgement[]): Judgement[] {
+  const newer = new Map(again.map((judgement) => [keyOf(judgement.tree.root), judgement]));
+  return judgements.map((judgement) => newer.get(keyOf(judgement.tree.root)) ?? judgement);
 }
 
 /** Whether a fault means that something of the whole host was not seen; one of a process or a user is theirs alone. */
@@ -180,25 +179,33 @@ interface ReapResult {
   readonly notices: readonly string[];
   /** Keys of processes that an earlier sweep could not end. */
   readonly stuck: ReadonlySet<string>;
+  /** What the look right before the first signal found. */
+  readonly again: readonly Judgement[];
 }
+
+const NOTHING: ReapResult = { outcomes: [], faults: [], notices: [], stuck: new Set(), again: [] };
 
 function wouldReap(plan: readonly Judgement[]): ReapResult {
   const outcomes = plan.map(
     (judgement): Outcome => ({ judgement, killed: judgement.tree.members, survivors: [], spared: null }),
   );
-  return { outcomes, faults: [], notices: [], stuck: new Set() };
+  return { ...NOTHING, outcomes };
 }
 
+/** Waits, looks and judges again, and ends what both looks found unused. */
 async function carryOut(
   ports: Ports,
   request: SweepRequest,
   { observation, faults: reported }: Look,
   plan: readonly Judgement[],
 ): Promise<ReapResult> {
-  if (plan.length === 0) return { outcomes: [], faults: [], notices: [], stuck: new Set() };
+  if (plan.length === 0) return NOTHING;
+  await ports.wait(request.settle);
+  await ports.holdSignals();
   let unseen: readonly Fault[] = [];
+  let now: readonly Judgement[] = [];
   const { policy } = request.context;
-  // The list is the host's, like tags and marks.
+  // The list is the host's, like tags and states.
   const earlier =
     observation.observerUid === 0
       ? readSurvivors(ports.runFolder, observation.bootId)
@@ -216,6 +223,7 @@ async function carryOut(
     rejudge: async (uids) => {
       const again = await observeAndJudge(ports, { ...request, uids }, true);
       unseen = newFaults(again.faults, reported);
+      now = again.judgements;
       return again;
     },
   });
@@ -226,7 +234,8 @@ async function carryOut(
     const cost = costs.get(keyOf(outcome.judgement.tree.root));
     return { ...outcome, freed: freedBy(outcome.killed), ...(cost && { costs: cost }) };
   });
-  return { outcomes: measured, faults: [...earlier.faults, ...unseen, ...faults], notices, stuck };
+  const all = [...earlier.faults, ...unseen, ...faults];
+  return { outcomes: measured, faults: all, notices, stuck, again: now };
 }
 
 /** Measures trees right before they end. For the ledger a number that takes longer than this is not worth a delay. */

@@ -26,7 +26,7 @@ export function ledgerRecord(day: string, init: Partial<LedgerRecord> = {}): Led
     tagged: true,
     closedAt: null,
     remoteHost: null,
-    orphanedForSeconds: 600,
+    unusedForSeconds: 600,
     ageSeconds: 3600,
     freedKiB: 1024,
     freedBy: "pss",

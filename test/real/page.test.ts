@@ -31,7 +31,7 @@ function ledgers(): string[] {
             uid: 3000 + ((back * i + h) % 11),
             product: products[(back + i * h) % 4] ?? "",
             freedKiB: 300_000 + ((back * 7919 + i * 104_729) % 2_000_000),
-            orphanedForSeconds: (back * 977 + i * 7001) % 300_000,
+            unusedForSeconds: (back * 977 + i * 7001) % 300_000,
             kind: i % 3 === 0 ? "aged" : "closed",
           }),
         ),

@@ -40,7 +40,7 @@ function reap(number: number): LedgerRecord {
     tagged: true,
     closedAt: null,
     remoteHost: null,
-    orphanedForSeconds: 600,
+    unusedForSeconds: 600,
     ageSeconds: 3600,
     freedKiB: 1024,
     freedBy: "pss",

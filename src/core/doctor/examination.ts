@@ -61,7 +61,7 @@ export interface Examination {
     readonly cgroupKill: boolean;
     readonly audit: boolean;
   };
-  readonly sockets: Answer<{ readonly source: string; readonly complete: boolean; readonly detail: string }>;
+  readonly sockets: Answer<{ readonly complete: boolean; readonly detail: string }>;
   readonly processes: Answer<{
     readonly counts: SnapshotCounts;
     readonly sshServers: number;

@@ -177,11 +177,9 @@ function checkSockets({ sockets }: Examination): Check {
   const name = "sockets";
   const remedy = "allow netlink sock_diag (kernel modules inet_diag, tcp_diag and unix_diag)";
   if ("failed" in sockets) return fault(name, escapeText(sockets.failed), remedy);
-  const { source, complete, detail } = sockets.value;
+  const { complete, detail } = sockets.value;
   if (!complete) return fault(name, `the list is not complete: ${escapeText(detail)}`, remedy);
-  return source === "netlink"
-    ? ok(name, "by netlink")
-    : warning(name, `by ${source}, which is slower`, remedy);
+  return ok(name, "by netlink");
 }
 
 function checkKernel({ kernel }: Examination): Check {

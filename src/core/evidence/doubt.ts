@@ -1,12 +1,10 @@
-import type { Connections } from "../observation/connections.ts";
-import { ancestorsOf } from "../tree/process-table.ts";
-import type { Tree } from "../tree/tree.ts";
-import type { HostView } from "./host-view.ts";
-import { propagate } from "./propagate.ts";
-import { sessionUserOf } from "./sshd.ts";
-import { isOwn, type LinkCounts, type Node, relayUsersOf, type UseGraph } from "./use-graph.ts";
+/** Why the absence of a client proves nothing. What one user hides is a doubt about that user's trees alone. */
 
-/** Why the absence of a client proves nothing. What one user hides is a doubt about that user's trees; root's, all. */
+import type { Connections, OtherNet } from "../observation/connections.ts";
+import type { Tree } from "../tree/tree.ts";
+import type { Group } from "./groups.ts";
+import type { HostView } from "./host-view.ts";
+import { sessionUserOf } from "./sshd.ts";
 
 export type DoubtCode =
   | "process-listing"
@@ -17,157 +15,75 @@ export type DoubtCode =
   | "over-budget"
   | "descriptors-unreadable"
   | "other-network-namespace"
-  | "socket-unexplained"
-  | "connection-unattributed"
-  | "other-user-in-the-way"
-  | "connected-to-unknown";
+  | "socket-not-listed";
 
 export interface Doubt {
   readonly code: DoubtCode;
   readonly why: string;
-  /** The uid of another user whose process is in the way; null: the tree's own user, or the whole host. */
-  readonly by: number | null;
 }
 
-const because = (code: DoubtCode, why: string): Doubt => ({ code, why, by: null });
-
-/** Says for each tree that is in doubt why. */
-export function whyUndecided(view: HostView, graph: UseGraph): Map<Node, Doubt> {
-  const { connections } = view.observation;
-  const own = new Map<Node, Doubt>();
-  for (const [tree, node] of graph.trees()) {
-    const why =
-      connections === null
-        ? because("sockets-not-read", "sockets were not looked at")
-        : whyTree(tree, graph.countsOf(node), view, connections);
-    if (why !== null) own.set(node, why);
+/** Why it is not known whether an ssh session is above a tree, or null. */
+export function doubtAbove(tree: Tree, { observation }: HostView): Doubt | null {
+  if (observation.source === "ps")
+    return { code: "process-listing", why: "a listing shows titles, not executables" };
+  if (tree.ancestryBroken) {
+    const last = tree.ancestors.at(-1) ?? tree.root;
+    return { code: "ancestor-not-seen", why: `parent ${last.ppid} of ${last.pid} was not seen` };
   }
-  if (connections === null) return own;
-  // What is behind a process that is in doubt may be behind what it is connected to.
-  const origins = [...graph.all()].flatMap((node) => {
-    const why = own.get(node)?.why ?? whyOther(node, graph, view, connections) ?? whyAbove(node, view);
-    return why ? [{ node, user: node.user, behind: why }] : [];
-  });
-  const doubtful = propagate(graph, origins);
-  for (const [, node] of graph.trees()) {
-    const way = own.has(node) ? null : doubtful.wayTo(node, (user) => user === node.user);
-    if (way?.user === node.user && way.edges.length > 0)
-      own.set(
-        node,
-        because(
-          "connected-to-unknown",
-          `it is connected to ${way.origin.node.process.pid}: ${way.origin.behind}`,
-        ),
-      );
-  }
-  return own;
+  const hidden = tree.ancestors.find(({ pid, exe }) => pid !== 1 && exe === null);
+  const why = `the executable of ancestor ${hidden?.pid} could not be read`;
+  return hidden ? { code: "ancestor-unreadable", why } : null;
 }
 
-function whyTree(tree: Tree, counts: LinkCounts, view: HostView, connections: Connections): Doubt | null {
+/** Why it is not known what is connected to a tree of a group, or null. */
+export function doubtAround(tree: Tree, group: Group, view: HostView): Doubt | null {
+  const { connections, overBudget } = view.observation;
+  if (connections === null) return { code: "sockets-not-read", why: "sockets were not looked at" };
   if (!connections.complete) {
-    const fault = connections.faults[0];
-    return because(
-      "socket-list-incomplete",
-      fault ? `${fault.what}: ${fault.detail}` : "the list of sockets is not complete",
-    );
+    const [fault] = connections.faults;
+    const why = fault ? `${fault.what}: ${fault.detail}` : "the list of sockets is not complete";
+    return { code: "socket-list-incomplete", why };
   }
-  if (view.observation.overBudget?.includes(tree.uid))
-    return because(
-      "over-budget",
-      `uid ${tree.uid} has more processes or command lines than the sweep reads for one user`,
-    );
-  for (const { pid } of tree.members) {
-    const why = whyProcess(pid, connections);
-    if (why !== null) return why;
+  if (overBudget?.includes(tree.uid)) {
+    const why = `uid ${tree.uid} has more processes or command lines than the sweep reads for one user`;
+    return { code: "over-budget", why };
   }
-  // What it is connected to may not have accepted yet. A listener is not a session: it may be a container's, in its own network.
-  const session = [...view.sshd.genuine.values()].find((process) => {
-    const user = sessionUserOf(process, view.table);
-    return connections.unexplained?.includes(process.pid) && user !== null && isOwn(user, tree);
+  return unreadable(tree, connections, view) ?? unlisted(tree, group, connections, view);
+}
+
+function unreadable(tree: Tree, connections: Connections, { sshd, table }: HostView): Doubt | null {
+  const isUsers = (user: number | null): boolean => user === tree.uid || user === tree.root.loginUid;
+  const sessions = [...sshd.sessions.values()].filter((one) => isUsers(sessionUserOf(one, table)));
+  const starters = tree.ancestors.filter(({ uid }) => uid === tree.uid);
+  const hidden = new Set(connections.unreadable);
+  const found = [...tree.members, ...starters, ...sessions].find(({ pid }) => hidden.has(pid));
+  const why = `the descriptors of ${found?.pid} could not be read`;
+  return found ? { code: "descriptors-unreadable", why } : null;
+}
+
+/** A socket in no list is no doubt where it can only be one of a network namespace that is the tree's alone. */
+function unlisted(
+  { uid, members, ancestors }: Tree,
+  { pids, starters }: Group,
+  connections: Connections,
+  { table }: HostView,
+): Doubt | null {
+  const isInside = (pid: number): boolean => pids.has(pid) || starters.has(pid);
+  const isOwn = (net: OtherNet): boolean => net.onlyLoopback && net.pids.every(isInside);
+  const mine = new Set([...members, ...ancestors].map(({ pid }) => pid).filter(isInside));
+  const open = connections.otherNets.filter((net) => !isOwn(net));
+  const outside = open.find(({ pids }) => pids.some((pid) => mine.has(pid)));
+  if (outside) {
+    const pid = outside.pids.find((one) => mine.has(one));
+    const why = `${pid} is in a network namespace (${outside.id}) that is not the tree's alone`;
+    return { code: "other-network-namespace", why };
+  }
+  const usersNets = open.filter(({ pids }) => pids.some((pid) => table.byPid.get(pid)?.uid === uid));
+  const found = connections.unlisted.find(({ pid, net, kind }) => {
+    if (!mine.has(pid)) return false;
+    if (net !== null) return open.some(({ id }) => id === net);
+    return kind !== "tcp" || usersNets.length > 0 || connections.otherNets.length === 0;
   });
-  if (session)
-    return because(
-      "socket-unexplained",
-      `the ssh server process ${session.pid} holds a socket that no list of sockets explains`,
-    );
-  const blind = counts.unattributed > 0 ? blindSpotFor(tree, counts, view, connections) : null;
-  if (blind === null) return null;
-  const what = `the other end of ${counts.unattributed} established connection(s) could not be attributed`;
-  const code = blind.by === null ? "connection-unattributed" : "other-user-in-the-way";
-  return { code, why: `${what}, for ${blind.why}`, by: blind.by };
-}
-
-/** Why the sockets of one process are not known, or null. */
-function whyProcess(pid: number, connections: Connections): Doubt | null {
-  if (connections.unreadable.includes(pid))
-    return because("descriptors-unreadable", `the descriptors of ${pid} could not be read`);
-  if (connections.foreignNet.includes(pid))
-    return because("other-network-namespace", `${pid} has connections in another network namespace`);
-  if (connections.unexplained?.includes(pid))
-    return because("socket-unexplained", `${pid} holds a socket that no list of sockets explains`);
-  return null;
-}
-
-/** A relay whose own connections are not known, or do not show whom it serves. Sessions are sources anyway. */
-function whyOther(
-  node: Node,
-  graph: UseGraph,
-  { observation }: HostView,
-  connections: Connections,
-): string | null {
-  const { kind, process, user } = node;
-  if (kind !== "relay") return null;
-  const why = whyProcess(process.pid, connections);
-  if (why !== null) return why.why;
-  // mosh and QUIC; a socket that is bound and not connected shows no other end.
-  if (connections.datagram?.includes(process.pid)) return "nothing shows who sends to its UDP socket";
-  // JupyterHub's proxy, xrdp, a site's nginx. A user whose processes were not all asked may hold the other end.
-  const wasAsked = user !== null && observation.relaysOf?.includes(user) === true;
-  return wasAsked && graph.countsOf(node).acceptedUnattributed > 0
-    ? "another user's process is a client, and nothing shows whom that serves"
-    : null;
-}
-
-/** A tree or a relay that may be below an ssh session which was not seen. */
-function whyAbove({ kind, process }: Node, { table }: HostView): string | null {
-  if (kind === "session") return null;
-  const { ancestors, broken } = ancestorsOf(table, process);
-  return broken || ancestors.some(({ pid, exe }) => pid !== 1 && exe === null)
-    ? "what is above it could not be read"
-    : null;
-}
-
-/** Why a connection whose other end no asked process holds might yet be a client's, or null. */
-function blindSpotFor(
-  tree: Tree,
-  counts: LinkCounts,
-  { observation, table, sshd }: HostView,
-  connections: Connections,
-): Pick<Doubt, "why" | "by"> | null {
-  const here = (why: string): Pick<Doubt, "why" | "by"> => ({ why, by: null });
-  if (observation.observerUid !== 0) return here("only root can see who holds it");
-  const other = (uid: number): number | null => (isOwn(uid, tree) ? null : uid);
-  const concerns = (uid: number): boolean => uid === 0 || isOwn(uid, tree);
-  const unreadable = connections.unreadable
-    .map((pid) => table.byPid.get(pid))
-    .find((process) => process !== undefined && concerns(process.uid));
-  if (unreadable)
-    return { why: `the descriptors of ${unreadable.pid} could not be read`, by: other(unreadable.uid) };
-  // A security module may hide just the ssh servers. Pid 1 is not one, a dead leader has no executable to read, and a
-  // path that is too long is not one where root installs an ssh server.
-  const hidden = observation.processes.find(
-    ({ pid, ppid, uid, exe, exeUnreadable, state }) =>
-      exe === null &&
-      exeUnreadable !== "too-long" &&
-      pid !== 1 &&
-      ppid !== 2 &&
-      state !== "Z" &&
-      concerns(uid),
-  );
-  if (hidden) return { why: `the executable of ${hidden.pid} could not be read`, by: other(hidden.uid) };
-  const unasked = relayUsersOf(tree).find((uid) => observation.relaysOf?.includes(uid) === false);
-  if (unasked !== undefined && counts.acceptedUnattributed > 0)
-    return here(`the other processes of uid ${unasked} were not asked`);
-  // A site may have its ssh server under a name that the catalogue does not know.
-  return sshd.genuine.size === 0 ? here("no ssh server process was found on this host") : null;
+  const why = `${found?.pid} has a socket that the kernel did not list`;
+  return found ? { code: "socket-not-listed", why } : null;
 }

@@ -8,10 +8,10 @@ const SYSTEM_PATH = /^\/(?:usr|bin|sbin|lib|lib64|opt|nix\/store)\//;
 export interface SshServers {
   /** The host's own ssh server processes by pid: the listener, the monitors and the users' sessions. */
   readonly genuine: ReadonlyMap<number, Proc>;
-  /** Processes with the name of one that are a user's own program: relays like any other. */
+  /** Those of a session by pid: of `genuine` all that have a user, and sessions whose monitor has died. */
+  readonly sessions: ReadonlyMap<number, Proc>;
+  /** Processes with the name of one that are a user's own program. */
   readonly impostors: readonly Proc[];
-  /** Those of `impostors` that run the host's program below pid 1, as sessions whose monitor died do. */
-  readonly adopted: ReadonlySet<number>;
 }
 
 /** Finds the processes of ssh servers. */
@@ -39,8 +39,15 @@ export function findSshd(table: ProcTable, catalogue: Catalogue): SshServers {
     if (placed.has(process.pid) && isRoots(process)) genuine.set(process.pid, process);
     else impostors.push(process);
   }
-  const adopted = impostors.filter(({ pid, ppid }) => ppid === 1 && placed.has(pid)).map(({ pid }) => pid);
-  return { genuine, impostors, adopted: new Set(adopted) };
+  // A session whose monitor has died is pid 1's child.
+  const adopted = impostors.filter(({ pid, ppid }) => ppid === 1 && placed.has(pid));
+  // In a container the listener may be pid 1, whose children are whatever lost its parent.
+  const sessions = [...genuine.values()].filter((one) => one.pid !== 1 && sessionUserOf(one, table) !== null);
+  return {
+    genuine,
+    sessions: new Map([...sessions, ...adopted].map((one) => [one.pid, one])),
+    impostors,
+  };
 }
 
 /** Names the user of an ssh server process; null: the listener's, or one whose user does not show. */
@@ -51,8 +58,7 @@ export function sessionUserOf(process: Proc, table: ProcTable): number | null {
   return (table.children.get(process.pid) ?? []).find(({ uid }) => uid !== 0)?.uid ?? null;
 }
 
-/** Lists the users who have an ssh session on this host, through the host's ssh server or one of their own. */
-export function usersWithSession({ genuine, impostors }: SshServers, table: ProcTable): ReadonlySet<number> {
-  const users = [...genuine.values()].map((process) => sessionUserOf(process, table));
-  return new Set([...users.filter((uid) => uid !== null), ...impostors.map(({ uid }) => uid)]);
+/** Lists the ssh sessions of a user, or of one of several, on this host. */
+export function sessionsOf({ sessions }: SshServers, uids: readonly number[], table: ProcTable): Proc[] {
+  return [...sessions.values()].filter((one) => uids.includes(sessionUserOf(one, table) ?? -1));
 }

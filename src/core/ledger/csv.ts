@@ -68,7 +68,7 @@ export function csvOf(records: readonly LedgerRecord[]): string {
         one.tagged,
         one.closedAt,
         one.remoteHost,
-        one.orphanedForSeconds,
+        one.unusedForSeconds,
         one.ageSeconds,
         one.freedKiB,
         one.freedBy,

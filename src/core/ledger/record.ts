@@ -22,7 +22,7 @@ const record = v.object({
   root: v.object({ pid: wholeNumber, startTime: wholeNumber }),
   killed: wholeNumber,
   survivors: wholeNumber,
-  /** Why the tree was ended: its session closed, it was an untagged orphan past its grace, or --force ended it. */
+  /** Why the tree was ended: its session closed, two sweeps found it unused without one, or --force ended it. */
   kind: v.picklist(["closed", "aged", "forced"]),
   /** One of docs/reasons.md, which later versions extend; null: the record is of a version without codes. */
   reasonCode: v.optional(v.nullable(v.string()), null),
@@ -31,7 +31,7 @@ const record = v.object({
   tagged: v.boolean(),
   closedAt: v.nullable(v.string()),
   remoteHost: v.nullable(v.string()),
-  orphanedForSeconds: v.nullable(wholeNumber),
+  unusedForSeconds: v.nullable(wholeNumber),
   ageSeconds: wholeNumber,
   /** Resident memory of the killed processes; `pss` and `mixed` are proportional sizes of earlier versions. */
   freedKiB: wholeNumber,
@@ -71,7 +71,7 @@ export function recordsOf(
 
 function recordOf(outcome: Outcome, observation: Observation, id: string, stamp: RecordStamp): LedgerRecord {
   const { judgement, killed, survivors } = outcome;
-  const { tree, tag, orphanedFor } = judgement;
+  const { tree, tag, unusedFor } = judgement;
   const forced = judgement.unforced !== "reap";
   const freed = outcome.freed ?? freedBy(killed);
   return {
@@ -95,7 +95,7 @@ function recordOf(outcome: Outcome, observation: Observation, id: string, stamp:
     tagged: tag !== null,
     closedAt: tag ? new Date(tag.closedAt).toISOString() : null,
     remoteHost: tag?.remoteHost ?? null,
-    orphanedForSeconds: orphanedFor === null ? null : Math.max(0, Math.floor(orphanedFor / 1000)),
+    unusedForSeconds: forced ? null : Math.floor(unusedFor / 1000),
     ageSeconds: Math.floor(ageOf(tree.root, observation) / 1000),
     freedKiB: freed.kib,
     freedBy: freed.by,

@@ -218,11 +218,6 @@ export function metricsText(sample: Sample, total: Counters): string {
       "1 if the evidence looked broken and the sweep ended nothing.",
       sample.breakerTripped ? 1 : 0,
     ),
-    gauge(
-      "sweep_withheld_trees",
-      "Trees without a verdict because of another user's process.",
-      sample.judgements.filter(({ withheldBy }) => withheldBy !== undefined).length,
-    ),
     gauge("sweep_killed_trees", "Trees that the last sweep ended.", done.killedTrees),
     gauge(
       "sweep_killed_processes",

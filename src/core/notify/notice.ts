@@ -59,9 +59,8 @@ function whyStopped({ judgement, survivors }: Outcome): string {
   const left =
     survivors.length > 0 ? `; ${countOf(survivors.length, "process", "processes")} could not be ended` : "";
   if (judgement.unforced !== "reap") return `an administrator ended it${left}`;
-  const { orphanedFor, grace } = judgement;
-  const time = orphanedFor === null ? "" : ` for ${formatDuration(orphanedFor)}`;
-  return `nobody had been connected${time} (limit ${formatDuration(grace)})${left}`;
+  const { unusedFor, grace } = judgement;
+  return `it had been unused for ${formatDuration(unusedFor)} (limit ${formatDuration(grace)})${left}`;
 }
 
 /** Guard: users choose names, paths and addresses; one line stays one harmless line. */

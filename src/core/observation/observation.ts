@@ -7,28 +7,32 @@ import type { Connections } from "./connections.ts";
 import type { Fault } from "./fault.ts";
 import type { Proc, ProcId, SnapshotCounts } from "./process.ts";
 
-/** A claim by the past: when a session closed, this process was still there. Written by session-close. */
+/** When a user's last ssh session on this host closed: session-close writes it, one per user. */
 export interface Tag {
-  readonly schemaVersion: 1;
-  readonly bootId: string;
   readonly uid: number;
-  readonly root: ProcId;
   readonly auditSession: number | null;
   readonly logindSession: string | null;
   /** Milliseconds since the epoch: for people. */
   readonly closedAt: number;
   /** Milliseconds since boot (CLOCK_BOOTTIME): for arithmetic, unmoved by a clock step. */
   readonly closedUptime: number;
-  readonly product: string;
   readonly remoteHost: string | null;
 }
 
-/** When a sweep first saw an orphan that needs a second look. */
-export interface Mark extends ProcId {
-  /** Milliseconds since boot. */
-  readonly seenUptime: number;
-  /** Of a coding agent's daemon: pid, start time and CPU time in clock ticks of each member at that look. */
-  readonly used?: readonly (readonly [pid: number, startTime: number, cpuTicks: number])[] | undefined;
+/** What earlier sweeps of this boot found out about a tree, by its root. Times are milliseconds since boot. */
+export interface TreeState extends ProcId {
+  readonly uid: number;
+  /** The last sweep that saw it in use; null: none did. */
+  readonly usedAt: number | null;
+  /** Its mark: the first sweep that found it an orphan since; null: it was none. */
+  readonly orphanAt: number | null;
+  /** Of an agent or kernel at the last sweep: when that was, and each member's pid, start time and CPU time in ticks. */
+  readonly cpu?: CpuReading | undefined;
+}
+
+export interface CpuReading {
+  readonly at: number;
+  readonly rows: readonly (readonly [pid: number, startTime: number, cpuTicks: number])[];
 }
 
 /** A user's own request that their trees be left alone. */
@@ -61,18 +65,23 @@ export interface Observation {
   /** Null: not asked (a ps listing). */
   readonly connections: Connections | null;
   readonly tags: readonly Tag[];
-  readonly marks: readonly Mark[];
+  readonly states: readonly TreeState[];
+  /** By uid: the last sweep that skipped the user, or saw a tree in use of which it kept no state. Milliseconds since boot. */
+  readonly usersSeen: Readonly<Record<number, number>>;
   readonly keeps: readonly Keep[];
-  /** Users all of whose processes were asked for their sockets. Absent in snapshots of the version before. */
-  readonly relaysOf?: readonly number[] | undefined;
-  /** The cgroups of this program. Absent in snapshots of the version before. */
+  /** The cgroups of this program. */
   readonly ownCgroups?: readonly string[] | undefined;
-  /** Users whose trees stay whatever else is true of them, so that nothing more was read of them. Absent: all was read. */
-  readonly settled?: readonly number[] | undefined;
+  /** Users who were skipped: all of their trees are young or below a session of theirs. Absent: none was. */
+  readonly skipped?: readonly number[] | undefined;
   readonly faults: readonly Fault[];
+}
+
+/** When a process started, in milliseconds since boot. */
+export function startedAt(process: ProcId, { ticksPerSecond }: Pick<Observation, "ticksPerSecond">): number {
+  return (process.startTime * 1000) / ticksPerSecond;
 }
 
 /** Milliseconds that a process has lived. */
 export function ageOf(process: ProcId, observation: Pick<Observation, "uptime" | "ticksPerSecond">): number {
-  return Math.max(0, observation.uptime - (process.startTime * 1000) / observation.ticksPerSecond);
+  return Math.max(0, observation.uptime - startedAt(process, observation));
 }

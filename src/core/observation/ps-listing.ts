@@ -88,7 +88,8 @@ function observationOf(processes: readonly Proc[]): Observation {
     counts: { listed: read, read, gone: 0, denied: 0, malformed: 0, timedOut: 0 },
     connections: null,
     tags: [],
-    marks: [],
+    states: [],
+    usersSeen: {},
     keeps: [],
     faults: [],
   };

@@ -43,42 +43,43 @@ function observationSchema(): v.GenericSchema<unknown, Observation> {
     foreignUserNs: nullable(v.boolean()),
     foreignPidNs: nullable(v.boolean()),
   });
-  const link = v.object({
-    kind: v.picklist(["tcp", "unix", "pipe"]),
-    pid: whole,
-    peerPid: nullable(whole),
+  const connection = v.object({
+    kind: v.picklist(["tcp", "unix", "pipe", "terminal"]),
+    direction: v.picklist(["accepted", "opened", "pair"]),
+    near: v.array(whole),
+    far: v.array(whole),
     local: v.string(),
     remote: v.string(),
-    sockets: v.optional(whole),
-    direction: v.optional(v.picklist(["accepted", "opened", "unknown"])),
     otherHost: v.optional(v.boolean()),
+    farUid: nullable(whole),
+    idle: nullable(v.number()),
   });
   const connections = v.object({
     complete: v.boolean(),
-    source: v.pipe(
-      v.picklist(["netlink", "proc", "none"]),
-      // The version before could read /proc/net, which never was complete.
-      v.transform((source) => (source === "proc" ? "none" : source)),
-    ),
-    links: v.array(link),
+    connections: v.array(connection),
     unreadable: v.array(whole),
-    foreignNet: v.array(whole),
-    unexplained: v.optional(v.array(whole)),
-    datagram: v.optional(v.array(whole)),
+    unlisted: v.array(
+      v.object({ pid: whole, net: nullable(v.string()), kind: v.picklist(["tcp", "unix", "other"]) }),
+    ),
+    otherNets: v.array(v.object({ id: v.string(), pids: v.array(whole), onlyLoopback: v.boolean() })),
     established: v.object({ tcp: whole, unix: whole }),
     faults: v.array(fault),
   });
   const tag = v.object({
-    schemaVersion: v.literal(1),
-    bootId: v.string(),
     uid: whole,
-    root: v.object(procId),
     auditSession: nullable(whole),
     logindSession: nullable(v.string()),
     closedAt: whole,
-    closedUptime: whole,
-    product: v.string(),
+    closedUptime: v.number(),
     remoteHost: nullable(v.string()),
+  });
+  const cpu = v.object({ at: v.number(), rows: v.array(v.tuple([whole, whole, whole])) });
+  const state = v.object({
+    ...procId,
+    uid: whole,
+    usedAt: nullable(v.number()),
+    orphanAt: nullable(v.number()),
+    cpu: v.optional(cpu),
   });
   return v.object({
     schemaVersion: v.literal(1),
@@ -101,16 +102,10 @@ function observationSchema(): v.GenericSchema<unknown, Observation> {
     }),
     connections: nullable(connections),
     tags: v.array(tag),
-    marks: v.array(
-      v.object({
-        ...procId,
-        seenUptime: v.number(),
-        used: v.optional(v.array(v.tuple([whole, whole, whole]))),
-      }),
-    ),
-    // Absent in snapshots from before there were any.
-    keeps: v.optional(v.array(v.object({ uid: whole, until: nullable(v.number()) })), []),
-    relaysOf: v.optional(v.array(whole)),
+    states: v.array(state),
+    usersSeen: v.record(v.pipe(v.string(), v.digits()), v.number()),
+    keeps: v.array(v.object({ uid: whole, until: nullable(v.number()) })),
+    skipped: v.optional(v.array(whole)),
     ownCgroups: v.optional(v.array(v.string())),
     faults: v.array(fault),
   });

@@ -99,7 +99,7 @@ function hostFigures(
 }
 
 const lifetimesKnown = (records: readonly LedgerRecord[]): number[] =>
-  records.flatMap(({ orphanedForSeconds }) => orphanedForSeconds ?? []);
+  records.flatMap(({ unusedForSeconds }) => unusedForSeconds ?? []);
 
 function lifetimesOf(records: readonly LedgerRecord[]): Lifetime[] {
   const known = lifetimesKnown(records);

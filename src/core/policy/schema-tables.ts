@@ -1,17 +1,7 @@
 /** The schemas of the tables that decide what happens to trees. */
 
 import * as v from "valibot";
-import {
-  account,
-  day,
-  duration,
-  EXEMPT_OR_REAP,
-  exemptOrReap,
-  note,
-  oneOf,
-  text,
-  texts,
-} from "./schema-values.ts";
+import { account, day, duration, EXEMPT_OR_REAP, exemptOrReap, note, text, texts } from "./schema-values.ts";
 
 export const exemption = v.strictObject(
   {
@@ -43,15 +33,15 @@ export const agents = v.strictObject(
       ),
       "2h",
     ),
-    busy: v.optional(
+    busyFor: v.optional(
       v.pipe(
-        oneOf(["spare", "ignore"]),
+        duration,
         note(
-          '"spare" or "ignore"',
-          "whether to leave a daemon alone that used more than 1 % of a core between the two looks, itself or through its descendants",
+          "duration",
+          "how long, after a sweep first found it without a client, a daemon is left alone while it is busy: it used more than 1 % of a core since the last sweep, or runs a command; `0s` disregards that",
         ),
       ),
-      "spare",
+      "24h",
     ),
   },
   "must be a table",

@@ -24,6 +24,12 @@ export const duration = v.pipe(
   v.check((text) => parseDuration(text) !== null, `must be ${DURATION_HELP}`),
   v.transform((text) => parseDuration(text) ?? 0),
 );
+/** A duration, or null for "off". */
+export const durationOrOff = v.pipe(
+  v.string(`must be ${DURATION_HELP}, or "off"`),
+  v.check((text) => text === "off" || parseDuration(text) !== null, `must be ${DURATION_HELP}, or "off"`),
+  v.transform((text) => (text === "off" ? null : (parseDuration(text) ?? 0))),
+);
 export const text = v.pipe(v.string("must be text in quotes"), v.minLength(1, "must not be empty"));
 export const anyText = v.string("must be text in quotes");
 export const path = v.pipe(

@@ -7,6 +7,7 @@ import {
   accounts,
   bool,
   duration,
+  durationOrOff,
   EXEMPT_OR_REAP,
   exemptOrReap,
   logTarget,
@@ -26,10 +27,10 @@ export const schema = v.strictObject({
       duration,
       note(
         "duration",
-        "how long an orphan is left alone: the site's limit; a shorter `--reconnection-grace-time` of the server wins",
+        "how long after its last sign of use an orphan is left alone. A server's shorter `--reconnection-grace-time` wins, down to 10 minutes",
       ),
     ),
-    "10m",
+    "3h",
   ),
   graceByProduct: v.optional(
     v.pipe(
@@ -38,16 +39,25 @@ export const schema = v.strictObject({
     ),
     {},
   ),
-  untagged: v.optional(
+  silentAfter: v.optional(
     v.pipe(
-      oneOf(["two-looks", "reap", "two-sweeps"]),
-      v.transform((value) => (value === "two-sweeps" ? "two-looks" : value)),
+      durationOrOff,
       note(
-        '"two-looks" or "reap"',
-        'an orphan without a tag: `"two-looks"`: a first sweep that finds it older than the grace marks it, and one that finds the same a grace later ends it; `"reap"`: one sweep ends it when it is older than the grace. `"two-sweeps"` is the older name of `"two-looks"`',
+        'duration or "off"',
+        'a TCP connection on which no data has flowed for this long is no use; `"off"`: it is for as long as it lasts. VS Code and its server each send every 5 s',
       ),
     ),
-    "two-looks",
+    "12h",
+  ),
+  settle: v.optional(
+    v.pipe(
+      duration,
+      note(
+        "duration",
+        "how long a sweep that found something to end waits before it looks again; it ends only what both looks found unused. `--settle` overrides it",
+      ),
+    ),
+    "2m",
   ),
   termWait: v.optional(
     v.pipe(

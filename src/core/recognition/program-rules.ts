@@ -6,6 +6,8 @@ import { cliProductOf, findInstall, isCliName } from "./install-path.ts";
 import { componentsOf, fitsEnd } from "./path-pattern.ts";
 
 export interface Recognition {
+  /** True: its server starts it for a client, so its start is a sign of use. */
+  readonly perClient?: boolean;
   readonly product: string;
   readonly kind: Kind;
   readonly role: Role;

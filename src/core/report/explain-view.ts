@@ -8,6 +8,7 @@ import { formatDuration } from "../text/duration.ts";
 import { countOf, formatMemory, type Paint } from "../text/format.ts";
 import { commandLine, escapeText, fit } from "../text/safe-text.ts";
 import type { Judgement } from "../verdict/judge.ts";
+import { sinceWhen } from "../verdict/orphan.ts";
 import { whatWouldChange } from "./hints.ts";
 import { memoryOf } from "./json.ts";
 import { paintVerdict } from "./list-view.ts";
@@ -26,7 +27,7 @@ export function explainLines(
   paint: Paint,
   costs: Costs | null = null,
 ): string[] {
-  const { tree, reasons, facts, tag } = judgement;
+  const { tree, reasons, facts, use } = judgement;
   const place = tree.root.pid === pid ? `Process ${pid} is the root` : `Process ${pid} belongs to the tree`;
   const size = `${countOf(tree.members.length, "process", "processes")}, ${formatMemory(memoryOf(judgement))}`;
   const unseen = whyUnseen(judgement, observation);
@@ -38,7 +39,7 @@ export function explainLines(
     ...(unseen === null ? reasons : [unseen, ...reasons.map((reason) => `as you see it: ${reason}`)]).map(
       (reason) => `         ${escapeText(reason)}`,
     ),
-    `Grace    ${formatDuration(judgement.grace)}${tag ? `, of which ${formatDuration(judgement.orphanedFor ?? 0)} have passed` : ""}`,
+    `Grace    ${formatDuration(judgement.grace)}${use === null ? `, ${sinceWhen(judgement.clock, observation)}` : ""}`,
     ...costLines(costs),
     "",
     paint("bold", "Facts that decide"),

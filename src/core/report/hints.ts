@@ -38,8 +38,8 @@ export function hintsOf(
       fact: "tagged",
       value: yesNo(judgement.tag !== null),
       detail: judgement.tag
-        ? `a session${from(judgement.tag)} closed ${formatDuration(judgement.orphanedFor ?? 0)} ago and left it behind`
-        : "no closed session left it behind, so it is not known since when it is an orphan",
+        ? `a session${from(judgement.tag)} closed ${formatDuration(observation.uptime - judgement.tag.closedUptime)} ago and left it behind`
+        : "no session of its user closed since it was last seen in use",
     },
   ];
   if (mine.length > 0) {
@@ -101,7 +101,7 @@ export function whatWouldChange(judgement: Judgement): string {
     case "spare":
       return "It ends as an orphan once no client reaches it and the grace has passed.";
     case "wait":
-      return `A client that connects spares it; otherwise the first sweep after ${formatDuration(endsIn ?? 0)} ends it.`;
+      return `A client that connects spares it; otherwise the first sweep in ${formatDuration(endsIn ?? 0)} or later will end it.`;
     case "reap":
       return "A client that connects before the next sweep spares it.";
     case "exempt": {

@@ -66,14 +66,14 @@ export function listRow(
   { nameOf, costsOf }: RowFacts,
   paint: Paint,
 ): string[] {
-  const { tree, tag, orphanedFor } = judgement;
+  const { tree, tag } = judgement;
   const { cpuSeconds = null, inotifyWatches = null } = costsOf(judgement) ?? {};
   return [
     String(tree.root.pid),
     escapeText(nameOf(tree.uid)),
     tree.product,
     paintVerdict(shownVerdict(judgement, observation), paint),
-    tag ? `${formatDuration(orphanedFor ?? 0)} ago` : "no",
+    tag ? `${formatDuration(observation.uptime - tag.closedUptime)} ago` : "no",
     formatDuration(ageOf(tree.root, observation)),
     cpuSeconds === null ? "-" : formatDuration(cpuSeconds * 1000),
     formatMemory(memoryOf(judgement)),

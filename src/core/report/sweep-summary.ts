@@ -10,7 +10,7 @@ import { VERDICTS } from "../verdict/verdicts.ts";
 
 /** What the line needs to know of a sweep. */
 export interface SweepSummary {
-  readonly observation: Pick<Observation, "settled">;
+  readonly observation: Pick<Observation, "skipped">;
   readonly judgements: readonly Judgement[];
   readonly outcomes: readonly Outcome[];
   readonly faults: readonly Fault[];
@@ -21,11 +21,11 @@ export interface SweepSummary {
 }
 
 /**
- * Formats "12 trees: 1 reap, 11 spare; 1 tree ended (7 processes, 467 MiB)", and before the end "40 users whose trees all
- * stay", which were not read.
+ * Formats "12 trees: 1 reap, 11 spare; 1 tree ended (7 processes, 467 MiB)", and before the end "40 users skipped
+ * (all in use or young)", of whom nothing more was read.
  */
 export function sweepSummaryLine({
-  observation: { settled = [] },
+  observation: { skipped = [] },
   judgements,
   outcomes,
   faults,
@@ -39,7 +39,7 @@ export function sweepSummaryLine({
   const seen = `${countOf(judgements.length, "tree")}${counts.length > 0 ? `: ${counts.join(", ")}` : ""}`;
   const parts = [
     seen,
-    ...(settled.length > 0 ? [`${countOf(settled.length, "user")} whose trees all stay`] : []),
+    ...(skipped.length > 0 ? [`${countOf(skipped.length, "user")} skipped (all in use or young)`] : []),
     broken === null ? endedPart(outcomes, observing) : "nothing ended, the circuit breaker stopped it",
   ];
   if (faults.length > 0) parts.push(countOf(faults.length, "fault"));

@@ -35,7 +35,7 @@ function blindTo(
   if (judgements.length === 0 || connections === null) return null;
   // A container's ssh servers are rightly in its own network.
   const own = sshd.filter(({ foreignPidNs }) => foreignPidNs !== true);
-  if (own.length > 0 && own.every(({ pid }) => connections.foreignNet.includes(pid)))
+  if (own.length > 0 && own.every(({ pid }) => connections.otherNets.some(({ pids }) => pids.includes(pid))))
     return "every ssh server is in another network namespace; check the unit's PrivateNetwork";
   // Guard: a user with more descriptors than the budget hides their own trees, also those under their subordinate uids,
   // and all other users may be settled.

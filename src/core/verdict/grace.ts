@@ -6,6 +6,9 @@ import { valuesOf } from "../recognition/command-line.ts";
 import type { Tree } from "../tree/tree.ts";
 import { isAgentTree } from "./agents.ts";
 
+/** Milliseconds that a server's own shorter time cannot go below: a link that drops needs minutes to come back. */
+const SHORTEST_OWN = 10 * 60_000;
+
 /** Tells how many milliseconds an orphan is left alone: the site's grace, or less where its server asks for less. */
 export function graceOf(tree: Tree, policy: Policy): number {
   const cap = policy.graceByProduct[tree.product] ?? (isAgentTree(tree) ? policy.agents.grace : policy.grace);
@@ -14,7 +17,7 @@ export function graceOf(tree: Tree, policy: Policy): number {
     const waits = role === "server" || role === "launcher" || role === "agent";
     return waits ? gracesIn(member.argv, policy.catalogue.graceFlags) : [];
   });
-  return own.length > 0 ? Math.min(cap, Math.max(...own)) : cap;
+  return own.length > 0 ? Math.min(cap, Math.max(SHORTEST_OWN, ...own)) : cap;
 }
 
 /** The shortest grace in milliseconds that a policy sets; a server may ask for a shorter one of its own. */

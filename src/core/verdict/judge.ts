@@ -1,17 +1,18 @@
 /** The judgement: an observation and a policy in, a verdict with its reasons for every tree out. Pure. */
 
-import { collectEvidence, type Evidence, type Fact, type Use } from "../evidence/evidence.ts";
+import { collectEvidence, type Evidence, type Fact } from "../evidence/evidence.ts";
 import { type HostView, viewOf } from "../evidence/host-view.ts";
-import { usersWithSession } from "../evidence/sshd.ts";
+import type { UseCode } from "../evidence/use.ts";
 import type { Observation, Tag } from "../observation/observation.ts";
 import { exeName } from "../observation/process.ts";
 import type { Policy } from "../policy/policy.ts";
 import { mayBeOneProduct } from "../recognition/catalogue.ts";
 import { managersHere } from "../tree/boundary.ts";
 import type { Tree } from "../tree/tree.ts";
+import { type Clock, makeClock } from "./clock.ts";
 import { type Accounts, type Exempt, exemptionsOf, NO_ACCOUNTS } from "./exemption.ts";
 import { graceOf } from "./grace.ts";
-import { type Decision, decideOrphan, type Orphan, tagOf, type Verdict } from "./orphan.ts";
+import { type Decision, decideOrphan, type Orphan, type Verdict } from "./orphan.ts";
 import type { ReasonCode } from "./reason-codes.ts";
 import { unread } from "./unread.ts";
 
@@ -23,15 +24,18 @@ export interface Judgement {
   readonly reasonCode: ReasonCode;
   readonly reasons: readonly string[];
   readonly facts: readonly Fact[];
-  /** Who uses the tree; null: no source is known to reach it. */
-  readonly use: Use | null;
-  /** The uid of another user whose process alone keeps a verdict from being given; absent: there is none. */
-  readonly withheldBy?: number;
-  /** The newest valid tag on any process of the tree. */
+  /** Why the tree is in use; null: nothing is known to use it. */
+  readonly use: UseCode | null;
+  /** Whether this look saw it in use: that is a sign of use for the next ones. */
+  readonly isInUse: boolean;
+  /** Since when the tree is unused, if it is. */
+  readonly clock: Clock;
+  /** Milliseconds since the last sign of use; no fact about a tree that is in use. */
+  readonly unusedFor: number;
+  /** The close of a session that the tree outlived, and that counts; null: it is not tagged. */
   readonly tag: Tag | null;
-  /** Milliseconds: how long an orphan is left alone, and since when it is one (null: not known). */
+  /** Milliseconds after the last sign of use that an orphan is left alone. */
   readonly grace: number;
-  readonly orphanedFor: number | null;
   /** Milliseconds until a sweep ends a waiting orphan at the earliest; null: it is not waiting. */
   readonly endsIn: number | null;
   readonly exemptions: readonly Exempt[];
@@ -78,7 +82,8 @@ export function judge(observation: Observation, context: JudgeContext): Judgemen
 
 /** Judges every tree, or the chosen ones. Connections among all trees count, chosen or not. */
 export function judgeView(view: HostView, context: JudgeContext): Judgement[] {
-  const { observation, catalogue, trees, sshd, table } = view;
+  const { observation, catalogue, trees, sshd } = view;
+  const { policy } = context;
   const { keeps, takenAt } = observation;
   const here = managersHere(
     [...sshd.genuine.values()].filter(({ uid }) => uid === 0),
@@ -86,13 +91,18 @@ export function judgeView(view: HostView, context: JudgeContext): Judgement[] {
   );
   const exempt = { ...context, catalogue, here, keeps, now: takenAt };
   const exemptions = new Map(trees.map((tree) => [tree, exemptionsOf(tree, exempt)]));
-  const evidence = collectEvidence(view, sourcesAmong(exemptions));
-  const withSession = usersWithSession(sshd, table);
+  const { silentAfter } = policy;
+  const evidence = collectEvidence(view, { sources: sourcesAmong(exemptions), silentAfter });
+  const clockOf = makeClock(view);
+  const clocks = new Map(trees.map((tree) => [tree, clockOf(tree)]));
   const cases = trees.flatMap((tree): TreeCase[] => {
-    const facts = evidence.get(tree);
-    const userIsHere = [tree.uid, tree.root.loginUid].some((uid) => uid !== null && withSession.has(uid));
-    const orphan = orphanOf(tree, userIsHere, observation, context.policy);
-    return facts ? [{ orphan, facts, exemptions: exemptions.get(tree) ?? [], observation, context }] : [];
+    const [facts, own] = [evidence.get(tree), clocks.get(tree)];
+    if (!facts || !own) return [];
+    // Trees that are connected with each other were last used when any of them was.
+    const group = facts.group.flatMap((one) => clocks.get(one) ?? []);
+    const { at, sign } = group.reduce((a, b) => (b.at > a.at ? b : a), own);
+    const orphan = { tree, clock: { ...own, at, sign }, grace: graceOf(tree, policy) };
+    return [{ orphan, facts, exemptions: exemptions.get(tree) ?? [], observation, context }];
   });
   // Helpers get the verdict of the server that they may belong to, so servers are judged first.
   const servers = cases.filter(({ orphan }) => !isHelpersOnly(orphan.tree)).map((one) => judgeTree(one, []));
@@ -104,7 +114,7 @@ export function judgeView(view: HostView, context: JudgeContext): Judgement[] {
     [...servers, ...helpers]
       .filter(({ tree }) => !uids || uids.includes(tree.uid))
       // Of these users only what stands above another's tree may have been read.
-      .filter(({ tree }) => !observation.settled?.includes(tree.uid))
+      .filter(({ tree }) => !observation.skipped?.includes(tree.uid))
       .filter(({ tree }) => !pids || tree.members.some((member) => pids.includes(member.pid)))
       .sort((a, b) => a.tree.root.pid - b.tree.root.pid)
   );
@@ -132,14 +142,9 @@ interface TreeCase {
   readonly context: JudgeContext;
 }
 
-function orphanOf(tree: Tree, userIsHere: boolean, observation: Observation, policy: Policy): Orphan {
-  const tag = tagOf(tree, observation);
-  return { tree, tag, userIsHere, grace: graceOf(tree, policy) };
-}
-
 function judgeTree(given: TreeCase, servers: readonly Judgement[]): Judgement {
   const { orphan, facts, exemptions, observation, context } = given;
-  const { tree, tag, grace } = orphan;
+  const { tree, clock, grace } = orphan;
   const server = possibleServerOf(tree, servers);
   const byEvidence = decideByEvidence(given, server);
   const unforced = applyExemptions(observation, byEvidence, exemptions);
@@ -151,10 +156,11 @@ function judgeTree(given: TreeCase, servers: readonly Judgement[]): Judgement {
     reasons: final.reasons,
     facts: [facts.ancestor, facts.client],
     use: facts.use ?? server?.use ?? null,
-    ...(facts.withheldBy !== null && unforced.verdict === "unknown" && { withheldBy: facts.withheldBy }),
-    tag,
+    isInUse: byEvidence.verdict === "spare" && byEvidence.reasonCode !== "agent-busy",
+    clock,
+    unusedFor: observation.uptime - clock.at,
+    tag: clock.tag,
     grace,
-    orphanedFor: tag ? observation.uptime - tag.closedUptime : null,
     endsIn: final.endsIn ?? null,
     exemptions,
     byEvidence: byEvidence.verdict,
@@ -188,7 +194,7 @@ function decideByEvidence(given: TreeCase, server: Judgement | undefined): Decis
   if (facts.use)
     return {
       verdict: "spare",
-      reasonCode: facts.use.code,
+      reasonCode: facts.use,
       reasons: inUseBy.map(({ detail }) => `in use: ${detail}`),
     };
   const doubts = both.filter(({ value }) => value === "unknown");
@@ -210,7 +216,7 @@ function decideByEvidence(given: TreeCase, server: Judgement | undefined): Decis
     return {
       verdict: server.unforced,
       reasonCode: "as-its-server",
-      reasons: [`may serve tree ${server.tree.root.pid}, whose verdict is ${server.unforced}`],
+      reasons: [`may belong to tree ${server.tree.root.pid} (${server.unforced})`],
       ...(server.endsIn !== null && { endsIn: server.endsIn }),
     };
   return decideOrphan(orphan, observation, context.policy);

@@ -12,45 +12,43 @@ export const REASON_CODES = {
   "tag-past-grace": {
     verdict: "reap",
     meaning:
-      "Its session closed longer ago than the grace, and its user has no session on this host or the grace is 0.",
+      "A session of its user closed, its last sign of use is longer ago than the grace, and its user has no session on this host.",
   },
-  "untagged-past-grace": {
+  "two-sweeps": {
     verdict: "reap",
-    meaning:
-      'No client is connected and it is older than the grace; the site asks for one look (`untagged = "reap"` or a grace of 0).',
-  },
-  "two-looks": {
-    verdict: "reap",
-    meaning: "Two looks, the grace or more apart, found no client.",
+    meaning: "Two sweeps, the grace or more apart, found it unused, and so was it for its grace.",
   },
   forced: { verdict: "reap", meaning: "An administrator ended it with `--force`." },
-  "inside-grace": { verdict: "wait", meaning: "It is an orphan, and its grace has not passed." },
-  marked: { verdict: "wait", meaning: "It is an orphan, and waits for a second look." },
+  "inside-grace": {
+    verdict: "wait",
+    meaning: "It is an orphan, and its last sign of use is not as long ago as its grace.",
+  },
+  marked: { verdict: "wait", meaning: "It is an orphan, and a second sweep must find it so." },
   "cpu-time-unknown": {
     verdict: "wait",
     meaning:
-      "It is a coding agent's daemon, and the CPU time that it used since the first look is not known.",
+      "It is a coding agent's daemon, and the CPU time that it used since the last sweep is not known.",
   },
   "in-use-session": {
     verdict: "spare",
-    meaning: "An ssh session of its user on this host reaches it.",
+    meaning: "An ssh session is above it or at an end of one of its streams.",
   },
-  "in-use-other-host": {
-    verdict: "spare",
-    meaning: "Another host reaches it without an ssh session on this host.",
-  },
+  "in-use-other-host": { verdict: "spare", meaning: "Another host is connected to it." },
+  "in-use-this-host": { verdict: "spare", meaning: "A process of this host is connected to it." },
   "in-use-exempt-tree": {
     verdict: "spare",
-    meaning: "A tree that is left alone reaches it: a tunnel, a web server or a kept tree.",
+    meaning: "A tree that is left alone is connected to it: a tunnel, a web server or a kept tree.",
   },
-  "in-use-other-user": { verdict: "spare", meaning: "Only another user reaches it." },
+  "in-use-other-user": { verdict: "spare", meaning: "Another user's process is connected to it." },
+  "in-use-display": { verdict: "spare", meaning: "One of its programs shows a window." },
   "parent-alive": {
     verdict: "spare",
     meaning: "It holds helpers alone, and their parent lives and belongs to no tree.",
   },
   "agent-busy": {
     verdict: "spare",
-    meaning: "It is a coding agent's daemon that used more than 1 % of a core since the first look.",
+    meaning:
+      "It is a coding agent's daemon that used more than 1 % of a core since the last sweep, or runs a command.",
   },
   "root-user": { verdict: "exempt", meaning: "It runs as root." },
   "system-account": { verdict: "exempt", meaning: "Its uid is that of a system account." },
@@ -102,25 +100,11 @@ export const REASON_CODES = {
   },
   "other-network-namespace": {
     verdict: "unknown",
-    meaning: "One of its processes has connections in another network namespace.",
+    meaning: "One of its processes is in a network namespace that is not the tree's alone.",
   },
-  "socket-unexplained": {
+  "socket-not-listed": {
     verdict: "unknown",
-    meaning:
-      "One of its processes, or an ssh session of its user, holds a socket that no list of sockets explains.",
-  },
-  "connection-unattributed": {
-    verdict: "unknown",
-    meaning: "It has connections whose other end could not be attributed to a process.",
-  },
-  "other-user-in-the-way": {
-    verdict: "unknown",
-    meaning: "It has connections whose other end may be another user's process, which could not be read.",
-  },
-  "connected-to-unknown": {
-    verdict: "unknown",
-    meaning:
-      "It is connected to a process of its user whose own connections or ancestors are not known, or of which nothing shows whom it serves.",
+    meaning: "One of its processes has a socket that the kernel did not list.",
   },
   "ancestor-not-seen": { verdict: "unknown", meaning: "The parent of one of its ancestors was not seen." },
   "ancestor-unreadable": {

@@ -107,16 +107,10 @@ export interface Native {
   /** Completes a staged snapshot, once, without the suspects of these users. */
   finishSnapshot(rest: SnapshotRest, settled: readonly number[]): Promise<RawSnapshot>;
   /**
-   * Finds the connections of these processes; a user's descriptors beyond 65,536 make the rest unreadable. Looks twice,
-   * for no list of sockets is atomic. `quick` (default false): reads descriptors and unix sockets a second time only where
-   * something is unexplained or lacks its other end.
+   * Finds what is connected to these processes. Lists the sockets twice, for no list is atomic; a user's descriptors beyond
+   * 65,536 make the rest unreadable.
    */
-  connections(
-    pids: readonly number[],
-    procRoot: string,
-    owners?: readonly UidRange[],
-    quick?: boolean,
-  ): Promise<Connections>;
+  connections(pids: readonly number[], procRoot: string, owners?: readonly UidRange[]): Promise<Connections>;
   /** Finds which of `names` each process's environment had at its exec. Values stay in a helper process. */
   environNames(options: EnvironOptions): Promise<EnvironNames>;
   /**

@@ -1,5 +1,6 @@
-/** Shows on a terminal that a sweep waits for processes to end. */
+/** Shows on a terminal what a sweep waits for. */
 
+import { setTimeout as sleep } from "node:timers/promises";
 import type { Log } from "./log.ts";
 
 const FIRST_MS = 1000;
@@ -8,24 +9,32 @@ const CLEAR = "\r\u001b[K";
 /** A log that keeps a line of progress out of the way of its own lines. `stop` removes the line. */
 export interface Progress {
   readonly log: Log;
+  /** Waits for this many milliseconds until a sweep looks again. Until then an interrupt changes nothing. */
+  wait(ms: number): Promise<void>;
   stop(): void;
 }
 
 /**
- * Wraps a log. After a second, and then every second, a line on standard error says that processes are being ended. Without
- * a terminal it does nothing.
+ * Wraps a log. After a second, and then every second, a line on standard error says what the sweep waits for. Without a
+ * terminal it does nothing.
  */
 export function withProgress(log: Log, enabled: boolean): Progress {
-  if (!enabled || process.stderr.isTTY !== true) return { log, stop: () => {} };
+  const wait = async (ms: number): Promise<void> => void (ms > 0 && (await sleep(ms)));
+  if (!enabled || process.stderr.isTTY !== true) return { log, wait, stop: () => {} };
   const began = performance.now();
+  let until: number | null = null;
   let shown = false;
   const clear = (): void => {
     if (shown) process.stderr.write(CLEAR);
     shown = false;
   };
   const timer = setInterval(() => {
-    const seconds = Math.round((performance.now() - began) / 1000);
-    process.stderr.write(`${CLEAR}Ending processes, ${seconds} s …`);
+    const now = performance.now();
+    const line =
+      until === null
+        ? `Ending processes, ${Math.round((now - began) / 1000)} s …`
+        : `Looking again in ${Math.ceil((until - now) / 1000)} s; nothing is ended before that (Ctrl-C stops) …`;
+    process.stderr.write(`${CLEAR}${line}`);
     shown = true;
   }, FIRST_MS);
   timer.unref();
@@ -36,6 +45,12 @@ export function withProgress(log: Log, enabled: boolean): Progress {
         clear();
         await log.write(events);
       },
+    },
+    async wait(ms) {
+      until = performance.now() + ms;
+      await wait(ms);
+      until = null;
+      clear();
     },
     stop() {
       clearInterval(timer);

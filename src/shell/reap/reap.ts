@@ -2,7 +2,6 @@
 
 import { constants } from "node:os";
 import type { HostView } from "../../core/evidence/host-view.ts";
-import { relayUsersOf } from "../../core/evidence/use-graph.ts";
 import type { Fault } from "../../core/observation/fault.ts";
 import { keyOf, type Proc, type ProcId } from "../../core/observation/process.ts";
 import type { Outcome } from "../../core/reap/outcome.ts";
@@ -55,9 +54,7 @@ export interface Reaped {
 /** Ends the trees of a plan, all at once. A tree that gained a client since the judgement is spared. */
 export async function reap(plan: readonly Judgement[], ports: ReapPorts): Promise<Reaped> {
   const uids = [...new Set(plan.map(({ tree }) => tree.uid))];
-  const { view, judgements } = await ports.rejudge([
-    ...new Set(plan.flatMap(({ tree }) => relayUsersOf(tree))),
-  ]);
+  const { view, judgements } = await ports.rejudge(uids);
   const { confirmed, spared } = confirmPlan(plan, judgements);
   const reaping = new Reaping(ports, uids, confirmed, view);
   await reaping.findKillableCgroups();

@@ -56,7 +56,7 @@ test("a record holds the user, the tree, the time, the reason and the memory", (
     tagged: false,
     closedAt: null,
     remoteHost: null,
-    orphanedForSeconds: null,
+    unusedForSeconds: null,
     ageSeconds: 3595,
     freedKiB: 6 * 1024,
     freedBy: "rss",
@@ -87,7 +87,7 @@ test("a tag gives the kind, the time and the remote host; force is recorded", ()
   assert.equal(closed.tagged, true);
   assert.equal(closed.closedAt, "2027-01-31T10:00:00.000Z");
   assert.equal(closed.remoteHost, "laptop.example.org");
-  assert.equal(closed.orphanedForSeconds, 1800);
+  assert.equal(closed.unusedForSeconds, 1800);
   const young = observation(legacyTree(700, { startTime: (UPTIME / 1000 - 5) * 100 }));
   const forced = recorded(ended(judged(young, true)), young);
   assert.deepEqual([forced.kind, forced.reasonCode, forced.forced], ["forced", "forced", true]);

@@ -34,7 +34,7 @@ function reap(day: string, init: Partial<LedgerRecord> = {}): LedgerRecord {
     tagged: true,
     closedAt: null,
     remoteHost: null,
-    orphanedForSeconds: 600,
+    unusedForSeconds: 600,
     ageSeconds: 3600,
     freedKiB: 1024,
     freedBy: "pss",

@@ -10,20 +10,20 @@ import { ledgerRecord } from "../../helpers/ledger-records.ts";
 const at = (day: string): number => new Date(`${day}T12:00:00`).getTime();
 const records = [
   ledgerRecord("2027-01-01"),
-  ledgerRecord("2027-01-01", { freedKiB: 2048, orphanedForSeconds: 599 }),
+  ledgerRecord("2027-01-01", { freedKiB: 2048, unusedForSeconds: 599 }),
   ledgerRecord("2027-01-03", {
     user: "bob",
     uid: 2002,
     host: "login2",
     product: "cursor",
-    orphanedForSeconds: 90_000,
+    unusedForSeconds: 90_000,
   }),
   ledgerRecord("2027-01-04", {
     user: "carol",
     uid: 2003,
     host: "login2",
     survivors: 2,
-    orphanedForSeconds: null,
+    unusedForSeconds: null,
   }),
 ];
 const page = (of = records, more = {}) =>

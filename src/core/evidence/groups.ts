@@ -1,0 +1,43 @@
+/** Trees of one user that are connected with each other: they are judged together. */
+
+import { exeName } from "../observation/process.ts";
+import type { Tree } from "../tree/tree.ts";
+import type { HostView } from "./host-view.ts";
+
+/** Trees that count as outside for the others, and why. */
+export type TreeSources = ReadonlyMap<Tree, string>;
+
+export interface Group {
+  readonly trees: readonly Tree[];
+  /** The members of these trees. */
+  readonly pids: ReadonlySet<number>;
+  /** What started these trees and lives: it holds connections that it accepted for them. */
+  readonly starters: ReadonlySet<number>;
+}
+
+/** Groups all trees. A tree that is outside for the others, and one of another user, is joined to none. */
+export function groupsOf({ trees, sshd, observation }: HostView, sources: TreeSources): Group[] {
+  const treeOf = new Map(trees.flatMap((tree) => tree.members.map(({ pid }) => [pid, tree] as const)));
+  const joined = new Map(trees.map((tree) => [tree, new Set([tree])]));
+  const join = (a: Tree, b: Tree): void => {
+    const [into, from] = [joined.get(a), joined.get(b)];
+    if (into === undefined || from === undefined || into === from || a.uid !== b.uid) return;
+    if (sources.has(a) || sources.has(b)) return;
+    for (const tree of from) joined.set(tree, into.add(tree));
+  };
+  for (const { near, far } of observation.connections?.connections ?? []) {
+    const ends = [...near, ...far].flatMap((pid) => treeOf.get(pid) ?? []);
+    for (const tree of new Set(ends)) if (ends[0]) join(ends[0], tree);
+  }
+  const isStarter = (tree: Tree, { uid, pid, exe }: Tree["root"]): boolean =>
+    uid === tree.uid && pid !== 1 && exeName(exe) !== "systemd" && !sshd.sessions.has(pid);
+  return [...new Set(joined.values())].map((members) => ({
+    trees: [...members],
+    pids: new Set([...members].flatMap((tree) => tree.members.map(({ pid }) => pid))),
+    starters: new Set(
+      [...members].flatMap((tree) =>
+        tree.ancestors.filter((one) => isStarter(tree, one)).map(({ pid }) => pid),
+      ),
+    ),
+  }));
+}

@@ -1,0 +1,162 @@
+/** What uses trees: the ssh sessions above them, and what is connected to them from outside. */
+
+import type { Connection } from "../observation/connections.ts";
+import { exeName, type Proc } from "../observation/process.ts";
+import { formatDuration } from "../text/duration.ts";
+import type { Tree } from "../tree/tree.ts";
+import type { Group, TreeSources } from "./groups.ts";
+import type { HostView } from "./host-view.ts";
+import { sessionUserOf } from "./sshd.ts";
+
+export type UseCode =
+  | "in-use-session"
+  | "in-use-other-host"
+  | "in-use-this-host"
+  | "in-use-exempt-tree"
+  | "in-use-other-user"
+  | "in-use-display";
+
+/** One thing that uses a tree. */
+export interface Way {
+  readonly code: UseCode;
+  /** The ssh session process; null: it is none. */
+  readonly session: Proc | null;
+  /** Names the far end, for people. */
+  readonly detail: string;
+}
+
+/** The sockets of X11 (path and abstract name) and Wayland; any user may make one, and thereby shield a tree. */
+const DISPLAY = /^@?\/tmp\/\.X11-unix\/|\/wayland-[^/]*$/;
+
+/** What may be outside of groups of trees, looked up once for all of them. */
+export interface Outside {
+  readonly view: HostView;
+  /** The connections of each process. */
+  readonly of: ReadonlyMap<number, readonly Connection[]>;
+  /** By pid of their members: the trees that count as outside for the others, and why. */
+  readonly sources: ReadonlyMap<number, readonly [tree: Tree, why: string]>;
+  /** Milliseconds; null: a connection counts for ever. */
+  readonly silentAfter: number | null;
+}
+
+/** Prepares the search for what uses trees. */
+export function makeOutside(view: HostView, sources: TreeSources, silentAfter: number | null): Outside {
+  const of = new Map<number, Connection[]>();
+  for (const connection of view.observation.connections?.connections ?? []) {
+    const { kind, near, far } = connection;
+    // Either end of a pipe or a terminal may be the tree's.
+    for (const pid of kind === "pipe" || kind === "terminal" ? [...near, ...far] : near) {
+      const list = of.get(pid);
+      if (list) list.push(connection);
+      else of.set(pid, [connection]);
+    }
+  }
+  const members = [...sources].flatMap(([tree, why]) =>
+    tree.members.map(({ pid }) => [pid, [tree, why] as const] as const),
+  );
+  return { view, of, sources: new Map(members), silentAfter };
+}
+
+/** Lists the ssh sessions above a group of trees. */
+export function sessionsAbove({ trees }: Group, outside: Outside): Way[] {
+  return trees.flatMap((tree) =>
+    tree.ancestors.flatMap(({ pid }) => {
+      const session = outside.view.sshd.sessions.get(pid);
+      return session ? [sessionWay(session, trees, outside)] : [];
+    }),
+  );
+}
+
+/** Lists what is connected to a group of trees from outside; sessions come first. */
+export function waysInto(group: Group, outside: Outside): Way[] {
+  const { view, silentAfter } = outside;
+  const ways = connectionsOut(group, outside).flatMap((connection): Way[] => {
+    const { near, far } = connection;
+    const session = [...far, ...near]
+      .map((pid) => view.sshd.sessions.get(pid))
+      .find((one) => one !== undefined);
+    if (session) return [sessionWay(session, group.trees, outside)];
+    if (!countsWithoutSession(connection, group, view)) return [];
+    return isSilent(connection, silentAfter) ? [] : [clientWay(connection, group, outside)];
+  });
+  return ways.sort((a, b) => Number(a.session === null) - Number(b.session === null));
+}
+
+/** Says for people which TCP connections have been silent for too long to be use. */
+export function silentEnds(group: Group, outside: Outside): string[] {
+  return connectionsOut(group, outside)
+    .filter((one) => isSilent(one, outside.silentAfter) && countsWithoutSession(one, group, outside.view))
+    .map(({ remote, far: [pid], idle }) => {
+      const holder = pid === undefined ? undefined : outside.view.table.byPid.get(pid);
+      return `${holder ? nameOf(holder) : remote}: silent for ${formatDuration(idle ?? 0)}`;
+    });
+}
+
+/** The connections of a group's members and starters of which none of these holds the other end. */
+function connectionsOut({ pids, starters }: Group, { of }: Outside): Connection[] {
+  const isInside = (pid: number): boolean => pids.has(pid) || starters.has(pid);
+  const all = new Set([...pids, ...starters].flatMap((pid) => of.get(pid) ?? []));
+  return [...all].filter(({ near, far }) => !(near.some(isInside) && far.some(isInside)));
+}
+
+/** Whether a connection at whose far end is no ssh session is use. */
+function countsWithoutSession(
+  connection: Connection,
+  { trees, starters }: Group,
+  { table }: HostView,
+): boolean {
+  const { kind, direction, near, far, farUid } = connection;
+  if (kind === "pipe" || kind === "terminal") return false;
+  if (direction === "accepted") return true;
+  // What started a tree may be the relay itself, so its connections count in either direction.
+  if (direction === "opened") return isDisplay(connection) || near.some((pid) => starters.has(pid));
+  // A program that left the tree took its end along: it is younger. A pair that another user made came from outside.
+  const oldest = Math.min(...trees.map(({ root }) => root.startTime));
+  const isOlder = far.some((pid) => (table.byPid.get(pid)?.startTime ?? Number.POSITIVE_INFINITY) < oldest);
+  return isOlder || (farUid !== null && farUid !== trees[0]?.uid);
+}
+
+const isDisplay = ({ direction, remote }: Connection): boolean =>
+  direction === "opened" && DISPLAY.test(remote);
+
+function isSilent({ kind, idle }: Connection, silentAfter: number | null): boolean {
+  return kind === "tcp" && idle !== null && silentAfter !== null && idle >= silentAfter;
+}
+
+function clientWay(connection: Connection, { trees }: Group, { view, sources }: Outside): Way {
+  const { far, farUid, otherHost, remote, local, idle } = connection;
+  const way = (code: UseCode, what: string): Way => ({
+    code,
+    session: null,
+    detail: `${what}${lastHeard(idle)}`,
+  });
+  if (isDisplay(connection)) return way("in-use-display", `one of its programs shows a window on ${remote}`);
+  if (otherHost) return way("in-use-other-host", `host ${remote} is connected to ${local}`);
+  const [pid] = far;
+  const [tree, why] = (pid !== undefined && sources.get(pid)) || [];
+  if (tree) return way("in-use-exempt-tree", `tree ${tree.root.pid} (${why}) is connected to ${local}`);
+  const holder = pid === undefined ? undefined : view.table.byPid.get(pid);
+  const name = holder ? nameOf(holder) : "a process";
+  return farUid === null || trees.some(({ uid }) => uid === farUid)
+    ? way("in-use-this-host", `${name} of this host is connected to ${local}`)
+    : way("in-use-other-user", `${name} of uid ${farUid} is connected to ${local}`);
+}
+
+function sessionWay(session: Proc, trees: readonly Tree[], { view, of }: Outside): Way {
+  const user = sessionUserOf(session, view.table);
+  const client = (of.get(session.pid) ?? []).find(
+    ({ kind, otherHost }) => kind === "tcp" && otherHost === true,
+  );
+  const from = client ? ` from ${client.remote}${lastHeard(client.idle)}` : "";
+  const isOwn = user === null || trees.some(({ uid, root }) => user === uid || user === root.loginUid);
+  return {
+    code: isOwn ? "in-use-session" : "in-use-other-user",
+    session,
+    detail: `session ${nameOf(session)}${isOwn ? "" : ` of uid ${user}`}${from}`,
+  };
+}
+
+const lastHeard = (idle: number | null): string =>
+  idle === null || idle < 60_000 ? "" : `, last heard ${formatDuration(idle)} ago`;
+
+const nameOf = ({ exe, comm, pid }: Proc): string => `${exeName(exe) || comm} ${pid}`;

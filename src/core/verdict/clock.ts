@@ -1,0 +1,97 @@
+/** The clock: when a tree showed its last sign of use, and what that was. */
+
+import type { HostView } from "../evidence/host-view.ts";
+import { sessionsOf } from "../evidence/sshd.ts";
+import { type Observation, startedAt, type Tag, type TreeState } from "../observation/observation.ts";
+import { exeName, keyOf, type Proc } from "../observation/process.ts";
+import type { Tree } from "../tree/tree.ts";
+
+/**
+ * What closes and starts of sessions move the clock for at most, after the mark, in milliseconds: a cron job over ssh must
+ * not shield an orphan for ever.
+ */
+const SESSIONS_MOVE = 24 * 3_600_000;
+
+/** Since when a tree is unused. Times are milliseconds since boot. */
+export interface Clock {
+  /** The last sign of use. */
+  readonly at: number;
+  /** What it was: "its session closed then". */
+  readonly sign: string;
+  /** The first sweep that found it an orphan since it was last seen in use; this one, if none did before. */
+  readonly mark: number;
+  /** The last close of a session of its user that it outlived, and since which no sweep saw it in use; null: none. */
+  readonly tag: Tag | null;
+  /** Whether its user has a live ssh session on this host. */
+  readonly userIsHere: boolean;
+  /** What earlier sweeps noted of it; null: nothing. */
+  readonly state: TreeState | null;
+}
+
+/** Makes the clocks of trees; what all share is looked up once. */
+export function makeClock(view: HostView): (tree: Tree) => Clock {
+  const states = new Map(view.observation.states.map((state) => [keyOf(state), state]));
+  return (tree) => clockOf(tree, view, states.get(keyOf(tree.root)) ?? null);
+}
+
+function clockOf(tree: Tree, { observation, sshd, table }: HostView, state: TreeState | null): Clock {
+  const { uptime, usersSeen } = observation;
+  const users = usersOf(tree);
+  const usedAt = latest([state?.usedAt, ...users.map((uid) => usersSeen[uid])]);
+  const marked = state?.orphanAt ?? null;
+  const mark = marked !== null && marked >= usedAt ? marked : uptime;
+  const tag = tagOf(tree, observation, usedAt);
+  const sessions = sessionsOf(sshd, users, table);
+  const signs = [{ at: usedAt, sign: "a sweep saw it in use then" }];
+  const add = (at: number, sign: string): void => {
+    signs.push({ at: Math.min(at, uptime), sign });
+  };
+  if (tag) add(Math.min(tag.closedUptime, mark + SESSIONS_MOVE), "a session of its user closed then");
+  else
+    add(
+      mark,
+      mark === uptime ? "this sweep is the first to find it unused" : "a sweep first found it unused then",
+    );
+  for (const worker of tree.members.filter(({ pid }) => tree.recognised.get(pid)?.perClient === true))
+    add(
+      startedAt(worker, observation),
+      `its ${nameOf(worker, tree)} ${worker.pid} started then, for a client`,
+    );
+  for (const session of sessions)
+    add(
+      Math.min(startedAt(session, observation), mark + SESSIONS_MOVE),
+      `the ssh session ${session.pid} of its user started then`,
+    );
+  const last = signs.reduce((a, b) => (b.at > a.at ? b : a));
+  return { ...last, mark, tag, userIsHere: sessions.length > 0, state };
+}
+
+/** The user of a tree: its uid, and the login uid of its root where it has one (`sudo -iu project`). */
+export function usersOf({ uid, root: { loginUid } }: Pick<Tree, "uid" | "root">): number[] {
+  return loginUid === null || loginUid === uid ? [uid] : [uid, loginUid];
+}
+
+/** The newest close of a session of the tree's user that came after the tree's start and after its last use. */
+function tagOf(tree: Tree, observation: Observation, usedAt: number): Tag | null {
+  const users = usersOf(tree);
+  // A start time is cut to a clock tick, so a tree of the same tick may be younger than the close.
+  const start = startedAt(tree.root, observation) + 1000 / observation.ticksPerSecond;
+  return observation.tags
+    .filter(({ uid, closedUptime }) => users.includes(uid) && start <= closedUptime && closedUptime > usedAt)
+    .reduce<Tag | null>((a, b) => (a && a.closedUptime >= b.closedUptime ? a : b), null);
+}
+
+const latest = (times: readonly (number | null | undefined)[]): number =>
+  Math.max(0, ...times.map((time) => time ?? 0));
+
+const WORKERS: Readonly<Record<string, string>> = {
+  extensionHost: "extension host",
+  ptyHost: "terminal host",
+};
+
+function nameOf(worker: Proc, tree: Tree): string {
+  const type = worker.argv
+    .map((one) => WORKERS[one.replace("--type=", "")])
+    .find((name) => name !== undefined);
+  return type ?? tree.recognised.get(worker.pid)?.role ?? exeName(worker.exe);
+}
