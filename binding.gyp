@@ -30,12 +30,8 @@
       "native/addon/addon.cc"
     ],
     "hook_sources": [
-      "native/hook/path_pattern.cc",
-      "native/hook/product_of_exe.cc",
       "native/hook/syslog.cc",
       "native/hook/session.cc",
-      "native/hook/cgroup_walk.cc",
-      "native/hook/survivors.cc",
       "native/hook/tag.cc",
       "native/hook/tag_store.cc",
       "native/hook/close.cc",

@@ -4,7 +4,6 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include <algorithm>
 #include <cerrno>
 
 #include "core/base/fd.h"
@@ -14,10 +13,8 @@ namespace {
 
 // The group of a folder of root's is the one that root gave it: the sweep's own account.
 constexpr mode_t kOthersMayWrite = 002;
-constexpr char kBytes[] = "................................................................";
 
-// Opened before it is made: under SELinux sshd's domain may enter a folder of systemd-tmpfiles and may make
-// none.
+// Opened before it is made: SELinux lets the hook use a folder of systemd-tmpfiles, and make none.
 UniqueFd open_folder(const char* directory) {
   constexpr int kFlags = O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC;
   UniqueFd folder(open(directory, kFlags));
@@ -32,19 +29,15 @@ bool is_own_folder(int fd) {
 
 }  // namespace
 
-Counted add_to_count(const char* directory, const char* file, std::size_t amount) {
+bool count_fault(const char* directory) {
   const UniqueFd folder = open_folder(directory);
-  if (!folder.valid() || !is_own_folder(folder.get())) return Counted::kFailed;
+  if (!folder.valid() || !is_own_folder(folder.get())) return false;
   // O_NONBLOCK: the open of a fifo would wait for its reader.
   constexpr int kFlags = O_WRONLY | O_APPEND | O_CREAT | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY | O_CLOEXEC;
-  const UniqueFd fd(openat(folder.get(), file, kFlags, 0600));
+  const UniqueFd fd(openat(folder.get(), "hook.faults", kFlags, 0600));
   struct stat info{};
-  if (!fd.valid() || fstat(fd.get(), &info) != 0 || !S_ISREG(info.st_mode)) return Counted::kFailed;
-  const auto counted = static_cast<std::size_t>(info.st_size);
-  if (counted >= kMaxFaultBytes) return Counted::kAgain;
-  const std::size_t size = std::min({amount, sizeof(kBytes) - 1, kMaxFaultBytes - counted});
-  if (write(fd.get(), kBytes, size) <= 0) return Counted::kFailed;
-  return counted == 0 ? Counted::kFirst : Counted::kAgain;
+  if (!fd.valid() || fstat(fd.get(), &info) != 0 || !S_ISREG(info.st_mode)) return false;
+  return static_cast<std::size_t>(info.st_size) >= kMaxFaults || write(fd.get(), ".", 1) == 1;
 }
 
 }  // namespace reaper::hook

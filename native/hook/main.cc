@@ -1,12 +1,15 @@
 // session-close: the program that pam_exec starts as root when an ssh session ends. It takes no argument,
 // trusts nothing that the user of the session can set, ends within a second, and always exits 0, for a logout
 // must not fail.
+#include <linux/capability.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <sys/time.h>
 #include <unistd.h>
 
@@ -19,11 +22,10 @@
 
 namespace {
 
-using reaper::Failure;
 using namespace reaper::hook;
 
 constexpr time_t kDeadlineSeconds = 1;
-// The sweep reads the counts of faults there.
+// The sweep reads the count of faults there.
 constexpr char kRunFolder[] = "/run/vscode-grim-reaper";
 
 // Prepared for give_up: a signal handler can neither allocate nor format.
@@ -33,7 +35,7 @@ size_t g_last_words_size = 0;
 
 void give_up(int /*signo*/) {
   if (g_log >= 0) (void)!send(g_log, g_last_words, g_last_words_size, MSG_DONTWAIT | MSG_NOSIGNAL);
-  if (geteuid() == 0) (void)add_to_count(kRunFolder, kFaultsFile, 1);
+  if (geteuid() == 0) (void)count_fault(kRunFolder);
   _exit(0);
 }
 
@@ -64,6 +66,15 @@ void lift_limits() {
   if (getpriority(PRIO_PROCESS, 0) != 0) (void)setpriority(PRIO_PROCESS, 0, 0);
 }
 
+// Root owns every file that is written from here on, so no capability is used. Where a policy forbids the
+// drop the hook goes on with what it has.
+void drop_privileges() {
+  (void)prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0);
+  __user_cap_header_struct header{_LINUX_CAPABILITY_VERSION_3, 0};
+  const __user_cap_data_struct none[_LINUX_CAPABILITY_U32S_3]{};
+  (void)syscall(SYS_capset, &header, none);
+}
+
 // Undoes what was ignored or blocked when sshd forked, and turns every signal that would end this process
 // into a successful exit.
 void set_signals() {
@@ -89,36 +100,10 @@ void set_deadline() {
 
 void prepare_last_words(const Syslog& log) {
   const std::string words =
-      format_log_line(Priority::kWarning, "gave up after a second or a fault: trees may be untagged");
+      format_log_line(Priority::kWarning, "gave up after a second or a fault: no tag was written");
   g_last_words_size = std::min(words.size(), sizeof(g_last_words));
   memcpy(g_last_words, words.data(), g_last_words_size);
   g_log = log.fd();
-}
-
-// A warning at the first logout of a boot, a count at every one: on a host without the policy module each
-// logout would say the same.
-void report_unreadable(const Syslog& log, const CloseReport& report, const std::string& user) {
-  if (report.unreadable == 0) return;
-  if (add_to_count(kRunFolder, kUnreadableFile, 1) == Counted::kAgain) return;
-  log.send(Priority::kWarning,
-           user + "the kernel refuses to name the executables of " + std::to_string(report.unreadable) +
-               " of " + std::to_string(report.processes) + " process(es) (errno " +
-               std::to_string(report.unreadable_error) +
-               "): tagging by process name; with SELinux, install vscode-grim-reaper-selinux; see "
-               "\"vscode-grim-reaper doctor\"");
-}
-
-void log_report(const Syslog& log, const CloseReport& report) {
-  const std::string user = "uid " + std::to_string(report.uid) + ": ";
-  for (const Failure& fault : report.faults)
-    log.send(Priority::kWarning, user + fault.what + " (errno " + std::to_string(fault.code) + ")");
-  if (!report.faults.empty()) (void)add_to_count(kRunFolder, kFaultsFile, report.faults.size());
-  report_unreadable(log, report, user);
-  if (report.trees > 0) {
-    log.send(Priority::kDebug, user + "tagged " + std::to_string(report.tagged) + " of " +
-                                   std::to_string(report.trees) + " tree(s), found by " +
-                                   (report.by_cgroup ? "cgroup" : "owner"));
-  }
 }
 
 }  // namespace
@@ -127,6 +112,7 @@ extern "C" char** environ;
 
 int main() {
   lift_limits();
+  drop_privileges();
   set_signals();
   set_deadline();
   (void)umask(077);
@@ -142,7 +128,14 @@ int main() {
     (void)!write(STDERR_FILENO, kMessage, sizeof(kMessage) - 1);
     return 0;
   }
-  log_report(log, close_session({}, text));
+  const reaper::Result<std::optional<Tag>> closed = close_session({}, text);
+  if (!closed) {
+    const reaper::Failure& why = closed.failure();
+    log.send(Priority::kWarning, "no tag: " + why.what + " (errno " + std::to_string(why.code) + ")");
+    (void)count_fault(kRunFolder);
+  } else if (closed.value()) {
+    log.send(Priority::kInfo, describe(*closed.value()));
+  }
   // No destructor or exit handler is needed any more.
   _exit(0);
 }

@@ -46,22 +46,18 @@ std::string_view between(std::string_view text, std::string_view prefix, std::st
 
 struct Place {
   std::optional<uid_t> uid;
-  std::string slice;                   // up to user-UID.slice
   std::optional<std::string> session;  // of session-ID.scope
 };
 
 // Finds the first user-UID.slice on the way down. Guard: the user may name what lies below it.
 Place place_of(std::string_view path) {
   Place place;
-  std::string walked;
   bool outside = false;
   for_each_piece(path, '/', [&](std::string_view component) {
     if (component.empty()) return;
     if (component == "..") outside = true;
     if (!place.uid) {
-      walked += "/" + std::string(component);
       place.uid = parse_id(between(component, "user-", ".slice"));
-      place.slice = walked;
     } else if (!place.session) {
       const std::string_view id = between(component, "session-", ".scope");
       if (is_alphanumeric(id)) place.session = std::string(id);
@@ -120,7 +116,7 @@ ClientText read_client_text(const char* const* environment) {
   return text;
 }
 
-Result<Session> identify(ProcDir& proc, const std::string& cgroup_root, const ClientText& text) {
+Result<Session> identify(ProcDir& proc, const ClientText& text) {
   const Result<std::optional<std::uint32_t>> login_uid = read_audit_id(proc, "self/loginuid");
   if (!login_uid) return login_uid.failure();
   const Result<std::optional<std::uint32_t>> audit_session = read_audit_id(proc, "self/sessionid");
@@ -141,12 +137,6 @@ Result<Session> identify(ProcDir& proc, const std::string& cgroup_root, const Cl
   for (const Place& place : places.value()) {
     // Another user's slice: somebody started this sshd by hand from that user's shell.
     if (place.uid != session.uid) continue;
-    // Version 2 alone, version 2 beside version 1, and version 1 (systemd.io, CGROUP_DELEGATION).
-    for (const char* mount : {"", "/unified", "/systemd"}) {
-      const std::string directory = cgroup_root + mount + place.slice;
-      if (std::find(session.slices.begin(), session.slices.end(), directory) == session.slices.end())
-        session.slices.push_back(directory);
-    }
     if (!session.logind_session) session.logind_session = place.session;
   }
   if (!session.logind_session) session.logind_session = text.logind_session;

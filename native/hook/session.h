@@ -7,7 +7,6 @@
 #include <cstdint>
 #include <optional>
 #include <string>
-#include <vector>
 
 #include "core/base/result.h"
 #include "core/proc/proc_dir.h"
@@ -29,14 +28,11 @@ struct Session {
   std::optional<std::uint32_t> audit_session;
   std::optional<std::string> logind_session;
   std::optional<std::string> remote_host;
-  // The folders where the user's slice may be mounted, in the order to try; empty when this process runs
-  // outside it.
-  std::vector<std::string> slices;
 };
 
 // Identifies the user by /proc/self/loginuid, else by the user-UID.slice of this process's own cgroup (ESRCH
 // with neither). Failures of /proc name the file.
-Result<Session> identify(ProcDir& proc, const std::string& cgroup_root, const ClientText& text);
+Result<Session> identify(ProcDir& proc, const ClientText& text);
 
 // Reads UID_MIN of a login.defs(5); 1000 when the file has none or cannot be read.
 uid_t read_uid_min(ProcDir& reader, const std::string& login_defs);

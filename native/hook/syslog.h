@@ -7,7 +7,7 @@
 
 namespace reaper::hook {
 
-enum class Priority { kWarning = 4, kDebug = 7 };  // syslog(3)
+enum class Priority { kWarning = 4, kInfo = 6 };  // syslog(3)
 
 // Formats a line for the log daemon: `<facility and priority>name[pid]: text`, cut to one datagram of
 // printable ASCII. It has no time stamp, because writing the local one would read TZ and /etc/localtime.

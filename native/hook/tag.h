@@ -1,5 +1,5 @@
-// The tag: "when this session closed, this process was still there". The hook writes it, the sweep reads it
-// (src/shell/store/tags.ts).
+// The tag of a user: when a session of theirs closed last. The sweep reads it (src/shell/store/tags.ts): each
+// tree of theirs that is older and lives was left behind.
 #pragma once
 
 #include <sys/types.h>
@@ -9,9 +9,6 @@
 #include <optional>
 #include <string>
 
-#include "core/base/result.h"
-#include "core/proc/process.h"
-
 namespace reaper::hook {
 
 inline constexpr std::size_t kMaxTagText = 255;  // bytes of one text, before escaping
@@ -19,17 +16,14 @@ inline constexpr std::size_t kMaxTagText = 255;  // bytes of one text, before es
 struct Tag {
   std::string boot_id;
   uid_t uid = 0;
-  ProcId root;
   std::optional<std::uint32_t> audit_session;
   std::optional<std::string> logind_session;
   std::int64_t closed_at_ms = 0;      // since the epoch
   std::int64_t closed_uptime_ms = 0;  // since boot, CLOCK_BOOTTIME
-  std::string product;
   std::optional<std::string> remote_host;
 };
 
-// Writes a tag as one line of JSON; text is escaped to printable ASCII. Fails
-// with EINVAL and the field's name for a tag that the sweep would refuse.
-Result<std::string> encode_tag(const Tag& tag);
+// Writes a tag as one line of JSON in printable ASCII.
+std::string encode_tag(const Tag& tag);
 
 }  // namespace reaper::hook

@@ -56,7 +56,6 @@ export async function examine(options: ExamineOptions): Promise<Examination> {
     hookPath: HOOK,
     hook: hookFacts(),
     hookFaults: ask(() => sizeOf(join(runFolder, "hook.faults"))),
-    hookUnreadable: ask(() => sizeOf(join(runFolder, "hook.unreadable"))),
     timer: unitProperties("vscode-grim-reaper.timer"),
     service,
     selinux: ask(() =>
@@ -64,7 +63,7 @@ export async function examine(options: ExamineOptions): Promise<Examination> {
     ),
     procMount: ask(() => examineProcMount(monitors)),
     tagsFolder: ask(() => fileFacts(join(runFolder, "tags"))),
-    tags: ask(() => tagFacts(join(runFolder, "tags"))),
+    tags: ask(() => tagFacts(runFolder)),
     kernel: kernelFacts(native, "value" in seen ? seen.value.observation.processes : []),
     sockets: await askSockets(native),
     processes: processFacts(seen, sshd),
@@ -166,8 +165,7 @@ function unitProperties(unit: string): Answer<Readonly<Record<string, string>>> 
 }
 
 function tagFacts(folder: string): { valid: number; faults: string[] } {
-  if (!existsSync(folder)) return { valid: 0, faults: [] };
-  const { tags, faults } = readTags(folder);
+  const { tags, faults } = readTags(folder, readFileSync("/proc/sys/kernel/random/boot_id", "utf8").trim());
   return { valid: tags.length, faults: faults.map(({ what, detail }) => `cannot ${what}: ${detail}`) };
 }
 

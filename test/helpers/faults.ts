@@ -105,29 +105,25 @@ export class Host {
 
 const BOOT_ID = "/proc/sys/kernel/random/boot_id";
 
-/** A tag of the orphan's server, as the hook writes it. */
+/** A tag of the user, as the hook writes it. "At boot": before the orphan started, so that it does not count. */
 export function writeTag(
-  host: Host,
   folder: string,
   { closed, bootId }: { closed: "now" | "at boot"; bootId?: string },
 ): string {
-  const { pid, startTime } = host.orphan.node("server");
   const uptime = Math.round(Number(readFileSync("/proc/uptime", "utf8").split(" ")[0]) * 1000);
   const tag = {
     schemaVersion: 1,
     bootId: bootId ?? readFileSync(BOOT_ID, "utf8").trim(),
     uid: USER,
-    root: { pid, startTime },
     auditSession: null,
     logindSession: null,
     closedAt: closed === "now" ? Date.now() : 1,
     closedUptime: closed === "now" ? uptime : 1,
-    product: "vscode",
     remoteHost: null,
   };
   mkdirSync(folder, { recursive: true, mode: 0o700 });
   chmodSync(dirname(folder), 0o700);
-  const file = join(folder, `${pid}-${startTime}.json`);
+  const file = join(folder, `${USER}.json`);
   writeFileSync(file, `${JSON.stringify(tag)}\n`, { mode: 0o600 });
   return file;
 }

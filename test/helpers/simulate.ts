@@ -55,7 +55,7 @@ export function simulate(seed: number): World {
       const seen = lookAt(host, 1, UPTIME + gap, broken, marks);
       return {
         ...seen,
-        tags: seen.tags.filter(({ root, closedUptime }) => closedUptime > UPTIME || !dropped.has(root.pid)),
+        tags: seen.tags.filter(({ uid, closedUptime }) => closedUptime > UPTIME || !dropped.has(uid)),
       };
     },
     laterTruth,
@@ -72,7 +72,7 @@ function lookAt(
 ): Observation {
   const { catalogue } = DEFAULT_POLICY;
   const all = host.processes.filter(({ when }) => when[look]).map(({ process }) => process);
-  const tags = host.tags.filter(({ when }) => when[look]).map(({ tag }) => tag);
+  const tags = host.tagsAt(look);
   const base = observation(host.shuffled(firstStep(all)), { tags, marks, uptime, relaysOf: [] });
   const first = viewOf(base, catalogue);
   const members = first.trees.flatMap((tree) => tree.members);

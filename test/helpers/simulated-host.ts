@@ -2,7 +2,7 @@
 
 import type { Link } from "../../src/core/observation/connections.ts";
 import type { Tag } from "../../src/core/observation/observation.ts";
-import { keyOf, type Proc } from "../../src/core/observation/process.ts";
+import type { Proc } from "../../src/core/observation/process.ts";
 import { INIT, proc, UPTIME } from "./proc.ts";
 
 /** At which of the two looks something exists. */
@@ -35,7 +35,12 @@ export function makeRandom(seed: number): () => number {
 export class SimulatedHost {
   readonly processes: { readonly process: Proc; readonly when: When }[] = [{ process: INIT, when: BOTH }];
   readonly sockets: Socket[] = [];
-  readonly tags: { readonly tag: Tag; readonly when: When }[] = [];
+  readonly tags: {
+    readonly tag: Tag;
+    readonly root: number;
+    readonly bootId: string;
+    readonly when: When;
+  }[] = [];
   readonly unreadable: number[] = [];
   readonly foreignNet: number[] = [];
   readonly unexplained: number[] = [];
@@ -98,23 +103,27 @@ export class SimulatedHost {
     const process = this.processOf(pid);
     if (!process) return;
     const tag: Tag = {
-      schemaVersion: 1,
-      bootId,
       uid: process.uid,
-      root: { pid, startTime: process.startTime },
       auditSession: null,
       logindSession: null,
       closedAt: 0,
       closedUptime: UPTIME - closedAgo,
-      product: "vscode",
       remoteHost: null,
     };
-    // A later close overwrites the tag of the same process.
-    const old = this.tags.findIndex(
-      (one) => keyOf(one.tag.root) === keyOf(tag.root) && one.when[1] && when[1],
-    );
+    // A later close overwrites the tag of the same tree.
+    const old = this.tags.findIndex((one) => one.root === pid && one.when[1] && when[1]);
     if (old >= 0 && when[0]) this.tags.splice(old, 1);
-    this.tags.push({ tag, when });
+    this.tags.push({ tag, root: pid, bootId, when });
+  }
+
+  /** The tags that a look finds: of each user the newest of this boot. */
+  tagsAt(look: 0 | 1): Tag[] {
+    const newest = new Map<number, Tag>();
+    for (const { tag, bootId, when } of this.tags) {
+      if (!when[look] || bootId !== "b007") continue;
+      if (tag.closedUptime > (newest.get(tag.uid)?.closedUptime ?? -1)) newest.set(tag.uid, tag);
+    }
+    return [...newest.values()];
   }
 
   /** What a look at these processes shows of the sockets. */

@@ -275,13 +275,7 @@ class User {
     if (story === "left") {
       if (host.chance(0.6)) host.tag(root, -host.below(this.populated.gap), [false, true]);
       // What it is at the second look depends on the tag; a first look without one only marks.
-      const tag = host.tags.find(
-        ({
-          tag: {
-            root: { pid },
-          },
-        }) => pid === root,
-      )?.tag;
+      const tag = host.tags.find((one) => one.root === root)?.tag;
       const left = tag ? UPTIME + this.populated.gap - tag.closedUptime : 0;
       this.judgements.push(() => {
         if (!tag || left < GRACE || isHere(1))
@@ -304,7 +298,7 @@ class User {
 
   /** Dates a tag of the second look, in milliseconds before the first. */
   private redate(pid: number, closedAgo: number): void {
-    const at = this.host.tags.findIndex(({ tag }) => tag.root.pid === pid);
+    const at = this.host.tags.findIndex(({ root }) => root === pid);
     const entry = this.host.tags[at];
     if (entry) this.host.tags[at] = { ...entry, tag: { ...entry.tag, closedUptime: UPTIME - closedAgo } };
   }

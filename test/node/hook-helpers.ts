@@ -10,18 +10,12 @@ export const TAGS = "/run/vscode-grim-reaper/tags";
 export const PUPPET = "/usr/local/lib/puppet";
 const CONFIG = "/etc/vscode-grim-reaper/config.toml";
 
-export interface Left {
-  readonly pid: number;
-  /** Clock ticks since boot. */
-  readonly startTime: number;
-  /** It listens here, on the loopback; 0: nowhere. */
-  readonly port: number;
-}
-
-export interface Visit extends Left {
+export interface Visit {
   readonly user: string;
   readonly ssh: SshClient;
   readonly session: SshSession;
+  /** The server that it left in the background. */
+  readonly pid: number;
 }
 
 /** A node with the product, its PAM line last in sshd's stack, and the program that stands in for servers. */
@@ -38,91 +32,61 @@ export async function bootWithHook(layer?: string): Promise<LoginNode> {
   }
 }
 
-/**
- * Shell text that leaves a server process behind: `node …/out/server-main.js`, listening, without a tie to its
- * session. Prints `server==PID==`, and `port==N==` once it listens. Its report pipe is a FIFO that it keeps open.
- */
-export function serverScript(directory = ".vscode-server", behaviour = "tcp-listen"): string {
-  const root = `$HOME/${directory}/bin/${COMMIT}`;
+/** Shell text that leaves a server process behind: `node …/out/server-main.js`, without a tie to its session. */
+export function serverScript(): string {
+  const root = `$HOME/.vscode-server/bin/${COMMIT}`;
   const run = `$HOME/.run-${randomUUID()}`;
   return `
     mkdir -p "${root}/out" "${run}"
     [ -e "${root}/node" ] || cp ${PUPPET} "${root}/node"
     mkfifo "${run}/report"
-    PUPPET_BEHAVIOUR=${behaviour} PUPPET_NODE=0 PUPPET_RUN="${run}" "${root}/node" "${root}/out/server-main.js" --start-server \\
+    PUPPET_BEHAVIOUR=tcp-listen PUPPET_NODE=0 PUPPET_RUN="${run}" "${root}/node" "${root}/out/server-main.js" --start-server \\
       3<>"${run}/report" >/dev/null 2>&1 </dev/null &
     echo "server==$!=="
-    read -r word index pid port <"${run}/report"
-    echo "port==\${port#port=}=="
 `;
 }
 
-/** Puts the program of `serverScript` in place, for a user who cannot. */
-export async function installServer(node: LoginNode, user: string): Promise<void> {
-  const folder = `/home/${user}/.vscode-server`;
-  await node.copyIn(`${folder}/bin/${COMMIT}/node`, readFileSync(puppetBinary()), { mode: 0o755 });
-  await node.run(["chown", "-R", `${user}:${user}`, folder]);
-}
-
 /** Logs in, starts a server that will outlive the session, and stays. */
-export async function visit(
-  node: LoginNode,
-  user: string,
-  options: SshOptions & { readonly directory?: string; readonly behaviour?: string } = {},
-): Promise<Visit> {
+export async function visit(node: LoginNode, user: string, options: SshOptions = {}): Promise<Visit> {
   const ssh = await node.ssh(user, null, options);
-  ssh.stdin.write(serverScript(options.directory, options.behaviour));
+  ssh.stdin.write(serverScript());
   const pid = Number((await ssh.waitOutput(/^server==(\d+)==$/m))[1]);
-  const port = Number((await ssh.waitOutput(/^port==(\d*)==$/m))[1]);
-  return { user, ssh, pid, port, startTime: startTimeOf(node, pid), session: await ssh.session() };
+  return { user, ssh, pid, session: await ssh.session() };
 }
 
-export async function logOut({ ssh }: Visit): Promise<void> {
+export async function logOut({ ssh }: Pick<Visit, "ssh">): Promise<void> {
   ssh.stdin.end("exit\n");
   assert.equal((await ssh.waitExit()).status, 0);
 }
 
-export function startTimeOf(node: LoginNode, pid: number): number {
-  const stat = node.proc(pid, "stat");
-  assert.ok(stat, `no process ${pid}`);
-  return Number(stat.replace(/^.*\) /s, "").split(" ")[19]);
-}
-
-export async function endServer(node: LoginNode, { pid }: Left): Promise<void> {
+export async function endServer(node: LoginNode, { pid }: Pick<Visit, "pid">): Promise<void> {
   await node.exec(["kill", "-KILL", `${pid}`]);
   await until(() => assert.equal(node.alive(pid), false));
 }
 
-export interface TagFile {
-  readonly name: string;
-  readonly text: string;
-  readonly tag: Tag;
-}
-
-/** Every file in the tag directory; a name or content that is not a tag's fails the test. */
-export function tagFiles(node: LoginNode): TagFile[] {
+/** The tags in the folder, which holds nothing else but temporary files, by uid. */
+export function tags(node: LoginNode): Map<number, Tag> {
   const folder = `/proc/${node.machine.initPid}/root${TAGS}`;
-  return readdirSync(folder).flatMap((name) => {
-    const text = readOr(join(folder, name), "");
-    // A sweep may remove it between the two calls; a temporary one is renamed.
-    if (text === "" || name.startsWith(".")) return [];
-    const tag = JSON.parse(text) as Tag;
-    assert.equal(name, `${tag.root.pid}-${tag.root.startTime}.json`);
-    return [{ name, text, tag }];
-  });
+  return new Map(
+    readdirSync(folder).flatMap((name) => {
+      const text = readOr(join(folder, name), "");
+      if (text === "" || name.startsWith(".")) return [];
+      const tag = JSON.parse(text) as Tag;
+      assert.equal(name, `${tag.uid}.json`);
+      return [[tag.uid, tag]];
+    }),
+  );
 }
 
-export function tagOf(node: LoginNode, { pid, startTime }: Left): Tag | undefined {
-  return tagFiles(node).find(({ name }) => name === `${pid}-${startTime}.json`)?.tag;
-}
-
-export function waitForTag(node: LoginNode, left: Left, timeoutMs?: number): Promise<Tag> {
-  const found = () => {
-    const tag = tagOf(node, left);
-    assert.ok(tag, `no tag of process ${left.pid}`);
+/** Waits for the tag of the connection from this address. */
+export function waitForTag(node: LoginNode, uid: number, address: string, timeoutMs = 10_000): Promise<Tag> {
+  const find = (): Tag => {
+    const tag = tags(node).get(uid);
+    assert.equal(tag?.remoteHost, address);
+    assert.ok(tag);
     return tag;
   };
-  return until(found, timeoutMs === undefined ? {} : { timeoutMs, everyMs: 10 });
+  return until(find, { timeoutMs, everyMs: 10 });
 }
 
 /** When sshd's monitor said this, in milliseconds since 1970, by the journal's clock. */
@@ -144,15 +108,11 @@ export async function configure(node: LoginNode, text: string): Promise<void> {
   await node.copyIn(CONFIG, text);
 }
 
-export async function list(node: LoginNode): Promise<{ trees: TreeDocument[]; errors: unknown[] }> {
-  return JSON.parse(await node.run(["vscode-grim-reaper", "list", "--json"])) as {
+export async function treeOf(node: LoginNode, { pid }: { readonly pid: number }): Promise<TreeDocument> {
+  const { trees, errors } = JSON.parse(await node.run(["vscode-grim-reaper", "list", "--json"])) as {
     trees: TreeDocument[];
     errors: unknown[];
   };
-}
-
-export async function treeOf(node: LoginNode, { pid }: { readonly pid: number }): Promise<TreeDocument> {
-  const { trees, errors } = await list(node);
   assert.deepEqual(errors, []);
   const tree = trees.find(({ pids }) => pids.includes(pid));
   assert.ok(tree, `no tree holds ${pid}: ${JSON.stringify(trees)}`);
@@ -176,12 +136,9 @@ export async function sweepByUnit(node: LoginNode): Promise<string> {
 }
 
 /** What the hook told the system log. */
-export async function faultsOfHook(node: LoginNode): Promise<string> {
-  const said = await node.journal("-q", "-o", "cat", "-p", "warning", "-t", "vscode-grim-reaper");
-  return said
-    .split("\n")
-    .filter((line) => line.includes("session-close"))
-    .join("\n");
+export async function saidByHook(node: LoginNode, priority = "info"): Promise<string[]> {
+  const said = await node.journal("-q", "-o", "cat", "-p", priority, "-t", "vscode-grim-reaper");
+  return said.split("\n").filter((line) => line.startsWith("session-close"));
 }
 
 /** Compiles a source of this folder on the machine that the test runs on; the node has the same C library. */

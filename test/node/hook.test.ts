@@ -4,7 +4,6 @@ import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { after, before, describe, it } from "node:test";
-import { setTimeout as sleep } from "node:timers/promises";
 import { until } from "../helpers/until.ts";
 import { hasLoginNode, whyNoLoginNode } from "./available.ts";
 import { repository } from "./boot.ts";
@@ -12,413 +11,291 @@ import {
   bootWithHook,
   configure,
   endServer,
-  faultsOfHook,
   logOut,
-  SESSION_CLOSED,
   saidAt,
-  startTimeOf,
+  saidByHook,
   sweep,
   sweepByUnit,
   TAGS,
-  tagFiles,
-  tagOf,
+  tags,
   treeOf,
   type Visit,
   visit,
   waitForTag,
 } from "./hook-helpers.ts";
+import { HOOK } from "./install-product.ts";
 import type { LoginNode } from "./login-node.ts";
-import { realServerLayer, startLegacyServer } from "./real-server.ts";
-import { quoted } from "./ssh-client.ts";
+import type { SshClient } from "./ssh-client.ts";
 
-const ALICE = 2001;
+const [ALICE, BOB] = [2001, 2002];
+const CONTROL = "/run/mux";
+const PAM_FILE = "/etc/pam.d/sshd";
 
 describe("the session-close hook", () => {
   let node: LoginNode;
-  let layer: string;
 
   before(async () => {
     if (whyNoLoginNode() !== null) return;
-    layer = await realServerLayer();
-    node = await bootWithHook(layer);
+    node = await bootWithHook();
   });
   after(() => node?.powerOff());
 
-  /** The session goes on without its monitor; when it ends, no process is left to run the PAM stack. */
-  async function closeWithoutMonitor({ ssh, session }: Visit): Promise<void> {
-    await node.run(["kill", "-KILL", `${session.monitor}`]);
-    await until(() => assert.equal(node.alive(session.monitor), false));
-    assert.equal(node.alive(session.child), true);
-    await ssh.close();
-    await until(() => assert.equal(node.alive(session.child), false));
-  }
+  const overControl = (...words: string[]): Promise<string> =>
+    node.run(["ssh", "-F", "none", "-S", CONTROL, ...words, "alice@127.0.0.1"]);
 
-  /** A new window on a tree that was left: a connection through a session of its own. */
-  async function attach({ user, port }: Visit): Promise<{ leave(): Promise<void> }> {
-    const local = node.nextPort();
-    const forward = ["-N", "-L", `127.0.0.1:${local}:127.0.0.1:${port}`];
-    const ssh = await node.ssh(user, null, { options: forward });
-    await ssh.session();
-    const connect = `require("node:net").connect(${local}, "127.0.0.1", () => console.log("connected"))`;
-    const client = await node.spawn(["node", "-e", connect]);
-    await client.waitOutput(/connected/);
-    return {
-      leave: async () => {
-        client.kill("SIGKILL");
-        await ssh.close();
-      },
-    };
-  }
-
-  interface Way {
+  /** Ways to use and to end a connection. `server`: whether one is left behind. `cut`: the client falls silent. */
+  const ways: readonly {
     readonly name: string;
-    readonly cuttable?: boolean;
-    /** What sshd's monitor says when it learns of the end. */
-    readonly said: RegExp;
-    readonly close: (visit: Visit) => Promise<unknown>;
-  }
-  const ways: Way[] = [
-    { name: "exit", said: SESSION_CLOSED, close: logOut },
-    {
-      name: "the client killed",
-      said: SESSION_CLOSED,
-      close: async ({ ssh }) => assert.equal(ssh.kill("SIGKILL"), true),
-    },
-    {
-      name: "the network cut",
-      cuttable: true,
-      said: SESSION_CLOSED,
-      close: ({ ssh }) => ssh.cut(),
-    },
+    readonly server: boolean;
+    readonly options?: readonly string[];
+    readonly cut?: boolean;
+    readonly close: (ssh: SshClient, visit: Visit | null) => Promise<unknown>;
+  }[] = [
+    { name: "a shell that exits", server: true, close: (ssh) => logOut({ ssh }) },
+    { name: "the client killed", server: true, close: async (ssh) => ssh.kill("SIGKILL") },
+    { name: "the network cut", server: true, cut: true, close: (ssh) => ssh.cut() },
     {
       name: "the sshd child killed",
-      said: SESSION_CLOSED,
-      close: ({ session }) => node.run(["kill", "-KILL", `${session.child}`]),
+      server: true,
+      close: (_, left) => node.run(["kill", "-KILL", `${left?.session.child}`]),
+    },
+    {
+      name: "forwarding alone",
+      server: false,
+      options: ["-N", "-L", "29999:127.0.0.1:1"],
+      close: (ssh) => ssh.close(),
+    },
+    {
+      name: "many sessions over one connection",
+      server: false,
+      options: ["-N", "-M", "-S", CONTROL],
+      close: async () => {
+        for (const command of ["true", "id"])
+          await node.run(["ssh", "-F", "none", "-S", CONTROL, "alice@127.0.0.1", command]);
+        assert.equal(tags(node).size, 0, "the connection is still open");
+        await overControl("-O", "exit");
+      },
     },
   ];
-
-  for (const { name, cuttable = false, said, close } of ways) {
-    it(`tags what a session leaves within a second: ${name}`, async (t) => {
+  for (const { name, server, options = [], cut = false, close } of ways)
+    it(`tags its user within a second: ${name}`, async (t) => {
       if (!hasLoginNode(t)) return;
-      const server = await visit(node, "alice", { cuttable });
-      assert.deepEqual(tagFiles(node), []);
-      const before = Date.now();
-      await close(server);
-      const tag = await waitForTag(node, server, 20_000);
+      const left = server ? await visit(node, "alice", { cuttable: cut }) : null;
+      const ssh = left?.ssh ?? (await node.ssh("alice", null, { options }));
+      const session = left?.session ?? (await ssh.session());
+      assert.equal(tags(node).size, 0);
+      const start = Date.now();
+      await close(ssh, left);
+      const { closedAt, closedUptime, ...rest } = await waitForTag(node, ALICE, ssh.address, 20_000);
       const seenAt = Date.now();
-      const closed = await saidAt(node, server.session.monitor, said);
-      // A cut is known to sshd when it gives the client up, and the child that does so says it first.
-      const from = cuttable
-        ? await saidAt(node, server.session.child, /^Timeout, client not respond/)
-        : before;
-      t.diagnostic(
-        `after the end of the client ${(seenAt - from).toFixed(0)} ms, after PAM's close ${(seenAt - closed).toFixed(0)} ms`,
-      );
+      // sshd learns of a cut when it gives the client up, and the child that does so says it.
+      const from = cut ? await saidAt(node, session.child, /^Timeout, client not respond/) : start;
       assert.ok(seenAt - from < 1000, `the tag came ${seenAt - from} ms after the close`);
-      assert.ok(
-        tag.closedAt >= Math.floor(from) && tag.closedAt <= seenAt,
-        `${from} ${tag.closedAt} ${seenAt}`,
-      );
-
-      const { closedAt, closedUptime, ...rest } = tag;
+      assert.ok(closedAt >= Math.floor(from) && closedAt <= seenAt, `${from} ${closedAt} ${seenAt}`);
       assert.ok(closedUptime > 0);
       assert.deepEqual(rest, {
         schemaVersion: 1,
         bootId: (await node.read("/proc/sys/kernel/random/boot_id")).trim(),
         uid: ALICE,
-        root: { pid: server.pid, startTime: server.startTime },
-        auditSession: server.session.auditSession,
-        logindSession: server.session.logindSession,
-        product: "vscode",
-        remoteHost: server.ssh.address,
+        auditSession: session.auditSession,
+        logindSession: session.logindSession,
+        remoteHost: ssh.address,
       });
-      const tree = await treeOf(node, server);
-      const { verdict, tagged, remoteHost } = tree;
-      assert.deepEqual(
-        { verdict, tagged, remoteHost, closedAt: tree.closedAt },
-        {
-          verdict: "wait",
-          tagged: true,
-          remoteHost: server.ssh.address,
-          closedAt: new Date(closedAt).toISOString(),
-        },
-      );
-      await sweep(node);
-      assert.deepEqual(tagOf(node, server), tag);
-      assert.equal(node.alive(server.pid), true);
-
-      await endServer(node, server);
-      await sweep(node);
-      assert.deepEqual(tagFiles(node), [], "the tag of a process that is gone");
-      server.ssh.kill("SIGKILL");
-      await server.ssh.waitExit();
-    });
-  }
-
-  it("tags every tree of the user, whichever session started it, and no tree of another user", async (t) => {
-    if (!hasLoginNode(t)) return;
-    const first = await visit(node, "alice");
-    const second = await visit(node, "alice", { directory: ".cursor-server" });
-    const bobs = await visit(node, "bob");
-    await logOut(second);
-    const tag = await waitForTag(node, second);
-    assert.equal(tag.product, "cursor");
-    const early = await waitForTag(node, first);
-    assert.equal(early.auditSession, second.session.auditSession);
-    assert.equal(tagOf(node, bobs), undefined);
-    // The later close overwrites.
-    await logOut(first);
-    await until(() => assert.equal(tagOf(node, first)?.auditSession, first.session.auditSession));
-    assert.ok((tagOf(node, first)?.closedUptime ?? 0) > early.closedUptime);
-    await bobs.ssh.close();
-    for (const left of [first, second, bobs]) await endServer(node, left);
-    await until(() => assert.equal(node.alive(bobs.session.monitor), false));
-    await sweep(node);
-    assert.deepEqual(tagFiles(node), []);
-  });
-
-  it("the unit's sweep waits for the grace of the tag, ends a real server after it, and removes the tag", async (t) => {
-    if (!hasLoginNode(t)) return;
-    const grace = 6_000;
-    await configure(node, `grace = "${grace / 1000}s"\n`);
-    const server = await startLegacyServer(node, layer);
-    const { monitor } = await server.ssh.session();
-    // Older than the grace: an untagged sweep would end it at once.
-    const started = performance.now();
-    await until(() => assert.ok(performance.now() - started > grace), { timeoutMs: 2 * grace });
-    // Where tmpfiles has made no directory, the hook does, and the unit's sandbox works with that one.
-    await node.run(["rm", "-rf", "/run/vscode-grim-reaper"]);
-    await server.ssh.close();
-    // The hook sees executables: its root is node, below the launcher that the sweep finds.
-    const tag = await waitForTag(node, {
-      pid: server.mainPid,
-      startTime: startTimeOf(node, server.mainPid),
-      port: 0,
-    });
-    await saidAt(node, monitor, SESSION_CLOSED);
-    assert.equal(await sweepByUnit(node), "");
-    assert.ok(Date.now() - tag.closedAt < grace, "the machine is too slow for this grace");
-    assert.equal(node.alive(server.mainPid), true);
-    const { root, verdict, tagged, reasons } = await treeOf(node, { pid: server.mainPid });
-    assert.deepEqual(
-      { pid: root.pid, verdict, tagged },
-      { pid: server.rootPid, verdict: "wait", tagged: true },
-    );
-    assert.match(reasons.join(), /the session closed \d+s? ago, inside the grace of 6/);
-
-    await until(() => assert.ok(Date.now() - tag.closedAt > grace), { timeoutMs: 2 * grace });
-    const log = await sweepByUnit(node);
-    assert.match(
-      log,
-      new RegExp(
-        `^\\[[-\\dT:]{19}\\] Killed \\d+ process\\(es\\) under pid ${server.rootPid} \\(uid ${ALICE}\\)\n`,
-      ),
-    );
-    assert.equal(node.alive(server.mainPid), false);
-    assert.deepEqual(tagFiles(node), []);
-    assert.equal(
-      await node.run(["stat", "-c", "%a %U %G", "/run/vscode-grim-reaper", TAGS]),
-      "770 root vscode-grim-reaper\n770 root vscode-grim-reaper\n",
-    );
-    await configure(node, "");
-  });
-
-  it("the unit writes its lock and marks beside the tags, and finds them again", async (t) => {
-    if (!hasLoginNode(t)) return;
-    await configure(node, 'grace = "1s"\nuntagged = "two-looks"\n');
-    const server = await visit(node, "carol");
-    await closeWithoutMonitor(server);
-    await until(async () =>
-      assert.match((await treeOf(node, server)).reasons.join(), /marked for a second look/),
-    );
-    // Younger than its grace a tree gets no mark.
-    await sleep(1100);
-    await sweepByUnit(node);
-    assert.match(await node.run(["ls", "-A", "/run/vscode-grim-reaper"]), /^lock\n(?:.*\n)*tags\n$/);
-    await until(async () => assert.equal((await treeOf(node, server)).verdict, "reap"));
-    assert.match(await sweepByUnit(node), /Killed 1 process\(es\)/);
-    await configure(node, "");
-  });
-
-  it("a tree that gets a client again loses its tag", async (t) => {
-    if (!hasLoginNode(t)) return;
-    const server = await visit(node, "alice");
-    await logOut(server);
-    await waitForTag(node, server);
-    const back = await attach(server);
-    await until(async () => assert.equal((await treeOf(node, server)).verdict, "spare"));
-    assert.ok(tagOf(node, server));
-    await sweepByUnit(node);
-    assert.deepEqual(tagFiles(node), []);
-    const { tagged, closedAt, remoteHost } = await treeOf(node, server);
-    assert.deepEqual({ tagged, closedAt, remoteHost }, { tagged: false, closedAt: null, remoteHost: null });
-    await back.leave();
-    await waitForTag(node, server);
-    await endServer(node, server);
-    await sweep(node);
-  });
-
-  it("a tag that a session writes while a sweep is at work is left for the next one", async (t) => {
-    if (!hasLoginNode(t)) return;
-    await configure(node, 'grace = "1s"\n');
-    // Bob's server takes two seconds to end, so the sweep has long decided about alice's when it tidies up.
-    const slow = await visit(node, "bob", { behaviour: "tcp-listen,exit-after-term=2000" });
-    const server = await visit(node, "alice");
-    await logOut(server);
-    const { closedUptime } = await waitForTag(node, server);
-    const back = await attach(server);
-    await logOut(slow);
-    await until(async () => assert.equal((await treeOf(node, slow)).verdict, "reap"));
-    const sweeping = sweepByUnit(node);
-    // It blocks SIGTERM from the first one on.
-    const blocked = () =>
-      Number.parseInt(/^SigBlk:\t(\w+)$/m.exec(node.proc(slow.pid, "status") ?? "")?.[1] ?? "0", 16);
-    await until(() => assert.ok(blocked() & (1 << 14), "not signalled yet"));
-    assert.equal(node.alive(slow.pid), true);
-    await back.leave();
-    await until(() => assert.ok((tagOf(node, server)?.closedUptime ?? 0) > closedUptime));
-    assert.equal(node.alive(slow.pid), true);
-    assert.match(await sweeping, /Killed 1 process/);
-    assert.ok((tagOf(node, server)?.closedUptime ?? 0) > closedUptime, "the new tag is gone");
-    assert.equal(node.alive(server.pid), true);
-    await configure(node, "");
-    await endServer(node, server);
-    await sweep(node);
-    assert.deepEqual(tagFiles(node), []);
-  });
-
-  it("a tag of another boot is ignored and pruned", async (t) => {
-    if (!hasLoginNode(t)) return;
-    const server = await visit(node, "alice");
-    await logOut(server);
-    const { bootId } = await waitForTag(node, server);
-    const file = `${TAGS}/${server.pid}-${server.startTime}.json`;
-    const other = "11111111-2222-4333-8444-555555555555";
-    await node.run(["sed", "-i", `s/${bootId}/${other}/`, file]);
-    assert.equal(tagOf(node, server)?.bootId, other);
-    const { tagged, verdict } = await treeOf(node, server);
-    assert.deepEqual({ tagged, verdict }, { tagged: false, verdict: "wait" });
-    await sweepByUnit(node);
-    assert.deepEqual(tagFiles(node), []);
-    await endServer(node, server);
-  });
-
-  it("a killed sshd monitor leaves no tag, and the sweep ends the tree all the same", async (t) => {
-    if (!hasLoginNode(t)) return;
-    const server = await visit(node, "alice");
-    await closeWithoutMonitor(server);
-    assert.deepEqual(tagFiles(node), []);
-    // Without a tag a sweep marks it, and one that finds the same after the grace ends it.
-    await configure(node, 'grace = "1s"\n');
-    await until(async () => assert.match((await treeOf(node, server)).reasons.join(), /no tag/));
-    // Younger than its grace a tree gets no mark.
-    await sleep(1100);
-    assert.equal(await sweepByUnit(node), "");
-    await until(async () => {
-      const { verdict, tagged, reasons } = await treeOf(node, server);
-      assert.deepEqual({ verdict, tagged }, { verdict: "reap", tagged: false });
-      assert.match(reasons.join(), /no tag/);
-    });
-    assert.match(await sweepByUnit(node), new RegExp(`Killed 1 process\\(es\\) under pid ${server.pid} `));
-    await configure(node, "");
-  });
-
-  it("sessions that leave no tree leave no tag: a login, scp, sftp, a git fetch", async (t) => {
-    if (!hasLoginNode(t)) return;
-    await node.copyIn("/usr/local/bin/git-upload-pack", "#!/bin/sh\nprintf 0000\ncat >/dev/null\n", {
-      mode: 0o755,
-    });
-    await node.copyIn("/root/batch", "put /etc/os-release from-sftp\n");
-    // Somebody else's tree must not be taken for the one of the user who leaves.
-    const bobs = await visit(node, "bob");
-    const options =
-      "-q -F none -i /root/keys/alice -o BatchMode=yes -o StrictHostKeyChecking=no -o UserKnownHostsFile=/dev/null";
-    const commands: Record<string, string> = {
-      login: `ssh ${options} alice@127.0.0.1 true`,
-      "a long login": `echo exit | ssh ${options} -tt alice@127.0.0.1`,
-      scp: `scp ${options} /etc/os-release alice@127.0.0.1:from-scp`,
-      sftp: `sftp ${options} -b /root/batch alice@127.0.0.1`,
-      git: `echo 0000 | ssh ${options} alice@127.0.0.1 ${quoted("git-upload-pack 'some.git'")}`,
-    };
-    for (const [name, command] of Object.entries(commands)) {
-      const since = (await node.journal("-q", "-n", "0", "--show-cursor")).replace(/^-- cursor: /, "").trim();
-      await node.run(["sh", "-c", command]);
-      await until(async () =>
-        assert.match(
-          await node.journal("-q", "-o", "cat", `--after-cursor=${since}`),
-          /session closed for user alice/,
-          name,
+      assert.match(
+        (await saidByHook(node)).at(-1) ?? "",
+        new RegExp(
+          `^session-close: uid ${ALICE}: session ${session.logindSession} from ${ssh.address} closed; `,
         ),
       );
-      const monitors = async () =>
-        (await node.processes()).filter((p) => /^sshd-session: alice/.test(p.args));
-      await until(async () => assert.deepEqual(await monitors(), []));
-      assert.deepEqual(tagFiles(node), [], name);
+      if (left) {
+        const tree = await treeOf(node, left);
+        assert.deepEqual([tree.tagged, tree.remoteHost], [true, ssh.address]);
+        assert.equal(tree.closedAt, new Date(closedAt).toISOString());
+        await sweep(node);
+        assert.equal(tags(node).get(ALICE)?.closedAt, closedAt);
+        assert.equal(node.alive(left.pid), true);
+        await endServer(node, left);
+      }
+      await sweep(node);
+      assert.deepEqual(tags(node), new Map(), "the tag of a user without a tree");
+      ssh.kill("SIGKILL");
+      await ssh.waitExit();
+    });
+
+  it("an exec and a copy: a server that the command leaves is tagged, and without one the tag goes", async (t) => {
+    if (!hasLoginNode(t)) return;
+    const common =
+      "-q -F none -i /root/keys/alice -o BatchMode=yes -o StrictHostKeyChecking=no -o UserKnownHostsFile=/dev/null";
+    const commands = [
+      `ssh ${common} -b 127.7.0.1 alice@127.0.0.1 true`,
+      `scp ${common} -o BindAddress=127.7.0.2 /etc/os-release alice@127.0.0.1:from-scp`,
+      `echo put /etc/os-release from-sftp | sftp ${common} -o BindAddress=127.7.0.3 alice@127.0.0.1`,
+    ];
+    for (const [i, command] of commands.entries()) {
+      await node.run(["sh", "-c", command]);
+      await waitForTag(node, ALICE, `127.7.0.${i + 1}`);
+      await sweep(node);
+      assert.equal(tags(node).size, 0, command);
     }
-    assert.equal(await node.read("/home/alice/from-sftp"), await node.read("/home/alice/from-scp"));
-    assert.equal(await faultsOfHook(node), "");
-    await bobs.ssh.close();
-    await waitForTag(node, bobs);
+  });
+
+  it("tags the user whose session closed, and of their trees those that are older; a later close overwrites", async (t) => {
+    if (!hasLoginNode(t)) return;
+    const first = await visit(node, "alice");
+    const second = await visit(node, "alice");
+    const bobs = await visit(node, "bob");
+    await logOut(second);
+    const early = await waitForTag(node, ALICE, second.ssh.address);
+    assert.deepEqual([...tags(node).keys()], [ALICE]);
+    const third = await visit(node, "alice");
+    const tagged = async (): Promise<boolean[]> =>
+      Promise.all([first, second, third, bobs].map(async (left) => (await treeOf(node, left)).tagged));
+    assert.deepEqual(await tagged(), [true, true, false, false]);
+    await logOut(first);
+    const late = await waitForTag(node, ALICE, first.ssh.address);
+    assert.ok(late.closedUptime > early.closedUptime);
+    assert.deepEqual(await tagged(), [true, true, true, false]);
+    await logOut(bobs);
+    await waitForTag(node, BOB, bobs.ssh.address);
+    await logOut(third);
+    await waitForTag(node, ALICE, third.ssh.address);
+    for (const left of [first, second, third]) await endServer(node, left);
+    await sweep(node);
+    assert.deepEqual([...tags(node).keys()], [BOB]);
     await endServer(node, bobs);
     await sweep(node);
   });
 
-  it("pam-auth-update puts the profile's line in, it works there, and takes it out again", async (t) => {
+  it("the unit's sweep, in its sandbox, waits for the grace of the tag, then ends the tree and removes the tag", async (t) => {
     if (!hasLoginNode(t)) return;
-    const common = await node.read("/etc/pam.d/common-session");
-    const lines = async () =>
-      (await node.exec(["grep", "-rho", "^session.*session-close.*", "/etc/pam.d"])).stdout;
-    await node.run(["sed", "-i", "\\,/usr/libexec/vscode-grim-reaper/session-close,d", "/etc/pam.d/sshd"]);
-    assert.equal(await lines(), "", "the documented way to take the line out");
+    const grace = 6_000;
+    await configure(node, `grace = "${grace / 1000}s"\nsettle = "0s"\n`);
+    const left = await visit(node, "carol");
+    // Where tmpfiles has made no directory, the hook does, and the unit's sandbox works with that one.
+    await node.run(["rm", "-rf", "/run/vscode-grim-reaper"]);
+    await logOut(left);
+    const tag = await waitForTag(node, 2003, left.ssh.address);
+    assert.equal(await sweepByUnit(node), "");
+    assert.ok(Date.now() - tag.closedAt < grace, "the machine is too slow for this grace");
+    assert.equal(node.alive(left.pid), true);
+    await until(() => assert.ok(Date.now() - tag.closedAt > grace), { timeoutMs: 2 * grace });
+    assert.match(
+      await sweepByUnit(node),
+      /^\[[-\dT:]{19}\] Killed \d+ process\(es\) under pid \d+ \(uid 2003\)\n/,
+    );
+    assert.equal(node.alive(left.pid), false);
+    assert.equal(
+      await node.run(["stat", "-c", "%a %U %G", "/run/vscode-grim-reaper", TAGS]),
+      "770 root vscode-grim-reaper\n770 root vscode-grim-reaper\n",
+    );
+    await sweepByUnit(node);
+    assert.deepEqual(tags(node), new Map());
+    await configure(node, "");
+  });
 
+  /** What a host may be like. `mend` undoes it; `tag` is what differs from an ordinary one, null: there is none. */
+  const hosts: readonly {
+    readonly name: string;
+    readonly spoil: string;
+    readonly mend: string;
+    readonly tag: Partial<Tag> | null;
+    readonly fault?: RegExp;
+  }[] = [
+    {
+      name: "with hidepid=2",
+      spoil: "mount -o remount,hidepid=2 /proc",
+      mend: "mount -o remount,hidepid=0 /proc",
+      tag: {},
+    },
+    {
+      name: "without audit ids",
+      spoil: `sed -i.old 's/^.*pam_loginuid/#&/' ${PAM_FILE}`,
+      mend: `mv ${PAM_FILE}.old ${PAM_FILE}`,
+      tag: { auditSession: null },
+    },
+    {
+      name: "with a full /run",
+      spoil: "cat /dev/zero >/run/full 2>/dev/null; test -s /run/full",
+      mend: "rm /run/full",
+      tag: null,
+      fault: /no tag: uid 2001: .* \(errno 28\)$/,
+    },
+    {
+      name: "with UsePAM no",
+      spoil:
+        "usermod -p '*' alice; echo UsePAM no >/etc/ssh/sshd_config.d/00-no-pam.conf; systemctl restart ssh",
+      mend: "rm /etc/ssh/sshd_config.d/00-no-pam.conf; systemctl restart ssh",
+      tag: null,
+    },
+  ];
+  for (const { name, spoil, mend, tag, fault } of hosts)
+    it(`a host ${name}: ${tag === null ? "no tag, and logins and logouts work" : "a tag"}`, async (t) => {
+      if (!hasLoginNode(t)) return;
+      const faults = (await saidByHook(node, "warning")).length;
+      await node.run(["sh", "-ec", spoil]);
+      const ssh = await node.ssh("alice", ["echo", "here"]);
+      assert.deepEqual(await ssh.waitExit(), { status: 0, signal: null, stdout: "here\n", stderr: "" });
+      if (tag === null) {
+        if (fault)
+          await until(async () => assert.match((await saidByHook(node, "warning")).at(-1) ?? "", fault));
+        else await new Promise((wake) => setTimeout(wake, 1000));
+        assert.deepEqual(tags(node), new Map());
+      } else {
+        const found = await waitForTag(node, ALICE, ssh.address);
+        assert.match(found.logindSession ?? "", /^c?\d+$/);
+        for (const [key, value] of Object.entries(tag)) assert.equal(found[key as keyof Tag], value);
+      }
+      await node.run(["sh", "-ec", mend]);
+      assert.equal((await saidByHook(node, "warning")).length, faults + (fault ? 1 : 0));
+      await sweep(node);
+      assert.deepEqual(tags(node), new Map());
+    });
+
+  it("a killed sshd monitor leaves no tag", async (t) => {
+    if (!hasLoginNode(t)) return;
+    const left = await visit(node, "alice");
+    const { monitor, child } = left.session;
+    await node.run(["kill", "-KILL", `${monitor}`]);
+    await until(() => assert.equal(node.alive(monitor), false));
+    assert.equal(node.alive(child), true);
+    await left.ssh.close();
+    await until(() => assert.equal(node.alive(child), false));
+    assert.deepEqual(tags(node), new Map());
+    assert.equal((await treeOf(node, left)).tagged, false);
+    await endServer(node, left);
+  });
+
+  it("pam-auth-update and the snippet of pam/README.md put the line in, it works there, and goes again", async (t) => {
+    if (!hasLoginNode(t)) return;
+    const stack = await node.read(PAM_FILE);
+    const common = await node.read("/etc/pam.d/common-session");
+    const takeOut = ["sed", "-i", `\\,${HOOK},d`, PAM_FILE];
+    const lines = async (): Promise<string> =>
+      (await node.exec(["grep", "-rho", "^session.*session-close.*", "/etc/pam.d"])).stdout;
+    const works = async (): Promise<void> => {
+      assert.match(
+        await lines(),
+        new RegExp(`^session\\s+optional\\s+pam_exec.so quiet type=close_session ${HOOK}\\s*$`),
+      );
+      const ssh = await node.ssh("alice", ["true"]);
+      await ssh.waitExit();
+      assert.ok((await waitForTag(node, ALICE, ssh.address)).logindSession);
+    };
+    await node.run(takeOut);
+    assert.equal(await lines(), "");
     const profile = readFileSync(join(repository(), "pam/vscode-grim-reaper"));
     await node.copyIn("/usr/share/pam-configs/vscode-grim-reaper", profile);
     await node.run(["pam-auth-update", "--package", "--enable", "vscode-grim-reaper"]);
-    assert.match(
-      await lines(),
-      /^session\s+optional\s+pam_exec.so quiet type=close_session \/usr\/libexec\/vscode-grim-reaper\/session-close\s*$/,
-    );
-    assert.match(await node.read("/etc/pam.d/common-session"), /session-close/);
-    const server = await visit(node, "alice");
-    await logOut(server);
-    const tag = await waitForTag(node, server);
-    assert.equal(tag.auditSession, server.session.auditSession);
-    assert.equal(tag.logindSession, server.session.logindSession);
-    await endServer(node, server);
-
+    await works();
     await node.run(["pam-auth-update", "--package", "--remove", "vscode-grim-reaper"]);
-    assert.equal(await lines(), "");
     assert.equal(await node.read("/etc/pam.d/common-session"), common);
-    await node.run(["rm", "/usr/share/pam-configs/vscode-grim-reaper"]);
+    await node.run(["sh", "-c", `cat /opt/vscode-grim-reaper/pam/sshd.snippet >>${PAM_FILE}`]);
+    await works();
+    await node.run(takeOut);
+    assert.equal(await lines(), "");
+    await node.copyIn(PAM_FILE, stack);
     await sweep(node);
-    assert.deepEqual(tagFiles(node), []);
-  });
-
-  it("pam/README.md: appending the snippet installs the line, and the check that it gives works", async (t) => {
-    if (!hasLoginNode(t)) return;
-    await node.run(["sed", "-i", "\\,/usr/libexec/vscode-grim-reaper/session-close,d", "/etc/pam.d/sshd"]);
-    const before = await node.read("/etc/pam.d/sshd");
-    await node.run(["sh", "-c", "cat /opt/vscode-grim-reaper/pam/sshd.snippet >>/etc/pam.d/sshd"]);
-    const readme = readFileSync(join(repository(), "pam/README.md"), "utf8");
-    const command = /^ssh host '(.*)'$/m.exec(readme)?.[1];
-    assert.ok(command);
-    const client = await node.ssh("alice", ["sh", "-c", command]);
-    assert.equal((await client.waitExit()).status, 0);
-    const { tag } = await until(() => {
-      const [only, ...others] = tagFiles(node);
-      assert.ok(only && others.length === 0);
-      return only;
-    });
-    const exe = await node.run(["readlink", `/proc/${tag.root.pid}/exe`]);
-    assert.equal(exe, "/home/alice/.vscode-server/bin/test/node\n");
-    await endServer(node, { ...tag.root, port: 0 });
-    await sweep(node);
-    assert.deepEqual(tagFiles(node), []);
-    await node.run(["sed", "-i", "\\,session-close,d", "/etc/pam.d/sshd"]);
-    const left = (await node.read("/etc/pam.d/sshd")).split("\n").filter((line) => !line.startsWith("#"));
-    assert.deepEqual(
-      left,
-      before.split("\n").filter((line) => !line.startsWith("#")),
-    );
   });
 });
+
+import type { Tag } from "../../src/core/observation/observation.ts";

@@ -81,9 +81,7 @@ export async function installProduct(node: LoginNode, files: ProductFiles = {}):
     const target = kind === undefined ? `/usr/lib/systemd/system/${name}` : `/usr/lib/${kind}.d/${stem}.conf`;
     await put(join(units, name), target, 0o644);
   }
-  const dropIn = "user-runtime-dir@.service.d/vscode-grim-reaper.conf";
-  await put(join(units, dropIn), `/usr/lib/systemd/system/${dropIn}`, 0o644);
-  await put(at("packaging/keep-places"), "/usr/libexec/vscode-grim-reaper/keep-places", 0o755);
+  await put(first("dist/keep", "build/keep"), "/usr/libexec/vscode-grim-reaper/keep", 0o755);
   for (const name of ["vscode-grim-reaper.sh", "vscode-grim-reaper.csh"])
     await put(at(`profile/${name}`), `/etc/profile.d/${name}`, 0o644);
   await node.run(["systemctl", "daemon-reload"]);

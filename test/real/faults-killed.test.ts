@@ -75,15 +75,15 @@ function runUntil(at: number, end: End, file: string): ReturnType<typeof spawnSy
 }
 
 /** The folder as the hook and an earlier sweep leave it: the orphan has a tag, and somebody else's tree a mark. */
-function writeState(host: Host): void {
+function writeState(): void {
   rmSync(RUN_FOLDER, { recursive: true, force: true });
-  writeTag(host, TAGS, { closed: "at boot" });
+  writeTag(TAGS, { closed: "at boot" });
   const marks = [{ pid: 3_999_999, startTime: 1, seenUptime: 1 }];
   writeFileSync(MARKS, `${JSON.stringify({ bootId: BOOT_ID, marks })}\n`, { mode: 0o600 });
 }
 
 function assertStateWhole(where: string): void {
-  assert.deepEqual(readTags(TAGS).faults, [], where);
+  assert.deepEqual(readTags(RUN_FOLDER, BOOT_ID).faults, [], where);
   if (existsSync(MARKS)) assert.doesNotThrow(() => JSON.parse(readFileSync(MARKS, "utf8")), where);
 }
 
@@ -98,7 +98,7 @@ function insideNamespace(): void {
   after(() => host.end());
 
   test(`${lane} at every step of a sweep`, async () => {
-    writeState(host);
+    writeState();
     const whole = runUntil(0, lane, file);
     assert.equal(whole.status, 0, String(whole.stderr));
     host.assertSound(false, String(whole.stderr));
@@ -108,7 +108,7 @@ function insideNamespace(): void {
     let ends = 0;
     for (let at = 1; at <= steps; at++) {
       await host.renew();
-      writeState(host);
+      writeState();
       const ran = runUntil(at, lane, file);
       const where = `step ${at}: ${ran.stdout}${ran.stderr}`;
       // Asked to end in its very last steps, a sweep may be done first; and one has fewer steps than another.

@@ -95,12 +95,12 @@ function insideNamespace(): void {
       assert.ok(Math.abs(takenAt - Date.now() - step * 1000) < 60_000, "the clock did not step");
       const patient = config().replace("config.toml", "patient.toml");
       writeFileSync(patient, 'grace = "5m"\ntermWait = "0"\n');
-      writeTag(host, TAGS, { closed: "now" });
+      writeTag(TAGS, { closed: "now" });
       const waiting = runIn(off, ["-vv", "-c", patient]);
       assert.equal(waiting.status, 0, waiting.stderr);
       assert.match(waiting.stderr, /the session closed \ds ago.*; the first sweep after 5m ends it/);
       host.assertSound(true, waiting.stderr);
-      writeTag(host, TAGS, { closed: "at boot" });
+      writeTag(TAGS, { closed: "at boot" });
       // Its user has a session here, so it is looked at twice: the first look was at boot, too.
       const marks = readFileSync(MARKS, "utf8");
       assert.match(marks, /"seenUptime":\d/);

@@ -75,12 +75,10 @@ function runFolderOf(host: SimulatedHost, seed: number): string {
   mkdirSync(join(run, "tags"), { recursive: true, mode: 0o700 });
   chmodSync(run, 0o700);
   // Most hosts have few tags: who has one is looked at as a whole.
-  for (const { tag, when } of host.tags)
-    if (when[0] && host.chance(0.3)) {
-      const file = join(run, "tags", `${tag.root.pid}-${tag.root.startTime}.json`);
-      writeFileSync(file, `${JSON.stringify({ ...tag, closedUptime: Math.max(0, tag.closedUptime) })}\n`, {
-        mode: 0o600,
-      });
+  for (const tag of host.tagsAt(0))
+    if (host.chance(0.3)) {
+      const text = { schemaVersion: 1, bootId: "b007", ...tag, closedUptime: Math.max(0, tag.closedUptime) };
+      writeFileSync(join(run, "tags", `${tag.uid}.json`), `${JSON.stringify(text)}\n`, { mode: 0o600 });
     }
   const marks = host.processes
     .filter(() => host.chance(0.02))
@@ -112,12 +110,12 @@ function outcomeOf(view: HostView, judged: readonly Judgement[]): object {
     }),
   );
   const used = new Set(
-    judged.filter(({ use }) => use?.own === true).flatMap(({ tree }) => tree.members.map(keyOf)),
+    judged.filter(({ use, tag }) => use?.own === true && tag !== null).map(({ tag }) => tag?.uid),
   );
   return {
     trees,
     marks: marksAfter(observation, judged, { uids: null, pids: null }),
-    untagged: observation.tags.map(({ root }) => keyOf(root)).filter((key) => used.has(key)),
+    untagged: observation.tags.map(({ uid }) => uid).filter((uid) => used.has(uid)),
   };
 }
 

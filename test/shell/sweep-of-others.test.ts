@@ -26,9 +26,10 @@ import {
   unattributed,
 } from "../helpers/proc.ts";
 
+const BOOT = "6a7b8c9d-0123-4567-89ab-cdef01234567";
 const context = contextFor(DEFAULT_POLICY, "2026-11-23");
 const tree = legacyTree(500);
-const [root, server] = tree as [Proc, Proc];
+const [, server] = tree as [Proc, Proc];
 
 function runFolder(t: TestContext): string {
   const folder = mkdtempSync(join(tmpdir(), "reaper-others-"));
@@ -53,22 +54,18 @@ for (const [whose, uid, stays] of [
   test(`a tree that ${whose} session uses ${stays ? "keeps" : "loses"} its tag`, async (t) => {
     const folder = runFolder(t);
     const tag: Tag = {
-      schemaVersion: 1,
-      bootId: "6a7b8c9d-0123-4567-89ab-cdef01234567",
       uid: ALICE,
-      root: { pid: root.pid, startTime: root.startTime },
       auditSession: null,
       logindSession: null,
       closedAt: 1_700_000_000_000,
       closedUptime: UPTIME - 1000,
-      product: "vscode",
       remoteHost: null,
     };
-    const file = join(folder, "tags", `${root.pid}-${root.startTime}.json`);
-    writeFileSync(file, `${JSON.stringify(tag)}\n`, { mode: 0o600 });
+    const file = join(folder, "tags", `${ALICE}.json`);
+    writeFileSync(file, `${JSON.stringify({ schemaVersion: 1, bootId: BOOT, ...tag })}\n`, { mode: 0o600 });
     const seen = observation([...sshSession(300, uid, { loginUid: uid }), ...tree], {
       connections: linked(fromHost(300), fromHost(301), ...joined(301, server.pid)),
-      bootId: tag.bootId,
+      bootId: BOOT,
       tags: [tag],
     });
     const judgements = judge(seen, context);

@@ -1,7 +1,7 @@
 // Files of the version before are read as they are; files of a newer version are refused by name.
 // test/fixtures/version-0.1.0 holds what 0.1.0 wrote.
 import assert from "node:assert/strict";
-import { chmodSync, existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { chmodSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, test } from "node:test";
@@ -14,13 +14,11 @@ import { contextFor, judge } from "../../src/core/verdict/judge.ts";
 import { readLastSweep } from "../../src/shell/store/last-sweep.ts";
 import { readLedger } from "../../src/shell/store/ledger.ts";
 import { readSurvivors } from "../../src/shell/store/survivors.ts";
-import { readTags } from "../../src/shell/store/tags.ts";
 import { readState, writeMarks } from "../../src/shell/store/tags-and-marks.ts";
 import { DEFAULT_POLICY } from "../helpers/policy.ts";
 import { run } from "../helpers/program.ts";
 
 const BOOT = "6a7b8c9d-0123-4567-89ab-cdef01234567";
-const START = 3_240_500;
 /** What the files of a newer version are refused with. */
 const NEWER = /schemaVersion is 2; this version of vscode-grim-reaper reads up to 1: upgrade it here/;
 const fixture = (name: string): string => readFileSync(join("test/fixtures/version-0.1.0", name), "utf8");
@@ -37,10 +35,6 @@ const put = (name: string, text: string): string => {
   writeFileSync(file, text, { mode: 0o600 });
   return file;
 };
-const putTag = (text: string): void => {
-  mkdirSync(join(folder, "tags"), { mode: 0o700 });
-  put(`tags/500-${START}.json`, text);
-};
 const judgeSaved = (seen: Observation) =>
   hostDocument(seen, judge(seen, contextFor(DEFAULT_POLICY, "2026-01-01")), seen.faults);
 
@@ -51,16 +45,6 @@ beforeEach(() => {
 afterEach(() => rmSync(folder, { recursive: true, force: true }));
 
 describe("files of 0.1.0 are read:", () => {
-  test("a tag", () => {
-    putTag(fixture("tag.json"));
-    const { tags, faults } = readTags(join(folder, "tags"));
-    assert.deepEqual(faults, []);
-    assert.deepEqual(
-      tags.map(({ root, uid, auditSession }) => [root, uid, auditSession]),
-      [[{ pid: 500, startTime: START }, 2001, 42]],
-    );
-  });
-
   test("marks, which had no schemaVersion", () => {
     put("marks.json", fixture("marks.json"));
     const { marks, faults } = readState(folder, BOOT);
@@ -95,14 +79,6 @@ describe("files of 0.1.0 are read:", () => {
 });
 
 describe("files of a newer version are refused by name:", () => {
-  test("a tag, which stays for the newer version", () => {
-    putTag(newer("tag.json"));
-    const { tags, faults } = readTags(join(folder, "tags"));
-    assert.deepEqual(tags, []);
-    assert.match(faults.map(({ detail }) => detail).join(), NEWER);
-    assert.ok(existsSync(join(folder, `tags/500-${START}.json`)));
-  });
-
   test("marks and survivors", () => {
     put("marks.json", newer("marks.json"));
     const { marks, faults } = readState(folder, BOOT);

@@ -44,8 +44,6 @@ export interface Examination {
   /** Null: it is not there. */
   readonly hook: (FileFacts & { readonly isStatic: boolean | null }) | null;
   readonly hookFaults: Answer<number>;
-  /** Logouts since boot at which the kernel refused to name executables to the hook. */
-  readonly hookUnreadable: Answer<number>;
   /** Null: SELinux is not enabled. */
   readonly selinux: Answer<SelinuxFacts | null>;
   readonly procMount: Answer<ProcMount>;

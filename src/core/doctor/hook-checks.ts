@@ -85,7 +85,7 @@ function checkUserEnvironment({ pam }: Examination): Check {
   );
 }
 
-function checkHook({ hook, hookPath, hookFaults, hookUnreadable, pam }: Examination): Check {
+function checkHook({ hook, hookPath, hookFaults, pam }: Examination): Check {
   const name = "session-close";
   const wanted = pam?.some((line) => line.args.includes(hookPath)) ?? false;
   if (hook === null) {
@@ -106,19 +106,13 @@ function checkHook({ hook, hookPath, hookFaults, hookUnreadable, pam }: Examinat
       `${hookPath} is not a static program: a user's LD_PRELOAD could reach it`,
       "install the program of the package",
     );
-  if ("failed" in hookFaults || "failed" in hookUnreadable)
+  if ("failed" in hookFaults)
     return warning(name, "static, root's alone; only root can read its faults", "run doctor as root");
   if (hookFaults.value > 0)
     return warning(
       name,
       `static, root's alone; it met ${countOf(hookFaults.value, "fault")} since boot`,
       "journalctl -p warning SYSLOG_FACILITY=4 -t vscode-grim-reaper",
-    );
-  if (hookUnreadable.value > 0)
-    return warning(
-      name,
-      `at ${countOf(hookUnreadable.value, "logout")} since boot the kernel refused to name executables to it: it tagged by process name`,
-      "see SELinux below; without SELinux, sshd lacks CAP_SYS_PTRACE",
     );
   return ok(name, "static, root's alone, no faults since boot");
 }

@@ -69,15 +69,11 @@ test("a record holds the user, the tree, the time, the reason and the memory", (
 
 test("a tag gives the kind, the time and the remote host; force is recorded", () => {
   const tag = {
-    schemaVersion: 1,
-    bootId: "b007",
     uid: ALICE,
-    root: { pid: 501, startTime: tree[1]?.startTime ?? 0 },
     auditSession: 7,
     logindSession: "7",
     closedAt: NOW - 7_200_000,
     closedUptime: UPTIME - 1_800_000,
-    product: "vscode",
     remoteHost: "laptop.example.org",
   } as const;
   const seen = observation(tree, { tags: [tag] });

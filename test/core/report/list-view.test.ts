@@ -10,15 +10,11 @@ import { ALICE, legacyTree, observation, UPTIME } from "../../helpers/proc.ts";
 const tree = legacyTree(500);
 const hour = 3_600_000;
 const tag: Tag = {
-  schemaVersion: 1,
-  bootId: "b007",
   uid: ALICE,
-  root: { pid: 501, startTime: tree[1]?.startTime ?? 0 },
   auditSession: 7,
   logindSession: "7",
   closedAt: 1_700_000_000_000 - hour,
   closedUptime: UPTIME - hour / 2,
-  product: "vscode",
   remoteHost: "laptop\u001b[2J.example.org",
 };
 const judged = (seen: Observation): Judgement =>

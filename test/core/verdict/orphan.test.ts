@@ -24,15 +24,11 @@ const [root] = tree as [Proc];
 const startedAgo = (ms: number): number => ((UPTIME - ms) / 1000) * TICKS;
 
 const tag = (ago: number, process = root): Tag => ({
-  schemaVersion: 1,
-  bootId: "b007",
   uid: process.uid,
-  root: { pid: process.pid, startTime: process.startTime },
   auditSession: 7,
   logindSession: "7",
   closedAt: 0,
   closedUptime: UPTIME - ago,
-  product: "vscode",
   remoteHost: null,
 });
 const mark = (ago: number, startTime = root.startTime): Mark => ({

@@ -50,15 +50,11 @@ const asked = (more: Partial<Connections>): Partial<Observation> => ({
 });
 const links = (...some: Link[]): Partial<Observation> => ({ connections: linked(...some) });
 const tag = (ago: number): Tag => ({
-  schemaVersion: 1,
-  bootId: "b007",
   uid: ALICE,
-  root: { pid: 500, startTime: root.startTime },
   auditSession: 7,
   logindSession: "7",
   closedAt: 0,
   closedUptime: UPTIME - ago,
-  product: "vscode",
   remoteHost: null,
 });
 const mark = (ago: number, startTime: number, used?: Mark["used"]): Mark => ({
