@@ -1,4 +1,4 @@
-import type { Connections, Link } from "../../src/core/observation/connections.ts";
+import type { Connection, Connections } from "../../src/core/observation/connections.ts";
 import type { Observation } from "../../src/core/observation/observation.ts";
 import type { Proc } from "../../src/core/observation/process.ts";
 /** Builders: a process table and an observation from a few words. What is not given is an ordinary idle process. */
@@ -89,64 +89,70 @@ export function sshSession(monitor: number, uid = ALICE, init: Partial<ProcInit>
 
 export const NO_CONNECTIONS: Connections = {
   complete: true,
-  source: "netlink",
-  links: [],
+  connections: [],
   unreadable: [],
-  foreignNet: [],
+  unlisted: [],
+  otherNets: [],
   established: { tcp: 4, unix: 40 },
   faults: [],
 };
 
-export function tcp(pid: number, peerPid: number | null, port = 40_000): Link {
-  return { kind: "tcp", pid, peerPid, local: `127.0.0.1:${port}`, remote: "127.0.0.1:51000" };
-}
+const pids = (pid: number | null): number[] => (pid === null ? [] : [pid]);
 
-export function unix(pid: number, peerPid: number | null): Link {
-  return { kind: "unix", pid, peerPid, local: "/tmp/code-1", remote: "unix:1" };
-}
-
-/** A connection that `opener` opened and `acceptor` accepted, as the kernel shows it: a link for each end. */
-export function joined(opener: number, acceptor: number, kind: Link["kind"] = "tcp"): Link[] {
-  const [local, remote] = kind === "tcp" ? ["127.0.0.1:51000", "127.0.0.1:4100"] : ["unix:1", "/tmp/code-1"];
-  return [
-    { kind, pid: opener, peerPid: acceptor, local, remote, direction: "opened", otherHost: false },
-    {
-      kind,
-      pid: acceptor,
-      peerPid: opener,
-      local: remote,
-      remote: local,
-      direction: "accepted",
-      otherHost: false,
-    },
-  ];
-}
-
-/** A pipe of which each process holds an end. */
-export function piped(a: number, b: number): Link[] {
-  const pipe = { kind: "pipe", local: "pipe:1", remote: "pipe:1", direction: "unknown" } as const;
-  return [
-    { ...pipe, pid: a, peerPid: b },
-    { ...pipe, pid: b, peerPid: a },
-  ];
-}
-
-/** A connection of this host whose other end no asked process holds. */
-export function unattributed(pid: number, direction: NonNullable<Link["direction"]> = "accepted"): Link {
-  return { ...tcp(pid, null), direction, otherHost: false };
-}
-
-/** A connection with another host. */
-export function fromHost(pid: number, direction: NonNullable<Link["direction"]> = "accepted"): Link {
+/** A connection that `near` accepted: over TCP, on this host, from `far` (null: a process that was not asked). */
+export function accepted(near: number, far: number | null, init: Partial<Connection> = {}): Connection {
+  const isUnix = init.kind === "unix";
   return {
     kind: "tcp",
-    pid,
-    peerPid: null,
-    local: "10.0.0.1:22",
-    remote: "10.1.2.3:50000",
-    direction,
-    otherHost: true,
+    direction: "accepted",
+    near: [near],
+    far: pids(far),
+    local: isUnix ? "/tmp/code-1" : "127.0.0.1:4100",
+    remote: isUnix ? "unix:1" : "127.0.0.1:51000",
+    farUid: ALICE,
+    idle: isUnix ? null : 5,
+    ...init,
   };
+}
+
+/** The same as the process sees it that opened it. */
+export function opened(near: number, far: number | null, init: Partial<Connection> = {}): Connection {
+  const { local, remote, ...rest } = accepted(near, far, init);
+  return { ...rest, direction: "opened", local: remote, remote: local, ...init };
+}
+
+/** Both ends of a connection that `opener` opened and `acceptor` accepted. */
+export function joined(opener: number, acceptor: number, init: Partial<Connection> = {}): Connection[] {
+  return [opened(opener, acceptor, init), accepted(acceptor, opener, init)];
+}
+
+/** Both ends of a socket pair; null: a process that was not asked holds the other. */
+export function paired(a: number, b: number | null, init: Partial<Connection> = {}): Connection[] {
+  const pair = (near: number, far: number | null): Connection =>
+    accepted(near, far, { kind: "unix", direction: "pair", local: "unix:2", ...init });
+  return b === null ? [pair(a, b)] : [pair(a, b), pair(b, a)];
+}
+
+/** A pipe: the first process reads, the other writes. */
+export function piped(reader: number, writer: number): Connection {
+  const pipe = { kind: "pipe", direction: "pair", local: "pipe:1", remote: "pipe:1" } as const;
+  return accepted(reader, writer, { ...pipe, farUid: null, idle: null });
+}
+
+/** A terminal whose slave the first process holds, and whose master the other. */
+export function onTerminal(slave: number, master: number): Connection {
+  return { ...piped(slave, master), kind: "terminal", local: "pts/3", remote: "pts/3" };
+}
+
+/** A connection that another host opened. */
+export function fromHost(near: number, init: Partial<Connection> = {}): Connection {
+  const ends = { local: "10.0.0.1:22", remote: "10.1.2.3:50000" };
+  return accepted(near, null, { ...ends, otherHost: true, farUid: null, ...init });
+}
+
+/** A connection to another host. */
+export function toHost(near: number, init: Partial<Connection> = {}): Connection {
+  return fromHost(near, { direction: "opened", local: "10.0.0.1:50000", remote: "10.1.2.3:443", ...init });
 }
 
 export function observation(processes: readonly Proc[], init: Partial<Observation> = {}): Observation {
@@ -164,13 +170,14 @@ export function observation(processes: readonly Proc[], init: Partial<Observatio
     counts: { listed: all.length, read: all.length, gone: 0, denied: 0, malformed: 0, timedOut: 0 },
     connections: NO_CONNECTIONS,
     tags: [],
-    marks: [],
+    states: [],
+    usersSeen: {},
     keeps: [],
     faults: [],
     ...init,
   };
 }
 
-export function linked(...links: readonly Link[]): Connections {
-  return { ...NO_CONNECTIONS, links };
+export function linked(...connections: readonly Connection[]): Connections {
+  return { ...NO_CONNECTIONS, connections };
 }
