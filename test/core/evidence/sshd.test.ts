@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import test from "node:test";
-import { findSshd, sessionUserOf, usersWithSession } from "../../../src/core/evidence/sshd.ts";
+import { findSshd, sessionsOf, sessionUserOf } from "../../../src/core/evidence/sshd.ts";
 import type { Proc } from "../../../src/core/observation/process.ts";
 import { makeTable } from "../../../src/core/tree/process-table.ts";
 import { DEFAULT_POLICY } from "../../helpers/policy.ts";
@@ -91,7 +91,8 @@ for (const { what, processes, genuine, adopted = [] } of rows)
   test(`ssh servers: ${what}`, () => {
     const found = findSshd(makeTable(processes), DEFAULT_POLICY.catalogue);
     assert.deepEqual([...found.genuine.keys()], genuine);
-    assert.deepEqual([...found.adopted], adopted);
+    const lost = [...found.sessions.keys()].filter((pid) => !found.genuine.has(pid));
+    assert.deepEqual(lost, adopted);
     const rest = processes.filter(
       ({ pid, exe, state }) => exe?.endsWith("/sshd") && state !== "Z" && !genuine.includes(pid),
     );
@@ -119,13 +120,17 @@ for (const [what, processes, user] of users)
     assert.equal(sessionUserOf(processes[0] as Proc, makeTable(processes)), user);
   });
 
-test("users with a session: those of the host's ssh server, and of their own; the listener belongs to no user", () => {
+test("the sessions of users: those of the host's ssh server; a listener is none, not even as pid 1", () => {
   const table = makeTable([
     root(300),
     alices(301, 300),
     proc({ pid: 400, uid: BOB, exe: `${HOME}/bin/sshd` }),
   ]);
-  assert.deepEqual([...usersWithSession(findSshd(table, DEFAULT_POLICY.catalogue), table)], [ALICE, BOB]);
-  const listener = makeTable([root(300)]);
-  assert.deepEqual([...usersWithSession(findSshd(listener, DEFAULT_POLICY.catalogue), listener)], []);
+  const sessions = (uids: number[]): number[] =>
+    sessionsOf(findSshd(table, DEFAULT_POLICY.catalogue), uids, table).map(({ pid }) => pid);
+  assert.deepEqual(sessions([ALICE]), [300, 301]);
+  assert.deepEqual(sessions([BOB]), []);
+  assert.deepEqual(sessions([BOB, ALICE]), [300, 301]);
+  const first = makeTable([root(1, { ppid: 0 }), proc({ pid: 500, ppid: 1 })]);
+  assert.equal(findSshd(first, DEFAULT_POLICY.catalogue).sessions.size, 0);
 });

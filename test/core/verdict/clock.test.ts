@@ -1,0 +1,305 @@
+import assert from "node:assert/strict";
+import test from "node:test";
+import type { Observation, Tag, TreeState } from "../../../src/core/observation/observation.ts";
+import type { Proc } from "../../../src/core/observation/process.ts";
+import { contextFor, type Judgement, judge } from "../../../src/core/verdict/judge.ts";
+import { DEFAULT_POLICY } from "../../helpers/policy.ts";
+import {
+  ALICE,
+  commandShell,
+  fromHost,
+  joined,
+  legacyTree,
+  linked,
+  observation,
+  sshSession,
+  TICKS,
+} from "../../helpers/proc.ts";
+
+const [MINUTE, HOUR] = [60_000, 3_600_000];
+/** The host has run for sixty hours. */
+const NOW = 60 * HOUR;
+const ticksAgo = (ms: number): number => ((NOW - ms) / 1000) * TICKS;
+const BOB = 2002;
+
+interface Row {
+  readonly what: string;
+  /** How many milliseconds ago each was; the tree started nine hours ago, the workers eight. */
+  readonly closed?: number;
+  readonly mark?: number;
+  readonly used?: number;
+  readonly userSeen?: number;
+  readonly session?: number;
+  readonly worker?: number;
+  readonly treeStarted?: number;
+  readonly grace?: number;
+  readonly tagOf?: number;
+  /** The user whose login is behind the tree. */
+  readonly login?: number;
+  readonly verdict: string;
+  readonly code?: string;
+  readonly endsIn?: number;
+  readonly says?: RegExp;
+  readonly tagged?: boolean;
+}
+
+function judged(row: Row): Judgement {
+  const { grace = 3 * HOUR, treeStarted = 9 * HOUR, worker = 8 * HOUR, session, login = ALICE } = row;
+  const tree = legacyTree(500, { startTime: ticksAgo(treeStarted), loginUid: login }).map(
+    (one): Proc => (one.pid === 502 ? { ...one, startTime: ticksAgo(Math.min(worker, treeStarted)) } : one),
+  );
+  const ago = (ms: number | undefined): number | null => (ms === undefined ? null : NOW - ms);
+  const state: TreeState = {
+    pid: 500,
+    startTime: ticksAgo(treeStarted),
+    uid: ALICE,
+    usedAt: ago(row.used),
+    orphanAt: ago(row.mark),
+  };
+  const isKnown = row.used !== undefined || row.mark !== undefined;
+  const tag = (closed: number): Tag => ({
+    uid: row.tagOf ?? ALICE,
+    auditSession: 7,
+    logindSession: "7",
+    closedAt: 0,
+    closedUptime: NOW - closed,
+    remoteHost: "laptop",
+  });
+  const here =
+    session === undefined ? [] : sshSession(300, ALICE, { startTime: ticksAgo(session), loginUid: ALICE });
+  const seen = observation([...here, ...tree], {
+    uptime: NOW,
+    tags: row.closed === undefined ? [] : [tag(row.closed)],
+    states: isKnown ? [state] : [],
+    usersSeen: row.userSeen === undefined ? {} : { [ALICE]: NOW - row.userSeen },
+  });
+  const policy = { ...DEFAULT_POLICY, grace };
+  const found = judge(seen, contextFor(policy, "2026-11-29")).find(({ tree: { root } }) => root.pid === 500);
+  assert.ok(found);
+  return found;
+}
+
+const rows: readonly Row[] = [
+  // One sweep, with a tag and the user gone.
+  {
+    what: "its session closed longer ago than the grace",
+    closed: 3 * HOUR,
+    verdict: "reap",
+    code: "tag-past-grace",
+    says: /a session of its user closed then, 3h ago, longer than its grace of 3h$/,
+    tagged: true,
+  },
+  {
+    what: "its session closed less than the grace ago",
+    closed: 3 * HOUR - MINUTE,
+    verdict: "wait",
+    code: "inside-grace",
+    endsIn: MINUTE,
+    says: /the first sweep in 1m or later will end it$/,
+    tagged: true,
+  },
+  {
+    what: "the user is here again",
+    closed: 5 * HOUR,
+    session: 4 * HOUR,
+    verdict: "wait",
+    code: "marked",
+    endsIn: 3 * HOUR,
+    says: /its user has an ssh session here/,
+  },
+  {
+    what: "the user is here, and two sweeps found it unused",
+    closed: 5 * HOUR,
+    session: 4 * HOUR,
+    mark: 3 * HOUR,
+    verdict: "reap",
+    code: "two-sweeps",
+    says: /first found orphaned 3h ago$/,
+  },
+  {
+    what: "the tree started after the close",
+    closed: 4 * HOUR,
+    treeStarted: 3.5 * HOUR,
+    verdict: "wait",
+    code: "inside-grace",
+    tagged: false,
+  },
+  {
+    what: "the tree started within the clock tick of the close",
+    closed: 4 * HOUR,
+    treeStarted: 4 * HOUR,
+    verdict: "wait",
+    tagged: false,
+  },
+  {
+    what: "the tree started a tick earlier",
+    closed: 4 * HOUR,
+    treeStarted: 4 * HOUR + 10,
+    verdict: "reap",
+    tagged: true,
+  },
+  {
+    what: "a sweep saw it in use after the close",
+    closed: 6 * HOUR,
+    used: 4 * HOUR,
+    verdict: "wait",
+    code: "inside-grace",
+    tagged: false,
+  },
+  {
+    what: "a sweep saw it in use before the close",
+    closed: 4 * HOUR,
+    used: 6 * HOUR,
+    verdict: "reap",
+    tagged: true,
+  },
+  {
+    what: "the user was skipped after the close",
+    closed: 6 * HOUR,
+    userSeen: 4 * HOUR,
+    verdict: "wait",
+    tagged: false,
+  },
+  { what: "another user's session closed", closed: 4 * HOUR, tagOf: BOB, verdict: "wait", tagged: false },
+  {
+    what: "the session of the login behind it closed",
+    closed: 4 * HOUR,
+    tagOf: BOB,
+    login: BOB,
+    verdict: "reap",
+    tagged: true,
+  },
+  // Two sweeps, without a tag.
+  {
+    what: "this sweep is the first to find it",
+    verdict: "wait",
+    code: "inside-grace",
+    endsIn: 3 * HOUR,
+    says: /this sweep is the first to find it unused/,
+  },
+  {
+    what: "a sweep found it less than the grace ago",
+    mark: 3 * HOUR - MINUTE,
+    verdict: "wait",
+    endsIn: MINUTE,
+  },
+  {
+    what: "a sweep found it the grace ago",
+    mark: 3 * HOUR,
+    verdict: "reap",
+    code: "two-sweeps",
+    says: /a sweep first found it unused then/,
+  },
+  {
+    what: "it was in use since that mark",
+    mark: 6 * HOUR,
+    used: 4 * HOUR,
+    verdict: "wait",
+    endsIn: 3 * HOUR,
+  },
+  {
+    what: "its user was skipped since that mark",
+    mark: 6 * HOUR,
+    userSeen: 4 * HOUR,
+    verdict: "wait",
+    endsIn: 3 * HOUR,
+  },
+  // What moves the clock.
+  {
+    what: "a worker started for a client less than the grace ago",
+    closed: 5 * HOUR,
+    worker: HOUR,
+    verdict: "wait",
+    code: "inside-grace",
+    endsIn: 2 * HOUR,
+    says: /its extension host 502 started then, for a client/,
+  },
+  {
+    what: "a worker does, however old the mark is",
+    mark: 40 * HOUR,
+    worker: HOUR,
+    treeStarted: 50 * HOUR,
+    verdict: "wait",
+    endsIn: 2 * HOUR,
+  },
+  {
+    what: "a session of its user started less than the grace ago",
+    mark: 5 * HOUR,
+    session: HOUR,
+    verdict: "wait",
+    endsIn: 2 * HOUR,
+    says: /the ssh session 30[01] of its user started then/,
+  },
+  {
+    what: "a session that starts each hour, 24 h after the mark and the grace",
+    mark: 27 * HOUR,
+    session: HOUR,
+    treeStarted: 40 * HOUR,
+    verdict: "reap",
+  },
+  {
+    what: "the same a minute before",
+    mark: 27 * HOUR - MINUTE,
+    session: HOUR,
+    treeStarted: 40 * HOUR,
+    verdict: "wait",
+    endsIn: MINUTE,
+  },
+  {
+    what: "sessions that close each hour, 24 h after the mark and the grace",
+    mark: 27 * HOUR,
+    closed: HOUR,
+    treeStarted: 40 * HOUR,
+    verdict: "reap",
+  },
+  {
+    what: "sessions that close each hour, less than that",
+    mark: 26 * HOUR,
+    closed: HOUR,
+    treeStarted: 40 * HOUR,
+    verdict: "wait",
+    endsIn: HOUR,
+  },
+  // Graces.
+  { what: "no grace: what one sweep finds", grace: 0, verdict: "reap", code: "two-sweeps" },
+  { what: "no grace, tagged", grace: 0, closed: 0, verdict: "reap", code: "tag-past-grace" },
+];
+
+for (const row of rows)
+  test(`the clock: ${row.what}: ${row.verdict}`, () => {
+    const found = judged(row);
+    const said = found.reasons.join("; ");
+    assert.equal(found.verdict, row.verdict, said);
+    if (row.code) assert.equal(found.reasonCode, row.code, said);
+    if (row.endsIn !== undefined) assert.equal(found.endsIn, row.endsIn, said);
+    if (row.says) assert.match(said, row.says);
+    if (row.tagged !== undefined) assert.equal(found.tag !== null, row.tagged);
+  });
+
+test("trees that are connected with each other were last used when any of them was", () => {
+  const cli = commandShell({ pid: 700, startTime: ticksAgo(9 * HOUR) });
+  const tree = legacyTree(500, { startTime: ticksAgo(9 * HOUR) }).slice(0, 2);
+  const state = (pid: number, orphan: number): TreeState => ({
+    pid,
+    startTime: ticksAgo(9 * HOUR),
+    uid: ALICE,
+    usedAt: null,
+    orphanAt: NOW - orphan,
+  });
+  const seen = (more: Partial<Observation>): Record<number, string> => {
+    const states = [state(500, 4 * HOUR), state(700, HOUR)];
+    const found = judge(
+      observation([cli, ...tree], { uptime: NOW, states, ...more }),
+      contextFor(DEFAULT_POLICY, "2026-11-29"),
+    );
+    return Object.fromEntries(found.map(({ tree: { root }, verdict }) => [root.pid, verdict]));
+  };
+  assert.deepEqual(seen({}), { 500: "reap", 700: "wait" });
+  assert.deepEqual(seen({ connections: linked(...joined(700, 501)) }), { 500: "wait", 700: "wait" });
+});
+
+test("a tree in use is spared, and its clock says nothing", () => {
+  const seen = observation(legacyTree(500), { connections: linked(fromHost(501)) });
+  const [found] = judge(seen, contextFor(DEFAULT_POLICY, "2026-11-29"));
+  assert.deepEqual([found?.verdict, found?.isInUse, found?.endsIn], ["spare", true, null]);
+});
