@@ -2,13 +2,12 @@
 // kernel allows, else bounded, reported and exit 1; never a bystander.
 import assert from "node:assert/strict";
 import { spawnSync } from "node:child_process";
-import { existsSync, mkdirSync, readFileSync, rmdirSync } from "node:fs";
+import { existsSync, mkdirSync, readFileSync, rmdirSync, writeFileSync } from "node:fs";
 import { basename } from "node:path";
 import { after, test } from "node:test";
 
 const sandbox = inPidNamespace(import.meta.url);
 const mount = ["/sys/fs/cgroup/unified", "/sys/fs/cgroup"].find((at) => existsSync(`${at}/cgroup.procs`));
-const version1 = ["/sys/fs/cgroup/pids"].find((at) => existsSync(`${at}/cgroup.procs`));
 const skip = sandbox.skip || (mount === undefined ? "needs cgroup version 2" : false);
 if (sandbox.inside) insideNamespace();
 else
@@ -21,25 +20,20 @@ const uid = USER;
 const sweep = (): Ran => run(["-v", "-c", temporaryFile("config.toml", 'grace = "0"\ntermWait = "1s"\n')]);
 let count = 0;
 /** A new cgroup with this kind of name, removed when the test ends. */
-function makeCgroup(suffix: string, at = mount): string {
+function makeCgroup(suffix: string): string {
   count += 1;
-  const folder = `${at}/reaper-storm-${process.ppid}-${Date.now()}-${count}${suffix}`;
+  const folder = `${mount}/reaper-storm-${process.ppid}-${Date.now()}-${count}${suffix}`;
   mkdirSync(folder);
   after(() => {
     // What a test could not end ends here, then the folder is empty.
-    spawnSync("sh", [
-      "-c",
-      `cd ${folder}; echo 1 > cgroup.kill || { echo 0 > pids.max; xargs -r kill -KILL < cgroup.procs; }`,
-    ]);
+    writeFileSync(`${folder}/cgroup.kill`, "1");
     return eventually(() => isEmpty(folder), `${folder} is empty`).then(() => rmdirSync(folder));
   });
   return folder;
 }
 
 const isEmpty = (folder: string): boolean =>
-  existsSync(`${folder}/cgroup.events`)
-    ? /^populated 0$/m.test(readFileSync(`${folder}/cgroup.events`, "utf8"))
-    : readFileSync(`${folder}/cgroup.procs`, "utf8") === "";
+  /^populated 0$/m.test(readFileSync(`${folder}/cgroup.events`, "utf8"));
 
 /** A process of the tree that forks a successor and exits, for ever, once it gets SIGUSR1. */
 function chain(home: string, name = "chain"): PlanNode {
@@ -81,47 +75,44 @@ function insideNamespace(): void {
     assert.deepEqual(living(stage), []);
   });
 
-  const mounts = [["version 2", mount] as const, ["version 1", version1] as const].filter(([, at]) => at);
-  for (const [version, at] of mounts)
-    test(`fork chains in a scope of the tree's own end with the scope: cgroup ${version}`, async () => {
-      const home = makeHome(uid);
-      const folder = makeCgroup(".scope", at);
-      const names = ["chain1", "chain2", "chain3", "chain4"];
-      const stage = await startTree(
-        bareServer(
-          home,
-          uid,
-          [`cgroup=${folder}`, "ignore-term"],
-          names.map((name) => chain(home, name)),
-        ),
-      );
-      letLoose(stage, names);
-      const swept = sweep();
-      assert.equal(swept.status, 0, swept.stderr);
-      assert.match(swept.stderr, /Killed \d+ process\(es\) under pid/);
-      assert.ok(isEmpty(folder), readFileSync(`${folder}/cgroup.procs`, "utf8"));
-      assert.deepEqual(living(stage), []);
-    });
+  test("fork chains in a scope of the tree's own end with the scope", async () => {
+    const home = makeHome(uid);
+    const folder = makeCgroup(".scope");
+    const names = ["chain1", "chain2", "chain3", "chain4"];
+    const stage = await startTree(
+      bareServer(
+        home,
+        uid,
+        [`cgroup=${folder}`, "ignore-term"],
+        names.map((name) => chain(home, name)),
+      ),
+    );
+    letLoose(stage, names);
+    const swept = sweep();
+    assert.equal(swept.status, 0, swept.stderr);
+    assert.match(swept.stderr, /Killed \d+ process\(es\) under pid/);
+    assert.ok(isEmpty(folder), readFileSync(`${folder}/cgroup.procs`, "utf8"));
+    assert.deepEqual(living(stage), []);
+  });
 
-  for (const [version, at] of mounts)
-    test(`a look at fork chains finds them, each below a parent in the cgroup: ${version}`, async () => {
-      const home = makeHome(uid);
-      const folder = makeCgroup(".scope", at);
-      const names = ["chain1", "chain2", "chain3", "chain4"];
-      const chains = names.map((name) => chain(home, name));
-      const stage = await startTree(bareServer(home, uid, [`cgroup=${folder}`], chains));
-      letLoose(stage, names);
-      const path = `/${basename(folder)}`;
-      for (let look = 0; look < 100; look++) {
-        assert.ok(isPopulated(folder));
-        const members = await membersOf(folder, path);
-        assert.ok(members.length > 0);
-        assert.deepEqual(
-          members.filter(({ outsideParent }) => outsideParent !== null && outsideParent.pid !== 1),
-          [],
-        );
-      }
-    });
+  test("a look at fork chains finds them, each below a parent in the cgroup", async () => {
+    const home = makeHome(uid);
+    const folder = makeCgroup(".scope");
+    const names = ["chain1", "chain2", "chain3", "chain4"];
+    const chains = names.map((name) => chain(home, name));
+    const stage = await startTree(bareServer(home, uid, [`cgroup=${folder}`], chains));
+    letLoose(stage, names);
+    const path = `/${basename(folder)}`;
+    for (let look = 0; look < 100; look++) {
+      assert.ok(isPopulated(folder));
+      const members = await membersOf(folder, path);
+      assert.ok(members.length > 0);
+      assert.deepEqual(
+        members.filter(({ outsideParent }) => outsideParent !== null && outsideParent.pid !== 1),
+        [],
+      );
+    }
+  });
 
   const adopted = (node: PlanNode): PlanNode => ({ ...node, behaviours: ["daemon", "setsid"] });
   const BESIDE: readonly (readonly [string, (home: string) => PlanNode])[] = [

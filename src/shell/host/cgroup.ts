@@ -7,8 +7,6 @@ import type { CgroupMember } from "../../core/reap/whole-cgroup.ts";
 
 /** Where version 2 is mounted: alone, or beside version 1. */
 const MOUNTS = ["/sys/fs/cgroup", "/sys/fs/cgroup/unified"];
-/** The controller of version 1 that limits the processes of a cgroup. */
-const PIDS = "/sys/fs/cgroup/pids";
 /** In the flags of a process: it is exiting (include/linux/sched.h). */
 const PF_EXITING = 0x4;
 /** The real one: cgroup.procs speaks of this kernel's processes. */
@@ -20,30 +18,10 @@ const LOOK_PAUSE_MS = 4;
 const MAX_FOLDERS = 256;
 const KILL_WAIT_MS = 2000;
 
-/** Finds the folder by which this cgroup can be ended: with cgroup.kill, else with pids.max; null where there is neither. */
+/** Finds the folder by which the kernel ends this cgroup by one write (Linux 5.14, version 2); null where there is none. */
 export function cgroupFolder(path: string): string | null {
-  const folder = MOUNTS.map((mount) => join(mount, path)).find(canKillAtOnce);
-  if (folder !== undefined) return folder;
-  const limited = join(PIDS, path);
-  return existsSync(join(limited, "pids.max")) ? limited : null;
-}
-
-/** Whether the kernel ends this cgroup by one write: Linux 5.14, version 2. */
-export function canKillAtOnce(folder: string): boolean {
-  return existsSync(join(folder, "cgroup.kill"));
-}
-
-/** Forbids every fork in a cgroup while `work` runs (version 1). Only root can raise the limit again. */
-export async function withoutForks(folder: string, work: () => Promise<void>): Promise<void> {
-  const file = join(folder, "pids.max");
-  const limit = readFileSync(file, "utf8").trim();
-  writeFileSync(file, "0");
-  try {
-    await work();
-  } finally {
-    // systemd removes the scope with its last process.
-    if (existsSync(file)) writeFileSync(file, limit);
-  }
+  const folders = MOUNTS.map((mount) => join(mount, path));
+  return folders.find((folder) => existsSync(join(folder, "cgroup.kill"))) ?? null;
 }
 
 /** Everybody in the cgroup and below it. Several looks: what lives for longer than one is seen for certain. */
@@ -69,10 +47,7 @@ export async function killCgroup(folder: string): Promise<void> {
 /** Whether any living process is in it or below it. */
 export function isPopulated(folder: string): boolean {
   try {
-    const events = join(folder, "cgroup.events");
-    // Version 1 has no such file, and lists no dead process. A fork chain changes its pids faster than they can be read.
-    if (!existsSync(events)) return pidsIn(folder).length > 0;
-    return /^populated 1$/m.test(readFileSync(events, "utf8"));
+    return /^populated 1$/m.test(readFileSync(join(folder, "cgroup.events"), "utf8"));
   } catch (error) {
     if (isGone(error)) return false;
     throw error;
@@ -148,8 +123,7 @@ function readOutsideParent(pid: number, path: string): CgroupMember["outsidePare
       .split("\n")
       .map((line) => line.split(":").slice(2).join(":"));
     const inside = paths.some((each) => each === path || each.startsWith(`${path}/`));
-    // The kernel shows an exiting process in the root cgroup (version 1), and it is as good as gone.
-    return inside || isDying(readStat(folder)) ? null : { pid, exe: readExe(folder) };
+    return inside ? null : { pid, exe: readExe(folder) };
   } catch (error) {
     return isGone(error) ? null : { pid, exe: null };
   }

@@ -10,14 +10,7 @@ import { refreshTrackedTree, type TrackedTree, trackedTreeOf } from "../../core/
 import { killableCgroupsOf, whyNotOnlyThisTree } from "../../core/reap/whole-cgroup.ts";
 import { isServerRole } from "../../core/tree/tree.ts";
 import type { Judgement } from "../../core/verdict/judge.ts";
-import {
-  canKillAtOnce,
-  cgroupFolder,
-  isPopulated,
-  killCgroup,
-  membersOf,
-  withoutForks,
-} from "../host/cgroup.ts";
+import { cgroupFolder, isPopulated, killCgroup, membersOf } from "../host/cgroup.ts";
 import type { Native } from "../host/native.ts";
 import { beforeEnd } from "./on-termination.ts";
 
@@ -164,25 +157,12 @@ class Reaping {
       if (folder === null || !isPopulated(folder)) return;
       const why = await this.whyNotKillCgroup(tracked, path);
       if (why !== null) return fault(why);
-      await (canKillAtOnce(folder) ? killCgroup(folder) : this.killWithoutForks(tracked, folder, path));
+      await killCgroup(folder);
       await this.rescan();
       if (isPopulated(folder)) fault("something in it lives on");
     } catch (error) {
       fault((error as Error).message);
     }
-  }
-
-  /** Ends the members of a version 1 cgroup one by one, each by its identity, while none of them can fork. */
-  private async killWithoutForks(tracked: TrackedTree, folder: string, path: string): Promise<void> {
-    await withoutForks(folder, async () => {
-      for (let round = 0; round < KILL_ROUNDS && isPopulated(folder); round++) {
-        const members = await membersOf(folder, path);
-        const why = whyNotOnlyThisTree(tracked, members, this.before);
-        if (why !== null) throw new Error(why);
-        for (const member of members) this.ports.native.signal(member, tracked.tree.uid, SIGKILL);
-        await this.ports.native.waitGone(members, KILL_WAIT_MS);
-      }
-    });
   }
 
   private async whyNotKillCgroup(tracked: TrackedTree, path: string): Promise<string | null> {
