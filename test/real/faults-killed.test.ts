@@ -89,7 +89,7 @@ function assertStateWhole(where: string): void {
 
 function insideNamespace(): void {
   const lane = process.env.REAPER_LANE as End;
-  const file = config('untagged = "two-sweeps"\n');
+  const file = config('untagged = "two-looks"\n');
   let host: Host;
   before(async () => {
     freshState();
