@@ -6,7 +6,6 @@ import { type Fault, faultLine } from "../core/observation/fault.ts";
 import type { Observation } from "../core/observation/observation.ts";
 import { keyOf, type Proc } from "../core/observation/process.ts";
 import type { Policy } from "../core/policy/policy.ts";
-import { freedBy } from "../core/reap/freed-memory.ts";
 import type { Outcome } from "../core/reap/outcome.ts";
 import type { LogEvent } from "../core/report/standard-log.ts";
 import { exemptEvents, faultEvent, outcomeEvents, verdictEvents } from "../core/report/sweep-events.ts";
@@ -232,7 +231,7 @@ async function carryOut(
     : [];
   const measured = outcomes.map((outcome): Outcome => {
     const cost = costs.get(keyOf(outcome.judgement.tree.root));
-    return { ...outcome, freed: freedBy(outcome.killed), ...(cost && { costs: cost }) };
+    return { ...outcome, ...(cost && { costs: cost }) };
   });
   const all = [...earlier.faults, ...unseen, ...faults];
   return { outcomes: measured, faults: all, notices, stuck, again: now };

@@ -29,7 +29,6 @@ export function ledgerRecord(day: string, init: Partial<LedgerRecord> = {}): Led
     unusedForSeconds: 600,
     ageSeconds: 3600,
     freedKiB: 1024,
-    freedBy: "pss",
     cpuSeconds: null,
     inotifyWatches: null,
     terminals: [],

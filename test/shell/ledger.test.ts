@@ -43,7 +43,6 @@ function reap(number: number): LedgerRecord {
     unusedForSeconds: 600,
     ageSeconds: 3600,
     freedKiB: 1024,
-    freedBy: "pss",
     cpuSeconds: null,
     inotifyWatches: null,
     terminals: [],

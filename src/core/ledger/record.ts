@@ -2,7 +2,7 @@
 
 import * as v from "valibot";
 import { ageOf, type Observation } from "../observation/observation.ts";
-import { freedBy } from "../reap/freed-memory.ts";
+import { freedKiBOf } from "../reap/freed-memory.ts";
 import type { Outcome } from "../reap/outcome.ts";
 import { parseJson, wholeNumber } from "../text/parse-json.ts";
 import { escapeText, safeJson } from "../text/safe-text.ts";
@@ -33,9 +33,8 @@ const record = v.object({
   remoteHost: v.nullable(v.string()),
   unusedForSeconds: v.nullable(wholeNumber),
   ageSeconds: wholeNumber,
-  /** Resident memory of the killed processes; `pss` and `mixed` are proportional sizes of earlier versions. */
+  /** Resident memory of the killed processes. */
   freedKiB: wholeNumber,
-  freedBy: v.picklist(["pss", "rss", "mixed"]),
   /** Costs, right before the end; null: not read. Records of version 0.1 have none. */
   cpuSeconds: v.optional(v.nullable(wholeNumber), null),
   inotifyWatches: v.optional(v.nullable(wholeNumber), null),
@@ -73,7 +72,6 @@ function recordOf(outcome: Outcome, observation: Observation, id: string, stamp:
   const { judgement, killed, survivors } = outcome;
   const { tree, tag, unusedFor } = judgement;
   const forced = judgement.unforced !== "reap";
-  const freed = outcome.freed ?? freedBy(killed);
   return {
     schemaVersion: 1,
     id,
@@ -97,8 +95,7 @@ function recordOf(outcome: Outcome, observation: Observation, id: string, stamp:
     remoteHost: tag?.remoteHost ?? null,
     unusedForSeconds: forced ? null : Math.floor(unusedFor / 1000),
     ageSeconds: Math.floor(ageOf(tree.root, observation) / 1000),
-    freedKiB: freed.kib,
-    freedBy: freed.by,
+    freedKiB: freedKiBOf(killed),
     cpuSeconds: outcome.costs?.cpuSeconds ?? null,
     inotifyWatches: outcome.costs?.inotifyWatches ?? null,
     terminals: programsInTerminals(judgement.tree),

@@ -2,7 +2,7 @@
 
 import * as v from "valibot";
 import { type Costs, NEAR, shareOf } from "../costs/costs.ts";
-import { freedBy } from "../reap/freed-memory.ts";
+import { freedKiBOf } from "../reap/freed-memory.ts";
 import type { Outcome } from "../reap/outcome.ts";
 import { type Parsed, parseJson, wholeNumber } from "../text/parse-json.ts";
 import { escapeText } from "../text/safe-text.ts";
@@ -76,7 +76,7 @@ function doneIn(outcomes: readonly Outcome[]): Done {
       .length,
     killedProcesses: sum(({ killed }) => killed.length),
     survivors: sum(({ survivors }) => survivors.length),
-    freedKiB: sum(({ killed, freed }) => (freed ?? freedBy(killed)).kib),
+    freedKiB: sum(({ killed }) => freedKiBOf(killed)),
   };
 }
 

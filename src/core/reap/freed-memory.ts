@@ -3,15 +3,9 @@
 import type { Proc } from "../observation/process.ts";
 
 /**
- * KiB given back: the resident memory of the processes as the sweep last read it, in which a page that three of them
- * share counts three times. `pss` and `mixed`: records of earlier versions, which counted shared pages once.
+ * Sums the resident memory of processes that are verified dead, in KiB, as the sweep last read it: a page that three of
+ * them share counts three times.
  */
-export interface Freed {
-  readonly kib: number;
-  readonly by: "pss" | "rss" | "mixed";
-}
-
-/** Sums the resident memory of processes that are verified dead. */
-export function freedBy(killed: readonly Proc[]): Freed {
-  return { kib: killed.reduce((sum, { rssKiB }) => sum + rssKiB, 0), by: "rss" };
+export function freedKiBOf(killed: readonly Proc[]): number {
+  return killed.reduce((sum, { rssKiB }) => sum + rssKiB, 0);
 }

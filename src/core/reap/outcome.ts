@@ -1,7 +1,6 @@
 import type { TreeCosts } from "../costs/costs.ts";
 import type { Proc } from "../observation/process.ts";
 import type { Judgement } from "../verdict/judge.ts";
-import type { Freed } from "./freed-memory.ts";
 
 /** What became of a tree. `killed` counts processes verified dead (in a dry run, those that would be killed). */
 export interface Outcome {
@@ -10,8 +9,6 @@ export interface Outcome {
   readonly survivors: readonly Proc[];
   /** Set when the tree was planned and then left alone, with why. */
   readonly spared: string | null;
-  /** Memory that the killed gave back; absent when nothing was ended. */
-  readonly freed?: Freed;
   /** What the tree cost, measured right before its end; absent: not measured. */
   readonly costs?: TreeCosts;
 }

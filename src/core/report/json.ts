@@ -3,7 +3,7 @@ import type { Fact } from "../evidence/evidence.ts";
 import type { Fault } from "../observation/fault.ts";
 import { ageOf, type Observation } from "../observation/observation.ts";
 import type { ProcId } from "../observation/process.ts";
-import type { Freed } from "../reap/freed-memory.ts";
+import { freedKiBOf } from "../reap/freed-memory.ts";
 import type { Outcome } from "../reap/outcome.ts";
 import type { Judgement } from "../verdict/judge.ts";
 
@@ -16,7 +16,7 @@ export type OutcomeDocument =
       readonly killed: number;
       readonly survivors: readonly number[];
       readonly spared?: string;
-      readonly freed?: Freed;
+      readonly freedKiB: number;
     };
 
 /** One tree. */
@@ -78,14 +78,14 @@ export function treeDocument(
 
 /** Makes the document of an outcome. A dry run kills nothing, so it says `wouldKill`. */
 export function outcomeDocument(outcome: Outcome, dryRun: boolean): OutcomeDocument {
-  const { killed, survivors, spared, freed } = outcome;
+  const { killed, survivors, spared } = outcome;
   const why = spared === null ? {} : { spared };
   if (dryRun) return { wouldKill: killed.length, ...why };
   return {
     killed: killed.length,
     survivors: survivors.map(({ pid }) => pid),
     ...why,
-    ...(freed && { freed }),
+    freedKiB: freedKiBOf(killed),
   };
 }
 

@@ -2,7 +2,7 @@
 
 import type { Fault } from "../observation/fault.ts";
 import type { Observation } from "../observation/observation.ts";
-import { freedBy } from "../reap/freed-memory.ts";
+import { freedKiBOf } from "../reap/freed-memory.ts";
 import type { Outcome } from "../reap/outcome.ts";
 import { countOf, formatMemory } from "../text/format.ts";
 import type { Judgement } from "../verdict/judge.ts";
@@ -51,7 +51,7 @@ function endedPart(outcomes: readonly Outcome[], observing: boolean): string {
   const survivors = outcomes.reduce((sum, one) => sum + one.survivors.length, 0);
   if (ended.length === 0 && survivors === 0) return observing ? "nothing to end" : "nothing ended";
   const killed = ended.reduce((sum, one) => sum + one.killed.length, 0);
-  const freed = ended.reduce((sum, one) => sum + (one.freed ?? freedBy(one.killed)).kib, 0);
+  const freed = ended.reduce((sum, one) => sum + freedKiBOf(one.killed), 0);
   const size = `${countOf(killed, "process", "processes")}, ${formatMemory(freed)}`;
   const verb = observing ? "would be ended" : "ended";
   const left = survivors > 0 ? `; ${countOf(survivors, "process", "processes")} survived` : "";

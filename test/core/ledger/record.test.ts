@@ -59,7 +59,6 @@ test("a record holds the user, the tree, the time, the reason and the memory", (
     unusedForSeconds: null,
     ageSeconds: 3595,
     freedKiB: 6 * 1024,
-    freedBy: "rss",
     cpuSeconds: null,
     inotifyWatches: null,
     terminals: [],

@@ -37,7 +37,6 @@ function reap(day: string, init: Partial<LedgerRecord> = {}): LedgerRecord {
     unusedForSeconds: 600,
     ageSeconds: 3600,
     freedKiB: 1024,
-    freedBy: "pss",
     cpuSeconds: null,
     inotifyWatches: null,
     terminals: [],

@@ -45,9 +45,8 @@ test("a notice says what was stopped, when and why, what was lost, and what to d
     "  Saved files are safe; programs in its terminals were ended: bash, make, python3.",
     "  To keep a server longer next time: vscode-grim-reaper keep 8h",
   ]);
-  const freed = { kib: 2048, by: "pss" } as const;
   const judged = outcome(legacyTree(500));
-  const part = { ...judged, freed, survivors: judged.killed.slice(0, 2), killed: judged.killed.slice(2) };
+  const part = { ...judged, survivors: judged.killed.slice(0, 2), killed: judged.killed.slice(2) };
   assert.match(noticeLines(part, CONTEXT)[0] ?? "", /\(limit 10m\); 2 processes could not be ended\.$/);
 });
 
