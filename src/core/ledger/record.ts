@@ -24,8 +24,8 @@ const record = v.object({
   survivors: wholeNumber,
   /** Why the tree was ended: its session closed, two sweeps found it unused without one, or --force ended it. */
   kind: v.picklist(["closed", "aged", "forced"]),
-  /** One of docs/reasons.md, which later versions extend; null: the record is of a version without codes. */
-  reasonCode: v.optional(v.nullable(v.string()), null),
+  /** One of docs/reasons.md. */
+  reasonCode: v.string(),
   reasons: v.array(v.string()),
   forced: v.boolean(),
   tagged: v.boolean(),

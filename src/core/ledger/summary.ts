@@ -35,7 +35,6 @@ export interface Summary {
   readonly totals: Totals;
   readonly byProduct: readonly GroupTotals[];
   readonly byUser: readonly GroupTotals[];
-  /** "none" for the records of versions without codes. */
   readonly byReasonCode: readonly GroupTotals[];
   readonly offenders: readonly Offender[];
   readonly days: readonly Day[];
@@ -79,7 +78,7 @@ export function summarise(records: readonly LedgerRecord[], filter: RecordFilter
     totals: totalsOf(records),
     byProduct: totalsBy(records, ({ product }) => product),
     byUser: totalsBy(records, ({ user }) => user),
-    byReasonCode: totalsBy(records, ({ reasonCode }) => reasonCode ?? "none"),
+    byReasonCode: totalsBy(records, ({ reasonCode }) => reasonCode),
     offenders: offendersIn(records),
     days: daysOf(records, filter.since, until),
   };

@@ -117,7 +117,6 @@ function period({ hosts: all }: Figures, { since, now, anonymous, badLines }: Pa
 
 /** A reason as a sentence; a code of a later version as it is. */
 function meaningOf(code: string): string {
-  if (code === "none") return "Recorded by a version without reason codes.";
   const found = Object.entries(REASON_CODES).find(([name]) => name === code);
   return found?.[1].meaning.replaceAll("`", "") ?? code;
 }

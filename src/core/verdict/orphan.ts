@@ -60,7 +60,7 @@ export function decideOrphan(
       verdict: "reap",
       reasonCode: isOneSweep ? "tag-past-grace" : "two-sweeps",
       reasons: [
-        `${since}, ${formatDuration(unusedFor)} ago, longer than its grace of ${formatDuration(grace)}${isOneSweep ? "" : `; first found orphaned ${formatDuration(markedFor)} ago`}`,
+        `${since}, ${formatDuration(unusedFor)} ago, longer than its grace of ${formatDuration(grace)}${isOneSweep || clock.mark === clock.at ? "" : `; first found orphaned ${formatDuration(markedFor)} ago`}`,
       ],
     };
   if (ofClock >= ofMark && ofClock > 0)

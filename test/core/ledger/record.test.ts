@@ -13,7 +13,7 @@ import {
 import type { Observation } from "../../../src/core/observation/observation.ts";
 import type { Outcome } from "../../../src/core/reap/outcome.ts";
 import { contextFor, type Judgement, judge, UNFORCED } from "../../../src/core/verdict/judge.ts";
-import { ONE_LOOK } from "../../helpers/policy.ts";
+import { DEFAULT_POLICY, NO_GRACE } from "../../helpers/policy.ts";
 import { ALICE, legacyTree, observation, UPTIME } from "../../helpers/proc.ts";
 
 const NOW = Date.UTC(2027, 0, 31, 12);
@@ -21,7 +21,7 @@ const tree = legacyTree(500);
 const host = observation(tree);
 const judged = (seen: Observation, force = false): Judgement =>
   judge(seen, {
-    ...contextFor(ONE_LOOK, "2027-01-31"),
+    ...contextFor(force ? DEFAULT_POLICY : NO_GRACE, "2027-01-31"),
     options: { ...UNFORCED, force },
   })[0] as Judgement;
 const ended = (judgement: Judgement, over: Partial<Outcome> = {}): Outcome => ({
@@ -51,19 +51,19 @@ test("a record holds the user, the tree, the time, the reason and the memory", (
     killed: 6,
     survivors: 0,
     kind: "aged",
-    reasonCode: "untagged-past-grace",
+    reasonCode: "two-sweeps",
     forced: false,
     tagged: false,
     closedAt: null,
     remoteHost: null,
-    unusedForSeconds: null,
+    unusedForSeconds: 0,
     ageSeconds: 3595,
     freedKiB: 6 * 1024,
     cpuSeconds: null,
     inotifyWatches: null,
     terminals: [],
   });
-  assert.match(reasons.join(), /^orphaned: no client is connected, no tag/);
+  assert.match(reasons.join(), /^unused since .*: this sweep is the first to find it unused/);
 });
 
 test("a tag gives the kind, the time and the remote host; force is recorded", () => {
@@ -144,14 +144,6 @@ test("a ledger is read line by line: torn, foreign and binary lines are counted,
   assert.equal(lastIdIn("x"), null);
 });
 
-test("a record of an earlier version has no reason code, and a code of a later version is read", () => {
-  const { reasonCode, ...earlier } = recorded(ended(judged(host)));
-  assert.equal(reasonCode, "untagged-past-grace");
-  assert.equal(parseRecord(JSON.stringify(earlier))?.reasonCode, null);
-  assert.equal(parseRecord(JSON.stringify({ ...earlier, reasonCode: "of-later" }))?.reasonCode, "of-later");
-  assert.equal(parseRecord(JSON.stringify({ ...earlier, reasonCode: 7 })), null);
-});
-
 test("no text of a record can be cut anywhere without being noticed", () => {
   const line = recordLine(recorded(ended(judged(host))));
   for (let length = 1; length < line.length - 1; length++)
@@ -184,6 +176,6 @@ test("CSV: fields quoted as RFC 4180 says, formulas tamed, one line a reap", () 
   const [head, line, ...rest] = csvOf([one]).split("\r\n");
   assert.deepEqual(rest, [""]);
   assert.equal(head, CSV_HEAD.join(","));
-  assert.match(line ?? "", /,untagged-past-grace$/);
+  assert.match(line ?? "", /,two-sweeps$/);
   assert.match(line ?? "", /,"'=cmd\|""\/c calc""!A1",vscode,.*,"a,b",/);
 });

@@ -44,7 +44,7 @@ function reap(day: string, init: Partial<LedgerRecord> = {}): LedgerRecord {
   };
 }
 
-const bob = { user: "bob", uid: 2002, product: "cursor", kind: "aged", reasonCode: null } as const;
+const bob = { user: "bob", uid: 2002, product: "cursor", kind: "aged", reasonCode: "two-sweeps" } as const;
 const records = [
   reap("2027-01-03", bob),
   reap("2027-01-01"),
@@ -90,7 +90,7 @@ test("totals and shares, the largest first", () => {
     [
       ["tag-past-grace", 3],
       ["forced", 1],
-      ["none", 1],
+      ["two-sweeps", 1],
     ],
   );
 });

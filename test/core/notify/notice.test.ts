@@ -14,17 +14,17 @@ import type { Outcome } from "../../../src/core/reap/outcome.ts";
 import { localMinute } from "../../../src/core/text/format.ts";
 import { programsInTerminals } from "../../../src/core/tree/terminal-programs.ts";
 import { contextFor, type Judgement, judge } from "../../../src/core/verdict/judge.ts";
-import { ONE_LOOK } from "../../helpers/policy.ts";
+import { NO_GRACE } from "../../helpers/policy.ts";
 import { HOME, legacyTree, observation, proc } from "../../helpers/proc.ts";
 
 const NOW = 1_700_000_000_000;
 const HOUR = 3_600_000;
-const CONTEXT = { host: "login1", now: NOW, policy: ONE_LOOK };
+const CONTEXT = { host: "login1", now: NOW, policy: NO_GRACE };
 
 const ESC = String.fromCharCode(27);
 
 function outcome(processes: readonly Proc[], more: Partial<Outcome> = {}): Outcome {
-  const judged = judge(observation(processes), contextFor(ONE_LOOK, "2026-11-23"));
+  const judged = judge(observation(processes), contextFor(NO_GRACE, "2026-11-23"));
   assert.equal(judged.length, 1);
   const judgement = judged[0] as Judgement;
   return { judgement, killed: judgement.tree.members, survivors: [], spared: null, ...more };
@@ -41,21 +41,22 @@ function withTerminals(...names: readonly string[]): Proc[] {
 test("a notice says what was stopped, when and why, what was lost, and what to do", () => {
   const lines = noticeLines(outcome(withTerminals("python3", "make", "make")), CONTEXT);
   assert.deepEqual(lines, [
-    `Your VS Code server on login1 was stopped at ${localMinute(NOW)}: nobody had been connected (limit 10m).`,
+    `Your VS Code server on login1 was stopped at ${localMinute(NOW)}: it had been unused for 0s (limit 0s).`,
     "  Saved files are safe; programs in its terminals were ended: bash, make, python3.",
     "  To keep a server longer next time: vscode-grim-reaper keep 8h",
   ]);
   const judged = outcome(legacyTree(500));
   const part = { ...judged, survivors: judged.killed.slice(0, 2), killed: judged.killed.slice(2) };
-  assert.match(noticeLines(part, CONTEXT)[0] ?? "", /\(limit 10m\); 2 processes could not be ended\.$/);
+  assert.match(noticeLines(part, CONTEXT)[0] ?? "", /\(limit 0s\); 2 processes could not be ended\.$/);
 });
 
 test("a notice names the command that continues a session, where the catalogue knows one", () => {
   const agent = (path: string, argv: string): Outcome => {
     const startTime = 7;
-    const marks = [{ pid: 500, startTime, seenUptime: 0, used: [[500, startTime, 0] as const] }];
+    const cpu = { at: 0, rows: [[500, startTime, 0] as const] };
+    const states = [{ pid: 500, startTime, uid: 2001, usedAt: null, orphanAt: 0, cpu }];
     const process = { ...proc({ pid: 500, exe: `${HOME}/${path}`, argv, startTime }), cpuTicks: 0 };
-    const judged = judge(observation([process], { marks }), contextFor(ONE_LOOK, "2026-11-23"));
+    const judged = judge(observation([process], { states }), contextFor(NO_GRACE, "2026-11-23"));
     const judgement = judged[0] as Judgement;
     assert.equal(judgement.verdict, "reap");
     return { judgement, killed: judgement.tree.members, survivors: [], spared: null };
@@ -79,7 +80,7 @@ test("what a user calls their programs cannot act on their terminal, forge a lin
     assert.ok(Array.from(line).length <= 240);
   }
   assert.doesNotMatch(lines.join(), /hunter2/);
-  const file = noticeFile("login1", [{ id: 7, lines }], siteLines({ ...ONE_LOOK.notice, text: "a\nb" }));
+  const file = noticeFile("login1", [{ id: 7, lines }], siteLines({ ...NO_GRACE.notice, text: "a\nb" }));
   assert.deepEqual(parseNotices(file), [{ id: 7, lines }]);
   assert.equal(programsInTerminals(hostile.judgement.tree).length, 32);
 });

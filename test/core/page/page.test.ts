@@ -106,13 +106,12 @@ describe("the page", () => {
     assert.match(text, /&lt;script&gt;alert\(1\)&lt;\/script&gt;/);
     assert.equal(html(`<&>"'`), "&lt;&amp;&gt;&quot;&#39;");
   });
-  test("says why in sentences, and gives a code of a later version as it is", () => {
+  test("says why in sentences, and gives a code that it does not know as it is", () => {
     const text = page([
-      ledgerRecord("2027-01-01", { reasonCode: "two-looks" }),
-      ledgerRecord("2027-01-01", { reasonCode: null }),
+      ledgerRecord("2027-01-01", { reasonCode: "two-sweeps" }),
       ledgerRecord("2027-01-01", { reasonCode: "of-a-later-version" }),
     ]);
-    for (const said of ["Two looks, the grace or more apart", "by a version without", "of-a-later-version"])
+    for (const said of ["Two sweeps, the grace or more apart", "of-a-later-version"])
       assert.ok(text.includes(said), said);
   });
   test("an empty ledger makes a page that says so", () => {

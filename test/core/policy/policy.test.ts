@@ -8,8 +8,9 @@ const errorsOf = (toml: string): string[] =>
 
 test("without a file everything has its default", () => {
   assert.equal(DEFAULT_POLICY.enforce, true);
-  assert.equal(DEFAULT_POLICY.grace, 600_000);
-  assert.equal(DEFAULT_POLICY.untagged, "two-looks");
+  assert.equal(DEFAULT_POLICY.grace, 10_800_000);
+  assert.equal(DEFAULT_POLICY.silentAfter, 43_200_000);
+  assert.equal(DEFAULT_POLICY.settle, 120_000);
   assert.equal(DEFAULT_POLICY.termWait, 10_000);
   assert.equal(DEFAULT_POLICY.minUid, null);
   assert.equal(DEFAULT_POLICY.maxTrees, null);
@@ -20,7 +21,8 @@ test("every key is taken", () => {
   const toml = `
 enforce = false
 grace = "1h30m"
-untagged = "two-looks"
+silentAfter = "off"
+settle = "1m"
 termWait = "5s"
 minUid = 500
 maxTrees = 20
@@ -70,7 +72,7 @@ const mistakes: readonly (readonly [toml: string, says: RegExp])[] = [
   ['enforce = true\n\ngrace = "ten"', /^3: grace: must be a duration such as "90s", "10m"/],
   ["grace = 10", /^1: grace: must be a duration/],
   ['[graceByProduct]\ncursor = "1x"', /^2: graceByProduct.cursor: must be a duration/],
-  ['untagged = "never"', /^1: untagged: must be one of "two-looks", "reap"$/],
+  ['silentAfter = "never"', /^1: silentAfter: must be a duration .*, or "off"$/],
   ["minUid = 0", /^1: minUid: must be a whole number of at least 1/],
   ["maxTrees = 1.5", /^1: maxTrees: must be a whole number/],
   ["enforce = 1", /^1: enforce: must be true or false/],

@@ -4,11 +4,11 @@ import type { Observation } from "../../../src/core/observation/observation.ts";
 import type { Proc } from "../../../src/core/observation/process.ts";
 import { confirmPlan } from "../../../src/core/reap/second-look.ts";
 import { contextFor, type Judgement, judge } from "../../../src/core/verdict/judge.ts";
-import { ONE_LOOK } from "../../helpers/policy.ts";
-import { legacyTree, linked, observation, sshSession, tcp } from "../../helpers/proc.ts";
+import { NO_GRACE } from "../../helpers/policy.ts";
+import { accepted, legacyTree, linked, observation, sshSession } from "../../helpers/proc.ts";
 
 const judged = (processes: readonly Proc[], more: Partial<Observation> = {}): Judgement[] =>
-  judge(observation(processes, more), contextFor(ONE_LOOK, "2026-11-23"));
+  judge(observation(processes, more), contextFor(NO_GRACE, "2026-11-23"));
 const roots = (judgements: readonly Judgement[]): number[] => judgements.map(({ tree }) => tree.root.pid);
 
 const [first, second] = [legacyTree(500), legacyTree(800)];
@@ -45,7 +45,7 @@ const looks: readonly Look[] = [
   {
     what: "a client is connected by now",
     processes: [...sshSession(300), ...first],
-    more: { connections: linked(tcp(501, 301)) },
+    more: { connections: linked(accepted(501, 301)) },
     ended: [],
     spared: /^spare: in use: /,
   },
@@ -54,7 +54,7 @@ const looks: readonly Look[] = [
   {
     what: "its launcher and its server have died, and a client is connected to one of its workers",
     processes: [...sshSession(300), ...workers],
-    more: { connections: linked(tcp(503, 301)) },
+    more: { connections: linked(accepted(503, 301)) },
     ended: [],
     spared: /^spare: in use: /,
   },
@@ -73,7 +73,7 @@ for (const { what, processes, more, ended, spared } of looks)
   });
 
 test("each planned tree is confirmed by itself", () => {
-  const connections = linked(tcp(501, 301));
+  const connections = linked(accepted(501, 301));
   const both = judged([...first, ...second]);
   const now = judged([...sshSession(300), ...first, ...second], { connections });
   const { confirmed, spared } = confirmPlan(both, now);

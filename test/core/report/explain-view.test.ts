@@ -6,8 +6,8 @@ import { explainLines } from "../../../src/core/report/explain-view.ts";
 import { hintsOf, whatWouldChange } from "../../../src/core/report/hints.ts";
 import { plain } from "../../../src/core/text/format.ts";
 import { contextFor, type Judgement, judge } from "../../../src/core/verdict/judge.ts";
-import { DEFAULT_POLICY, ONE_LOOK } from "../../helpers/policy.ts";
-import { ALICE, legacyTree, linked, observation, sshSession, tcp, UPTIME } from "../../helpers/proc.ts";
+import { DEFAULT_POLICY, NO_GRACE } from "../../helpers/policy.ts";
+import { ALICE, accepted, legacyTree, linked, observation, sshSession, UPTIME } from "../../helpers/proc.ts";
 
 const tree = legacyTree(500);
 const hour = 3_600_000;
@@ -20,11 +20,11 @@ const tag: Tag = {
   remoteHost: "laptop\u001b[2J.example.org",
 };
 const judged = (seen: Observation): Judgement =>
-  judge(seen, contextFor(ONE_LOOK, "2026-01-01"))[0] as Judgement;
+  judge(seen, contextFor(NO_GRACE, "2026-01-01"))[0] as Judgement;
 
 test("explain names the connection, the hints, and what would change the verdict", () => {
   const seen = observation([...sshSession(300, ALICE, { auditSession: 9 }), ...tree], {
-    connections: linked(tcp(502, 301)),
+    connections: linked(accepted(502, 301)),
     tags: [tag],
   });
   const judgement = judged(seen);
@@ -35,7 +35,7 @@ test("explain names the connection, the hints, and what would change the verdict
   });
   const text = explainLines(judgement, seen, 505, hints, plain).join("\n");
   assert.match(text, /^Process 505 belongs to the tree of 500: vscode, uid 2001, 6 processes, 6 MiB/);
-  assert.match(text, /Verdict {2}spare\n +in use: sshd-session 301 → node 502\n/);
+  assert.match(text, /Verdict {2}spare\n +in use: session sshd-session 301\n/);
   assert.match(text, /session +no +no ssh server of audit session 7 is alive; a later session may still use/);
   assert.match(text, /scope +no +session-7\.scope is closing/);
   assert.match(text, /tagged +yes +a session from laptop\\x1b\[2J\.example\.org closed 30m ago/);

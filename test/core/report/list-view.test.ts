@@ -2,9 +2,9 @@ import assert from "node:assert/strict";
 import test from "node:test";
 import type { Observation, Tag } from "../../../src/core/observation/observation.ts";
 import { listRow, type RowFacts, sortTrees, totalsLine } from "../../../src/core/report/list-view.ts";
-import { plain } from "../../../src/core/text/format.ts";
+import { localMinute, plain } from "../../../src/core/text/format.ts";
 import { contextFor, type Judgement, judge } from "../../../src/core/verdict/judge.ts";
-import { ONE_LOOK } from "../../helpers/policy.ts";
+import { NO_GRACE } from "../../helpers/policy.ts";
 import { ALICE, legacyTree, observation, UPTIME } from "../../helpers/proc.ts";
 
 const tree = legacyTree(500);
@@ -18,8 +18,9 @@ const tag: Tag = {
   remoteHost: "laptop\u001b[2J.example.org",
 };
 const judged = (seen: Observation): Judgement =>
-  judge(seen, contextFor(ONE_LOOK, "2026-01-01"))[0] as Judgement;
+  judge(seen, contextFor(NO_GRACE, "2026-01-01"))[0] as Judgement;
 
+const NOW = 1_700_000_000_000;
 const costs = { cpuSeconds: 65, memoryKiB: 6144, processes: 6, threads: 30, inotifyWatches: 12 };
 const facts: RowFacts = { nameOf: () => "alice", costsOf: () => costs };
 
@@ -36,7 +37,7 @@ test("list shows the verdict, the tag with its remote host, age, memory and why"
     "6 MiB",
     "6",
     "12",
-    "orphaned: the session closed 30m ago, grace 10m",
+    `unused since ${localMinute(NOW - 1_800_000)}: a session of its user closed then, 30m ago, longer than its grace of 0s`,
   ]);
 });
 
@@ -51,11 +52,11 @@ test("without root, list does not call a tree an orphan", () => {
 test("trees are sorted by a column, the largest first, and summed up", () => {
   const young = legacyTree(600, { startTime: 3_590_000, rssKiB: 4096 });
   const seen = observation([...tree, ...young]);
-  const all = judge(seen, contextFor(ONE_LOOK, "2026-01-01"));
+  const all = judge(seen, contextFor(NO_GRACE, "2026-01-01"));
   const order = (key: Parameters<typeof sortTrees>[1]): number[] =>
     sortTrees(all, key, seen, facts).map(({ tree }) => tree.root.pid);
   assert.deepEqual(order("pid"), [500, 600]);
   assert.deepEqual(order("memory"), [600, 500]);
   assert.deepEqual(order("age"), [500, 600]);
-  assert.equal(totalsLine(all, seen), "2 trees, 12 processes, 30 MiB: 1 reap (6 MiB), 1 wait (24 MiB)");
+  assert.equal(totalsLine(all, seen), "2 trees, 12 processes, 30 MiB: 2 reap (30 MiB)");
 });

@@ -133,8 +133,8 @@ test("durations are read strictly and written for people", () => {
 });
 
 test("a near miss names what was meant", () => {
-  assert.equal(nearest("gracee", ["grace", "untagged"]), "grace");
-  assert.equal(nearest("zzzzzz", ["grace", "untagged"]), undefined);
+  assert.equal(nearest("gracee", ["grace", "settle"]), "grace");
+  assert.equal(nearest("zzzzzz", ["grace", "settle"]), undefined);
 });
 
 test("memory is shown in the unit that fits", () => {

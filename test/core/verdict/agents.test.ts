@@ -1,21 +1,21 @@
 import assert from "node:assert/strict";
 import test from "node:test";
-import type { Mark, Observation } from "../../../src/core/observation/observation.ts";
+import type { CpuReading, TreeState } from "../../../src/core/observation/observation.ts";
 import type { Proc } from "../../../src/core/observation/process.ts";
 import { mergePolicy, type PolicyLayer } from "../../../src/core/policy/policy.ts";
 import { makeTable } from "../../../src/core/tree/process-table.ts";
-import { findTrees } from "../../../src/core/tree/tree.ts";
-import { isAgentTree, usedBy, withoutFormer, workSince } from "../../../src/core/verdict/agents.ts";
+import { findTrees, type Tree } from "../../../src/core/tree/tree.ts";
+import { isAgentTree, readCpu, workSince } from "../../../src/core/verdict/agents.ts";
 import { graceOf } from "../../../src/core/verdict/grace.ts";
 import { contextFor, judge } from "../../../src/core/verdict/judge.ts";
-import { marksAfter } from "../../../src/core/verdict/marks.ts";
-import { ALICE, HOME, legacyTree, observation, proc, TICKS, UPTIME } from "../../helpers/proc.ts";
+import { statesAfter } from "../../../src/core/verdict/states.ts";
+import { ALICE, HOME, legacyTree, observation, proc, UPTIME } from "../../helpers/proc.ts";
 
 const CODEX = `${HOME}/.codex/packages/standalone/releases/0.147.0/bin/codex`;
-const daemon = proc({ pid: 500, exe: CODEX, argv: "codex app-server --listen unix://" });
-const HOUR = 3_600_000;
+const daemon = proc({ pid: 500, exe: CODEX, argv: "codex app-server --listen unix://", startTime: 7 });
+const [MINUTE, HOUR] = [60_000, 3_600_000];
 
-function treeOf(...processes: ReturnType<typeof proc>[]) {
+function treeOf(...processes: readonly Proc[]): Tree {
   const [tree] = findTrees(makeTable(processes), mergePolicy([]).catalogue);
   assert.ok(tree);
   return tree;
@@ -27,35 +27,37 @@ test("a daemon is an agent's by its root, not by an agent that runs in a termina
   assert.ok(!isAgentTree(treeOf(...legacyTree(600), { ...daemon, pid: 700, ppid: 605 })));
 });
 
-test("agents have a grace of their own, which a product's overrides and a daemon's own shortens", () => {
-  const grace = (layer: PolicyLayer, ...processes: ReturnType<typeof proc>[]): number =>
-    graceOf(treeOf(...processes), mergePolicy([layer])) / 60_000;
+test("agents have a grace of their own, which a product's overrides and a daemon's own shortens to 10 minutes", () => {
+  const grace = (layer: PolicyLayer, ...processes: readonly Proc[]): number =>
+    graceOf(treeOf(...processes), mergePolicy([layer])) / MINUTE;
   assert.equal(grace({}, daemon), 120);
-  assert.equal(grace({ agents: { grace: "3h" } }, daemon), 180);
+  assert.equal(grace({ agents: { grace: "4h" } }, daemon), 240);
   assert.equal(grace({ graceByProduct: { codex: "5m" } }, daemon), 5);
-  assert.equal(grace({ agents: { grace: "3h" } }, ...legacyTree(600)), 10);
-  const argv = `${HOME}/.vscode-cli/code agent host --idle-timeout 300`;
-  assert.equal(grace({}, proc({ pid: 500, exe: `${HOME}/.vscode-cli/code`, argv })), 5);
+  assert.equal(grace({ agents: { grace: "4h" } }, ...legacyTree(600)), 180);
+  const host = (seconds: number): Proc => {
+    const argv = `${HOME}/.vscode-cli/code agent host --idle-timeout ${seconds}`;
+    return proc({ pid: 500, exe: `${HOME}/.vscode-cli/code`, argv });
+  };
+  assert.equal(grace({}, host(1200)), 20);
+  assert.equal(grace({}, host(300)), 10);
 });
 
 test("a site may leave agents alone", () => {
-  const verdict = (layer: PolicyLayer, ...processes: ReturnType<typeof proc>[]): string | undefined =>
+  const verdict = (layer: PolicyLayer, ...processes: readonly Proc[]): string | undefined =>
     judge(observation(processes), contextFor(mergePolicy([layer]), "2026-11-25"))[0]?.verdict;
   assert.equal(verdict({ agents: { policy: "exempt" } }, daemon), "exempt");
   assert.notEqual(verdict({}, daemon), "exempt");
   assert.notEqual(verdict({ agents: { policy: "exempt" } }, ...legacyTree(600)), "exempt");
-  assert.equal(daemon.uid, ALICE);
 });
 
 /** A member by pid and the clock ticks that it has used; a tick is 10 ms. */
-const member = (pid: number, cpuTicks: number | undefined): Proc => ({
-  ...proc({ pid, startTime: 7 }),
+const member = (pid: number, cpuTicks: number | undefined, startTime = 7): Proc => ({
+  ...proc({ pid, startTime, exe: CODEX }),
   cpuTicks,
 });
-const mark = (used: Mark["used"]): Mark => ({ pid: 500, startTime: 7, seenUptime: 0, used });
+type Rows = CpuReading["rows"];
 
-const works: readonly (readonly [busy: string, why: string, used: Mark["used"], members: Proc[]])[] = [
-  ["unknown", "the mark holds no CPU times", undefined, [member(500, 100)]],
+const works: readonly (readonly [busy: string, why: string, before: Rows, members: Proc[]])[] = [
   ["no", "it used exactly one per cent", [[500, 7, 100]], [member(500, 3700)]],
   ["yes", "it used more", [[500, 7, 100]], [member(500, 3701)]],
   [
@@ -115,134 +117,67 @@ const works: readonly (readonly [busy: string, why: string, used: Mark["used"], 
     [member(500, 0), member(501, 4000)],
   ],
 ];
-
-for (const [busy, why, used, members] of works) {
+for (const [busy, why, rows, members] of works)
   test(`whether it was busy is ${busy} where ${why}`, () => {
-    assert.equal(workSince({ members }, mark(used), { uptime: HOUR, ticksPerSecond: 100 }).busy, busy);
+    const recognised = new Map(members.map(({ pid }) => [pid, {} as never]));
+    const at = { uptime: HOUR, ticksPerSecond: 100 };
+    assert.equal(workSince({ members, recognised }, { at: 0, rows }, at).busy, busy);
+    assert.equal(workSince({ members, recognised: new Map() }, { at: 0, rows }, at).busy, "yes", "a command");
+  });
+
+test("without a reading, or at the same moment, nothing shows CPU time in between", () => {
+  const tree = treeOf(daemon);
+  const at = { uptime: 5, ticksPerSecond: 100 };
+  assert.equal(workSince(tree, undefined, at).busy, "unknown");
+  assert.equal(workSince(tree, { at: 5, rows: [[500, 7, 0]] }, at).busy, "unknown");
+  assert.equal(readCpu([member(500, 5), member(501, undefined)], 1), undefined);
+  assert.deepEqual(readCpu([member(500, 5), member(501, 0)], 1), {
+    at: 1,
+    rows: [
+      [500, 7, 5],
+      [501, 7, 0],
+    ],
+  });
+});
+
+/** Sweeps an hour apart, each of the daemon with these clock ticks: the verdicts. */
+function sweepsOf(ticks: readonly number[], layer: PolicyLayer = {}, extra: readonly Proc[] = []): string[] {
+  let states: readonly TreeState[] = [];
+  return ticks.map((cpuTicks, i) => {
+    const uptime = UPTIME + i * HOUR;
+    const tags = [
+      {
+        uid: ALICE,
+        auditSession: null,
+        logindSession: null,
+        closedAt: 0,
+        closedUptime: 1000,
+        remoteHost: null,
+      },
+    ];
+    const seen = observation([{ ...daemon, cpuTicks }, ...extra], { states, uptime, tags });
+    const judged = judge(seen, contextFor(mergePolicy([layer]), "2026-11-25"));
+    states = statesAfter(seen, judged, { uids: null, pids: null }, new Set()).states;
+    return judged[0]?.verdict ?? "none";
   });
 }
+const hours = (count: number, each: number): number[] => Array.from({ length: count }, (_, i) => i * each);
 
-test("two looks at one moment show no CPU time in between", () => {
-  const at = { uptime: 0, ticksPerSecond: 100 };
-  assert.equal(workSince({ members: [member(500, 4000)] }, mark([[500, 7, 0]]), at).busy, "unknown");
+test("an idle daemon ends by two sweeps, the grace apart, also with a tag", () => {
+  assert.deepEqual(sweepsOf(hours(3, 0)), ["wait", "wait", "reap"]);
+  assert.deepEqual(sweepsOf(hours(2, 0), { agents: { grace: "0s" } }), ["wait", "reap"]);
 });
 
-test("a mark keeps the CPU times of a tree, unless one is not known", () => {
-  assert.deepEqual(usedBy([member(500, 5), member(501, 0)]), [
-    [500, 7, 5],
-    [501, 7, 0],
-  ]);
-  assert.equal(usedBy([member(500, 5), member(501, undefined)]), undefined);
+test("a busy one is left alone for a day after the mark, and ends once it has been idle since the last sweep", () => {
+  const busy = hours(27, 4000);
+  const found = sweepsOf(busy);
+  assert.deepEqual(found.slice(0, 2), ["wait", "spare"]);
+  assert.deepEqual(found.slice(22), ["spare", "spare", "reap", "reap", "reap"]);
+  assert.deepEqual(sweepsOf([0, 4000, 8000, 8000]), ["wait", "spare", "spare", "reap"]);
+  assert.deepEqual(sweepsOf(hours(3, 4000), { agents: { busyFor: "0s" } }), ["wait", "wait", "reap"]);
 });
 
-/** A daemon with thousands of children: the verdict of each sweep, two hours apart, and the marks that the last leaves. */
-function sweepsOf(...looks: readonly (readonly Proc[])[]) {
-  let marks: readonly Mark[] = [];
-  const verdicts = looks.map((children, i) => {
-    const seen = observation([{ ...daemon, startTime: 7, cpuTicks: 100 }, ...children], {
-      marks,
-      uptime: UPTIME + 2 * i * HOUR,
-    });
-    const judged = judge(seen, contextFor(mergePolicy([]), "2026-11-25"));
-    assert.equal(judged.length, 1);
-    marks = marksAfter(seen, judged, { uids: null, pids: null });
-    return judged[0]?.verdict;
-  });
-  return { verdicts, marks };
-}
-const child = (i: number, cpuTicks = 30, startTime = 8): Proc => ({
-  ...proc({ pid: 1000 + i, ppid: 500, exe: CODEX, argv: "codex", startTime }),
-  cpuTicks,
-});
-const children = Array.from({ length: 3000 }, (_, i) => child(i));
-
-test("a daemon with thousands of idle processes ends on the second look, and is left alone when one of them worked", () => {
-  assert.deepEqual(sweepsOf(children, children).verdicts, ["wait", "reap"]);
-  assert.deepEqual(sweepsOf(children, children.slice(1)).verdicts, ["wait", "reap"]);
-  const worked = [...children.slice(0, 2999), child(2999, 30 + 7300)];
-  assert.deepEqual(sweepsOf(children, worked).verdicts, ["wait", "spare"]);
-  // What the dead had used hides none of what the living used.
-  assert.deepEqual(sweepsOf([child(0, 90_000), ...children.slice(1)], worked.slice(1)).verdicts, [
-    "wait",
-    "spare",
-  ]);
-});
-
-test("a mark drops the CPU times of processes that have ended, and those of an old number", () => {
-  const { marks } = sweepsOf(
-    children,
-    [child(0, 30, 9), child(1), child(2)].map((one) => ({ ...one, uid: ALICE })),
-  );
-  assert.equal(marks.length, 1);
-  const keep = {
-    ...mark([
-      [500, 7, 1],
-      [501, 7, 2],
-      [502, 7, 3],
-    ]),
-  };
-  const living = [member(500, 9), member(502, 9), { ...member(501, 9), startTime: 8 }];
-  assert.deepEqual(
-    withoutFormer(keep, living),
-    mark([
-      [500, 7, 1],
-      [502, 7, 3],
-    ]),
-  );
-  assert.deepEqual(
-    marks[0]?.used?.map(([pid]) => pid),
-    [500, 1001, 1002],
-  );
-});
-
-/** An agent's daemon, left alone: what a sweep says that many minutes after its mark, and the mark that it leaves. */
-function sweepAfter(
-  minutes: number,
-  ticks: number,
-  init: Partial<Observation> = {},
-  layer: PolicyLayer = {},
-) {
-  const startTime = ((UPTIME - 5 * HOUR) / 1000) * TICKS;
-  const process = { ...daemon, startTime, cpuTicks: ticks };
-  const before: Mark = {
-    pid: 500,
-    startTime,
-    seenUptime: UPTIME - minutes * 60_000,
-    used: [[500, startTime, 100]],
-  };
-  const seen = observation([process], { marks: [before], ...init });
-  const [judgement] = judge(seen, contextFor(mergePolicy([layer]), "2026-11-25"));
-  assert.ok(judgement);
-  const [after] = marksAfter(seen, [judgement], { uids: null, pids: null });
-  return { verdict: judgement.verdict, reason: judgement.reasons.join(), before, after };
-}
-
-test("an idle daemon ends on the second look, its grace after the first", () => {
-  assert.equal(sweepAfter(119, 100).verdict, "wait");
-  assert.equal(sweepAfter(121, 100).verdict, "reap");
-  const { before, after } = sweepAfter(60, 100);
-  assert.deepEqual(after, before);
-});
-
-test("a busy daemon is left alone and loses its mark, so the time begins anew when it is idle", () => {
-  const { verdict, reason, after } = sweepAfter(121, 90_000);
-  assert.equal(verdict, "spare");
-  assert.match(reason, /^busy: used 14m59s of CPU time in the last 2h/);
-  assert.equal(after, undefined);
-  assert.equal(sweepAfter(121, 90_000, {}, { agents: { busy: "ignore" } }).verdict, "reap");
-});
-
-test("one look never ends a daemon: not with a tag, nor with a grace of nothing", () => {
-  assert.equal(sweepAfter(0, 100, { marks: [] }).verdict, "wait");
-  assert.equal(sweepAfter(0, 100, { marks: [] }, { agents: { grace: "0s" } }).verdict, "wait");
-  assert.equal(sweepAfter(0, 100, { marks: [] }, { untagged: "reap" }).verdict, "wait");
-  assert.equal(sweepAfter(1, 100, {}, { agents: { grace: "0s" } }).verdict, "reap");
-});
-
-test("a mark without CPU times, from before an upgrade, is made anew", () => {
-  const startTime = ((UPTIME - 5 * HOUR) / 1000) * TICKS;
-  const old = { pid: 500, startTime, seenUptime: UPTIME - 3 * HOUR };
-  const { verdict, after } = sweepAfter(0, 100, { marks: [old] });
-  assert.equal(verdict, "wait");
-  assert.deepEqual(after, { ...old, seenUptime: UPTIME, used: [[500, startTime, 100]] });
+test("one that runs a command is busy", () => {
+  const command = proc({ pid: 501, ppid: 500, exe: "/usr/bin/make", startTime: 8 });
+  assert.deepEqual(sweepsOf(hours(3, 0), {}, [{ ...command, cpuTicks: 0 }]), ["spare", "spare", "spare"]);
 });

@@ -83,12 +83,12 @@ const CASES: readonly { what: string; given: Case; says: RegExp | null }[] = [
   },
   {
     what: "another network namespace",
-    given: { connections: { foreignNet: [...BOTH, ROOT] } },
+    given: { connections: { otherNets: [{ id: "net:[7]", pids: [...BOTH, ROOT], onlyLoopback: true }] } },
     says: /PrivateNetwork/,
   },
   {
     what: "one of two ssh server processes in another network namespace",
-    given: { connections: { foreignNet: [MONITOR] } },
+    given: { connections: { otherNets: [{ id: "net:[7]", pids: [MONITOR], onlyLoopback: true }] } },
     says: null,
   },
   {
@@ -98,12 +98,15 @@ const CASES: readonly { what: string; given: Case; says: RegExp | null }[] = [
   },
   {
     what: "only a container's ssh server, in its own network",
-    given: { connections: { foreignNet: [...BOTH, ROOT] }, contained: true },
+    given: {
+      connections: { otherNets: [{ id: "net:[7]", pids: [...BOTH, ROOT], onlyLoopback: true }] },
+      contained: true,
+    },
     says: null,
   },
   {
     what: "one tree in another network namespace",
-    given: { connections: { foreignNet: [ROOT] } },
+    given: { connections: { otherNets: [{ id: "net:[7]", pids: [ROOT], onlyLoopback: true }] } },
     says: null,
   },
   {

@@ -4,7 +4,7 @@ import type { Observation } from "../../../src/core/observation/observation.ts";
 import type { Proc } from "../../../src/core/observation/process.ts";
 import type { Policy } from "../../../src/core/policy/policy.ts";
 import { contextFor, type Judgement, judge } from "../../../src/core/verdict/judge.ts";
-import { DEFAULT_POLICY, ONE_LOOK } from "../../helpers/policy.ts";
+import { DEFAULT_POLICY, NO_GRACE } from "../../helpers/policy.ts";
 import {
   ALICE,
   COMMIT,
@@ -18,7 +18,7 @@ import {
 } from "../../helpers/proc.ts";
 
 const only = (seen: Observation, policy: Partial<Policy> = {}): Judgement => {
-  const judged = judge(seen, contextFor({ ...ONE_LOOK, ...policy }, "2026-11-23"));
+  const judged = judge(seen, contextFor({ ...NO_GRACE, ...policy }, "2026-11-23"));
   assert.equal(judged.length, 1, judged.map(({ tree }) => tree.root.pid).join(" "));
   return judged[0] as Judgement;
 };
@@ -133,11 +133,11 @@ test("helpers wait as long as the server that they may serve, and trees come in 
   assert.deepEqual(
     judged.map(({ tree, verdict, reasonCode, endsIn }) => [tree.root.pid, verdict, reasonCode, endsIn]),
     [
-      [900, "wait", "as-its-server", 600_000],
-      [950, "wait", "marked", 600_000],
+      [900, "wait", "as-its-server", 10_800_000],
+      [950, "wait", "inside-grace", 10_800_000],
     ],
   );
-  assert.deepEqual(judged[0]?.reasons, ["may serve tree 950, whose verdict is wait"]);
+  assert.deepEqual(judged[0]?.reasons, ["may belong to tree 950 (wait)"]);
   const kept = judge(
     observation([...legacyTree(500, { ppid: 444 }), helper()]),
     contextFor(DEFAULT_POLICY, "2026-11-23"),
@@ -148,7 +148,7 @@ test("helpers wait as long as the server that they may serve, and trees come in 
 test("helpers get the verdict of the first server that stays, of their own user and product", () => {
   const judged = (...processes: Proc[]): Record<number, string> =>
     Object.fromEntries(
-      judge(observation(processes), contextFor(ONE_LOOK, "2026-11-23")).map(({ tree, verdict }) => [
+      judge(observation(processes), contextFor(NO_GRACE, "2026-11-23")).map(({ tree, verdict }) => [
         tree.root.pid,
         verdict,
       ]),

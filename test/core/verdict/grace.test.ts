@@ -35,16 +35,18 @@ function secondsOf(processes: ReturnType<typeof proc>[]): number {
 }
 
 const rows: readonly (readonly [seconds: number, launcher: string[], server: string[]])[] = [
-  [600, [], []],
-  [120, [], ["--reconnection-grace-time=120"]],
-  [120, ["--reconnection-grace-time", "120"], []],
+  [10_800, [], []],
+  [1200, [], ["--reconnection-grace-time=1200"]],
+  [1200, ["--reconnection-grace-time", "1200"], []],
   // The longest that any of them states counts, and the site's is the cap.
-  [180, ["--reconnection-grace-time=120"], ["--reconnection-grace-time=180"]],
-  [600, [], ["--reconnection-grace-time=2592000"]],
-  [0, [], ["--reconnection-grace-time=0"]],
-  [600, [], ["--reconnection-grace-time=soon"]],
-  [600, [], ["--reconnection-grace-time"]],
-  [600, [], ["--reconnection-grace-timeout=5"]],
+  [1800, ["--reconnection-grace-time=1200"], ["--reconnection-grace-time=1800"]],
+  [10_800, [], ["--reconnection-grace-time=2592000"]],
+  // None is shorter than 10 minutes.
+  [600, [], ["--reconnection-grace-time=599"]],
+  [600, [], ["--reconnection-grace-time=0"]],
+  [10_800, [], ["--reconnection-grace-time=soon"]],
+  [10_800, [], ["--reconnection-grace-time"]],
+  [10_800, [], ["--reconnection-grace-timeout=5"]],
 ];
 
 for (const [seconds, launcher, server] of rows) {
@@ -54,12 +56,12 @@ for (const [seconds, launcher, server] of rows) {
 
 const CLI = `${HOME}/.vscode-server/code-${COMMIT}`;
 const agents: readonly (readonly [seconds: number, exe: string, argv: string])[] = [
-  [300, CLI, `${CLI} agent host --idle-timeout 300`],
-  [300, CLI, `${CLI} agent host --idle-timeout=300`],
+  [1200, CLI, `${CLI} agent host --idle-timeout 1200`],
+  [600, CLI, `${CLI} agent host --idle-timeout=300`],
   // Zero means no time-out, so the agents' own grace counts.
   [7200, CLI, `${CLI} agent host --idle-timeout 0`],
   [7200, "/usr/bin/node", `node relay.js --detached --grace-time 0 --sock-path ${HOME}/.orca-remote/r.sock`],
-  [60, "/usr/bin/node", `node relay.js --detached --grace-time 60 --sock-path ${HOME}/.orca-remote/r.sock`],
+  [600, "/usr/bin/node", `node relay.js --detached --grace-time 60 --sock-path ${HOME}/.orca-remote/r.sock`],
   [180, `${HOME}/.zed_server/zed-remote-server-stable`, "zed-remote-server-stable run"],
 ];
 

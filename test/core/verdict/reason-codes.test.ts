@@ -2,8 +2,8 @@
 
 import assert from "node:assert/strict";
 import test from "node:test";
-import type { Connections, Link } from "../../../src/core/observation/connections.ts";
-import type { Mark, Observation, Tag } from "../../../src/core/observation/observation.ts";
+import type { Connection, Connections } from "../../../src/core/observation/connections.ts";
+import type { CpuReading, Observation, Tag, TreeState } from "../../../src/core/observation/observation.ts";
 import type { Proc } from "../../../src/core/observation/process.ts";
 import { mergePolicy, type PolicyLayer } from "../../../src/core/policy/policy.ts";
 import { hostDocument } from "../../../src/core/report/json.ts";
@@ -12,6 +12,7 @@ import { contextFor, judge, UNFORCED } from "../../../src/core/verdict/judge.ts"
 import { REASON_CODES, type ReasonCode } from "../../../src/core/verdict/reason-codes.ts";
 import {
   ALICE,
+  accepted,
   fromHost,
   HOME,
   joined,
@@ -20,11 +21,10 @@ import {
   linked,
   NO_CONNECTIONS,
   observation,
+  opened,
   proc,
   sshSession,
-  tcp,
   UPTIME,
-  unattributed,
 } from "../../helpers/proc.ts";
 
 const MINUTE = 60_000;
@@ -48,7 +48,7 @@ const rootWith = (more: Partial<Proc>): Proc[] => [{ ...root, ...more }, ...tree
 const asked = (more: Partial<Connections>): Partial<Observation> => ({
   connections: { ...NO_CONNECTIONS, ...more },
 });
-const links = (...some: Link[]): Partial<Observation> => ({ connections: linked(...some) });
+const links = (...some: Connection[]): Partial<Observation> => ({ connections: linked(...some) });
 const tag = (ago: number): Tag => ({
   uid: ALICE,
   auditSession: 7,
@@ -57,11 +57,13 @@ const tag = (ago: number): Tag => ({
   closedUptime: UPTIME - ago,
   remoteHost: null,
 });
-const mark = (ago: number, startTime: number, used?: Mark["used"]): Mark => ({
+const mark = (ago: number, startTime: number, rows?: CpuReading["rows"]): TreeState => ({
   pid: 500,
   startTime,
-  seenUptime: UPTIME - ago,
-  used,
+  uid: ALICE,
+  usedAt: null,
+  orphanAt: UPTIME - ago,
+  ...(rows && { cpu: { at: UPTIME - ago, rows } }),
 });
 const inTerminal = (more: Partial<Proc>): Case => ({
   processes: [...tree, proc({ pid: 510, ppid: 505, tty: 34_816, ...more })],
@@ -76,21 +78,26 @@ const helper = (ppid: number): Proc => proc({ pid: 900, ppid, exe: cpptools, arg
 const ssh = sshSession(300);
 
 const cases: Readonly<Record<ReasonCode, Case>> = {
-  "tag-past-grace": { init: { tags: [tag(10 * MINUTE)] } },
-  "untagged-past-grace": { policy: { untagged: "reap" } },
-  "two-looks": { init: { marks: [mark(10 * MINUTE, root.startTime)] } },
+  "tag-past-grace": { init: { tags: [tag(10 * MINUTE)] }, policy: { grace: "10m" } },
+  "two-sweeps": { init: { states: [mark(10 * MINUTE, root.startTime)] }, policy: { grace: "10m" } },
   forced: { force: true },
   "inside-grace": { init: { tags: [tag(9 * MINUTE)] } },
-  marked: {},
-  "cpu-time-unknown": { processes: [daemon], init: { marks: [mark(3 * HOUR, 7)] } },
-  "in-use-session": { processes: [...ssh, ...tree], init: links(tcp(501, 301)) },
+  marked: {
+    processes: [...sshSession(300), ...tree],
+    init: { tags: [tag(10 * MINUTE)] },
+    policy: { grace: "10m" },
+  },
+  "cpu-time-unknown": { processes: [daemon], init: { states: [mark(3 * HOUR, 7)] } },
+  "in-use-session": { processes: [...ssh, ...tree], init: links(accepted(501, 301)) },
   "in-use-other-host": { init: links(fromHost(501)) },
+  "in-use-this-host": { init: links(accepted(501, null)) },
+  "in-use-display": { init: links(opened(505, null, { kind: "unix", remote: "/tmp/.X11-unix/X0" })) },
   "in-use-exempt-tree": { processes: [...tree, tunnel], init: links(...joined(800, 501)) },
-  "in-use-other-user": { processes: [...sshSession(300, BOB), ...tree], init: links(tcp(501, 301)) },
+  "in-use-other-user": { processes: [...sshSession(300, BOB), ...tree], init: links(accepted(501, 301)) },
   "parent-alive": { processes: [proc({ pid: 880, exe: "/opt/other/bin/host" }), helper(880)], root: 900 },
   "agent-busy": {
     processes: [{ ...daemon, cpuTicks: 90_000 }],
-    init: { marks: [mark(HOUR, 7, [[500, 7, 0]])] },
+    init: { states: [mark(HOUR, 7, [[500, 7, 0]])] },
   },
   "root-user": { processes: legacyTree(500, { uid: 0, uids: [0, 0, 0, 0] }) },
   "system-account": { processes: legacyTree(500, { uid: 999, uids: [999, 999, 999, 999] }) },
@@ -121,17 +128,10 @@ const cases: Readonly<Record<ReasonCode, Case>> = {
   "socket-list-incomplete": { init: asked({ complete: false }) },
   "over-budget": { init: { ...asked({}), overBudget: [ALICE] } },
   "descriptors-unreadable": { init: asked({ unreadable: [501] }) },
-  "other-network-namespace": { init: asked({ foreignNet: [501] }) },
-  "socket-unexplained": { init: asked({ unexplained: [501] }) },
-  "connection-unattributed": { init: links(unattributed(501)) },
-  "other-user-in-the-way": {
-    processes: [...tree, proc({ pid: 700, uid: 0, exe: null })],
-    init: links(unattributed(501)),
+  "other-network-namespace": {
+    init: asked({ otherNets: [{ id: "net:[7]", pids: [501], onlyLoopback: false }] }),
   },
-  "connected-to-unknown": {
-    processes: [...tree, ...legacyTree(600, { ppid: 444 })],
-    init: links(...joined(601, 501)),
-  },
+  "socket-not-listed": { init: asked({ unlisted: [{ pid: 501, net: null, kind: "unix" }] }) },
   "ancestor-not-seen": { processes: legacyTree(500, { ppid: 444 }) },
   "ancestor-unreadable": { processes: [proc({ pid: 77, exe: null }), ...legacyTree(500, { ppid: 77 })] },
   "user-ids-unreadable": { processes: rootWith({ uids: null }) },
@@ -164,8 +164,8 @@ for (const [expected, one] of Object.entries(cases) as [ReasonCode, Case][])
     assert.equal(document?.reasonCode, expected);
   });
 
-test("of several ways of use, its own user's gives the code", () => {
-  const both = observation([...sshSession(200, BOB), ...ssh, ...tree], links(tcp(501, 201), tcp(501, 301)));
+test("a session above a tree, or the first that is connected to it, gives the code", () => {
+  const both = observation([...ssh, ...tree], links(fromHost(501), accepted(501, 301)));
   const context = contextFor(mergePolicy([]), "2026-11-25");
   assert.equal(judge(both, context)[0]?.reasonCode, "in-use-session");
   const below = observation([...ssh, ...legacyTree(500, { ppid: 301 })], links(fromHost(501)));
