@@ -190,7 +190,7 @@ test("a table fits its terminal: the costs go first, then the reason is cut; --f
   skip: spawnSync("script", ["--version"]).error ? "script is not installed" : false,
 }, () => {
   const on = (columns: number, more = ""): string[] => {
-    const program = `${process.execPath} ${resolve("dist/vscode-grim-reaper.cjs")} replay ${more} test/fixtures/version-0.1.0/snapshot.json`;
+    const program = `${process.execPath} ${resolve("dist/vscode-grim-reaper.cjs")} replay ${more} test/fixtures/snapshot.json`;
     const command = ["-qec", `stty cols ${columns}; ${program}`, "/dev/null"];
     const { stdout } = spawnSync("script", command, {
       encoding: "utf8",
@@ -204,8 +204,8 @@ test("a table fits its terminal: the costs go first, then the reason is cut; --f
     for (const line of on(columns)) assert.ok(line.length <= columns, `${columns}: ${line}`);
   assert.match(on(120)[0] ?? "", / WATCHES /);
   assert.doesNotMatch(on(80)[0] ?? "", / WATCHES /);
-  assert.match(on(80)[1] ?? "", /orphaned: the session closed .*…$/);
-  assert.match(on(60, "--full").slice(0, 2).join("\n"), / WATCHES [\s\S]*grace 10m$/);
+  assert.match(on(80)[1] ?? "", /unused since .*…$/);
+  assert.match(on(60, "--full").slice(0, 2).join("\n"), / WATCHES [\s\S]*will end it$/);
 });
 
 test("a reader of standard output that leaves is not a failure", () => {

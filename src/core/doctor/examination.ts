@@ -20,7 +20,7 @@ export interface LastSweep {
   readonly at: number;
   readonly lastGood: number | null;
   /** Processes that the last one could not end. */
-  readonly survivors?: number | undefined;
+  readonly survivors: number;
 }
 
 /** How sshd notices that a client is gone which did not say so. */

@@ -125,7 +125,7 @@ function checkLastSweep(seen: Examination): Check {
     return warning(name, `the last good one is ${formatDuration(-age)} in the future`, "check the clock");
   const ago = `the last good one was ${formatDuration(Math.max(0, age))} ago`;
   if (age > SILENT_MS) return fault(name, ago, remedy);
-  const { survivors = 0 } = last;
+  const { survivors } = last;
   if (survivors > 0)
     return warning(
       name,

@@ -10,30 +10,43 @@ import type { Judgement } from "../verdict/judge.ts";
 import { VERDICTS } from "../verdict/verdicts.ts";
 import { expose, type Metric, type Series } from "./exposition.ts";
 
-const count = v.optional(wholeNumber, 0);
 const counters = v.object({
   schemaVersion: v.literal(1),
-  sweeps: count,
-  failedSweeps: count,
-  breakerTrips: count,
-  faults: count,
-  killedTrees: count,
-  killedProcesses: count,
-  survivors: count,
-  freedKiB: count,
-  hookFaults: count,
+  sweeps: wholeNumber,
+  failedSweeps: wholeNumber,
+  breakerTrips: wholeNumber,
+  faults: wholeNumber,
+  killedTrees: wholeNumber,
+  killedProcesses: wholeNumber,
+  survivors: wholeNumber,
+  freedKiB: wholeNumber,
+  hookFaults: wholeNumber,
   /** How long the hook's file of faults was at the last sweep, and the boot in which it was made. */
-  hookSeen: count,
-  hookBoot: v.optional(v.string(), ""),
+  hookSeen: wholeNumber,
+  hookBoot: v.string(),
   /** Milliseconds since the epoch; 0 for never. */
-  lastSuccess: count,
+  lastSuccess: wholeNumber,
 });
 
 /** The counters that outlive a sweep. */
 export type Counters = v.InferOutput<typeof counters>;
 
 /** Makes counters that all stand at 0. */
-export const noCounters = (): Counters => v.parse(counters, { schemaVersion: 1 });
+export const noCounters = (): Counters => ({
+  schemaVersion: 1,
+  sweeps: 0,
+  failedSweeps: 0,
+  breakerTrips: 0,
+  faults: 0,
+  killedTrees: 0,
+  killedProcesses: 0,
+  survivors: 0,
+  freedKiB: 0,
+  hookFaults: 0,
+  hookSeen: 0,
+  hookBoot: "",
+  lastSuccess: 0,
+});
 
 /** Reads the counters of a saved file. */
 export const parseCounters = (text: string): Parsed<Counters> => parseJson(counters, text);

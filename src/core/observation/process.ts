@@ -27,8 +27,7 @@ export interface Proc extends ProcId {
   readonly threads: number;
   readonly rssKiB: number;
   /**
-   * CPU time in clock ticks, in user and kernel mode, with that of children that were waited for. Absent in listings and
-   * in older snapshots.
+   * CPU time in clock ticks, in user and kernel mode, with that of children that were waited for. Absent in listings.
    */
   readonly cpuTicks?: number | undefined;
   /** Real, effective, saved and filesystem uid; null: /proc/PID/status could not be read. */
@@ -58,7 +57,7 @@ export interface Proc extends ProcId {
    * Which of the catalogue's batch job variables its environment had at its exec: text that the user chooses. Empty:
    * none. Null: unreadable, so it may be a batch job's. Absent: not asked; only the leaders of trees are.
    */
-  readonly jobVariables?: readonly string[] | null;
+  readonly jobVariables?: readonly string[] | null | undefined;
   /** Kernel audit session id and login uid; null: unset, or the kernel has no audit. */
   readonly auditSession: number | null;
   readonly loginUid: number | null;

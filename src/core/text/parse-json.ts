@@ -10,7 +10,7 @@ export type Parsed<T> =
   | { readonly value: T }
   | { readonly error: string; readonly reason: "syntax" | "schema" | "newer" };
 
-/** The `schemaVersion` of every document that this program writes. It reads this one and all before. */
+/** The `schemaVersion` of every document that this program writes. It reads no other. */
 export const SCHEMA_VERSION = 1;
 
 /** Says that a newer version of this program wrote a document; null if none did. */

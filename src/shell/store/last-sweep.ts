@@ -13,7 +13,7 @@ const schema = v.object({
   schemaVersion: v.literal(1),
   at: v.number(),
   lastGood: v.nullable(v.number()),
-  survivors: v.optional(v.number()),
+  survivors: v.number(),
 });
 
 /** Reads the record; null if there was no sweep yet. @throws if the file cannot be read or is not such a record */
@@ -32,7 +32,7 @@ export function readLastSweep(stateFolder: string): LastSweep | null {
 }
 
 /** Records a sweep that ended now. */
-export function writeLastSweep(stateFolder: string, failed: boolean, survivors = 0): Fault[] {
+export function writeLastSweep(stateFolder: string, failed: boolean, survivors: number): Fault[] {
   const at = Date.now();
   let before: LastSweep | null = null;
   try {

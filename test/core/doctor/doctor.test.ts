@@ -53,7 +53,7 @@ const well: Examination = {
   config: {
     value: { files: ["/etc/vscode-grim-reaper/config.toml"], enforce: true, log: "both", faults: [] },
   },
-  lastSweep: { value: { schemaVersion: 1, at: NOW - HOUR, lastGood: NOW - HOUR } },
+  lastSweep: { value: { schemaVersion: 1, at: NOW - HOUR, lastGood: NOW - HOUR, survivors: 0 } },
 };
 
 test("a host where all is well: every line ok, no remedy", () => {
@@ -86,7 +86,7 @@ const processes = (changes: object): Partial<Examination> => ({
 });
 const counts = (denied: number) => ({ listed: 100, read: 0, gone: 0, denied, malformed: 0, timedOut: 0 });
 const swept = (lastGood: number | null): Partial<Examination> => ({
-  lastSweep: { value: { schemaVersion: 1, at: NOW, lastGood } },
+  lastSweep: { value: { schemaVersion: 1, at: NOW, lastGood, survivors: 0 } },
 });
 const kernel = (changes: Partial<Examination["kernel"]>): Partial<Examination> => ({
   kernel: { ...well.kernel, ...changes },

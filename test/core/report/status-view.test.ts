@@ -10,7 +10,7 @@ const status = (more: Partial<Status> = {}): Status => ({
   host: "login1",
   now: NOW,
   enforcing: true,
-  lastSweep: { value: { schemaVersion: 1, at: NOW - HOUR, lastGood: NOW - HOUR } },
+  lastSweep: { value: { schemaVersion: 1, at: NOW - HOUR, lastGood: NOW - HOUR, survivors: 0 } },
   nextSweep: { value: "Tue 2026-11-24 04:00:00 UTC" },
   trees: { reap: 1, wait: 0, spare: 2, exempt: 0, unknown: 0 },
   ownTreesOnly: false,
@@ -39,7 +39,7 @@ test("what is wrong or not known is said as such", () => {
   const text = statusLines(
     status({
       enforcing: false,
-      lastSweep: { value: { schemaVersion: 1, at: NOW - HOUR, lastGood: null } },
+      lastSweep: { value: { schemaVersion: 1, at: NOW - HOUR, lastGood: null, survivors: 0 } },
       nextSweep: { value: null },
       ownTreesOnly: true,
       hookFaults: { unknown: "only root can read it" },

@@ -6,7 +6,7 @@ import { findTrees } from "../../../src/core/tree/tree.ts";
 import { graceOf } from "../../../src/core/verdict/grace.ts";
 import { COMMIT, HOME, LEGACY, proc } from "../../helpers/proc.ts";
 
-const POLICY = mergePolicy([{ grace: "10m", graceByProduct: { zed: "3m" } }]);
+const POLICY = mergePolicy([{ grace: "3h", graceByProduct: { zed: "3m" } }]);
 const SERVER = ["--start-server", "--enable-remote-auto-shutdown"];
 
 /** The grace in seconds of a launcher and a server with these flags. */
