@@ -19,8 +19,7 @@
       "native/core/sockets/socket_table.cc",
       "native/core/sockets/socket_holders.cc",
       "native/core/sockets/join.cc",
-      "native/core/sockets/proc_net.cc",
-      "native/core/sockets/unexplained.cc",
+      "native/core/sockets/unlisted.cc",
       "native/core/sockets/connections.cc",
       "native/core/files/files.cc"
     ],

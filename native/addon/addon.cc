@@ -93,7 +93,6 @@ Napi::Value js_connections(const Napi::CallbackInfo& info) {
   options.pids = Argument(info[0], "pids").list(std::mem_fn(&Argument::pid));
   options.proc_root = Argument(info[1], "procRoot").text();
   options.owners = Argument(info[2], "owners").owners();
-  if (const Argument quick(info[3], "quick"); !quick.is_absent()) options.quick = quick.flag();
   return PromiseWorker<Connections>::start(
       info.Env(), "connections", [options = std::move(options)] { return find_connections(options); });
 }

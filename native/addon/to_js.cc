@@ -12,8 +12,8 @@ namespace {
 
 // In the order of the enumerations.
 constexpr const char* kOutcomes[] = {"sent", "gone", "recycled", "foreign", "denied"};
-constexpr const char* kKinds[] = {"tcp", "unix", "pipe"};
-constexpr const char* kDirections[] = {"unknown", "accepted", "opened"};
+constexpr const char* kKinds[] = {"tcp", "unix", "pipe", "terminal", "other"};
+constexpr const char* kDirections[] = {"accepted", "opened", "pair"};
 constexpr const char* kArgvStatuses[] = {"read", "empty", "timeout", "denied", "gone", "skipped"};
 constexpr const char* kUnreadable[] = {"too-long", "denied"};
 
@@ -138,31 +138,41 @@ class Converter {
                                              [](Napi::Env, SnapshotRest* held) { delete held; });
   }
 
-  Napi::Value value(const Link& link) const {
+  Napi::Value value(const Connection& connection) const {
     return object({
-        {"kind", value(name_of(kKinds, link.kind))},
-        {"pid", value(link.pid)},
-        {"peerPid", value(link.peer_pid)},
-        {"local", value(link.local)},
-        {"remote", value(link.remote)},
-        {"sockets", value(link.sockets)},
-        {"direction", value(name_of(kDirections, link.direction))},
-        {"otherHost", link.other_host ? value(true) : absent()},
+        {"kind", value(name_of(kKinds, connection.kind))},
+        {"direction", value(name_of(kDirections, connection.direction))},
+        {"near", value(connection.near)},
+        {"far", value(connection.far)},
+        {"local", value(connection.local)},
+        {"remote", value(connection.remote)},
+        {"otherHost", connection.other_host ? value(true) : absent()},
+        {"farUid", value(connection.far_uid)},
+        {"idle", value(connection.idle)},
     });
   }
 
-  Napi::Value value(const Connections& connections) const {
+  Napi::Value value(const OtherNet& net) const {
+    return object(
+        {{"id", value(net.id)}, {"pids", value(net.pids)}, {"onlyLoopback", value(net.only_loopback)}});
+  }
+
+  Napi::Value value(const Unlisted& socket) const {
+    return object({{"pid", value(socket.pid)},
+                   {"net", value(socket.net)},
+                   {"kind", value(name_of(kKinds, socket.kind))}});
+  }
+
+  Napi::Value value(const Connections& found) const {
     return object({
-        {"complete", value(connections.complete)},
-        {"source", value(connections.refused ? "none" : "netlink")},
-        {"links", value(connections.links)},
-        {"unreadable", value(connections.unreadable)},
-        {"foreignNet", value(connections.foreign_net)},
-        {"unexplained", value(connections.unexplained)},
-        {"datagram", value(connections.datagram)},
-        {"established", object({{"tcp", value(connections.established_tcp)},
-                                {"unix", value(connections.established_unix)}})},
-        {"faults", value(connections.faults)},
+        {"complete", value(found.complete)},
+        {"connections", value(found.connections)},
+        {"unreadable", value(found.unreadable)},
+        {"unlisted", value(found.unlisted)},
+        {"otherNets", value(found.other_nets)},
+        {"established",
+         object({{"tcp", value(found.established_tcp)}, {"unix", value(found.established_unix)}})},
+        {"faults", value(found.faults)},
     });
   }
 
@@ -208,7 +218,7 @@ std::string errno_name(int error) {
 
 Napi::Value to_js(Napi::Env env, const std::vector<ProcId>& ids) { return Converter(env).value(ids); }
 Napi::Value to_js(Napi::Env env, const Snapshot& snapshot) { return Converter(env).value(snapshot); }
-Napi::Value to_js(Napi::Env env, const Connections& links) { return Converter(env).value(links); }
+Napi::Value to_js(Napi::Env env, const Connections& found) { return Converter(env).value(found); }
 Napi::Value to_js(Napi::Env env, const SignalResult& result) { return Converter(env).value(result); }
 Napi::Value to_js(Napi::Env env, const EnvironNames& found) { return Converter(env).value(found); }
 

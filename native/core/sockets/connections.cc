@@ -1,7 +1,6 @@
 #include "core/sockets/connections.h"
 
-#include <fstream>
-#include <utility>
+#include <cerrno>
 
 #include "core/base/sorted.h"
 #include "core/sockets/join.h"
@@ -9,60 +8,60 @@
 namespace reaper {
 namespace {
 
-PortRange read_port_range(const std::string& proc_root) {
-  PortRange range, read;
-  std::ifstream file(proc_root + "/sys/net/ipv4/ip_local_port_range");
-  return file >> read.low >> read.high && read.low <= read.high ? read : range;
+// Who waits at the held unix listeners. One that has closed meanwhile has no client.
+Queues ask_for_queues(const SocketTable& sockets, Questions& questions) {
+  Queues queues;
+  for (const auto& [listener, record] : sockets.queues()) {
+    const auto found = questions.ask(listener, listener);
+    auto& clients = queues[listener];
+    if (!found && found.failure().code != ENOENT) clients.push_back(0);
+    if (!found) continue;
+    for (const std::uint32_t client : found.value().waiting)
+      if (client != 0) clients.push_back(client);  // else it has died
+  }
+  return queues;
 }
 
-// A process in another namespace counts as connected when one of its sockets is, there.
-std::vector<pid_t> connected_elsewhere(const HolderTable& holders, const SocketTable& sockets,
-                                       ForeignNets& nets) {
-  std::vector<pid_t> pids;
-  for (const Holder& holder : holders.all()) {
-    if (holders.foreign().count(holder.pid) == 0 || sockets.is_explained(holder.inode)) continue;
-    const NetSockets* own = nets.sockets_of(holder.pid);
-    if (own == nullptr || contains(own->connected, holder.inode)) pids.push_back(holder.pid);
-  }
-  return pids;
+// The name of the far end tells who opened the connection.
+void ask_for_peers(const SocketTable& sockets, const HolderTable& holders, Questions& questions) {
+  std::vector<std::pair<std::uint32_t, std::uint32_t>> asked;
+  for (const UnixRecord& record : sockets.local())
+    if (record.key.empty() && record.peer != 0 && holders.is_held(record.inode) &&
+        !sockets.local(record.peer))
+      asked.emplace_back(record.peer, record.inode);
+  for (const auto& [peer, holder] : asked) static_cast<void>(questions.ask(peer, holder));
 }
 
 }  // namespace
 
-Connections find_connections(const HolderOptions& options, const DumpSockets& dump) {
+Connections find_connections(const HolderOptions& options, const AskKernel& ask) {
   Connections result;
   HolderTable holders;
-  SocketTable sockets(holders);
-  ForeignNets nets(options.proc_root, holders);
-  Questions questions;
-  const auto look = [&](DumpScope scope) {
-    holders.read(options);
-    dump(sockets, scope);
-  };
-  // A dump finds the other ends only of TCP connections that one before it has shown.
-  look(options.quick ? DumpScope::kTcp : DumpScope::kSockets);
-  if (!options.quick) holders.read(options);
-  // Once: a held listener whose queue is in no dump is asked for it.
-  dump(sockets, DumpScope::kAll);
-  Unexplained unexplained = find_unexplained(options, holders, sockets, nets, questions);
-  if (unexplained.may_change || lacks_other_end(sockets)) {
-    look(DumpScope::kTcp);
-    unexplained = find_unexplained(options, holders, sockets, nets, questions);
+  SocketTable sockets(holders, ask);
+  Questions questions(options, holders, sockets);
+  holders.read(options);
+  sockets.dump(SocketTable::Scope::kListeners);
+  sockets.dump(SocketTable::Scope::kAll);
+  holders.read(options);
+  sockets.dump(SocketTable::Scope::kAll);
+  find_unlisted(options, holders, sockets, questions, result);
+  sockets.sort();
+  ask_for_peers(sockets, holders, questions);
+  const Queues queues = ask_for_queues(sockets, questions);
+  sockets.sort();
+  Connections joined = result;
+  if (!join(options, holders, sockets, queues, joined)) {
+    sockets.dump(SocketTable::Scope::kTcp);
+    joined = std::move(result);
+    join(options, holders, sockets, queues, joined);
   }
-
-  result.links = join_links(sockets, holders, read_port_range(options.proc_root));
-  result.complete = sockets.complete() && holders.own_net_known();
-  result.refused = sockets.refused();
-  result.unreadable = holders.unreadable();
-  result.foreign_net = connected_elsewhere(holders, sockets, nets);
-  result.unexplained = std::move(unexplained.pids);
-  result.datagram = std::move(unexplained.datagram);
-  sort_unique(result.foreign_net);
-  sort_unique(result.datagram);
+  result = std::move(joined);
+  result.unreadable.insert(result.unreadable.end(), holders.unreadable().begin(), holders.unreadable().end());
+  sort_unique(result.unreadable);
+  result.complete = sockets.faults().empty() && !holders.own_net().empty();
   result.established_tcp = sockets.established_tcp();
   result.established_unix = sockets.established_unix();
-  for (const auto* found :
-       {&sockets.faults(), &holders.faults(), &nets.faults(), &std::as_const(unexplained.faults)})
+  for (const auto* found : {&sockets.faults(), &holders.faults()})
     result.faults.insert(result.faults.end(), found->begin(), found->end());
   return result;
 }

@@ -1,54 +1,47 @@
-// The steps of find_connections: joins sockets and descriptors, and finds what the dumps lack.
+// The steps of find_connections.
 #pragma once
 
-#include <sys/types.h>
-
-#include <cstdint>
-#include <set>
+#include <map>
+#include <string>
+#include <string_view>
 #include <unordered_map>
+#include <unordered_set>
 #include <utility>
 #include <vector>
 
 #include "core/sockets/connections.h"
-#include "core/sockets/proc_net.h"
+#include "core/sockets/socket_table.h"
 
 namespace reaper {
 
-// The ports from which the kernel takes one for a connection that names none.
-struct PortRange {
-  std::uint16_t low = 32768, high = 60999;
-};
+// Asks about single unix sockets, within a budget per user.
+class Questions {
+ public:
+  Questions(const HolderOptions& options, const HolderTable& holders, SocketTable& sockets)
+      : options_(options), holders_(holders), sockets_(sockets) {}
+  // EDQUOT: the user who holds `holder` has no question left.
+  Result<UnixRecord> ask(std::uint32_t inode, std::uint32_t holder);
 
-// Finds the links between the holders of sockets. Sorted by kind, pid, peer_pid, direction and other_host,
-// which no two links share.
-std::vector<Link> join_links(const SocketTable& sockets, const HolderTable& holders,
-                             const PortRange& ephemeral);
-
-// Whether some held TCP socket's other end, on this host, is in no dump: a dump skipped it, or was over
-// before the socket was known to be held.
-bool lacks_other_end(const SocketTable& sockets);
-
-// The processes that hold a stream socket which no dump shows: one of another namespace, or one that a dump
-// skipped. What such a socket is connected to is not known.
-struct Unexplained {
-  std::vector<pid_t> pids;      // sorted
-  std::vector<pid_t> datagram;  // they hold a UDP socket
-  // Another look may tell more: a descriptor was closed or used again since it was read, so its process may
-  // have a new connection, or a dump skipped a socket.
-  bool may_change = false;
-  std::vector<Fault> faults;
-};
-
-// What was asked about single unix sockets.
-struct Questions {
+ private:
+  const HolderOptions& options_;
+  const HolderTable& holders_;
+  SocketTable& sockets_;
   // How many of a user's, and the CPU time that they took in milliseconds.
-  std::unordered_map<uid_t, std::pair<std::uint32_t, std::int64_t>> of_user;
-  std::set<std::uint32_t> absent;  // not in this network namespace, and an open socket never comes into it
+  std::unordered_map<uid_t, std::pair<std::uint32_t, std::int64_t>> asked_;
 };
 
-// Asks the kernel one by one for what the dumps lack: held unix sockets, and the queues of held unix
-// listeners.
-Unexplained find_unexplained(const HolderOptions& options, const HolderTable& holders, SocketTable& sockets,
-                             ForeignNets& nets, Questions& questions);
+// By listener, the sockets of the clients that wait there; 0: one whose socket is not known.
+using Queues = std::map<std::uint32_t, std::vector<std::uint32_t>>;
+
+// Adds the connections. False: one was dropped for dead because no dump showed its far end.
+bool join(const HolderOptions& options, const HolderTable& holders, const SocketTable& sockets,
+          const Queues& queues, Connections& to);
+
+// Adds the inodes in /proc/PID/net/tcp, tcp6 or unix; false: malformed or cut.
+bool parse_net_sockets(std::string_view text, bool is_unix, std::vector<std::uint32_t>& inodes);
+
+// Adds what held sockets no dump shows, and the other network namespaces that matter.
+void find_unlisted(const HolderOptions& options, const HolderTable& holders, const SocketTable& sockets,
+                   Questions& questions, Connections& to);
 
 }  // namespace reaper

@@ -5,7 +5,6 @@
 #include <linux/sock_diag.h>
 #include <linux/unix_diag.h>
 #include <netinet/in.h>
-#include <netinet/tcp.h>
 #include <sys/socket.h>
 #include <sys/time.h>
 
@@ -17,85 +16,37 @@ namespace reaper {
 namespace {
 
 constexpr int kAttempts = 3;
-constexpr std::uint32_t kSequence = 1;
 // The kernel fills at most 32 KiB of a dump's message, however large the buffer (netlink_recvmsg).
 constexpr std::size_t kReceiveBytes = 64 * 1024;
-// TCP_NEW_SYN_RECV (12) is the kernel's own name for a half-open connection.
-constexpr std::uint32_t kWithDescriptor = ~((1u << TCP_TIME_WAIT) | (1u << TCP_SYN_RECV) | (1u << 12));
-constexpr std::uint16_t kRequestProtocol = 1;  // INET_DIAG_REQ_PROTOCOL, Linux 5.8
+constexpr std::uint32_t kShowUid = 0x40;  // UDIAG_SHOW_UID, Linux 5.3; earlier ones ignore it
 
-struct TcpRequest {
-  inet_diag_req_v2 body{};
-  nlattr attribute{};
-  std::uint32_t protocol = 0;
-};
+template <typename Body>
+std::string request_of(const Body& body, int flags) {
+  nlmsghdr header{};
+  header.nlmsg_len = sizeof header + sizeof body;
+  header.nlmsg_type = SOCK_DIAG_BY_FAMILY;
+  header.nlmsg_flags = static_cast<std::uint16_t>(NLM_F_REQUEST | flags);
+  header.nlmsg_seq = kSequence;
+  std::string request(reinterpret_cast<const char*>(&header), sizeof header);
+  return request.append(reinterpret_cast<const char*>(&body), sizeof body);
+}
 
-// One request and its answer. A fresh socket for each: nothing left over from an earlier one can be taken for
-// an answer.
-class Query {
- public:
-  template <typename Request>
-  std::optional<Failure> send(const Request& body, int flags) {
-    fd_ = UniqueFd(socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, NETLINK_SOCK_DIAG));
-    if (!fd_.valid()) return Failure{errno, "socket NETLINK_SOCK_DIAG"};
-    // The kernel answers at once; the limit keeps the sweep from hanging on one that does not.
-    const timeval limit{5, 0};
-    if (setsockopt(fd_.get(), SOL_SOCKET, SO_RCVTIMEO, &limit, sizeof limit) != 0)
-      return Failure{errno, "SO_RCVTIMEO"};
-    struct {
-      nlmsghdr header;
-      Request body;
-    } request{};
-    request.header.nlmsg_len = sizeof request;
-    request.header.nlmsg_type = SOCK_DIAG_BY_FAMILY;
-    request.header.nlmsg_flags = static_cast<std::uint16_t>(NLM_F_REQUEST | flags);
-    request.header.nlmsg_seq = kSequence;
-    request.body = body;
-    sockaddr_nl kernel{};
-    kernel.nl_family = AF_NETLINK;
-    if (sendto(fd_.get(), &request, sizeof request, 0, reinterpret_cast<sockaddr*>(&kernel), sizeof kernel) <
-        0)
-      return Failure{errno, "send socket request"};
-    return std::nullopt;
-  }
-
-  template <typename Record>
-  Result<NetlinkBatch> receive(std::vector<Record>& out) {
-    for (;;) {
-      sockaddr_nl sender{};
-      socklen_t length = sizeof sender;
-      const ssize_t got = recvfrom(fd_.get(), buffer_.data(), buffer_.size(), MSG_TRUNC,
-                                   reinterpret_cast<sockaddr*>(&sender), &length);
-      if (got < 0 && errno == EINTR) continue;
-      if (got < 0) return Failure{errno, "receive sockets"};
-      // Guard: another process may send to this port; only the kernel (port 0) is believed.
-      if (length != sizeof sender || sender.nl_pid != 0) continue;
-      if (static_cast<std::size_t>(got) > buffer_.size()) return Failure{EBADMSG, "socket message too long"};
-      if (got == 0) return Failure{EBADMSG, "socket dump ended early"};
-      return parse_batch(buffer_.data(), static_cast<std::size_t>(got), kSequence, out);
-    }
-  }
-
- private:
-  UniqueFd fd_;
-  std::vector<std::uint8_t> buffer_ = std::vector<std::uint8_t>(kReceiveBytes);
-};
-
-// An interrupted dump starts again, and hands its records over again.
-template <typename Record, typename Request, typename OnBatch>
-DumpEnd dump(const Request& body, const OnBatch& on_batch) {
+template <typename Record, typename Body, typename OnBatch>
+std::optional<Failure> dump(const AskKernel& ask, const Body& body, const OnBatch& on_batch) {
   for (int turn = 0; turn < kAttempts; ++turn) {
-    Query query;
-    if (auto failure = query.send(body, NLM_F_DUMP)) return failure;
-    bool interrupted = false;
-    for (bool done = false; !done;) {
+    bool done = false, interrupted = false;
+    std::optional<Failure> failure;
+    const auto lost = ask(request_of(body, NLM_F_DUMP), [&](const std::uint8_t* data, std::size_t size) {
       std::vector<Record> records;
-      const auto batch = query.receive(records);
+      const auto batch = parse_batch(data, size, records);
       on_batch(records);
-      if (!batch) return batch.failure();
-      done = batch.value().done;
-      interrupted |= batch.value().interrupted;
-    }
+      if (!batch) failure = batch.failure();
+      done = batch && batch.value().done;
+      interrupted |= batch && batch.value().interrupted;
+      return batch && !done;
+    });
+    if (failure || lost) return failure ? failure : lost;
+    if (!done) return Failure{EBADMSG, "socket dump ended early"};
     if (!interrupted) return std::nullopt;
   }
   return Failure{EINTR, "socket dump interrupted every time"};
@@ -103,45 +54,67 @@ DumpEnd dump(const Request& body, const OnBatch& on_batch) {
 
 }  // namespace
 
-// A sandbox refuses, or a module is missing (the kernel says ENOENT when it has no handler for the family).
-bool is_refusal(const Failure& failure) {
-  const int code = failure.code;
-  return code == EPERM || code == EACCES || code == EPROTONOSUPPORT || code == EAFNOSUPPORT ||
-         code == EOPNOTSUPP || code == ENOENT;
+std::optional<Failure> ask_kernel(const std::string& request, const OnBuffer& on_buffer) {
+  // A new socket each time: nothing left over from an earlier request can be taken for an answer.
+  const UniqueFd fd(socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, NETLINK_SOCK_DIAG));
+  if (!fd.valid()) return Failure{errno, "socket NETLINK_SOCK_DIAG"};
+  // The kernel answers at once; the limit keeps the sweep from hanging on one that does not.
+  const timeval limit{5, 0};
+  if (setsockopt(fd.get(), SOL_SOCKET, SO_RCVTIMEO, &limit, sizeof limit) != 0)
+    return Failure{errno, "SO_RCVTIMEO"};
+  sockaddr_nl kernel{};
+  kernel.nl_family = AF_NETLINK;
+  if (sendto(fd.get(), request.data(), request.size(), 0, reinterpret_cast<sockaddr*>(&kernel),
+             sizeof kernel) < 0)
+    return Failure{errno, "send socket request"};
+  std::vector<std::uint8_t> buffer(kReceiveBytes);
+  for (;;) {
+    sockaddr_nl sender{};
+    socklen_t length = sizeof sender;
+    const ssize_t got = recvfrom(fd.get(), buffer.data(), buffer.size(), MSG_TRUNC,
+                                 reinterpret_cast<sockaddr*>(&sender), &length);
+    if (got < 0 && errno == EINTR) continue;
+    if (got < 0) return Failure{errno, "receive sockets"};
+    // Guard: another process may send to this port; only the kernel (port 0) is believed.
+    if (length != sizeof sender || sender.nl_pid != 0) continue;
+    if (static_cast<std::size_t>(got) > buffer.size()) return Failure{EBADMSG, "socket message too long"};
+    if (got == 0 || !on_buffer(buffer.data(), static_cast<std::size_t>(got))) return std::nullopt;
+  }
 }
 
-DumpEnd dump_tcp(int family, int protocol, const OnTcp& on_batch) {
-  TcpRequest request;
-  request.body.sdiag_family = static_cast<std::uint8_t>(family);
-  request.body.sdiag_protocol = static_cast<std::uint8_t>(protocol);  // MPTCP (262) does not fit: TCP there
-  request.body.idiag_states = kWithDescriptor;
-  if (protocol == IPPROTO_TCP) return dump<TcpRecord>(request.body, on_batch);
-  request.attribute.nla_len = sizeof request.attribute + sizeof request.protocol;
-  request.attribute.nla_type = kRequestProtocol;
-  request.protocol = static_cast<std::uint32_t>(protocol);
-  return dump<TcpRecord>(request, on_batch);
+std::optional<Failure> dump_tcp(const AskKernel& ask, int family, std::uint32_t states,
+                                const OnTcp& on_batch) {
+  // MPTCP listeners and subflows are in this list, with the MPTCP socket's inode.
+  inet_diag_req_v2 request{};
+  request.sdiag_family = static_cast<std::uint8_t>(family);
+  request.sdiag_protocol = IPPROTO_TCP;
+  request.idiag_ext = 1 << (INET_DIAG_INFO - 1);
+  request.idiag_states = states;
+  return dump<TcpRecord>(ask, request, on_batch);
 }
 
-DumpEnd dump_unix(UnixDump what, const OnUnix& on_batch) {
+std::optional<Failure> dump_unix(const AskKernel& ask, std::uint32_t states, const OnUnix& on_batch) {
   unix_diag_req request{};
   request.sdiag_family = AF_UNIX;
-  request.udiag_states = what == UnixDump::kQueues ? 1u << TCP_LISTEN : ~0u;
-  request.udiag_show = what == UnixDump::kQueues ? UDIAG_SHOW_ICONS : UDIAG_SHOW_PEER | UDIAG_SHOW_NAME;
-  return dump<UnixRecord>(request, on_batch);
+  request.udiag_states = states;
+  request.udiag_show = UDIAG_SHOW_PEER | UDIAG_SHOW_NAME | UDIAG_SHOW_VFS | UDIAG_SHOW_RQLEN | kShowUid;
+  return dump<UnixRecord>(ask, request, on_batch);
 }
 
-Result<UnixRecord> find_unix(std::uint32_t inode) {
+Result<UnixRecord> find_unix(const AskKernel& ask, std::uint32_t inode) {
   unix_diag_req request{};
   request.sdiag_family = AF_UNIX;
   request.udiag_states = ~0u;
   request.udiag_ino = inode;
-  request.udiag_show = UDIAG_SHOW_PEER | UDIAG_SHOW_NAME | UDIAG_SHOW_ICONS;
+  request.udiag_show = UDIAG_SHOW_PEER | UDIAG_SHOW_NAME | UDIAG_SHOW_VFS | UDIAG_SHOW_ICONS | kShowUid;
   request.udiag_cookie[0] = request.udiag_cookie[1] = INET_DIAG_NOCOOKIE;
-  Query query;
-  if (const auto failure = query.send(request, 0)) return *failure;
   std::vector<UnixRecord> records;
-  const auto batch = query.receive(records);
-  if (!batch) return batch.failure();
+  std::optional<Failure> failure;
+  const auto lost = ask(request_of(request, 0), [&](const std::uint8_t* data, std::size_t size) {
+    if (const auto batch = parse_batch(data, size, records); !batch) failure = batch.failure();
+    return false;
+  });
+  if (failure || lost) return failure ? *failure : *lost;
   if (records.size() != 1 || records[0].inode != inode)
     return Failure{EBADMSG, "answer about one unix socket"};
   return std::move(records[0]);

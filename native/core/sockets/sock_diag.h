@@ -1,6 +1,8 @@
 // Lists the sockets of this network namespace by NETLINK_SOCK_DIAG (sock_diag(7)).
 #pragma once
 
+#include <sys/types.h>
+
 #include <array>
 #include <cstddef>
 #include <cstdint>
@@ -17,23 +19,27 @@ namespace reaper {
 // socket and its dual-stack peer, which the kernel lists as ::ffff:a.b.c.d, compare equal.
 using Endpoint = std::array<std::uint8_t, 18>;
 
-enum class SocketState { kOther, kEstablished, kListening };
-
+// `state` is the kernel's number (netinet/tcp.h), also of unix sockets.
 struct TcpRecord {
   Endpoint local{}, remote{};
-  std::uint32_t inode = 0;  // 0: no descriptor yet, it waits to be accepted (measured)
-  SocketState state = SocketState::kEstablished;
+  std::uint32_t device = 0;  // sockets that are bound to different devices may share both addresses
+  std::uint32_t inode = 0;   // 0: no descriptor: it waits to be accepted, or its process has closed it
+  uid_t uid = 0;
+  std::uint8_t state = 0;
+  bool v6_only = false;
+  std::optional<std::uint32_t> idle;  // milliseconds since data flowed
 };
 
-// kEstablished: a connected SOCK_STREAM or SOCK_SEQPACKET that is not shut down both ways.
 struct UnixRecord {
-  std::uint32_t inode = 0;
-  std::uint32_t peer = 0;  // 0: the other end waits to be accepted, or was not reported
-  std::string name;        // bound path, "@name" when abstract, empty when unbound
-  SocketState state = SocketState::kEstablished;
-  // Of a listening socket: the sockets of the clients that wait to be accepted.
-  std::vector<std::uint32_t> waiting{};
+  std::uint32_t inode = 0, peer = 0;  // peer 0: it waits to be accepted, or its peer has closed
+  std::optional<uid_t> uid;           // nullopt: Linux before 5.3
+  std::uint8_t type = 0, state = 0, shutdown = 0;
+  std::uint32_t queue = 0;  // of a listener: how many wait
+  std::string name, key;    // as bound (an abstract name begins with NUL); equal keys are the same name
+  std::vector<std::uint32_t> waiting{};  // of a listener: the inodes of the clients that wait; 0: it has died
 };
+
+inline constexpr std::uint32_t kSequence = 1;  // of every request; one netlink socket serves one request
 
 // What one received buffer said about its dump.
 struct NetlinkBatch {
@@ -41,35 +47,30 @@ struct NetlinkBatch {
   bool interrupted = false;  // NLM_F_DUMP_INTR: the tables changed under the dump
 };
 
-// Parses one received buffer of TcpRecord or UnixRecord, which are appended to `out`. `sequence` is that of
-// the request. Failures: the kernel's errno (NLMSG_ERROR, or the status in NLMSG_DONE), EBADMSG for anything
-// short or malformed, ENOBUFS for lost messages. Records found before a failure stay in `out`.
+// Parses one received buffer of TcpRecord or UnixRecord, which are appended to `out`. Failures: the kernel's
+// errno (NLMSG_ERROR, or the status in NLMSG_DONE), EBADMSG for anything short or malformed, ENOBUFS for lost
+// messages. Records found before a failure stay in `out`.
 template <typename Record>
-Result<NetlinkBatch> parse_batch(const std::uint8_t* data, std::size_t size, std::uint32_t sequence,
-                                 std::vector<Record>& out);
+Result<NetlinkBatch> parse_batch(const std::uint8_t* data, std::size_t size, std::vector<Record>& out);
 
-// How a dump ended; nullopt: it is complete.
-using DumpEnd = std::optional<Failure>;
+// Sends one request and hands over the kernel's answer, buffer by buffer, until `on_buffer` returns false.
+using OnBuffer = std::function<bool(const std::uint8_t* data, std::size_t size)>;
+using AskKernel =
+    std::function<std::optional<Failure>(const std::string& request, const OnBuffer& on_buffer)>;
+std::optional<Failure> ask_kernel(const std::string& request, const OnBuffer& on_buffer);
 
-// Whether this kernel, or a sandbox around this program, does not offer dumps at all.
-bool is_refusal(const Failure& failure);
-
+// Dump the sockets in these states (bits by number); no privilege needed. nullopt: the dump is complete. An
+// interrupted one is repeated, up to 3 times in all, and hands its records over again.
 using OnTcp = std::function<void(const std::vector<TcpRecord>&)>;
 using OnUnix = std::function<void(const std::vector<UnixRecord>&)>;
+std::optional<Failure> dump_tcp(const AskKernel& ask, int family, std::uint32_t states,
+                                const OnTcp& on_batch);
+std::optional<Failure> dump_unix(const AskKernel& ask, std::uint32_t states, const OnUnix& on_batch);
 
-// Dump the calling thread's network namespace in batches; no privilege needed. An interrupted dump is
-// repeated, up to 3 times in all, and hands its records over again. TCP (or MPTCP) sockets of all states but
-// TIME-WAIT and SYN-RECV, which have no descriptor.
-DumpEnd dump_tcp(int family, int protocol, const OnTcp& on_batch);
-// kEverything: all types and states, with peers and names. kQueues: listening sockets with the clients that
-// wait. Guard: the kernel ends a kQueues dump early, and calls it complete, at a socket with thousands of
-// waiting clients, so what it lacks is asked for one by one.
-enum class UnixDump { kEverything, kQueues };
-DumpEnd dump_unix(UnixDump what, const OnUnix& on_batch);
-
-// Asks for one unix socket by its inode, with its queue when it listens. ENOENT: not in this namespace.
-// EMSGSIZE: more clients wait than fit an answer (about 900).
-Result<UnixRecord> find_unix(std::uint32_t inode);
+// Asks for one unix socket, with the clients that wait. ENOENT: not in this namespace. EMSGSIZE: more clients
+// wait than fit an answer. Guard: a dump that asks for them ends early, and says it is complete, at a
+// listener with a thousand of them.
+Result<UnixRecord> find_unix(const AskKernel& ask, std::uint32_t inode);
 
 // "127.0.0.1:22", "[::1]:22".
 std::string endpoint_text(const Endpoint& end);

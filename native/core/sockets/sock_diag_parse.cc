@@ -17,8 +17,9 @@
 namespace reaper {
 namespace {
 
-constexpr std::size_t kNameMax = 108;      // sizeof sockaddr_un.sun_path
-constexpr std::uint8_t kShutBothWays = 3;  // RCV_SHUTDOWN | SEND_SHUTDOWN
+constexpr std::size_t kNameMax = 108;    // sizeof sockaddr_un.sun_path
+constexpr int kUnixUid = 7;              // UNIX_DIAG_UID, Linux 5.3
+constexpr std::uint8_t kProbeTimer = 4;  // idiag_timer of a socket whose peer takes no data
 
 constexpr std::size_t aligned(std::size_t length) { return (length + 3) & ~std::size_t{3}; }
 
@@ -29,6 +30,19 @@ template <typename T>
 bool copy(std::string_view bytes, T& to) {
   if (bytes.size() < sizeof to) return false;
   std::memcpy(&to, bytes.data(), sizeof to);
+  return true;
+}
+
+// Calls `each` with the type and value of every attribute; false: malformed.
+template <typename Each>
+bool each_attribute(std::string_view bytes, Each each) {
+  for (std::size_t at = 0; at < bytes.size();) {
+    nlattr attribute;
+    if (!copy(bytes.substr(at), attribute)) return false;
+    if (attribute.nla_len < sizeof attribute || attribute.nla_len > bytes.size() - at) return false;
+    if (!each(attribute.nla_type, bytes.substr(at, attribute.nla_len).substr(sizeof attribute))) return false;
+    at += aligned(attribute.nla_len);
+  }
   return true;
 }
 
@@ -44,64 +58,81 @@ Endpoint endpoint(std::uint8_t family, const void* address, std::uint16_t port_b
   return end;
 }
 
-SocketState state_of(int state) {
-  if (state == TCP_ESTABLISHED) return SocketState::kEstablished;
-  return state == TCP_LISTEN ? SocketState::kListening : SocketState::kOther;
+// The kernel's structure grows at its end, so only what is needed must be there (52 to 60 bytes; 4.18 has
+// more). A client that is alive and does not read answers the probes of unsent data.
+std::optional<std::uint32_t> idle_of(std::string_view info, const inet_diag_msg& message) {
+  const auto read = [info](std::size_t offset, std::uint32_t& to) {
+    return info.size() > offset && copy(info.substr(offset), to);
+  };
+  std::uint32_t sent = 0, received = 0, answered = 0;
+  if (!read(offsetof(tcp_info, tcpi_last_data_sent), sent)) return std::nullopt;
+  if (!read(offsetof(tcp_info, tcpi_last_data_recv), received)) return std::nullopt;
+  if (!read(offsetof(tcp_info, tcpi_last_ack_recv), answered)) return std::nullopt;
+  const bool probed = message.idiag_timer == kProbeTimer && message.idiag_wqueue > 0;
+  return std::min({sent, received, probed ? answered : sent});
 }
 
-// False: malformed.
 bool take(std::string_view payload, std::vector<TcpRecord>& out) {
   inet_diag_msg message;
   if (!copy(payload, message)) return false;
   if (message.idiag_family != AF_INET && message.idiag_family != AF_INET6) return false;
   TcpRecord record;
-  record.state = state_of(message.idiag_state);
+  record.state = message.idiag_state;
   record.local = endpoint(message.idiag_family, message.id.idiag_src, message.id.idiag_sport);
   record.remote = endpoint(message.idiag_family, message.id.idiag_dst, message.id.idiag_dport);
+  record.device = message.id.idiag_if;
   record.inode = message.idiag_inode;
+  record.uid = message.idiag_uid;
+  const std::string_view rest = payload.substr(std::min(aligned(sizeof message), payload.size()));
+  if (!each_attribute(rest, [&](int type, std::string_view value) {
+        if (type == INET_DIAG_INFO) record.idle = idle_of(value, message);
+        if (type == INET_DIAG_SKV6ONLY) record.v6_only = !value.empty() && value[0] != 0;
+        return true;
+      }))
+    return false;
   out.push_back(record);
   return true;
-}
-
-// Writes a name as /proc/net/unix does: each NUL byte of an abstract name becomes '@'.
-std::string unix_name(std::string_view value) {
-  std::string name(value.substr(0, kNameMax));
-  if (!name.empty() && name[0] == '\0') {
-    std::replace(name.begin(), name.end(), '\0', '@');
-  } else {
-    name.resize(std::min(name.size(), name.find('\0')));
-  }
-  return name;
 }
 
 bool take(std::string_view payload, std::vector<UnixRecord>& out) {
   unix_diag_msg message;
   if (!copy(payload, message) || message.udiag_family != AF_UNIX) return false;
   UnixRecord record;
-  if (message.udiag_type == SOCK_STREAM || message.udiag_type == SOCK_SEQPACKET)
-    record.state = state_of(message.udiag_state);
-  else
-    record.state = SocketState::kOther;
   record.inode = message.udiag_ino;
-  std::uint8_t shutdown = 0;
-  std::size_t at = aligned(sizeof message);
-  while (at < payload.size()) {
-    nlattr attribute;
-    if (!copy(payload.substr(at), attribute)) return false;
-    if (attribute.nla_len < sizeof attribute || attribute.nla_len > payload.size() - at) return false;
-    const std::string_view value = payload.substr(at, attribute.nla_len).substr(sizeof attribute);
-    if (attribute.nla_type == UNIX_DIAG_NAME) record.name = unix_name(value);
-    if (attribute.nla_type == UNIX_DIAG_PEER && !copy(value, record.peer)) return false;
-    if (attribute.nla_type == UNIX_DIAG_ICONS && message.udiag_state == TCP_LISTEN &&
-        value.size() >= sizeof record.peer) {
-      record.waiting.resize(value.size() / sizeof record.peer);
-      std::memcpy(record.waiting.data(), value.data(), record.waiting.size() * sizeof record.peer);
-    }
-    if (attribute.nla_type == UNIX_DIAG_SHUTDOWN && !copy(value, shutdown)) return false;
-    at += aligned(attribute.nla_len);
-  }
-  // A unix socket stays ESTABLISHED after its peer has closed; only its shutdown mask shows that (measured).
-  if (shutdown == kShutBothWays) record.state = SocketState::kOther;
+  record.type = message.udiag_type;
+  record.state = message.udiag_state;
+  const std::string_view rest = payload.substr(std::min(aligned(sizeof message), payload.size()));
+  if (!each_attribute(rest, [&](int type, std::string_view value) {
+        std::uint32_t uid = 0;
+        switch (type) {
+          case UNIX_DIAG_NAME:
+            record.name = value.substr(0, kNameMax);
+            if (record.name[0] != '\0')
+              record.name.resize(std::min(record.name.size(), record.name.find('\0')));
+            if (record.key.empty()) record.key = record.name;
+            return true;
+          case UNIX_DIAG_VFS:
+            // A file is known by its inode and device; no abstract name begins with a slash.
+            record.key = "/" + std::string(value);
+            return value.size() >= sizeof(unix_diag_vfs);
+          case UNIX_DIAG_RQLEN:
+            return copy(value, record.queue);
+          case UNIX_DIAG_PEER:
+            return copy(value, record.peer);
+          case UNIX_DIAG_SHUTDOWN:
+            return copy(value, record.shutdown);
+          case UNIX_DIAG_ICONS:
+            record.waiting.resize(value.size() / sizeof record.peer);
+            std::memcpy(record.waiting.data(), value.data(), record.waiting.size() * sizeof record.peer);
+            return true;
+          case kUnixUid:
+            if (copy(value, uid)) record.uid = uid;
+            return record.uid.has_value();
+          default:
+            return true;
+        }
+      }))
+    return false;
   out.push_back(std::move(record));
   return true;
 }
@@ -109,8 +140,7 @@ bool take(std::string_view payload, std::vector<UnixRecord>& out) {
 }  // namespace
 
 template <typename Record>
-Result<NetlinkBatch> parse_batch(const std::uint8_t* data, std::size_t size, std::uint32_t sequence,
-                                 std::vector<Record>& out) {
+Result<NetlinkBatch> parse_batch(const std::uint8_t* data, std::size_t size, std::vector<Record>& out) {
   const std::string_view bytes(reinterpret_cast<const char*>(data), size);
   NetlinkBatch batch;
   std::size_t at = 0;
@@ -119,8 +149,7 @@ Result<NetlinkBatch> parse_batch(const std::uint8_t* data, std::size_t size, std
     if (!copy(bytes.substr(at), header)) return malformed("netlink header cut short");
     if (header.nlmsg_len < sizeof header || header.nlmsg_len > size - at)
       return malformed("netlink message length");
-    // One socket serves one request, so any other number is not an answer to it.
-    if (header.nlmsg_seq != sequence) return malformed("netlink sequence number");
+    if (header.nlmsg_seq != kSequence) return malformed("netlink sequence number");
     if (header.nlmsg_flags & NLM_F_DUMP_INTR) batch.interrupted = true;
     const std::string_view payload = bytes.substr(at, header.nlmsg_len).substr(sizeof header);
     switch (header.nlmsg_type) {
@@ -152,10 +181,8 @@ Result<NetlinkBatch> parse_batch(const std::uint8_t* data, std::size_t size, std
   return batch;
 }
 
-template Result<NetlinkBatch> parse_batch(const std::uint8_t*, std::size_t, std::uint32_t,
-                                          std::vector<TcpRecord>&);
-template Result<NetlinkBatch> parse_batch(const std::uint8_t*, std::size_t, std::uint32_t,
-                                          std::vector<UnixRecord>&);
+template Result<NetlinkBatch> parse_batch(const std::uint8_t*, std::size_t, std::vector<TcpRecord>&);
+template Result<NetlinkBatch> parse_batch(const std::uint8_t*, std::size_t, std::vector<UnixRecord>&);
 
 std::string endpoint_text(const Endpoint& end) {
   static constexpr std::uint8_t kMapped[12] = {0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff};

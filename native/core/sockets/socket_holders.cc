@@ -9,6 +9,7 @@
 #include <set>
 #include <string_view>
 #include <tuple>
+#include <unordered_map>
 
 #include "core/base/folder.h"
 #include "core/base/sorted.h"
@@ -17,28 +18,30 @@
 namespace reaper {
 namespace {
 
-constexpr std::string_view kSocket = "socket:[", kPipe = "pipe:[";
-
 // "socket:[INODE]". Netlink reports inodes in 32 bits, so only those are compared. A path cannot look like
 // this: the kernel shows paths with a leading '/'.
-std::optional<std::uint32_t> inode_of(std::string_view link, std::string_view prefix) {
-  if (link.substr(0, prefix.size()) != prefix || link.back() != ']') return std::nullopt;
-  std::uint64_t inode = 0;
-  const std::string_view digits = link.substr(prefix.size(), link.size() - prefix.size() - 1);
-  if (!to_number(digits, inode) || inode == 0) return std::nullopt;
-  return static_cast<std::uint32_t>(inode);
+std::optional<std::uint32_t> number_in(std::string_view link, std::string_view prefix, std::string_view end) {
+  if (link.size() < prefix.size() + end.size() || link.substr(0, prefix.size()) != prefix)
+    return std::nullopt;
+  if (link.substr(link.size() - end.size()) != end) return std::nullopt;
+  link.remove_suffix(end.size());
+  std::uint64_t number = 0;
+  if (!to_number(link.substr(prefix.size()), number)) return std::nullopt;
+  return static_cast<std::uint32_t>(number);
 }
+
+std::optional<std::uint32_t> socket_in(std::string_view link) { return number_in(link, "socket:[", "]"); }
 
 bool by_inode(const Holder& a, const Holder& b) {
   return std::tie(a.inode, a.pid) < std::tie(b.inode, b.pid);
 }
-bool same_socket(const Holder& a, const Holder& b) { return a.inode == b.inode && a.pid == b.pid; }
+bool same(const Holder& a, const Holder& b) { return a.inode == b.inode && a.pid == b.pid; }
 
-// Sorts from the one at `first`, and keeps one of each process's descriptors of one socket.
+// Sorts from the one at `first`, and keeps one of each process's descriptors of one thing.
 void keep_first(std::vector<Holder>& holders, std::size_t first) {
   const auto begin = holders.begin() + static_cast<std::ptrdiff_t>(first);
   std::stable_sort(begin, holders.end(), by_inode);
-  holders.erase(std::unique(begin, holders.end(), same_socket), holders.end());
+  holders.erase(std::unique(begin, holders.end(), same), holders.end());
 }
 
 }  // namespace
@@ -47,13 +50,7 @@ void keep_first(std::vector<Holder>& holders, std::size_t first) {
 class HolderTable::Scan {
  public:
   Scan(HolderTable& table, const HolderOptions& options, ProcDir& proc)
-      : table_(table), options_(options), proc_(proc) {
-    std::string_view net;
-    const int error = proc.link(proc.fd(), "self/ns/net", &net);
-    own_net_ = std::string(error == 0 ? net : "");
-    table_.own_net_known_ = error == 0;
-    if (error != 0) table_.faults_.push_back({"read own network namespace", 0, error_text(error)});
-  }
+      : table_(table), options_(options), proc_(proc) {}
 
   void process(pid_t pid) {
     uid_t owner = 0;
@@ -63,15 +60,17 @@ class HolderTable::Scan {
     }
     account_ = options_.owners.of(owner);
     table_.accounts_[pid] = account_;
-    const std::size_t first = table_.holders_.size();
-    const std::size_t reader = table_.readers_.size(), writer = table_.writers_.size();
+    std::array<std::size_t, kThings> first;
+    for (int i = 0; i < kThings; ++i) first[i] = table_.held_[i].size();
     std::size_t shown = 0;
     int code = read_task(pid, pid, &shown);
-    if (code == 0 && shown == 0) code = read_threads(pid);
+    // A main thread that has ended shows no descriptors while its other threads go on with theirs (measured).
+    if (code == 0 && shown == 0)
+      code = each_number(pid, "task", [&](int, const char*, pid_t task) {
+        return task == pid ? 0 : read_task(pid, task, &shown);
+      });
     // Guard: thousands of descriptors of one socket must not take the memory.
-    keep_first(table_.holders_, first);
-    keep_first(table_.readers_, reader);
-    keep_first(table_.writers_, writer);
+    for (int i = 0; i < kThings; ++i) keep_first(table_.held_[i], first[i]);
     if (code != 0) fail(pid, code);
   }
 
@@ -91,21 +90,13 @@ class HolderTable::Scan {
 
   std::size_t budget() const { return account_ == 0 ? options_.root_descriptors : options_.user_descriptors; }
 
-  // A main thread that has ended shows no descriptors while its other threads continue with theirs
-  // (measured).
-  int read_threads(pid_t pid) {
-    return each_number(pid, "task", [&](int, const char*, pid_t task) {
-      std::size_t shown = 0;
-      return task == pid ? 0 : read_task(pid, task, &shown);
-    });
-  }
-
   // /proc/TID works for every thread, although /proc lists first threads alone.
   int read_task(pid_t pid, pid_t task, std::size_t* shown) {
     const int code = read_descriptors(pid, task, shown);
     std::string_view net;
     const int error = proc_.link_of(task, "ns/net", &net);
-    if (error == 0 && table_.own_net_known_ && net != own_net_) table_.foreign_[pid] = std::string(net);
+    if (error == 0 && !table_.own_net_.empty() && net != table_.own_net_)
+      table_.foreign_[pid] = std::string(net);
     return code != 0 || is_gone(error) ? code : error;
   }
 
@@ -118,13 +109,26 @@ class HolderTable::Scan {
       // Links are only read, never followed: a file behind one may hang the reader.
       std::string_view link;
       if (const int error = proc_.link(folder, name, &link)) return is_gone(error) ? 0 : error;
-      if (const auto socket = inode_of(link, kSocket)) table_.holders_.push_back({*socket, pid, task, fd});
-      if (const auto pipe = inode_of(link, kPipe)) {
+      const auto add = [&](Thing thing, std::uint32_t inode) {
+        table_.held_[thing].push_back({inode, pid, task, fd});
+      };
+      if (const auto inode = socket_in(link)) {
+        if (*inode != 0) add(kSocket, *inode);
+      } else if (const auto pipe = number_in(link, "pipe:[", "]")) {
         // The link itself shows how the descriptor was opened (proc_pid_fd(5)).
         struct stat info;
         if (fstatat(folder, name, &info, AT_SYMLINK_NOFOLLOW) != 0) return is_gone(errno) ? 0 : errno;
-        if (info.st_mode & S_IRUSR) table_.readers_.push_back({*pipe, pid, task, fd});
-        if (info.st_mode & S_IWUSR) table_.writers_.push_back({*pipe, pid, task, fd});
+        if (info.st_mode & S_IRUSR) add(kPipeReader, *pipe);
+        if (info.st_mode & S_IWUSR) add(kPipeWriter, *pipe);
+      } else if (const auto terminal = number_in(link, "/dev/pts/", "")) {
+        add(kTerminal, *terminal);
+      } else if (link == "/dev/ptmx" || link == "/dev/pts/ptmx") {
+        std::string_view text;
+        const std::string path = std::to_string(task) + "/fdinfo/" + name;
+        if (const int error = proc_.read(proc_.fd(), path.c_str(), &text)) return is_gone(error) ? 0 : error;
+        constexpr std::string_view kKey = "tty-index:\t";
+        while (!text.empty())
+          if (const auto index = number_in(take_word(text, '\n'), kKey, "")) add(kMaster, *index);
       }
       return 0;
     });
@@ -144,7 +148,6 @@ class HolderTable::Scan {
   HolderTable& table_;
   const HolderOptions& options_;
   ProcDir& proc_;
-  std::string own_net_;
   uid_t account_ = 0;
   std::unordered_map<uid_t, std::size_t> used_;
   std::set<uid_t> reported_;
@@ -157,29 +160,36 @@ void HolderTable::read(const HolderOptions& options) {
   auto proc = ProcDir::open(options.proc_root);
   if (!proc) {
     faults_.push_back({proc.failure().what, 0, error_text(proc.failure().code)});
-    own_net_known_ = false;
     unreadable_ = std::move(wanted);
     return;
   }
+  std::string_view net;
+  if (const int error = proc.value().link(proc.value().fd(), "self/ns/net", &net))
+    faults_.push_back({"read own network namespace", 0, error_text(error)});
+  else
+    own_net_ = std::string(net);
   Scan scan(*this, options, proc.value());
   for (const pid_t pid : wanted) scan.process(pid);
-  // The newest descriptor of a socket stays: the stable sort leaves an earlier reading's in front.
-  std::reverse(holders_.begin(), holders_.end());
-  keep_first(holders_, 0);
-  keep_first(readers_, 0);
-  keep_first(writers_, 0);
+  for (auto& held : held_) {
+    // The newest descriptor of a socket stays: the stable sort leaves an earlier reading's in front.
+    std::reverse(held.begin(), held.end());
+    keep_first(held, 0);
+  }
   sort_unique(unreadable_);
 }
 
-HolderTable::Range HolderTable::processes_with(std::uint32_t inode) const {
-  const auto first = std::lower_bound(holders_.begin(), holders_.end(), Holder{inode, 0, 0, 0}, by_inode);
-  const auto other = [inode](const Holder& holder) { return holder.inode != inode; };
-  return {first, std::find_if(first, holders_.end(), other)};
+std::vector<pid_t> HolderTable::holders_of(std::uint32_t inode, Thing thing) const {
+  const auto& held = held_[thing];
+  std::vector<pid_t> pids;
+  auto at = std::lower_bound(held.begin(), held.end(), Holder{inode, 0, 0, 0}, by_inode);
+  for (; at != held.end() && at->inode == inode; ++at) pids.push_back(at->pid);
+  return pids;
 }
 
-bool HolderTable::is_held(std::uint32_t inode) const {
-  const auto at = std::lower_bound(holders_.begin(), holders_.end(), Holder{inode, 0, 0, 0}, by_inode);
-  return inode != 0 && at != holders_.end() && at->inode == inode;
+bool HolderTable::is_held(std::uint32_t socket) const {
+  const auto& held = held_[kSocket];
+  const auto at = std::lower_bound(held.begin(), held.end(), Holder{socket, 0, 0, 0}, by_inode);
+  return at != held.end() && at->inode == socket;
 }
 
 uid_t HolderTable::account_of(pid_t pid) const {
@@ -192,7 +202,7 @@ bool is_still_held(const std::string& proc_root, const Holder& holder) {
   std::string_view link;
   const std::string name = "fd/" + std::to_string(holder.fd);
   return proc && proc.value().link_of(holder.task, name.c_str(), &link) == 0 &&
-         inode_of(link, kSocket) == holder.inode;
+         socket_in(link) == holder.inode;
 }
 
 }  // namespace reaper

@@ -4,79 +4,73 @@
 
 #include <array>
 #include <cstdint>
-#include <functional>
+#include <map>
+#include <optional>
 #include <string>
-#include <utility>
+#include <unordered_set>
 #include <vector>
 
-#include "core/base/result.h"
-#include "core/base/sorted.h"
 #include "core/sockets/sock_diag.h"
 #include "core/sockets/socket_holders.h"
 
 namespace reaper {
 
-using FourTuple = std::array<std::uint8_t, 2 * sizeof(Endpoint)>;
-FourTuple tuple_of(const Endpoint& local, const Endpoint& remote);
+// Held listeners by address, or by the key of their name: their inodes and uids.
+template <typename Key>
+using Listeners = std::map<Key, std::map<std::uint32_t, std::optional<uid_t>>>;
 
-// kAll: with the clients that wait at unix listeners.
-enum class DumpScope { kTcp, kSockets, kAll };
+// The addresses that take connections to `end`: itself, and those that stand for any.
+std::array<Endpoint, 3> listening_for(const Endpoint& end);
 
 class SocketTable {
  public:
-  explicit SocketTable(const HolderTable& holders) : holders_(holders) {}
+  SocketTable(const HolderTable& holders, const AskKernel& ask) : holders_(holders), ask_(ask) {}
 
-  void add(const std::vector<TcpRecord>& records);
-  // `with_queues`: the listening sockets among them come with the clients that wait.
-  void add(const std::vector<UnixRecord>& records, bool with_queues);
-  void add_failure(const char* what, const Failure& failure);
-  void start_dump(DumpScope scope);  // the counts of established sockets are those of the last dump
-  void finish_dump();                // sorts, and learns which other ends the next dump has to look for
+  // What one dump lacks another adds; of a socket that several show, the last one counts. Each finds the
+  // connections of the listeners, and the far ends of the connections, that those before it have shown.
+  enum class Scope { kListeners, kTcp, kAll };
+  void dump(Scope scope);
+  Result<UnixRecord> find(std::uint32_t inode);  // asks for one unix socket, and adds it; then it is to sort
+  void sort();
 
-  // Sorted by inode. Established: those that are held. Several of one inode when it changed between dumps.
+  // Connections of held sockets and held listeners, and what has a far end's address. Sorted by addresses.
   const std::vector<TcpRecord>& tcp() const { return tcp_; }
+  // Connected streams and seqpackets that are held or have a held listener's name, and their peers.
   const std::vector<UnixRecord>& local() const { return local_; }
-  // Held unix listeners with the held clients that wait there.
-  const std::vector<UnixRecord>& local_listening() const { return local_listening_; }
+  const UnixRecord* local(std::uint32_t inode) const;  // nullptr: no dump showed it
 
-  // The inodes of the sockets at the other end of a held TCP connection; 0: it waits to be accepted. Empty:
-  // there is none in this namespace.
-  std::vector<std::uint32_t> peers_of(const TcpRecord& record) const;
-  // Held TCP listeners at this address and port, or at any address with this port.
-  std::vector<std::uint32_t> listeners_at(const Endpoint& end) const;
-  bool is_listening(const Endpoint& end) const;                // any process's
-  bool is_listening(const std::string& unix_name) const;       // any process's
-  const std::string* name_of_peer(std::uint32_t inode) const;  // nullptr: no dump showed it
+  const Listeners<Endpoint>& tcp_listeners() const { return tcp_listeners_; }
+  const Listeners<std::string>& unix_listeners() const { return unix_listeners_; }
+  const std::map<std::uint32_t, UnixRecord>& queues() const {
+    return queues_;
+  }  // held, and clients wait there
+  // Of any process.
+  bool is_listening(const Endpoint& end) const;
+  bool is_listening(const std::string& key) const { return names_.count(std::hash<std::string>()(key)) != 0; }
 
-  // A dump showed it, in whatever state.
-  bool is_explained(std::uint32_t inode) const { return contains(explained_, inode); }
-  bool is_queue_known(std::uint32_t listener) const { return contains(known_queues_, listener); }
-  bool is_in_queue(std::uint32_t client) const { return contains(in_queue_, client); }
-
-  bool complete() const { return complete_; }
-  bool refused() const { return refused_; }
+  bool is_known(std::uint32_t held) const { return known_.count(held) != 0; }  // in whatever state
   std::uint32_t established_tcp() const { return established_tcp_; }
   std::uint32_t established_unix() const { return established_unix_; }
-  const std::vector<Fault>& faults() const { return faults_; }
+  const std::vector<Fault>& faults() const { return faults_; }  // none: every dump was complete
 
  private:
+  void add(const TcpRecord& record);
+  void add(const UnixRecord& record);
+  bool is_near(const TcpRecord& record) const;
+  bool is_near(const UnixRecord& record) const;
+
   const HolderTable& holders_;
+  const AskKernel& ask_;
   std::vector<TcpRecord> tcp_;
-  std::vector<UnixRecord> local_, local_listening_, peers_;
-  std::vector<FourTuple> wanted_;  // the mirrors of `tcp_`
-  std::vector<std::pair<FourTuple, std::uint32_t>> mirrors_;
-  std::vector<std::pair<Endpoint, std::uint32_t>> held_listeners_;
-  std::vector<Endpoint> listening_;           // of every process
-  std::vector<std::size_t> listening_names_;  // hashes of every process's, for names may be long
-  std::vector<std::uint32_t> explained_, known_queues_, in_queue_;
-  bool complete_ = true, refused_ = false;
+  std::vector<UnixRecord> local_;
+  std::vector<Endpoint> far_, listening_;
+  std::unordered_set<std::uint32_t> known_, peers_;
+  std::unordered_set<std::size_t> names_;  // hashes, for names may be long
+  Listeners<Endpoint> tcp_listeners_;
+  Listeners<std::string> unix_listeners_;
+  std::map<std::uint32_t, UnixRecord> queues_;
   std::uint32_t established_tcp_ = 0, established_unix_ = 0;
   std::vector<Fault> faults_;
 };
-
-using DumpSockets = std::function<void(SocketTable&, DumpScope)>;
-
-// Adds one dump of the sockets of this network namespace.
-void dump_sockets(SocketTable& table, DumpScope scope);
 
 }  // namespace reaper
