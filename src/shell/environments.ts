@@ -1,9 +1,9 @@
 /** Finds batch jobs by the environments of processes. */
 
-import type { HostView } from "../core/evidence/host-view.ts";
 import { type Fault, markExceeded } from "../core/observation/fault.ts";
 import { keyOf, type Proc } from "../core/observation/process.ts";
 import { jobVariableNames } from "../core/tree/batch-job.ts";
+import type { HostView } from "../core/tree/host-view.ts";
 import { leadersOf } from "../core/tree/tree.ts";
 import type { Native } from "./host/native.ts";
 import { subordinateUids } from "./host/subordinate-uids.ts";

@@ -1,6 +1,6 @@
 /** Observe: one immutable look at the host: its processes, then the sockets and environments of what may be a tree. */
 
-import { type HostView, viewOf, withFacts, withJobVariables } from "../core/evidence/host-view.ts";
+import { type HostView, viewOf, withFacts, withJobVariables } from "../core/tree/host-view.ts";
 import { Environments } from "./environments.ts";
 import type { Native } from "./host/native.ts";
 import { readConnections, readProcessTable, type TableOptions, withoutRepeats } from "./read-host.ts";

@@ -1,7 +1,6 @@
 /** The story: observe, judge, reap, record. */
 
 import type { TreeCosts } from "../core/costs/costs.ts";
-import type { HostView } from "../core/evidence/host-view.ts";
 import { type Fault, faultLine } from "../core/observation/fault.ts";
 import type { Observation } from "../core/observation/observation.ts";
 import { keyOf, type Proc } from "../core/observation/process.ts";
@@ -9,6 +8,7 @@ import type { Policy } from "../core/policy/policy.ts";
 import type { Outcome } from "../core/reap/outcome.ts";
 import type { LogEvent } from "../core/report/standard-log.ts";
 import { exemptEvents, faultEvent, outcomeEvents, verdictEvents } from "../core/report/sweep-events.ts";
+import type { HostView } from "../core/tree/host-view.ts";
 import { breakerTrips } from "../core/verdict/circuit-breaker.ts";
 import type { Accounts } from "../core/verdict/exemption.ts";
 import { type JudgeContext, type Judgement, judgeView } from "../core/verdict/judge.ts";

@@ -5,7 +5,7 @@
  */
 
 import { usersToAsk } from "../../src/core/evidence/evidence.ts";
-import { viewOf } from "../../src/core/evidence/host-view.ts";
+import { viewOf } from "../../src/core/tree/host-view.ts";
 import { mayRelay } from "../../src/core/evidence/use-graph.ts";
 import type { Connections } from "../../src/core/observation/connections.ts";
 import { mergeConnections, mergeProcesses } from "../../src/core/observation/merge.ts";

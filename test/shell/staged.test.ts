@@ -3,7 +3,7 @@ import { chmodSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:f
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import test, { after } from "node:test";
-import type { HostView } from "../../src/core/evidence/host-view.ts";
+import type { HostView } from "../../src/core/tree/host-view.ts";
 import { ageOf } from "../../src/core/observation/observation.ts";
 import { keyOf } from "../../src/core/observation/process.ts";
 import { shortestGrace } from "../../src/core/verdict/grace.ts";

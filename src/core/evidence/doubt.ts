@@ -1,10 +1,10 @@
 /** Why the absence of a client proves nothing. What one user hides is a doubt about that user's trees alone. */
 
 import type { Connections, OtherNet } from "../observation/connections.ts";
+import type { HostView } from "../tree/host-view.ts";
+import { sessionUserOf } from "../tree/sshd.ts";
 import type { Tree } from "../tree/tree.ts";
 import type { Group } from "./groups.ts";
-import type { HostView } from "./host-view.ts";
-import { sessionUserOf } from "./sshd.ts";
 
 export type DoubtCode =
   | "process-listing"

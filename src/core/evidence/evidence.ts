@@ -3,10 +3,10 @@
  * an end of one of its streams. Facts with the values yes, no or unknown; nothing here decides.
  */
 
+import type { HostView } from "../tree/host-view.ts";
 import type { Tree } from "../tree/tree.ts";
 import { type Doubt, type DoubtCode, doubtAbove, doubtAround } from "./doubt.ts";
 import { groupsOf, type TreeSources } from "./groups.ts";
-import type { HostView } from "./host-view.ts";
 import { makeOutside, sessionsAbove, silentEnds, type UseCode, type Way, waysInto } from "./use.ts";
 
 export type Value = "yes" | "no" | "unknown";

@@ -1,8 +1,8 @@
 /** Trees of one user that are connected with each other: they are judged together. */
 
 import { exeName } from "../observation/process.ts";
+import type { HostView } from "../tree/host-view.ts";
 import type { Tree } from "../tree/tree.ts";
-import type { HostView } from "./host-view.ts";
 
 /** Trees that count as outside for the others, and why. */
 export type TreeSources = ReadonlyMap<Tree, string>;

@@ -3,10 +3,10 @@
 import type { Connection } from "../observation/connections.ts";
 import { exeName, type Proc } from "../observation/process.ts";
 import { formatDuration } from "../text/duration.ts";
+import type { HostView } from "../tree/host-view.ts";
+import { sessionUserOf } from "../tree/sshd.ts";
 import type { Tree } from "../tree/tree.ts";
 import type { Group, TreeSources } from "./groups.ts";
-import type { HostView } from "./host-view.ts";
-import { sessionUserOf } from "./sshd.ts";
 
 export type UseCode =
   | "in-use-session"

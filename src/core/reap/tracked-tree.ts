@@ -1,7 +1,7 @@
 /** Follows the processes of a tree while it is being ended: its members, what they fork, and what leaves it. */
 
-import type { HostView } from "../evidence/host-view.ts";
 import { exeName, keyOf, type Proc } from "../observation/process.ts";
+import type { HostView } from "../tree/host-view.ts";
 import { isDead, type ProcTable, parentOf } from "../tree/process-table.ts";
 import { membersBelow, type Tree } from "../tree/tree.ts";
 

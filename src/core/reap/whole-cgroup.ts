@@ -1,10 +1,10 @@
 /** Decides whether a cgroup may be ended as a whole: only one that holds one tree and nothing else. */
 
-import type { HostView } from "../evidence/host-view.ts";
 import { exeName, keyOf, type ProcId } from "../observation/process.ts";
 import type { Catalogue } from "../recognition/catalogue.ts";
 import { components, jobOfCgroup } from "../tree/batch-job.ts";
 import { isMultiplexer } from "../tree/boundary.ts";
+import type { HostView } from "../tree/host-view.ts";
 import type { Tree } from "../tree/tree.ts";
 import type { TrackedTree } from "./tracked-tree.ts";
 

@@ -1,10 +1,10 @@
 /** Finds the facts that explain a tree but never decide, and what would change its verdict. */
 
 import type { Fact, Value } from "../evidence/evidence.ts";
-import type { HostView } from "../evidence/host-view.ts";
 import { ageOf, type Tag } from "../observation/observation.ts";
 import { exeName } from "../observation/process.ts";
 import { formatDuration } from "../text/duration.ts";
+import type { HostView } from "../tree/host-view.ts";
 import type { Judgement } from "../verdict/judge.ts";
 
 /** What logind says about a session. A null state means that it could not be asked, not that the session is gone. */

@@ -1,9 +1,9 @@
 /** The circuit breaker: when the evidence itself looks broken, an unforced sweep stops before its first kill. */
 
-import type { HostView } from "../evidence/host-view.ts";
 import type { Observation } from "../observation/observation.ts";
 import type { Proc } from "../observation/process.ts";
 import type { Policy } from "../policy/policy.ts";
+import type { HostView } from "../tree/host-view.ts";
 import type { Judgement } from "./judge.ts";
 
 /** What looks broken and what to check, or null when the evidence is plausible. */

@@ -1,9 +1,9 @@
 /** The clock: when a tree showed its last sign of use, and what that was. */
 
-import type { HostView } from "../evidence/host-view.ts";
-import { sessionsOf } from "../evidence/sshd.ts";
 import { type Observation, startedAt, type Tag, type TreeState } from "../observation/observation.ts";
 import { exeName, keyOf, type Proc } from "../observation/process.ts";
+import type { HostView } from "../tree/host-view.ts";
+import { sessionsOf } from "../tree/sshd.ts";
 import type { Tree } from "../tree/tree.ts";
 
 /**

@@ -1,13 +1,13 @@
 /** The judgement: an observation and a policy in, a verdict with its reasons for every tree out. Pure. */
 
 import { collectEvidence, type Evidence, type Fact } from "../evidence/evidence.ts";
-import { type HostView, viewOf } from "../evidence/host-view.ts";
 import type { UseCode } from "../evidence/use.ts";
 import type { Observation, Tag } from "../observation/observation.ts";
 import { exeName } from "../observation/process.ts";
 import type { Policy } from "../policy/policy.ts";
 import { mayBeOneProduct } from "../recognition/catalogue.ts";
 import { managersHere } from "../tree/boundary.ts";
+import { type HostView, viewOf } from "../tree/host-view.ts";
 import type { Tree } from "../tree/tree.ts";
 import { type Clock, makeClock } from "./clock.ts";
 import { type Accounts, type Exempt, exemptionsOf, NO_ACCOUNTS } from "./exemption.ts";

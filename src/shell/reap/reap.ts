@@ -1,13 +1,13 @@
 /** Reap: look again, TERM, wait, KILL, and count only the processes that are verified dead. */
 
 import { constants } from "node:os";
-import type { HostView } from "../../core/evidence/host-view.ts";
 import type { Fault } from "../../core/observation/fault.ts";
 import { keyOf, type Proc, type ProcId } from "../../core/observation/process.ts";
 import type { Outcome } from "../../core/reap/outcome.ts";
 import { confirmPlan } from "../../core/reap/second-look.ts";
 import { refreshTrackedTree, type TrackedTree, trackedTreeOf } from "../../core/reap/tracked-tree.ts";
 import { killableCgroupsOf, whyNotOnlyThisTree } from "../../core/reap/whole-cgroup.ts";
+import type { HostView } from "../../core/tree/host-view.ts";
 import { isServerRole } from "../../core/tree/tree.ts";
 import type { Judgement } from "../../core/verdict/judge.ts";
 import { cgroupFolder, isPopulated, killCgroup, membersOf } from "../host/cgroup.ts";

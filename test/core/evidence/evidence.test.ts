@@ -1,10 +1,10 @@
 import assert from "node:assert/strict";
 import test from "node:test";
 import { collectEvidence, type Evidence } from "../../../src/core/evidence/evidence.ts";
-import { viewOf } from "../../../src/core/evidence/host-view.ts";
 import type { Connection, Connections } from "../../../src/core/observation/connections.ts";
 import type { Observation } from "../../../src/core/observation/observation.ts";
 import type { Proc } from "../../../src/core/observation/process.ts";
+import { viewOf } from "../../../src/core/tree/host-view.ts";
 import { DEFAULT_POLICY } from "../../helpers/policy.ts";
 import {
   accepted,

@@ -1,8 +1,8 @@
 import assert from "node:assert/strict";
 import test from "node:test";
-import { viewOf } from "../../../src/core/evidence/host-view.ts";
 import type { Proc } from "../../../src/core/observation/process.ts";
 import { refreshTrackedTree, trackedTreeOf } from "../../../src/core/reap/tracked-tree.ts";
+import { viewOf } from "../../../src/core/tree/host-view.ts";
 import { contextFor, judge } from "../../../src/core/verdict/judge.ts";
 import { DEFAULT_POLICY } from "../../helpers/policy.ts";
 import {

@@ -1,6 +1,5 @@
 import assert from "node:assert/strict";
 import test from "node:test";
-import { viewOf } from "../../../src/core/evidence/host-view.ts";
 import type { Proc } from "../../../src/core/observation/process.ts";
 import { trackedTreeOf } from "../../../src/core/reap/tracked-tree.ts";
 import {
@@ -8,6 +7,7 @@ import {
   killableCgroupsOf,
   whyNotOnlyThisTree,
 } from "../../../src/core/reap/whole-cgroup.ts";
+import { viewOf } from "../../../src/core/tree/host-view.ts";
 import type { Tree } from "../../../src/core/tree/tree.ts";
 import { contextFor, judge } from "../../../src/core/verdict/judge.ts";
 import { DEFAULT_POLICY } from "../../helpers/policy.ts";

@@ -1,10 +1,10 @@
 import assert from "node:assert/strict";
 import test from "node:test";
-import { viewOf } from "../../../src/core/evidence/host-view.ts";
 import type { Observation, Tag } from "../../../src/core/observation/observation.ts";
 import { explainLines } from "../../../src/core/report/explain-view.ts";
 import { hintsOf, whatWouldChange } from "../../../src/core/report/hints.ts";
 import { plain } from "../../../src/core/text/format.ts";
+import { viewOf } from "../../../src/core/tree/host-view.ts";
 import { contextFor, type Judgement, judge } from "../../../src/core/verdict/judge.ts";
 import { DEFAULT_POLICY, NO_GRACE } from "../../helpers/policy.ts";
 import { ALICE, accepted, legacyTree, linked, observation, sshSession, UPTIME } from "../../helpers/proc.ts";

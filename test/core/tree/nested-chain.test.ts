@@ -2,10 +2,10 @@
 
 import assert from "node:assert/strict";
 import test from "node:test";
-import { viewOf } from "../../../src/core/evidence/host-view.ts";
 import type { Proc } from "../../../src/core/observation/process.ts";
 import { refreshTrackedTree, trackedTreeOf } from "../../../src/core/reap/tracked-tree.ts";
 import { outcomeEvents } from "../../../src/core/report/sweep-events.ts";
+import { viewOf } from "../../../src/core/tree/host-view.ts";
 import { makeTable } from "../../../src/core/tree/process-table.ts";
 import { findTrees } from "../../../src/core/tree/tree.ts";
 import { contextFor, judge } from "../../../src/core/verdict/judge.ts";

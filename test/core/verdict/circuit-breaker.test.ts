@@ -1,8 +1,8 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { viewOf } from "../../../src/core/evidence/host-view.ts";
 import type { Connections } from "../../../src/core/observation/connections.ts";
 import type { Proc } from "../../../src/core/observation/process.ts";
+import { viewOf } from "../../../src/core/tree/host-view.ts";
 import { breakerTrips } from "../../../src/core/verdict/circuit-breaker.ts";
 import type { Judgement, Verdict } from "../../../src/core/verdict/judge.ts";
 import { DEFAULT_POLICY } from "../../helpers/policy.ts";

@@ -1,6 +1,6 @@
 import { exeName, exePath, type Proc } from "../observation/process.ts";
 import type { Catalogue } from "../recognition/catalogue.ts";
-import { ancestorsOf, isDead, type ProcTable } from "../tree/process-table.ts";
+import { ancestorsOf, isDead, type ProcTable } from "./process-table.ts";
 
 /** Where only root can put a program. An sshd elsewhere counts when root runs the same file. */
 const SYSTEM_PATH = /^\/(?:usr|bin|sbin|lib|lib64|opt|nix\/store)\//;

@@ -2,9 +2,9 @@ import type { Observation } from "../observation/observation.ts";
 import type { Proc } from "../observation/process.ts";
 import type { Catalogue } from "../recognition/catalogue.ts";
 import type { Recognition } from "../recognition/recognise.ts";
-import { makeTable, type ProcTable } from "../tree/process-table.ts";
-import { findTrees, recogniseAll, type Tree } from "../tree/tree.ts";
+import { makeTable, type ProcTable } from "./process-table.ts";
 import { findSshd, type SshServers } from "./sshd.ts";
+import { findTrees, recogniseAll, type Tree } from "./tree.ts";
 
 /** An observation with what is derived from it: made once per observation and passed along. */
 export interface HostView {

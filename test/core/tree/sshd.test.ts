@@ -1,8 +1,8 @@
 import assert from "node:assert/strict";
 import test from "node:test";
-import { findSshd, sessionsOf, sessionUserOf } from "../../../src/core/evidence/sshd.ts";
 import type { Proc } from "../../../src/core/observation/process.ts";
 import { makeTable } from "../../../src/core/tree/process-table.ts";
+import { findSshd, sessionsOf, sessionUserOf } from "../../../src/core/tree/sshd.ts";
 import { DEFAULT_POLICY } from "../../helpers/policy.ts";
 import { ALICE, HOME, INIT, type ProcInit, proc } from "../../helpers/proc.ts";
 
