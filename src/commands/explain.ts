@@ -5,11 +5,16 @@ import type { Command } from "commander";
 import { explainLines } from "../core/report/explain-view.ts";
 import { hintsOf, scopeOf, whatWouldChange } from "../core/report/hints.ts";
 import { treeDocument } from "../core/report/json.ts";
+import { pathTo } from "../core/report/path.ts";
 import { safeJson } from "../core/text/safe-text.ts";
+import type { HostView } from "../core/tree/host-view.ts";
+import type { Judgement } from "../core/verdict/judge.ts";
 import { loadConfig } from "../shell/config.ts";
 import { measureCosts } from "../shell/costs/measure-costs.ts";
 import { askLogind } from "../shell/host/logind.ts";
+import { loadNative } from "../shell/host/native.ts";
 import { painter, wrapLines } from "../shell/output/terminal.ts";
+import { readConnections } from "../shell/read-host.ts";
 import { observeAndJudge } from "../sweep/sweep.ts";
 import { EXIT } from "./exit.ts";
 import { addConfig, type Finish, pidArgument } from "./options.ts";
@@ -25,14 +30,28 @@ async function explain(pid: number, options: Common): Promise<number> {
   if (!judgement) throw noTree([pid]);
   const scope = scopeOf(judgement.tree.root.cgroups);
   const hints = hintsOf(judgement, view, scope === null ? null : askLogind(scope));
+  const path = await findPath(judgement, view);
   const { ticksPerSecond } = observation;
   const costs = measureCosts([judgement.tree], { procRoot: "/proc", ticksPerSecond });
   if (options.json) {
     const document = treeDocument(judgement, observation, undefined, costs.trees[0]);
     const change = whatWouldChange(judgement);
-    print(safeJson({ schemaVersion: 1, ...document, user: costs.users[0], hints, change }));
-  } else print(wrapLines(explainLines(judgement, observation, pid, hints, painter(), costs)).join("\n"));
+    print(safeJson({ schemaVersion: 1, ...document, user: costs.users[0], path, hints, change }));
+  } else
+    print(wrapLines(explainLines(judgement, observation, pid, { hints, costs, path }, painter())).join("\n"));
   return EXIT.ok;
+}
+
+/** Asks all processes of the tree's user who is behind what uses it. */
+async function findPath(
+  { tree, use }: Judgement,
+  { observation, sshd, ...view }: HostView,
+): Promise<string | null> {
+  if (use === null) return null;
+  const near = observation.processes.filter(({ uid }) => uid === tree.uid || uid === tree.root.loginUid);
+  const pids = [...near, ...sshd.genuine.values(), ...sshd.sessions.values()].map(({ pid }) => pid);
+  const asked = await readConnections(loadNative(), [...new Set(pids)], "/proc");
+  return pathTo(tree, { observation, sshd, ...view }, asked?.connections ?? []);
 }
 
 /** Adds the command to the program. */

@@ -18,14 +18,21 @@ import { rowsOf } from "./sweep-events.ts";
 /** Guard: a user can start any number of processes; this many are shown. */
 const MAX_PROCESSES = 40;
 
+/** What is shown beside the judgement. */
+export interface Shown {
+  readonly hints: readonly Fact[];
+  readonly costs?: Costs | null;
+  /** The way by which it is used; null: not found. */
+  readonly path?: string | null;
+}
+
 /** Formats everything about the tree that contains `pid`. */
 export function explainLines(
   judgement: Judgement,
   observation: Observation,
   pid: number,
-  hints: readonly Fact[],
+  { hints, costs = null, path = null }: Shown,
   paint: Paint,
-  costs: Costs | null = null,
 ): string[] {
   const { tree, reasons, facts, use } = judgement;
   const place = tree.root.pid === pid ? `Process ${pid} is the root` : `Process ${pid} belongs to the tree`;
@@ -44,6 +51,7 @@ export function explainLines(
     "",
     paint("bold", "Facts that decide"),
     ...facts.map((fact) => factLine(shownFact(fact, observation))),
+    ...(path === null ? [] : [factLine({ fact: "path", value: "yes", detail: path })]),
     paint("bold", "Hints, which never decide"),
     ...hints.map((fact) => factLine(fact)),
     paint("bold", "Its processes"),

@@ -33,7 +33,7 @@ test("explain names the connection, the hints, and what would change the verdict
     state: "closing",
     detail: "closing",
   });
-  const text = explainLines(judgement, seen, 505, hints, plain).join("\n");
+  const text = explainLines(judgement, seen, 505, { hints }, plain).join("\n");
   assert.match(text, /^Process 505 belongs to the tree of 500: vscode, uid 2001, 6 processes, 6 MiB/);
   assert.match(text, /Verdict {2}spare\n +in use: session sshd-session 301\n/);
   assert.match(text, /session +no +no ssh server of audit session 7 is alive; a later session may still use/);
@@ -64,17 +64,17 @@ test("what would change an exemption names the flags, or that nothing does", () 
 
 test("explain shows the processes of the tree, each below its parent", () => {
   const seen = observation(tree);
-  const text = explainLines(judged(seen), seen, 500, [], plain).join("\n");
+  const text = explainLines(judged(seen), seen, 500, { hints: [] }, plain).join("\n");
   assert.match(text, /Its processes\n {2}500 +1 MiB {2}sh .*\n {2}501 +1 MiB {4}/);
 });
 
 test("without root, the absence of a client is not shown as a fact", () => {
   const counts = { listed: 90, read: 6, gone: 0, denied: 84, malformed: 0, timedOut: 0 };
   const seen = observation(tree, { observerUid: ALICE, counts });
-  const text = explainLines(judged(seen), seen, 500, [], plain).join("\n");
+  const text = explainLines(judged(seen), seen, 500, { hints: [] }, plain).join("\n");
   assert.match(text, /Verdict {2}unknown\n +only root can tell whether it is in use/);
   assert.doesNotMatch(text, /^ {2}(?:ancestor|client) +no /m);
   assert.match(text, /end it yourself: vscode-grim-reaper end$/);
   const all = observation(tree, { observerUid: ALICE, counts: { ...counts, denied: 0 } });
-  assert.match(explainLines(judged(all), all, 500, [], plain).join("\n"), /Verdict {2}reap/);
+  assert.match(explainLines(judged(all), all, 500, { hints: [] }, plain).join("\n"), /Verdict {2}reap/);
 });
