@@ -52,7 +52,7 @@ const FLOORS = [
   ["observation"],
   ["recognition", "doctor"],
   ["tree", "policy", "clean"],
-  ["evidence", "costs"],
+  ["evidence", "costs", "replay"],
   ["verdict"],
   ["reap"],
   ["report", "ledger", "metrics", "notify"],
@@ -72,6 +72,21 @@ test("a room of the core imports from the floors below it and from itself alone"
       assert.ok(floorOf(target) < floorOf(path), `${path} imports ${target}`);
     }
   }
+});
+
+test("a sweep loads nothing that only replay needs", () => {
+  const loaded = new Set<string>();
+  const pending = ["src/commands/sweep.ts"];
+  for (let path = pending.pop(); path !== undefined; path = pending.pop()) {
+    if (loaded.has(path) || !path.endsWith(".ts")) continue;
+    loaded.add(path);
+    pending.push(...inside(path));
+  }
+  assert.ok(loaded.has("src/core/recognition/recognise.ts"));
+  assert.deepEqual(
+    [...loaded].filter((path) => path.startsWith("src/core/replay/")),
+    [],
+  );
 });
 
 test("no two files import each other, directly or through others", () => {

@@ -2,13 +2,16 @@
 
 import { readFileSync } from "node:fs";
 import { type Command, Option } from "commander";
+import { type HostView, viewOf } from "../core/evidence/host-view.ts";
 import type { Observation } from "../core/observation/observation.ts";
-import { parseListing } from "../core/observation/ps-listing.ts";
 import { parseSaved } from "../core/observation/snapshot-file.ts";
+import type { Catalogue } from "../core/recognition/catalogue.ts";
+import { recogniseRows } from "../core/replay/cut-rows.ts";
+import { parseListing } from "../core/replay/ps-listing.ts";
 import { localDate } from "../core/text/format.ts";
 import { escapeText } from "../core/text/safe-text.ts";
 import { NO_ACCOUNTS } from "../core/verdict/exemption.ts";
-import { type JudgeContext, judge, UNFORCED } from "../core/verdict/judge.ts";
+import { type JudgeContext, judgeView, UNFORCED } from "../core/verdict/judge.ts";
 import { loadConfig, systemMinUid } from "../shell/config.ts";
 import { EXIT, Failure } from "./exit.ts";
 import { addListOptions, type ListOptions, showTrees } from "./list.ts";
@@ -23,7 +26,8 @@ async function replay(
 ): Promise<number> {
   const { policy } = loadConfig(options.config ?? null);
   const text = readInput(file);
-  const observation = options.format === "ps" ? readListing(file, text) : readSaved(file, text);
+  const view = viewIn(file, text, options.format, policy.catalogue);
+  const { observation } = view;
   const context: JudgeContext = {
     policy,
     accounts: NO_ACCOUNTS,
@@ -32,8 +36,14 @@ async function replay(
     today: localDate(new Date(observation.takenAt)),
     options: UNFORCED,
   };
-  const judgements = judge(observation, context);
+  const judgements = judgeView(view, context);
   return showTrees({ observation, judgements, faults: observation.faults }, policy, options, false);
+}
+
+function viewIn(file: string, text: string, format: "snapshot" | "ps", catalogue: Catalogue): HostView {
+  return format === "ps"
+    ? viewOf(readListing(file, text), catalogue, recogniseRows)
+    : viewOf(readSaved(file, text), catalogue);
 }
 
 function readInput(file: string): string {

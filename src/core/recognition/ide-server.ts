@@ -10,21 +10,18 @@ interface ScriptRun {
   readonly exe: string;
   readonly script: string;
   readonly args: readonly string[];
-  /** The command line was cut somewhere; `isLast`: perhaps within the script's path. */
-  readonly cut: boolean;
-  readonly isLast: boolean;
   /** A server or a worker of one runs below it. */
   readonly serves: boolean;
 }
 
 /** Recognises `<root>/node <root>/out/server-main.js …`; undefined: the script is not one of a server's. */
 export function recogniseServerScript(run: ScriptRun, catalogue: Catalogue): Recognition | null | undefined {
-  const { exe, script, args, cut } = run;
+  const { exe, script, args } = run;
   const { shapes } = catalogue;
-  const shape = shapeOf(run, catalogue);
+  const shape = shapeOf(script, catalogue);
   if (shape === null) return undefined;
   const isWorker = shapes.workerScripts.includes(shape.name);
-  if (isWorker && !cut && !args.some((arg) => /^--type=\w+$/.test(arg))) return null;
+  if (isWorker && !args.some((arg) => /^--type=\w+$/.test(arg))) return null;
   if (!isWorker && !run.serves && isOneShot(args, catalogue)) return null;
   const role: Role = isWorker ? "worker" : hasFlag(args, shapes.agentFlags) ? "agent" : "server";
   const install = findBestInstall(script, exe, catalogue);
@@ -66,23 +63,11 @@ export function recogniseLauncher(
   return as(product ?? catalogue.fork, kindByFlags(args, catalogue), "launcher");
 }
 
-/** The script's shape and the root before it. A cut script counts as what it may have been. */
-function shapeOf(
-  { script, isLast }: ScriptRun,
-  { shapes }: Catalogue,
-): { name: string; root: string } | null {
+/** The script's shape and the root before it. */
+function shapeOf(script: string, { shapes }: Catalogue): { name: string; root: string } | null {
   const names = [...shapes.serverScripts, ...shapes.workerScripts, ...shapes.webScripts];
   const name = names.find((candidate) => endsWithPath(script, candidate));
-  if (name !== undefined) return { name, root: script.slice(0, -name.length).replace(/\/$/, "") };
-  if (!isLast) return null;
-  // "out/s" and "out/b" can be distinguished, "out/" cannot.
-  for (const candidate of names) {
-    for (let length = candidate.length - 1; length > "out/".length; length--) {
-      const begin = candidate.slice(0, length);
-      if (endsWithPath(script, begin)) return { name: candidate, root: script.slice(0, -length - 1) };
-    }
-  }
-  return null;
+  return name === undefined ? null : { name, root: script.slice(0, -name.length).replace(/\/$/, "") };
 }
 
 /** Finds the installation that says more: a catalogued folder, then a layout; between equals, the script's. */

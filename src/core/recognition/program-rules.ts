@@ -20,7 +20,6 @@ type Arguments = readonly string[] | null;
 export function recogniseProgram(
   path: string,
   args: Arguments,
-  cut: boolean,
   catalogue: Catalogue,
 ): Recognition | null | undefined {
   const parts = componentsOf(path);
@@ -29,7 +28,7 @@ export function recogniseProgram(
     if (rule.mention !== undefined && !mentions(rule.mention, path, args)) continue;
     if (args === null && rule.handRun) return null;
     const kind = catalogue.byId.get(rule.product)?.kind ?? "ssh";
-    const found = roleOf(rule.roles, args, cut, rule.valueFlags ?? []);
+    const found = roleOf(rule.roles, args, rule.valueFlags ?? []);
     return found && { product: rule.product, kind: found.kind ?? kind, role: found.role };
   }
   return undefined;
@@ -39,7 +38,6 @@ export function recogniseProgram(
 export function recogniseCli(
   path: string,
   args: Arguments,
-  cut: boolean,
   catalogue: Catalogue,
 ): Recognition | null | undefined {
   const name = componentsOf(path).at(-1) ?? "";
@@ -52,7 +50,7 @@ export function recogniseCli(
   // A desktop editor has the same name; with its command line unread, only the folder tells them apart.
   if (args === null && !install && catalogue.cliProducts.has(name)) return null;
   const { valueFlags, roles } = catalogue.cli;
-  const found = roleOf(roles, args, cut, valueFlags);
+  const found = roleOf(roles, args, valueFlags);
   if (!found) return null;
   const product = install?.by === "folder" ? install.product : cliProductOf(name, catalogue);
   const kind = found.kind ?? product?.kind ?? "ssh";
@@ -61,18 +59,10 @@ export function recogniseCli(
   return { product: id ?? catalogue.fork.id, kind, role: found.role };
 }
 
-function roleOf(
-  rules: readonly RoleRule[],
-  args: Arguments,
-  cut: boolean,
-  valueFlags: readonly string[],
-): RoleRule | null {
+function roleOf(rules: readonly RoleRule[], args: Arguments, valueFlags: readonly string[]): RoleRule | null {
   const unconditional = rules.find(({ words, elements, options }) => !words && !elements && !options);
   if (args === null) return unconditional ?? { role: "unknown" };
-  const found = rules.find((rule) => fits(rule, args, valueFlags));
-  if (found) return found;
-  // What a listing has cut off may be the words that tell the role.
-  return cut && rules.some((rule) => mayFit(rule, args, valueFlags)) ? { role: "unknown" } : null;
+  return rules.find((rule) => fits(rule, args, valueFlags)) ?? null;
 }
 
 function fits(
@@ -88,12 +78,6 @@ function fits(
       valuesOf(args, flag).some((value) => isNamed(value, patterns)),
     )
   );
-}
-
-/** Tells whether a rule may fit once the last argument is whole. */
-function mayFit({ words = [] }: RoleRule, args: readonly string[], valueFlags: readonly string[]): boolean {
-  const given = firstWords(args, words.length, valueFlags);
-  return given.every((word, i) => words[i] === word || (word === args.at(-1) && words[i]?.startsWith(word)));
 }
 
 function mentions(text: string, path: string, args: Arguments): boolean {

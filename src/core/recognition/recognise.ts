@@ -13,7 +13,7 @@ export type { Recognition } from "./program-rules.ts";
 
 /** What recognising needs of a process. */
 export type Seen = Pick<Proc, "exe" | "argv" | "argvStatus"> &
-  Partial<Pick<Proc, "argvTruncated" | "pid" | "pgid" | "sid">> & {
+  Partial<Pick<Proc, "pid" | "pgid" | "sid">> & {
     /** A server or a worker of one is known to run below it, so no flag makes it a passing command. */
     readonly serves?: boolean;
   };
@@ -40,14 +40,12 @@ export function recognise(seen: Seen, catalogue: Catalogue): Recognition | null 
     return at === null ? null : recogniseShell(seen, at, catalogue);
   }
   const args = isRead ? seen.argv.slice(1) : null;
-  const cut = seen.argvTruncated === true;
-  const program = recogniseProgram(exe, args, cut, catalogue);
+  const program = recogniseProgram(exe, args, catalogue);
   if (program !== undefined) return program;
-  const cli = recogniseCli(exe, args, cut, catalogue);
+  const cli = recogniseCli(exe, args, catalogue);
   if (cli !== undefined) return cli;
   const install = findInstall(exe, catalogue);
-  if (install)
-    return cut && seen.argv.length === 1 ? cutProgram(install) : helper(install, exe, seen, catalogue);
+  if (install) return helper(install, exe, seen, catalogue);
   return interpreters.other.includes(bare) && isRead ? recogniseOther(seen, catalogue) : null;
 }
 
@@ -63,26 +61,20 @@ function programOf({ exe, argv }: Seen, catalogue: Catalogue): string {
 function recogniseNode(exe: string, seen: Seen, catalogue: Catalogue): Recognition | null {
   const at = scriptIndex(seen.argv);
   const script = at === null ? undefined : seen.argv[at];
-  const cut = seen.argvTruncated === true;
-  if (at === null || script === undefined) return cut ? unreadNode(exe, catalogue) : null;
+  if (at === null || script === undefined) return null;
   const args = seen.argv.slice(at + 1);
-  const program = recogniseProgram(script, args, cut, catalogue);
+  const program = recogniseProgram(script, args, catalogue);
   if (program !== undefined) return program;
-  const isLast = cut && args.length === 0;
-  const server = recogniseServerScript(
-    { exe, script, args, cut, isLast, serves: seen.serves === true },
-    catalogue,
-  );
+  const server = recogniseServerScript({ exe, script, args, serves: seen.serves === true }, catalogue);
   if (server !== undefined) return server;
   const install = findInstall(script, catalogue);
-  const found = install && helper(install, script, seen, catalogue);
-  return found ?? (isLast ? unreadNode(exe, catalogue) : null);
+  return install && helper(install, script, seen, catalogue);
 }
 
 function recogniseShell(seen: Seen, at: number, catalogue: Catalogue): Recognition | null {
   const script = seen.argv[at] ?? "";
   const args = seen.argv.slice(at + 1);
-  const program = recogniseProgram(script, args, seen.argvTruncated === true, catalogue);
+  const program = recogniseProgram(script, args, catalogue);
   return program ?? recogniseLauncher(script, args, seen.serves === true, catalogue);
 }
 
@@ -90,11 +82,6 @@ function recogniseShell(seen: Seen, at: number, catalogue: Catalogue): Recogniti
 function unreadNode(exe: string, catalogue: Catalogue): Recognition | null {
   const install = findInstall(exe, catalogue);
   return install && install.by !== "fork-folder" ? as(install, "unknown") : null;
-}
-
-/** A listing that was cut within the program's own path. */
-function cutProgram(install: Install): Recognition | null {
-  return install.by === "folder" ? as(install, "unknown") : null;
 }
 
 /** python, java and the like running a script of an extension. */

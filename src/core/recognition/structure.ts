@@ -2,17 +2,14 @@
 
 import { exePath, type Proc } from "../observation/process.ts";
 import type { Catalogue, Role } from "./catalogue.ts";
-import { scriptIndex } from "./command-line.ts";
-import { findInstall } from "./install-path.ts";
 import { componentsOf } from "./path-pattern.ts";
 import { type Recognition, recognise } from "./recognise.ts";
 
-/** `unknown`: of an IDE's own node, cut in a listing, which is enough to see its launcher in a shell that was cut too. */
-const SERVERS_AND_WORKERS: readonly Role[] = ["server", "worker", "unknown"];
+const SERVERS_AND_WORKERS: readonly Role[] = ["server", "worker"];
 
 /**
  * Finds the servers and launchers that show only by what runs below them: a command line that begins with
- * `--install-extension`, or that a listing has cut, does not tell. Returns what is to be added to `recognised`.
+ * `--install-extension` does not tell. Returns what is to be added to `recognised`.
  */
 export function recogniseParents(
   recognised: ReadonlyMap<number, Recognition>,
@@ -40,25 +37,13 @@ export function recogniseParents(
 }
 
 function asServerOf(parent: Proc, child: Proc, below: Recognition, catalogue: Catalogue): Recognition | null {
-  if (below.role === "unknown")
-    return isCutLauncher(parent, catalogue) ? { ...below, role: "launcher" } : null;
   const shown = recognise({ ...parent, serves: true }, catalogue);
   if (shown && shown.role !== "unknown") return shown;
-  if (runsSameNode(parent, child)) return { ...below, role: "server" };
-  return isCutLauncher(parent, catalogue) ? { ...below, role: "launcher" } : null;
+  return runsSameNode(parent, child) ? { ...below, role: "server" } : null;
 }
 
 /** The same executable, and not one that every program of the host may run: /usr/bin/node. */
 function runsSameNode(parent: Proc, child: Proc): boolean {
   const path = exePath(parent.exe ?? "");
   return path === exePath(child.exe ?? "") && path.startsWith("/") && componentsOf(path).at(-2) !== "bin";
-}
-
-/** A shell whose script lies in an installation, as far as a listing shows it. */
-function isCutLauncher({ exe, argv, argvTruncated }: Proc, catalogue: Catalogue): boolean {
-  const name = componentsOf(exe ?? "").at(-1) ?? "";
-  if (!argvTruncated || !catalogue.interpreters.shell.includes(name)) return false;
-  const at = scriptIndex(argv);
-  const install = at === argv.length - 1 ? findInstall(argv[at] ?? "", catalogue) : null;
-  return install !== null && install.by !== "fork-folder";
 }

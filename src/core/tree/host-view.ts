@@ -19,9 +19,13 @@ export interface HostView {
 }
 
 /** Derives the process table, the trees and the ssh servers from an observation. */
-export function viewOf(observation: Observation, catalogue: Catalogue): HostView {
+export function viewOf(
+  observation: Observation,
+  catalogue: Catalogue,
+  recogniseIn: typeof recogniseAll = recogniseAll,
+): HostView {
   const table = makeTable(observation.processes);
-  return derive(observation, catalogue, table, recogniseAll(table, catalogue));
+  return derive(observation, catalogue, table, recogniseIn(table, catalogue));
 }
 
 /** Adds to an observation what concerns none of its processes. */

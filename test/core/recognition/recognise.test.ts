@@ -85,46 +85,6 @@ for (const [exe, role] of unread) {
   });
 }
 
-/** The role that is left of a command line which a listing cut at its end. */
-const cut: readonly (readonly [role: string | undefined, exe: string, argv: string])[] = [
-  ["server", `${LEGACY}/node`, `${LEGACY}/node ${LEGACY}/out/s`],
-  ["server", `${LEGACY}/node`, `${LEGACY}/node ${LEGACY}/out/server-main.js --start-ser`],
-  ["worker", `${LEGACY}/node`, `${LEGACY}/node ${LEGACY}/out/b`],
-  ["worker", `${LEGACY}/node`, `${LEGACY}/node ${LEGACY}/out/bootstrap-fork --ty`],
-  ["worker", `${LEGACY}/node`, `${LEGACY}/node ${LEGACY}/out/bootstrap-fork --type=ext`],
-  ["unknown", `${LEGACY}/node`, `${LEGACY}/node ${LEGACY}/out/`],
-  ["unknown", `${LEGACY}/node`, `${LEGACY}/node /home/al`],
-  ["unknown", `${LEGACY}/node`, `${LEGACY}/node --dns-res`],
-  ["unknown", `${LEGACY}/node`, `${LEGACY}/node`],
-  [undefined, `${LEGACY}/node`, `${LEGACY}/node server.js --po`],
-  [undefined, "/usr/bin/node", "node /home/alice/src/out/s"],
-  [undefined, "/usr/bin/node", "node /home/al"],
-  ["cli", `${HOME}/.vscode-server/code-${C}`, `code-${C} command-shell --cli-da`],
-  ["unknown", `${HOME}/.vscode-server/code-${C}`, `code-${C} comm`],
-  ["unknown", `${HOME}/.vscode-server/code-${C}`, `code-${C} --cli-da`],
-  ["unknown", `${HOME}/.vscode-server/code-${C}`, `code-${C} agent ho`],
-  ["unknown", `${HOME}/.vscode-server/code-${C}`, `code-${C}`],
-  [undefined, `${HOME}/.vscode-server/code-${C}`, `code-${C} upd`],
-  [undefined, `${HOME}/.vscode-server/code-${C}`, `code-${C} agents ho`],
-  [undefined, `${HOME}/.vscode-server/code-${C}`, `code-${C} agent host-`],
-  ["unknown", `${HOME}/.vscode-server/code-41dd`, `${HOME}/.vscode-server/code-41dd`],
-  [undefined, "/scratch/a/vs/code-41dd", "/scratch/a/vs/code-41dd"],
-  ["unknown", "/bin/sh", "sh /home/alice/.local/bin/codex app-ser"],
-  ["unknown", `${HOME}/.claude/remote/server`, "server /tmp/work --ser"],
-  [undefined, "/bin/sh", "sh /home/alice/.local/bin/codex exec"],
-  [undefined, `/scratch/a/vs/bin/${C}/no`, `/scratch/a/vs/bin/${C}/no`],
-  ["server", "/scratch/a/ide/node", "/scratch/a/ide/node /scratch/a/ide/out/server-m"],
-  [undefined, "/scratch/a/ide/node", "/scratch/a/ide/node /scratch/a/other/out/server-m"],
-  [undefined, `${HOME}/.vscode-server/a.out`, "a.out --steps 5"],
-];
-
-for (const [role, exe, argv] of cut) {
-  test(`cut at its end, "${argv}" is ${role ?? "not part of a server"}`, () => {
-    const seen = { exe, argv: argv.split(" "), argvStatus: "read" as const };
-    assert.equal(recognise({ ...seen, argvTruncated: true }, catalogue)?.role, role);
-  });
-}
-
 test("a site's patterns and directories add to the catalogue", () => {
   const site = makeCatalogue({
     directories: [{ product: "house", directory: ".house/ide" }],

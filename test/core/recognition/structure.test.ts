@@ -98,25 +98,6 @@ test("a helper does not make its parent a server: a passing command may run one"
   assert.deepEqual(added([proc({ pid: 100, exe: NODE, argv }), rg]), {});
 });
 
-test("a launcher that a listing cut is known by the cut server below it, and nothing else is", () => {
-  const cut = { argvTruncated: true };
-  const server = worker({ argv: `${NODE} /home/al`, ...cut });
-  const shell = { pid: 100, exe: "/usr/bin/dash", argv: `sh ${LEGACY}/bin/code-ser` };
-  assert.deepEqual(added([proc({ ...shell, ...cut }), server]), { 100: "vscode launcher" });
-  assert.deepEqual(added([proc(shell), server]), {});
-  assert.deepEqual(added([proc({ ...shell, ...cut, exe: "/usr/bin/vim" }), server]), {});
-  assert.deepEqual(added([proc({ ...shell, ...cut, argv: `sh ${LEGACY}/x --wait` }), server]), {});
-  assert.deepEqual(added([proc({ ...shell, ...cut, argv: "sh /home/alice/.acme-server/x" }), server]), {});
-  assert.deepEqual(added([proc({ ...shell, ...cut, argv: "sh" }), server]), {});
-});
-
-test("a launcher that a listing cut is known by the server below it, too", () => {
-  const server = worker({ argv: `${NODE} ${LEGACY}/out/server-main.js --port=0` });
-  const shell = { pid: 100, exe: "/usr/bin/dash", argv: `sh ${LEGACY}/bin/code-ser` };
-  assert.deepEqual(added([proc({ ...shell, argvTruncated: true }), server]), { 100: "vscode launcher" });
-  assert.deepEqual(added([proc(shell), server]), {});
-});
-
 test("processes that are each other's parents end the walk", () => {
   const a = worker({ pid: 100, ppid: 200, startTime: 1 });
   const b = proc({ pid: 200, ppid: 100, exe: NODE, argv: `${NODE} x.js`, startTime: 1 });

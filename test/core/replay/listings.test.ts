@@ -1,10 +1,11 @@
 import assert from "node:assert/strict";
 import { readdirSync, readFileSync } from "node:fs";
 import test from "node:test";
-import { parseListing } from "../../../src/core/observation/ps-listing.ts";
+import { viewOf } from "../../../src/core/evidence/host-view.ts";
 import { makeCatalogue } from "../../../src/core/recognition/catalogue.ts";
-import { makeTable } from "../../../src/core/tree/process-table.ts";
-import { findTrees, type Tree } from "../../../src/core/tree/tree.ts";
+import { recogniseRows } from "../../../src/core/replay/cut-rows.ts";
+import { parseListing } from "../../../src/core/replay/ps-listing.ts";
+import type { Tree } from "../../../src/core/tree/tree.ts";
 import { contextFor, judge } from "../../../src/core/verdict/judge.ts";
 import { DEFAULT_POLICY } from "../../helpers/policy.ts";
 
@@ -23,7 +24,7 @@ function lineOf({ product, kind, members, recognised }: Tree): string {
 function treesOf(name: string): string[] {
   const { observation, errors } = parseListing(readFileSync(`${FOLDER}/${name}`, "utf8"));
   assert.deepEqual(errors, []);
-  return findTrees(makeTable(observation.processes), makeCatalogue()).map(lineOf);
+  return viewOf(observation, makeCatalogue(), recogniseRows).trees.map(lineOf);
 }
 
 /** The expected trees by the name of the listing: a name without indent, then its trees, indented. */

@@ -1,5 +1,5 @@
-import type { Observation } from "./observation.ts";
-import type { Proc } from "./process.ts";
+import type { Observation } from "../observation/observation.ts";
+import type { Proc } from "../observation/process.ts";
 import { type ListedProcess, PsColumns } from "./ps-columns.ts";
 
 /** Rows of this many different texts that end at one column show that a terminal cut them there. */

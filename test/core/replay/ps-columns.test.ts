@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import test from "node:test";
-import { parseListing } from "../../../src/core/observation/ps-listing.ts";
+import { parseListing } from "../../../src/core/replay/ps-listing.ts";
 
 const rowsOf = (text: string): unknown[] =>
   parseListing(text).observation.processes.map(({ uid, pid, ppid, argv }) => [
