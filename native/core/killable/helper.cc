@@ -16,41 +16,20 @@
 namespace reaper {
 namespace {
 
-// ---- In the helper: async-signal-safe calls only, for threads of the parent (Node) may hold any lock.
+std::mutex g_left_behind_mutex;
+std::vector<pid_t> g_left_behind;
 
-void close_from(unsigned first) {
-  if (syscall(436 /* close_range, Linux 5.9 */, first, ~0U, 0) == 0) return;
-  for (int fd = static_cast<int>(first); fd < 4096; ++fd) close(fd);
-}
-
-[[noreturn]] void run_helper(int proc_fd, int alive_fd, pid_t parent, const MemoryFile& file,
-                             MemoryArena* arena, std::uint32_t count) {
+[[noreturn]] void run_helper(int proc_fd, int alive_fd, pid_t parent, const std::function<void()>& work) {
   prctl(PR_SET_PDEATHSIG, SIGKILL);
   if (getppid() != parent) _exit(1);  // the parent died before the line above
   // Guard: a helper that cannot die must not keep the sweep's lock, log or standard output open.
   const int proc = fcntl(proc_fd, F_DUPFD, 3), alive = fcntl(alive_fd, F_DUPFD, 3);
   if (proc < 0 || alive < 0 || dup2(proc, 0) != 0 || dup2(alive, 1) != 1 || fchdir(0) != 0) _exit(1);
-  close_from(2);
-  std::size_t used = 0;
-  for (std::uint32_t i = 0; i < count; ++i) {
-    if (used + file.most > kMemoryBytes) break;
-    MemorySlot& slot = arena->slots[i];
-    std::uint64_t& left = arena->left[arena->users[i]];
-    HelperAnswer answer;
-    slot.offset = static_cast<std::uint32_t>(used);
-    slot.error = left == 0 ? EDQUOT : file.read(arena->paths[i], file, arena->bytes + used, &answer);
-    slot.length = answer.length;
-    left -= std::min(left, answer.cost);
-    used += answer.length;
-    arena->done.store(i + 1, std::memory_order_release);
-  }
+  if (syscall(436 /* close_range, Linux 5.9 */, 2U, ~0U, 0) != 0)
+    for (int fd = 2; fd < 4096; ++fd) close(fd);
+  work();
   _exit(0);
 }
-
-// ---- In the parent.
-
-std::mutex g_left_behind_mutex;
-std::vector<pid_t> g_left_behind;
 
 // Waits for this one process only: libuv has children of its own.
 bool is_collected(pid_t helper) {
@@ -59,6 +38,39 @@ bool is_collected(pid_t helper) {
 }
 
 }  // namespace
+
+pid_t start_helper(int proc_fd, int alive_fd, const std::function<void()>& work) {
+  const pid_t parent = getpid();
+  // Every signal is blocked, so the helper never runs a handler of Node, which would write into Node's pipes.
+  sigset_t all, before;
+  sigfillset(&all);
+  pthread_sigmask(SIG_SETMASK, &all, &before);
+  const pid_t helper = fork();
+  if (helper == 0) run_helper(proc_fd, alive_fd, parent, work);
+  const int error = errno;
+  pthread_sigmask(SIG_SETMASK, &before, nullptr);
+  errno = error;
+  return helper;
+}
+
+void end_helper(pid_t helper) {
+  // Guard: where SIGCHLD is ignored the kernel collects the child, and its pid may be another process's.
+  if (is_collected(helper)) return;
+  kill(helper, SIGKILL);
+  for (int tries = 0; tries < 100; ++tries) {
+    if (is_collected(helper)) return;
+    const struct timespec nap = {0, 200 * 1000};
+    nanosleep(&nap, nullptr);
+  }
+  const std::lock_guard<std::mutex> guard(g_left_behind_mutex);
+  g_left_behind.push_back(helper);
+}
+
+void collect_helpers() {
+  const std::lock_guard<std::mutex> guard(g_left_behind_mutex);
+  g_left_behind.erase(std::remove_if(g_left_behind.begin(), g_left_behind.end(), is_collected),
+                      g_left_behind.end());
+}
 
 int read_in_helper(const char* path, std::size_t piece, char* to, std::size_t room, std::size_t* size) {
   const int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
@@ -73,47 +85,6 @@ int read_in_helper(const char* path, std::size_t piece, char* to, std::size_t ro
   }
   if (fd >= 0) close(fd);
   return error;
-}
-
-int MemoryArena::answer(std::uint32_t i, std::string_view* text) const {
-  const MemorySlot slot = slots[i];
-  const bool sound = slot.offset <= kMemoryBytes && slot.length <= kMemoryBytes - slot.offset;
-  *text = std::string_view(bytes + (sound ? slot.offset : 0), sound ? slot.length : 0);
-  return sound ? slot.error : EIO;
-}
-
-pid_t start_memory_helper(int proc_fd, int alive_fd, const MemoryFile& file, MemoryArena* arena,
-                          std::uint32_t count) {
-  const pid_t parent = getpid();
-  // Every signal is blocked, so the helper never runs a handler of Node, which would write into Node's pipes.
-  sigset_t all, before;
-  sigfillset(&all);
-  pthread_sigmask(SIG_SETMASK, &all, &before);
-  const pid_t helper = fork();
-  if (helper == 0) run_helper(proc_fd, alive_fd, parent, file, arena, count);
-  const int error = errno;
-  pthread_sigmask(SIG_SETMASK, &before, nullptr);
-  errno = error;
-  return helper;
-}
-
-void end_memory_helper(pid_t helper) {
-  // Guard: where SIGCHLD is ignored the kernel collects the child, and its pid may be another process's.
-  if (is_collected(helper)) return;
-  kill(helper, SIGKILL);
-  for (int tries = 0; tries < 100; ++tries) {
-    if (is_collected(helper)) return;
-    const struct timespec nap = {0, 200 * 1000};
-    nanosleep(&nap, nullptr);
-  }
-  const std::lock_guard<std::mutex> guard(g_left_behind_mutex);
-  g_left_behind.push_back(helper);
-}
-
-void collect_memory_helpers() {
-  const std::lock_guard<std::mutex> guard(g_left_behind_mutex);
-  g_left_behind.erase(std::remove_if(g_left_behind.begin(), g_left_behind.end(), is_collected),
-                      g_left_behind.end());
 }
 
 }  // namespace reaper

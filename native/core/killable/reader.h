@@ -4,8 +4,11 @@
 
 #include <sys/types.h>
 
+#include <atomic>
+#include <cstddef>
 #include <cstdint>
 #include <functional>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <unordered_map>
@@ -18,10 +21,42 @@
 
 namespace reaper {
 
+struct HelperAnswer {
+  std::uint32_t length = 0;  // bytes of the answer
+  std::uint64_t cost = 0;    // what is charged to the process's user
+};
+
+// A kind of file below a proc root and how it is read.
+struct MemoryFile {
+  const char* fault;          // what could not be done, for people: "read command lines"
+  std::size_t most;           // the most bytes an answer has
+  std::uint64_t user_budget;  // the most cost for one user; the rest of their processes is not read
+  // Runs in the helper, in the proc root: async-signal-safe calls only. Writes the answer to `to`; 0 or an
+  // errno.
+  int (*read)(const char* path, const MemoryFile& file, char* to, HelperAnswer* answer);
+  const void* query = nullptr;  // for `read`; must outlive the reading
+};
+
 struct MemoryRequest {
   std::string path;  // below the proc root: "PID/cmdline"
   uid_t uid;
 };
+
+// What a helper shares with its parent. It fills slots in order and counts them in `done`; the bytes go one
+// after the other into `bytes`. A full arena ends the helper, and a new one goes on.
+struct MemorySlot {
+  int error;
+  std::uint32_t offset, length;
+  std::uint64_t cost;
+};
+inline constexpr std::size_t kMemorySlots = 16384;
+inline constexpr std::size_t kMemoryBytes = std::size_t{4} * 1024 * 1024;
+struct MemoryArena {
+  std::atomic<std::uint32_t> done;
+  MemorySlot slots[kMemorySlots];
+  char bytes[kMemoryBytes];
+};
+static_assert(std::atomic<std::uint32_t>::is_always_lock_free, "shared between processes");
 
 // Keeps its accounts over several passes: what is left of the time, of each user's budgets, and which files
 // stalled.
@@ -40,23 +75,24 @@ class MemoryReader {
             std::vector<Fault>* faults);
 
  private:
-  struct Batch;
   enum class End { kHelperEnded, kAllRead, kStalled, kTimeSpent };
+  struct Waiting;
+  struct Account {
+    std::uint64_t left;  // of the user's budget
+    std::int64_t waited_ms = 0;
+  };
 
-  void serve(Batch& batch);
-  void fill(Batch& batch, std::uint32_t count) const;
-  End watch(const Batch& batch, std::uint32_t count, int ended_fd);
-  std::uint32_t deliver(Batch& batch, std::uint32_t count);
-  bool has_stalled_often(uid_t account);
-  bool is_hopeless(const MemoryRequest& request);
+  std::optional<Failure> serve(std::vector<Waiting>& waiting, MemoryArena& arena, const OnAnswer& on_answer);
+  void fill(const Waiting* waiting, std::uint32_t count, MemoryArena& arena) const;
+  End watch(const Waiting* waiting, std::uint32_t count, const MemoryArena& arena, int ended_fd) const;
+  bool is_hopeless(const Waiting& one) const;
 
   MemoryFile file_;
   int proc_fd_;
   int timeout_ms_;
   std::int64_t budget_ms_;
   Owners owners_;
-  std::unordered_map<uid_t, std::int64_t> waited_ms_;
-  std::unordered_map<uid_t, std::uint64_t> left_;
+  std::unordered_map<uid_t, Account> accounts_;
   std::unordered_set<std::string> stalled_;
 };
 
