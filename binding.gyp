@@ -12,7 +12,7 @@
       "native/core/snapshot/scan.cc",
       "native/core/snapshot/read_process.cc",
       "native/core/snapshot/select.cc",
-      "native/core/snapshot/match_argv.cc",
+      "native/core/snapshot/groups.cc",
       "native/core/signals/signal.cc",
       "native/core/sockets/sock_diag_parse.cc",
       "native/core/sockets/sock_diag.cc",

@@ -18,7 +18,7 @@ template <typename T>
 class PromiseWorker : public Napi::AsyncWorker {
  public:
   static Napi::Value start(Napi::Env env, const char* name, std::function<Result<T>()> work) {
-    auto* worker = new PromiseWorker(env, name, std::move(work));  // Node deletes it when it has settled
+    auto* worker = new PromiseWorker(env, name, std::move(work));  // Node deletes it when it has skipped
     worker->Queue();
     return worker->deferred_.Promise();
   }
@@ -38,7 +38,7 @@ class PromiseWorker : public Napi::AsyncWorker {
     }
   }
 
-  // Execute threw (out of memory): the promise must still be settled.
+  // Execute threw (out of memory): the promise must still be skipped.
   void OnError(const Napi::Error& error) override { deferred_.Reject(error.Value()); }
 
   Napi::Promise::Deferred deferred_;
@@ -64,12 +64,9 @@ Napi::Value js_snapshot(const Napi::CallbackInfo& info) {
   }
   options.full = from["full"].flag();
   if (const Argument staged = from["staged"]; !staged.is_absent()) options.staged = staged.flag();
-  if (const Argument others = from["otherUsers"]; !others.is_absent()) options.other_users = others.flag();
   options.exe_markers = markers("exeMarkers");
   options.interpreters = markers("interpreters");
   options.argv_markers = markers("argvMarkers");
-  options.wide_interpreters = markers("wideInterpreters");
-  options.wide_markers = markers("wideMarkers");
   options.sshd_names = markers("sshdNames");
   options.owners = from["owners"].owners();
   options.argv_timeout_ms = from["argvTimeoutMs"].milliseconds();
@@ -82,10 +79,10 @@ Napi::Value js_finish_snapshot(const Napi::CallbackInfo& info) {
   if (!info[0].IsExternal()) Argument(info[0], "rest").refuse("the rest of a first stage");
   auto rest = std::exchange(*info[0].As<Napi::External<SnapshotRest>>().Data(), nullptr);
   if (!rest) Argument(info[0], "rest").refuse("one that was not finished yet");
-  auto settled = Argument(info[1], "settled").list(std::mem_fn(&Argument::uid));
+  auto skipped = Argument(info[1], "skipped").list(std::mem_fn(&Argument::uid));
   return PromiseWorker<Snapshot>::start(
       info.Env(), "finishSnapshot",
-      [rest = std::move(rest), settled = std::move(settled)] { return finish_snapshot(*rest, settled); });
+      [rest = std::move(rest), skipped = std::move(skipped)] { return finish_snapshot(*rest, skipped); });
 }
 
 Napi::Value js_connections(const Napi::CallbackInfo& info) {

@@ -2,7 +2,6 @@
 
 import { readFileSync } from "node:fs";
 import { type Command, Option } from "commander";
-import { type HostView, viewOf } from "../core/evidence/host-view.ts";
 import type { Observation } from "../core/observation/observation.ts";
 import { parseSaved } from "../core/observation/snapshot-file.ts";
 import type { Catalogue } from "../core/recognition/catalogue.ts";
@@ -10,6 +9,7 @@ import { recogniseRows } from "../core/replay/cut-rows.ts";
 import { parseListing } from "../core/replay/ps-listing.ts";
 import { localDate } from "../core/text/format.ts";
 import { escapeText } from "../core/text/safe-text.ts";
+import { type HostView, viewOf } from "../core/tree/host-view.ts";
 import { NO_ACCOUNTS } from "../core/verdict/exemption.ts";
 import { type JudgeContext, judgeView, UNFORCED } from "../core/verdict/judge.ts";
 import { loadConfig, systemMinUid } from "../shell/config.ts";

@@ -1,9 +1,16 @@
 /** Observe: one immutable look at the host: its processes, then the sockets and environments of what may be a tree. */
 
 import { type HostView, viewOf, withFacts, withJobVariables } from "../core/tree/host-view.ts";
+import { skippedUsers } from "../core/verdict/skipped-users.ts";
 import { Environments } from "./environments.ts";
 import type { Native } from "./host/native.ts";
-import { readConnections, readProcessTable, type TableOptions, withoutRepeats } from "./read-host.ts";
+import {
+  readConnections,
+  readProcessTable,
+  type TableOptions,
+  type WhomToSkip,
+  withoutRepeats,
+} from "./read-host.ts";
 import { readKeeps } from "./store/keep-requests.ts";
 
 export interface ObserveOptions extends TableOptions {
@@ -11,13 +18,21 @@ export interface ObserveOptions extends TableOptions {
   readonly sockets: boolean;
   /** Whether to look for batch job variables as well, where sockets are looked at (default true). */
   readonly environments?: boolean;
+  /**
+   * The shortest grace of the policy in milliseconds. If it is given, a first stage finds the users all of whose trees are
+   * below a session or young, and the look skips them. Absent: it skips none.
+   */
+  readonly shortestGrace?: number | undefined;
   /** Where users ask for their trees to be kept, and for how long at most in milliseconds; absent: not read. */
   readonly keeps?: { readonly folder: string; readonly max: number };
 }
 
 /** Takes one look at the host, and returns it with what is derived from it. @throws ObserveError */
 export async function observe(native: Native, options: ObserveOptions): Promise<HostView> {
-  const first = viewOf(await readProcessTable(native, options), options.catalogue);
+  const { shortestGrace: grace, catalogue } = options;
+  const toSkip: WhomToSkip | null =
+    grace === undefined ? null : (seen, groups) => skippedUsers(viewOf(seen, catalogue), groups, grace);
+  const first = viewOf(await readProcessTable(native, options, toSkip), catalogue);
   if (!options.sockets) return first;
   const environments = new Environments(native, options.procRoot);
   const [connections] = await Promise.all([

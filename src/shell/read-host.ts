@@ -9,6 +9,7 @@ import type { Proc } from "../core/observation/process.ts";
 import type { Catalogue } from "../core/recognition/catalogue.ts";
 import { scanMarkers } from "../core/recognition/scan-markers.ts";
 import { redactArgv } from "../core/text/redact.ts";
+import type { SuspectGroup } from "../core/verdict/skipped-users.ts";
 import { capabilities } from "./host/capabilities.ts";
 import type { Native, RawSnapshot } from "./host/native.ts";
 import { subordinateUids } from "./host/subordinate-uids.ts";
@@ -16,14 +17,15 @@ import { actsForHost } from "./store/service-account.ts";
 import { readStates } from "./store/states.ts";
 import { readTags } from "./store/tags.ts";
 
+/** Names the users to skip, by a first stage's observation, which has only the ssh servers, and its suspects. */
+export type WhomToSkip = (seen: Observation, groups: readonly SuspectGroup[]) => readonly number[];
+
 export interface TableOptions {
   readonly catalogue: Catalogue;
   /** Only these users; null: all that this program may see. */
   readonly uids: readonly number[] | null;
   /** Every process of those users, whether or not any looks like a server's. */
   readonly full: boolean;
-  /** Whether to read every user's programs below a tree, and not only those of root and of users with a tree (default false). */
-  readonly otherUsers?: boolean;
   readonly runFolder: string;
   readonly procRoot: string;
 }
@@ -35,26 +37,36 @@ export class ObserveError extends Error {}
 export const MEMORY_TIMES = { timeoutMs: 200, budgetMs: 5000 };
 const CAP_SYS_PTRACE = 19;
 
-/** Reads processes, tags and states. @throws ObserveError */
-export async function readProcessTable(native: Native, options: TableOptions): Promise<Observation> {
-  return observationOf(await take(native, options), options);
-}
-
-async function take(native: Native, options: TableOptions): Promise<RawSnapshot> {
-  const { catalogue, uids, full, otherUsers = false, procRoot } = options;
-  return native
-    .snapshot({
+/** Reads processes, tags and states; with `toSkip` in two stages. @throws ObserveError */
+export async function readProcessTable(
+  native: Native,
+  options: TableOptions,
+  toSkip: WhomToSkip | null = null,
+): Promise<Observation> {
+  const { catalogue, uids, full, procRoot, runFolder } = options;
+  try {
+    const raw = await native.snapshot({
       procRoot,
       ...(actsForHost() && { observerUid: 0 }),
       owners: subordinateUids(),
       uids,
       full,
-      otherUsers,
+      staged: toSkip !== null,
       ...scanMarkers(catalogue),
       argvTimeoutMs: MEMORY_TIMES.timeoutMs,
       argvBudgetMs: MEMORY_TIMES.budgetMs,
-    })
-    .catch((error: Error) => fail(error, options));
+    });
+    const { states, usersSeen, faults: ofStates } = readStates(runFolder, raw.bootId);
+    const { tags, faults: ofTags } = readTags(runFolder, raw.bootId);
+    const known = { tags, states, usersSeen, faults: [...ofTags, ...ofStates] };
+    const seen = observationOf(raw, known);
+    if (!raw.rest || toSkip === null) return seen;
+    const skipped = toSkip(seen, raw.suspects ?? []);
+    const rest = await native.finishSnapshot(raw.rest, skipped);
+    return { ...observationOf(rest, known), ...(skipped.length > 0 && { skipped }) };
+  } catch (error) {
+    return fail(error as Error, options);
+  }
 }
 
 function fail(error: Error, { procRoot }: TableOptions): never {
@@ -63,9 +75,10 @@ function fail(error: Error, { procRoot }: TableOptions): never {
   );
 }
 
-function observationOf(raw: RawSnapshot, { runFolder }: TableOptions): Observation {
-  const { states, usersSeen, faults } = readStates(runFolder, raw.bootId);
-  const listing = readTags(runFolder, raw.bootId);
+function observationOf(
+  raw: RawSnapshot,
+  known: Pick<Observation, "tags" | "states" | "usersSeen" | "faults">,
+): Observation {
   return {
     schemaVersion: 1,
     host: hostname(),
@@ -80,12 +93,12 @@ function observationOf(raw: RawSnapshot, { runFolder }: TableOptions): Observati
     counts: raw.counts,
     ...(raw.overBudget.length > 0 && { overBudget: raw.overBudget }),
     connections: null,
-    tags: listing.tags,
-    states,
-    usersSeen,
+    tags: known.tags,
+    states: known.states,
+    usersSeen: known.usersSeen,
     keeps: [],
     ownCgroups: readOwnCgroups(),
-    faults: [...missingSight(), ...markExceeded(raw.faults), ...listing.faults, ...faults],
+    faults: [...missingSight(), ...markExceeded(raw.faults), ...known.faults],
   };
 }
 

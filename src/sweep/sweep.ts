@@ -11,6 +11,7 @@ import { exemptEvents, faultEvent, outcomeEvents, verdictEvents } from "../core/
 import type { HostView } from "../core/tree/host-view.ts";
 import { breakerTrips } from "../core/verdict/circuit-breaker.ts";
 import type { Accounts } from "../core/verdict/exemption.ts";
+import { shortestGrace } from "../core/verdict/grace.ts";
 import { type JudgeContext, type Judgement, judgeView } from "../core/verdict/judge.ts";
 import { measureCosts } from "../shell/costs/measure-costs.ts";
 import type { Native } from "../shell/host/native.ts";
@@ -78,8 +79,8 @@ export interface SweepResult extends Look {
 export async function observeAndJudge(ports: Ports, request: SweepRequest, full = false): Promise<Look> {
   const { policy } = request.context;
   const options = observeOptions(ports, policy, request.uids, full);
-  // The full look comes before a signal: it must see whose programs would be hung up with a tree.
-  const view = await observe(ports.native, { ...options, otherUsers: full });
+  const shortest = request.staged && !full ? shortestGrace(policy) : undefined;
+  const view = await observe(ports.native, { ...options, shortestGrace: shortest });
   const { observation } = view;
   const owners = [...new Set(observation.processes.map(({ uid }) => uid))];
   const { accounts, faults } = ports.lookUpAccounts(policy, owners);

@@ -1,4 +1,4 @@
-// What the native scan finds of one process (native/core/snapshot/scan.cc, match_argv.cc).
+// What the native scan finds of one process (native/core/snapshot/scan.cc).
 import { exeName } from "../../src/core/observation/process.ts";
 import type { ScanMarkers } from "../../src/core/recognition/scan-markers.ts";
 
@@ -12,11 +12,11 @@ export function isCalled(exe: string, names: readonly string[]): boolean {
 }
 
 /** By the executable, or by a mark anywhere in the command line of one that may run a server. */
-export function isSieved(
+export function isSuspect(
   { exe, argv }: { exe: string; argv: readonly string[] },
-  { exeMarkers, wideInterpreters, wideMarkers }: ScanMarkers,
+  { exeMarkers, interpreters, argvMarkers }: ScanMarkers,
 ): boolean {
   const line = argv.map((element) => `${element} `).join("");
   if (exeMarkers.some((mark) => exe.includes(mark))) return true;
-  return isCalled(exe, wideInterpreters) && wideMarkers.some((mark) => line.includes(mark));
+  return isCalled(exe, interpreters) && argvMarkers.some((mark) => line.includes(mark));
 }

@@ -5,12 +5,12 @@
  */
 
 import { usersToAsk } from "../../src/core/evidence/evidence.ts";
-import { viewOf } from "../../src/core/tree/host-view.ts";
 import { mayRelay } from "../../src/core/evidence/use-graph.ts";
 import type { Connections } from "../../src/core/observation/connections.ts";
 import { mergeConnections, mergeProcesses } from "../../src/core/observation/merge.ts";
 import type { Mark, Observation } from "../../src/core/observation/observation.ts";
 import type { Proc } from "../../src/core/observation/process.ts";
+import { viewOf } from "../../src/core/tree/host-view.ts";
 import { DEFAULT_POLICY } from "./policy.ts";
 import { NO_CONNECTIONS, observation, UPTIME } from "./proc.ts";
 import type { SimulatedHost } from "./simulated-host.ts";

@@ -1,10 +1,11 @@
 // The addon's look at a simulated host, with what each call asked for: the real `observe` runs on it.
+import type { SuspectGroup } from "../../src/core/evidence/skipped.ts";
 import type { Proc } from "../../src/core/observation/process.ts";
 import { exeName } from "../../src/core/observation/process.ts";
 import { scanMarkers } from "../../src/core/recognition/scan-markers.ts";
-import { makeTable } from "../../src/core/tree/process-table.ts";
+import { makeTable, parentOf } from "../../src/core/tree/process-table.ts";
 import type { EnvironOptions, Native, RawSnapshot, SnapshotOptions } from "../../src/shell/host/native.ts";
-import { isCalled, isSieved } from "./native-scan.ts";
+import { isSuspect } from "./native-scan.ts";
 import { DEFAULT_POLICY } from "./policy.ts";
 import { TICKS, UPTIME } from "./proc.ts";
 import { connectionsOf } from "./simulate.ts";
@@ -32,13 +33,13 @@ export function nativeOf(host: SimulatedHost): { readonly native: Native; readon
     snapshot: async (options: SnapshotOptions) => {
       const suspects = suspectsOf(all, options);
       if (options.staged !== true || suspects.length === 0) return answer(snapshotOf(all, suspects, options));
-      const alone = suspects.filter((process) => !isShell(process));
-      return { ...answer(snapshotOf(all, [], { hidden: false })), chain: chainOf(all, alone), rest: options };
+      const ofFirst = answer(snapshotOf(all, [], { full: false, hidden: false }));
+      return { ...ofFirst, suspects: groupsOf(all, suspects), rest: options };
     },
-    finishSnapshot: async (rest: unknown, settled: readonly number[]) => {
+    finishSnapshot: async (rest: unknown, skipped: readonly number[]) => {
       const options = rest as SnapshotOptions;
-      const suspects = suspectsOf(all, options).filter(({ uid }) => !settled.includes(uid));
-      return answer(snapshotOf(all, suspects));
+      const suspects = suspectsOf(all, options).filter(({ uid }) => !skipped.includes(uid));
+      return answer(snapshotOf(all, suspects, options));
     },
     connections: async (pids: readonly number[]) => {
       for (const pid of pids) asked.sockets.add(pid);
@@ -63,20 +64,17 @@ export function nativeOf(host: SimulatedHost): { readonly native: Native; readon
   return { native: native as unknown as Native, asked };
 }
 
-/** Lists the suspects. A shell is one only if its user has another. */
 function suspectsOf(all: readonly Proc[], { uids, full }: SnapshotOptions): Proc[] {
   const asked = all.filter(({ uid }) => uids === null || uids.includes(uid));
   if (full) return asked;
-  const found = asked.filter(isSuspect);
-  const users = new Set(found.filter((process) => !isShell(process)).map(({ uid }) => uid));
-  return found.filter(({ uid }) => users.has(uid));
+  return asked.filter(({ exe, argv, uid }) => (exe === null ? uid !== 0 : isSuspect({ exe, argv }, MARKERS)));
 }
 
 /** The selection of native/core/snapshot/select.cc: ssh servers, what is hidden, suspects, and what is above and below. */
 function snapshotOf(
   all: readonly Proc[],
   suspects: readonly Proc[],
-  { otherUsers = false, hidden = true } = {},
+  { full, hidden = true }: { full: boolean; hidden?: boolean },
 ): Proc[] {
   const table = makeTable(all);
   const users = new Set(suspects.map(({ uid }) => uid));
@@ -88,9 +86,7 @@ function snapshotOf(
     met.add(next);
     kept.add(next);
     const children = table.children.get(next.pid) ?? [];
-    below.push(
-      ...children.filter(({ uid, exe }) => users.has(uid) || (exe !== null && (uid === 0 || otherUsers))),
-    );
+    below.push(...children.filter(({ uid, exe }) => users.has(uid) || (exe !== null && (uid === 0 || full))));
   }
   const byPid = new Map(all.map((process) => [process.pid, process]));
   for (const { ppid } of [...kept])
@@ -98,27 +94,30 @@ function snapshotOf(
   return [...kept].map(bare).sort((a, b) => a.pid - b.pid);
 }
 
-/** Suspects and what is above them, five numbers each. */
-function chainOf(all: readonly Proc[], suspects: readonly Proc[]): Float64Array {
+/** As native/core/snapshot/groups.cc does, one group for each suspect. */
+function groupsOf(all: readonly Proc[], suspects: readonly Proc[]): SuspectGroup[] {
   const byPid = new Map(all.map((process) => [process.pid, process]));
-  const chain = new Set<Proc>();
-  for (const suspect of suspects)
-    for (let at: Proc | undefined = suspect; at && !chain.has(at); at = byPid.get(at.ppid)) chain.add(at);
-  return Float64Array.from(
-    [...chain].flatMap((one) => [one.pid, one.startTime, one.ppid, one.uid, suspects.includes(one) ? 1 : 0]),
-  );
+  return suspects.map((suspect) => {
+    const above: Proc[] = [];
+    for (
+      let at: Proc | null = suspect;
+      at && !above.includes(at) && !isSshd(at);
+      at = parentOf({ byPid }, at)
+    )
+      above.push(at);
+    const end = above.findIndex(({ uid }) => uid !== suspect.uid);
+    const own = above.slice(0, end < 0 ? undefined : end);
+    const next = byPid.get(above.at(-1)?.ppid ?? 0);
+    return {
+      uid: suspect.uid,
+      session: next && isSshd(next) ? next.pid : 0,
+      startTime: Math.min(...own.map(({ startTime }) => startTime)),
+      pids: own.map(({ pid }) => pid),
+    };
+  });
 }
 
 const isSshd = ({ exe }: Proc): boolean => MARKERS.sshdNames.includes(exeName(exe));
-
-const isSuspect = ({ exe, argv, uid }: Proc): boolean =>
-  exe === null ? uid !== 0 : isSieved({ exe, argv }, MARKERS);
-
-/** A shell's command line is read once it is known that its user has another suspect. */
-function isShell({ exe }: Proc): boolean {
-  if (exe === null || MARKERS.exeMarkers.some((marker) => exe.includes(marker))) return false;
-  return !isCalled(exe, MARKERS.interpreters);
-}
 
 /** Environments come with a call of their own. */
 function bare({ jobVariables: _, ...process }: Proc): Proc {

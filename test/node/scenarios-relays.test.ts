@@ -127,9 +127,9 @@ s=socket.socket(socket.AF_UNIX); s.connect("${at}"); print(s.recv(9).decode(), f
     await becomes(node, orphan.pid, "reap", true);
     assert.match(
       await summary(),
-      /^1 tree: 1 reap; 1 user whose trees all stay; 1 tree ended \(1 process, .*\)$/,
+      /^1 tree: 1 reap; 1 user skipped \(all in use or young\); 1 tree ended \(1 process, .*\)$/,
     );
-    assert.equal(await summary(), "0 trees; 1 user whose trees all stay; nothing ended");
+    assert.equal(await summary(), "0 trees; 1 user skipped (all in use or young); nothing ended");
     assert.equal((await treeOf(node, used.pid)).verdict, "spare");
     await reach.end(window, ssh);
     await becomes(node, used.pid, "reap", true);

@@ -92,8 +92,6 @@ describe("one user's attack changes nothing for another", {
       exeMarkers: ["/.vscode-server/"],
       interpreters: ["node"],
       argvMarkers: ["/.vscode-server/"],
-      wideInterpreters: ["node"],
-      wideMarkers: ["/.vscode-server/"],
       sshdNames: [],
       argvTimeoutMs: 200,
       argvBudgetMs: 5_000,

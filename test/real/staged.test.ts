@@ -19,7 +19,7 @@ function insideNamespace(): void {
     const { stage } = await start();
     const { native, asked } = recording(loadNative());
     const { observation, trees } = await observe(native, { ...STAGED, shortestGrace: 0 });
-    assert.deepEqual(observation.settled, [USER]);
+    assert.deepEqual(observation.skipped, [USER]);
     assert.deepEqual(trees, []);
     const session = stage.node("session").pid;
     assert.ok(asked.sockets.has(session));
@@ -30,19 +30,19 @@ function insideNamespace(): void {
       assert.ok(!asked.sockets.has(pid) && !asked.environments.has(pid), `${name} was asked`);
     }
     const whole = await observe(native, LOOK);
-    assert.equal(whole.observation.settled, undefined);
+    assert.equal(whole.observation.skipped, undefined);
     assert.equal(whole.trees.length, 1);
     assert.ok(asked.environments.has(stage.node("launcher").pid));
   });
 
-  test("a young orphan is settled without a socket; an older one is read", async () => {
+  test("a young orphan is skipped without a socket; an older one is read", async () => {
     await startTree(bareServer(makeHome(USER), USER));
     const { native, asked } = recording(loadNative());
     const young = await observe(native, STAGED);
-    assert.deepEqual(young.observation.settled, [USER]);
+    assert.deepEqual(young.observation.skipped, [USER]);
     assert.equal(asked.sockets.size, 0);
     const old = await observe(native, { ...STAGED, shortestGrace: 0 });
-    assert.equal(old.observation.settled, undefined);
+    assert.equal(old.observation.skipped, undefined);
     assert.equal(old.trees.length, 1);
   });
 
@@ -50,7 +50,7 @@ function insideNamespace(): void {
     const { stage } = await start([{ ...bareServer(makeHome(USER), USER), name: "orphan" }]);
     const { native, asked } = recording(loadNative());
     const seen = await observe(native, { ...STAGED, shortestGrace: 0 });
-    assert.equal(seen.observation.settled, undefined);
+    assert.equal(seen.observation.skipped, undefined);
     assert.ok(asked.environments.has(stage.node("launcher").pid));
     assert.equal(seen.trees.length, 2);
   });

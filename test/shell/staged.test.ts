@@ -3,16 +3,16 @@ import { chmodSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:f
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import test, { after } from "node:test";
-import type { HostView } from "../../src/core/tree/host-view.ts";
 import { ageOf } from "../../src/core/observation/observation.ts";
 import { keyOf } from "../../src/core/observation/process.ts";
+import type { HostView } from "../../src/core/tree/host-view.ts";
 import { shortestGrace } from "../../src/core/verdict/grace.ts";
 import { contextFor, type Judgement, judgeView } from "../../src/core/verdict/judge.ts";
 import { marksAfter } from "../../src/core/verdict/marks.ts";
 import { observe } from "../../src/shell/observe.ts";
 import { DEFAULT_POLICY } from "../helpers/policy.ts";
 import { UPTIME } from "../helpers/proc.ts";
-import { addLocalSession, addSession, SSHD } from "../helpers/simulated-clients.ts";
+import { addSession, SSHD } from "../helpers/simulated-clients.ts";
 import type { SimulatedHost } from "../helpers/simulated-host.ts";
 import { nativeOf } from "../helpers/simulated-native.ts";
 import { populate } from "../helpers/simulated-users.ts";
@@ -36,14 +36,11 @@ function crowd(seed: number): SimulatedHost {
   );
   for (const uid of uids) {
     if (host.chance(0.3)) continue;
-    const session = addSession(host, uid);
-    // Some sessions come from a process of the user's own on this host: they are a use only as far as that process is.
-    const local = host.chance(0.15) ? openedHere(host, uid) : null;
+    const { child: ppid } = addSession(host, uid);
     for (const { process } of [...host.processes]) {
       const isRoot =
         process.uid === uid && process.ppid === 1 && process.exe !== SSHD && !/sshd/.test(process.exe ?? "");
       if (!isRoot || host.chance(0.03)) continue;
-      const ppid = local !== null && host.chance(0.5) ? local : session.child;
       host.change(process.pid, { ppid });
       const odd = host.below(40);
       if (odd === 0) host.change(process.pid, { loginUid: host.pick(uids) });
@@ -62,11 +59,6 @@ function crowd(seed: number): SimulatedHost {
   if (living.length > 1)
     for (let i = host.below(3); i > 0; i--) host.join(host.pick(living), host.pick(living));
   return host;
-}
-
-function openedHere(host: SimulatedHost, uid: number): number {
-  const opener = host.add({ uid, ppid: 1, exe: "/usr/bin/ssh", argv: ["ssh", "localhost"] });
-  return addLocalSession(host, uid, opener).child;
 }
 
 /** Leaves the tags and some marks of a host in a folder of their own, as the hook and a sweep do. */
@@ -124,7 +116,7 @@ const skip = process.getuid?.() === 0 ? false : "root only";
 test("simulated hosts: a staged look decides and records what a look at everything does", {
   skip,
 }, async (t) => {
-  const totals = { hosts: 0, settled: 0, left: 0, open: 0, full: 0, unread: 0 };
+  const totals = { hosts: 0, skipped: 0, left: 0, open: 0, full: 0, unread: 0 };
   for (let seed = FIRST; seed < FIRST + (ONE === undefined ? TRIALS : 1); seed++) {
     const host = crowd(seed);
     const { catalogue } = DEFAULT_POLICY;
@@ -135,11 +127,11 @@ test("simulated hosts: a staged look decides and records what a look at everythi
     const needed = await observe(staged.native, { ...options, shortestGrace: GRACE });
     rmSync(runFolder, { recursive: true });
     const replay = `replay with REAPER_SEED=${seed}`;
-    const { settled = [] } = needed.observation;
+    const { skipped = [] } = needed.observation;
     const all = judgeView(everything, CONTEXT);
     const found = judgeView(needed, CONTEXT);
     const [left, expected] = [true, false].map((isLeft) =>
-      all.filter(({ tree }) => settled.includes(tree.uid) === isLeft),
+      all.filter(({ tree }) => skipped.includes(tree.uid) === isLeft),
     ) as [Judgement[], Judgement[]];
     assert.deepEqual(outcomeOf(needed, found), outcomeOf(everything, expected), replay);
     assert.deepEqual(marksAfter(everything.observation, left, { uids: null, pids: null }), [], replay);
@@ -150,15 +142,15 @@ test("simulated hosts: a staged look decides and records what a look at everythi
       else assert.notEqual(verdict, "reap", `${tree.root.pid}; ${replay}`);
     }
     for (const pid of staged.asked.environments)
-      assert.ok(!settled.includes(host.processOf(pid)?.uid ?? -1), `environment of ${pid}; ${replay}`);
+      assert.ok(!skipped.includes(host.processOf(pid)?.uid ?? -1), `environment of ${pid}; ${replay}`);
     totals.hosts++;
-    totals.settled += settled.length;
+    totals.skipped += skipped.length;
     totals.left += left.length;
     totals.open += found.length;
-    totals.full += needed.observation.settled === undefined ? 1 : 0;
+    totals.full += needed.observation.skipped === undefined ? 1 : 0;
     totals.unread += whole.asked.processes.size - staged.asked.processes.size;
   }
   t.diagnostic(`seeds from ${FIRST}: ${JSON.stringify(totals)}`);
   if (ONE !== undefined) return;
-  assert.ok(totals.left > TRIALS / 10 && totals.open > TRIALS / 2, "hardly any user was settled, or open");
+  assert.ok(totals.left > TRIALS / 10 && totals.open > TRIALS / 2, "hardly any user was skipped, or open");
 });

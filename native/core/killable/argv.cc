@@ -24,9 +24,9 @@ constexpr MemoryFile kCmdline{"read command lines", kArgvBytes + 1, kArgvUserBud
 
 ArgvResult result_of(int error, std::string_view text) {
   ArgvResult result;
+  result.error = error;
   if (error != 0) {
     result.status = is_gone(error) ? ArgvStatus::kGone : ArgvStatus::kDenied;
-    result.over_budget = error == EDQUOT;
     return result;
   }
   result.status = text.empty() ? ArgvStatus::kEmpty : ArgvStatus::kRead;

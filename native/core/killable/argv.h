@@ -1,6 +1,7 @@
 // Reads command lines within deadlines, in a child process that can be killed (killable/helper.h).
 #pragma once
 
+#include <cerrno>
 #include <string>
 #include <vector>
 
@@ -16,9 +17,9 @@ struct ArgvRequest {
 
 struct ArgvResult {
   ArgvStatus status = ArgvStatus::kTimeout;
+  int error = ETIMEDOUT;          // EDQUOT: the user's command lines exceed kArgvUserBudget
   std::vector<std::string> argv;  // kRead only
   bool truncated = false;         // longer than kArgvBytes or kArgvElements; a cut last element is dropped
-  bool over_budget = false;       // kDenied: the user's command lines exceed kArgvUserBudget
 };
 
 inline constexpr std::size_t kArgvBytes = std::size_t{32} * 1024;

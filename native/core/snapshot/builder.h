@@ -3,20 +3,22 @@
 #pragma once
 
 #include <optional>
+#include <set>
+#include <string>
 #include <unordered_map>
 #include <unordered_set>
 #include <utility>
 #include <vector>
 
 #include "core/killable/argv.h"
-#include "core/snapshot/report.h"
+#include "core/proc/proc_dir.h"
 #include "core/snapshot/snapshot.h"
 
 namespace reaper {
 
 // What the path of an executable says. An interpreter may be a suspect by its command line.
 struct ExeKind {
-  bool sshd = false, suspect = false, interpreter = false, wide_interpreter = false;
+  bool sshd = false, suspect = false, interpreter = false;
 };
 
 // A process as the first, cheap pass sees it.
@@ -27,48 +29,57 @@ struct ScanEntry : ExeKind {
   bool hidden = false;   // the executable could not be read although this program should be able to
 };
 
-bool contains_any(std::string_view text, const std::vector<std::string>& markers);
-
 class SnapshotBuilder {
  public:
   SnapshotBuilder(const SnapshotOptions& options, ProcDir proc)
       : options_(options),
         proc_(std::move(proc)),
-        report_(options.observer, out_),
         argv_(proc_.fd(), options.argv_timeout_ms, options.argv_budget_ms, options.owners) {}
 
   // The scan; then, where it is staged and found suspects, the first stage; then the rest.
   std::optional<Failure> begin();
   bool has_suspects() const { return !suspect_uids_.empty(); }
   Result<Snapshot> first_stage();
-  // Leaves out the suspects of the `settled` users.
-  Result<Snapshot> finish(const std::vector<uid_t>& settled = {});
+  Result<Snapshot> finish(const std::vector<uid_t>& skipped);
 
  private:
   // snapshot.cc
   std::optional<Failure> read_host();
-  // scan.cc: every process of the host. `pids` is sorted, and so are the entries
+  // scan.cc: every process of the host, and which users have a suspect. `pids` is sorted, and so are entries_
   void scan(const std::vector<pid_t>& pids);
   void scan_exe(ScanEntry& entry);
   ExeKind kind_of(std::string_view exe);
-  // match_argv.cc: which users have a suspect, and which of their interpreters are suspects
-  void find_suspects();
-  void match_shells();
-  void match_command_lines(const std::vector<ScanEntry*>& entries);
+  bool asks_for(uid_t uid) const { return !options_.uids || options_.uids->count(uid) != 0; }
+  void match_command_lines();
+  // groups.cc
+  std::vector<SuspectGroup> group_suspects();
   // select.cc: which processes are read in full
   void read_sshd();
-  std::vector<ChainProcess> read_chains();
-  void read_suspects();
-  void read_descendants();
+  void read_trees();
   void read_ancestors();
   void read_full(pid_t pid, uid_t owner, bool wants_argv);
   pid_t read_parent(const ScanEntry& entry);
-  // read_process.cc: everything but the command line. False: gone, or unreadable, which the report describes
+  // read_process.cc. False: gone, or unreadable, which the report describes
   bool read_process(pid_t pid, uid_t owner, Process& process);
   void read_links(int folder, Process& process);
-  // match_argv.cc
   void read_argv();
   void report_argv(const ArgvResult& result, pid_t pid, uid_t uid);
+  // report.cc. What reading something of a process gave: an errno, ETIMEDOUT for no answer, or EBADMSG where
+  // the kernel's file is malformed or cut. A refusal is a fault where it is `unexpected`.
+  void add_error(const char* what, pid_t pid, uid_t uid, int error, bool unexpected);
+  void add_error(const char* what, pid_t pid, uid_t uid, int error) {
+    add_error(what, pid, uid, error, expects_access(uid));
+  }
+  // A user's ssh-agent, and what PAM leaves behind to close their session, hide from that user as well. They
+  // could not change that, so only root gets a fault.
+  void add_hidden_exe(pid_t pid, uid_t uid, int error) {
+    add_error("read the executable's path", pid, uid, error, options_.observer == 0);
+  }
+  void add_over_budget(uid_t uid, const char* what, std::string detail);
+  void count_once(std::uint32_t& counter, pid_t pid);
+  // Root, or the account that acts for root, may read the processes of others; for anyone else a refusal
+  // there is not a fault.
+  bool expects_access(uid_t uid) const { return options_.observer == 0 || options_.observer == uid; }
 
   bool is_suspect(const ScanEntry& entry) const {
     return entry.suspect && suspect_uids_.count(entry.uid) != 0;
@@ -77,7 +88,6 @@ class SnapshotBuilder {
   const SnapshotOptions options_;
   ProcDir proc_;
   Snapshot out_;
-  SnapshotReport report_;
   ArgvReader argv_;
   std::string own_user_ns_, own_pid_ns_;
   std::vector<ScanEntry> entries_;
@@ -87,6 +97,9 @@ class SnapshotBuilder {
   std::unordered_set<pid_t> tried_;
   std::unordered_map<uid_t, std::uint32_t> read_of_;  // processes read in full, per account
   std::vector<std::size_t> wants_argv_;
+  std::unordered_map<uid_t, std::uint32_t> faults_of_;
+  std::set<std::pair<const void*, pid_t>> reported_;  // counters and faults that have this process
+  int exhaustion_ = 0;  // the errno of a lack of descriptors or memory, which may have hidden any process
 };
 
 }  // namespace reaper

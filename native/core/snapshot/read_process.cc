@@ -1,7 +1,9 @@
-// Reads everything about one process but its command line.
+// Reads everything about one process; the command lines in the end, for they may take long.
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
+#include <utility>
 
 #include "core/snapshot/builder.h"
 
@@ -14,7 +16,7 @@ bool SnapshotBuilder::read_process(pid_t pid, uid_t owner, Process& process) {
   int error = proc_.pin(pid, &folder);
   if (error == 0) error = proc_.read_stat(pid, folder.get(), &process);
   if (error != 0) {
-    report_.add_error("read the process", pid, owner, error);
+    add_error("read the process", pid, owner, error);
     return false;
   }
   static const std::int64_t kPageKib = sysconf(_SC_PAGESIZE) / 1024;
@@ -25,7 +27,7 @@ bool SnapshotBuilder::read_process(pid_t pid, uid_t owner, Process& process) {
     std::string_view text;
     const int failed = proc_.read(folder.get(), file, &text);
     if (failed == 0) field = parse(text);
-    if (!field && !is_gone(failed)) report_.add_error(what, pid, process.uid, failed == 0 ? EBADMSG : failed);
+    if (!field && !is_gone(failed)) add_error(what, pid, process.uid, failed == 0 ? EBADMSG : failed);
     return is_gone(failed);
   };
   read_file("status", "read the status", parse_status_uids, process.uids);
@@ -46,13 +48,44 @@ void SnapshotBuilder::read_links(int folder, Process& process) {
     process.exe = std::string(target);
   } else if (!is_gone(error)) {
     process.exe_unreadable = error == ENAMETOOLONG ? ExeUnreadable::kTooLong : ExeUnreadable::kDenied;
-    if (process.pid != 1 && !report_.was_denied(process.pid))
-      report_.add_hidden_exe(process.pid, process.uid, error);
+    if (process.pid != 1) add_hidden_exe(process.pid, process.uid, error);
   }
   if (!own_user_ns_.empty() && proc_.link(folder, "ns/user", &target) == 0)
     process.foreign_user_ns = target != own_user_ns_;
   if (!own_pid_ns_.empty() && proc_.link(folder, "ns/pid", &target) == 0)
     process.foreign_pid_ns = target != own_pid_ns_;
+}
+
+void SnapshotBuilder::read_argv() {
+  std::vector<ArgvRequest> requests;
+  for (const std::size_t i : wants_argv_) requests.push_back({out_.processes[i].pid, out_.processes[i].uid});
+  std::vector<ArgvResult> results = argv_.read(requests, &out_.faults);
+  std::unordered_set<pid_t> lost;
+  for (std::size_t k = 0; k < results.size(); ++k) {
+    Process& process = out_.processes[wants_argv_[k]];
+    const pid_t pid = process.pid;
+    report_argv(results[k], pid, process.uid);
+    process.argv_status = results[k].status;
+    process.argv_truncated = results[k].truncated;
+    process.argv = std::move(results[k].argv);
+    // Guard: the command line was read by pid alone; it counts only if the pid is still the same process.
+    Stat stat;
+    int error = proc_.read_stat(pid, -1, &stat);
+    if (error == 0 && stat.start_time != process.start_time) error = ESRCH;
+    if (error != 0) add_error("read the process again", pid, process.uid, error);
+    if (is_gone(error)) lost.insert(pid);
+  }
+  const auto is_lost = [&lost](const Process& process) { return lost.count(process.pid) != 0; };
+  out_.processes.erase(std::remove_if(out_.processes.begin(), out_.processes.end(), is_lost),
+                       out_.processes.end());
+}
+
+void SnapshotBuilder::report_argv(const ArgvResult& result, pid_t pid, uid_t uid) {
+  if (result.error == EDQUOT)
+    add_over_budget(uid, "read command lines", "they exceed 8 MiB for this user; the rest was not read");
+  else if (result.error != 0 && !is_gone(result.error))
+    add_error("read the command line", pid, uid, result.error);
+  if (result.status == ArgvStatus::kDenied) count_once(out_.counts.denied, pid);
 }
 
 }  // namespace reaper

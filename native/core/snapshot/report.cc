@@ -1,38 +1,38 @@
-#include "core/snapshot/report.h"
-
+// Counts and describes what a snapshot could not read, in that snapshot.
 #include <algorithm>
 #include <cerrno>
-#include <utility>
+
+#include "core/snapshot/builder.h"
 
 namespace reaper {
+namespace {
 
-void SnapshotReport::add_fault(const char* what, pid_t pid, uid_t uid, std::string detail) {
-  if (out_.faults.size() < kMaxFaults && faults_of_[uid]++ < kMaxUserFaults)
-    out_.faults.push_back({what, pid, std::move(detail)});
+constexpr std::size_t kMaxFaults = 400;       // the counts tell about the rest
+constexpr std::uint32_t kMaxUserFaults = 50;  // one user's faults must not push out another's
+
+}  // namespace
+
+void SnapshotBuilder::count_once(std::uint32_t& counter, pid_t pid) {
+  if (reported_.emplace(&counter, pid).second) ++counter;
 }
 
-void SnapshotReport::add_error(const char* what, pid_t pid, uid_t uid, int error, bool unexpected) {
-  if (is_gone(error)) return add_gone();
-  note_exhaustion(error);
-  if (is_denied(error) && denied_.insert(pid).second) ++out_.counts.denied;
-  if (error == EBADMSG && malformed_.insert(pid).second) ++out_.counts.malformed;
-  if (is_denied(error) && !unexpected) return;
-  add_fault(what, pid, uid, error == EBADMSG ? "the kernel's file is malformed or cut" : error_text(error));
+void SnapshotBuilder::add_error(const char* what, pid_t pid, uid_t uid, int error, bool unexpected) {
+  if (is_gone(error)) return void(++out_.counts.gone);
+  if (is_exhausted(error)) exhaustion_ = error;
+  if (is_denied(error)) count_once(out_.counts.denied, pid);
+  if (error == EBADMSG) count_once(out_.counts.malformed, pid);
+  if (error == ETIMEDOUT) count_once(out_.counts.timed_out, pid);
+  if ((is_denied(error) && !unexpected) || !reported_.emplace(what, pid).second) return;
+  if (out_.faults.size() >= kMaxFaults || faults_of_[uid]++ >= kMaxUserFaults) return;
+  std::string detail = error_text(error);
+  if (error == EBADMSG) detail = "the kernel's file is malformed or cut";
+  if (error == ETIMEDOUT) detail = "no answer in time";
+  out_.faults.push_back({what, pid, std::move(detail)});
 }
 
-void SnapshotReport::add_argv_denied(pid_t pid, uid_t uid) {
-  if (denied_.insert(pid).second) ++out_.counts.denied;
-  if (expects_access(uid)) add_fault("read the command line", pid, uid, "could not be read");
-}
-
-void SnapshotReport::add_argv_timeout(pid_t pid, uid_t uid) {
-  if (!timed_out_.insert(pid).second) return;
-  ++out_.counts.timed_out;
-  add_fault("read the command line", pid, uid, "no answer in time");
-}
-
-void SnapshotReport::add_over_budget(uid_t account, uid_t uid, const char* what, std::string detail) {
+void SnapshotBuilder::add_over_budget(uid_t uid, const char* what, std::string detail) {
   out_.over_budget.push_back(uid);
+  const uid_t account = options_.owners.of(uid);
   const auto same = [&](const Fault& fault) { return fault.uid == account && fault.what == what; };
   if (std::none_of(out_.faults.begin(), out_.faults.end(), same))
     out_.faults.push_back({what, 0, std::move(detail), account});

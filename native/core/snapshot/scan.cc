@@ -1,5 +1,6 @@
 // The first, cheap pass over every process of the host.
 #include <algorithm>
+#include <cerrno>
 
 #include "core/snapshot/builder.h"
 
@@ -17,13 +18,13 @@ bool is_called(std::string_view name, const std::vector<std::string>& names) {
   });
 }
 
-}  // namespace
-
 bool contains_any(std::string_view text, const std::vector<std::string>& markers) {
   return std::any_of(markers.begin(), markers.end(), [text](const std::string& marker) {
     return text.find(marker) != std::string_view::npos;
   });
 }
+
+}  // namespace
 
 // Looks at each path once: many processes share few, and to search one for all markers takes longer than to
 // read it.
@@ -36,30 +37,27 @@ ExeKind SnapshotBuilder::kind_of(std::string_view exe) {
   kind.sshd = std::find(sshd.begin(), sshd.end(), name) != sshd.end();
   kind.suspect = contains_any(exe, options_.exe_markers);
   kind.interpreter = !kind.suspect && is_called(name, options_.interpreters);
-  kind.wide_interpreter = !kind.suspect && is_called(name, options_.wide_interpreters);
   // Guard: users choose the paths, and can make thousands of long ones.
   if (path.size() < 256) kinds_.emplace(path, kind);
   return kind;
 }
 
 void SnapshotBuilder::scan_exe(ScanEntry& entry) {
-  if (!report_.expects_access(entry.uid)) return;  // to ask in vain takes as long as to ask
+  if (!expects_access(entry.uid)) return;  // to ask in vain takes as long as to ask
   std::string_view exe;
   const int error = proc_.link_of(entry.pid, "exe", &exe);
   if (error == 0) {
     static_cast<ExeKind&>(entry) = kind_of(exe);
     entry.has_exe = true;
-    // Of users who are not asked for only ssh servers count.
-    if (!options_.asks_for(entry.uid)) entry.suspect = entry.interpreter = entry.wide_interpreter = false;
     return;
   }
   // A kernel thread, a zombie, or gone: a later read shows which. Some hosts guard pid 1 from root itself,
   // and it is neither a server nor an ssh server.
   if (is_gone(error) || entry.pid == 1) return;
-  report_.add_hidden_exe(entry.pid, entry.uid, error);
+  add_hidden_exe(entry.pid, entry.uid, error);
   // Guard: what is hidden may be a server or an ssh server.
-  entry.hidden = report_.expects_access(entry.uid);
-  entry.suspect = entry.hidden && entry.uid != 0;
+  entry.hidden = true;
+  entry.suspect = entry.uid != 0;
 }
 
 void SnapshotBuilder::scan(const std::vector<pid_t>& pids) {
@@ -68,11 +66,38 @@ void SnapshotBuilder::scan(const std::vector<pid_t>& pids) {
     ScanEntry entry;
     entry.pid = pid;
     if (const int error = proc_.owner(pid, &entry.uid)) {
-      report_.add_error("read the owner of the process", pid, 0, error);
+      add_error("read the owner of the process", pid, 0, error);
       continue;
     }
     scan_exe(entry);
+    entry.suspect |= options_.full;
     entries_.push_back(entry);
+  }
+  if (!options_.full) match_command_lines();
+  for (const ScanEntry& entry : entries_)
+    if (entry.suspect && asks_for(entry.uid)) suspect_uids_.insert(entry.uid);
+}
+
+// Makes suspects of the interpreters whose command line holds a marker.
+void SnapshotBuilder::match_command_lines() {
+  std::vector<ScanEntry*> asked;
+  std::vector<ArgvRequest> requests;
+  for (ScanEntry& entry : entries_) {
+    if (!entry.interpreter || !asks_for(entry.uid)) continue;
+    asked.push_back(&entry);
+    requests.push_back({entry.pid, entry.uid});
+  }
+  const std::vector<ArgvResult> results = argv_.read(requests, &out_.faults);
+  std::string line;
+  for (std::size_t i = 0; i < results.size(); ++i) {
+    const ArgvResult& result = results[i];
+    if (result.status == ArgvStatus::kGone) continue;
+    report_argv(result, asked[i]->pid, asked[i]->uid);
+    line.clear();
+    for (const std::string& argument : result.argv) line.append(argument) += ' ';
+    // Guard: a line that was refused, hidden, cut or never came may hold a marker.
+    asked[i]->suspect =
+        result.status != ArgvStatus::kRead || result.truncated || contains_any(line, options_.argv_markers);
   }
 }
 

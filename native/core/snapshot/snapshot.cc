@@ -34,28 +34,26 @@ std::optional<Failure> SnapshotBuilder::begin() {
   if (!pids) return pids.failure();
   out_.counts.listed = static_cast<std::uint32_t>(pids.value().size());
   scan(pids.value());
-  find_suspects();
   return std::nullopt;
 }
 
 Result<Snapshot> SnapshotBuilder::first_stage() {
   read_sshd();
   read_ancestors();
-  auto chain = read_chains();
-  if (const int error = report_.exhaustion()) return Failure{error, "read the processes"};
+  auto suspects = group_suspects();
+  if (exhaustion_ != 0) return Failure{exhaustion_, "read the processes"};
   Snapshot first = out_;
-  first.chain = std::move(chain);
+  first.suspects = std::move(suspects);
   return first;
 }
 
-Result<Snapshot> SnapshotBuilder::finish(const std::vector<uid_t>& settled) {
-  for (const uid_t user : settled) suspect_uids_.erase(user);
-  if (options_.staged) match_shells();
-  read_suspects();
-  read_descendants();
+Result<Snapshot> SnapshotBuilder::finish(const std::vector<uid_t>& skipped) {
+  for (const uid_t user : skipped) suspect_uids_.erase(user);
+  read_sshd();
+  read_trees();
   read_ancestors();
   read_argv();
-  if (const int error = report_.exhaustion()) return Failure{error, "read the processes"};
+  if (exhaustion_ != 0) return Failure{exhaustion_, "read the processes"};
   out_.counts.read = static_cast<std::uint32_t>(out_.processes.size());
   sort_unique(out_.over_budget);
   return std::move(out_);
@@ -66,14 +64,14 @@ Result<Snapshot> take_snapshot(const SnapshotOptions& options) {
   if (!proc) return proc.failure();
   auto builder = std::make_shared<SnapshotBuilder>(options, proc.take());
   if (auto failure = builder->begin()) return *failure;
-  if (!options.staged || !builder->has_suspects()) return builder->finish();
+  if (!options.staged || !builder->has_suspects()) return builder->finish({});
   auto first = builder->first_stage();
   if (first) first.value().rest = std::move(builder);
   return first;
 }
 
-Result<Snapshot> finish_snapshot(SnapshotBuilder& rest, const std::vector<uid_t>& settled) {
-  return rest.finish(settled);
+Result<Snapshot> finish_snapshot(SnapshotBuilder& rest, const std::vector<uid_t>& skipped) {
+  return rest.finish(skipped);
 }
 
 }  // namespace reaper

@@ -1,5 +1,5 @@
-// Takes one snapshot of the process table: every suspect and what lives below it, every sshd, every process
-// that hides its executable, and the ancestors of these.
+// Takes one snapshot of the process table: every suspect, what lives below it, every ssh server, every
+// process that hides its executable, and what lives above all of these.
 #pragma once
 
 #include <sys/types.h>
@@ -24,36 +24,31 @@ struct SnapshotOptions {
   // As whom to look: 0 expects to read every process, also where an account with root's capabilities does it.
   // Guard: if such an account lacks them, it must not take a full host for an empty one.
   uid_t observer = geteuid();
-  bool full = false;  // read every process of `uids`, suspect or not
-  // Read every user's processes below a suspect, and not only those of root and of users with a suspect. This
-  // takes a read of every process of the host.
-  bool other_users = false;
+  // Every process of `uids` is a suspect, and what lives below one is read whosever it is, and not only that
+  // of root and of users with a suspect. This takes a read of every process of the host.
+  bool full = false;
   bool staged = false;  // stop when it is known which users have suspects, and what lives above these
   // An executable whose path holds one of exe_markers is a suspect; so is one of `interpreters` whose command
-  // line holds one of argv_markers. Names of executables may end in `*`. The wide lists apply to the
-  // processes of a user who has a suspect, and hold all of the narrow ones: without this second step every
-  // shell's command line on the host would be read (67 ms at 10,000 processes).
-  std::vector<std::string> exe_markers, interpreters, argv_markers, wide_interpreters, wide_markers,
-      sshd_names;
+  // line holds one of argv_markers. Names of executables may end in `*`.
+  std::vector<std::string> exe_markers, interpreters, argv_markers, sshd_names;
   Owners owners;
   // Guard: one user's processes must not take the sweep's time and memory. No more than this many of each
   // user, root excepted, are read in full.
   std::uint32_t user_processes = 8192;
   int argv_timeout_ms = 200;
   int argv_budget_ms = 5000;
-
-  bool asks_for(uid_t uid) const { return !uids || uids->count(uid) != 0; }
 };
 
 struct SnapshotCounts {
   std::uint32_t listed = 0, read = 0, gone = 0, denied = 0, malformed = 0, timed_out = 0;
 };
 
-// What a first stage knows of a suspect, or of a process above one.
-struct ChainProcess : ProcId {
-  pid_t ppid = 0;
+// What a first stage knows of the suspects of one user that live below the same ssh server process.
+struct SuspectGroup {
   uid_t uid = 0;
-  bool suspect = false;
+  pid_t session = 0;                 // the nearest ssh server process above; 0: none is
+  std::uint64_t start_time = ~0ULL;  // of the oldest of these and of their user's processes above them
+  std::vector<pid_t> pids;           // these and those
 };
 
 class SnapshotBuilder;
@@ -68,14 +63,14 @@ struct Snapshot {
   SnapshotCounts counts;
   std::vector<Fault> faults;
   // Of a first stage, which has only ssh servers and what lives above them: what it takes to go on.
-  std::vector<ChainProcess> chain;
+  std::vector<SuspectGroup> suspects;
   SnapshotRest rest;
 };
 
 // Fails only when nothing can be known (the proc root cannot be listed, no boot id, no uptime).
 Result<Snapshot> take_snapshot(const SnapshotOptions& options);
 
-// Goes on after a first stage, once, without the suspects of the `settled` users.
-Result<Snapshot> finish_snapshot(SnapshotBuilder& rest, const std::vector<uid_t>& settled);
+// Goes on after a first stage, once, without the suspects of the `skipped` users.
+Result<Snapshot> finish_snapshot(SnapshotBuilder& rest, const std::vector<uid_t>& skipped);
 
 }  // namespace reaper

@@ -148,10 +148,11 @@ void bytes_are_charged_to_the_user() {
   const auto allowed = static_cast<std::ptrdiff_t>(kArgvUserBudget / 30000) + 1;
   CHECK(count_read(results) >= allowed - 1 && count_read(results) <= allowed + 1);
   CHECK(results[400].status == ArgvStatus::kRead);
-  CHECK(results[399].over_budget && results[399].status == ArgvStatus::kDenied && results[399].argv.empty());
+  CHECK(results[399].error == EDQUOT && results[399].status == ArgvStatus::kDenied &&
+        results[399].argv.empty());
   // A later pass and a subordinate uid are charged to the same user.
   results = reader.read({{12, 666}, {12, 100001}, {12, 1}}, &faults);
-  CHECK(results[0].over_budget && results[1].over_budget && results[2].status == ArgvStatus::kRead);
+  CHECK(results[0].error == EDQUOT && results[1].error == EDQUOT && results[2].status == ArgvStatus::kRead);
 
   ArgvReader fresh(proc.value().fd(), 2000, 60000);
   results = fresh.read(std::vector<ArgvRequest>(100, ArgvRequest{11, 666}), &faults);

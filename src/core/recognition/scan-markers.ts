@@ -4,97 +4,55 @@ export interface ScanMarkers {
   readonly exeMarkers: string[];
   readonly interpreters: string[];
   readonly argvMarkers: string[];
-  readonly wideInterpreters: string[];
-  readonly wideMarkers: string[];
   readonly sshdNames: string[];
 }
 
 /**
- * Makes the texts that the native scan looks for. `exeMarkers`, and `argvMarkers` for `interpreters`, find the users who
- * have a server. Of such a user every process counts that has one of `exeMarkers`, or is one of `wideInterpreters` and
- * has one of `wideMarkers` in its command line: a superset of `recognise`, process by process, which a test guards. A
- * process that has none, and is not above or below one that has, is not part of any tree. A name that ends in `*` stands
- * for all that begin so.
+ * Makes the texts that the native scan looks for: a process is a suspect that has one of `exeMarkers` in its executable's
+ * path, or is one of `interpreters` and has one of `argvMarkers` in its command line. A name that ends in `*` stands for
+ * all that begin so. A test guards that whatever `recognise` finds is a suspect, but for a shell: the server below it
+ * shows, and the scan reads what is above a suspect.
  */
 export function scanMarkers(catalogue: Catalogue): ScanMarkers {
-  const { shapes, interpreters, programs, installs, cliProducts } = catalogue;
+  const { shapes, interpreters, programs, installs, cliProducts, patterns, sshd } = catalogue;
   const folders = [...catalogue.folders.values(), catalogue.folderPatterns].flat();
-  const folderTexts = folders.map(({ components }) => longestLiteral(`/${components.join("/")}/`));
-  const programTexts = programs.flatMap(({ paths, mention }) =>
-    mention === undefined ? paths.map((path) => longestLiteral(`/${path}`)) : [mention],
-  );
-  const siteTexts = catalogue.patterns.map(({ exe }) => longestLiteral(exe));
-  const installTexts = installs
-    .map(({ components }) => longestLiteral(`/${components.join("/")}/`))
-    // "/bin/" would make every program of the host one to look at; a node there shows by its script.
-    .filter((text) => text !== "/bin/");
   const names = [...cliProducts.keys()];
-  const exeMarkers = unique([
-    ...folderTexts,
-    ...programTexts,
-    ...siteTexts,
-    ...installTexts,
-    // Forks that no list knows.
-    "-server/",
-    "-server-",
-    // The command-line programs of an installation, and the one that opens a tunnel.
-    ...names.map((name) => `/${name}-`),
-    "/bin/code",
-    // Helpers below a moved installation, and what NFS renamed.
-    ...shapes.helperFolders.map((folder) => `/${folder}/`),
-    `/${shapes.silly}`,
-  ]);
-  const alone = [
-    ...interpreters.node,
-    ...interpreters.other,
-    ...interpreters.loaderPrefixes.map((start) => `${start}*`),
-    ...names,
-    ...names.map((name) => `${name}-*`),
-  ];
-  const argvMarkers = unique([
-    ...folderTexts,
-    ...programTexts,
-    "-server/",
-    ...shapes.serverScripts,
-    ...shapes.workerScripts,
-    ...shapes.webScripts,
-    `${shapes.helperFolders[0]}/`,
-  ]);
+  const files = programs.flatMap(({ paths, mention }) => (mention === undefined ? paths : []));
+  const mentions = programs.flatMap(({ mention }) => mention ?? []);
+  const sites = patterns.map(({ exe }) => longest(exe));
+  // "bin" would make every program of the host a suspect; a node there shows by its script.
+  const places = [...folders, ...installs].filter(({ components }) => longest(...components) !== "bin");
   return {
-    exeMarkers,
-    // A shell is never alone: the server below it has an executable or a script that shows.
-    interpreters: alone,
-    argvMarkers,
-    // Whatever else runs shows by its executable; an editor's or a compiler's command line is not worth its reading.
-    wideInterpreters: [...alone, ...interpreters.shell],
-    wideMarkers: unique([
-      ...argvMarkers,
-      ...shapes.helperFolders.map((folder) => `${folder}/`),
-      // A user may write a folder without the slash before it, or with two between its components.
-      ...folders.map(({ components }) => longest(components.map(longestLiteral))),
-      ...programs.flatMap(({ paths }) => paths.map((path) => longest(path.split("/").map(longestLiteral)))),
-      ...installs
-        .map(({ components }) => longest(components.map(longestLiteral)))
-        .filter((text) => text !== "bin"),
-      // A fork's folder or a command-line program, named to a loader.
-      "-server",
-      ...names.map((name) => `${name}-`),
-      ...shapes.launcherScripts,
-      ...shapes.launcherNames.map(longestLiteral),
-      // The commands that a program found by its name alone is given.
-      ...catalogue.cli.roles.flatMap(({ words = [] }) => words.slice(0, 1)),
-      ...siteTexts,
+    exeMarkers: unique([
+      ...places.map(({ components }) => longest(`/${components.join("/")}/`)),
+      ...files.map((path) => longest(`/${path}`)),
+      ...[...mentions, ...sites],
+      // Forks that no list knows; a command-line program, and the one that opens a tunnel; what NFS renamed.
+      ...["-server/", "-server-", ...names.map((name) => `/${name}-`), "/bin/code", `/${shapes.silly}`],
+      ...shapes.helperFolders.map((folder) => `/${folder}/`),
     ]),
-    sshdNames: [...catalogue.sshd],
+    interpreters: [
+      ...[...interpreters.node, ...interpreters.other],
+      ...interpreters.loaderPrefixes.map((start) => `${start}*`),
+      ...names.flatMap((name) => [name, `${name}-*`]),
+    ],
+    // By one component: users write folders without the slash before them, or with two between their components.
+    argvMarkers: unique([
+      ...places.map(({ components }) => longest(...components)),
+      ...files.map((path) => longest(...path.split("/"))),
+      ...[...mentions, ...sites, "-server", ...names.map((name) => `${name}-`)],
+      ...[...shapes.serverScripts, ...shapes.workerScripts, ...shapes.webScripts],
+      ...shapes.helperFolders.map((folder) => `${folder}/`),
+      // What a program found by its name alone is asked to do.
+      ...catalogue.cli.roles.flatMap(({ words = [] }) => words.slice(0, 1)),
+    ]),
+    sshdNames: [...sshd],
   };
 }
 
-/** The longest run of a pattern that holds no wildcard: what a plain substring search may look for. */
-function longestLiteral(pattern: string): string {
-  return longest(pattern.split(/\*+|\{commit\}/));
-}
-
-function longest(parts: readonly string[]): string {
+/** The longest run in these patterns that holds no wildcard: what a plain substring search may look for. */
+function longest(...patterns: readonly string[]): string {
+  const parts = patterns.flatMap((pattern) => pattern.split(/\*+|\{commit\}/));
   return parts.reduce((best, part) => (part.length > best.length ? part : best), "");
 }
 

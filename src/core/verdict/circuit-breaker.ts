@@ -38,7 +38,7 @@ function blindTo(
   if (own.length > 0 && own.every(({ pid }) => connections.otherNets.some(({ pids }) => pids.includes(pid))))
     return "every ssh server is in another network namespace; check the unit's PrivateNetwork";
   // Guard: a user with more descriptors than the budget hides their own trees, also those under their subordinate uids,
-  // and all other users may be settled.
+  // and all other users may be skipped.
   const isUsersDoing = connections.faults.some(({ uid }) => uid !== undefined);
   if (!isUsersDoing && judgements.every(({ tree }) => connections.unreadable.includes(tree.root.pid)))
     return "the descriptors of no server tree could be read; check CAP_DAC_READ_SEARCH and CAP_SYS_PTRACE in the unit's CapabilityBoundingSet";

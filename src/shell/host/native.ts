@@ -5,6 +5,7 @@ import { fileURLToPath } from "node:url";
 import type { Connections } from "../../core/observation/connections.ts";
 import type { Fault } from "../../core/observation/fault.ts";
 import type { Proc, ProcId, SnapshotCounts } from "../../core/observation/process.ts";
+import type { SuspectGroup } from "../../core/verdict/skipped-users.ts";
 
 /** A range of subordinate uids (subuid(5)): their processes count against the owner's budgets. */
 export interface UidRange {
@@ -21,12 +22,10 @@ export interface SnapshotOptions {
   readonly owners?: readonly UidRange[];
   /** Look for suspects among these effective uids only; null: among all. */
   readonly uids: readonly number[] | null;
-  /** Read every process of `uids` in full, suspect or not. */
+  /** Every process of `uids` is a suspect, and what lives below one is read whosever it is. */
   readonly full: boolean;
   /** Stop where some user has a suspect: what it takes to go on is `rest` (default false). */
   readonly staged?: boolean;
-  /** Read every user's processes below a suspect, and not only those of root and of users with a suspect (default false). */
-  readonly otherUsers?: boolean;
   /** Substrings of the exe path that make a process a suspect. */
   readonly exeMarkers: readonly string[];
   /**
@@ -36,10 +35,6 @@ export interface SnapshotOptions {
   readonly interpreters: readonly string[];
   /** Substrings of an interpreter's command line that make it a suspect. */
   readonly argvMarkers: readonly string[];
-  /** Basenames for the processes of a user who has a suspect; they hold all `interpreters`. */
-  readonly wideInterpreters: readonly string[];
-  /** Substrings of such a command line that make it a suspect as well; they hold all `argvMarkers`. */
-  readonly wideMarkers: readonly string[];
   /** Exe basenames of the ssh server; their processes are always returned. */
   readonly sshdNames: readonly string[];
   /** Deadline for one command line, and for all of them, in milliseconds. */
@@ -54,9 +49,9 @@ export interface RawSnapshot {
   readonly uptime: number;
   readonly takenAt: number;
   /**
-   * Every suspect, and what its user, other users with a suspect, and root run below it; every sshd; every process
-   * that hides its executable from root; every ancestor of these. With `full` all processes of `uids` instead of the
-   * suspects'. In no particular order.
+   * Every suspect, and what its user, other users with a suspect, and root run below it (with `full`: whatever runs
+   * there); every sshd; every process that hides its executable from root; every ancestor of these. In no particular
+   * order.
    */
   readonly processes: readonly Proc[];
   /**
@@ -66,11 +61,8 @@ export interface RawSnapshot {
   readonly overBudget: readonly number[];
   readonly counts: SnapshotCounts;
   readonly faults: readonly Fault[];
-  /**
-   * Of a first stage, whose `processes` are the ssh servers and what is above them alone: each suspect and all above it as
-   * pid, start time, parent, effective uid, and 1 if it is a suspect.
-   */
-  readonly chain?: Float64Array;
+  /** Of a first stage, whose `processes` are the ssh servers and what is above them alone. */
+  readonly suspects?: readonly SuspectGroup[];
   readonly rest?: SnapshotRest;
 }
 
@@ -105,7 +97,7 @@ export type SignalOutcome = "sent" | "gone" | "recycled" | "foreign" | "denied";
 export interface Native {
   snapshot(options: SnapshotOptions): Promise<RawSnapshot>;
   /** Completes a staged snapshot, once, without the suspects of these users. */
-  finishSnapshot(rest: SnapshotRest, settled: readonly number[]): Promise<RawSnapshot>;
+  finishSnapshot(rest: SnapshotRest, skipped: readonly number[]): Promise<RawSnapshot>;
   /**
    * Finds what is connected to these processes. Lists the sockets twice, for no list is atomic; a user's descriptors beyond
    * 65,536 make the rest unreadable.

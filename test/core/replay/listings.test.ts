@@ -1,10 +1,10 @@
 import assert from "node:assert/strict";
 import { readdirSync, readFileSync } from "node:fs";
 import test from "node:test";
-import { viewOf } from "../../../src/core/evidence/host-view.ts";
 import { makeCatalogue } from "../../../src/core/recognition/catalogue.ts";
 import { recogniseRows } from "../../../src/core/replay/cut-rows.ts";
 import { parseListing } from "../../../src/core/replay/ps-listing.ts";
+import { viewOf } from "../../../src/core/tree/host-view.ts";
 import type { Tree } from "../../../src/core/tree/tree.ts";
 import { contextFor, judge } from "../../../src/core/verdict/judge.ts";
 import { DEFAULT_POLICY } from "../../helpers/policy.ts";
