@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Builds the native parts for hosts as old as RHEL 8: `native.sh amd64|arm64 FOLDER` leaves reaper_native.node,
-# session-close and launcher in FOLDER.
+# session-close, keep and launcher in FOLDER.
 set -euo pipefail
 arch=$1 out=$2
 here=$(cd "$(dirname "$0")" && pwd)
@@ -35,6 +35,7 @@ clang++-19 --target="$target" --sysroot="$sysroot" -std=c++17 -Wall -Wextra -Wer
 
 llvm-strip-19 -o "$out/reaper_native.node" "$work/source/build/Release/reaper_native.node"
 llvm-strip-19 -o "$out/session-close" "$work/cmake/session-close"
+llvm-strip-19 -o "$out/keep" "$work/cmake/keep"
 llvm-strip-19 -o "$out/launcher" "$work/launcher"
 chmod 644 "$out/reaper_native.node"
-chmod 755 "$out/session-close" "$out/launcher"
+chmod 755 "$out/session-close" "$out/keep" "$out/launcher"

@@ -16,14 +16,14 @@ import { join } from "node:path";
 
 const [version, dist, native, licences, work, out] = process.argv.slice(2);
 const source = JSON.parse(readFileSync("package.json", "utf8"));
-const NATIVE = ["reaper_native.node", "session-close"];
+const NATIVE = ["reaper_native.node", "session-close", "keep"];
 
 rmSync(work, { recursive: true, force: true });
 cpSync(dist, join(work, "dist"), { recursive: true });
 // The units and the hook are not installed by npm, and so neither is what starts the program for them.
 rmSync(join(work, "dist/launcher"), { force: true });
 for (const name of NATIVE) copyFileSync(join(native, name), join(work, "dist", name));
-chmodSync(join(work, "dist/session-close"), 0o755);
+for (const program of ["session-close", "keep"]) chmodSync(join(work, "dist", program), 0o755);
 for (const folder of ["pam", "systemd", "profile"])
   if (existsSync(folder)) cpSync(folder, join(work, folder), { recursive: true });
 for (const file of ["README.md", "SECURITY.md", "CHANGELOG.md", "LICENSE"])

@@ -28,8 +28,8 @@ if [ "$family" = deb ]; then
   install -d -m 755 "$root/usr/bin"
   ln -s ../sbin/$name "$root/usr/bin/$name"
 fi
-put 755 /usr/libexec/$name/ "$native/session-close" "$here/pam-line" "$here/after-install" \
-  "$here/remove-metrics" "$here/keep-places"
+put 755 /usr/libexec/$name/ "$native/session-close" "$native/keep" "$here/pam-line" "$here/after-install" \
+  "$here/remove-metrics"
 put 644 /usr/lib/$name/ "$native/reaper_native.node"
 put 644 /usr/lib/$name/ "$dist/$name.cjs" "$dist/program.cjs"
 # The launcher starts it; started by hand it must not search a caller's PATH for Node.js.
@@ -37,7 +37,6 @@ sed -i '1s,^#!.*,#!/usr/bin/node,' "$root/usr/lib/$name/$name.cjs"
 chmod 755 "$root/usr/lib/$name/$name.cjs"
 
 put 644 /usr/lib/systemd/system/ "$repo"/systemd/*.{service,timer,path,mount,socket,slice,target}
-for file in "$repo"/systemd/*.service.d/*.conf; do put 644 "/usr/lib/systemd/system/${file#"$repo"/systemd/}" "$file"; done
 for file in "$repo"/systemd/*.tmpfiles.conf; do put 644 "/usr/lib/tmpfiles.d/$(basename "$file" .tmpfiles.conf).conf" "$file"; done
 for file in "$repo"/systemd/*.sysusers.conf; do put 644 "/usr/lib/sysusers.d/$(basename "$file" .sysusers.conf).conf" "$file"; done
 for file in "$repo"/systemd/*.logrotate; do put 644 "/etc/logrotate.d/$(basename "$file" .logrotate)" "$file"; done

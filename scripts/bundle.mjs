@@ -27,6 +27,7 @@ for (const [entry, outfile, banner] of [
 chmodSync(PROGRAM, 0o755);
 replace("build/Release/reaper_native.node", `${folder}/reaper_native.node`);
 replace("build/session-close", `${folder}/session-close`);
+replace("build/keep", `${folder}/keep`);
 replace("build/launcher", `${folder}/launcher`);
 
 // Guard: a process that has the old file loaded keeps it; overwriting it in place would change running code.

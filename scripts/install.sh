@@ -28,7 +28,7 @@ if [ "${1:-}" = --uninstall ]; then
   exit 0
 fi
 
-for file in dist/$name.cjs dist/program.cjs dist/reaper_native.node dist/session-close dist/launcher; do
+for file in dist/$name.cjs dist/program.cjs dist/reaper_native.node dist/session-close dist/keep dist/launcher; do
   if [ ! -e "$file" ]; then
     echo "install.sh: $file is missing; run: npm ci && npm run build" >&2
     exit 1
@@ -45,11 +45,10 @@ fi
 # Ordinary users have no sbin in their PATH on Debian.
 [ "$(readlink -f /usr/bin)" = "$(readlink -f /usr/sbin)" ] || ln -sf ../sbin/$name /usr/bin/$name
 install -m 755 dist/session-close packaging/pam-line packaging/after-install packaging/remove-metrics \
-  packaging/keep-places /usr/libexec/$name/
+  dist/keep /usr/libexec/$name/
 install -m 644 pam/sshd.snippet /usr/share/$name/pam/
 [ -e /etc/$name/config.toml ] || install -m 644 packaging/config.toml /etc/$name/config.toml
 install -m 644 systemd/*.service systemd/*.timer systemd/*.path "$units/"
-for file in systemd/*.service.d/*.conf; do install -D -m 644 "$file" "$units/${file#systemd/}"; done
 install -D -m 644 systemd/$name.tmpfiles.conf /etc/tmpfiles.d/$name.conf
 install -D -m 644 systemd/$name.sysusers.conf /etc/sysusers.d/$name.conf
 install -D -m 644 systemd/$name.logrotate /etc/logrotate.d/$name
@@ -58,7 +57,6 @@ if [ -d /run/systemd/system ]; then
   systemd-sysusers $name.conf
   systemd-tmpfiles --create $name.conf
   systemctl daemon-reload
-  /usr/libexec/$name/keep-places
 fi
 cat <<TEXT
 installed. Next:

@@ -93,6 +93,7 @@ class Converter {
         {"loginUid", value(process.login_uid)},
         {"foreignUserNs", value(process.foreign_user_ns)},
         {"foreignPidNs", value(process.foreign_pid_ns)},
+        {"foreignMntNs", value(process.foreign_mnt_ns)},
     });
   }
 

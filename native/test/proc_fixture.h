@@ -27,6 +27,7 @@ struct FakeProcess {
   char state = 'S';
   int threads = 1;
   std::string cgroup = "0::/user.slice/user-1001.slice/session-c1.scope\n";
+  std::string mnt_ns = "mnt:[4026531841]";
   std::string session_id = "7", login_uid = "1001";
   bool cmdline_blocks = false;  // a FIFO that nobody writes: a reader waits until it is killed
 };
@@ -82,6 +83,7 @@ class ProcFixture {
     if (!p.exe.empty()) std::filesystem::create_symlink(p.exe, folder + "/exe");
     std::filesystem::create_symlink("user:[4026531837]", folder + "/ns/user");
     std::filesystem::create_symlink("pid:[4026531836]", folder + "/ns/pid");
+    std::filesystem::create_symlink(p.mnt_ns, folder + "/ns/mnt");
     std::string line;
     for (const std::string& argument : p.argv) line.append(argument.c_str(), argument.size() + 1);
     if (p.cmdline_blocks) {

@@ -1,93 +1,90 @@
-/** `keep`: users ask that their own trees be left alone for a while. */
+/** `keep`: users have their own trees left alone for a while. */
 
 import { hostname } from "node:os";
 import { type Command, InvalidArgumentError, Option } from "commander";
+import type { Keep } from "../core/observation/observation.ts";
 import { DURATION_HELP, formatDuration, parseDuration } from "../core/text/duration.ts";
 import { localMinute } from "../core/text/format.ts";
 import { escapeText } from "../core/text/safe-text.ts";
 import { loadConfig } from "../shell/config.ts";
-import { writeAll } from "../shell/output/log.ts";
-import {
-  KEEP_FOLDER,
-  KeepFolderError,
-  readKeeps,
-  removeKeep,
-  writeKeep,
-} from "../shell/store/keep-requests.ts";
+import { loadNative } from "../shell/host/native.ts";
+import { endKeeps, KeepError, killsAtLogout, readKeeps, startKeep } from "../shell/keep.ts";
 import { EXIT, Failure } from "./exit.ts";
 import { addConfig, type Finish } from "./options.ts";
 import { type Common, isRoot, ownUid, print } from "./shared.ts";
 
-const DEFAULT_MS = 8 * 3_600_000;
-
 interface KeepOptions extends Common {
   readonly cancel: boolean;
-  readonly show: boolean;
 }
 
 const EXAMPLES = `
 Examples:
-  vscode-grim-reaper keep              for eight hours
-  vscode-grim-reaper keep 24h          until this time tomorrow
-  vscode-grim-reaper keep --show       show until when
+  vscode-grim-reaper keep 8h           for eight hours; it takes the place of an earlier request
+  vscode-grim-reaper keep              show until when
   vscode-grim-reaper keep --cancel     withdraw the request
 
-It holds on this login node only. The site limits how long it may be ([keep] in its configuration), and an administrator
-can still end the trees.
+The request is a process of yours, which "ps" shows, on this login node only. A reboot ends it. The site limits how long
+it counts for a tree that nobody is connected to ([keep] max), and an administrator can still end the trees.
 
 Exit status: 0 all well; 1 it could not be done; 64 usage; 77 the site does not allow such requests.`;
 
-function runKeep(duration: number | undefined, options: KeepOptions): number {
-  if (options.cancel && options.show) throw new Failure(EXIT.usage, "give either --cancel or --show");
-  if (duration !== undefined && (options.cancel || options.show))
-    throw new Failure(EXIT.usage, "--cancel and --show take no duration");
+async function runKeep(duration: number | undefined, options: KeepOptions): Promise<number> {
+  if (duration !== undefined && options.cancel) throw new Failure(EXIT.usage, "--cancel takes no duration");
   if (isRoot())
     throw new Failure(
       EXIT.usage,
       "root's own trees are never ended; to exempt a user, add an [[exempt]] to the configuration",
     );
-  const { policy } = loadConfig(options.config ?? null);
-  const { max } = policy.keep;
-  if (options.show) return show(max);
+  const native = loadNative();
+  const before = await readKeeps(native, ownUid());
   if (options.cancel) {
-    print(act(() => removeKeep(KEEP_FOLDER, ownUid())) ? "Withdrawn." : "There was no request.");
-    return EXIT.ok;
+    endKeeps(native, before);
+    print(before.length > 0 ? "Withdrawn." : "There was no request.");
+  } else if (duration === undefined) show(before);
+  else {
+    start(duration, loadConfig(options.config ?? null).policy.keep.max);
+    endKeeps(native, before);
   }
-  if (max === 0)
-    throw new Failure(EXIT.denied, "this site does not allow such requests; ask its administrators");
-  const asked = duration ?? Math.min(DEFAULT_MS, max);
-  const until = Date.now() + Math.min(asked, max);
-  act(() => writeKeep(KEEP_FOLDER, ownUid(), until));
-  const capped = asked > max ? ` (this site allows at most ${formatDuration(max)})` : "";
-  print(
-    `Your servers on ${hostname()} are left alone until ${localMinute(until)}${capped}.\nWithdraw it with: vscode-grim-reaper keep --cancel`,
-  );
   return EXIT.ok;
 }
 
-function show(max: number): number {
-  const { keeps, faults } = readKeeps(KEEP_FOLDER, [ownUid()], max, Date.now());
-  for (const { what, detail } of faults) writeAll(2, `vscode-grim-reaper: cannot ${what}: ${detail}\n`);
-  const until = keeps[0]?.until;
-  print(
-    until
-      ? `Your servers on ${hostname()} are left alone until ${localMinute(until)}.`
-      : "There is no request.",
-  );
-  return faults.length > 0 ? EXIT.failed : EXIT.ok;
+function show(keeps: readonly Keep[]): void {
+  const [first] = keeps;
+  if (first === undefined) {
+    print("There is no request.");
+    return;
+  }
+  const until = Math.max(...keeps.map((keep) => keep.until ?? 0));
+  const when = until > 0 ? `until ${localMinute(until)}` : "for as long as that process lives";
+  print(`Your servers on ${hostname()} are left alone ${when} (process ${first.pid}).\n${earlyEnd()}`);
 }
 
-function act<T>(what: () => T): T {
+function start(asked: number, max: number): void {
+  if (max === 0)
+    throw new Failure(EXIT.denied, "this site does not allow such requests; ask its administrators");
   try {
-    return what();
+    startKeep(Math.ceil(Math.min(asked, LONGEST) / 1000));
   } catch (error) {
-    const where = error instanceof KeepFolderError ? `${KEEP_FOLDER}: ` : "";
-    throw new Failure(
-      EXIT.failed,
-      escapeText(`cannot make the request: ${where}${(error as Error).message}`),
-    );
+    if (!(error instanceof KeepError)) throw error;
+    throw new Failure(EXIT.failed, `cannot make the request: ${escapeText(error.message)}`);
   }
+  const until = localMinute(Date.now() + Math.min(asked, LONGEST));
+  const capped =
+    asked > max
+      ? `, but at most ${formatDuration(max)} after a sweep first found them without a connection`
+      : "";
+  print(
+    `Your servers on ${hostname()} are left alone until ${until}${capped}.\n${earlyEnd()}\nWithdraw it with: vscode-grim-reaper keep --cancel`,
+  );
 }
+
+function earlyEnd(): string {
+  const logout = killsAtLogout() ? ", and so does your last logout: KillUserProcesses=yes here" : "";
+  return `A reboot ends that early${logout}.`;
+}
+
+/** What the program takes. */
+const LONGEST = 366 * 86_400_000;
 
 function durationArgument(text: string): number {
   const ms = parseDuration(text);
@@ -101,9 +98,8 @@ export function addKeep(program: Command, finish: Finish): void {
     program
       .command("keep")
       .description("have your own trees left alone for a while, even without a connection")
-      .argument("[duration]", `${DURATION_HELP} (default: 8h)`, durationArgument)
+      .argument("[duration]", `${DURATION_HELP}; without one it shows until when`, durationArgument)
       .addOption(new Option("--cancel", "withdraw the request").default(false))
-      .addOption(new Option("--show", "show until when; change nothing").default(false))
       .addHelpText("after", EXAMPLES)
       .action(finish(runKeep)),
   );

@@ -12,7 +12,6 @@ import { systemMinUid } from "../shell/config.ts";
 import { lookUpAccounts, uidOf } from "../shell/host/accounts.ts";
 import { loadNative, type Native } from "../shell/host/native.ts";
 import { type Log, writeAll } from "../shell/output/log.ts";
-import { KEEP_FOLDER } from "../shell/store/keep-requests.ts";
 import { RUN_FOLDER } from "../shell/store/paths.ts";
 import { prepareFolder } from "../shell/store/safe-files.ts";
 import { actsForHost } from "../shell/store/service-account.ts";
@@ -45,7 +44,6 @@ export function portsFor(log: Log, wait: Ports["wait"] = (ms) => sleep(ms)): Por
     // A user's own trees need no lock: each process is pinned and checked before each signal.
     holdSignals: async () => (isRoot() || actsForHost() ? holdSignals(native) : undefined),
     runFolder: RUN_FOLDER,
-    keepFolder: KEEP_FOLDER,
     procRoot: "/proc",
     lookUpAccounts,
     recorders: [],

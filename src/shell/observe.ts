@@ -11,7 +11,6 @@ import {
   type WhomToSkip,
   withoutRepeats,
 } from "./read-host.ts";
-import { readKeeps } from "./store/keep-requests.ts";
 
 export interface ObserveOptions extends TableOptions {
   /** Whether to look at sockets; without them no tree can be said to be unconnected. */
@@ -23,8 +22,6 @@ export interface ObserveOptions extends TableOptions {
    * below a session or young, and the look skips them. Absent: it skips none.
    */
   readonly shortestGrace?: number | undefined;
-  /** Where users ask for their trees to be kept, and for how long at most in milliseconds; absent: not read. */
-  readonly keeps?: { readonly folder: string; readonly max: number };
 }
 
 /** Takes one look at the host, and returns it with what is derived from it. @throws ObserveError */
@@ -39,14 +36,10 @@ export async function observe(native: Native, options: ObserveOptions): Promise<
     readConnections(native, pidsToAsk(first), options.procRoot),
     options.environments === false ? undefined : environments.read(first),
   ]);
-  const { processes, takenAt, faults } = first.observation;
-  const owners = options.uids ?? [...new Set(first.trees.map(({ uid }) => uid))];
-  const { folder, max } = options.keeps ?? { folder: "", max: 0 };
-  const keeps = readKeeps(folder, owners, max, takenAt);
-  const all = [...faults, ...(connections?.faults ?? []), ...environments.faults, ...keeps.faults];
+  const { processes, faults } = first.observation;
+  const all = [...faults, ...(connections?.faults ?? []), ...environments.faults];
   return withFacts(withJobVariables(first, environments.addTo(processes)), {
     connections,
-    keeps: keeps.keeps,
     faults: withoutRepeats(all),
   });
 }

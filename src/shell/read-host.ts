@@ -4,6 +4,7 @@ import { readFileSync } from "node:fs";
 import { hostname } from "node:os";
 import type { Connections } from "../core/observation/connections.ts";
 import { type Fault, faultLine, markExceeded } from "../core/observation/fault.ts";
+import { keepsIn } from "../core/observation/keep.ts";
 import type { Observation } from "../core/observation/observation.ts";
 import type { Proc } from "../core/observation/process.ts";
 import type { Catalogue } from "../core/recognition/catalogue.ts";
@@ -13,6 +14,7 @@ import type { SuspectGroup } from "../core/verdict/skipped-users.ts";
 import { capabilities } from "./host/capabilities.ts";
 import type { Native, RawSnapshot } from "./host/native.ts";
 import { subordinateUids } from "./host/subordinate-uids.ts";
+import { KEEP_PROGRAM } from "./store/paths.ts";
 import { actsForHost } from "./store/service-account.ts";
 import { readStates } from "./store/states.ts";
 import { readTags } from "./store/tags.ts";
@@ -45,6 +47,7 @@ export async function readProcessTable(
 ): Promise<Observation> {
   const { catalogue, uids, full, procRoot, runFolder } = options;
   try {
+    const markers = scanMarkers(catalogue);
     const raw = await native.snapshot({
       procRoot,
       ...(actsForHost() && { observerUid: 0 }),
@@ -52,7 +55,8 @@ export async function readProcessTable(
       uids,
       full,
       staged: toSkip !== null,
-      ...scanMarkers(catalogue),
+      ...markers,
+      exeMarkers: [...markers.exeMarkers, KEEP_PROGRAM],
       argvTimeoutMs: MEMORY_TIMES.timeoutMs,
       argvBudgetMs: MEMORY_TIMES.budgetMs,
     });
@@ -96,7 +100,7 @@ function observationOf(
     tags: known.tags,
     states: known.states,
     usersSeen: known.usersSeen,
-    keeps: [],
+    keeps: keepsIn(raw, KEEP_PROGRAM),
     ownCgroups: readOwnCgroups(),
     faults: [...missingSight(), ...markExceeded(raw.faults), ...known.faults],
   };

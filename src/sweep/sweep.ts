@@ -26,7 +26,6 @@ export interface Ports {
   readonly native: Native;
   readonly log: Log;
   readonly runFolder: string;
-  readonly keepFolder: string;
   readonly procRoot: string;
   /** Waits for this many milliseconds. */
   readonly wait: (ms: number) => Promise<void>;
@@ -95,11 +94,10 @@ function observeOptions(
   uids: readonly number[] | null,
   full: boolean,
 ): ObserveOptions {
-  const { runFolder, keepFolder, procRoot } = ports;
-  const keeps = { folder: keepFolder, max: policy.keep.max };
+  const { runFolder, procRoot } = ports;
   const environments = policy.jobEnvironment === "exempt";
   const { catalogue } = policy;
-  return { catalogue, uids, full, sockets: true, environments, runFolder, keeps, procRoot };
+  return { catalogue, uids, full, sockets: true, environments, runFolder, procRoot };
 }
 
 /** Makes one pass over the host. */

@@ -3,7 +3,7 @@
 import type { Link } from "../../src/core/observation/connections.ts";
 import type { Tag } from "../../src/core/observation/observation.ts";
 import type { Proc } from "../../src/core/observation/process.ts";
-import { INIT, proc, UPTIME } from "./proc.ts";
+import { INIT, proc, TICKS, UPTIME } from "./proc.ts";
 
 /** At which of the two looks something exists. */
 export type When = readonly [first: boolean, second: boolean];
@@ -124,6 +124,13 @@ export class SimulatedHost {
       if (tag.closedUptime > (newest.get(tag.uid)?.closedUptime ?? -1)) newest.set(tag.uid, tag);
     }
     return [...newest.values()];
+  }
+
+  /** The tag that dates a tree at a look: its user's, if the tree is older. */
+  tagOf(pid: number, look: 0 | 1): Tag | undefined {
+    const { uid, startTime } = this.processOf(pid) ?? { uid: -1, startTime: 0 };
+    const startedBy = ((startTime + 1) * 1000) / TICKS;
+    return this.tagsAt(look).find((tag) => tag.uid === uid && tag.closedUptime >= startedBy);
   }
 
   /** What a look at these processes shows of the sockets. */

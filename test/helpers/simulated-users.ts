@@ -275,9 +275,9 @@ class User {
     if (story === "left") {
       if (host.chance(0.6)) host.tag(root, -host.below(this.populated.gap), [false, true]);
       // What it is at the second look depends on the tag; a first look without one only marks.
-      const tag = host.tags.find((one) => one.root === root)?.tag;
-      const left = tag ? UPTIME + this.populated.gap - tag.closedUptime : 0;
       this.judgements.push(() => {
+        const tag = host.tagOf(root, 1);
+        const left = tag ? UPTIME + this.populated.gap - tag.closedUptime : 0;
         if (!tag || left < GRACE || isHere(1))
           this.protect(tree.members, "a first look at an orphan", [false, true]);
       });
@@ -288,7 +288,8 @@ class User {
     const isTagged = host.chance(0.5);
     if (isTagged) host.tag(root, closedAgo, BOTH, isOfThisBoot ? "b007" : "an earlier boot");
     this.judgements.push(() => {
-      const isOneLook = isTagged && isOfThisBoot && closedAgo >= GRACE && !isHere(0);
+      const tag = host.tagOf(root, 0);
+      const isOneLook = tag !== undefined && UPTIME - tag.closedUptime >= GRACE && !isHere(0);
       if (!isOneLook) this.protect(tree.members, "a first look, or inside its grace", [true, false]);
       if (never !== null) return;
       if (isOneLook) first.orphans.set(tree.root, { withheld: withheld.is });

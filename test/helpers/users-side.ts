@@ -1,14 +1,13 @@
 // What the tests of the users' side share: folders as the package makes them, users, a configuration without a grace.
 import assert from "node:assert/strict";
 import { spawnSync } from "node:child_process";
-import { chmodSync, mkdirSync, rmSync } from "node:fs";
+import { chmodSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { beforeEach, describe, test } from "node:test";
 
 export const uid = USER;
 export const other = USER + 1;
 export const HOUR = 3_600_000;
-export const KEEP = "/run/vscode-grim-reaper-keep";
 export const STATE = "/var/lib/vscode-grim-reaper";
 export const NOTICE = `${STATE}/notices/${uid}`;
 
@@ -46,10 +45,7 @@ export function usersSuite(testFile: string, name: string, suite: () => void): v
   freshState();
   describe(name, () => {
     beforeEach(() => {
-      rmSync(KEEP, { recursive: true, force: true });
       rmSync(STATE, { recursive: true, force: true });
-      mkdirSync(KEEP, { mode: 0o711 });
-      for (const who of [uid, other]) must(["sh", "packaging/keep-places", String(who)]);
     });
     suite();
   });

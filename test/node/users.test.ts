@@ -1,4 +1,4 @@
-/** The users' side on a real login node: told at the login, asking to keep, ending their own. */
+/** The users' side on a real login node: told at the login, by mail, asking to keep, ending their own. */
 
 import assert from "node:assert/strict";
 import { after, afterEach, before, describe, it } from "node:test";
@@ -18,7 +18,7 @@ import {
 } from "./scenario-helpers.ts";
 
 const UNIT = "vscode-grim-reaper.service";
-const KEEP = "/run/vscode-grim-reaper-keep";
+const MAIL = "/var/lib/vscode-grim-reaper/mail";
 const BASE = 'grace = "0"\ntermWait = "2s"\n';
 
 describe("the users' side", () => {
@@ -31,7 +31,7 @@ describe("the users' side", () => {
   afterEach(async () => {
     if (!node) return;
     await endAll(node);
-    const state = `rm -rf /var/lib/vscode-grim-reaper/notices/* /home/*/.local; touch -ch -d @0 ${KEEP}/*`;
+    const state = `rm -rf /var/lib/vscode-grim-reaper/notices/* /home/*/.local; pkill -x keep; true`;
     await node.run(["sh", "-c", `${state}; systemctl reset-failed`]);
     await configure(node, BASE);
   });
@@ -101,7 +101,6 @@ describe("the users' side", () => {
 
   it("a user keeps an orphan, sees it, withdraws it; the unit reads the request in its sandbox", async (t) => {
     if (!hasLoginNode(t)) return;
-    assert.equal(await node.run(["stat", "-c", "%a %U", KEEP]), "711 root\n");
     const server = await startStandIn(node);
     await becomes(node, server.pid, "reap");
     const asked = await byAlice("keep", "12h");
@@ -121,43 +120,12 @@ describe("the users' side", () => {
     await gone(server);
   });
 
-  it("a first login and the unit make places; a user can take neither another place nor the shared space", async (t) => {
-    if (!hasLoginNode(t)) return;
-    // A system account with a process has a place as well.
-    const places = async (): Promise<string[]> =>
-      (await node.run(["ls", KEEP])).match(/^[2-9]\d{3,}$|^\d{5,}$/gm) ?? [];
-    await node.exec(["loginctl", "terminate-user", "carol"]);
-    await node.run(["rm", "-f", `${KEEP}/2003`]);
-    await until(async () => assert.notEqual((await node.exec(["test", "-e", "/run/user/2003"])).status, 0));
-    await (await node.ssh("carol", ["true"])).waitExit();
-    assert.ok((await places()).includes("2003"), "made by carol's login");
-    assert.equal(await node.run(["stat", "-c", "%F %u %Y", `${KEEP}/2003`]), "symbolic link 2003 0\n");
-
-    // The unit makes no place for a subordinate uid.
-    const processes = [2002, 165_540].map((uid) =>
-      node.spawn(["setpriv", `--reuid=${uid}`, "--clear-groups", "sleep", "60"]),
-    );
-    await node.run(["rm", "-f", `${KEEP}/2002`]);
-    await runUnit();
-    for (const process of await Promise.all(processes)) process.kill("SIGKILL");
-    assert.deepEqual(
-      (await places()).filter((name) => name !== "2001"),
-      ["2002", "2003"],
-    );
-
-    const tries = `mkdir ${KEEP}/x; touch ${KEEP}/y; ln -s a ${KEEP}/z; rm ${KEEP}/2001; echo x >${KEEP}/2002; ls ${KEEP}`;
-    assert.equal((await node.exec(["sh", "-c", tries], { user: "bob" })).stdout, "");
-    assert.equal((await places()).length, 3);
-    assert.equal((await byAlice("keep")).status, 0);
-    assert.equal((await byAlice("keep", "--cancel")).stdout, "Withdrawn.\n");
-  });
-
   it("a user ends their own trees over ssh, also one in use, and not another's", async (t) => {
     if (!hasLoginNode(t)) return;
     const [used, orphan] = [await startStandIn(node), await startStandIn(node)];
     const bobs = await startStandIn(node, { user: "bob" });
     const window = await attach(node, used);
-    assert.equal((await byAlice("keep")).status, 0);
+    assert.equal((await byAlice("keep", "1h")).status, 0);
     const dry = await byAlice("end", "-n");
     assert.equal(dry.stderr.match(/Would kill/g)?.length, 2, dry.said);
     const ended = await byAlice("end", "-v");
@@ -206,6 +174,59 @@ describe("the users' side", () => {
       const mine = (await node.processes()).filter(({ args }) => args.includes("grim-reaper end"));
       assert.deepEqual(mine, []);
     });
+  });
+
+  it("mail goes out by its own unit, is kept while the mailer fails, and reaches one user alone", async (t) => {
+    if (!hasLoginNode(t)) return;
+    // The unit sends as an account that is not root.
+    await node.run(["install", "-d", "-m", "1777", "/srv/mail"]);
+    const mailer =
+      '#!/bin/sh\n[ -e /srv/mail/away ] && { echo "the relay is away" >&2; exit 75; }\nprintf "<%s>" "$@" >>/srv/mail/args\ncat >>/srv/mail/text\n';
+    await node.copyIn("/usr/sbin/sendmail", mailer, { mode: 0o755 });
+    await configure(node, `${BASE}[mail]\nenabled = true\nto = "%u@example.org"\nfrom = "hpc@example.org"\n`);
+    await node.run(["systemctl", "start", "vscode-grim-reaper-mail.path"]);
+    await node.run(["touch", "/srv/mail/away"]);
+    const waiting = async (folder: string) => (await node.run(["ls", "-A", `${MAIL}/${folder}`])).trim();
+    const active = (unit: string) => node.exec(["systemctl", "is-active", unit]).then((o) => o.stdout.trim());
+    const server = await startStandIn(node);
+    await becomes(node, server.pid, "reap");
+    await runUnit();
+    await until(async () => assert.match(await waiting("kept"), /^\d{13}-2001$/), { timeoutMs: 10_000 });
+    await until(async () => assert.equal(await active("vscode-grim-reaper-mail.service"), "failed"));
+    assert.equal(await waiting("new"), "");
+    assert.match(
+      await node.journal("-u", "vscode-grim-reaper-mail.service"),
+      /deliver \S+-2001: to alice@example\.org: the relay is away; kept; tried again after the next sweep/,
+    );
+    // It does not start again and again over what it cannot send.
+    assert.equal(await active("vscode-grim-reaper-mail.path"), "active");
+    const starts = (await node.journal("-u", "vscode-grim-reaper-mail.service")).match(/Starting/g)?.length;
+    assert.equal(starts, 1);
+
+    await node.run(["rm", "/srv/mail/away"]);
+    await runUnit();
+    await until(
+      async () =>
+        assert.equal(await node.read("/srv/mail/args"), "<-oi><-f><hpc@example.org><--><alice@example.org>"),
+      {
+        timeoutMs: 10_000,
+      },
+    );
+    await until(async () => assert.equal(`${await waiting("kept")}${await waiting("new")}`, ""));
+    const text = await node.read("/srv/mail/text");
+    assert.match(text, /^From: hpc@example\.org\nTo: alice@example\.org\nSubject: .*\nDate: /);
+    assert.match(text, /\n\nHello alice,\n\nYour VS Code server on .*\n {2}Saved files are safe/);
+
+    // Given up after three days.
+    await node.run(["touch", "/srv/mail/away"]);
+    await shell(
+      `mkdir -p ${MAIL}/new && printf '{"schemaVersion":1,"to":"a@b","from":"root"}\\nx' >${MAIL}/new/1600000000000-2001`,
+    );
+    await until(async () => assert.equal(`${await waiting("kept")}${await waiting("new")}`, ""), {
+      timeoutMs: 10_000,
+    });
+    assert.match(await node.journal("-u", "vscode-grim-reaper-mail.service"), /given up/);
+    await node.run(["rm", "-f", "/srv/mail/away", "/usr/sbin/sendmail"]);
   });
 
   it("the notice of a forced sweep names an administrator", async (t) => {

@@ -32,7 +32,7 @@ test("every source is compiled with fortified calls, and with control-flow prote
 
 for (const folder of FOLDERS) {
   const addon = join(folder, "reaper_native.node");
-  const programs = ["session-close", "launcher"].map((name) => join(folder, name));
+  const programs = ["session-close", "keep", "launcher"].map((name) => join(folder, name));
 
   for (const program of programs)
     test(`${program}: no library, an address of its own at each start`, () => {

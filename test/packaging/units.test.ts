@@ -72,11 +72,6 @@ test("the timer starts it minutes late, at random", () => {
   assert.ok(minutes >= 2, timer);
 });
 
-test("a user's first login makes the place of their requests, and a failure of that is none of the login's", () => {
-  const dropIn = readFileSync("systemd/user-runtime-dir@.service.d/vscode-grim-reaper.conf", "utf8");
-  assert.match(dropIn, /^\[Service\]\nExecStartPost=-\/usr\/libexec\/vscode-grim-reaper\/keep-places %i$/m);
-});
-
 test("systemd-tmpfiles makes no folder that everybody may write to", () => {
   const lines =
     readFileSync("systemd/vscode-grim-reaper.tmpfiles.conf", "utf8").match(/^[dDf]\S* .*$/gm) ?? [];

@@ -40,7 +40,7 @@ async function drive(at: number, end: End, file: string): Promise<void> {
   const { policy } = loadConfig(file);
   const options = { ...UNFORCED, uids: [USER] };
   const context = { policy, accounts: NO_ACCOUNTS, minUid: 1000, today: "2026-01-01", options };
-  const places = { runFolder: RUN_FOLDER, keepFolder: KEEP_FOLDER, procRoot: "/proc" };
+  const places = { runFolder: RUN_FOLDER, procRoot: "/proc" };
   const ports = { native, log, ...places, lookUpAccounts, recorders: [] };
   const { failed } = await sweep(ports, { context, dryRun: false, uids: [USER] });
   process.exitCode = failed ? 1 : 0;
@@ -150,7 +150,6 @@ import { UNFORCED } from "../../src/core/verdict/judge.ts";
 import { loadConfig } from "../../src/shell/config.ts";
 import { loadNative, type Native } from "../../src/shell/host/native.ts";
 import { openLog } from "../../src/shell/output/log.ts";
-import { KEEP_FOLDER } from "../../src/shell/store/keep-requests.ts";
 import { prepareFolder } from "../../src/shell/store/safe-files.ts";
 import { readTags } from "../../src/shell/store/tags.ts";
 import { sweep } from "../../src/sweep/sweep.ts";

@@ -1,170 +1,181 @@
-// `keep`: a user's request is honoured, bounded, and cannot be forged for another user.
+// `keep`: a user's request is a process; it is honoured, bounded, and cannot be forged.
 import assert from "node:assert/strict";
-import { spawnSync } from "node:child_process";
+import { type ChildProcess, spawn, spawnSync } from "node:child_process";
 import {
   chmodSync,
-  chownSync,
-  lchownSync,
-  lstatSync,
+  copyFileSync,
+  existsSync,
   mkdirSync,
   readdirSync,
-  rmSync,
-  symlinkSync,
-  utimesSync,
-  writeFileSync,
+  readFileSync,
+  readlinkSync,
+  renameSync,
 } from "node:fs";
-import { join } from "node:path";
+import { dirname, resolve } from "node:path";
 import { test } from "node:test";
+import { KEEP_PROGRAM } from "../../src/shell/store/paths.ts";
 import { run } from "../helpers/program.ts";
 import { living } from "../helpers/puppet.ts";
-import { as, config, HOUR, KEEP, must, other, server, uid, usersSuite } from "../helpers/users-side.ts";
+import { until } from "../helpers/until.ts";
+import { as, config, HOUR, must, other, server, uid, usersSuite } from "../helpers/users-side.ts";
 
-const place = join(KEEP, String(uid));
+/** Puts a program where root installs it, by rename, as a package manager does. */
+function install(source: string): void {
+  mkdirSync(dirname(KEEP_PROGRAM), { recursive: true });
+  copyFileSync(source, `${KEEP_PROGRAM}.new`);
+  chmodSync(`${KEEP_PROGRAM}.new`, 0o755);
+  renameSync(`${KEEP_PROGRAM}.new`, KEEP_PROGRAM);
+}
+
+const built = (): string => resolve(existsSync("dist/keep") ? "dist/keep" : "build/keep");
+
+/** The living processes of that program, of whatever namespace. */
+function requests(): number[] {
+  return readdirSync("/proc")
+    .filter((name) => /^\d+$/.test(name))
+    .map(Number)
+    .filter((pid) => {
+      try {
+        return readlinkSync(`/proc/${pid}/exe`).startsWith(KEEP_PROGRAM);
+      } catch {
+        return false;
+      }
+    });
+}
+
+const cancel = (): void => assert.deepEqual([as(uid, "keep", "--cancel").status, requests()], [0, []]);
 
 function keeping(): void {
-  test("a user's request holds, is named in the log, shown, and withdrawn", async () => {
+  must(["mount", "-t", "tmpfs", "-o", "mode=755", "tmpfs", "/usr/libexec"]);
+  install(built());
+
+  test("a request holds, is named in the log, shown, replaced and withdrawn", async () => {
     const stage = await server();
     const asked = as(uid, "keep", "2h", "-c", config());
     assert.equal(asked.status, 0, asked.stderr);
-    assert.match(asked.stdout, /^Your servers on \S+ are left alone until \d{4}-\d\d-\d\d \d\d:\d\d\.\n/);
-    assert.match(as(uid, "keep", "--show", "-c", config()).stdout, /are left alone until/);
-    assert.ok(Math.abs(lstatSync(place).mtimeMs - Date.now() - 2 * HOUR) < HOUR / 2);
-    const listed = as(uid, "list", "-c", config());
-    assert.equal(listed.status, 0, listed.stderr);
-    assert.match(listed.stdout, /exempt[\s\S]*Your trees are left alone until/);
+    assert.match(
+      asked.stdout,
+      /^Your servers on \S+ are left alone until \d{4}-\d\d-\d\d \d\d:\d\d\.\nA reboot ends that early\.\nWithdraw it with: /,
+    );
+    const [first] = requests();
+    assert.match(as(uid, "keep").stdout, new RegExp(`are left alone until .* \\(process ${first}\\)\\.\n`));
+    assert.match(as(uid, "list", "-c", config()).stdout, /exempt[\s\S]*Your trees are left alone until/);
     const swept = run(["-v", "-c", config()]);
     assert.equal(swept.status, 0, swept.stderr);
-    const left = /\] Left alone 1 process(?:es)? under pid \d+ \(uid 64001\): kept by its user until \d{4}-/;
-    assert.match(swept.stderr, left);
+    const left =
+      /\] Left alone 1 process(?:es)? under pid \d+ \(uid 64001\): kept by its user until (\d{4}-\S+ \S+)\n/;
+    const time = Date.parse(left.exec(swept.stderr)?.[1] ?? "");
+    assert.ok(Math.abs(time - Date.now() - 2 * HOUR) < HOUR / 10, swept.stderr);
     const json = run(["-v", "--log-format", "json", "-c", config()]).stderr.trim().split("\n");
-    assert.equal(json.length, 1);
-    assert.equal((JSON.parse(json[0] ?? "") as { event: string }).event, "exempt");
+    assert.deepEqual(
+      json.map((line) => (JSON.parse(line) as { event: string }).event),
+      ["exempt"],
+    );
     assert.equal(run(["-c", config()]).stderr, "", "nothing at the default level");
-    // Asking again takes the place of the first.
     assert.equal(as(uid, "keep", "4h", "-c", config()).status, 0);
-    assert.ok(lstatSync(place).mtimeMs > Date.now() + 3 * HOUR);
+    assert.equal(requests().length, 1);
+    assert.notEqual(requests()[0], first);
     assert.equal(living(stage).length, 1);
-    assert.equal(as(uid, "keep", "--cancel", "-c", config()).stdout, "Withdrawn.\n");
-    assert.equal(as(uid, "keep", "--cancel", "-c", config()).stdout, "There was no request.\n");
-    assert.match(as(uid, "keep", "--show", "-c", config()).stdout, /There is no request/);
+    assert.equal(as(other, "keep", "--cancel").stdout, "There was no request.\n", "another user's");
+    assert.equal(as(uid, "keep", "--cancel").stdout, "Withdrawn.\n");
+    assert.equal(as(uid, "keep", "--cancel").stdout, "There was no request.\n");
+    assert.equal(as(uid, "keep").stdout, "There is no request.\n");
     assert.match(run(["-c", config()]).stderr, /Killed 1 process\(es\)/);
     assert.deepEqual(living(stage), []);
   });
 
-  test("no longer than the site allows, by command and by hand; refused where the limit is 0s; lifted by root's flag", async () => {
+  test("the program: in the background, deaf to the end of a terminal, without descriptors, ends by itself", async () => {
+    assert.equal(as(uid, "keep", "2s", "-c", config()).status, 0);
+    const [pid] = requests();
+    const status = readFileSync(`/proc/${pid}/status`, "utf8");
+    assert.match(status, /^PPid:\t1$[\s\S]*^SigIgn:\t0*1$/m);
+    const [, , , session, tty] = readFileSync(`/proc/${pid}/stat`, "utf8")
+      .replace(/^.*\) /, "")
+      .split(" ");
+    assert.deepEqual([Number(session), tty], [pid, "0"]);
+    const files = readdirSync(`/proc/${pid}/fd`).map((fd) => readlinkSync(`/proc/${pid}/fd/${fd}`));
+    assert.deepEqual(files, ["/dev/null", "/dev/null", "/dev/null"]);
+    process.kill(Number(pid), "SIGHUP");
+    await new Promise((wake) => setTimeout(wake, 200));
+    assert.deepEqual(requests(), [pid]);
+    await until(() => assert.deepEqual(requests(), []), { timeoutMs: 5000 });
+    for (const seconds of ["0", "-1", "1s", "31622401", ""])
+      assert.equal(spawnSync(KEEP_PROGRAM, [seconds]).status, 64, seconds);
+  });
+
+  test("an upgrade changes nothing: the replaced program still keeps, and is still withdrawn", async () => {
+    const stage = await server();
+    assert.equal(as(uid, "keep", "2h", "-c", config()).status, 0);
+    install(built());
+    assert.match(readlinkSync(`/proc/${requests()[0]}/exe`), / \(deleted\)$/);
+    assert.equal(run(["-c", config()]).stderr, "");
+    assert.equal(living(stage).length, 1);
+    cancel();
+    assert.match(run(["-c", config()]).stderr, /Killed 1/);
+  });
+
+  test("no longer than the site allows, refused where the limit is 0s, lifted by root's flag", async () => {
     const stage = await server();
     const short = config('[keep]\nmax = "1h"\n');
-    assert.match(as(uid, "keep", "30h", "-c", short).stdout, /\(this site allows at most 1h\)/);
-    // The owner can set it to any time.
-    must(["touch", "-h", "-d", "2090-01-01", place], { uid });
-    const shown = run(["list", "--json", "-c", short]).stdout;
-    const until = /kept by its user until (\d{4}-\d\d-\d\d \d\d:\d\d)/.exec(shown)?.[1];
-    assert.ok(until && Date.parse(until) <= Date.now() + HOUR, shown);
+    assert.match(
+      as(uid, "keep", "30h", "-c", short).stdout,
+      /, but at most 1h after a sweep first found them/,
+    );
     const refusing = config('[keep]\nmax = "0s"\n');
-    const refused = as(uid, "keep", "-c", refusing);
+    const refused = as(uid, "keep", "1h", "-c", refusing);
     assert.equal(refused.status, 77);
     assert.match(refused.stderr, /does not allow such requests/);
     assert.match(run(["-n", "-c", refusing]).stderr, /Would kill 1/);
     assert.equal(run(["-f", "-c", short]).stderr, "");
     assert.match(run(["-f", "--include-exempt", "-c", short]).stderr, /Killed 1/);
     assert.deepEqual(living(stage), []);
+    cancel();
   });
 
-  test("root, a bad duration and a missing folder get a clear message", () => {
-    assert.equal(run(["keep"]).status, 64);
-    assert.equal(as(uid, "keep", "soon").status, 64);
-    assert.equal(as(uid, "keep", "1h", "--cancel").status, 64);
-    rmSync(KEEP, { recursive: true });
-    const without = as(uid, "keep", "-c", config());
-    assert.equal(without.status, 1);
-    assert.match(without.stderr, /no place for you yet/);
-    assert.equal(run(["-c", config()]).stderr, "");
-  });
-
-  /** By a user, as that user; true if it worked. */
-  const may = (who: number, script: string): boolean =>
-    spawnSync("sh", ["-c", script], { uid: who, gid: who, stdio: "ignore" }).status === 0;
-
-  test("users make nothing in the folder, write nothing to a place, and set only their own", () => {
-    const before = readdirSync(KEEP);
-    for (const script of [
-      `touch ${KEEP}/x`,
-      `mkdir ${KEEP}/x`,
-      `ln -s x ${KEEP}/x`,
-      `echo x >${KEEP}/${other}`,
-      `rm ${KEEP}/${other}`,
-      `mv ${KEEP}/${other} ${KEEP}/x`,
-      `ln -P ${KEEP}/${other} ${KEEP}/x`,
-      `ls ${KEEP}`,
-      `touch -h -d tomorrow ${place}`,
-      `rm ${place}`,
-    ])
-      assert.equal(may(other, script), false, script);
-    assert.deepEqual(readdirSync(KEEP), before);
-    assert.deepEqual([lstatSync(place).mtimeMs, lstatSync(place).uid], [0, uid]);
-    assert.ok(may(other, `touch -h -d tomorrow ${KEEP}/${other}`), "their own");
-  });
-
-  test("a place is made once, and making it again changes no request", () => {
-    assert.equal(as(uid, "keep", "2h", "-c", config()).status, 0);
-    const asked = lstatSync(place).mtimeMs;
-    must(["sh", "packaging/keep-places", String(uid)]);
-    assert.equal(lstatSync(place).mtimeMs, asked);
-    // One that was left half made.
-    rmSync(place);
-    symlinkSync("keep", place);
-    assert.match(as(uid, "keep", "-c", config()).stderr, /no place for you yet; log in again/);
-    must(["sh", "packaging/keep-places", String(uid)]);
-    assert.equal(as(uid, "keep", "-c", config()).status, 0);
-  });
-
-  const forged: readonly (readonly [string, () => void, RegExp])[] = [
-    ["another user's place", () => lchownSync(place, other, other), /belongs to uid 64002/],
+  /** The user's own program at that path, in a mount namespace of its own. `$0` is the path. */
+  const OWN = `mount -t tmpfs tmpfs /usr/libexec && mkdir "\${0%/*}" && cp /bin/sleep "$0" && exec`;
+  const forgeries: readonly (readonly [string, string[]])[] = [
     [
-      "a file",
-      () => {
-        rmSync(place);
-        writeFileSync(place, "");
-        chownSync(place, uid, uid);
-        utimesSync(place, 4e9, 4e9);
-      },
-      /not a link/,
+      "in a user namespace",
+      ["setpriv", `--reuid=${uid}`, "--clear-groups", "unshare", "-r", "-m", "sh", "-c", `${OWN} "$0" 1000`],
+    ],
+    [
+      "in a mount namespace that a set-user-ID program made",
+      ["unshare", "-m", "sh", "-c", `${OWN} setpriv --reuid=${uid} --clear-groups "$0" 1000`],
+    ],
+    [
+      "under another path",
+      ["setpriv", `--reuid=${uid}`, "--clear-groups", "sh", "-c", 'exec -a "$0" sleep 1000'],
     ],
   ];
-  for (const [what, forge, fault] of forged)
-    test(`not a request, reported, and not a failure of the sweep: ${what}`, async () => {
+  for (const [where, [command = "", ...args]] of forgeries)
+    test(`a forged request counts for nothing: ${where}`, async (t) => {
       const stage = await server();
-      assert.equal(as(uid, "keep", "-c", config()).status, 0);
-      forge();
-      const swept = run(["-c", config()]);
-      assert.equal(swept.status, 0, swept.stderr);
-      assert.match(swept.stderr, fault);
-      assert.match(swept.stderr, /Killed 1 process/);
+      const forger: ChildProcess = spawn(command, [...args, KEEP_PROGRAM], { stdio: "ignore" });
+      t.after(() => forger.kill("SIGKILL"));
+      const commandLine = (): string => readFileSync(`/proc/${forger.pid}/cmdline`, "latin1");
+      await until(() => assert.match(commandLine(), /keep\0(?:1000\0)?$|^sleep/));
+      assert.match(run(["-c", config()]).stderr, /Killed 1 process/);
       assert.deepEqual(living(stage), []);
     });
 
-  test("a folder that others can write to, or that is not root's, counts for nothing", async () => {
+  test("another user's request keeps nothing", async () => {
     const stage = await server();
-    assert.equal(as(uid, "keep", "-c", config()).status, 0);
-    const refusals: readonly (() => void)[] = [
-      () => chmodSync(KEEP, 0o1777),
-      () => {
-        chmodSync(KEEP, 0o711);
-        chownSync(KEEP, other, other);
-      },
-      () => {
-        rmSync(KEEP, { recursive: true });
-        mkdirSync("/run/theirs");
-        symlinkSync("/run/theirs", KEEP);
-      },
-    ];
-    for (const refusal of refusals) {
-      refusal();
-      const swept = run(["-n", "-c", config()]);
-      assert.match(swept.stderr, /not a folder that only root can write to[\s\S]*Would kill 1/);
-    }
-    assert.equal(living(stage).length, 1);
-    rmSync(KEEP);
+    assert.equal(as(other, "keep", "1h", "-c", config()).status, 0);
+    assert.match(run(["-c", config()]).stderr, /Killed 1 process/);
+    assert.deepEqual(living(stage), []);
+    assert.equal(as(other, "keep", "--cancel").stdout, "Withdrawn.\n");
+  });
+
+  test("root, a bad duration and a missing program get a clear message", () => {
+    assert.equal(run(["keep", "1h"]).status, 64);
+    assert.equal(as(uid, "keep", "soon").status, 64);
+    assert.equal(as(uid, "keep", "1h", "--cancel").status, 64);
+    renameSync(KEEP_PROGRAM, `${KEEP_PROGRAM}.away`);
+    const without = as(uid, "keep", "1h", "-c", config());
+    assert.equal(without.status, 1);
+    assert.match(without.stderr, /cannot make the request: \S+keep is not installed; ask the administrators/);
+    renameSync(`${KEEP_PROGRAM}.away`, KEEP_PROGRAM);
   });
 }
 

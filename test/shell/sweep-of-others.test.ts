@@ -92,7 +92,6 @@ test("a verdict that another user's process withholds is a fault of the host, an
       native: nativeOf(seen),
       log: { write: async () => {}, trouble: () => null, close: () => {} },
       runFolder: runs,
-      keepFolder: join(runs, "none"),
       procRoot: "/proc",
       recorders: [],
       lookUpAccounts: () => ({ accounts: NO_ACCOUNTS, faults: [] }),

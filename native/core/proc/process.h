@@ -38,6 +38,8 @@ struct Process : Stat {
   std::optional<std::vector<std::string>> cgroups;  // empty list: a kernel without cgroups
   std::optional<std::uint32_t> audit_session, login_uid;
   std::optional<bool> foreign_user_ns, foreign_pid_ns;
+  // Whether it lives in another mount namespace than process 1; nullopt: unreadable.
+  std::optional<bool> foreign_mnt_ns;
 };
 
 }  // namespace reaper

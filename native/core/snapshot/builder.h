@@ -89,7 +89,7 @@ class SnapshotBuilder {
   ProcDir proc_;
   Snapshot out_;
   ArgvReader argv_;
-  std::string own_user_ns_, own_pid_ns_;
+  std::string own_user_ns_, own_pid_ns_, host_mnt_ns_;
   std::vector<ScanEntry> entries_;
   std::unordered_map<std::string, ExeKind> kinds_;
   std::unordered_set<uid_t> suspect_uids_;

@@ -54,6 +54,8 @@ void SnapshotBuilder::read_links(int folder, Process& process) {
     process.foreign_user_ns = target != own_user_ns_;
   if (!own_pid_ns_.empty() && proc_.link(folder, "ns/pid", &target) == 0)
     process.foreign_pid_ns = target != own_pid_ns_;
+  if (!host_mnt_ns_.empty() && proc_.link(folder, "ns/mnt", &target) == 0)
+    process.foreign_mnt_ns = target != host_mnt_ns_;
 }
 
 void SnapshotBuilder::read_argv() {

@@ -35,10 +35,10 @@ export interface CpuReading {
   readonly rows: readonly (readonly [pid: number, startTime: number, cpuTicks: number])[];
 }
 
-/** A user's own request that their trees be left alone. */
-export interface Keep {
+/** A user's own request that their trees be left alone: a process of theirs that does nothing but sleep. */
+export interface Keep extends ProcId {
   readonly uid: number;
-  /** Milliseconds since the epoch, capped by the site's policy; null: there is a request that could not be read. */
+  /** Milliseconds since the epoch, by its command line; null: unreadable. The request holds for as long as it lives. */
   readonly until: number | null;
 }
 

@@ -64,6 +64,8 @@ export interface Proc extends ProcId {
   /** Whether the process lives in other namespaces than this program; null: unreadable or not asked. */
   readonly foreignUserNs: boolean | null;
   readonly foreignPidNs: boolean | null;
+  /** The same for the mount namespace, compared with process 1's: this program's unit has one of its own. Absent: not asked. */
+  readonly foreignMntNs?: boolean | null | undefined;
 }
 
 /** How many processes the snapshot met, and what became of them. */

@@ -42,6 +42,7 @@ function observationSchema(): v.GenericSchema<unknown, Observation> {
     loginUid: nullable(whole),
     foreignUserNs: nullable(v.boolean()),
     foreignPidNs: nullable(v.boolean()),
+    foreignMntNs: v.optional(nullable(v.boolean())),
   });
   const connection = v.object({
     kind: v.picklist(["tcp", "unix", "pipe", "terminal"]),
@@ -104,7 +105,7 @@ function observationSchema(): v.GenericSchema<unknown, Observation> {
     tags: v.array(tag),
     states: v.array(state),
     usersSeen: v.record(v.pipe(v.string(), v.digits()), v.number()),
-    keeps: v.array(v.object({ uid: whole, until: nullable(v.number()) })),
+    keeps: v.array(v.object({ uid: whole, ...procId, until: nullable(v.number()) })),
     skipped: v.optional(v.array(whole)),
     ownCgroups: v.optional(v.array(v.string())),
     faults: v.array(fault),

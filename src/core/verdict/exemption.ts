@@ -1,6 +1,6 @@
 /** What is never reaped, whatever the evidence, and what it would take to include it. */
 
-import type { Keep } from "../observation/observation.ts";
+import type { Observation } from "../observation/observation.ts";
 import { exeName, type Proc } from "../observation/process.ts";
 import type { Policy } from "../policy/policy.ts";
 import type { Exemption } from "../policy/schema.ts";
@@ -10,6 +10,7 @@ import { isJobClient, jobOf, jobOfAncestor, jobOfEnvironment } from "../tree/bat
 import { isMultiplexer, type ManagersHere, managerOf } from "../tree/boundary.ts";
 import { leadersOf, type Tree } from "../tree/tree.ts";
 import { isAgentTree } from "./agents.ts";
+import { keptBy } from "./kept.ts";
 import type { ReasonCode } from "./reason-codes.ts";
 
 /** Names of the configuration looked up on this host. A look-up that failed is null: unknown, so it spares. */
@@ -41,9 +42,10 @@ export interface ExemptionContext {
   readonly here: ManagersHere;
   /** Local date, "2026-11-23". */
   readonly today: string;
-  readonly keeps: readonly Keep[];
-  /** Milliseconds since the epoch. */
-  readonly now: number;
+  /** For the requests of users, and for how long a tree is known as an orphan. */
+  readonly observation: Pick<Observation, "keeps" | "takenAt">;
+  /** Milliseconds since the tree's mark. */
+  readonly markedFor: (tree: Tree) => number;
 }
 
 /** Every reason to leave a tree alone; an empty list means that evidence decides. */
@@ -178,16 +180,11 @@ export function whoIsExempt({ user, group, product }: Exemption): string {
   return named.flatMap(([what, name]) => (name === undefined ? [] : [`${what} ${name}`])).join(", ");
 }
 
-/** Their own word: a request that could not be read may be one, so it spares. */
-function byKeep(tree: Tree, { keeps, now }: ExemptionContext): Exempt[] {
-  const keep = keeps.find(({ uid, until }) => uid === tree.uid && (until === null || until > now));
-  if (!keep) return [];
-  const reason =
-    keep.until === null
-      ? "may be kept by its user: the request could not be read"
-      : `kept by its user until ${localMinute(keep.until)}`;
-  const code = keep.until === null ? "keep-unreadable" : "kept";
-  return [{ code, reason, asked: true, isSource: true, liftedBy: "--include-exempt" }];
+function byKeep(tree: Tree, { policy, observation, markedFor }: ExemptionContext): Exempt[] {
+  const kept = keptBy(tree.uid, observation, policy.keep.max - markedFor(tree));
+  if (kept === null) return [];
+  const reason = `kept by its user${kept.until === null ? "" : ` until ${localMinute(kept.until)}`}`;
+  return [{ code: "kept", reason, asked: true, isSource: true, liftedBy: "--include-exempt" }];
 }
 
 /** Exact comparison, by number: exempting bob must not exempt bobby, nor uid 1000 uid 100. */

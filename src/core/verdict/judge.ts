@@ -84,17 +84,17 @@ export function judge(observation: Observation, context: JudgeContext): Judgemen
 export function judgeView(view: HostView, context: JudgeContext): Judgement[] {
   const { observation, catalogue, trees, sshd } = view;
   const { policy } = context;
-  const { keeps, takenAt } = observation;
   const here = managersHere(
     [...sshd.genuine.values()].filter(({ uid }) => uid === 0),
     observation.ownCgroups ?? [],
   );
-  const exempt = { ...context, catalogue, here, keeps, now: takenAt };
+  const clockOf = makeClock(view);
+  const clocks = new Map(trees.map((tree) => [tree, clockOf(tree)]));
+  const markedFor = (tree: Tree): number => observation.uptime - (clocks.get(tree)?.mark ?? 0);
+  const exempt = { ...context, catalogue, here, observation, markedFor };
   const exemptions = new Map(trees.map((tree) => [tree, exemptionsOf(tree, exempt)]));
   const { silentAfter } = policy;
   const evidence = collectEvidence(view, { sources: sourcesAmong(exemptions), silentAfter });
-  const clockOf = makeClock(view);
-  const clocks = new Map(trees.map((tree) => [tree, clockOf(tree)]));
   const cases = trees.flatMap((tree): TreeCase[] => {
     const [facts, own] = [evidence.get(tree), clocks.get(tree)];
     if (!facts || !own) return [];

@@ -80,10 +80,6 @@ export const REASON_CODES = {
     meaning: "It may be exempt: the look-up of a user or group failed.",
   },
   kept: { verdict: "exempt", meaning: "Its user keeps it (`vscode-grim-reaper keep`)." },
-  "keep-unreadable": {
-    verdict: "exempt",
-    meaning: "Its user may keep it: the request could not be read.",
-  },
   "process-listing": {
     verdict: "unknown",
     meaning: "The observation is a listing of `ps`, which shows neither sockets nor executables.",

@@ -1,5 +1,8 @@
 /** Where the program keeps its files. */
 
+/** Root's program that sleeps while a user's trees are kept. */
+export const KEEP_PROGRAM = "/usr/libexec/vscode-grim-reaper/keep";
+
 /** The lock, the tags and the marks; gone at reboot. */
 export const RUN_FOLDER = "/run/vscode-grim-reaper";
 

@@ -2,18 +2,29 @@
 
 import assert from "node:assert/strict";
 import test from "node:test";
-import type { Observation } from "../../../src/core/observation/observation.ts";
+import type { Keep, Observation } from "../../../src/core/observation/observation.ts";
 import { mergePolicy, type Policy, parsePolicyLayer } from "../../../src/core/policy/policy.ts";
 import { exemptEvents } from "../../../src/core/report/sweep-events.ts";
 import { localMinute } from "../../../src/core/text/format.ts";
 import type { Accounts } from "../../../src/core/verdict/exemption.ts";
 import { contextFor, type Judgement, judge } from "../../../src/core/verdict/judge.ts";
 import { NO_GRACE } from "../../helpers/policy.ts";
-import { ALICE, accepted, joined, legacyTree, linked, observation, sshSession } from "../../helpers/proc.ts";
+import {
+  ALICE,
+  accepted,
+  joined,
+  legacyTree,
+  linked,
+  observation,
+  sshSession,
+  UPTIME,
+} from "../../helpers/proc.ts";
 
 const NOW = 1_700_000_000_000;
 const HOUR = 3_600_000;
 const TODAY = "2026-11-23";
+
+const keep = (uid = ALICE): Keep => ({ uid, pid: 9, startTime: 9, until: NOW + HOUR });
 
 const policyOf = (toml: string): Policy => {
   const { layer, errors } = parsePolicyLayer(`grace = "0s"\n${toml}`);
@@ -31,21 +42,24 @@ function only(seen: Observation, policy: Policy, accounts?: Accounts, force = fa
 
 test("a kept tree is exempt, whoever is connected, and only root's forced sweep can lift it", () => {
   const tree = legacyTree(500);
-  const keeps = [{ uid: ALICE, until: NOW + HOUR }];
+  const keeps = [keep()];
   const kept = only(observation(tree, { keeps }), NO_GRACE);
   assert.equal(kept.verdict, "exempt");
   assert.deepEqual(kept.reasons, [`kept by its user until ${localMinute(NOW + HOUR)}`]);
   assert.equal(only(observation(tree, { keeps }), NO_GRACE, undefined, true).verdict, "exempt");
-  const others = only(observation(tree, { keeps: [{ uid: 2002, until: NOW + HOUR }] }), NO_GRACE);
+  const others = only(observation(tree, { keeps: [keep(2002)] }), NO_GRACE);
   assert.equal(others.verdict, "reap");
-  const over = only(observation(tree, { keeps: [{ uid: ALICE, until: NOW }] }), NO_GRACE);
-  assert.equal(over.verdict, "reap");
 });
 
-test("a request that could not be read spares", () => {
-  const unread = only(observation(legacyTree(500), { keeps: [{ uid: ALICE, until: null }] }), NO_GRACE);
-  assert.equal(unread.verdict, "exempt");
-  assert.match(unread.reasons.join(), /could not be read/);
+test("a request counts until the site's limit after a sweep found the tree an orphan", () => {
+  const tree = legacyTree(500);
+  const verdict = (max: string, ago: number): string => {
+    const startTime = tree[0]?.startTime ?? 0;
+    const states = [{ pid: 500, startTime, uid: ALICE, usedAt: null, orphanAt: UPTIME - ago }];
+    return only(observation(tree, { keeps: [keep()], states }), policyOf(`[keep]\nmax = "${max}"\n`)).verdict;
+  };
+  const verdicts = [verdict("1h", HOUR / 2), verdict("1h", HOUR), verdict("0s", 0)];
+  assert.deepEqual(verdicts, ["exempt", "reap", "reap"]);
 });
 
 const thesis = '[[exempt]]\nuser = "alice"\nuntil = "2027-01-31"\nreason = "thesis"\n';
@@ -59,7 +73,7 @@ const accounts = (more: Partial<Accounts> = {}): Accounts => ({
 test("what a kept tree is connected to is used through it, another user's as well", () => {
   const bobs = legacyTree(800, { uid: 2002, uids: [2002, 2002, 2002, 2002], loginUid: 2002 });
   const seen = observation([...legacyTree(500), ...bobs], {
-    keeps: [{ uid: ALICE, until: NOW + HOUR }],
+    keeps: [keep()],
     connections: linked(...joined(501, 801)),
   });
   const [kept, other] = judge(seen, contextFor(NO_GRACE, TODAY));

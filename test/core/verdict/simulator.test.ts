@@ -43,7 +43,7 @@ test("simulated hosts: nothing used or protected is planned at either look, and 
     const judged = judge(world.observation, CONTEXT);
     const first = planOf(judged, world.truth, `first look, ${replay}`);
     const marks = marksAfter(world.observation, judged, { uids: null, pids: null });
-    const used = pidsOf(judged.filter(({ use }) => use?.own === true));
+    const used = new Set(judged.flatMap(({ use, tag }) => (use?.own === true && tag ? [tag.uid] : [])));
     const again = judge(world.later(marks, used), CONTEXT);
     const second = planOf(again, world.laterTruth, `second look, ${replay}`);
     // Younger than its grace an orphan without a tag gets no mark: the second look is the first that counts.
