@@ -23,8 +23,6 @@ export async function readKeeps(native: Native, uid: number): Promise<Keep[]> {
     exeMarkers: [KEEP_PROGRAM],
     interpreters: [],
     argvMarkers: [],
-    wideInterpreters: [],
-    wideMarkers: [],
     sshdNames: [],
     argvTimeoutMs: 200,
     argvBudgetMs: 1000,
