@@ -7,7 +7,6 @@ export const ALICE = 2001;
 export const COMMIT = "41dd792b5e652393e7787322889ed5fdc58bd75b";
 export const HOME = "/home/alice";
 export const LEGACY = `${HOME}/.vscode-server/bin/${COMMIT}`;
-export const EXEC = `${HOME}/.vscode-server/cli/servers/Stable-${COMMIT}/server`;
 /** Uptime of built observations: ten hours. Start times default to one hour before. */
 export const UPTIME = 36_000_000;
 export const TICKS = 100;

@@ -121,12 +121,6 @@ export function recordLine(one: LedgerRecord): string {
   return `${safeJson(one)}\n`;
 }
 
-/** Reads one line; null if it is torn or not a record of this version. */
-export function parseRecord(line: string): LedgerRecord | null {
-  const parsed = parseJson(record, line);
-  return "value" in parsed ? parsed.value : null;
-}
-
 /** Reads all records of a ledger's text; counts the lines that are not records, and those of a newer version. */
 export function parseLedger(text: string): { records: LedgerRecord[]; badLines: number; newerLines: number } {
   const records: LedgerRecord[] = [];

@@ -10,46 +10,6 @@ import { recogniseParents } from "../recognition/structure.ts";
 import type { ProcTable } from "../tree/process-table.ts";
 import { recogniseAll } from "../tree/tree.ts";
 
-/** What shows that a shell above it, whose row was cut, is its launcher. */
-const SERVES: readonly Role[] = ["server", "worker", "unknown"];
-
-/** Recognises every process of a listing that belongs to a server, by pid. */
-export function recogniseRows(table: ProcTable, catalogue: Catalogue): ReadonlyMap<number, Recognition> {
-  const recognised = new Map(recogniseAll(table, catalogue));
-  for (const row of table.byPid.values()) {
-    if (!row.argvTruncated || recognised.has(row.pid)) continue;
-    const found = recogniseCut(row, catalogue);
-    if (found) recognised.set(row.pid, found);
-  }
-  for (const [pid, found] of recogniseParents(recognised, table.byPid, catalogue)) recognised.set(pid, found);
-  for (const [pid, below] of [...recognised]) {
-    const parent = table.byPid.get(table.byPid.get(pid)?.ppid ?? -1);
-    if (!parent || !SERVES.includes(below.role) || parent.uid !== table.byPid.get(pid)?.uid) continue;
-    const isKnown = (recognised.get(parent.pid)?.role ?? "unknown") !== "unknown";
-    if (!isKnown && isCutLauncher(parent, catalogue))
-      recognised.set(parent.pid, { ...below, role: "launcher" });
-  }
-  return recognised;
-}
-
-/** Recognises a row by the command lines that begin like it; a row that may have been several is `unknown`. */
-export function recogniseCut(row: Proc, catalogue: Catalogue): Recognition | null {
-  const byScript = firstOf(row, scriptEndings(row.argv, catalogue), catalogue);
-  if (byScript) return byScript;
-  const { cli, programs } = catalogue;
-  const rules = [...cli.roles, ...programs.flatMap(({ roles }) => roles)];
-  const byWords = firstOf(
-    row,
-    rules.flatMap((rule) => wordEndings(row.argv, rule)),
-    catalogue,
-  );
-  if (byWords) {
-    const kind = catalogue.byId.get(byWords.product)?.kind ?? "ssh";
-    return { product: byWords.product, kind, role: "unknown" };
-  }
-  return byProgram(row, catalogue);
-}
-
 function firstOf(row: Proc, endings: readonly string[][], catalogue: Catalogue): Recognition | null {
   for (const argv of endings) {
     const found = recognise({ ...row, argv }, catalogue);
@@ -104,6 +64,24 @@ function byProgram(row: Proc, catalogue: Catalogue): Recognition | null {
   return { product: install.product.id, kind: install.product.kind, role: "unknown" };
 }
 
+/** Recognises a row by the command lines that begin like it; a row that may have been several is `unknown`. */
+function recogniseCut(row: Proc, catalogue: Catalogue): Recognition | null {
+  const byScript = firstOf(row, scriptEndings(row.argv, catalogue), catalogue);
+  if (byScript) return byScript;
+  const { cli, programs } = catalogue;
+  const rules = [...cli.roles, ...programs.flatMap(({ roles }) => roles)];
+  const byWords = firstOf(
+    row,
+    rules.flatMap((rule) => wordEndings(row.argv, rule)),
+    catalogue,
+  );
+  if (byWords) {
+    const kind = catalogue.byId.get(byWords.product)?.kind ?? "ssh";
+    return { product: byWords.product, kind, role: "unknown" };
+  }
+  return byProgram(row, catalogue);
+}
+
 /** A shell whose script lies in an installation, as far as the row shows it. */
 function isCutLauncher({ exe, argv, argvTruncated }: Proc, catalogue: Catalogue): boolean {
   const name = componentsOf(exe ?? "").at(-1) ?? "";
@@ -111,4 +89,26 @@ function isCutLauncher({ exe, argv, argvTruncated }: Proc, catalogue: Catalogue)
   const at = scriptIndex(argv);
   const install = at === argv.length - 1 ? findInstall(argv[at] ?? "", catalogue) : null;
   return install !== null && install.by !== "fork-folder";
+}
+
+/** What shows that a shell above it, whose row was cut, is its launcher. */
+const SERVES: readonly Role[] = ["server", "worker", "unknown"];
+
+/** Recognises every process of a listing that belongs to a server, by pid. */
+export function recogniseRows(table: ProcTable, catalogue: Catalogue): ReadonlyMap<number, Recognition> {
+  const recognised = new Map(recogniseAll(table, catalogue));
+  for (const row of table.byPid.values()) {
+    if (!row.argvTruncated || recognised.has(row.pid)) continue;
+    const found = recogniseCut(row, catalogue);
+    if (found) recognised.set(row.pid, found);
+  }
+  for (const [pid, found] of recogniseParents(recognised, table.byPid, catalogue)) recognised.set(pid, found);
+  for (const [pid, below] of [...recognised]) {
+    const parent = table.byPid.get(table.byPid.get(pid)?.ppid ?? -1);
+    if (!parent || !SERVES.includes(below.role) || parent.uid !== table.byPid.get(pid)?.uid) continue;
+    const isKnown = (recognised.get(parent.pid)?.role ?? "unknown") !== "unknown";
+    if (!isKnown && isCutLauncher(parent, catalogue))
+      recognised.set(parent.pid, { ...below, role: "launcher" });
+  }
+  return recognised;
 }

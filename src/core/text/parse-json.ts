@@ -8,7 +8,7 @@ export const wholeNumber = v.pipe(v.number(), v.safeInteger(), v.minValue(0));
 /** A value that the schema accepts, or one line that says what is wrong and, where there is one, in which field. */
 export type Parsed<T> =
   | { readonly value: T }
-  | { readonly error: string; readonly reason: "syntax" | "schema" | "newer" };
+  | { readonly error: string; readonly reason: "damaged" | "newer" };
 
 /** The `schemaVersion` of every document that this program writes. It reads no other. */
 export const SCHEMA_VERSION = 1;
@@ -26,18 +26,13 @@ export function parseJson<T extends v.GenericSchema>(schema: T, text: string): P
   try {
     value = JSON.parse(text);
   } catch (error) {
-    return { error: (error as Error).message, reason: "syntax" };
+    return { error: (error as Error).message, reason: "damaged" };
   }
-  return checkJson(schema, value);
-}
-
-/** Checks a value that JSON.parse returned. */
-export function checkJson<T extends v.GenericSchema>(schema: T, value: unknown): Parsed<v.InferOutput<T>> {
   // First: a newer document may have the same fields and mean something else.
   const newer = whyNewer(value);
   if (newer !== null) return { error: newer, reason: "newer" };
   const checked = v.safeParse(schema, value);
   if (checked.success) return { value: checked.output };
   const issue = checked.issues[0];
-  return { error: `${v.getDotPath(issue) ?? "the document"}: ${issue.message}`, reason: "schema" };
+  return { error: `${v.getDotPath(issue) ?? "the document"}: ${issue.message}`, reason: "damaged" };
 }

@@ -15,12 +15,8 @@ import {
 import { basename, dirname, join } from "node:path";
 import { type LedgerRecord, lastIdIn, parseLedger, recordLine } from "../../core/ledger/record.ts";
 import type { Fault } from "../../core/observation/fault.ts";
-import { STATE_FOLDER } from "./paths.ts";
 import { attempt, giveToAccount } from "./safe-files.ts";
 import { isTrustedOwner } from "./service-account.ts";
-
-/** The ledger unless the configuration names another file. */
-export const LEDGER_FILE = join(STATE_FOLDER, "ledger.jsonl");
 
 const MODE = 0o640;
 /** Longer than any record. */

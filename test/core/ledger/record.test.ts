@@ -6,7 +6,6 @@ import {
   type LedgerRecord,
   lastIdIn,
   parseLedger,
-  parseRecord,
   recordLine,
   recordsOf,
 } from "../../../src/core/ledger/record.ts";
@@ -15,6 +14,9 @@ import type { Outcome } from "../../../src/core/reap/outcome.ts";
 import { contextFor, type Judgement, judge, UNFORCED } from "../../../src/core/verdict/judge.ts";
 import { DEFAULT_POLICY, NO_GRACE } from "../../helpers/policy.ts";
 import { ALICE, legacyTree, observation, UPTIME } from "../../helpers/proc.ts";
+
+/** The record that a line holds; null: it is torn or none. */
+const parseRecord = (line: string): LedgerRecord | null => parseLedger(line).records[0] ?? null;
 
 const NOW = Date.UTC(2027, 0, 31, 12);
 const tree = legacyTree(500);
