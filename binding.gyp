@@ -14,7 +14,6 @@
       "native/core/snapshot/select.cc",
       "native/core/snapshot/groups.cc",
       "native/core/signals/signal.cc",
-      "native/core/sockets/sock_diag_parse.cc",
       "native/core/sockets/sock_diag.cc",
       "native/core/sockets/socket_table.cc",
       "native/core/sockets/socket_holders.cc",

@@ -3,33 +3,36 @@
 #include <cerrno>
 
 #include "core/base/sorted.h"
-#include "core/sockets/join.h"
+#include "core/sockets/socket_table.h"
 
 namespace reaper {
 namespace {
 
-// Who waits at the held unix listeners. One that has closed meanwhile has no client.
-Queues ask_for_queues(const SocketTable& sockets, Questions& questions) {
-  Queues queues;
-  for (const auto& [listener, record] : sockets.queues()) {
-    const auto found = questions.ask(listener, listener);
-    auto& clients = queues[listener];
-    if (!found && found.failure().code != ENOENT) clients.push_back(0);
-    if (!found) continue;
-    for (const std::uint32_t client : found.value().waiting)
-      if (client != 0) clients.push_back(client);  // else it has died
+// Asks who waits at the held unix listeners; 0: a client whose socket is not known. A listener that has
+// closed meanwhile has none.
+void ask_for_queues(SocketTable& sockets) {
+  for (auto& [inode, listener] : sockets.queues) {
+    std::vector<pid_t> pids;
+    sockets.holders.add_holders_of(inode, pids);
+    const auto found = sockets.find(inode, sockets.holders.account_of(pids.front()));
+    if (found)
+      for (const std::uint32_t client : found.value().waiting)
+        if (client != 0) listener.waiting.push_back(client);
+    if (!found && found.failure().code != ENOENT) listener.waiting.push_back(0);
   }
-  return queues;
 }
 
-// The name of the far end tells who opened the connection.
-void ask_for_peers(const SocketTable& sockets, const HolderTable& holders, Questions& questions) {
-  std::vector<std::pair<std::uint32_t, std::uint32_t>> asked;
-  for (const UnixRecord& record : sockets.local())
-    if (record.key.empty() && record.peer != 0 && holders.is_held(record.inode) &&
-        !sockets.local(record.peer))
-      asked.emplace_back(record.peer, record.inode);
-  for (const auto& [peer, holder] : asked) static_cast<void>(questions.ask(peer, holder));
+// Asks for the far ends that no dump showed: their names tell who opened the connection.
+void ask_for_peers(SocketTable& sockets) {
+  std::vector<std::pair<std::uint32_t, std::uint32_t>> unknown;
+  for (const UnixRecord& record : sockets.local)
+    if (record.peer != 0 && record.key.empty() && sockets.local_of(record.peer) == nullptr)
+      unknown.emplace_back(record.inode, record.peer);
+  for (const auto& [inode, peer] : unknown) {
+    std::vector<pid_t> pids;
+    sockets.holders.add_holders_of(inode, pids);
+    if (!pids.empty()) static_cast<void>(sockets.find(peer, sockets.holders.account_of(pids.front())));
+  }
 }
 
 }  // namespace
@@ -37,33 +40,31 @@ void ask_for_peers(const SocketTable& sockets, const HolderTable& holders, Quest
 Connections find_connections(const HolderOptions& options, const AskKernel& ask) {
   Connections result;
   HolderTable holders;
-  SocketTable sockets(holders, ask);
-  Questions questions(options, holders, sockets);
+  SocketTable sockets(options, holders, ask);
   holders.read(options);
   sockets.dump(SocketTable::Scope::kListeners);
-  sockets.dump(SocketTable::Scope::kAll);
+  sockets.dump(SocketTable::Scope::kFirst);
   holders.read(options);
   sockets.dump(SocketTable::Scope::kAll);
-  find_unlisted(options, holders, sockets, questions, result);
+  find_unlisted(sockets, result);
   sockets.sort();
-  ask_for_peers(sockets, holders, questions);
-  const Queues queues = ask_for_queues(sockets, questions);
+  ask_for_peers(sockets);
+  ask_for_queues(sockets);
   sockets.sort();
   Connections joined = result;
-  if (!join(options, holders, sockets, queues, joined)) {
+  if (!join(sockets, joined)) {
     sockets.dump(SocketTable::Scope::kTcp);
     joined = std::move(result);
-    join(options, holders, sockets, queues, joined);
+    join(sockets, joined);
   }
-  result = std::move(joined);
-  result.unreadable.insert(result.unreadable.end(), holders.unreadable().begin(), holders.unreadable().end());
-  sort_unique(result.unreadable);
-  result.complete = sockets.faults().empty() && !holders.own_net().empty();
-  result.established_tcp = sockets.established_tcp();
-  result.established_unix = sockets.established_unix();
-  for (const auto* found : {&sockets.faults(), &holders.faults()})
-    result.faults.insert(result.faults.end(), found->begin(), found->end());
-  return result;
+  joined.complete = sockets.faults.empty() && !holders.own_net.empty();
+  joined.established_tcp = sockets.established_tcp;
+  joined.established_unix = sockets.established_unix;
+  joined.unreadable.insert(joined.unreadable.end(), holders.unreadable.begin(), holders.unreadable.end());
+  sort_unique(joined.unreadable);
+  for (const auto* found : {&sockets.faults, &holders.faults})
+    joined.faults.insert(joined.faults.end(), found->begin(), found->end());
+  return joined;
 }
 
 }  // namespace reaper

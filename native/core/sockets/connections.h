@@ -1,5 +1,5 @@
-// Finds what is connected to the given processes, and what about that could not be known. In the words of
-// src/core/observation/connections.ts, which says what each of these means.
+// Finds what is connected to the given processes, and what about that could not be known, in the words of
+// src/core/observation/connections.ts.
 #pragma once
 
 #include <sys/types.h>
@@ -51,8 +51,8 @@ struct Connections {
 };
 
 // Reads the descriptors and lists the sockets twice, and keeps what either reading saw: a list may lack a
-// socket that lives all along (measured: 9 to 27 % of those under load), and a connection may be made,
-// accepted or handed on in between. `ask`: who answers; tests give another than the kernel.
+// socket that lives all along (under load 9 to 27 % of them do), and a connection may be made, accepted or
+// handed on in between. `ask`: who answers; tests give another than the kernel.
 Connections find_connections(const HolderOptions& options, const AskKernel& ask = ask_kernel);
 
 }  // namespace reaper

@@ -1,16 +1,14 @@
-#include "core/sockets/join.h"
-
 #include <ifaddrs.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <sys/socket.h>
 
-#include <algorithm>
 #include <cstring>
 #include <fstream>
 #include <set>
 
 #include "core/base/sorted.h"
+#include "core/sockets/socket_table.h"
 
 namespace reaper {
 namespace {
@@ -20,299 +18,255 @@ namespace {
 constexpr std::size_t kUserPids = 1 << 20;
 constexpr std::uint8_t kShutBothWays = 3;  // RCV_SHUTDOWN | SEND_SHUTDOWN
 
-constexpr std::uint32_t bits(std::initializer_list<int> states) {
-  std::uint32_t set = 0;
-  for (const int state : states) set |= 1u << state;
-  return set;
+template <typename... States>
+constexpr std::uint32_t bits(States... states) {
+  return ((1u << states) | ...);
 }
-// TCP_NEW_SYN_RECV (12) is the kernel's own name for a half-open connection.
-constexpr std::uint32_t kFlowing = bits({TCP_ESTABLISHED, TCP_SYN_RECV, TCP_FIN_WAIT1, TCP_FIN_WAIT2,
-                                         TCP_CLOSE_WAIT, TCP_LAST_ACK, TCP_CLOSING, 12});
+constexpr std::uint32_t kFlowing =
+    bits(TCP_ESTABLISHED, TCP_SYN_RECV, TCP_FIN_WAIT1, TCP_FIN_WAIT2, TCP_CLOSE_WAIT, TCP_LAST_ACK,
+         TCP_CLOSING, 12);  // 12: half open (TCP_NEW_SYN_RECV)
 constexpr std::uint32_t kSentFin =
-    bits({TCP_FIN_WAIT1, TCP_FIN_WAIT2, TCP_LAST_ACK, TCP_CLOSING, TCP_TIME_WAIT});
-constexpr std::uint32_t kGotFin = bits({TCP_CLOSE_WAIT, TCP_LAST_ACK, TCP_CLOSING});
-bool is_in(std::uint32_t set, std::uint8_t state) { return state < 32 && (set >> state & 1) != 0; }
+    bits(TCP_FIN_WAIT1, TCP_FIN_WAIT2, TCP_LAST_ACK, TCP_CLOSING, TCP_TIME_WAIT);
+constexpr std::uint32_t kGotFin = bits(TCP_CLOSE_WAIT, TCP_LAST_ACK, TCP_CLOSING);
+bool is_in(std::uint32_t states, std::uint8_t state) { return state < 32 && (states >> state & 1) != 0; }
 
-std::string name_of(const UnixRecord* record, std::uint32_t inode) {
+std::string text_of(const UnixRecord* record, std::uint32_t inode) {
   if (record == nullptr || record->name.empty()) return "unix:" + std::to_string(inode);
-  // As /proc/net/unix does.
-  std::string text = record->name;
+  std::string text = record->name;  // as /proc/net/unix shows it
   if (text[0] == '\0') std::replace(text.begin(), text.end(), '\0', '@');
   return text;
 }
 
-// The addresses of this host, without ports; sorted.
-std::vector<Endpoint> own_addresses() {
-  std::vector<Endpoint> own;
+std::set<Endpoint> own_addresses() {
+  std::set<Endpoint> own;
   ifaddrs* list = nullptr;
   if (getifaddrs(&list) != 0) return own;
   for (const ifaddrs* at = list; at != nullptr; at = at->ifa_next) {
+    const int family = at->ifa_addr == nullptr ? AF_UNSPEC : at->ifa_addr->sa_family;
     Endpoint end{};
-    if (at->ifa_addr != nullptr && at->ifa_addr->sa_family == AF_INET) {
+    if (family == AF_INET) {
       end[10] = end[11] = 0xff;
       std::memcpy(&end[12], &reinterpret_cast<const sockaddr_in*>(at->ifa_addr)->sin_addr, 4);
-      own.push_back(end);
-    } else if (at->ifa_addr != nullptr && at->ifa_addr->sa_family == AF_INET6) {
+    } else if (family == AF_INET6) {
       std::memcpy(&end[0], &reinterpret_cast<const sockaddr_in6*>(at->ifa_addr)->sin6_addr, 16);
-      own.push_back(end);
     }
+    own.insert(end);
   }
   freeifaddrs(list);
-  sort_unique(own);
   return own;
 }
 
-// Who holds the listeners at an address, or of a name.
-template <typename Key>
-class ListenerHolders {
- public:
-  ListenerHolders(const Listeners<Key>& listeners, const HolderTable& holders) {
-    for (const auto& [key, sockets] : listeners)
-      for (const auto& [inode, uid] : sockets) {
-        auto& pids = by_key_[key][uid];
-        const auto held = holders.holders_of(inode);
-        pids.insert(pids.end(), held.begin(), held.end());
-      }
-    for (auto& [key, by_uid] : by_key_)
-      for (auto& [uid, pids] : by_uid) sort_unique(pids);
-  }
-
-  // Those of one user's, or, without one, of everybody's; one who is not known counts.
-  void add(const Key& key, std::optional<uid_t> uid, std::vector<pid_t>& to) const {
-    const auto found = by_key_.find(key);
-    if (found == by_key_.end()) return;
-    for (const auto& [owner, pids] : found->second)
-      if (!uid || !owner || *uid == *owner) to.insert(to.end(), pids.begin(), pids.end());
-  }
-
- private:
-  std::map<Key, std::map<std::optional<uid_t>, std::vector<pid_t>>> by_key_;
-};
-
-// The records that have a far end's address.
+// What has a far end's address.
 struct FarEnd {
-  bool exists = false, waits = false;  // waits: one has no inode, and nobody has closed it
-  std::uint32_t held = 0;              // how many have an inode; `holder` is one of them
+  bool exists = false, waits = false;  // waits: one has no inode, and no process has closed it
+  std::uint32_t held = 0;              // how many have an inode; `holder` is the last of them
   const TcpRecord* holder = nullptr;
 };
 
 class Joiner {
  public:
-  Joiner(const HolderOptions& options, const HolderTable& holders, const SocketTable& sockets,
-         Connections& to)
-      : holders_(holders),
-        sockets_(sockets),
-        to_(to),
-        at_address_(sockets.tcp_listeners(), holders),
-        at_name_(sockets.unix_listeners(), holders) {
-    std::ifstream file(options.proc_root + "/sys/net/ipv4/ip_local_port_range");
-    int low = 0, high = 0;
-    if (file >> low >> high) low_ = low, high_ = high;
+  Joiner(const SocketTable& sockets, Connections& to)
+      : sockets_(sockets), holders_(sockets.holders), to_(to) {
+    std::ifstream file(sockets.options.proc_root + "/sys/net/ipv4/ip_local_port_range");
+    file >> low_port_ >> high_port_;
+    if (!file) low_port_ = 32768, high_port_ = 60999;
   }
 
   bool add_tcp() {
     bool is_sure = true;
-    for (const TcpRecord& record : sockets_.tcp()) {
+    for (const TcpRecord& near : sockets_.tcp) {
       Connection made{Kind::kTcp};
-      made.near = near_of(record);
-      if (!is_in(kFlowing, record.state) || made.near.empty()) continue;
-      const FarEnd mirror = mirror_of(record);
-      const FarEnd far = mirror.exists ? mirror : far_at(record.remote);
-      const bool here = mirror.exists || is_own(record);
-      const bool closed = far.held == 0 && !far.waits && (far.exists || is_in(kGotFin, record.state));
-      if (here && closed) {
-        is_sure &= mirror.exists;
+      add_near(near, made.near);
+      if (!is_in(kFlowing, near.state) || made.near.empty()) continue;
+      const FarEnd mirror = mirror_of(near);
+      const FarEnd& far = mirror.exists ? mirror : far_at(near.remote);
+      const bool here = mirror.exists || is_own(near);
+      if (here && far.held == 0 && !far.waits && (far.exists || is_in(kGotFin, near.state))) {
+        is_sure &= mirror.exists;  // it is dead
         continue;
       }
-      made.other_host = !here;
-      made.idle = record.idle;
       if (here && far.held == 1) {
-        made.far = holders_.holders_of(far.holder->inode);
+        holders_.add_holders_of(far.holder->inode, made.far);
         made.far_uid = far.holder->uid;
       } else if (here && far.held == 0) {
-        made.far = listeners_of(record.remote, std::nullopt);  // it waits there
+        add_listeners(near.remote, std::nullopt, made.far);  // it waits there
       }
-      made.direction = is_opened(record, here) ? Direction::kOpened : Direction::kAccepted;
-      made.local = endpoint_text(record.local);
-      made.remote = endpoint_text(record.remote);
-      emit(std::move(made));
+      made.direction = is_opened(near, here) ? Direction::kOpened : Direction::kAccepted;
+      made.local = endpoint_text(near.local);
+      made.remote = endpoint_text(near.remote);
+      made.other_host = !here;
+      made.idle = near.idle;
+      add(std::move(made));
     }
     return is_sure;
   }
 
-  void add_unix(const Queues& queues) {
+  void add_unix() {
     std::map<std::uint32_t, const UnixRecord*> waits_at;
-    for (const auto& [listener, clients] : queues) {
-      const UnixRecord& record = sockets_.queues().at(listener);
-      for (const std::uint32_t client : clients) {
-        waits_at[client] = &record;
+    for (const auto& [inode, listener] : sockets_.queues) {
+      for (const std::uint32_t client : listener.waiting) {
+        waits_at[client] = &listener;
         Connection made{Kind::kUnix, Direction::kAccepted};
-        made.near = holders_.holders_of(listener);
-        if (client != 0) made.far = holders_.holders_of(client);
-        made.local = name_of(&record, listener);
-        made.remote = name_of(sockets_.local(client), client);
-        if (const UnixRecord* known = sockets_.local(client)) made.far_uid = known->uid;
-        emit(std::move(made));
+        holders_.add_holders_of(inode, made.near);
+        add_far(client, made);
+        made.local = text_of(&listener, inode);
+        add(std::move(made));
       }
     }
-    for (const UnixRecord& record : sockets_.local()) {
-      Connection made{Kind::kUnix};
-      made.near = holders_.holders_of(record.inode);
-      if (made.near.empty() && !record.key.empty()) at_name_.add(record.key, record.uid, made.near);
-      if (record.peer == 0 && record.shutdown == kShutBothWays) continue;
-      const UnixRecord* peer = sockets_.local(record.peer);
-      made.local = name_of(&record, record.inode);
-      if (const auto found = waits_at.find(record.inode); record.peer != 0) {
-        made.direction = direction_of(record, peer);
-        made.far = holders_.holders_of(record.peer);
-        made.remote = name_of(peer, record.peer);
-        if (peer != nullptr) made.far_uid = peer->uid;
-      } else {
-        made.direction = Direction::kOpened;
-        if (found != waits_at.end()) made.far = holders_.holders_of(found->second->inode);
-        made.remote = found != waits_at.end() ? name_of(found->second, 0) : "unix:0";
+    for (const UnixRecord& near : sockets_.local) {
+      if (near.peer == 0 && near.shutdown == kShutBothWays) continue;  // the peer has closed
+      Connection made{Kind::kUnix, direction_of(near)};
+      holders_.add_holders_of(near.inode, made.near);
+      if (made.near.empty()) add_listeners(sockets_.unix_listeners, near.key, near.uid, made.near);
+      add_far(near.peer, made);
+      if (const auto found = waits_at.find(near.inode); near.peer == 0 && found != waits_at.end()) {
+        holders_.add_holders_of(found->second->inode, made.far);
+        made.remote = text_of(found->second, 0);
       }
-      emit(std::move(made));
+      made.local = text_of(&near, near.inode);
+      add(std::move(made));
     }
   }
 
-  // Of pipes and terminals: those whose two ends are not the same process's alone.
+  // Those pipes and terminals whose two ends are not one process's alone.
   void add_pairs(Kind kind, Thing near, Thing far, const char* name) {
-    std::uint32_t last = 0;
-    for (const Holder& holder : holders_.all(near)) {
-      if (&holder != holders_.all(near).data() && holder.inode == last) continue;
-      last = holder.inode;
+    const auto& all = holders_.held[near];
+    for (auto at = all.begin(); at != all.end(); ++at) {
+      if (at != all.begin() && std::prev(at)->inode == at->inode) continue;
       Connection made{kind};
-      made.near = holders_.holders_of(last, near);
-      made.far = holders_.holders_of(last, far);
-      made.local = made.remote = name + std::to_string(last);
-      if (!made.far.empty() && (made.near != made.far || made.near.size() > 1)) emit(std::move(made));
+      holders_.add_holders_of(at->inode, made.near, near);
+      holders_.add_holders_of(at->inode, made.far, far);
+      made.local = made.remote = name + std::to_string(at->inode);
+      if (!made.far.empty() && (made.near != made.far || made.near.size() > 1)) add(std::move(made));
     }
   }
 
   // A user with too many pids in the lists is in doubt as a whole.
   void finish() {
-    for (const auto& [pid, account] : holders_.accounts())
-      if (over_.count(account) != 0) to_.unreadable.push_back(pid);
-    for (const uid_t account : over_)
-      to_.faults.push_back({"list connections", 0, "too many processes of this user share them", account});
+    for (const auto& [pid, account] : holders_.accounts)
+      if (account != 0 && listed_[account] > kUserPids) to_.unreadable.push_back(pid);
+    for (const auto& [account, pids] : listed_)
+      if (account != 0 && pids > kUserPids)
+        to_.faults.push_back({"list connections", 0, "this user has too many that processes share", account});
   }
 
  private:
-  void emit(Connection made) {
+  void add(Connection made) {
     if (made.near.empty()) return;
     const uid_t account = holders_.account_of(made.near.front());
-    if ((listed_[account] += made.near.size() + made.far.size()) > kUserPids && account != 0)
-      over_.insert(account);
-    else
-      to_.connections.push_back(std::move(made));
+    listed_[account] += made.near.size() + made.far.size();
+    if (account == 0 || listed_[account] <= kUserPids) to_.connections.push_back(std::move(made));
   }
 
-  bool is_own(const TcpRecord& record) const {
-    Endpoint address = record.remote, local = record.local;
-    address[16] = address[17] = local[16] = local[17] = 0;
-    static constexpr Endpoint kLoopback6 = {0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1};
-    static constexpr std::uint8_t kLoopback4[] = {0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff, 127};
-    return address == local || address == kLoopback6 || contains(own_, address) ||
-           std::memcmp(address.data(), kLoopback4, sizeof kLoopback4) == 0;
+  // A connection that no asked process holds is its listener's, whoever has it in flight, unless its process
+  // has closed it, or it is another user's, which had bound the address before.
+  void add_near(const TcpRecord& near, std::vector<pid_t>& to) const {
+    if (near.inode != 0) holders_.add_holders_of(near.inode, to);
+    if (!to.empty() || (near.inode == 0 && is_in(kSentFin, near.state))) return;
+    add_listeners(near.local, near.inode == 0 ? std::nullopt : std::optional(near.uid), to);
   }
 
-  std::vector<pid_t> listeners_of(const Endpoint& end, std::optional<uid_t> uid) const {
-    std::vector<pid_t> pids;
-    for (const Endpoint& at : listening_for(end)) at_address_.add(at, uid, pids);
-    sort_unique(pids);
-    return pids;
+  void add_listeners(const Endpoint& end, std::optional<uid_t> uid, std::vector<pid_t>& to) const {
+    for (const Endpoint& at : listening_for(end)) add_listeners(sockets_.tcp_listeners, at, uid, to);
   }
 
-  // A connection without a holder is its listener's, whoever has it in flight, unless its own process has
-  // closed it, or another user's process bound the address before.
-  std::vector<pid_t> near_of(const TcpRecord& record) const {
-    const bool waits = record.inode == 0;
-    auto pids = waits ? std::vector<pid_t>() : holders_.holders_of(record.inode);
-    if (!pids.empty() || (waits && is_in(kSentFin, record.state))) return pids;
-    return listeners_of(record.local, waits ? std::nullopt : std::optional(record.uid));
+  // Those of one user, or, without one, of everybody; who is not known counts.
+  template <typename Key>
+  void add_listeners(const Listeners<Key>& listeners, const Key& key, std::optional<uid_t> uid,
+                     std::vector<pid_t>& to) const {
+    const auto found = listeners.find(key);
+    if (found == listeners.end()) return;
+    for (const auto& [owner, pids] : found->second)
+      if (!uid || !owner || *uid == *owner) to.insert(to.end(), pids.begin(), pids.end());
+    sort_unique(to);
+  }
+
+  void add_far(std::uint32_t inode, Connection& to) const {
+    const UnixRecord* far = sockets_.local_of(inode);
+    if (inode != 0) holders_.add_holders_of(inode, to.far);
+    if (far != nullptr) to.far_uid = far->uid;
+    to.remote = text_of(far, inode);
   }
 
   template <typename Same>
-  FarEnd far_end(const Endpoint& local, const Endpoint& remote, Same same) const {
-    FarEnd far;
-    const auto before = [](const TcpRecord& a, const TcpRecord& b) {
-      return std::tie(a.local, a.remote) < std::tie(b.local, b.remote);
+  FarEnd find_far(const Endpoint& local, const Endpoint& remote, Same same) const {
+    const auto before = [&](const TcpRecord& record, int) {
+      return std::tie(record.local, record.remote) < std::tie(local, remote);
     };
-    const auto& all = sockets_.tcp();
-    TcpRecord first;
-    first.local = local;
-    first.remote = remote;
-    for (auto at = std::lower_bound(all.begin(), all.end(), first, before); at != all.end() && same(*at);
-         ++at) {
+    FarEnd far;
+    const auto& all = sockets_.tcp;
+    for (auto at = std::lower_bound(all.begin(), all.end(), 0, before); at != all.end() && same(*at); ++at) {
       far.exists = true;
       far.waits |= at->inode == 0 && !is_in(kSentFin, at->state);
-      if (at->inode == 0) continue;
-      ++far.held;
-      far.holder = &*at;
+      far.held += at->inode != 0;
+      if (at->inode != 0) far.holder = &*at;
     }
     return far;
   }
 
   FarEnd mirror_of(const TcpRecord& near) const {
-    return far_end(near.remote, near.local, [&near](const TcpRecord& far) {
+    return find_far(near.remote, near.local, [&near](const TcpRecord& far) {
       return far.local == near.remote && far.remote == near.local;
     });
   }
 
-  // Whatever has the far end's address: with NAT the pair is another. Counted once per address, for a busy
-  // listener has thousands.
-  const FarEnd& far_at(const Endpoint& address) {
-    const auto [known, is_new] = far_.try_emplace(address);
-    if (is_new)
-      known->second = far_end(address, {}, [&address](const TcpRecord& far) { return far.local == address; });
+  // With NAT the far end's pair is another, and its own address the same. Counted once per address, for a
+  // busy listener has thousands.
+  const FarEnd& far_at(const Endpoint& end) {
+    const auto [known, is_new] = far_.try_emplace(end);
+    if (is_new) known->second = find_far(end, {}, [&end](const TcpRecord& far) { return far.local == end; });
     return known->second;
+  }
+
+  bool is_own(const TcpRecord& near) const {
+    static constexpr std::uint8_t kLoopback[] = {0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff, 127};
+    Endpoint address = near.remote;
+    address[16] = address[17] = 0;
+    return own_.count(address) != 0 || std::memcmp(address.data(), kLoopback, sizeof kLoopback) == 0 ||
+           std::memcmp(address.data(), near.local.data(), 16) == 0;
   }
 
   bool is_ephemeral(const Endpoint& end) const {
     const int port = end[16] * 256 + end[17];
-    return port >= low_ && port <= high_;
+    return port >= low_port_ && port <= high_port_;
   }
 
   // Guard: a client may listen at the address that it connects from.
-  bool is_opened(const TcpRecord& record, bool here) const {
-    const auto places = listening_for(record.local);
-    if (std::any_of(places.begin(), places.end(),
-                    [this](const Endpoint& at) { return sockets_.tcp_listeners().count(at) != 0; }))
-      return false;
-    if (here && sockets_.is_listening(record.remote)) return true;
-    return is_ephemeral(record.local) && !is_ephemeral(record.remote);
+  bool is_opened(const TcpRecord& near, bool here) const {
+    if (is_any_in(sockets_.tcp_listeners, near.local)) return false;
+    return (here && is_any_in(sockets_.listening, near.remote)) ||
+           (is_ephemeral(near.local) && !is_ephemeral(near.remote));
   }
 
   // The kernel gives an accepted socket its listener's name. Guard: a client may bind a name of its own, so
   // of two named ends the one whose name a listener has was accepted.
-  Direction direction_of(const UnixRecord& record, const UnixRecord* peer) const {
-    const bool here = !record.key.empty();
-    if (peer == nullptr) return Direction::kAccepted;  // nothing shows its name
-    if (peer->key.empty()) return here ? Direction::kAccepted : Direction::kPair;
-    const bool opened = !here || (sockets_.is_listening(peer->key) && !sockets_.is_listening(record.key));
+  Direction direction_of(const UnixRecord& near) const {
+    if (near.peer == 0) return Direction::kOpened;  // it waits to be accepted
+    const UnixRecord* far = sockets_.local_of(near.peer);
+    if (far == nullptr) return Direction::kAccepted;  // its name is not known
+    if (far->key.empty()) return near.key.empty() ? Direction::kPair : Direction::kAccepted;
+    const auto is_listeners = [this](const UnixRecord& end) {
+      return sockets_.names.count(std::hash<std::string>()(end.key)) != 0;
+    };
+    const bool opened = near.key.empty() || (is_listeners(*far) && !is_listeners(near));
     return opened ? Direction::kOpened : Direction::kAccepted;
   }
 
-  const HolderTable& holders_;
   const SocketTable& sockets_;
+  const HolderTable& holders_;
   Connections& to_;
-  ListenerHolders<Endpoint> at_address_;
-  ListenerHolders<std::string> at_name_;
-  const std::vector<Endpoint> own_ = own_addresses();
-  int low_ = 32768, high_ = 60999;  // the ports from which the kernel takes one for a connection
+  const std::set<Endpoint> own_ = own_addresses();
+  int low_port_ = 0, high_port_ = 0;  // the ports from which the kernel takes one for a connection
   std::map<Endpoint, FarEnd> far_;
-  std::unordered_map<uid_t, std::size_t> listed_;
-  std::set<uid_t> over_;
+  std::map<uid_t, std::size_t> listed_;
 };
 
 }  // namespace
 
-bool join(const HolderOptions& options, const HolderTable& holders, const SocketTable& sockets,
-          const Queues& queues, Connections& to) {
-  Joiner joiner(options, holders, sockets, to);
+bool join(const SocketTable& sockets, Connections& to) {
+  Joiner joiner(sockets, to);
   const bool is_sure = joiner.add_tcp();
-  joiner.add_unix(queues);
+  joiner.add_unix();
   joiner.add_pairs(Kind::kPipe, kPipeReader, kPipeWriter, "pipe:");
   joiner.add_pairs(Kind::kTerminal, kTerminal, kMaster, "pts/");
   joiner.finish();

@@ -1,14 +1,17 @@
 #include "core/sockets/sock_diag.h"
 
+#include <arpa/inet.h>
 #include <linux/inet_diag.h>
 #include <linux/netlink.h>
 #include <linux/sock_diag.h>
 #include <linux/unix_diag.h>
-#include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <sys/socket.h>
 #include <sys/time.h>
 
+#include <algorithm>
 #include <cerrno>
+#include <cstring>
 
 #include "core/base/fd.h"
 
@@ -18,32 +21,119 @@ namespace {
 constexpr int kAttempts = 3;
 // The kernel fills at most 32 KiB of a dump's message, however large the buffer (netlink_recvmsg).
 constexpr std::size_t kReceiveBytes = 64 * 1024;
-constexpr std::uint32_t kShowUid = 0x40;  // UDIAG_SHOW_UID, Linux 5.3; earlier ones ignore it
+constexpr int kUnixUid = 7, kShowUid = 0x40;  // UNIX_DIAG_UID, Linux 5.3; earlier ones ignore the wish
+constexpr int kShowUnix = UDIAG_SHOW_PEER | UDIAG_SHOW_NAME | UDIAG_SHOW_VFS | kShowUid;
+constexpr std::uint8_t kProbeTimer = 4;  // idiag_timer of a socket whose peer takes no data
 
-template <typename Body>
-std::string request_of(const Body& body, int flags) {
-  nlmsghdr header{};
-  header.nlmsg_len = sizeof header + sizeof body;
-  header.nlmsg_type = SOCK_DIAG_BY_FAMILY;
-  header.nlmsg_flags = static_cast<std::uint16_t>(NLM_F_REQUEST | flags);
-  header.nlmsg_seq = kSequence;
-  std::string request(reinterpret_cast<const char*>(&header), sizeof header);
-  return request.append(reinterpret_cast<const char*>(&body), sizeof body);
+constexpr std::size_t aligned(std::size_t length) { return (length + 3) & ~std::size_t{3}; }
+
+// Copies a structure from a place in `bytes`; false: they are too few.
+template <typename T>
+bool copy(std::string_view bytes, T& to, std::size_t at = 0) {
+  if (bytes.size() < at + sizeof to) return false;
+  std::memcpy(&to, bytes.data() + at, sizeof to);
+  return true;
 }
 
-template <typename Record, typename Body, typename OnBatch>
-std::optional<Failure> dump(const AskKernel& ask, const Body& body, const OnBatch& on_batch) {
+// Calls `each` with the type and value of every attribute behind the first `at` bytes; false: malformed.
+template <typename Each>
+bool each_attribute(std::string_view bytes, std::size_t at, Each each) {
+  for (nlattr head; at < bytes.size(); at += aligned(head.nla_len)) {
+    if (!copy(bytes, head, at) || head.nla_len < sizeof head || head.nla_len > bytes.size() - at)
+      return false;
+    if (!each(head.nla_type, bytes.substr(at + sizeof head, head.nla_len - sizeof head))) return false;
+  }
+  return true;
+}
+
+Endpoint endpoint(std::uint8_t family, const void* address, std::uint16_t port_be) {
+  Endpoint end{};
+  if (family == AF_INET) end[10] = end[11] = 0xff;
+  std::memcpy(&end[family == AF_INET ? 12 : 0], address, family == AF_INET ? 4 : 16);
+  std::memcpy(&end[16], &port_be, 2);
+  return end;
+}
+
+// The kernel's structure grows at its end, so it may be shorter than this one. A client that is alive and
+// does not read answers the probes of unsent data.
+std::optional<std::uint32_t> idle_of(std::string_view info, const inet_diag_msg& message) {
+  std::uint32_t sent = 0, received = 0, answered = 0;
+  if (!copy(info, sent, offsetof(tcp_info, tcpi_last_data_sent)) ||
+      !copy(info, received, offsetof(tcp_info, tcpi_last_data_recv)) ||
+      !copy(info, answered, offsetof(tcp_info, tcpi_last_ack_recv)))
+    return std::nullopt;
+  const bool probed = message.idiag_timer == kProbeTimer && message.idiag_wqueue > 0;
+  return std::min({sent, received, probed ? answered : sent});
+}
+
+bool parse(std::string_view payload, TcpRecord& record) {
+  inet_diag_msg message;
+  if (!copy(payload, message)) return false;
+  if (message.idiag_family != AF_INET && message.idiag_family != AF_INET6) return false;
+  record.local = endpoint(message.idiag_family, message.id.idiag_src, message.id.idiag_sport);
+  record.remote = endpoint(message.idiag_family, message.id.idiag_dst, message.id.idiag_dport);
+  record.device = message.id.idiag_if;
+  record.inode = message.idiag_inode;
+  record.uid = message.idiag_uid;
+  record.state = message.idiag_state;
+  return each_attribute(payload, aligned(sizeof message), [&](int type, std::string_view value) {
+    if (type == INET_DIAG_INFO) record.idle = idle_of(value, message);
+    if (type == INET_DIAG_SKV6ONLY) record.v6_only = !value.empty() && value[0] != 0;
+    return true;
+  });
+}
+
+bool parse(std::string_view payload, UnixRecord& record) {
+  unix_diag_msg message;
+  if (!copy(payload, message) || message.udiag_family != AF_UNIX) return false;
+  record.inode = message.udiag_ino;
+  record.type = message.udiag_type;
+  record.state = message.udiag_state;
+  return each_attribute(payload, aligned(sizeof message), [&](int type, std::string_view value) {
+    switch (type) {
+      case UNIX_DIAG_NAME:
+        record.name = value;
+        if (record.name[0] != '\0') record.name.resize(std::min(value.size(), value.find('\0')));
+        if (record.key.empty()) record.key = record.name;
+        return true;
+      case UNIX_DIAG_VFS:
+        // A file is its inode and device; no abstract name begins with a slash.
+        record.key = "/" + std::string(value);
+        return value.size() == sizeof(unix_diag_vfs);
+      case UNIX_DIAG_RQLEN:
+        return copy(value, record.queue);
+      case UNIX_DIAG_PEER:
+        return copy(value, record.peer);
+      case UNIX_DIAG_SHUTDOWN:
+        return copy(value, record.shutdown);
+      case UNIX_DIAG_ICONS:
+        record.waiting.resize(value.size() / sizeof record.peer);
+        std::memcpy(record.waiting.data(), value.data(), record.waiting.size() * sizeof record.peer);
+        return true;
+      case kUnixUid:
+        return copy(value, record.uid.emplace());
+      default:
+        return true;
+    }
+  });
+}
+
+// An interrupted dump is repeated. An exact question (`flags` 0) has one message for an answer.
+template <typename Record, typename Body>
+std::optional<Failure> request(const AskKernel& ask, const Body& body, int flags,
+                               const std::function<void(Record&)>& on_record) {
+  nlmsghdr header{sizeof header + sizeof body, SOCK_DIAG_BY_FAMILY, 0, kSequence, 0};
+  header.nlmsg_flags = static_cast<std::uint16_t>(NLM_F_REQUEST | flags);
+  std::string bytes(reinterpret_cast<const char*>(&header), sizeof header);
+  bytes.append(reinterpret_cast<const char*>(&body), sizeof body);
   for (int turn = 0; turn < kAttempts; ++turn) {
     bool done = false, interrupted = false;
     std::optional<Failure> failure;
-    const auto lost = ask(request_of(body, NLM_F_DUMP), [&](const std::uint8_t* data, std::size_t size) {
-      std::vector<Record> records;
-      const auto batch = parse_batch(data, size, records);
-      on_batch(records);
-      if (!batch) failure = batch.failure();
-      done = batch && batch.value().done;
-      interrupted |= batch && batch.value().interrupted;
-      return batch && !done;
+    const auto lost = ask(bytes, [&](std::string_view buffer) {
+      const auto parsed = parse_buffer(buffer, on_record, interrupted);
+      if (!parsed) failure = parsed.failure();
+      done = parsed && (parsed.value() || flags == 0);
+      return parsed && !done;
     });
     if (failure || lost) return failure ? failure : lost;
     if (!done) return Failure{EBADMSG, "socket dump ended early"};
@@ -54,20 +144,50 @@ std::optional<Failure> dump(const AskKernel& ask, const Body& body, const OnBatc
 
 }  // namespace
 
+template <typename Record>
+Result<bool> parse_buffer(std::string_view bytes, const std::function<void(Record&)>& on_record,
+                          bool& interrupted) {
+  nlmsghdr header;
+  for (std::size_t at = 0; at < bytes.size(); at += aligned(header.nlmsg_len)) {
+    if (!copy(bytes, header, at) || header.nlmsg_len < sizeof header || header.nlmsg_len > bytes.size() - at)
+      return Failure{EBADMSG, "netlink message cut short"};
+    if (header.nlmsg_seq != kSequence) return Failure{EBADMSG, "netlink sequence number"};
+    interrupted |= (header.nlmsg_flags & NLM_F_DUMP_INTR) != 0;
+    const std::string_view payload = bytes.substr(at + sizeof header, header.nlmsg_len - sizeof header);
+    Record record;
+    if (header.nlmsg_type == SOCK_DIAG_BY_FAMILY) {
+      if (!parse(payload, record)) return Failure{EBADMSG, "socket record"};
+      on_record(record);
+      continue;
+    }
+    // Both carry a negative errno; a dump that fails half-way says so in NLMSG_DONE. Error 0 acknowledges the
+    // request, which was not asked for, and says nothing about the dump.
+    const bool is_error = header.nlmsg_type == NLMSG_ERROR;
+    std::int32_t status = 0;
+    if ((!is_error && header.nlmsg_type != NLMSG_DONE) || !copy(payload, status) || status > 0 ||
+        status < -4095 || (is_error && status == 0))
+      return Failure{EBADMSG, "netlink message"};
+    if (status != 0) return Failure{-status, "socket dump"};
+    return true;
+  }
+  return false;
+}
+
+template Result<bool> parse_buffer(std::string_view, const std::function<void(TcpRecord&)>&, bool&);
+template Result<bool> parse_buffer(std::string_view, const std::function<void(UnixRecord&)>&, bool&);
+
 std::optional<Failure> ask_kernel(const std::string& request, const OnBuffer& on_buffer) {
-  // A new socket each time: nothing left over from an earlier request can be taken for an answer.
   const UniqueFd fd(socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, NETLINK_SOCK_DIAG));
   if (!fd.valid()) return Failure{errno, "socket NETLINK_SOCK_DIAG"};
   // The kernel answers at once; the limit keeps the sweep from hanging on one that does not.
   const timeval limit{5, 0};
-  if (setsockopt(fd.get(), SOL_SOCKET, SO_RCVTIMEO, &limit, sizeof limit) != 0)
-    return Failure{errno, "SO_RCVTIMEO"};
   sockaddr_nl kernel{};
   kernel.nl_family = AF_NETLINK;
-  if (sendto(fd.get(), request.data(), request.size(), 0, reinterpret_cast<sockaddr*>(&kernel),
+  if (setsockopt(fd.get(), SOL_SOCKET, SO_RCVTIMEO, &limit, sizeof limit) != 0 ||
+      sendto(fd.get(), request.data(), request.size(), 0, reinterpret_cast<sockaddr*>(&kernel),
              sizeof kernel) < 0)
     return Failure{errno, "send socket request"};
-  std::vector<std::uint8_t> buffer(kReceiveBytes);
+  std::string buffer(kReceiveBytes, '\0');
   for (;;) {
     sockaddr_nl sender{};
     socklen_t length = sizeof sender;
@@ -77,47 +197,53 @@ std::optional<Failure> ask_kernel(const std::string& request, const OnBuffer& on
     if (got < 0) return Failure{errno, "receive sockets"};
     // Guard: another process may send to this port; only the kernel (port 0) is believed.
     if (length != sizeof sender || sender.nl_pid != 0) continue;
-    if (static_cast<std::size_t>(got) > buffer.size()) return Failure{EBADMSG, "socket message too long"};
-    if (got == 0 || !on_buffer(buffer.data(), static_cast<std::size_t>(got))) return std::nullopt;
+    const auto size = static_cast<std::size_t>(got);
+    if (size > buffer.size()) return Failure{EBADMSG, "socket message too long"};
+    if (size == 0 || !on_buffer(std::string_view(buffer).substr(0, size))) return std::nullopt;
   }
 }
 
-std::optional<Failure> dump_tcp(const AskKernel& ask, int family, std::uint32_t states,
-                                const OnTcp& on_batch) {
+std::optional<Failure> dump_tcp(const AskKernel& ask, int family, std::uint32_t states, bool with_idle,
+                                const std::function<void(TcpRecord&)>& on_record) {
   // MPTCP listeners and subflows are in this list, with the MPTCP socket's inode.
-  inet_diag_req_v2 request{};
-  request.sdiag_family = static_cast<std::uint8_t>(family);
-  request.sdiag_protocol = IPPROTO_TCP;
-  request.idiag_ext = 1 << (INET_DIAG_INFO - 1);
-  request.idiag_states = states;
-  return dump<TcpRecord>(ask, request, on_batch);
+  inet_diag_req_v2 body{};
+  body.sdiag_family = static_cast<std::uint8_t>(family);
+  body.sdiag_protocol = IPPROTO_TCP;
+  body.idiag_ext = with_idle ? 1 << (INET_DIAG_INFO - 1) : 0;
+  body.idiag_states = states;
+  return request(ask, body, NLM_F_DUMP, on_record);
 }
 
-std::optional<Failure> dump_unix(const AskKernel& ask, std::uint32_t states, const OnUnix& on_batch) {
-  unix_diag_req request{};
-  request.sdiag_family = AF_UNIX;
-  request.udiag_states = states;
-  request.udiag_show = UDIAG_SHOW_PEER | UDIAG_SHOW_NAME | UDIAG_SHOW_VFS | UDIAG_SHOW_RQLEN | kShowUid;
-  return dump<UnixRecord>(ask, request, on_batch);
+std::optional<Failure> dump_unix(const AskKernel& ask, std::uint32_t states,
+                                 const std::function<void(UnixRecord&)>& on_record) {
+  unix_diag_req body{};
+  body.sdiag_family = AF_UNIX;
+  body.udiag_states = states;
+  body.udiag_show = kShowUnix | UDIAG_SHOW_RQLEN;
+  return request(ask, body, NLM_F_DUMP, on_record);
 }
 
 Result<UnixRecord> find_unix(const AskKernel& ask, std::uint32_t inode) {
-  unix_diag_req request{};
-  request.sdiag_family = AF_UNIX;
-  request.udiag_states = ~0u;
-  request.udiag_ino = inode;
-  request.udiag_show = UDIAG_SHOW_PEER | UDIAG_SHOW_NAME | UDIAG_SHOW_VFS | UDIAG_SHOW_ICONS | kShowUid;
-  request.udiag_cookie[0] = request.udiag_cookie[1] = INET_DIAG_NOCOOKIE;
-  std::vector<UnixRecord> records;
-  std::optional<Failure> failure;
-  const auto lost = ask(request_of(request, 0), [&](const std::uint8_t* data, std::size_t size) {
-    if (const auto batch = parse_batch(data, size, records); !batch) failure = batch.failure();
-    return false;
-  });
-  if (failure || lost) return failure ? *failure : *lost;
-  if (records.size() != 1 || records[0].inode != inode)
-    return Failure{EBADMSG, "answer about one unix socket"};
-  return std::move(records[0]);
+  unix_diag_req body{};
+  body.sdiag_family = AF_UNIX;
+  body.udiag_states = ~0u;
+  body.udiag_ino = inode;
+  body.udiag_show = kShowUnix | UDIAG_SHOW_ICONS;
+  body.udiag_cookie[0] = body.udiag_cookie[1] = INET_DIAG_NOCOOKIE;
+  UnixRecord found;
+  const std::function<void(UnixRecord&)> keep = [&found](UnixRecord& record) { found = std::move(record); };
+  if (const auto failure = request(ask, body, 0, keep)) return *failure;
+  if (found.inode != inode) return Failure{EBADMSG, "answer about one unix socket"};
+  return found;
+}
+
+std::string endpoint_text(const Endpoint& end) {
+  static constexpr std::uint8_t kMapped[12] = {0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff};
+  char address[INET6_ADDRSTRLEN] = "?";
+  const std::string port = std::to_string(end[16] * 256 + end[17]);
+  const bool is_ipv4 = std::memcmp(end.data(), kMapped, sizeof kMapped) == 0;
+  inet_ntop(is_ipv4 ? AF_INET : AF_INET6, &end[is_ipv4 ? 12 : 0], address, sizeof address);
+  return (is_ipv4 ? std::string(address) : "[" + std::string(address) + "]") + ":" + port;
 }
 
 }  // namespace reaper

@@ -4,11 +4,11 @@
 #include <sys/types.h>
 
 #include <array>
-#include <cstddef>
 #include <cstdint>
 #include <functional>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "core/base/result.h"
@@ -18,6 +18,7 @@ namespace reaper {
 // An address and a port as 16 + 2 bytes in network order. IPv4 is kept in its IPv6-mapped form, so an IPv4
 // socket and its dual-stack peer, which the kernel lists as ::ffff:a.b.c.d, compare equal.
 using Endpoint = std::array<std::uint8_t, 18>;
+std::string endpoint_text(const Endpoint& end);  // "127.0.0.1:22", "[::1]:22"
 
 // `state` is the kernel's number (netinet/tcp.h), also of unix sockets.
 struct TcpRecord {
@@ -27,52 +28,43 @@ struct TcpRecord {
   uid_t uid = 0;
   std::uint8_t state = 0;
   bool v6_only = false;
-  std::optional<std::uint32_t> idle;  // milliseconds since data flowed
+  std::optional<std::uint32_t> idle{};  // milliseconds since data flowed
 };
 
 struct UnixRecord {
   std::uint32_t inode = 0, peer = 0;  // peer 0: it waits to be accepted, or its peer has closed
-  std::optional<uid_t> uid;           // nullopt: Linux before 5.3
+  std::optional<uid_t> uid{};         // nullopt: Linux before 5.3
   std::uint8_t type = 0, state = 0, shutdown = 0;
   std::uint32_t queue = 0;  // of a listener: how many wait
-  std::string name, key;    // as bound (an abstract name begins with NUL); equal keys are the same name
-  std::vector<std::uint32_t> waiting{};  // of a listener: the inodes of the clients that wait; 0: it has died
+  std::string name, key;    // as bound (an abstract name begins with NUL); the same name has an equal key
+  std::vector<std::uint32_t> waiting{};  // of a listener that was asked: the clients' inodes; 0: it has died
 };
 
-inline constexpr std::uint32_t kSequence = 1;  // of every request; one netlink socket serves one request
+inline constexpr std::uint32_t kSequence = 1;  // of every request: each has a netlink socket of its own
 
-// What one received buffer said about its dump.
-struct NetlinkBatch {
-  bool done = false;         // the kernel has no more
-  bool interrupted = false;  // NLM_F_DUMP_INTR: the tables changed under the dump
-};
-
-// Parses one received buffer of TcpRecord or UnixRecord, which are appended to `out`. Failures: the kernel's
-// errno (NLMSG_ERROR, or the status in NLMSG_DONE), EBADMSG for anything short or malformed, ENOBUFS for lost
-// messages. Records found before a failure stay in `out`.
+// Parses one received buffer. True: the kernel has no more. Failures: the kernel's errno, EBADMSG for
+// anything short or malformed. `interrupted`: the tables changed under the dump.
 template <typename Record>
-Result<NetlinkBatch> parse_batch(const std::uint8_t* data, std::size_t size, std::vector<Record>& out);
+Result<bool> parse_buffer(std::string_view bytes, const std::function<void(Record&)>& on_record,
+                          bool& interrupted);
 
 // Sends one request and hands over the kernel's answer, buffer by buffer, until `on_buffer` returns false.
-using OnBuffer = std::function<bool(const std::uint8_t* data, std::size_t size)>;
+using OnBuffer = std::function<bool(std::string_view bytes)>;
 using AskKernel =
     std::function<std::optional<Failure>(const std::string& request, const OnBuffer& on_buffer)>;
 std::optional<Failure> ask_kernel(const std::string& request, const OnBuffer& on_buffer);
 
 // Dump the sockets in these states (bits by number); no privilege needed. nullopt: the dump is complete. An
-// interrupted one is repeated, up to 3 times in all, and hands its records over again.
-using OnTcp = std::function<void(const std::vector<TcpRecord>&)>;
-using OnUnix = std::function<void(const std::vector<UnixRecord>&)>;
-std::optional<Failure> dump_tcp(const AskKernel& ask, int family, std::uint32_t states,
-                                const OnTcp& on_batch);
-std::optional<Failure> dump_unix(const AskKernel& ask, std::uint32_t states, const OnUnix& on_batch);
+// interrupted one is repeated, up to 3 times in all, and hands its records over again. `with_idle`: the
+// kernel takes a quarter longer.
+std::optional<Failure> dump_tcp(const AskKernel& ask, int family, std::uint32_t states, bool with_idle,
+                                const std::function<void(TcpRecord&)>& on_record);
+std::optional<Failure> dump_unix(const AskKernel& ask, std::uint32_t states,
+                                 const std::function<void(UnixRecord&)>& on_record);
 
 // Asks for one unix socket, with the clients that wait. ENOENT: not in this namespace. EMSGSIZE: more clients
 // wait than fit an answer. Guard: a dump that asks for them ends early, and says it is complete, at a
 // listener with a thousand of them.
 Result<UnixRecord> find_unix(const AskKernel& ask, std::uint32_t inode);
-
-// "127.0.0.1:22", "[::1]:22".
-std::string endpoint_text(const Endpoint& end);
 
 }  // namespace reaper

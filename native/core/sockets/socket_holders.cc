@@ -18,15 +18,16 @@
 namespace reaper {
 namespace {
 
-// "socket:[INODE]". Netlink reports inodes in 32 bits, so only those are compared. A path cannot look like
-// this: the kernel shows paths with a leading '/'.
-std::optional<std::uint32_t> number_in(std::string_view link, std::string_view prefix, std::string_view end) {
-  if (link.size() < prefix.size() + end.size() || link.substr(0, prefix.size()) != prefix)
-    return std::nullopt;
-  if (link.substr(link.size() - end.size()) != end) return std::nullopt;
-  link.remove_suffix(end.size());
+// The number between: "socket:[INODE]". Netlink reports inodes in 32 bits, so only those are compared. No
+// path looks like this: the kernel shows paths with a leading '/'.
+std::optional<std::uint32_t> number_in(std::string_view text, std::string_view before,
+                                       std::string_view after = "") {
   std::uint64_t number = 0;
-  if (!to_number(link.substr(prefix.size()), number)) return std::nullopt;
+  const std::size_t around = before.size() + after.size();
+  if (text.size() < around || text.substr(0, before.size()) != before ||
+      text.substr(text.size() - after.size()) != after ||
+      !to_number(text.substr(before.size(), text.size() - around), number))
+    return std::nullopt;
   return static_cast<std::uint32_t>(number);
 }
 
@@ -44,94 +45,83 @@ void keep_first(std::vector<Holder>& holders, std::size_t first) {
   holders.erase(std::unique(begin, holders.end(), same), holders.end());
 }
 
-}  // namespace
-
 // Reads one process after another.
-class HolderTable::Scan {
+class Scan {
  public:
   Scan(HolderTable& table, const HolderOptions& options, ProcDir& proc)
       : table_(table), options_(options), proc_(proc) {}
 
   void process(pid_t pid) {
     uid_t owner = 0;
-    if (const int error = proc_.owner(pid, &owner)) {
-      if (!is_gone(error)) fail(pid, error);
-      return;
-    }
-    account_ = options_.owners.of(owner);
-    table_.accounts_[pid] = account_;
-    std::array<std::size_t, kThings> first;
-    for (int i = 0; i < kThings; ++i) first[i] = table_.held_[i].size();
+    int code = proc_.owner(pid, &owner);
+    if (is_gone(code)) return;
+    account_ = table_.accounts[pid] = options_.owners.of(owner);
+    std::array<std::size_t, kThings> first{};
+    for (std::size_t i = 0; i < kThings; ++i) first[i] = table_.held[i].size();
     std::size_t shown = 0;
-    int code = read_task(pid, pid, &shown);
+    if (code == 0) code = read_task(pid, pid, &shown);
     // A main thread that has ended shows no descriptors while its other threads go on with theirs (measured).
     if (code == 0 && shown == 0)
       code = each_number(pid, "task", [&](int, const char*, pid_t task) {
         return task == pid ? 0 : read_task(pid, task, &shown);
       });
     // Guard: thousands of descriptors of one socket must not take the memory.
-    for (int i = 0; i < kThings; ++i) keep_first(table_.held_[i], first[i]);
-    if (code != 0) fail(pid, code);
+    for (std::size_t i = 0; i < kThings; ++i) keep_first(table_.held[i], first[i]);
+    if (code == 0) return;
+    table_.unreadable.push_back(pid);
+    if (code != EDQUOT && !is_denied(code))
+      table_.faults.push_back({"list descriptors", pid, error_text(code)});
+    if (code == EDQUOT && reported_.insert(account_).second)
+      table_.faults.push_back({"list descriptors", 0,
+                               "the processes of this user have more than " + std::to_string(budget()) +
+                                   "; the rest was not read",
+                               account_});
   }
 
  private:
-  void fail(pid_t pid, int code) {
-    table_.unreadable_.push_back(pid);
-    if (code == EDQUOT) {
-      if (!reported_.insert(account_).second) return;
-      table_.faults_.push_back({"list descriptors", 0,
-                                "the processes of this user have more than " + std::to_string(budget()) +
-                                    "; the rest was not read",
-                                account_});
-    } else if (!is_denied(code)) {
-      table_.faults_.push_back({"list descriptors", pid, error_text(code)});
-    }
-  }
-
   std::size_t budget() const { return account_ == 0 ? options_.root_descriptors : options_.user_descriptors; }
 
   // /proc/TID works for every thread, although /proc lists first threads alone.
   int read_task(pid_t pid, pid_t task, std::size_t* shown) {
-    const int code = read_descriptors(pid, task, shown);
+    std::size_t& used = used_[account_];
+    if (used > budget()) return EDQUOT;  // to list a folder costs ms, for the kernel makes an inode per entry
+    const int code = each_number(task, "fd", [&](int folder, const char* name, int fd) {
+      ++*shown;
+      return ++used > budget() ? EDQUOT : read_descriptor(folder, name, {0, pid, task, fd});
+    });
     std::string_view net;
     const int error = proc_.link_of(task, "ns/net", &net);
-    if (error == 0 && !table_.own_net_.empty() && net != table_.own_net_)
-      table_.foreign_[pid] = std::string(net);
+    if (error == 0 && !table_.own_net.empty() && net != table_.own_net) table_.foreign[pid] = net;
     return code != 0 || is_gone(error) ? code : error;
   }
 
-  int read_descriptors(pid_t pid, pid_t task, std::size_t* shown) {
-    std::size_t& used = used_[account_];
-    if (used > budget()) return EDQUOT;  // to list a folder costs ms, for the kernel makes an inode per entry
-    return each_number(task, "fd", [&](int folder, const char* name, int fd) {
-      ++*shown;
-      if (++used > budget()) return EDQUOT;
-      // Links are only read, never followed: a file behind one may hang the reader.
-      std::string_view link;
-      if (const int error = proc_.link(folder, name, &link)) return is_gone(error) ? 0 : error;
-      const auto add = [&](Thing thing, std::uint32_t inode) {
-        table_.held_[thing].push_back({inode, pid, task, fd});
-      };
-      if (const auto inode = socket_in(link)) {
-        if (*inode != 0) add(kSocket, *inode);
-      } else if (const auto pipe = number_in(link, "pipe:[", "]")) {
-        // The link itself shows how the descriptor was opened (proc_pid_fd(5)).
-        struct stat info;
-        if (fstatat(folder, name, &info, AT_SYMLINK_NOFOLLOW) != 0) return is_gone(errno) ? 0 : errno;
-        if (info.st_mode & S_IRUSR) add(kPipeReader, *pipe);
-        if (info.st_mode & S_IWUSR) add(kPipeWriter, *pipe);
-      } else if (const auto terminal = number_in(link, "/dev/pts/", "")) {
-        add(kTerminal, *terminal);
-      } else if (link == "/dev/ptmx" || link == "/dev/pts/ptmx") {
-        std::string_view text;
-        const std::string path = std::to_string(task) + "/fdinfo/" + name;
-        if (const int error = proc_.read(proc_.fd(), path.c_str(), &text)) return is_gone(error) ? 0 : error;
-        constexpr std::string_view kKey = "tty-index:\t";
-        while (!text.empty())
-          if (const auto index = number_in(take_word(text, '\n'), kKey, "")) add(kMaster, *index);
-      }
-      return 0;
-    });
+  // Links are only read, never followed: a file behind one may hang the reader.
+  int read_descriptor(int folder, const char* name, Holder holder) {
+    const auto add = [&](Thing thing, std::uint32_t inode) {
+      holder.inode = inode;
+      table_.held[thing].push_back(holder);
+    };
+    std::string_view link;
+    int error = proc_.link(folder, name, &link);
+    if (error != 0) return is_gone(error) ? 0 : error;
+    if (const auto inode = socket_in(link)) {
+      add(kSocket, *inode);
+    } else if (const auto pipe = number_in(link, "pipe:[", "]")) {
+      // The link itself shows how the descriptor was opened (proc_pid_fd(5)).
+      struct stat info;
+      if (fstatat(folder, name, &info, AT_SYMLINK_NOFOLLOW) != 0) return is_gone(errno) ? 0 : errno;
+      if (info.st_mode & S_IRUSR) add(kPipeReader, *pipe);
+      if (info.st_mode & S_IWUSR) add(kPipeWriter, *pipe);
+    } else if (const auto terminal = number_in(link, "/dev/pts/")) {
+      add(kTerminal, *terminal);
+    } else if (link == "/dev/ptmx" || link == "/dev/pts/ptmx") {
+      std::string_view text;
+      const std::string path = std::to_string(holder.task) + "/fdinfo/" + name;
+      error = proc_.read(proc_.fd(), path.c_str(), &text);
+      while (error == 0 && !text.empty())
+        if (const auto index = number_in(take_word(text, '\n'), "tty-index:\t")) add(kMaster, *index);
+    }
+    return is_gone(error) ? 0 : error;
   }
 
   // Calls `each` with every numeric entry of a process's folder; 0 also where the process ended meanwhile.
@@ -153,48 +143,43 @@ class HolderTable::Scan {
   std::set<uid_t> reported_;
 };
 
+auto find(const std::vector<Holder>& held, std::uint32_t inode) {
+  return std::lower_bound(held.begin(), held.end(), Holder{inode, 0, 0, 0}, by_inode);
+}
+
+}  // namespace
+
 void HolderTable::read(const HolderOptions& options) {
   std::vector<pid_t> wanted = options.pids;
   sort_unique(wanted);
   wanted.erase(wanted.begin(), std::upper_bound(wanted.begin(), wanted.end(), 0));
   auto proc = ProcDir::open(options.proc_root);
   if (!proc) {
-    faults_.push_back({proc.failure().what, 0, error_text(proc.failure().code)});
-    unreadable_ = std::move(wanted);
+    faults.push_back({proc.failure().what, 0, error_text(proc.failure().code)});
+    unreadable = std::move(wanted);
     return;
   }
   std::string_view net;
   if (const int error = proc.value().link(proc.value().fd(), "self/ns/net", &net))
-    faults_.push_back({"read own network namespace", 0, error_text(error)});
-  else
-    own_net_ = std::string(net);
+    faults.push_back({"read own network namespace", 0, error_text(error)});
+  own_net = net;
   Scan scan(*this, options, proc.value());
   for (const pid_t pid : wanted) scan.process(pid);
-  for (auto& held : held_) {
+  for (auto& each : held) {
     // The newest descriptor of a socket stays: the stable sort leaves an earlier reading's in front.
-    std::reverse(held.begin(), held.end());
-    keep_first(held, 0);
+    std::reverse(each.begin(), each.end());
+    keep_first(each, 0);
   }
-  sort_unique(unreadable_);
 }
 
-std::vector<pid_t> HolderTable::holders_of(std::uint32_t inode, Thing thing) const {
-  const auto& held = held_[thing];
-  std::vector<pid_t> pids;
-  auto at = std::lower_bound(held.begin(), held.end(), Holder{inode, 0, 0, 0}, by_inode);
-  for (; at != held.end() && at->inode == inode; ++at) pids.push_back(at->pid);
-  return pids;
+void HolderTable::add_holders_of(std::uint32_t inode, std::vector<pid_t>& to, Thing thing) const {
+  for (auto at = find(held[thing], inode); at != held[thing].end() && at->inode == inode; ++at)
+    to.push_back(at->pid);
 }
 
 bool HolderTable::is_held(std::uint32_t socket) const {
-  const auto& held = held_[kSocket];
-  const auto at = std::lower_bound(held.begin(), held.end(), Holder{socket, 0, 0, 0}, by_inode);
-  return at != held.end() && at->inode == socket;
-}
-
-uid_t HolderTable::account_of(pid_t pid) const {
-  const auto found = accounts_.find(pid);
-  return found == accounts_.end() ? 0 : found->second;
+  const auto at = find(held[kSocket], socket);
+  return socket != 0 && at != held[kSocket].end() && at->inode == socket;
 }
 
 bool is_still_held(const std::string& proc_root, const Holder& holder) {

@@ -22,7 +22,7 @@ struct Holder {
   int fd;
 };
 
-// What a descriptor is: a socket, an end of a pipe (both have one inode), a pseudo terminal or its master.
+// What descriptors are of: sockets, ends of pipes (both have one inode), pseudo terminals and their masters.
 enum Thing { kSocket, kPipeReader, kPipeWriter, kTerminal, kMaster, kThings };
 
 struct HolderOptions {
@@ -36,34 +36,22 @@ struct HolderOptions {
   std::int64_t user_question_ms = 200;
 };
 
-class HolderTable {
- public:
+struct HolderTable {
   // Adds what the descriptors show now; a second reading widens the first. A process that is gone has no
   // descriptors; one that cannot be read, or exceeds its user's budget, is unreadable.
   void read(const HolderOptions& options);
 
-  // Sorted by inode and pid.
-  const std::vector<Holder>& all(Thing thing) const { return held_[thing]; }
-  std::vector<pid_t> holders_of(std::uint32_t inode, Thing thing = kSocket) const;
+  // In ascending order.
+  void add_holders_of(std::uint32_t inode, std::vector<pid_t>& to, Thing thing = kSocket) const;
   bool is_held(std::uint32_t socket) const;
-  uid_t account_of(pid_t pid) const;
-  const std::map<pid_t, uid_t>& accounts() const { return accounts_; }
+  uid_t account_of(pid_t pid) const { return accounts.count(pid) != 0 ? accounts.at(pid) : 0; }
 
-  const std::vector<pid_t>& unreadable() const { return unreadable_; }
-  // Processes in another network namespace than this program, with the text of their namespace's link.
-  const std::map<pid_t, std::string>& foreign() const { return foreign_; }
-  const std::string& own_net() const { return own_net_; }  // empty: not known
-  const std::vector<Fault>& faults() const { return faults_; }
-
- private:
-  class Scan;
-
-  std::array<std::vector<Holder>, kThings> held_;
-  std::vector<pid_t> unreadable_;
-  std::map<pid_t, std::string> foreign_;
-  std::map<pid_t, uid_t> accounts_;
-  std::vector<Fault> faults_;
-  std::string own_net_;
+  std::array<std::vector<Holder>, kThings> held;  // sorted by inode and pid
+  std::map<pid_t, uid_t> accounts;                // who is charged, of every process that was read
+  std::vector<pid_t> unreadable;
+  std::string own_net;                   // the text of this program's network namespace; empty: not known
+  std::map<pid_t, std::string> foreign;  // processes in another one
+  std::vector<Fault> faults;
 };
 
 // Whether the descriptor still is this socket. The link is only read, never followed.

@@ -1,76 +1,85 @@
-// Collects from socket dumps what matters for the sockets that the given processes hold. One user may have
-// millions of sockets, so nothing else is kept.
+// Collects from socket dumps what matters for the given processes: one user may have millions of sockets.
 #pragma once
 
+#include <algorithm>
 #include <array>
-#include <cstdint>
 #include <map>
 #include <optional>
 #include <string>
+#include <string_view>
+#include <unordered_map>
 #include <unordered_set>
+#include <utility>
 #include <vector>
 
-#include "core/sockets/sock_diag.h"
-#include "core/sockets/socket_holders.h"
+#include "core/sockets/connections.h"
 
 namespace reaper {
 
-// Held listeners by address, or by the key of their name: their inodes and uids.
+// Who holds the listeners at an address, or of a name's key, by the uid of their sockets.
 template <typename Key>
-using Listeners = std::map<Key, std::map<std::uint32_t, std::optional<uid_t>>>;
+using Listeners = std::map<Key, std::map<std::optional<uid_t>, std::vector<pid_t>>>;
 
-// The addresses that take connections to `end`: itself, and those that stand for any.
+// The addresses that take connections to `end`: itself, 0.0.0.0 (of IPv6: :: that takes no IPv4), and ::.
 std::array<Endpoint, 3> listening_for(const Endpoint& end);
 
-class SocketTable {
- public:
-  SocketTable(const HolderTable& holders, const AskKernel& ask) : holders_(holders), ask_(ask) {}
+template <typename Set>
+bool is_any_in(const Set& set, const Endpoint& end) {
+  const auto places = listening_for(end);
+  return std::any_of(places.begin(), places.end(), [&set](const Endpoint& at) { return set.count(at) != 0; });
+}
+
+struct SocketTable {
+  SocketTable(const HolderOptions& with, const HolderTable& by, const AskKernel& from)
+      : options(with), holders(by), ask(from) {}
 
   // What one dump lacks another adds; of a socket that several show, the last one counts. Each finds the
   // connections of the listeners, and the far ends of the connections, that those before it have shown.
-  enum class Scope { kListeners, kTcp, kAll };
+  enum class Scope { kListeners, kFirst, kAll, kTcp };
   void dump(Scope scope);
-  Result<UnixRecord> find(std::uint32_t inode);  // asks for one unix socket, and adds it; then it is to sort
+  // Asks for one unix socket, and adds it, within a budget of the account. EDQUOT: that is used up.
+  Result<UnixRecord> find(std::uint32_t inode, uid_t account);
   void sort();
+  const UnixRecord* local_of(std::uint32_t inode) const;  // nullptr: no dump showed it
 
+  const HolderOptions& options;
+  const HolderTable& holders;
+  const AskKernel& ask;
   // Connections of held sockets and held listeners, and what has a far end's address. Sorted by addresses.
-  const std::vector<TcpRecord>& tcp() const { return tcp_; }
-  // Connected streams and seqpackets that are held or have a held listener's name, and their peers.
-  const std::vector<UnixRecord>& local() const { return local_; }
-  const UnixRecord* local(std::uint32_t inode) const;  // nullptr: no dump showed it
-
-  const Listeners<Endpoint>& tcp_listeners() const { return tcp_listeners_; }
-  const Listeners<std::string>& unix_listeners() const { return unix_listeners_; }
-  const std::map<std::uint32_t, UnixRecord>& queues() const {
-    return queues_;
-  }  // held, and clients wait there
-  // Of any process.
-  bool is_listening(const Endpoint& end) const;
-  bool is_listening(const std::string& key) const { return names_.count(std::hash<std::string>()(key)) != 0; }
-
-  bool is_known(std::uint32_t held) const { return known_.count(held) != 0; }  // in whatever state
-  std::uint32_t established_tcp() const { return established_tcp_; }
-  std::uint32_t established_unix() const { return established_unix_; }
-  const std::vector<Fault>& faults() const { return faults_; }  // none: every dump was complete
+  std::vector<TcpRecord> tcp;
+  // Connected streams and seqpackets that are held or have a held listener's name, and their peers. By inode.
+  std::vector<UnixRecord> local;
+  Listeners<Endpoint> tcp_listeners;  // held ones
+  Listeners<std::string> unix_listeners;
+  std::map<std::uint32_t, UnixRecord> queues;  // held ones at which clients wait
+  struct Hash {
+    std::size_t operator()(const Endpoint& end) const {
+      return std::hash<std::string_view>()({reinterpret_cast<const char*>(end.data()), end.size()});
+    }
+  };
+  std::unordered_set<Endpoint, Hash> listening, far;  // any process's; the far ends' addresses
+  std::unordered_set<std::size_t> names;              // of any listener, as hashes, for they may be long
+  std::unordered_set<std::uint32_t> known, peers;     // held sockets in whatever state; the far ends
+  std::uint32_t established_tcp = 0, established_unix = 0;
+  std::vector<Fault> faults;  // none: every dump was complete
 
  private:
-  void add(const TcpRecord& record);
-  void add(const UnixRecord& record);
+  void add(TcpRecord& record);
+  void add(UnixRecord& record);
   bool is_near(const TcpRecord& record) const;
   bool is_near(const UnixRecord& record) const;
 
-  const HolderTable& holders_;
-  const AskKernel& ask_;
-  std::vector<TcpRecord> tcp_;
-  std::vector<UnixRecord> local_;
-  std::vector<Endpoint> far_, listening_;
-  std::unordered_set<std::uint32_t> known_, peers_;
-  std::unordered_set<std::size_t> names_;  // hashes, for names may be long
-  Listeners<Endpoint> tcp_listeners_;
-  Listeners<std::string> unix_listeners_;
-  std::map<std::uint32_t, UnixRecord> queues_;
-  std::uint32_t established_tcp_ = 0, established_unix_ = 0;
-  std::vector<Fault> faults_;
+  // How often was asked for a user, and the CPU time that it took in milliseconds.
+  std::unordered_map<uid_t, std::pair<std::uint32_t, std::int64_t>> asked_;
 };
+
+// Adds the connections. False: one was left out because no dump showed its far end.
+bool join(const SocketTable& sockets, Connections& to);
+
+// Adds what held sockets no dump shows, and the other network namespaces that matter.
+void find_unlisted(SocketTable& sockets, Connections& to);
+
+// Adds the inodes in /proc/PID/net/tcp, tcp6 or unix; false: malformed or cut.
+bool parse_net_sockets(std::string_view text, bool is_unix, std::vector<std::uint32_t>& inodes);
 
 }  // namespace reaper

@@ -7,19 +7,14 @@
 #include <set>
 #include <string_view>
 
-#include "core/base/clock.h"
 #include "core/base/sorted.h"
 #include "core/killable/reader.h"
 #include "core/proc/proc_dir.h"
-#include "core/sockets/join.h"
+#include "core/sockets/socket_table.h"
 
 namespace reaper {
 namespace {
 
-// Guard: the kernel searches all unix sockets of the host for each question (0.3 s where there are 1.4
-// million), and one user may hold any number that need one. As many as a server's tree has listeners are
-// answered however long they take, so that no user with a million sockets makes another's tree unknown.
-constexpr std::uint32_t kUserQuestions = 64, kPatientQuestions = 12;
 // Guard: one user may hold any number of sockets whose protocol must be asked for, each of which costs 5 us.
 constexpr std::uint64_t kUserProtocols = 16384;
 constexpr int kTimeoutMs = 200, kBudgetMs = 2000;
@@ -91,19 +86,19 @@ class Nets {
       return;
     }
     std::set<uid_t> asked;
-    for (const auto& [pid, account] : holders.accounts())
+    for (const auto& [pid, account] : holders.accounts)
       if (account != 0) asked.insert(account);
     for (const pid_t pid : pids.value()) {
       uid_t uid = 0;
       std::string_view link;
       if (proc_.value().owner(pid, &uid) != 0 || proc_.value().link_of(pid, "ns/net", &link) != 0) continue;
-      if (link == holders.own_net()) continue;
+      if (link == holders.own_net) continue;
       Net& net = nets_[std::string(link)];
       net.pids.push_back(pid);
       net.accounts.insert(options.owners.of(uid));
     }
     std::set<std::string> lived_in;
-    for (const auto& [pid, id] : holders.foreign()) lived_in.insert(id);
+    for (const auto& [pid, id] : holders.foreign) lived_in.insert(id);
     for (auto at = nets_.begin(); at != nets_.end();) {
       const auto owner = std::find_if(at->second.accounts.begin(), at->second.accounts.end(),
                                       [&asked](uid_t account) { return asked.count(account) != 0; });
@@ -210,39 +205,27 @@ bool parse_net_sockets(std::string_view text, bool is_unix, std::vector<std::uin
   return true;
 }
 
-Result<UnixRecord> Questions::ask(std::uint32_t inode, std::uint32_t holder) {
-  auto& [count, ms] = asked_[holders_.account_of(holders_.holders_of(holder).front())];
-  if (count >= kUserQuestions || (count >= kPatientQuestions && ms >= options_.user_question_ms))
-    return Failure{EDQUOT, "ask for one unix socket"};
-  ++count;
-  // The kernel's search counts, and not what other programs take of the processor.
-  ms -= now_ms(CLOCK_THREAD_CPUTIME_ID);
-  auto found = sockets_.find(inode);
-  ms += now_ms(CLOCK_THREAD_CPUTIME_ID);
-  return found;
-}
-
-void find_unlisted(const HolderOptions& options, const HolderTable& holders, const SocketTable& sockets,
-                   Questions& questions, Connections& to) {
+void find_unlisted(SocketTable& sockets, Connections& to) {
+  const auto& [options, holders] = std::tie(sockets.options, sockets.holders);
   std::vector<Holder> lost;
-  for (const Holder& holder : holders.all(kSocket))
-    if (!sockets.is_known(holder.inode)) lost.push_back(holder);
-  if (lost.empty() && holders.foreign().empty()) return;
+  for (const Holder& holder : holders.held[kSocket])
+    if (sockets.known.count(holder.inode) == 0) lost.push_back(holder);
+  if (lost.empty() && holders.foreign.empty()) return;
   const std::vector<std::string> protocols = read_protocols(options.proc_root, holders, lost, to.faults);
   std::optional<Nets> nets;
-  if (!holders.foreign().empty()) nets.emplace(options, holders, to.faults);
+  if (!holders.foreign.empty()) nets.emplace(options, holders, to.faults);
   std::set<std::tuple<pid_t, std::string, Kind>> seen;
   std::uint32_t absent = 0;
   for (std::size_t i = 0; i < lost.size(); ++i) {
     const auto& [inode, pid, task, fd] = lost[i];
     const Kind kind = kind_of(protocols[i]);
-    if (is_connectionless(protocols[i]) || sockets.is_known(inode)) continue;
+    const uid_t account = holders.account_of(pid);
+    if (is_connectionless(protocols[i]) || sockets.known.count(inode) != 0) continue;
     if (kind == Kind::kUnix && inode != absent) {
-      if (questions.ask(inode, inode)) continue;
+      if (sockets.find(inode, account)) continue;
       absent = inode;
     }
     if (!nets) nets.emplace(options, holders, to.faults);
-    const uid_t account = holders.account_of(pid);
     const auto net = nets->find(inode, account);
     // A TCP socket in no list was closed at both ends and keeps its descriptor ("can't identify protocol" in
     // lsof), or is not connected, unless it is of another namespace: then its user has a process in one.
