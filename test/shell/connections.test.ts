@@ -1,4 +1,5 @@
-// What the addon says of real sockets between real Node processes, in the words of src/core/types.ts.
+/** What the addon says of real sockets between real Node processes. */
+
 import assert from "node:assert/strict";
 import { type ChildProcess, spawn } from "node:child_process";
 import { mkdtempSync, readdirSync, rmSync } from "node:fs";
@@ -6,6 +7,8 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
 import { after, test } from "node:test";
+import type { Connection } from "../../src/core/observation/connections.ts";
+import { loadNative } from "../../src/shell/host/native.ts";
 
 const native = loadNative();
 const folder = mkdtempSync(join(tmpdir(), "reaper-connections-"));
@@ -53,9 +56,13 @@ after(async () => {
   rmSync(folder, { recursive: true, force: true });
 });
 
-// All three share the pipe of the standard error.
-const between = (links: readonly Link[], pid: number, peerPid: number | null): Link[] =>
-  links.filter((link) => link.kind !== "pipe" && link.pid === pid && link.peerPid === peerPid);
+const between = (all: readonly Connection[], near: number, far: number | null): Connection[] =>
+  all.filter(
+    (one) =>
+      one.direction !== "pair" &&
+      one.near.includes(near) &&
+      (far === null ? one.far.length === 0 : one.far.includes(far)),
+  );
 
 test("a TCP connection is seen from both ends, and is gone with its client", async () => {
   const server = start(SERVER, { host: "127.0.0.1", port: 0 });
@@ -66,25 +73,32 @@ test("a TCP connection is seen from both ends, and is gone with its client", asy
 
   const found = await native.connections([server.pid, client.pid], "/proc");
   assert.equal(found.complete, true);
-  assert.equal(found.source, "netlink");
-  assert.deepEqual([found.unreadable, found.foreignNet, found.faults], [[], [], []]);
+  assert.deepEqual([found.unreadable, found.unlisted, found.otherNets, found.faults], [[], [], [], []]);
   assert.ok(found.established.tcp >= 2, "both ends are counted");
-  const [toServer, ...moreToServer] = between(found.links, client.pid, server.pid);
+  const [toServer, ...moreToServer] = between(found.connections, client.pid, server.pid);
   assert.equal(moreToServer.length, 0);
   assert.equal(toServer?.kind, "tcp");
   assert.equal(toServer?.remote, `127.0.0.1:${port}`);
-  const [toClient] = between(found.links, server.pid, client.pid);
+  const [toClient] = between(found.connections, server.pid, client.pid);
+  assert.deepEqual([toServer?.direction, toClient?.direction], ["opened", "accepted"]);
+  assert.deepEqual([toClient?.otherHost ?? false, toClient?.farUid], [false, process.getuid?.()]);
+  assert.ok(
+    toClient?.idle !== null && (toClient?.idle ?? -1) >= 0,
+    "the kernel counts since when nothing flowed",
+  );
   assert.deepEqual([toClient?.local, toClient?.remote], [toServer?.remote, toServer?.local]);
 
   const alone = await native.connections([server.pid], "/proc");
-  // Its standard output is a unix socket of Node's making, whose other end this test holds.
-  const oneSided = between(alone.links, server.pid, null).filter((link) => link.kind === "tcp");
-  assert.equal(oneSided.length, 1, "no process that was asked holds the other end");
+  assert.equal(
+    between(alone.connections, server.pid, null).length,
+    1,
+    "no process that was asked holds the other end",
+  );
 
   await end(client.child);
   const left = await native.connections([server.pid, client.pid], "/proc");
   assert.equal(left.complete, true);
-  assert.equal(between(left.links, server.pid, client.pid).length, 0);
+  assert.equal(between(left.connections, server.pid, null).length, 0);
   assert.deepEqual(left.unreadable, [], "gone is not unreadable");
 });
 
@@ -98,11 +112,11 @@ test("a unix socket is seen from both ends by its path", async () => {
 
   const found = await native.connections([server.pid, client.pid], "/proc");
   assert.ok(found.established.unix >= 2, "both ends are counted");
-  const [link] = between(found.links, client.pid, server.pid);
-  assert.equal(link?.kind, "unix");
-  assert.equal(link?.remote, path);
-  assert.match(link?.local ?? "", /^unix:\d+$/);
-  assert.equal(between(found.links, server.pid, client.pid)[0]?.local, path);
+  const [connection] = between(found.connections, client.pid, server.pid);
+  assert.equal(connection?.kind, "unix");
+  assert.equal(connection?.remote, path);
+  assert.match(connection?.local ?? "", /^unix:\d+$/);
+  assert.equal(between(found.connections, server.pid, client.pid)[0]?.local, path);
 });
 
 test("a proc root that cannot be read is a fault, not an absence", async () => {
@@ -118,6 +132,3 @@ test("a hundred calls leave no descriptor behind", async () => {
   for (let turn = 0; turn < 100; turn++) await native.connections([process.pid], "/proc");
   assert.equal(readdirSync("/proc/self/fd").length, before);
 });
-
-import type { Link } from "../../src/core/observation/connections.ts";
-import { loadNative } from "../../src/shell/host/native.ts";

@@ -9,9 +9,9 @@ import { noCounters, parseCounters } from "../../src/core/metrics/metrics.ts";
 import { parseSaved } from "../../src/core/observation/snapshot-file.ts";
 import { readLastSweep } from "../../src/shell/store/last-sweep.ts";
 import { readLedger } from "../../src/shell/store/ledger.ts";
+import { readStates, writeStates } from "../../src/shell/store/states.ts";
 import { readSurvivors } from "../../src/shell/store/survivors.ts";
 import { readTags } from "../../src/shell/store/tags.ts";
-import { readState, writeMarks } from "../../src/shell/store/tags-and-marks.ts";
 import { ledgerRecord } from "../helpers/ledger-records.ts";
 import { run } from "../helpers/program.ts";
 
@@ -38,19 +38,22 @@ afterEach(() => rmSync(folder, { recursive: true, force: true }));
 describe("a file of a newer version is refused by name:", () => {
   test("a tag, which stays for the newer version", () => {
     mkdirSync(join(folder, "tags"), { mode: 0o700 });
-    const file = put("tags/500-7.json", '{"schemaVersion":2}');
-    const { tags, faults } = readTags(join(folder, "tags"));
+    const file = put("tags/2001.json", '{"schemaVersion":2}');
+    const { tags, faults } = readTags(folder, BOOT);
     assert.deepEqual(tags, []);
     assert.match(faults.map(({ detail }) => detail).join(), NEWER);
     assert.ok(existsSync(file));
   });
 
-  test("marks and survivors", () => {
-    writeMarks(folder, BOOT, [{ pid: 1, startTime: 2, seenUptime: 3 }]);
-    assert.equal(readState(folder, BOOT).marks.length, 1);
-    put("marks.json", newer(readFileSync(join(folder, "marks.json"), "utf8")));
-    const { marks, faults } = readState(folder, BOOT);
-    assert.deepEqual(marks, []);
+  test("states and survivors", () => {
+    const state = { pid: 1, startTime: 2, uid: 3, usedAt: 4.5, orphanAt: null };
+    writeStates(folder, BOOT, { states: [state], usersSeen: { 3: 5 } });
+    const read = readStates(folder, BOOT);
+    assert.deepEqual([read.states, read.usersSeen], [[state], { 3: 5 }]);
+    assert.deepEqual(readStates(folder, "another boot").states, []);
+    put("states.json", newer(readFileSync(join(folder, "states.json"), "utf8")));
+    const { states, faults } = readStates(folder, BOOT);
+    assert.deepEqual(states, []);
     assert.match(faults.map(({ detail }) => detail).join(), NEWER);
     put("survivors.json", `{"schemaVersion":2,"bootId":"${BOOT}","survivors":[]}`);
     assert.match(readSurvivors(folder, BOOT).faults[0]?.detail ?? "", NEWER);

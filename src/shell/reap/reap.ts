@@ -49,6 +49,7 @@ export async function reap(plan: readonly Judgement[], ports: ReapPorts): Promis
   const uids = [...new Set(plan.map(({ tree }) => tree.uid))];
   const { view, judgements } = await ports.rejudge(uids);
   const { confirmed, spared } = confirmPlan(plan, judgements);
+  if (confirmed.length === 0) return { outcomes: spared, faults: [], weak: false };
   const reaping = new Reaping(ports, uids, confirmed, view);
   await reaping.findKillableCgroups();
   await reaping.terminate();

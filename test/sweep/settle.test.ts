@@ -1,0 +1,138 @@
+/** No sweep ends anything on one instant: it waits, looks again, and ends only what both looks found unused. */
+
+import assert from "node:assert/strict";
+import { mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import test, { type TestContext } from "node:test";
+import type { Observation } from "../../src/core/observation/observation.ts";
+import { mergePolicy } from "../../src/core/policy/policy.ts";
+import type { LogEvent } from "../../src/core/report/standard-log.ts";
+import { NO_ACCOUNTS } from "../../src/core/verdict/exemption.ts";
+import { contextFor } from "../../src/core/verdict/judge.ts";
+import type { Native, RawSnapshot } from "../../src/shell/host/native.ts";
+import { type Ports, type SweepResult, sweep } from "../../src/sweep/sweep.ts";
+import { fromHost, legacyTree, linked, observation, sshSession } from "../helpers/proc.ts";
+
+const BOOT = "6a7b8c9d-0123-4567-89ab-cdef01234567";
+const skip = process.getuid?.() !== 0 && "needs root, who keeps states";
+const tree = legacyTree(500);
+const unused = observation([...sshSession(300), ...tree], { bootId: BOOT });
+const used = { ...unused, connections: linked(fromHost(501)) };
+
+interface Ran {
+  readonly result: SweepResult;
+  /** What was done, in order. */
+  readonly acts: readonly string[];
+  readonly lines: readonly string[];
+  readonly states: string;
+}
+
+/** Sweeps a host that looks like this at each look; the last look's processes die by SIGTERM. */
+async function ran(
+  t: TestContext,
+  looks: readonly Observation[],
+  more: { readonly dryRun?: boolean; readonly force?: boolean } = {},
+): Promise<Ran> {
+  const runFolder = mkdtempSync(join(tmpdir(), "reaper-settle-"));
+  t.after(() => rmSync(runFolder, { recursive: true }));
+  const acts: string[] = [];
+  const lines: string[] = [];
+  let look = -1;
+  const dead = new Set<number>();
+  const seen = (): Observation => looks[Math.min(Math.max(look, 0), looks.length - 1)] as Observation;
+  const native: Partial<Native> = {
+    snapshot: async (): Promise<RawSnapshot> => {
+      // Rescans come without a look at sockets.
+      if (dead.size === 0) look++;
+      acts.push("look");
+      const processes = seen().processes.filter(({ pid }) => !dead.has(pid));
+      return { ...seen(), processes, overBudget: [] };
+    },
+    connections: async () => seen().connections ?? linked(),
+    environNames: async ({ processes }) => ({ results: processes.map(() => []), faults: [] }),
+    signal: (id, _uid, signo) => {
+      acts.push(`signal ${signo}`);
+      if (id.pid === 501) for (const { pid } of tree) dead.add(pid);
+      return { outcome: "sent", weak: false };
+    },
+    waitGone: async (ids) => ids.filter(({ pid }) => !dead.has(pid)),
+  };
+  const ports: Ports = {
+    native: native as Native,
+    log: {
+      write: async (events: readonly LogEvent[]) => void lines.push(...events.map(({ message }) => message)),
+      trouble: () => null,
+      close: () => {},
+    },
+    runFolder,
+    procRoot: "/proc",
+    wait: async (ms) => void acts.push(`wait ${ms}`),
+    holdSignals: async () => void acts.push("lock"),
+    recorders: [],
+    lookUpAccounts: () => ({ accounts: NO_ACCOUNTS, faults: [] }),
+  };
+  const context = contextFor(mergePolicy([{ grace: "0s" }]), "2026-11-29");
+  const options = { ...context.options, force: more.force ?? false };
+  const request = {
+    context: { ...context, options },
+    dryRun: more.dryRun ?? false,
+    settle: 120_000,
+    uids: null,
+  };
+  const result = await sweep(ports, request);
+  const states = ((): string => {
+    try {
+      return readFileSync(join(runFolder, "states.json"), "utf8");
+    } catch {
+      return "";
+    }
+  })();
+  return { result, acts, lines, states };
+}
+
+test("it waits, takes the lock, looks again, and only then signals", { skip }, async (t) => {
+  const { acts, result, states } = await ran(t, [unused, unused]);
+  assert.deepEqual(acts.slice(0, 5), ["look", "wait 120000", "lock", "look", "signal 15"]);
+  assert.equal(result.outcomes[0]?.killed.length, 6);
+  assert.equal(states, "", "what was ended has no state");
+});
+
+test("what is in use at the second look is spared, logged with its reason, and noted as used", {
+  skip,
+}, async (t) => {
+  const { acts, result, lines, states } = await ran(t, [unused, used]);
+  assert.deepEqual(acts, ["look", "wait 120000", "lock", "look"]);
+  assert.deepEqual(
+    result.outcomes.map(({ killed, spared }) => [killed.length, spared !== null]),
+    [[0, true]],
+  );
+  assert.match(
+    lines.join("\n"),
+    /Spared 6 processes under pid 500 \(uid 2001\): spare: in use: host 10\.1\.2\.3/,
+  );
+  const [state] = (JSON.parse(states) as { states: { usedAt: number; orphanAt: null }[] }).states;
+  assert.deepEqual([state?.usedAt, state?.orphanAt], [unused.uptime, null]);
+});
+
+for (const [what, second] of [
+  ["in doubt", { ...unused, connections: { ...linked(), complete: false } }],
+  ["exempt", observation(legacyTree(500, { cgroups: ["/system.slice/ide.service"] }), { bootId: BOOT })],
+  ["gone", observation(sshSession(300), { bootId: BOOT })],
+] as const)
+  test(`what is ${what} at the second look is not ended`, { skip }, async (t) => {
+    const { acts, result } = await ran(t, [unused, second]);
+    assert.deepEqual(acts, ["look", "wait 120000", "lock", "look"]);
+    assert.equal(result.outcomes[0]?.killed.length, 0);
+  });
+
+test("a sweep with nothing to end, and a dry run, neither wait nor lock; a dry run notes nothing", {
+  skip,
+}, async (t) => {
+  const idle = await ran(t, [used]);
+  assert.deepEqual(idle.acts, ["look"]);
+  assert.match(idle.states, /"usedAt":36000000/);
+  const dry = await ran(t, [unused], { dryRun: true });
+  assert.deepEqual([dry.acts, dry.states], [["look"], ""]);
+  assert.match(dry.lines.join("\n"), /^Would kill 6 process/m);
+});
