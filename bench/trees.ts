@@ -25,7 +25,7 @@ const SETTINGS: Readonly<Record<TreeState, string>> = {
   "below a session": NO_YOUNG,
   "inside grace": "",
   "used by sockets": NO_YOUNG,
-  "past grace": 'grace = "0s"\n',
+  "past grace": 'settle = "0s"\ngrace = "0s"\n',
 };
 
 /** Measures hosts of so many processes with so many trees of one state; null: none. */

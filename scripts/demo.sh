@@ -38,7 +38,7 @@ if [ "$(id -u)" = 0 ] && [ "$$" = 1 ]; then
   mount -t tmpfs -o mode=755 tmpfs /run
   mount -t tmpfs -o mode=755 tmpfs /var/lib
 fi
-printf 'grace = "0s"\ntermWait = "2s"\n' >"$work/demo.toml"
+printf 'settle = "0s"\ngrace = "0s"\ntermWait = "2s"\n' >"$work/demo.toml"
 
 # The stand-in: a shell in the place of the server's node, which the kernel then names as the executable.
 server=$work/alice/.vscode-server/bin/e18005f0f1b33c29e81d732535d8c0e47cafb0b5

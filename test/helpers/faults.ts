@@ -10,7 +10,7 @@ export const RUN_FOLDER = "/run/vscode-grim-reaper";
 
 /** No grace; the orphans here do not hear SIGTERM, so a longer wait would only pass time. */
 export const config = (more = ""): string =>
-  temporaryFile("config.toml", `grace = "0"\ntermWait = "0"\n${more}`);
+  temporaryFile("config.toml", `settle = "0s"\ngrace = "0"\ntermWait = "0"\n${more}`);
 
 const ORPHAN = ["server", "worker", "helper", "shell"];
 const SPARED = ["used", "used-worker", "sshd", "ssh-session", "bystander"];

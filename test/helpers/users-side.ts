@@ -13,7 +13,7 @@ export const NOTICE = `${STATE}/notices/${uid}`;
 
 /** A configuration file without a grace period, and what else is given. */
 export const config = (more = ""): string => {
-  const file = temporaryFile("config.toml", `grace = "0"\ntermWait = "1s"\n${more}`);
+  const file = temporaryFile("config.toml", `settle = "0s"\ngrace = "0"\ntermWait = "1s"\n${more}`);
   chmodSync(join(file, ".."), 0o755);
   return file;
 };

@@ -35,7 +35,7 @@ const HOOK_FAULTS = "/run/vscode-grim-reaper/hook.faults";
 /** Its own metrics file unless `more` says otherwise. */
 function configured(more = ""): { readonly config: string; readonly metrics: string } {
   const metrics = temporaryFile("reaper.prom", "");
-  const text = `grace = "0"\ntermWait = "1s"\n${more}\n[metrics]\nfile = "${metrics}"\n`;
+  const text = `settle = "0s"\ngrace = "0"\ntermWait = "1s"\n${more}\n[metrics]\nfile = "${metrics}"\n`;
   return { config: temporaryFile("config.toml", text), metrics };
 }
 
@@ -278,7 +278,10 @@ function insideNamespace(): void {
 
   test("metrics that cannot be written are a failure that names the file; damaged counters start at 0", async () => {
     reset();
-    const config = temporaryFile("config.toml", '[metrics]\nfile = "/nonexistent/reaper.prom"\n');
+    const config = temporaryFile(
+      "config.toml",
+      'settle = "0s"\n[metrics]\nfile = "/nonexistent/reaper.prom"\n',
+    );
     const lost = run(["-c", config]);
     assert.equal(lost.status, 1);
     assert.match(lost.stderr, /cannot write the metrics \/nonexistent\/reaper\.prom: ENOENT/);
@@ -293,7 +296,7 @@ function insideNamespace(): void {
 
   test("no ledger where the configuration says so; nothing is written when nothing is configured", async () => {
     reset();
-    const none = temporaryFile("config.toml", 'grace = "0"\n[ledger]\nfile = ""\n');
+    const none = temporaryFile("config.toml", 'settle = "0s"\ngrace = "0"\n[ledger]\nfile = ""\n');
     assert.equal((await reapOne(["-c", none])).status, 0);
     assert.ok(!existsSync(LEDGER));
     assert.ok(!existsSync(join(STATE, "metrics.json")));

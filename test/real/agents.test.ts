@@ -55,7 +55,7 @@ const work: PlanNode = {
 };
 
 const config = (agents: string): string =>
-  temporaryFile("config.toml", `termWait = "1s"\n[agents]\n${agents}\n`);
+  temporaryFile("config.toml", `settle = "0s"\ntermWait = "1s"\n[agents]\n${agents}\n`);
 
 interface Listed {
   readonly product: string;

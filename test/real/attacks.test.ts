@@ -10,7 +10,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
 import { after, before, describe, type TestContext, test } from "node:test";
-import type { Link } from "../../src/core/observation/connections.ts";
+import type { Connection } from "../../src/core/observation/connections.ts";
 import { loadNative } from "../../src/shell/host/native.ts";
 
 const ATTACKER = 59_411;
@@ -123,11 +123,13 @@ describe("one user's attack changes nothing for another", {
       const at = users.findIndex((one) => one.pid === pid);
       assert.equal(users[at]?.argvStatus, "read");
       assert.deepEqual(environs.results[at], ["SLURM_JOB_ID"]);
-      assert.ok(!connections.unreadable.includes(pid) && !connections.unexplained?.includes(pid));
+      assert.ok(
+        !connections.unreadable.includes(pid) && !connections.unlisted.some((one) => one.pid === pid),
+      );
     }
     assert.ok(connections.complete && !snapshot.overBudget.includes(VICTIM));
-    const direction = (pid: number, peerPid: number): Link["direction"] =>
-      connections.links.find((link) => link.pid === pid && link.peerPid === peerPid)?.direction;
+    const direction = (near: number, far: number): Connection["direction"] | undefined =>
+      connections.connections.find((one) => one.near.includes(near) && one.far.includes(far))?.direction;
     assert.deepEqual([direction(client, server), direction(server, client)], ["opened", "accepted"]);
     assert.ok(took < MOST_MS, `${took} ms`);
     assert.ok(grown < MOST_MIB, `${grown} MiB`);

@@ -8,7 +8,7 @@ import { test } from "node:test";
 function ending(): void {
   test("a user ends their own trees and no other user's, whatever they asked before", async () => {
     const [mine, theirs] = [await server(), await server(other)];
-    const patient = temporaryFile("config.toml", 'termWait = "1s"\nuntagged = "two-looks"\n');
+    const patient = temporaryFile("config.toml", 'settle = "0s"\ntermWait = "1s"\n');
     chmodSync(join(patient, ".."), 0o755);
     assert.equal(as(uid, "keep", "-c", patient).status, 0);
     const dry = as(uid, "end", "-n", "-c", patient);

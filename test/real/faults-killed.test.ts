@@ -9,7 +9,7 @@ import { after, before, test } from "node:test";
 import { fileURLToPath } from "node:url";
 
 const TAGS = join(RUN_FOLDER, "tags");
-const MARKS = join(RUN_FOLDER, "marks.json");
+const STATES = join(RUN_FOLDER, "states.json");
 const BOOT_ID = readFileSync("/proc/sys/kernel/random/boot_id", "utf8").trim();
 type End = "SIGTERM" | "SIGKILL";
 
@@ -41,8 +41,9 @@ async function drive(at: number, end: End, file: string): Promise<void> {
   const options = { ...UNFORCED, uids: [USER] };
   const context = { policy, accounts: NO_ACCOUNTS, minUid: 1000, today: "2026-01-01", options };
   const places = { runFolder: RUN_FOLDER, procRoot: "/proc" };
-  const ports = { native, log, ...places, lookUpAccounts, recorders: [] };
-  const { failed } = await sweep(ports, { context, dryRun: false, uids: [USER] });
+  const waits = { wait: async () => {}, holdSignals: async () => {} };
+  const ports = { native, log, ...places, ...waits, lookUpAccounts, recorders: [] };
+  const { failed } = await sweep(ports, { context, dryRun: false, settle: 0, uids: [USER] });
   process.exitCode = failed ? 1 : 0;
   fs.writeSync(1, `steps ${steps}\n`);
 }
@@ -74,22 +75,23 @@ function runUntil(at: number, end: End, file: string): ReturnType<typeof spawnSy
   return ran;
 }
 
-/** The folder as the hook and an earlier sweep leave it: the orphan has a tag, and somebody else's tree a mark. */
+/** The folder as the hook and an earlier sweep leave it: the orphan has a tag, and another tree a state. */
 function writeState(): void {
   rmSync(RUN_FOLDER, { recursive: true, force: true });
   writeTag(TAGS, { closed: "at boot" });
-  const marks = [{ pid: 3_999_999, startTime: 1, seenUptime: 1 }];
-  writeFileSync(MARKS, `${JSON.stringify({ bootId: BOOT_ID, marks })}\n`, { mode: 0o600 });
+  const states = [{ pid: 3_999_999, startTime: 1, uid: USER, usedAt: null, orphanAt: 1 }];
+  const text = JSON.stringify({ schemaVersion: 1, bootId: BOOT_ID, states, usersSeen: {} });
+  writeFileSync(STATES, `${text}\n`, { mode: 0o600 });
 }
 
 function assertStateWhole(where: string): void {
   assert.deepEqual(readTags(RUN_FOLDER, BOOT_ID).faults, [], where);
-  if (existsSync(MARKS)) assert.doesNotThrow(() => JSON.parse(readFileSync(MARKS, "utf8")), where);
+  if (existsSync(STATES)) assert.doesNotThrow(() => JSON.parse(readFileSync(STATES, "utf8")), where);
 }
 
 function insideNamespace(): void {
   const lane = process.env.REAPER_LANE as End;
-  const file = config('untagged = "two-looks"\n');
+  const file = config("");
   let host: Host;
   before(async () => {
     freshState();

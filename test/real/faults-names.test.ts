@@ -5,7 +5,7 @@ import { chmodSync, existsSync, mkdirSync, readFileSync, writeFileSync } from "n
 import { after, before, beforeEach, test } from "node:test";
 
 const TAGS = `${RUN_FOLDER}/tags`;
-const MARKS = `${RUN_FOLDER}/marks.json`;
+const STATES = `${RUN_FOLDER}/states.json`;
 const YEARS = 10 * 365 * 86_400;
 
 function insideNamespace(): void {
@@ -94,7 +94,7 @@ function insideNamespace(): void {
       const { takenAt } = JSON.parse(stepped.stdout) as { takenAt: number };
       assert.ok(Math.abs(takenAt - Date.now() - step * 1000) < 60_000, "the clock did not step");
       const patient = config().replace("config.toml", "patient.toml");
-      writeFileSync(patient, 'grace = "5m"\ntermWait = "0"\n');
+      writeFileSync(patient, 'settle = "0s"\ngrace = "5m"\ntermWait = "0"\n');
       writeTag(TAGS, { closed: "now" });
       const waiting = runIn(off, ["-vv", "-c", patient]);
       assert.equal(waiting.status, 0, waiting.stderr);
@@ -102,9 +102,9 @@ function insideNamespace(): void {
       host.assertSound(true, waiting.stderr);
       writeTag(TAGS, { closed: "at boot" });
       // Its user has a session here, so it is looked at twice: the first look was at boot, too.
-      const marks = readFileSync(MARKS, "utf8");
-      assert.match(marks, /"seenUptime":\d/);
-      writeFileSync(MARKS, marks.replace(/"seenUptime":[\d.]+/g, '"seenUptime":1'));
+      const states = readFileSync(STATES, "utf8");
+      assert.match(states, /"orphanAt":\d/);
+      writeFileSync(STATES, states.replace(/"orphanAt":[\d.]+/g, '"orphanAt":1'));
       const swept = runIn(off, ["-vv", "-c", patient]);
       assert.equal(swept.status, 0, swept.stderr);
       host.assertSound(false, swept.stderr);
@@ -113,7 +113,7 @@ function insideNamespace(): void {
   test("a boot clock ten days ahead (a restored time namespace) makes no tree older", () => {
     const under = ["unshare", "--time", "--boottime=864000", "--monotonic=864000", "--fork"];
     const patient = config().replace("config.toml", "patient.toml");
-    writeFileSync(patient, 'grace = "1h"\ntermWait = "0"\n');
+    writeFileSync(patient, 'settle = "0s"\ngrace = "1h"\ntermWait = "0"\n');
     const ran = runIn({ under }, ["-vv", "-c", patient]);
     assert.equal(ran.status, 0, ran.stderr);
     assert.match(ran.stderr, /inside the grace of 1h; the first sweep after (?:1h59m|2h) ends it/);

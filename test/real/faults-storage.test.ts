@@ -8,9 +8,9 @@ import { setTimeout as sleep } from "node:timers/promises";
 
 const sandbox = inPidNamespace(import.meta.url, { upFor: 3600 });
 const TAGS = `${RUN_FOLDER}/tags`;
-const MARKS = `${RUN_FOLDER}/marks.json`;
-/** An orphan is ended by the second of two looks that are a grace of one second apart. */
-const TWO_LOOKS = temporaryFile("two-looks.toml", 'grace = "1s"\ntermWait = "0"\n');
+const STATES = `${RUN_FOLDER}/states.json`;
+/** An orphan is ended by the second of two sweeps that are a grace of one second apart. */
+const TWO_SWEEPS = temporaryFile("two-sweeps.toml", 'settle = "0s"\ngrace = "1s"\ntermWait = "0"\n');
 const LONGER_THAN_GRACE_MS = 1100;
 const FULL = (at: string): string =>
   `mkdir -p ${at}
@@ -114,13 +114,13 @@ touch ${RUN_FOLDER}/lock
 cat /dev/zero > ${RUN_FOLDER}/full 2>/dev/null || true`;
     // Younger than its grace a tree gets no mark.
     await sleep(LONGER_THAN_GRACE_MS);
-    const ran = runIn({ before: full }, ["-v", "-c", TWO_LOOKS]);
-    assertRefused(host, ran, /cannot write the marks: ENOSPC/);
-    assert.ok(!existsSync(MARKS));
-    assert.equal(run(["-c", TWO_LOOKS]).status, 0);
+    const ran = runIn({ before: full }, ["-v", "-c", TWO_SWEEPS]);
+    assertRefused(host, ran, /cannot write the states of trees: ENOSPC/);
+    assert.ok(!existsSync(STATES));
+    assert.equal(run(["-c", TWO_SWEEPS]).status, 0);
     host.assertSound(true, "only marked");
     await sleep(LONGER_THAN_GRACE_MS);
-    assert.equal(run(["-c", TWO_LOOKS]).status, 0);
+    assert.equal(run(["-c", TWO_SWEEPS]).status, 0);
     host.assertSound(false, "seen twice");
   });
 
@@ -161,27 +161,27 @@ cat /dev/zero > ${RUN_FOLDER}/full 2>/dev/null || true`;
   });
 
   const MARKED: readonly (readonly [string, string, RegExp, boolean])[] = [
-    ["half a file", `echo '{"bootId":"x","ma' > ${MARKS}`, /read .*marks\.json: .*JSON/, true],
-    ["a gigabyte", `truncate -s 1G ${MARKS}`, /marks\.json: it is larger than 8388608 bytes/, true],
-    ["a pipe", `mkfifo ${MARKS}`, /marks\.json: it is not a regular file/, true],
-    ["a link", `ln -s /etc/shadow ${MARKS}`, /marks\.json: ELOOP/, true],
-    ["a folder", `mkdir ${MARKS}`, /marks\.json: it is not a regular file; remove it/, false],
+    ["half a file", `echo '{"bootId":"x","ma' > ${STATES}`, /read .*marks\.json: .*JSON/, true],
+    ["a gigabyte", `truncate -s 1G ${STATES}`, /marks\.json: it is larger than 16777216 bytes/, true],
+    ["a pipe", `mkfifo ${STATES}`, /marks\.json: it is not a regular file/, true],
+    ["a link", `ln -s /etc/shadow ${STATES}`, /marks\.json: ELOOP/, true],
+    ["a folder", `mkdir ${STATES}`, /marks\.json: it is not a regular file; remove it/, false],
   ];
   for (const [what, make, says, heals] of MARKED)
-    test(`marks that are ${what} hang nothing and mark no tree${heals ? "; the next sweep has new ones" : ""}`, async () => {
-      for (const settings of [config(), TWO_LOOKS]) {
+    test(`states that are ${what} hang nothing and end no tree${heals ? "; the next sweep has new ones" : ""}`, async () => {
+      for (const settings of [config(), TWO_SWEEPS]) {
         await host.renew();
-        if (settings === TWO_LOOKS) await sleep(LONGER_THAN_GRACE_MS);
+        if (settings === TWO_SWEEPS) await sleep(LONGER_THAN_GRACE_MS);
         sh(`rm -rf ${RUN_FOLDER}\n${prepare}\n${make}`);
         const ran = run(["-v", "-c", settings]);
         assert.match(ran.stderr, says);
         assert.equal(ran.status, 1, ran.stderr);
-        host.assertSound(settings === TWO_LOOKS, ran.stderr);
-        if (!heals) sh(`rmdir ${MARKS}`);
+        host.assertSound(settings === TWO_SWEEPS, ran.stderr);
+        if (!heals) sh(`rmdir ${STATES}`);
         await sleep(LONGER_THAN_GRACE_MS);
         const next = run(["-v", "-c", settings]);
         assert.equal(next.status, 0, next.stderr);
-        host.assertSound(settings === TWO_LOOKS && !heals, "the first sweep made the marks afresh");
+        host.assertSound(settings === TWO_SWEEPS && !heals, "the first sweep made the states afresh");
       }
     });
 

@@ -41,7 +41,7 @@ function insideNamespace(): void {
 
   test("eight sweeps at once: one ends the orphan, once; whoever met it working says 75", async () => {
     // Long enough for all of them to meet.
-    const file = temporaryFile("config.toml", 'grace = "0"\ntermWait = "5s"\n');
+    const file = temporaryFile("config.toml", 'settle = "0s"\ngrace = "0"\ntermWait = "5s"\n');
     const log = temporaryFile("reaper.log", "");
     const ran = await Promise.all(Array.from({ length: 8 }, () => sweepNow(file, "-l", log)));
     const statuses = ran.map(({ status }) => status);
@@ -59,7 +59,7 @@ function insideNamespace(): void {
   test("fifty logouts beside sweeps: every tag is whole, and that of the tree in its grace stays", {
     skip,
   }, async (t) => {
-    const patient = temporaryFile("config.toml", 'grace = "1h"\ntermWait = "0"\n');
+    const patient = temporaryFile("config.toml", 'settle = "0s"\ngrace = "1h"\ntermWait = "0"\n');
     const own = `${USER}.json`;
     assert.equal((await logOut()).status, 0);
     assert.ok(existsSync(join(TAGS, own)), "the hook wrote no tag");

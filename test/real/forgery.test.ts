@@ -20,7 +20,8 @@ else {
   });
 }
 
-const config = (more = ""): string => temporaryFile("config.toml", `grace = "0"\ntermWait = "1s"\n${more}`);
+const config = (more = ""): string =>
+  temporaryFile("config.toml", `settle = "0s"\ngrace = "0"\ntermWait = "1s"\n${more}`);
 interface Listed {
   readonly root: { readonly pid: number };
   readonly uid: number;

@@ -240,7 +240,12 @@ function insideNamespace(): void {
     assert.deepEqual(readUids(stage.node("mapped-root").pid), Array(4).fill(uid));
     const namespace = (pid: number | "self"): string => readlinkSync(`/proc/${pid}/ns/user`);
     for (const box of boxes) assert.notEqual(namespace(stage.node(box.name ?? "").pid), namespace("self"));
-    const swept = run(["sweep", "--force", "-c", temporaryFile("config.toml", 'termWait = "1s"\n')]);
+    const swept = run([
+      "sweep",
+      "--force",
+      "-c",
+      temporaryFile("config.toml", 'settle = "0s"\ntermWait = "1s"\n'),
+    ]);
     assert.equal(swept.status, 0, swept.stderr);
     assert.deepEqual(living(stage), ["subordinate"]);
   });
@@ -287,7 +292,12 @@ function insideNamespace(): void {
     );
     const pids = [firstChild(boxed), firstChild(server)] as const;
     const ids = pids.map((pid) => ({ pid, startTime: readStat(pid).startTime })) as [Id, Id];
-    const swept = run(["sweep", "-vv", "-c", temporaryFile("config.toml", 'grace = "0"\ntermWait = "1s"\n')]);
+    const swept = run([
+      "sweep",
+      "-vv",
+      "-c",
+      temporaryFile("config.toml", 'settle = "0s"\ngrace = "0"\ntermWait = "1s"\n'),
+    ]);
     assert.equal(swept.status, 0, swept.stderr);
     assert.deepEqual(living(stage), ["alone"]);
     assert.deepEqual(ids.map(isAlive), [false, true]);
@@ -350,7 +360,7 @@ function insideNamespace(): void {
   }, async () => {
     const home = makeHome(uid);
     const stage = await startTree(bareServer(home, uid, ["ignore-term"], [child(home, "worker")]));
-    const config = temporaryFile("config.toml", 'grace = "0"\ntermWait = "1s"\n');
+    const config = temporaryFile("config.toml", 'settle = "0s"\ngrace = "0"\ntermWait = "1s"\n');
     const program = ["dist/vscode-grim-reaper.cjs", "sweep", "-v", "-c", config];
     const argv = ["--seccomp-filter", withoutPidfd(), process.execPath, ...program];
     const swept = spawnSync("setpriv", argv, { encoding: "utf8", timeout: 300_000 });

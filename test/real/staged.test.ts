@@ -58,7 +58,7 @@ function insideNamespace(): void {
   test("another user's orphan ends while a user at work is left out; -vv, list and explain read all", async () => {
     const { stage } = await start();
     const orphan = await startTree(bareServer(makeHome(USER + 1), USER + 1));
-    const config = ["-c", temporaryFile("config.toml", 'grace = "0"\ntermWait = "1s"\n')];
+    const config = ["-c", temporaryFile("config.toml", 'settle = "0s"\ngrace = "0"\ntermWait = "1s"\n')];
     const verbose = run(["sweep", "-n", "-vv", ...config]);
     assert.match(verbose.stderr, /spare: tree \d+ \(uid \d+, vscode, 7 processes\): in use: /);
     assert.match(run(["list", ...config]).stdout, /spare .* 7 .*in use: /);
@@ -80,7 +80,7 @@ function insideNamespace(): void {
       { ...bareServer(home, USER, ["daemon"], [terminal]), name: "orphan" },
       sessionOf(theirs, [{ ...bareServer(theirs, USER + 1), name: "used", behaviours: [] }], USER + 1),
     ]);
-    const config = ["-c", temporaryFile("config.toml", 'grace = "0"\ntermWait = "1s"\n')];
+    const config = ["-c", temporaryFile("config.toml", 'settle = "0s"\ngrace = "0"\ntermWait = "1s"\n')];
     await eventually(() => pidOf(program) !== null, "the program runs");
     const inTerminal = new RegExp(`has a program of uid ${USER + 1} in its terminal`);
     assert.match(run(["sweep", "-n", "-vv", ...config]).stderr, inTerminal);
@@ -107,7 +107,7 @@ function insideNamespace(): void {
       behaviours: ["daemon"],
     };
     const stage = await startTree([sessionOf(home, [{ ...bareServer(home, USER), behaviours: [] }]), cli]);
-    const config = ["-c", temporaryFile("config.toml", 'grace = "0"\ntermWait = "1s"\n')];
+    const config = ["-c", temporaryFile("config.toml", 'settle = "0s"\ngrace = "0"\ntermWait = "1s"\n')];
     for (let looks = 0; looks < 2; looks++) assert.equal(run(["sweep", "-v", ...config]).status, 0);
     assert.ok(!living(stage).includes("cli"));
   });
@@ -118,7 +118,7 @@ function insideNamespace(): void {
     const mine: PlanNode = { ...bareServer(home, USER), name: "mine", behaviours: ["tcp-connect=@target"] };
     const stage = await startTree([{ ...theirs, name: "target" }, sessionOf(home, [mine])]);
     const target = stage.node("target");
-    const config = ["-c", temporaryFile("config.toml", 'grace = "0"\ntermWait = "1s"\n')];
+    const config = ["-c", temporaryFile("config.toml", 'settle = "0s"\ngrace = "0"\ntermWait = "1s"\n')];
     assert.match(run(["explain", String(target.pid), ...config]).stdout, /another user/);
     assert.equal(run(["sweep", "-v", ...config]).status, 0);
     assert.equal(run(["sweep", "-v", "-u", String(USER + 1), ...config]).status, 0);

@@ -15,7 +15,7 @@ else
 const uid = USER;
 const other = USER + 1;
 
-const config = (): string => temporaryFile("config.toml", 'grace = "0"\ntermWait = "1s"\n');
+const config = (): string => temporaryFile("config.toml", 'settle = "0s"\ngrace = "0"\ntermWait = "1s"\n');
 
 /** Runs the program, which must not hang: `run` fails if it does not return. */
 const runToEnd = (args: readonly string[]): Ran => run([...args, "-c", config()]);

@@ -17,7 +17,8 @@ else
   });
 
 const uid = USER;
-const sweep = (): Ran => run(["-v", "-c", temporaryFile("config.toml", 'grace = "0"\ntermWait = "1s"\n')]);
+const sweep = (): Ran =>
+  run(["-v", "-c", temporaryFile("config.toml", 'settle = "0s"\ngrace = "0"\ntermWait = "1s"\n')]);
 let count = 0;
 /** A new cgroup with this kind of name, removed when the test ends. */
 function makeCgroup(suffix: string): string {

@@ -19,7 +19,7 @@ const LAST_SWEEP = "/var/lib/vscode-grim-reaper/last-sweep.json";
 
 function sweep(): { readonly ran: Ran; readonly took: number } {
   const began = performance.now();
-  const config = temporaryFile("config.toml", 'grace = "0"\ntermWait = "1s"\n');
+  const config = temporaryFile("config.toml", 'settle = "0s"\ngrace = "0"\ntermWait = "1s"\n');
   const ran = run(["sweep", "--force", "-v", "-c", config]);
   return { ran, took: performance.now() - began };
 }

@@ -17,7 +17,7 @@ else
 const uid = USER;
 
 /** No grace, and no long wait for puppets that do not fold on SIGTERM. */
-const config = (): string => temporaryFile("config.toml", 'grace = "0"\ntermWait = "1s"\n');
+const config = (): string => temporaryFile("config.toml", 'settle = "0s"\ngrace = "0"\ntermWait = "1s"\n');
 
 function insideNamespace(): void {
   freshState();
@@ -71,7 +71,7 @@ function insideNamespace(): void {
 
   test("one that folds on SIGTERM ends before the wait is over", async () => {
     const stage = await startTree(bareServer(makeHome(uid), uid));
-    const patient = temporaryFile("config.toml", 'grace = "0"\ntermWait = "60s"\n');
+    const patient = temporaryFile("config.toml", 'settle = "0s"\ngrace = "0"\ntermWait = "60s"\n');
     const swept = run(["-c", patient]);
     assert.equal(swept.status, 0, swept.stderr);
     assert.deepEqual(living(stage), []);
@@ -122,7 +122,7 @@ function insideNamespace(): void {
 
   test("inside its grace an orphan waits; explain says so", async () => {
     const stage = await startTree(bareServer(makeHome(uid), uid));
-    const patient = temporaryFile("config.toml", 'grace = "1h"\n');
+    const patient = temporaryFile("config.toml", 'settle = "0s"\ngrace = "1h"\n');
     const swept = run(["-vv", "-c", patient]);
     assert.equal(swept.status, 0);
     assert.match(swept.stderr, /wait: tree \d+ \(uid 64001, vscode, 1 process\)/);
@@ -141,7 +141,7 @@ function insideNamespace(): void {
 
   test("the first sweep only marks an orphan without a tag, one a grace later ends it", async () => {
     const stage = await startTree(bareServer(makeHome(uid), uid));
-    const careful = temporaryFile("config.toml", 'grace = "1s"\ntermWait = "1s"\n');
+    const careful = temporaryFile("config.toml", 'settle = "0s"\ngrace = "1s"\ntermWait = "1s"\n');
     assert.equal(run(["-c", careful]).status, 0);
     // Younger than its grace it gets no mark.
     await sleep(1100);
@@ -154,7 +154,10 @@ function insideNamespace(): void {
 
   test("enforce = false only says what it would do; --force acts", async () => {
     const stage = await startTree(bareServer(makeHome(uid), uid));
-    const observing = temporaryFile("config.toml", 'grace = "0"\ntermWait = "1s"\nenforce = false\n');
+    const observing = temporaryFile(
+      "config.toml",
+      'settle = "0s"\ngrace = "0"\ntermWait = "1s"\nenforce = false\n',
+    );
     const swept = run(["-c", observing]);
     assert.match(swept.stderr, /Would kill 1 process\(es\)/);
     assert.deepEqual(living(stage), ["server"]);
@@ -177,7 +180,7 @@ function insideNamespace(): void {
     const stage = await startTree(
       [1, 2].map((n) => ({ ...bareServer(makeHome(uid), uid), name: `server${n}` })),
     );
-    const capped = temporaryFile("config.toml", 'grace = "0"\nmaxTrees = 1\n');
+    const capped = temporaryFile("config.toml", 'settle = "0s"\ngrace = "0"\nmaxTrees = 1\n');
     const swept = run(["-c", capped]);
     assert.equal(swept.status, 1);
     assert.match(swept.stderr, /Nothing was ended: 2 trees would be ended and maxTrees is 1/);

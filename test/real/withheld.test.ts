@@ -16,7 +16,7 @@ else
 function insideNamespace(): void {
   freshState();
   test("a user who exceeds a budget is named, the status says so, others' orphans end, and the sweep counts as good", async () => {
-    const config = temporaryFile("config.toml", 'grace = "0"\nuntagged = "reap"\ntermWait = "1s"\n');
+    const config = temporaryFile("config.toml", 'settle = "0s"\ngrace = "0"\ntermWait = "1s"\n');
     const stage = await startTree(legacy(makeHome(USER), COMMIT, { uid: USER }));
     // Bounded: 600 processes with 64 KiB of arguments each, ended with this test's namespace.
     // At a server's place, or no sweep would read what it says.
