@@ -161,11 +161,11 @@ cat /dev/zero > ${RUN_FOLDER}/full 2>/dev/null || true`;
   });
 
   const MARKED: readonly (readonly [string, string, RegExp, boolean])[] = [
-    ["half a file", `echo '{"bootId":"x","ma' > ${STATES}`, /read .*marks\.json: .*JSON/, true],
-    ["a gigabyte", `truncate -s 1G ${STATES}`, /marks\.json: it is larger than 16777216 bytes/, true],
-    ["a pipe", `mkfifo ${STATES}`, /marks\.json: it is not a regular file/, true],
-    ["a link", `ln -s /etc/shadow ${STATES}`, /marks\.json: ELOOP/, true],
-    ["a folder", `mkdir ${STATES}`, /marks\.json: it is not a regular file; remove it/, false],
+    ["half a file", `echo '{"bootId":"x","ma' > ${STATES}`, /read .*states\.json: .*JSON/, true],
+    ["a gigabyte", `truncate -s 1G ${STATES}`, /states\.json: it is larger than 16777216 bytes/, true],
+    ["a pipe", `mkfifo ${STATES}`, /states\.json: it is not a regular file/, true],
+    ["a link", `ln -s /etc/shadow ${STATES}`, /states\.json: ELOOP/, true],
+    ["a folder", `mkdir ${STATES}`, /states\.json: it is not a regular file; remove it/, false],
   ];
   for (const [what, make, says, heals] of MARKED)
     test(`states that are ${what} hang nothing and end no tree${heals ? "; the next sweep has new ones" : ""}`, async () => {
