@@ -82,6 +82,7 @@ class Converter {
         {"rssKiB", value(process.rss_kib)},
         {"uids", value(process.uids)},
         {"uid", value(process.uid)},
+        {"ignoresHangup", value(process.ignores_hangup)},
         {"comm", value(process.comm)},
         {"exe", value(process.exe)},
         {"exeUnreadable", hidden ? value(name_of(kUnreadable, *hidden)) : absent()},

@@ -29,6 +29,7 @@ struct FakeProcess {
   std::string cgroup = "0::/user.slice/user-1001.slice/session-c1.scope\n";
   std::string mnt_ns = "mnt:[4026531841]";
   std::string session_id = "7", login_uid = "1001";
+  bool ignores_hangup = false;
   bool cmdline_blocks = false;  // a FIFO that nobody writes: a reader waits until it is killed
 };
 
@@ -48,7 +49,8 @@ inline std::string status_text(const FakeProcess& p) {
   const std::string uid = std::to_string(p.uid);
   return "Name:\t" + p.comm + "\nUmask:\t0022\nState:\tS (sleeping)\nPid:\t" + std::to_string(p.pid) +
          "\nUid:\t" + uid + "\t" + uid + "\t" + uid + "\t" + uid +
-         "\nGid:\t100\t100\t100\t100\nThreads:\t1\n";
+         "\nGid:\t100\t100\t100\t100\nThreads:\t1\nSigIgn:\t000000000000100" +
+         (p.ignores_hangup ? "1" : "0") + "\n";
 }
 
 class ProcFixture {

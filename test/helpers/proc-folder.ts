@@ -18,6 +18,7 @@ export interface FakeProc {
   readonly exe?: string | null;
   readonly argv?: readonly string[];
   readonly startTime?: number;
+  readonly ignoresHangup?: boolean;
   readonly state?: string;
   readonly threads?: number;
   readonly cgroup?: string;
@@ -59,7 +60,7 @@ function addProcess(root: string, proc: FakeProc): void {
   writeFileSync(join(folder, "stat"), Buffer.concat([Buffer.from(`${pid} (`), name, Buffer.from(tail)]));
   writeFileSync(
     join(folder, "status"),
-    `Name:\tx\nUid:\t${uid}\t${uid}\t${uid}\t${uid}\nThreads:\t${threads}\n`,
+    `Name:\tx\nUid:\t${uid}\t${uid}\t${uid}\t${uid}\nThreads:\t${threads}\nSigIgn:\t000000000000100${proc.ignoresHangup ? 1 : 0}\n`,
   );
   writeFileSync(join(folder, "cgroup"), proc.cgroup ?? "0::/user.slice/user-1001.slice/session-c1.scope\n");
   writeFileSync(join(folder, "sessionid"), String(auditSession));

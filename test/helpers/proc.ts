@@ -30,6 +30,7 @@ export function proc(init: ProcInit): Proc {
     rssKiB: 1024,
     uids: [uid, uid, uid, uid],
     uid,
+    ignoresHangup: false,
     comm: "x",
     exe: "/usr/bin/x",
     argvStatus: argv.length > 0 ? "read" : "empty",

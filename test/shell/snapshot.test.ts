@@ -41,7 +41,16 @@ describe("snapshot", () => {
   it("returns every field of a process, null where nothing is known", async () => {
     const root = folder(
       { pid: 100, ppid: 90, exe: server, argv: [server, "--port=0", ""], auditSession: 0, loginUid: 1001 },
-      { pid: 101, ppid: 100, exe: null, argv: [], state: "Z", threads: 3, comm: "(a b)" },
+      {
+        pid: 101,
+        ppid: 100,
+        exe: null,
+        argv: [],
+        state: "Z",
+        threads: 3,
+        comm: "(a b)",
+        ignoresHangup: true,
+      },
     );
     const uptime = (): number => Number(readFileSync("/proc/uptime", "utf8").split(" ")[0]) * 1000;
     const before = uptime();
@@ -75,6 +84,7 @@ describe("snapshot", () => {
       rssKiB: 1024,
       uids: [fixtureUid, fixtureUid, fixtureUid, fixtureUid],
       uid: fixtureUid,
+      ignoresHangup: false,
       comm: "node",
       exe: server,
       argv: [server, "--port=0", ""],
@@ -86,7 +96,16 @@ describe("snapshot", () => {
       foreignUserNs: false,
       foreignPidNs: false,
     };
-    const second = { pid: 101, ppid: 100, pgid: 101, sid: 101, state: "Z", threads: 3, comm: "(a b)" };
+    const second = {
+      pid: 101,
+      ppid: 100,
+      pgid: 101,
+      sid: 101,
+      state: "Z",
+      threads: 3,
+      comm: "(a b)",
+      ignoresHangup: true,
+    };
     const unknown = { exe: null, argv: [], argvStatus: "empty", auditSession: null, loginUid: null };
     assert.deepEqual(taken.processes, [first, { ...first, ...second, ...unknown }]);
   });

@@ -1,6 +1,7 @@
 #include "core/proc/parse.h"
 
 #include <algorithm>
+#include <csignal>
 #include <map>
 
 namespace reaper {
@@ -8,6 +9,15 @@ namespace {
 
 // Start times cross to JavaScript as numbers, which are exact up to here.
 constexpr std::uint64_t kMaxSafeInteger = (1ULL << 53) - 1;
+
+// Returns the rest of the line of /proc/PID/status that begins with `key`, which starts with a newline: the
+// kernel writes one in Name: as "\n", so a name cannot hold the key.
+std::optional<std::string_view> status_line(std::string_view text, std::string_view key) {
+  const std::size_t at = text.find(key);
+  if (at == std::string_view::npos || text.find('\n', at + 1) == std::string_view::npos) return std::nullopt;
+  text.remove_prefix(at + key.size());
+  return take_word(text, '\n');
+}
 
 }  // namespace
 
@@ -54,17 +64,20 @@ std::optional<Stat> parse_stat(std::string_view text) {
 }
 
 std::optional<std::array<uid_t, 4>> parse_status_uids(std::string_view text) {
-  // The kernel writes a newline in Name: as "\n", so only a real line can start with "Uid:".
-  constexpr std::string_view kKey = "\nUid:\t";
-  const std::size_t at = text.find(kKey);
-  if (at == std::string_view::npos || text.find('\n', at + 1) == std::string_view::npos) return std::nullopt;
-  text.remove_prefix(at + kKey.size());
-  std::string_view line = take_word(text, '\n');
+  std::optional<std::string_view> line = status_line(text, "\nUid:\t");
+  if (!line) return std::nullopt;
   std::array<uid_t, 4> uids{};
   for (uid_t& uid : uids)
-    if (!to_number(take_word(line, '\t'), uid)) return std::nullopt;
-  if (!line.empty()) return std::nullopt;
+    if (!to_number(take_word(*line, '\t'), uid)) return std::nullopt;
+  if (!line->empty()) return std::nullopt;
   return uids;
+}
+
+std::optional<bool> parse_status_ignores_hangup(std::string_view text) {
+  const std::optional<std::string_view> mask = status_line(text, "\nSigIgn:\t");
+  std::uint64_t ignored = 0;
+  if (!mask || !to_number(*mask, ignored, 16)) return std::nullopt;
+  return (ignored & (1ULL << (SIGHUP - 1))) != 0;
 }
 
 std::vector<std::string> split_argv(std::string_view text) {

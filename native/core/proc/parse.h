@@ -42,6 +42,9 @@ std::optional<Stat> parse_stat(std::string_view text);
 // The four uids of /proc/PID/status: real, effective, saved, filesystem.
 std::optional<std::array<uid_t, 4>> parse_status_uids(std::string_view text);
 
+// Whether /proc/PID/status says that the process ignores SIGHUP.
+std::optional<bool> parse_status_ignores_hangup(std::string_view text);
+
 // The elements of /proc/PID/cmdline. The last may lack its NUL (a process that rewrote its title).
 std::vector<std::string> split_argv(std::string_view text);
 

@@ -30,7 +30,8 @@ struct Process : Stat {
   std::int64_t rss_kib = 0;
   std::optional<std::array<uid_t, 4>> uids;  // real, effective, saved, filesystem
   uid_t uid = 0;                             // effective: the owner of /proc/PID
-  std::optional<std::string> exe;            // nullopt without exe_unreadable: a kernel thread, a zombie
+  std::optional<bool> ignores_hangup;
+  std::optional<std::string> exe;  // nullopt without exe_unreadable: a kernel thread, a zombie
   std::optional<ExeUnreadable> exe_unreadable;
   std::vector<std::string> argv;
   ArgvStatus argv_status = ArgvStatus::kSkipped;

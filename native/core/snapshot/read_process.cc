@@ -30,7 +30,11 @@ bool SnapshotBuilder::read_process(pid_t pid, uid_t owner, Process& process) {
     if (!field && !is_gone(failed)) add_error(what, pid, process.uid, failed == 0 ? EBADMSG : failed);
     return is_gone(failed);
   };
-  read_file("status", "read the status", parse_status_uids, process.uids);
+  const auto parse_status = [&process](std::string_view text) {
+    process.ignores_hangup = parse_status_ignores_hangup(text);
+    return parse_status_uids(text);
+  };
+  read_file("status", "read the status", parse_status, process.uids);
   if (process.uids) process.uid = (*process.uids)[1];
   if (read_file("cgroup", "read the cgroups", parse_cgroups, process.cgroups)) process.cgroups.emplace();
   read_file("loginuid", "read the audit session", parse_id, process.login_uid);

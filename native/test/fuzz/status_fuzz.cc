@@ -11,6 +11,7 @@
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
   const std::string_view text(reinterpret_cast<const char*>(data), size);
   const auto uids = reaper::parse_status_uids(text);
+  reaper::parse_status_ignores_hangup(text);
   if (uids && text.find("\nUid:\t") == std::string_view::npos) __builtin_trap();
   std::string name(text);
   std::replace(name.begin(), name.end(), '\n', 'n');  // the kernel escapes it

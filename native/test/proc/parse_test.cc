@@ -80,6 +80,22 @@ void uids() {
   CHECK(!parse_status_uids("Name:\tx\nUid:\t-1\t0\t0\t0\n"));
 }
 
+void hangups() {
+  FakeProcess fake;
+  for (const bool ignores : {false, true}) {
+    fake.ignores_hangup = ignores;
+    CHECK(parse_status_ignores_hangup(status_text(fake)) == ignores);
+  }
+  fake.comm = "\\nSigIgn:\\t0";  // as the kernel escapes it
+  CHECK(parse_status_ignores_hangup(status_text(fake)) == true);
+  CHECK(parse_status_ignores_hangup("Name:\tx\nSigIgn:\tfffffffffffffffe\n") == false);
+  const std::string text = "Name:\tx\nSigIgn:\t0000000000000001\n";
+  for (std::size_t cut = 0; cut < text.size(); ++cut)
+    CHECK(!parse_status_ignores_hangup(std::string_view(text).substr(0, cut)));
+  for (const char* bad : {"", " 1", "1 ", "-1", "g", "10000000000000000"})
+    CHECK(!parse_status_ignores_hangup("Name:\tx\nSigIgn:\t" + std::string(bad) + "\n"));
+}
+
 void command_lines() {
   using Argv = std::vector<std::string>;
   const auto bytes = [](const char* text, std::size_t size) {
@@ -155,6 +171,7 @@ void names() {
 int main() {
   stat_lines();
   uids();
+  hangups();
   command_lines();
   cgroups();
   numbers();

@@ -104,7 +104,10 @@ void reads_a_suspects_processes_in_full() {
     server.start_time = 777;
   });
   host.add(101, 100, "/usr/bin/bash", {"bash"},
-           [](FakeProcess& shell) { shell.session_id = shell.login_uid = "4294967295"; });
+           [](FakeProcess& shell) {
+             shell.session_id = shell.login_uid = "4294967295";
+             shell.ignores_hangup = true;
+           });
   const Snapshot snapshot = host.look();
   CHECK(snapshot.boot_id == "3f0c4f3e-1111-2222-3333-444455556666");
   CHECK(snapshot.uptime_ms > 0 && snapshot.ticks_per_second > 0 && snapshot.taken_at_ms > 1600000000000);
@@ -117,6 +120,7 @@ void reads_a_suspects_processes_in_full() {
   CHECK(process.audit_session == 7U && process.login_uid == 1001U);
   CHECK(process.foreign_user_ns == false && process.foreign_pid_ns == false);
   CHECK(!at(snapshot, 101).audit_session && !at(snapshot, 101).login_uid);
+  CHECK(process.ignores_hangup == false && at(snapshot, 101).ignores_hangup == true);
   CHECK(snapshot.counts.listed == 3 && snapshot.counts.denied == 0 && snapshot.faults.empty());
 }
 

@@ -34,6 +34,8 @@ export interface Proc extends ProcId {
   readonly uids: readonly [number, number, number, number] | null;
   /** The effective uid, which owns /proc/PID. */
   readonly uid: number;
+  /** Whether it ignores SIGHUP, as nohup arranges it; null: /proc/PID/status could not be read. */
+  readonly ignoresHangup: boolean | null;
   /** The kernel's 15 bytes of name: text that the user chooses. */
   readonly comm: string;
   /** Where the exe link points, with " (deleted)" as the kernel gives it; null: a kernel thread, a zombie or unreadable. */

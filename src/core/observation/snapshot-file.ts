@@ -29,6 +29,7 @@ function observationSchema(): v.GenericSchema<unknown, Observation> {
     cpuTicks: v.optional(whole),
     uids: nullable(v.tuple([whole, whole, whole, whole])),
     uid: whole,
+    ignoresHangup: nullable(v.boolean()),
     comm: v.string(),
     exe: nullable(v.string()),
     exeUnreadable: v.optional(v.picklist(["too-long", "denied"])),

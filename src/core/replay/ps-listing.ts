@@ -59,6 +59,7 @@ function asProcess({ uid, pid, ppid, args }: ListedProcess, argvTruncated: boole
     rssKiB: 0,
     uids: [uid, uid, uid, uid],
     uid,
+    ignoresHangup: null,
     comm: first.split("/").at(-1) ?? "",
     exe,
     argv,
