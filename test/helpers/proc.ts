@@ -46,6 +46,9 @@ export function proc(init: ProcInit): Proc {
   };
 }
 
+/** What a server that has died started is still in the session and the process group of a leader that has died too. */
+export const LEFT_BEHIND = { pgid: 77, sid: 77 } as const;
+
 export const INIT = proc({
   pid: 1,
   ppid: 0,

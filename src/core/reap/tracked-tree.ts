@@ -12,6 +12,8 @@ export interface TrackedTree {
   readonly known: Map<string, Proc>;
   /** Those of `known` that the last look found alive. */
   alive: readonly Proc[];
+  /** Those of `known` that have or had a terminal: the kernel takes it from them when its leader dies. */
+  readonly inTerminal: Set<string>;
   readonly before: Before;
 }
 
@@ -33,6 +35,7 @@ export function trackedTreeOf(tree: Tree, { observation }: HostView): TrackedTre
     tree,
     known,
     alive: tree.members,
+    inTerminal: new Set(tree.members.filter(({ tty }) => tty !== 0).map(keyOf)),
     before: {
       uptime: observation.uptime,
       groups: new Set(others.map(({ pgid }) => pgid)),
@@ -47,7 +50,9 @@ export function refreshTrackedTree(tracked: TrackedTree, now: HostView): void {
   const alive = new Map<string, Proc>();
   const add = (process: Proc): void => {
     // The boundaries of the first look hold: other users, jobs and multiplexers are never reached into.
-    for (const member of membersBelow(now.table, process, now.catalogue)) alive.set(keyOf(member), member);
+    const inTerminal = tracked.inTerminal.has(keyOf(process));
+    for (const member of membersBelow(now.table, process, now.catalogue, inTerminal))
+      alive.set(keyOf(member), member);
   };
   for (const known of tracked.known.values()) {
     const current = now.table.byPid.get(known.pid);
@@ -57,7 +62,10 @@ export function refreshTrackedTree(tracked: TrackedTree, now: HostView): void {
     if (!isDead(current) && current.uid === tracked.tree.uid) add(current);
   }
   for (const escaped of escapedChildren(tracked, now)) add(escaped);
-  for (const [key, process] of alive) tracked.known.set(key, process);
+  for (const [key, process] of alive) {
+    tracked.known.set(key, process);
+    if (process.tty !== 0) tracked.inTerminal.add(key);
+  }
   tracked.alive = [...alive.values()];
 }
 

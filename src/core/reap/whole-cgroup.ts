@@ -71,7 +71,7 @@ function whyNotOurs(
   if (tree.uid === 0 || member.uids.some((uid) => uid !== tree.uid))
     return `has other user ids (${member.uids.join(" ")})`;
   if (known.has(keyOf(member))) return null;
-  if (isMultiplexer(member.exe, catalogue)) return "is a terminal multiplexer";
+  if (isMultiplexer(member, catalogue)) return "is a terminal multiplexer";
   const parent = member.outsideParent;
   if (parent && parent.pid !== 1 && exeName(parent.exe) !== "systemd") return `was started by ${parent.pid}`;
   return null;

@@ -50,6 +50,8 @@ export interface RoleRule {
   readonly role: Role;
   /** Default: the product's. */
   readonly kind?: Kind;
+  /** Its server starts it in a session of its own (setsid). */
+  readonly leadsSession?: boolean;
   /** The first arguments that are no options. */
   readonly words?: readonly string[];
   /** Exact elements, anywhere. */

@@ -23,9 +23,12 @@ export function recogniseServerScript(run: ScriptRun, catalogue: Catalogue): Rec
   const isWorker = shapes.workerScripts.includes(shape.name);
   if (isWorker && !args.some((arg) => /^--type=\w+$/.test(arg))) return null;
   if (!isWorker && !run.serves && isOneShot(args, catalogue)) return null;
+  const perClient = isWorker && args.some((arg) => shapes.clientWorkers.includes(arg));
   const role: Role = isWorker ? "worker" : hasFlag(args, shapes.agentFlags) ? "agent" : "server";
   const install = findBestInstall(script, exe, catalogue);
-  if (install && install.by !== "fork-folder") return as(install.product, install.product.kind, role);
+  const more = perClient && { perClient };
+  if (install && install.by !== "fork-folder")
+    return { ...as(install.product, install.product.kind, role), ...more };
   // Nothing but its own node beside its own out/ speaks for it, or a web server's node in its lib/.
   const folder = componentsOf(exe).slice(0, -1);
   const root = shape.root.split("/").at(-1);
@@ -33,7 +36,7 @@ export function recogniseServerScript(run: ScriptRun, catalogue: Catalogue): Rec
   const own = isWebShape ? folder.at(-1) === "lib" && folder.at(-2) === root : folder.at(-1) === root;
   if (!exe.startsWith("/") || !own) return null;
   if (isWebShape) return as(catalogue.byId.get("code-server") ?? catalogue.fork, "web", role);
-  return as(catalogue.fork, isWorker ? "ssh" : kindByFlags(args, catalogue), role);
+  return { ...as(catalogue.fork, isWorker ? "ssh" : kindByFlags(args, catalogue), role), ...more };
 }
 
 /** Recognises `sh <root>/bin/<name>-server --start-server …` and `sh <root>/server.sh --port=0`. */

@@ -6,11 +6,13 @@ import { cliProductOf, findInstall, isCliName } from "./install-path.ts";
 import { componentsOf, fitsEnd } from "./path-pattern.ts";
 
 export interface Recognition {
-  /** True: its server starts it for a client, so its start is a sign of use. */
-  readonly perClient?: boolean;
   readonly product: string;
   readonly kind: Kind;
   readonly role: Role;
+  /** Its server starts it in a session of its own (setsid). */
+  readonly leadsSession?: boolean;
+  /** Its server starts it when a client comes, as an extension host: its start is a sign of use. */
+  readonly perClient?: boolean;
 }
 
 /** Arguments after the program or its script; null where the command line could not be read. */
@@ -29,7 +31,9 @@ export function recogniseProgram(
     if (args === null && rule.handRun) return null;
     const kind = catalogue.byId.get(rule.product)?.kind ?? "ssh";
     const found = roleOf(rule.roles, args, rule.valueFlags ?? []);
-    return found && { product: rule.product, kind: found.kind ?? kind, role: found.role };
+    if (!found) return null;
+    const { role, leadsSession } = found;
+    return { product: rule.product, kind: found.kind ?? kind, role, ...(leadsSession && { leadsSession }) };
   }
   return undefined;
 }

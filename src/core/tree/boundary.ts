@@ -50,7 +50,42 @@ const isUserManager = (unit: string): boolean => /^user@\d+\.service$/.test(unit
 const isSshService = (unit: string): boolean =>
   /^(?:sshd?|dropbear)(?:@.*)?\.service$/.test(unit) || /^[^@]+@\d+-.+:\d+-.+:\d+\.service$/.test(unit);
 
-/** Whether an executable is a terminal multiplexer's (tmux, screen), started to outlive a connection. */
-export function isMultiplexer(exe: string | null, catalogue: Catalogue): boolean {
-  return isNamed(exeName(exe), catalogue.multiplexers);
+/**
+ * Whether a process is a terminal multiplexer (tmux, screen), started to outlive a connection. A tmux whose file has
+ * another name shows by what it calls itself: "mymux: server", which the kernel cuts after 15 bytes.
+ */
+export function isMultiplexer(
+  { exe, comm = "" }: Pick<Proc, "exe"> & Partial<Pick<Proc, "comm">>,
+  catalogue: Catalogue,
+): boolean {
+  return isNamed(exeName(exe), catalogue.multiplexers) || isNamed(comm, catalogue.multiplexers);
 }
+
+/**
+ * Says how its user set a process free of the terminal that it was started in, or null. `parent` is what started it,
+ * null when that has died. An IDE's own terminal leaves such a process alone when it closes.
+ */
+export function setFreeBy(process: Proc, parent: Proc | null): string | null {
+  if (leadsSession(process)) return "leads a session of its own without a terminal";
+  if (process.ignoresHangup) return "ignores the hangup of its terminal";
+  if (parent ? !isSameCgroup(process, parent) : isInUsersCgroup(process)) return "is in a cgroup of its own";
+  return null;
+}
+
+/**
+ * Whether a process outside every tree may be what a server that has died started. Servers have no terminal and no job
+ * control: their children stay in the process group of the session's leader, `inSession` says that they lead one.
+ */
+export function couldBeServersChild(process: Proc, inSession: boolean): boolean {
+  const { tty, pgid, sid } = process;
+  if (tty !== 0 || pgid !== sid) return false;
+  return (inSession && leadsSession(process)) || setFreeBy(process, null) === null;
+}
+
+const leadsSession = ({ pid, sid, tty }: Proc): boolean => sid === pid && tty === 0;
+
+const isSameCgroup = (a: Proc, b: Proc): boolean => JSON.stringify(a.cgroups) === JSON.stringify(b.cgroups);
+
+/** Sessions have their cgroups beside the user's service manager; below it is what its user asked that for. */
+const isInUsersCgroup = ({ cgroups }: Proc): boolean =>
+  (cgroups ?? []).some((path) => components(path).some(isUserManager));

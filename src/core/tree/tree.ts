@@ -5,13 +5,15 @@ import type { Catalogue, Kind } from "../recognition/catalogue.ts";
 import { type Recognition, type Role, recognise } from "../recognition/recognise.ts";
 import { recogniseParents } from "../recognition/structure.ts";
 import { jobOf } from "./batch-job.ts";
-import { isMultiplexer } from "./boundary.ts";
-import { ancestorsOf, isDead, type ProcTable, parentOf } from "./process-table.ts";
+import { couldBeServersChild, isMultiplexer, setFreeBy } from "./boundary.ts";
+import { ancestorsOf, isDead, type ProcTable } from "./process-table.ts";
 
 /** A process that lives below a tree and is not part of it, and why. */
 export interface Spared {
   readonly process: Proc;
   readonly why: string;
+  /** Its user set it free of a terminal, with all that is below it. */
+  readonly isFree: boolean;
 }
 
 export interface Tree {
@@ -43,6 +45,11 @@ export function leadersOf(tree: Tree): Proc[] {
   );
 }
 
+/** Lists the processes that the tree's servers started for a client: extension hosts, terminal hosts. */
+export function clientWorkersOf({ members, recognised }: Tree): Proc[] {
+  return members.filter(({ pid }) => recognised.get(pid)?.perClient === true);
+}
+
 /** Recognises every living process of the table that belongs to a server, by pid. */
 export function recogniseAll(table: ProcTable, catalogue: Catalogue): ReadonlyMap<number, Recognition> {
   const recognised = new Map<number, Recognition>();
@@ -61,42 +68,44 @@ export function findTrees(
   catalogue: Catalogue,
   recognised: ReadonlyMap<number, Recognition> = recogniseAll(table, catalogue),
 ): Tree[] {
-  const tops = new Map<number, Proc | null>();
-  const roots = new Set<Proc>();
-  for (const pid of recognised.keys()) {
-    const process = table.byPid.get(pid);
-    if (process) roots.add(topmost(table, process, recognised, catalogue, tops) ?? process);
+  const trees = new Map<number, Tree>();
+  /** Members of trees, and what is below a process that its user set free: no tree begins there. */
+  const settled = new Set<number>();
+  const servers = [...recognised.keys()].flatMap((pid) => table.byPid.get(pid) ?? []);
+  // Guard: what is above grows first, and each process once, so a chain of thousands costs its length and not its square.
+  for (const process of servers.sort((a, b) => a.startTime - b.startTime)) {
+    if (settled.has(process.pid)) continue;
+    const tree = growTree(table, process, recognised, catalogue);
+    const free = tree.sparedBelow.filter(({ isFree }) => isFree);
+    for (const { pid } of [...tree.members, ...free.flatMap((one) => allBelow(table, one.process))]) {
+      settled.add(pid);
+      // A parent that started in the same tick as its child may come after it.
+      trees.delete(pid);
+    }
+    trees.set(process.pid, tree);
   }
-  return [...roots].sort((a, b) => a.pid - b.pid).map((root) => growTree(table, root, recognised, catalogue));
+  return [...trees.values()]
+    .filter((tree) => !isHelpersOnly(tree) || isLeftBehind(tree))
+    .sort((a, b) => a.root.pid - b.root.pid);
 }
 
-/**
- * Finds the topmost recognised process above `process` or itself, within its boundaries; null when there is none. `tops`
- * keeps what is known. Guard: each process is asked once, so a chain of thousands costs its length and not its square.
- */
-function topmost(
-  table: ProcTable,
-  process: Proc,
-  recognised: ReadonlyMap<number, Recognition>,
-  catalogue: Catalogue,
-  tops: Map<number, Proc | null>,
-): Proc | null {
-  const path: Proc[] = [];
-  const met = new Set<number>();
-  let next: Proc | null = process;
-  while (next !== null && !tops.has(next.pid) && !met.has(next.pid)) {
-    path.push(next);
-    met.add(next.pid);
-    const parent: Proc | null = parentOf(table, next);
-    // What lives under a multiplexer or another user is on the far side of a boundary.
-    next = parent && parent.uid === next.uid && !isMultiplexer(parent.exe, catalogue) ? parent : null;
-  }
-  let top: Proc | null = next === null ? null : (tops.get(next.pid) ?? null);
-  for (const one of path.reverse()) {
-    top ??= recognised.has(one.pid) ? one : null;
-    tops.set(one.pid, top);
-  }
-  return top;
+/** Lists a process and its descendants of the same user, without regard to boundaries. */
+function allBelow(table: ProcTable, top: Proc): Proc[] {
+  const found = new Set([top]);
+  // A set that grows while it is walked; a circle of parents adds nothing.
+  for (const process of found)
+    for (const child of table.children.get(process.pid) ?? []) if (child.uid === top.uid) found.add(child);
+  return [...found];
+}
+
+/** Whether a tree is of extensions' programs alone, whose server has died. */
+export function isHelpersOnly({ recognised }: Pick<Tree, "recognised">): boolean {
+  return [...recognised.values()].every(({ role }) => role === "helper");
+}
+
+/** Whether extensions' programs are a former server's, and not run or set free by their user. */
+function isLeftBehind({ root, recognised }: Tree): boolean {
+  return couldBeServersChild(root, recognised.get(root.pid)?.leadsSession === true);
 }
 
 function growTree(
@@ -127,37 +136,61 @@ function growTree(
   };
 }
 
-/** Lists a living process and its descendants of the same user, up to the boundaries of a tree. */
-export function membersBelow(table: ProcTable, root: Proc, catalogue: Catalogue): readonly Proc[] {
-  return descend(table, root, catalogue).members;
+/**
+ * Lists a living process and its descendants of the same user, up to the boundaries of a tree. `inTerminal`: the process
+ * has or had a terminal.
+ */
+export function membersBelow(
+  table: ProcTable,
+  root: Proc,
+  catalogue: Catalogue,
+  inTerminal: boolean,
+): readonly Proc[] {
+  return descend(table, root, catalogue, inTerminal).members;
 }
 
 function descend(
   table: ProcTable,
   root: Proc,
   catalogue: Catalogue,
+  inTerminal = false,
 ): Pick<Tree, "members" | "depths" | "sparedBelow"> {
   const members: Proc[] = [];
   const depths: number[] = [];
   const sparedBelow: Spared[] = [];
-  const stack = [{ process: root, depth: 0 }];
+  const stack: Place[] = [{ process: root, parent: null, depth: 0, inTerminal }];
   const met = new Set<number>();
   for (let next = stack.pop(); next !== undefined; next = stack.pop()) {
-    const { process, depth } = next;
+    const { process, parent, depth } = next;
     if (met.has(process.pid)) continue;
     met.add(process.pid);
     if (isDead(process)) continue;
-    const why = process === root ? null : boundaryOf(process, root, catalogue);
-    if (why) {
-      sparedBelow.push({ process, why });
+    const why = parent && boundaryOf(process, root, catalogue);
+    const how = parent && why === null && next.inTerminal ? setFreeBy(process, parent) : null;
+    if (why !== null || how !== null) {
+      sparedBelow.push({
+        process,
+        why: why ?? `was set free by its user: ${how}`,
+        isFree: how !== null,
+      });
       continue;
     }
     members.push(process);
     depths.push(depth);
+    const below = { parent: process, depth: depth + 1, inTerminal: next.inTerminal || process.tty !== 0 };
     const children = table.children.get(process.pid) ?? [];
-    for (const child of children.toReversed()) stack.push({ process: child, depth: depth + 1 });
+    for (const child of children.toReversed()) stack.push({ ...below, process: child });
   }
   return { members, depths, sparedBelow };
+}
+
+/** A process met on the way down a tree. */
+interface Place {
+  readonly process: Proc;
+  readonly parent: Proc | null;
+  readonly depth: number;
+  /** Some member above it has a terminal, or had one. */
+  readonly inTerminal: boolean;
 }
 
 /** Why a descendant is not a member of its ancestor's tree, or null. Nothing below a boundary is a member either. */
@@ -166,7 +199,7 @@ function boundaryOf(process: Proc, root: Proc, catalogue: Catalogue): string | n
   if (process.uids === null) return "its user ids could not be read";
   if (process.cgroups === null) return "its cgroups could not be read";
   if (process.uids.some((uid) => uid !== root.uid)) return `has other user ids (${process.uids.join(" ")})`;
-  if (isMultiplexer(process.exe, catalogue)) return "is a terminal multiplexer";
+  if (isMultiplexer(process, catalogue)) return "is a terminal multiplexer";
   const job = jobOf(process);
   if (job && job !== jobOf(root)) return `is in a ${job} job`;
   return null;

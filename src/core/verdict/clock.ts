@@ -4,7 +4,7 @@ import { type Observation, startedAt, type Tag, type TreeState } from "../observ
 import { exeName, keyOf, type Proc } from "../observation/process.ts";
 import type { HostView } from "../tree/host-view.ts";
 import { sessionsOf } from "../tree/sshd.ts";
-import type { Tree } from "../tree/tree.ts";
+import { clientWorkersOf, type Tree } from "../tree/tree.ts";
 
 /**
  * What closes and starts of sessions move the clock for at most, after the mark, in milliseconds: a cron job over ssh must
@@ -52,7 +52,7 @@ function clockOf(tree: Tree, { observation, sshd, table }: HostView, state: Tree
       mark,
       mark === uptime ? "this sweep is the first to find it unused" : "a sweep first found it unused then",
     );
-  for (const worker of tree.members.filter(({ pid }) => tree.recognised.get(pid)?.perClient === true))
+  for (const worker of clientWorkersOf(tree))
     add(
       startedAt(worker, observation),
       `its ${nameOf(worker, tree)} ${worker.pid} started then, for a client`,

@@ -70,7 +70,7 @@ function bySystem(tree: Tree, { catalogue, minUid, here }: ExemptionContext): Ex
     found.push(
       never("mixed-user-ids", `process ${tree.root.pid} has other user ids (${tree.root.uids?.join(" ")})`),
     );
-  const multiplexer = tree.ancestors.find((a) => isMultiplexer(a.exe, catalogue));
+  const multiplexer = tree.ancestors.find((a) => isMultiplexer(a, catalogue));
   if (multiplexer)
     found.push(never("terminal-multiplexer", `runs below a terminal multiplexer (${multiplexer.pid})`));
   if (tree.root.foreignPidNs === true)

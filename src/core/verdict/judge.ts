@@ -8,7 +8,7 @@ import type { Policy } from "../policy/policy.ts";
 import { mayBeOneProduct } from "../recognition/catalogue.ts";
 import { managersHere } from "../tree/boundary.ts";
 import { type HostView, viewOf } from "../tree/host-view.ts";
-import type { Tree } from "../tree/tree.ts";
+import { isHelpersOnly, type Tree } from "../tree/tree.ts";
 import { type Clock, makeClock } from "./clock.ts";
 import { type Accounts, type Exempt, exemptionsOf, NO_ACCOUNTS } from "./exemption.ts";
 import { graceOf } from "./grace.ts";
@@ -129,9 +129,6 @@ function sourcesAmong(exemptions: ReadonlyMap<Tree, readonly Exempt[]>): Map<Tre
     }),
   );
 }
-
-const isHelpersOnly = (tree: Tree): boolean =>
-  [...tree.recognised.values()].every(({ role }) => role === "helper");
 
 interface TreeCase {
   /** The tree, with what counts should it turn out to be an orphan. */

@@ -49,6 +49,27 @@ test("new descendants of a survivor are taken, but not across a boundary", () =>
   assert.deepEqual(aliveAmong([survivor, child, grandchild, root, tmux]), [505, 900, 901]);
 });
 
+test("what a dying program of a terminal set free is not taken, also once the terminal is hung up", () => {
+  const shell = { ...(tree[5] as Proc), tty: 34816 };
+  const before = [...tree.slice(0, 5), shell];
+  const [first] = judge(observation(before), contextFor(DEFAULT_POLICY, "2026-01-01"));
+  assert.ok(first);
+  const tracked = trackedTreeOf(first.tree, viewed(before));
+  const job = proc({ pid: 900, ppid: 505, sid: 505, tty: 34816, startTime: late });
+  const saving = proc({ pid: 901, ppid: 505, startTime: late, ignoresHangup: true, sid: 505 });
+  refreshTrackedTree(tracked, viewed([{ ...shell, tty: 0 }, job, saving]));
+  assert.deepEqual(
+    tracked.alive.map(({ pid }) => pid),
+    [505, 900],
+  );
+  const hungUp = { ...job, ppid: 1, tty: 0 };
+  refreshTrackedTree(tracked, viewed([hungUp, { ...saving, ppid: 900 }]));
+  assert.deepEqual(
+    tracked.alive.map(({ pid }) => pid),
+    [900],
+  );
+});
+
 const node = `${LEGACY}/node`;
 const runaway = (init: Partial<Proc>): Proc =>
   proc({

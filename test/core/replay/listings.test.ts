@@ -5,7 +5,7 @@ import { makeCatalogue } from "../../../src/core/recognition/catalogue.ts";
 import { recogniseRows } from "../../../src/core/replay/cut-rows.ts";
 import { parseListing } from "../../../src/core/replay/ps-listing.ts";
 import { viewOf } from "../../../src/core/tree/host-view.ts";
-import type { Tree } from "../../../src/core/tree/tree.ts";
+import { clientWorkersOf, type Tree } from "../../../src/core/tree/tree.ts";
 import { contextFor, judge } from "../../../src/core/verdict/judge.ts";
 import { DEFAULT_POLICY } from "../../helpers/policy.ts";
 
@@ -21,10 +21,10 @@ function lineOf({ product, kind, members, recognised }: Tree): string {
   return [product, kind, ...members.map(({ pid }) => member(pid))].join(" ");
 }
 
-function treesOf(name: string): string[] {
+function treesIn(name: string): Tree[] {
   const { observation, errors } = parseListing(readFileSync(`${FOLDER}/${name}`, "utf8"));
   assert.deepEqual(errors, []);
-  return viewOf(observation, makeCatalogue(), recogniseRows).trees.map(lineOf);
+  return [...viewOf(observation, makeCatalogue(), recogniseRows).trees];
 }
 
 /** The expected trees by the name of the listing: a name without indent, then its trees, indented. */
@@ -51,9 +51,28 @@ test("every listing has its expectation", () => {
 
 for (const name of files) {
   test(`the trees of ${name}`, () => {
-    assert.deepEqual(treesOf(name), expected.get(name));
+    assert.deepEqual(treesIn(name).map(lineOf), expected.get(name));
   });
 }
+
+/** The processes that a server starts for a client: extension hosts and terminal hosts, where a row is not cut. */
+const clientWorkers: Readonly<Record<string, readonly number[]>> = {
+  "02a-msvscode-insiders-2019-session-1603.tsv": [31987],
+  "05-msvscode-legacy-root-two-extensionhosts-cpptools.tsv": [7092, 7118, 8786],
+  // 1730005 and 1751550 watch files, 1730061 is a language server.
+  "08-bobide-open-remote-ssh-fork-two-extensionhosts.tsv": [1730036, 1751538],
+  "18-zed-remote-server-live.tsv": [],
+  "36-legacy-server-cut-at-80-columns.tsv": [],
+  "40-code-server-and-serve-web.tsv": [2002, 2102],
+};
+for (const [name, pids] of Object.entries(clientWorkers))
+  test(`what the servers of ${name} started for a client`, () => {
+    const found = treesIn(name).flatMap(clientWorkersOf);
+    assert.deepEqual(
+      found.map(({ pid }) => pid),
+      pids,
+    );
+  });
 
 test("a listing has no sockets, so nothing in it is ever ended", () => {
   for (const name of files) {

@@ -169,4 +169,14 @@ const names: readonly (readonly [name: string, isOne: boolean])[] = [
 ];
 for (const [name, isOne] of names)
   test(`${name} is ${isOne ? "a" : "not a"} terminal multiplexer`, () =>
-    assert.equal(isMultiplexer(`/usr/bin/${name}`, DEFAULT_POLICY.catalogue), isOne));
+    assert.equal(isMultiplexer({ exe: `/usr/bin/${name}` }, DEFAULT_POLICY.catalogue), isOne));
+
+const ownNames: readonly (readonly [comm: string, isOne: boolean])[] = [
+  ["mymux: server", true],
+  ["tmux3.3a: serve", true],
+  ["server", false],
+  ["postgres: walwr", false],
+];
+for (const [comm, isOne] of ownNames)
+  test(`a program of another name that calls itself ${comm} is ${isOne ? "a" : "not a"} multiplexer`, () =>
+    assert.equal(isMultiplexer({ exe: "/opt/x/mine", comm }, DEFAULT_POLICY.catalogue), isOne));

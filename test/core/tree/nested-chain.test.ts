@@ -47,6 +47,17 @@ test("the topmost server is found in as many steps as there are processes", () =
   assert.ok(asked() < 10 * LENGTH, `${asked()} steps`);
 });
 
+test("a chain whose every server is set free is one tree, found in as many steps", () => {
+  const free = chain(LENGTH).map((process) => ({ ...process, tty: 34_816, ignoresHangup: true }));
+  const { processes, asked } = counted(free);
+  const trees = findTrees(makeTable(processes), DEFAULT_POLICY.catalogue);
+  assert.deepEqual(
+    trees.map(({ root, members }) => [root.pid, members.length]),
+    [[1000, 1]],
+  );
+  assert.ok(asked() < 10 * LENGTH, `${asked()} steps`);
+});
+
 test("a tree that is being ended is found again in as many steps as there are processes", () => {
   const view = viewOf(observation(chain(LENGTH)), DEFAULT_POLICY.catalogue);
   const [tree] = findTrees(view.table, DEFAULT_POLICY.catalogue);

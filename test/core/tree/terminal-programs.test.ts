@@ -17,14 +17,14 @@ function namesIn(processes: readonly Proc[]): string[] {
 }
 
 test("names of what runs below a terminal only, once each, escaped and without secrets", () => {
-  const below = (pid: number, comm: string, tty = 0): Proc =>
-    proc({ pid, ppid: shell.pid, comm, tty, startTime: shell.startTime });
+  const below = (pid: number, comm: string): Proc =>
+    proc({ pid, ppid: shell.pid, sid: shell.pid, comm, tty: 34816, startTime: shell.startTime });
   assert.deepEqual(
     namesIn([
       // Started by hand: the server itself has a terminal, and is not what somebody ran in one.
       ...tree.slice(0, 5).map((process) => ({ ...process, tty: 34817, comm: "node" })),
       { ...shell, tty: 34816, comm: "bash" },
-      below(510, "python3", 34816),
+      below(510, "python3"),
       below(511, "make"),
       below(512, "make"),
       below(513, "evil\u001b[2J\n"),

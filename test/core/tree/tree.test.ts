@@ -4,14 +4,30 @@ import type { Proc } from "../../../src/core/observation/process.ts";
 import { ancestorsOf, isDead, makeTable } from "../../../src/core/tree/process-table.ts";
 import { findTrees, leadersOf, type Tree } from "../../../src/core/tree/tree.ts";
 import { DEFAULT_POLICY } from "../../helpers/policy.ts";
-import { ALICE, HOME, INIT, LEGACY, legacyTree, proc, TICKS, UPTIME } from "../../helpers/proc.ts";
+import {
+  ALICE,
+  HOME,
+  INIT,
+  LEFT_BEHIND,
+  LEGACY,
+  legacyTree,
+  proc,
+  TICKS,
+  UPTIME,
+} from "../../helpers/proc.ts";
 
 const treesAmong = (...processes: readonly Proc[]): Tree[] =>
   findTrees(makeTable([INIT, ...processes]), DEFAULT_POLICY.catalogue);
 const pidsOf = (tree: Tree | undefined): number[] => tree?.members.map(({ pid }) => pid) ?? [];
 const LATE = (UPTIME / 1000) * TICKS;
 const helper = (pid: number, init: Partial<Proc> = {}): Proc =>
-  proc({ ...init, pid, exe: `${HOME}/.vscode-server/extensions/x.y-1/bin/cpptools`, argv: ["cpptools"] });
+  proc({
+    ...LEFT_BEHIND,
+    ...init,
+    pid,
+    exe: `${HOME}/.vscode-server/extensions/x.y-1/bin/cpptools`,
+    argv: ["cpptools"],
+  });
 
 test("a child that is older than the process of its parent's number is not below that", () => {
   const [root, ...rest] = legacyTree(500) as [Proc, ...Proc[]];

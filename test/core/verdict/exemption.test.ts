@@ -10,6 +10,7 @@ import {
   COMMIT,
   HOME,
   INIT,
+  LEFT_BEHIND,
   LEGACY,
   legacyTree,
   observation,
@@ -102,7 +103,7 @@ for (const { what, below, policy, says } of terminals)
 
 const cpptools = `${HOME}/.vscode-server/extensions/ms-vscode.cpptools-1/bin/cpptools`;
 const helper = (init: Partial<Proc> = {}): Proc =>
-  proc({ pid: 900, exe: cpptools, argv: ["cpptools"], ...init });
+  proc({ ...LEFT_BEHIND, pid: 900, exe: cpptools, argv: ["cpptools"], ...init });
 
 test("helpers whose parent lives and belongs to no tree are not orphans", () => {
   const parent = proc({ pid: 880, exe: "/opt/other-ide/bin/host" });

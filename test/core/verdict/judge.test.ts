@@ -9,6 +9,7 @@ import {
   ALICE,
   accepted,
   HOME,
+  LEFT_BEHIND,
   LEGACY,
   legacyTree,
   linked,
@@ -363,7 +364,8 @@ test("a server started from a terminal of a server belongs to that tree", () => 
 
 test("helpers left alone follow the server they may belong to, not one that came after them", () => {
   const exe = `${HOME}/.vscode-server/extensions/ms-vscode.cpptools-1/bin/cpptools`;
-  const helper = (ago: number): Proc => proc({ pid: 900, exe, argv: "cpptools", startTime: startedAgo(ago) });
+  const helper = (ago: number): Proc =>
+    proc({ ...LEFT_BEHIND, pid: 900, exe, argv: "cpptools", startTime: startedAgo(ago) });
   const used = { connections: linked(accepted(server.pid, 301)) };
   const around = (ago: number) => [...sshSession(300), ...tree, helper(ago)];
   assert.deepEqual(verdicts(observation(around(30 * MINUTE), used)), { 500: "spare", 900: "spare" });
@@ -373,7 +375,13 @@ test("helpers left alone follow the server they may belong to, not one that came
 
 test("a helper that only its layout names may belong to any server of its user", () => {
   const exe = "/scratch/alice/vs/extensions/ms-vscode.cpptools-1.23.6/bin/cpptools";
-  const helper = proc({ pid: 900, exe, argv: "cpptools", startTime: startedAgo(30 * MINUTE) });
+  const helper = proc({
+    ...LEFT_BEHIND,
+    pid: 900,
+    exe,
+    argv: "cpptools",
+    startTime: startedAgo(30 * MINUTE),
+  });
   const used = { connections: linked(accepted(server.pid, 301)) };
   const seen = observation([...sshSession(300), ...tree, helper], used);
   assert.deepEqual(verdicts(seen), { 500: "spare", 900: "spare" });

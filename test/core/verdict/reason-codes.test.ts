@@ -16,6 +16,7 @@ import {
   fromHost,
   HOME,
   joined,
+  LEFT_BEHIND,
   LEGACY,
   legacyTree,
   linked,
@@ -74,7 +75,8 @@ const codeServer = ["/usr/lib/code-server/lib/node", "/usr/lib/code-server/out/n
 const exe = `${HOME}/.codex/packages/standalone/releases/0.147.0/bin/codex`;
 const daemon = proc({ pid: 500, exe, argv: "codex app-server --listen unix://", startTime: 7 });
 const cpptools = `${HOME}/.vscode-server/extensions/ms-vscode.cpptools-1/bin/cpptools`;
-const helper = (ppid: number): Proc => proc({ pid: 900, ppid, exe: cpptools, argv: ["cpptools"] });
+const helper = (ppid: number): Proc =>
+  proc({ ...LEFT_BEHIND, pid: 900, ppid, exe: cpptools, argv: ["cpptools"] });
 const ssh = sshSession(300);
 
 const cases: Readonly<Record<ReasonCode, Case>> = {

@@ -1,0 +1,184 @@
+/** Where a tree ends: what its user set free of a terminal is not part of it, and left behind is not an orphan. */
+
+import assert from "node:assert/strict";
+import test from "node:test";
+import type { Proc } from "../../../src/core/observation/process.ts";
+import { makeTable } from "../../../src/core/tree/process-table.ts";
+import { findTrees, type Tree } from "../../../src/core/tree/tree.ts";
+import { DEFAULT_POLICY } from "../../helpers/policy.ts";
+import { HOME, INIT, LEFT_BEHIND, legacyTree, proc } from "../../helpers/proc.ts";
+
+const treesAmong = (...processes: readonly Proc[]): Tree[] =>
+  findTrees(makeTable([INIT, ...processes]), DEFAULT_POLICY.catalogue);
+
+const PTS = 34_816;
+const SESSION = "/user.slice/user-2001.slice/session-7.scope";
+const SCOPE = "/user.slice/user-2001.slice/user@2001.service/app.slice/run-r5.scope";
+const EXTENSION = `${HOME}/.vscode-server/extensions/x.y-1`;
+
+/** A server with a shell in its terminal: 502 is the extension host, 504 the terminal host, 505 the shell. */
+const server = legacyTree(500).map((one) =>
+  one.pid === 505 ? { ...one, tty: PTS } : { ...one, pgid: 500, sid: 500 },
+);
+/** Started by the shell as a job of its own. */
+const job = (init: Partial<Proc> = {}): Proc => proc({ pid: 510, ppid: 505, sid: 505, tty: PTS, ...init });
+
+interface Case {
+  readonly what: string;
+  readonly processes: readonly Proc[];
+  /** Which of 510 to 512 are members, and what is said of 510 where it is not. */
+  readonly members: readonly number[];
+  readonly why?: string;
+}
+
+const LEADS = "was set free by its user: leads a session of its own without a terminal";
+const IGNORES = "was set free by its user: ignores the hangup of its terminal";
+const CGROUP = "was set free by its user: is in a cgroup of its own";
+const below = (pid: number, init: Partial<Proc> = {}): Proc => job({ pid, ppid: pid - 1, ...init });
+
+const cases: readonly Case[] = [
+  { what: "a job, in the background or disowned", processes: [job()], members: [510] },
+  { what: "setsid", processes: [job({ sid: 510, tty: 0 })], members: [], why: LEADS },
+  { what: "nohup", processes: [job({ ignoresHangup: true })], members: [], why: IGNORES },
+  { what: "systemd-run --scope", processes: [job({ cgroups: [SCOPE] })], members: [], why: CGROUP },
+  {
+    what: "cgexec with one controller of cgroup v1",
+    processes: [job({ cgroups: [SESSION, "/mine"] })],
+    members: [],
+    why: CGROUP,
+  },
+  {
+    what: "what the set-free program started",
+    processes: [job({ ignoresHangup: true }), below(511), below(512)],
+    members: [],
+    why: IGNORES,
+  },
+  {
+    what: "nohup deep in the terminal",
+    processes: [job(), below(511), below(512, { ignoresHangup: true })],
+    members: [510, 511],
+  },
+  {
+    what: "a terminal of its own within the terminal (script, ssh)",
+    processes: [job(), below(511, { sid: 511, tty: PTS + 1 })],
+    members: [510, 511],
+  },
+  {
+    what: "setsid below a program that has no terminal, but its parent has",
+    processes: [job({ tty: 0 }), below(511, { sid: 511, tty: 0 })],
+    members: [510],
+  },
+  {
+    what: "a service of the extension host in a session of its own",
+    processes: [job({ ppid: 502, sid: 510, tty: 0 })],
+    members: [510],
+  },
+  {
+    what: "an extension's program that ignores SIGHUP, in a cgroup of its own",
+    processes: [job({ ppid: 502, tty: 0, sid: 500, ignoresHangup: true, cgroups: [SCOPE] })],
+    members: [510],
+  },
+  {
+    what: "a program of which it is not known whether it ignores SIGHUP",
+    processes: [job({ ignoresHangup: null })],
+    members: [510],
+  },
+];
+for (const { what, processes, members, why } of cases)
+  test(`${what}: ${members.length > 0 ? `${members.join(" and ")} end` : "nothing ends"} with the tree`, () => {
+    const [tree, ...others] = treesAmong(...server, ...processes);
+    const found = tree?.members.map(({ pid }) => pid).filter((pid) => pid >= 510);
+    assert.deepEqual([others, found], [[], members]);
+    if (why)
+      assert.deepEqual(
+        tree?.sparedBelow.map((one) => [one.process.pid, one.why]),
+        [[510, why]],
+      );
+  });
+
+test("a shell is a member whatever it ignores: the terminal host started it", () => {
+  const shell = { ignoresHangup: true, cgroups: [SCOPE] };
+  const [tree] = treesAmong(...server.map((one) => (one.pid === 505 ? { ...one, ...shell } : one)));
+  assert.equal(tree?.members.length, 6);
+});
+
+test("what a server started by hand set free is not part of it either", () => {
+  const byHand = server.map((one) => ({ ...one, tty: PTS }));
+  const [tree] = treesAmong(...byHand, job({ ppid: 502, sid: 510, tty: 0 }));
+  assert.deepEqual(
+    tree?.sparedBelow.map(({ why }) => why),
+    [LEADS],
+  );
+});
+
+test("a server that its user set free in the terminal of another is left alone until that is gone", () => {
+  const inner = legacyTree(600, { ppid: 505, sid: 600, tty: 0 });
+  const among = (...processes: readonly Proc[]): number[][] =>
+    treesAmong(...processes).map(({ root, members }) => [root.pid, members.length]);
+  assert.deepEqual(among(...server, ...inner), [[500, 6]]);
+  // What is below it is not looked at, so that no user makes a tree of each process of a chain.
+  const tmux = proc({ pid: 690, ppid: 605, exe: "/usr/bin/tmux" });
+  assert.deepEqual(among(...server, ...inner, tmux, ...legacyTree(700, { ppid: 690 })), [[500, 6]]);
+  const bobs = { uid: 2002, uids: [2002, 2002, 2002, 2002] as const };
+  assert.deepEqual(among(...server, ...inner, ...legacyTree(700, { ...bobs, ppid: 605 })), [
+    [500, 6],
+    [700, 6],
+  ]);
+  assert.deepEqual(among(...inner.map((one) => (one.pid === 600 ? { ...one, ppid: 1 } : one))), [[600, 6]]);
+  const shells = server.map((one) => ({ ...one, tty: 0 }));
+  assert.deepEqual(among(...shells, ...inner), [[500, 12]]);
+});
+
+test("servers that started in one tick are one tree, whichever is listed first", () => {
+  const startTime = 1000;
+  const outer = legacyTree(700, { startTime });
+  const inner = legacyTree(600, { ppid: 705, startTime });
+  for (const processes of [
+    [...inner, ...outer],
+    [...outer, ...inner],
+  ])
+    assert.deepEqual(
+      treesAmong(...processes).map(({ members }) => members.length),
+      [12],
+    );
+});
+
+const tool = (init: Partial<Proc> = {}): Proc =>
+  proc({ pid: 900, ...LEFT_BEHIND, exe: `${EXTENSION}/bin/tool`, argv: ["tool"], ...init });
+const agent = (init: Partial<Proc> = {}): Proc =>
+  tool({ exe: `${HOME}/.local/share/zed/external_agents/registry/x/v1/agent`, ...init });
+
+const leftBehind: readonly (readonly [what: string, process: Proc, isTree: boolean])[] = [
+  ["in the group of its session's leader", tool(), true],
+  ["that leads a session (setsid)", tool({ pgid: 900, sid: 900 }), false],
+  ["that a shell started as a job", tool({ pgid: 900 }), false],
+  ["in a job that a shell started (a pipeline)", tool({ pgid: 890 }), false],
+  ["with a terminal", tool({ tty: PTS }), false],
+  ["that ignores SIGHUP", tool({ ignoresHangup: true }), false],
+  ["in a scope of the user's service manager", tool({ cgroups: [SCOPE] }), false],
+  ["in the service of the host's ssh server", tool({ cgroups: ["/system.slice/ssh.service"] }), true],
+  ["whose cgroups could not be read", tool({ cgroups: null }), true],
+  ["of Zed's, each of which Zed starts in a session", agent({ pgid: 900, sid: 900 }), true],
+  ["of Zed's, with a terminal", agent({ pgid: 900, sid: 900, tty: PTS }), false],
+  ["of Zed's, that ignores SIGHUP", agent({ ignoresHangup: true }), false],
+];
+for (const [what, process, isTree] of leftBehind)
+  test(`an extension's program outside every tree ${what}: ${isTree ? "a former server's" : "its user's"}`, () => {
+    assert.equal(treesAmong(process).length, isTree ? 1 : 0);
+  });
+
+test("a server is one, however it was started", () => {
+  const setFree = { ppid: 1, sid: 500, tty: 0, ignoresHangup: true, cgroups: [SCOPE] };
+  const [root, ...rest] = server as [Proc, ...Proc[]];
+  for (const more of [setFree, { tty: PTS }, { pgid: 500, sid: 400 }])
+    assert.equal(treesAmong({ ...root, ...more }, ...rest)[0]?.members.length, 6);
+});
+
+test("an extension's program below what its user set free is not a former server's", () => {
+  const python = job({ ignoresHangup: true });
+  for (const child of [tool({ ppid: 510 }), tool({ ppid: 505, sid: 900, pgid: 900 })])
+    assert.deepEqual(
+      treesAmong(...server, python, child).map(({ root }) => root.pid),
+      [500],
+    );
+});
