@@ -126,6 +126,10 @@ export interface Catalogue {
   readonly graceFlags: readonly GraceFlag[];
   readonly interpreters: typeof data.interpreters;
   readonly multiplexers: readonly string[];
+  /** Clients that take the options of OpenSSH's. */
+  readonly sshClients: readonly string[];
+  /** Programs of root's that ask at a terminal for a password before they do anything. */
+  readonly prompts: readonly string[];
   readonly jobClients: readonly string[];
   /** A batch system and variables that together only its jobs have. */
   readonly jobEnvironments: readonly JobEnvironment[];
@@ -182,6 +186,8 @@ export function makeCatalogue(site: SiteCatalogue = NO_SITE): Catalogue {
     graceFlags: data.graceFlags,
     interpreters: data.interpreters,
     multiplexers: data.multiplexers,
+    sshClients: data.sshClients,
+    prompts: data.prompts,
     jobClients: data.jobClients,
     jobEnvironments: data.jobEnvironments,
     sshd: [...data.sshd, ...site.sshd],

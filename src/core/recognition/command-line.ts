@@ -71,3 +71,28 @@ export function valuesOf(args: readonly string[], flag: string): string[] {
     return arg.startsWith(`${flag}=`) ? [arg.slice(flag.length + 1)] : [];
   });
 }
+
+/** Options of ssh(1) that take a value, in the same element or as the next one. */
+const SSH_VALUES = "BbcDEeFIiJLlmOoPpQRSWw";
+
+/** A keyword of ssh_config(5), as `-o` takes it, that has the server listen for others or makes a network device. */
+const SSH_TUNNEL = /^\s*(?:remoteforward[\s=]|tunnel[\s=]+"?(?!no\b))/i;
+
+/** Tells whether an ssh client carries others' connections: `-R`, `-w`, also among other letters (`-fNR8080:db:5432`). */
+export function isSshTunnel(argv: readonly string[]): boolean {
+  let hosts = 0;
+  for (let i = 1; i < argv.length; i++) {
+    const word = argv[i] ?? "";
+    // Options may follow the host; after the next word comes the command to run.
+    if (word === "--" || !word.startsWith("-") || word === "-") {
+      if (word === "--" || ++hosts > 1) return false;
+      continue;
+    }
+    const at = [...word].findIndex((letter, k) => k > 0 && SSH_VALUES.includes(letter));
+    if (at < 0) continue;
+    const letter = word[at] ?? "";
+    const value = at + 1 < word.length ? word.slice(at + 1) : (argv[++i] ?? "");
+    if (letter === "R" || letter === "w" || (letter === "o" && SSH_TUNNEL.test(value))) return true;
+  }
+  return false;
+}

@@ -3,7 +3,7 @@ import type { Catalogue } from "../recognition/catalogue.ts";
 import { ancestorsOf, isDead, type ProcTable } from "./process-table.ts";
 
 /** Where only root can put a program. An sshd elsewhere counts when root runs the same file. */
-const SYSTEM_PATH = /^\/(?:usr|bin|sbin|lib|lib64|opt|nix\/store)\//;
+export const SYSTEM_PATH = /^\/(?:usr|bin|sbin|lib|lib64|opt|nix\/store)\//;
 
 export interface SshServers {
   /** The host's own ssh server processes by pid: the listener, the monitors and the users' sessions. */

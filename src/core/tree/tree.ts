@@ -14,6 +14,8 @@ export interface Spared {
   readonly why: string;
   /** Its user set it free of a terminal, with all that is below it. */
   readonly isFree: boolean;
+  /** It has started no other process that lives. */
+  readonly isChildless: boolean;
 }
 
 export interface Tree {
@@ -165,6 +167,7 @@ function descend(
     if (met.has(process.pid)) continue;
     met.add(process.pid);
     if (isDead(process)) continue;
+    const children = table.children.get(process.pid) ?? [];
     const why = parent && boundaryOf(process, root, catalogue);
     const how = parent && why === null && next.inTerminal ? setFreeBy(process, parent) : null;
     if (why !== null || how !== null) {
@@ -172,13 +175,13 @@ function descend(
         process,
         why: why ?? `was set free by its user: ${how}`,
         isFree: how !== null,
+        isChildless: children.every(isDead),
       });
       continue;
     }
     members.push(process);
     depths.push(depth);
     const below = { parent: process, depth: depth + 1, inTerminal: next.inTerminal || process.tty !== 0 };
-    const children = table.children.get(process.pid) ?? [];
     for (const child of children.toReversed()) stack.push({ ...below, process: child });
   }
   return { members, depths, sparedBelow };

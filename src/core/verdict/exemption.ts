@@ -1,14 +1,16 @@
 /** What is never reaped, whatever the evidence, and what it would take to include it. */
 
 import type { Observation } from "../observation/observation.ts";
-import { exeName, type Proc } from "../observation/process.ts";
+import { exeName, exePath, type Proc } from "../observation/process.ts";
 import type { Policy } from "../policy/policy.ts";
 import type { Exemption } from "../policy/schema.ts";
 import type { Catalogue } from "../recognition/catalogue.ts";
+import { isSshTunnel } from "../recognition/command-line.ts";
 import { localMinute } from "../text/format.ts";
 import { isJobClient, jobOf, jobOfAncestor, jobOfEnvironment } from "../tree/batch-job.ts";
 import { isMultiplexer, type ManagersHere, managerOf } from "../tree/boundary.ts";
-import { leadersOf, type Tree } from "../tree/tree.ts";
+import { SYSTEM_PATH } from "../tree/sshd.ts";
+import { leadersOf, type Spared, type Tree } from "../tree/tree.ts";
 import { isAgentTree } from "./agents.ts";
 import { keptBy } from "./kept.ts";
 import type { ReasonCode } from "./reason-codes.ts";
@@ -114,7 +116,9 @@ function byTerminal(tree: Tree, { policy, catalogue }: ExemptionContext): Exempt
     found.push({ code, reason, liftedBy: "--include-exempt" });
   };
   const name = ({ exe, comm }: Proc): string => exeName(exe) || comm;
-  const foreign = tree.sparedBelow.find(({ process }) => process.tty !== 0 && process.uid !== tree.uid);
+  const foreign = tree.sparedBelow.find(
+    (one) => one.process.tty !== 0 && one.process.uid !== tree.uid && !isWaitingPrompt(one, catalogue),
+  );
   if (foreign)
     add(
       "terminal-other-user",
@@ -122,6 +126,9 @@ function byTerminal(tree: Tree, { policy, catalogue }: ExemptionContext): Exempt
     );
   const sshd = tree.members.find(({ exe }) => catalogue.sshd.includes(exeName(exe)));
   if (sshd) add("terminal-ssh-server", `has an ssh server in its terminal (${name(sshd)} ${sshd.pid})`);
+  const ssh = tree.members.find((member) => mayBeSshTunnel(member, catalogue));
+  if (ssh && policy.tunnels === "exempt")
+    add("terminal-tunnel", `has a tunnel in its terminal (${name(ssh)} ${ssh.pid})`);
   for (const { pid } of tree.members) {
     const kind = tree.recognised.get(pid)?.kind;
     if (kind === tree.kind) continue;
@@ -131,6 +138,22 @@ function byTerminal(tree: Tree, { policy, catalogue }: ExemptionContext): Exempt
       add("terminal-web-server", `has a web server in its terminal (${pid})`);
   }
   return found;
+}
+
+/** sudo, su or passwd that asks for a password: what it is to run it has not started, and then it has a child. */
+function isWaitingPrompt({ process, isChildless }: Spared, { prompts }: Catalogue): boolean {
+  const { uid, exe, state } = process;
+  const path = exePath(exe ?? "");
+  // Guard: only root's own program is known to behave so, and one that runs or waits for a disk does something.
+  return (
+    uid === 0 && state === "S" && isChildless && prompts.includes(exeName(exe)) && SYSTEM_PATH.test(path)
+  );
+}
+
+/** An ssh client that others reach something through, or whose command line does not show that it is not one. */
+function mayBeSshTunnel({ exe, argv, argvStatus, argvTruncated }: Proc, { sshClients }: Catalogue): boolean {
+  if (!sshClients.includes(exeName(exe))) return false;
+  return argvStatus !== "read" || argvTruncated || isSshTunnel(argv);
 }
 
 function byPolicy(tree: Tree, { policy, accounts, today }: ExemptionContext): Exempt[] {

@@ -3,6 +3,7 @@ import test from "node:test";
 import {
   firstWords,
   hasFlag,
+  isSshTunnel,
   loadedIndex,
   scriptIndex,
   valuesOf,
@@ -68,3 +69,37 @@ test("every value of an option counts, in both ways of writing", () => {
   assert.deepEqual(valuesOf(["--port"], "--port"), [""]);
   assert.deepEqual(valuesOf(["port", "1"], "--port"), []);
 });
+
+const sshLines: readonly (readonly [line: string, isTunnel: boolean])[] = [
+  ["ssh -R 8080:localhost:80 host", true],
+  ["ssh -R8080:localhost:80 host", true],
+  ["ssh -fNR 8080 host", true],
+  ["ssh -NR8080:db:5432 -p 2222 host", true],
+  ["ssh -w 0:0 host", true],
+  ["ssh -w0:0 host", true],
+  ["ssh -fw any host", true],
+  ["ssh host -R 8080:localhost:80", true],
+  ["ssh -l alice host -N -R 8080:localhost:80", true],
+  ["ssh -o RemoteForward=8080:db:80 host", true],
+  ["ssh -oremoteforward=8080 host", true],
+  ["ssh -o Tunnel=yes host", true],
+  ["ssh -o Tunnel=no host", false],
+  ["ssh -o TunnelDevice=0:0 host", false],
+  ["ssh -o StrictHostKeyChecking=no host", false],
+  ["ssh host", false],
+  ["ssh -L 8080:localhost:80 host", false],
+  ["ssh -D 1080 -N host", false],
+  ["ssh -W db:5432 jump", false],
+  // The value of another option, and what the other host is to run.
+  ["ssh -i -R host", false],
+  ["ssh -lR host", false],
+  ["ssh -vJR host", false],
+  ["ssh host ls -R", false],
+  ["ssh host command -w 0:0", false],
+  ["ssh -- host -R", false],
+  ["ssh -", false],
+  ["ssh", false],
+];
+for (const [line, isTunnel] of sshLines)
+  test(`${line}: ${isTunnel ? "a tunnel" : "not a tunnel"}`, () =>
+    assert.equal(isSshTunnel(line.split(" ")), isTunnel));

@@ -27,6 +27,10 @@ const only = (seen: Observation, policy: Partial<Policy> = {}): Judgement => {
 const PTS = 34_816;
 const bobs = { uid: 2002, uids: [2002, 2002, 2002, 2002] as const };
 const inTerminal = (init: Partial<Proc>): Proc => proc({ pid: 510, ppid: 505, tty: PTS, ...init });
+const prompt = (init: Partial<Proc> = {}): Proc =>
+  inTerminal({ uid: 0, uids: [0, 0, 0, 0], exe: "/usr/bin/sudo", ...init });
+const ssh = (argv: string, init: Partial<Proc> = {}): Proc =>
+  inTerminal({ exe: "/usr/bin/ssh", argv: argv.split(" "), argvStatus: "read", ...init });
 
 interface Case {
   readonly what: string;
@@ -37,14 +41,41 @@ interface Case {
 
 const terminals: readonly Case[] = [
   {
-    what: "sudo",
-    below: [inTerminal({ uid: 0, uids: [0, 0, 0, 0], exe: "/usr/bin/sudo" })],
+    what: "sudo and what it runs",
+    below: [
+      inTerminal({ uid: 0, uids: [0, 0, 0, 0], exe: "/usr/bin/sudo" }),
+      proc({ pid: 511, ppid: 510, uid: 0, tty: PTS }),
+    ],
     says: /has a program of uid 0 in its terminal \(sudo 510\)/,
   },
   {
     what: "su to another user",
     below: [inTerminal({ uid: 0, exe: "/usr/bin/su" }), proc({ pid: 511, ppid: 510, ...bobs, tty: PTS })],
     says: /has a program of uid 0 in its terminal \(su 510\)/,
+  },
+  { what: "sudo that waits for a password", below: [prompt()], says: null },
+  { what: "su that waits for a password", below: [prompt({ exe: "/bin/su" })], says: null },
+  { what: "passwd that waits for a password", below: [prompt({ exe: "/usr/bin/passwd" })], says: null },
+  {
+    what: "su that has left a zombie and waits for a password",
+    below: [prompt({ exe: "/usr/bin/su" }), proc({ pid: 511, ppid: 510, uid: 0, state: "Z" })],
+    says: null,
+  },
+  { what: "sudo that works", below: [prompt({ state: "R" })], says: /uid 0 in its terminal \(sudo 510\)/ },
+  { what: "sudo that waits for a disk", below: [prompt({ state: "D" })], says: /\(sudo 510\)/ },
+  { what: "sudo that is stopped", below: [prompt({ state: "T" })], says: /\(sudo 510\)/ },
+  { what: "a program that sudo became", below: [prompt({ exe: "/usr/bin/vim" })], says: /\(vim 510\)/ },
+  { what: "another sudo of root's", below: [prompt({ exe: "/home/bob/sudo" })], says: /\(sudo 510\)/ },
+  { what: "a program of root's that hides its name", below: [prompt({ exe: null })], says: /\(x 510\)/ },
+  {
+    what: "another user's program called sudo",
+    below: [prompt({ ...bobs })],
+    says: /uid 2002 in its terminal \(sudo 510\)/,
+  },
+  {
+    what: "a prompt, and beside it a program of root's",
+    below: [prompt(), prompt({ pid: 511, exe: "/usr/bin/vim" })],
+    says: /\(vim 511\)/,
   },
   { what: "another user's program", below: [inTerminal(bobs)], says: /uid 2002 in its terminal/ },
   { what: "another user's program without a terminal", below: [inTerminal({ ...bobs, tty: 0 })], says: null },
@@ -61,6 +92,33 @@ const terminals: readonly Case[] = [
   {
     what: "a tunnel that the site ends",
     below: [inTerminal({ exe: "/usr/local/bin/code", argv: ["code", "tunnel"] })],
+    policy: { tunnels: "reap" },
+    says: null,
+  },
+  {
+    what: "ssh -R",
+    below: [ssh("ssh -fNR 8080:db:5432 host")],
+    says: /has a tunnel in its terminal \(ssh 510\)/,
+  },
+  {
+    what: "ssh that an extension started with -w",
+    below: [ssh("ssh -w0:0 h", { ppid: 502, tty: 0 })],
+    says: /ssh 510/,
+  },
+  { what: "ssh to a host", below: [ssh("ssh -A host")], says: null },
+  {
+    what: "ssh whose command line cannot be read",
+    below: [ssh("", { argvStatus: "denied" })],
+    says: /ssh 510/,
+  },
+  {
+    what: "ssh whose command line is cut",
+    below: [ssh("ssh host", { argvTruncated: true })],
+    says: /ssh 510/,
+  },
+  {
+    what: "ssh -R that the site ends",
+    below: [ssh("ssh -R 1:a:2 h")],
     policy: { tunnels: "reap" },
     says: null,
   },
