@@ -6,6 +6,8 @@ export interface ProcStat {
   readonly state: string;
   readonly ppid: number;
   readonly sid: number;
+  /** Device number of the controlling terminal, 0: none. */
+  readonly tty: number;
   readonly startTime: number;
 }
 
@@ -18,6 +20,7 @@ export function readStat(pid: number): ProcStat {
     state: fields[0] ?? "?",
     ppid: Number(fields[1]),
     sid: Number(fields[3]),
+    tty: Number(fields[4]),
     startTime: Number(fields[19]),
   };
 }

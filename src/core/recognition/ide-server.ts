@@ -23,7 +23,7 @@ export function recogniseServerScript(run: ScriptRun, catalogue: Catalogue): Rec
   const isWorker = shapes.workerScripts.includes(shape.name);
   if (isWorker && !args.some((arg) => /^--type=\w+$/.test(arg))) return null;
   if (!isWorker && !run.serves && isOneShot(args, catalogue)) return null;
-  const perClient = isWorker && args.some((arg) => shapes.clientWorkers.includes(arg));
+  const perClient = args.some((arg) => shapes.clientWorkers.includes(arg));
   const role: Role = isWorker ? "worker" : hasFlag(args, shapes.agentFlags) ? "agent" : "server";
   const install = findBestInstall(script, exe, catalogue);
   const more = perClient && { perClient };

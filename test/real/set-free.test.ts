@@ -1,0 +1,125 @@
+// What runs in a real terminal of a tree that ends: what its user set free lives on, a prompt that waits holds up nothing.
+import assert from "node:assert/strict";
+import { existsSync, mkdirSync, readdirSync, readFileSync, rmdirSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { test } from "node:test";
+
+const sandbox = inPidNamespace(import.meta.url);
+if (sandbox.inside) insideNamespace();
+else
+  test("terminals inside a pid namespace", { skip: sandbox.skip }, async (t) => {
+    const { passed } = await sandbox.run();
+    t.diagnostic(`${passed} tests passed inside`);
+  });
+
+/** An account that su knows. */
+const NOBODY = 65_534;
+
+const config = (): string => temporaryFile("config.toml", 'grace = "0"\ntermWait = "1s"\n');
+const hierarchy = ["/sys/fs/cgroup/unified", "/sys/fs/cgroup/pids", "/sys/fs/cgroup"].find((at) =>
+  existsSync(`${at}/cgroup.procs`),
+);
+
+/** A server below which script(1) runs a shell with job control in a terminal of its own. */
+function serverWithTerminal(home: string, commands: readonly string[], uid = USER): PlanNode {
+  const file = join(home, "commands.sh");
+  writeFileSync(file, [...commands, "sleep 7500", ":"].join("\n"));
+  return bareServer(
+    home,
+    uid,
+    [],
+    [
+      {
+        name: "terminal",
+        uid,
+        exe: "/usr/bin/script",
+        argv: ["script", "-qfc", `exec bash -m ${file}`, "/dev/null"],
+        behaviours: ["foreign", "hold-stdin"],
+      },
+    ],
+  );
+}
+
+const pidsOf = (line: string): number[] =>
+  readdirSync("/proc")
+    .map(Number)
+    .filter((pid) => {
+      try {
+        return pid > 1 && argvOf(pid).join(" ") === line && readStat(pid).state !== "Z";
+      } catch {
+        return false;
+      }
+    });
+
+/** Waits until a terminal runs this command. */
+async function pidOf(line: string): Promise<number> {
+  await eventually(() => pidsOf(line).length === 1, line);
+  return pidsOf(line)[0] ?? 0;
+}
+
+function insideNamespace(): void {
+  freshState();
+
+  test("nohup, setsid and a cgroup of its own outlive the tree; a plain job in the background does not", async () => {
+    const stage = await startTree(
+      serverWithTerminal(makeHome(USER), [
+        "nohup sleep 7501 > /dev/null 2>&1 &",
+        "setsid sleep 7502 &",
+        "setsid sh -c 'sleep 7503; :' &",
+        "sleep 7504 &",
+        "sleep 7505 &",
+      ]),
+    );
+    const lines = [7501, 7502, 7503, 7504, 7505].map((seconds) => `sleep ${seconds}`);
+    for (const line of lines) await pidOf(line);
+    const cgroup = join(hierarchy ?? "", `set-free-${process.pid}-${Date.now()}`);
+    if (hierarchy !== undefined) {
+      mkdirSync(cgroup);
+      writeFileSync(`${cgroup}/cgroup.procs`, String(await pidOf("sleep 7504")));
+    }
+    try {
+      assert.notEqual(readStat(await pidOf("sleep 7501")).tty, 0, "nohup keeps its terminal");
+      const server = String(stage.node("server").pid);
+      const explained = run(["explain", server, "-c", config()]).stdout;
+      assert.match(explained, /was set free by its user: ignores the hangup of its terminal/);
+      const swept = run(["-v", "-c", config()]);
+      assert.equal(swept.status, 0, swept.stderr);
+      assert.match(swept.stderr, /Killed \d+ process\(es\) under pid/);
+      assert.deepEqual(living(stage), []);
+      const left = lines.filter((line) => pidsOf(line).length > 0);
+      const expected = hierarchy === undefined ? lines.slice(0, 3) : lines.slice(0, 4);
+      assert.deepEqual(left, expected);
+      // Once their parents are dead they are outside every tree.
+      run(["--force", "-u", String(USER), "-c", config()]);
+      assert.deepEqual(
+        lines.filter((line) => pidsOf(line).length > 0),
+        expected,
+      );
+    } finally {
+      for (const line of lines) for (const pid of pidsOf(line)) process.kill(pid, "SIGKILL");
+      if (hierarchy !== undefined) {
+        await eventually(() => readFileSync(`${cgroup}/cgroup.procs`, "utf8") === "", "the cgroup is empty");
+        rmdirSync(cgroup);
+      }
+    }
+  });
+
+  test("su that waits for a password holds up nothing, and ends with its terminal", async () => {
+    const home = makeHome(NOBODY);
+    const stage = await startTree(serverWithTerminal(home, ["su root -c 'sleep 7511'"], NOBODY));
+    const su = await pidOf("su root -c sleep 7511");
+    assert.deepEqual(readUids(su).slice(1), [0, 0, 0]);
+    await eventually(() => readStat(su).state === "S", "su waits");
+    const swept = run(["-v", "-c", config()]);
+    assert.match(swept.stderr, /Killed \d+ process\(es\) under pid/, swept.stderr);
+    assert.deepEqual(living(stage), []);
+    await eventually(() => pidsOf("su root -c sleep 7511").length === 0, "the hangup ends su");
+  });
+}
+
+import { bareServer } from "../helpers/ide-trees.ts";
+import { argvOf } from "../helpers/proc-read.ts";
+import { run, temporaryFile } from "../helpers/program.ts";
+import { living, type PlanNode, readStat, readUids, startTree } from "../helpers/puppet.ts";
+import { eventually, makeHome, USER } from "../helpers/real.ts";
+import { freshState, inPidNamespace } from "../helpers/sandbox.ts";
