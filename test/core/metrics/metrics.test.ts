@@ -68,13 +68,13 @@ test("the text is what Prometheus reads, and says what the sweep saw and did", (
   assert.equal(value("trees", { product: "cursor", verdict: "wait" }), 1);
   assert.equal(value("trees", { product: "other", verdict: "spare" }), 0);
   assert.deepEqual(
-    ["enforcing", "sweep_failed", "sweep_faults", "breaker_tripped", "sweep_killed_trees"].map((name) =>
+    ["enforcing", "sweep_failed", "sweep_faults", "breaker_tripped", "killed_trees_total"].map((name) =>
       value(name),
     ),
     [1, 1, 2, 0, 1],
   );
   assert.deepEqual(
-    ["sweep_killed_processes", "sweep_survivors", "sweep_freed_bytes", "hook_faults_total"].map((name) =>
+    ["killed_processes_total", "survivors_total", "freed_bytes_total", "hook_faults_total"].map((name) =>
       value(name),
     ),
     [6, 5, 6 * 1024 * 1024, 4],
