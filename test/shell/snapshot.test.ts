@@ -95,6 +95,7 @@ describe("snapshot", () => {
       loginUid: 1001,
       foreignUserNs: false,
       foreignPidNs: false,
+      foreignMntNs: null,
     };
     const second = {
       pid: 101,

@@ -124,6 +124,18 @@ void reads_a_suspects_processes_in_full() {
   CHECK(snapshot.counts.listed == 3 && snapshot.counts.denied == 0 && snapshot.faults.empty());
 }
 
+// Compared with process 1, for this program's unit has a mount namespace of its own.
+void compares_mount_namespaces() {
+  const Host host;
+  host.add(100, 1, kServer);
+  host.add(101, 1, kServer, kMarked, [](FakeProcess& elsewhere) { elsewhere.mnt_ns = "mnt:[4026532000]"; });
+  host.add(102, 1, kServer);
+  std::filesystem::remove(host.proc.path(102, "ns/mnt"));
+  const Snapshot snapshot = host.look();
+  CHECK(at(snapshot, 100).foreign_mnt_ns == false && at(snapshot, 101).foreign_mnt_ns == true);
+  CHECK(!at(snapshot, 102).foreign_mnt_ns.has_value());
+}
+
 // Guard: root of a user's own namespace is not root, and the user is the effective one of four uids.
 void tells_namespaces_and_uids_apart() {
   const Host host;
@@ -545,6 +557,7 @@ void sees_a_real_zombie_leader() {
 
 int main() {
   reads_a_suspects_processes_in_full();
+  compares_mount_namespaces();
   tells_namespaces_and_uids_apart();
   reads_suspects_with_what_is_above_and_below();
   returns_sshd_and_ancestors();

@@ -54,7 +54,7 @@ export const keep = v.strictObject(
         duration,
         note(
           "duration",
-          "the longest time for which users can have their own trees left alone; `0s` refuses all requests",
+          "how long a request of a user (`vscode-grim-reaper keep`) counts for a tree after a sweep first found it without a client; `0s` refuses all requests",
         ),
       ),
       "24h",
