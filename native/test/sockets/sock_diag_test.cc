@@ -1,0 +1,476 @@
+// What cannot be had from a live kernel at will: answers that are cut, hostile, refused or interrupted,
+// sockets that change between two dumps, and proc folders made by hand.
+#include "core/sockets/sock_diag.h"
+
+#include <arpa/inet.h>
+#include <linux/inet_diag.h>
+#include <linux/netlink.h>
+#include <linux/sock_diag.h>
+#include <linux/unix_diag.h>
+#include <netinet/tcp.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <cstring>
+#include <filesystem>
+#include <fstream>
+#include <thread>
+
+#include "core/sockets/connections.h"
+#include "core/sockets/socket_table.h"
+#include "test/check.h"
+
+namespace fs = std::filesystem;
+using reaper::Connection;
+using reaper::Connections;
+using reaper::Direction;
+using reaper::kSequence;
+using reaper::TcpRecord;
+using reaper::UnixRecord;
+
+namespace {
+
+template <typename T>
+std::string raw(const T& value) {
+  return std::string(reinterpret_cast<const char*>(&value), sizeof value);
+}
+
+std::string padded(std::string bytes) { return bytes.append((4 - bytes.size() % 4) % 4, '\0'); }
+
+std::string message(int type, const std::string& payload, int flags = NLM_F_MULTI,
+                    std::uint32_t sequence = kSequence) {
+  nlmsghdr header{};
+  header.nlmsg_len = static_cast<std::uint32_t>(sizeof header + payload.size());
+  header.nlmsg_type = static_cast<std::uint16_t>(type);
+  header.nlmsg_flags = static_cast<std::uint16_t>(flags);
+  header.nlmsg_seq = sequence;
+  return padded(raw(header) + payload);
+}
+
+std::string record(const std::string& payload, int flags = NLM_F_MULTI) {
+  return message(SOCK_DIAG_BY_FAMILY, payload, flags);
+}
+
+std::string attribute(int type, const std::string& value) {
+  nlattr head{};
+  head.nla_len = static_cast<std::uint16_t>(sizeof head + value.size());
+  head.nla_type = static_cast<std::uint16_t>(type);
+  return padded(raw(head) + value);
+}
+
+const std::string kDone = message(NLMSG_DONE, raw(0));
+
+struct Tcp {
+  const char* local;
+  int port;
+  const char* remote;
+  int remote_port;
+  std::uint32_t inode;
+  int state = TCP_ESTABLISHED;
+  uid_t uid = 7;
+  std::string attributes{};
+};
+
+std::string tcp(const Tcp& of) {
+  inet_diag_msg made{};
+  const bool six = std::strchr(of.local, ':') != nullptr;
+  made.idiag_family = six ? AF_INET6 : AF_INET;
+  made.idiag_state = static_cast<std::uint8_t>(of.state);
+  made.idiag_inode = of.inode;
+  made.idiag_uid = of.uid;
+  made.id.idiag_sport = htons(static_cast<std::uint16_t>(of.port));
+  made.id.idiag_dport = htons(static_cast<std::uint16_t>(of.remote_port));
+  inet_pton(made.idiag_family, of.local, made.id.idiag_src);
+  inet_pton(made.idiag_family, of.remote, made.id.idiag_dst);
+  return record(raw(made) + of.attributes);
+}
+
+std::string local(std::uint32_t inode, const std::string& attributes = "", int state = TCP_ESTABLISHED,
+                  int type = SOCK_STREAM) {
+  unix_diag_msg made{};
+  made.udiag_family = AF_UNIX;
+  made.udiag_type = static_cast<std::uint8_t>(type);
+  made.udiag_state = static_cast<std::uint8_t>(state);
+  made.udiag_ino = inode;
+  return record(raw(made) + attributes);
+}
+
+std::string peer(std::uint32_t inode) { return attribute(UNIX_DIAG_PEER, raw(inode)); }
+std::string name(const std::string& text) { return attribute(UNIX_DIAG_NAME, text); }
+std::string uid(std::uint32_t of) { return attribute(7, raw(of)); }
+
+// 0, or the errno; -1: unfinished.
+template <typename Record>
+int code_of(const std::string& bytes, std::vector<Record>* records = nullptr, bool* interrupted = nullptr) {
+  // A copy of exactly this size on the heap, so that a sanitizer sees a read past its end.
+  const std::vector<char> exact(bytes.begin(), bytes.end());
+  bool unused = false;
+  const std::function<void(Record&)> keep = [&](Record& each) {
+    if (records != nullptr) records->push_back(each);
+  };
+  const auto parsed = reaper::parse_buffer({exact.data(), exact.size()}, keep,
+                                           interrupted != nullptr ? *interrupted : unused);
+  return !parsed ? parsed.failure().code : parsed.value() ? 0 : -1;
+}
+
+std::string info(std::uint32_t sent, std::uint32_t received, std::uint32_t acknowledged, std::size_t size) {
+  tcp_info made{};
+  made.tcpi_last_data_sent = sent;
+  made.tcpi_last_data_recv = received;
+  made.tcpi_last_ack_recv = acknowledged;
+  return attribute(INET_DIAG_INFO, (raw(made) + std::string(200, 'x')).substr(0, size));
+}
+
+std::string good_tcp() {
+  return tcp({"127.0.0.1", 22, "127.0.0.1", 40123, 11, TCP_ESTABLISHED, 7, info(500, 400, 3, 104)}) +
+         tcp({"::ffff:127.0.0.1", 22, "::ffff:127.0.0.1", 40123, 12, TCP_CLOSE_WAIT, 7, info(5, 9, 3, 300)}) +
+         tcp({"::1", 22, "::", 0, 13, TCP_LISTEN, 7, attribute(INET_DIAG_SKV6ONLY, "\1")}) +
+         tcp({"127.0.0.1", 1, "127.0.0.1", 2, 0, TCP_SYN_RECV, 7, info(5, 9, 3, 59)}) + kDone;
+}
+
+std::string good_unix() {
+  return local(21, name("/tmp/code-1.sock\n\x1b[2J") + peer(22) + attribute(UNIX_DIAG_SHUTDOWN, "\3") +
+                       uid(1001)) +
+         local(22, name(std::string("\0abs\0x", 6)) + attribute(99, "a later kernel's") + peer(21)) +
+         local(23, attribute(UNIX_DIAG_VFS, std::string(8, 'v')) + name(std::string(108, 'p'))) +
+         local(24,
+               attribute(UNIX_DIAG_ICONS, raw(31) + raw(0) + raw(32)) +
+                   attribute(UNIX_DIAG_RQLEN, raw(3) + raw(9)),
+               TCP_LISTEN) +
+         kDone;
+}
+
+void records_are_read() {
+  std::vector<TcpRecord> found;
+  CHECK(code_of(good_tcp(), &found) == 0 && found.size() == 4);
+  CHECK(found[0].local == found[1].local && found[0].remote == found[1].remote);
+  CHECK(reaper::endpoint_text(found[1].local) == "127.0.0.1:22" &&
+        reaper::endpoint_text(found[2].local) == "[::1]:22");
+  CHECK(found[0].inode == 11 && found[0].uid == 7 && found[1].state == TCP_CLOSE_WAIT);
+  CHECK(found[0].idle == 400U && found[1].idle == 5U && !found[2].idle && !found[3].idle);
+  CHECK(found[2].v6_only && !found[1].v6_only);
+  std::vector<UnixRecord> units;
+  CHECK(code_of(good_unix(), &units) == 0 && units.size() == 4);
+  CHECK(units[0].name == "/tmp/code-1.sock\n\x1b[2J" && units[0].peer == 22 && units[0].shutdown == 3);
+  CHECK(units[0].uid == 1001U && !units[1].uid && units[1].key == std::string("\0abs\0x", 6));
+  CHECK(units[2].name == std::string(108, 'p') && units[2].key == "/" + std::string(8, 'v'));
+  CHECK((units[3].waiting == std::vector<std::uint32_t>{31, 0, 32}) && units[3].queue == 3);
+}
+
+void what_is_not_an_answer_is_an_error() {
+  for (std::size_t size = 0; size < good_tcp().size(); ++size) {
+    const int code = code_of<TcpRecord>(good_tcp().substr(0, size));
+    CHECK(code == EBADMSG || code == -1);
+  }
+  for (std::size_t size = 0; size < good_unix().size(); ++size) {
+    const int code = code_of<UnixRecord>(good_unix().substr(0, size));
+    CHECK(code == EBADMSG || code == -1);
+  }
+  CHECK(code_of<TcpRecord>(message(NLMSG_ERROR, raw(-EPERM))) == EPERM);
+  CHECK(code_of<TcpRecord>(message(NLMSG_DONE, raw(-ENOENT))) == ENOENT);
+  for (const std::string& bad :
+       {message(NLMSG_ERROR, raw(0)), message(NLMSG_ERROR, raw(5)), message(NLMSG_DONE, raw(INT32_MIN)),
+        message(NLMSG_ERROR, ""), message(NLMSG_OVERRUN, raw(0)), message(4711, raw(0)),
+        message(NLMSG_DONE, raw(0), 0, kSequence + 1), good_unix()})
+    CHECK(code_of<TcpRecord>(bad) == EBADMSG);
+  CHECK(code_of<UnixRecord>(good_tcp()) == EBADMSG);
+  for (const int type :
+       {int{UNIX_DIAG_PEER}, int{UNIX_DIAG_SHUTDOWN}, int{UNIX_DIAG_RQLEN}, int{UNIX_DIAG_VFS}, 7})
+    CHECK(code_of<UnixRecord>(local(1, attribute(type, ""))) == EBADMSG);
+  for (const std::uint32_t length : {0u, 3u, 15u, 4096u, 0xffffffffu}) {
+    std::string in_header = good_tcp(), in_attribute = local(1, peer(2));
+    in_header.replace(0, 4, raw(length));
+    CHECK(code_of<TcpRecord>(in_header) == EBADMSG);
+    in_attribute.replace(sizeof(nlmsghdr) + sizeof(unix_diag_msg), 2,
+                         raw(static_cast<std::uint16_t>(length)));
+    CHECK(code_of<UnixRecord>(in_attribute) == EBADMSG);
+  }
+  bool interrupted = false;
+  CHECK(code_of<TcpRecord>(record("", NLM_F_DUMP_INTR), nullptr, &interrupted) == EBADMSG && interrupted);
+}
+
+class ProcFolder {
+ public:
+  ProcFolder() {
+    char made[] = "/tmp/reaper-proc-XXXXXX";
+    if (!mkdtemp(made)) std::abort();
+    root = made;
+    link("self/ns/net", "net:[1]");
+  }
+  ~ProcFolder() { fs::remove_all(root); }
+  void link(const std::string& path, const std::string& text) const {
+    fs::create_directories(fs::path(root + "/" + path).parent_path());
+    fs::create_symlink(text, root + "/" + path);
+  }
+  void write(const std::string& path, const std::string& text) const {
+    fs::create_directories(fs::path(root + "/" + path).parent_path());
+    std::ofstream(root + "/" + path) << text;
+  }
+  void process(pid_t pid, const std::vector<std::uint32_t>& inodes, const char* net = "net:[1]") const {
+    for (std::size_t i = 0; i < inodes.size(); ++i)
+      link(std::to_string(pid) + "/fd/" + std::to_string(i + 3),
+           "socket:[" + std::to_string(inodes[i]) + "]");
+    link(std::to_string(pid) + "/ns/net", net);
+  }
+  std::string root;
+};
+
+// What a kernel answers to the first, second, ... full dump; the last answer is repeated.
+struct Kernel {
+  std::vector<std::string> tcp4 = {kDone}, unix_local = {kDone};
+  std::size_t tcp_dumps = 0, unix_dumps = 0;
+
+  Connections look(const ProcFolder& proc, std::vector<pid_t> pids) {
+    reaper::HolderOptions options;
+    options.proc_root = proc.root;
+    options.pids = std::move(pids);
+    return reaper::find_connections(
+        options, [this](const std::string& request, const reaper::OnBuffer& on_buffer) {
+          unix_diag_req local_request{};
+          inet_diag_req_v2 inet_request{};
+          const int family = request[sizeof(nlmsghdr)];
+          const std::string body = request.substr(sizeof(nlmsghdr));
+          std::string answer = kDone;
+          if (family == AF_UNIX) {
+            std::memcpy(&local_request, body.data(), sizeof local_request);
+            const bool exact = local_request.udiag_ino != 0;
+            const bool full = local_request.udiag_states != 1u << TCP_LISTEN;
+            if (exact)
+              answer = message(NLMSG_ERROR, raw(-ENOENT));
+            else if (full)
+              answer = unix_local[std::min(unix_dumps++, unix_local.size() - 1)];
+            else
+              answer = unix_local[0];
+          } else if (family == AF_INET) {
+            std::memcpy(&inet_request, body.data(), sizeof inet_request);
+            const bool full = inet_request.idiag_states != 1u << TCP_LISTEN;
+            answer = full ? tcp4[std::min(tcp_dumps++, tcp4.size() - 1)] : tcp4[0];
+          }
+          if (answer == "refused") return std::optional(reaper::Failure{EPERM, "socket NETLINK_SOCK_DIAG"});
+          if (!answer.empty()) on_buffer(answer);
+          return std::optional<reaper::Failure>();
+        });
+  }
+};
+
+std::string text_of(const Connections& found) {
+  std::string all;
+  for (const Connection& each : found.connections) {
+    all += each.local +
+           (each.direction == Direction::kAccepted ? "<"
+            : each.direction == Direction::kOpened ? ">"
+                                                   : "=") +
+           each.remote + " " + std::to_string(each.near.size()) + std::to_string(each.far.size());
+    all += each.other_host ? " elsewhere; " : "; ";
+  }
+  return all;
+}
+
+const Tcp kListener = {"127.0.0.1", 22, "0.0.0.0", 0, 10, TCP_LISTEN};
+const Tcp kNear = {"127.0.0.1", 22, "127.0.0.1", 40123, 11}, kFar = {"127.0.0.1", 40123, "127.0.0.1", 22, 12};
+
+// Guard: no verdict rests on the absence of a record in one list.
+void what_one_dump_lacks_another_adds() {
+  const ProcFolder proc;
+  proc.process(10, {10, 11});
+  const std::string near = tcp(kNear) + kDone, far = tcp(kFar) + kDone, both = tcp(kNear) + tcp(kFar) + kDone;
+  for (const auto& dumps : {std::vector<std::string>{both}, {near, kDone}, {kDone, near}}) {
+    Kernel kernel{dumps};
+    CHECK(text_of(kernel.look(proc, {10})).substr(0, 31) == "127.0.0.1:22<127.0.0.1:40123 10");
+    CHECK(kernel.tcp_dumps == 2 && kernel.unix_dumps == 2);
+  }
+  // What a later dump says counts, and a far end that is in none is looked for once more.
+  const Tcp half = {"127.0.0.1", 22, "127.0.0.1", 40123, 11, TCP_CLOSE_WAIT};
+  const Tcp alive = {"127.0.0.1", 40123, "127.0.0.1", 22, 12, TCP_FIN_WAIT2};
+  Kernel changing{{near, tcp(half) + kDone}};
+  CHECK(changing.look(proc, {10}).connections.empty() && changing.tcp_dumps == 3);
+  Kernel third{{tcp(half) + kDone, tcp(half) + kDone, tcp(half) + tcp(alive) + kDone}};
+  CHECK(third.look(proc, {10}).connections.size() == 1 && third.tcp_dumps == 3);
+  Kernel units{{kDone}, {local(11, peer(12) + name("/x")) + kDone, local(12, peer(11)) + kDone}};
+  CHECK(text_of(units.look(proc, {10})) == "/x<unix:12 10; ");
+}
+
+void ends_follow_the_addresses() {
+  const ProcFolder proc;
+  proc.process(10, {10, 11, 31, 41});
+  proc.process(20, {12});
+  const auto text = [&](const std::vector<Tcp>& sockets) {
+    std::string all;
+    for (const Tcp& each : sockets) all += tcp(each);
+    return text_of(Kernel{{all + kDone}}.look(proc, {10, 20}));
+  };
+  // Another host: also half-closed, for nothing shows its end.
+  for (const int state : {int{TCP_ESTABLISHED}, int{TCP_CLOSE_WAIT}, int{TCP_FIN_WAIT1}, int{TCP_LAST_ACK}})
+    CHECK(text({{"192.0.2.1", 22, "192.0.2.9", 40123, 11, state}}) ==
+          "192.0.2.1:22<192.0.2.9:40123 10 elsewhere; ");
+  for (const int state : {int{TCP_TIME_WAIT}, int{TCP_SYN_SENT}})
+    CHECK(text({{"192.0.2.1", 22, "192.0.2.9", 40123, 11, state}}).empty());
+  CHECK(text({{"192.0.2.1", 40123, "192.0.2.9", 443, 11}}) == "192.0.2.1:40123>192.0.2.9:443 10 elsewhere; ");
+  CHECK(text({{"192.0.2.1", 40123, "192.0.2.9", 40124, 11}}) ==
+        "192.0.2.1:40123<192.0.2.9:40124 10 elsewhere; ");
+  CHECK(text({{"192.0.2.1", 40123, "0.0.0.0", 0, 10, TCP_LISTEN},
+              {"192.0.2.1", 40123, "192.0.2.9", 443, 11}}) == "192.0.2.1:40123<192.0.2.9:443 10 elsewhere; ");
+  // Guard: the far end listens at its own address, too.
+  CHECK(text({kListener,
+              {"127.0.0.1", 40123, "0.0.0.0", 0, 99, TCP_LISTEN},
+              kNear,
+              {"127.0.0.1", 40123, "127.0.0.1", 22, 50}}) == "127.0.0.1:22<127.0.0.1:40123 10; ");
+  // A connection that was redirected to another port of this host (nft redirect): the pairs differ.
+  const Tcp client = {"127.0.0.1", 40123, "127.0.0.1", 80, 12};
+  CHECK(text({kListener, kNear, client}) ==
+        "127.0.0.1:22<127.0.0.1:40123 11; 127.0.0.1:40123>127.0.0.1:80 10; ");
+  const Tcp half = {"127.0.0.1", 22, "127.0.0.1", 40123, 11, TCP_CLOSE_WAIT};
+  CHECK(
+      text({half, {"127.0.0.1", 40123, "127.0.0.1", 80, 12, TCP_FIN_WAIT2}}).find(":22<127.0.0.1:40123 11") ==
+      9);
+  CHECK(text({half, {"127.0.0.1", 40123, "127.0.0.1", 80, 0, TCP_FIN_WAIT2}}).empty());
+  // Two sockets of the far end's address: which it is is not known.
+  CHECK(text({kNear, client, {"127.0.0.1", 40123, "127.0.0.1", 81, 50}}).substr(0, 31) ==
+        "127.0.0.1:22<127.0.0.1:40123 10");
+  // Half open, and a listener that takes no IPv4.
+  const Tcp opening = {"127.0.0.1", 22, "192.0.2.9", 40123, 0, 12, 0};
+  CHECK(text({kListener, opening}) == "127.0.0.1:22<192.0.2.9:40123 10 elsewhere; ");
+  Tcp six = {"::", 22, "::", 0, 10, TCP_LISTEN, 7, attribute(INET_DIAG_SKV6ONLY, std::string(1, '\0'))};
+  CHECK(text({six, opening}) == "127.0.0.1:22<192.0.2.9:40123 10 elsewhere; ");
+  six.attributes = attribute(INET_DIAG_SKV6ONLY, "\1");
+  CHECK(text({six, opening}).empty());
+  CHECK(text({six, {"2001:db8::1", 22, "2001:db8::9", 40123, 0}}) ==
+        "[2001:db8::1]:22<[2001:db8::9]:40123 10 elsewhere; ");
+}
+
+void ends_follow_the_names() {
+  const ProcFolder proc;
+  proc.process(10, {10, 11});
+  const auto text = [&](const std::string& records) {
+    return text_of(Kernel{{kDone}, {records + kDone}}.look(proc, {10}));
+  };
+  const std::string listener = local(10, name("/x") + uid(7), TCP_LISTEN);
+  // Passed on, to somebody who is not known, unless it is another user's.
+  CHECK(text(listener + local(50, name("/x") + peer(51) + uid(7))) == "/x<unix:51 10; ");
+  CHECK(text(listener + local(50, name("/x") + peer(51))) == "/x<unix:51 10; ");
+  CHECK(text(listener + local(50, name("/x") + peer(51) + uid(8))).empty());
+  // One that waits, and what nothing tells about.
+  CHECK(text(local(11)) == "unix:11>unix:0 10; ");
+  CHECK(text(local(11, attribute(UNIX_DIAG_SHUTDOWN, "\3"))).empty());
+  CHECK(text(local(11, peer(51))) == "unix:11<unix:51 10; ");
+  // Both have names: the one that a listener has was accepted.
+  const std::string named = local(11, name("/me") + peer(51)), far = local(51, name("/x") + peer(11));
+  CHECK(text(named + far) == "/me</x 10; ");
+  CHECK(text(named + far + local(52, name("/x"), TCP_LISTEN)) == "/me>/x 10; ");
+  CHECK(text(named + far + local(52, name("/x"), TCP_LISTEN) + local(53, name("/me"), TCP_LISTEN)) ==
+        "/me</x 10; ");
+  const Connections found =
+      Kernel{{kDone}, {local(11, peer(51)) + local(51, peer(11)) + kDone}}.look(proc, {10});
+  CHECK(text_of(found) == "unix:11=unix:51 10; " && !found.connections[0].far_uid);
+}
+
+void a_failed_dump_is_incomplete() {
+  const ProcFolder proc;
+  proc.process(10, {11});
+  const std::string near = tcp(kNear), cut = near, interrupted = message(NLMSG_DONE, raw(0), NLM_F_DUMP_INTR);
+  for (const std::string& bad :
+       {std::string("refused"), std::string(), cut, interrupted, message(NLMSG_DONE, raw(-EIO)),
+        message(NLMSG_ERROR, raw(-ENOENT)), message(NLMSG_DONE, raw(0), 0, kSequence + 1),
+        near + kDone.substr(0, 10), tcp({"127.0.0.1", 1, "127.0.0.1", 2, 11}).substr(0, 40)}) {
+    for (const auto& dumps : {std::vector<std::string>{near + kDone, bad}, {bad}}) {
+      const Connections found = Kernel{dumps}.look(proc, {10});
+      CHECK(!found.complete && !found.faults.empty() && found.faults[0].what == "list TCP sockets");
+      CHECK((found.faults[0].detail.find("AF_NETLINK") != std::string::npos) ==
+            (bad == "refused" || bad == message(NLMSG_ERROR, raw(-ENOENT))));
+    }
+    const Connections units = Kernel{{kDone}, {bad}}.look(proc, {10});
+    CHECK(!units.complete && units.faults[0].what == "list unix sockets");
+  }
+  // It is repeated, and what it showed counts.
+  Kernel once{{near + interrupted, near + interrupted, near + kDone}};
+  CHECK(once.look(proc, {10}).connections.size() == 1);
+  CHECK(once.tcp_dumps == 4);
+}
+
+void what_proc_lacks_is_no_absence() {
+  const ProcFolder proc;
+  int fd = 10;
+  for (const char* text :
+       {"socket:[", "socket:[]", "socket:[-1]", "socket:[1", "socket:[99999999999999999999]",
+        "/tmp/socket:[11]", "socket:[1x]", "anon_inode:[eventpoll]", "/dev/pts/", "/dev/pts/3 (deleted)"})
+    proc.link("20/fd/" + std::to_string(fd++), text);
+  proc.link("20/fd/7", std::string(3000, 'x'));
+  proc.write("20/fd/9", "no link");
+  proc.link("20/ns/net", "net:[1]");
+  proc.write("30/fd", "not a directory");
+  Kernel kernel;
+  const Connections found = kernel.look(proc, {20, 30, 40});  // 40 is gone, which is no fault
+  CHECK((found.unreadable == std::vector<pid_t>{20, 30}) && found.complete && found.connections.empty());
+  CHECK(found.faults.size() == 4);  // each reading adds its own
+  const Connections lost = kernel.look(ProcFolder(), {});
+  CHECK(lost.complete);
+  const ProcFolder no_self;
+  fs::remove(no_self.root + "/self/ns/net");
+  CHECK(!kernel.look(no_self, {10}).complete);
+  ProcFolder absent;
+  fs::remove_all(absent.root);
+  const Connections none = kernel.look(absent, {10});
+  CHECK(!none.complete && none.unreadable == std::vector<pid_t>{10} && !none.faults.empty());
+
+  // Sockets of another namespace, by its own lists.
+  const ProcFolder other;
+  const char* head = "Num RefCount Protocol Flags Type St Inode Path\n";
+  other.process(10, {60, 61, 62, 63, 64}, "net:[2]");
+  other.write("10/net/tcp",
+              "  sl  local_address rem_address\n   0: 0100007F:0016 0100007F:9CBB 01 0:0 02:0 0 0 0 60 2\n");
+  other.write("10/net/unix", std::string(head) +
+                                 "0000000000000000: 00000003 00000000 00000000 0001 03 61 /run/x\n"
+                                 "hostile: a b c 0001 9 line\nnothing here 1 2 3 4 62\n");
+  other.write("10/net/dev", "head\nhead\n    lo: 1 2\n");
+  Connections elsewhere = kernel.look(other, {10});
+  std::size_t here = 0;
+  for (const auto& socket : elsewhere.unlisted) here += socket.net == "net:[2]";
+  CHECK(here == 1 && elsewhere.other_nets.size() == 1 && elsewhere.other_nets[0].only_loopback);
+  other.write("10/net/dev", "head\nhead\n    lo: 1 2\n  eth0: 1 2\n");
+  CHECK(!kernel.look(other, {10}).other_nets.at(0).only_loopback);
+  for (const char* bad : {"head\n x\n", "head\n0: 1 2 3 4 5 6 7 8 x\n", "head\n0: 1"}) {
+    std::vector<std::uint32_t> inodes;
+    CHECK(!reaper::parse_net_sockets(bad, false, inodes));
+  }
+}
+
+// Guard: another process may send to the port of this program's netlink socket.
+void only_the_kernel_is_believed() {
+  if (geteuid() != 0) return;
+  bool stop = false;
+  const pid_t own = getpid();
+  std::thread liar([&] {
+    const int fd = socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, NETLINK_SOCK_DIAG);
+    sockaddr_nl to{};
+    to.nl_family = AF_NETLINK;
+    to.nl_pid = static_cast<std::uint32_t>(own);
+    while (!__atomic_load_n(&stop, __ATOMIC_RELAXED))
+      sendto(fd, kDone.data(), kDone.size(), MSG_DONTWAIT, reinterpret_cast<sockaddr*>(&to), sizeof to);
+    close(fd);
+  });
+  int ends[2];
+  if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends) != 0) return;
+  for (int turn = 0; turn < 300; ++turn) {
+    std::size_t seen = 0;
+    const auto failure = reaper::dump_unix(reaper::ask_kernel, ~0u, [&](UnixRecord&) { ++seen; });
+    CHECK(seen >= 2 || failure);
+  }
+  __atomic_store_n(&stop, true, __ATOMIC_RELAXED);
+  liar.join();
+  for (const int fd : ends) close(fd);
+}
+
+}  // namespace
+
+int main() {
+  records_are_read();
+  what_is_not_an_answer_is_an_error();
+  what_one_dump_lacks_another_adds();
+  ends_follow_the_addresses();
+  ends_follow_the_names();
+  a_failed_dump_is_incomplete();
+  what_proc_lacks_is_no_absence();
+  only_the_kernel_is_believed();
+  return report("sock_diag");
+}
