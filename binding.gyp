@@ -3,7 +3,6 @@
     "core_sources": [
       "native/core/proc/parse.cc",
       "native/core/proc/proc_dir.cc",
-      "native/core/killable/helper.cc",
       "native/core/killable/reader.cc",
       "native/core/killable/argv.cc",
       "native/core/killable/environ.cc",
@@ -12,7 +11,6 @@
       "native/core/snapshot/scan.cc",
       "native/core/snapshot/read_process.cc",
       "native/core/snapshot/select.cc",
-      "native/core/snapshot/groups.cc",
       "native/core/signals/signal.cc",
       "native/core/sockets/sock_diag.cc",
       "native/core/sockets/socket_table.cc",

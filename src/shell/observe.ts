@@ -28,7 +28,7 @@ export interface ObserveOptions extends TableOptions {
 export async function observe(native: Native, options: ObserveOptions): Promise<HostView> {
   const { shortestGrace: grace, catalogue } = options;
   const toSkip: WhomToSkip | null =
-    grace === undefined ? null : (seen, groups) => skippedUsers(viewOf(seen, catalogue), groups, grace);
+    grace === undefined ? null : (seen, chain) => skippedUsers(viewOf(seen, catalogue), chain, grace);
   const first = viewOf(await readProcessTable(native, options, toSkip), catalogue);
   if (!options.sockets) return first;
   const environments = new Environments(native, options.procRoot);

@@ -10,7 +10,7 @@ import type { Proc } from "../core/observation/process.ts";
 import type { Catalogue } from "../core/recognition/catalogue.ts";
 import { scanMarkers } from "../core/recognition/scan-markers.ts";
 import { redactArgv } from "../core/text/redact.ts";
-import type { SuspectGroup } from "../core/verdict/skipped-users.ts";
+import { type ChainProcess, chainOf } from "../core/verdict/skipped-users.ts";
 import { capabilities } from "./host/capabilities.ts";
 import type { Native, RawSnapshot } from "./host/native.ts";
 import { subordinateUids } from "./host/subordinate-uids.ts";
@@ -19,8 +19,8 @@ import { actsForHost } from "./store/service-account.ts";
 import { readStates } from "./store/states.ts";
 import { readTags } from "./store/tags.ts";
 
-/** Names the users to skip, by a first stage's observation, which has only the ssh servers, and its suspects. */
-export type WhomToSkip = (seen: Observation, groups: readonly SuspectGroup[]) => readonly number[];
+/** Names the users to skip, by a first stage's observation, which has only the ssh servers, and its suspects with what is above them. */
+export type WhomToSkip = (seen: Observation, chain: readonly ChainProcess[]) => readonly number[];
 
 export interface TableOptions {
   readonly catalogue: Catalogue;
@@ -65,7 +65,7 @@ export async function readProcessTable(
     const known = { tags, states, usersSeen, faults: [...ofTags, ...ofStates] };
     const seen = observationOf(raw, known);
     if (!raw.rest || toSkip === null) return seen;
-    const skipped = toSkip(seen, raw.suspects ?? []);
+    const skipped = toSkip(seen, chainOf(raw.chain ?? []));
     const rest = await native.finishSnapshot(raw.rest, skipped);
     return { ...observationOf(rest, known), ...(skipped.length > 0 && { skipped }) };
   } catch (error) {

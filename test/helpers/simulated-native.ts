@@ -1,9 +1,8 @@
 // The addon's look at a simulated host, with what each call asked for: the real `observe` runs on it.
-import type { SuspectGroup } from "../../src/core/evidence/skipped.ts";
 import type { Proc } from "../../src/core/observation/process.ts";
 import { exeName } from "../../src/core/observation/process.ts";
 import { scanMarkers } from "../../src/core/recognition/scan-markers.ts";
-import { makeTable, parentOf } from "../../src/core/tree/process-table.ts";
+import { makeTable } from "../../src/core/tree/process-table.ts";
 import type { EnvironOptions, Native, RawSnapshot, SnapshotOptions } from "../../src/shell/host/native.ts";
 import { isSuspect } from "./native-scan.ts";
 import { DEFAULT_POLICY } from "./policy.ts";
@@ -34,7 +33,7 @@ export function nativeOf(host: SimulatedHost): { readonly native: Native; readon
       const suspects = suspectsOf(all, options);
       if (options.staged !== true || suspects.length === 0) return answer(snapshotOf(all, suspects, options));
       const ofFirst = answer(snapshotOf(all, [], { full: false, hidden: false }));
-      return { ...ofFirst, suspects: groupsOf(all, suspects), rest: options };
+      return { ...ofFirst, chain: chainOf(all, suspects), rest: options };
     },
     finishSnapshot: async (rest: unknown, skipped: readonly number[]) => {
       const options = rest as SnapshotOptions;
@@ -94,27 +93,15 @@ function snapshotOf(
   return [...kept].map(bare).sort((a, b) => a.pid - b.pid);
 }
 
-/** As native/core/snapshot/groups.cc does, one group for each suspect. */
-function groupsOf(all: readonly Proc[], suspects: readonly Proc[]): SuspectGroup[] {
+/** Suspects and what is above them, five numbers each. */
+function chainOf(all: readonly Proc[], suspects: readonly Proc[]): Float64Array {
   const byPid = new Map(all.map((process) => [process.pid, process]));
-  return suspects.map((suspect) => {
-    const above: Proc[] = [];
-    for (
-      let at: Proc | null = suspect;
-      at && !above.includes(at) && !isSshd(at);
-      at = parentOf({ byPid }, at)
-    )
-      above.push(at);
-    const end = above.findIndex(({ uid }) => uid !== suspect.uid);
-    const own = above.slice(0, end < 0 ? undefined : end);
-    const next = byPid.get(above.at(-1)?.ppid ?? 0);
-    return {
-      uid: suspect.uid,
-      session: next && isSshd(next) ? next.pid : 0,
-      startTime: Math.min(...own.map(({ startTime }) => startTime)),
-      pids: own.map(({ pid }) => pid),
-    };
-  });
+  const chain = new Set<Proc>();
+  for (const suspect of suspects)
+    for (let at: Proc | undefined = suspect; at && !chain.has(at); at = byPid.get(at.ppid)) chain.add(at);
+  return Float64Array.from(
+    [...chain].flatMap((one) => [one.pid, one.startTime, one.ppid, one.uid, suspects.includes(one) ? 1 : 0]),
+  );
 }
 
 const isSshd = ({ exe }: Proc): boolean => MARKERS.sshdNames.includes(exeName(exe));

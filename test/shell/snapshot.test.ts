@@ -169,22 +169,22 @@ describe("snapshot", () => {
       { pid: 101, ppid: 100, exe: "/usr/bin/vim", argv: ["vim"] },
     );
     const staged = options(root, { staged: true });
-    const { processes, suspects, rest } = await native.snapshot(staged);
+    const { processes, chain, rest } = await native.snapshot(staged);
     assert.deepEqual(processes, []);
-    assert.ok(rest);
-    assert.deepEqual(suspects, [{ uid: fixtureUid, session: 0, startTime: 5000, pids: [100] }]);
+    assert.ok(chain && rest);
+    assert.deepEqual([...chain], [100, 5000, 90, fixtureUid, 1]);
     const whole = await native.finishSnapshot(rest, []);
     assert.deepEqual(
       whole.processes.map(({ pid }) => pid),
       [100, 101],
     );
-    assert.deepEqual([whole.suspects, whole.rest], [undefined, undefined]);
+    assert.deepEqual([whole.chain, whole.rest], [undefined, undefined]);
     assert.throws(() => native.finishSnapshot(rest, []), { name: "TypeError", message: /^rest must be/ });
     const again = await native.snapshot(staged);
     assert.ok(again.rest);
     assert.deepEqual((await native.finishSnapshot(again.rest, [fixtureUid])).processes, []);
     const none = await native.snapshot(options(folder(), { staged: true }));
-    assert.deepEqual([none.suspects, none.rest], [undefined, undefined]);
+    assert.deepEqual([none.chain, none.rest], [undefined, undefined]);
     const before = readdirSync("/proc/self/fd").length;
     const live = options("/proc", { staged: true, exeMarkers: ["/node"] });
     for (let i = 0; i < 20; i++) {

@@ -19,9 +19,6 @@ int read_cmdline(const char* path, const MemoryFile& file, char* to, HelperAnswe
   return 0;
 }
 
-// One byte more than is kept shows that there was more.
-constexpr MemoryFile kCmdline{"read command lines", kArgvBytes + 1, kArgvUserBudget, read_cmdline};
-
 ArgvResult result_of(int error, std::string_view text) {
   ArgvResult result;
   result.error = error;
@@ -43,19 +40,17 @@ ArgvResult result_of(int error, std::string_view text) {
 
 }  // namespace
 
-ArgvReader::ArgvReader(int proc_fd, int timeout_ms, int budget_ms, Owners owners)
-    : reader_(kCmdline, proc_fd, timeout_ms, budget_ms, std::move(owners)) {}
+// One byte more than is kept shows that there was more.
+const MemoryFile kCmdline{"read command lines", kArgvBytes + 1, kArgvUserBudget, read_cmdline};
 
-std::vector<ArgvResult> ArgvReader::read(const std::vector<ArgvRequest>& requests,
-                                         std::vector<Fault>* faults) {
+std::vector<ArgvResult> read_argv(MemoryReader& reader, const std::vector<ArgvRequest>& requests,
+                                  std::vector<Fault>* faults) {
   std::vector<ArgvResult> results(requests.size());
-  const auto on_answer = [&results](std::size_t i, int error, std::string_view text) {
-    results[i] = result_of(error, text);
-  };
   std::vector<MemoryRequest> files;
-  files.reserve(requests.size());
   for (const auto& [pid, uid] : requests) files.push_back({std::to_string(pid) + "/cmdline", uid});
-  reader_.read(files, on_answer, faults);
+  reader.read(
+      files, [&](std::size_t i, int error, std::string_view text) { results[i] = result_of(error, text); },
+      faults);
   return results;
 }
 

@@ -1,4 +1,4 @@
-// Reads command lines within deadlines, in a child process that can be killed (killable/helper.h).
+// Reads command lines, which may hang (killable/reader.h).
 #pragma once
 
 #include <cerrno>
@@ -29,18 +29,11 @@ inline constexpr std::size_t kArgvElements = 1024;  // a line of NULs must not b
 inline constexpr std::uint64_t kArgvUserBudget = std::uint64_t{8} * 1024 * 1024;
 inline constexpr std::uint64_t kArgvElementBytes = 64;
 
-// Keeps its accounts over several passes, as MemoryReader does.
-class ArgvReader {
- public:
-  // proc_fd: an open proc root. timeout_ms bounds one command line, budget_ms all of them.
-  ArgvReader(int proc_fd, int timeout_ms, int budget_ms, Owners owners = {});
+extern const MemoryFile kCmdline;
 
-  // Returns one result for each request, in order; blocks for no longer than the budget plus one timeout. A
-  // fork that fails is a fault and leaves its processes kDenied.
-  std::vector<ArgvResult> read(const std::vector<ArgvRequest>& requests, std::vector<Fault>* faults);
-
- private:
-  MemoryReader reader_;
-};
+// Reads command lines with a MemoryReader of kCmdline. Returns one result for each request, in order. A fork
+// that fails is a fault and leaves its processes kDenied.
+std::vector<ArgvResult> read_argv(MemoryReader& reader, const std::vector<ArgvRequest>& requests,
+                                  std::vector<Fault>* faults);
 
 }  // namespace reaper

@@ -10,6 +10,7 @@ namespace reaper {
 namespace {
 
 constexpr char kWhat[] = "read the environment";
+constexpr char kOverBudget[] = "the environments of its user's processes exceed 64 MiB";
 constexpr std::size_t kMaxFaults = 100;
 constexpr std::size_t kEnvironLimit = std::size_t{8} * 1024 * 1024;
 // Guard: 6,000 forks that share 6 MB of environment would take all the time there is. Read in about 30 ms.
@@ -32,12 +33,6 @@ int read_environ(const char* path, const MemoryFile& file, char* to, HelperAnswe
   return 0;
 }
 
-std::string trouble_of(int error) {
-  if (error == 0 || is_gone(error)) return "";
-  if (error == EDQUOT) return "the environments of its user's processes exceed 64 MiB";
-  return error_text(error);
-}
-
 }  // namespace
 
 void match_environ(std::string_view text, const std::vector<std::string>& names, char* met) {
@@ -51,6 +46,16 @@ void match_environ(std::string_view text, const std::vector<std::string>& names,
   }
 }
 
+std::optional<std::vector<std::string>> names_met(std::string_view met,
+                                                  const std::vector<std::string>& names) {
+  // Guard: the helper reads hostile input.
+  if (met.size() != names.size()) return std::nullopt;
+  std::vector<std::string> found;
+  for (std::size_t i = 0; i < met.size(); ++i)
+    if (met[i] == '1') found.push_back(names[i]);
+  return found;
+}
+
 Result<EnvironNames> find_environ_names(const EnvironOptions& options) {
   for (const std::string& name : options.names)
     if (name.empty() || name.find_first_of(std::string_view("=\0", 2)) != std::string::npos)
@@ -60,21 +65,13 @@ Result<EnvironNames> find_environ_names(const EnvironOptions& options) {
 
   EnvironNames out;
   std::vector<MemoryRequest> requests;
-  for (const auto& [id, uid] : options.processes) {
+  for (const auto& [id, uid] : options.processes)
     requests.push_back({std::to_string(id.pid) + "/environ", uid});
-  }
   out.results.resize(requests.size());
-  std::vector<std::string> troubles(requests.size(), "no answer in time");
+  std::vector<int> errors(requests.size(), ETIMEDOUT);
   const auto on_answer = [&](std::size_t i, int error, std::string_view text) {
-    troubles[i] = trouble_of(error);
-    if (error != 0) return;
-    if (text.size() != options.names.size()) {
-      troubles[i] = "the helper's answer is malformed";
-      return;
-    }
-    auto& names = out.results[i].emplace();
-    for (std::size_t k = 0; k < text.size(); ++k)
-      if (text[k] == '1') names.push_back(options.names[k]);
+    if (error == 0) out.results[i] = names_met(text, options.names);
+    errors[i] = error == 0 && !out.results[i] ? EBADMSG : error;
   };
   const MemoryFile file{kWhat, options.names.size(), kUserBudget, read_environ, &options.names};
   MemoryReader(file, proc.value().fd(), options.timeout_ms, options.budget_ms, options.owners)
@@ -87,13 +84,12 @@ Result<EnvironNames> find_environ_names(const EnvironOptions& options) {
     const int error = proc.value().read_stat(id.pid, -1, &stat);
     // This program has no descriptor or memory left: every later answer would be wrong as well.
     if (is_exhausted(error)) return Failure{error, kWhat};
-    if (error != 0 || stat.start_time != id.start_time) {
-      out.results[i].reset();
-      if (error == 0 || is_gone(error)) continue;
-      troubles[i] = "cannot read whether it is still the same process";
-    }
-    if (!troubles[i].empty() && out.faults.size() < kMaxFaults)
-      out.faults.push_back({kWhat, id.pid, troubles[i]});
+    if (error != 0) errors[i] = error;
+    if (error == 0 && stat.start_time != id.start_time) errors[i] = ESRCH;
+    if (errors[i] == 0) continue;
+    out.results[i].reset();
+    if (!is_gone(errors[i]) && out.faults.size() < kMaxFaults)
+      out.faults.push_back({kWhat, id.pid, errors[i] == EDQUOT ? kOverBudget : error_text(errors[i])});
   }
   return out;
 }

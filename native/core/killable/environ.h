@@ -40,6 +40,10 @@ struct EnvironNames {
 // a variable; one that the end cuts is, once its "=" was there. Async-signal-safe.
 void match_environ(std::string_view text, const std::vector<std::string>& names, char* met);
 
+// The names that the helper's answer says were met; nullopt: it is malformed.
+std::optional<std::vector<std::string>> names_met(std::string_view met,
+                                                  const std::vector<std::string>& names);
+
 // Finds which of the names are variables of each process's environment, as it was at its exec
 // (proc_pid_environ(5)). An environment beyond 8 MiB (execve(2) allows 6) was made up and is nullopt. Fails
 // with EINVAL for names that no environment could hold.

@@ -1,5 +1,7 @@
-// Reads one file of many processes' memory within deadlines, in a child process that can be killed
-// (killable/helper.h says why), and counts the time and bytes that each user takes.
+// Reads one file of many processes' memory (/proc/PID/cmdline, environ) within deadlines, and counts the time
+// and bytes that each user takes. These reads take the target's mmap lock, so a hostile or stuck process can
+// hold its reader for ever (seen with FUSE, NFS and tape file systems). So a child process reads, the helper:
+// SIGKILL ends it, and nothing ends a thread.
 #pragma once
 
 #include <sys/types.h>
@@ -17,7 +19,6 @@
 
 #include "core/base/owners.h"
 #include "core/base/result.h"
-#include "core/killable/helper.h"
 
 namespace reaper {
 
@@ -36,6 +37,11 @@ struct MemoryFile {
   int (*read)(const char* path, const MemoryFile& file, char* to, HelperAnswer* answer);
   const void* query = nullptr;  // for `read`; must outlive the reading
 };
+
+// Reads a file in pieces of that size, in the helper: to its end, or until `to` is full. Less than a
+// piece is the end, for the kernel fills it as far as it has something (get_mm_cmdline, environ_read), and to
+// ask again would cost a sixth of the time. 0 or an errno.
+int read_in_helper(const char* path, std::size_t piece, char* to, std::size_t room, std::size_t* size);
 
 struct MemoryRequest {
   std::string path;  // below the proc root: "PID/cmdline"

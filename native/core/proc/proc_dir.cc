@@ -23,6 +23,8 @@ int open_retrying(int folder, const char* path, int flags) {
 }  // namespace
 
 std::string error_text(int error) {
+  if (error == EBADMSG) return "the kernel's file is malformed or cut";
+  if (error == ETIMEDOUT) return "no answer in time";
   std::array<char, 128> buffer{};
   return strerror_r(error, buffer.data(), buffer.size());
 }

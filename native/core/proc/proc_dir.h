@@ -24,7 +24,7 @@ inline bool is_gone(int error) { return error == ENOENT || error == ESRCH; }
 inline bool is_denied(int error) { return error == EACCES || error == EPERM; }
 inline bool is_exhausted(int error) { return error == EMFILE || error == ENFILE || error == ENOMEM; }
 
-// The system's text for an errno.
+// The system's text for an errno; for EBADMSG and ETIMEDOUT what they mean here.
 std::string error_text(int error);
 
 class ProcDir {

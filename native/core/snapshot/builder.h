@@ -34,7 +34,7 @@ class SnapshotBuilder {
   SnapshotBuilder(const SnapshotOptions& options, ProcDir proc)
       : options_(options),
         proc_(std::move(proc)),
-        argv_(proc_.fd(), options.argv_timeout_ms, options.argv_budget_ms, options.owners) {}
+        argv_(kCmdline, proc_.fd(), options.argv_timeout_ms, options.argv_budget_ms, options.owners) {}
 
   // The scan; then, where it is staged and found suspects, the first stage; then the rest.
   std::optional<Failure> begin();
@@ -51,10 +51,9 @@ class SnapshotBuilder {
   ExeKind kind_of(std::string_view exe);
   bool asks_for(uid_t uid) const { return !options_.uids || options_.uids->count(uid) != 0; }
   void match_command_lines();
-  // groups.cc
-  std::vector<SuspectGroup> group_suspects();
   // select.cc: which processes are read in full
   void read_sshd();
+  std::vector<ChainProcess> read_chains();
   void read_trees();
   void read_ancestors();
   void read_full(pid_t pid, uid_t owner, bool wants_argv);
@@ -88,7 +87,7 @@ class SnapshotBuilder {
   const SnapshotOptions options_;
   ProcDir proc_;
   Snapshot out_;
-  ArgvReader argv_;
+  MemoryReader argv_;
   std::string own_user_ns_, own_pid_ns_, host_mnt_ns_;
   std::vector<ScanEntry> entries_;
   std::unordered_map<std::string, ExeKind> kinds_;

@@ -65,7 +65,7 @@ void SnapshotBuilder::read_links(int folder, Process& process) {
 void SnapshotBuilder::read_argv() {
   std::vector<ArgvRequest> requests;
   for (const std::size_t i : wants_argv_) requests.push_back({out_.processes[i].pid, out_.processes[i].uid});
-  std::vector<ArgvResult> results = argv_.read(requests, &out_.faults);
+  std::vector<ArgvResult> results = reaper::read_argv(argv_, requests, &out_.faults);
   std::unordered_set<pid_t> lost;
   for (std::size_t k = 0; k < results.size(); ++k) {
     Process& process = out_.processes[wants_argv_[k]];

@@ -24,10 +24,7 @@ void SnapshotBuilder::add_error(const char* what, pid_t pid, uid_t uid, int erro
   if (error == ETIMEDOUT) count_once(out_.counts.timed_out, pid);
   if ((is_denied(error) && !unexpected) || !reported_.emplace(what, pid).second) return;
   if (out_.faults.size() >= kMaxFaults || faults_of_[uid]++ >= kMaxUserFaults) return;
-  std::string detail = error_text(error);
-  if (error == EBADMSG) detail = "the kernel's file is malformed or cut";
-  if (error == ETIMEDOUT) detail = "no answer in time";
-  out_.faults.push_back({what, pid, std::move(detail)});
+  out_.faults.push_back({what, pid, error_text(error)});
 }
 
 void SnapshotBuilder::add_over_budget(uid_t uid, const char* what, std::string detail) {

@@ -87,7 +87,7 @@ void SnapshotBuilder::match_command_lines() {
     asked.push_back(&entry);
     requests.push_back({entry.pid, entry.uid});
   }
-  const std::vector<ArgvResult> results = argv_.read(requests, &out_.faults);
+  const std::vector<ArgvResult> results = reaper::read_argv(argv_, requests, &out_.faults);
   std::string line;
   for (std::size_t i = 0; i < results.size(); ++i) {
     const ArgvResult& result = results[i];

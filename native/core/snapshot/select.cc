@@ -24,6 +24,24 @@ void SnapshotBuilder::read_sshd() {
     if (entry.sshd) read_full(entry.pid, entry.uid, false);
 }
 
+// Reads of suspects and of what lives above them, as far as the scan saw it, only parents and start times.
+std::vector<ChainProcess> SnapshotBuilder::read_chains() {
+  const auto before = [](const ScanEntry& entry, pid_t pid) { return entry.pid < pid; };
+  std::vector<ChainProcess> chain;
+  std::unordered_set<pid_t> met;
+  for (const ScanEntry& entry : entries_) {
+    if (!is_suspect(entry)) continue;
+    for (pid_t pid = entry.pid; met.insert(pid).second;) {
+      const auto found = std::lower_bound(entries_.begin(), entries_.end(), pid, before);
+      Stat stat;  // left as it is where it cannot be read: without a parent, and as old as the host
+      if (found == entries_.end() || found->pid != pid || is_gone(proc_.read_stat(pid, -1, &stat))) break;
+      chain.push_back({{pid, stat.start_time}, stat.ppid, found->uid, is_suspect(*found)});
+      pid = stat.ppid;
+    }
+  }
+  return chain;
+}
+
 // Reads what is a suspect or hidden, and what lives below a suspect: of every user who has one, and what sudo
 // runs there as root.
 void SnapshotBuilder::read_trees() {

@@ -42,10 +42,10 @@ std::optional<Failure> SnapshotBuilder::begin() {
 Result<Snapshot> SnapshotBuilder::first_stage() {
   read_sshd();
   read_ancestors();
-  auto suspects = group_suspects();
+  auto chain = read_chains();
   if (exhaustion_ != 0) return Failure{exhaustion_, "read the processes"};
   Snapshot first = out_;
-  first.suspects = std::move(suspects);
+  first.chain = std::move(chain);
   return first;
 }
 

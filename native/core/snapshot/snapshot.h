@@ -43,12 +43,11 @@ struct SnapshotCounts {
   std::uint32_t listed = 0, read = 0, gone = 0, denied = 0, malformed = 0, timed_out = 0;
 };
 
-// What a first stage knows of the suspects of one user that live below the same ssh server process.
-struct SuspectGroup {
+// What a first stage knows of a suspect, or of a process above one.
+struct ChainProcess : ProcId {
+  pid_t ppid = 0;
   uid_t uid = 0;
-  pid_t session = 0;                 // the nearest ssh server process above; 0: none is
-  std::uint64_t start_time = ~0ULL;  // of the oldest of these and of their user's processes above them
-  std::vector<pid_t> pids;           // these and those
+  bool suspect = false;
 };
 
 class SnapshotBuilder;
@@ -63,7 +62,7 @@ struct Snapshot {
   SnapshotCounts counts;
   std::vector<Fault> faults;
   // Of a first stage, which has only ssh servers and what lives above them: what it takes to go on.
-  std::vector<SuspectGroup> suspects;
+  std::vector<ChainProcess> chain;
   SnapshotRest rest;
 };
 

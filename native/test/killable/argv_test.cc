@@ -53,10 +53,10 @@ void reads_every_shape() {
   add(fixture, 14, std::vector<std::string>(5000, ""));
   add(fixture, 15, {std::string(kArgvBytes - 1, 'c')});  // exactly what is kept
   auto proc = ProcDir::open(fixture.root());
-  ArgvReader reader(proc.value().fd(), 2000, 5000);
+  MemoryReader reader(kCmdline, proc.value().fd(), 2000, 5000);
   std::vector<Fault> faults;
   const auto results =
-      reader.read({{10, 1}, {11, 1}, {12, 1}, {13, 1}, {14, 1}, {15, 1}, {16, 1}, {10, 1}}, &faults);
+      read_argv(reader, {{10, 1}, {11, 1}, {12, 1}, {13, 1}, {14, 1}, {15, 1}, {16, 1}, {10, 1}}, &faults);
   CHECK(faults.empty());
   CHECK(results[0].status == ArgvStatus::kRead && !results[0].truncated);
   CHECK(results[0].argv == std::vector<std::string>({"node", "--flag", "", "x y"}));
@@ -76,10 +76,10 @@ void serves_more_than_one_arena() {
   std::vector<ArgvRequest> requests;
   for (uid_t uid = 1; uid <= 5000; ++uid) requests.push_back({10, uid});
   auto proc = ProcDir::open(fixture.root());
-  ArgvReader reader(proc.value().fd(), 2000, 60000);
+  MemoryReader reader(kCmdline, proc.value().fd(), 2000, 60000);
   std::vector<Fault> faults;
   int read = 0;
-  for (const ArgvResult& result : reader.read(requests, &faults))
+  for (const ArgvResult& result : read_argv(reader, requests, &faults))
     read += result.status == ArgvStatus::kRead && result.argv.size() == 1 ? 1 : 0;
   CHECK(read == 5000);
   CHECK(faults.empty() && has_no_child());
@@ -91,16 +91,16 @@ void goes_on_after_a_stall() {
   add(fixture, 11, {}, true);
   add(fixture, 12, {"c"});
   auto proc = ProcDir::open(fixture.root());
-  ArgvReader reader(proc.value().fd(), 400, 5000);
+  MemoryReader reader(kCmdline, proc.value().fd(), 400, 5000);
   std::vector<Fault> faults;
-  const auto results = reader.read({{10, 1}, {11, 1}, {12, 1}}, &faults);
+  const auto results = read_argv(reader, {{10, 1}, {11, 1}, {12, 1}}, &faults);
   CHECK(results[0].status == ArgvStatus::kRead);
   CHECK(results[1].status == ArgvStatus::kTimeout && results[1].argv.empty());
   CHECK(results[2].status == ArgvStatus::kRead);
   CHECK(has_no_child());
   // A second pass does not wait for it again.
   const std::int64_t before = clock_ms();
-  const auto again = reader.read({{11, 1}}, &faults);
+  const auto again = read_argv(reader, {{11, 1}}, &faults);
   CHECK(again[0].status == ArgvStatus::kTimeout);
   CHECK(clock_ms() - before < 200);
 }
@@ -117,10 +117,10 @@ void one_user_cannot_spend_the_time_of_others() {
   requests.push_back({50, 1});
   requests.push_back({51, 666});
   auto proc = ProcDir::open(fixture.root());
-  ArgvReader reader(proc.value().fd(), 200, 60000);
+  MemoryReader reader(kCmdline, proc.value().fd(), 200, 60000);
   std::vector<Fault> faults;
   const std::int64_t before = clock_ms();
-  const auto results = reader.read(requests, &faults);
+  const auto results = read_argv(reader, requests, &faults);
   CHECK(clock_ms() - before < 30 * 200 / 2);  // three stalls, not thirty
   CHECK(results[30].status == ArgvStatus::kRead);
   CHECK(results[31].status == ArgvStatus::kTimeout);
@@ -143,19 +143,19 @@ void bytes_are_charged_to_the_user() {
   std::vector<Fault> faults;
   std::vector<ArgvRequest> requests(400, ArgvRequest{10, 666});
   requests.push_back({12, 1});
-  ArgvReader reader(proc.value().fd(), 2000, 60000, Owners{{{100000, 65536, 666}}});
-  std::vector<ArgvResult> results = reader.read(requests, &faults);
+  MemoryReader reader(kCmdline, proc.value().fd(), 2000, 60000, Owners{{{100000, 65536, 666}}});
+  std::vector<ArgvResult> results = read_argv(reader, requests, &faults);
   const auto allowed = static_cast<std::ptrdiff_t>(kArgvUserBudget / 30000) + 1;
   CHECK(count_read(results) >= allowed - 1 && count_read(results) <= allowed + 1);
   CHECK(results[400].status == ArgvStatus::kRead);
   CHECK(results[399].error == EDQUOT && results[399].status == ArgvStatus::kDenied &&
         results[399].argv.empty());
   // A later pass and a subordinate uid are charged to the same user.
-  results = reader.read({{12, 666}, {12, 100001}, {12, 1}}, &faults);
+  results = read_argv(reader, {{12, 666}, {12, 100001}, {12, 1}}, &faults);
   CHECK(results[0].error == EDQUOT && results[1].error == EDQUOT && results[2].status == ArgvStatus::kRead);
 
-  ArgvReader fresh(proc.value().fd(), 2000, 60000);
-  results = fresh.read(std::vector<ArgvRequest>(100, ArgvRequest{11, 666}), &faults);
+  MemoryReader fresh(kCmdline, proc.value().fd(), 2000, 60000);
+  results = read_argv(fresh, std::vector<ArgvRequest>(100, ArgvRequest{11, 666}), &faults);
   CHECK(count_read(results) < 10);
   CHECK(faults.empty() && has_no_child());
 }
@@ -168,13 +168,13 @@ void the_budget_ends_it() {
     requests.push_back({pid, static_cast<uid_t>(pid)});  // each of another user
   }
   auto proc = ProcDir::open(fixture.root());
-  ArgvReader reader(proc.value().fd(), 100, 400);
+  MemoryReader reader(kCmdline, proc.value().fd(), 100, 400);
   std::vector<Fault> faults;
   const std::int64_t before = clock_ms();
-  const auto results = reader.read(requests, &faults);
+  const auto results = read_argv(reader, requests, &faults);
   CHECK(clock_ms() - before < 1500);
   for (const ArgvResult& result : results) CHECK(result.status == ArgvStatus::kTimeout);
-  CHECK(reader.read({{10, 99}}, &faults)[0].status == ArgvStatus::kTimeout);
+  CHECK(read_argv(reader, {{10, 99}}, &faults)[0].status == ArgvStatus::kTimeout);
   CHECK(has_no_child());
 }
 
@@ -189,8 +189,8 @@ void a_failed_fork_is_no_empty_answer() {
     if (geteuid() == 0 && setresuid(64123, 64123, 64123) != 0) _exit(2);
     if (setrlimit(RLIMIT_NPROC, &none) != 0) _exit(3);
     std::vector<Fault> faults;
-    ArgvReader reader(proc.value().fd(), 100, 400);
-    const auto results = reader.read({{10, 1}, {11, 1}}, &faults);
+    MemoryReader reader(kCmdline, proc.value().fd(), 100, 400);
+    const auto results = read_argv(reader, {{10, 1}, {11, 1}}, &faults);
     const bool good = results[0].status == ArgvStatus::kDenied && results[1].status == ArgvStatus::kDenied &&
                       faults.size() == 1;
     _exit(good ? 0 : 1);
@@ -210,9 +210,9 @@ void leaves_the_host_alone() {
   const int before = open_fds();
   auto proc = ProcDir::open(fixture.root());
   for (int i = 0; i < 20; ++i) {
-    ArgvReader reader(proc.value().fd(), 20, 400);
+    MemoryReader reader(kCmdline, proc.value().fd(), 20, 400);
     std::vector<Fault> faults;
-    reader.read({{10, 1}, {11, 1}, {10, 1}}, &faults);
+    read_argv(reader, {{10, 1}, {11, 1}, {10, 1}}, &faults);
   }
   CHECK(open_fds() == before + 1);
   int status = 0;
@@ -241,9 +241,9 @@ void the_helper_holds_nothing() {
     const struct itimerval soon = {{0, 0}, {0, 100 * 1000}};
     setitimer(ITIMER_REAL, &soon, nullptr);
     auto proc = ProcDir::open(fixture.root());
-    ArgvReader reader(proc.value().fd(), 3000, 3000);
+    MemoryReader reader(kCmdline, proc.value().fd(), 3000, 3000);
     std::vector<Fault> faults;
-    reader.read({{10, 1}}, &faults);
+    read_argv(reader, {{10, 1}}, &faults);
     _exit(0);
   }
   close(fds[1]);

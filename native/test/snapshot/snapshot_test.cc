@@ -216,7 +216,7 @@ void a_circle_of_parents_ends() {
   host.add(103, 9999, "/usr/bin/sh");
   CHECK((pids_of(host.look().processes) == Pids{100, 101}));
   host.options.staged = true;
-  CHECK(host.look().suspects.size() == 1);
+  CHECK(host.look().chain.size() == 2);
   host.options.staged = false;
   host.options.full = true;
   CHECK(host.look().processes.size() == 5);
@@ -462,58 +462,40 @@ void sees_the_live_host() {
   CHECK(open_fds() == before && has_no_child());
 }
 
-// A first stage has the ssh servers, and of suspects only what shows where they belong and how old they are.
-void groups_suspects_by_session() {
+// A first stage has the ssh servers, and of suspects only what shows where they belong; a second one all but
+// the skipped users' trees.
+void goes_on_without_skipped_users() {
   if (!is_root()) return;
   Host host;
-  const auto add = [&host](pid_t pid, pid_t ppid, uid_t uid, const char* exe, std::uint64_t start) {
-    host.add(pid, ppid, exe, {"x"}, [&](FakeProcess& made) {
+  const auto add = [&host](pid_t pid, pid_t ppid, uid_t uid, const char* exe, const Argv& argv = {"x"}) {
+    host.add(pid, ppid, exe, argv, [&](FakeProcess& made) {
       made.uid = uid;
-      made.start_time = start;
+      made.start_time = static_cast<std::uint64_t>(pid);
     });
   };
-  add(50, 1, 0, "/usr/sbin/sshd", 10);
-  add(51, 50, 3000, "/usr/sbin/sshd", 20);
-  add(60, 51, 3000, "/usr/bin/bash", 30);
-  add(100, 60, 3000, kServer, 100);
-  add(101, 100, 3000, "/usr/bin/vim", 101);
-  add(110, 60, 3000, kServer, 90);
-  add(120, 1, 3000, kServer, 80);    // below no session
-  add(200, 60, 3001, kServer, 40);   // what su started
-  add(210, 200, 3001, kServer, 50);  // below a suspect of theirs
-  add(220, 221, 3001, kServer, 60);  // its parent is younger, so another process by now
-  add(221, 51, 3001, kServer, 70);
-  add(230, 9999, 3001, kServer, 65);  // its parent is not known
+  add(50, 1, 0, "/usr/sbin/sshd");
+  add(51, 50, 3000, "/usr/sbin/sshd");
+  add(60, 51, 3000, "/usr/bin/bash");
+  add(100, 60, 3000, kServer);
+  add(101, 100, 3000, "/usr/bin/vim");
+  add(102, 1, 3000, "/usr/bin/node", kMarked);
+  add(200, 1, 3001, kServer);
+  add(201, 200, 3001, "/usr/bin/vim");
   host.options.staged = true;
   const Snapshot first = host.look();
   CHECK(first.rest != nullptr && (pids_of(first.processes) == Pids{1, 50, 51}));
-  const struct {
-    uid_t uid;
-    pid_t session;
-    std::uint64_t oldest;
-    Pids pids;
-  } expected[] = {
-      {3000, 0, 80, {120}},
-      {3000, 51, 30, {51, 60, 100, 110}},
-      {3001, 0, 60, {220, 230}},
-      {3001, 51, 40, {200, 210, 221}},
-  };
-  CHECK(first.suspects.size() == std::size(expected));
-  if (first.suspects.size() != std::size(expected)) return;
-  for (std::size_t i = 0; i < std::size(expected); ++i) {
-    SuspectGroup group = first.suspects[i];
-    std::sort(group.pids.begin(), group.pids.end());
-    CHECK(group.uid == expected[i].uid && group.session == expected[i].session);
-    CHECK(group.start_time == expected[i].oldest && group.pids == expected[i].pids);
+  CHECK((pids_of(first.chain) == Pids{1, 50, 51, 60, 100, 102, 200}));
+  for (const ChainProcess& one : first.chain) {
+    CHECK(one.suspect == (one.pid >= 100));
+    if (one.pid == 60) CHECK(one.ppid == 51 && one.uid == 3000 && one.start_time == 60);
   }
-  // Goes on without the skipped users' trees.
   const Snapshot rest = checked(finish_snapshot(*first.rest, {3000}));
-  CHECK(!rest.rest && rest.suspects.empty());
-  CHECK((pids_of(rest.processes) == Pids{1, 50, 51, 60, 200, 210, 220, 221, 230}));
+  CHECK(!rest.rest && rest.chain.empty());
+  CHECK((pids_of(rest.processes) == Pids{1, 50, 51, 200, 201}));
   const Snapshot again = host.look();
   const Pids all = pids_of(checked(finish_snapshot(*again.rest, {})).processes);
   host.options.staged = false;
-  CHECK((all == Pids{1, 50, 51, 60, 100, 101, 110, 120, 200, 210, 220, 221, 230}));
+  CHECK((all == Pids{1, 50, 51, 60, 100, 101, 102, 200, 201}));
   CHECK(all == pids_of(host.look().processes));
   // Where no user has a suspect there is nothing to go on with.
   host.options.staged = true;
@@ -521,15 +503,15 @@ void groups_suspects_by_session() {
   CHECK(host.look().rest == nullptr);
 }
 
-// Guard: a suspect that cannot be read is as old as the host and below no session: its user is not skipped.
-void a_group_holds_what_cannot_be_read() {
+// Guard: a suspect whose parent cannot be read is not left out of the chains: its user would be skipped.
+void a_chain_holds_what_cannot_be_read() {
   Host host;
-  for (const pid_t pid : {100, 101}) host.add(pid, pid == 101 ? 100 : 1, kServer);
+  host.add(100, 1, kServer);
   write_file(host.proc.path(100, "stat"), "malformed");
   host.options.staged = true;
   const Snapshot first = host.look();
-  CHECK(first.suspects.size() == 1 && first.suspects[0].pids.size() == 2);
-  CHECK(first.suspects[0].session == 0 && first.suspects[0].start_time == 0);
+  CHECK(first.chain.size() == 1 && first.chain[0].pid == 100);
+  CHECK(first.chain[0].suspect && first.chain[0].ppid == 0 && first.chain[0].start_time == 0);
 }
 
 // A real process whose first thread has ended: state Z, alive.
@@ -573,8 +555,8 @@ int main() {
   fails_when_nothing_can_be_known();
   fails_where_descriptors_run_out();
   faults_are_bounded();
-  groups_suspects_by_session();
-  a_group_holds_what_cannot_be_read();
+  goes_on_without_skipped_users();
+  a_chain_holds_what_cannot_be_read();
   sees_the_live_host();
   sees_a_real_zombie_leader();
   return report("snapshot");

@@ -1,34 +1,57 @@
 /** Which users a staged look skips: parents and ages show already that none of their trees is to be ended. */
 
 import { ageOf } from "../observation/observation.ts";
+import type { ProcId } from "../observation/process.ts";
 import type { HostView } from "../tree/host-view.ts";
+import { parentOf } from "../tree/process-table.ts";
 
-/** Those of a user's suspects (processes that may belong to a server) that live below the same ssh server process. */
-export interface SuspectGroup {
+/** A process that may belong to a server (a suspect), or one above such a process. */
+export interface ChainProcess extends ProcId {
+  readonly ppid: number;
   readonly uid: number;
-  /** The nearest ssh server process above; 0: none is. */
-  readonly session: number;
-  /** Of the oldest of them and of what the user runs above them, in clock ticks since boot. */
-  readonly startTime: number;
+  readonly suspect: boolean;
+}
+
+const FIELDS = 5;
+
+/** Reads chains as the addon gives them: pid, start time, parent, user and whether it is a suspect, five numbers each. */
+export function chainOf(numbers: ArrayLike<number>): ChainProcess[] {
+  const at = (i: number): number => numbers[i] ?? 0;
+  return Array.from({ length: numbers.length / FIELDS }, (_, n) => ({
+    pid: at(FIELDS * n),
+    startTime: at(FIELDS * n + 1),
+    ppid: at(FIELDS * n + 2),
+    uid: at(FIELDS * n + 3),
+    suspect: at(FIELDS * n + 4) === 1,
+  }));
 }
 
 /**
- * Lists the users each of whose suspects is below a session of theirs or younger than `grace`, with all that they run above
- * it. `view` has the ssh servers and what is above them alone. A skipped tree counts as seen in use.
- * Guard: not root, nor a user with a tag, which such a sighting would outdate, nor one with an ssh server of their own.
+ * Lists the users each of whose suspects is below an ssh session of theirs, or younger than `grace` with all that they run
+ * above it. `view` has the ssh servers and what is above them alone. A skipped tree counts as seen in
+ * use. Guard: not root, nor a user with a tag, which such a sighting would outdate, nor one with an ssh server of their own.
  */
 export function skippedUsers(
   { observation, table, sshd }: HostView,
-  groups: readonly SuspectGroup[],
+  chain: readonly ChainProcess[],
   grace: number,
 ): number[] {
+  const byPid = new Map(chain.map((one) => [one.pid, one]));
   const others = [...table.byPid.values()].filter(({ pid }) => !sshd.genuine.has(pid));
-  const never = new Set([0, ...[...observation.tags, ...others].map(({ uid }) => uid)]);
-  const mayEnd = ({ uid, session, startTime }: SuspectGroup): boolean => {
-    const isBelowSession = sshd.genuine.get(session)?.uid === uid;
-    const isYoung = ageOf({ pid: session, startTime }, observation) < grace;
-    return never.has(uid) || !(isBelowSession || isYoung);
-  };
-  const read = new Set(groups.filter(mayEnd).map(({ uid }) => uid));
-  return [...new Set(groups.map(({ uid }) => uid))].filter((uid) => !read.has(uid));
+  const read = new Set([0, ...[...observation.tags, ...others].map(({ uid }) => uid)]);
+  const known = new Map<number, { readonly sessionOf: number | undefined; readonly isYoung: boolean }>();
+  // Parents come before their children, so each process is met once.
+  for (const one of [...chain].sort((a, b) => a.startTime - b.startTime || a.pid - b.pid)) {
+    const parent = parentOf({ byPid }, one);
+    const above = known.get(parent?.pid ?? 0);
+    const server = sshd.genuine.get(one.pid);
+    const isServer = server?.startTime === one.startTime;
+    const sessionOf = isServer ? server?.uid : above?.sessionOf;
+    const isBelowYoung = parent?.uid !== one.uid || above?.isYoung !== false;
+    const isYoung = isServer || (isBelowYoung && ageOf(one, observation) < grace);
+    known.set(one.pid, { sessionOf, isYoung });
+    if (one.suspect && !isYoung && sessionOf !== one.uid) read.add(one.uid);
+  }
+  const users = new Set(chain.filter(({ suspect }) => suspect).map(({ uid }) => uid));
+  return [...users].filter((uid) => !read.has(uid));
 }

@@ -5,7 +5,6 @@ import { fileURLToPath } from "node:url";
 import type { Connections } from "../../core/observation/connections.ts";
 import type { Fault } from "../../core/observation/fault.ts";
 import type { Proc, ProcId, SnapshotCounts } from "../../core/observation/process.ts";
-import type { SuspectGroup } from "../../core/verdict/skipped-users.ts";
 
 /** A range of subordinate uids (subuid(5)): their processes count against the owner's budgets. */
 export interface UidRange {
@@ -61,8 +60,11 @@ export interface RawSnapshot {
   readonly overBudget: readonly number[];
   readonly counts: SnapshotCounts;
   readonly faults: readonly Fault[];
-  /** Of a first stage, whose `processes` are the ssh servers and what is above them alone. */
-  readonly suspects?: readonly SuspectGroup[];
+  /**
+   * Of a first stage, whose `processes` are the ssh servers and what is above them alone: each suspect and all above it as
+   * pid, start time, parent, effective uid, and 1 if it is a suspect.
+   */
+  readonly chain?: Float64Array;
   readonly rest?: SnapshotRest;
 }
 
