@@ -13,6 +13,7 @@ import { breakerTrips } from "../core/verdict/circuit-breaker.ts";
 import type { Accounts } from "../core/verdict/exemption.ts";
 import { shortestGrace } from "../core/verdict/grace.ts";
 import { type JudgeContext, type Judgement, judgeView } from "../core/verdict/judge.ts";
+import { newestOf } from "../core/verdict/states.ts";
 import { measureCosts } from "../shell/costs/measure-costs.ts";
 import type { Native } from "../shell/host/native.ts";
 import { type ObserveOptions, observe } from "../shell/observe.ts";
@@ -147,12 +148,6 @@ export async function sweepSeen(ports: Ports, request: SweepRequest, seen: Look)
   const exceeded = faults.some((fault) => fault.exceeded === true);
   const failed = hostFailed || exceeded || outcomes.some(({ survivors }) => survivors.some(isNew));
   return account(ports, { ...seen, faults, outcomes, observing, broken, hostFailed, failed });
-}
-
-/** The judgements with those of the look before the first signal in place of the earlier ones of the same trees. */
-function newestOf(judgements: readonly Judgement[], again: readonly Judgement[]): Judgement[] {
-  const newer = new Map(again.map((judgement) => [keyOf(judgement.tree.root), judgement]));
-  return judgements.map((judgement) => newer.get(keyOf(judgement.tree.root)) ?? judgement);
 }
 
 /** Whether a fault means that something of the whole host was not seen; one of a process or a user is theirs alone. */

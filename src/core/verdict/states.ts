@@ -14,6 +14,15 @@ export interface States {
   readonly usersSeen: Readonly<Record<number, number>>;
 }
 
+/**
+ * The judgements of a sweep that looked twice: what either look saw in use was in use. What only the second one did not see
+ * in use has been an orphan for no longer than the settle time, and an old tag must not date that.
+ */
+export function newestOf(first: readonly Judgement[], second: readonly Judgement[]): Judgement[] {
+  const used = new Map(second.filter(({ isInUse }) => isInUse).map((one) => [keyOf(one.tree.root), one]));
+  return first.map((one) => used.get(keyOf(one.tree.root)) ?? one);
+}
+
 /** Makes the states after a look that gave these judgements; `ended` holds the keys of processes that were ended. */
 export function statesAfter(
   observation: Observation,
