@@ -111,8 +111,9 @@ function countsWithoutSession(
   // What started a tree may be the relay itself, so its connections count in either direction.
   if (direction === "opened") return isDisplay(connection) || near.some((pid) => starters.has(pid));
   // A program that left the tree took its end along: it is younger. A pair that another user made came from outside.
-  const oldest = Math.min(...trees.map(({ root }) => root.startTime));
-  const isOlder = far.some((pid) => (table.byPid.get(pid)?.startTime ?? Number.POSITIVE_INFINITY) < oldest);
+  const holders = trees.filter(({ members }) => members.some(({ pid }) => near.includes(pid)));
+  const started = Math.max(...(holders.length > 0 ? holders : trees).map(({ root }) => root.startTime));
+  const isOlder = far.some((pid) => (table.byPid.get(pid)?.startTime ?? Number.POSITIVE_INFINITY) < started);
   return isOlder || (farUid !== null && farUid !== trees[0]?.uid);
 }
 
