@@ -46,7 +46,7 @@ const config = {
 };
 writeFileSync("build/mutation/stryker.json", `${JSON.stringify(config, null, 2)}\n`);
 // Fewer simulated hosts than in the test run: each mutant runs them anew.
-process.env.REAPER_TRIALS ??= "100";
+process.env.REAPER_HOSTS ??= "100";
 run(process.execPath, [
   `${home}/node_modules/@stryker-mutator/core/bin/stryker.js`,
   "run",

@@ -1,146 +1,159 @@
-/**
- * A simulated login node, looked at twice a grace apart: users, sessions, servers of several products reached in every
- * way there is, and everything that must not be hurt. The simulation knows who is at the keyboard; the judge sees only
- * what the two steps of a look would show, sometimes with parts missing.
- */
+/** A simulated login node over three sweeps: the judge sees what a look shows, the oracle knows what is connected to what. */
 
-import { usersToAsk } from "../../src/core/evidence/evidence.ts";
-import { mayRelay } from "../../src/core/evidence/use-graph.ts";
 import type { Connections } from "../../src/core/observation/connections.ts";
-import { mergeConnections, mergeProcesses } from "../../src/core/observation/merge.ts";
-import type { Mark, Observation } from "../../src/core/observation/observation.ts";
-import type { Proc } from "../../src/core/observation/process.ts";
-import { viewOf } from "../../src/core/tree/host-view.ts";
+import type { Observation } from "../../src/core/observation/observation.ts";
+import { keyOf } from "../../src/core/observation/process.ts";
+import { confirmPlan } from "../../src/core/reap/second-look.ts";
+import { contextFor, type Judgement, judge, UNFORCED } from "../../src/core/verdict/judge.ts";
+import { newestOf, type States, servedTags, statesAfter } from "../../src/core/verdict/states.ts";
 import { DEFAULT_POLICY } from "./policy.ts";
-import { NO_CONNECTIONS, observation, UPTIME } from "./proc.ts";
-import type { SimulatedHost } from "./simulated-host.ts";
+import { accepted, fromHost, onTerminal, opened, paired, piped } from "./proc.ts";
+import type { Pick, Seen, SimulatedHost, SimulatedTree } from "./simulated-host.ts";
+import { HOUR, isDuring, SETTLE } from "./simulated-host.ts";
 import { populate } from "./simulated-users.ts";
 
-/** What is true at one look. */
-export interface Truth {
-  /** Processes of trees that a person uses, or is about to use again, and how. */
-  readonly connected: ReadonlyMap<number, string>;
-  /** Processes that no plan may hold, and why. */
-  readonly protectedPids: ReadonlyMap<number, string>;
-  /** Roots of orphans without a living relay, and whether a fact about them was withheld. */
-  readonly orphans: ReadonlyMap<number, { readonly withheld: boolean }>;
+export const CONTEXT = contextFor(DEFAULT_POLICY, "2026-01-01");
+const SILENT_AFTER = 12 * HOUR;
+/** How far closes and starts of sessions move the clock after the mark. */
+const SESSIONS_MOVE = 24 * HOUR;
+
+/** One look at a host: what the judge made of it, and why the oracle leaves each tree alone, or null: it does not. */
+export interface Look {
+  readonly seen: Seen;
+  readonly judged: readonly Judgement[];
+  readonly expected: ReadonlyMap<SimulatedTree, string | null>;
 }
 
-export interface World {
-  /** The first look. */
-  readonly observation: Observation;
-  readonly truth: Truth;
-  /** The second one, more than the grace later; marks and tags are what the first left. */
-  readonly later: (marks: readonly Mark[], droppedTags: ReadonlySet<number>) => Observation;
-  readonly laterTruth: Truth;
+/** A sweep's look or two, the processes that it ended, and those that it was to end. */
+export type Sweep = { readonly looks: readonly Look[]; readonly ended: number[]; readonly toEnd: number[] };
+
+/** Sweeps a host three times; what a sweep ends is dead for the next one. */
+export function simulate(seed: number): Sweep[] {
+  const host = populate(seed);
+  const oracle = makeOracle(host);
+  let states: States = { states: [], usersSeen: {} };
+  const lookAt = (at: number, uids: readonly number[] | null): Look => {
+    const seen = host.lookAt(at, states);
+    const judged = judge(seen, { ...CONTEXT, options: { ...UNFORCED, uids } });
+    const trees = host.trees.filter(
+      ({ uid, root }) => host.isAlive(root, at) && (uids ?? [uid]).includes(uid),
+    );
+    return { seen, judged, expected: new Map(trees.map((tree) => [tree, oracle.whyNot(tree, at)])) };
+  };
+  return host.sweeps.map((at) => {
+    const first = lookAt(at, null);
+    const plan = first.judged.filter(({ verdict }) => verdict === "reap");
+    const uids = [...new Set(plan.map(({ tree }) => tree.uid))];
+    const looks = plan.length > 0 ? [first, lookAt(at + SETTLE, uids)] : [first];
+    const rejudged = looks[1]?.judged ?? [];
+    const killed = confirmPlan(plan, rejudged).confirmed.flatMap(({ tree }) => tree.members);
+    const recorded = [newestOf(first.judged, rejudged), UNFORCED, new Set(killed.map(keyOf))] as const;
+    states = statesAfter(first.seen, ...recorded);
+    const served = servedTags(first.seen, ...recorded).map(({ uid }) => uid);
+    for (const close of host.closes) if (close.at <= at && served.includes(close.uid)) close.isRemoved = true;
+    oracle.note(at, uids);
+    const meant = host.trees.filter((tree) => looks.every(({ expected }) => expected.get(tree) === null));
+    const ended = killed.map(({ pid }) => pid);
+    for (const pid of ended) host.ends.set(pid, at + SETTLE);
+    return { looks, ended, toEnd: meant.flatMap(({ pids }) => pids) };
+  });
 }
 
-export function simulate(seed: number): World {
-  const { host, truths, gap } = populate(seed);
-  const broken = host.chance(0.02);
-  const hide = broken || host.unreadable.length + host.unexplained.length > 0;
-  const [truth, laterTruth] = truths.map(({ orphans, ...rest }) => ({
-    ...rest,
-    orphans: new Map(
-      [...orphans].map(([root, one]) => [
-        root,
-        { withheld: one.withheld || (hide && broken) || isDoubtful(host, root) },
-      ]),
-    ),
-  })) as unknown as [Truth, Truth];
+/** Makes an observation with one connection or doubt more, of a user's process. */
+export function disturb(seen: Seen, pick: Pick): Observation {
+  const { connections } = seen;
+  const users = seen.processes.filter(({ uid }) => uid >= 1000);
+  const [{ pid, uid }, { pid: far }] = [pick(users), pick(users)];
+  const init = { kind: pick(["tcp", "unix"] as const), farUid: pick([null, uid, uid + 1]) };
+  const one = [accepted(pid, far, init), accepted(pid, null, init), opened(pid, far, init), fromHost(pid)];
+  const two = [...paired(pid, far, init), ...paired(pid, null, init), piped(pid, far), onTerminal(pid, far)];
+  const changes: Partial<Connections>[] = [
+    { connections: [...connections.connections, pick([...one, ...two])] },
+    { unreadable: [...connections.unreadable, pid] },
+    { unlisted: [...connections.unlisted, { pid, net: null, kind: "unix" }] },
+    { otherNets: [...connections.otherNets, { id: "net:[2]", pids: [pid], onlyLoopback: false }] },
+  ];
+  return { ...seen, connections: { ...connections, ...pick(changes) } };
+}
+
+/** Makes an observation as if one user had nothing on the host. */
+export function without({ connections, ...seen }: Seen, user: number): Observation {
+  const processes = seen.processes.filter(({ uid, loginUid }) => uid !== user && loginUid !== user);
+  const left = new Set(processes.map(({ pid }) => pid));
+  const isLeft = (pid: number): boolean => left.has(pid);
+  const others = connections.connections.filter(({ near, far }) => [...near, ...far].every(isLeft));
+  return { ...seen, processes, connections: { ...connections, connections: others } };
+}
+
+/** The rule of use and the clock, from what was planted. */
+function makeOracle(host: SimulatedHost) {
+  /** Of each tree: the last sweep that saw it in use, and the first that found it an orphan since. */
+  const usedAt = new Map<SimulatedTree, number>();
+  const marks = new Map<SimulatedTree, number>();
+  const exemptBy = (tree: SimulatedTree, at: number): string | null =>
+    host.keeps.some(({ uid, until }) => uid === tree.uid && at < until) ? "kept" : tree.exempt;
+  const isOutside = (tree: SimulatedTree, at: number): boolean =>
+    ["a tunnel", "kept"].includes(exemptBy(tree, at) ?? "");
+  const joinsAt = (at: number) =>
+    host.joins.filter((one) => isDuring(one, at) && one.trees.every(({ root }) => host.isAlive(root, at)));
+
+  /** Trees of one user that are connected with each other, without those that are outside for the others. */
+  const groupOf = (tree: SimulatedTree, at: number): SimulatedTree[] => {
+    const group = [tree];
+    if (isOutside(tree, at)) return group;
+    const pairs = joinsAt(at).map(({ trees }) => trees);
+    for (const one of group)
+      for (const other of pairs.filter((pair) => pair.includes(one)).flat())
+        if (!group.includes(other) && other.uid === one.uid && !isOutside(other, at)) group.push(other);
+    return group;
+  };
+  const hasSign = (kind: string, trees: readonly SimulatedTree[], at: number): boolean =>
+    host.signs
+      .filter((sign) => sign.kind === kind && trees.includes(sign.tree) && isDuring(sign, at))
+      .some(({ lastData }) => at - (lastData ?? at) < SILENT_AFTER);
+  const isUsed = (tree: SimulatedTree, at: number): boolean => {
+    const group = groupOf(tree, at);
+    const joins = joinsAt(at).filter(({ trees: [from, to] }) => group.includes(to) && !group.includes(from));
+    return joins.length > 0 || hasSign("use", group, at);
+  };
+  const isDoubtful = (tree: SimulatedTree, at: number): boolean =>
+    hasSign("doubt", groupOf(tree, at), at) || hasSign("unread", [tree], at);
+
+  const sessionsOf = ({ users }: SimulatedTree, at: number) =>
+    host.sessions.filter((session) => users.includes(session.uid) && isDuring(session, at));
+  /** The last close of a session of its user that the tree outlived, and since which no sweep saw it in use; 0: none. */
+  const closeOf = (tree: SimulatedTree, at: number): number => {
+    const after = Math.max(tree.startedAt, usedAt.get(tree) ?? 0);
+    const closes = host.closes.flatMap((one) => (tree.users.includes(one.uid) ? [one.at] : []));
+    return Math.max(0, ...closes.filter((close) => close > after && close <= at));
+  };
+  const lastSignOf = (tree: SimulatedTree, at: number): number => {
+    const mark = marks.get(tree) ?? at;
+    const moved = [closeOf(tree, at) || mark, ...sessionsOf(tree, at).map(({ from }) => from)];
+    return Math.max(usedAt.get(tree) ?? 0, ...moved.map((time) => Math.min(time, mark + SESSIONS_MOVE)));
+  };
+
   return {
-    observation: lookAt(host, 0, UPTIME, broken, []),
-    truth,
-    later: (marks, dropped) => {
-      const seen = lookAt(host, 1, UPTIME + gap, broken, marks);
-      return {
-        ...seen,
-        tags: seen.tags.filter(({ uid, closedUptime }) => closedUptime > UPTIME || !dropped.has(uid)),
-      };
+    /** Why no look at this time may find that the tree is to be ended, or null: then it must. */
+    whyNot(tree: SimulatedTree, at: number): string | null {
+      const exempt = exemptBy(tree, at);
+      if (exempt !== null) return exempt;
+      if (isUsed(tree, at)) return "in use";
+      if (isDoubtful(tree, at)) return "in doubt";
+      const lastSign = Math.max(...groupOf(tree, at).map((one) => lastSignOf(one, at)));
+      if (at - lastSign < tree.grace) return "inside its grace";
+      const isOneSweep = closeOf(tree, at) > 0 && sessionsOf(tree, at).length === 0;
+      return isOneSweep || at - (marks.get(tree) ?? at) >= tree.grace ? null : "before its second sweep";
     },
-    laterTruth,
-  };
-}
 
-/** What the two steps of a look see. */
-function lookAt(
-  host: SimulatedHost,
-  look: 0 | 1,
-  uptime: number,
-  broken: boolean,
-  marks: readonly Mark[],
-): Observation {
-  const { catalogue } = DEFAULT_POLICY;
-  const all = host.processes.filter(({ when }) => when[look]).map(({ process }) => process);
-  const tags = host.tagsAt(look);
-  const base = observation(host.shuffled(firstStep(all)), { tags, marks, uptime, relaysOf: [] });
-  const first = viewOf(base, catalogue);
-  const members = first.trees.flatMap((tree) => tree.members);
-  const servers = [...first.sshd.genuine.values(), ...first.sshd.impostors];
-  const connections = connectionsOf(host, look, [...members, ...servers], broken);
-  const asked = [...members, ...servers].map(({ pid }) => pid);
-  const users = usersToAsk(viewOf({ ...base, connections }, catalogue));
-  if (users.length === 0) return { ...base, connections };
-  const processes = mergeProcesses(
-    base.processes,
-    all.filter(({ uid }) => users.includes(uid)),
-    users,
-  );
-  const second = viewOf({ ...base, processes }, catalogue);
-  const theirs = second.trees.filter(({ uid }) => users.includes(uid)).flatMap((tree) => tree.members);
-  const relays = processes.filter((process) => users.includes(process.uid) && mayRelay(process));
-  const inSecond = [...theirs, ...servers, ...relays];
-  const again = {
-    asked: inSecond.map(({ pid }) => pid),
-    connections: connectionsOf(host, look, inSecond, broken),
+    /** Notes what a sweep saw; at its second look it sees again the trees of these users. */
+    note(at: number, again: readonly number[]): void {
+      for (const tree of host.trees.filter(({ root }) => host.isAlive(root, at))) {
+        if (isUsed(tree, at) || (again.includes(tree.uid) && isUsed(tree, at + SETTLE))) {
+          usedAt.set(tree, at);
+          marks.delete(tree);
+        } else if (!isDoubtful(tree, at) && !marks.has(tree)) marks.set(tree, at);
+      }
+    },
   };
-  const merged = mergeConnections({ asked, connections }, again);
-  return { ...base, processes, relaysOf: users, connections: merged };
-}
-
-/** What the scan returns before any user is asked for all processes: trees, ssh servers, what is above or below them. */
-function firstStep(all: readonly Proc[]): Proc[] {
-  const { trees, sshd, table } = viewOf(observation(all), DEFAULT_POLICY.catalogue);
-  const kept = new Set<Proc>();
-  const add = (process: Proc | undefined): void => {
-    if (!process || kept.has(process)) return;
-    kept.add(process);
-    add(table.byPid.get(process.ppid));
-  };
-  for (const process of all) if (process.exe === null) add(process);
-  for (const process of [...sshd.genuine.values(), ...sshd.impostors]) add(process);
-  for (const tree of trees)
-    for (const process of [...tree.members, ...tree.sparedBelow.map((one) => one.process)]) add(process);
-  return [...kept];
-}
-
-/** What a look at the sockets of these processes shows. */
-export function connectionsOf(
-  host: SimulatedHost,
-  look: 0 | 1,
-  asked: readonly Proc[],
-  broken: boolean,
-): Connections {
-  const pids = new Set(asked.map(({ pid }) => pid));
-  const links = host.linksOf(pids, look);
-  const among = (list: readonly number[]): number[] => list.filter((pid) => pids.has(pid));
-  return {
-    ...NO_CONNECTIONS,
-    complete: !broken,
-    links: broken ? links.slice(0, host.below(links.length + 1)) : links,
-    unreadable: among(host.unreadable),
-    foreignNet: among(host.foreignNet),
-    unexplained: among(host.unexplained),
-    datagram: among(host.datagram),
-  };
-}
-
-/** An orphan's connection may lead to the one process that cannot be looked into: then nothing shows who it is. */
-function isDoubtful(host: SimulatedHost, orphan: number): boolean {
-  if (host.unreadable.length === 0) return false;
-  const isBelow = (pid: number | null): boolean =>
-    pid !== null &&
-    (pid === orphan ||
-      isBelow((host.processOf(pid)?.ppid ?? 0) > 1 ? (host.processOf(pid)?.ppid ?? null) : null));
-  return host.sockets.some(({ opener, acceptor }) => isBelow(opener) || isBelow(acceptor));
 }

@@ -1,183 +1,154 @@
-/** A host under construction: processes and sockets that exist at the first look, the second, or both. */
+/** A host under construction: processes, connections and doubts, each with its life, and what a look at a time shows. */
 
-import type { Link } from "../../src/core/observation/connections.ts";
-import type { Tag } from "../../src/core/observation/observation.ts";
+import type { Connection, Connections } from "../../src/core/observation/connections.ts";
+import type { Observation, Tag } from "../../src/core/observation/observation.ts";
 import type { Proc } from "../../src/core/observation/process.ts";
-import { INIT, proc, TICKS, UPTIME } from "./proc.ts";
+import type { States } from "../../src/core/verdict/states.ts";
+import { INIT, NO_CONNECTIONS, observation, proc, TICKS } from "./proc.ts";
 
-/** At which of the two looks something exists. */
-export type When = readonly [first: boolean, second: boolean];
-export const BOTH: When = [true, true];
+/** Every time is a whole number of minutes, in milliseconds since boot: so some meet at one instant. */
+export const MINUTE = 60_000;
+export const HOUR = 60 * MINUTE;
+export const SETTLE = 2 * MINUTE;
+export const FIRST_SWEEP = 60 * HOUR;
 
-/** A connection as it is; null: a process of another host, or one that nothing asks (a daemon, another user's). */
-export interface Socket {
-  readonly kind: Link["kind"];
-  readonly opener: number | null;
-  readonly acceptor: number | null;
-  readonly otherHost: boolean;
-  /** A socket pair does not show who opened it. */
-  readonly shown: boolean;
-  readonly when: When;
+/** `until` is the first time at which it is no more. */
+export type Life = { readonly from: number; readonly until: number };
+export const ALWAYS: Life = { from: 0, until: Number.POSITIVE_INFINITY };
+export const isDuring = ({ from, until }: Life, at: number): boolean => from <= at && at < until;
+
+type Numbers = "uid" | "root" | "server" | "extensionHost" | "terminal" | "startedAt" | "grace";
+
+/** A tree as it is planted: no other process may be ended with its pids. */
+export interface SimulatedTree extends Readonly<Record<Numbers, number>> {
+  /** Its uid, and the login uid of its root. */
+  readonly users: readonly number[];
+  /** What started it and lives, or null. */
+  readonly starter: number | null;
+  readonly pids: readonly number[];
+  /** Why policy leaves it alone, or null. */
+  readonly exempt: string | null;
 }
 
-/** A small seeded generator (mulberry32), so that a trial can be replayed from its number. */
-export function makeRandom(seed: number): () => number {
-  let state = seed >>> 0;
-  return () => {
-    state = (state + 0x6d2b79f5) >>> 0;
-    let t = state;
-    t = Math.imul(t ^ (t >>> 15), t | 1);
-    t ^= t + Math.imul(t ^ (t >>> 7), t | 61);
-    return ((t ^ (t >>> 14)) >>> 0) / 4294967296;
-  };
-}
+/** What the rule makes of something planted; `unread`: the tree may be exempt, whatever is connected. */
+type Kind = "use" | "doubt" | "unread";
+/** `lastData`: when data last flowed on a TCP connection; absent: it always does, or it is none. */
+type Flow = Life & { readonly lastData?: number | undefined };
+/** What a look cannot read. */
+export type Blind = Partial<Connections> & { readonly overBudget?: readonly number[] };
+export type Seen = Observation & { readonly connections: Connections };
+export type Pick = <T>(items: readonly T[]) => T;
 
 export class SimulatedHost {
-  readonly processes: { readonly process: Proc; readonly when: When }[] = [{ process: INIT, when: BOTH }];
-  readonly sockets: Socket[] = [];
-  readonly tags: {
-    readonly tag: Tag;
-    readonly root: number;
-    readonly bootId: string;
-    readonly when: When;
-  }[] = [];
-  readonly unreadable: number[] = [];
-  readonly foreignNet: number[] = [];
-  readonly unexplained: number[] = [];
-  readonly datagram: number[] = [];
-  private readonly random: () => number;
-  private nextPid: number;
+  readonly processes = new Map<number, { readonly process: Proc; readonly life: Life }>();
+  readonly trees: SimulatedTree[] = [];
+  readonly signs: (Flow & { readonly kind: Kind; readonly tree: SimulatedTree })[] = [];
+  /** Which tree opened a connection, and which accepted it. */
+  readonly joins: (Life & { readonly trees: readonly [SimulatedTree, SimulatedTree] })[] = [];
+  readonly sessions: (Life & { readonly uid: number })[] = [];
+  /** Closes of sessions that the hook noted, of which a sweep may have removed the tag. */
+  readonly closes: { readonly uid: number; readonly at: number; isRemoved?: boolean }[] = [];
+  readonly keeps: { readonly uid: number; readonly until: number }[] = [];
+  private readonly wires: (Flow & { readonly connection: Connection })[] = [];
+  readonly blinds: (Life & Blind)[] = [];
+  /** When sweeps look for the first time. */
+  readonly sweeps: readonly number[];
+  /** When a sweep ended a process. */
+  readonly ends = new Map<number, number>();
+  private state: number;
 
   constructor(seed: number) {
-    this.random = makeRandom(seed);
-    this.nextPid = 1000 + this.below(20_000);
+    this.state = Math.imul(seed, 0x9e3779b1);
+    this.processes.set(1, { process: INIT, life: ALWAYS });
+    const gap = (): number => this.pick([1, 2, 3, 3, 5, 26, 30]) * HOUR + this.pick([0, 0, 7 * MINUTE]);
+    const second = FIRST_SWEEP + gap();
+    this.sweeps = [FIRST_SWEEP, second, second + gap()];
   }
 
-  add(init: Partial<Proc>, when: When = BOTH): number {
-    const pid = this.nextPid;
-    this.nextPid += 1 + this.below(3);
-    const uid = init.uid ?? 0;
-    const parent = this.processOf(init.ppid ?? 0);
-    const startTime = init.startTime ?? Math.max(2, parent?.startTime ?? 0);
-    const ids = init.uids === undefined ? ([uid, uid, uid, uid] as const) : init.uids;
-    const process = proc({ loginUid: uid, ...init, startTime, pid, uid, uids: ids, sid: pid, comm: "p" });
-    this.processes.push({ process, when });
+  /** Adds a process; it starts at the beginning of its life, in its parent's session or with `tty: 0` in its own. */
+  add(init: Partial<Proc>, life: Life = ALWAYS): number {
+    const pid = 1000 + this.processes.size;
+    const sid =
+      init.ppid === 1 || init.tty === 0 ? pid : (this.processes.get(init.ppid ?? 1)?.process.sid ?? pid);
+    const ids = { sid, pgid: sid, startTime: Math.max(2, (life.from / 1000) * TICKS) };
+    const process = proc({ ...ids, loginUid: init.uid ?? null, argv: [init.exe ?? ""], ...init, pid });
+    this.processes.set(pid, { process, life });
     return pid;
   }
 
-  processOf(pid: number): Proc | undefined {
-    return this.processes.find(({ process }) => process.pid === pid)?.process;
+  isAlive(pid: number, at: number): boolean {
+    const life = this.processes.get(pid)?.life;
+    return life !== undefined && isDuring(life, at) && at < (this.ends.get(pid) ?? ALWAYS.until);
   }
 
-  change(pid: number, more: Partial<Proc>): void {
-    const at = this.processes.findIndex(({ process }) => process.pid === pid);
-    const entry = this.processes[at];
-    if (entry) this.processes[at] = { ...entry, process: { ...entry.process, ...more } };
+  connect(life: Life, connections: readonly Connection[], lastData?: number): void {
+    this.wires.push(...connections.map((connection) => ({ ...life, connection, lastData })));
   }
 
-  /** `opener` opened what `acceptor` accepted. */
-  join(opener: number | null, acceptor: number | null, when: When = BOTH, kind: Link["kind"] = "tcp"): void {
-    this.sockets.push({ kind, opener, acceptor, otherHost: false, shown: true, when });
+  lookAt(at: number, states: States): Seen {
+    const isOrphaned = ({ ppid }: Proc): boolean => this.processes.has(ppid) && !this.isAlive(ppid, at);
+    const processes = [...this.processes.values()]
+      .filter(({ process }) => this.isAlive(process.pid, at))
+      .map(({ process }) => (isOrphaned(process) ? { ...process, ppid: 1 } : process));
+    const blinds = this.blinds.filter((one) => isDuring(one, at));
+    const connections = this.connectionsAt(at, blinds);
+    const [tags, keeps] = [this.tagsAt(at), this.keeps];
+    const overBudget = blinds.flatMap((one) => one.overBudget ?? []);
+    const seen = { ...states, takenAt: at, uptime: at, tags, keeps, overBudget };
+    return { ...observation(this.shuffled(processes), seen), connections };
   }
 
-  /** A pipe of which each has an end; no process has only one in what the kernel shows. */
-  pipe(a: number, b: number, when: When): void {
-    this.sockets.push({ kind: "pipe", opener: a, acceptor: b, otherHost: false, shown: false, when });
+  readonly below = (limit: number): number => Math.floor(this.random() * limit);
+  readonly chance = (probability: number): boolean => this.random() < probability;
+  readonly pick: Pick = (items) => items[this.below(items.length)] as (typeof items)[0];
+  /** Picks a whole minute within a span. */
+  readonly between = (from: number, until: number): number =>
+    from + MINUTE * this.below((until - from) / MINUTE);
+
+  /** A life that begins and ends near sweeps, often within the time in which one settles. */
+  lifeNear(): Life {
+    const sweep = this.pick(this.sweeps);
+    const near = [-24 * HOUR, -3 * HOUR, -HOUR, -MINUTE, 0, MINUTE, SETTLE, HOUR, 3 * HOUR];
+    const moment = (): number => sweep + this.pick(near) + this.pick([0, this.between(-HOUR, HOUR)]);
+    const [a, b] = [moment(), moment()];
+    return { from: Math.min(a, b), until: this.chance(0.2) ? ALWAYS.until : Math.max(a, b) + MINUTE };
   }
 
-  /** A socket pair, or an old kernel that does not show who opened. */
-  pair(a: number, b: number, when: When): void {
-    this.sockets.push({ kind: "unix", opener: a, acceptor: b, otherHost: false, shown: false, when });
+  /** Seeded, so that a host can be made again from its number. */
+  private random(): number {
+    this.state = Math.imul(this.state ^ (this.state >>> 15), 0x2c1b3c6d) + 0x6d2b79f5;
+    return ((this.state ^ (this.state >>> 13)) >>> 0) / 2 ** 32;
   }
 
-  fromOtherHost(acceptor: number, when: When = BOTH): void {
-    this.sockets.push({ kind: "tcp", opener: null, acceptor, otherHost: true, shown: true, when });
+  private shuffled<T>(items: readonly T[]): T[] {
+    const keyed = items.map((item) => [this.random(), item] as const);
+    return keyed.sort(([a], [b]) => a - b).map(([, item]) => item);
   }
 
-  toOtherHost(opener: number, when: When = BOTH): void {
-    this.sockets.push({ kind: "tcp", opener, acceptor: null, otherHost: true, shown: true, when });
+  /** Of each user the newest close. */
+  private tagsAt(at: number): Tag[] {
+    const past = this.closes.filter((one) => one.at <= at).sort((a, b) => a.at - b.at);
+    const newest = [...new Map(past.map((close) => [close.uid, close])).values()];
+    const none = { auditSession: null, logindSession: null, remoteHost: null, closedAt: 0 };
+    const left = newest.filter(({ isRemoved }) => !isRemoved);
+    return left.map(({ uid, at: closedUptime }) => ({ ...none, uid, closedUptime }));
   }
 
-  /** Tags a process as a logout `closedAgo` before the first look did. */
-  tag(pid: number, closedAgo: number, when: When, bootId = "b007"): void {
-    const process = this.processOf(pid);
-    if (!process) return;
-    const tag: Tag = {
-      uid: process.uid,
-      auditSession: null,
-      logindSession: null,
-      closedAt: 0,
-      closedUptime: UPTIME - closedAgo,
-      remoteHost: null,
+  private connectionsAt(at: number, blinds: readonly Blind[]): Connections {
+    const alive = (pids: readonly number[]): number[] => pids.filter((pid) => this.isAlive(pid, at));
+    const connections = this.wires.flatMap(({ connection, lastData, ...life }): Connection[] => {
+      const [near, far] = [alive(connection.near), alive(connection.far)];
+      const isDead = near.length === 0 || (far.length === 0 && connection.far.length > 0);
+      if (isDead || !isDuring(life, at)) return [];
+      return [{ ...connection, near, far, idle: lastData ? Math.max(0, at - lastData) : connection.idle }];
+    });
+    return {
+      ...NO_CONNECTIONS,
+      complete: !blinds.some(({ complete }) => complete === false),
+      connections: this.shuffled(connections),
+      unreadable: alive(blinds.flatMap(({ unreadable }) => unreadable ?? [])),
+      unlisted: blinds.flatMap(({ unlisted }) => unlisted ?? []),
+      otherNets: blinds.flatMap(({ otherNets }) => otherNets ?? []),
     };
-    // A later close overwrites the tag of the same tree.
-    const old = this.tags.findIndex((one) => one.root === pid && one.when[1] && when[1]);
-    if (old >= 0 && when[0]) this.tags.splice(old, 1);
-    this.tags.push({ tag, root: pid, bootId, when });
-  }
-
-  /** The tags that a look finds: of each user the newest of this boot. */
-  tagsAt(look: 0 | 1): Tag[] {
-    const newest = new Map<number, Tag>();
-    for (const { tag, bootId, when } of this.tags) {
-      if (!when[look] || bootId !== "b007") continue;
-      if (tag.closedUptime > (newest.get(tag.uid)?.closedUptime ?? -1)) newest.set(tag.uid, tag);
-    }
-    return [...newest.values()];
-  }
-
-  /** The tag that dates a tree at a look: its user's, if the tree is older. */
-  tagOf(pid: number, look: 0 | 1): Tag | undefined {
-    const { uid, startTime } = this.processOf(pid) ?? { uid: -1, startTime: 0 };
-    const startedBy = ((startTime + 1) * 1000) / TICKS;
-    return this.tagsAt(look).find((tag) => tag.uid === uid && tag.closedUptime >= startedBy);
-  }
-
-  /** What a look at these processes shows of the sockets. */
-  linksOf(asked: ReadonlySet<number>, look: 0 | 1): Link[] {
-    const ends = this.sockets
-      .filter(({ when }) => when[look])
-      .flatMap((socket): Link[] => {
-        const end = (pid: number | null, peer: number | null, direction: "opened" | "accepted"): Link[] => {
-          if (pid === null || !asked.has(pid)) return [];
-          const { kind, otherHost, shown } = socket;
-          const peerPid = peer !== null && asked.has(peer) ? peer : null;
-          if (kind === "pipe" && peerPid === null) return [];
-          const [local, remote] = otherHost
-            ? ["10.0.0.1:22", "10.1.2.3:50000"]
-            : ["127.0.0.1:1", "127.0.0.1:2"];
-          return [{ kind, pid, peerPid, local, remote, direction: shown ? direction : "unknown", otherHost }];
-        };
-        return [
-          ...end(socket.opener, socket.acceptor, "opened"),
-          ...end(socket.acceptor, socket.opener, "accepted"),
-        ];
-      });
-    return this.shuffled(ends);
-  }
-
-  below(limit: number): number {
-    return Math.floor(this.random() * limit);
-  }
-
-  chance(probability: number): boolean {
-    return this.random() < probability;
-  }
-
-  pick<T>(items: readonly T[]): T {
-    return items[this.below(items.length)] as T;
-  }
-
-  hex(length: number): string {
-    return Array.from({ length }, () => this.below(16).toString(16)).join("");
-  }
-
-  shuffled<T>(items: readonly T[]): T[] {
-    const copy = [...items];
-    for (let i = copy.length - 1; i > 0; i--) {
-      const j = this.below(i + 1);
-      [copy[i], copy[j]] = [copy[j] as T, copy[i] as T];
-    }
-    return copy;
   }
 }

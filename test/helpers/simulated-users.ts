@@ -1,344 +1,129 @@
-/** The users of a simulated host, their trees, what is beside them, and the truth about each at both looks. */
+/** The users of a simulated host, their trees, and what comes and goes around them. */
 
 import type { Proc } from "../../src/core/observation/process.ts";
-import { TICKS, UPTIME } from "./proc.ts";
-import type { Truth } from "./simulate.ts";
-import { addBystanders, addTerminal } from "./simulated-bystanders.ts";
-import { addSession, CLIENTS, DEAD_ENDS, type Session, type Target } from "./simulated-clients.ts";
-import { BOTH, SimulatedHost, type When } from "./simulated-host.ts";
+import { accepted, toHost } from "./proc.ts";
+import * as clients from "./simulated-clients.ts";
+import type { Life, SimulatedTree } from "./simulated-host.ts";
+import { ALWAYS, FIRST_SWEEP, HOUR, MINUTE, SimulatedHost } from "./simulated-host.ts";
 
-const GRACE = 600_000;
-const PRODUCTS = [
-  ".vscode-server",
-  ".cursor-server",
-  ".windsurf-server",
-  ".vscodium-server",
-  ".newfork-server",
-];
-/** Names that a batch job's leaders have; a lone JOB_ID and other names that only resemble are nothing. */
-const JOB_ENVIRONMENTS = [
-  { isJob: true, all: ["SLURM_JOB_ID"] },
-  { isJob: true, all: ["PBS_JOBID"] },
-  { isJob: true, all: ["JOB_ID", "SGE_ROOT"] },
-  { isJob: false, all: ["JOB_ID"] },
-  { isJob: false, all: ["SGE_ROOT"] },
-] as const;
-const NO_JOB: { readonly isJob: boolean; readonly all: readonly string[] } = { isJob: false, all: [] };
+/** By the seconds that a server itself would wait: what the policy makes of them. */
+const GRACES = { "": 3 * HOUR, "36000": 3 * HOUR, "3600": HOUR, "60": 10 * MINUTE };
+const TTY = 34_816;
+const JOB = { cgroups: ["/system.slice/slurmstepd.scope/job_5/step_0/user/task_0"] };
+const SERVICE = { cgroups: ["/system.slice/ide.service"] };
+/** What makes a whole tree exempt, of its root or in its terminal, and what of a root cannot be read. */
+const EXEMPT_ROOTS = [JOB, SERVICE, { jobVariables: ["JOB_ID", "SGE_ROOT"] }, { foreignPidNs: true }];
+const EXEMPT_TERMINALS = ["/home/u/conda/bin/sshd", "/usr/bin/salloc", "/usr/bin/sudo"];
+const NO_ARGV = { argv: [], argvStatus: "timeout" } as const;
+const UNREAD = [{ jobVariables: null }, { cgroups: null }, { uids: null }, NO_ARGV, { ppid: 999_999 }];
 
-type Story = "used" | "orphan" | "left" | "returned" | "reloading" | "cut off";
-
-export interface Populated {
-  readonly host: SimulatedHost;
-  readonly truths: readonly [MutableTruth, MutableTruth];
-  /** Milliseconds between the looks. */
-  readonly gap: number;
-}
-
-export interface MutableTruth extends Truth {
-  readonly connected: Map<number, string>;
-  readonly protectedPids: Map<number, string>;
-  readonly orphans: Map<number, { readonly withheld: boolean }>;
-}
-
-export function populate(seed: number): Populated {
+export function populate(seed: number): SimulatedHost {
   const host = new SimulatedHost(seed);
-  const truth = (): MutableTruth => ({ connected: new Map(), protectedPids: new Map(), orphans: new Map() });
-  const gap = GRACE + host.below(6 * GRACE);
-  const populated: Populated = { host, truths: [truth(), truth()], gap };
-  host.add({ ppid: 1, uid: 0, exe: "/usr/sbin/sshd", argv: ["sshd: /usr/sbin/sshd -D [listener]"] });
-  const users = 1 + host.below(4);
-  for (let user = 0; user < users; user++) new User(populated, 2000 + user).live();
-  return populated;
+  host.add(clients.LISTENER);
+  for (let i = 1 + host.below(4); i > 0; i--) addUser(host, 2000 + i);
+  for (const opener of host.trees.filter(() => host.chance(0.4))) {
+    const own = host.trees.filter(({ uid }) => uid === opener.uid);
+    clients.joinTrees(host, host.lifeNear(), opener, host.pick(host.chance(0.7) ? own : host.trees));
+  }
+  for (const tree of host.trees.filter(() => host.chance(0.2))) {
+    const add = host.pick([clients.addDoubt, clients.addDoubt, clients.addNoDoubt]);
+    add({ host, tree, life: host.lifeNear() });
+  }
+  return host;
 }
 
-class User {
-  private readonly host: SimulatedHost;
-  private readonly populated: Populated;
-  private readonly uid: number;
-  /** A user who has left the host, and maybe some trees on it. */
-  private readonly isAway: boolean;
-  private readonly sessions: Session[] = [];
-  /** What is known of each tree only when all sessions of the user are. */
-  private readonly judgements: (() => void)[] = [];
+function addUser(host: SimulatedHost, uid: number): void {
+  for (let i = host.pick([0, 0, 1, 2]); i > 0; i--) clients.addSession(host, uid, host.lifeNear());
+  if (host.chance(0.7)) host.closes.push({ uid, at: host.between(FIRST_SWEEP - 40 * HOUR, FIRST_SWEEP) });
+  for (let i = host.below(4); i > 0; i--) addTree(host, uid);
+  if (host.chance(0.05)) host.keeps.push({ uid, until: host.pick(host.sweeps) + MINUTE });
+  // An extension's program of an IDE that no list knows.
+  const ppid = host.add({ uid, ppid: 1, exe: "/opt/other-ide/host" });
+  host.add({ uid, ppid, exe: `/home/u${uid}/.vscode-server/extensions/a.b-1.0.0/bin/cpptools` });
+}
 
-  constructor(populated: Populated, uid: number) {
-    this.populated = populated;
-    this.host = populated.host;
-    this.uid = uid;
-    this.isAway = this.host.chance(0.4);
-  }
+function addTree(host: SimulatedHost, uid: number): void {
+  const [old, recent] = [FIRST_SWEEP - 50 * HOUR, FIRST_SWEEP - 3 * HOUR];
+  const startedAt = host.chance(0.8) ? host.between(old, recent) : host.between(recent, host.sweeps[2] ?? 0);
+  const tree = grow(host, { from: startedAt, until: ALWAYS.until }, originOf(host, uid, startedAt));
+  for (let i = host.pick([0, 0, 0, 1, 1, 2]); i > 0; i--) addClient(host, tree);
+  for (const wire of clients.NO_USE)
+    if (host.chance(0.08)) host.connect(host.lifeNear(), wire(tree, host, ALWAYS));
+  if (host.chance(0.05)) clients.joinTrees(host, ALWAYS, clients.addTunnel(host, uid, host.lifeNear()), tree);
+}
 
-  live(): void {
-    if (!this.isAway) for (let i = this.host.below(3); i > 0; i--) this.openSession(BOTH);
-    for (let i = this.host.below(4); i > 0; i--) this.addTree();
-    addBystanders(this.populated, this.uid, this.sessions);
-    for (const judge of this.judgements) judge();
-  }
+/** Connects something that uses a tree; by TCP sometimes without data for some hours. */
+function addClient(host: SimulatedHost, tree: SimulatedTree): void {
+  const life = host.lifeNear();
+  const isTcp = host.chance(0.4);
+  const old = host.pick(host.sweeps) - host.pick([11, 12, 13]) * HOUR;
+  const lastData = isTcp && host.chance(0.4) ? old : undefined;
+  host.connect(life, host.pick(isTcp ? clients.BY_TCP : clients.OTHERWISE)(tree, host, life), lastData);
+  host.signs.push({ ...life, kind: "use", tree, lastData });
+}
 
-  private openSession(when: When): Session {
-    const session = addSession(this.host, this.uid, when);
-    this.sessions.push(session);
-    for (const pid of [session.monitor, session.child])
-      if (pid !== null) this.protect([pid], "an ssh session", when);
-    return session;
-  }
+/** Where a tree comes from, what cannot be read of its root, and the life of a session above it. */
+type Origin = Partial<Proc> & { exempt?: string; unread?: Partial<Proc>; session?: Life };
 
-  private addTree(): void {
-    const { host } = this;
-    const story = this.pickStory();
-    /** When a person uses the tree, and when its connection is there. */
-    const used: When = {
-      used: BOTH,
-      orphan: [false, false] as When,
-      left: [true, false] as When,
-      returned: [false, true] as When,
-      reloading: BOTH,
-      "cut off": BOTH,
-    }[story];
-    const gapAt = story === "reloading" || story === "cut off" ? host.below(2) : null;
-    const connected: When = [used[0] && gapAt !== 0, used[1] && gapAt !== 1];
-    const session = this.sessionFor(story, connected, used);
-    const tree = this.grow(story, session);
-    const client = host.pick(Object.keys(CLIENTS));
-    const isBelow = story === "used" && host.chance(0.15);
-    if (isBelow && session) host.change(tree.root, { ppid: this.shellOf(session, tree.startTime) });
-    else if (used[0] || used[1])
-      CLIENTS[client]?.(host, tree.target, session ?? this.openSession(used), connected);
-    if (host.chance(story === "used" ? 0.2 : 0.4)) host.pick(DEAD_ENDS)(host, tree.target, BOTH);
-    if (host.chance(0.1)) this.shareCommandLineProgram(tree, used);
-    if (host.chance(0.1)) this.addOlderChild(tree);
-    for (const look of [0, 1] as const)
-      for (const pid of tree.members)
-        if (used[look])
-          this.populated.truths[look].connected.set(pid, `${story}: ${isBelow ? "below a session" : client}`);
-    this.dateAndProtect(story, used, tree, session);
+function originOf(host: SimulatedHost, uid: number, startedAt: number): Origin {
+  const kind = host.below(100);
+  const start = (exe: string, life?: Life, ppid = 1): number => host.add({ uid, ppid, exe }, life);
+  const plain = { uid, ppid: 1, loginUid: uid };
+  if (kind < 20) return { ...plain, ppid: start("/usr/bin/socat") };
+  if (kind < 30) {
+    const session = { from: startedAt, until: Math.max(startedAt + MINUTE, host.lifeNear().until) };
+    const child = clients.addSession(host, uid, session);
+    return { ...plain, ppid: start("/usr/bin/bash", session, child), session };
   }
+  if (kind < 35) {
+    // The user's own service manager serves all of them.
+    const manager = start("/usr/lib/systemd/systemd");
+    host.connect(ALWAYS, [toHost(manager), accepted(manager, null, { kind: "unix" })]);
+    return { ...plain, ppid: manager };
+  }
+  // `sudo -iu project`: its user is whoever logged in, too.
+  if (kind < 43) return { ...plain, uid: 2900 };
+  if (kind < 45) return { ...plain, uid: 500, exempt: "a system account" };
+  if (kind < 48) return { ...plain, ppid: start("/usr/bin/tmux"), exempt: "below tmux" };
+  if (kind < 54) return { ...plain, ...host.pick<Partial<Proc>>(EXEMPT_ROOTS), exempt: "exempt by its root" };
+  return kind < 60 ? { ...plain, unread: host.pick<Partial<Proc>>(UNREAD) } : plain;
+}
 
-  private pickStory(): Story {
-    const { host } = this;
-    if (this.isAway) return "orphan";
-    if (host.chance(0.5)) return "used";
-    if (host.chance(0.6)) return "orphan";
-    return host.pick(["left", "returned", "reloading", "cut off"] as const);
-  }
-
-  /** A window that reloads keeps its ssh session; one that is cut off has none for that moment. */
-  private sessionFor(story: Story, connected: When, used: When): Session | null {
-    if (story === "orphan") return null;
-    if (story === "reloading") return this.openSession(BOTH);
-    if (story === "cut off") return this.openSession(connected);
-    const lasting = this.sessions.filter(({ when }) => when[0] && when[1]);
-    return story === "used" && lasting.length > 0 && this.host.chance(0.7)
-      ? this.host.pick(lasting)
-      : this.openSession(used);
-  }
-
-  /** A shell of a session, old enough to be above the tree. */
-  private shellOf(session: Session, startTime: number): number {
-    const shell = this.host.add({ uid: this.uid, ppid: session.child, exe: "/bin/bash", argv: ["bash"] });
-    this.host.change(shell, {
-      startTime: Math.min(startTime, this.host.processOf(shell)?.startTime ?? startTime),
-    });
-    this.protect([shell], "the shell of a live session", BOTH);
-    return shell;
-  }
-
-  private grow(story: Story, session: Session | null) {
-    const { host, uid } = this;
-    const folder = `/home/u${uid}/${host.pick(PRODUCTS)}`;
-    const commit = host.hex(40);
-    const root = host.chance(0.5)
-      ? `${folder}/cli/servers/Stable-${commit}/server`
-      : `${folder}/bin/${commit}`;
-    const isYoung = story === "orphan" && host.chance(0.15);
-    const age = isYoung ? host.below(GRACE) : GRACE + host.below(20_000_000);
-    const startTime = Math.floor(((UPTIME - age) * TICKS) / 1000);
-    const auditSession = host.chance(0.1) ? null : host.below(1_000_000);
-    const jobVariables = story === "orphan" && host.chance(0.05) ? host.pick(JOB_ENVIRONMENTS) : NO_JOB;
-    const common = { uid, startTime, auditSession };
-    const before = host.processes.length;
-    const node = `${root}/node`;
-    const launcher = host.chance(0.85)
-      ? host.add({
-          ...common,
-          ppid: 1,
-          exe: "/bin/dash",
-          argv: ["sh", `${root}/bin/x-server`, "--start-server"],
-          jobVariables: host.chance(0.5) ? jobVariables.all : NO_JOB.all,
-        })
-      : null;
-    const server = host.add({
-      ...common,
-      ppid: launcher ?? 1,
-      exe: node,
-      argv: [node, `${root}/out/server-main.js`, "--port=0"],
-      jobVariables: jobVariables.all,
-    });
-    const fork = (type: string): number =>
-      host.add({
-        ...common,
-        ppid: server,
-        exe: node,
-        argv: [node, `${root}/out/bootstrap-fork`, `--type=${type}`],
-      });
-    const extensionHost = fork("extensionHost");
-    if (host.chance(0.5))
-      host.add({
-        ...common,
-        ppid: extensionHost,
-        exe: `${folder}/extensions/a.b-1/bin/cpptools`,
-        argv: ["cpptools"],
-      });
-    const pty = fork("ptyHost");
-    const terminal = host.add({
-      ...common,
-      ppid: pty,
-      exe: "/usr/bin/bash",
-      argv: ["bash", "--init-file", "x"],
-      tty: 34_816,
-    });
-    const members = host.processes.slice(before).map(({ process }) => process.pid);
-    const held = addTerminal(this.populated, common, terminal);
-    const target: Target = { uid, folder, commit, server, extensionHost, terminal };
-    const leaders = launcher === null ? [server] : [launcher, server];
-    return {
-      root: launcher ?? server,
-      server,
-      members,
-      target,
-      leaders,
-      startTime,
-      age,
-      jobVariables,
-      held,
-      session,
-    };
-  }
-
-  /** A server that starts between two steps of a look may get the number of a parent that has just died. */
-  private addOlderChild({ server, startTime }: ReturnType<User["grow"]>): void {
-    const { host, uid } = this;
-    const vim = { uid, ppid: server, exe: "/usr/bin/vim", argv: ["vim"], startTime: startTime - 10 };
-    this.protect([host.add(vim)], "older than the process with its parent's number", BOTH);
-  }
-
-  /** The IDE's command-line program may serve a second window's server, which is then used as well. */
-  private shareCommandLineProgram(tree: ReturnType<User["grow"]>, used: When): void {
-    const { host, uid } = this;
-    const { folder, commit, server } = tree.target;
-    const exe = `${folder}/code-${commit}`;
-    const cli = host.add(
-      { uid, ppid: 1, exe, argv: [exe, "command-shell"], startTime: tree.startTime },
-      BOTH,
-    );
-    const other = this.grow("used", null);
-    host.join(cli, server, BOTH, "unix");
-    host.join(cli, other.server, BOTH, "unix");
-    for (const look of [0, 1] as const)
-      if (used[look])
-        for (const pid of [cli, ...other.members]) this.populated.truths[look].connected.set(pid, "shared");
-    // Which of both is an orphan by then is this simulation's to leave open.
-    const when: When = [!used[0], !used[1]];
-    this.protect([cli, ...other.members], "shares its use with another tree", [
-      when[0] && used[1],
-      when[1] && used[0],
-    ]);
-  }
-
-  private dateAndProtect(
-    story: Story,
-    _used: When,
-    tree: ReturnType<User["grow"]>,
-    session: Session | null,
-  ): void {
-    const { host } = this;
-    const [first, second] = this.populated.truths;
-    const withheld = this.withhold(tree.members, tree.leaders);
-    const never =
-      tree.held ?? (tree.jobVariables.isJob ? "the environment of a batch job" : null) ?? withheld.never;
-    if (never !== null) this.protect(tree.members, never, BOTH);
-    const root = host.chance(0.5) ? tree.root : tree.server;
-    const isHere = (look: 0 | 1): boolean =>
-      host.processes.some(
-        ({ process, when }) => when[look] && process.uid === this.uid && /sshd/.test(process.exe ?? ""),
-      );
-    if (story === "used" || story === "reloading") {
-      // A tag of an earlier close of another window lingers: it must not outweigh the connection.
-      if (host.chance(0.3)) host.tag(root, GRACE * 3, BOTH);
-      return;
-    }
-    if (story === "cut off") {
-      if (host.chance(0.7)) host.tag(root, host.below(GRACE), session?.when[0] ? [false, true] : BOTH);
-      if (session?.when[0]) this.redate(root, -this.populated.gap + host.below(GRACE));
-      return;
-    }
-    if (story === "left") {
-      if (host.chance(0.6)) host.tag(root, -host.below(this.populated.gap), [false, true]);
-      // What it is at the second look depends on the tag; a first look without one only marks.
-      this.judgements.push(() => {
-        const tag = host.tagOf(root, 1);
-        const left = tag ? UPTIME + this.populated.gap - tag.closedUptime : 0;
-        if (!tag || left < GRACE || isHere(1))
-          this.protect(tree.members, "a first look at an orphan", [false, true]);
-      });
-      return;
-    }
-    const closedAgo = Math.min(tree.age, host.below(GRACE * 4));
-    const isOfThisBoot = host.chance(0.95);
-    const isTagged = host.chance(0.5);
-    if (isTagged) host.tag(root, closedAgo, BOTH, isOfThisBoot ? "b007" : "an earlier boot");
-    this.judgements.push(() => {
-      const tag = host.tagOf(root, 0);
-      const isOneLook = tag !== undefined && UPTIME - tag.closedUptime >= GRACE && !isHere(0);
-      if (!isOneLook) this.protect(tree.members, "a first look, or inside its grace", [true, false]);
-      if (never !== null) return;
-      if (isOneLook) first.orphans.set(tree.root, { withheld: withheld.is });
-      if (story === "orphan") second.orphans.set(tree.root, { withheld: withheld.is });
-    });
-  }
-
-  /** Dates a tag of the second look, in milliseconds before the first. */
-  private redate(pid: number, closedAgo: number): void {
-    const at = this.host.tags.findIndex(({ root }) => root === pid);
-    const entry = this.host.tags[at];
-    if (entry) this.host.tags[at] = { ...entry, tag: { ...entry.tag, closedUptime: UPTIME - closedAgo } };
-  }
-
-  /** Sometimes a fact about a tree cannot be had; `never`: then the tree may not be ended at all. */
-  private withhold(
-    members: readonly number[],
-    leaders: readonly number[],
-  ): { is: boolean; never: string | null } {
-    const { host } = this;
-    if (host.chance(0.06)) {
-      host.pick([host.unreadable, host.foreignNet, host.unexplained]).push(host.pick(members));
-      return { is: true, never: null };
-    }
-    const hide = (pid: number, more: Partial<Proc>, why: string): { is: boolean; never: string | null } => {
-      host.change(pid, more);
-      return { is: true, never: why };
-    };
-    if (host.chance(0.03))
-      return hide(host.pick(leaders), { jobVariables: null }, "an environment that was not read");
-    if (host.chance(0.02)) return hide(leaders[0] as number, { cgroups: null }, "cgroups that were not read");
-    if (host.chance(0.02)) return hide(leaders[0] as number, { uids: null }, "user ids that were not read");
-    if (host.chance(0.02)) {
-      const root = host.processOf(leaders[0] as number);
-      if (root?.ppid !== 1) return { is: false, never: null };
-      const young = host.add({
-        uid: this.uid,
-        ppid: 1,
-        exe: "/usr/bin/sleep",
-        argv: ["sleep"],
-        startTime: root.startTime + 10,
-      });
-      return hide(root.pid, { ppid: young }, "a parent whose number another process took");
-    }
-    return { is: false, never: null };
-  }
-
-  private protect(pids: readonly number[], why: string, when: When): void {
-    for (const look of [0, 1] as const)
-      if (when[look]) for (const pid of pids) this.populated.truths[look].protectedPids.set(pid, why);
-  }
+function grow(host: SimulatedHost, life: Life, from: Origin): SimulatedTree {
+  const { exempt, unread, session, uid = 0, ppid = 1, loginUid = uid, ...init } = from;
+  const folder = `/home/u${uid}/${host.pick([".vscode-server", ".cursor-server", ".newfork-server"])}`;
+  const commit = `${host.below(10 ** 9)}`.padStart(40, "0");
+  const install = `${folder}/${host.pick([`cli/servers/Stable-${commit}/server`, `bin/${commit}`])}`;
+  const [seconds, grace] = host.pick(Object.entries(GRACES));
+  const flags = seconds === "" ? [] : [`--reconnection-grace-time=${seconds}`];
+  const add = (parent: number, argv: readonly string[], more: Partial<Proc> = {}): number =>
+    host.add({ uid, loginUid, ...init, ppid: parent, exe: argv[0] ?? null, argv, ...more }, life);
+  const script = ["/bin/dash", `${install}/bin/x-server`, "--start-server", ...flags];
+  const launcher = host.chance(0.8) && !unread?.argv ? add(ppid, script, unread) : null;
+  const main = [`${install}/node`, `${install}/out/server-main.js`, "--port=0", ...flags];
+  const server = add(launcher ?? ppid, main, launcher === null ? unread : {});
+  const fork = (type: string): number =>
+    add(server, [`${install}/node`, `${install}/out/bootstrap-fork`, `--type=${type}`]);
+  const [extensionHost, terminalHost] = [fork("extensionHost"), fork("ptyHost")];
+  const helper = add(extensionHost, [`${folder}/extensions/a.b-1.0.0/bin/cpptools`]);
+  const terminal = add(terminalHost, ["/bin/bash"], { tty: TTY, sid: 9, pgid: 9 });
+  const start = (exe: string, more?: Partial<Proc>): number => add(terminal, [exe], { tty: TTY, ...more });
+  // None of these is a member: a multiplexer and what is below it, a job, and what is older than its parent.
+  if (host.chance(0.1)) add(start("/usr/bin/tmux", { tty: 0 }), ["/bin/bash"]);
+  if (host.chance(0.1)) start("/bin/app", JOB);
+  if (host.chance(0.1)) start("/usr/bin/vim", { startTime: 1 });
+  const holder = host.chance(0.1) ? host.pick(EXEMPT_TERMINALS) : null;
+  const held = holder === null ? [] : [start(holder, { uid: holder.endsWith("sudo") ? 0 : uid })];
+  const root = launcher ?? server;
+  const tree: SimulatedTree = {
+    ...{ uid, root, server, extensionHost, terminal, grace, startedAt: life.from },
+    users: [...new Set([uid, loginUid ?? uid])],
+    starter: host.processes.get(ppid)?.process.exe === "/usr/bin/socat" ? ppid : null,
+    pids: [...new Set([root, server, extensionHost, terminalHost, helper, terminal, ...held])],
+    exempt: exempt ?? (holder ? `${holder} in its terminal` : null),
+  };
+  host.trees.push(tree);
+  if (session) host.signs.push({ ...session, kind: "use", tree });
+  if (unread) host.signs.push({ ...ALWAYS, kind: unread.ppid ? "doubt" : "unread", tree });
+  return tree;
 }

@@ -1,83 +1,56 @@
 import assert from "node:assert/strict";
 import test from "node:test";
-import { ageOf } from "../../../src/core/observation/observation.ts";
-import { contextFor, type Judgement, judge } from "../../../src/core/verdict/judge.ts";
-import { marksAfter } from "../../../src/core/verdict/marks.ts";
-import { DEFAULT_POLICY } from "../../helpers/policy.ts";
-import { simulate, type Truth } from "../../helpers/simulate.ts";
+import { type Judgement, judge } from "../../../src/core/verdict/judge.ts";
+import { CONTEXT, disturb, type Look, type Sweep, simulate, without } from "../../helpers/simulate.ts";
+import { type Pick, SimulatedHost } from "../../helpers/simulated-host.ts";
 
-/** REAPER_SEED=n replays one trial; REAPER_TRIALS=n runs another number of them. */
-const TRIALS = Number(process.env.REAPER_TRIALS ?? 10_000);
+/** REAPER_SEED=n replays one host; REAPER_HOSTS=n simulates another number of them. */
+const HOSTS = Number(process.env.REAPER_HOSTS ?? 1500);
 const ONE = process.env.REAPER_SEED;
 const FIRST = ONE === undefined ? (Date.now() % 1_000_000) * 10_000 : Number(ONE);
-const CONTEXT = contextFor(DEFAULT_POLICY, "2026-01-01");
 
-const pidsOf = (judged: readonly Judgement[]): Set<number> =>
-  new Set(judged.flatMap(({ tree }) => tree.members.map(({ pid }) => pid)));
+const reapedOf = (all: readonly Judgement[]): Judgement[] => all.filter(({ verdict }) => verdict === "reap");
 
-/** The processes of a look's plan, none of which is used or protected. */
-function planOf(
-  judged: readonly Judgement[],
-  { connected, protectedPids }: Truth,
-  replay: string,
-): Set<number> {
-  const plan = judged.filter(({ verdict }) => verdict === "reap");
-  const planned = pidsOf(plan);
-  for (const pid of planned) {
-    const reasons = (): string =>
-      plan.find(({ tree }) => tree.members.some((member) => member.pid === pid))?.reasons.join() ?? "";
-    assert.ok(!connected.has(pid), `${pid} (${connected.get(pid)}) is planned: ${reasons()}; ${replay}`);
-    assert.ok(
-      !protectedPids.has(pid),
-      `${pid} (${protectedPids.get(pid)}) is planned: ${reasons()}; ${replay}`,
-    );
+/** What ends is what the oracle ends: nothing used, doubtful, protected or inside its grace, and nothing less. */
+function compare({ looks, ended, toEnd }: Sweep, replay: string): void {
+  for (const [i, { judged, expected }] of looks.entries()) {
+    const found = new Set(reapedOf(judged).map(({ tree }) => tree.root.pid));
+    for (const [{ root }, whyNot] of expected) {
+      const { verdict, reasons } = judged.find(({ tree }) => tree.root.pid === root) ?? {};
+      const is = `${root} is ${verdict} at look ${i} (${reasons?.join("; ")})`;
+      assert.equal(found.delete(root), whyNot === null, `${is}, expected: ${whyNot ?? "reap"}; ${replay}`);
+    }
+    assert.deepEqual([...found], [], `trees that nobody planted are planned at look ${i}; ${replay}`);
   }
-  return planned;
+  assert.deepEqual(ended.sort(), toEnd.sort(), `other processes ended than were to; ${replay}`);
 }
 
-test("simulated hosts: nothing used or protected is planned at either look, and true orphans are found", (t) => {
-  const totals = { trees: 0, connected: 0, orphans: 0, found: 0, withheld: 0, planned: 0, atFirst: 0 };
-  for (let seed = FIRST; seed < FIRST + (ONE === undefined ? TRIALS : 1); seed++) {
-    const world = simulate(seed);
+/** One more connection or doubt ends nothing, and nothing that a user has ends another's. */
+function compareNeighbours({ seen, judged }: Look, pick: Pick, replay: string): void {
+  const reaped = reapedOf(judged).map(({ tree }) => tree.root);
+  for (const { tree, reasons } of reapedOf(judge(disturb(seen, pick), CONTEXT)))
+    assert.ok(reaped.includes(tree.root), `${tree.root.pid} ends by one more fact: ${reasons}; ${replay}`);
+  const user = pick(judged).tree.uid;
+  const alone = reapedOf(judge(without(seen, user), CONTEXT)).map(({ tree }) => tree.root.pid);
+  for (const { pid, uid, loginUid } of reaped)
+    if (uid !== user && loginUid !== user)
+      assert.ok(alone.includes(pid), `${pid} ends by what uid ${user} has; ${replay}`);
+}
+
+test("simulated hosts: the rule of use and the clock end what is theirs to end, and no more", (t) => {
+  const expected: (string | null)[] = [];
+  for (let seed = FIRST; seed < FIRST + (ONE === undefined ? HOSTS : 1); seed++) {
+    const { pick } = new SimulatedHost(seed);
+    const sweeps = simulate(seed);
     const replay = `replay with REAPER_SEED=${seed}`;
-    const judged = judge(world.observation, CONTEXT);
-    const first = planOf(judged, world.truth, `first look, ${replay}`);
-    const marks = marksAfter(world.observation, judged, { uids: null, pids: null });
-    const used = new Set(judged.flatMap(({ use, tag }) => (use?.own === true && tag ? [tag.uid] : [])));
-    const again = judge(world.later(marks, used), CONTEXT);
-    const second = planOf(again, world.laterTruth, `second look, ${replay}`);
-    // Younger than its grace an orphan without a tag gets no mark: the second look is the first that counts.
-    const young = judged.filter(
-      ({ tree, tag, grace }) => tag === null && ageOf(tree.root, world.observation) < grace,
-    );
-    const unmarked = new Set(young.map(({ tree }) => tree.root.pid));
-    totals.trees += judged.length;
-    totals.connected += world.truth.connected.size;
-    totals.planned += first.size + second.size;
-    totals.atFirst += first.size;
-    for (const [truth, planned] of [
-      [world.truth, first],
-      [world.laterTruth, new Set([...first, ...second])],
-    ] as const)
-      for (const [root, { withheld }] of truth.orphans) {
-        if (withheld) totals.withheld++;
-        if (withheld || unmarked.has(root)) continue;
-        totals.orphans++;
-        if (planned.has(root)) totals.found++;
-        else if (ONE !== undefined || process.env.REAPER_MISSED)
-          t.diagnostic(
-            `${replay}: ${root} was not found: ${again.find(({ tree }) => tree.root.pid === root)?.reasons.join()}`,
-          );
-      }
+    for (const [i, sweep] of sweeps.entries()) {
+      compare(sweep, `sweep ${i}, ${replay}`);
+      expected.push(...(sweep.looks[0]?.expected.values() ?? []));
+    }
+    const look = pick(sweeps).looks[0];
+    if (look && look.judged.length > 0) compareNeighbours(look, pick, replay);
   }
-  t.diagnostic(`seeds from ${FIRST}: ${JSON.stringify(totals)}`);
-  if (ONE !== undefined) return;
-  assert.ok(
-    totals.connected > TRIALS && totals.orphans > TRIALS / 2 && totals.atFirst > TRIALS / 10,
-    "the simulation made too little to judge",
-  );
-  assert.ok(
-    totals.found >= totals.orphans * 0.99,
-    `found ${totals.found} of ${totals.orphans}; seeds from ${FIRST}`,
-  );
+  const ends = expected.filter((whyNot) => whyNot === null).length;
+  t.diagnostic(`seeds from ${FIRST}: ${expected.length} judgements, ${ends} to be ended`);
+  if (ONE === undefined) assert.ok(ends > HOSTS / 2, "the simulation made too few orphans");
 });
