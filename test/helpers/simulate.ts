@@ -85,13 +85,19 @@ export function without({ connections, ...seen }: Seen, user: number): Observati
   return { ...seen, processes, connections: { ...connections, connections: others } };
 }
 
+/** The most that a request keeps an orphan, from its mark: the default of `keep.max`. */
+const KEEP_MAX = 24 * 3_600_000;
+
 /** The rule of use and the clock, from what was planted. */
 function makeOracle(host: SimulatedHost) {
   /** Of each tree: the last sweep that saw it in use, and the first that found it an orphan since. */
   const usedAt = new Map<SimulatedTree, number>();
   const marks = new Map<SimulatedTree, number>();
   const exemptBy = (tree: SimulatedTree, at: number): string | null =>
-    host.keeps.some(({ uid, until }) => uid === tree.uid && at < until) ? "kept" : tree.exempt;
+    host.keeps.some(({ uid, until }) => uid === tree.uid && at < until) &&
+    at - (marks.get(tree) ?? at) < KEEP_MAX
+      ? "kept"
+      : tree.exempt;
   const isOutside = (tree: SimulatedTree, at: number): boolean =>
     ["a tunnel", "kept"].includes(exemptBy(tree, at) ?? "");
   const joinsAt = (at: number) =>

@@ -92,7 +92,10 @@ export class SimulatedHost {
       .map(({ process }) => (isOrphaned(process) ? { ...process, ppid: 1 } : process));
     const blinds = this.blinds.filter((one) => isDuring(one, at));
     const connections = this.connectionsAt(at, blinds);
-    const [tags, keeps] = [this.tagsAt(at), this.keeps];
+    const tags = this.tagsAt(at);
+    // A request is a process: it is seen while it lives.
+    const living = this.keeps.filter(({ until }) => at < until);
+    const keeps = living.map((one, i) => ({ ...one, pid: 900_000 + i, startTime: 1 }));
     const overBudget = blinds.flatMap((one) => one.overBudget ?? []);
     const seen = { ...states, takenAt: at, uptime: at, tags, keeps, overBudget };
     return { ...observation(this.shuffled(processes), seen), connections };

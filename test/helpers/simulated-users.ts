@@ -114,6 +114,8 @@ function grow(host: SimulatedHost, life: Life, from: Origin): SimulatedTree {
   if (host.chance(0.1)) start("/usr/bin/vim", { startTime: 1 });
   const holder = host.chance(0.1) ? host.pick(EXEMPT_TERMINALS) : null;
   const held = holder === null ? [] : [start(holder, { uid: holder.endsWith("sudo") ? 0 : uid })];
+  // Without a command of its own it would be a prompt that waits for a password.
+  if (holder?.endsWith("sudo") && held[0]) add(held[0], ["/bin/bash"], { uid: 0, tty: TTY });
   const root = launcher ?? server;
   const tree: SimulatedTree = {
     ...{ uid, root, server, extensionHost, terminal, grace, startedAt: life.from },
