@@ -22,19 +22,6 @@ void ask_for_queues(SocketTable& sockets) {
   }
 }
 
-// Asks for the far ends that no dump showed: their names tell who opened the connection.
-void ask_for_peers(SocketTable& sockets) {
-  std::vector<std::pair<std::uint32_t, std::uint32_t>> unknown;
-  for (const UnixRecord& record : sockets.local)
-    if (record.peer != 0 && record.key.empty() && sockets.local_of(record.peer) == nullptr)
-      unknown.emplace_back(record.inode, record.peer);
-  for (const auto& [inode, peer] : unknown) {
-    std::vector<pid_t> pids;
-    sockets.holders.add_holders_of(inode, pids);
-    if (!pids.empty()) static_cast<void>(sockets.find(peer, sockets.holders.account_of(pids.front())));
-  }
-}
-
 }  // namespace
 
 Connections find_connections(const HolderOptions& options, const AskKernel& ask) {
@@ -47,8 +34,6 @@ Connections find_connections(const HolderOptions& options, const AskKernel& ask)
   holders.read(options);
   sockets.dump(SocketTable::Scope::kAll);
   find_unlisted(sockets, result);
-  sockets.sort();
-  ask_for_peers(sockets);
   ask_for_queues(sockets);
   sockets.sort();
   Connections joined = result;

@@ -182,12 +182,4 @@ bool HolderTable::is_held(std::uint32_t socket) const {
   return socket != 0 && at != held[kSocket].end() && at->inode == socket;
 }
 
-bool is_still_held(const std::string& proc_root, const Holder& holder) {
-  auto proc = ProcDir::open(proc_root);
-  std::string_view link;
-  const std::string name = "fd/" + std::to_string(holder.fd);
-  return proc && proc.value().link_of(holder.task, name.c_str(), &link) == 0 &&
-         socket_in(link) == holder.inode;
-}
-
 }  // namespace reaper

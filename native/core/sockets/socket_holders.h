@@ -54,7 +54,4 @@ struct HolderTable {
   std::vector<Fault> faults;
 };
 
-// Whether the descriptor still is this socket. The link is only read, never followed.
-bool is_still_held(const std::string& proc_root, const Holder& holder);
-
 }  // namespace reaper

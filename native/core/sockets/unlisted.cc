@@ -22,7 +22,7 @@ constexpr int kTimeoutMs = 200, kBudgetMs = 2000;
 // costs as many besides (it takes a few ms, for the kernel walks a table of the whole host).
 constexpr std::size_t kUserBytes = std::size_t{32} * 1024 * 1024, kReadBytes = 128 * 1024;
 
-// Every socket has this attribute (net/socket.c), whatever its family.
+// Every socket has this attribute (net/socket.c), whatever its family; no other file has it.
 int read_protocol(const char* path, const MemoryFile& file, char* to, HelperAnswer* answer) {
   answer->cost = 1;
   const ssize_t got = getxattr(path, "system.sockprotoname", to, file.most);
@@ -31,10 +31,10 @@ int read_protocol(const char* path, const MemoryFile& file, char* to, HelperAnsw
   return 0;
 }
 
-// Protocols that connect nothing to a server. An unreadable name is not among them.
-bool is_connectionless(std::string_view protocol) {
+// Those that connect nothing to a server, and what has been closed. An unreadable name is not among them.
+bool connects_nothing(std::string_view protocol) {
   for (const char* name : {"UDP", "UDPv6", "UDP-Lite", "UDPLITEv6", "NETLINK", "PACKET", "RAW", "RAWv6",
-                           "PING", "PINGv6", "ALG", "KEY", "XDP", "CAN_RAW", "CAN_BCM"})
+                           "PING", "PINGv6", "ALG", "KEY", "XDP", "CAN_RAW", "CAN_BCM", "closed"})
     if (protocol == name) return true;
   return false;
 }
@@ -62,7 +62,8 @@ std::vector<std::string> read_protocols(const std::string& proc_root, const Hold
     requests.push_back({std::to_string(task) + "/fd/" + std::to_string(fd), holders.account_of(pid)});
   const MemoryFile file{"read the protocols of sockets", 64, kUserProtocols, read_protocol};
   const auto on_answer = [&names](std::size_t i, int error, std::string_view text) {
-    if (error == 0) names[i] = std::string(text.substr(0, text.find('\0')));
+    if (error == 0) names[i] = text.substr(0, text.find('\0'));
+    if (is_gone(error) || error == ENODATA || error == EOPNOTSUPP) names[i] = "closed";
   };
   MemoryReader(file, proc.value().fd(), kTimeoutMs, kBudgetMs).read(requests, on_answer, &faults);
   return names;
@@ -71,117 +72,94 @@ std::vector<std::string> read_protocols(const std::string& proc_root, const Hold
 struct Net {
   std::vector<pid_t> pids;
   std::set<uid_t> accounts;  // of them
-  uid_t account = 0;         // the one that is charged
-  std::optional<std::vector<std::uint32_t>> sockets{};
+  bool is_read = false, matters = false;
 };
 
-// The other network namespaces in which an asked process lives, or one of an asked process's user.
+// The other network namespaces of the host.
 class Nets {
  public:
-  Nets(const HolderOptions& options, const HolderTable& holders, std::vector<Fault>& faults)
-      : options_(options), faults_(faults), proc_(ProcDir::open(options.proc_root)) {
+  Nets(const SocketTable& sockets, Connections& to)
+      : root_(sockets.options.proc_root), to_(to), proc_(ProcDir::open(root_)) {
     const auto pids = proc_ ? proc_.value().list() : Result<std::vector<pid_t>>(proc_.failure());
-    if (!pids) {
-      fault("list network namespaces", pids.failure());
-      return;
-    }
+    if (!pids) to_.faults.push_back({pids.failure().what, 0, error_text(pids.failure().code)});
     std::set<uid_t> asked;
-    for (const auto& [pid, account] : holders.accounts)
-      if (account != 0) asked.insert(account);
-    for (const pid_t pid : pids.value()) {
+    for (const auto& [pid, account] : sockets.holders.accounts) asked.insert(account);
+    for (const pid_t pid : pids ? pids.value() : std::vector<pid_t>()) {
       uid_t uid = 0;
       std::string_view link;
       if (proc_.value().owner(pid, &uid) != 0 || proc_.value().link_of(pid, "ns/net", &link) != 0) continue;
-      if (link == holders.own_net) continue;
+      if (link == sockets.holders.own_net) continue;
+      const uid_t account = sockets.options.owners.of(uid);
       Net& net = nets_[std::string(link)];
       net.pids.push_back(pid);
-      net.accounts.insert(options.owners.of(uid));
-    }
-    std::set<std::string> lived_in;
-    for (const auto& [pid, id] : holders.foreign) lived_in.insert(id);
-    for (auto at = nets_.begin(); at != nets_.end();) {
-      const auto owner = std::find_if(at->second.accounts.begin(), at->second.accounts.end(),
-                                      [&asked](uid_t account) { return asked.count(account) != 0; });
-      const bool matters = owner != at->second.accounts.end() || lived_in.count(at->first) != 0;
-      if (matters && owner != at->second.accounts.end()) at->second.account = *owner;
-      at = matters ? std::next(at) : nets_.erase(at);
+      net.accounts.insert(account);
+      net.matters |= sockets.holders.foreign.count(pid) != 0 || (account != 0 && asked.count(account) != 0);
     }
   }
 
   bool has(uid_t account) const {
     return std::any_of(nets_.begin(), nets_.end(),
-                       [account](const auto& net) { return net.second.accounts.count(account) != 0; });
+                       [=](auto& net) { return net.second.accounts.count(account); });
   }
 
-  // The namespace of this user's whose list shows the socket.
+  // The namespace whose list shows the socket, among those in which the user has a process.
   std::optional<std::string> find(std::uint32_t inode, uid_t account) {
     for (auto& [id, net] : nets_) {
-      if (net.accounts.count(account) == 0) continue;
-      if (!net.sockets) net.sockets = read_sockets(net);
-      if (contains(*net.sockets, inode)) return id;
+      if (net.is_read || net.accounts.count(account) == 0) continue;
+      net.is_read = true;
+      std::vector<std::uint32_t> inodes;
+      for (const auto& [name, is_unix] : {std::pair("tcp", false), {"tcp6", false}, {"unix", true}})
+        if (const auto text = read(net, name, account);
+            !text.empty() && !parse_net_sockets(text, is_unix, inodes))
+          to_.faults.push_back({kFault, net.pids[0], "malformed: " + std::string(name)});
+      for (const std::uint32_t each : inodes) listed_.emplace(each, id);
     }
-    return std::nullopt;
+    const auto found = listed_.find(inode);
+    return found == listed_.end() ? std::nullopt : std::optional(found->second);
   }
 
-  std::vector<OtherNet> take() {
-    std::vector<OtherNet> all;
+  void take() {
     for (auto& [id, net] : nets_) {
-      const bool alone = has_only_loopback(net);
-      all.push_back({id, std::move(net.pids), alone});
+      if (!net.matters) continue;
+      // Two lines of heads, then one per device, "name:" first.
+      std::string_view text = read(net, "dev", *net.accounts.rbegin());
+      take_word(text, '\n');
+      take_word(text, '\n');
+      bool only_loopback = !text.empty();
+      while (!text.empty()) {
+        std::string_view line = take_word(text, '\n');
+        only_loopback &= next_word(line) == "lo:";
+      }
+      to_.other_nets.push_back({id, std::move(net.pids), only_loopback});
     }
-    return all;
   }
 
  private:
-  void fault(const char* what, const Failure& failure, std::optional<uid_t> uid = std::nullopt) {
-    faults_.push_back({what, 0, failure.what + ": " + error_text(failure.code), uid});
-  }
+  static constexpr const char* kFault = "list the sockets of another network namespace";
 
-  // A file below /proc/PID/net of one of the processes; nullopt, and a fault: unreadable, or over a budget.
-  std::optional<std::string_view> read(const Net& net, const char* name) {
-    std::size_t& used = bytes_of_[net.account];
-    const std::size_t left = net.account == 0 ? kUserBytes : kUserBytes - std::min(used, kUserBytes);
-    const std::string path = std::to_string(net.pids.front()) + "/net/" + name;
+  // A file below /proc/PID/net; empty, and a fault: unreadable, or the user is over the budget.
+  std::string_view read(const Net& net, const std::string& name, uid_t account) {
+    std::size_t& used = bytes_of_[account];
+    const std::string path = std::to_string(net.pids[0]) + "/net/" + name;
+    const std::size_t left = account == 0 ? kUserBytes : kUserBytes - std::min(used, kUserBytes);
     std::string_view text;
-    const int error =
-        proc_.value().read(proc_.value().fd(), path.c_str(), &text, ProcDir::Records::kMany, left);
-    used += kReadBytes + text.size();
-    if (error == 0 || (error == ENOENT && name == std::string_view("tcp6"))) return text;
-    fault("list the sockets of another network namespace", {error, options_.proc_root + "/" + path},
-          error == EFBIG ? std::optional(net.account) : std::nullopt);
-    return std::nullopt;
+    int error = left == 0 ? EFBIG : 0;
+    if (error == 0)
+      error = proc_.value().read(proc_.value().fd(), path.c_str(), &text, ProcDir::Records::kMany, left);
+    const bool was_over = used > kUserBytes;
+    used += error == EFBIG ? kUserBytes : kReadBytes + text.size();
+    if (error == EFBIG && !was_over)
+      to_.faults.push_back({kFault, 0, "this user has too many, or too many sockets", account});
+    if (error != 0 && error != EFBIG && (error != ENOENT || name != "tcp6"))
+      to_.faults.push_back({kFault, net.pids[0], root_ + "/" + path + ": " + error_text(error)});
+    return error == 0 ? text : std::string_view();
   }
 
-  std::vector<std::uint32_t> read_sockets(const Net& net) {
-    std::vector<std::uint32_t> inodes;
-    for (const auto& [name, is_unix] : {std::pair("tcp", false), {"tcp6", false}, {"unix", true}}) {
-      const auto text = read(net, name);
-      if (text && !text->empty() && !parse_net_sockets(*text, is_unix, inodes))
-        fault("list the sockets of another network namespace", {EBADMSG, name});
-    }
-    sort_unique(inodes);
-    return inodes;
-  }
-
-  // Two lines of heads, then one per device, "name:" first.
-  bool has_only_loopback(const Net& net) {
-    const auto text = read(net, "dev");
-    if (!text) return false;
-    std::string_view rest = *text;
-    take_word(rest, '\n');
-    take_word(rest, '\n');
-    bool only = !rest.empty();
-    while (!rest.empty()) {
-      std::string_view line = take_word(rest, '\n');
-      only &= next_word(line) == "lo:";
-    }
-    return only;
-  }
-
-  const HolderOptions& options_;
-  std::vector<Fault>& faults_;
+  const std::string& root_;
+  Connections& to_;
   Result<ProcDir> proc_;
   std::map<std::string, Net> nets_;
+  std::unordered_map<std::uint32_t, std::string> listed_;
   std::unordered_map<uid_t, std::size_t> bytes_of_;
 };
 
@@ -213,28 +191,25 @@ void find_unlisted(SocketTable& sockets, Connections& to) {
   if (lost.empty() && holders.foreign.empty()) return;
   const std::vector<std::string> protocols = read_protocols(options.proc_root, holders, lost, to.faults);
   std::optional<Nets> nets;
-  if (!holders.foreign.empty()) nets.emplace(options, holders, to.faults);
+  if (!holders.foreign.empty()) nets.emplace(sockets, to);
   std::set<std::tuple<pid_t, std::string, Kind>> seen;
   std::uint32_t absent = 0;
   for (std::size_t i = 0; i < lost.size(); ++i) {
     const auto& [inode, pid, task, fd] = lost[i];
-    const Kind kind = kind_of(protocols[i]);
     const uid_t account = holders.account_of(pid);
-    if (is_connectionless(protocols[i]) || sockets.known.count(inode) != 0) continue;
-    if (kind == Kind::kUnix && inode != absent) {
-      if (sockets.find(inode, account)) continue;
-      absent = inode;
-    }
-    if (!nets) nets.emplace(options, holders, to.faults);
+    const Kind kind = kind_of(protocols[i]);
+    if (connects_nothing(protocols[i]) || sockets.known.count(inode) != 0) continue;
+    if (kind == Kind::kUnix && inode != absent && sockets.find(inode, account)) continue;
+    absent = inode;
+    if (!nets) nets.emplace(sockets, to);
     const auto net = nets->find(inode, account);
     // A TCP socket in no list was closed at both ends and keeps its descriptor ("can't identify protocol" in
     // lsof), or is not connected, unless it is of another namespace: then its user has a process in one.
     // Of root's processes only ssh servers are asked for.
     if (kind == Kind::kTcp && !net && (account == 0 || !nets->has(account))) continue;
-    if (!net && !is_still_held(options.proc_root, lost[i])) continue;
     if (seen.emplace(pid, net.value_or(""), kind).second) to.unlisted.push_back({pid, net, kind});
   }
-  if (nets) to.other_nets = nets->take();
+  if (nets) nets->take();
 }
 
 }  // namespace reaper
