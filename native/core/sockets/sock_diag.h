@@ -28,6 +28,7 @@ struct TcpRecord {
   uid_t uid = 0;
   std::uint8_t state = 0;
   bool v6_only = false;
+  bool is_near = false;                 // set by SocketTable, as that of UnixRecord
   std::optional<std::uint32_t> idle{};  // milliseconds since data flowed
 };
 
@@ -35,6 +36,7 @@ struct UnixRecord {
   std::uint32_t inode = 0, peer = 0;  // peer 0: it waits to be accepted, or its peer has closed
   std::optional<uid_t> uid{};         // nullopt: Linux before 5.3
   std::uint8_t type = 0, state = 0, shutdown = 0;
+  bool is_near = false;
   std::uint32_t queue = 0;  // of a listener: how many wait
   std::string name, key;    // as bound (an abstract name begins with NUL); the same name has an equal key
   std::vector<std::uint32_t> waiting{};  // of a listener that was asked: the clients' inodes; 0: it has died

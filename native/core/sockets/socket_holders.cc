@@ -170,16 +170,12 @@ void HolderTable::read(const HolderOptions& options) {
     std::reverse(each.begin(), each.end());
     keep_first(each, 0);
   }
+  for (const Holder& holder : held[kSocket]) sockets.insert(holder.inode);
 }
 
 void HolderTable::add_holders_of(std::uint32_t inode, std::vector<pid_t>& to, Thing thing) const {
   for (auto at = find(held[thing], inode); at != held[thing].end() && at->inode == inode; ++at)
     to.push_back(at->pid);
-}
-
-bool HolderTable::is_held(std::uint32_t socket) const {
-  const auto at = find(held[kSocket], socket);
-  return socket != 0 && at != held[kSocket].end() && at->inode == socket;
 }
 
 }  // namespace reaper

@@ -7,6 +7,7 @@
 #include <cstdint>
 #include <map>
 #include <string>
+#include <unordered_set>
 #include <vector>
 
 #include "core/base/owners.h"
@@ -43,10 +44,11 @@ struct HolderTable {
 
   // In ascending order.
   void add_holders_of(std::uint32_t inode, std::vector<pid_t>& to, Thing thing = kSocket) const;
-  bool is_held(std::uint32_t socket) const;
+  bool is_held(std::uint32_t socket) const { return sockets.count(socket) != 0; }
   uid_t account_of(pid_t pid) const { return accounts.count(pid) != 0 ? accounts.at(pid) : 0; }
 
   std::array<std::vector<Holder>, kThings> held;  // sorted by inode and pid
+  std::unordered_set<std::uint32_t> sockets;      // their inodes
   std::map<pid_t, uid_t> accounts;                // who is charged, of every process that was read
   std::vector<pid_t> unreadable;
   std::string own_net;                   // the text of this program's network namespace; empty: not known

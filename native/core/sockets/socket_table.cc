@@ -4,7 +4,7 @@
 #include <sys/socket.h>
 
 #include <cerrno>
-#include <tuple>
+#include <cstddef>
 
 #include "core/base/clock.h"
 #include "core/base/sorted.h"
@@ -51,14 +51,6 @@ std::array<Endpoint, 3> listening_for(const Endpoint& end) {
   return {end, own, any};
 }
 
-bool SocketTable::is_near(const TcpRecord& record) const {
-  return holders.is_held(record.inode) || (!tcp_listeners.empty() && is_any_in(tcp_listeners, record.local));
-}
-
-bool SocketTable::is_near(const UnixRecord& record) const {
-  return holders.is_held(record.inode) || (!record.key.empty() && unix_listeners.count(record.key) != 0);
-}
-
 void SocketTable::add(TcpRecord& record) {
   const bool held = holders.is_held(record.inode);
   if (held) known.insert(record.inode);
@@ -70,7 +62,8 @@ void SocketTable::add(TcpRecord& record) {
     return;
   }
   if (record.state == TCP_ESTABLISHED) ++established_tcp;
-  if (far.count(record.local) != 0 || is_near(record)) tcp.push_back(record);
+  record.is_near = held || (!tcp_listeners.empty() && is_any_in(tcp_listeners, record.local));
+  if (record.is_near || far.count(record.local) != 0) tcp.push_back(record);
 }
 
 void SocketTable::add(UnixRecord& record) {
@@ -83,7 +76,8 @@ void SocketTable::add(UnixRecord& record) {
     if (held && record.queue > 0) queues[record.inode] = std::move(record);
   } else if (record.state == TCP_ESTABLISHED) {
     ++established_unix;
-    if (peers.count(record.inode) != 0 || holders.is_held(record.peer) || is_near(record))
+    record.is_near = held || (!record.key.empty() && unix_listeners.count(record.key) != 0);
+    if (record.is_near || peers.count(record.inode) != 0 || holders.is_held(record.peer))
       local.push_back(std::move(record));
   }
 }
@@ -91,12 +85,16 @@ void SocketTable::add(UnixRecord& record) {
 void SocketTable::sort() {
   sort_holders(tcp_listeners);
   sort_holders(unix_listeners);
-  keep_last(tcp, [](auto& record) { return std::tie(record.local, record.remote, record.device); });
-  keep_last(local, [](auto& record) { return record.inode; });
+  // Both addresses and the device.
+  static_assert(offsetof(TcpRecord, inode) == 2 * sizeof(Endpoint) + sizeof(std::uint32_t));
+  keep_last(tcp, [](const TcpRecord& record) {
+    return std::string_view(reinterpret_cast<const char*>(&record), offsetof(TcpRecord, inode));
+  });
+  keep_last(local, [](const UnixRecord& record) { return record.inode; });
   for (const TcpRecord& record : tcp)
-    if (is_near(record)) far.insert(record.remote);
+    if (record.is_near) far.insert(record.remote);
   for (const UnixRecord& record : local)
-    if (is_near(record)) peers.insert(record.peer);
+    if (record.is_near) peers.insert(record.peer);
 }
 
 void SocketTable::dump(Scope scope) {

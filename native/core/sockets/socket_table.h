@@ -66,8 +66,6 @@ struct SocketTable {
  private:
   void add(TcpRecord& record);
   void add(UnixRecord& record);
-  bool is_near(const TcpRecord& record) const;
-  bool is_near(const UnixRecord& record) const;
 
   // How often was asked for a user, and the CPU time that it took in milliseconds.
   std::unordered_map<uid_t, std::pair<std::uint32_t, std::int64_t>> asked_;
