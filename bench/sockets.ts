@@ -17,9 +17,7 @@ export async function measureSockets(runs: number): Promise<SocketCost> {
       const found = await native.connections(pids, "/proc");
       const took = performance.now() - before;
       // The helpers share the pipe that ends them.
-      const joined = found.links
-        .filter(({ kind }) => kind !== "pipe")
-        .reduce((sum, link) => sum + (link.sockets ?? 1), 0);
+      const joined = found.connections.filter(({ kind }) => kind !== "pipe").length;
       if (!found.complete || joined !== sockets)
         throw new Error(`${joined} connected sockets where ${sockets} were due`);
       return took;

@@ -36,12 +36,13 @@ struct Pair {
   int near, far;
 };
 
+int listener = -1;
+
 Pair tcp_pair() {
   sockaddr_in address{};
   address.sin_family = AF_INET;
   address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
   socklen_t length = sizeof address;
-  static int listener = -1;
   static sockaddr_in bound{};
   if (listener < 0) {
     listener = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
@@ -93,6 +94,7 @@ int main(int argc, char** argv) {
       far.push_back(pair.far);
     }
   }
+  close(listener);  // its holders would answer for every connection
   const pid_t first = holder(far, end[0]), second = holder(near, end[0]);
   for (const std::vector<int>* list : {&near, &far})
     for (const int fd : *list)

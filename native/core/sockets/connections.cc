@@ -1,6 +1,7 @@
 #include "core/sockets/connections.h"
 
 #include <cerrno>
+#include <utility>
 
 #include "core/base/sorted.h"
 #include "core/sockets/socket_table.h"
@@ -8,10 +9,11 @@
 namespace reaper {
 namespace {
 
-// Asks who waits at the held unix listeners; 0: a client whose socket is not known. A listener that has
-// closed meanwhile has none.
+// Asks each held unix listener once who waits there; 0: a client whose socket is not known. A listener that
+// has closed meanwhile has none.
 void ask_for_queues(SocketTable& sockets) {
   for (auto& [inode, listener] : sockets.queues) {
+    if (std::exchange(listener.queue, 0) == 0) continue;
     std::vector<pid_t> pids;
     sockets.holders.add_holders_of(inode, pids);
     const auto found = sockets.find(inode, sockets.holders.account_of(pids.front()));
@@ -30,8 +32,9 @@ Connections find_connections(const HolderOptions& options, const AskKernel& ask)
   SocketTable sockets(options, holders, ask);
   holders.read(options);
   sockets.dump(SocketTable::Scope::kListeners);
-  sockets.dump(SocketTable::Scope::kFirst);
+  sockets.dump(SocketTable::Scope::kAll);
   holders.read(options);
+  ask_for_queues(sockets);  // before the last dump, which shows what is accepted meanwhile
   sockets.dump(SocketTable::Scope::kAll);
   find_unlisted(sockets, result);
   ask_for_queues(sockets);

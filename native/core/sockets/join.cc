@@ -13,9 +13,6 @@
 namespace reaper {
 namespace {
 
-// Guard: a user whose thousand processes hold one listener could ask for 10^9 pids. So many of one user's
-// are listed.
-constexpr std::size_t kUserPids = 1 << 20;
 constexpr std::uint8_t kShutBothWays = 3;  // RCV_SHUTDOWN | SEND_SHUTDOWN
 
 template <typename... States>
@@ -144,9 +141,9 @@ class Joiner {
   // A user with too many pids in the lists is in doubt as a whole.
   void finish() {
     for (const auto& [pid, account] : holders_.accounts)
-      if (account != 0 && listed_[account] > kUserPids) to_.unreadable.push_back(pid);
+      if (account != 0 && listed_[account] > sockets_.options.user_pids) to_.unreadable.push_back(pid);
     for (const auto& [account, pids] : listed_)
-      if (account != 0 && pids > kUserPids)
+      if (account != 0 && pids > sockets_.options.user_pids)
         to_.faults.push_back({"list connections", 0, "this user has too many that processes share", account});
   }
 
@@ -155,7 +152,8 @@ class Joiner {
     if (made.near.empty()) return;
     const uid_t account = holders_.account_of(made.near.front());
     listed_[account] += made.near.size() + made.far.size();
-    if (account == 0 || listed_[account] <= kUserPids) to_.connections.push_back(std::move(made));
+    if (account == 0 || listed_[account] <= sockets_.options.user_pids)
+      to_.connections.push_back(std::move(made));
   }
 
   // A connection that no asked process holds is its listener's, whoever has it in flight, unless its process

@@ -33,6 +33,9 @@ struct HolderOptions {
   // Guard: each descriptor costs about 8 us, and 600 processes that share 20,000 descriptors would take
   // minutes. The most descriptors of one user's processes, and of root's.
   std::size_t user_descriptors = 65536, root_descriptors = 1 << 20;
+  // Guard: a user whose thousand processes hold one listener could ask for 10^9 pids. The most in the lists
+  // of one user's connections.
+  std::size_t user_pids = 1 << 20;
   // What the kernel's searches for single unix sockets may take for one user, beyond the first few.
   std::int64_t user_question_ms = 200;
 };

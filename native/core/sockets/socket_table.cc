@@ -73,7 +73,7 @@ void SocketTable::add(UnixRecord& record) {
   if (record.state == TCP_LISTEN) {
     names.insert(std::hash<std::string>()(record.key));
     if (held) holders.add_holders_of(record.inode, unix_listeners[record.key][record.uid]);
-    if (held && record.queue > 0) queues[record.inode] = std::move(record);
+    if (held && record.queue > 0) queues.try_emplace(record.inode, std::move(record));
   } else if (record.state == TCP_ESTABLISHED) {
     ++established_unix;
     record.is_near = held || (!record.key.empty() && unix_listeners.count(record.key) != 0);
@@ -106,7 +106,8 @@ void SocketTable::dump(Scope scope) {
                              : "";
     faults.push_back({what, 0, failure->what + ": " + error_text(failure->code) + remedy});
   };
-  const bool listeners = scope == Scope::kListeners, with_idle = !listeners && scope != Scope::kFirst;
+  const bool listeners = scope == Scope::kListeners;
+  const bool with_idle = !far.empty();  // a dump before has shown some
   established_tcp = 0;
   for (const int family : {AF_INET, AF_INET6})
     note("list TCP sockets", dump_tcp(ask, family, listeners ? kListening : kNotClosed, with_idle,

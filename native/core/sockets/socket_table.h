@@ -35,7 +35,7 @@ struct SocketTable {
 
   // What one dump lacks another adds; of a socket that several show, the last one counts. Each finds the
   // connections of the listeners, and the far ends of the connections, that those before it have shown.
-  enum class Scope { kListeners, kFirst, kAll, kTcp };
+  enum class Scope { kListeners, kTcp, kAll };
   void dump(Scope scope);
   // Asks for one unix socket, and adds it, within a budget of the account. EDQUOT: that is used up.
   Result<UnixRecord> find(std::uint32_t inode, uid_t account);

@@ -2,6 +2,8 @@
 #include "core/sockets/connections.h"
 
 #include <fcntl.h>
+#include <linux/netlink.h>
+#include <linux/unix_diag.h>
 #include <net/if.h>
 #include <netinet/tcp.h>
 #include <poll.h>
@@ -582,6 +584,53 @@ void descriptors_are_charged_to_the_user() {
   CHECK(table.held[reaper::kSocket].size() < 20);  // three hundred descriptors of one socket are one entry
 }
 
+// Guard: the kernel searches all unix sockets of the host for each question.
+void questions_are_charged_to_the_user() {
+  const auto list_nothing = [](const std::string& request, const reaper::OnBuffer& on_buffer) {
+    unix_diag_req body;
+    std::memcpy(&body, &request[sizeof(nlmsghdr)], sizeof body);
+    if (body.sdiag_family == AF_UNIX && body.udiag_ino != 0) return reaper::ask_kernel(request, on_buffer);
+    const nlmsghdr done[2] = {{20, NLMSG_DONE, 0, reaper::kSequence, 0}, {}};
+    on_buffer({reinterpret_cast<const char*>(done), 20});
+    return std::optional<reaper::Failure>();
+  };
+  const auto are_all_found = [&](std::size_t sockets, std::int64_t ms) {
+    std::vector<Pair> pairs;
+    while (2 * pairs.size() < sockets) pairs.push_back(socket_pair(SOCK_STREAM));
+    const Child holder([] {});
+    reaper::HolderOptions options;
+    options.pids = {holder.pid()};
+    options.user_question_ms = ms;
+    return reaper::find_connections(options, list_nothing).unlisted.empty();
+  };
+  CHECK(are_all_found(60, 3600000) && !are_all_found(70, 3600000));
+  CHECK(are_all_found(12, 0) && !are_all_found(14, 0));  // a few are answered however long it takes
+}
+
+// Guard: many processes that share many connections must not take the memory.
+void pids_are_charged_to_the_user() {
+  if (needs_root("a user of its own")) return;
+  const auto listener = listener_at(loopback4(0));
+  listen(listener.get(), 1000);
+  std::vector<UniqueFd> clients;
+  std::vector<std::unique_ptr<Child>> holders;
+  reaper::HolderOptions options;
+  options.user_pids = 20 * 30;
+  for (int i = 0; i < 20; ++i) {
+    holders.push_back(std::make_unique<Child>([&] {
+      close_sockets_but({listener.get()});
+      become(54321);
+    }));
+    options.pids.push_back(holders.back()->pid());
+  }
+  while (clients.size() < 30) clients.push_back(client_of(port_of(listener.get())));
+  CHECK(reaper::find_connections(options).unreadable.empty());
+  clients.push_back(client_of(port_of(listener.get())));
+  const Connections found = reaper::find_connections(options);
+  CHECK(found.unreadable.size() == 20 && found.complete && found.faults.size() == 1 &&
+        found.faults[0].uid == 54321U);
+}
+
 void gone_and_denied_differ() {
   const pid_t gone = fork();
   if (gone == 0) std::_Exit(0);
@@ -621,6 +670,8 @@ int main() {
   a_client_from_another_namespace_counts();
   other_protocols_connect_nothing();
   descriptors_are_charged_to_the_user();
+  questions_are_charged_to_the_user();
+  pids_are_charged_to_the_user();
   gone_and_denied_differ();
   std::filesystem::remove_all(g_folder);
   return report("connections_test");
