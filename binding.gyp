@@ -7,7 +7,6 @@
       "native/core/killable/argv.cc",
       "native/core/killable/environ.cc",
       "native/core/snapshot/snapshot.cc",
-      "native/core/snapshot/report.cc",
       "native/core/snapshot/scan.cc",
       "native/core/snapshot/read_process.cc",
       "native/core/snapshot/select.cc",
@@ -21,7 +20,6 @@
       "native/core/files/files.cc"
     ],
     "addon_sources": [
-      "native/addon/argument.cc",
       "native/addon/to_js.cc",
       "native/addon/addon.cc"
     ],

@@ -119,7 +119,7 @@ Napi::Value js_wait_gone(const Napi::CallbackInfo& info) {
 Napi::Value js_signal(const Napi::CallbackInfo& info) {
   const ProcId id = Argument(info[0], "id").proc_id();
   const uid_t uid = Argument(info[1], "uid").uid();
-  const auto signo = static_cast<int>(Argument(info[2], "signo").whole(0, SIGRTMAX));
+  const auto signo = Argument(info[2], "signo").whole<int>(0, SIGRTMAX);
   std::optional<std::uint32_t> login_uid;
   if (const Argument given(info[3], "loginUid"); !given.is_null() && !given.is_absent())
     login_uid = given.uid();

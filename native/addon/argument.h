@@ -3,8 +3,11 @@
 
 #include <napi.h>
 
+#include <cmath>
 #include <cstdint>
+#include <limits>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "core/base/owners.h"
@@ -18,18 +21,42 @@ class Argument {
   Argument(Napi::Value value, std::string name) : value_(value), name_(std::move(name)) {}
 
   // The property of an object.
-  Argument operator[](const char* key) const;
+  Argument operator[](const char* key) const {
+    if (!value_.IsObject()) refuse("an object");
+    return {value_.As<Napi::Object>().Get(key), name_ + "." + key};
+  }
+
   bool is_absent() const { return value_.IsUndefined(); }
   bool is_null() const { return value_.IsNull(); }
 
-  bool flag() const;
-  std::string text() const;
-  std::int64_t whole(std::int64_t low, std::int64_t high) const;
-  uid_t uid() const;
-  pid_t pid() const;
-  int milliseconds() const;
-  ProcId proc_id() const;
-  Owners owners() const;  // empty where absent
+  bool flag() const {
+    if (!value_.IsBoolean()) refuse("true or false");
+    return value_.As<Napi::Boolean>().Value();
+  }
+
+  std::string text() const {
+    if (!value_.IsString()) refuse("a string");
+    std::string text = value_.As<Napi::String>().Utf8Value();
+    // Guard: the kernel would end the path at the NUL and open another file than the one that was named.
+    if (text.find('\0') != std::string::npos) refuse("a string without NUL");
+    return text;
+  }
+
+  template <typename T>
+  T whole(std::int64_t low, std::int64_t high) const {
+    const double given = value_.IsNumber() ? value_.As<Napi::Number>().DoubleValue() : std::nan("");
+    const bool in_range = given >= static_cast<double>(low) && given <= static_cast<double>(high);
+    if (!in_range || std::trunc(given) != given)
+      refuse("a whole number from " + std::to_string(low) + " to " + std::to_string(high));
+    return static_cast<T>(given);
+  }
+
+  uid_t uid() const { return whole<uid_t>(0, std::numeric_limits<uid_t>::max()); }
+  pid_t pid() const { return whole<pid_t>(1, std::numeric_limits<pid_t>::max()); }
+  int milliseconds() const { return whole<int>(0, 24 * 3600 * 1000); }
+  ProcId proc_id() const {
+    return {(*this)["pid"].pid(), (*this)["startTime"].whole<std::uint64_t>(0, (std::int64_t{1} << 53) - 1)};
+  }
 
   // Converts every element; a message names it by its place.
   template <typename F>
@@ -45,7 +72,17 @@ class Argument {
     return items;
   }
 
-  [[noreturn]] void refuse(const std::string& expected) const;
+  // Empty where absent.
+  Owners owners() const {
+    if (is_absent()) return {};
+    return Owners{list([](const Argument& range) {
+      return UidRange{range["first"].uid(), range["count"].uid(), range["owner"].uid()};
+    })};
+  }
+
+  [[noreturn]] void refuse(const std::string& expected) const {
+    throw Napi::TypeError::New(value_.Env(), name_ + " must be " + expected);
+  }
 
  private:
   Napi::Value value_;

@@ -3,6 +3,7 @@
 
 #include <dirent.h>
 #include <fcntl.h>
+#include <pthread.h>
 #include <signal.h>
 #include <sys/prctl.h>
 #include <sys/wait.h>
@@ -60,9 +61,28 @@ template <typename Run>
 int exit_of(Run run) {
   std::fflush(stdout);
   const pid_t child = fork();
-  if (child == 0) _exit(run());
+  if (child == 0) {
+    const int status = run();
+    std::fflush(stdout);
+    _exit(status);
+  }
   int status = -1;
   return waitpid(child, &status, 0) == child && WIFEXITED(status) ? WEXITSTATUS(status) : -1;
+}
+
+// For Child: ends the first thread of the process, which a second one survives.
+inline bool end_first_thread(int ready) {
+  static int g_ready = ready;
+  static pid_t g_leader = getpid();
+  pthread_t thread;
+  const auto body = [](void*) -> void* {
+    // The leader is known to have ended when its state says so.
+    for (Stat stat; stat.state != 'Z';) ProcDir::open("/proc").value().read_stat(g_leader, -1, &stat);
+    close(g_ready);
+    for (;;) pause();
+  };
+  if (pthread_create(&thread, nullptr, body, nullptr) != 0) return false;
+  pthread_exit(nullptr);
 }
 
 inline ProcId id_of(pid_t pid, const std::string& root = "/proc") {

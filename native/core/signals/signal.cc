@@ -20,7 +20,6 @@ namespace {
 constexpr long kPidfdSendSignal = 424;
 constexpr long kPidfdOpen = 434;
 constexpr int kRereadMs = 20;
-constexpr std::size_t kSpareFds = 4;
 
 // What this kernel, or a seccomp filter, turned out to lack. Learned once.
 std::atomic<bool> g_no_pidfd_open{false};
@@ -69,16 +68,17 @@ int signal_pinned(const Pin& pin, int signo) {
   return is_missing(error) || error == EBADF ? ENOSYS : error;
 }
 
+SignalOutcome unreadable(int error) { return is_gone(error) ? SignalOutcome::kGone : SignalOutcome::kDenied; }
+
 // Says why this is not the process: it is gone, recycled, or unreadable (kDenied: unknown spares); nullopt:
 // it is. A zombie with one thread has ended; one with more threads is alive, for only its first thread has
 // ended (measured on Linux 6.18). `folder`: as in ProcDir::read_stat.
 std::optional<SignalOutcome> identity_refusal(ProcDir& proc, int folder, const ProcId& id) {
   Stat stat;
-  if (const int error = proc.read_stat(id.pid, folder, &stat))
-    return is_gone(error) ? SignalOutcome::kGone : SignalOutcome::kDenied;
+  if (const int error = proc.read_stat(id.pid, folder, &stat)) return unreadable(error);
   if (stat.start_time != id.start_time) return SignalOutcome::kRecycled;
-  const bool ended = stat.state == 'X' || (stat.state == 'Z' && stat.threads <= 1);
-  return ended ? std::make_optional(SignalOutcome::kGone) : std::nullopt;
+  if (stat.state == 'X' || (stat.state == 'Z' && stat.threads <= 1)) return SignalOutcome::kGone;
+  return std::nullopt;
 }
 
 std::optional<SignalOutcome> refusal(ProcDir& proc, int folder, const ProcId& id, uid_t uid,
@@ -88,22 +88,19 @@ std::optional<SignalOutcome> refusal(ProcDir& proc, int folder, const ProcId& id
     return folder < 0 ? proc.read_of(id.pid, file, text) : proc.read(folder, file, text);
   };
   std::string_view text;
-  if (const int error = read("status", &text))
-    return is_gone(error) ? SignalOutcome::kGone : SignalOutcome::kDenied;
+  if (const int error = read("status", &text)) return unreadable(error);
   const auto uids = parse_status_uids(text);
   if (!uids) return SignalOutcome::kDenied;
   // A setuid program or a user namespace shows in one of the four: then it is not only the user's.
   for (const uid_t each : *uids)
     if (each != uid) return SignalOutcome::kForeign;
-  if (!expected_login) return std::nullopt;
-  // Unset, or a kernel without audit: there is nothing to compare. Only a privileged process can change it
-  // once it is set.
-  const int error = read("loginuid", &text);
+  // Without audit there is no login to compare. Only a privileged process can change one that is set.
+  const int error = expected_login ? read("loginuid", &text) : ENOENT;
   if (is_gone(error)) return std::nullopt;
-  const auto login_uid = error == 0 ? parse_id(text) : std::nullopt;
-  if (!login_uid) return SignalOutcome::kDenied;
-  const bool is_other = *login_uid != kUnsetId && *login_uid != *expected_login;
-  return is_other ? std::make_optional(SignalOutcome::kForeign) : std::nullopt;
+  const auto login = error == 0 ? parse_id(text) : std::nullopt;
+  if (!login) return SignalOutcome::kDenied;
+  if (*login != kUnsetId && *login != *expected_login) return SignalOutcome::kForeign;
+  return std::nullopt;
 }
 
 SignalOutcome outcome_of(int error) {
@@ -121,12 +118,11 @@ bool has_ended(ProcDir& proc, const ProcId& id) {
 
 SignalResult signal_process(const std::string& proc_root, const ProcId& id, uid_t uid, int signo,
                             std::optional<std::uint32_t> login_uid) {
-  // Never init, kthreadd, a process group (0 and below) or this process, whatever the plan says.
-  if (id.pid <= 2 || id.pid == getpid()) return {SignalOutcome::kDenied, SignalPin::kNone};
   auto proc = ProcDir::open(proc_root);
-  if (!proc) return {SignalOutcome::kDenied, SignalPin::kNone};
-  // The number would be checked there and the signal sent here.
-  if (proc_root == "/proc" && proc.value().is_foreign()) return {SignalOutcome::kDenied, SignalPin::kNone};
+  // Never init, kthreadd, a process group (0 and below) or this process, whatever the plan says; nor where
+  // the number would be checked in another namespace than the one where it is signalled.
+  if (id.pid <= 2 || id.pid == getpid() || !proc || (proc_root == "/proc" && proc.value().is_foreign()))
+    return {SignalOutcome::kDenied, SignalPin::kNone};
 
   Pin pin;
   const int error = take_pin(proc.value(), id.pid, &pin);
@@ -156,30 +152,28 @@ std::vector<ProcId> wait_gone(const std::string& proc_root, const std::vector<Pr
   for (const ProcId& id : ids) {
     UniqueFd pin;
     const int error = room ? open_pidfd(id.pid, &pin) : 0;
-    if (error == EMFILE || error == ENFILE) {
+    if (is_exhausted(error)) {
       room = false;
-      // To read takes descriptors too.
-      for (std::size_t i = alive.size(); i-- > 0 && i + kSpareFds >= alive.size();) alive[i].pin.reset();
+      for (Awaited& each : alive) each.pin.reset();  // to read takes descriptors too
     }
     if (error != ESRCH && !has_ended(proc.value(), id)) alive.push_back({id, std::move(pin)});
   }
   while (!alive.empty()) {
     std::vector<pollfd> watched;  // poll(2) ignores an invalid descriptor
-    bool reread = false;
-    for (const Awaited& each : alive) {
-      watched.push_back({each.pin.get(), POLLIN, 0});
-      reread |= !each.pin.valid();
-    }
+    for (const Awaited& each : alive) watched.push_back({each.pin.get(), POLLIN, 0});
+    const bool reread = std::any_of(alive.begin(), alive.end(), [](auto& each) { return !each.pin.valid(); });
     const std::int64_t left = std::max<std::int64_t>(deadline - now_ms(), 0);
     const std::int64_t pause = reread ? std::min<std::int64_t>(left, kRereadMs) : left;
-    const bool polled = poll(watched.data(), watched.size(), static_cast<int>(pause)) >= 0;
-    auto at = watched.begin();
-    const auto is_gone_now = [&](const Awaited& each) {
-      const short seen = (at++)->revents;
-      if (!each.pin.valid()) return has_ended(proc.value(), each.id);
-      return polled && (seen & (POLLIN | POLLHUP)) != 0;  // readable: every thread of it has ended
-    };
-    alive.erase(std::remove_if(alive.begin(), alive.end(), is_gone_now), alive.end());
+    if (poll(watched.data(), watched.size(), static_cast<int>(pause)) < 0) watched.clear();
+    std::vector<Awaited> still;
+    for (std::size_t i = 0; i < alive.size(); ++i) {
+      // A pidfd is readable when every thread of the process has ended.
+      const bool gone = alive[i].pin.valid()
+                            ? i < watched.size() && (watched[i].revents & (POLLIN | POLLHUP)) != 0
+                            : has_ended(proc.value(), alive[i].id);
+      if (!gone) still.push_back(std::move(alive[i]));
+    }
+    alive = std::move(still);
     if (left == 0) break;
   }
   std::vector<ProcId> survivors;

@@ -43,8 +43,6 @@ class SnapshotBuilder {
   Result<Snapshot> finish(const std::vector<uid_t>& skipped);
 
  private:
-  // snapshot.cc
-  std::optional<Failure> read_host();
   // scan.cc: every process of the host, and which users have a suspect. `pids` is sorted, and so are entries_
   void scan(const std::vector<pid_t>& pids);
   void scan_exe(ScanEntry& entry);
@@ -63,7 +61,7 @@ class SnapshotBuilder {
   void read_links(int folder, Process& process);
   void read_argv();
   void report_argv(const ArgvResult& result, pid_t pid, uid_t uid);
-  // report.cc. What reading something of a process gave: an errno, ETIMEDOUT for no answer, or EBADMSG where
+  // What reading something of a process gave: an errno, ETIMEDOUT for no answer, or EBADMSG where
   // the kernel's file is malformed or cut. A refusal is a fault where it is `unexpected`.
   void add_error(const char* what, pid_t pid, uid_t uid, int error, bool unexpected);
   void add_error(const char* what, pid_t pid, uid_t uid, int error) {

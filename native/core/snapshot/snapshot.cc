@@ -8,7 +8,7 @@
 
 namespace reaper {
 
-std::optional<Failure> SnapshotBuilder::read_host() {
+std::optional<Failure> SnapshotBuilder::begin() {
   const std::string& root = options_.proc_root;
   out_.taken_at_ms = now_ms(CLOCK_REALTIME);
   out_.uptime_ms = now_ms(CLOCK_BOOTTIME);
@@ -27,12 +27,7 @@ std::optional<Failure> SnapshotBuilder::read_host() {
     return Failure{error, "read " + root + "/sys/kernel/random/boot_id"};
   out_.boot_id = std::string(text.substr(0, text.find('\n')));
   if (out_.boot_id.empty() || out_.boot_id.size() > 64) return Failure{EBADMSG, "parse the boot id"};
-  return std::nullopt;
-}
-
-std::optional<Failure> SnapshotBuilder::begin() {
-  if (auto failure = read_host()) return failure;
-  auto pids = proc_.list();
+  const auto pids = proc_.list();
   if (!pids) return pids.failure();
   out_.counts.listed = static_cast<std::uint32_t>(pids.value().size());
   scan(pids.value());

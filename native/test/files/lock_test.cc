@@ -1,15 +1,12 @@
-#include <fcntl.h>
+#include <linux/capability.h>
 #include <sys/stat.h>
-#include <sys/wait.h>
-#include <unistd.h>
+#include <sys/syscall.h>
 
-#include <cerrno>
-#include <cstdlib>
 #include <filesystem>
 #include <string>
 
 #include "core/files/files.h"
-#include "test/check.h"
+#include "test/child.h"
 
 using namespace reaper;
 
@@ -17,14 +14,51 @@ namespace {
 
 // The answer of another process: 0 busy, 1 acquired, 2 failed.
 int elsewhere(const std::string& path) {
-  const pid_t child = fork();
-  if (child == 0) {
+  return exit_of([&path] {
     const auto taken = take_lock(path);
-    _exit(!taken ? 2 : taken.value() ? 1 : 0);
+    return !taken ? 2 : taken.value() ? 1 : 0;
+  });
+}
+
+void make(const std::string& path, uid_t uid, gid_t gid) {
+  close(open(path.c_str(), O_CREAT | O_WRONLY | O_CLOEXEC, 0600));
+  CHECK(chown(path.c_str(), uid, gid) == 0);
+}
+
+// Becomes an account that may read what root may, as the unit's.
+bool become_service_account() {
+  __user_cap_header_struct header = {_LINUX_CAPABILITY_VERSION_3, 0};
+  __user_cap_data_struct caps[2] = {};
+  caps[0].effective = caps[0].permitted = 1U << CAP_DAC_READ_SEARCH;
+  return prctl(PR_SET_KEEPCAPS, 1, 0, 0, 0) == 0 && setresuid(1001, 1001, 1001) == 0 &&
+         syscall(SYS_capset, &header, caps) == 0;
+}
+
+// Guard: whoever may place the file could hold the lock: root's own; root's, for the service account; and for
+// root that account's, in a folder of root's that its group may write.
+void trusts_root_and_the_service_account(const std::string& folder) {
+  if (geteuid() != 0) return skip("only root can give files away");
+  const std::string path = folder + "/given";
+  const struct {
+    uid_t folder_uid;
+    mode_t folder_mode;
+    gid_t file_gid;
+    bool trusted;
+  } cases[] = {
+      {0, 0770, 1001, true}, {0, 0770, 1002, false}, {0, 0750, 1001, false}, {1001, 0770, 1001, false}};
+  make(path, 1001, 1001);
+  for (const auto& each : cases) {
+    CHECK(chown(folder.c_str(), each.folder_uid, 1001) == 0 && chmod(folder.c_str(), each.folder_mode) == 0);
+    CHECK(chown(path.c_str(), 1001, each.file_gid) == 0);
+    CHECK(elsewhere(path) == (each.trusted ? 1 : 2));
   }
-  int status = 0;
-  waitpid(child, &status, 0);
-  return WIFEXITED(status) ? WEXITSTATUS(status) : -1;
+  CHECK(chown(folder.c_str(), 0, 0) == 0 && chmod(folder.c_str(), 0755) == 0);
+  for (const uid_t owner : {0, 1002}) {
+    make(path, owner, owner);
+    CHECK(exit_of([&] {
+            return !become_service_account() ? 9 : take_lock(path).ok() ? 1 : 0;
+          }) == (owner == 0 ? 1 : 0));
+  }
 }
 
 }  // namespace
@@ -40,6 +74,10 @@ int main() {
   struct stat status;
   CHECK(stat(path.c_str(), &status) == 0 && (status.st_mode & 07777) == 0600);
   CHECK(elsewhere(path) == 0);
+  // Guard: a program that this one starts must not keep the lock.
+  const int fd = open("/dev/null", O_RDONLY | O_CLOEXEC) - 1;
+  CHECK(std::filesystem::read_symlink("/proc/self/fd/" + std::to_string(fd)) == path);
+  CHECK((fcntl(fd, F_GETFD) & FD_CLOEXEC) != 0);
   const auto twice = take_lock(path);
   CHECK(twice.ok() && !twice.value());
 
@@ -62,12 +100,7 @@ int main() {
   CHECK(chmod(wide.c_str(), 0666) == 0);
   CHECK(take_lock(wide).ok());
   CHECK(stat(wide.c_str(), &status) == 0 && (status.st_mode & 07777) == 0600);
-  if (geteuid() == 0) {
-    const std::string foreign = folder + "/foreign";
-    close(open(foreign.c_str(), O_CREAT | O_WRONLY | O_CLOEXEC, 0600));
-    CHECK(chown(foreign.c_str(), 1001, 1001) == 0);
-    CHECK(!take_lock(foreign).ok());
-  }
+  trusts_root_and_the_service_account(folder);
 
   const auto missing = take_lock(folder + "/none/lock");
   CHECK(!missing.ok() && missing.failure().code == ENOENT);

@@ -1,59 +1,45 @@
 #include "core/killable/argv.h"
 
-#include <dirent.h>
-#include <fcntl.h>
-#include <signal.h>
 #include <sys/resource.h>
 #include <sys/time.h>
-#include <sys/wait.h>
-#include <time.h>
 
 #include <algorithm>
-#include <cerrno>
+#include <cstddef>
 
-#include "core/proc/proc_dir.h"
-#include "test/check.h"
+#include "core/base/clock.h"
+#include "test/child.h"
 #include "test/proc_fixture.h"
 
 using namespace reaper;
 
 namespace {
 
-std::int64_t clock_ms() {
-  struct timespec now;
-  clock_gettime(CLOCK_MONOTONIC, &now);
-  return static_cast<std::int64_t>(now.tv_sec) * 1000 + now.tv_nsec / 1000000;
-}
+// A built host, and the reader of its command lines.
+struct Host {
+  void add(pid_t pid, const std::vector<std::string>& argv, bool blocks = false) const {
+    FakeProcess fake;
+    fake.pid = pid;
+    fake.argv = argv;
+    fake.cmdline_blocks = blocks;
+    fixture.add(fake);
+  }
+  MemoryReader reader(int timeout_ms, int budget_ms, Owners owners = {}) const {
+    return MemoryReader(kCmdline, proc.fd(), timeout_ms, budget_ms, std::move(owners));
+  }
 
-// No helper may outlive its call as a running process or a zombie.
-bool has_no_child() { return waitpid(-1, nullptr, WNOHANG) == -1 && errno == ECHILD; }
-
-int open_fds() {
-  int count = 0;
-  DIR* folder = opendir("/proc/self/fd");
-  while (readdir(folder) != nullptr) ++count;
-  closedir(folder);
-  return count;
-}
-
-void add(const ProcFixture& fixture, pid_t pid, const std::vector<std::string>& argv, bool blocks = false) {
-  FakeProcess fake;
-  fake.pid = pid;
-  fake.argv = argv;
-  fake.cmdline_blocks = blocks;
-  fixture.add(fake);
-}
+  ProcFixture fixture;
+  ProcDir proc = ProcDir::open(fixture.root()).take();
+};
 
 void reads_every_shape() {
-  const ProcFixture fixture;
-  add(fixture, 10, {"node", "--flag", "", "x y"});
-  add(fixture, 11, {});
-  add(fixture, 12, {"first", std::string(128 * 1024, 'a')});
-  add(fixture, 13, {std::string(40 * 1024, 'b')});
-  add(fixture, 14, std::vector<std::string>(5000, ""));
-  add(fixture, 15, {std::string(kArgvBytes - 1, 'c')});  // exactly what is kept
-  auto proc = ProcDir::open(fixture.root());
-  MemoryReader reader(kCmdline, proc.value().fd(), 2000, 5000);
+  const Host host;
+  host.add(10, {"node", "--flag", "", "x y"});
+  host.add(11, {});
+  host.add(12, {"first", std::string(128 * 1024, 'a')});
+  host.add(13, {std::string(40 * 1024, 'b')});
+  host.add(14, std::vector<std::string>(5000, ""));
+  host.add(15, {std::string(kArgvBytes - 1, 'c')});  // exactly what is kept
+  MemoryReader reader = host.reader(2000, 5000);
   std::vector<Fault> faults;
   const auto results =
       read_argv(reader, {{10, 1}, {11, 1}, {12, 1}, {13, 1}, {14, 1}, {15, 1}, {16, 1}, {10, 1}}, &faults);
@@ -71,12 +57,11 @@ void reads_every_shape() {
 }
 
 void serves_more_than_one_arena() {
-  const ProcFixture fixture;
-  add(fixture, 10, {"first", std::string(100 * 1024, 'a')});
+  const Host host;
+  host.add(10, {"first", std::string(100 * 1024, 'a')});
   std::vector<ArgvRequest> requests;
   for (uid_t uid = 1; uid <= 5000; ++uid) requests.push_back({10, uid});
-  auto proc = ProcDir::open(fixture.root());
-  MemoryReader reader(kCmdline, proc.value().fd(), 2000, 60000);
+  MemoryReader reader = host.reader(2000, 60000);
   std::vector<Fault> faults;
   int read = 0;
   for (const ArgvResult& result : read_argv(reader, requests, &faults))
@@ -86,12 +71,11 @@ void serves_more_than_one_arena() {
 }
 
 void goes_on_after_a_stall() {
-  const ProcFixture fixture;
-  add(fixture, 10, {"a"});
-  add(fixture, 11, {}, true);
-  add(fixture, 12, {"c"});
-  auto proc = ProcDir::open(fixture.root());
-  MemoryReader reader(kCmdline, proc.value().fd(), 400, 5000);
+  const Host host;
+  host.add(10, {"a"});
+  host.add(11, {}, true);
+  host.add(12, {"c"});
+  MemoryReader reader = host.reader(400, 5000);
   std::vector<Fault> faults;
   const auto results = read_argv(reader, {{10, 1}, {11, 1}, {12, 1}}, &faults);
   CHECK(results[0].status == ArgvStatus::kRead);
@@ -99,29 +83,28 @@ void goes_on_after_a_stall() {
   CHECK(results[2].status == ArgvStatus::kRead);
   CHECK(has_no_child());
   // A second pass does not wait for it again.
-  const std::int64_t before = clock_ms();
+  const std::int64_t before = now_ms();
   const auto again = read_argv(reader, {{11, 1}}, &faults);
   CHECK(again[0].status == ArgvStatus::kTimeout);
-  CHECK(clock_ms() - before < 200);
+  CHECK(now_ms() - before < 200);
 }
 
 void one_user_cannot_spend_the_time_of_others() {
-  const ProcFixture fixture;
+  const Host host;
   std::vector<ArgvRequest> requests;
   for (pid_t pid = 10; pid < 40; ++pid) {
-    add(fixture, pid, {}, true);
+    host.add(pid, {}, true);
     requests.push_back({pid, 666});
   }
-  add(fixture, 50, {"other"});
-  add(fixture, 51, {"own"});
+  host.add(50, {"other"});
+  host.add(51, {"own"});
   requests.push_back({50, 1});
   requests.push_back({51, 666});
-  auto proc = ProcDir::open(fixture.root());
-  MemoryReader reader(kCmdline, proc.value().fd(), 200, 60000);
+  MemoryReader reader = host.reader(200, 60000);
   std::vector<Fault> faults;
-  const std::int64_t before = clock_ms();
+  const std::int64_t before = now_ms();
   const auto results = read_argv(reader, requests, &faults);
-  CHECK(clock_ms() - before < 30 * 200 / 2);  // three stalls, not thirty
+  CHECK(now_ms() - before < 30 * 200 / 2);  // three stalls, not thirty
   CHECK(results[30].status == ArgvStatus::kRead);
   CHECK(results[31].status == ArgvStatus::kTimeout);
   for (std::size_t i = 0; i < 30; ++i) CHECK(results[i].status == ArgvStatus::kTimeout);
@@ -131,11 +114,10 @@ void one_user_cannot_spend_the_time_of_others() {
 // Guard: a user's command lines have a budget, also over several passes; another user's are read all the
 // same.
 void bytes_are_charged_to_the_user() {
-  const ProcFixture fixture;
-  add(fixture, 10, {std::string(30000, 'x')});
-  add(fixture, 11, std::vector<std::string>(20000, ""));  // 20,000 bytes, which cost 1.3 MB as arguments
-  add(fixture, 12, {"modest"});
-  auto proc = ProcDir::open(fixture.root());
+  const Host host;
+  host.add(10, {std::string(30000, 'x')});
+  host.add(11, std::vector<std::string>(20000, ""));  // 20,000 bytes, which cost 1.3 MB as arguments
+  host.add(12, {"modest"});
   const auto count_read = [](const std::vector<ArgvResult>& results) {
     return std::count_if(results.begin(), results.end(),
                          [](const ArgvResult& result) { return result.status == ArgvStatus::kRead; });
@@ -143,7 +125,7 @@ void bytes_are_charged_to_the_user() {
   std::vector<Fault> faults;
   std::vector<ArgvRequest> requests(400, ArgvRequest{10, 666});
   requests.push_back({12, 1});
-  MemoryReader reader(kCmdline, proc.value().fd(), 2000, 60000, Owners{{{100000, 65536, 666}}});
+  MemoryReader reader = host.reader(2000, 60000, Owners{{{100000, 65536, 666}}});
   std::vector<ArgvResult> results = read_argv(reader, requests, &faults);
   const auto allowed = static_cast<std::ptrdiff_t>(kArgvUserBudget / 30000) + 1;
   CHECK(count_read(results) >= allowed - 1 && count_read(results) <= allowed + 1);
@@ -154,67 +136,60 @@ void bytes_are_charged_to_the_user() {
   results = read_argv(reader, {{12, 666}, {12, 100001}, {12, 1}}, &faults);
   CHECK(results[0].error == EDQUOT && results[1].error == EDQUOT && results[2].status == ArgvStatus::kRead);
 
-  MemoryReader fresh(kCmdline, proc.value().fd(), 2000, 60000);
+  MemoryReader fresh = host.reader(2000, 60000);
   results = read_argv(fresh, std::vector<ArgvRequest>(100, ArgvRequest{11, 666}), &faults);
   CHECK(count_read(results) < 10);
   CHECK(faults.empty() && has_no_child());
 }
 
 void the_budget_ends_it() {
-  const ProcFixture fixture;
+  const Host host;
   std::vector<ArgvRequest> requests;
   for (pid_t pid = 10; pid < 60; ++pid) {
-    add(fixture, pid, {}, true);
+    host.add(pid, {}, true);
     requests.push_back({pid, static_cast<uid_t>(pid)});  // each of another user
   }
-  auto proc = ProcDir::open(fixture.root());
-  MemoryReader reader(kCmdline, proc.value().fd(), 100, 400);
+  MemoryReader reader = host.reader(100, 400);
   std::vector<Fault> faults;
-  const std::int64_t before = clock_ms();
+  const std::int64_t before = now_ms();
   const auto results = read_argv(reader, requests, &faults);
-  CHECK(clock_ms() - before < 1500);
+  CHECK(now_ms() - before < 1500);
   for (const ArgvResult& result : results) CHECK(result.status == ArgvStatus::kTimeout);
   CHECK(read_argv(reader, {{10, 99}}, &faults)[0].status == ArgvStatus::kTimeout);
   CHECK(has_no_child());
 }
 
 void a_failed_fork_is_no_empty_answer() {
-  const ProcFixture fixture;
-  add(fixture, 10, {"a"});
-  const pid_t child = fork();
-  if (child == 0) {
-    // Processes of this uid are not counted for root: become someone else, who may have none.
-    auto proc = ProcDir::open(fixture.root());
-    const struct rlimit none = {0, 0};
-    if (geteuid() == 0 && setresuid(64123, 64123, 64123) != 0) _exit(2);
-    if (setrlimit(RLIMIT_NPROC, &none) != 0) _exit(3);
-    std::vector<Fault> faults;
-    MemoryReader reader(kCmdline, proc.value().fd(), 100, 400);
-    const auto results = read_argv(reader, {{10, 1}, {11, 1}}, &faults);
-    const bool good = results[0].status == ArgvStatus::kDenied && results[1].status == ArgvStatus::kDenied &&
-                      faults.size() == 1;
-    _exit(good ? 0 : 1);
-  }
-  int status = -1;
-  waitpid(child, &status, 0);
-  CHECK(WIFEXITED(status) && WEXITSTATUS(status) == 0);
+  const Host host;
+  host.add(10, {"a"});
+  CHECK(exit_of([&host] {
+          // Processes of this uid are not counted for root: become someone else, who may have none.
+          const struct rlimit none = {0, 0};
+          if (geteuid() == 0 && setresuid(64123, 64123, 64123) != 0) return 2;
+          if (setrlimit(RLIMIT_NPROC, &none) != 0) return 3;
+          std::vector<Fault> faults;
+          MemoryReader reader = host.reader(100, 400);
+          const auto results = read_argv(reader, {{10, 1}, {11, 1}}, &faults);
+          return results[0].error == EIO && results[1].status == ArgvStatus::kDenied && faults.size() == 1
+                     ? 0
+                     : 1;
+        }) == 0);
 }
 
 // The host program's own children, descriptors and signal mask are none of the reader's business.
 void leaves_the_host_alone() {
-  const ProcFixture fixture;
-  add(fixture, 10, {"a"});
-  add(fixture, 11, {}, true);
+  const Host host;
+  host.add(10, {"a"});
+  host.add(11, {}, true);
   const pid_t other = fork();
   if (other == 0) _exit(42);
   const int before = open_fds();
-  auto proc = ProcDir::open(fixture.root());
   for (int i = 0; i < 20; ++i) {
-    MemoryReader reader(kCmdline, proc.value().fd(), 20, 400);
+    MemoryReader reader = host.reader(20, 400);
     std::vector<Fault> faults;
     read_argv(reader, {{10, 1}, {11, 1}, {10, 1}}, &faults);
   }
-  CHECK(open_fds() == before + 1);
+  CHECK(open_fds() == before);
   int status = 0;
   CHECK(waitpid(other, &status, 0) == other);
   CHECK(WIFEXITED(status) && WEXITSTATUS(status) == 42);
@@ -226,39 +201,80 @@ void leaves_the_host_alone() {
 
 // A helper that hangs must not hold a descriptor of the host's (its lock, its standard output): here a pipe,
 // whose end of file shows that no process has the other end any more.
-int g_host_end = -1;
+int g_end = -1;
 
 void the_helper_holds_nothing() {
-  const ProcFixture fixture;
-  add(fixture, 10, {}, true);
+  const Host host;
+  host.add(10, {}, true);
   int fds[2];
   CHECK(pipe(fds) == 0);
-  const pid_t host = fork();
-  if (host == 0) {
+  const pid_t program = fork();
+  if (program == 0) {
     close(fds[0]);
-    g_host_end = fds[1];
-    signal(SIGALRM, [](int) { close(g_host_end); });
+    g_end = fds[1];
+    signal(SIGALRM, [](int) { close(g_end); });
     const struct itimerval soon = {{0, 0}, {0, 100 * 1000}};
     setitimer(ITIMER_REAL, &soon, nullptr);
-    auto proc = ProcDir::open(fixture.root());
-    MemoryReader reader(kCmdline, proc.value().fd(), 3000, 3000);
+    MemoryReader reader = host.reader(3000, 3000);
     std::vector<Fault> faults;
     read_argv(reader, {{10, 1}}, &faults);
     _exit(0);
   }
   close(fds[1]);
-  const std::int64_t before = clock_ms();
+  const std::int64_t before = now_ms();
   char byte;
   CHECK(read(fds[0], &byte, 1) == 0);
-  CHECK(clock_ms() - before < 1500);  // by the host's close, not by the helper's end at 3000
+  CHECK(now_ms() - before < 1500);  // by the program's close, not by the helper's end at 3000
   close(fds[0]);
-  kill(host, SIGKILL);
-  waitpid(host, nullptr, 0);
+  kill(program, SIGKILL);
+  waitpid(program, nullptr, 0);
+}
+
+// What a helper that hostile input has taken over does to its parent: writes outside the arena, and counts
+// what it has not read. It never gets beyond its own user's answers.
+int hijack(const char* path, const MemoryFile& file, char* to, HelperAnswer* answer) {
+  auto* arena = reinterpret_cast<MemoryArena*>(to - offsetof(MemoryArena, bytes));
+  const int kind = *static_cast<const int*>(file.query);
+  if (path[0] == '1') {
+    const auto end = static_cast<std::uint32_t>(kMemoryBytes);
+    arena->slots[0] = {0,
+                       kind == 0   ? end + 1
+                       : kind == 1 ? end - 1
+                                   : 8,
+                       kind == 0   ? 0
+                       : kind == 1 ? 2
+                                   : ~0U,
+                       ~0ULL};
+    arena->done = kind == 3 ? ~0U : 1;
+    for (;;) pause();
+  }
+  to[0] = 'x';
+  answer->length = 1;
+  return 0;
+}
+
+void trusts_no_helper() {
+  const Host host;
+  for (int kind = 0; kind < 4; ++kind) {
+    const MemoryFile file{"read lies", 64, 1000, hijack, &kind};
+    MemoryReader reader(file, host.proc.fd(), 100, 5000);
+    std::vector<Fault> faults;
+    std::vector<int> errors(2, -1);
+    reader.read(
+        {{"1", 1}, {"2", 2}},
+        [&](std::size_t i, int error, std::string_view text) {
+          errors[i] = error;
+          CHECK(error != 0 ? text.empty() : i == 1);
+        },
+        &faults);
+    CHECK(errors[0] == EIO && errors[1] <= 0 && has_no_child());
+  }
 }
 
 }  // namespace
 
 int main() {
+  trusts_no_helper();
   reads_every_shape();
   serves_more_than_one_arena();
   goes_on_after_a_stall();

@@ -1,190 +1,175 @@
 #include "core/killable/environ.h"
 
-#include <fcntl.h>
-#include <signal.h>
-#include <sys/stat.h>
-#include <sys/wait.h>
-#include <unistd.h>
-
-#include <cerrno>
-#include <cstdlib>
-#include <cstring>
-#include <fstream>
 #include <string>
 
-#include "core/proc/parse.h"
-#include "core/proc/proc_dir.h"
-#include "test/check.h"
+#include "test/child.h"
 #include "test/proc_fixture.h"
 
 using namespace reaper;
 
 namespace {
 
-const std::vector<std::string> kNames = {"SLURM_JOB_ID", "PBS_JOBID"};
+using Names = std::vector<std::string>;
+
+const Names kNames = {"SLURM_JOB_ID", "PBS_JOBID"};
 const std::string kEnd(1, '\0');
 
-bool has_no_child() { return waitpid(-1, nullptr, WNOHANG) == -1 && errno == ECHILD; }
-
-ProcId id_of(pid_t pid) {
-  auto proc = ProcDir::open("/proc");
-  std::string_view text;
-  CHECK(proc.value().read_of(pid, "stat", &text) == 0);
-  return {pid, parse_stat(text)->start_time};
+std::string met(const std::string& text, const Names& names = {"SLURM_JOB_ID", "JOB_ID", "A"}) {
+  std::string answer(names.size(), '?');
+  match_environ(text, names, answer.data());
+  return answer;
 }
 
-// A child that has executed `sleep` with this environment: "ready" is the end of its pipe, closed by the
-// exec. The computed value of values_never_leave_the_helper.
+void finds_whole_names_and_nothing_else() {
+  const struct {
+    std::string text, expected;
+  } cases[] = {
+      {"SLURM_JOB_ID=7" + kEnd + "PATH=/bin" + kEnd, "100"},
+      {"PATH=/bin" + kEnd + "JOB_ID=" + kEnd + "A==" + kEnd, "011"},
+      {"", "000"},
+      {kEnd + kEnd + "A=1" + kEnd, "001"},
+      {"A=no end", "001"},
+      {"SLURM_JOB_ID" + kEnd, "000"},
+      {"XSLURM_JOB_ID=1" + kEnd + "SLURM_JOB_IDX=1" + kEnd + "SLURM_JOB_I=1" + kEnd, "000"},
+      {"X=SLURM_JOB_ID=1" + kEnd + "Y=\nJOB_ID=1" + kEnd, "000"},
+      {"slurm_job_id=1" + kEnd + "=JOB_ID=1" + kEnd, "000"},
+      {"SLURM_" + kEnd + "JOB_ID" + kEnd, "000"},
+      {std::string(200, 'J') + "JOB_ID=1" + kEnd, "000"},
+  };
+  for (const auto& each : cases) CHECK(met(each.text) == each.expected);
+  CHECK(met("A=1" + kEnd, {}).empty());
+  CHECK(names_met("01", kNames) == Names({"PBS_JOBID"}));
+  for (const char* lie : {"", "1", "111"}) CHECK(!names_met(lie, kNames));
+}
+
+// A computed value, which this process has nowhere of itself.
 constexpr std::size_t kValue = 40;
 char value_at(std::size_t i) { return static_cast<char>('a' + (i * i * 7 + i * 3 + 1) % 26); }
 
-pid_t start_with(std::vector<std::string> environment, bool with_value = false) {
-  int gate[2];
-  CHECK(pipe2(gate, O_CLOEXEC) == 0);
-  const pid_t child = fork();
-  if (child == 0) {
+// For Child: executes `sleep` with this environment, whose first variable may be given the value.
+auto sleep_with(Names environment, bool with_value = false) {
+  return [environment = std::move(environment), with_value](int) mutable {
     for (std::size_t i = 0; with_value && i < kValue; ++i) environment[0] += value_at(i);
     std::vector<char*> list;
     for (std::string& entry : environment) list.push_back(entry.data());
     list.push_back(nullptr);
-    char name[] = "sleep", time[] = "1000";
-    char* argv[] = {name, time, nullptr};
-    execve("/bin/sleep", argv, list.data());
-    _exit(127);
-  }
-  close(gate[1]);
-  char byte;
-  CHECK(read(gate[0], &byte, 1) == 0);
-  close(gate[0]);
-  return child;
+    execle("/bin/sleep", "sleep", "1000", nullptr, list.data());
+    return false;
+  };
 }
 
-void end(pid_t child) {
-  kill(child, SIGKILL);
-  waitpid(child, nullptr, 0);
-}
-
-Result<EnvironNames> find_names(EnvironOptions options) {
+EnvironNames found_of(const std::vector<EnvironSubject>& processes) {
+  EnvironOptions options;
   options.names = kNames;
-  return find_environ_names(options);
+  options.processes = processes;
+  auto found = find_environ_names(options);
+  CHECK(found.ok());
+  return found ? found.take() : EnvironNames{{processes.size(), std::nullopt}, {}};
 }
 
-FakeProcess fake(pid_t pid) {
-  FakeProcess process;
-  process.pid = pid;
-  return process;
-}
+// A built host of processes with environments.
+struct Host {
+  Host() {
+    options.proc_root = fixture.root();
+    options.names = kNames;
+    options.timeout_ms = 1000;  // a busy machine answers late
+  }
+  // An empty path is a FIFO, whose open blocks, as a stall does.
+  void add(pid_t pid, uid_t uid, const std::string& text, bool blocks = false) {
+    FakeProcess fake;
+    fake.pid = pid;
+    fixture.add(fake);
+    const std::string path = fixture.path(pid, "environ");
+    if (blocks) CHECK(mkfifo(path.c_str(), 0600) == 0);
+    if (!blocks) write_file(path, text);
+    options.processes.push_back({{pid, fake.start_time}, uid});
+  }
+  EnvironNames find() const {
+    auto found = find_environ_names(options);
+    CHECK(found.ok());
+    return found.take();
+  }
 
-std::uint64_t start_of(const ProcFixture& fixture, pid_t pid) {
-  auto proc = ProcDir::open(fixture.root());
-  std::string_view text;
-  CHECK(proc.value().read_of(pid, "stat", &text) == 0);
-  return parse_stat(text)->start_time;
-}
+  ProcFixture fixture;
+  EnvironOptions options;
+};
 
 void reads_real_processes() {
-  const pid_t job = start_with({"PATH=/bin", "SLURM_JOB_ID=7", "SECRET=x"}),
-              plain = start_with({"A=PBS_JOBID=1"});
-  const pid_t none = start_with({});
-  EnvironOptions options;
-  options.processes = {{id_of(job), 1}, {id_of(plain), 1}, {id_of(none), 1}};
-  auto found = find_names(options);
-  CHECK(found.ok() && found.value().faults.empty());
-  CHECK(found.value().results[0] == std::vector<std::string>({"SLURM_JOB_ID"}));
-  CHECK(found.value().results[1] && found.value().results[1]->empty());
-  CHECK(found.value().results[2] && found.value().results[2]->empty());
-  for (const pid_t child : {job, plain, none}) end(child);
-  CHECK(has_no_child());
+  const Child job(sleep_with({"PATH=/bin", "SLURM_JOB_ID=7", "SECRET=x"})),
+      plain(sleep_with({"A=PBS_JOBID=1"})), none(sleep_with({}));
+  const auto found = found_of({{id_of(job.pid()), 1}, {id_of(plain.pid()), 1}, {id_of(none.pid()), 1}});
+  CHECK(found.faults.empty());
+  CHECK(found.results[0] == Names({"SLURM_JOB_ID"}) && found.results[1] == Names() &&
+        found.results[2] == Names());
 }
 
 // A pid that is now another process's says nothing; one that no process has is not a fault.
 void a_recycled_pid_speaks_for_nobody() {
-  const pid_t job = start_with({"SLURM_JOB_ID=7"});
-  const ProcId id = id_of(job);
-  EnvironOptions options;
-  options.processes = {{{job, id.start_time - 1}, 1}};
-  auto found = find_names(options);
-  CHECK(found.ok() && !found.value().results[0] && found.value().faults.empty());
-  end(job);
-  options.processes = {{id, 1}};
-  found = find_names(options);
-  CHECK(found.ok() && !found.value().results[0] && found.value().faults.empty());
-}
-
-void what_cannot_be_read_is_a_fault() {
-  const ProcFixture fixture;
-  for (const pid_t pid : {10, 11, 12, 13}) fixture.add(fake(pid));
-  write_file(fixture.path(10, "environ"), "PBS_JOBID=1" + kEnd);
-  write_file(fixture.path(11, "environ"), std::string(9 * 1024 * 1024, 'x') + kEnd + "PBS_JOBID=1" + kEnd);
-  CHECK(mkfifo((fixture.root() + "/12/environ").c_str(), 0600) == 0);  // its open blocks, as a stall does
-  // Guard: a link is never followed.
-  CHECK(symlink("../10/environ", (fixture.root() + "/13/environ").c_str()) == 0);
-  EnvironOptions options;
-  options.proc_root = fixture.root();
-  options.timeout_ms = 1000;  // a busy machine answers late
-  for (const pid_t pid : {12, 10, 11, 13}) options.processes.push_back({{pid, start_of(fixture, pid)}, 1});
-  const auto found = find_names(options);
-  CHECK(found.ok());
-  CHECK(found.value().results[1] == std::vector<std::string>({"PBS_JOBID"}));
-  for (const std::size_t i : {0, 2, 3}) CHECK(!found.value().results[i]);
-  CHECK(found.value().faults.size() == 3);
-  CHECK(found.value().faults[0].pid == 12 && found.value().faults[0].detail == "no answer in time");
-  CHECK(found.value().faults[0].what == "read the environment");
+  Child job(sleep_with({"SLURM_JOB_ID=7"}));
+  const ProcId id = id_of(job.pid());
+  const ProcId earlier = {id.pid, id.start_time - 1};
+  for (const ProcId& each : {earlier, id}) {
+    if (each.start_time == id.start_time) job.end();
+    const auto found = found_of({{each, 1}});
+    CHECK(!found.results[0] && found.faults.empty());
+  }
   CHECK(has_no_child());
 }
 
+void what_cannot_be_read_is_a_fault() {
+  Host host;
+  host.add(12, 1, "", true);
+  host.add(10, 1, "PBS_JOBID=1" + kEnd);
+  host.add(11, 1, std::string(9 * 1024 * 1024, 'x') + kEnd + "PBS_JOBID=1" + kEnd);
+  host.add(13, 1, "");
+  // Guard: a link is never followed.
+  std::filesystem::remove(host.fixture.path(13, "environ"));
+  std::filesystem::create_symlink("../10/environ", host.fixture.path(13, "environ"));
+  const auto found = host.find();
+  CHECK(found.results[1] == Names({"PBS_JOBID"}));
+  for (const std::size_t i : {0, 2, 3}) CHECK(!found.results[i]);
+  CHECK(found.faults.size() == 3);
+  CHECK(found.faults[0].pid == 12 && found.faults[0].detail == "no answer in time");
+  CHECK(found.faults[0].what == "read the environment" && has_no_child());
+}
+
 void one_user_cannot_spend_the_time_of_others() {
-  const ProcFixture fixture;
-  EnvironOptions options;
-  options.proc_root = fixture.root();
-  options.timeout_ms = 1000;
-  for (pid_t pid = 10; pid < 30; ++pid) {
-    fixture.add(fake(pid));
-    CHECK(mkfifo((fixture.root() + "/" + std::to_string(pid) + "/environ").c_str(), 0600) == 0);
-    options.processes.push_back({{pid, start_of(fixture, pid)}, 1});
-  }
-  fixture.add(fake(40));
-  write_file(fixture.path(40, "environ"), "SLURM_JOB_ID=1" + kEnd);
-  options.processes.push_back({{40, start_of(fixture, 40)}, 2});
-  const auto found = find_names(options);
-  CHECK(found.ok() && found.value().results[20] && found.value().results[20]->size() == 1);
-  for (std::size_t i = 0; i < 20; ++i) CHECK(!found.value().results[i]);
-  CHECK(found.value().faults.size() == 20);
+  Host host;
+  for (pid_t pid = 10; pid < 30; ++pid) host.add(pid, 1, "", true);
+  host.add(40, 2, "SLURM_JOB_ID=1" + kEnd);
+  const auto found = host.find();
+  CHECK(found.results[20] && found.results[20]->size() == 1);
+  for (std::size_t i = 0; i < 20; ++i) CHECK(!found.results[i]);
+  CHECK(found.faults.size() == 20);
 }
 
 // Guard: 6,000 forks that share a large environment would take the time of all others.
 void bytes_are_charged_to_the_user() {
-  const ProcFixture fixture;
-  EnvironOptions options;
-  options.proc_root = fixture.root();
-  options.owners = Owners{{{100000, 65536, 1}}};
-  options.timeout_ms = 10000;  // 70 MB are read on a busy machine
-  options.budget_ms = 60000;
-  fixture.add(fake(10));
-  write_file(fixture.path(10, "environ"), std::string(6 << 20, 'x') + kEnd + "PBS_JOBID=1" + kEnd);
-  const ProcId id{10, start_of(fixture, 10)};
-  for (uid_t i = 0; i < 30; ++i) options.processes.push_back({id, i % 2 == 0 ? 1 : 100000 + i});
-  options.processes.push_back({id, 2});
-  const auto found = find_names(options);
-  CHECK(found.ok() && found.value().results[0] && found.value().results[30]);
-  CHECK(!found.value().results[29] && found.value().faults.size() == 19);
-  CHECK(found.value().faults[0].detail.find("64 MiB") != std::string::npos);
+  Host host;
+  host.options.owners = Owners{{{100000, 65536, 1}}};
+  host.options.timeout_ms = 10000;  // 70 MB are read on a busy machine
+  host.options.budget_ms = 60000;
+  host.add(10, 1, std::string(6 << 20, 'x') + kEnd + "PBS_JOBID=1" + kEnd);
+  const ProcId id = host.options.processes[0].id;
+  for (uid_t i = 1; i < 30; ++i) host.options.processes.push_back({id, i % 2 == 0 ? 1 : 100000 + i});
+  host.options.processes.push_back({id, 2});
+  const auto found = host.find();
+  CHECK(found.results[0] && found.results[30] && !found.results[29] && found.faults.size() == 19);
+  CHECK(found.faults[0].detail.find("64 MiB") != std::string::npos);
 }
 
 void refuses_names_that_cannot_be() {
-  EnvironOptions wrong;
-  for (const auto& names : {std::vector<std::string>{"A=B"}, {"A", ""}, {std::string("A\0B", 3)}}) {
-    wrong.names = names;
-    CHECK(!find_environ_names(wrong).ok());
+  EnvironOptions options;
+  for (const auto& names : {Names{"A=B"}, {"A", ""}, {std::string("A\0B", 3)}}) {
+    options.names = names;
+    CHECK(!find_environ_names(options).ok());
   }
-  wrong.names = {"A"};
-  CHECK(find_environ_names(wrong).ok());
-  EnvironOptions nowhere;
-  nowhere.proc_root = "/nonexistent";
-  CHECK(!find_names(nowhere).ok());
+  options.names = {"A"};
+  CHECK(find_environ_names(options).ok());
+  options.proc_root = "/nonexistent";
+  CHECK(!find_environ_names(options).ok());
 }
 
-// Values stay in the helper. The value is computed, so that this process has it nowhere of itself.
 bool holds_value(const std::string& bytes) {
   for (std::size_t at = 0; at + kValue <= bytes.size(); ++at) {
     std::size_t same = 0;
@@ -214,23 +199,21 @@ bool holds_value(const std::string& bytes) {
 
 void values_never_leave_the_helper() {
 #ifndef __SANITIZE_ADDRESS__  // its shadow is terabytes of mappings
-  const pid_t job = start_with({"SLURM_JOB_ID="}, true);
-  EnvironOptions options;
-  options.processes = {{id_of(job), 1}};
-  CHECK(find_names(options).value().results[0] == std::vector<std::string>({"SLURM_JOB_ID"}));
+  const Child job(sleep_with({"SLURM_JOB_ID="}, true));
+  CHECK(found_of({{id_of(job.pid()), 1}}).results[0] == Names({"SLURM_JOB_ID"}));
   CHECK(!value_is_in_memory());
   // It is there, and would be found.
-  std::ifstream file("/proc/" + std::to_string(job) + "/environ");
+  std::ifstream file("/proc/" + std::to_string(job.pid()) + "/environ");
   std::string read_here;
   std::getline(file, read_here);
   CHECK(holds_value(read_here) && value_is_in_memory());
-  end(job);
 #endif
 }
 
 }  // namespace
 
 int main() {
+  finds_whole_names_and_nothing_else();
   reads_real_processes();
   a_recycled_pid_speaks_for_nobody();
   what_cannot_be_read_is_a_fault();

@@ -1,6 +1,5 @@
 #include "core/snapshot/snapshot.h"
 
-#include <pthread.h>
 #include <sys/resource.h>
 
 #include <algorithm>
@@ -516,19 +515,7 @@ void a_chain_holds_what_cannot_be_read() {
 
 // A real process whose first thread has ended: state Z, alive.
 void sees_a_real_zombie_leader() {
-  const Child child([](int ready) {
-    static int g_ready = ready;
-    static pid_t leader = getpid();
-    pthread_t thread;
-    const auto body = [](void*) -> void* {
-      // The leader is known to have ended when its state says so.
-      for (Stat stat; stat.state != 'Z';) ProcDir::open("/proc").value().read_stat(leader, -1, &stat);
-      close(g_ready);
-      for (;;) pause();
-    };
-    if (pthread_create(&thread, nullptr, body, nullptr) != 0) return false;
-    pthread_exit(nullptr);
-  });
+  const Child child(end_first_thread);
   const Snapshot snapshot = checked(take_snapshot(all_of_own()));
   const Process& process = at(snapshot, child.pid());
   CHECK(process.state == 'Z' && process.threads == 2 && !process.exe);
