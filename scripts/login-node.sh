@@ -22,7 +22,8 @@ machine_sources() {
 make_root() {
   local key root work sources options suite=trixie packages
   packages=systemd,systemd-sysv,dbus,libpam-systemd,openssh-server,openssh-client,procps,iproute2
-  packages=$packages,python3,python3-apt,nodejs,libstdc++6,sudo,tmux,vim-tiny,socat,netcat-openbsd,dropbear-bin,tinysshd,screen,dtach
+  packages=$packages,python3,python3-apt,nodejs,libstdc++6,sudo,tmux,vim-tiny,socat,netcat-openbsd,dropbear-bin,screen,dtach
+  packages=$packages,bubblewrap,nftables,uidmap,nginx-light,libnginx-mod-stream,tigervnc-standalone-server,x11-apps
   key=$(declare -f make_root machine_sources | sha256sum - | cut -c1-16)
   root=$cache/root-$key
   [ -d "$root" ] && echo "$root" && return
@@ -35,13 +36,14 @@ make_root() {
   mapfile -t sources < <(machine_sources "$work")
   mapfile -t options < <(apt-config dump | grep -E '^Acquire::(https?|Check-|Retries)' | sed 's/^/--aptopt=/')
   # Host keys and names are a run's own, a greeting would be in every login's output, and the units masked here only
-  # cost start-up time.
+  # cost start-up time. Mesa's drivers are two thirds of what an X server brings, and no test draws with them.
   mmdebstrap --quiet --variant=minbase --include="$packages" "${options[@]}" \
     --dpkgopt='path-exclude=/usr/share/man/*' --dpkgopt='path-exclude=/usr/share/doc/*' \
     --dpkgopt='path-exclude=/usr/share/locale/*' \
+    --dpkgopt='path-exclude=*/libLLVM*' --dpkgopt='path-exclude=*/libgallium*' --dpkgopt='path-exclude=/usr/share/icons/*' \
     --customize-hook='rm -f "$1"/etc/ssh/ssh_host_* "$1"/etc/hostname "$1"/etc/motd "$1"/etc/update-motd.d/*' \
     --customize-hook='chroot "$1" systemctl mask apt-daily.timer apt-daily-upgrade.timer dpkg-db-backup.timer \
-      e2scrub_all.timer tinysshd.socket console-getty.service getty.target systemd-networkd.service systemd-firstboot.service' \
+      e2scrub_all.timer nginx.service console-getty.service getty.target systemd-networkd.service systemd-firstboot.service' \
     --customize-hook='for user in alice:2001 bob:2002 carol:2003; do
       chroot "$1" useradd --create-home --shell /bin/bash --uid "${user#*:}" "${user%:*}"
       chmod 0700 "$1/home/${user%:*}"; done' \
@@ -118,7 +120,7 @@ boot() {
     echo "$BASHPID" >"$cgroup/cgroup.procs"
     exec setpriv --pdeathsig TERM systemd-nspawn --quiet --directory=/run/root --boot --register=no --keep-unit \
       --private-network --console=pipe --kill-signal=SIGKILL --machine="$name" \
-      --bind-ro="$repo:/opt/vscode-grim-reaper"
+      --bind-ro="$repo:/opt/vscode-grim-reaper" --bind-ro=/usr:/opt/host/usr
   ) </dev/null >&2 3<&- &
   node=$!
   echo "$node $cgroup" || true

@@ -1,11 +1,12 @@
-/** A node beside another host, the programs that reach its servers, and what the product says of it. */
+/** A node beside another host, the programs that reach its servers, and what the product says of these. */
 
 import assert from "node:assert/strict";
 import { after, afterEach, before } from "node:test";
+import type { TreeDocument } from "../../src/core/report/json.ts";
 import { until } from "../helpers/until.ts";
 import { whyNoLoginNode } from "./available.ts";
 import type { Running } from "./inside.ts";
-import type { LoginNode } from "./login-node.ts";
+import type { LoginNode, NodeProcess } from "./login-node.ts";
 import {
   becomes,
   bootWithProduct,
@@ -38,11 +39,11 @@ export class Reach {
   readonly #loose: number[] = [];
   readonly #running: Running[] = [];
 
-  /** To be called where the tests are described. */
-  constructor() {
+  /** To be called where the tests are described. `layer` is laid over the node's root. */
+  constructor(layer?: () => Promise<string>) {
     before(async () => {
       if (whyNoLoginNode() !== null) return;
-      this.#node = await bootWithProduct();
+      this.#node = await bootWithProduct(await layer?.());
       await this.node.run(["sh", "-ec", CABLE.join("\n")]);
     });
     after(() => this.#node?.powerOff());
@@ -76,11 +77,11 @@ export class Reach {
   }
 
   /** A window of the node's own administrator, or with `far` of another host: it got the server's greeting. */
-  window(port: number, wrap: (...argv: string[]) => string[] = (...argv) => argv): Promise<Running> {
-    return this.run(wrap(...holdPort(port)), /hello/);
+  window(port: number | string, wrap = (...argv: string[]) => argv, host?: string): Promise<Running> {
+    return this.run(wrap(...holdPort(port, host)), /hello/);
   }
 
-  async listening(port: number, wrap: (...argv: string[]) => string[] = (...argv) => argv): Promise<void> {
+  async listening(port: number, wrap = (...argv: string[]) => argv): Promise<void> {
     const ss = wrap("ss", "-Htln", `sport = :${port}`);
     await until(async () => assert.notEqual(await this.node.run(ss), ""));
   }
@@ -96,29 +97,32 @@ export class Reach {
     for (const pid of pids) await this.node.exec(["kill", "-KILL", "--", `-${pid}`]);
   }
 
-  /** Spared by `explain`'s word and by a sweep. */
-  async isUsed(server: StandIn, path: RegExp): Promise<void> {
-    await becomes(this.node, server.pid, "spare");
-    assert.match(await this.explain(server.pid), path);
-    await this.survivesSweep(server.pid);
+  /** Waits for a process with such a command line. */
+  processOf(args: RegExp): Promise<NodeProcess> {
+    return until(async () => {
+      const found = (await this.node.processes()).find((process) => args.test(process.args));
+      assert.ok(found, `no process: ${args}`);
+      return found;
+    });
   }
 
-  /** Left alone by a sweep for this reason. */
-  async isLeft(pid: number, verdict: string, reason: RegExp): Promise<void> {
+  /** Left alone by a sweep, with this verdict and for this reason. */
+  async isLeft(pid: number, verdict: string, reason: RegExp): Promise<TreeDocument> {
     const tree = await becomes(this.node, pid, verdict);
     assert.match(tree.reasons.join(), reason);
-    await this.survivesSweep(pid);
-  }
-
-  async survivesSweep(pid: number): Promise<void> {
-    assert.deepEqual((await sweep(this.node)).log, []);
+    assert.deepEqual(
+      (await sweep(this.node)).log.filter((line) => line.includes("Killed")),
+      [],
+    );
     assert.equal(this.node.alive(pid), true);
+    return tree;
   }
 
   /** An orphan by `list`'s word, ended by a sweep. */
   async isEnded({ pid }: Pick<StandIn, "pid">): Promise<void> {
     await becomes(this.node, pid, "reap");
-    assert.equal((await sweep(this.node)).status, 0);
+    const { status, stderr } = await sweep(this.node);
+    assert.equal(status, 0, stderr);
     assert.equal(this.node.alive(pid), false);
   }
 

@@ -16,12 +16,15 @@ export const PROGRAM = "/usr/sbin/vscode-grim-reaper";
 export const COMMIT = "e18005f0f1b33c29e81d732535d8c0e47cafb0b5";
 const UIDS: Readonly<Record<string, number>> = { alice: 2001, bob: 2002, carol: 2003 };
 
-/** A node with the product installed, and a configuration under which an orphan is one at once. */
+/** A configuration under which an orphan is ended at once. */
+export const AT_ONCE = 'grace = "0"\nsettle = "0s"\ntermWait = "2s"\n';
+
+/** A node with the product installed, and a configuration under which an orphan is ended at once. */
 export async function bootWithProduct(layer?: string): Promise<LoginNode> {
   const node = await LoginNode.boot(layer === undefined ? {} : { layer });
   const { missing } = await installProduct(node);
   assert.deepEqual(missing, [], "run: npm run build");
-  await configure(node, 'grace = "0"\ntermWait = "2s"\n');
+  await configure(node, AT_ONCE);
   return node;
 }
 
@@ -134,10 +137,10 @@ export async function started(output: () => Promise<string>, withShell = false):
 }
 
 /** Opens a TCP connection, takes the greeting, and holds on. */
-export const holdPort = (port: number | string, shell = "bash"): string[] => [
-  shell,
+export const holdPort = (port: number | string, host = "127.0.0.1"): string[] => [
+  "bash",
   "-c",
-  `exec 3<>/dev/tcp/127.0.0.1/${port} && read -r line <&3 && echo "$line" && read -r _`,
+  `exec 3<>/dev/tcp/${host}/${port} && read -r line <&3 && echo "$line" && read -r _`,
 ];
 
 /** The same through a SOCKS 5 proxy, as the window of `ssh -D` does. */
@@ -170,8 +173,8 @@ export async function startLoose(
 }
 
 /** Holds a connection to a port with the greeting printed, as a script. */
-export const holdScript = (port: number | string, host = "127.0.0.1"): string =>
-  `exec 3<>/dev/tcp/${host}/${port}; read -r line <&3; echo "$line"; sleep 1000`;
+export const holdScript = (port: number | string): string =>
+  `exec 3<>/dev/tcp/127.0.0.1/${port}; read -r line <&3; echo "$line"; sleep 1000`;
 
 export interface Attached {
   readonly ssh: SshClient;

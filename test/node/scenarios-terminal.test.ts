@@ -1,20 +1,28 @@
-/** What is in an IDE's terminal, or was started there, and must not end with the tree. */
+/** What is in an IDE's terminal, or was started there, and what it means for the tree. */
 
 import assert from "node:assert/strict";
 import { before, describe, it } from "node:test";
 import { until } from "../helpers/until.ts";
 import { hasLoginNode, whyNoLoginNode } from "./available.ts";
-import { Reach } from "./reach.ts";
-import { becomes, standardLines, startStandIn, sweep } from "./scenario-helpers.ts";
+import { far, QUIET, Reach } from "./reach.ts";
+import {
+  attach,
+  becomes,
+  COMMIT,
+  standardLines,
+  standInCommand,
+  started,
+  startStandIn,
+  sweep,
+  treeOf,
+} from "./scenario-helpers.ts";
+import { quoted } from "./ssh-client.ts";
 
-describe("programs of a terminal", () => {
+/** Runs a command in a terminal, as the IDE does. */
+const inTerminal = (command: string): string => `script -qefc ${quoted(command)} /dev/null; :`;
+
+describe("in an IDE's terminal", () => {
   const reach = new Reach();
-  const processOf = (args: RegExp) =>
-    until(async () => {
-      const found = (await reach.node.processes()).find((process) => args.test(process.args));
-      assert.ok(found, `no process: ${args}`);
-      return found;
-    });
 
   before(async () => {
     if (whyNoLoginNode() !== null) return;
@@ -23,59 +31,65 @@ describe("programs of a terminal", () => {
     await reach.node.copyIn("/home/alice/tunnels/tunnel", "sleep 1000\n:\n");
   });
 
-  it("another user's program in the terminal leaves the whole tree alone, until it ends", async (t) => {
-    if (!hasLoginNode(t)) return;
-    const pty = `python3 -c 'import pty; pty.spawn(["sudo", "sleep", "1000"])'`;
-    const server = await startStandIn(reach.node, { run: `${pty}; sleep 1000` });
-    const tree = await becomes(reach.node, server.pid, "exempt");
-    assert.match(tree.reasons.join(), /has a program of uid 0 in its terminal \(sudo \d+\)/);
-    assert.deepEqual((await sweep(reach.node)).log, []);
-    const sudo = /sudo (\d+)/.exec(tree.reasons.join())?.[1];
-    assert.ok(sudo && reach.node.alive(Number(sudo)));
-    await reach.node.run(["kill", "-KILL", sudo]);
-    await reach.isEnded(server);
-  });
-
-  it("an ssh server in the terminal leaves the whole tree alone", async (t) => {
-    if (!hasLoginNode(t)) return;
-    const run =
-      "cp /usr/sbin/dropbear /home/alice/dropbear; dropbearkey -t ed25519 -f /home/alice/dk; /home/alice/dropbear -F -r /home/alice/dk -p 127.0.0.1:2203";
-    const server = await startStandIn(reach.node, { run });
-    await becomes(reach.node, server.pid, "exempt");
-    assert.match(await reach.explain(server.pid), /has an ssh server in its terminal \(dropbear \d+\)/);
-    assert.deepEqual((await sweep(reach.node)).log, []);
-  });
-
-  for (const name of ["code", "cursor", "codium", "windsurf", "positron"])
-    it(`${name} tunnel leaves the whole tree alone`, async (t) => {
-      if (!hasLoginNode(t)) return;
-      await reach.node.run(["install", "/bin/bash", `/usr/local/bin/${name}`]);
-      const run = `cd /home/alice/tunnels; /usr/local/bin/${name} tunnel; :`;
-      const server = await startStandIn(reach.node, { run });
-      await reach.isLeft(server.pid, "exempt", /has a tunnel in its terminal \(\d+\)/);
-    });
-
-  it("su to another user leaves the whole tree alone", async (t) => {
-    if (!hasLoginNode(t)) return;
-    const pty = `python3 -c 'import pty; pty.spawn(["sudo", "su", "bob", "-c", "sleep 7401"])'; :`;
-    const server = await startStandIn(reach.node, { run: pty });
-    await processOf(/^sleep 7401$/);
-    await reach.isLeft(server.pid, "exempt", /has a program of uid 0 in its terminal \(sudo \d+\)/);
-    await reach.node.exec(["pkill", "-KILL", "-u", "bob", "-x", "sleep"]);
-  });
+  const copyOf = async (program: string, path: string): Promise<string> => {
+    await reach.node.run(["install", "-D", "-o", "alice", "-g", "alice", program, path]);
+    return path;
+  };
 
   // sge_submit(1), salloc(1), srun(1); nios is what `bsub -I` leaves running, condor_ssh_to_job(1).
-  const JOB_CLIENTS = ["qlogin", "qrsh", "qsh", "srun", "salloc", "nios", "condor_ssh_to_job"];
-  it("a job client leaves the whole tree alone, under each name", async (t) => {
+  const JOBS = ["qlogin", "qrsh", "qsh", "srun", "salloc", "nios", "condor_ssh_to_job"];
+  const TUNNELS = ["code", "cursor", "codium", "windsurf", "positron"];
+  const LEFT: readonly { what: string; run: string; reason: RegExp }[] = [
+    {
+      what: "another user's program",
+      run: inTerminal("sudo -u bob sleep 7401"),
+      reason: /has a program of uid 0 in its terminal \(sudo \d+\)/,
+    },
+    {
+      what: "su to another user",
+      run: inTerminal("sudo su bob -c 'sleep 7402'"),
+      reason: /has a program of uid 0 in its terminal \(sudo \d+\)/,
+    },
+    {
+      what: "an ssh server",
+      run: "cp /usr/sbin/dropbear ~/dropbear; dropbearkey -t ed25519 -f ~/dk; ~/dropbear -F -r ~/dk -p 127.0.0.1:2203",
+      reason: /has an ssh server in its terminal \(dropbear \d+\)/,
+    },
+    {
+      what: "ssh -R to another host",
+      run: `ssh -F none ${QUIET} -i ~/.ssh/bob -p 2200 -N -R 7000:127.0.0.1:22 bob@10.9.0.2; :`,
+      reason: /has a tunnel in its terminal \(ssh \d+\)/,
+    },
+    ...TUNNELS.map((name) => ({
+      what: `${name} tunnel`,
+      run: `cd ~/tunnels; /usr/local/bin/${name} tunnel; :`,
+      reason: /has a tunnel in its terminal \(\d+\)/,
+    })),
+    ...JOBS.map((name) => ({
+      what: `the job client ${name}`,
+      run: `/usr/local/bin/${name} 7403; :`,
+      reason: new RegExp(`holds a batch allocation \\(${name} \\d+\\)`),
+    })),
+  ];
+  it("what would be lost with its terminal leaves the whole tree alone", async (t) => {
     if (!hasLoginNode(t)) return;
-    for (const name of JOB_CLIENTS) {
-      await reach.node.run(["install", "/usr/bin/sleep", `/usr/local/bin/${name}`]);
-      const server = await startStandIn(reach.node, { run: `/usr/local/bin/${name} 7403; :` });
-      await reach.isLeft(server.pid, "exempt", new RegExp(`holds a batch allocation \\(${name} \\d+\\)`));
-      await reach.node.run(["kill", "-KILL", `${server.pid}`, `${server.shell}`]);
+    for (const name of TUNNELS) await reach.node.run(["install", "/bin/bash", `/usr/local/bin/${name}`]);
+    for (const name of JOBS) await reach.node.run(["install", "/usr/bin/sleep", `/usr/local/bin/${name}`]);
+    const sshd = "exec /usr/sbin/sshd -D -e -p 2200 -o ListenAddress=10.9.0.2 -o PidFile=none";
+    await reach.run(far("sh", "-c", sshd));
+    await reach.listening(2200, far);
+    const servers = [];
+    for (const { run } of LEFT) servers.push(await startStandIn(reach.node, { run }));
+    for (const [i, { what, reason }] of LEFT.entries()) {
+      const tree = await becomes(reach.node, servers[i]?.pid ?? 0, "exempt");
+      assert.match(tree.reasons.join(), reason, what);
     }
+    assert.equal((await sweep(reach.node)).status, 0);
+    for (const [i, { what }] of LEFT.entries()) assert.ok(reach.node.alive(servers[i]?.pid ?? 0), what);
+    await reach.node.exec(["pkill", "-KILL", "-x", "sleep|sudo"]);
   });
 
+  /** Programs that outlive a tree, each with the command line of what lives on. */
   const MULTIPLEXERS = [
     { name: "screen", program: "/usr/bin/screen", run: (exe: string) => `${exe} -D -m -S real sleep 7411` },
     {
@@ -90,23 +104,47 @@ describe("programs of a terminal", () => {
     { name: "zellij", program: "/bin/bash", run: (exe: string) => `${exe} -c "sleep 7416; :"` },
     { name: "abduco", program: "/bin/bash", run: (exe: string) => `${exe} -c "sleep 7417; :"` },
   ];
-  it("multiplexers under every name, and what runs in them, outlive the tree", async (t) => {
+  const FREE = [
+    "tmux -L daemon new-session -d 'exec sleep 7421'",
+    "setsid sleep 7422 &",
+    "nohup sleep 7423 >/dev/null 2>&1 &",
+    "sudo sleep 7424 &",
+    "sudo -u bob sleep 7425 &",
+    "(setsid -f sleep 7426)",
+  ];
+  it("multiplexers, what was set free and other users' programs outlive a forced sweep; the rest ends", async (t) => {
     if (!hasLoginNode(t)) return;
     const folder = "/home/alice/bin";
-    for (const { name, program } of MULTIPLEXERS)
-      await reach.node.run(["install", "-D", program, `${folder}/${name}`]);
-    const lines = MULTIPLEXERS.map(({ name, run }) => `${run(`${folder}/${name}`)} &`);
+    for (const { name, program } of MULTIPLEXERS) await copyOf(program, `${folder}/${name}`);
     const inTmux = ["a", "b"].map(
       (socket, i) =>
         `until [ -S /tmp/tmux-2001/${socket} ]; do sleep 0.05; done; tmux -L ${socket} new-session -d "exec sleep ${7413 + i}"`,
     );
-    const server = await startStandIn(reach.node, { run: [...lines, ...inTmux, "wait"].join("\n") });
-    const sleeps = await Promise.all(
-      MULTIPLEXERS.map((_, i) => processOf(new RegExp(`^sleep ${7411 + i}$`))),
+    const script = [
+      ...MULTIPLEXERS.map(({ name, run }) => `${run(`${folder}/${name}`)} &`),
+      ...inTmux,
+      ...FREE,
+    ];
+    await reach.node.copyIn("/home/alice/terminal", [...script, "sleep 7431", ":"].join("\n"));
+    const server = await startStandIn(reach.node, { run: inTerminal("bash /home/alice/terminal") });
+    const settings = "/home/alice/.vscode-server/data/Machine/settings.json";
+    const editor = await reach.node.ssh("alice", ["vi", settings]);
+    const numbers = [7411, 7412, 7413, 7414, 7415, 7416, 7417, 7421, 7422, 7423, 7424, 7425, 7426];
+    const free = await Promise.all(numbers.map((n) => reach.processOf(new RegExp(`^sleep ${n}$`))));
+    const vi = await reach.processOf(/^vi .*settings\.json/);
+    const ended = await reach.processOf(/^sleep 7431$/);
+    const bobs = await startStandIn(reach.node, { user: "bob" });
+
+    const swept = await sweep(reach.node, "--force", "--include-exempt", "--user", "alice");
+    assert.equal(swept.status, 0, swept.stderr);
+    assert.deepEqual(
+      [server.pid, ended.pid].map((pid) => reach.node.alive(pid)),
+      [false, false],
     );
-    await reach.isEnded(server);
-    for (const { pid, args } of sleeps) assert.equal(reach.node.alive(pid), true, args);
-    await reach.node.exec(["pkill", "-KILL", "-u", "alice", "sleep|screen|tmux|dtach|zellij|abduco"]);
+    for (const { pid, args } of [...free, vi]) assert.equal(reach.node.alive(pid), true, args);
+    assert.equal(reach.node.alive(bobs.pid), true);
+    await editor.close();
+    await reach.node.exec(["pkill", "-KILL", "sleep|screen|tmux|dtach|zellij|abduco"]);
   });
 
   it("a job that left the tree goes on with its steps while the tree is ended", async (t) => {
@@ -114,22 +152,124 @@ describe("programs of a terminal", () => {
     // It starts a step each 50 ms, and the server takes 2 s to be ended, for its shell ignores SIGTERM.
     const job = "setsid -f bash -c 'while :; do sleep 0.05; echo step >>/home/alice/steps; done'";
     const server = await startStandIn(reach.node, { run: `${job}; trap "" TERM; sleep 1000; :` });
-    const { pid } = await processOf(/^bash -c while/);
+    const { pid } = await reach.processOf(/^bash -c while/);
     await until(() => assert.equal(reach.node.status(pid)?.ppid, 1));
-    const steps = async () => (await reach.node.read("/home/alice/steps")).length;
-    const before = await until(async () => {
-      const count = await steps();
-      assert.ok(count > 0);
-      return count;
-    });
+    const steps = async () => (await reach.node.exec(["cat", "/home/alice/steps"])).stdout.length;
+    await until(async () => assert.ok((await steps()) > 0));
     const swept = await sweep(reach.node);
     assert.equal(swept.status, 0, swept.stderr);
     const { pids } = standardLines(swept.log, server.pid, 2001);
     assert.ok(pids.includes(server.shell as number) && !pids.includes(pid), swept.stderr);
-    assert.equal(reach.node.alive(pid), true);
-    const during = await steps();
-    assert.ok(during > before);
-    await until(async () => assert.ok((await steps()) > during, "the job goes on"));
+    const after = await steps();
+    await until(async () => assert.ok((await steps()) > after, "the job goes on"));
     await reach.node.run(["kill", "-KILL", `${pid}`]);
+  });
+});
+
+describe("what is a server's", () => {
+  const reach = new Reach();
+  const MOVED = "/scratch/alice/agent";
+  const EXTENSION = "/home/alice/.vscode-server/extensions/x.y-1.0.0/bin/helper";
+
+  before(async () => {
+    if (whyNoLoginNode() !== null) return;
+    const scratch = ["/scratch/alice", "/scratch/alice/home", MOVED];
+    await reach.node.run(["install", "-d", "-o", "alice", "-g", "alice", ...scratch]);
+    await reach.node.run(["ln", "-s", "/scratch/alice/home", "/home/alice/.vscode-server"]);
+    await reach.node.copyIn("/etc/sudoers.d/alice", "alice ALL=(ALL) NOPASSWD: ALL\n", { mode: 0o440 });
+  });
+
+  const PLACES = [
+    {
+      what: "behind a link to scratch",
+      folder: `/home/alice/.vscode-server/bin/${COMMIT}`,
+      exe: "/scratch/alice/home",
+    },
+    { what: "moved by VSCODE_AGENT_FOLDER", folder: `${MOVED}/bin/${COMMIT}`, exe: MOVED },
+  ];
+  for (const { what, folder, exe } of PLACES)
+    it(`a server ${what} is tagged, spared while it is used, and ended`, async (t) => {
+      if (!hasLoginNode(t)) return;
+      const server = await startStandIn(reach.node, { folder });
+      const path = await reach.node.run(["readlink", `/proc/${server.pid}/exe`]);
+      assert.equal(path, `${exe}/bin/${COMMIT}/node\n`);
+      await becomes(reach.node, server.pid, "reap", true);
+      const window = await attach(reach.node, server);
+      await reach.isLeft(server.pid, "spare", /session/);
+      await window.drop();
+      await reach.isEnded(server);
+    });
+
+  it("an extensionHost that outlived its server there is one", async (t) => {
+    if (!hasLoginNode(t)) return;
+    const folder = `${MOVED}/bin/${COMMIT}`;
+    await standInCommand(reach.node, { folder });
+    await reach.node.copyIn(`${folder}/out/bootstrap-fork.js`, "setInterval(() => {}, 1000);\n");
+    const start = `setsid ${folder}/node ${folder}/out/bootstrap-fork --type=extensionHost </dev/null >/dev/null 2>&1 &`;
+    assert.equal((await (await reach.node.ssh("alice", null, { stdin: `${start}\n` })).waitExit()).status, 0);
+    await reach.isEnded(await reach.processOf(/--type=extensionHost$/));
+  });
+
+  it("a server that a session runs as another user belongs to both", async (t) => {
+    if (!hasLoginNode(t)) return;
+    const command = (await standInCommand(reach.node, { user: "bob" })).map(quoted).join(" ");
+    const inner = `setsid ${command} >/home/bob/sudo.log 2>&1 </dev/null &`;
+    const ssh = await reach.node.ssh("alice", null, { stdin: `sudo -n -u bob sh -c ${quoted(inner)}\n` });
+    await ssh.waitExit();
+    const server = await started(() => reach.node.read("/home/bob/sudo.log"));
+    assert.equal(reach.node.status(server.pid)?.uid, 2002);
+    await becomes(reach.node, server.pid, "reap", true);
+    const window = await attach(reach.node, server);
+    await reach.isLeft(server.pid, "spare", /session/);
+    await window.drop();
+    await reach.isEnded(server);
+  });
+
+  it("an extension's helper whose parent lives outside every tree is left alone until the parent ends", async (t) => {
+    if (!hasLoginNode(t)) return;
+    await reach.node.run(["install", "-D", "-o", "alice", "/usr/bin/sleep", EXTENSION]);
+    const parent = await reach.loose(`${EXTENSION} 7301; exit`);
+    const { pid } = await reach.processOf(/helper 7301$/);
+    await reach.isLeft(pid, "spare", new RegExp(`its parent bash ${parent} lives`));
+    await reach.node.run(["kill", "-KILL", `${parent}`]);
+    await reach.isEnded({ pid });
+  });
+
+  it("a web server is exempt", async (t) => {
+    if (!hasLoginNode(t)) return;
+    const home = "/home/alice/.code-server";
+    await reach.node.run(["install", "-D", "-o", "alice", "/usr/bin/node", `${home}/lib/node`]);
+    await reach.node.copyIn(`${home}/out/node/entry.js`, "setInterval(() => {}, 1000);\n");
+    await reach.node.run(["chown", "-R", "alice:alice", home]);
+    await reach.loose(`exec ${home}/lib/node ${home}/out/node/entry --port 3000`);
+    const { pid } = await reach.processOf(/entry --port 3000$/);
+    await reach.isLeft(pid, "exempt", /is a web server, reached without ssh/);
+    assert.equal((await treeOf(reach.node, pid)).uid, 2001);
+  });
+
+  /** Runs a command in a cgroup as a container engine would make it. */
+  const inContainer = (id: string, ...argv: string[]): string[] => {
+    const folder = `/sys/fs/cgroup/docker-${id.repeat(64)}.scope`;
+    const script = `mkdir -p ${folder}; echo $$ >${folder}/cgroup.procs; exec "$@"`;
+    return ["sh", "-c", script, "sh", ...argv];
+  };
+  it("what an sshd in a container starts; a container beside that one manages its own", async (t) => {
+    if (!hasLoginNode(t)) return;
+    // Without PAM sshd refuses users whose password is locked.
+    await reach.node.run(["usermod", "-p", "*", "alice"]);
+    const options = "-D -e -p 2210 -o ListenAddress=127.0.0.1 -o PidFile=none -o UsePAM=no";
+    await reach.run(inContainer("a", "/usr/sbin/sshd", ...options.split(" ")));
+    await reach.listening(2210);
+    const command = (await standInCommand(reach.node)).map(quoted).join(" ");
+    const start = (log: string) => `setsid ${command} >/home/alice/${log} 2>&1 </dev/null &`;
+    const login = `ssh -F none ${QUIET} -i /root/keys/alice -p 2210 alice@127.0.0.1`;
+    await reach.node.run(["sh", "-c", `${login} ${quoted(start("container.log"))}`]);
+    const server = await started(() => reach.node.read("/home/alice/container.log"));
+    assert.match(reach.node.proc(server.pid, "cgroup") ?? "", /docker-a{64}\.scope/);
+    await reach.isEnded(server);
+    const asAlice = ["setpriv", "--reuid=alice", "--regid=alice", "--init-groups", "--reset-env"];
+    await reach.node.run(inContainer("b", ...asAlice, "sh", "-c", start("other.log")));
+    const other = await started(() => reach.node.read("/home/alice/other.log"));
+    await reach.isLeft(other.pid, "exempt", /is managed by container docker-b{64}\.scope/);
   });
 });
