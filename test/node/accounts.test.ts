@@ -7,7 +7,15 @@ import { readExposition, seriesValue } from "../helpers/exposition.ts";
 import { until } from "../helpers/until.ts";
 import { hasLoginNode, whyNoLoginNode } from "./available.ts";
 import type { LoginNode } from "./login-node.ts";
-import { bootWithProduct, configure, endAll, PROGRAM, startStandIn, treeOf } from "./scenario-helpers.ts";
+import {
+  AT_ONCE,
+  bootWithProduct,
+  configure,
+  endAll,
+  PROGRAM,
+  startStandIn,
+  treeOf,
+} from "./scenario-helpers.ts";
 
 const UNIT = "vscode-grim-reaper.service";
 const LEDGER = "/var/lib/vscode-grim-reaper/ledger.jsonl";
@@ -41,7 +49,7 @@ describe("the unit's accounts", () => {
   it("writes the reap with its proportional memory where users cannot read it", async (t) => {
     if (!hasLoginNode(t)) return;
     await node.run(["mkdir", "-p", COLLECTOR]);
-    await configure(node, `grace = "0"\ntermWait = "2s"\n[metrics]\nfile = "${METRICS}"\n`);
+    await configure(node, `${AT_ONCE}[metrics]\nfile = "${METRICS}"\n`);
     const orphan = await startStandIn(node, { run: "sleep 7102" });
     // The session that starts it can end before it runs; one that comes and goes later surely leaves it behind.
     await logInAndOut("alice");

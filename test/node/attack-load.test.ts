@@ -7,7 +7,7 @@ import { attackBinary } from "../helpers/attacks.ts";
 import { until } from "../helpers/until.ts";
 import { hasLoginNode, whyNoLoginNode } from "./available.ts";
 import type { LoginNode } from "./login-node.ts";
-import { bootWithProduct, configure, endAll, startStandIn } from "./scenario-helpers.ts";
+import { bootWithProduct, endAll, startStandIn } from "./scenario-helpers.ts";
 
 const UNIT = "vscode-grim-reaper.service";
 const PROGRAM = "/home/carol/.vscode-server/bin/e18005f0f1b33c29e81d732535d8c0e47cafb0b5/node";
@@ -33,7 +33,6 @@ describe("one user against the unit", () => {
   before(async () => {
     if (whyNoLoginNode() !== null) return;
     node = await bootWithProduct();
-    await configure(node, 'grace = "0"\nuntagged = "reap"\ntermWait = "2s"\n');
     await node.copyIn(PROGRAM, readFileSync(attackBinary("load")), { mode: 0o755, owner: "carol:carol" });
     await node.run(["chown", "-R", "carol:carol", "/home/carol/.vscode-server"]);
     // The kernel's word on the largest process, as the node's cgroups have no memory controller.

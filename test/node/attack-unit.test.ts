@@ -6,7 +6,7 @@ import { after, afterEach, before, describe, it } from "node:test";
 import { attackBinary } from "../helpers/attacks.ts";
 import { hasLoginNode, whyNoLoginNode } from "./available.ts";
 import type { LoginNode } from "./login-node.ts";
-import { becomes, bootWithProduct, configure, endAll, startStandIn, sweep } from "./scenario-helpers.ts";
+import { becomes, bootWithProduct, endAll, startStandIn, sweep } from "./scenario-helpers.ts";
 
 const UNIT = "vscode-grim-reaper.service";
 const PROGRAM = "/usr/local/bin/attack";
@@ -40,7 +40,6 @@ describe("a program that has taken over the unit", () => {
   before(async () => {
     if (whyNoLoginNode() !== null) return;
     node = await bootWithProduct();
-    await configure(node, 'grace = "0"\nuntagged = "reap"\ntermWait = "2s"\n');
     await node.copyIn(PROGRAM, readFileSync(attackBinary("unit")), { mode: 0o755 });
   });
   after(() => node?.powerOff());

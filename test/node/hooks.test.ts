@@ -8,9 +8,9 @@ import { until } from "../helpers/until.ts";
 import { hasLoginNode, whyNoLoginNode } from "./available.ts";
 import { repository } from "./boot.ts";
 import type { LoginNode } from "./login-node.ts";
-import { becomes, bootWithProduct, configure, startStandIn } from "./scenario-helpers.ts";
+import { AT_ONCE, becomes, bootWithProduct, configure, startStandIn } from "./scenario-helpers.ts";
 
-const BASE = 'grace = "0"\ntermWait = "2s"\n[hooks]\n';
+const BASE = `${AT_ONCE}[hooks]\n`;
 
 describe("the site's program", () => {
   let node: LoginNode;
@@ -61,7 +61,7 @@ describe("the site's program", () => {
     await until(async () => {
       const queue = await node.read("/srv/mail/queue");
       assert.match(queue, /^-oi -f root -- alice@example\.org\nFrom: root\nTo: alice@example\.org\n/);
-      assert.match(queue, /^Why: orphaned: .*$/m);
+      assert.match(queue, /^Why: unused since .*$/m);
     });
     await node.run(["rm", "-f", "/usr/sbin/sendmail"]);
   });

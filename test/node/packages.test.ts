@@ -20,7 +20,7 @@ import {
   rpm,
   whyNoPackages,
 } from "./packages.ts";
-import { configure, endAll, PROGRAM, standardLines, treeOf } from "./scenario-helpers.ts";
+import { AT_ONCE, configure, endAll, PROGRAM, standardLines, treeOf } from "./scenario-helpers.ts";
 
 const UNIT = "vscode-grim-reaper.service";
 const TIMER = "vscode-grim-reaper.timer";
@@ -146,7 +146,7 @@ describe("the packages", () => {
 
     it("a tree that a logout leaves is tagged by the hook and ended by the unit", async (t) => {
       if (!ready(t)) return;
-      await configure(node, 'grace = "0"\ntermWait = "2s"\n');
+      await configure(node, AT_ONCE);
       const left = await leaveServer(node, "alice");
       const { pids } = await until(async () => {
         const tree = await treeOf(node, left.pid);
@@ -221,7 +221,7 @@ describe("the packages", () => {
       await node.exec(["systemctl", "start", UNIT]);
       assert.equal((await state(UNIT)).ActiveState, "failed");
       await node.copyIn(METRICS, "vscode_grim_reaper_build_info 1\n");
-      await configure(node, `grace = "0"\n[metrics]\nfile = "${METRICS}"\n`);
+      await configure(node, `${AT_ONCE}[metrics]\nfile = "${METRICS}"\n`);
       await dpkg(node, "--remove", "vscode-grim-reaper");
       assert.equal((await node.exec(["test", "-e", "/usr/lib/vscode-grim-reaper"])).status, 1);
       assert.equal((await node.exec(["test", "-e", METRICS])).status, 1, "nobody would write it again");

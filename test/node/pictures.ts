@@ -14,18 +14,17 @@ const reason = whyNoLoginNode();
 assert.equal(reason, null, reason ?? "");
 
 await using node = await bootWithProduct();
-await configure(node, 'grace = "10m"\n');
+await configure(node, 'grace = "2m"\nsettle = "0s"\n');
 const alices = await startStandIn(node, { user: "alice", run: "sleep 7100" });
 const bobs = await startStandIn(node, {
   user: "bob",
-  args: ["--reconnection-grace-time=120"],
   run: "sleep 7101",
 });
-const carols = await startStandIn(node, { user: "carol" });
 // The session that started alice's server is closed; a later one uses it, which only its connection shows.
 await node.ssh("alice", holdPort(alices.at));
 // Nobody's servers are seconds old.
-await setTimeout(160_000);
+await setTimeout(150_000);
+const carols = await startStandIn(node, { user: "carol" });
 await becomes(node, alices.pid, "spare");
 await becomes(node, carols.pid, "wait");
 await becomes(node, bobs.pid, "reap");

@@ -8,6 +8,7 @@ import { hasLoginNode, whyNoLoginNode } from "./available.ts";
 import { repository } from "./boot.ts";
 import { LoginNode } from "./login-node.ts";
 import { buildDebs, insideOf, leaveServer, whyNoPackages } from "./packages.ts";
+import { AT_ONCE } from "./scenario-helpers.ts";
 
 const UNIT = "vscode-grim-reaper.service";
 const OBSERVE = "/etc/vscode-grim-reaper/config.d/00-observe.toml";
@@ -116,7 +117,7 @@ describe("the README's commands", () => {
 
   it("a day of observing ends with grep and rm, and then sweeps enforce", async (t) => {
     if (!ready(t)) return;
-    await node.copyIn("/etc/vscode-grim-reaper/config.d/10-test.toml", 'grace = "0"\n');
+    await node.copyIn("/etc/vscode-grim-reaper/config.d/10-test.toml", AT_ONCE);
     const { pid } = await leaveServer(node, "alice");
     await node.run(["systemctl", "start", UNIT]);
     assert.match(await succeeds(blockWith("grep 'Would kill'")), new RegExp(`under pid ${pid} `));

@@ -7,6 +7,7 @@ import { hasLoginNode, whyNoLoginNode } from "./available.ts";
 import type { LoginNode } from "./login-node.ts";
 import { realServerLayer, relayToServer, startExecServer, startLegacyServer } from "./real-server.ts";
 import {
+  AT_ONCE,
   becomes,
   bootWithProduct,
   configure,
@@ -66,12 +67,12 @@ describe("a real server", () => {
     await first.drop();
     await server.ssh.close();
     await becomes(node, root, "reap", true);
-    assert.match(await explain(root), /client +no +no established connection from a client/);
+    assert.match(await explain(root), /client +no +no client is connected/);
     assert.match(await explain(host), /ancestor +no +no ssh session above/);
-    await configure(node, 'grace = "10m"\ntermWait = "2s"\n');
+    await configure(node, "");
     assert.equal((await treeOf(node, root)).verdict, "wait");
     assert.deepEqual((await sweep(node)).log, []);
-    await configure(node, 'grace = "0"\ntermWait = "2s"\n');
+    await configure(node, AT_ONCE);
 
     // A second ssh session attaches to the old server.
     const second = await Window.open(node, server);
@@ -148,7 +149,7 @@ describe("a real server", () => {
     await until(() => assert.equal(node.status(root)?.ppid, 1));
     await window.drop();
     await server.ssh.close();
-    assert.match((await becomes(node, root, "reap")).reasons.join(), /orphaned/);
+    assert.match((await becomes(node, root, "reap")).reasons.join(), /unused since/);
     const straight = await Window.open(node, server, { via: "socket" });
     const sshd = (await straight.ssh.session()).child;
     assert.equal((await treeOf(node, root)).verdict, "spare");

@@ -158,7 +158,7 @@ describe("an orphan is ended, in spite of", () => {
     assert.ok(live && dead[0]);
     const window = await attach(reach.node, live);
     const explain = await reach.node.run([PROGRAM, "explain", `${dead[0].pid}`], { user: "alice" });
-    assert.match(explain, /Verdict +unknown[^]*only root can tell whether it is in use/);
+    assert.match(explain, /Verdict +unknown[\s\S]*only root can tell whether it is in use/);
     await reach.isEnded(dead[0]);
     assert.deepEqual(
       servers.map(({ pid }) => reach.node.alive(pid)),

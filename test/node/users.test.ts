@@ -1,4 +1,4 @@
-/** The users' side on a real login node: told at the login, by mail, asking to keep, ending their own. */
+/** The users' side on a real login node: told at the login, asking to keep, ending their own. */
 
 import assert from "node:assert/strict";
 import { after, afterEach, before, describe, it } from "node:test";
@@ -6,6 +6,7 @@ import { until } from "../helpers/until.ts";
 import { hasLoginNode, whyNoLoginNode } from "./available.ts";
 import type { LoginNode } from "./login-node.ts";
 import {
+  AT_ONCE,
   attach,
   becomes,
   bootWithProduct,
@@ -18,8 +19,6 @@ import {
 } from "./scenario-helpers.ts";
 
 const UNIT = "vscode-grim-reaper.service";
-const MAIL = "/var/lib/vscode-grim-reaper/mail";
-const BASE = 'grace = "0"\ntermWait = "2s"\n';
 
 describe("the users' side", () => {
   let node: LoginNode;
@@ -31,9 +30,9 @@ describe("the users' side", () => {
   afterEach(async () => {
     if (!node) return;
     await endAll(node);
-    const state = `rm -rf /var/lib/vscode-grim-reaper/notices/* /home/*/.local; pkill -x keep; true`;
+    const state = "rm -rf /var/lib/vscode-grim-reaper/notices/* /home/*/.local; pkill -x keep";
     await node.run(["sh", "-c", `${state}; systemctl reset-failed`]);
-    await configure(node, BASE);
+    await configure(node, AT_ONCE);
   });
 
   const options =
@@ -59,7 +58,7 @@ describe("the users' side", () => {
     if (!hasLoginNode(t)) return;
     await configure(
       node,
-      `${BASE}[notice]\ntext = "Questions: hpc@example.org"\nurl = "https://hpc.example.org/reaper"\n`,
+      `${AT_ONCE}[notice]\ntext = "Questions: hpc@example.org"\nurl = "https://hpc.example.org/reaper"\n`,
     );
     const server = await startStandIn(node, { run: "sleep 7201" });
     await becomes(node, server.pid, "reap");
@@ -174,59 +173,6 @@ describe("the users' side", () => {
       const mine = (await node.processes()).filter(({ args }) => args.includes("grim-reaper end"));
       assert.deepEqual(mine, []);
     });
-  });
-
-  it("mail goes out by its own unit, is kept while the mailer fails, and reaches one user alone", async (t) => {
-    if (!hasLoginNode(t)) return;
-    // The unit sends as an account that is not root.
-    await node.run(["install", "-d", "-m", "1777", "/srv/mail"]);
-    const mailer =
-      '#!/bin/sh\n[ -e /srv/mail/away ] && { echo "the relay is away" >&2; exit 75; }\nprintf "<%s>" "$@" >>/srv/mail/args\ncat >>/srv/mail/text\n';
-    await node.copyIn("/usr/sbin/sendmail", mailer, { mode: 0o755 });
-    await configure(node, `${BASE}[mail]\nenabled = true\nto = "%u@example.org"\nfrom = "hpc@example.org"\n`);
-    await node.run(["systemctl", "start", "vscode-grim-reaper-mail.path"]);
-    await node.run(["touch", "/srv/mail/away"]);
-    const waiting = async (folder: string) => (await node.run(["ls", "-A", `${MAIL}/${folder}`])).trim();
-    const active = (unit: string) => node.exec(["systemctl", "is-active", unit]).then((o) => o.stdout.trim());
-    const server = await startStandIn(node);
-    await becomes(node, server.pid, "reap");
-    await runUnit();
-    await until(async () => assert.match(await waiting("kept"), /^\d{13}-2001$/), { timeoutMs: 10_000 });
-    await until(async () => assert.equal(await active("vscode-grim-reaper-mail.service"), "failed"));
-    assert.equal(await waiting("new"), "");
-    assert.match(
-      await node.journal("-u", "vscode-grim-reaper-mail.service"),
-      /deliver \S+-2001: to alice@example\.org: the relay is away; kept; tried again after the next sweep/,
-    );
-    // It does not start again and again over what it cannot send.
-    assert.equal(await active("vscode-grim-reaper-mail.path"), "active");
-    const starts = (await node.journal("-u", "vscode-grim-reaper-mail.service")).match(/Starting/g)?.length;
-    assert.equal(starts, 1);
-
-    await node.run(["rm", "/srv/mail/away"]);
-    await runUnit();
-    await until(
-      async () =>
-        assert.equal(await node.read("/srv/mail/args"), "<-oi><-f><hpc@example.org><--><alice@example.org>"),
-      {
-        timeoutMs: 10_000,
-      },
-    );
-    await until(async () => assert.equal(`${await waiting("kept")}${await waiting("new")}`, ""));
-    const text = await node.read("/srv/mail/text");
-    assert.match(text, /^From: hpc@example\.org\nTo: alice@example\.org\nSubject: .*\nDate: /);
-    assert.match(text, /\n\nHello alice,\n\nYour VS Code server on .*\n {2}Saved files are safe/);
-
-    // Given up after three days.
-    await node.run(["touch", "/srv/mail/away"]);
-    await shell(
-      `mkdir -p ${MAIL}/new && printf '{"schemaVersion":1,"to":"a@b","from":"root"}\\nx' >${MAIL}/new/1600000000000-2001`,
-    );
-    await until(async () => assert.equal(`${await waiting("kept")}${await waiting("new")}`, ""), {
-      timeoutMs: 10_000,
-    });
-    assert.match(await node.journal("-u", "vscode-grim-reaper-mail.service"), /given up/);
-    await node.run(["rm", "-f", "/srv/mail/away", "/usr/sbin/sendmail"]);
   });
 
   it("the notice of a forced sweep names an administrator", async (t) => {
