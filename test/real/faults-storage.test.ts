@@ -8,7 +8,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 
 const sandbox = inPidNamespace(import.meta.url, { upFor: 3600 });
 const TAGS = `${RUN_FOLDER}/tags`;
-const STATES = `${RUN_FOLDER}/states.json`;
+const STATES_FILE = `${RUN_FOLDER}/states.json`;
 /** An orphan is ended by the second of two sweeps that are a grace of one second apart. */
 const TWO_SWEEPS = temporaryFile("two-sweeps.toml", 'settle = "0s"\ngrace = "1s"\ntermWait = "0"\n');
 const LONGER_THAN_GRACE_MS = 1100;
@@ -116,7 +116,7 @@ cat /dev/zero > ${RUN_FOLDER}/full 2>/dev/null || true`;
     await sleep(LONGER_THAN_GRACE_MS);
     const ran = runIn({ before: full }, ["-v", "-c", TWO_SWEEPS]);
     assertRefused(host, ran, /cannot write the states of trees: ENOSPC/);
-    assert.ok(!existsSync(STATES));
+    assert.ok(!existsSync(STATES_FILE));
     assert.equal(run(["-c", TWO_SWEEPS]).status, 0);
     host.assertSound(true, "only marked");
     await sleep(LONGER_THAN_GRACE_MS);
@@ -161,11 +161,11 @@ cat /dev/zero > ${RUN_FOLDER}/full 2>/dev/null || true`;
   });
 
   const MARKED: readonly (readonly [string, string, RegExp, boolean])[] = [
-    ["half a file", `echo '{"bootId":"x","ma' > ${STATES}`, /read .*states\.json: .*JSON/, true],
-    ["a gigabyte", `truncate -s 1G ${STATES}`, /states\.json: it is larger than 16777216 bytes/, true],
-    ["a pipe", `mkfifo ${STATES}`, /states\.json: it is not a regular file/, true],
-    ["a link", `ln -s /etc/shadow ${STATES}`, /states\.json: ELOOP/, true],
-    ["a folder", `mkdir ${STATES}`, /states\.json: it is not a regular file; remove it/, false],
+    ["half a file", `echo '{"bootId":"x","ma' > ${STATES_FILE}`, /read .*states\.json: .*JSON/, true],
+    ["a gigabyte", `truncate -s 1G ${STATES_FILE}`, /states\.json: it is larger than 16777216 bytes/, true],
+    ["a pipe", `mkfifo ${STATES_FILE}`, /states\.json: it is not a regular file/, true],
+    ["a link", `ln -s /etc/shadow ${STATES_FILE}`, /states\.json: ELOOP/, true],
+    ["a folder", `mkdir ${STATES_FILE}`, /states\.json: it is not a regular file; remove it/, false],
   ];
   for (const [what, make, says, heals] of MARKED)
     test(`states that are ${what} hang nothing and end no tree${heals ? "; the next sweep has new ones" : ""}`, async () => {
@@ -177,7 +177,7 @@ cat /dev/zero > ${RUN_FOLDER}/full 2>/dev/null || true`;
         assert.match(ran.stderr, says);
         assert.equal(ran.status, 1, ran.stderr);
         host.assertSound(settings === TWO_SWEEPS, ran.stderr);
-        if (!heals) sh(`rmdir ${STATES}`);
+        if (!heals) sh(`rmdir ${STATES_FILE}`);
         await sleep(LONGER_THAN_GRACE_MS);
         const next = run(["-v", "-c", settings]);
         assert.equal(next.status, 0, next.stderr);
