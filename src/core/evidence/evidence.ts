@@ -7,7 +7,7 @@ import type { HostView } from "../tree/host-view.ts";
 import type { Tree } from "../tree/tree.ts";
 import { type Doubt, type DoubtCode, doubtAbove, doubtAround } from "./doubt.ts";
 import { groupsOf, type TreeSources } from "./groups.ts";
-import { makeOutside, sessionsAbove, silentEnds, type UseCode, type Way, waysInto } from "./use.ts";
+import { makeOutside, sessionsAbove, type UseCode, type Way, waysInto } from "./use.ts";
 
 export type Value = "yes" | "no" | "unknown";
 
@@ -46,12 +46,11 @@ export function collectEvidence(
   const outside = makeOutside(view, sources, silentAfter);
   for (const group of groupsOf(view, sources)) {
     const above = sessionsAbove(group, outside);
-    const around = waysInto(group, outside);
+    const { ways: around, silent } = waysInto(group, outside);
     const doubts = [
-      firstOf(group.trees, (tree) => doubtAbove(tree, view)),
-      firstOf(group.trees, (tree) => doubtAround(tree, group, view)),
+      group.trees.map((tree) => doubtAbove(tree, view)).find((one) => one !== null) ?? null,
+      group.trees.map((tree) => doubtAround(tree, group, view)).find((one) => one !== null) ?? null,
     ] as const;
-    const silent = around.length > 0 ? [] : silentEnds(group, outside);
     const ancestor = factOf("ancestor", above, doubts[0], "no ssh session is above it");
     const client = factOf("client", around, doubts[1], ["no client is connected", ...silent].join("; "));
     const unknown = [ancestor, client].findIndex(({ value }) => value === "unknown");
@@ -66,14 +65,6 @@ export function collectEvidence(
     for (const tree of group.trees) found.set(tree, evidence);
   }
   return found;
-}
-
-function firstOf(trees: readonly Tree[], find: (tree: Tree) => Doubt | null): Doubt | null {
-  for (const tree of trees) {
-    const doubt = find(tree);
-    if (doubt !== null) return doubt;
-  }
-  return null;
 }
 
 function factOf(fact: string, [way]: readonly Way[], doubt: Doubt | null, no: string): Fact {

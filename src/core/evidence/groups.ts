@@ -29,15 +29,14 @@ export function groupsOf({ trees, sshd, observation }: HostView, sources: TreeSo
     const ends = [...near, ...far].flatMap((pid) => treeOf.get(pid) ?? []);
     for (const tree of new Set(ends)) if (ends[0]) join(ends[0], tree);
   }
-  const isStarter = (tree: Tree, { uid, pid, exe }: Tree["root"]): boolean =>
-    uid === tree.uid && pid !== 1 && exeName(exe) !== "systemd" && !sshd.sessions.has(pid);
+  const startersOf = ({ uid, ancestors }: Tree): number[] =>
+    ancestors.flatMap((one) => {
+      const isOther = one.uid !== uid || one.pid === 1 || exeName(one.exe) === "systemd";
+      return isOther || sshd.sessions.has(one.pid) ? [] : [one.pid];
+    });
   return [...new Set(joined.values())].map((members) => ({
     trees: [...members],
     pids: new Set([...members].flatMap((tree) => tree.members.map(({ pid }) => pid))),
-    starters: new Set(
-      [...members].flatMap((tree) =>
-        tree.ancestors.filter((one) => isStarter(tree, one)).map(({ pid }) => pid),
-      ),
-    ),
+    starters: new Set([...members].flatMap(startersOf)),
   }));
 }

@@ -19,8 +19,6 @@ export type UseCode =
 /** One thing that uses a tree. */
 export interface Way {
   readonly code: UseCode;
-  /** The ssh session process; null: it is none. */
-  readonly session: Proc | null;
   /** Names the far end, for people. */
   readonly detail: string;
 }
@@ -59,37 +57,29 @@ export function makeOutside(view: HostView, sources: TreeSources, silentAfter: n
 
 /** Lists the ssh sessions above a group of trees. */
 export function sessionsAbove({ trees }: Group, outside: Outside): Way[] {
-  return trees.flatMap((tree) =>
-    tree.ancestors.flatMap(({ pid }) => {
-      const session = outside.view.sshd.sessions.get(pid);
-      return session ? [sessionWay(session, trees, outside)] : [];
-    }),
-  );
+  const above = trees.flatMap(({ ancestors }) => ancestors.map(({ pid }) => pid));
+  const sessions = above.flatMap((pid) => outside.view.sshd.sessions.get(pid) ?? []);
+  return sessions.map((session) => sessionWay(session, trees, outside));
 }
 
-/** Lists what is connected to a group of trees from outside; sessions come first. */
-export function waysInto(group: Group, outside: Outside): Way[] {
+/**
+ * Lists what is connected to a group of trees from outside, sessions first, and says for people which TCP connections have
+ * been silent for too long to be use.
+ */
+export function waysInto(group: Group, outside: Outside): { ways: Way[]; silent: string[] } {
   const { view, silentAfter } = outside;
-  const ways = connectionsOut(group, outside).flatMap((connection): Way[] => {
-    const { near, far } = connection;
-    const session = [...far, ...near]
-      .map((pid) => view.sshd.sessions.get(pid))
-      .find((one) => one !== undefined);
-    if (session) return [sessionWay(session, group.trees, outside)];
-    if (!countsWithoutSession(connection, group, view)) return [];
-    return isSilent(connection, silentAfter) ? [] : [clientWay(connection, group, outside)];
-  });
-  return ways.sort((a, b) => Number(a.session === null) - Number(b.session === null));
-}
-
-/** Says for people which TCP connections have been silent for too long to be use. */
-export function silentEnds(group: Group, outside: Outside): string[] {
-  return connectionsOut(group, outside)
-    .filter((one) => isSilent(one, outside.silentAfter) && countsWithoutSession(one, group, outside.view))
-    .map(({ remote, far: [pid], idle }) => {
-      const holder = pid === undefined ? undefined : outside.view.table.byPid.get(pid);
-      return `${holder ? nameOf(holder) : remote}: silent for ${formatDuration(idle ?? 0)}`;
-    });
+  const ways: Way[] = [];
+  const silent: string[] = [];
+  for (const connection of connectionsOut(group, outside)) {
+    const { near, far, kind, idle, remote } = connection;
+    const sessions = [...far, ...near].flatMap((pid) => view.sshd.sessions.get(pid) ?? []);
+    if (sessions[0]) ways.unshift(sessionWay(sessions[0], group.trees, outside));
+    else if (!countsWithoutSession(connection, group, view)) continue;
+    else if (kind === "tcp" && idle !== null && silentAfter !== null && idle >= silentAfter)
+      silent.push(`${holderOf(connection, view) ?? remote}: silent for ${formatDuration(idle)}`);
+    else ways.push(clientWay(connection, group, outside));
+  }
+  return { ways, silent };
 }
 
 /** The connections of a group's members and starters of which none of these holds the other end. */
@@ -120,24 +110,14 @@ function countsWithoutSession(
 const isDisplay = ({ direction, remote }: Connection): boolean =>
   direction === "opened" && DISPLAY.test(remote);
 
-function isSilent({ kind, idle }: Connection, silentAfter: number | null): boolean {
-  return kind === "tcp" && idle !== null && silentAfter !== null && idle >= silentAfter;
-}
-
 function clientWay(connection: Connection, { trees }: Group, { view, sources }: Outside): Way {
   const { far, farUid, otherHost, remote, local, idle } = connection;
-  const way = (code: UseCode, what: string): Way => ({
-    code,
-    session: null,
-    detail: `${what}${lastHeard(idle)}`,
-  });
+  const way = (code: UseCode, what: string): Way => ({ code, detail: `${what}${lastHeard(idle)}` });
   if (isDisplay(connection)) return way("in-use-display", `one of its programs shows a window on ${remote}`);
   if (otherHost) return way("in-use-other-host", `host ${remote} is connected to ${local}`);
-  const [pid] = far;
-  const [tree, why] = (pid !== undefined && sources.get(pid)) || [];
+  const [tree, why] = sources.get(far[0] ?? 0) ?? [];
   if (tree) return way("in-use-exempt-tree", `tree ${tree.root.pid} (${why}) is connected to ${local}`);
-  const holder = pid === undefined ? undefined : view.table.byPid.get(pid);
-  const name = holder ? nameOf(holder) : "a process";
+  const name = holderOf(connection, view) ?? "a process";
   return farUid === null || trees.some(({ uid }) => uid === farUid)
     ? way("in-use-this-host", `${name} of this host is connected to ${local}`)
     : way("in-use-other-user", `${name} of uid ${farUid} is connected to ${local}`);
@@ -152,12 +132,16 @@ function sessionWay(session: Proc, trees: readonly Tree[], { view, of }: Outside
   const isOwn = user === null || trees.some(({ uid, root }) => user === uid || user === root.loginUid);
   return {
     code: isOwn ? "in-use-session" : "in-use-other-user",
-    session,
     detail: `session ${nameOf(session)}${isOwn ? "" : ` of uid ${user}`}${from}`,
   };
 }
 
 const lastHeard = (idle: number | null): string =>
   idle === null || idle < 60_000 ? "" : `, last heard ${formatDuration(idle)} ago`;
+
+function holderOf({ far: [pid] }: Connection, { table }: HostView): string | null {
+  const holder = table.byPid.get(pid ?? 0);
+  return holder ? nameOf(holder) : null;
+}
 
 const nameOf = ({ exe, comm, pid }: Proc): string => `${exeName(exe) || comm} ${pid}`;
