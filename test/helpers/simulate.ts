@@ -14,8 +14,7 @@ import { populate } from "./simulated-users.ts";
 
 export const CONTEXT = contextFor(DEFAULT_POLICY, "2026-01-01");
 const SILENT_AFTER = 12 * HOUR;
-/** How far closes and starts of sessions move the clock after the mark. */
-const SESSIONS_MOVE = 24 * HOUR;
+const SESSIONS_MOVE_THE_CLOCK = 24 * HOUR;
 
 /** One look at a host: what the judge made of it, and why the oracle leaves each tree alone, or null: it does not. */
 export interface Look {
@@ -53,9 +52,10 @@ export function simulate(seed: number): Sweep[] {
     for (const close of host.closes) if (close.at <= at && served.includes(close.uid)) close.isRemoved = true;
     oracle.note(at, uids);
     const meant = host.trees.filter((tree) => looks.every(({ expected }) => expected.get(tree) === null));
-    const ended = killed.map(({ pid }) => pid);
-    for (const pid of ended) host.ends.set(pid, at + SETTLE);
-    return { looks, ended, toEnd: meant.flatMap(({ pids }) => pids) };
+    const dying = meant.flatMap(({ pids }) => pids);
+    const toEnd = dying.filter((pid) => host.isAlive(pid, at + SETTLE));
+    for (const pid of [...killed.map((one) => one.pid), ...dying]) host.endedAt.set(pid, at + SETTLE);
+    return { looks, ended: killed.map(({ pid }) => pid), toEnd };
   });
 }
 
@@ -135,8 +135,13 @@ function makeOracle(host: SimulatedHost) {
   };
   const lastSignOf = (tree: SimulatedTree, at: number): number => {
     const mark = marks.get(tree) ?? at;
+    const starts = [tree.startedAt, tree.windowAt].filter((start) => start <= at);
     const moved = [closeOf(tree, at) || mark, ...sessionsOf(tree, at).map(({ from }) => from)];
-    return Math.max(usedAt.get(tree) ?? 0, ...moved.map((time) => Math.min(time, mark + SESSIONS_MOVE)));
+    return Math.max(
+      usedAt.get(tree) ?? 0,
+      ...starts,
+      ...moved.map((time) => Math.min(time, mark + SESSIONS_MOVE_THE_CLOCK)),
+    );
   };
 
   return {

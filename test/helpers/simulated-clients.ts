@@ -9,8 +9,7 @@ const SSHD = "/usr/lib/openssh/sshd-session";
 /** The first process that is added: older than all else. */
 export const LISTENER = { pid: 1001, uid: 0, ppid: 1, exe: "/usr/sbin/sshd" };
 const STRANGER = 3100;
-const X11 = "/tmp/.X11-unix/X1";
-const DISPLAYS = [X11, "@/tmp/.X11-unix/X10", "/run/user/2000/wayland-0"];
+const DISPLAYS = ["/tmp/.X11-unix/X1", "@/tmp/.X11-unix/X10", "/run/user/2000/wayland-0"];
 const UNIX = { kind: "unix" } as const;
 
 type Wire = (tree: SimulatedTree, host: SimulatedHost, life: Life) => Connection[];
@@ -28,10 +27,10 @@ export function addSession(host: SimulatedHost, uid: number, life: Life): number
 
 /** Adds a tunnel, which is exempt. */
 export function addTunnel(host: SimulatedHost, uid: number, life: Life): SimulatedTree {
-  const exe = "/usr/local/bin/code";
-  const pid = host.add({ uid, ppid: 1, exe, argv: [exe, "tunnel"] }, life);
+  const pid = host.add({ uid, ppid: 1, exe: "/usr/local/bin/code", argv: ["code", "tunnel"] }, life);
   const roles = { root: pid, server: pid, extensionHost: pid, terminal: pid, pids: [pid], starter: null };
-  const tree = { ...roles, uid, users: [uid], startedAt: life.from, grace: 0, exempt: "a tunnel" };
+  const times = { startedAt: life.from, windowAt: life.from, grace: 0 };
+  const tree = { ...roles, ...times, uid, users: [uid], exempt: "a tunnel" };
   host.trees.push(tree);
   return tree;
 }
@@ -80,7 +79,7 @@ export const NO_USE: readonly Wire[] = [
   (tree) => [toHost(tree.extensionHost)],
   (tree, { pick }) => [opened(tree.terminal, null, { kind: pick(["tcp", "unix"] as const) })],
   (tree, { pick }) => joined(tree.extensionHost, tree.server, { kind: pick(["tcp", "unix"] as const) }),
-  (tree) => [opened(tree.extensionHost, tree.terminal, { ...UNIX, remote: X11 })],
+  (tree) => [opened(tree.extensionHost, tree.terminal, { ...UNIX, remote: "/tmp/.X11-unix/X1" })],
   (tree, { pick }) => paired(tree.server, null, { farUid: pick([tree.uid, null]) }),
   (tree) => [onTerminal(tree.terminal, tree.extensionHost)],
   (tree) => joined(tree.starter ?? tree.extensionHost, tree.server, UNIX),
@@ -121,13 +120,12 @@ const DOUBTS_OF_ONE: readonly Doubt[] = [
   },
 ];
 
+const hideSession: Doubt = (at) => ({ unreadable: [addSession(at.host, userOf(at.tree), at.life)] });
+
 /** The same of other trees as well. */
 const DOUBTS_OF_MORE: readonly (readonly [Doubt, (one: SimulatedTree, tree: SimulatedTree) => boolean])[] = [
   [({ tree }) => ({ overBudget: [tree.uid] }), (one, { uid }) => one.uid === uid],
-  [
-    (at) => ({ unreadable: [addSession(at.host, userOf(at.tree), at.life)] }),
-    (one, tree) => one.users.includes(userOf(tree)),
-  ],
+  [hideSession, (one, tree) => one.users.includes(userOf(tree))],
   [() => ({ complete: false }), () => true],
 ];
 
@@ -140,7 +138,6 @@ export function addDoubt(scene: Scene): void {
   host.signs.push(...meant.map((one) => ({ ...life, kind: "doubt" as const, tree: one })));
 }
 
-/** Connects two trees, of one user or of two. */
 export function joinTrees(host: SimulatedHost, life: Life, opener: SimulatedTree, acceptor: SimulatedTree) {
   if (opener === acceptor) return;
   const init = { kind: host.pick(["tcp", "unix"] as const), farUid: opener.uid };

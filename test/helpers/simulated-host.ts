@@ -17,9 +17,9 @@ export type Life = { readonly from: number; readonly until: number };
 export const ALWAYS: Life = { from: 0, until: Number.POSITIVE_INFINITY };
 export const isDuring = ({ from, until }: Life, at: number): boolean => from <= at && at < until;
 
-type Numbers = "uid" | "root" | "server" | "extensionHost" | "terminal" | "startedAt" | "grace";
+type Numbers = "uid" | "root" | "server" | "extensionHost" | "terminal" | "startedAt" | "windowAt" | "grace";
 
-/** A tree as it is planted: no other process may be ended with its pids. */
+/** A tree as it is planted: no other process may be ended with its pids; the last window came at `windowAt`. */
 export interface SimulatedTree extends Readonly<Record<Numbers, number>> {
   /** Its uid, and the login uid of its root. */
   readonly users: readonly number[];
@@ -34,7 +34,6 @@ export interface SimulatedTree extends Readonly<Record<Numbers, number>> {
 type Kind = "use" | "doubt" | "unread";
 /** `lastData`: when data last flowed on a TCP connection; absent: it always does, or it is none. */
 type Flow = Life & { readonly lastData?: number | undefined };
-/** What a look cannot read. */
 export type Blind = Partial<Connections> & { readonly overBudget?: readonly number[] };
 export type Seen = Observation & { readonly connections: Connections };
 export type Pick = <T>(items: readonly T[]) => T;
@@ -53,8 +52,7 @@ export class SimulatedHost {
   readonly blinds: (Life & Blind)[] = [];
   /** When sweeps look for the first time. */
   readonly sweeps: readonly number[];
-  /** When a sweep ended a process. */
-  readonly ends = new Map<number, number>();
+  readonly endedAt = new Map<number, number>();
   private state: number;
 
   constructor(seed: number) {
@@ -78,7 +76,7 @@ export class SimulatedHost {
 
   isAlive(pid: number, at: number): boolean {
     const life = this.processes.get(pid)?.life;
-    return life !== undefined && isDuring(life, at) && at < (this.ends.get(pid) ?? ALWAYS.until);
+    return life !== undefined && isDuring(life, at) && at < (this.endedAt.get(pid) ?? ALWAYS.until);
   }
 
   connect(life: Life, connections: readonly Connection[], lastData?: number): void {
@@ -92,7 +90,7 @@ export class SimulatedHost {
       .map(({ process }) => (isOrphaned(process) ? { ...process, ppid: 1 } : process));
     const blinds = this.blinds.filter((one) => isDuring(one, at));
     const connections = this.connectionsAt(at, blinds);
-    const tags = this.tagsAt(at);
+    const tags = this.newestTagsAt(at);
     // A request is a process: it is seen while it lives.
     const living = this.keeps.filter(({ until }) => at < until);
     const keeps = living.map((one, i) => ({ ...one, pid: 900_000 + i, startTime: 1 }));
@@ -104,15 +102,14 @@ export class SimulatedHost {
   readonly below = (limit: number): number => Math.floor(this.random() * limit);
   readonly chance = (probability: number): boolean => this.random() < probability;
   readonly pick: Pick = (items) => items[this.below(items.length)] as (typeof items)[0];
-  /** Picks a whole minute within a span. */
-  readonly between = (from: number, until: number): number =>
+  readonly minuteBetween = (from: number, until: number): number =>
     from + MINUTE * this.below((until - from) / MINUTE);
 
   /** A life that begins and ends near sweeps, often within the time in which one settles. */
   lifeNear(): Life {
     const sweep = this.pick(this.sweeps);
     const near = [-24 * HOUR, -3 * HOUR, -HOUR, -MINUTE, 0, MINUTE, SETTLE, HOUR, 3 * HOUR];
-    const moment = (): number => sweep + this.pick(near) + this.pick([0, this.between(-HOUR, HOUR)]);
+    const moment = (): number => sweep + this.pick(near) + this.pick([0, this.minuteBetween(-HOUR, HOUR)]);
     const [a, b] = [moment(), moment()];
     return { from: Math.min(a, b), until: this.chance(0.2) ? ALWAYS.until : Math.max(a, b) + MINUTE };
   }
@@ -128,8 +125,7 @@ export class SimulatedHost {
     return keyed.sort(([a], [b]) => a - b).map(([, item]) => item);
   }
 
-  /** Of each user the newest close. */
-  private tagsAt(at: number): Tag[] {
+  private newestTagsAt(at: number): Tag[] {
     const past = this.closes.filter((one) => one.at <= at).sort((a, b) => a.at - b.at);
     const newest = [...new Map(past.map((close) => [close.uid, close])).values()];
     const none = { auditSession: null, logindSession: null, remoteHost: null, closedAt: 0 };

@@ -8,12 +8,14 @@ import { ALWAYS, FIRST_SWEEP, HOUR, MINUTE, SimulatedHost } from "./simulated-ho
 
 /** By the seconds that a server itself would wait: what the policy makes of them. */
 const GRACES = { "": 3 * HOUR, "36000": 3 * HOUR, "3600": HOUR, "60": 10 * MINUTE };
-const TTY = 34_816;
 const JOB = { cgroups: ["/system.slice/slurmstepd.scope/job_5/step_0/user/task_0"] };
 const SERVICE = { cgroups: ["/system.slice/ide.service"] };
 /** What makes a whole tree exempt, of its root or in its terminal, and what of a root cannot be read. */
 const EXEMPT_ROOTS = [JOB, SERVICE, { jobVariables: ["JOB_ID", "SGE_ROOT"] }, { foreignPidNs: true }];
-const EXEMPT_TERMINALS = ["/home/u/conda/bin/sshd", "/usr/bin/salloc", "/usr/bin/sudo"];
+const EXEMPT_TERMINALS = ["/home/u/conda/bin/sshd", "/usr/bin/salloc"];
+const SCOPE = { cgroups: ["/user.slice/user-1.slice/user@1.service/app.slice/run-1.scope"] };
+/** What runs in a terminal and is no member: a job's, what is older than its parent or was set free, a prompt. */
+const NO_MEMBERS = [JOB, { startTime: 1 }, { tty: 0 }, { ignoresHangup: true }, SCOPE, { uid: 0 }];
 const NO_ARGV = { argv: [], argvStatus: "timeout" } as const;
 const UNREAD = [{ jobVariables: null }, { cgroups: null }, { uids: null }, NO_ARGV, { ppid: 999_999 }];
 
@@ -34,7 +36,8 @@ export function populate(seed: number): SimulatedHost {
 
 function addUser(host: SimulatedHost, uid: number): void {
   for (let i = host.pick([0, 0, 1, 2]); i > 0; i--) clients.addSession(host, uid, host.lifeNear());
-  if (host.chance(0.7)) host.closes.push({ uid, at: host.between(FIRST_SWEEP - 40 * HOUR, FIRST_SWEEP) });
+  if (host.chance(0.7))
+    host.closes.push({ uid, at: host.minuteBetween(FIRST_SWEEP - 40 * HOUR, FIRST_SWEEP) });
   for (let i = host.below(4); i > 0; i--) addTree(host, uid);
   if (host.chance(0.05)) host.keeps.push({ uid, until: host.pick(host.sweeps) + MINUTE });
   // An extension's program of an IDE that no list knows.
@@ -44,7 +47,9 @@ function addUser(host: SimulatedHost, uid: number): void {
 
 function addTree(host: SimulatedHost, uid: number): void {
   const [old, recent] = [FIRST_SWEEP - 50 * HOUR, FIRST_SWEEP - 3 * HOUR];
-  const startedAt = host.chance(0.8) ? host.between(old, recent) : host.between(recent, host.sweeps[2] ?? 0);
+  const startedAt = host.chance(0.8)
+    ? host.minuteBetween(old, recent)
+    : host.minuteBetween(recent, host.sweeps[2] ?? 0);
   const tree = grow(host, { from: startedAt, until: ALWAYS.until }, originOf(host, uid, startedAt));
   for (let i = host.pick([0, 0, 0, 1, 1, 2]); i > 0; i--) addClient(host, tree);
   for (const wire of clients.NO_USE)
@@ -52,7 +57,6 @@ function addTree(host: SimulatedHost, uid: number): void {
   if (host.chance(0.05)) clients.joinTrees(host, ALWAYS, clients.addTunnel(host, uid, host.lifeNear()), tree);
 }
 
-/** Connects something that uses a tree; by TCP sometimes without data for some hours. */
 function addClient(host: SimulatedHost, tree: SimulatedTree): void {
   const life = host.lifeNear();
   const isTcp = host.chance(0.4);
@@ -96,33 +100,32 @@ function grow(host: SimulatedHost, life: Life, from: Origin): SimulatedTree {
   const install = `${folder}/${host.pick([`cli/servers/Stable-${commit}/server`, `bin/${commit}`])}`;
   const [seconds, grace] = host.pick(Object.entries(GRACES));
   const flags = seconds === "" ? [] : [`--reconnection-grace-time=${seconds}`];
-  const add = (parent: number, argv: readonly string[], more: Partial<Proc> = {}): number =>
-    host.add({ uid, loginUid, ...init, ppid: parent, exe: argv[0] ?? null, argv, ...more }, life);
+  const add = (parent: number, argv: readonly string[], more: Partial<Proc> = {}, during = life): number =>
+    host.add({ uid, loginUid, ...init, ppid: parent, exe: argv[0] ?? null, argv, ...more }, during);
   const script = ["/bin/dash", `${install}/bin/x-server`, "--start-server", ...flags];
   const launcher = host.chance(0.8) && !unread?.argv ? add(ppid, script, unread) : null;
   const main = [`${install}/node`, `${install}/out/server-main.js`, "--port=0", ...flags];
   const server = add(launcher ?? ppid, main, launcher === null ? unread : {});
-  const fork = (type: string): number =>
-    add(server, [`${install}/node`, `${install}/out/bootstrap-fork`, `--type=${type}`]);
+  const fork = (type: string, during = life): number =>
+    add(server, [`${install}/node`, `${install}/out/bootstrap-fork`, `--type=${type}`], {}, during);
   const [extensionHost, terminalHost] = [fork("extensionHost"), fork("ptyHost")];
+  const windowAt = Math.max(life.from, host.pick([0, 0, host.lifeNear().from]));
+  const window = fork("extensionHost", { from: windowAt, until: life.until });
   const helper = add(extensionHost, [`${folder}/extensions/a.b-1.0.0/bin/cpptools`]);
-  const terminal = add(terminalHost, ["/bin/bash"], { tty: TTY, sid: 9, pgid: 9 });
-  const start = (exe: string, more?: Partial<Proc>): number => add(terminal, [exe], { tty: TTY, ...more });
-  // None of these is a member: a multiplexer and what is below it, a job, and what is older than its parent.
+  const terminal = add(terminalHost, ["/bin/bash"], { tty: 34_816, sid: 9, pgid: 9 });
+  const start = (exe: string, more?: Partial<Proc>): number => add(terminal, [exe], { tty: 34_816, ...more });
   if (host.chance(0.1)) add(start("/usr/bin/tmux", { tty: 0 }), ["/bin/bash"]);
-  if (host.chance(0.1)) start("/bin/app", JOB);
-  if (host.chance(0.1)) start("/usr/bin/vim", { startTime: 1 });
-  const holder = host.chance(0.1) ? host.pick(EXEMPT_TERMINALS) : null;
-  const held = holder === null ? [] : [start(holder, { uid: holder.endsWith("sudo") ? 0 : uid })];
-  // Without a command of its own it would be a prompt that waits for a password.
-  if (holder?.endsWith("sudo") && held[0]) add(held[0], ["/bin/bash"], { uid: 0, tty: TTY });
+  for (const odd of NO_MEMBERS) if (host.chance(0.1)) start("/usr/bin/passwd", odd);
+  const hasSudo = host.chance(0.03);
+  if (hasSudo) add(start("/usr/bin/sudo", { uid: 0 }), ["/bin/bash"], { uid: 0 });
+  const held = host.chance(0.07) ? [start(host.pick(EXEMPT_TERMINALS))] : [];
   const root = launcher ?? server;
   const tree: SimulatedTree = {
-    ...{ uid, root, server, extensionHost, terminal, grace, startedAt: life.from },
+    ...{ uid, root, server, extensionHost, terminal, grace, startedAt: life.from, windowAt },
     users: [...new Set([uid, loginUid ?? uid])],
     starter: host.processes.get(ppid)?.process.exe === "/usr/bin/socat" ? ppid : null,
-    pids: [...new Set([root, server, extensionHost, terminalHost, helper, terminal, ...held])],
-    exempt: exempt ?? (holder ? `${holder} in its terminal` : null),
+    pids: [...new Set([root, server, extensionHost, terminalHost, window, helper, terminal, ...held])],
+    exempt: exempt ?? (hasSudo || held.length > 0 ? "what its terminal holds" : null),
   };
   host.trees.push(tree);
   if (session) host.signs.push({ ...session, kind: "use", tree });

@@ -42,7 +42,8 @@ function clockOf(tree: Tree, { observation, sshd, table }: HostView, state: Tree
   const mark = marked !== null && marked >= usedAt ? marked : uptime;
   const tag = tagOf(tree, observation, usedAt);
   const sessions = sessionsOf(sshd, users, table);
-  const signs = [{ at: usedAt, sign: "a sweep saw it in use then" }];
+  // The last sweep that saw it in use is no later than its mark, and outdates a tag.
+  const signs: { readonly at: number; readonly sign: string }[] = [];
   const add = (at: number, sign: string): void => {
     signs.push({ at: Math.min(at, uptime), sign });
   };
