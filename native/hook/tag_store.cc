@@ -5,7 +5,6 @@
 #include <unistd.h>
 
 #include <cerrno>
-#include <string_view>
 
 #include "core/base/fd.h"
 
@@ -37,21 +36,10 @@ Result<UniqueFd> use_directory(int parent, const std::string& name, uid_t owner,
   // Opened before it is made: SELinux lets the hook use a folder of systemd-tmpfiles, and make none.
   Result<UniqueFd> existing = open_directory(parent, name, owner, forbidden);
   if (existing || existing.failure().code != ENOENT) return existing;
-  if (mkdirat(parent, name.c_str(), 0700) != 0 && errno != EEXIST) return failed(errno, "mkdir " + name);
-  return open_directory(parent, name, owner, forbidden);
-}
-
-bool write_all(int fd, std::string_view text) {
-  while (!text.empty()) {
-    const ssize_t written = write(fd, text.data(), text.size());
-    if (written < 0 && errno == EINTR) continue;
-    if (written <= 0) {
-      if (written == 0) errno = ENOSPC;
-      return false;
-    }
-    text.remove_prefix(static_cast<std::size_t>(written));
-  }
-  return true;
+  const int error = mkdirat(parent, name.c_str(), 0700) == 0 ? 0 : errno;
+  Result<UniqueFd> made = open_directory(parent, name, owner, forbidden);
+  if (!made && error != 0) return failed(error, "mkdir " + name);
+  return made;
 }
 
 Result<bool> write_file(int directory, const std::string& temporary, const std::string& text) {
@@ -63,7 +51,9 @@ Result<bool> write_file(int directory, const std::string& temporary, const std::
     fd = UniqueFd(openat(directory, temporary.c_str(), kFlags, 0600));
   }
   if (!fd.valid()) return failed(errno, "create " + temporary);
-  if (!write_all(fd.get(), text)) return failed(errno, "write " + temporary);
+  const ssize_t written = write(fd.get(), text.data(), text.size());
+  if (written < 0) return failed(errno, "write " + temporary);
+  if (static_cast<std::size_t>(written) != text.size()) return failed(ENOSPC, "write " + temporary);
   return true;
 }
 

@@ -128,14 +128,14 @@ cat /dev/zero > ${RUN_FOLDER}/full 2>/dev/null || true`;
   const TAGGED: readonly (readonly [string, string, RegExp])[] = [
     [
       "half of one",
-      `echo '{"schemaVersion":1,"boo' > ${TAGS}/7-8.json`,
-      /read a tag: 7-8\.json: .*; remove it from/,
+      `echo '{"schemaVersion":1,"boo' > ${TAGS}/7.json`,
+      /read a tag: 7\.json: .*; remove it from/,
     ],
-    ["an empty file", `touch ${TAGS}/7-8.json`, /read a tag: 7-8\.json: .*; remove it from/],
-    ["a folder", `mkdir ${TAGS}/7-8.json`, /7-8\.json: it is not a regular file.*; remove it from/],
-    ["a pipe", `mkfifo ${TAGS}/7-8.json`, /7-8\.json: it is not a regular file.*; remove it from/],
-    ["a link", `ln -s /etc/passwd ${TAGS}/7-8.json`, /7-8\.json: ELOOP.*; remove it from/],
-    ["a gigabyte", `truncate -s 1G ${TAGS}/7-8.json`, /read a tag: 7-8\.json: .*; remove it from/],
+    ["an empty file", `touch ${TAGS}/7.json`, /read a tag: 7\.json: .*; remove it from/],
+    ["a folder", `mkdir ${TAGS}/7.json`, /7\.json: it is not a regular file.*; remove it from/],
+    ["a pipe", `mkfifo ${TAGS}/7.json`, /7\.json: it is not a regular file.*; remove it from/],
+    ["a link", `ln -s /etc/passwd ${TAGS}/7.json`, /7\.json: ELOOP.*; remove it from/],
+    ["a gigabyte", `truncate -s 1G ${TAGS}/7.json`, /read a tag: 7\.json: .*; remove it from/],
     ["a socket's place", `ln -s /dev/zero ${TAGS}/a`, /read a tag: a: .*; remove it from/],
   ];
   for (const [what, make, says] of TAGGED)
@@ -148,17 +148,6 @@ cat /dev/zero > ${RUN_FOLDER}/full 2>/dev/null || true`;
       sh(`rm -rf ${TAGS}/*`);
       host.heal();
     });
-
-  test("ten thousand files of rubbish among the tags: reported in a few lines", () => {
-    sh(`${prepare}; cd ${TAGS}; seq -f %g.json 10000 | xargs touch; chmod 600 *`);
-    const ran = run(["-v", "-c", config()]);
-    assert.equal(ran.status, 1);
-    assert.match(ran.stderr, /9980 more files are not tags; remove them from/);
-    assert.ok(ran.stderr.split("\n").length < 60, `${ran.stderr.split("\n").length} lines`);
-    host.assertSound(false, "orphan");
-    sh(`rm -rf ${TAGS}`);
-    host.heal();
-  });
 
   const MARKED: readonly (readonly [string, string, RegExp, boolean])[] = [
     ["half a file", `echo '{"bootId":"x","ma' > ${STATES_FILE}`, /read .*states\.json: .*JSON/, true],
