@@ -140,6 +140,11 @@ const fine: readonly (readonly [string, Setting, string | false])[] = [
     { hook: `nice -n 19 prlimit ${HARD} "$0"` },
     skip || (mayRaise ? false : "needs CAP_SYS_RESOURCE"),
   ],
+  [
+    "a soft limit that it may lift no further than the hard one",
+    { hook: 'setpriv --bounding-set -sys_resource prlimit --fsize=0:1000000 "$0"' },
+    skip,
+  ],
   ["signals that sshd ignored", { hook: `sh -c 'trap "" TERM HUP XFSZ PIPE; exec "$0"' "$0"` }, skip],
   ["processes that /proc hides", { before: "mount -t proc -o hidepid=2,gid=4 proc /proc" }, skip],
   ["the least capabilities of root", { hook: 'setpriv --bounding-set -all "$0"' }, skip],

@@ -162,6 +162,9 @@ void test_client_text() {
   text = read_client_text(hostile);
   CHECK(text.remote_host && text.remote_host->size() == kMaxTagText);
   CHECK(!text.logind_session);
+  const std::string session = "XDG_SESSION_ID=" + std::string(kMaxTagText + 1, '7');
+  const char* const longer[] = {session.c_str(), nullptr};
+  CHECK(!read_client_text(longer).logind_session);
   CHECK(!read_client_text(nullptr).remote_host);
 }
 
@@ -173,7 +176,7 @@ void test_uid_min() {
     uid_t uid_min;
   } rows[] = {{"UID_MIN 500\n", 500},
               {"#UID_MIN 5\n UID_MIN\t 2000 # x\nUID_MAX 9", 2000},
-              {"UID_MIN_X 5\n", 1000},
+              {"UID_MIN5\n", 1000},
               {"UID_MIN\n", 1000},
               {"UID_MIN x\nSYS_UID_MIN 7\n", 1000},
               {"", 1000},
