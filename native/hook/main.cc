@@ -51,11 +51,10 @@ void lift_limit(Resource resource, rlim_t wanted) {
   (void)setrlimit(resource, &limit);
 }
 
-// pam_limits has put the user's limits on this process and never takes them off (linux-pam, pam_limits.c). A
-// small file size would tear a tag, a small address space stop a malloc, a little CPU time kill.
+// pam_limits has put the user's limits on this process and never takes them off (linux-pam, pam_limits.c).
+// Where a limit of memory or CPU time would stop this program, sshd has ended before.
 void lift_limits() {
-  for (const auto resource : {RLIMIT_AS, RLIMIT_DATA, RLIMIT_FSIZE, RLIMIT_CPU})
-    lift_limit(resource, RLIM_INFINITY);
+  lift_limit(RLIMIT_FSIZE, RLIM_INFINITY);
   lift_limit(RLIMIT_NOFILE, 256);
   // A core of a root process would land where the user's limits say. The soft limit alone: SELinux asks for
   // setrlimit only where a hard limit changes.
@@ -75,17 +74,15 @@ void drop_privileges() {
   (void)syscall(SYS_capset, &header, none);
 }
 
-// Undoes what was ignored or blocked when sshd forked, and turns every signal that would end this process
-// into a successful exit.
+// Undoes what was blocked when sshd forked, and turns every signal that a fault, a limit or an impatient
+// administrator sends into a successful exit.
 void set_signals() {
   struct sigaction action{};
   sigemptyset(&action.sa_mask);
-  action.sa_handler = SIG_DFL;
-  for (int signo = 1; signo < SIGSYS; ++signo) (void)sigaction(signo, &action, nullptr);
   action.sa_handler = SIG_IGN;
   for (const int signo : {SIGPIPE, SIGHUP, SIGINT, SIGXFSZ}) (void)sigaction(signo, &action, nullptr);
   action.sa_handler = give_up;
-  for (const int signo : {SIGALRM, SIGTERM, SIGXCPU, SIGABRT, SIGSEGV, SIGBUS, SIGFPE, SIGILL})
+  for (const int signo : {SIGALRM, SIGTERM, SIGABRT, SIGSEGV, SIGBUS, SIGFPE, SIGILL})
     (void)sigaction(signo, &action, nullptr);
   sigset_t none;
   sigemptyset(&none);
@@ -117,9 +114,6 @@ int main() {
   set_deadline();
   (void)umask(077);
   const ClientText text = read_client_text(environ);
-  // Guard: from here on no variable of the user's can steer a library function.
-  (void)clearenv();
-  (void)!chdir("/");
   const Syslog log("/dev/log");
   prepare_last_words(log);
   if (geteuid() != 0) {

@@ -145,6 +145,7 @@ const fine: readonly (readonly [string, Setting, string | false])[] = [
     { hook: 'setpriv --bounding-set -sys_resource prlimit --fsize=0:1000000 "$0"' },
     skip,
   ],
+  ["a umask that takes every right", { hook: `sh -c 'umask 0777; exec "$0"' "$0"` }, skip],
   ["signals that sshd ignored", { hook: `sh -c 'trap "" TERM HUP XFSZ PIPE; exec "$0"' "$0"` }, skip],
   ["processes that /proc hides", { before: "mount -t proc -o hidepid=2,gid=4 proc /proc" }, skip],
   ["the least capabilities of root", { hook: 'setpriv --bounding-set -all "$0"' }, skip],
@@ -215,22 +216,31 @@ test("faults are counted by the length of a file, and a session without one make
   assert.match(count(STUCK), /^2 600 regular file\n/, "the watchdog counts, too");
 });
 
-test("its own deadline ends it after a second, even where SIGALRM was ignored", { skip }, () => {
+test("a signal that ends other programs ends it with success, or not at all", { skip }, () => {
+  const signals = "TERM ABRT SEGV BUS FPE ILL HUP INT PIPE XFSZ";
+  const one = 'sleep 0.2; kill -$s $p; wait $p; echo "$s $?"';
+  const { stdout } = inNamespace(`${STUCK}; for s in ${signals}; do "$0" & p=$!; ${one}; done`);
+  assert.equal(stdout, signals.replace(/(\w+) ?/g, "$1 0\n"));
+});
+
+test("its own deadline ends it after a second, even where SIGALRM was ignored and blocked", { skip }, () => {
   const started = performance.now();
-  const { status } = closeSession({ before: STUCK, hook: `sh -c 'trap "" ALRM; exec "$0"' "$0"` });
+  const block = "sigprocmask(SIG_BLOCK, POSIX::SigSet->new(SIGALRM)); $SIG{ALRM} = q(IGNORE); exec @ARGV";
+  const { status } = closeSession({ before: STUCK, hook: `timeout 30 perl -MPOSIX -e '${block}' "$0"` });
   const elapsed = performance.now() - started;
   assert.equal(status, "0");
   assert.ok(elapsed >= 990, `ended after ${elapsed} ms: the pipe did not block it`);
   assert.ok(elapsed < 60_000, `${elapsed} ms: the deadline did not end it`);
 });
 
-test("while it is at work it has no capability, can gain none, leaves no core and dumps its niceness", {
+test("while it is at work it has no capability, can gain none, makes no core and has the usual priority", {
   skip,
 }, () => {
-  const look =
-    "grep -E '^(CapEff|CapPrm|NoNewPrivs)|^Max core' /proc/$!/status /proc/$!/limits -h; ps -o ni= -p $!";
-  const { stdout } = inNamespace(`${STUCK}; ulimit -S -c 100; nice -n 5 "$0" & sleep 0.5; ${look}; wait`);
-  assert.match(stdout, /^CapPrm:\t0{16}\nCapEff:\t0{16}\nNoNewPrivs:\t1\nMax core file size +0 .*\n +0\n$/m);
+  // Stopped, so that its deadline does not end it meanwhile.
+  const look = `sleep 0.3; kill -STOP $!; cut -d" " -f19 /proc/$!/stat
+    grep -hE "^(CapEff|CapPrm|NoNewPrivs)|^Max core" /proc/$!/status /proc/$!/limits; kill -CONT $!; wait`;
+  const { stdout } = inNamespace(`${STUCK}; ulimit -S -c 100; nice -n 5 "$0" & ${look}`);
+  assert.match(stdout, /^0\nCapPrm:\t0{16}\nCapEff:\t0{16}\nNoNewPrivs:\t1\nMax core file size +0 .*\n$/);
 });
 
 test("its line in the system log: what was done, once; for a system user none; for nobody a warning", {
@@ -238,9 +248,12 @@ test("its line in the system log: what was done, once; for a system user none; f
 }, () => {
   const daemon = `use Socket; socket(my $log, AF_UNIX, SOCK_DGRAM, 0); bind($log, pack_sockaddr_un("/dev/log"));
     system("$ENV{CALL}"); print "$_\\n" while defined recv($log, $_, 1000, MSG_DONTWAIT);`;
-  const said = (loginUid: number, environment = ""): string => {
+  const said = (loginUid: number, environment = "", before = "true"): string => {
     const dev = "mount -t tmpfs tmpfs /dev && mknod -m 666 /dev/null c 1 3";
-    const { stdout } = inNamespace(`${dev} && CALL="env ${environment} $0" perl -e '${daemon}'`, loginUid);
+    const { stdout } = inNamespace(
+      `${before} && ${dev} && CALL="env ${environment} $0" perl -e '${daemon}'`,
+      loginUid,
+    );
     return stdout.replace(/\[\d+\]/g, "[N]");
   };
   assert.equal(
@@ -248,6 +261,7 @@ test("its line in the system log: what was done, once; for a system user none; f
     `<38>vscode-grim-reaper[N]: session-close: uid ${USER}: session 12 from 10.9.0.2 closed; IDE servers that it left running are ended after their grace period unless a client returns\n`,
   );
   assert.equal(said(999), "");
+  assert.match(said(USER, "", STUCK), /^<36>.* gave up after a second or a fault: no tag was written\n$/);
   assert.match(said(UNSET), /^<36>.* no tag: neither a login uid nor a user slice \(errno 3\)\n$/);
 });
 

@@ -3,8 +3,8 @@
  * `needs` against the module. They do not check `sshd`: no policy of RHEL's is compiled or loaded here. That column notes what
  * RHEL's targeted policies give to sshd_t and sshd_session_t by themselves. It rests partly on sesearch's answers of November
  * 2026 about policies compiled elsewhere (Fedora 30 as a proxy of RHEL 8; 9; 10; a fork as a proxy of 10.2; the four agree):
- * exec, /proc, executables, cgroups, the run folder, log and /etc.
- * The other rows (limits, priority, boot id) have no such answer.
+ * exec, /proc, the run folder, log and /etc.
+ * The other rows (limits, priority, capabilities, boot id) have no such answer.
  */
 
 export interface Operation {
@@ -17,7 +17,7 @@ export interface Operation {
 }
 
 const RUN = "vscode_grim_reaper_var_run_t";
-const BELOW_PROC = ["proc_t dir search", "domain dir search"];
+const BELOW_PROC = ["proc_t dir search", "self dir search"];
 
 export const OPERATIONS: readonly Operation[] = [
   {
@@ -29,7 +29,7 @@ export const OPERATIONS: readonly Operation[] = [
   {
     what: "read the link to its own executable (static start-up code)",
     call: /^readlink(?:at)? \/proc\/self\/exe$/,
-    needs: ["domain lnk_file read"],
+    needs: [...BELOW_PROC, "self lnk_file read"],
     sshd: "allowed",
   },
   {
@@ -50,7 +50,7 @@ export const OPERATIONS: readonly Operation[] = [
     needs: ["self process setsched", "self capability sys_nice"],
     sshd: "allowed",
   },
-  { what: "leave the user's folder", call: /^chdir \/$/, needs: ["root_t dir search"], sshd: "allowed" },
+  { what: "drop its capabilities", call: /^capset$/, needs: ["self process setcap"], sshd: "allowed" },
   {
     what: "reach the system log",
     call: /^(?:socket AF_UNIX SOCK_DGRAM|connect \/dev\/log|sendto log)$/,
@@ -67,46 +67,16 @@ export const OPERATIONS: readonly Operation[] = [
     sshd: "allowed",
   },
   {
-    what: "list /proc",
-    call: /^(?:openat read|getdents64|fstat) \/proc$/,
+    what: "open /proc",
+    call: /^openat read \/proc$/,
     needs: ["proc_t dir getattr open read search"],
-    sshd: "allowed",
-  },
-  {
-    what: "see the owner of a process",
-    call: /^newfstatat \/proc\/N$/,
-    needs: ["proc_t dir search", "domain dir getattr"],
-    sshd: "allowed",
-  },
-  {
-    what: "hold the folder of a process",
-    call: /^(?:openat path|fstat) \/proc\/N$/,
-    needs: [...BELOW_PROC, "domain dir getattr"],
-    sshd: "allowed",
-  },
-  {
-    what: "read stat of a process",
-    call: /^(?:openat read|read) \/proc\/N\/stat$/,
-    needs: [...BELOW_PROC, "domain file open read"],
     sshd: "allowed",
   },
   {
     what: "read its own login uid, audit session and cgroup",
     call: /^(?:openat read|read) \/proc\/(?:self|N)\/(?:loginuid|sessionid|cgroup)$/,
-    needs: [...BELOW_PROC, "proc_t lnk_file read", "domain file open read"],
+    needs: [...BELOW_PROC, "proc_t lnk_file read", "self file open read"],
     sshd: "allowed",
-  },
-  {
-    // The executable of another user's process: the kernel asks for CAP_SYS_PTRACE, and RHEL 9 and 10 hide the denial.
-    what: "read the link to a process's executable",
-    call: /^readlinkat \/proc\/N\/exe$/,
-    needs: [
-      ...BELOW_PROC,
-      "domain lnk_file read",
-      "self capability sys_ptrace",
-      "self cap_userns sys_ptrace",
-    ],
-    sshd: "denied",
   },
   {
     what: "read the boot id",
@@ -121,20 +91,8 @@ export const OPERATIONS: readonly Operation[] = [
     sshd: "allowed",
   },
   {
-    what: "list the user's cgroups",
-    call: /^(?:openat (?:read|path)|getdents64|fstat) \/sys\/fs\/cgroup\/user\.slice\/user-N\.slice(?:\/(?!\S*cgroup\.procs)\S+)?$/,
-    needs: ["sysfs_t dir search", "tmpfs_t dir search", "cgroup_t dir getattr open read search"],
-    sshd: "allowed",
-  },
-  {
-    what: "read the processes of a cgroup",
-    call: /^(?:openat read|read) \/sys\/fs\/cgroup\/user\.slice\/\S*cgroup\.procs$/,
-    needs: ["cgroup_t dir search", "cgroup_t file open read"],
-    sshd: "allowed",
-  },
-  {
     what: "open the folders that systemd-tmpfiles made",
-    call: /^(?:(?:openat read|fstat) \/run\/vscode-grim-reaper(?:\/tags)?|getdents64 \/run\/vscode-grim-reaper\/tags)$/,
+    call: /^(?:openat read|fstat) \/run\/vscode-grim-reaper(?:\/tags)?$/,
     needs: ["var_run_t dir search", `${RUN} dir getattr open read search`],
     sshd: "allowed",
   },
@@ -146,31 +104,25 @@ export const OPERATIONS: readonly Operation[] = [
   },
   {
     what: "write a tag",
-    call: /^(?:openat create|write) \/run\/vscode-grim-reaper\/tags\/\.N-N\.json\.N\.tmp$/,
+    call: /^(?:openat create|write) \/run\/vscode-grim-reaper\/tags\/\.N\.json\.N\.tmp$/,
     needs: [`${RUN} dir write add_name`, `${RUN} file create open write`],
     sshd: "allowed",
   },
   {
     what: "put a tag in its place",
-    call: /^renameat \/run\/vscode-grim-reaper\/tags\/\.N-N\.json\.N\.tmp \/run\/vscode-grim-reaper\/tags\/N-N\.json$/,
+    call: /^renameat \/run\/vscode-grim-reaper\/tags\/\.N\.json\.N\.tmp \/run\/vscode-grim-reaper\/tags\/N\.json$/,
     needs: [`${RUN} dir write add_name remove_name`, `${RUN} file rename unlink`],
     sshd: "allowed",
   },
   {
-    what: "ask whether a process has a tag",
-    call: /^newfstatat \/run\/vscode-grim-reaper\/tags\/N-N\.json$/,
-    needs: [`${RUN} dir search`, `${RUN} file getattr`],
-    sshd: "allowed",
-  },
-  {
-    what: "remove the tag of a process that has ended",
-    call: /^unlinkat \/run\/vscode-grim-reaper\/tags\/N-N\.json$/,
+    what: "take away a temporary file, its own or a dead hook's",
+    call: /^unlinkat \/run\/vscode-grim-reaper\/tags\/\.N\.json\.N\.tmp$/,
     needs: [`${RUN} dir write remove_name`, `${RUN} file unlink`],
     sshd: "allowed",
   },
   {
     what: "count a fault",
-    call: /^(?:openat create|fstat|write) \/run\/vscode-grim-reaper\/hook\.(?:faults|unreadable)$/,
+    call: /^(?:openat create|fstat|write) \/run\/vscode-grim-reaper\/hook\.faults$/,
     needs: [`${RUN} dir write add_name`, `${RUN} file create open append write getattr`],
     sshd: "allowed",
   },
@@ -179,6 +131,6 @@ export const OPERATIONS: readonly Operation[] = [
 /** Calls that no SELinux check stands in the way of: memory without execution, the process's own identity and signals. */
 export const UNCHECKED = new Set(
   `access arch_prctl brk clock_gettime close exit exit_group fcntl getegid geteuid getpid getpriority getrandom getuid
-   mmap mprotect munmap newuname prlimit64 rseq rt_sigaction rt_sigprocmask rt_sigreturn set_robust_list set_tid_address
+   mmap mprotect munmap newuname prctl prlimit64 rseq rt_sigaction rt_sigprocmask rt_sigreturn set_robust_list set_tid_address
    setitimer umask uname`.split(/\s+/),
 );

@@ -60,7 +60,6 @@ export function normalise(line: string): string {
     case "readlinkat":
     case "renameat":
     case "unlinkat":
-    case "chdir":
     case "execve":
       return [name, ...paths].join(" ");
     default:
