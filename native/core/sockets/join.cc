@@ -127,13 +127,11 @@ class Joiner {
 
   // Those pipes and terminals whose two ends are not one process's alone.
   void add_pairs(Kind kind, Thing near, Thing far, const char* name) {
-    const auto& all = holders_.held[near];
-    for (auto at = all.begin(); at != all.end(); ++at) {
-      if (at != all.begin() && std::prev(at)->inode == at->inode) continue;
+    for (const auto& [inode, pids] : holders_.held[near]) {
       Connection made{kind};
-      holders_.add_holders_of(at->inode, made.near, near);
-      holders_.add_holders_of(at->inode, made.far, far);
-      made.local = made.remote = name + std::to_string(at->inode);
+      holders_.add_holders_of(inode, made.near, near);
+      holders_.add_holders_of(inode, made.far, far);
+      made.local = made.remote = name + std::to_string(inode);
       if (!made.far.empty() && (made.near != made.far || made.near.size() > 1)) add(std::move(made));
     }
   }

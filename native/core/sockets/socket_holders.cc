@@ -8,7 +8,6 @@
 #include <optional>
 #include <set>
 #include <string_view>
-#include <tuple>
 #include <unordered_map>
 
 #include "core/base/folder.h"
@@ -31,20 +30,6 @@ std::optional<std::uint32_t> number_in(std::string_view text, std::string_view b
   return static_cast<std::uint32_t>(number);
 }
 
-std::optional<std::uint32_t> socket_in(std::string_view link) { return number_in(link, "socket:[", "]"); }
-
-bool by_inode(const Holder& a, const Holder& b) {
-  return std::tie(a.inode, a.pid) < std::tie(b.inode, b.pid);
-}
-bool same(const Holder& a, const Holder& b) { return a.inode == b.inode && a.pid == b.pid; }
-
-// Sorts from the one at `first`, and keeps one of each process's descriptors of one thing.
-void keep_first(std::vector<Holder>& holders, std::size_t first) {
-  const auto begin = holders.begin() + static_cast<std::ptrdiff_t>(first);
-  std::stable_sort(begin, holders.end(), by_inode);
-  holders.erase(std::unique(begin, holders.end(), same), holders.end());
-}
-
 // Reads one process after another.
 class Scan {
  public:
@@ -56,8 +41,6 @@ class Scan {
     int code = proc_.owner(pid, &owner);
     if (is_gone(code)) return;
     account_ = table_.accounts[pid] = options_.owners.of(owner);
-    std::array<std::size_t, kThings> first{};
-    for (std::size_t i = 0; i < kThings; ++i) first[i] = table_.held[i].size();
     std::size_t shown = 0;
     if (code == 0) code = read_task(pid, pid, &shown);
     // A main thread that has ended shows no descriptors while its other threads go on with theirs (measured).
@@ -65,8 +48,6 @@ class Scan {
       code = each_number(pid, "task", [&](int, const char*, pid_t task) {
         return task == pid ? 0 : read_task(pid, task, &shown);
       });
-    // Guard: thousands of descriptors of one socket must not take the memory.
-    for (std::size_t i = 0; i < kThings; ++i) keep_first(table_.held[i], first[i]);
     if (code == 0) return;
     table_.unreadable.push_back(pid);
     if (code != EDQUOT && !is_denied(code))
@@ -87,7 +68,7 @@ class Scan {
     if (used > budget()) return EDQUOT;  // to list a folder costs ms, for the kernel makes an inode per entry
     const int code = each_number(task, "fd", [&](int folder, const char* name, int fd) {
       ++*shown;
-      return ++used > budget() ? EDQUOT : read_descriptor(folder, name, {0, pid, task, fd});
+      return ++used > budget() ? EDQUOT : read_descriptor(folder, name, pid, {task, fd});
     });
     std::string_view net;
     const int error = proc_.link_of(task, "ns/net", &net);
@@ -96,16 +77,13 @@ class Scan {
   }
 
   // Links are only read, never followed: a file behind one may hang the reader.
-  int read_descriptor(int folder, const char* name, Holder holder) {
-    const auto add = [&](Thing thing, std::uint32_t inode) {
-      holder.inode = inode;
-      table_.held[thing].push_back(holder);
-    };
+  int read_descriptor(int folder, const char* name, pid_t pid, Descriptor descriptor) {
+    const auto add = [&](Thing thing, std::uint32_t inode) { table_.held[thing][inode][pid] = descriptor; };
     std::string_view link;
     int error = proc_.link(folder, name, &link);
     if (error != 0) return is_gone(error) ? 0 : error;
-    if (const auto inode = socket_in(link)) {
-      add(kSocket, *inode);
+    if (const auto socket = number_in(link, "socket:[", "]")) {
+      add(kSocket, *socket);
     } else if (const auto pipe = number_in(link, "pipe:[", "]")) {
       // The link itself shows how the descriptor was opened (proc_pid_fd(5)).
       struct stat info;
@@ -116,7 +94,7 @@ class Scan {
       add(kTerminal, *terminal);
     } else if (link == "/dev/ptmx" || link == "/dev/pts/ptmx") {
       std::string_view text;
-      const std::string path = std::to_string(holder.task) + "/fdinfo/" + name;
+      const std::string path = std::to_string(descriptor.task) + "/fdinfo/" + name;
       error = proc_.read(proc_.fd(), path.c_str(), &text);
       while (error == 0 && !text.empty())
         if (const auto index = number_in(take_word(text, '\n'), "tty-index:\t")) add(kMaster, *index);
@@ -143,10 +121,6 @@ class Scan {
   std::set<uid_t> reported_;
 };
 
-auto find(const std::vector<Holder>& held, std::uint32_t inode) {
-  return std::lower_bound(held.begin(), held.end(), Holder{inode, 0, 0, 0}, by_inode);
-}
-
 }  // namespace
 
 void HolderTable::read(const HolderOptions& options) {
@@ -165,17 +139,12 @@ void HolderTable::read(const HolderOptions& options) {
   own_net = net;
   Scan scan(*this, options, proc.value());
   for (const pid_t pid : wanted) scan.process(pid);
-  for (auto& each : held) {
-    // The newest descriptor of a socket stays: the stable sort leaves an earlier reading's in front.
-    std::reverse(each.begin(), each.end());
-    keep_first(each, 0);
-  }
-  for (const Holder& holder : held[kSocket]) sockets.insert(holder.inode);
 }
 
 void HolderTable::add_holders_of(std::uint32_t inode, std::vector<pid_t>& to, Thing thing) const {
-  for (auto at = find(held[thing], inode); at != held[thing].end() && at->inode == inode; ++at)
-    to.push_back(at->pid);
+  const auto found = held[thing].find(inode);
+  if (found == held[thing].end()) return;
+  for (const auto& [pid, descriptor] : found->second) to.push_back(pid);
 }
 
 }  // namespace reaper

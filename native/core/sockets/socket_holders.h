@@ -7,7 +7,7 @@
 #include <cstdint>
 #include <map>
 #include <string>
-#include <unordered_set>
+#include <unordered_map>
 #include <vector>
 
 #include "core/base/owners.h"
@@ -15,13 +15,12 @@
 
 namespace reaper {
 
-// One descriptor. A process that has several of one thing is listed once.
-struct Holder {
-  std::uint32_t inode;  // of a terminal: its number
-  pid_t pid;
-  pid_t task;  // the thread through which the descriptor shows: `pid`, or another where the first has ended
+struct Descriptor {
+  pid_t task;  // the thread through which it shows: the first one, or another where that has ended
   int fd;
 };
+// By inode (of a terminal: by its number), then by process, the newest descriptor.
+using Holders = std::unordered_map<std::uint32_t, std::map<pid_t, Descriptor>>;
 
 // What descriptors are of: sockets, ends of pipes (both have one inode), pseudo terminals and their masters.
 enum Thing { kSocket, kPipeReader, kPipeWriter, kTerminal, kMaster, kThings };
@@ -45,14 +44,12 @@ struct HolderTable {
   // descriptors; one that cannot be read, or exceeds its user's budget, is unreadable.
   void read(const HolderOptions& options);
 
-  // In ascending order.
   void add_holders_of(std::uint32_t inode, std::vector<pid_t>& to, Thing thing = kSocket) const;
-  bool is_held(std::uint32_t socket) const { return sockets.count(socket) != 0; }
+  bool is_held(std::uint32_t socket) const { return held[kSocket].count(socket) != 0; }
   uid_t account_of(pid_t pid) const { return accounts.count(pid) != 0 ? accounts.at(pid) : 0; }
 
-  std::array<std::vector<Holder>, kThings> held;  // sorted by inode and pid
-  std::unordered_set<std::uint32_t> sockets;      // their inodes
-  std::map<pid_t, uid_t> accounts;                // who is charged, of every process that was read
+  std::array<Holders, kThings> held;
+  std::map<pid_t, uid_t> accounts;  // who is charged, of every process that was read
   std::vector<pid_t> unreadable;
   std::string own_net;                   // the text of this program's network namespace; empty: not known
   std::map<pid_t, std::string> foreign;  // processes in another one

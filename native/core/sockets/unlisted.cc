@@ -49,17 +49,24 @@ Kind kind_of(std::string_view protocol) {
   return starts("UNIX") ? Kind::kUnix : starts("TCP") || starts("MPTCP") ? Kind::kTcp : Kind::kOther;
 }
 
+// A held socket that no dump shows.
+struct Lost {
+  std::uint32_t inode;
+  pid_t pid;
+  Descriptor at;
+};
+
 // The kernel's names of the sockets' protocols ("TCP", "UDPv6", "UNIX-STREAM", "NETLINK"); empty: it could
 // not be read. A descriptor may lead to a file on a dead file system by now, so a process that can be killed
 // asks.
 std::vector<std::string> read_protocols(const std::string& proc_root, const HolderTable& holders,
-                                        const std::vector<Holder>& sockets, std::vector<Fault>& faults) {
+                                        const std::vector<Lost>& sockets, std::vector<Fault>& faults) {
   std::vector<std::string> names(sockets.size());
   auto proc = ProcDir::open(proc_root);
   if (!proc) return names;
   std::vector<MemoryRequest> requests;
-  for (const auto& [inode, pid, task, fd] : sockets)
-    requests.push_back({std::to_string(task) + "/fd/" + std::to_string(fd), holders.account_of(pid)});
+  for (const auto& [inode, pid, at] : sockets)
+    requests.push_back({std::to_string(at.task) + "/fd/" + std::to_string(at.fd), holders.account_of(pid)});
   const MemoryFile file{"read the protocols of sockets", 64, kUserProtocols, read_protocol};
   const auto on_answer = [&names](std::size_t i, int error, std::string_view text) {
     if (error == 0) names[i] = text.substr(0, text.find('\0'));
@@ -185,9 +192,10 @@ bool parse_net_sockets(std::string_view text, bool is_unix, std::vector<std::uin
 
 void find_unlisted(SocketTable& sockets, Connections& to) {
   const auto& [options, holders] = std::tie(sockets.options, sockets.holders);
-  std::vector<Holder> lost;
-  for (const Holder& holder : holders.held[kSocket])
-    if (sockets.known.count(holder.inode) == 0) lost.push_back(holder);
+  std::vector<Lost> lost;
+  for (const auto& [inode, pids] : holders.held[kSocket])
+    for (const auto& [pid, at] : pids)
+      if (sockets.known.count(inode) == 0) lost.push_back({inode, pid, at});
   if (lost.empty() && holders.foreign.empty()) return;
   const std::vector<std::string> protocols = read_protocols(options.proc_root, holders, lost, to.faults);
   std::optional<Nets> nets;
@@ -195,7 +203,7 @@ void find_unlisted(SocketTable& sockets, Connections& to) {
   std::set<std::tuple<pid_t, std::string, Kind>> seen;
   std::uint32_t absent = 0;
   for (std::size_t i = 0; i < lost.size(); ++i) {
-    const auto& [inode, pid, task, fd] = lost[i];
+    const auto& [inode, pid, at] = lost[i];
     const uid_t account = holders.account_of(pid);
     const Kind kind = kind_of(protocols[i]);
     if (connects_nothing(protocols[i]) || sockets.known.count(inode) != 0) continue;
