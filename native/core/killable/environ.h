@@ -28,8 +28,7 @@ struct EnvironOptions {
   int budget_ms = 5000;
 };
 
-// One answer for each process asked about, in order. nullopt: could not be read (gone, refused, no answer in
-// time, over the user's budget), or the pid is another process's by now. All but "gone" is a fault as well.
+// One answer for each process, in order. nullopt: it could not be read, which is a fault unless it is gone.
 struct EnvironNames {
   std::vector<std::optional<std::vector<std::string>>> results;
   std::vector<Fault> faults;
