@@ -2,6 +2,7 @@
 
 import { statSync } from "node:fs";
 import type { Command } from "commander";
+import type { Catalogue } from "../core/recognition/catalogue.ts";
 import { explainLines } from "../core/report/explain-view.ts";
 import { hintsOf, scopeOf, whatWouldChange } from "../core/report/hints.ts";
 import { treeDocument } from "../core/report/json.ts";
@@ -30,7 +31,7 @@ async function explain(pid: number, options: Common): Promise<number> {
   if (!judgement) throw noTree([pid]);
   const scope = scopeOf(judgement.tree.root.cgroups);
   const hints = hintsOf(judgement, view, scope === null ? null : askLogind(scope));
-  const path = await findPath(judgement, view);
+  const path = await findPath(judgement, view, policy.catalogue);
   const { ticksPerSecond } = observation;
   const costs = measureCosts([judgement.tree], { procRoot: "/proc", ticksPerSecond });
   if (options.json) {
@@ -46,12 +47,13 @@ async function explain(pid: number, options: Common): Promise<number> {
 async function findPath(
   { tree, use }: Judgement,
   { observation, sshd, ...view }: HostView,
+  catalogue: Catalogue,
 ): Promise<string | null> {
   if (use === null) return null;
   const near = observation.processes.filter(({ uid }) => uid === tree.uid || uid === tree.root.loginUid);
   const pids = [...near, ...sshd.genuine.values(), ...sshd.sessions.values()].map(({ pid }) => pid);
   const asked = await readConnections(loadNative(), [...new Set(pids)], "/proc");
-  return pathTo(tree, { observation, sshd, ...view }, asked?.connections ?? []);
+  return pathTo(tree, { observation, sshd, ...view }, asked?.connections ?? [], catalogue);
 }
 
 /** Adds the command to the program. */

@@ -2,6 +2,7 @@
 
 import type { Connection } from "../observation/connections.ts";
 import { exeName, type Proc } from "../observation/process.ts";
+import type { Catalogue } from "../recognition/catalogue.ts";
 import type { HostView } from "../tree/host-view.ts";
 import { ancestorsOf } from "../tree/process-table.ts";
 import type { Tree } from "../tree/tree.ts";
@@ -11,9 +12,15 @@ const MAX_PROCESSES = 2000;
 
 /**
  * Finds a way to a tree: "host 10.9.0.2:50000 → sshd-session 301 → ssh 303 → server 276". `connections` are those of all
- * processes of the tree's user and of the ssh servers. Null: no session and no host is found behind it.
+ * processes of the tree's user and of the ssh servers. An ssh client may forward from the host that it has connected to
+ * (`ssh -R`). Null: no session and no host is found behind it.
  */
-export function pathTo(tree: Tree, view: HostView, connections: readonly Connection[]): string | null {
+export function pathTo(
+  tree: Tree,
+  view: HostView,
+  connections: readonly Connection[],
+  catalogue: Catalogue,
+): string | null {
   const links = new Map<number, Connection[]>();
   for (const connection of connections)
     for (const pid of new Set([...connection.near, ...connection.far])) {
@@ -26,7 +33,10 @@ export function pathTo(tree: Tree, view: HostView, connections: readonly Connect
   const met = new Set(members);
   for (const { process, path } of queue) {
     const of = links.get(process.pid) ?? [];
-    const host = of.find(({ direction, otherHost }) => otherHost === true && direction === "accepted");
+    const isClient = catalogue.sshClients.includes(exeName(process.exe));
+    const host = of.find(
+      ({ direction, otherHost }) => otherHost === true && (direction === "accepted" || isClient),
+    );
     if (host) return [`host ${host.remote}`, ...path].join(" → ");
     const session = sessionAbove(process, view);
     if (session) {

@@ -18,6 +18,7 @@ import {
   sshSession,
 } from "../../helpers/proc.ts";
 
+const { catalogue } = DEFAULT_POLICY;
 const tree = legacyTree(500);
 const session = sshSession(300, 2001, { loginUid: 2001 });
 const relay = (pid: number, ppid = 1): Proc =>
@@ -44,6 +45,18 @@ const rows: readonly (readonly [
     "host 10.1.2.3:50000 → ssh 900 → server 501",
   ],
   [
+    "an ssh client that has connected to a host and forwards from there",
+    [relay(900)],
+    [...joined(900, 501), { ...fromHost(900), direction: "opened" }],
+    "host 10.1.2.3:50000 → ssh 900 → server 501",
+  ],
+  [
+    "another program that has connected to a host",
+    [relay(910)],
+    [...joined(910, 501), { ...fromHost(910), direction: "opened" }],
+    null,
+  ],
+  [
     "a relay below a session",
     [...session, relay(900, 301)],
     [...joined(900, 501), fromHost(301)],
@@ -65,16 +78,17 @@ const rows: readonly (readonly [
 for (const [what, beside, connections, path] of rows)
   test(`the path to a tree: ${what}`, () => {
     const seen = observation([...tree, ...beside], { connections: linked(...connections) });
-    const view = viewOf(seen, DEFAULT_POLICY.catalogue);
+    const view = viewOf(seen, catalogue);
     const own = view.trees.find(({ root }) => root.pid === 500);
     assert.ok(own);
-    assert.equal(pathTo(own, view, connections), path);
+    assert.equal(pathTo(own, view, connections, catalogue), path);
   });
 
 test("a tree below a session is reached through it", () => {
   const seen = observation([...session, ...legacyTree(500, { ppid: 301 })]);
-  const view = viewOf(seen, DEFAULT_POLICY.catalogue);
+  const view = viewOf(seen, catalogue);
   const [own] = view.trees;
   assert.ok(own);
-  assert.equal(pathTo(own, view, [fromHost(301)]), "host 10.1.2.3:50000 → sshd-session 301 → launcher 500");
+  const path = pathTo(own, view, [fromHost(301)], catalogue);
+  assert.equal(path, "host 10.1.2.3:50000 → sshd-session 301 → launcher 500");
 });
