@@ -105,7 +105,8 @@ export async function standInCommand(node: LoginNode, options: StandInOptions = 
   const source = readFileSync(join(repository(), "test/node/server-stand-in.cjs"));
   await node.copyIn(`${folder}/out/server-main.js`, source, { owner: `${user}:${user}` });
   await node.run(["sh", "-c", `[ -e ${folder}/node ] || cp /usr/bin/node ${folder}/node`]);
-  await node.run(["chown", "-RH", `${user}:${user}`, dirname(dirname(folder))]);
+  await node.run(["chown", `${user}:${user}`, dirname(dirname(folder)), dirname(folder)]);
+  await node.run(["chown", "-R", `${user}:${user}`, folder]);
   const command = [`${folder}/node`, `${folder}/out/server-main.js`, "--start-server", ...args];
   return run === undefined ? command : [...command, "--run", run];
 }

@@ -7,6 +7,7 @@ import { hasLoginNode, whyNoLoginNode } from "./available.ts";
 import type { LoginNode } from "./login-node.ts";
 import { realServerLayer, startLegacyServer } from "./real-server.ts";
 import {
+  becomes,
   bootWithProduct,
   COMMIT,
   configure,
@@ -58,6 +59,7 @@ describe("the clock", () => {
     const session = await startStandIn(node);
     const started = await startStandIn(node, { user: "bob", run });
     const unused = await startStandIn(node, { user: "carol" });
+    for (const { pid } of [session, started, unused]) await becomes(node, pid, "wait", true);
     await sweepEndsNothing();
     await age();
     for (const { pid } of [session, started, unused]) assert.equal(await verdictOf(pid), "reap");
@@ -85,7 +87,7 @@ describe("the clock", () => {
     if (!hasLoginNode(t)) return;
     const server = await startLegacyServer(node, layer, { stay: false });
     await server.ssh.close();
-    await until(async () => assert.notEqual(await verdictOf(server.rootPid), "spare"));
+    await becomes(node, server.rootPid, "wait", true);
     await sweepEndsNothing();
     await age();
     assert.equal(await verdictOf(server.rootPid), "reap");
