@@ -31,7 +31,7 @@ fi
 put 755 /usr/libexec/$name/ "$native/session-close" "$native/keep" "$here/pam-line" "$here/after-install" \
   "$here/remove-metrics"
 put 644 /usr/lib/$name/ "$native/reaper_native.node"
-put 644 /usr/lib/$name/ "$dist/$name.cjs" "$dist/program.cjs"
+put 644 /usr/lib/$name/ "$dist/$name.cjs" "$dist/sweep.cjs" "$dist/tools.cjs"
 # The launcher starts it; started by hand it must not search a caller's PATH for Node.js.
 sed -i '1s,^#!.*,#!/usr/bin/node,' "$root/usr/lib/$name/$name.cjs"
 chmod 755 "$root/usr/lib/$name/$name.cjs"

@@ -1,30 +1,16 @@
-// Makes dist/: the starter vscode-grim-reaper.cjs, the program as one CommonJS file, and the native parts beside them:
+// Makes dist/: the command vscode-grim-reaper.cjs, the bundles that it starts, and the native parts beside them:
 // `node scripts/bundle.mjs [FOLDER]`. REAPER_VERSION is the version that the program prints, if not package.json's.
 import { chmodSync, copyFileSync, mkdirSync, readFileSync, renameSync } from "node:fs";
 import { build } from "esbuild";
+import { BUNDLES, optionsOf } from "./bundles.mjs";
 
 const version = process.env.REAPER_VERSION ?? JSON.parse(readFileSync("package.json", "utf8")).version;
 const folder = process.argv[2] ?? "dist";
-const PROGRAM = `${folder}/vscode-grim-reaper.cjs`;
 
 mkdirSync(folder, { recursive: true });
-for (const [entry, outfile, banner] of [
-  ["src/start/bin.ts", PROGRAM, "#!/usr/bin/env node"],
-  ["src/start/program.ts", `${folder}/program.cjs`, ""],
-])
-  await build({
-    entryPoints: [entry],
-    outfile,
-    bundle: true,
-    platform: "node",
-    format: "cjs",
-    target: "node20",
-    banner: { js: banner },
-    define: { PACKAGE_VERSION: JSON.stringify(version), "import.meta.url": "undefined" },
-    legalComments: "inline",
-    logLevel: "warning",
-  });
-chmodSync(PROGRAM, 0o755);
+for (const bundle of BUNDLES)
+  await build({ ...optionsOf(bundle, version), outfile: `${folder}/${bundle.name}` });
+chmodSync(`${folder}/vscode-grim-reaper.cjs`, 0o755);
 replace("build/Release/reaper_native.node", `${folder}/reaper_native.node`);
 replace("build/session-close", `${folder}/session-close`);
 replace("build/keep", `${folder}/keep`);

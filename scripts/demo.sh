@@ -9,7 +9,7 @@ demo_uid=64999
 node=$(command -v node)
 
 if [ "${1:-}" != --inside ]; then
-  if [ ! -e dist/program.cjs ]; then
+  if [ ! -e dist/tools.cjs ]; then
     echo "demo: the program is not built; run: npm run demo" >&2
     exit 1
   fi

@@ -1,7 +1,7 @@
 /** The commander program as data: commands, their options and arguments, without what is hidden. */
 
 import type { Argument, Command, Option } from "commander";
-import { makeProgram } from "../../src/cli.ts";
+import { makeProgram } from "../../src/tools/cli.ts";
 
 /** How a value is completed: by what the shell knows, or from a list. */
 export type Values = "none" | "any" | "file" | "folder" | "user" | "pid" | readonly string[];

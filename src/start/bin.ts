@@ -1,4 +1,7 @@
-/** Starts program.cjs, which lies beside this file. Inside the service Node keeps the compiled code between sweeps. */
+/**
+ * The command: a sweep starts sweep.cjs, and everything else tools.cjs; both lie beside this file. Inside the service Node
+ * keeps the compiled code between sweeps.
+ */
 
 import module, { createRequire } from "node:module";
 import { join } from "node:path";
@@ -9,4 +12,8 @@ const { enableCompileCache } = module as { readonly enableCompileCache?: (folder
 const cache = cacheFolder(process.env.CACHE_DIRECTORY);
 if (cache !== null) enableCompileCache?.(cache);
 
-createRequire(__filename)(join(__dirname, "program.cjs"));
+const [first = "sweep", ...rest] = process.argv.slice(2);
+const isSweep = first === "sweep" || first.startsWith("-");
+// tools.cjs knows `sweep` too, with its help.
+const asksHelp = [first, ...rest].some((arg) => /^(?:-h|--help|-V|--version)$/.test(arg));
+createRequire(__filename)(join(__dirname, isSweep && !asksHelp ? "sweep.cjs" : "tools.cjs"));

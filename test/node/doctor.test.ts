@@ -2,7 +2,7 @@
 
 import assert from "node:assert/strict";
 import { after, before, describe, it } from "node:test";
-import type { Check } from "../../src/core/doctor/check.ts";
+import type { Check } from "../../src/tools/core/doctor/check.ts";
 import { hasLoginNode, whyNoLoginNode } from "./available.ts";
 import { HOOK } from "./install-product.ts";
 import type { LoginNode } from "./login-node.ts";

@@ -342,8 +342,8 @@ function insideNamespace(): void {
   });
 }
 
-import { CSV_HEAD } from "../../src/core/ledger/csv.ts";
 import type { LedgerRecord } from "../../src/core/ledger/record.ts";
+import { CSV_HEAD } from "../../src/tools/core/ledger/csv.ts";
 import { readExposition, seriesValue } from "../helpers/exposition.ts";
 import { bareServer, COMMIT, legacy, sleeper } from "../helpers/ide-trees.ts";
 import { run, temporaryFile } from "../helpers/program.ts";

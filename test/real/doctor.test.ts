@@ -3,7 +3,7 @@ import assert from "node:assert/strict";
 import { chmodSync, mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { test } from "node:test";
-import type { Check } from "../../src/core/doctor/check.ts";
+import type { Check } from "../../src/tools/core/doctor/check.ts";
 import { run, temporaryFile } from "../helpers/program.ts";
 import { as, must, STATE, uid, usersSuite } from "../helpers/users-side.ts";
 

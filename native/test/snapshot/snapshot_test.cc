@@ -102,11 +102,10 @@ void reads_a_suspects_processes_in_full() {
     server.threads = 11;
     server.start_time = 777;
   });
-  host.add(101, 100, "/usr/bin/bash", {"bash"},
-           [](FakeProcess& shell) {
-             shell.session_id = shell.login_uid = "4294967295";
-             shell.ignores_hangup = true;
-           });
+  host.add(101, 100, "/usr/bin/bash", {"bash"}, [](FakeProcess& shell) {
+    shell.session_id = shell.login_uid = "4294967295";
+    shell.ignores_hangup = true;
+  });
   const Snapshot snapshot = host.look();
   CHECK(snapshot.boot_id == "3f0c4f3e-1111-2222-3333-444455556666");
   CHECK(snapshot.uptime_ms > 0 && snapshot.ticks_per_second > 0 && snapshot.taken_at_ms > 1600000000000);

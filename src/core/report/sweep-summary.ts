@@ -1,4 +1,4 @@
-/** Sums up a sweep in one line, for the journal. */
+/** Sums up a sweep: in one line for the journal, and as what the next commands read of it. */
 
 import type { Fault } from "../observation/fault.ts";
 import type { Observation } from "../observation/observation.ts";
@@ -7,6 +7,16 @@ import type { Outcome } from "../reap/outcome.ts";
 import { countOf, formatMemory } from "../text/format.ts";
 import type { Judgement } from "../verdict/judge.ts";
 import { VERDICTS } from "../verdict/verdicts.ts";
+
+/** The outcome of the last sweep of the whole host that was no dry run. */
+export interface LastSweep {
+  readonly schemaVersion: 1;
+  /** Milliseconds since the epoch: of the last one, and of the last one without failure (null: none yet). */
+  readonly at: number;
+  readonly lastGood: number | null;
+  /** Processes that the last one could not end. */
+  readonly survivors: number;
+}
 
 /** What the line needs to know of a sweep. */
 export interface SweepSummary {

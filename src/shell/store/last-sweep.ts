@@ -2,8 +2,8 @@
 
 import { join } from "node:path";
 import * as v from "valibot";
-import type { LastSweep } from "../../core/doctor/examination.ts";
 import type { Fault } from "../../core/observation/fault.ts";
+import type { LastSweep } from "../../core/report/sweep-summary.ts";
 import { parseJson } from "../../core/text/parse-json.ts";
 import { attempt, readSmallFile, replaceFile } from "./safe-files.ts";
 

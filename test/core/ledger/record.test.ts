@@ -1,7 +1,6 @@
 import assert from "node:assert/strict";
 import test from "node:test";
 import fc from "fast-check";
-import { CSV_HEAD, csvField, csvLine, csvOf } from "../../../src/core/ledger/csv.ts";
 import {
   type LedgerRecord,
   lastIdIn,
@@ -12,6 +11,7 @@ import {
 import type { Observation } from "../../../src/core/observation/observation.ts";
 import type { Outcome } from "../../../src/core/reap/outcome.ts";
 import { contextFor, type Judgement, judge, UNFORCED } from "../../../src/core/verdict/judge.ts";
+import { CSV_HEAD, csvField, csvLine, csvOf } from "../../../src/tools/core/ledger/csv.ts";
 import { DEFAULT_POLICY, NO_GRACE } from "../../helpers/policy.ts";
 import { ALICE, legacyTree, observation, UPTIME } from "../../helpers/proc.ts";
 

@@ -1,0 +1,14 @@
+/** The bundle that the service and a manual `sweep` load: one command and nothing else. */
+
+import { EXIT } from "../commands/exit.ts";
+import { programOf, run } from "../commands/program.ts";
+import { addSweep } from "../commands/sweep.ts";
+import { writeAll } from "../shell/output/log.ts";
+
+run((done) => programOf([addSweep], done)).then(hintAtStatus);
+
+/** Points a person who typed only the program's name to `status`, because a sweep may have nothing to say. */
+function hintAtStatus(): void {
+  if (process.argv.length > 2 || process.exitCode !== EXIT.ok || process.stderr.isTTY !== true) return;
+  writeAll(2, "The sweep is done. What this host looks like now: vscode-grim-reaper status\n");
+}

@@ -1,0 +1,91 @@
+/** `check-config`: finds mistakes in the configuration, and shows every value with where it comes from. */
+
+import { basename } from "node:path";
+import type { Command } from "commander";
+import { EXIT } from "../commands/exit.ts";
+import type { Finish } from "../commands/options.ts";
+import { print } from "../commands/shared.ts";
+import { faultLine } from "../core/observation/fault.ts";
+import { layersWith, type Policy } from "../core/policy/policy.ts";
+import { formatDuration } from "../core/text/duration.ts";
+import { countOf, localDate } from "../core/text/format.ts";
+import { escapeText } from "../core/text/safe-text.ts";
+import { whoIsExempt } from "../core/verdict/exemption.ts";
+import { type LoadedConfig, loadConfig, systemMinUid } from "../shell/config.ts";
+import { lookUpAccounts } from "../shell/host/accounts.ts";
+import { writeAll } from "../shell/output/log.ts";
+import { findConfigProblems } from "./shell/config-problems.ts";
+
+/** A key of the configuration as it is shown: its path in the file, or a label without one. */
+type Row = readonly [key: string, value: string];
+
+async function checkConfig(file: string | undefined): Promise<number> {
+  const loaded = loadConfig(file ?? null);
+  const { policy, files } = loaded;
+  const rows: readonly Row[] = [
+    ["files", files.length > 0 ? files.join(", ") : "none: every key has its default"],
+    ...rowsOf(policy),
+  ];
+  const width = Math.max(...rows.map(([key]) => key.length));
+  for (const [key, value] of rows)
+    print(`${key.padEnd(width)}  ${escapeText(value)}${originOf(key, loaded)}`);
+  const { faults } = lookUpAccounts(policy, []);
+  const problems = [...faults.map(faultLine), ...findConfigProblems(policy)];
+  for (const problem of problems) writeAll(2, `vscode-grim-reaper: ${escapeText(problem)}\n`);
+  print(problems.length === 0 ? "\nOK" : `\n${countOf(problems.length, "problem")}`);
+  return problems.length > 0 ? EXIT.failed : EXIT.ok;
+}
+
+/** Formats the values by the path of their key, so that each can be found in the files. */
+function rowsOf(policy: Policy): Row[] {
+  const { notice, keep } = policy;
+  const today = localDate(new Date());
+  const values: Readonly<Record<string, string>> = {
+    enforce: policy.enforce ? "true: sweeps end orphans" : "false: sweeps only observe",
+    grace: formatDuration(policy.grace),
+    ...Object.fromEntries(
+      Object.entries(policy.graceByProduct).map(([id, ms]) => [`graceByProduct.${id}`, formatDuration(ms)]),
+    ),
+    silentAfter: policy.silentAfter === null ? "off" : formatDuration(policy.silentAfter),
+    settle: formatDuration(policy.settle),
+    termWait: formatDuration(policy.termWait),
+    minUid: policy.minUid === null ? `${systemMinUid()} (/etc/login.defs)` : String(policy.minUid),
+    maxTrees: policy.maxTrees === null ? "unlimited" : String(policy.maxTrees),
+    tunnels: policy.tunnels,
+    webServers: policy.webServers,
+    jobClients: policy.jobClients,
+    jobEnvironment: policy.jobEnvironment,
+    "agents.policy": policy.agents.policy,
+    "agents.grace": formatDuration(policy.agents.grace),
+    "agents.busyFor": formatDuration(policy.agents.busyFor),
+    log: policy.log,
+    "ledger.file": policy.ledger.file || "none",
+    "metrics.file": policy.metrics.file || "none",
+    "notice.enabled": notice.enabled ? `true, for ${countOf(notice.days, "day")}` : "false",
+    "hooks.notify": policy.hooks.notify || "none",
+    "keep.max": keep.max === 0 ? "0s: requests are refused" : formatDuration(keep.max),
+    exemptUsers: policy.exemptUsers.join(", ") || "none",
+    exemptGroups: policy.exemptGroups.join(", ") || "none",
+  };
+  const exemptions = policy.exempt.map((entry): Row => {
+    const { until, reason } = entry;
+    const end = until ? (until < today ? ` (ended ${until})` : ` until ${until}`) : "";
+    return ["exempt", `${whoIsExempt(entry)}${end}${reason ? `: ${reason}` : ""}`];
+  });
+  return [...Object.entries(values), ...exemptions];
+}
+
+/** Names the files that set a key; nothing for a default. */
+function originOf(key: string, { files, layers }: LoadedConfig): string {
+  const names = layersWith(layers, key.split(".")).map((i) => basename(files[i] ?? ""));
+  return names.length > 0 ? `  [${names.join(", ")}]` : "";
+}
+
+/** Adds the command to the program. */
+export function addCheckConfig(program: Command, finish: Finish): void {
+  program
+    .command("check-config")
+    .description("find mistakes in the configuration, and show every value with the file that sets it")
+    .argument("[file]", "the file to check instead of /etc/vscode-grim-reaper")
+    .action(finish(checkConfig));
+}

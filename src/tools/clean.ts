@@ -1,0 +1,155 @@
+/** `clean`: a user removes old server versions from their own home. */
+
+import { homedir, hostname } from "node:os";
+import { createInterface } from "node:readline/promises";
+import { type Command, InvalidArgumentError } from "commander";
+import { EXIT, Failure } from "../commands/exit.ts";
+import { addConfig, type Finish } from "../commands/options.ts";
+import { type Common, isRoot, ownUid, print } from "../commands/shared.ts";
+import { DURATION_HELP, formatDuration, parseDuration } from "../core/text/duration.ts";
+import { countOf, formatMemory } from "../core/text/format.ts";
+import { escapeText, safeJson } from "../core/text/safe-text.ts";
+import { loadConfig } from "../shell/config.ts";
+import { writeAll } from "../shell/output/log.ts";
+import { type Choice, chooseVersions, type Version } from "./core/clean/choose.ts";
+import { serverFolders } from "./core/clean/layout.ts";
+import { CLEAN_HEAD, cleanDocument, cleanRow, removedKiB } from "./core/clean/view.ts";
+import { findVersions } from "./shell/clean/find-versions.ts";
+import { type Progress, progressLine } from "./shell/clean/progress.ts";
+import { measureVersion, removeVersion } from "./shell/clean/remove-version.ts";
+import { runningVersions } from "./shell/clean/running.ts";
+import { renderTable } from "./shell/terminal.ts";
+
+interface CleanOptions extends Common {
+  readonly older: number;
+  readonly yes: boolean;
+}
+
+const DEFAULT_OLDER_MS = 30 * 86_400_000;
+
+const EXAMPLES = `
+Examples:
+  vscode-grim-reaper clean                 what old server versions take up, and which could go
+  vscode-grim-reaper clean --yes           remove those that were not used for 30 days
+  vscode-grim-reaper clean --older 7d      with another age
+
+Extensions and settings are not touched, and an editor that needs a removed version downloads it again. These stay: the
+newest version of each product and the last one used, what runs on this host, and what has a log or a lock that was
+written within a day, perhaps by a server on another host with the same home.
+
+Exit status: 0 all well; 1 something could not be read or removed; 64 usage, or the caller is root.`;
+
+async function clean(options: CleanOptions): Promise<number> {
+  // Guard: root never opens a home; whoever rules its folders could lead root anywhere.
+  if (isRoot()) throw new Failure(EXIT.usage, "root does not clean; each user runs it for their own home");
+  const { policy } = loadConfig(options.config ?? null);
+  const uid = ownUid();
+  const progress = progressLine();
+  const pidOf = (folder: string, version: string): number | null => runningVersions(uid)(folder, version);
+  const found = findVersions(homedir(), uid, serverFolders(policy.catalogue), runningVersions(uid));
+  const errors = found.errors.map(escapeText);
+  const versions = found.versions.map((version) => measured(version, uid, progress, errors));
+  progress.done();
+  const choices = chooseVersions(versions, options.older, Date.now());
+  const chosen = choices.filter(({ remove }) => remove);
+  if (!options.json) await show(choices);
+  const wanted = chosen.length > 0 && (options.yes || (!options.json && (await isWanted(choices))));
+  const outcome = wanted ? chosen.map((choice) => removed(choice, { uid, pidOf, progress }, errors)) : chosen;
+  progress.done();
+  const result = choices.map((choice) => outcome.find(({ version }) => version === choice.version) ?? choice);
+  if (options.json) print(safeJson(cleanDocument(hostname(), result, wanted, errors)));
+  else print(lastLine(result, wanted));
+  for (const error of errors) writeAll(2, `vscode-grim-reaper: ${error}\n`);
+  return errors.length > 0 ? EXIT.failed : EXIT.ok;
+}
+
+function measured(version: Version, uid: number, progress: Progress, errors: string[]): Version {
+  progress.say(`measuring ${version.product} ${version.version.slice(0, 12)}:`);
+  try {
+    return { ...version, kib: measureVersion(version, uid, { onEntry: progress.tick }) };
+  } catch (error) {
+    errors.push(escapeText(`${version.folder}: ${version.version}: ${(error as Error).message}`));
+    return version;
+  }
+}
+
+interface Removing {
+  readonly uid: number;
+  readonly pidOf: (folder: string, version: string) => number | null;
+  readonly progress: Progress;
+}
+
+function removed(choice: Choice, { uid, pidOf, progress }: Removing, errors: string[]): Choice {
+  const { version } = choice;
+  progress.say(`removing ${version.product} ${version.version.slice(0, 12)}:`);
+  try {
+    const spared = removeVersion(version, { uid, pidOf, onEntry: progress.tick });
+    return spared === null ? choice : { version, remove: false, reason: spared };
+  } catch (error) {
+    const reason = `not removed: ${(error as Error).message}`;
+    errors.push(escapeText(`${version.folder}: ${version.version}: ${reason}`));
+    return { version, remove: false, reason };
+  }
+}
+
+async function show(choices: readonly Choice[]): Promise<void> {
+  print(
+    choices.length > 0
+      ? (
+          await renderTable(
+            CLEAN_HEAD.map((head) => ({ head, align: head === "SIZE" ? "right" : "left" })),
+            choices.map(cleanRow),
+          )
+        ).trimEnd()
+      : "No server versions.",
+  );
+}
+
+/** Asks on a terminal; elsewhere returns false. */
+async function isWanted(choices: readonly Choice[]): Promise<boolean> {
+  if (!process.stdin.isTTY || !process.stdout.isTTY) return false;
+  const ask = createInterface({ input: process.stdin, output: process.stdout });
+  try {
+    const answer = await ask.question(
+      `Remove ${removable(choices)}, ${formatMemory(removedKiB(choices))}? [y/N] `,
+    );
+    return /^y(?:es)?$/i.test(answer.trim());
+  } finally {
+    ask.close();
+  }
+}
+
+const removable = (choices: readonly Choice[]): string =>
+  countOf(choices.filter(({ remove }) => remove).length, "version");
+
+function lastLine(choices: readonly Choice[], removedThem: boolean): string {
+  const what = `${removable(choices)}, ${formatMemory(removedKiB(choices))}`;
+  if (removedThem) return `Removed ${what}.`;
+  return choices.some(({ remove }) => remove)
+    ? `Would remove ${what}. To remove them: vscode-grim-reaper clean --yes`
+    : "Nothing to remove.";
+}
+
+function ageArgument(text: string): number {
+  const age = parseDuration(text);
+  if (age === null) throw new InvalidArgumentError(`It must be ${DURATION_HELP}.`);
+  return age;
+}
+
+export function addClean(program: Command, finish: Finish): void {
+  addConfig(
+    program
+      .command("clean")
+      .description("show what old server versions take up in your home, and remove them")
+      .option(
+        "--older <duration>",
+        `remove what was not used for this long (default: ${formatDuration(DEFAULT_OLDER_MS)})`,
+        ageArgument,
+        DEFAULT_OLDER_MS,
+      )
+      .option("-y, --yes", "remove them without a question", false)
+      .option("--json", "as JSON; with --yes it removes them as well", false)
+      .addHelpText("after", EXAMPLES)
+      .action(finish(clean)),
+  );
+}

@@ -1,0 +1,114 @@
+/** The program with every command and the one help. */
+
+import { type Command, Help, type Option } from "commander";
+import { EXIT, Failure } from "../commands/exit.ts";
+import { programOf } from "../commands/program.ts";
+import { addSweep } from "../commands/sweep.ts";
+import { nearest } from "../core/text/did-you-mean.ts";
+import { escapeText } from "../core/text/safe-text.ts";
+import { addCheckConfig } from "./check-config.ts";
+import { addClean } from "./clean.ts";
+import { addDoctor } from "./doctor.ts";
+import { addEnd } from "./end.ts";
+import { addExplain } from "./explain.ts";
+import { addKeep } from "./keep.ts";
+import { addList } from "./list.ts";
+import { addReplay } from "./replay.ts";
+import { addReport } from "./report.ts";
+import { addRunNotify } from "./run-notify.ts";
+import { addSnapshot } from "./snapshot.ts";
+import { addStatus } from "./status.ts";
+
+const AFTER_HELP = `
+Examples:
+  vscode-grim-reaper                          end every orphaned tree, as the hourly timer does
+  vscode-grim-reaper -n -vv                   show what would be ended and why; change nothing
+  vscode-grim-reaper status                   the mode, the last and next sweep, the trees in numbers
+  vscode-grim-reaper list                     every tree with its verdict, age, CPU time and memory
+  vscode-grim-reaper explain 4711             every fact about the tree of process 4711
+  vscode-grim-reaper -f -u alice              end all of alice's trees, connected or not
+  vscode-grim-reaper report --since 30d       what was ended, by product, user and day
+  vscode-grim-reaper keep 24h                 as a user: leave my trees alone until tomorrow
+  vscode-grim-reaper end                      as a user: end my trees now
+  vscode-grim-reaper clean                    as a user: what old server versions take up, and which can go
+  vscode-grim-reaper snapshot > host.json     save what this host shows, for replay and bug reports
+
+Files:
+  /etc/vscode-grim-reaper/config.toml         the configuration, and config.d/*.toml beside it
+  /var/log/vscode-grim-reaper.log             the log of the hourly sweeps
+  /var/lib/vscode-grim-reaper/ledger.jsonl    every tree that was ended, for report
+  /run/vscode-grim-reaper/                    the lock, and the tags of the logout hook
+
+Exit status: 0 all well; 1 something survived or failed; 64 usage; 70 internal error; 75 another sweep is running;
+77 not permitted; 78 bad configuration.`;
+
+/** Shows defaults only where they are worth reading: not "false", "0" or "-". */
+class PlainHelp extends Help {
+  override optionDescription(option: Option): string {
+    const { description, argChoices, defaultValue, defaultValueDescription } = option;
+    const worth = typeof defaultValue === "string" && defaultValue !== "-";
+    const byDefault = defaultValueDescription ?? (worth ? defaultValue : undefined);
+    const notes = [
+      ...(argChoices ? [argChoices.join(", ")] : []),
+      ...(byDefault === undefined ? [] : [`default: ${byDefault}`]),
+    ];
+    return notes.length > 0 ? `${description} (${notes.join("; ")})` : description;
+  }
+}
+
+const COMMANDS = [
+  addSweep,
+  addStatus,
+  addList,
+  addExplain,
+  addSnapshot,
+  addReplay,
+  addCheckConfig,
+  addDoctor,
+  addReport,
+  addKeep,
+  addEnd,
+  addClean,
+  addRunNotify,
+];
+
+/** Makes the program. `done` receives the exit status of the command that ran. */
+export function makeProgram(done: (status: number) => void): Command {
+  const program = programOf(COMMANDS, done).description(
+    "Finds the process trees that VS Code Remote-SSH and other remote IDEs leave behind on a login node, and ends those that no client is connected to. A tree in use, or in doubt, is left alone.",
+  );
+  for (const command of [program, ...program.commands]) command.createHelp = () => new PlainHelp();
+  program.addHelpText("after", () => `\n${sweepOptions(program)}\n${AFTER_HELP}`);
+  return program;
+}
+
+/** Makes the program for a command line. @throws Failure if its command is unknown */
+export function checkedProgram(done: (status: number) => void, args: readonly string[]): Command {
+  const program = makeProgram(done);
+  refuseUnknownCommand(program, args);
+  return program;
+}
+
+/** Lists the options of `sweep`, which need no command. */
+function sweepOptions(program: Command): string {
+  const sweep = program.commands.find((command) => command.name() === "sweep");
+  if (sweep === undefined) return "";
+  const help = sweep.createHelp();
+  const options = help.visibleOptions(sweep).filter(({ long }) => long !== "--help");
+  const width = Math.max(...options.map((option) => help.optionTerm(option).length));
+  const lines = options.map(
+    (option) => `  ${help.optionTerm(option).padEnd(width)}  ${help.optionDescription(option)}`,
+  );
+  return `Options of sweep, which also work without its name:\n${lines.join("\n")}`;
+}
+
+/** Guard: with a default command, commander would sweep for a mistyped one, and complain about an argument. */
+function refuseUnknownCommand(program: Command, [first]: readonly string[]): void {
+  if (first === undefined || first.startsWith("-")) return;
+  const known = program.commands.map((command) => command.name());
+  if (first === "help" || known.includes(first)) return;
+  const visible = new Help().visibleCommands(program).map((command) => command.name());
+  const near = nearest(first, visible);
+  const hint = near ? `did you mean "${near}"?` : `the commands are ${visible.join(", ")}`;
+  throw new Failure(EXIT.usage, `unknown command ${escapeText(first)}; ${hint} (see --help)`);
+}

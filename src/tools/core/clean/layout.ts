@@ -1,0 +1,80 @@
+/** Which entries of a server folder are installed versions, by their names alone. */
+
+import type { Catalogue } from "../../../core/recognition/catalogue.ts";
+
+/** A server folder that a product may have in a home. */
+export interface ServerFolder {
+  readonly product: string;
+  /** Relative to the home: ".vscode-server". */
+  readonly path: string;
+}
+
+/** What an entry of a server folder is to the version that it belongs to. */
+export interface Part {
+  /** The commit, or the whole name where a product numbers its versions otherwise. */
+  readonly version: string;
+  /** Relative to the server folder: "bin/<commit>". */
+  readonly path: string;
+  /** `install`: files that can be downloaded again. `trace`: a log, a lock or a token, whose age says when it was used. */
+  readonly role: "install" | "trace";
+  /** An interrupted `clean` has renamed it. */
+  readonly leftover: boolean;
+}
+
+/** The prefix of what `clean` is about to remove: a server finds a version whole or not at all. */
+export const LEFTOVER = ".vscode-grim-reaper-clean.";
+
+/** Folders of a server folder that hold versions; PLATFORM stands for one such as linux-x64. */
+const PLATFORM = /^(?:linux|alpine|darwin)-[a-z0-9-]+$/;
+const COMMIT = "[0-9a-f]{40}";
+/** `bin/<commit>`, Antigravity's `bin/<number>-<commit>`, `cli/servers/Stable-<commit>`. */
+const VERSION_FOLDER = new RegExp(`^(?:[A-Za-z0-9][A-Za-z0-9.]*-)?(${COMMIT})$`);
+/** The command-line program: `code-<commit>`, `code-insiders-<commit>`. */
+const PROGRAM = new RegExp(`^[a-z][a-z-]*-(${COMMIT})$`);
+/** `.<commit>.log`, `.cli.<commit>.log`, `.stable-<commit>.token`, `vscode-remote-lock.<user>.<commit>`. */
+const TRACE = new RegExp(
+  `^(?:\\.(?:[a-z-]+[.-])?(${COMMIT})\\.(?:log|pid|token)|vscode-remote-lock\\..*\\.(${COMMIT}))$`,
+);
+const ZED = /^zed-remote-server-[a-z]+-\d[\w.+-]*$/;
+const JETBRAINS = /^[0-9a-f]{8,}_[A-Za-z][\w.-]*$/;
+
+/** The server folders that may lie in a home: those of products that ssh or a tunnel reaches, and a site's own. */
+export function serverFolders(catalogue: Catalogue): ServerFolder[] {
+  return (
+    catalogue.products
+      .filter(({ kind }) => kind !== "web")
+      .flatMap(({ id, directories }) => directories.map((directory) => ({ product: id, path: directory })))
+      .map((one) => (one.product === "jetbrains" ? { ...one, path: `.cache/${one.path}` } : one))
+      // A dot folder: anything else in a home is the user's own work.
+      .filter(({ path }) => path.startsWith(".") && !path.split("/").includes(".."))
+  );
+}
+
+/** Whether the entries of this folder are to be read: "" is the server folder itself. */
+export function holdsVersions(path: string): boolean {
+  if (["", "bin", "cli", "cli/servers", "servers"].includes(path)) return true;
+  const [above, platform = "", ...rest] = path.split("/");
+  return above === "bin" && rest.length === 0 && PLATFORM.test(platform);
+}
+
+/** What an entry of the folder `above` is; null: nothing that `clean` knows. */
+export function partOf(product: string, above: string, entry: string): Part | null {
+  const leftover = entry.startsWith(LEFTOVER);
+  const name = leftover ? entry.slice(LEFTOVER.length) : entry;
+  const part = (version: string | undefined, role: Part["role"] = "install"): Part | null =>
+    version === undefined
+      ? null
+      : { version, path: above === "" ? entry : `${above}/${entry}`, role, leftover };
+  if (product === "zed") return part(above === "" && ZED.test(name) ? name : undefined);
+  if (product === "jetbrains") return part(above === "" && JETBRAINS.test(name) ? name : undefined);
+  if (above !== "") return above === "cli" ? null : part(VERSION_FOLDER.exec(name)?.[1]);
+  const trace = TRACE.exec(name);
+  if (trace) return part(trace[1] ?? trace[2], "trace");
+  return part(PROGRAM.exec(name)?.[1]);
+}
+
+/** Files inside a version that its server writes at each start. */
+export const TRACES_INSIDE = ["log.txt", "pid.txt"] as const;
+
+/** Files whose last read dates a version without any trace. */
+export const PROGRAMS_INSIDE = ["node", "server/node", "out/server-main.js"] as const;

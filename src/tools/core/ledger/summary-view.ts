@@ -1,0 +1,76 @@
+import { countOf, formatMemory } from "../../../core/text/format.ts";
+import { escapeText } from "../../../core/text/safe-text.ts";
+import type { Day, GroupTotals, Offender, Summary, Totals } from "./summary.ts";
+
+/** Formats a summary for people: the rows of its tables and a bar per day. */
+
+export const TOTAL_COLUMNS = ["TREES", "PROCESSES", "SURVIVED", "FREED"] as const;
+export const OFFENDER_HEAD = ["COMES BACK", "TREES", "DAYS", "FREED", "PRODUCTS"] as const;
+
+/** Formats the totals as one line. */
+export function totalsLine({ trees, processes, survivors, freedKiB }: Totals): string {
+  const survived = survivors > 0 ? `; ${countOf(survivors, "process", "processes")} survived` : "";
+  return `${countOf(trees, "tree")}, ${countOf(processes, "process", "processes")}, ${formatMemory(freedKiB)} given back${survived}`;
+}
+
+/** Formats one row below TOTAL_COLUMNS. */
+export function totalsRow({ name, trees, processes, survivors, freedKiB }: GroupTotals): string[] {
+  return [escapeText(name), ...[trees, processes, survivors].map(String), formatMemory(freedKiB)];
+}
+
+/** Formats one row below OFFENDER_HEAD. */
+export function offenderRow({ user, trees, days, freedKiB, products }: Offender): string[] {
+  return [
+    escapeText(user),
+    String(trees),
+    String(days),
+    formatMemory(freedKiB),
+    escapeText(products.join(", ")),
+  ];
+}
+
+/** What the chart of days can use. */
+export interface ChartSize {
+  /** Columns of the terminal. */
+  readonly width: number;
+  /** Whether the terminal shows block characters. */
+  readonly blocks: boolean;
+}
+
+const EIGHTHS = ["", "▏", "▎", "▍", "▌", "▋", "▊", "▉"] as const;
+const MIN_BAR = 8;
+
+/** Formats one line per day on which trees were ended, `2027-01-31   12 ██████▌`, never wider than the terminal. */
+export function dayLines(days: readonly Day[], { width, blocks }: ChartSize): string[] {
+  const most = days.reduce((max, { trees }) => Math.max(max, trees), 0);
+  const digits = Math.max(String(most).length, 4);
+  const room = Math.max(width - "2027-01-31".length - digits - 2, MIN_BAR);
+  const busy = days.filter(({ trees }) => trees > 0);
+  return busy.map(({ day, trees }) => {
+    const bar = barOf((trees / most) * room, blocks);
+    return `${day} ${String(trees).padStart(digits)} ${bar}`.trimEnd();
+  });
+}
+
+/** Draws a bar; any length above 0 shows at least one mark. */
+function barOf(length: number, blocks: boolean): string {
+  if (length === 0) return "";
+  if (!blocks) return "#".repeat(Math.max(1, Math.floor(length)));
+  const eighths = Math.max(1, Math.floor(length * 8));
+  return "█".repeat(Math.floor(eighths / 8)) + EIGHTHS[eighths % 8];
+}
+
+/** Makes the document that `report --json` prints. */
+export function summaryDocument(
+  summary: Summary,
+  read: { readonly files: readonly string[]; readonly badLines: number; readonly since: number | null },
+): Record<string, unknown> {
+  const { files, badLines, since } = read;
+  return {
+    schemaVersion: 1,
+    since: since === null ? null : new Date(since).toISOString(),
+    files,
+    badLines,
+    ...summary,
+  };
+}

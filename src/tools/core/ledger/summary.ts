@@ -1,0 +1,159 @@
+import type { LedgerRecord } from "../../../core/ledger/record.ts";
+import { parseDuration } from "../../../core/text/duration.ts";
+import { localDate } from "../../../core/text/format.ts";
+
+/** Sums up a ledger: totals, by product, user and reason, per day, and the users whose trees keep coming back. */
+
+export interface Totals {
+  readonly trees: number;
+  readonly processes: number;
+  readonly survivors: number;
+  readonly freedKiB: number;
+}
+
+/** Totals of one product, user or reason. */
+export interface GroupTotals extends Totals {
+  readonly name: string;
+}
+
+/** A user with more than one ended tree. */
+export interface Offender {
+  readonly user: string;
+  readonly trees: number;
+  readonly days: number;
+  readonly freedKiB: number;
+  readonly products: readonly string[];
+}
+
+export interface Day {
+  /** Local date. */
+  readonly day: string;
+  readonly trees: number;
+}
+
+export interface Summary {
+  readonly totals: Totals;
+  readonly byProduct: readonly GroupTotals[];
+  readonly byUser: readonly GroupTotals[];
+  readonly byReasonCode: readonly GroupTotals[];
+  readonly offenders: readonly Offender[];
+  readonly days: readonly Day[];
+}
+
+const MAX_OFFENDERS = 10;
+
+/** Which records count. `since` is in milliseconds since the epoch; users are given by name or uid. Null means all. */
+export interface RecordFilter {
+  readonly since: number | null;
+  readonly users: readonly string[] | null;
+}
+
+/** Chooses records and sorts them. Each counts once: during a rotation a file and its copy may both exist. */
+export function chooseRecords(
+  records: readonly LedgerRecord[],
+  { since, users }: RecordFilter,
+): LedgerRecord[] {
+  const chosen = records.filter(
+    ({ epochMs, user, uid }) =>
+      (since === null || epochMs >= since) &&
+      (users === null || users.includes(user) || users.includes(String(uid))),
+  );
+  return [...new Map(chosen.map((one) => [one.id, one])).values()].sort((a, b) => (a.id < b.id ? -1 : 1));
+}
+
+/** Reads "30d" or "2027-01-31" (local midnight) as milliseconds since the epoch; null if it is neither. */
+export function sinceOf(text: string, now: number): number | null {
+  const duration = parseDuration(text);
+  if (duration !== null) return now - duration;
+  const parts = /^(\d{4})-(\d\d)-(\d\d)$/.exec(text)?.slice(1).map(Number);
+  if (!parts) return null;
+  const [year = 0, month = 0, day = 0] = parts;
+  const date = new Date(year, month - 1, day);
+  return date.getMonth() === month - 1 && date.getDate() === day ? date.getTime() : null;
+}
+
+/** Sums up records. `until` is the moment whose day is the last one shown, in milliseconds since the epoch. */
+export function summarise(records: readonly LedgerRecord[], filter: RecordFilter, until: number): Summary {
+  return {
+    totals: totalsOf(records),
+    byProduct: totalsBy(records, ({ product }) => product),
+    byUser: totalsBy(records, ({ user }) => user),
+    byReasonCode: totalsBy(records, ({ reasonCode }) => reasonCode),
+    offenders: offendersIn(records),
+    days: daysOf(records, filter.since, until),
+  };
+}
+
+function totalsOf(records: readonly LedgerRecord[]): Totals {
+  const sum = (pick: (one: LedgerRecord) => number): number =>
+    records.reduce((total, one) => total + pick(one), 0);
+  return {
+    trees: records.length,
+    processes: sum(({ killed }) => killed),
+    survivors: sum(({ survivors }) => survivors),
+    freedKiB: sum(({ freedKiB }) => freedKiB),
+  };
+}
+
+function groupBy(
+  records: readonly LedgerRecord[],
+  nameOf: (one: LedgerRecord) => string,
+): Map<string, LedgerRecord[]> {
+  const groups = new Map<string, LedgerRecord[]>();
+  for (const one of records) {
+    const group = groups.get(nameOf(one));
+    if (group) group.push(one);
+    else groups.set(nameOf(one), [one]);
+  }
+  return groups;
+}
+
+const byName = (a: string, b: string): number => (a < b ? -1 : a > b ? 1 : 0);
+
+function totalsBy(records: readonly LedgerRecord[], nameOf: (one: LedgerRecord) => string): GroupTotals[] {
+  return [...groupBy(records, nameOf)]
+    .map(([name, group]): GroupTotals => ({ name, ...totalsOf(group) }))
+    .sort((a, b) => b.trees - a.trees || b.freedKiB - a.freedKiB || byName(a.name, b.name));
+}
+
+/** Lists users with more than one ended tree. Days count first: one bad day is an accident, many are a habit. */
+function offendersIn(records: readonly LedgerRecord[]): Offender[] {
+  return [...groupBy(records, ({ user }) => user)]
+    .filter(([, group]) => group.length > 1)
+    .map(
+      ([user, group]): Offender => ({
+        user,
+        trees: group.length,
+        days: new Set(group.map(({ epochMs }) => localDate(new Date(epochMs)))).size,
+        freedKiB: totalsOf(group).freedKiB,
+        products: [...new Set(group.map(({ product }) => product))].sort(byName),
+      }),
+    )
+    .sort((a, b) => b.days - a.days || b.trees - a.trees || byName(a.user, b.user))
+    .slice(0, MAX_OFFENDERS);
+}
+
+/** Lists every day from the first to the last, including days on which nothing was ended. */
+function daysOf(records: readonly LedgerRecord[], since: number | null, until: number): Day[] {
+  const counts = new Map<string, number>();
+  for (const { epochMs } of records) {
+    const day = localDate(new Date(epochMs));
+    counts.set(day, (counts.get(day) ?? 0) + 1);
+  }
+  const times = records.map(({ epochMs }) => epochMs);
+  const first = since ?? times.reduce((least, time) => Math.min(least, time), until);
+  const last = times.reduce((most, time) => Math.max(most, time), until);
+  const days: Day[] = [];
+  const end = localDate(new Date(last));
+  // A local day can have 23 or 25 hours, so the loop adds calendar days, not milliseconds.
+  for (let at = midnight(first, 0); ; at = midnight(at.getTime(), 1)) {
+    const day = localDate(at);
+    if (day > end) return days;
+    days.push({ day, trees: counts.get(day) ?? 0 });
+  }
+}
+
+function midnight(ms: number, days: number): Date {
+  const date = new Date(ms);
+  return new Date(date.getFullYear(), date.getMonth(), date.getDate() + days);
+}

@@ -1,0 +1,105 @@
+/** Formats `explain` for people: every fact about one tree, its processes, and what would change its verdict. */
+
+import type { Costs } from "../../../core/costs/costs.ts";
+import { costsInWords, limitLines } from "../../../core/costs/words.ts";
+import type { Fact } from "../../../core/evidence/evidence.ts";
+import { ageOf, type Observation } from "../../../core/observation/observation.ts";
+import { memoryOf } from "../../../core/report/json.ts";
+import { rowsOf } from "../../../core/report/sweep-events.ts";
+import { formatDuration } from "../../../core/text/duration.ts";
+import { countOf, formatMemory, type Paint } from "../../../core/text/format.ts";
+import { commandLine, escapeText, fit } from "../../../core/text/safe-text.ts";
+import type { Judgement } from "../../../core/verdict/judge.ts";
+import { sinceWhen } from "../../../core/verdict/orphan.ts";
+import { whatWouldChange } from "./hints.ts";
+import { paintVerdict } from "./list-view.ts";
+import { shownFact, shownVerdict, whyUnseen } from "./observer.ts";
+
+/** Guard: a user can start any number of processes; this many are shown. */
+const MAX_PROCESSES = 40;
+
+/** What is shown beside the judgement. */
+export interface Shown {
+  readonly hints: readonly Fact[];
+  readonly costs?: Costs | null;
+  /** The way by which it is used; null: not found. */
+  readonly path?: string | null;
+}
+
+/** Formats everything about the tree that contains `pid`. */
+export function explainLines(
+  judgement: Judgement,
+  observation: Observation,
+  pid: number,
+  { hints, costs = null, path = null }: Shown,
+  paint: Paint,
+): string[] {
+  const { tree, reasons, facts, use } = judgement;
+  const place = tree.root.pid === pid ? `Process ${pid} is the root` : `Process ${pid} belongs to the tree`;
+  const size = `${countOf(tree.members.length, "process", "processes")}, ${formatMemory(memoryOf(judgement))}`;
+  const unseen = whyUnseen(judgement, observation);
+  return [
+    `${place} of ${tree.root.pid}: ${tree.product}, uid ${tree.uid}, ${size}, started ${formatDuration(ageOf(tree.root, observation))} ago`,
+    `    ${commandLine(tree.root)}`,
+    "",
+    `Verdict  ${paintVerdict(shownVerdict(judgement, observation), paint)}`,
+    ...(unseen === null ? reasons : [unseen, ...reasons.map((reason) => `as you see it: ${reason}`)]).map(
+      (reason) => `         ${escapeText(reason)}`,
+    ),
+    `Grace    ${formatDuration(judgement.grace)}${use === null ? `, ${sinceWhen(judgement.clock, observation)}` : ""}`,
+    ...costLines(costs),
+    "",
+    paint("bold", "Facts that decide"),
+    ...facts.map((fact) => factLine(shownFact(fact, observation))),
+    ...(path === null ? [] : [factLine({ fact: "path", value: "yes", detail: path })]),
+    paint("bold", "Hints, which never decide"),
+    ...hints.map((fact) => factLine(fact)),
+    paint("bold", "Its processes"),
+    ...processLines(judgement),
+    ...below(judgement, paint),
+    "",
+    unseen === null
+      ? whatWouldChange(judgement)
+      : "Ask an administrator, or end it yourself: vscode-grim-reaper end",
+  ];
+}
+
+function costLines(costs: Costs | null): string[] {
+  const limits = costs?.users.flatMap((user) => limitLines(user, 0)) ?? [];
+  return [
+    ...(costs?.trees.map((tree) => `Costs    ${costsInWords(tree)}`) ?? []),
+    ...limits.map((line, i) => `${i === 0 ? "User    " : "        "} ${line}`),
+  ];
+}
+
+function processLines(judgement: Judgement): string[] {
+  const rows = rowsOf(judgement, judgement.tree.members);
+  const width = rows.reduce((most, { process }) => Math.max(most, String(process.pid).length), 0);
+  const memory = new Map(judgement.tree.members.map(({ pid, rssKiB }) => [pid, rssKiB]));
+  const lines = rows
+    .slice(0, MAX_PROCESSES)
+    .map(
+      ({ process, depth }) =>
+        `  ${String(process.pid).padStart(width)}  ${formatMemory(memory.get(process.pid) ?? 0).padStart(8)}  ${"  ".repeat(Math.min(depth, 12))}${shortCommand(judgement, commandLine(process))}`,
+    );
+  const more = rows.length - MAX_PROCESSES;
+  return more > 0 ? [...lines, `  … and ${more} more`] : lines;
+}
+
+/** Shortens the folder of the installation, which every process of a server repeats. */
+function shortCommand({ tree }: Judgement, command: string): string {
+  const path = tree.root.exe?.replace(/\/[^/]+$/, "") ?? "";
+  return path.length < 2 ? command : command.replaceAll(`${escapeText(path)}/`, "…/");
+}
+
+function below({ tree }: Judgement, paint: Paint): string[] {
+  if (tree.sparedBelow.length === 0) return [];
+  const lines = tree.sparedBelow.map(
+    ({ process, why }) => `  ${process.pid}  ${commandLine(process)}: ${escapeText(why)}`,
+  );
+  return [paint("bold", "Below it, but not part of it"), ...lines];
+}
+
+function factLine({ fact, value, detail }: Fact): string {
+  return `  ${fit(fact, 10)} ${fit(value, 8)} ${escapeText(detail)}`;
+}

@@ -1,0 +1,115 @@
+/** Finds the facts that explain a tree but never decide, and what would change its verdict. */
+
+import type { Fact, Value } from "../../../core/evidence/evidence.ts";
+import { ageOf, type Tag } from "../../../core/observation/observation.ts";
+import { exeName } from "../../../core/observation/process.ts";
+import { formatDuration } from "../../../core/text/duration.ts";
+import type { HostView } from "../../../core/tree/host-view.ts";
+import type { Judgement } from "../../../core/verdict/judge.ts";
+
+/** What logind says about a session. A null state means that it could not be asked, not that the session is gone. */
+export interface LogindHint {
+  readonly session: string;
+  readonly state: string | null;
+  readonly detail: string;
+}
+
+const yesNo = (value: boolean): Value => (value ? "yes" : "no");
+
+/** Makes the hints that `explain` shows. */
+export function hintsOf(
+  judgement: Judgement,
+  { observation, sshd: { genuine, impostors } }: HostView,
+  logind: LogindHint | null,
+): Fact[] {
+  const { root } = judgement.tree;
+  const mine = impostors.filter((process) => process.uid === root.uid);
+  const age = formatDuration(ageOf(root, observation));
+  const hints: Fact[] = [
+    sessionHint(judgement, [...genuine.values()]),
+    scopeHint(judgement, logind),
+    {
+      fact: "adopted",
+      value: yesNo(root.ppid === 1),
+      detail: `parent of ${root.pid} is ${root.ppid}; pid 1 may also adopt a server that is in use`,
+    },
+    { fact: "age", value: "yes", detail: `${root.pid} started ${age} ago` },
+    {
+      fact: "tagged",
+      value: yesNo(judgement.tag !== null),
+      detail: judgement.tag
+        ? `a session${from(judgement.tag)} closed ${formatDuration(observation.uptime - judgement.tag.closedUptime)} ago and left it behind`
+        : "no session of its user closed since it was last seen in use",
+    },
+  ];
+  if (mine.length > 0) {
+    const names = mine.map((process) => `${exeName(process.exe)} ${process.pid}`).join(", ");
+    hints.push({
+      fact: "impostor",
+      value: "yes",
+      detail: `${names}: not an ssh server of this host, not counted`,
+    });
+  }
+  return hints;
+}
+
+function from(tag: Tag): string {
+  return tag.remoteHost === null ? "" : ` from ${tag.remoteHost}`;
+}
+
+function sessionHint(
+  { tree }: Judgement,
+  sshd: readonly { auditSession: number | null; pid: number }[],
+): Fact {
+  const id = tree.root.auditSession;
+  if (id === null) return { fact: "session", value: "unknown", detail: "no audit session id" };
+  const server = sshd.find((process) => process.auditSession === id);
+  return {
+    fact: "session",
+    value: yesNo(server !== undefined),
+    detail: server
+      ? `the ssh server ${server.pid} of audit session ${id} is alive`
+      : `no ssh server of audit session ${id} is alive; a later session may still use the tree`,
+  };
+}
+
+/** Finds the session scope of a process: "session-42.scope", or null. */
+export function scopeOf(cgroups: readonly string[] | null): string | null {
+  for (const path of cgroups ?? []) {
+    const scope = path.split("/").find((part) => /^session-[\w.-]+\.scope$/.test(part));
+    if (scope) return scope;
+  }
+  return null;
+}
+
+function scopeHint({ tree }: Judgement, logind: LogindHint | null): Fact {
+  const scope = scopeOf(tree.root.cgroups);
+  if (scope === null) return { fact: "scope", value: "unknown", detail: "in no session scope" };
+  if (!logind || logind.state === null)
+    return {
+      fact: "scope",
+      value: "unknown",
+      detail: `${scope}: ${logind?.detail ?? "logind was not asked"}`,
+    };
+  return { fact: "scope", value: yesNo(logind.state === "active"), detail: `${scope} is ${logind.state}` };
+}
+
+/** Says in one sentence what would change the verdict. */
+export function whatWouldChange(judgement: Judgement): string {
+  const { verdict, endsIn, exemptions } = judgement;
+  switch (verdict) {
+    case "spare":
+      return "It ends as an orphan once no client reaches it and the grace has passed.";
+    case "wait":
+      return `A client that connects spares it; otherwise the first sweep in ${formatDuration(endsIn ?? 0)} or later will end it.`;
+    case "reap":
+      return "A client that connects before the next sweep spares it.";
+    case "exempt": {
+      const flags = [...new Set(exemptions.map(({ liftedBy }) => liftedBy))];
+      if (flags.includes(null)) return "Nothing: it is never reaped, not even with --force.";
+      return `Only --force with ${flags.join(" and ")} reaps it.`;
+    }
+    case "unknown":
+      return "Read the missing fact (as root, with the process awake), or use --force.";
+  }
+}

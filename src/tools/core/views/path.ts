@@ -1,0 +1,81 @@
+/** Follows what uses a tree, hop by hop, to the session or host behind it: for people. No verdict rests on it. */
+
+import type { Connection } from "../../../core/observation/connections.ts";
+import { exeName, type Proc } from "../../../core/observation/process.ts";
+import type { Catalogue } from "../../../core/recognition/catalogue.ts";
+import type { HostView } from "../../../core/tree/host-view.ts";
+import { ancestorsOf } from "../../../core/tree/process-table.ts";
+import type { Tree } from "../../../core/tree/tree.ts";
+
+/** Guard: a user can chain any number of processes. */
+const MAX_PROCESSES = 2000;
+
+/**
+ * Finds a way to a tree: "host 10.9.0.2:50000 → sshd-session 301 → ssh 303 → server 276". `connections` are those of all
+ * processes of the tree's user and of the ssh servers. An ssh client may forward from the host that it has connected to
+ * (`ssh -R`). Null: no session and no host is found behind it.
+ */
+export function pathTo(
+  tree: Tree,
+  view: HostView,
+  connections: readonly Connection[],
+  catalogue: Catalogue,
+): string | null {
+  const links = new Map<number, Connection[]>();
+  for (const connection of connections)
+    for (const pid of new Set([...connection.near, ...connection.far])) {
+      const list = links.get(pid);
+      if (list) list.push(connection);
+      else links.set(pid, [connection]);
+    }
+  const members = new Set(tree.members.map(({ pid }) => pid));
+  const queue = tree.members.map((process) => ({ process, path: [nameIn(process, tree)] }));
+  const met = new Set(members);
+  for (const { process, path } of queue) {
+    const of = links.get(process.pid) ?? [];
+    const isClient = catalogue.sshClients.includes(exeName(process.exe));
+    const host = of.find(
+      ({ direction, otherHost }) => otherHost === true && (direction === "accepted" || isClient),
+    );
+    if (host) return [`host ${host.remote}`, ...path].join(" → ");
+    const session = sessionAbove(process, view);
+    if (session) {
+      const hops = session === process ? path : [nameIn(session, tree), ...path];
+      return [...behind(session, links), ...hops].join(" → ");
+    }
+    if (met.size > MAX_PROCESSES) return null;
+    // Whoever is at the other end of what it accepted, or of a stream without a direction, may be the client.
+    const ends = of.filter(
+      ({ direction, far }) => direction !== "opened" || far.some((pid) => view.sshd.sessions.has(pid)),
+    );
+    for (const pid of ends.flatMap(({ near, far, direction }) =>
+      direction === "accepted" ? far : [...near, ...far],
+    )) {
+      const next = view.table.byPid.get(pid);
+      if (next === undefined || met.has(pid)) continue;
+      met.add(pid);
+      queue.push({ process: next, path: [nameIn(next, tree), ...path] });
+    }
+  }
+  return null;
+}
+
+/** The session that a process is, or is below. */
+function sessionAbove(process: Proc, { sshd, table }: HostView): Proc | undefined {
+  const { ancestors } = ancestorsOf(table, process);
+  return [process, ...ancestors].map(({ pid }) => sshd.sessions.get(pid)).find((one) => one !== undefined);
+}
+
+/** The host whose connection a session serves. */
+function behind({ pid }: Proc, links: ReadonlyMap<number, readonly Connection[]>): string[] {
+  const client = links.get(pid)?.find(({ kind, otherHost }) => kind === "tcp" && otherHost === true);
+  return client ? [`host ${client.remote}`] : [];
+}
+
+const NAMED_ROLES = ["server", "cli", "agent-host", "launcher", "tunnel"];
+
+/** "server 4100", "socat 4720": a process by its role in the tree, else by its executable. */
+function nameIn({ pid, exe, comm }: Proc, tree: Tree): string {
+  const role = tree.recognised.get(pid)?.role ?? "";
+  return `${NAMED_ROLES.includes(role) ? role : exeName(exe) || comm} ${pid}`;
+}

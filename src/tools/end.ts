@@ -1,0 +1,119 @@
+/** `end`: users end their own trees, now. */
+
+import { spawn } from "node:child_process";
+import { setTimeout as sleep } from "node:timers/promises";
+import { type Command, Option } from "commander";
+import { EXIT, Failure } from "../commands/exit.ts";
+import { addConfig, addUsers, collect, type Finish, pidArgument } from "../commands/options.ts";
+import { type Common, isRoot, noTree, portsFor, requestFor } from "../commands/shared.ts";
+import { recordersFor } from "../commands/sweep.ts";
+import type { Policy } from "../core/policy/policy.ts";
+import { loadConfig } from "../shell/config.ts";
+import { openLog, writeAll } from "../shell/output/log.ts";
+import { observeAndJudge, sweepSeen } from "../sweep/sweep.ts";
+
+interface EndOptions extends Common {
+  readonly verbose: number;
+  readonly dryRun: boolean;
+  readonly pid?: readonly number[];
+  readonly thisToo: boolean;
+  readonly behind?: number;
+}
+
+const EXAMPLES = `
+Examples:
+  vscode-grim-reaper end               all your trees on this login node, connected or not
+  vscode-grim-reaper end -n            say which, change nothing
+  vscode-grim-reaper end --pid 4711    only the tree of process 4711
+
+The tree that this command itself runs in, that of an editor's terminal, stays unless --this-too is given. What the site
+never touches (batch jobs, tmux and screen) stays.
+
+Exit status: as of sweep.`;
+
+const LEAVE_MS = 5000;
+
+async function runEnd(options: EndOptions): Promise<number> {
+  if (isRoot() && !options.user)
+    throw new Failure(EXIT.usage, "root has no trees of its own to end; name a user: -u USER");
+  const { policy } = loadConfig(options.config ?? null);
+  if (options.behind !== undefined) await waitForEndOf(options.behind);
+  const log = openLog({ format: "standard", file: null, verbosity: options.verbose });
+  try {
+    const ports = { ...portsFor(log), recorders: recordersFor(options, policy) };
+    const chosen = requestFor(withoutKeeps(policy), options, { force: true, pids: options.pid ?? null });
+    const request = { ...chosen, dryRun: options.dryRun };
+    const seen = await observeAndJudge(ports, request, true);
+    if (options.pid && seen.judgements.length === 0) throw noTree(options.pid);
+    const plan = seen.judgements.filter(({ verdict }) => verdict === "reap");
+    const own = plan.find(({ tree }) => tree.members.some(({ pid }) => pid === process.pid));
+    if (own && options.thisToo && !options.dryRun) {
+      say("this terminal ends with the tree that it belongs to");
+      return stepOut(options);
+    }
+    if (own && !options.thisToo)
+      say(`left alone: this command runs in the tree of ${own.tree.root.pid}; --this-too ends it as well`);
+    const judgements = options.thisToo ? plan : plan.filter((one) => one !== own);
+    if (judgements.length === 0) {
+      for (const { tree, reasons } of seen.judgements.filter(({ verdict }) => verdict === "exempt"))
+        say(`left alone: the tree of ${tree.root.pid}: ${reasons.join("; ")}`);
+      say("there is nothing to end");
+      return EXIT.ok;
+    }
+    const result = await sweepSeen(ports, request, { ...seen, judgements });
+    return result.failed || log.trouble() !== null ? EXIT.failed : EXIT.ok;
+  } finally {
+    log.close();
+  }
+}
+
+/** A request to end trees now counts for more than an earlier one to keep them. */
+const withoutKeeps = (policy: Policy): Policy => ({ ...policy, keep: { max: 0 } });
+
+const say = (text: string): void => writeAll(2, `vscode-grim-reaper: ${text}\n`);
+
+/**
+ * Continues in a process outside the tree that this one runs in, which would stop itself with the rest otherwise. That
+ * process has a session of its own and is not a member of the tree once this one has ended.
+ */
+function stepOut({ verbose, pid, config, user }: EndOptions): number {
+  const args = [
+    ...["end", "--this-too", "--behind", String(process.pid)],
+    ...Array.from({ length: verbose }, () => "-v"),
+    ...(pid ?? []).flatMap((one) => ["--pid", String(one)]),
+    ...(user ?? []).flatMap((one) => ["--user", one]),
+    ...(config === undefined ? [] : ["--config", config]),
+  ];
+  const program = process.argv[1] ?? "";
+  spawn(process.execPath, [...process.execArgv, program, ...args], {
+    detached: true,
+    stdio: "inherit",
+    cwd: "/",
+  }).unref();
+  return EXIT.ok;
+}
+
+async function waitForEndOf(parent: number): Promise<void> {
+  for (const end = performance.now() + LEAVE_MS; process.ppid === parent && performance.now() < end; )
+    await sleep(10);
+  if (process.ppid === parent)
+    throw new Failure(EXIT.failed, `process ${parent}, which started this command, does not end`);
+}
+
+export function addEnd(program: Command, finish: Finish): void {
+  const command = program
+    .command("end")
+    .description("end your own trees on this host now, connected or not")
+    .option("-v, --verbose", "list each process ended; twice: every verdict", (_, n: number) => n + 1, 0)
+    .option("-n, --dry-run", "say what would be ended, change nothing", false)
+    .option("--pid <pid>", "only the tree that holds this process (repeatable)", collect(pidArgument))
+    .option("--this-too", "also the tree that this command runs in", false)
+    .addOption(
+      new Option("--behind <pid>", "wait for the end of this process first")
+        .argParser(pidArgument)
+        .hideHelp(),
+    )
+    .addHelpText("after", EXAMPLES)
+    .action(finish(runEnd));
+  addConfig(addUsers(command));
+}

@@ -1,0 +1,69 @@
+/** `explain PID`: shows every fact about one tree, the rule that decided, and what would change the verdict. */
+
+import { statSync } from "node:fs";
+import type { Command } from "commander";
+import { EXIT } from "../commands/exit.ts";
+import { addConfig, type Finish, pidArgument } from "../commands/options.ts";
+import { type Common, noTree, portsFor, print, requestFor, silent } from "../commands/shared.ts";
+import type { Catalogue } from "../core/recognition/catalogue.ts";
+import { treeDocument } from "../core/report/json.ts";
+import { safeJson } from "../core/text/safe-text.ts";
+import type { HostView } from "../core/tree/host-view.ts";
+import type { Judgement } from "../core/verdict/judge.ts";
+import { loadConfig } from "../shell/config.ts";
+import { measureCosts } from "../shell/costs/measure-costs.ts";
+import { loadNative } from "../shell/host/native.ts";
+import { readConnections } from "../shell/read-host.ts";
+import { observeAndJudge } from "../sweep/sweep.ts";
+import { explainLines } from "./core/views/explain-view.ts";
+import { hintsOf, scopeOf, whatWouldChange } from "./core/views/hints.ts";
+import { pathTo } from "./core/views/path.ts";
+import { askLogind } from "./shell/logind.ts";
+import { painter, wrapLines } from "./shell/terminal.ts";
+
+async function explain(pid: number, options: Common): Promise<number> {
+  const { policy } = loadConfig(options.config ?? null);
+  const asked = requestFor(policy, options, { pids: [pid] });
+  const owner = statSync(`/proc/${pid}`, { throwIfNoEntry: false })?.uid;
+  const request = { ...asked, uids: asked.uids ?? (owner === undefined ? [] : [owner]) };
+  const { view, observation, judgements } = await observeAndJudge(portsFor(silent), request);
+  const judgement = judgements[0];
+  if (!judgement) throw noTree([pid]);
+  const scope = scopeOf(judgement.tree.root.cgroups);
+  const hints = hintsOf(judgement, view, scope === null ? null : askLogind(scope));
+  const path = await findPath(judgement, view, policy.catalogue);
+  const { ticksPerSecond } = observation;
+  const costs = measureCosts([judgement.tree], { procRoot: "/proc", ticksPerSecond });
+  if (options.json) {
+    const document = treeDocument(judgement, observation, undefined, costs.trees[0]);
+    const change = whatWouldChange(judgement);
+    print(safeJson({ schemaVersion: 1, ...document, user: costs.users[0], path, hints, change }));
+  } else
+    print(wrapLines(explainLines(judgement, observation, pid, { hints, costs, path }, painter())).join("\n"));
+  return EXIT.ok;
+}
+
+/** Asks all processes of the tree's user who is behind what uses it. */
+async function findPath(
+  { tree, use }: Judgement,
+  { observation, sshd, ...view }: HostView,
+  catalogue: Catalogue,
+): Promise<string | null> {
+  if (use === null) return null;
+  const near = observation.processes.filter(({ uid }) => uid === tree.uid || uid === tree.root.loginUid);
+  const pids = [...near, ...sshd.genuine.values(), ...sshd.sessions.values()].map(({ pid }) => pid);
+  const asked = await readConnections(loadNative(), [...new Set(pids)], "/proc");
+  return pathTo(tree, { observation, sshd, ...view }, asked?.connections ?? [], catalogue);
+}
+
+/** Adds the command to the program. */
+export function addExplain(program: Command, finish: Finish): void {
+  addConfig(
+    program
+      .command("explain")
+      .description("show every fact about one tree, the rule that decided, and what would change the verdict")
+      .argument("<pid>", "any process of the tree", pidArgument)
+      .option("--json", "print JSON")
+      .action(finish(explain)),
+  );
+}

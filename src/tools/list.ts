@@ -1,0 +1,141 @@
+/** `list`: shows every tree with its verdict; `replay` prints its table through the same function. */
+
+import { type Command, Option } from "commander";
+import { EXIT } from "../commands/exit.ts";
+import { addConfig, addUsers, collect, type Finish, verdictOf } from "../commands/options.ts";
+import { type Common, ownUid, portsFor, print, requestFor, silent } from "../commands/shared.ts";
+import type { Costs } from "../core/costs/costs.ts";
+import { limitLines } from "../core/costs/words.ts";
+import { faultLine } from "../core/observation/fault.ts";
+import type { Policy } from "../core/policy/policy.ts";
+import { hostDocument } from "../core/report/json.ts";
+import { localMinute } from "../core/text/format.ts";
+import { escapeText, safeJson } from "../core/text/safe-text.ts";
+import type { Judgement, Verdict } from "../core/verdict/judge.ts";
+import { VERDICTS } from "../core/verdict/verdicts.ts";
+import { loadConfig } from "../shell/config.ts";
+import { measureCosts } from "../shell/costs/measure-costs.ts";
+import { namesOf } from "../shell/host/accounts.ts";
+import { writeAll } from "../shell/output/log.ts";
+import { type Look, observeAndJudge } from "../sweep/sweep.ts";
+import {
+  LIST_COLUMNS,
+  listRow,
+  type RowFacts,
+  SORT_KEYS,
+  type SortKey,
+  sortTrees,
+  totalsLine,
+} from "./core/views/list-view.ts";
+import { isBlind, shownVerdict } from "./core/views/observer.ts";
+import { painter, renderTable } from "./shell/terminal.ts";
+
+/** How `list` and `replay` show trees. */
+export interface ListOptions extends Common {
+  readonly sort?: SortKey;
+  readonly verdict?: readonly Verdict[];
+  readonly full?: boolean;
+  readonly pids?: boolean;
+}
+
+async function list(options: ListOptions): Promise<number> {
+  const { policy } = loadConfig(options.config ?? null);
+  const seen = await observeAndJudge(portsFor(silent), requestFor(policy, options));
+  if (options.pids) {
+    print(seen.judgements.flatMap(({ tree }) => tree.members.map(({ pid }) => pid)).join("\n"));
+    return EXIT.ok;
+  }
+  return showTrees(seen, policy, options);
+}
+
+/** What is shown of an observation, which may be a saved one. */
+export type Shown = Pick<Look, "observation" | "judgements" | "faults">;
+
+/** Prints the trees as a table or as JSON, and the faults to standard error; returns the exit status. */
+export async function showTrees(
+  seen: Shown,
+  policy: Policy,
+  options: ListOptions,
+  live = true,
+): Promise<number> {
+  const { observation, faults } = seen;
+  const failed = faults.some(({ pid, uid }) => pid === undefined && uid === undefined);
+  const status = failed ? EXIT.failed : EXIT.ok;
+  const wanted = seen.judgements.filter(
+    (one) => !options.verdict || options.verdict.includes(shownVerdict(one, observation)),
+  );
+  if (options.json) {
+    const costs = live ? costsOf(wanted, observation) : null;
+    print(safeJson(hostDocument(observation, wanted, faults, [], true, costs)));
+    return status;
+  }
+  if (wanted.length === 0) print(options.verdict ? "No server tree has that verdict." : "No server trees.");
+  else await printTable(wanted, seen, options, live);
+  if (live) printNotes(seen, policy);
+  for (const fault of faults) writeAll(2, `vscode-grim-reaper: ${escapeText(faultLine(fault))}\n`);
+  return status;
+}
+
+const costsOf = (some: readonly Judgement[], { ticksPerSecond }: Shown["observation"]): Costs =>
+  measureCosts(
+    some.map(({ tree }) => tree),
+    { procRoot: "/proc", ticksPerSecond },
+  );
+
+async function printTable(
+  wanted: readonly Judgement[],
+  { observation }: Shown,
+  { sort = "pid", full = false }: ListOptions,
+  live: boolean,
+): Promise<void> {
+  const paint = painter();
+  const names = namesOf([...new Set(wanted.map(({ tree }) => tree.uid))]);
+  const costs = live ? costsOf(wanted, observation) : null;
+  const measured = new Map(wanted.map((one, i) => [one, costs?.trees[i]]));
+  const facts: RowFacts = {
+    nameOf: (uid) => names.get(uid) ?? String(uid),
+    costsOf: (one) => measured.get(one),
+  };
+  const rows = sortTrees(wanted, sort, observation, facts).map((one) =>
+    listRow(one, observation, facts, paint),
+  );
+  print((await renderTable(LIST_COLUMNS, rows, full)).trimEnd());
+  print(`\n${paint("bold", totalsLine(wanted, observation))}`);
+  for (const user of costs?.users ?? [])
+    for (const line of limitLines(user))
+      print(`${escapeText(facts.nameOf(user.uid))} is near a limit: ${line}`);
+}
+
+function printNotes({ observation }: Shown, policy: Policy): void {
+  const kept = observation.keeps.find(({ uid }) => uid === ownUid())?.until;
+  if (kept) print(`Your trees are left alone until ${localMinute(kept)}: vscode-grim-reaper keep --cancel`);
+  if (isBlind(observation))
+    print(
+      "These are your own trees; only root can see who is connected to them.\nTo end them now: vscode-grim-reaper end",
+    );
+  if (!policy.enforce) print("Sweeps only observe here (enforce = false); they end nothing.");
+}
+
+/** Adds the options that `list` and `replay` share. */
+export function addListOptions(command: Command): Command {
+  return command
+    .option("--json", "print JSON")
+    .addOption(new Option("--sort <key>", "sort the rows").choices(SORT_KEYS))
+    .addOption(
+      new Option("--verdict <verdict>", "show only trees with this verdict (repeatable)")
+        .choices(VERDICTS)
+        .argParser((text, before: Verdict[] | undefined) => collect(verdictOf)(text, before)),
+    )
+    .option("--full", "show every column, and do not cut the last one at the edge of the terminal")
+    .addOption(new Option("--no-pager", "accepted and ignored; the output is never paged").hideHelp());
+}
+
+/** Adds the command to the program. */
+export function addList(program: Command, finish: Finish): void {
+  const command = program
+    .command("list")
+    .description("show every tree with its verdict, age, CPU time, memory and the reason")
+    .addOption(new Option("--pids", "print only the process ids of trees").hideHelp())
+    .action(finish(list));
+  addConfig(addUsers(addListOptions(command)));
+}

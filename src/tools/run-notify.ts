@@ -1,0 +1,53 @@
+/** `run-notify`: runs the site's notify program for what sweeps left; started by a path unit, outside the sandbox. */
+
+import { join } from "node:path";
+import type { Command } from "commander";
+import { EXIT, Failure } from "../commands/exit.ts";
+import type { Finish } from "../commands/options.ts";
+import { parseNotification } from "../core/hooks/notification.ts";
+import { faultLine } from "../core/observation/fault.ts";
+import { escapeText } from "../core/text/safe-text.ts";
+import { loadNative } from "../shell/host/native.ts";
+import { writeAll } from "../shell/output/log.ts";
+import { NOTIFY_FOLDER, RUN_FOLDER } from "../shell/store/paths.ts";
+import { prepareFolder } from "../shell/store/safe-files.ts";
+import { actsForHost } from "../shell/store/service-account.ts";
+import { emptySpool, Undeliverable } from "../shell/store/spool.ts";
+import { runHook } from "./shell/run-hook.ts";
+
+const LIMIT_MS = 60_000;
+
+const EXPLANATION = `
+The program gets one line of JSON on standard input for each tree, a run each, and a minute. It is run again after the
+next sweep when its exit status is not 0, and given up after three days.
+
+Exit status: 0 all well; 1 a run failed; 75 it is at work already; 77 not permitted.`;
+
+async function runNotify(): Promise<number> {
+  if (!actsForHost())
+    throw new Failure(
+      EXIT.denied,
+      "only root and the account of the sweep may run the site's programs; run it with sudo",
+    );
+  prepareFolder(RUN_FOLDER, 0o700);
+  const lock = join(RUN_FOLDER, "notify.lock");
+  if (loadNative().lock(lock) === "busy")
+    throw new Failure(EXIT.busy, `it is at work already (another process holds ${lock})`);
+  const { faults } = await emptySpool(NOTIFY_FOLDER, Date.now(), async (text) => {
+    const notification = parseNotification(text);
+    if (notification === null) throw new Undeliverable("the file is not a notification of this program");
+    const run = await runHook(notification.program, notification.line, LIMIT_MS);
+    if ("failure" in run) throw new Error(`${notification.program}: ${run.failure}`);
+    if (run.status !== 0) throw new Error(`${notification.program}: exit status ${run.status}`);
+  });
+  for (const fault of faults) writeAll(2, `vscode-grim-reaper: ${escapeText(faultLine(fault))}\n`);
+  return faults.length > 0 ? EXIT.failed : EXIT.ok;
+}
+
+export function addRunNotify(program: Command, finish: Finish): void {
+  program
+    .command("run-notify")
+    .description("run the site's notify program for what sweeps left")
+    .addHelpText("after", EXPLANATION)
+    .action(finish(runNotify));
+}

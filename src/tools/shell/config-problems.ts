@@ -1,0 +1,57 @@
+/** Finds settings that are well-formed but cannot work on this host. */
+
+import { lstatSync } from "node:fs";
+import { dirname } from "node:path";
+import type { Policy } from "../../core/policy/policy.ts";
+import { nearest } from "../../core/text/did-you-mean.ts";
+import { whyNotRun } from "./run-hook.ts";
+
+/** Folders that the service does not see: PrivateTmp=, ProtectHome= in its unit. */
+const HIDDEN_FROM_SERVICE = ["/tmp/", "/var/tmp/", "/home/", "/root/", "/run/user/"];
+
+/** Lists the problems, one line each; none if everything can work. */
+export function findConfigProblems(policy: Policy): string[] {
+  return [
+    ...unknownProducts(policy),
+    ...fileProblems("metrics.file", policy.metrics.file),
+    ...(policy.metrics.file !== "" && !policy.metrics.file.endsWith(".prom")
+      ? [`metrics.file: ${policy.metrics.file}: the node exporter reads only names that end in .prom`]
+      : []),
+    ...fileProblems("ledger.file", policy.ledger.file),
+    ...(policy.log.startsWith("/") ? fileProblems("log", policy.log) : []),
+    ...hookProblems(policy),
+  ];
+}
+
+function unknownProducts({ graceByProduct, exempt, catalogue }: Policy): string[] {
+  const known = [...new Set(["unknown-fork", ...catalogue.products.map(({ id }) => id)])];
+  const named = [
+    ...Object.keys(graceByProduct).map((product) => ["graceByProduct", product] as const),
+    ...exempt.flatMap(({ product }) => (product === undefined ? [] : [["exempt.product", product] as const])),
+  ];
+  return named
+    .filter(([, product]) => !known.includes(product))
+    .map(([key, product]) => {
+      const near = nearest(product, known);
+      const hint = near ? `did you mean "${near}"?` : `the products are ${known.join(", ")}`;
+      return `${key}: there is no product "${product}"; ${hint}`;
+    });
+}
+
+function fileProblems(key: string, file: string): string[] {
+  if (file === "") return [];
+  const hidden = HIDDEN_FROM_SERVICE.find((folder) => file.startsWith(folder));
+  if (hidden !== undefined)
+    return [`${key}: ${file}: the service does not see ${hidden.slice(0, -1)} (PrivateTmp=, ProtectHome=)`];
+  const folder = dirname(file);
+  // A sweep makes its own state folder.
+  if (folder === "/var/lib/vscode-grim-reaper") return [];
+  const found = lstatSync(folder, { throwIfNoEntry: false });
+  return found === undefined ? [`${key}: ${file}: the folder ${folder} does not exist`] : [];
+}
+
+/** Says why the program of the site would not be run. */
+function hookProblems({ hooks }: Policy): string[] {
+  const why = hooks.notify === "" ? null : whyNotRun(hooks.notify);
+  return why === null ? [] : [`hooks.notify: ${hooks.notify}: ${why}`];
+}

@@ -1,0 +1,151 @@
+/** Asks the kernel's SELinux file system what `doctor` wants to know. Reads and computes; changes nothing. */
+import { closeSync, existsSync, openSync, readdirSync, readFileSync, readSync, writeSync } from "node:fs";
+import { join } from "node:path";
+import { runTool } from "../../shell/host/run-tool.ts";
+import {
+  HOOK_DOMAIN,
+  type ProcMount,
+  procMountOptions,
+  type SelinuxFacts,
+  typeOf,
+} from "../core/doctor/selinux.ts";
+
+/** selinuxfs, at its one place since Linux 3.0. */
+const SELINUX = "/sys/fs/selinux";
+const DEADLINE_MS = 5000;
+/** Since OpenSSH 9.8 sshd starts this program for each session: RHEL's path and Debian's. */
+const SESSION_PROGRAMS = ["/usr/libexec/openssh/sshd-session", "/usr/lib/openssh/sshd-session"];
+/** The labels of more tags say no more. */
+const MAX_TAGS = 200;
+
+export interface SelinuxQuestion {
+  readonly hook: string;
+  readonly runFolder: string;
+  /** The path that systemd starts; null: there is no unit to ask. */
+  readonly execStart: string;
+  /** Processes of genuine ssh servers. */
+  readonly sshd: readonly number[];
+}
+
+/** Examines SELinux; null where it is not enabled. Throws where the kernel does not answer. */
+export function examineSelinux({ hook, runFolder, execStart, sshd }: SelinuxQuestion): SelinuxFacts | null {
+  if (!existsSync(join(SELINUX, "enforce"))) return null;
+  const tags = join(runFolder, "tags");
+  const tagFiles = existsSync(tags)
+    ? readdirSync(tags)
+        .slice(0, MAX_TAGS)
+        .map((name) => join(tags, name))
+    : [];
+  const hookContext = contextsOf([hook])[0] ?? null;
+  const execContext = contextsOf([execStart])[0] ?? null;
+  const init = contextOfProcess(1);
+  const sweep = execContext === null ? init : transition(init, execContext);
+  const pathType = (path: string): string | null => {
+    const context = contextsOf([path])[0] ?? null;
+    return context === null ? null : typeOf(context);
+  };
+  return {
+    enforcing: read("enforce") === "1",
+    moduleLoaded: isKnown(`system_u:system_r:${HOOK_DOMAIN}${levelOf(init)}`),
+    hookType: hookContext === null ? null : typeOf(hookContext),
+    runType: pathType(runFolder),
+    tagsType: pathType(tags),
+    tagTypes: [...new Set(contextsOf(tagFiles).map(typeOf))],
+    execStart,
+    execStartType: execContext === null ? null : typeOf(execContext),
+    hookDomains: hookContext === null ? [] : hookDomains(sshd, hookContext),
+    sweepDomain: typeOf(sweep),
+    sweepMayExecmem: isAllowed(sweep, sweep, "process", "execmem"),
+    execmemBoolean:
+      (["deny_execmem", "allow_execmem"] as const).find((name) =>
+        existsSync(join(SELINUX, "booleans", name)),
+      ) ?? null,
+  };
+}
+
+/** What the mount on /proc hides, and whether a process of sshd is in the group that sees all the same. */
+export function examineProcMount(sshd: readonly number[]): ProcMount {
+  const { hidepid, gid } = procMountOptions(readFileSync("/proc/self/mountinfo", "utf8"));
+  if (gid === null) return { hidepid, gid, group: null, sshdHasGroup: false };
+  const entry = attempt(() => runTool("/usr/bin/getent", ["group", `${gid}`], DEADLINE_MS));
+  const sshdHasGroup = sshd.some((pid) => {
+    const status = attempt(() => readFileSync(`/proc/${pid}/status`, "utf8")) ?? "";
+    const ids = [/^Groups:\t(.*)$/m, /^Gid:\t(.*)$/m].flatMap(
+      (line) => line.exec(status)?.[1]?.split(/\s+/) ?? [],
+    );
+    return ids.includes(`${gid}`);
+  });
+  return { hidepid, gid, group: entry?.split(":")[0] ?? null, sshdHasGroup };
+}
+
+/** The domains of sshd's processes, and those that its session program would get; and the hook's from each. */
+function hookDomains(sshd: readonly number[], hookContext: string): { sshd: string; hook: string }[] {
+  const running = sshd.flatMap((pid) => attempt(() => contextOfProcess(pid)) ?? []);
+  const programs = contextsOf(SESSION_PROGRAMS.filter((path) => existsSync(path)));
+  const sessions = running.flatMap((context) => programs.map((program) => transition(context, program)));
+  // Where there is a program for sessions, PAM's stack runs there and in no listener.
+  const callers = sessions.length > 0 ? sessions : running;
+  const pairs = callers.map((context) => ({
+    sshd: typeOf(context),
+    hook: typeOf(transition(context, hookContext)),
+  }));
+  return pairs.filter(({ sshd: type }, i) => pairs.findIndex((pair) => pair.sshd === type) === i);
+}
+
+const read = (name: string): string => readFileSync(join(SELINUX, name), "utf8").replaceAll("\0", "").trim();
+
+function attempt<T>(question: () => T): T | null {
+  try {
+    return question();
+  } catch {
+    return null;
+  }
+}
+
+function contextOfProcess(pid: number): string {
+  return readFileSync(`/proc/${pid}/attr/current`, "utf8").replaceAll("\0", "").trim();
+}
+
+/** The level of a context with its colon; empty in a policy without levels. */
+function levelOf(context: string): string {
+  const level = context.split(":").slice(3)[0]?.split("-")[0];
+  return level === undefined ? "" : `:${level}`;
+}
+
+/** The contexts of the paths that are there. */
+function contextsOf(paths: readonly string[]): string[] {
+  const present = paths.filter((path) => existsSync(path));
+  if (present.length === 0) return [];
+  const text = attempt(() => runTool("/usr/bin/stat", ["--format=%C", "--", ...present], DEADLINE_MS));
+  return (text ?? "").split("\n").filter((line) => line.includes(":"));
+}
+
+/** One question to a file of selinuxfs: the answer belongs to the descriptor that asked. */
+function transact(file: string, question: string): string {
+  const descriptor = openSync(join(SELINUX, file), "r+");
+  try {
+    writeSync(descriptor, question);
+    const answer = Buffer.alloc(4096);
+    const size = readSync(descriptor, answer, 0, answer.length, 0);
+    return answer.toString("utf8", 0, size).replaceAll("\0", "").trim();
+  } finally {
+    closeSync(descriptor);
+  }
+}
+
+/** The context of a process of this context after it has executed a file of that one. */
+function transition(process: string, file: string): string {
+  return transact("create", `${process} ${file} ${read("class/process/index")}`);
+}
+
+function isAllowed(source: string, target: string, targetClass: string, permission: string): boolean {
+  const bit = Number(read(`class/${targetClass}/perms/${permission}`)) - 1;
+  const allowed =
+    transact("access", `${source} ${target} ${read(`class/${targetClass}/index`)}`).split(" ")[0] ?? "0";
+  return ((BigInt(`0x${allowed}`) >> BigInt(bit)) & 1n) === 1n;
+}
+
+/** Whether the kernel's policy has the parts of this context; it answers EINVAL where it has not. */
+function isKnown(context: string): boolean {
+  return attempt(() => transact("context", context)) !== null;
+}

@@ -1,0 +1,26 @@
+/** `snapshot`: writes the observation as JSON, without secrets, for `replay` and bug reports. */
+
+import type { Command } from "commander";
+import { EXIT } from "../commands/exit.ts";
+import { addConfig, type Finish } from "../commands/options.ts";
+import { type Common, portsFor, print, requestFor, silent } from "../commands/shared.ts";
+import { safeJson } from "../core/text/safe-text.ts";
+import { loadConfig } from "../shell/config.ts";
+import { observeAndJudge } from "../sweep/sweep.ts";
+
+async function snapshot(options: Common): Promise<number> {
+  const { policy } = loadConfig(options.config ?? null);
+  const { observation } = await observeAndJudge(portsFor(silent), requestFor(policy, options));
+  print(safeJson(observation));
+  return EXIT.ok;
+}
+
+/** Adds the command to the program. */
+export function addSnapshot(program: Command, finish: Finish): void {
+  addConfig(
+    program
+      .command("snapshot")
+      .description("write what this host shows now as JSON, without secrets, for replay and bug reports")
+      .action(finish(snapshot)),
+  );
+}

@@ -1,0 +1,93 @@
+/** `status`: shows in a few lines what the reaper does on this host. */
+
+import { lstatSync } from "node:fs";
+import { join } from "node:path";
+import type { Command } from "commander";
+import { EXIT } from "../commands/exit.ts";
+import { addConfig, type Finish } from "../commands/options.ts";
+import { type Common, isRoot, portsFor, print, requestFor, silent } from "../commands/shared.ts";
+import { faultLine } from "../core/observation/fault.ts";
+import { memoryOf } from "../core/report/json.ts";
+import { safeJson } from "../core/text/safe-text.ts";
+import type { Verdict } from "../core/verdict/judge.ts";
+import { loadConfig } from "../shell/config.ts";
+import { runTool } from "../shell/host/run-tool.ts";
+import { readLastSweep } from "../shell/store/last-sweep.ts";
+import { ledgerFiles, readLedger } from "../shell/store/ledger.ts";
+import { RUN_FOLDER, STATE_FOLDER } from "../shell/store/paths.ts";
+import { observeAndJudge } from "../sweep/sweep.ts";
+import { chooseRecords, summarise } from "./core/ledger/summary.ts";
+import { isBlind, shownVerdict } from "./core/views/observer.ts";
+import { type Known, type Status, statusLines } from "./core/views/status-view.ts";
+import { painter } from "./shell/terminal.ts";
+
+const DAY_MS = 86_400_000;
+const SYSTEMCTL_MS = 3000;
+
+async function status(options: Common): Promise<number> {
+  const { policy } = loadConfig(options.config ?? null);
+  const seen = await observeAndJudge(portsFor(silent), requestFor(policy, options));
+  const { observation, judgements, faults } = seen;
+  const trees: Record<Verdict, number> = { reap: 0, wait: 0, spare: 0, exempt: 0, unknown: 0 };
+  for (const one of judgements) trees[shownVerdict(one, observation)]++;
+  const now = Date.now();
+  const memory = (some: typeof judgements): number => some.reduce((sum, one) => sum + memoryOf(one), 0);
+  const report: Status = {
+    schemaVersion: 1,
+    host: observation.host,
+    now,
+    enforcing: policy.enforce,
+    lastSweep: known(() => readLastSweep(STATE_FOLDER)),
+    nextSweep: known(nextSweep),
+    trees,
+    ownTreesOnly: !isRoot() && isBlind(observation),
+    memoryKiB: memory(judgements),
+    orphanedKiB: memory(judgements.filter(({ verdict }) => verdict === "reap" || verdict === "wait")),
+    hookFaults: known(() => lstatSync(join(RUN_FOLDER, "hook.faults"), { throwIfNoEntry: false })?.size ?? 0),
+    endedSinceYesterday: known(() => endedSince(policy.ledger.file, now - DAY_MS, now)),
+    faults: faults.filter(({ pid, uid }) => pid === undefined && uid === undefined).map(faultLine),
+  };
+  if (options.json) print(safeJson(report));
+  else print(statusLines(report, painter()).join("\n"));
+  return report.faults.length > 0 ? EXIT.failed : EXIT.ok;
+}
+
+/** Returns a value, or why it cannot be had. */
+function known<T>(read: () => T): Known<T> {
+  try {
+    return { value: read() };
+  } catch (error) {
+    const { code, message } = error as NodeJS.ErrnoException;
+    const denied = code === "EACCES" || code === "EPERM" || (!isRoot() && /EACCES|EPERM/.test(message));
+    return { unknown: denied ? "only root can read it" : message };
+  }
+}
+
+function nextSweep(): string | null {
+  const properties = ["--property=ActiveState,NextElapseUSecRealtime", "vscode-grim-reaper.timer"];
+  const text = runTool("/usr/bin/systemctl", ["show", ...properties], SYSTEMCTL_MS);
+  const of = (name: string): string => new RegExp(`^${name}=(.*)$`, "m").exec(text)?.[1] ?? "";
+  return of("ActiveState") === "active" ? of("NextElapseUSecRealtime") || "soon" : null;
+}
+
+function endedSince(
+  file: string,
+  since: number,
+  now: number,
+): { trees: number; processes: number; freedKiB: number } {
+  if (file === "") throw new Error('this host keeps no ledger (ledger.file = "")');
+  const records = ledgerFiles(file).flatMap((one) => [...readLedger(one).records]);
+  const filter = { since, users: null };
+  return summarise(chooseRecords(records, filter), filter, now).totals;
+}
+
+/** Adds the command to the program. */
+export function addStatus(program: Command, finish: Finish): void {
+  addConfig(
+    program
+      .command("status")
+      .description("show the mode, the last and next sweep, the trees, and what was ended since yesterday")
+      .option("--json", "print JSON")
+      .action(finish(status)),
+  );
+}

@@ -1,0 +1,88 @@
+import assert from "node:assert/strict";
+import test from "node:test";
+import type { Observation, Tag } from "../../../../src/core/observation/observation.ts";
+import { plain } from "../../../../src/core/text/format.ts";
+import { viewOf } from "../../../../src/core/tree/host-view.ts";
+import { contextFor, type Judgement, judge } from "../../../../src/core/verdict/judge.ts";
+import { explainLines } from "../../../../src/tools/core/views/explain-view.ts";
+import { hintsOf, whatWouldChange } from "../../../../src/tools/core/views/hints.ts";
+import { DEFAULT_POLICY, NO_GRACE } from "../../../helpers/policy.ts";
+import {
+  ALICE,
+  accepted,
+  legacyTree,
+  linked,
+  observation,
+  sshSession,
+  UPTIME,
+} from "../../../helpers/proc.ts";
+
+const tree = legacyTree(500);
+const hour = 3_600_000;
+const tag: Tag = {
+  uid: ALICE,
+  auditSession: 7,
+  logindSession: "7",
+  closedAt: 1_700_000_000_000 - hour,
+  closedUptime: UPTIME - hour / 2,
+  remoteHost: "laptop\u001b[2J.example.org",
+};
+const judged = (seen: Observation): Judgement =>
+  judge(seen, contextFor(NO_GRACE, "2026-01-01"))[0] as Judgement;
+
+test("explain names the connection, the hints, and what would change the verdict", () => {
+  const seen = observation([...sshSession(300, ALICE, { auditSession: 9 }), ...tree], {
+    connections: linked(accepted(502, 301)),
+    tags: [tag],
+  });
+  const judgement = judged(seen);
+  const hints = hintsOf(judgement, viewOf(seen, DEFAULT_POLICY.catalogue), {
+    session: "7",
+    state: "closing",
+    detail: "closing",
+  });
+  const text = explainLines(judgement, seen, 505, { hints }, plain).join("\n");
+  assert.match(text, /^Process 505 belongs to the tree of 500: vscode, uid 2001, 6 processes, 6 MiB/);
+  assert.match(text, /Verdict {2}spare\n +in use: session sshd-session 301\n/);
+  assert.match(text, /session +no +no ssh server of audit session 7 is alive; a later session may still use/);
+  assert.match(text, /scope +no +session-7\.scope is closing/);
+  assert.match(text, /tagged +yes +a session from laptop\\x1b\[2J\.example\.org closed 30m ago/);
+  assert.match(text, /It ends as an orphan once no client reaches it and the grace has passed\.$/);
+});
+
+test("a logind that cannot be asked is unknown, never gone", () => {
+  const seen = observation(tree);
+  const hint = hintsOf(judged(seen), viewOf(seen, DEFAULT_POLICY.catalogue), {
+    session: "7",
+    state: null,
+    detail: "no bus",
+  });
+  assert.deepEqual(
+    hint.find(({ fact }) => fact === "scope"),
+    { fact: "scope", value: "unknown", detail: "session-7.scope: no bus" },
+  );
+});
+
+test("what would change an exemption names the flags, or that nothing does", () => {
+  const job = observation(legacyTree(500, { cgroups: ["/slurm/uid_2001/job_7"] }));
+  assert.equal(whatWouldChange(judged(job)), "Only --force with --include-jobs reaps it.");
+  const root = observation(legacyTree(500, { uid: 0, uids: [0, 0, 0, 0] }));
+  assert.match(whatWouldChange(judged(root)), /^Nothing: it is never reaped/);
+});
+
+test("explain shows the processes of the tree, each below its parent", () => {
+  const seen = observation(tree);
+  const text = explainLines(judged(seen), seen, 500, { hints: [] }, plain).join("\n");
+  assert.match(text, /Its processes\n {2}500 +1 MiB {2}sh .*\n {2}501 +1 MiB {4}/);
+});
+
+test("without root, the absence of a client is not shown as a fact", () => {
+  const counts = { listed: 90, read: 6, gone: 0, denied: 84, malformed: 0, timedOut: 0 };
+  const seen = observation(tree, { observerUid: ALICE, counts });
+  const text = explainLines(judged(seen), seen, 500, { hints: [] }, plain).join("\n");
+  assert.match(text, /Verdict {2}unknown\n +only root can tell whether it is in use/);
+  assert.doesNotMatch(text, /^ {2}(?:ancestor|client) +no /m);
+  assert.match(text, /end it yourself: vscode-grim-reaper end$/);
+  const all = observation(tree, { observerUid: ALICE, counts: { ...counts, denied: 0 } });
+  assert.match(explainLines(judged(all), all, 500, { hints: [] }, plain).join("\n"), /Verdict {2}reap/);
+});

@@ -1,0 +1,62 @@
+import assert from "node:assert/strict";
+import test from "node:test";
+import type { Observation, Tag } from "../../../../src/core/observation/observation.ts";
+import { localMinute, plain } from "../../../../src/core/text/format.ts";
+import { contextFor, type Judgement, judge } from "../../../../src/core/verdict/judge.ts";
+import { listRow, type RowFacts, sortTrees, totalsLine } from "../../../../src/tools/core/views/list-view.ts";
+import { NO_GRACE } from "../../../helpers/policy.ts";
+import { ALICE, legacyTree, observation, UPTIME } from "../../../helpers/proc.ts";
+
+const tree = legacyTree(500);
+const hour = 3_600_000;
+const tag: Tag = {
+  uid: ALICE,
+  auditSession: 7,
+  logindSession: "7",
+  closedAt: 1_700_000_000_000 - hour,
+  closedUptime: UPTIME - hour / 2,
+  remoteHost: "laptop\u001b[2J.example.org",
+};
+const judged = (seen: Observation): Judgement =>
+  judge(seen, contextFor(NO_GRACE, "2026-01-01"))[0] as Judgement;
+
+const NOW = 1_700_000_000_000;
+const costs = { cpuSeconds: 65, memoryKiB: 6144, processes: 6, threads: 30, inotifyWatches: 12 };
+const facts: RowFacts = { nameOf: () => "alice", costsOf: () => costs };
+
+test("list shows the verdict, the tag with its remote host, age, memory and why", () => {
+  const seen = observation(tree, { tags: [tag] });
+  assert.deepEqual(listRow(judged(seen), seen, facts, plain), [
+    "500",
+    "alice",
+    "vscode",
+    "reap",
+    "30m ago",
+    "59m55s",
+    "1m5s",
+    "6 MiB",
+    "6",
+    "12",
+    `unused since ${localMinute(NOW - 1_800_000)}: a session of its user closed then, 30m ago, longer than its grace of 0s`,
+  ]);
+});
+
+test("without root, list does not call a tree an orphan", () => {
+  const counts = { listed: 90, read: 6, gone: 0, denied: 84, malformed: 0, timedOut: 0 };
+  const seen = observation(tree, { observerUid: ALICE, counts });
+  const row = listRow(judged(seen), seen, facts, plain);
+  assert.equal(row[3], "unknown");
+  assert.equal(row.at(-1), "only root can tell whether it is in use");
+});
+
+test("trees are sorted by a column, the largest first, and summed up", () => {
+  const young = legacyTree(600, { startTime: 3_590_000, rssKiB: 4096 });
+  const seen = observation([...tree, ...young]);
+  const all = judge(seen, contextFor(NO_GRACE, "2026-01-01"));
+  const order = (key: Parameters<typeof sortTrees>[1]): number[] =>
+    sortTrees(all, key, seen, facts).map(({ tree }) => tree.root.pid);
+  assert.deepEqual(order("pid"), [500, 600]);
+  assert.deepEqual(order("memory"), [600, 500]);
+  assert.deepEqual(order("age"), [500, 600]);
+  assert.equal(totalsLine(all, seen), "2 trees, 12 processes, 30 MiB: 2 reap (30 MiB)");
+});

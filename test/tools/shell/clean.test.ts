@@ -1,0 +1,307 @@
+// Old server versions in real folders, also in those that somebody prepared against their owner.
+import assert from "node:assert/strict";
+import { spawn } from "node:child_process";
+import {
+  chmodSync,
+  chownSync,
+  existsSync,
+  lchownSync,
+  lstatSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  symlinkSync,
+  utimesSync,
+  writeFileSync,
+} from "node:fs";
+import { tmpdir } from "node:os";
+import { dirname, join } from "node:path";
+import { afterEach, beforeEach, describe, test } from "node:test";
+import type { Version } from "../../../src/tools/core/clean/choose.ts";
+import { LEFTOVER } from "../../../src/tools/core/clean/layout.ts";
+import { findVersions } from "../../../src/tools/shell/clean/find-versions.ts";
+import {
+  measureVersion,
+  type RemovePorts,
+  removeVersion,
+} from "../../../src/tools/shell/clean/remove-version.ts";
+import { runningVersions } from "../../../src/tools/shell/clean/running.ts";
+import { run } from "../../helpers/program.ts";
+
+const root = process.getuid?.() === 0;
+/** Root's tests act for a user that no account has. */
+const USER = root ? 54_321 : (process.getuid?.() ?? 0);
+const OTHER = 54_322;
+const OLD = "1".repeat(40);
+const NEW = "2".repeat(40);
+const FOLDERS = [{ product: "vscode", path: ".vscode-server" }];
+const DAY = 86_400;
+
+let home: string;
+let server: string;
+
+function put(path: string, text = "x".repeat(5000), ageDays = 0, owner = USER): string {
+  mkdirSync(dirname(path), { recursive: true });
+  writeFileSync(path, text);
+  if (ageDays > 0) age(path, ageDays);
+  if (root) own(path, owner);
+  return path;
+}
+
+const age = (path: string, days: number): void =>
+  utimesSync(path, Date.now() / 1000 - days * DAY, Date.now() / 1000 - days * DAY);
+
+function own(path: string, owner: number): void {
+  for (let at = path; at.startsWith(home); at = dirname(at)) chownSync(at, owner, owner);
+}
+
+/** A version of the first layout and one of the second; OLD is older. */
+function install(commit: string, ageDays: number): void {
+  put(join(server, "bin", commit, "out/server-main.js"), undefined, ageDays);
+  put(join(server, "bin", commit, "node"), undefined, ageDays);
+  put(join(server, "cli/servers", `Stable-${commit}`, "server/node"), undefined, ageDays);
+  put(join(server, "cli/servers", `Stable-${commit}`, "log.txt"), "log", ageDays);
+  put(join(server, `code-${commit}`), "program", ageDays);
+  put(join(server, `.${commit}.log`), "log", ageDays);
+  for (const folder of [join(server, "bin", commit), join(server, "cli/servers", `Stable-${commit}`)])
+    age(folder, ageDays);
+}
+
+const find = (pidOf: (folder: string, version: string) => number | null = () => null) =>
+  findVersions(home, USER, FOLDERS, pidOf);
+const old = (): Version => {
+  const { versions, errors } = find();
+  assert.deepEqual(errors, []);
+  const found = versions.find(({ version }) => version === OLD);
+  assert.ok(found);
+  return found;
+};
+const ports: RemovePorts = { uid: USER, pidOf: () => null, onEntry: () => {} };
+const remove = (version: Version, more: Partial<RemovePorts> = {}) =>
+  removeVersion(version, { ...ports, ...more });
+const clean = (...args: string[]) => run(["clean", ...args], { uid: USER, env: { HOME: home } });
+const present = (): string[] =>
+  readdirSync(server, { recursive: true, encoding: "utf8" }).filter((path) => path.includes(OLD));
+
+beforeEach(() => {
+  home = mkdtempSync(join(tmpdir(), "reaper-clean-"));
+  chmodSync(home, 0o755);
+  server = join(home, ".vscode-server");
+  install(OLD, 90);
+  install(NEW, 2);
+  put(join(server, "extensions/ext/package.json"), "{}", 90);
+  put(join(server, "data/Machine/settings.json"), "{}", 90);
+});
+afterEach(() => rmSync(home, { recursive: true, force: true }));
+
+describe("clean", () => {
+  test("finds the parts of a version, dates and measures it", () => {
+    const found = old();
+    assert.deepEqual([...found.installs].sort(), [`bin/${OLD}`, `cli/servers/Stable-${OLD}`, `code-${OLD}`]);
+    assert.deepEqual(found.traces, [`.${OLD}.log`]);
+    assert.ok(Math.abs((found.tracedAt ?? 0) - (Date.now() - 90 * DAY * 1000)) < 60_000);
+    const kib = measureVersion(found, USER, ports);
+    // Three files of 5000 bytes, two of a few, and their folders.
+    assert.ok(kib >= 24 && kib < 100, String(kib));
+  });
+
+  test("removes a version with its log, and nothing beside it", () => {
+    const before = readdirSync(server, { recursive: true, encoding: "utf8" }).filter(
+      (path) => !path.includes(OLD),
+    );
+    assert.equal(remove(old()), null);
+    assert.deepEqual(present(), []);
+    assert.deepEqual(readdirSync(server, { recursive: true, encoding: "utf8" }).sort(), before.sort());
+  });
+
+  test("follows the link that the server folder itself is, and no other", () => {
+    const scratch = join(home, "scratch");
+    renameSync(server, scratch);
+    symlinkSync(scratch, server);
+    assert.equal(old().folder, scratch);
+    renameSync(join(scratch, "bin"), join(home, "elsewhere"));
+    symlinkSync(join(home, "elsewhere"), join(scratch, "bin"));
+    const { versions, errors } = find();
+    assert.match(errors.join("\n"), /bin: a symbolic link; it is left alone/);
+    assert.ok(versions.every(({ installs }) => !installs.some((path) => path.startsWith("bin"))));
+  });
+
+  test("a link inside a version goes, and what it names stays", () => {
+    const precious = put(join(home, "thesis/chapter.tex"));
+    symlinkSync(join(home, "thesis"), join(server, "bin", OLD, "thesis"));
+    symlinkSync(precious, join(server, "bin", OLD, "out/chapter"));
+    assert.equal(remove(old()), null);
+    assert.deepEqual(present(), []);
+    assert.equal(readFileSync(precious, "utf8").length, 5000);
+  });
+
+  test("a version that is swapped for a link is not removed through it", () => {
+    const precious = put(join(home, "thesis/chapter.tex"));
+    const found = old();
+    rmSync(join(server, "bin", OLD), { recursive: true });
+    symlinkSync(join(home, "thesis"), join(server, "bin", OLD));
+    if (root) lchownSync(join(server, "bin", OLD), USER, USER);
+    assert.throws(() => remove(found), /neither a file nor a folder/);
+    assert.ok(existsSync(precious));
+    assert.ok(existsSync(join(server, `code-${OLD}`)), "what was renamed has its name again");
+  });
+
+  test("a folder that is swapped for a link while its entries are removed is not followed", () => {
+    const precious = put(join(home, "thesis/chapter.tex"));
+    let swapped = false;
+    const swap = (name: string): void => {
+      if (name !== "out" || swapped) return;
+      swapped = true;
+      const at = join(server, "bin", `${LEFTOVER}${OLD}`, "out");
+      rmSync(at, { recursive: true });
+      symlinkSync(join(home, "thesis"), at);
+    };
+    assert.throws(() => remove(old(), { onEntry: swap }), /ENOTDIR|ELOOP/);
+    assert.ok(swapped);
+    assert.ok(existsSync(precious));
+  });
+
+  test("the server folder swapped for a link after it was looked at is not followed", () => {
+    const found = old();
+    renameSync(server, join(home, "real"));
+    symlinkSync(join(home, "real"), server);
+    assert.throws(() => remove(found), /leads to .*real now/);
+    assert.ok(existsSync(join(home, "real/bin", OLD)));
+  });
+
+  test("removes read-only folders of a package", () => {
+    chmodSync(join(server, "bin", OLD, "out"), 0o500);
+    chmodSync(join(server, "bin", OLD), 0o500);
+    const { status, stdout, stderr } = clean("--yes", "--older", "0");
+    assert.equal(status, 0, stdout + stderr);
+    assert.deepEqual(present(), []);
+  });
+
+  test("what an interrupted clean left is found again, and removed", () => {
+    renameSync(join(server, "bin", OLD), join(server, "bin", `${LEFTOVER}${OLD}`));
+    rmSync(join(server, `code-${OLD}`));
+    rmSync(join(server, "cli/servers", `Stable-${OLD}`), { recursive: true });
+    assert.equal(old().leftover, true);
+    assert.equal(remove(old()), null);
+    assert.deepEqual(present(), []);
+  });
+
+  test("a server that starts between the look and the removal keeps its version", () => {
+    const found = old();
+    put(join(server, `.${OLD}.log`), "a new line");
+    assert.match(remove(found) ?? "", /log or lock was written meanwhile/);
+    assert.ok(existsSync(join(server, "bin", OLD, "node")));
+    const again = old();
+    assert.match(remove({ ...again }, { pidOf: () => 99 }) ?? "", /process 99 runs it now/);
+    assert.ok(existsSync(join(server, "bin", OLD, "node")));
+  });
+
+  test("a log inside the version counts as well", () => {
+    const found = old();
+    put(join(server, "cli/servers", `Stable-${OLD}`, "log.txt"), "a new line");
+    assert.match(remove(found) ?? "", /meanwhile/);
+  });
+
+  test("a running process keeps its version: by executable, working folder or argument", async () => {
+    const at = join(server, "bin", OLD);
+    for (const start of [
+      () => spawn("sleep", ["60"], { cwd: at, stdio: "ignore" }),
+      () => spawn("sh", ["-c", "sleep 60; :", `${at}/out/server-main.js`], { stdio: "ignore" }),
+    ]) {
+      const child = start();
+      try {
+        await new Promise((resolve) => setTimeout(resolve, 100));
+        assert.equal(runningVersions(process.getuid?.() ?? 0)(server, OLD), child.pid);
+        assert.equal(runningVersions(process.getuid?.() ?? 0)(server, NEW), null);
+      } finally {
+        child.kill("SIGKILL");
+        await new Promise((resolve) => child.once("close", resolve));
+      }
+    }
+  });
+
+  test("another user's process counts by the path, not by the commit that both run", {
+    skip: !root,
+  }, async () => {
+    const child = spawn(
+      "sh",
+      ["-c", "sleep 60; :", `/home/other/.vscode-server/bin/${OLD}/out/server-main.js`],
+      {
+        uid: OTHER,
+        stdio: "ignore",
+      },
+    );
+    try {
+      await new Promise((resolve) => setTimeout(resolve, 100));
+      assert.equal(runningVersions(USER)(server, OLD), null);
+      assert.equal(runningVersions(USER)("/home/other/.vscode-server", OLD), child.pid);
+    } finally {
+      child.kill("SIGKILL");
+      await new Promise((resolve) => child.once("close", resolve));
+    }
+  });
+
+  test("another user's folder and another user's version are left alone", { skip: !root }, () => {
+    chownSync(join(server, "bin", OLD), OTHER, OTHER);
+    assert.throws(() => remove(old()), /belongs to uid 54322/);
+    chownSync(server, OTHER, OTHER);
+    const { versions, errors } = find();
+    assert.deepEqual(versions, []);
+    assert.match(errors.join("\n"), /belongs to uid 54322, not to you/);
+  });
+
+  test("a file of another user's inside ends the removal, and says so", { skip: !root }, () => {
+    const inner = join(server, "bin", OLD, "out/theirs");
+    put(join(inner, "file"));
+    for (const path of [inner, join(inner, "file")]) chownSync(path, OTHER, OTHER);
+    chmodSync(inner, 0o755);
+    const { status, stdout, stderr } = clean("--yes", "--older", "0");
+    assert.equal(status, 1, stdout);
+    assert.match(stderr, /not removed: .*EACCES|EPERM/);
+    assert.ok(existsSync(join(server, "bin", `${LEFTOVER}${OLD}`, "out/theirs/file")));
+  });
+});
+
+describe("the command", () => {
+  test("root may not", { skip: !root }, () => {
+    const { status, stderr } = run(["clean", "--yes", "--older", "0"], { env: { HOME: home } });
+    assert.equal(status, 64);
+    assert.match(stderr, /root does not clean/);
+    assert.equal(present().length, 10);
+  });
+
+  test("without --yes it only says what it would remove", () => {
+    const { status, stdout } = clean("--older", "0");
+    assert.equal(status, 0);
+    assert.match(stdout, /vscode +1{12} .* remove +unused for/);
+    assert.match(stdout, /vscode +2{12} .* keep +the newest of its product/);
+    assert.match(
+      stdout,
+      /^Would remove 1 version, \d+ KiB\. To remove them: vscode-grim-reaper clean --yes$/m,
+    );
+    assert.equal(present().length, 10);
+  });
+
+  test("a version that came here today is not old, whatever its files' dates say", () => {
+    assert.match(clean().stdout, /Nothing to remove/);
+  });
+
+  test("--yes --json removes and reports what it removed", () => {
+    const { status, stdout } = clean("--yes", "--json", "--older", "0");
+    assert.equal(status, 0, stdout);
+    const document = JSON.parse(stdout) as {
+      removed: boolean;
+      versions: { version: string; remove: boolean }[];
+    };
+    assert.equal(document.removed, true);
+    assert.deepEqual(document.versions.map(({ version, remove }) => [version, remove]).sort(), [
+      [OLD, true],
+      [NEW, false],
+    ]);
+    assert.deepEqual(present(), []);
+    assert.ok(lstatSync(join(server, "extensions/ext/package.json")).isFile());
+  });
+});

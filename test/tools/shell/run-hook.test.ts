@@ -1,0 +1,134 @@
+// The site's programs as they are run: checked, without a shell, with a clean environment and a time limit.
+import assert from "node:assert/strict";
+import {
+  chmodSync,
+  chownSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readFileSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { after, describe, test } from "node:test";
+import { runHook, whyNotRun } from "../../../src/tools/shell/run-hook.ts";
+import { until } from "../../helpers/until.ts";
+
+const skip = process.getuid?.() === 0 ? false : "needs root: the programs are root's";
+const folder = skip ? "" : mkdtempSync(join(tmpdir(), "reaper-hook-"));
+let count = 0;
+
+function program(text: string, mode = 0o755): string {
+  const file = join(folder, `program-${++count}`);
+  writeFileSync(file, `#!/bin/sh\n${text}\n`);
+  chmodSync(file, mode);
+  return file;
+}
+
+describe("a program of the site's", { skip }, () => {
+  after(() => rmSync(folder, { recursive: true, force: true }));
+
+  test("gets its input, no argument and a clean environment, and its status comes back", async () => {
+    process.env.REAPER_LEAK = "secret";
+    const note = join(folder, "environment");
+    const file = program(`exec >${note}; read line; echo "$line|$#|$PWD"; env; exit 10`);
+    const run = await runHook(file, '{"tree":1}\n', 5000);
+    delete process.env.REAPER_LEAK;
+    assert.deepEqual(run, { status: 10 });
+    const said = readFileSync(note, "utf8");
+    assert.equal(said.split("\n")[0], '{"tree":1}|0|/');
+    assert.doesNotMatch(said, /secret|HOME=|NODE/);
+    assert.match(said, /^PATH=\/usr\/sbin:\/usr\/bin:\/sbin:\/bin$/m);
+  });
+
+  test("the path is not a command line for a shell", async () => {
+    const file = join(folder, "x; touch marker");
+    writeFileSync(file, "#!/bin/sh\nexit 0\n", { mode: 0o755 });
+    assert.deepEqual(await runHook(file, "", 5000), { status: 0 });
+    assert.ok(!existsSync("/marker") && !existsSync(join(folder, "marker")));
+  });
+
+  test("one that hangs is killed with what it started, and does not hold the others", async () => {
+    const note = join(folder, "pids");
+    const file = program(`echo $$ >${note}; sleep 60 & echo $! >>${note}; sleep 60`);
+    const started = performance.now();
+    assert.deepEqual(await runHook(file, "", 500), { failure: "no answer within 0.5 s" });
+    assert.ok(performance.now() - started < 5000);
+    const pids = readFileSync(note, "utf8").trim().split("\n");
+    assert.equal(pids.length, 2);
+    const isAlive = (pid: string): boolean =>
+      existsSync(`/proc/${pid}/stat`) && !/\) Z /.test(readFileSync(`/proc/${pid}/stat`, "latin1"));
+    await until(() => assert.ok(!pids.some(isAlive)), { timeoutMs: 5000 });
+  });
+
+  test("what it leaves behind with its output open is not waited for", async () => {
+    const file = program("sleep 3 & exit 10");
+    const started = performance.now();
+    const run = await runHook(file, "", 30_000);
+    assert.ok("status" in run && run.status === 10);
+    assert.ok(performance.now() - started < 2500);
+  });
+
+  test("one that floods its output, or does not read its input, does no harm", async () => {
+    const run = await runHook(
+      program("head -c 100000 /dev/zero | tr '\\0' x; exit 10"),
+      "y".repeat(1 << 20),
+      10_000,
+    );
+    assert.deepEqual(run, { status: 10 });
+  });
+
+  test("one that a signal ends is a failure", async () => {
+    // As timeout(1) passes a deadly signal on.
+    const run = await runHook(program("kill -9 $$"), "", 5000);
+    assert.ok("failure" in run || run.status === 137, JSON.stringify(run));
+  });
+
+  describe("is not run by root", () => {
+    const refused: [string, () => string, RegExp][] = [
+      ["when others can write it", () => program("exit 0", 0o757), /written by others than root/],
+      [
+        "when it belongs to another user",
+        () => {
+          const file = program("exit 0");
+          chownSync(file, 54_321, 0);
+          return file;
+        },
+        /written by others than root/,
+      ],
+      [
+        "when others can write a folder above it",
+        () => {
+          const open = join(folder, "open");
+          mkdirSync(open);
+          chmodSync(open, 0o777);
+          const file = join(open, "notify");
+          writeFileSync(file, "#!/bin/sh\n", { mode: 0o755 });
+          return file;
+        },
+        /open, above it, can be changed by others/,
+      ],
+      [
+        "when it is a symbolic link",
+        () => {
+          symlinkSync(program("exit 0"), join(folder, "link"));
+          return join(folder, "link");
+        },
+        /symbolic link .* configure /,
+      ],
+      ["when it is a folder", () => folder, /not a regular file/],
+      ["when it is not executable", () => program("exit 0", 0o644), /not executable/],
+      ["when it is not there", () => join(folder, "none"), /ENOENT/],
+    ];
+    for (const [name, make, reason] of refused)
+      test(name, async () => {
+        const file = make();
+        assert.match(whyNotRun(file) ?? "", reason);
+        const run = await runHook(file, "", 5000);
+        assert.match("failure" in run ? run.failure : "", reason);
+      });
+  });
+});
