@@ -102,8 +102,18 @@ describe("the users' side", () => {
     if (!hasLoginNode(t)) return;
     const server = await startStandIn(node);
     await becomes(node, server.pid, "reap");
+    const conf = "/etc/systemd/logind.conf.d/kill.conf";
+    await node.copyIn(conf, "[Login]\nKillUserProcesses=yes\n");
+    await node.run(["systemctl", "reload", "systemd-logind"]);
+    assert.match(
+      (await byAlice("keep", "1m")).said,
+      /and so does your last logout: KillUserProcesses=yes here\.\n/,
+    );
+    await node.run(["rm", conf]);
+    await node.run(["systemctl", "reload", "systemd-logind"]);
     const asked = await byAlice("keep", "12h");
     assert.equal(asked.status, 0, asked.said);
+    assert.match(asked.said, /\nA reboot ends that early\.\n/);
     assert.match((await byAlice("list")).said, /exempt[\s\S]*Your trees are left alone until/);
     await node.run(["rm", "-f", "/var/log/vscode-grim-reaper.log"]);
     await runUnit();
