@@ -159,47 +159,12 @@ describe("the systemd unit", () => {
     );
     await node.run(["systemctl", "daemon-reload"]);
     await node.run(["systemctl", "restart", TIMER]);
-    await until(() => assert.equal(node.alive(orphan.pid), false), { timeoutMs: 20_000 });
+    await until(() => assert.equal(node.alive(orphan.pid), false));
     await until(async () => standardLines((await logged()).slice(before), orphan.pid, 2002));
     await until(async () => assert.equal(await property("ActiveState"), "inactive\n"));
     await node.run(["systemctl", "stop", TIMER]);
     assert.equal(node.alive(attached.pid), true);
     assert.match(await node.run(["systemctl", "show", "--value", "-p", "LastTriggerUSec", TIMER]), /\d/);
-    await window.drop();
-  });
-
-  it("looks at a host with 8,000 sockets in little more time than at an empty one", async (t) => {
-    if (!hasLoginNode(t)) return;
-    const server = await startStandIn(node);
-    const window = await attach(node, server);
-    const measure = async (): Promise<number> => {
-      const times = [];
-      for (let i = 0; i < 5; i++) {
-        const begun = performance.now();
-        const { trees } = await list(node);
-        times.push(performance.now() - begun);
-        assert.deepEqual(
-          trees.map(({ verdict }) => verdict),
-          ["spare"],
-        );
-      }
-      return times.sort((a, b) => a - b)[2] as number;
-    };
-    const without = await measure();
-    const crowd = `
-      const net = require("node:net");
-      const server = net.createServer((s) => s.resume()).listen(0, "127.0.0.1", async () => {
-        for (let i = 0; i < 4000; i++)
-          await new Promise((done) => net.connect(server.address().port, "127.0.0.1", done));
-        console.log("crowded");
-      });`;
-    const holder = await node.spawn(["prlimit", "--nofile=10000", "node", "-e", crowd], { user: "carol" });
-    await holder.waitOutput(/crowded/, 30_000);
-    const withCrowd = await measure();
-    t.diagnostic(`list: ${without.toFixed(0)} ms, with 8,000 sockets ${withCrowd.toFixed(0)} ms`);
-    assert.ok(withCrowd < without + 500, `${withCrowd} ms`);
-    holder.kill("SIGKILL");
-    await holder.waitExit();
     await window.drop();
   });
 });

@@ -144,10 +144,8 @@ describe("an orphan is ended, in spite of", () => {
     await reach.isEnded(server);
     const path = "/home/alice/.vscode-server/server.sock";
     const listens = await startStandIn(reach.node, { args: [`--socket-path=${path}`] });
-    const client = await reach.run(far("socat", "-u", `UNIX-CONNECT:${path}`, "STDOUT"), /hello/);
+    await reach.run(far("socat", "-u", `UNIX-CONNECT:${path}`, "STDOUT"), /hello/);
     await reach.isLeft(listens.pid, "unknown", /has a socket that the kernel did not list/);
-    await reach.end(client);
-    await reach.isEnded(listens);
   });
 
   it("five dead servers beside one in use: exactly the five are ended", async (t) => {
