@@ -75,7 +75,8 @@ describe("in an IDE's terminal", () => {
     if (!hasLoginNode(t)) return;
     for (const name of TUNNELS) await reach.node.run(["install", "/bin/bash", `/usr/local/bin/${name}`]);
     for (const name of JOBS) await reach.node.run(["install", "/usr/bin/sleep", `/usr/local/bin/${name}`]);
-    const sshd = "exec /usr/sbin/sshd -D -e -p 2200 -o ListenAddress=10.9.0.2 -o PidFile=none";
+    const sshd =
+      "exec /usr/sbin/sshd -D -e -p 2200 -o ListenAddress=10.9.0.2 -o PidFile=none >/dev/null 2>&1";
     await reach.run(far("sh", "-c", sshd));
     await reach.listening(2200, far);
     const servers = [];
@@ -120,13 +121,10 @@ describe("in an IDE's terminal", () => {
       (socket, i) =>
         `until [ -S /tmp/tmux-2001/${socket} ]; do sleep 0.05; done; tmux -L ${socket} new-session -d "exec sleep ${7413 + i}"`,
     );
-    const script = [
-      ...MULTIPLEXERS.map(({ name, run }) => `${run(`${folder}/${name}`)} &`),
-      ...inTmux,
-      ...FREE,
-    ];
-    await reach.node.copyIn("/home/alice/terminal", [...script, "sleep 7431", ":"].join("\n"));
-    const server = await startStandIn(reach.node, { run: inTerminal("bash /home/alice/terminal") });
+    await reach.node.copyIn("/home/alice/terminal", [...FREE, "sleep 7431", ":"].join("\n"));
+    const outside = [...MULTIPLEXERS.map(({ name, run }) => `${run(`${folder}/${name}`)} &`), ...inTmux];
+    const run = [...outside, inTerminal("bash /home/alice/terminal")].join("\n");
+    const server = await startStandIn(reach.node, { run });
     const settings = "/home/alice/.vscode-server/data/Machine/settings.json";
     const editor = await reach.node.ssh("alice", ["vi", settings]);
     const numbers = [7411, 7412, 7413, 7414, 7415, 7416, 7417, 7421, 7422, 7423, 7424, 7425, 7426];

@@ -195,7 +195,8 @@ describe("what is connected to a server is use, until it ends:", () => {
     {
       what: "the user's own ssh -R to another host",
       use: async (server) => {
-        const sshd = "exec /usr/sbin/sshd -D -e -p 2200 -o ListenAddress=10.9.0.2 -o PidFile=none";
+        const sshd =
+          "exec /usr/sbin/sshd -D -e -p 2200 -o ListenAddress=10.9.0.2 -o PidFile=none >/dev/null 2>&1";
         const host = await reach.run(far("sh", "-c", sshd));
         await reach.listening(2200, far);
         const back = `-R 7000:127.0.0.1:${server.at} bob@10.9.0.2`;
