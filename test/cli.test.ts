@@ -202,10 +202,10 @@ test("a table fits its terminal: the costs go first, then the reason is cut; --f
   };
   for (const columns of [60, 80, 100, 120])
     for (const line of on(columns)) assert.ok(line.length <= columns, `${columns}: ${line}`);
-  assert.match(on(120)[0] ?? "", / WATCHES /);
-  assert.doesNotMatch(on(80)[0] ?? "", / WATCHES /);
+  assert.match(on(120)[0] ?? "", / PROCS /);
+  assert.doesNotMatch(on(80)[0] ?? "", / PROCS /);
   assert.match(on(80)[1] ?? "", /unused since .*…$/);
-  assert.match(on(60, "--full").slice(0, 2).join("\n"), / WATCHES [\s\S]*will end it$/);
+  assert.match(on(60, "--full").slice(0, 2).join("\n"), / PROCS [\s\S]*will end it$/);
 });
 
 test("a reader of standard output that leaves is not a failure", () => {

@@ -1,6 +1,5 @@
 /** The story: observe, judge, reap, record. */
 
-import type { TreeCosts } from "../core/costs/costs.ts";
 import { type Fault, faultLine } from "../core/observation/fault.ts";
 import type { Observation } from "../core/observation/observation.ts";
 import { keyOf, type Proc } from "../core/observation/process.ts";
@@ -14,7 +13,6 @@ import type { Accounts } from "../core/verdict/exemption.ts";
 import { shortestGrace } from "../core/verdict/grace.ts";
 import { type JudgeContext, type Judgement, judgeView } from "../core/verdict/judge.ts";
 import { newestOf } from "../core/verdict/states.ts";
-import { measureCosts } from "../shell/costs/measure-costs.ts";
 import type { Native } from "../shell/host/native.ts";
 import { type ObserveOptions, observe } from "../shell/observe.ts";
 import type { Log } from "../shell/output/log.ts";
@@ -204,7 +202,6 @@ async function carryOut(
       ? readSurvivors(ports.runFolder, observation.bootId)
       : { survivors: [], faults: [] };
   const stuck = new Set(earlier.survivors.map(keyOf));
-  const costs = costsByRoot(ports, plan, observation.ticksPerSecond);
   const { outcomes, faults, weak } = await reap(plan, {
     native: ports.native,
     termWait: policy.termWait,
@@ -223,25 +220,8 @@ async function carryOut(
   const notices = weak
     ? ["This kernel has no pidfd: processes were checked by start time and not pinned"]
     : [];
-  const measured = outcomes.map((outcome): Outcome => {
-    const cost = costs.get(keyOf(outcome.judgement.tree.root));
-    return { ...outcome, ...(cost && { costs: cost }) };
-  });
   const all = [...earlier.faults, ...unseen, ...faults];
-  return { outcomes: measured, faults: all, notices, stuck, again: now };
-}
-
-/** Measures trees right before they end. For the ledger a number that takes longer than this is not worth a delay. */
-const COSTS_MS = 500;
-
-function costsByRoot(
-  { procRoot }: Ports,
-  plan: readonly Judgement[],
-  ticksPerSecond: number,
-): ReadonlyMap<string, TreeCosts> {
-  const trees = plan.map(({ tree }) => tree);
-  const { trees: costs } = measureCosts(trees, { procRoot, ticksPerSecond, budgetMs: COSTS_MS });
-  return new Map(trees.flatMap(({ root }, i) => (costs[i] ? [[keyOf(root), costs[i]] as const] : [])));
+  return { outcomes, faults: all, notices, stuck, again: now };
 }
 
 /** Lists what the second look could not read of the host and the first could: it is why trees were spared. */

@@ -11,15 +11,16 @@ import { safeJson } from "../core/text/safe-text.ts";
 import type { HostView } from "../core/tree/host-view.ts";
 import type { Judgement } from "../core/verdict/judge.ts";
 import { loadConfig } from "../shell/config.ts";
-import { measureCosts } from "../shell/costs/measure-costs.ts";
 import { loadNative } from "../shell/host/native.ts";
 import { readConnections } from "../shell/read-host.ts";
 import { observeAndJudge } from "../sweep/sweep.ts";
 import { explainLines } from "./core/views/explain-view.ts";
 import { hintsOf, scopeOf, whatWouldChange } from "./core/views/hints.ts";
 import { pathTo } from "./core/views/path.ts";
+import { readLimits } from "./shell/limits.ts";
 import { askLogind } from "./shell/logind.ts";
 import { painter, wrapLines } from "./shell/terminal.ts";
+import { countWatches } from "./shell/watches.ts";
 
 async function explain(pid: number, options: Common): Promise<number> {
   const { policy } = loadConfig(options.config ?? null);
@@ -32,14 +33,19 @@ async function explain(pid: number, options: Common): Promise<number> {
   const scope = scopeOf(judgement.tree.root.cgroups);
   const hints = hintsOf(judgement, view, scope === null ? null : askLogind(scope));
   const path = await findPath(judgement, view, policy.catalogue);
-  const { ticksPerSecond } = observation;
-  const costs = measureCosts([judgement.tree], { procRoot: "/proc", ticksPerSecond });
+  const { tree } = judgement;
+  const limits = readLimits(tree.uid);
+  const fileWatches = countWatches(tree.members);
   if (options.json) {
-    const document = treeDocument(judgement, observation, undefined, costs.trees[0]);
+    const document = treeDocument(judgement, observation);
     const change = whatWouldChange(judgement);
-    print(safeJson({ schemaVersion: 1, ...document, user: costs.users[0], path, hints, change }));
+    print(safeJson({ schemaVersion: 1, ...document, fileWatches, user: limits, path, hints, change }));
   } else
-    print(wrapLines(explainLines(judgement, observation, pid, { hints, costs, path }, painter())).join("\n"));
+    print(
+      wrapLines(
+        explainLines(judgement, observation, pid, { hints, fileWatches, limits, path }, painter()),
+      ).join("\n"),
+    );
   return EXIT.ok;
 }
 

@@ -4,8 +4,6 @@ import { type Command, Option } from "commander";
 import { EXIT } from "../commands/exit.ts";
 import { addConfig, addUsers, collect, type Finish, verdictOf } from "../commands/options.ts";
 import { type Common, ownUid, portsFor, print, requestFor, silent } from "../commands/shared.ts";
-import type { Costs } from "../core/costs/costs.ts";
-import { limitLines } from "../core/costs/words.ts";
 import { faultLine } from "../core/observation/fault.ts";
 import type { Policy } from "../core/policy/policy.ts";
 import { hostDocument } from "../core/report/json.ts";
@@ -14,10 +12,10 @@ import { escapeText, safeJson } from "../core/text/safe-text.ts";
 import type { Judgement, Verdict } from "../core/verdict/judge.ts";
 import { VERDICTS } from "../core/verdict/verdicts.ts";
 import { loadConfig } from "../shell/config.ts";
-import { measureCosts } from "../shell/costs/measure-costs.ts";
 import { namesOf } from "../shell/host/accounts.ts";
 import { writeAll } from "../shell/output/log.ts";
 import { type Look, observeAndJudge } from "../sweep/sweep.ts";
+import { limitLines } from "./core/views/limits.ts";
 import {
   LIST_COLUMNS,
   listRow,
@@ -28,6 +26,7 @@ import {
   totalsLine,
 } from "./core/views/list-view.ts";
 import { isBlind, shownVerdict } from "./core/views/observer.ts";
+import { readLimits } from "./shell/limits.ts";
 import { painter, renderTable } from "./shell/terminal.ts";
 
 /** How `list` and `replay` show trees. */
@@ -65,8 +64,8 @@ export async function showTrees(
     (one) => !options.verdict || options.verdict.includes(shownVerdict(one, observation)),
   );
   if (options.json) {
-    const costs = live ? costsOf(wanted, observation) : null;
-    print(safeJson(hostDocument(observation, wanted, faults, [], true, costs)));
+    const users = live ? uidsOf(wanted).map((uid) => readLimits(uid)) : [];
+    print(safeJson({ ...hostDocument(observation, wanted, faults), users }));
     return status;
   }
   if (wanted.length === 0) print(options.verdict ? "No server tree has that verdict." : "No server trees.");
@@ -76,11 +75,7 @@ export async function showTrees(
   return status;
 }
 
-const costsOf = (some: readonly Judgement[], { ticksPerSecond }: Shown["observation"]): Costs =>
-  measureCosts(
-    some.map(({ tree }) => tree),
-    { procRoot: "/proc", ticksPerSecond },
-  );
+const uidsOf = (some: readonly Judgement[]): number[] => [...new Set(some.map(({ tree }) => tree.uid))];
 
 async function printTable(
   wanted: readonly Judgement[],
@@ -89,21 +84,16 @@ async function printTable(
   live: boolean,
 ): Promise<void> {
   const paint = painter();
-  const names = namesOf([...new Set(wanted.map(({ tree }) => tree.uid))]);
-  const costs = live ? costsOf(wanted, observation) : null;
-  const measured = new Map(wanted.map((one, i) => [one, costs?.trees[i]]));
-  const facts: RowFacts = {
-    nameOf: (uid) => names.get(uid) ?? String(uid),
-    costsOf: (one) => measured.get(one),
-  };
+  const names = namesOf(uidsOf(wanted));
+  const facts: RowFacts = { nameOf: (uid) => names.get(uid) ?? String(uid) };
   const rows = sortTrees(wanted, sort, observation, facts).map((one) =>
     listRow(one, observation, facts, paint),
   );
   print((await renderTable(LIST_COLUMNS, rows, full)).trimEnd());
   print(`\n${paint("bold", totalsLine(wanted, observation))}`);
-  for (const user of costs?.users ?? [])
-    for (const line of limitLines(user))
-      print(`${escapeText(facts.nameOf(user.uid))} is near a limit: ${line}`);
+  for (const uid of live ? uidsOf(wanted) : [])
+    for (const line of limitLines(readLimits(uid)))
+      print(`${escapeText(facts.nameOf(uid))} is near a limit: ${line}`);
 }
 
 function printNotes({ observation }: Shown, policy: Policy): void {

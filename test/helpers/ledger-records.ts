@@ -30,7 +30,6 @@ export function ledgerRecord(day: string, init: Partial<LedgerRecord> = {}): Led
     ageSeconds: 3600,
     freedKiB: 1024,
     cpuSeconds: null,
-    inotifyWatches: null,
     terminals: [],
     ...init,
   };

@@ -44,7 +44,6 @@ function reap(number: number): LedgerRecord {
     ageSeconds: 3600,
     freedKiB: 1024,
     cpuSeconds: null,
-    inotifyWatches: null,
     terminals: [],
   };
 }

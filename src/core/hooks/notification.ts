@@ -29,7 +29,7 @@ export function notificationLines(
         time: new Date(at.now).toISOString(),
         host: observation.host,
         user: at.userOf(judgement.tree.uid),
-        ...treeDocument(judgement, observation, outcomeDocument(outcome, false), outcome.costs),
+        ...treeDocument(judgement, observation, outcomeDocument(outcome, false)),
       })}\n`;
     });
 }

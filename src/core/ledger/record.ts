@@ -1,6 +1,7 @@
 /** The ledger: one record per ended tree, one line of JSON per record. */
 
 import * as v from "valibot";
+import { treeCosts } from "../costs/costs.ts";
 import { ageOf, type Observation } from "../observation/observation.ts";
 import { freedKiBOf } from "../reap/freed-memory.ts";
 import type { Outcome } from "../reap/outcome.ts";
@@ -35,9 +36,7 @@ const record = v.object({
   ageSeconds: wholeNumber,
   /** Resident memory of the killed processes. */
   freedKiB: wholeNumber,
-  /** Costs, right before the end; null: not read. Records of version 0.1 have none. */
-  cpuSeconds: v.optional(v.nullable(wholeNumber), null),
-  inotifyWatches: v.optional(v.nullable(wholeNumber), null),
+  cpuSeconds: v.nullable(wholeNumber),
   /** The names of the programs that ran in its terminals. */
   terminals: v.array(v.string()),
 });
@@ -96,8 +95,7 @@ function recordOf(outcome: Outcome, observation: Observation, id: string, stamp:
     unusedForSeconds: forced ? null : Math.floor(unusedFor / 1000),
     ageSeconds: Math.floor(ageOf(tree.root, observation) / 1000),
     freedKiB: freedKiBOf(killed),
-    cpuSeconds: outcome.costs?.cpuSeconds ?? null,
-    inotifyWatches: outcome.costs?.inotifyWatches ?? null,
+    cpuSeconds: treeCosts(tree, observation.ticksPerSecond).cpuSeconds,
     terminals: programsInTerminals(judgement.tree),
   };
 }

@@ -1,7 +1,8 @@
 /** Makes the metrics of a sweep for Prometheus: the trees of the host, what the sweep ended, and counters that only grow. */
 
 import * as v from "valibot";
-import { type Costs, NEAR, shareOf } from "../costs/costs.ts";
+import { type TreeCosts, treeCosts } from "../costs/costs.ts";
+import { keyOf } from "../observation/process.ts";
 import { freedKiBOf } from "../reap/freed-memory.ts";
 import type { Outcome } from "../reap/outcome.ts";
 import { type Parsed, parseJson, wholeNumber } from "../text/parse-json.ts";
@@ -58,8 +59,7 @@ export interface Sample {
   readonly judgements: readonly Judgement[];
   /** Empty in a sweep that only observes. */
   readonly outcomes: readonly Outcome[];
-  /** Costs of the trees that live after the sweep, and of their users. */
-  readonly costs: Costs;
+  readonly ticksPerSecond: number;
   readonly faults: number;
   readonly failed: boolean;
   readonly breakerTripped: boolean;
@@ -116,7 +116,7 @@ export function addUp(before: Counters, sample: Sample): Counters {
   };
 }
 
-export const MAX_SERIES = 71;
+export const MAX_SERIES = 63;
 /** The other products are counted as "other", so that the file stays below MAX_SERIES. */
 const MAX_PRODUCTS = 6;
 const OTHER = "other";
@@ -141,49 +141,16 @@ function treesByProduct(judgements: readonly Judgement[]): Series[] {
   );
 }
 
-/** Guard: sums and maxima, for a label with a user or a process would let users add series. */
-function costMetrics({ trees, users }: Costs): Metric[] {
-  const gauge = (name: string, help: string, value: number): Metric => ({
-    name: PREFIX + name,
-    type: "gauge",
-    help,
-    series: [{ value }],
-  });
-  const sum = (values: readonly (number | null)[]): number =>
-    values.reduce<number>((total, value) => total + (value ?? 0), 0);
-  const most = (values: readonly (number | null)[]): number =>
-    values.reduce<number>((max, value) => Math.max(max, value ?? 0), 0);
-  const cpu = trees.map(({ cpuSeconds }) => cpuSeconds);
-  const memory = trees.map(({ memoryKiB }) => memoryKiB * 1024);
-  const watches = trees.map(({ inotifyWatches }) => inotifyWatches);
-  const limits: readonly (readonly [string, readonly (number | null)[]])[] = [
-    ["tasks", users.map(({ tasks }) => shareOf(tasks))],
-    ["memory", users.map(({ sliceMemoryKiB }) => shareOf(sliceMemoryKiB))],
-    ["watches", users.map(({ inotifyWatches }) => shareOf(inotifyWatches))],
-  ];
-  return [
-    gauge("trees_cpu_seconds", "CPU time of all trees.", sum(cpu)),
-    gauge("trees_memory_bytes", "Resident memory of all trees.", sum(memory)),
-    gauge("trees_processes", "Processes of all trees.", sum(trees.map(({ processes }) => processes))),
-    gauge("trees_inotify_watches", "File watches of all trees that were counted.", sum(watches)),
-    gauge("tree_memory_bytes_max", "Resident memory of the largest tree.", most(memory)),
-    gauge("tree_inotify_watches_max", "File watches of the tree with the most.", most(watches)),
-    {
-      name: `${PREFIX}user_limit_ratio_max`,
-      type: "gauge",
-      help: "The largest share of a limit that a user with a tree has used.",
-      series: limits.map(([limit, shares]) => ({ labels: { limit }, value: most(shares) })),
-    },
-    {
-      name: `${PREFIX}users_near_limit`,
-      type: "gauge",
-      help: "Users with a tree who have used 80 % or more of a limit.",
-      series: limits.map(([limit, shares]) => ({
-        labels: { limit },
-        value: shares.filter((share) => share !== null && share >= NEAR).length,
-      })),
-    },
-  ];
+/** What the trees cost that live on; those that ended are in the ledger. */
+function costsAfter({ judgements, outcomes, ticksPerSecond }: Sample): TreeCosts[] {
+  const ended = new Set(
+    outcomes
+      .filter(({ spared, survivors }) => spared === null && survivors.length === 0)
+      .map(({ judgement }) => keyOf(judgement.tree.root)),
+  );
+  return judgements
+    .filter(({ tree }) => !ended.has(keyOf(tree.root)))
+    .map(({ tree }) => treeCosts(tree, ticksPerSecond));
 }
 
 /** Formats the whole file. `total` holds the counters after this sweep. */
@@ -197,6 +164,10 @@ export function metricsText(sample: Sample, total: Counters): string {
   const gauge = (name: string, help: string, value: number): Metric => one(name, "gauge", help, value);
   const counter = (name: string, help: string, value: number): Metric => one(name, "counter", help, value);
   const seconds = (ms: number): number => ms / 1000;
+  const costs = costsAfter(sample);
+  const sum = (pick: (one: TreeCosts) => number): number =>
+    costs.reduce((total, one) => total + pick(one), 0);
+  const largest = costs.reduce((most, { memoryKiB }) => Math.max(most, memoryKiB), 0);
   return expose([
     {
       name: `${PREFIX}build_info`,
@@ -210,7 +181,19 @@ export function metricsText(sample: Sample, total: Counters): string {
       help: "Server trees that the last sweep found, by product and verdict.",
       series: treesByProduct(sample.judgements),
     },
-    ...costMetrics(sample.costs),
+    // Guard: sums and a maximum, for a label with a user or a process would let users add series.
+    gauge(
+      "trees_cpu_seconds",
+      "CPU time of all trees.",
+      sum(({ cpuSeconds }) => cpuSeconds ?? 0),
+    ),
+    gauge("trees_memory_bytes", "Resident memory of all trees.", sum(({ memoryKiB }) => memoryKiB) * 1024),
+    gauge(
+      "trees_processes",
+      "Processes of all trees.",
+      sum(({ processes }) => processes),
+    ),
+    gauge("tree_memory_bytes_max", "Resident memory of the largest tree.", largest * 1024),
     gauge("enforcing", "1 if sweeps end orphans, 0 if they only observe.", sample.enforcing ? 1 : 0),
     gauge(
       "last_sweep_timestamp_seconds",

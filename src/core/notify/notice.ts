@@ -1,6 +1,5 @@
 /** Writes what users read when their server was stopped, and the file that keeps it for their next login. */
 
-import { costsInWords } from "../costs/words.ts";
 import type { Policy } from "../policy/policy.ts";
 import type { Outcome } from "../reap/outcome.ts";
 import { formatDuration } from "../text/duration.ts";
@@ -49,7 +48,6 @@ export function noticeLines(outcome: Outcome, { host, now, policy }: NoticeConte
   return [
     `Your ${product?.name ?? tree.product} server on ${host} was stopped at ${localMinute(now)}: ${whyStopped(outcome)}.`,
     `  Saved files are safe${ended}.`,
-    ...(outcome.costs ? [`  It had used ${costsInWords(outcome.costs)}.`] : []),
     ...(product?.resume === undefined ? [] : [`  To continue: ${product.resume}`]),
     ...(policy.keep.max > 0 ? ["  To keep a server longer next time: vscode-grim-reaper keep 8h"] : []),
   ].map(safeLine);

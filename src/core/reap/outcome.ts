@@ -1,4 +1,3 @@
-import type { TreeCosts } from "../costs/costs.ts";
 import type { Proc } from "../observation/process.ts";
 import type { Judgement } from "../verdict/judge.ts";
 
@@ -9,8 +8,6 @@ export interface Outcome {
   readonly survivors: readonly Proc[];
   /** Set when the tree was planned and then left alone, with why. */
   readonly spared: string | null;
-  /** What the tree cost, measured right before its end; absent: not measured. */
-  readonly costs?: TreeCosts;
 }
 
 /** Why a planned tree needed no end. */

@@ -1,4 +1,4 @@
-import type { Costs, TreeCosts, UserCosts } from "../costs/costs.ts";
+import { type TreeCosts, treeCosts } from "../costs/costs.ts";
 import type { Fact } from "../evidence/evidence.ts";
 import type { Fault } from "../observation/fault.ts";
 import { ageOf, type Observation } from "../observation/observation.ts";
@@ -33,8 +33,7 @@ export interface TreeDocument {
   readonly memoryKiB: number;
   readonly pids: readonly number[];
   readonly sparedBelow: readonly { readonly pid: number; readonly why: string }[];
-  /** Absent: not measured, as of a saved observation. */
-  readonly costs?: TreeCosts;
+  readonly costs: TreeCosts;
   readonly evidence: readonly Fact[];
   /** One of docs/reasons.md. */
   readonly reasonCode: string;
@@ -52,7 +51,6 @@ export function treeDocument(
   judgement: Judgement,
   observation: Observation,
   outcome?: OutcomeDocument,
-  costs?: TreeCosts,
 ): TreeDocument {
   const { tree, tag } = judgement;
   return {
@@ -68,7 +66,7 @@ export function treeDocument(
     memoryKiB: memoryOf(judgement),
     pids: tree.members.map((member) => member.pid),
     sparedBelow: tree.sparedBelow.map(({ process, why }) => ({ pid: process.pid, why })),
-    ...(costs && { costs }),
+    costs: treeCosts(tree, observation.ticksPerSecond),
     evidence: judgement.facts,
     reasonCode: judgement.reasonCode,
     reasons: judgement.reasons,
@@ -96,8 +94,6 @@ export interface HostDocument {
   /** True if nothing was to be changed: a dry run, a site that only observes, `list` and `replay`. */
   readonly dryRun: boolean;
   readonly trees: readonly TreeDocument[];
-  /** The users of the trees; absent: not measured. */
-  readonly users?: readonly UserCosts[];
   readonly errors: readonly Fault[];
   /** Milliseconds since the epoch. */
   readonly takenAt: number;
@@ -110,20 +106,16 @@ export function hostDocument(
   errors: readonly Fault[],
   outcomes: readonly Outcome[] = [],
   dryRun = true,
-  costs: Costs | null = null,
 ): HostDocument {
   const rootOf = ({ judgement }: Outcome): number => judgement.tree.root.pid;
   const documents = new Map(outcomes.map((one) => [rootOf(one), outcomeDocument(one, dryRun)]));
-  const measured = new Map(outcomes.map((one) => [rootOf(one), one.costs]));
   return {
     schemaVersion: 1,
     host: observation.host,
     dryRun,
-    trees: judgements.map((judgement, i) => {
-      const { pid } = judgement.tree.root;
-      return treeDocument(judgement, observation, documents.get(pid), costs?.trees[i] ?? measured.get(pid));
-    }),
-    ...(costs && { users: costs.users }),
+    trees: judgements.map((judgement) =>
+      treeDocument(judgement, observation, documents.get(judgement.tree.root.pid)),
+    ),
     errors,
     takenAt: observation.takenAt,
   };

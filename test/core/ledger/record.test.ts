@@ -62,7 +62,6 @@ test("a record holds the user, the tree, the time, the reason and the memory", (
     ageSeconds: 3595,
     freedKiB: 6 * 1024,
     cpuSeconds: null,
-    inotifyWatches: null,
     terminals: [],
   });
   assert.match(reasons.join(), /^unused since .*: this sweep is the first to find it unused/);

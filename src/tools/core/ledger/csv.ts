@@ -24,7 +24,6 @@ export const CSV_HEAD = [
   "terminals",
   "reasons",
   "cpu_seconds",
-  "inotify_watches",
   "reason_code",
 ] as const;
 
@@ -73,7 +72,6 @@ export function csvOf(records: readonly LedgerRecord[]): string {
         one.terminals.join(" "),
         one.reasons.join("; "),
         one.cpuSeconds,
-        one.inotifyWatches,
         one.reasonCode,
       ]),
     ),

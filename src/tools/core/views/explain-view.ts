@@ -1,7 +1,6 @@
 /** Formats `explain` for people: every fact about one tree, its processes, and what would change its verdict. */
 
-import type { Costs } from "../../../core/costs/costs.ts";
-import { costsInWords, limitLines } from "../../../core/costs/words.ts";
+import { treeCosts } from "../../../core/costs/costs.ts";
 import type { Fact } from "../../../core/evidence/evidence.ts";
 import { ageOf, type Observation } from "../../../core/observation/observation.ts";
 import { memoryOf } from "../../../core/report/json.ts";
@@ -12,6 +11,7 @@ import { commandLine, escapeText, fit } from "../../../core/text/safe-text.ts";
 import type { Judgement } from "../../../core/verdict/judge.ts";
 import { sinceWhen } from "../../../core/verdict/orphan.ts";
 import { whatWouldChange } from "./hints.ts";
+import { limitLines, type UserLimits } from "./limits.ts";
 import { paintVerdict } from "./list-view.ts";
 import { shownFact, shownVerdict, whyUnseen } from "./observer.ts";
 
@@ -21,7 +21,9 @@ const MAX_PROCESSES = 40;
 /** What is shown beside the judgement. */
 export interface Shown {
   readonly hints: readonly Fact[];
-  readonly costs?: Costs | null;
+  /** Null: not counted, or not in time. */
+  readonly fileWatches: number | null;
+  readonly limits: UserLimits;
   /** The way by which it is used; null: not found. */
   readonly path?: string | null;
 }
@@ -31,7 +33,7 @@ export function explainLines(
   judgement: Judgement,
   observation: Observation,
   pid: number,
-  { hints, costs = null, path = null }: Shown,
+  { hints, fileWatches, limits, path = null }: Shown,
   paint: Paint,
 ): string[] {
   const { tree, reasons, facts, use } = judgement;
@@ -47,7 +49,8 @@ export function explainLines(
       (reason) => `         ${escapeText(reason)}`,
     ),
     `Grace    ${formatDuration(judgement.grace)}${use === null ? `, ${sinceWhen(judgement.clock, observation)}` : ""}`,
-    ...costLines(costs),
+    costLine(judgement, observation, fileWatches),
+    ...limitLines(limits, 0).map((line, i) => `${i === 0 ? "User    " : "        "} ${line}`),
     "",
     paint("bold", "Facts that decide"),
     ...facts.map((fact) => factLine(shownFact(fact, observation))),
@@ -64,12 +67,16 @@ export function explainLines(
   ];
 }
 
-function costLines(costs: Costs | null): string[] {
-  const limits = costs?.users.flatMap((user) => limitLines(user, 0)) ?? [];
-  return [
-    ...(costs?.trees.map((tree) => `Costs    ${costsInWords(tree)}`) ?? []),
-    ...limits.map((line, i) => `${i === 0 ? "User    " : "        "} ${line}`),
+/** "Costs    3h2m of CPU time, 24 processes, 310 threads, 52311 file watches". What is unknown is left out. */
+function costLine({ tree }: Judgement, { ticksPerSecond }: Observation, fileWatches: number | null): string {
+  const { cpuSeconds, processes, threads } = treeCosts(tree, ticksPerSecond);
+  const parts = [
+    ...(cpuSeconds === null ? [] : [`${formatDuration(cpuSeconds * 1000)} of CPU time`]),
+    countOf(processes, "process", "processes"),
+    countOf(threads, "thread"),
+    ...(fileWatches === null ? [] : [countOf(fileWatches, "file watch", "file watches")]),
   ];
+  return `Costs    ${parts.join(", ")}`;
 }
 
 function processLines(judgement: Judgement): string[] {

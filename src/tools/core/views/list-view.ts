@@ -1,6 +1,6 @@
 /** Formats `list` for people: rows, their order, and a line of totals. */
 
-import type { TreeCosts } from "../../../core/costs/costs.ts";
+import { treeCosts } from "../../../core/costs/costs.ts";
 import { ageOf, type Observation } from "../../../core/observation/observation.ts";
 import { memoryOf } from "../../../core/report/json.ts";
 import { formatDuration } from "../../../core/text/duration.ts";
@@ -36,12 +36,11 @@ const COLUMNS = [
   ["USER", "left"],
   ["PRODUCT", "left"],
   ["VERDICT", "left"],
-  ["TAGGED", "left", 3],
+  ["TAGGED", "left", 2],
   ["AGE", "right"],
-  ["CPU", "right", 4],
+  ["CPU", "right", 3],
   ["MEMORY", "right"],
-  ["PROCS", "right", 2],
-  ["WATCHES", "right", 1],
+  ["PROCS", "right", 1],
   ["WHY", "left"],
 ] as const;
 
@@ -55,19 +54,17 @@ export const LIST_COLUMNS: readonly Column[] = COLUMNS.map(([head, align, rank])
 /** What a row needs besides the verdict. */
 export interface RowFacts {
   readonly nameOf: (uid: number) => string;
-  /** Undefined where it is not known, as in a saved observation. */
-  readonly costsOf: (judgement: Judgement) => TreeCosts | undefined;
 }
 
 /** Formats one row below LIST_COLUMNS. */
 export function listRow(
   judgement: Judgement,
   observation: Observation,
-  { nameOf, costsOf }: RowFacts,
+  { nameOf }: RowFacts,
   paint: Paint,
 ): string[] {
   const { tree, tag } = judgement;
-  const { cpuSeconds = null, inotifyWatches = null } = costsOf(judgement) ?? {};
+  const { cpuSeconds } = treeCosts(tree, observation.ticksPerSecond);
   return [
     String(tree.root.pid),
     escapeText(nameOf(tree.uid)),
@@ -78,7 +75,6 @@ export function listRow(
     cpuSeconds === null ? "-" : formatDuration(cpuSeconds * 1000),
     formatMemory(memoryOf(judgement)),
     String(tree.members.length),
-    inotifyWatches === null ? "-" : String(inotifyWatches),
     escapeText(whyUnseen(judgement, observation) ?? judgement.reasons.join("; ")),
   ];
 }
@@ -92,14 +88,14 @@ export function sortTrees(
   judgements: readonly Judgement[],
   key: SortKey,
   observation: Observation,
-  { nameOf, costsOf }: RowFacts,
+  { nameOf }: RowFacts,
 ): Judgement[] {
   const byNumber = (of: (one: Judgement) => number) => (a: Judgement, b: Judgement) => of(b) - of(a);
   const order: Readonly<Record<SortKey, (a: Judgement, b: Judgement) => number>> = {
     pid: (a, b) => a.tree.root.pid - b.tree.root.pid,
     user: (a, b) => (nameOf(a.tree.uid) < nameOf(b.tree.uid) ? -1 : 1),
     age: byNumber(({ tree }) => ageOf(tree.root, observation)),
-    cpu: byNumber((one) => costsOf(one)?.cpuSeconds ?? 0),
+    cpu: byNumber(({ tree }) => treeCosts(tree, observation.ticksPerSecond).cpuSeconds ?? 0),
     memory: byNumber(memoryOf),
     verdict: (a, b) => VERDICTS.indexOf(a.verdict) - VERDICTS.indexOf(b.verdict),
   };

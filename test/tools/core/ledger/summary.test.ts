@@ -38,7 +38,6 @@ function reap(day: string, init: Partial<LedgerRecord> = {}): LedgerRecord {
     ageSeconds: 3600,
     freedKiB: 1024,
     cpuSeconds: null,
-    inotifyWatches: null,
     terminals: [],
     ...init,
   };

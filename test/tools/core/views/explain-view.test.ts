@@ -6,6 +6,7 @@ import { viewOf } from "../../../../src/core/tree/host-view.ts";
 import { contextFor, type Judgement, judge } from "../../../../src/core/verdict/judge.ts";
 import { explainLines } from "../../../../src/tools/core/views/explain-view.ts";
 import { hintsOf, whatWouldChange } from "../../../../src/tools/core/views/hints.ts";
+import { limitLines } from "../../../../src/tools/core/views/limits.ts";
 import { DEFAULT_POLICY, NO_GRACE } from "../../../helpers/policy.ts";
 import {
   ALICE,
@@ -30,6 +31,30 @@ const tag: Tag = {
 const judged = (seen: Observation): Judgement =>
   judge(seen, contextFor(NO_GRACE, "2026-01-01"))[0] as Judgement;
 
+const unlimited = { used: 5, limit: null };
+const shown = {
+  hints: [],
+  fileWatches: 7000,
+  limits: {
+    uid: ALICE,
+    tasks: { used: 480, limit: 500 },
+    memoryKiB: { used: 1_048_576, limit: 8 * 1_048_576 },
+  },
+};
+
+test("explain says what the tree costs, and how near its user is to each limit", () => {
+  const seen = observation(tree.map((one) => ({ ...one, cpuTicks: 1500 })));
+  const costs = (more: object): string =>
+    explainLines(judged(seen), seen, 505, { ...shown, ...more }, plain).join("\n");
+  assert.match(
+    costs({}),
+    /^Costs {4}1m30s of CPU time, 6 processes, 6 threads, 7000 file watches\nUser {5}480 of 500 tasks \(pids\.max\), 96 %\n {9}1\.0 GiB of 8\.0 GiB memory \(memory\.max\), 13 %$/m,
+  );
+  assert.doesNotMatch(costs({ fileWatches: null }), /watch/);
+  assert.deepEqual(limitLines(shown.limits), ["480 of 500 tasks (pids.max), 96 %"]);
+  assert.deepEqual(limitLines({ ...shown.limits, tasks: unlimited, memoryKiB: unlimited }, 0), []);
+});
+
 test("explain names the connection, the hints, and what would change the verdict", () => {
   const seen = observation([...sshSession(300, ALICE, { auditSession: 9 }), ...tree], {
     connections: linked(accepted(502, 301)),
@@ -41,7 +66,7 @@ test("explain names the connection, the hints, and what would change the verdict
     state: "closing",
     detail: "closing",
   });
-  const text = explainLines(judgement, seen, 505, { hints }, plain).join("\n");
+  const text = explainLines(judgement, seen, 505, { ...shown, hints }, plain).join("\n");
   assert.match(text, /^Process 505 belongs to the tree of 500: vscode, uid 2001, 6 processes, 6 MiB/);
   assert.match(text, /Verdict {2}spare\n +in use: session sshd-session 301\n/);
   assert.match(text, /session +no +no ssh server of audit session 7 is alive; a later session may still use/);
@@ -72,17 +97,17 @@ test("what would change an exemption names the flags, or that nothing does", () 
 
 test("explain shows the processes of the tree, each below its parent", () => {
   const seen = observation(tree);
-  const text = explainLines(judged(seen), seen, 500, { hints: [] }, plain).join("\n");
+  const text = explainLines(judged(seen), seen, 500, shown, plain).join("\n");
   assert.match(text, /Its processes\n {2}500 +1 MiB {2}sh .*\n {2}501 +1 MiB {4}/);
 });
 
 test("without root, the absence of a client is not shown as a fact", () => {
   const counts = { listed: 90, read: 6, gone: 0, denied: 84, malformed: 0, timedOut: 0 };
   const seen = observation(tree, { observerUid: ALICE, counts });
-  const text = explainLines(judged(seen), seen, 500, { hints: [] }, plain).join("\n");
+  const text = explainLines(judged(seen), seen, 500, shown, plain).join("\n");
   assert.match(text, /Verdict {2}unknown\n +only root can tell whether it is in use/);
   assert.doesNotMatch(text, /^ {2}(?:ancestor|client) +no /m);
   assert.match(text, /end it yourself: vscode-grim-reaper end$/);
   const all = observation(tree, { observerUid: ALICE, counts: { ...counts, denied: 0 } });
-  assert.match(explainLines(judged(all), all, 500, { hints: [] }, plain).join("\n"), /Verdict {2}reap/);
+  assert.match(explainLines(judged(all), all, 500, shown, plain).join("\n"), /Verdict {2}reap/);
 });

@@ -1,0 +1,38 @@
+/** How near a user is to the limits that the host sets to `user-UID.slice`. */
+
+import { formatMemory } from "../../../core/text/format.ts";
+
+/** A number and the limit that the kernel sets to it; null: no limit, or not read. */
+export interface Use {
+  readonly used: number | null;
+  readonly limit: number | null;
+}
+
+export interface UserLimits {
+  readonly uid: number;
+  /** Processes and threads of the slice. */
+  readonly tasks: Use;
+  /** Memory of the slice in KiB, file cache included. */
+  readonly memoryKiB: Use;
+}
+
+/** From this share on a user is near a limit. */
+const NEAR = 0.8;
+
+/** A limit of a cgroup: "max" and the huge numbers of version 1 are none. */
+export function parseLimit(text: string): number | null {
+  const value = Number(text.trim());
+  return text.trim() !== "" && Number.isFinite(value) && value < 2 ** 60 ? value : null;
+}
+
+/** A line for each limit of a user; `least`: only those of which this share is used. */
+export function limitLines({ tasks, memoryKiB }: UserLimits, least = NEAR): string[] {
+  const rows: readonly (readonly [string, Use, (value: number) => string])[] = [
+    ["tasks (pids.max)", tasks, String],
+    ["memory (memory.max)", memoryKiB, (kib) => formatMemory(Math.round(kib))],
+  ];
+  return rows.flatMap(([name, { used, limit }, format]) => {
+    if (used === null || !limit || used / limit < least) return [];
+    return [`${format(used)} of ${format(limit)} ${name}, ${Math.round((used / limit) * 100)} %`];
+  });
+}
