@@ -1,15 +1,15 @@
 /** `doctor`: turns an examination into one line per check: well, doubtful or broken, and the remedy. */
 
 import { countOf, type Paint } from "../../../core/text/format.ts";
-import type { Check, Health } from "./check.ts";
+import { type Check, type Health, runChecks } from "./check.ts";
 import type { Examination } from "./examination.ts";
-import { checkHookSide } from "./hook-checks.ts";
-import { checkHostSide } from "./host-checks.ts";
-import { checkSelinuxSide } from "./selinux-checks.ts";
+import { HOOK_CHECKS } from "./hook-checks.ts";
+import { HOST_CHECKS } from "./host-checks.ts";
+import { SELINUX_CHECKS } from "./selinux-checks.ts";
 
-/** Every check, in the order in which an administrator would mend things. */
+/** Every check, in the order in which an administrator would correct things. */
 export function diagnose(seen: Examination): Check[] {
-  return [...checkHostSide(seen), ...checkHookSide(seen), ...checkSelinuxSide(seen)];
+  return runChecks({ ...HOST_CHECKS, ...HOOK_CHECKS, ...SELINUX_CHECKS }, seen);
 }
 
 const STYLE: Readonly<Record<Health, Parameters<Paint>[0]>> = {

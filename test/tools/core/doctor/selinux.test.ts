@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import test from "node:test";
+import { runChecks } from "../../../../src/tools/core/doctor/check.ts";
 import type { Examination } from "../../../../src/tools/core/doctor/examination.ts";
 import {
   HOOK_DOMAIN,
@@ -10,7 +11,7 @@ import {
   type SelinuxFacts,
   typeOf,
 } from "../../../../src/tools/core/doctor/selinux.ts";
-import { checkSelinuxSide } from "../../../../src/tools/core/doctor/selinux-checks.ts";
+import { SELINUX_CHECKS } from "../../../../src/tools/core/doctor/selinux-checks.ts";
 
 /** RHEL 9 with the module, all as it must be. */
 const well: SelinuxFacts = {
@@ -39,7 +40,7 @@ const bare: Partial<SelinuxFacts> = {
 const visible: ProcMount = { hidepid: "0", gid: null, group: null, sshdHasGroup: false };
 
 function check(selinux: Examination["selinux"], procMount: ProcMount = visible) {
-  return checkSelinuxSide({ selinux, procMount: { value: procMount } } as Examination);
+  return runChecks(SELINUX_CHECKS, { selinux, procMount: { value: procMount } } as Examination);
 }
 const changed = (changes: Partial<SelinuxFacts>) => ({ value: { ...well, ...changes } });
 
