@@ -41,7 +41,10 @@ const EIGHTHS = ["", "▏", "▎", "▍", "▌", "▋", "▊", "▉"] as const;
 const MIN_BAR = 8;
 
 /** Formats one line per day on which trees were ended, `2027-01-31   12 ██████▌`, never wider than the terminal. */
-export function dayLines(days: readonly Day[], { width, blocks }: ChartSize): string[] {
+export function dayLines(
+  days: readonly Pick<Day, "day" | "trees">[],
+  { width, blocks }: ChartSize,
+): string[] {
   const most = days.reduce((max, { trees }) => Math.max(max, trees), 0);
   const digits = Math.max(String(most).length, 4);
   const room = Math.max(width - "2027-01-31".length - digits - 2, MIN_BAR);

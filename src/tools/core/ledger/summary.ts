@@ -29,6 +29,7 @@ export interface Day {
   /** Local date. */
   readonly day: string;
   readonly trees: number;
+  readonly freedKiB: number;
 }
 
 export interface Summary {
@@ -95,7 +96,8 @@ function totalsOf(records: readonly LedgerRecord[]): Totals {
   };
 }
 
-function groupBy(
+/** Groups records by a name, in the order of their first. */
+export function groupBy(
   records: readonly LedgerRecord[],
   nameOf: (one: LedgerRecord) => string,
 ): Map<string, LedgerRecord[]> {
@@ -135,11 +137,7 @@ function offendersIn(records: readonly LedgerRecord[]): Offender[] {
 
 /** Lists every day from the first to the last, including days on which nothing was ended. */
 function daysOf(records: readonly LedgerRecord[], since: number | null, until: number): Day[] {
-  const counts = new Map<string, number>();
-  for (const { epochMs } of records) {
-    const day = localDate(new Date(epochMs));
-    counts.set(day, (counts.get(day) ?? 0) + 1);
-  }
+  const byDay = groupBy(records, ({ epochMs }) => localDate(new Date(epochMs)));
   const times = records.map(({ epochMs }) => epochMs);
   const first = since ?? times.reduce((least, time) => Math.min(least, time), until);
   const last = times.reduce((most, time) => Math.max(most, time), until);
@@ -149,7 +147,8 @@ function daysOf(records: readonly LedgerRecord[], since: number | null, until: n
   for (let at = midnight(first, 0); ; at = midnight(at.getTime(), 1)) {
     const day = localDate(at);
     if (day > end) return days;
-    days.push({ day, trees: counts.get(day) ?? 0 });
+    const { trees, freedKiB } = totalsOf(byDay.get(day) ?? []);
+    days.push({ day, trees, freedKiB });
   }
 }
 

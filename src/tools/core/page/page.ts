@@ -4,10 +4,10 @@ import type { LedgerRecord } from "../../../core/ledger/record.ts";
 import { formatDuration } from "../../../core/text/duration.ts";
 import { countOf, formatMemory, localDate, localMinute } from "../../../core/text/format.ts";
 import { REASON_CODES } from "../../../core/verdict/reason-codes.ts";
-import { type RecordFilter, summarise } from "../ledger/summary.ts";
-import { type Figures, figuresOf } from "./figures.ts";
+import { type Day, groupBy, type Summary, summarise } from "../ledger/summary.ts";
+import { columnsOf, daysPerColumn, lifetimesOf, medianLifetime } from "./figures.ts";
+import { bar, type Cell, columns, html, table } from "./html.ts";
 import { STYLE } from "./style.ts";
-import { type Bar, columnChart, html, rowChart, sparkline } from "./svg.ts";
 
 export interface PageOptions {
   readonly since: number;
@@ -19,70 +19,37 @@ export interface PageOptions {
   readonly badLines: number;
 }
 
-type Cell = string | number;
-const isNumeric = (cell: Cell | undefined): boolean => typeof cell === "number" || /^\d/.test(cell ?? "");
+const TITLE = "Server trees that nobody used";
 
-/** A table whose cells are text; those of `drawn` are SVG and are put in as they are. */
-function table(head: readonly string[], rows: readonly (readonly Cell[])[], drawn = -1): string {
-  const mark = (i: number): string => (i > 0 && isNumeric(rows[0]?.[i]) ? ' class="n"' : "");
-  const cells = (row: readonly Cell[], tag: string): string =>
-    row
-      .map(
-        (cell, i) => `<${tag}${mark(i)}>${i === drawn && tag === "td" ? cell : html(String(cell))}</${tag}>`,
-      )
-      .join("");
-  const body = rows.map((row) => `<tr>${cells(row, "td")}</tr>`).join("\n");
-  return `<div class="scroll"><table><thead><tr>${cells(head, "th")}</tr></thead><tbody>\n${body}\n</tbody></table></div>`;
-}
+const section = (title: string, ...parts: readonly string[]): string =>
+  `<section><h2>${html(title)}</h2>\n${parts.join("\n")}\n</section>`;
 
-const numbers = (head: readonly string[], rows: readonly (readonly Cell[])[]): string =>
-  `<details><summary>The numbers</summary>${table(head, rows)}</details>`;
-
-function section(title: string, ...parts: readonly string[]): string {
-  return `<section><h2>${html(title)}</h2>\n${parts.join("\n")}\n</section>`;
-}
+const largest = (values: readonly number[]): number => values.reduce((most, one) => Math.max(most, one), 0);
 
 /** Makes the page. `records` are those of the filter, each once. */
 export function reportPage(records: readonly LedgerRecord[], options: PageOptions): string {
   const { since, now } = options;
-  const filter: RecordFilter = { since, users: null };
-  const summary = summarise(records, filter, now);
-  const figures = figuresOf(records, since, now);
+  const summary = summarise(records, { since, users: null }, now);
   const { totals } = summary;
-  const share = (rows: typeof summary.byProduct): Cell[][] =>
-    rows.map((row) => [row.name, row.trees, row.processes, formatMemory(row.freedKiB)]);
-  const keyFigures = [
+  const byHost = [...groupBy(records, ({ host }) => host)].sort(([a], [b]) => (a < b ? -1 : 1));
+  const keyFigures: readonly (readonly [number | string, string])[] = [
     [totals.trees, "trees ended"],
     [formatMemory(totals.freedKiB), "of memory given back"],
-    [figures.users, "users"],
-    [figures.hosts.length, "hosts"],
-    ...(totals.survivors > 0 ? [[totals.survivors, "processes survived"]] : []),
+    [summary.byUser.length, "users"],
+    [byHost.length, "hosts"],
+    ...(totals.survivors > 0 ? [[totals.survivors, "processes survived"] as const] : []),
   ];
-  const body = [
-    `<h1>Server trees that nobody used</h1>`,
-    `<p>${html(period(figures, options))}</p>`,
-    `<div class="key">${keyFigures.map(([value, name]) => `<div><b>${html(String(value))}</b><span>${html(String(name))}</span></div>`).join("")}</div>`,
-    ...(totals.trees === 0
+  const sections =
+    totals.trees === 0
       ? [section("Nothing was ended", "<p>No tree was ended in this time.</p>")]
       : [
-          ...overTime(figures),
-          section(
-            "By product",
-            rowChart("Trees by product", barsOf(summary.byProduct)),
-            numbers(["Product", "Trees", "Processes", "Memory"], share(summary.byProduct)),
-          ),
-          lifetimes(figures),
-          hosts(figures),
+          ...overTime(summary.days),
+          section("By product", byName("Product", summary.byProduct)),
+          lifetimes(records),
+          hosts(byHost, options),
           comesBack(summary.offenders),
-          section(
-            "Why",
-            table(
-              ["Reason", "Trees", "Processes", "Memory"],
-              share(summary.byReasonCode.map((row) => ({ ...row, name: meaningOf(row.name) }))),
-            ),
-          ),
-        ]),
-  ];
+          section("Why", byName("Reason", summary.byReasonCode.map(withMeaning))),
+        ];
   return `<!doctype html>
 <html lang="en">
 <head>
@@ -90,24 +57,32 @@ export function reportPage(records: readonly LedgerRecord[], options: PageOption
 <meta name="viewport" content="width=device-width, initial-scale=1">
 <meta http-equiv="Content-Security-Policy" content="default-src 'none'; style-src 'unsafe-inline'">
 <meta name="referrer" content="no-referrer">
-<title>Server trees that nobody used</title>
+<title>${TITLE}</title>
 <style>
 ${STYLE}
 </style>
 </head>
 <body>
 <main>
-${body.join("\n")}
+<h1>${TITLE}</h1>
+<p>${html(
+    period(
+      byHost.map(([host]) => host),
+      options,
+    ),
+  )}</p>
+<div class="key">${keyFigures.map(([value, name]) => `<div><b>${value}</b><span>${name}</span></div>`).join("")}</div>
+${sections.join("\n")}
 </main>
 </body>
 </html>
 `;
 }
 
-function period({ hosts: all }: Figures, { since, now, anonymous, badLines }: PageOptions): string {
+function period(names: readonly string[], { since, now, anonymous, badLines }: PageOptions): string {
   const parts = [
     `${localDate(new Date(since))} to ${localDate(new Date(now))}`,
-    ...(all.length > 0 ? [all.map(({ host }) => host).join(", ")] : []),
+    ...(names.length > 0 ? [names.join(", ")] : []),
     `made ${localMinute(now)} by vscode-grim-reaper`,
     ...(anonymous ? ["users are numbered"] : []),
     ...(badLines > 0 ? [`${countOf(badLines, "line")} of the ledgers without a record`] : []),
@@ -116,90 +91,97 @@ function period({ hosts: all }: Figures, { since, now, anonymous, badLines }: Pa
 }
 
 /** A reason as a sentence; a code of a later version as it is. */
-function meaningOf(code: string): string {
-  const found = Object.entries(REASON_CODES).find(([name]) => name === code);
-  return found?.[1].meaning.replaceAll("`", "") ?? code;
+function withMeaning(row: Summary["byReasonCode"][number]): Summary["byReasonCode"][number] {
+  const found = Object.entries(REASON_CODES).find(([code]) => code === row.name);
+  return { ...row, name: found?.[1].meaning.replaceAll("`", "") ?? row.name };
 }
 
-const barsOf = (
-  rows: readonly { readonly name: string; readonly trees: number; readonly freedKiB: number }[],
-): Bar[] =>
-  rows.map(({ name, trees, freedKiB }) => ({
-    label: name,
-    value: trees,
-    shown: `${trees}, ${formatMemory(freedKiB)}`,
-  }));
+function byName(title: string, rows: Summary["byProduct"]): string {
+  const most = largest(rows.map(({ trees }) => trees));
+  return table(
+    [title, "", "Trees", "Processes", "Memory"],
+    rows.map(({ name, trees, processes, freedKiB }) => [
+      name,
+      bar(trees, most),
+      trees,
+      processes,
+      formatMemory(freedKiB),
+    ]),
+  );
+}
 
-function overTime({ columns, daysPerColumn }: Figures): string[] {
-  const per = daysPerColumn === 1 ? "per day" : `per ${daysPerColumn} days`;
-  const bars = (pick: (one: (typeof columns)[number]) => number, format: (value: number) => string): Bar[] =>
-    columns.map((one) => ({ label: one.from, value: pick(one), shown: format(pick(one)) }));
-  const kib = (value: number): string => formatMemory(Math.round(value));
+function overTime(days: readonly Day[]): string[] {
+  const per = daysPerColumn(days.length);
+  const unit = per === 1 ? "per day" : `per ${per} days`;
+  const all = columnsOf(days);
+  const chart = (name: string, pick: (one: Day) => number, format: (value: number) => string): string[] => {
+    const most = largest(all.map(pick));
+    const boxes = all.map((one) => ({ value: pick(one), tip: `${one.day}: ${format(pick(one))}` }));
+    const [first, last] = [all[0]?.day ?? "", all.at(-1)?.day ?? ""];
+    return [
+      columns("chart", `${name} ${unit}`, boxes, most),
+      `<p class="scale"><span>${first}</span><span>the highest: ${format(most)}</span><span>${last}</span></p>`,
+    ];
+  };
+  const numbers = all.map(({ day, trees, freedKiB }) => [day, trees, formatMemory(freedKiB)]);
   return [
+    section(`Trees ${unit}`, ...chart("Trees", ({ trees }) => trees, String)),
     section(
-      `Trees ${per}`,
-      columnChart(
-        `Trees ${per}`,
-        bars(({ trees }) => trees, String),
-        String,
-        10,
-      ),
-    ),
-    section(
-      `Memory given back ${per}`,
-      columnChart(
-        `Memory given back ${per}`,
-        bars(({ freedKiB }) => freedKiB, kib),
-        kib,
-        2,
-      ),
-      numbers(
-        ["From", "Trees", "Memory"],
-        columns.map(({ from, trees, freedKiB }) => [from, trees, kib(freedKiB)]),
-      ),
+      `Memory given back ${unit}`,
+      ...chart("Memory given back", ({ freedKiB }) => freedKiB, formatMemory),
+      `<details><summary>The numbers</summary>${table(["From", "Trees", "Memory"], numbers)}</details>`,
     ),
   ];
 }
 
-function lifetimes({ lifetimes: all }: Figures): string {
-  const bars = all.map(({ label, trees }) => ({ label, value: trees, shown: String(trees) }));
+function lifetimes(records: readonly LedgerRecord[]): string {
+  const all = lifetimesOf(records);
+  const most = largest(all.map(([, trees]) => trees));
   return section(
     "How long orphans lived",
     "<p>From the end of the session, or the first look that found no client, to the end of the tree.</p>",
-    rowChart("Trees by the time that they lived as orphans", bars),
+    table(
+      ["Time", "", "Trees"],
+      all.map(([label, trees]) => [label, bar(trees, most), trees]),
+    ),
   );
 }
 
-function hosts({ hosts: all }: Figures): string {
-  const most = all.flatMap(({ columns }) => columns).reduce((max, value) => Math.max(max, value), 0);
-  const rows = all.map(({ host, trees, freedKiB, users, medianSeconds, columns }) => [
-    host,
-    sparkline(`Trees of ${host} over time`, columns, most),
-    trees,
-    users,
-    formatMemory(freedKiB),
-    medianSeconds === null ? "–" : formatDuration(medianSeconds * 1000),
-  ]);
+function hosts(byHost: readonly (readonly [string, readonly LedgerRecord[]])[], at: PageOptions): string {
+  const figures = byHost.map(([host, records]) => {
+    const { totals, byUser, days } = summarise(records, { since: at.since, users: null }, at.now);
+    return { host, totals, users: byUser.length, days: columnsOf(days), median: medianLifetime(records) };
+  });
+  const most = largest(figures.flatMap(({ days }) => days.map(({ trees }) => trees)));
+  const rows = figures.map(({ host, totals, users, days, median }): Cell[] => {
+    const boxes = days.map(({ day, trees }) => ({ value: trees, tip: `${day}: ${trees}` }));
+    return [
+      host,
+      { drawn: columns("spark", `Trees of ${host} over time`, boxes, most) },
+      totals.trees,
+      users,
+      formatMemory(totals.freedKiB),
+      median === null ? "–" : formatDuration(median * 1000),
+    ];
+  });
   return section(
     "Hosts",
-    table(["Host", "Over time", "Trees", "Users", "Memory", "Half lived longer than"], rows, 1),
+    table(["Host", "Over time", "Trees", "Users", "Memory", "Half lived longer than"], rows),
   );
 }
 
-function comesBack(offenders: ReturnType<typeof summarise>["offenders"]): string {
-  if (offenders.length === 0)
-    return section("Who comes back", "<p>No user had more than one tree ended.</p>");
+function comesBack(offenders: Summary["offenders"]): string {
+  const rows = offenders.map(({ user, trees, days, freedKiB, products }) => [
+    user,
+    trees,
+    days,
+    formatMemory(freedKiB),
+    products.join(", "),
+  ]);
   return section(
     "Who comes back",
-    table(
-      ["User", "Trees", "Days", "Memory", "Products"],
-      offenders.map(({ user, trees, days, freedKiB, products }) => [
-        user,
-        trees,
-        days,
-        formatMemory(freedKiB),
-        products.join(", "),
-      ]),
-    ),
+    rows.length === 0
+      ? "<p>No user had more than one tree ended.</p>"
+      : table(["User", "Trees", "Days", "Memory", "Products"], rows),
   );
 }

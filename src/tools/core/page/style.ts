@@ -12,10 +12,11 @@ p { color: var(--faint); margin: .25rem 0 }
 .key { display: grid; grid-template-columns: repeat(auto-fit, minmax(10rem, 1fr)); gap: 1rem; margin: 1.5rem 0 0 }
 .key div { background: var(--card); border-radius: .5rem; padding: .75rem 1rem }
 .key b { display: block; font-size: 1.5rem } .key span { color: var(--faint) }
-svg { display: block; width: 100%; height: auto }
-svg text { fill: var(--faint); font-size: 12px } .bar { fill: var(--bar) } .grid { stroke: var(--line) }
-.chart { min-width: 34rem }
-.spark { width: 10rem; height: 1.5rem }
+i { background: var(--bar); min-width: 2px; min-height: 2px; print-color-adjust: exact } .none { visibility: hidden }
+.chart, .spark { display: flex; align-items: flex-end; gap: 1px } .chart i, .spark i { flex: 1; min-width: 1px }
+.chart { height: 9rem; border-bottom: 1px solid var(--line) } .spark { width: 10rem; height: 1.5rem }
+.bar { display: block; min-width: 10rem } .bar i { display: block; height: .8rem }
+.scale { display: flex; justify-content: space-between; gap: 1rem; font-size: .8rem }
 .scroll { overflow-x: auto }
 table { border-collapse: collapse; width: 100% }
 th, td { text-align: left; padding: .4rem .75rem .4rem 0; border-bottom: 1px solid var(--line) }

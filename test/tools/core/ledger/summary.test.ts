@@ -133,7 +133,7 @@ test("every day is there, quiet ones as well, also across a change of the clock"
   assert.equal(summarise([], { since: null, users: null }, noon("2027-01-01")).days.length, 1);
   // A record of a host whose clock is ahead is shown all the same.
   const ahead = summarise([reap("2027-01-09")], { since: null, users: null }, noon("2027-01-05"));
-  assert.deepEqual(ahead.days.at(-1), { day: "2027-01-09", trees: 1 });
+  assert.deepEqual(ahead.days.at(-1), { day: "2027-01-09", trees: 1, freedKiB: 1024 });
 });
 
 test("since: durations and dates, nothing else", () => {
