@@ -1,5 +1,5 @@
 // What a user can write (names, titles, environments, paths, programs of a chosen name) must neither end another's
-// process, nor shield an orphan as somebody connected would, nor write into what root reads.
+// process, nor pass for an ssh session, nor write into what root reads.
 import assert from "node:assert/strict";
 import { type ChildProcess, spawn, spawnSync } from "node:child_process";
 import { once } from "node:events";
@@ -26,14 +26,15 @@ interface Listed {
   readonly root: { readonly pid: number };
   readonly uid: number;
   readonly verdict: string;
+  readonly reasonCode: string;
   readonly reasons: readonly string[];
   readonly pids: readonly number[];
 }
 /** The tree that holds a process, or undefined. */
-function treeOf(pid: number): Listed | undefined {
-  const listed = run(["list", "--json", "-c", config()]);
-  const { trees } = JSON.parse(listed.stdout) as { readonly trees: readonly Listed[] };
-  return trees.find(({ pids }) => pids.includes(pid));
+const treeOf = (pid: number): Listed | undefined => listed().find(({ pids }) => pids.includes(pid));
+function listed(): readonly Listed[] {
+  const { stdout } = run(["list", "--json", "-c", config()]);
+  return (JSON.parse(stdout) as { readonly trees: readonly Listed[] }).trees;
 }
 const openToAll = (home: string): string => {
   spawnSync("chmod", ["-R", "a+rX", home]);
@@ -112,7 +113,7 @@ function insideNamespace(): void {
     assert.deepEqual(living(stage), ["server", "sshd"]);
   });
 
-  // ---- A client that is none shields nothing.
+  // ---- Whatever is connected is use; only a genuine ssh server's session is a session.
 
   const app = (home: string, name: string, init: Partial<PlanNode>): PlanNode => ({
     name: "fake",
@@ -126,7 +127,7 @@ function insideNamespace(): void {
     installPuppet(home, path, uid);
     return { exe: path };
   };
-  const SHIELDS: readonly (readonly [string, (home: string) => PlanNode])[] = [
+  const FAKES: readonly (readonly [string, (home: string) => PlanNode])[] = [
     ["a program of one's own named sshd", (home) => app(home, "sshd", {})],
     ["one named sshd-session", (home) => app(home, "sshd-session", { argv: ["sshd-session: u@notty"] })],
     [
@@ -159,18 +160,28 @@ function insideNamespace(): void {
         }),
     ],
   ];
-  for (const [what, fake] of SHIELDS)
-    test(`${what}, connected to it, shields no orphan`, async () => {
+  test("fake sessions, each connected to a server, are use as any program is", async () => {
+    const rows = FAKES.map(([what, fake], i) => {
       const home = makeHome(uid);
+      const [server, named] = [`server-${i}`, `fake-${i}`];
       const shield = fake(home);
-      // Without any ssh server on the host, a connection to an unknown place would be doubt enough.
-      const stage = await startTree([bareServer(home, uid, ["tcp-listen"]), shield, sshd(home)]);
-      const swept = sweep();
-      assert.equal(swept.status, 0, swept.stderr);
-      assert.equal(isAlive(stage.node("server")), false);
-      // Beside a server's folder it is a user's program; inside of it, it may be one of the server's.
-      if (!shield.exe.includes(".vscode-server")) assert.deepEqual(living(stage), ["fake", "sshd"]);
+      const behaviours = shield.behaviours?.map((one) =>
+        one.startsWith("tcp-connect=") ? (`tcp-connect=@${server}` as const) : one,
+      );
+      const tree = { ...bareServer(home, uid, ["tcp-listen"]), name: server };
+      return { what, server, plans: [tree, { ...shield, name: named, ...(behaviours && { behaviours }) }] };
     });
+    const stage = await startTree(rows.flatMap(({ plans }) => plans));
+    const trees = listed();
+    const codes = rows.map(({ what, server }) => {
+      const tree = trees.find(({ pids }) => pids.includes(stage.node(server).pid));
+      return [what, tree?.verdict, tree?.reasonCode];
+    });
+    assert.deepEqual(
+      codes,
+      FAKES.map(([what]) => [what, "spare", "in-use-this-host"]),
+    );
+  });
 
   test("an orphan below a fake session, connected to itself, is an orphan", async () => {
     const home = makeHome(uid);
@@ -193,15 +204,14 @@ function insideNamespace(): void {
     assert.deepEqual(living(stage), ["fake", "sshd"]);
   });
 
-  test("an ssh server that root runs, connected to the same port, is a client", async () => {
+  test("an ssh server that root runs, connected to the same port, is a session", async () => {
     const home = makeHome(uid);
     const server = bareServer(home, uid, ["tcp-listen"]);
     const stage = await startTree([server, { ...sshd(home), behaviours: ["tcp-connect=@server"] }]);
-    assert.equal(sweep().status, 0);
-    assert.deepEqual(living(stage), ["server", "sshd"]);
+    assert.equal(treeOf(stage.node("server").pid)?.reasonCode, "in-use-session");
   });
 
-  test("a /usr/sbin/sshd of one's own making, in a user namespace, shields no orphan", async (t) => {
+  test("a /usr/sbin/sshd of one's own making, in a user namespace, is not a session", async (t) => {
     const home = makeHome(uid);
     const stage = await startTree([bareServer(home, uid, ["tcp-listen"]), sshd(home)]);
     const { port } = stage.node("server");
@@ -218,10 +228,7 @@ function insideNamespace(): void {
     const said = await firstOutput(fake);
     if (said !== "connected\n") return t.skip(`no user namespaces for users here: ${said}`);
     assert.equal(spawnSync("readlink", [`/proc/${fake.pid}/exe`]).stdout.toString(), "/usr/sbin/sshd\n");
-    const swept = sweep();
-    assert.equal(swept.status, 0, swept.stderr);
-    assert.deepEqual(living(stage), ["sshd"]);
-    assert.equal(fake.exitCode, null);
+    assert.equal(treeOf(stage.node("server").pid)?.reasonCode, "in-use-this-host");
   });
 
   // ---- Root is led to end something else.
@@ -252,7 +259,7 @@ function insideNamespace(): void {
     const others = openToAll(makeHome(victim));
     const bystander = sleeper(others, "editor", ["vim", "settings.json"], victim);
     const stage = await startTree({ ...bystander, behaviours: ["daemon", "setsid"] });
-    const { pid, startTime } = stage.node("editor");
+    const { pid } = stage.node("editor");
     const named = [`--clientProcessId=${pid}`, `--parent-pid=${pid}`];
     const plan = bareServer(home, uid, [`env=VSCODE_PID=${pid}`]);
     const attack = await startTree({ ...plan, argv: [...plan.argv, ...named] });
@@ -262,17 +269,15 @@ function insideNamespace(): void {
       schemaVersion: 1,
       bootId,
       uid: victim,
-      root: { pid, startTime },
       auditSession: null,
       logindSession: null,
       closedAt: 1,
       closedUptime: 1,
-      product: "vscode",
       remoteHost: null,
     };
     // The strongest forgery there is: a file that only root could have put there.
     mkdirSync("/run/vscode-grim-reaper/tags", { recursive: true, mode: 0o700 });
-    const file = `/run/vscode-grim-reaper/tags/${pid}-${startTime}.json`;
+    const file = `/run/vscode-grim-reaper/tags/${victim}.json`;
     writeFileSync(file, `${JSON.stringify(tag)}\n`, { mode: 0o600 });
     const swept = sweep();
     rmSync(file, { force: true });
@@ -343,6 +348,6 @@ async function firstOutput(child: ChildProcess): Promise<string> {
 
 import { bareServer, COMMIT, installPuppet, legacy, puppetNamed, sleeper } from "../helpers/ide-trees.ts";
 import { type Ran, run, temporaryFile } from "../helpers/program.ts";
-import { isAlive, living, type PlanNode, readStat, readUids, startTree } from "../helpers/puppet.ts";
+import { living, type PlanNode, readStat, readUids, startTree } from "../helpers/puppet.ts";
 import { isRoot, makeHome, USER } from "../helpers/real.ts";
 import { freshState, inPidNamespace } from "../helpers/sandbox.ts";

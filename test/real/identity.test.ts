@@ -67,7 +67,9 @@ async function sweepWith({ beforeSignal, seen, termWait = 500 }: Changes): Promi
     },
   };
   const request = requestFor({ ...DEFAULT_POLICY, grace: 0, termWait }, {});
-  const result = await sweep({ ...ports, native }, { ...request, dryRun: false });
+  // A program holds that lock until it ends; this one sweeps again.
+  const holdSignals = async (): Promise<void> => {};
+  const result = await sweep({ ...ports, native, holdSignals }, { ...request, dryRun: false });
   return { result, messages, signals };
 }
 
