@@ -27,13 +27,6 @@ bool is_trusted(const struct stat& file, const std::string& path) {
          (folder.st_mode & S_IWGRP) != 0 && file.st_gid == folder.st_gid;
 }
 
-// For reading: flock(2) needs no more, and an account with CAP_DAC_READ_SEARCH may open root's file so.
-Result<UniqueFd> open_file(const std::string& path, int flags, struct stat* status) {
-  UniqueFd fd(open(path.c_str(), flags | O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY | O_CLOEXEC, 0600));
-  if (!fd.valid() || fstat(fd.get(), status) != 0) return Failure{errno, "open " + path};
-  return fd;
-}
-
 struct Acl {
   posix_acl_xattr_header header;
   std::array<posix_acl_xattr_entry, 5> entries;
@@ -43,10 +36,11 @@ static_assert(sizeof(Acl) == 4 + 5 * 8, "the kernel reads it without gaps");
 }  // namespace
 
 Result<bool> take_lock(const std::string& path) {
+  // For reading: flock(2) needs no more, and an account with CAP_DAC_READ_SEARCH may open root's file so.
+  UniqueFd fd(open(path.c_str(), O_RDONLY | O_CREAT | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY | O_CLOEXEC, 0600));
+  if (!fd.valid()) return Failure{errno, "open " + path};
   struct stat status;
-  auto opened = open_file(path, O_CREAT, &status);
-  if (!opened) return opened.failure();
-  UniqueFd& fd = opened.value();
+  if (fstat(fd.get(), &status) != 0) return Failure{errno, "stat " + path};
   // Guard: whoever can open the file can hold the lock and so stop every sweep.
   if (!S_ISREG(status.st_mode) || !is_trusted(status, path))
     return Failure{EPERM, path + " is not a regular file of this user"};
@@ -60,9 +54,10 @@ Result<bool> take_lock(const std::string& path) {
 }
 
 Result<bool> grant_read(const std::string& path, uid_t uid) {
+  const UniqueFd fd(open(path.c_str(), O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY | O_CLOEXEC));
+  if (!fd.valid()) return Failure{errno, "open " + path};
   struct stat status;
-  const auto fd = open_file(path, 0, &status);
-  if (!fd) return fd.failure();
+  if (fstat(fd.get(), &status) != 0) return Failure{errno, "stat " + path};
   // Guard: only what this program made itself is opened to another user.
   if (!S_ISREG(status.st_mode) || status.st_uid != geteuid() || status.st_nlink != 1)
     return Failure{EPERM, path + " is not a regular file of this user's alone"};
@@ -75,7 +70,7 @@ Result<bool> grant_read(const std::string& path, uid_t uid) {
                   {htole16(ACL_GROUP_OBJ), 0, kNobody},
                   {htole16(ACL_MASK), htole16(ACL_READ), kNobody},
                   {htole16(ACL_OTHER), 0, kNobody}}}};
-  if (fsetxattr(fd.value().get(), "system.posix_acl_access", &acl, sizeof acl, 0) != 0)
+  if (fsetxattr(fd.get(), "system.posix_acl_access", &acl, sizeof acl, 0) != 0)
     return Failure{errno, "grant uid " + std::to_string(uid) + " to read " + path};
   return true;
 }
