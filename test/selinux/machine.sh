@@ -9,6 +9,7 @@
 #                                   to ttyS1 is in FOLDER/answers, its console in FOLDER/console
 # Run as root; needs mmdebstrap, policycoreutils, e2fsprogs and qemu-system-x86. The cache may be deleted at any time.
 set -euo pipefail
+shopt -s inherit_errexit # or a root that could not be made is cached
 cache=${REAPER_TEST_CACHE:-/var/cache/vscode-grim-reaper-test}
 policy=etc/selinux/default
 
