@@ -88,7 +88,7 @@ describe("the users' side", () => {
     const shown = await login();
     assert.match(
       shown,
-      /^Your VS Code server on \S+ was stopped at \d{4}-\d\d-\d\d \d\d:\d\d: nobody had been connected.*\.$/m,
+      /^Your VS Code server on \S+ was stopped at \d{4}-\d\d-\d\d \d\d:\d\d: it had been unused for .*\.$/m,
     );
     assert.match(
       shown,
