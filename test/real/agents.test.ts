@@ -97,7 +97,7 @@ function insideNamespace(): void {
     await sleep(1500);
     const busy = list(file).find(({ pids }) => pids.includes(stage.node("busy").pid));
     assert.equal(busy?.verdict, "spare");
-    assert.match(busy?.reasons.join() ?? "", /^busy: it runs sh \d+$/);
+    assert.match(busy?.reasons.join() ?? "", /^busy: it runs \w+ \d+$/);
     const second = run(["-v", "-c", file]);
     assert.equal(second.status, 0, second.stderr);
     assert.deepEqual(living(stage).sort(), ["busy", "own", "work"]);

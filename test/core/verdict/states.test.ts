@@ -1,0 +1,100 @@
+/** What a sweep notes of trees for the next one, and whose tag has served. */
+
+import assert from "node:assert/strict";
+import test from "node:test";
+import type { Observation, Tag, TreeState } from "../../../src/core/observation/observation.ts";
+import { keyOf } from "../../../src/core/observation/process.ts";
+import {
+  contextFor,
+  type Judgement,
+  type JudgeOptions,
+  judge,
+  UNFORCED,
+} from "../../../src/core/verdict/judge.ts";
+import { newestOf, type States, servedTags, statesAfter } from "../../../src/core/verdict/states.ts";
+import { DEFAULT_POLICY } from "../../helpers/policy.ts";
+import { ALICE, fromHost, legacyTree, linked, observation, proc } from "../../helpers/proc.ts";
+
+const BOB = 2002;
+const NOW = 3_600_000;
+const WHOLE: Pick<JudgeOptions, "uids" | "pids"> = { uids: null, pids: null };
+const NOTHING = new Set<string>();
+const tree = legacyTree(500, { startTime: 100 });
+const before: TreeState = { pid: 500, startTime: 100, uid: ALICE, usedAt: 1000, orphanAt: 2000 };
+const others: TreeState = { pid: 900, startTime: 90, uid: BOB, usedAt: 1, orphanAt: null };
+
+const seen = (more: Partial<Observation> = {}): Observation =>
+  observation(tree, { uptime: NOW, states: [before, others], ...more });
+const judged = (from: Observation): Judgement[] => judge(from, contextFor(DEFAULT_POLICY, "2026-11-29"));
+const after = (from: Observation, chosen: Partial<typeof UNFORCED> = {}): States =>
+  statesAfter(from, judged(from), { ...UNFORCED, ...chosen }, NOTHING);
+const lineOf = (from: Observation): TreeState | undefined =>
+  after(from).states.find(({ pid }) => pid === 500);
+
+test("an orphan keeps the time of the first sweep that found it so; use clears that, and doubt changes nothing", () => {
+  assert.deepEqual(lineOf(seen()), before);
+  assert.equal(lineOf(seen({ states: [] }))?.orphanAt, NOW);
+  assert.equal(lineOf(seen({ states: [{ ...before, usedAt: 3000 }] }))?.orphanAt, NOW);
+  const used = lineOf(seen({ connections: linked(fromHost(501)) }));
+  assert.deepEqual(used, { ...before, usedAt: NOW, orphanAt: null });
+  const doubted = seen({ connections: null });
+  assert.equal(judged(doubted)[0]?.verdict, "unknown");
+  assert.deepEqual(lineOf(doubted), before);
+});
+
+test("what was not looked at keeps its line, what is gone or was ended loses it", () => {
+  const pidsOf = ({ states }: States): number[] => states.map(({ pid }) => pid).sort();
+  assert.deepEqual(pidsOf(after(seen())), [500]);
+  assert.deepEqual(pidsOf(after(seen(), { uids: [ALICE] })), [500, 900]);
+  assert.deepEqual(pidsOf(after(seen(), { pids: [500] })), [500, 900]);
+  for (const unseen of [{ skipped: [BOB] }, { overBudget: [BOB] }])
+    assert.deepEqual(pidsOf(after(seen(unseen))), [500, 900]);
+  const from = seen();
+  assert.deepEqual(statesAfter(from, judged(from), WHOLE, new Set([keyOf(before)])).states, []);
+});
+
+test("a skipped user counts as seen in use, for as long as a tree of theirs has no line of its own", () => {
+  const skipped = after(seen({ skipped: [BOB], usersSeen: { [BOB]: 5, [ALICE]: 6 } }));
+  assert.deepEqual(skipped.usersSeen, { [BOB]: NOW });
+  assert.equal(lineOf(seen({ usersSeen: { [ALICE]: 3000 } }))?.usedAt, 3000);
+  assert.deepEqual(after(seen({ usersSeen: { [BOB]: 5 } }), { uids: [ALICE] }).usersSeen, { [BOB]: 5 });
+});
+
+test("of a user with thousands of trees the oldest 256 have a line, and use of the rest is kept for the user", () => {
+  const node = tree[1]?.exe ?? "";
+  const many = Array.from({ length: 300 }, (_, i) =>
+    proc({ ...tree[1], pid: 10_000 + i, ppid: 1, startTime: 1000 + i, exe: node }),
+  );
+  const [youngest] = many.slice(-1);
+  assert.ok(youngest);
+  const from = observation([...many, ...tree], { uptime: NOW, connections: linked(fromHost(youngest.pid)) });
+  const { states, usersSeen } = after(from);
+  assert.equal(states.length, 256);
+  assert.ok(states.every(({ pid }) => pid < youngest.pid));
+  assert.deepEqual(usersSeen, { [ALICE]: NOW });
+});
+
+test("what either look of a sweep saw in use was in use", () => {
+  const [unused, used] = [judged(seen()), judged(seen({ connections: linked(fromHost(501)) }))];
+  assert.deepEqual([newestOf(unused, used)[0]?.isInUse, newestOf(used, unused)[0]?.isInUse], [true, true]);
+  assert.equal(newestOf(unused, [])[0], unused[0]);
+});
+
+test("a tag has served once its user has no tree left; a look at a part of the host removes none", () => {
+  const tag = (uid: number): Tag => ({
+    uid,
+    auditSession: 7,
+    logindSession: null,
+    closedAt: 0,
+    closedUptime: 1,
+    remoteHost: null,
+  });
+  const served = (more: Partial<Observation>, chosen = WHOLE, ended = NOTHING): number[] => {
+    const from = seen({ tags: [tag(ALICE), tag(BOB)], ...more });
+    return servedTags(from, judged(from), chosen, ended).map(({ uid }) => uid);
+  };
+  assert.deepEqual(served({}), [BOB]);
+  assert.deepEqual(served({}, WHOLE, new Set(tree.map(keyOf))), [ALICE, BOB]);
+  assert.deepEqual(served({}, { ...WHOLE, uids: [ALICE] }), []);
+  for (const unseen of [{ skipped: [BOB] }, { overBudget: [BOB] }]) assert.deepEqual(served(unseen), []);
+});
