@@ -18,7 +18,7 @@ function noticing(): void {
     assert.match(lines[1] ?? "", /^> \d{10}$/);
     assert.match(
       lines[2] ?? "",
-      /^\| Your VS Code server on \S+ was stopped at .*: nobody had been connected \(limit 0s\)\.$/,
+      /^\| Your VS Code server on \S+ was stopped at .*: it had been unused for \S+ \(limit 0s\)\.$/,
     );
     assert.match(lines[3] ?? "", /^\| {3}Saved files are safe\.$/);
     assert.deepEqual(lines.slice(-3), ["= Questions: hpc@example.org", "= https://hpc.example.org/x", ""]);
