@@ -8,8 +8,8 @@ import { basename, join } from "node:path";
 import test, { after } from "node:test";
 import { parse } from "smol-toml";
 import { bash, fish, zsh } from "../scripts/docs/completions.ts";
+import { reference } from "../scripts/docs/keys.ts";
 import { commandsOf } from "../scripts/docs/program.ts";
-import { reference } from "../src/core/policy/key-reference.ts";
 import { parsePolicyLayer } from "../src/core/policy/policy.ts";
 
 const commands = commandsOf();

@@ -1,4 +1,4 @@
-import { type Key, reference } from "../../src/core/policy/key-reference.ts";
+import { type Key, reference } from "./keys.ts";
 import { type CommandModel, NAME } from "./program.ts";
 
 /** The generated parts of README and manual. */

@@ -4,7 +4,7 @@ import { parse as parseToml, TomlError } from "smol-toml";
 import * as v from "valibot";
 import { type Catalogue, makeCatalogue } from "../recognition/catalogue.ts";
 import { nearest } from "../text/did-you-mean.ts";
-import { keysAt } from "./key-reference.ts";
+import { keysAt } from "./keys-at.ts";
 import { REPLACED_KEYS } from "./replaced-keys.ts";
 import { type Exemption, type Keys, schema } from "./schema.ts";
 

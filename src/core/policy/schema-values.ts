@@ -12,12 +12,17 @@ export interface KeyNote {
   readonly default?: string;
 }
 
-export const note = <T>(type: string, meaning: string, byDefault?: string) =>
-  v.metadata<T, KeyNote & Record<string, unknown>>({
-    type,
-    meaning,
-    ...(byDefault !== undefined && { default: byDefault }),
-  });
+/** A key that may be left out, with its default and what the reference says of it. */
+export function key<S extends v.GenericSchema, const D extends v.Default<S, undefined>>(
+  schema: S,
+  byDefault: D,
+  type: string,
+  meaning: string,
+  inWords?: string,
+): v.OptionalSchema<S, D> {
+  const note: KeyNote = { type, meaning, ...(inWords !== undefined && { default: inWords }) };
+  return v.optional(v.pipe(schema, v.metadata({ ...note })) as unknown as S, byDefault);
+}
 
 export const duration = v.pipe(
   v.string(`must be ${DURATION_HELP}`),

@@ -10,140 +10,104 @@ import {
   durationOrOff,
   EXEMPT_OR_REAP,
   exemptOrReap,
+  key,
   logTarget,
-  note,
   oneOf,
   wholeNumber,
 } from "./schema-values.ts";
 
 /** The keys in the order of the manual. */
 export const schema = v.strictObject({
-  enforce: v.optional(
-    v.pipe(bool, note("true or false", "`false`: sweeps only report what they would end")),
-    true,
-  ),
-  grace: v.optional(
-    v.pipe(
-      duration,
-      note(
-        "duration",
-        "how long after its last sign of use an orphan is left alone. A server's shorter `--reconnection-grace-time` wins, down to 10 minutes",
-      ),
-    ),
+  enforce: key(bool, true, "true or false", "`false`: sweeps only report what they would end"),
+  grace: key(
+    duration,
     "3h",
+    "duration",
+    "how long after its last sign of use an orphan is left alone. A server's shorter `--reconnection-grace-time` wins, down to 10 minutes",
   ),
-  graceByProduct: v.optional(
-    v.pipe(
-      v.record(v.string(), duration, 'must be a table such as { cursor = "30m" }'),
-      note("table", 'another grace period for a product: `cursor = "30m"`'),
-    ),
+  graceByProduct: key(
+    v.record(v.string(), duration, 'must be a table such as { cursor = "30m" }'),
     {},
+    "table",
+    'another grace period for a product: `cursor = "30m"`',
   ),
-  silentAfter: v.optional(
-    v.pipe(
-      durationOrOff,
-      note(
-        'duration or "off"',
-        'a TCP connection on which no data has flowed for this long is no use; `"off"`: it is for as long as it lasts. VS Code and its server each send every 5 s',
-      ),
-    ),
+  silentAfter: key(
+    durationOrOff,
     "12h",
+    'duration or "off"',
+    'a TCP connection on which no data has flowed for this long is no use; `"off"`: it is for as long as it lasts. VS Code and its server each send every 5 s',
   ),
-  settle: v.optional(
-    v.pipe(
-      duration,
-      note(
-        "duration",
-        "how long a sweep that found something to end waits before it looks again; it ends only what both looks found unused. `--settle` overrides it",
-      ),
-    ),
+  settle: key(
+    duration,
     "2m",
+    "duration",
+    "how long a sweep that found something to end waits before it looks again; it ends only what both looks found unused. `--settle` overrides it",
   ),
-  termWait: v.optional(
-    v.pipe(
-      duration,
-      note(
-        "duration",
-        "how long to wait between SIGTERM and SIGKILL; the wait ends when all processes have ended",
-      ),
-    ),
+  termWait: key(
+    duration,
     "10s",
+    "duration",
+    "how long to wait between SIGTERM and SIGKILL; the wait ends when all processes have ended",
   ),
-  minUid: v.optional(
-    v.pipe(
-      wholeNumber(1),
-      note("number", "users with a lower uid are never touched", "`UID_MIN` of `/etc/login.defs`"),
-    ),
+  minUid: key(
+    wholeNumber(1),
+    undefined,
+    "number",
+    "users with a lower uid are never touched",
+    "`UID_MIN` of `/etc/login.defs`",
   ),
-  maxTrees: v.optional(
-    v.pipe(
-      wholeNumber(1),
-      note("number", "a sweep that would end more trees ends none, unless it is forced", "unlimited"),
-    ),
+  maxTrees: key(
+    wholeNumber(1),
+    undefined,
+    "number",
+    "a sweep that would end more trees ends none, unless it is forced",
+    "unlimited",
   ),
-  tunnels: v.optional(
-    v.pipe(exemptOrReap, note(EXEMPT_OR_REAP, '`code tunnel`: `"reap"` treats it like any other server')),
+  tunnels: key(
+    exemptOrReap,
     "exempt",
+    EXEMPT_OR_REAP,
+    '`code tunnel`: `"reap"` treats it like any other server',
   ),
-  webServers: v.optional(
-    v.pipe(exemptOrReap, note(EXEMPT_OR_REAP, "servers that a browser reaches: the same")),
+  webServers: key(exemptOrReap, "exempt", EXEMPT_OR_REAP, "servers that a browser reaches: the same"),
+  jobClients: key(
+    exemptOrReap,
     "exempt",
+    EXEMPT_OR_REAP,
+    "trees with a batch allocation in a terminal (`srun`, `salloc`): the same",
   ),
-  jobClients: v.optional(
-    v.pipe(
-      exemptOrReap,
-      note(EXEMPT_OR_REAP, "trees with a batch allocation in a terminal (`srun`, `salloc`): the same"),
-    ),
+  jobEnvironment: key(
+    oneOf(["exempt", "ignore"]),
     "exempt",
+    '"exempt" or "ignore"',
+    'trees whose environment is that of a batch job (`SLURM_JOB_ID` …), which users can also set themselves: `"ignore"` disregards it',
   ),
-  jobEnvironment: v.optional(
-    v.pipe(
-      oneOf(["exempt", "ignore"]),
-      note(
-        '"exempt" or "ignore"',
-        'trees whose environment is that of a batch job (`SLURM_JOB_ID` …), which users can also set themselves: `"ignore"` disregards it',
-      ),
-    ),
-    "exempt",
-  ),
-  log: v.optional(
-    v.pipe(
-      logTarget,
-      note(
-        '"both", "journal" or path',
-        'where the service writes: `"both"`: every line to the file of its `-l`, and the kills, faults and one summary per sweep to the journal; `"journal"`: everything to the journal; a path: everything to that file',
-      ),
-    ),
+  log: key(
+    logTarget,
     "both",
+    '"both", "journal" or path',
+    'where the service writes: `"both"`: every line to the file of its `-l`, and the kills, faults and one summary per sweep to the journal; `"journal"`: everything to the journal; a path: everything to that file',
   ),
-  exemptUsers: v.optional(
-    v.pipe(accounts, note("list", "users whose trees are never ended, by exact name or number")),
+  exemptUsers: key(accounts, [], "list", "users whose trees are never ended, by exact name or number"),
+  exemptGroups: key(
+    accounts,
     [],
+    "list",
+    "groups whose members' trees are never ended, by exact name or number",
   ),
-  exemptGroups: v.optional(
-    v.pipe(accounts, note("list", "groups whose members' trees are never ended, by exact name or number")),
+  exempt: key(
+    v.array(exemption, "must be a list of tables: [[exempt]]"),
     [],
+    "list of tables",
+    "exemptions with an end date and a reason; a tree must match every key given",
   ),
-  exempt: v.optional(
-    v.pipe(
-      v.array(exemption, "must be a list of tables: [[exempt]]"),
-      note("list of tables", "exemptions with an end date and a reason; a tree must match every key given"),
-    ),
-    [],
-  ),
-  agents: v.optional(
-    v.pipe(agents, note("table", "the daemons of coding agents, which work without a client")),
-    {},
-  ),
-  ledger: v.optional(v.pipe(ledger, note("table", "where to record what was ended")), {}),
-  metrics: v.optional(v.pipe(metrics, note("table", "what monitoring reads")), {}),
-  notice: v.optional(v.pipe(notice, note("table", "what users see at their next login")), {}),
-  hooks: v.optional(v.pipe(hooks, note("table", "a program of the site")), {}),
-  keep: v.optional(v.pipe(keep, note("table", "what users may ask for with `keep`")), {}),
-  catalogue: v.optional(
-    v.pipe(catalogue, note("table", "servers that the built-in catalogue does not contain")),
-    {},
-  ),
+  agents: key(agents, {}, "table", "the daemons of coding agents, which work without a client"),
+  ledger: key(ledger, {}, "table", "where to record what was ended"),
+  metrics: key(metrics, {}, "table", "what monitoring reads"),
+  notice: key(notice, {}, "table", "what users see at their next login"),
+  hooks: key(hooks, {}, "table", "a program of the site"),
+  keep: key(keep, {}, "table", "what users may ask for with `keep`"),
+  catalogue: key(catalogue, {}, "table", "servers that the built-in catalogue does not contain"),
 });
 
 export type Exemption = v.InferOutput<typeof exemption>;

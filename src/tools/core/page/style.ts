@@ -20,7 +20,7 @@ i { background: var(--bar); min-width: 2px; min-height: 2px; print-color-adjust:
 .scroll { overflow-x: auto }
 table { border-collapse: collapse; width: 100% }
 th, td { text-align: left; padding: .4rem .75rem .4rem 0; border-bottom: 1px solid var(--line) }
-th { color: var(--faint); font-weight: 600 } .n { text-align: right; font-variant-numeric: tabular-nums }
+th { color: var(--faint); font-weight: 600 } .n { text-align: right; white-space: nowrap; font-variant-numeric: tabular-nums }
 summary { color: var(--faint); cursor: pointer; margin-top: .5rem }
 @media print { details > * { display: block } }
 `.trim();
