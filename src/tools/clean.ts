@@ -2,11 +2,11 @@
 
 import { homedir, hostname } from "node:os";
 import { createInterface } from "node:readline/promises";
-import { type Command, InvalidArgumentError } from "commander";
+import type { Command } from "commander";
 import { EXIT, Failure } from "../commands/exit.ts";
-import { addConfig, type Finish } from "../commands/options.ts";
+import { addConfig, durationArgument, type Finish } from "../commands/options.ts";
 import { type Common, isRoot, ownUid, print } from "../commands/shared.ts";
-import { DURATION_HELP, formatDuration, parseDuration } from "../core/text/duration.ts";
+import { formatDuration } from "../core/text/duration.ts";
 import { countOf, formatMemory } from "../core/text/format.ts";
 import { escapeText, safeJson } from "../core/text/safe-text.ts";
 import { loadConfig } from "../shell/config.ts";
@@ -14,7 +14,7 @@ import { writeAll } from "../shell/output/log.ts";
 import { type Choice, chooseVersions, type Version } from "./core/clean/choose.ts";
 import { serverFolders } from "./core/clean/layout.ts";
 import { CLEAN_HEAD, cleanDocument, cleanRow, removedKiB } from "./core/clean/view.ts";
-import { findVersions } from "./shell/clean/find-versions.ts";
+import { findVersions, type PidOf } from "./shell/clean/find-versions.ts";
 import { type Progress, progressLine } from "./shell/clean/progress.ts";
 import { measureVersion, removeVersion } from "./shell/clean/remove-version.ts";
 import { runningVersions } from "./shell/clean/running.ts";
@@ -45,7 +45,6 @@ async function clean(options: CleanOptions): Promise<number> {
   const { policy } = loadConfig(options.config ?? null);
   const uid = ownUid();
   const progress = progressLine();
-  const pidOf = (folder: string, version: string): number | null => runningVersions(uid)(folder, version);
   const found = findVersions(homedir(), uid, serverFolders(policy.catalogue), runningVersions(uid));
   const errors = found.errors.map(escapeText);
   const versions = found.versions.map((version) => measured(version, uid, progress, errors));
@@ -54,7 +53,7 @@ async function clean(options: CleanOptions): Promise<number> {
   const chosen = choices.filter(({ remove }) => remove);
   if (!options.json) await show(choices);
   const wanted = chosen.length > 0 && (options.yes || (!options.json && (await isWanted(choices))));
-  const outcome = wanted ? chosen.map((choice) => removed(choice, { uid, pidOf, progress }, errors)) : chosen;
+  const outcome = wanted ? chosen.map((choice) => removed(choice, uid, progress, errors)) : chosen;
   progress.done();
   const result = choices.map((choice) => outcome.find(({ version }) => version === choice.version) ?? choice);
   if (options.json) print(safeJson(cleanDocument(hostname(), result, wanted, errors)));
@@ -73,16 +72,12 @@ function measured(version: Version, uid: number, progress: Progress, errors: str
   }
 }
 
-interface Removing {
-  readonly uid: number;
-  readonly pidOf: (folder: string, version: string) => number | null;
-  readonly progress: Progress;
-}
-
-function removed(choice: Choice, { uid, pidOf, progress }: Removing, errors: string[]): Choice {
+function removed(choice: Choice, uid: number, progress: Progress, errors: string[]): Choice {
   const { version } = choice;
   progress.say(`removing ${version.product} ${version.version.slice(0, 12)}:`);
   try {
+    // The processes of this moment, not those of the first look.
+    const pidOf: PidOf = (...asked) => runningVersions(uid)(...asked);
     const spared = removeVersion(version, { uid, pidOf, onEntry: progress.tick });
     return spared === null ? choice : { version, remove: false, reason: spared };
   } catch (error) {
@@ -93,16 +88,9 @@ function removed(choice: Choice, { uid, pidOf, progress }: Removing, errors: str
 }
 
 async function show(choices: readonly Choice[]): Promise<void> {
-  print(
-    choices.length > 0
-      ? (
-          await renderTable(
-            CLEAN_HEAD.map((head) => ({ head, align: head === "SIZE" ? "right" : "left" })),
-            choices.map(cleanRow),
-          )
-        ).trimEnd()
-      : "No server versions.",
-  );
+  const columns = CLEAN_HEAD.map((head) => ({ head, align: head === "SIZE" ? "right" : "left" }) as const);
+  const table = await renderTable(columns, choices.map(cleanRow));
+  print(choices.length > 0 ? table.trimEnd() : "No server versions.");
 }
 
 /** Asks on a terminal; elsewhere returns false. */
@@ -130,12 +118,6 @@ function lastLine(choices: readonly Choice[], removedThem: boolean): string {
     : "Nothing to remove.";
 }
 
-function ageArgument(text: string): number {
-  const age = parseDuration(text);
-  if (age === null) throw new InvalidArgumentError(`It must be ${DURATION_HELP}.`);
-  return age;
-}
-
 export function addClean(program: Command, finish: Finish): void {
   addConfig(
     program
@@ -144,7 +126,7 @@ export function addClean(program: Command, finish: Finish): void {
       .option(
         "--older <duration>",
         `remove what was not used for this long (default: ${formatDuration(DEFAULT_OLDER_MS)})`,
-        ageArgument,
+        durationArgument,
         DEFAULT_OLDER_MS,
       )
       .option("-y, --yes", "remove them without a question", false)

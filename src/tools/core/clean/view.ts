@@ -26,22 +26,13 @@ export function removedKiB(choices: readonly Choice[]): number {
   return choices.filter(({ remove }) => remove).reduce((sum, { version }) => sum + (version.kib ?? 0), 0);
 }
 
-export interface CleanDocument {
-  readonly schemaVersion: 1;
-  readonly host: string;
-  readonly removed: boolean;
-  readonly freedKiB: number;
-  readonly versions: readonly object[];
-  readonly errors: readonly string[];
-}
-
 /** For --json. `removed`: the versions to remove are gone, not only named. */
 export function cleanDocument(
   host: string,
   choices: readonly Choice[],
   removed: boolean,
   errors: readonly string[],
-): CleanDocument {
+): Readonly<Record<string, unknown>> {
   return {
     schemaVersion: 1,
     host,

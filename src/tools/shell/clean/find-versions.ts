@@ -1,6 +1,6 @@
 /** Finds the installed versions below the server folders of the caller's home. */
 
-import { realpathSync } from "node:fs";
+import { realpathSync, type Stats } from "node:fs";
 import { join } from "node:path";
 import type { Version } from "../../core/clean/choose.ts";
 import {
@@ -19,45 +19,43 @@ export interface Found {
   readonly errors: readonly string[];
 }
 
-/** Guard: a folder with more entries is none that a server makes. */
+/** Answers which process runs a version of a server folder, or null. */
+export type PidOf = (folder: string, version: string) => number | null;
+
+/** Guard: no server makes a folder with more entries. */
 const MAX_ENTRIES = 10_000;
 
-/** Versions of all server folders, unmeasured. `pidOf` answers which process runs one. */
+/** Versions of all server folders, unmeasured. */
 export function findVersions(
   home: string,
   uid: number,
   folders: readonly ServerFolder[],
-  pidOf: (folder: string, version: string) => number | null,
+  pidOf: PidOf,
 ): Found {
   const versions: Version[] = [];
   const errors: string[] = [];
-  for (const { product, path } of folders) {
-    const named = join(home, path);
+  for (const { product, path: named } of folders) {
+    const at = join(home, named);
     try {
-      const folder = openServerFolder(named, uid);
-      if (folder === null) continue;
-      try {
+      inServerFolder(at, uid, (open, path) => {
         // Two names of one folder: its versions count once.
-        if (versions.some((one) => one.folder === folder.path)) continue;
-        versions.push(...versionsIn(folder, product, pidOf, errors));
-      } finally {
-        folder.open.close();
-      }
+        if (versions.some(({ folder }) => folder === path)) return;
+        const parts = partsIn(open, path, product, errors);
+        versions.push(...versionsOf(parts, open, path, product, pidOf));
+      });
     } catch (error) {
-      errors.push(`${named}: ${(error as Error).message}`);
+      errors.push(`${at}: ${(error as Error).message}`);
     }
   }
   return { versions, errors };
 }
 
-/** A server folder with its path, where its own symbolic link has been followed. */
-export interface OpenServerFolder {
-  readonly open: Folder;
-  readonly path: string;
-}
-
-/** Null: there is none. @throws when it is not the caller's */
-export function openServerFolder(named: string, uid: number): OpenServerFolder | null {
+/** Acts in a server folder, whose own symbolic link is followed. Null: there is none. @throws when it is not the caller's */
+export function inServerFolder<T>(
+  named: string,
+  uid: number,
+  act: (open: Folder, path: string) => T,
+): T | null {
   let path: string;
   try {
     path = realpathSync(named);
@@ -65,120 +63,101 @@ export function openServerFolder(named: string, uid: number): OpenServerFolder |
     if ((error as NodeJS.ErrnoException).code === "ENOENT") return null;
     throw error;
   }
-  const open = Folder.open(path);
-  if (open.stats.uid === uid) return { open, path };
-  open.close();
-  // Guard: a link to another user's folder would make this user remove what both share.
-  throw new Error(`belongs to uid ${open.stats.uid}, not to you; it is left alone`);
+  return Folder.in(path, (open) => {
+    // Guard: a link to another user's folder would make this user remove what both share.
+    if (open.stats.uid !== uid)
+      throw new Error(`belongs to uid ${open.stats.uid}, not to you; it is left alone`);
+    return act(open, path);
+  });
 }
 
-function versionsIn(
-  folder: OpenServerFolder,
+function versionsOf(
+  parts: readonly Part[],
+  open: Folder,
+  folder: string,
   product: string,
-  pidOf: (folder: string, version: string) => number | null,
-  errors: string[],
+  pidOf: PidOf,
 ): Version[] {
-  const parts = partsIn(folder, product, errors);
-  const names = [...new Set(parts.filter(({ role }) => role === "install").map(({ version }) => version))];
-  return names.map((version): Version => {
-    const own = parts.filter((part) => part.version === version);
+  const installs = parts.filter(({ role }) => role === "install");
+  return [...new Set(installs.map(({ version }) => version))].map((version): Version => {
+    const own = installs.filter((part) => part.version === version);
+    const paths = {
+      installs: own.map(({ path }) => path),
+      traces: parts
+        .filter((part) => part.role === "trace" && part.version === version)
+        .map(({ path }) => path),
+    };
     return {
-      ...datesOf(folder.open, own),
+      ...paths,
+      ...datesOf(open, paths),
       product,
-      folder: folder.path,
+      folder,
       version,
+      leftover: own.every(({ leftover }) => leftover),
       kib: null,
-      pid: pidOf(folder.path, version),
+      pid: pidOf(folder, version),
     };
   });
 }
 
-function partsIn({ open, path }: OpenServerFolder, product: string, errors: string[]): Part[] {
-  const parts: Part[] = [];
-  const pending = [""];
-  for (let above = pending.pop(); above !== undefined; above = pending.pop()) {
-    const folder = open.descend(above);
-    try {
-      const names = folder.names();
-      if (names.length > MAX_ENTRIES) throw new Error(`holds more than ${MAX_ENTRIES} entries`);
-      for (const name of names) {
-        const part = partOf(product, above, name);
-        const below = above === "" ? name : `${above}/${name}`;
-        if (part === null && !holdsVersions(below)) continue;
+function partsIn(open: Folder, path: string, product: string, errors: string[]): Part[] {
+  const read = (folder: Folder, above: string): Part[] => {
+    const names = folder.names();
+    if (names.length > MAX_ENTRIES) throw new Error(`holds more than ${MAX_ENTRIES} entries`);
+    return names.flatMap((name): Part[] => {
+      const part = partOf(product, above, name);
+      const below = above === "" ? name : `${above}/${name}`;
+      if (part === null && !holdsVersions(below)) return [];
+      try {
         const entry = folder.entry(name);
         // Guard: the link of the server folder itself is the user's choice; one inside it may lead anywhere.
-        if (entry?.isSymbolicLink()) errors.push(`${join(path, below)}: a symbolic link; it is left alone`);
-        else if (part) parts.push(part);
-        else if (entry?.isDirectory()) pending.push(below);
+        if (entry?.isSymbolicLink()) throw new Error("a symbolic link; it is left alone");
+        if (part) return [part];
+        return entry?.isDirectory() ? Folder.in(folder.at(name), (inside) => read(inside, below)) : [];
+      } catch (error) {
+        errors.push(`${join(path, below)}: ${(error as Error).message}`);
+        return [];
       }
-    } catch (error) {
-      errors.push(`${join(path, above)}: ${(error as Error).message}`);
-    } finally {
-      folder.close();
-    }
-  }
-  return parts;
+    });
+  };
+  return read(open, "");
 }
 
-type Dates = Pick<
-  Version,
-  "installs" | "traces" | "tracedAt" | "usedAt" | "placedAt" | "installedAt" | "leftover"
->;
-
 /** Reads when the parts of a version were written. @throws */
-export function datesOf(folder: Folder, parts: readonly Part[]): Dates {
-  const traced: number[] = [];
-  const installed: number[] = [];
-  const placed: number[] = [];
-  const read: number[] = [];
-  for (const { path, role } of parts) {
+export function datesOf(
+  folder: Folder,
+  { installs, traces }: Pick<Version, "installs" | "traces">,
+): Pick<Version, "tracedAt" | "usedAt" | "placedAt" | "installedAt"> {
+  const stat = (path: string): Stats[] => {
     const found = statBelow(folder, path);
-    if (found === null) continue;
-    if (role === "trace") {
-      traced.push(found.mtimeMs);
-      continue;
-    }
-    // An archive brings the day of the build along: mtime orders versions, ctime says when this one came here.
-    installed.push(found.mtimeMs);
-    placed.push(found.ctimeMs);
-    for (const name of TRACES_INSIDE) {
-      const inside = found.isDirectory() ? statBelow(folder, `${path}/${name}`) : null;
-      if (inside) traced.push(inside.mtimeMs);
-    }
-    for (const name of PROGRAMS_INSIDE) {
-      const inside = found.isDirectory() ? statBelow(folder, `${path}/${name}`) : found;
-      if (inside) read.push(inside.atimeMs);
-    }
-  }
+    return found === null ? [] : [found];
+  };
+  const inside = (path: string, names: readonly string[]): Stats[] =>
+    names.flatMap((name) => stat(`${path}/${name}`));
   const newest = (times: readonly number[]): number => times.reduce((a, b) => Math.max(a, b), 0);
-  const tracedAt = traced.length > 0 ? newest(traced) : null;
-  const pathsOf = (role: Part["role"]): string[] =>
-    parts.filter((part) => part.role === role).map(({ path }) => path);
+  const installed = installs.flatMap(stat);
+  const traced = [...traces.flatMap(stat), ...installs.flatMap((path) => inside(path, TRACES_INSIDE))];
+  const programs = installs.flatMap((path) =>
+    stat(path).flatMap((found) => (found.isDirectory() ? inside(path, PROGRAMS_INSIDE) : found)),
+  );
+  // An archive brings the day of the build along: mtime orders versions, ctime says when this one came here.
+  const installedAt = newest(installed.map(({ mtimeMs }) => mtimeMs));
+  const tracedAt = traced.length > 0 ? newest(traced.map(({ mtimeMs }) => mtimeMs)) : null;
   return {
-    installs: pathsOf("install"),
-    traces: pathsOf("trace"),
     tracedAt,
     // Backups read every file, so that the last read counts only where no log is kept.
-    usedAt: Math.max(newest(installed), tracedAt ?? newest(read)),
-    placedAt: newest(placed),
-    installedAt: newest(installed),
-    leftover: parts.filter(({ role }) => role === "install").every(({ leftover }) => leftover),
+    usedAt: Math.max(installedAt, tracedAt ?? newest(programs.map(({ atimeMs }) => atimeMs))),
+    placedAt: newest(installed.map(({ ctimeMs }) => ctimeMs)),
+    installedAt,
   };
 }
 
-function statBelow(folder: Folder, path: string): ReturnType<Folder["entry"]> {
-  const at = path.lastIndexOf("/");
-  let above: Folder;
+function statBelow(folder: Folder, path: string): Stats | null {
   try {
-    above = folder.descend(path.slice(0, Math.max(at, 0)));
+    return folder.holding(path, (above, name) => above.entry(name));
   } catch (error) {
-    // Nothing of that name, or a link, which dates nothing.
+    // Nothing of that name, or a link, whose dates say nothing.
     if (["ENOENT", "ENOTDIR", "ELOOP"].includes((error as NodeJS.ErrnoException).code ?? "")) return null;
     throw error;
-  }
-  try {
-    return above.entry(path.slice(at + 1));
-  } finally {
-    above.close();
   }
 }

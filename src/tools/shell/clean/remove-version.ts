@@ -1,23 +1,22 @@
 /** Removes one installed version: renamed first, looked at once more, then removed. */
 
-import { renameSync, unlinkSync } from "node:fs";
+import { renameSync, type Stats, unlinkSync } from "node:fs";
 import type { Version } from "../../core/clean/choose.ts";
-import { LEFTOVER, type Part } from "../../core/clean/layout.ts";
-import { datesOf, openServerFolder } from "./find-versions.ts";
-import type { Folder } from "./folder.ts";
-import { measureTree, removeTree, type WalkPorts } from "./walk.ts";
+import { LEFTOVER } from "../../core/clean/layout.ts";
+import { datesOf, inServerFolder, type PidOf } from "./find-versions.ts";
+import { type Folder, type WalkPorts, walk } from "./folder.ts";
 
 export interface RemovePorts extends WalkPorts {
   readonly uid: number;
   /** Asks the processes of this moment. */
-  readonly pidOf: (folder: string, version: string) => number | null;
+  readonly pidOf: PidOf;
 }
 
 /** The disk space of a version in KiB. @throws */
 export function measureVersion(version: Version, uid: number, ports: WalkPorts): number {
-  return inServerFolder(version.folder, uid, (folder) =>
+  return inFolderOf(version, uid, (folder) =>
     version.installs.reduce(
-      (kib, path) => kib + inFolderOf(folder, path, (above, name) => measureTree(above, name, ports)),
+      (kib, path) => kib + folder.holding(path, (above, name) => walk(above, name, "measure", ports)),
       0,
     ),
   );
@@ -29,94 +28,66 @@ export function measureVersion(version: Version, uid: number, ports: WalkPorts):
  * @throws when something of it cannot be removed; the next `clean` goes on with the rest
  */
 export function removeVersion(version: Version, ports: RemovePorts): string | null {
-  return inServerFolder(version.folder, ports.uid, (folder) => {
-    const renamed: { readonly from: string; readonly to: string }[] = [];
+  return inFolderOf(version, ports.uid, (folder) => {
+    const rename = (from: string, to: string): void =>
+      folder.holding(from, (above, name) => renameSync(above.at(name), above.at(nameOf(to))));
+    const renamed: string[] = [];
     const takeBack = (): void => {
-      for (const { from, to } of renamed.splice(0)) rename(folder, to, from);
+      for (const path of renamed) rename(leftoverOf(path), path);
     };
+    let why: string | null;
     try {
-      for (const from of version.installs) {
-        const to = leftoverOf(from);
-        checkOwner(folder, from, ports.uid);
-        if (to !== from) {
-          rename(folder, from, to);
-          renamed.push({ from, to });
-        }
+      for (const path of version.installs) {
+        folder.holding(path, (above, name) => checkOwner(above.entry(name), path, ports.uid));
+        if (leftoverOf(path) === path) continue;
+        rename(path, leftoverOf(path));
+        renamed.push(path);
       }
-      const why = usedSince(folder, version, ports);
-      if (why !== null) {
-        takeBack();
-        return why;
-      }
+      why = usedSince(folder, version, ports);
     } catch (error) {
       takeBack();
       throw error;
     }
+    if (why !== null) {
+      takeBack();
+      return why;
+    }
     for (const path of version.installs)
-      inFolderOf(folder, leftoverOf(path), (above, name) => removeTree(above, name, ports));
+      folder.holding(leftoverOf(path), (above, name) => walk(above, name, "remove", ports));
     for (const path of version.traces)
-      inFolderOf(folder, path, (above, name) => {
+      folder.holding(path, (above, name) => {
         if (above.entry(name)?.isFile()) unlinkSync(above.at(name));
       });
     return null;
   });
 }
 
-function usedSince(folder: Folder, version: Version, ports: RemovePorts): string | null {
-  const pid = ports.pidOf(version.folder, version.version);
+function usedSince(folder: Folder, version: Version, { pidOf }: RemovePorts): string | null {
+  const pid = pidOf(version.folder, version.version);
   if (pid !== null) return `process ${pid} runs it now`;
-  const asPart = (role: Part["role"], path: string): Part => ({
-    version: version.version,
-    path,
-    role,
-    leftover: false,
-  });
-  const { tracedAt } = datesOf(folder, [
-    ...version.installs.map((path) => asPart("install", leftoverOf(path))),
-    ...version.traces.map((path) => asPart("trace", path)),
-  ]);
+  const { tracedAt } = datesOf(folder, { ...version, installs: version.installs.map(leftoverOf) });
   return (tracedAt ?? 0) > (version.tracedAt ?? 0) ? "its log or lock was written meanwhile" : null;
 }
 
 /** Guard: a folder that another user put in its place is not the caller's to remove. */
-function checkOwner(folder: Folder, path: string, uid: number): void {
-  inFolderOf(folder, path, (above, name) => {
-    const found = above.entry(name);
-    if (found === null) throw new Error(`${path}: it is gone`);
-    if (found.uid !== uid) throw new Error(`${path}: belongs to uid ${found.uid}`);
-    if (!found.isDirectory() && !found.isFile()) throw new Error(`${path}: neither a file nor a folder`);
-  });
+function checkOwner(found: Stats | null, path: string, uid: number): void {
+  if (found === null) throw new Error(`${path}: it is gone`);
+  if (found.uid !== uid) throw new Error(`${path}: belongs to uid ${found.uid}`);
+  if (!found.isDirectory() && !found.isFile()) throw new Error(`${path}: neither a file nor a folder`);
 }
+
+const nameOf = (path: string): string => path.slice(path.lastIndexOf("/") + 1);
 
 function leftoverOf(path: string): string {
-  const at = path.lastIndexOf("/") + 1;
-  const name = path.slice(at);
-  return name.startsWith(LEFTOVER) ? path : `${path.slice(0, at)}${LEFTOVER}${name}`;
+  const name = nameOf(path);
+  return name.startsWith(LEFTOVER) ? path : `${path.slice(0, path.length - name.length)}${LEFTOVER}${name}`;
 }
 
-function rename(folder: Folder, from: string, to: string): void {
-  inFolderOf(folder, from, (above, name) =>
-    renameSync(above.at(name), above.at(to.slice(to.lastIndexOf("/") + 1))),
-  );
-}
-
-function inServerFolder<T>(path: string, uid: number, act: (folder: Folder) => T): T {
-  const opened = openServerFolder(path, uid);
-  if (opened === null) throw new Error("it is gone");
-  try {
-    if (opened.path !== path) throw new Error(`leads to ${opened.path} now`);
-    return act(opened.open);
-  } finally {
-    opened.open.close();
-  }
-}
-
-function inFolderOf<T>(folder: Folder, path: string, act: (above: Folder, name: string) => T): T {
-  const at = path.lastIndexOf("/");
-  const above = folder.descend(path.slice(0, Math.max(at, 0)));
-  try {
-    return act(above, path.slice(at + 1));
-  } finally {
-    above.close();
-  }
+function inFolderOf<T>({ folder }: Version, uid: number, act: (open: Folder) => T): T {
+  const done = inServerFolder(folder, uid, (open, path) => {
+    if (path !== folder) throw new Error(`leads to ${path} now`);
+    return [act(open)] as const;
+  });
+  if (done === null) throw new Error("it is gone");
+  return done[0];
 }

@@ -1,6 +1,7 @@
 /** Which versions run on this host, by what the kernel and the processes say. */
 
 import { readdirSync, readFileSync, readlinkSync } from "node:fs";
+import type { PidOf } from "./find-versions.ts";
 
 /** What one process says of the files that it runs. */
 interface Mention {
@@ -18,10 +19,7 @@ const UNREADABLE = new Set(["ENOENT", "ESRCH", "EACCES", "EPERM"]);
  * version at all, those of other users when they name its path: other users run the same commit.
  * @throws when the processes cannot be listed
  */
-export function runningVersions(
-  uid: number,
-  procRoot = "/proc",
-): (folder: string, version: string) => number | null {
+export function runningVersions(uid: number, procRoot = "/proc"): PidOf {
   const mentions: Mention[] = [];
   for (const name of readdirSync(procRoot)) {
     if (!/^\d+$/.test(name) || Number(name) === process.pid) continue;
