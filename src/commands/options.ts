@@ -1,8 +1,6 @@
 /** Defines the options that several commands take. */
 import { type Command, InvalidArgumentError } from "commander";
 import { DURATION_HELP, parseDuration } from "../core/text/duration.ts";
-import type { Verdict } from "../core/verdict/judge.ts";
-import { VERDICTS } from "../core/verdict/verdicts.ts";
 
 /** Makes a commander action of a function whose result becomes the program's exit status. */
 export type Finish = <A extends unknown[]>(
@@ -20,13 +18,6 @@ export function durationArgument(text: string): number {
   const ms = parseDuration(text);
   if (ms === null) throw new InvalidArgumentError(`Give ${DURATION_HELP}.`);
   return ms;
-}
-
-/** Parses a verdict. */
-export function verdictOf(text: string): Verdict {
-  const verdict = VERDICTS.find((one) => one === text);
-  if (verdict === undefined) throw new InvalidArgumentError(`Allowed choices are ${VERDICTS.join(", ")}.`);
-  return verdict;
 }
 
 /** Makes a parser for an option that may be repeated. */

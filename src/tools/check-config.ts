@@ -6,7 +6,7 @@ import { EXIT } from "../commands/exit.ts";
 import type { Finish } from "../commands/options.ts";
 import { print } from "../commands/shared.ts";
 import { faultLine } from "../core/observation/fault.ts";
-import { layersWith, type Policy } from "../core/policy/policy.ts";
+import { isTable, type Policy, type PolicyLayer } from "../core/policy/policy.ts";
 import { formatDuration } from "../core/text/duration.ts";
 import { countOf, localDate } from "../core/text/format.ts";
 import { escapeText } from "../core/text/safe-text.ts";
@@ -73,6 +73,15 @@ function rowsOf(policy: Policy): Row[] {
     return ["exempt", `${whoIsExempt(entry)}${end}${reason ? `: ${reason}` : ""}`];
   });
   return [...Object.entries(values), ...exemptions];
+}
+
+/** Tells which of the layers sets a key, by index: the last one; for a list all that do. Empty for a default. */
+function layersWith(layers: readonly PolicyLayer[], path: readonly string[]): number[] {
+  const found = layers.flatMap((layer, i) => {
+    const value = path.reduce<unknown>((at, step) => (isTable(at) ? at[step] : undefined), layer);
+    return value === undefined ? [] : [{ i, isList: Array.isArray(value) }];
+  });
+  return (found.every(({ isList }) => isList) ? found : found.slice(-1)).map(({ i }) => i);
 }
 
 /** Names the files that set a key; nothing for a default. */

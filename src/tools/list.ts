@@ -1,8 +1,8 @@
 /** `list`: shows every tree with its verdict; `replay` prints its table through the same function. */
 
-import { type Command, Option } from "commander";
+import { type Command, InvalidArgumentError, Option } from "commander";
 import { EXIT } from "../commands/exit.ts";
-import { addConfig, addUsers, collect, type Finish, verdictOf } from "../commands/options.ts";
+import { addConfig, addUsers, collect, type Finish } from "../commands/options.ts";
 import { type Common, ownUid, portsFor, print, requestFor, silent } from "../commands/shared.ts";
 import { faultLine } from "../core/observation/fault.ts";
 import type { Policy } from "../core/policy/policy.ts";
@@ -104,6 +104,13 @@ function printNotes({ observation }: Shown, policy: Policy): void {
       "These are your own trees; only root can see who is connected to them.\nTo end them now: vscode-grim-reaper end",
     );
   if (!policy.enforce) print("Sweeps only observe here (enforce = false); they end nothing.");
+}
+
+/** Parses a verdict. */
+function verdictOf(text: string): Verdict {
+  const verdict = VERDICTS.find((one) => one === text);
+  if (verdict === undefined) throw new InvalidArgumentError(`Allowed choices are ${VERDICTS.join(", ")}.`);
+  return verdict;
 }
 
 /** Adds the options that `list` and `replay` share. */

@@ -9,7 +9,6 @@ import { countOf } from "../core/text/format.ts";
 import { escapeText, safeJson } from "../core/text/safe-text.ts";
 import { loadConfig } from "../shell/config.ts";
 import { writeAll } from "../shell/output/log.ts";
-import { ledgerFiles, readLedger } from "../shell/store/ledger.ts";
 import { replaceFile } from "../shell/store/safe-files.ts";
 import { anonymise } from "./core/ledger/anonymous.ts";
 import { csvOf } from "./core/ledger/csv.ts";
@@ -24,6 +23,7 @@ import {
   totalsRow,
 } from "./core/ledger/summary-view.ts";
 import { reportPage } from "./core/page/page.ts";
+import { ledgerFiles, readLedger } from "./shell/read-ledger.ts";
 import { countColumns, painter, renderTable } from "./shell/terminal.ts";
 
 interface ReportOptions extends Common {

@@ -13,12 +13,12 @@ import type { Verdict } from "../core/verdict/judge.ts";
 import { loadConfig } from "../shell/config.ts";
 import { runTool } from "../shell/host/run-tool.ts";
 import { readLastSweep } from "../shell/store/last-sweep.ts";
-import { ledgerFiles, readLedger } from "../shell/store/ledger.ts";
 import { RUN_FOLDER, STATE_FOLDER } from "../shell/store/paths.ts";
 import { observeAndJudge } from "../sweep/sweep.ts";
 import { chooseRecords, summarise } from "./core/ledger/summary.ts";
 import { isBlind, shownVerdict } from "./core/views/observer.ts";
 import { type Known, type Status, statusLines } from "./core/views/status-view.ts";
+import { ledgerFiles, readLedger } from "./shell/read-ledger.ts";
 import { painter } from "./shell/terminal.ts";
 
 const DAY_MS = 86_400_000;

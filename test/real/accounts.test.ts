@@ -112,7 +112,7 @@ function insideNamespace(): void {
     assert.match(people.stdout, /^\d{4}-\d\d-\d\d +1 #+$/m);
     const csv = run(["report", "--csv", "-c", config]).stdout;
     assert.equal(csv.split("\r\n").length, 3);
-    assert.ok(csv.startsWith(`${CSV_HEAD.join(",")}\r\n${one.id},`));
+    assert.match(csv, new RegExp(`^id,time,host,[a-z_,]+\\r\\n${one.id},`));
 
     const samples = readExposition(readFileSync(metrics, "utf8"));
     const value = (name: string, labels = {}): number => seriesValue(samples, name, labels);
@@ -343,7 +343,6 @@ function insideNamespace(): void {
 }
 
 import type { LedgerRecord } from "../../src/core/ledger/record.ts";
-import { CSV_HEAD } from "../../src/tools/core/ledger/csv.ts";
 import { readExposition, seriesValue } from "../helpers/exposition.ts";
 import { bareServer, COMMIT, legacy, sleeper } from "../helpers/ide-trees.ts";
 import { run, temporaryFile } from "../helpers/program.ts";

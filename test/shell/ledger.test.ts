@@ -119,4 +119,5 @@ test("rotated copies are found, other files are not", () => {
 });
 
 import { type LedgerRecord, recordLine } from "../../src/core/ledger/record.ts";
-import { appendLedger, ledgerFiles, readLedger } from "../../src/shell/store/ledger.ts";
+import { appendLedger } from "../../src/shell/store/ledger.ts";
+import { ledgerFiles, readLedger } from "../../src/tools/shell/read-ledger.ts";

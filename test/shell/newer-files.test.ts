@@ -7,11 +7,11 @@ import { afterEach, beforeEach, describe, test } from "node:test";
 import { recordLine } from "../../src/core/ledger/record.ts";
 import { noCounters, parseCounters } from "../../src/core/metrics/metrics.ts";
 import { readLastSweep } from "../../src/shell/store/last-sweep.ts";
-import { readLedger } from "../../src/shell/store/ledger.ts";
 import { readStates, writeStates } from "../../src/shell/store/states.ts";
 import { readSurvivors } from "../../src/shell/store/survivors.ts";
 import { readTags } from "../../src/shell/store/tags.ts";
 import { parseSaved } from "../../src/tools/core/replay/snapshot-file.ts";
+import { readLedger } from "../../src/tools/shell/read-ledger.ts";
 import { ledgerRecord } from "../helpers/ledger-records.ts";
 import { run } from "../helpers/program.ts";
 

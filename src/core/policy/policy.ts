@@ -66,7 +66,8 @@ function merge(below: PolicyLayer, above: PolicyLayer): PolicyLayer {
   return merged;
 }
 
-function isTable(value: unknown): value is PolicyLayer {
+/** Tells whether a value is a table of the file. */
+export function isTable(value: unknown): value is PolicyLayer {
   return typeof value === "object" && value !== null && !Array.isArray(value) && !(value instanceof Date);
 }
 
@@ -110,15 +111,6 @@ function unknownKey(path: readonly string[]): string {
   const known = keysAt(path);
   const near = nearest(path.at(-1) ?? "", known);
   return `unknown key${near ? `; did you mean "${near}"?` : `; the keys are ${known.join(", ")}`}`;
-}
-
-/** Tells which of the layers sets a key, by index: the last one; for a list all that do. Empty for a default. */
-export function layersWith(layers: readonly PolicyLayer[], path: readonly string[]): number[] {
-  const found = layers.flatMap((layer, i) => {
-    const value = path.reduce<unknown>((at, step) => (isTable(at) ? at[step] : undefined), layer);
-    return value === undefined ? [] : [{ i, isList: Array.isArray(value) }];
-  });
-  return (found.every(({ isList }) => isList) ? found : found.slice(-1)).map(({ i }) => i);
 }
 
 /** Finds the line that sets a key, or null. The TOML parser keeps no positions, so this searches the text. */

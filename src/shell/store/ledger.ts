@@ -1,4 +1,4 @@
-/** The ledger's files: sweeps append to them, logrotate rotates them, `report` reads them. */
+/** Appends to the ledger; logrotate rotates it. */
 
 import {
   closeSync,
@@ -7,13 +7,10 @@ import {
   fdatasyncSync,
   fstatSync,
   openSync,
-  readdirSync,
-  readFileSync,
   readSync,
   writeSync,
 } from "node:fs";
-import { basename, dirname, join } from "node:path";
-import { type LedgerRecord, lastIdIn, parseLedger, recordLine } from "../../core/ledger/record.ts";
+import { type LedgerRecord, lastIdIn, recordLine } from "../../core/ledger/record.ts";
 import type { Fault } from "../../core/observation/fault.ts";
 import { attempt, giveToAccount } from "./safe-files.ts";
 import { isTrustedOwner } from "./service-account.ts";
@@ -21,8 +18,6 @@ import { isTrustedOwner } from "./service-account.ts";
 const MODE = 0o640;
 /** Longer than any record. */
 const TAIL = 65_536;
-/** Guard: a compressed file of a few KiB can unpack to gigabytes. A month with 1,000 records per day is 30 MiB. */
-const MAX_FILE = 512 * 1024 * 1024 - 1;
 
 /** Appends the records that `make` returns for the newest id in the file, each with one write. */
 export function appendLedger(
@@ -80,37 +75,4 @@ function readTail(fd: number): string {
   const bytes = Buffer.alloc(Math.min(size, TAIL));
   const got = readSync(fd, bytes, 0, bytes.length, size - bytes.length);
   return bytes.toString("utf8", 0, got);
-}
-
-/** Lists the ledger and its rotated copies: `.1`, `.2.gz`, and those with a date. @throws if the folder cannot be read */
-export function ledgerFiles(file: string): string[] {
-  const name = basename(file);
-  const isRotated = (other: string): boolean =>
-    other.startsWith(name) && /^(?:[.-]\d+)?(?:\.gz)?$/.test(other.slice(name.length));
-  try {
-    return readdirSync(dirname(file))
-      .filter(isRotated)
-      .map((other) => join(dirname(file), other));
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === "ENOENT") return [];
-    throw error;
-  }
-}
-
-/** What one file of the ledger contains. */
-export interface LedgerRead {
-  readonly records: readonly LedgerRecord[];
-  readonly badLines: number;
-  /** Lines that a newer version of this program wrote. */
-  readonly newerLines: number;
-}
-
-/** Reads one file, plain or compressed; `-` is standard input. @throws also if it unpacks to more than `most` bytes */
-export function readLedger(file: string, most = MAX_FILE): LedgerRead {
-  const bytes = readFileSync(file === "-" ? 0 : file);
-  const isCompressed = bytes[0] === 0x1f && bytes[1] === 0x8b;
-  if (!isCompressed) return parseLedger(bytes.toString("utf8"));
-  // Loaded here because no sweep reads a compressed ledger.
-  const { gunzipSync } = process.getBuiltinModule("node:zlib");
-  return parseLedger(gunzipSync(bytes, { maxOutputLength: most }).toString("utf8"));
 }

@@ -3,30 +3,6 @@ import { escapeText } from "../../../core/text/safe-text.ts";
 
 /** Formats records as comma-separated values (RFC 4180) that are safe to open in a spreadsheet. */
 
-export const CSV_HEAD = [
-  "id",
-  "time",
-  "host",
-  "uid",
-  "user",
-  "product",
-  "root_pid",
-  "killed",
-  "survivors",
-  "kind",
-  "forced",
-  "tagged",
-  "closed_at",
-  "remote_host",
-  "orphaned_seconds",
-  "age_seconds",
-  "freed_kib",
-  "terminals",
-  "reasons",
-  "cpu_seconds",
-  "reason_code",
-] as const;
-
 type Field = string | number | boolean | null;
 
 /**
@@ -46,34 +22,33 @@ export function csvLine(fields: readonly Field[]): string {
   return `${fields.map(csvField).join(",")}\r\n`;
 }
 
+/** The columns, and what stands in them. */
+const COLUMNS: readonly (readonly [head: string, of: (one: LedgerRecord) => Field])[] = [
+  ["id", ({ id }) => id],
+  ["time", ({ time }) => time],
+  ["host", ({ host }) => host],
+  ["uid", ({ uid }) => uid],
+  ["user", ({ user }) => user],
+  ["product", ({ product }) => product],
+  ["root_pid", ({ root }) => root.pid],
+  ["killed", ({ killed }) => killed],
+  ["survivors", ({ survivors }) => survivors],
+  ["kind", ({ kind }) => kind],
+  ["forced", ({ forced }) => forced],
+  ["tagged", ({ tagged }) => tagged],
+  ["closed_at", ({ closedAt }) => closedAt],
+  ["remote_host", ({ remoteHost }) => remoteHost],
+  ["orphaned_seconds", ({ unusedForSeconds }) => unusedForSeconds],
+  ["age_seconds", ({ ageSeconds }) => ageSeconds],
+  ["freed_kib", ({ freedKiB }) => freedKiB],
+  ["terminals", ({ terminals }) => terminals.join(" ")],
+  ["reasons", ({ reasons }) => reasons.join("; ")],
+  ["cpu_seconds", ({ cpuSeconds }) => cpuSeconds],
+  ["reason_code", ({ reasonCode }) => reasonCode],
+];
+
 /** Formats a head line and one line per record. */
 export function csvOf(records: readonly LedgerRecord[]): string {
-  return [
-    csvLine(CSV_HEAD),
-    ...records.map((one) =>
-      csvLine([
-        one.id,
-        one.time,
-        one.host,
-        one.uid,
-        one.user,
-        one.product,
-        one.root.pid,
-        one.killed,
-        one.survivors,
-        one.kind,
-        one.forced,
-        one.tagged,
-        one.closedAt,
-        one.remoteHost,
-        one.unusedForSeconds,
-        one.ageSeconds,
-        one.freedKiB,
-        one.terminals.join(" "),
-        one.reasons.join("; "),
-        one.cpuSeconds,
-        one.reasonCode,
-      ]),
-    ),
-  ].join("");
+  const rows = records.map((one) => COLUMNS.map(([, of]) => of(one)));
+  return [COLUMNS.map(([head]) => head), ...rows].map(csvLine).join("");
 }
