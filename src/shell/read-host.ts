@@ -60,9 +60,9 @@ export async function readProcessTable(
       argvTimeoutMs: MEMORY_TIMES.timeoutMs,
       argvBudgetMs: MEMORY_TIMES.budgetMs,
     });
-    const { states, usersSeen, faults: ofStates } = readStates(runFolder, raw.bootId);
+    const { states, lastSweepAt, faults: ofStates } = readStates(runFolder, raw.bootId, raw.uptime);
     const { tags, faults: ofTags } = readTags(runFolder, raw.bootId);
-    const known = { tags, states, usersSeen, faults: [...ofTags, ...ofStates] };
+    const known = { tags, states, lastSweepAt, faults: [...ofTags, ...ofStates] };
     const seen = observationOf(raw, known);
     if (!raw.rest || toSkip === null) return seen;
     const skipped = toSkip(seen, chainOf(raw.chain ?? []));
@@ -81,7 +81,7 @@ function fail(error: Error, { procRoot }: TableOptions): never {
 
 function observationOf(
   raw: RawSnapshot,
-  known: Pick<Observation, "tags" | "states" | "usersSeen" | "faults">,
+  known: Pick<Observation, "tags" | "states" | "lastSweepAt" | "faults">,
 ): Observation {
   return {
     schemaVersion: 1,
@@ -99,7 +99,7 @@ function observationOf(
     connections: null,
     tags: known.tags,
     states: known.states,
-    usersSeen: known.usersSeen,
+    lastSweepAt: known.lastSweepAt,
     keeps: keepsIn(raw, KEEP_PROGRAM),
     ownCgroups: readOwnCgroups(),
     faults: [...missingSight(), ...markExceeded(raw.faults), ...known.faults],

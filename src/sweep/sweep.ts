@@ -116,7 +116,11 @@ export async function sweepSeen(ports: Ports, request: SweepRequest, seen: Look)
   if (broken !== null) {
     await ports.log.write([{ level: "error", message: `Nothing was ended: ${broken}` }]);
     const fault: Fault = { what: "trust the evidence", detail: broken };
-    const faults = [...seen.faults, fault];
+    // What is in use is certain even then; the rest would be a first mark by evidence that is not to be trusted.
+    const used = { observation, judgements: judgements.filter(({ isInUse }) => isInUse), outcomes: [] };
+    const part = { ...request.context, options: { ...options, uids: [] } };
+    const stateFaults = isRecorded(request, observation) ? await recordState(ports, part, used) : [];
+    const faults = [...seen.faults, fault, ...stateFaults];
     return account(ports, {
       ...seen,
       faults,
@@ -132,10 +136,8 @@ export async function sweepSeen(ports: Ports, request: SweepRequest, seen: Look)
   await ports.log.write(reaped.faults.map(faultEvent));
   await ports.log.write(reaped.notices.map((message): LogEvent => ({ level: "warn", message })));
   await ports.log.write(outcomes.flatMap((outcome) => outcomeEvents(outcome, observation, observing)));
-  // States are root's; a user who ends their own trees keeps none. A site that only observes learns what it would end.
-  const records = !request.dryRun && observation.observerUid === 0;
   const newest = newestOf(judgements, reaped.again);
-  const stateFaults = records
+  const stateFaults = isRecorded(request, observation)
     ? await recordState(ports, request.context, { observation, judgements: newest, outcomes })
     : [];
   await ports.log.write(stateFaults.map(faultEvent));
@@ -147,6 +149,10 @@ export async function sweepSeen(ports: Ports, request: SweepRequest, seen: Look)
   const failed = hostFailed || exceeded || outcomes.some(({ survivors }) => survivors.some(isNew));
   return account(ports, { ...seen, faults, outcomes, observing, broken, hostFailed, failed });
 }
+
+/** States are root's; a user who ends their own trees keeps none. A site that only observes learns what it would end. */
+const isRecorded = ({ dryRun }: SweepRequest, { observerUid }: Observation): boolean =>
+  !dryRun && observerUid === 0;
 
 /** Whether a fault means that something of the whole host was not seen; one of a process or a user is theirs alone. */
 const isOfHost = ({ pid, uid }: Fault): boolean => pid === undefined && uid === undefined;

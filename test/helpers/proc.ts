@@ -174,7 +174,7 @@ export function observation(processes: readonly Proc[], init: Partial<Observatio
     connections: NO_CONNECTIONS,
     tags: [],
     states: [],
-    usersSeen: {},
+    lastSweepAt: null,
     keeps: [],
     faults: [],
     ...init,

@@ -30,7 +30,7 @@ export type Sweep = { readonly looks: readonly Look[]; readonly ended: number[];
 export function simulate(seed: number): Sweep[] {
   const host = populate(seed);
   const oracle = makeOracle(host);
-  let states: States = { states: [], usersSeen: {} };
+  let states: States = { lastSweepAt: null, states: [] };
   const lookAt = (at: number, uids: readonly number[] | null): Look => {
     const seen = host.lookAt(at, states);
     const judged = judge(seen, { ...CONTEXT, options: { ...UNFORCED, uids } });

@@ -47,13 +47,13 @@ describe("a file of a newer version is refused by name:", () => {
 
   test("states and survivors", () => {
     const state = { pid: 1, startTime: 2, uid: 3, usedAt: 4.5, orphanAt: null };
-    writeStates(folder, BOOT, { states: [state], usersSeen: { 3: 5 } });
-    const read = readStates(folder, BOOT);
-    assert.deepEqual([read.states, read.usersSeen], [[state], { 3: 5 }]);
-    assert.deepEqual(readStates(folder, "another boot").states, []);
+    writeStates(folder, BOOT, { lastSweepAt: 5, states: [state] });
+    const read = readStates(folder, BOOT, 99);
+    assert.deepEqual([read.states, read.lastSweepAt], [[state], 5]);
+    assert.deepEqual(readStates(folder, "another boot", 99).states, []);
     put("states.json", newer(readFileSync(join(folder, "states.json"), "utf8")));
-    const { states, faults } = readStates(folder, BOOT);
-    assert.deepEqual(states, []);
+    const { states, lastSweepAt, faults } = readStates(folder, BOOT, 99);
+    assert.deepEqual([states, lastSweepAt], [[], 99], "every tree counts as used now");
     assert.match(faults.map(({ detail }) => detail).join(), NEWER);
     put("survivors.json", `{"schemaVersion":2,"bootId":"${BOOT}","survivors":[]}`);
     assert.match(readSurvivors(folder, BOOT).faults[0]?.detail ?? "", NEWER);

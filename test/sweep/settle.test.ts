@@ -95,7 +95,7 @@ test("it waits, takes the lock, looks again, and only then signals", { skip }, a
   const { acts, result, states } = await ran(t, [unused, unused]);
   assert.deepEqual(acts.slice(0, 5), ["look", "wait 120000", "lock", "look", "signal 15"]);
   assert.equal(result.outcomes[0]?.killed.length, 6);
-  assert.equal(states, "", "what was ended has no state");
+  assert.match(states, /"states":\[\]/, "what was ended has no state");
 });
 
 test("what is in use at the second look is spared, logged with its reason, and noted as used", {
@@ -135,4 +135,23 @@ test("a sweep with nothing to end, and a dry run, neither wait nor lock; a dry r
   const dry = await ran(t, [unused], { dryRun: true });
   assert.deepEqual([dry.acts, dry.states], [["look"], ""]);
   assert.match(dry.lines.join("\n"), /^Would kill 6 process/m);
+});
+
+test("a sweep that the breaker stops ends nothing, and still notes what it saw in use", {
+  skip,
+}, async (t) => {
+  const other = legacyTree(800, { uid: 2002, uids: [2002, 2002, 2002, 2002] });
+  const cut = { ...linked(fromHost(501)), complete: false };
+  const seen = observation([...sshSession(300), ...tree, ...other], { bootId: BOOT, connections: cut });
+  const blind = { ...seen, counts: { ...seen.counts, denied: seen.counts.listed } };
+  const { acts, result, states } = await ran(t, [blind]);
+  assert.deepEqual([acts, result.broken !== null], [["look"], true]);
+  const { states: kept, lastSweepAt } = JSON.parse(states) as {
+    states: { pid: number; usedAt: number }[];
+    lastSweepAt: null;
+  };
+  assert.deepEqual(
+    [kept.map(({ pid, usedAt }) => [pid, usedAt]), lastSweepAt],
+    [[[500, blind.uptime]], null],
+  );
 });

@@ -66,8 +66,8 @@ export interface Observation {
   readonly connections: Connections | null;
   readonly tags: readonly Tag[];
   readonly states: readonly TreeState[];
-  /** By uid: the last sweep that skipped the user, or saw a tree in use of which it kept no state. Milliseconds since boot. */
-  readonly usersSeen: Readonly<Record<number, number>>;
+  /** The last sweep of the whole host, in milliseconds since boot: an older tree without a state counts as used then. */
+  readonly lastSweepAt: number | null;
   readonly keeps: readonly Keep[];
   /** The cgroups of this program. */
   readonly ownCgroups?: readonly string[] | undefined;

@@ -22,6 +22,8 @@ export interface Clock {
   readonly mark: number;
   /** The last close of a session of its user that it outlived, and since which no sweep saw it in use; null: none. */
   readonly tag: Tag | null;
+  /** The last sweep that saw it in use; 0: none did. */
+  readonly usedAt: number;
   /** Whether its user has a live ssh session on this host. */
   readonly userIsHere: boolean;
   /** What earlier sweeps noted of it; null: nothing. */
@@ -35,9 +37,9 @@ export function makeClock(view: HostView): (tree: Tree) => Clock {
 }
 
 function clockOf(tree: Tree, { observation, sshd, table }: HostView, state: TreeState | null): Clock {
-  const { uptime, usersSeen } = observation;
+  const { uptime } = observation;
   const users = usersOf(tree);
-  const usedAt = latest([state?.usedAt, ...users.map((uid) => usersSeen[uid])]);
+  const usedAt = usedAtOf(tree, observation, state);
   const marked = state?.orphanAt ?? null;
   const mark = marked !== null && marked >= usedAt ? marked : uptime;
   const tag = tagOf(tree, observation, usedAt);
@@ -64,7 +66,17 @@ function clockOf(tree: Tree, { observation, sshd, table }: HostView, state: Tree
       `the ssh session ${session.pid} of its user started then`,
     );
   const last = signs.reduce((a, b) => (b.at > a.at ? b : a));
-  return { ...last, mark, tag, userIsHere: sessions.length > 0, state };
+  return { ...last, mark, tag, usedAt, userIsHere: sessions.length > 0, state };
+}
+
+/**
+ * When a sweep last saw a tree in use. One that is older than the last sweep and has no state was skipped by it, or has lost
+ * the process that was its root: it counts as used then, so that no tag from before dates it.
+ */
+function usedAtOf({ root }: Tree, observation: Observation, state: TreeState | null): number {
+  if (state !== null) return state.usedAt ?? 0;
+  const { lastSweepAt } = observation;
+  return lastSweepAt !== null && startedAt(root, observation) <= lastSweepAt ? lastSweepAt : 0;
 }
 
 /** The user of a tree: its uid, and the login uid of its root where it has one (`sudo -iu project`). */
@@ -81,9 +93,6 @@ function tagOf(tree: Tree, observation: Observation, usedAt: number): Tag | null
     .filter(({ uid, closedUptime }) => users.includes(uid) && start <= closedUptime && closedUptime > usedAt)
     .reduce<Tag | null>((a, b) => (a && a.closedUptime >= b.closedUptime ? a : b), null);
 }
-
-const latest = (times: readonly (number | null | undefined)[]): number =>
-  Math.max(0, ...times.map((time) => time ?? 0));
 
 const WORKERS: Readonly<Record<string, string>> = {
   extensionHost: "extension host",

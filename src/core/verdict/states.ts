@@ -6,12 +6,13 @@ import { isAgentTree, readCpu } from "./agents.ts";
 import { usersOf } from "./clock.ts";
 import type { Judgement, JudgeOptions } from "./judge.ts";
 
-/** Guard: all users share the file. Of a user with more trees, the oldest of these many have a line. */
+/** Guard: all users share the file. Of a user with more trees, the oldest of these many have a state. */
 const MAX_STATES_OF_USER = 256;
 
 export interface States {
+  /** The last sweep of the whole host, in milliseconds since boot; null: there was none. */
+  readonly lastSweepAt: number | null;
   readonly states: readonly TreeState[];
-  readonly usersSeen: Readonly<Record<number, number>>;
 }
 
 /**
@@ -30,44 +31,34 @@ export function statesAfter(
   { uids, pids }: Pick<JudgeOptions, "uids" | "pids">,
   ended: ReadonlySet<string>,
 ): States {
-  const { states, usersSeen, skipped = [], overBudget = [], uptime } = observation;
+  const { states, overBudget = [], lastSweepAt, uptime } = observation;
   const judged = new Set(judgements.map(({ tree }) => keyOf(tree.root)));
   const isPartial = uids !== null || pids !== null;
+  // A skipped user's trees lose their states: without one they count as used now.
   const unseen = states.filter(
-    (state) =>
-      !judged.has(keyOf(state)) &&
-      (isPartial || skipped.includes(state.uid) || overBudget.includes(state.uid)),
+    (state) => !judged.has(keyOf(state)) && (isPartial || overBudget.includes(state.uid)),
   );
   const current = judgements
     .filter(({ tree }) => !ended.has(keyOf(tree.root)))
-    .map((judgement) => stateAfter(judgement, observation));
-  const all = [...unseen, ...current].sort((a, b) => a.startTime - b.startTime || a.pid - b.pid);
+    .map((judgement) => stateAfter(judgement, uptime));
   const count = new Map<number, number>();
-  const [kept, dropped]: [TreeState[], TreeState[]] = [[], []];
-  for (const state of all) {
-    const before = count.get(state.uid) ?? 0;
-    count.set(state.uid, before + 1);
-    (before < MAX_STATES_OF_USER ? kept : dropped).push(state);
-  }
-  // Who was skipped counts as seen in use. The earlier time of a user stays while some tree of theirs has no line.
-  const lasting = new Set([...unseen, ...dropped].map(({ uid }) => uid));
-  const earlier = Object.entries(usersSeen).filter(([uid]) => isPartial || lasting.has(Number(uid)));
-  const inUse = dropped.filter(({ usedAt }) => usedAt === uptime).map(({ uid }) => uid);
-  const now = [...skipped, ...inUse].map((uid) => [uid, uptime] as const);
-  return { states: kept, usersSeen: Object.fromEntries([...earlier, ...now]) };
+  const kept = [...unseen, ...current]
+    .sort((a, b) => a.startTime - b.startTime || a.pid - b.pid)
+    .filter(({ uid }) => {
+      const before = count.get(uid) ?? 0;
+      count.set(uid, before + 1);
+      return before < MAX_STATES_OF_USER;
+    });
+  return { lastSweepAt: isPartial ? lastSweepAt : uptime, states: kept };
 }
 
-function stateAfter(judgement: Judgement, observation: Observation): TreeState {
-  const { tree, byEvidence, isInUse, clock } = judgement;
+function stateAfter({ tree, byEvidence, isInUse, clock }: Judgement, uptime: number): TreeState {
   const { pid, startTime } = tree.root;
-  const { uptime, usersSeen } = observation;
-  const seen = usersOf(tree).flatMap((uid) => usersSeen[uid] ?? []);
-  const usedBefore = [clock.state?.usedAt ?? [], ...seen].flat();
   const state = {
     pid,
     startTime,
     uid: tree.uid,
-    usedAt: usedBefore.length > 0 ? Math.max(...usedBefore) : null,
+    usedAt: clock.usedAt > 0 ? clock.usedAt : null,
     orphanAt: clock.state?.orphanAt ?? null,
   };
   if (isInUse) return { ...state, usedAt: uptime, orphanAt: null };

@@ -1,6 +1,6 @@
 /** Reads and writes what a sweep notes of each tree for the next one, below /run: a boot empties it. */
 
-import { lstatSync, rmSync } from "node:fs";
+import { lstatSync } from "node:fs";
 import { join } from "node:path";
 import * as v from "valibot";
 import type { Fault } from "../../core/observation/fault.ts";
@@ -12,7 +12,7 @@ import { actsForHost } from "./service-account.ts";
 /** A hundred thousand states; this program writes no longer file. */
 const MAX_BYTES = 16 * 1024 * 1024;
 
-const NONE: States = { states: [], usersSeen: {} };
+const NONE: States = { lastSweepAt: null, states: [] };
 
 const makeSchema = () => {
   const time = v.pipe(v.number(), v.minValue(0));
@@ -23,13 +23,20 @@ const makeSchema = () => {
   return v.object({
     schemaVersion: v.literal(SCHEMA_VERSION),
     bootId: v.string(),
+    lastSweepAt: v.nullable(time),
     states: v.array(v.object({ ...procId, ...state })),
-    usersSeen: v.record(v.pipe(v.string(), v.digits()), time),
   });
 };
 
-/** Reads the states of this boot below a run folder. An ordinary user, who may not read root's, gets none. */
-export function readStates(folder: string, bootId: string): States & { readonly faults: readonly Fault[] } {
+/**
+ * Reads the states of this boot below a run folder. An ordinary user, who may not read root's, gets none. Where the file is
+ * damaged every tree counts as used now (`uptime`), so that none ends earlier for it.
+ */
+export function readStates(
+  folder: string,
+  bootId: string,
+  uptime: number,
+): States & { readonly faults: readonly Fault[] } {
   const found = lstatSync(folder, { throwIfNoEntry: false });
   if (!found || (!actsForHost() && found.uid !== process.geteuid?.())) return { ...NONE, faults: [] };
   const file = join(folder, "states.json");
@@ -39,19 +46,14 @@ export function readStates(folder: string, bootId: string): States & { readonly 
     return { ...(parsed.value.bootId === bootId ? parsed.value : NONE), faults: [] };
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code === "ENOENT") return { ...NONE, faults: [] };
-    const detail = `${(error as Error).message}; this sweep counts as the first to see each tree`;
-    return { ...NONE, faults: [{ what: `read ${file}`, detail }] };
+    const detail = `${(error as Error).message}; every tree counts as used now`;
+    return { lastSweepAt: uptime, states: [], faults: [{ what: `read ${file}`, detail }] };
   }
 }
 
-/** Writes all states at once, by rename; none left removes the file. @throws */
-export function writeStates(folder: string, bootId: string, { states, usersSeen }: States): void {
+/** Writes all states at once, by rename. @throws */
+export function writeStates(folder: string, bootId: string, { lastSweepAt, states }: States): void {
   const file = join(folder, "states.json");
-  if (states.length === 0 && Object.keys(usersSeen).length === 0) rmSync(file, { force: true });
-  else
-    replaceFile(
-      file,
-      `${JSON.stringify({ schemaVersion: SCHEMA_VERSION, bootId, states, usersSeen })}\n`,
-      0o600,
-    );
+  const text = JSON.stringify({ schemaVersion: SCHEMA_VERSION, bootId, lastSweepAt, states });
+  replaceFile(file, `${text}\n`, 0o600);
 }

@@ -28,7 +28,7 @@ interface Row {
   readonly closed?: number;
   readonly mark?: number;
   readonly used?: number;
-  readonly userSeen?: number;
+  readonly lastSweep?: number;
   readonly session?: number;
   readonly worker?: number;
   readonly treeStarted?: number;
@@ -71,7 +71,7 @@ function judged(row: Row): Judgement {
     uptime: NOW,
     tags: row.closed === undefined ? [] : [tag(row.closed)],
     states: isKnown ? [state] : [],
-    usersSeen: row.userSeen === undefined ? {} : { [ALICE]: NOW - row.userSeen },
+    lastSweepAt: ago(row.lastSweep),
   });
   const policy = { ...DEFAULT_POLICY, grace };
   const found = judge(seen, contextFor(policy, "2026-11-29")).find(({ tree: { root } }) => root.pid === 500);
@@ -154,9 +154,9 @@ const rows: readonly Row[] = [
     tagged: true,
   },
   {
-    what: "the user was skipped after the close",
+    what: "it has no state, and is older than the last sweep, which came after the close",
     closed: 6 * HOUR,
-    userSeen: 4 * HOUR,
+    lastSweep: 4 * HOUR,
     verdict: "wait",
     tagged: false,
   },
@@ -198,11 +198,11 @@ const rows: readonly Row[] = [
     endsIn: 3 * HOUR,
   },
   {
-    what: "its user was skipped since that mark",
-    mark: 6 * HOUR,
-    userSeen: 4 * HOUR,
-    verdict: "wait",
-    endsIn: 3 * HOUR,
+    what: "it has no state, and the last sweep came before the close",
+    closed: 4 * HOUR,
+    lastSweep: 5 * HOUR,
+    verdict: "reap",
+    tagged: true,
   },
   // What moves the clock.
   {

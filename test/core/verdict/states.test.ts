@@ -47,31 +47,33 @@ test("what was not looked at keeps its line, what is gone or was ended loses it"
   assert.deepEqual(pidsOf(after(seen())), [500]);
   assert.deepEqual(pidsOf(after(seen(), { uids: [ALICE] })), [500, 900]);
   assert.deepEqual(pidsOf(after(seen(), { pids: [500] })), [500, 900]);
-  for (const unseen of [{ skipped: [BOB] }, { overBudget: [BOB] }])
-    assert.deepEqual(pidsOf(after(seen(unseen))), [500, 900]);
+  assert.deepEqual(pidsOf(after(seen({ overBudget: [BOB] }))), [500, 900]);
   const from = seen();
   assert.deepEqual(statesAfter(from, judged(from), WHOLE, new Set([keyOf(before)])).states, []);
 });
 
-test("a skipped user counts as seen in use, for as long as a tree of theirs has no line of its own", () => {
-  const skipped = after(seen({ skipped: [BOB], usersSeen: { [BOB]: 5, [ALICE]: 6 } }));
-  assert.deepEqual(skipped.usersSeen, { [BOB]: NOW });
-  assert.equal(lineOf(seen({ usersSeen: { [ALICE]: 3000 } }))?.usedAt, 3000);
-  assert.deepEqual(after(seen({ usersSeen: { [BOB]: 5 } }), { uids: [ALICE] }).usersSeen, { [BOB]: 5 });
+test("a tree without a state that is older than the last sweep counts as used then: its user was skipped", () => {
+  assert.deepEqual(
+    after(seen({ skipped: [BOB] })).states.map(({ uid }) => uid),
+    [ALICE],
+  );
+  assert.equal(after(seen()).lastSweepAt, NOW);
+  assert.equal(after(seen({ lastSweepAt: 5 }), { uids: [ALICE] }).lastSweepAt, 5);
+  const line = (lastSweepAt: number): number | null | undefined =>
+    lineOf(seen({ states: [], lastSweepAt }))?.usedAt;
+  assert.deepEqual([line(2000), line(999)], [2000, null]);
+  const doubted = seen({ states: [], lastSweepAt: 2000, connections: null });
+  assert.deepEqual(lineOf(doubted), { ...before, usedAt: 2000, orphanAt: null });
 });
 
-test("of a user with thousands of trees the oldest 256 have a line, and use of the rest is kept for the user", () => {
+test("of a user with thousands of trees the oldest 256 have a state", () => {
   const node = tree[1]?.exe ?? "";
   const many = Array.from({ length: 300 }, (_, i) =>
     proc({ ...tree[1], pid: 10_000 + i, ppid: 1, startTime: 1000 + i, exe: node }),
   );
-  const [youngest] = many.slice(-1);
-  assert.ok(youngest);
-  const from = observation([...many, ...tree], { uptime: NOW, connections: linked(fromHost(youngest.pid)) });
-  const { states, usersSeen } = after(from);
+  const { states } = after(observation([...many, ...tree], { uptime: NOW }));
   assert.equal(states.length, 256);
-  assert.ok(states.every(({ pid }) => pid < youngest.pid));
-  assert.deepEqual(usersSeen, { [ALICE]: NOW });
+  assert.ok(states.every(({ startTime }) => startTime < 1255));
 });
 
 test("what either look of a sweep saw in use was in use", () => {

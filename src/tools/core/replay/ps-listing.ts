@@ -90,7 +90,7 @@ function observationOf(processes: readonly Proc[]): Observation {
     connections: null,
     tags: [],
     states: [],
-    usersSeen: {},
+    lastSweepAt: null,
     keeps: [],
     faults: [],
   };

@@ -105,7 +105,7 @@ function observationSchema(): v.GenericSchema<unknown, Observation> {
     connections: nullable(connections),
     tags: v.array(tag),
     states: v.array(state),
-    usersSeen: v.record(v.pipe(v.string(), v.digits()), v.number()),
+    lastSweepAt: nullable(v.number()),
     keeps: v.array(v.object({ uid: whole, ...procId, until: nullable(v.number()) })),
     skipped: v.optional(v.array(whole)),
     ownCgroups: v.optional(v.array(v.string())),
