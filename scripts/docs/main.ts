@@ -2,7 +2,7 @@ import { execFileSync } from "node:child_process";
 import { mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { bash, fish, zsh } from "./completions.ts";
-import { productNames, productTable } from "./products.ts";
+import { kindTable, neverTable, productNames, productTable } from "./products.ts";
 import { commandsOf } from "./program.ts";
 import { reasonList, reasonTable } from "./reasons.ts";
 import { commandList, keyList, keyTable } from "./sections.ts";
@@ -12,7 +12,9 @@ const check = process.argv.includes("--check");
 const commands = commandsOf();
 const sections: Readonly<Record<string, string>> = {
   keys: keyTable(),
+  kinds: kindTable(),
   products: productTable(),
+  never: neverTable(),
   "product-names": productNames(),
   reasons: reasonTable(),
   "reason-list": reasonList(),

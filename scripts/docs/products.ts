@@ -1,43 +1,68 @@
+import data from "../../src/core/recognition/catalogue.json" with { type: "json" };
 import { type Catalogue, makeCatalogue, type Product } from "../../src/core/recognition/catalogue.ts";
+import { KIND_NAMES, KINDS, type Kind } from "../../src/core/recognition/kinds.ts";
+import { kindIn } from "../../src/core/recognition/program-rules.ts";
 
-/** The table of the products that the catalogue knows, for README and docs/products.md. */
+/** The tables of what the catalogue knows, for README and docs/products.md. */
 
-/** Makes the table: what it is called in the configuration, how it is found, where the facts come from. */
+const row = (cells: readonly string[]): string => `| ${cells.join(" | ")} |`;
+const table = (heads: readonly string[], rows: readonly (readonly string[])[]): string =>
+  [row(heads), row(heads.map(() => "---")), ...rows.map(row)].join("\n");
+const codes = (texts: readonly string[]): string => texts.map((text) => `\`${text}\``).join(" ");
+
+/** Makes the table of kinds: what each means for the verdict. */
+export function kindTable(): string {
+  return table(
+    ["kind", "what it means"],
+    KIND_NAMES.map((kind) => [`\`${kind}\``, KINDS[kind]]),
+  );
+}
+
+/** Makes the table of products: what each is called in the configuration, its kinds, where it is found, the source. */
 export function productTable(): string {
   const catalogue = makeCatalogue();
-  const rows = catalogue.products.map((product) =>
-    [
+  return table(
+    ["product", "name in the configuration", "kinds", "found in", "source"],
+    catalogue.products.map((product) => [
       product.name,
       `\`${product.id}\``,
-      kindOf(product, catalogue),
-      placesOf(product, catalogue)
-        .map((place) => `\`${place}\``)
-        .join(" "),
+      kindsOf(product, catalogue).join(", "),
+      codes(placesOf(product, catalogue)),
       sourcesOf(product, catalogue).join("; "),
-    ].join(" | "),
+    ]),
   );
-  return [
-    "| product | name in the configuration | what it is | found in | source |",
-    "| --- | --- | --- | --- | --- |",
-  ]
-    .concat(rows.map((row) => `| ${row} |`))
-    .join("\n");
+}
+
+/** Makes the table of what is never ended: multiplexers, and what users run themselves. */
+export function neverTable(): string {
+  const rows = (kind: Kind, list: typeof data.multiplexers): string[][] =>
+    list.map(({ name, programs, source, checked }) => [
+      name,
+      kind,
+      codes(programs),
+      `${source} (${checked})`,
+    ]);
+  return table(
+    ["program", "kind", "executables", "source"],
+    [...rows("multiplexer", data.multiplexers), ...rows("own", data.own)],
+  );
 }
 
 const WIDTH = 120;
 /** What a sweep does with products of a kind, in the README's words. */
-const KINDS: readonly (readonly [string, string])[] = [
-  ["reached through ssh", "Ended when nobody uses them"],
-  ["coding agent", "Ended when nobody uses them and they are idle"],
+const SHOWN: readonly (readonly [Kind, string])[] = [
+  ["server", "Ended when nobody uses them"],
+  ["agent", "Ended when nobody uses them and they are idle"],
+  ["kernel", "Left for a day, then ended when nobody uses them and they are idle"],
   ["tunnel", "Tunnels, left alone unless the site says otherwise"],
-  ["web server", "Web servers, left alone unless the site says otherwise"],
+  ["web-server", "Web servers, left alone unless the site says otherwise"],
 ];
 
-/** Lists the names of all products by what a sweep does with them, for README. */
+/** Lists the names of all products by what a sweep does with their programs, for README. */
 export function productNames(): string {
   const catalogue = makeCatalogue();
-  return KINDS.map(([kind, words]) => {
-    const names = catalogue.products.filter((product) => kindOf(product, catalogue) === kind);
+  return SHOWN.map(([kind, words]) => {
+    const names = catalogue.products.filter((product) => kindsOf(product, catalogue).includes(kind));
     return wrapped(`- ${words}: ${names.map(({ name }) => name).join(", ")}.`);
   }).join("\n");
 }
@@ -55,15 +80,18 @@ function wrapped(text: string): string {
 const programsOf = ({ id }: Product, { programs }: Catalogue): Catalogue["programs"] =>
   programs.filter(({ product }) => product === id);
 
-function kindOf(product: Product, catalogue: Catalogue): string {
-  const roles = programsOf(product, catalogue).flatMap((program) => program.roles.map(({ role }) => role));
-  if (product.kind !== "ssh") return product.kind === "web" ? "web server" : "tunnel";
-  return roles.includes("agent") ? "coding agent" : "reached through ssh";
+/** The product's own kind first, then those of its programs in other roles. */
+function kindsOf(product: Product, catalogue: Catalogue): Kind[] {
+  const others = programsOf(product, catalogue).flatMap(({ roles }) =>
+    roles.map(({ kind, role }) => kind ?? kindIn(role, product.kind)),
+  );
+  return [...new Set([product.kind, ...others])];
 }
 
 function placesOf(product: Product, catalogue: Catalogue): string[] {
+  // A script that is named by its file alone shows by what it mentions.
   const programs = programsOf(product, catalogue).flatMap(({ paths, mention }) =>
-    mention ? [mention] : paths,
+    mention && paths.length === 1 ? [mention] : paths,
   );
   const layouts = catalogue.installs
     .filter(({ product: of }) => of.id === product.id)

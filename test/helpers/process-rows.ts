@@ -2,7 +2,7 @@ import { readFileSync } from "node:fs";
 import { COMMIT, HOME } from "./proc.ts";
 
 export interface ProcessRow {
-  /** "vscode server ssh", or "-" for no part of a server. */
+  /** "vscode server server", with " if left" or " if beside" where that is asked of it, or "-" for no part of a server. */
   readonly expected: string;
   readonly exe: string;
   readonly argv: readonly string[];

@@ -38,6 +38,24 @@ export const agents = v.strictObject(
   "must be a table",
 );
 
+export const kernels = v.strictObject(
+  {
+    grace: key(
+      duration,
+      "24h",
+      "duration",
+      "how long a kernel without a client is left alone; `graceByProduct` overrides it, and a shorter `--idle-shutdown-hours` of its own wins",
+    ),
+    busyFor: key(
+      duration,
+      "72h",
+      "duration",
+      "how long, after a sweep first found it without a client, a kernel is left alone while it uses more than 1 % of a core; `0s` disregards that",
+    ),
+  },
+  "must be a table",
+);
+
 export const keep = v.strictObject(
   {
     max: key(

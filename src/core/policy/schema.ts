@@ -2,7 +2,7 @@
 
 import * as v from "valibot";
 import { hooks, ledger, metrics, notice } from "./schema-outputs.ts";
-import { agents, catalogue, exemption, keep } from "./schema-tables.ts";
+import { agents, catalogue, exemption, keep, kernels } from "./schema-tables.ts";
 import {
   accounts,
   bool,
@@ -102,6 +102,12 @@ export const schema = v.strictObject({
     "exemptions with an end date and a reason; a tree must match every key given",
   ),
   agents: key(agents, {}, "table", "the daemons of coding agents, which work without a client"),
+  kernels: key(
+    kernels,
+    {},
+    "table",
+    "interpreters with a user's data, which outlive their server: Positron's, and Jupyter's of VS Code",
+  ),
   ledger: key(ledger, {}, "table", "where to record what was ended"),
   metrics: key(metrics, {}, "table", "what monitoring reads"),
   notice: key(notice, {}, "table", "what users see at their next login"),

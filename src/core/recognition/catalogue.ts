@@ -1,14 +1,15 @@
 /** What a server process looks like: the catalogue's data with a site's additions. */
 
 import data from "./catalogue.json" with { type: "json" };
-import { componentsOf, fitsName, globToRegExp } from "./path-pattern.ts";
+import type { Kind } from "./kinds.ts";
+import { componentsOf, fitsEnd, fitsName, globToRegExp } from "./path-pattern.ts";
+import { type Ending, indexPrograms, type ProgramIndex } from "./program-index.ts";
 
-/** `ssh`: reached through an ssh server. `tunnel` and `web`: started on purpose to be reached otherwise. */
-export type Kind = "ssh" | "tunnel" | "web";
+export type { Kind } from "./kinds.ts";
 
 /**
- * `agent`: a coding agent's daemon, which works without a client. `relay`: carries a session's input and output to
- * a daemon's socket. `unknown`: the executable is an IDE's own, but its command line could not be read, so it may be the
+ * `agent`: a coding agent's daemon, which works without a client. `kernel`: an interpreter with a user's data, or what
+ * starts these. `relay`: carries a session's input and output to a daemon's socket. `unknown`: the executable is an IDE's own, but its command line could not be read, so it may be the
  * server or a user's own program on the IDE's node.
  */
 export type Role =
@@ -17,6 +18,7 @@ export type Role =
   | "worker"
   | "cli"
   | "agent"
+  | "kernel"
   | "relay"
   | "tunnel"
   | "helper"
@@ -58,6 +60,11 @@ export interface RoleRule {
   readonly elements?: readonly string[];
   /** Options and the patterns of which their value must fit one. */
   readonly options?: Readonly<Record<string, readonly string[]>>;
+  /**
+   * Recognised only where nothing that started it lives. Guard: the same program serves whoever started it, a job of
+   * the user's too, over a pipe of which no list of connections says that somebody waits at its end.
+   */
+  readonly left?: boolean;
 }
 
 /** A program with a layout of its own, by the end of its executable's path or of the script that it runs. */
@@ -75,14 +82,19 @@ export interface ProgramRule {
   readonly checked?: string;
 }
 
+/** A rule with its paths by component. */
+export type Program = ProgramRule & Ending;
+
 export interface JobEnvironment {
   readonly system: string;
   readonly variables: readonly string[];
 }
 
-/** An option that says how many seconds a server waits for its client. */
+/** An option that says how long a server waits for its client. */
 export interface GraceFlag {
   readonly flag: string;
+  /** Seconds in its unit; default: 1. */
+  readonly unit?: number;
   /** What zero means; default: no wait at all. */
   readonly zero?: string;
 }
@@ -116,16 +128,19 @@ export interface Catalogue {
     readonly notIn: readonly string[];
   };
   readonly forkDirectories: readonly string[];
-  readonly programs: readonly (ProgramRule & { readonly endings: readonly (readonly string[])[] })[];
+  readonly programs: readonly Program[];
+  readonly programIndex: ProgramIndex<Program>;
   readonly cli: { readonly valueFlags: readonly string[]; readonly roles: readonly RoleRule[] };
   /** Which product a command-line program or a launcher belongs to, by its file name. */
   readonly cliProducts: ReadonlyMap<string, Product>;
   readonly launcherProducts: ReadonlyMap<string, Product>;
   readonly shapes: typeof data.shapes;
-  readonly userPrograms: readonly string[];
+  /** Names of files and folders in an extension that are the user's own to run. */
+  readonly ownPrograms: readonly string[];
   readonly graceFlags: readonly GraceFlag[];
   readonly interpreters: typeof data.interpreters;
-  readonly multiplexers: readonly string[];
+  /** Ends of paths, by component. */
+  readonly multiplexers: readonly (readonly string[])[];
   /** Clients that take the options of OpenSSH's. */
   readonly sshClients: readonly string[];
   /** Programs of root's that ask at a terminal for a password before they do anything. */
@@ -139,7 +154,7 @@ export interface Catalogue {
 /** The product of a fork that no list knows, found by its shape. */
 export const UNKNOWN_FORK = "unknown-fork";
 
-const FORK: Product = { id: UNKNOWN_FORK, name: "a fork of VS Code", kind: "ssh", directories: [] };
+const FORK: Product = { id: UNKNOWN_FORK, name: "a fork of VS Code", kind: "server", directories: [] };
 
 const NO_SITE: SiteCatalogue = { directories: [], patterns: [], sshd: [] };
 
@@ -155,6 +170,10 @@ export function makeCatalogue(site: SiteCatalogue = NO_SITE): Catalogue {
     if (/[*{]/.test(last)) folderPatterns.push(location);
     else folders.set(last, [...(folders.get(last) ?? []), location]);
   }
+  const programs = (data.programs as readonly ProgramRule[]).map((rule) => ({
+    ...rule,
+    endings: rule.paths.map(componentsOf),
+  }));
   const namedBy = (key: "cli" | "launchers"): Map<string, Product> =>
     new Map(shipped.flatMap((product) => (product[key] ?? []).map((name) => [name, product] as const)));
   return {
@@ -174,18 +193,16 @@ export function makeCatalogue(site: SiteCatalogue = NO_SITE): Catalogue {
       notIn: data.extensionFolder.notIn,
     },
     forkDirectories: data.forkDirectories,
-    programs: (data.programs as readonly ProgramRule[]).map((rule) => ({
-      ...rule,
-      endings: rule.paths.map(componentsOf),
-    })),
+    programs,
+    programIndex: indexPrograms(programs),
     cli: data.cli as Catalogue["cli"],
     cliProducts: namedBy("cli"),
     launcherProducts: namedBy("launchers"),
     shapes: data.shapes,
-    userPrograms: data.userPrograms,
+    ownPrograms: data.own.flatMap(({ programs }) => programs),
     graceFlags: data.graceFlags,
     interpreters: data.interpreters,
-    multiplexers: data.multiplexers,
+    multiplexers: data.multiplexers.flatMap(({ programs }) => programs.map(componentsOf)),
     sshClients: data.sshClients,
     prompts: data.prompts,
     jobClients: data.jobClients,
@@ -199,7 +216,12 @@ function productOfSite(
   shipped: readonly Product[],
 ): Product {
   const known = shipped.find(({ id }) => id === product);
-  return { id: product, name: known?.name ?? product, kind: known?.kind ?? "ssh", directories: [directory] };
+  return {
+    id: product,
+    name: known?.name ?? product,
+    kind: known?.kind ?? "server",
+    directories: [directory],
+  };
 }
 
 function locationsOf(products: readonly Product[]): Location[] {
@@ -216,4 +238,10 @@ export function mayBeOneProduct(a: string, b: string): boolean {
 /** Tells whether a program's file name is one of a list of names and patterns: `tmux`, `tmux-*`. */
 export function isNamed(name: string, patterns: readonly string[]): boolean {
   return patterns.some((pattern) => fitsName(name, pattern));
+}
+
+/** Tells whether an executable is a terminal multiplexer's, by its file name or, where that says too little, its path. */
+export function isMultiplexerPath(path: string, { multiplexers }: Pick<Catalogue, "multiplexers">): boolean {
+  const parts = componentsOf(path);
+  return multiplexers.some((ending) => fitsEnd(parts, ending));
 }

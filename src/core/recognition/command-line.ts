@@ -35,6 +35,17 @@ export function scriptIndex(argv: readonly string[]): number | null {
   return null;
 }
 
+/** Finds the index of the module that python runs: `python -Xfrozen_modules=off -m ipykernel_launcher`; null: none. */
+export function moduleIndex(argv: readonly string[]): number | null {
+  for (let i = 1; i < argv.length; i++) {
+    const word = argv[i] ?? "";
+    if (word === "-m") return i + 1 < argv.length ? i + 1 : null;
+    if (!word.startsWith("-") || NO_SCRIPT.has(word)) return null;
+    if (VALUE_OPTIONS.has(word)) i++;
+  }
+  return null;
+}
+
 /** Finds the index of the program that a loader of the C library starts: `ld-linux.so.2 --library-path L node …`. */
 export function loadedIndex(argv: readonly string[]): number | null {
   for (let i = 1; i < argv.length; i++) {

@@ -4,7 +4,7 @@ import { type Catalogue, isNamed, type Kind, type Product, type Role } from "./c
 import { hasFlag, valuesOf } from "./command-line.ts";
 import { findInstall, type Install } from "./install-path.ts";
 import { componentsOf, endsWithPath } from "./path-pattern.ts";
-import type { Recognition } from "./program-rules.ts";
+import { kindIn, type Recognition } from "./program-rules.ts";
 
 interface ScriptRun {
   readonly exe: string;
@@ -35,8 +35,43 @@ export function recogniseServerScript(run: ScriptRun, catalogue: Catalogue): Rec
   const isWebShape = shapes.webScripts.includes(shape.name);
   const own = isWebShape ? folder.at(-1) === "lib" && folder.at(-2) === root : folder.at(-1) === root;
   if (!exe.startsWith("/") || !own) return null;
-  if (isWebShape) return as(catalogue.byId.get("code-server") ?? catalogue.fork, "web", role);
-  return { ...as(catalogue.fork, isWorker ? "ssh" : kindByFlags(args, catalogue), role), ...more };
+  if (isWebShape) return as(catalogue.byId.get("code-server") ?? catalogue.fork, "web-server", role);
+  return { ...as(catalogue.fork, isWorker ? "server" : kindByFlags(args, catalogue), role), ...more };
+}
+
+/**
+ * Tells whether an executable that is not called node is the one of a server's installation: `node.real` beside a
+ * wrapper called `node`, a copy that was patched for an old C library. `script`: a server's or a worker's own. Outside
+ * a catalogued folder its name must begin like node's, for the scan looks for nothing else there.
+ */
+export function isOwnNode(exe: string, script: string, catalogue: Catalogue): boolean {
+  const { shapes } = catalogue;
+  const name = [...shapes.serverScripts, ...shapes.workerScripts].find((end) => endsWithPath(script, end));
+  if (name === undefined) return false;
+  const root = script.slice(0, -name.length);
+  if (!root.startsWith("/") || !exe.startsWith(root)) return false;
+  const file = componentsOf(exe).at(-1) ?? "";
+  return (
+    shapes.nodeNames.some((node) => file.startsWith(node)) || findInstall(exe, catalogue)?.by === "folder"
+  );
+}
+
+/** Recognises `sh <root>/node <root>/out/server-main.js …`: a wrapper that a site has put in the place of node. */
+export function recogniseNodeWrapper(
+  script: string,
+  args: readonly string[],
+  serves: boolean,
+  catalogue: Catalogue,
+): Recognition | null {
+  const at = args.findIndex((arg) => !arg.startsWith("-"));
+  const run = args[at] ?? "";
+  const isWrapper = catalogue.shapes.nodeNames.includes(componentsOf(script).at(-1) ?? "");
+  if (!isWrapper || !isOwnNode(script, run, catalogue)) return null;
+  const found = recogniseServerScript(
+    { exe: script, script: run, args: args.slice(at + 1), serves },
+    catalogue,
+  );
+  return found ? { ...found, role: found.role === "worker" ? "worker" : "launcher" } : null;
 }
 
 /** Recognises `sh <root>/bin/<name>-server --start-server …` and `sh <root>/server.sh --port=0`. */
@@ -55,7 +90,8 @@ export function recogniseLauncher(
   if (!isNamedSo && !shapes.launcherScripts.includes(file)) return null;
   const install = findInstall(script, catalogue);
   const product = catalogue.launcherProducts.get(file);
-  if (isNamedSo && product?.kind === "web") return isPassing ? null : as(product, "web", "launcher");
+  if (isNamedSo && product?.kind === "web-server")
+    return isPassing ? null : as(product, "web-server", "launcher");
   if (install && install.by !== "fork-folder") {
     if (isPassing) return null;
     const named = install.by === "folder" ? install.product : (product ?? install.product);
@@ -79,7 +115,7 @@ function findBestInstall(script: string, exe: string, catalogue: Catalogue): Ins
   if (ofScript?.by === "folder") return ofScript;
   const ofExe = findInstall(exe, catalogue);
   const rank = (install: Install | null): number =>
-    install === null ? 0 : { folder: 3, layout: 2, "fork-folder": 1 }[install.by];
+    install === null ? 0 : { folder: 4, layout: 3, extension: 2, "fork-folder": 1 }[install.by];
   return rank(ofExe) > rank(ofScript) ? ofExe : ofScript;
 }
 
@@ -88,9 +124,9 @@ function findBestInstall(script: string, exe: string, catalogue: Catalogue): Ins
  * through ssh has a port picked for it (`--port=0`, a range) or a socket. Without any of these the port is 8000.
  */
 function kindByFlags(args: readonly string[], { shapes }: Catalogue): Kind {
-  if (hasFlag(args, [...shapes.remoteFlags])) return "ssh";
+  if (hasFlag(args, [...shapes.remoteFlags])) return "server";
   const ports = valuesOf(args, "--port");
-  return ports.some((port) => port === "0" || port.includes("-")) ? "ssh" : "web";
+  return ports.some((port) => port === "0" || port.includes("-")) ? "server" : "web-server";
 }
 
 /** The server's program used as a short command: `--install-extension X`, `--version`, without `--start-server`. */
@@ -98,4 +134,8 @@ function isOneShot(args: readonly string[], { shapes }: Catalogue): boolean {
   return hasFlag(args, shapes.oneShotFlags) && !hasFlag(args, shapes.startFlags);
 }
 
-const as = (product: Product, kind: Kind, role: Role): Recognition => ({ product: product.id, kind, role });
+const as = (product: Product, kind: Kind, role: Role): Recognition => ({
+  product: product.id,
+  kind: kindIn(role, kind),
+  role,
+});

@@ -3,7 +3,8 @@
 import { type Catalogue, isNamed, type Kind, type Role, type RoleRule } from "./catalogue.ts";
 import { firstWords, valuesOf } from "./command-line.ts";
 import { cliProductOf, findInstall, isCliName } from "./install-path.ts";
-import { componentsOf, fitsEnd } from "./path-pattern.ts";
+import { componentsOf } from "./path-pattern.ts";
+import { rulesAt } from "./program-index.ts";
 
 export interface Recognition {
   readonly product: string;
@@ -13,6 +14,10 @@ export interface Recognition {
   readonly leadsSession?: boolean;
   /** Its server starts it when a client comes, as an extension host: its start is a sign of use. */
   readonly perClient?: boolean;
+  /** It counts only where nothing that started it lives. */
+  readonly left?: true;
+  /** It counts only beside a server or a worker of the installation at this path. */
+  readonly beside?: string;
 }
 
 /** Arguments after the program or its script; null where the command line could not be read. */
@@ -25,15 +30,22 @@ export function recogniseProgram(
   catalogue: Catalogue,
 ): Recognition | null | undefined {
   const parts = componentsOf(path);
-  for (const rule of catalogue.programs) {
-    if (!rule.endings.some((ending) => fitsEnd(parts, ending))) continue;
+  for (const rule of rulesAt(parts, catalogue.programIndex)) {
     if (rule.mention !== undefined && !mentions(rule.mention, path, args)) continue;
     if (args === null && rule.handRun) return null;
-    const kind = catalogue.byId.get(rule.product)?.kind ?? "ssh";
     const found = roleOf(rule.roles, args, rule.valueFlags ?? []);
+    // Rules about orphans say nothing of a part of an installation.
+    if (!found && rule.roles.every(({ left }) => left)) continue;
     if (!found) return null;
-    const { role, leadsSession } = found;
-    return { product: rule.product, kind: found.kind ?? kind, role, ...(leadsSession && { leadsSession }) };
+    const kind = found.kind ?? kindIn(found.role, catalogue.byId.get(rule.product)?.kind);
+    const { role, left, leadsSession } = found;
+    return {
+      product: rule.product,
+      kind,
+      role,
+      ...(left && { left }),
+      ...(leadsSession && { leadsSession }),
+    };
   }
   return undefined;
 }
@@ -57,10 +69,15 @@ export function recogniseCli(
   const found = roleOf(roles, args, valueFlags);
   if (!found) return null;
   const product = install?.by === "folder" ? install.product : cliProductOf(name, catalogue);
-  const kind = found.kind ?? product?.kind ?? "ssh";
+  const kind = found.kind ?? kindIn(found.role, product?.kind);
   // Outside any folder a tunnel is a product of its own, whichever editor's program opens it.
   const id = found.role === "tunnel" && install?.by !== "folder" ? "tunnel" : product?.id;
   return { product: id ?? catalogue.fork.id, kind, role: found.role };
+}
+
+/** The kind of a process in a role: an agent's daemon is one, whichever product starts it. */
+export function kindIn(role: Role, ofProduct: Kind = "server"): Kind {
+  return role === "agent" ? "agent" : ofProduct;
 }
 
 function roleOf(rules: readonly RoleRule[], args: Arguments, valueFlags: readonly string[]): RoleRule | null {

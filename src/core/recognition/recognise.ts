@@ -1,11 +1,13 @@
 /** Tells whether a process is part of an IDE's server or a coding agent's: by its executable, then exact arguments. */
 
 import { exeName, exePath, type Proc } from "../observation/process.ts";
-import { type Catalogue, isNamed } from "./catalogue.ts";
-import { loadedIndex, scriptIndex } from "./command-line.ts";
-import { recogniseLauncher, recogniseServerScript } from "./ide-server.ts";
-import { findInstall, type Install, isHelperPath, isSillyRenamed } from "./install-path.ts";
+import { type Catalogue, isNamed, type Product } from "./catalogue.ts";
+import { loadedIndex, moduleIndex, scriptIndex } from "./command-line.ts";
+import { isOwnNode, recogniseLauncher, recogniseNodeWrapper, recogniseServerScript } from "./ide-server.ts";
+import { findInstall, type Install, isHelperPath, isSillyRenamed, rootPath } from "./install-path.ts";
+import { isBusyKind } from "./kinds.ts";
 import { componentsOf } from "./path-pattern.ts";
+import { rulesAt } from "./program-index.ts";
 import { type Recognition, recogniseCli, recogniseProgram } from "./program-rules.ts";
 
 export type { Role } from "./catalogue.ts";
@@ -28,12 +30,12 @@ export function recognise(seen: Seen, catalogue: Catalogue): Recognition | null 
   const { interpreters } = catalogue;
   // Guard: a process may wipe its command line, which the kernel then shows as nothing but NULs.
   const isRead = seen.argv.some((element) => element !== "");
-  if (interpreters.loaderPrefixes.some((start) => name.startsWith(start))) {
+  if (isLoader(name, catalogue)) {
     const at = isRead ? loadedIndex(seen.argv) : null;
     const argv = seen.argv.slice(at ?? 0);
     return at === null ? null : recognise({ ...seen, exe: argv[0] ?? "", argv }, catalogue);
   }
-  if (interpreters.node.includes(bare))
+  if (interpreters.node.includes(bare) || (isRead && runsOwnScript(exe, seen, catalogue)))
     return isRead ? recogniseNode(exe, seen, catalogue) : unreadNode(exe, catalogue);
   if (interpreters.shell.includes(bare)) {
     const at = isRead ? scriptIndex(seen.argv) : null;
@@ -47,6 +49,15 @@ export function recognise(seen: Seen, catalogue: Catalogue): Recognition | null 
   const install = findInstall(exe, catalogue);
   if (install) return helper(install, exe, seen, catalogue);
   return interpreters.other.includes(bare) && isRead ? recogniseOther(seen, catalogue) : null;
+}
+
+const isLoader = (name: string, { interpreters }: Catalogue): boolean =>
+  interpreters.loaderPrefixes.some((start) => name.startsWith(start));
+
+/** A file of an installation that runs one of its server's scripts is its node, whatever it is called. */
+function runsOwnScript(exe: string, { argv }: Seen, catalogue: Catalogue): boolean {
+  const at = scriptIndex(argv);
+  return at !== null && isOwnNode(exe, argv[at] ?? "", catalogue);
 }
 
 /** The path of the program, without the kernel's " (deleted)" and NFS's name for a removed file that still runs. */
@@ -75,7 +86,12 @@ function recogniseShell(seen: Seen, at: number, catalogue: Catalogue): Recogniti
   const script = seen.argv[at] ?? "";
   const args = seen.argv.slice(at + 1);
   const program = recogniseProgram(script, args, catalogue);
-  return program ?? recogniseLauncher(script, args, seen.serves === true, catalogue);
+  if (program !== undefined) return program;
+  const serves = seen.serves === true;
+  return (
+    recogniseLauncher(script, args, serves, catalogue) ??
+    recogniseNodeWrapper(script, args, serves, catalogue)
+  );
 }
 
 /** An IDE's own node whose command line is unknown: a bare folder's name such as `.acme-server` does not make it one. */
@@ -84,19 +100,24 @@ function unreadNode(exe: string, catalogue: Catalogue): Recognition | null {
   return install && install.by !== "fork-folder" ? as(install, "unknown") : null;
 }
 
-/** python, java and the like running a script of an extension. */
+/** python, java and the like running a script of an extension, or a program that the catalogue has by its script. */
 function recogniseOther(seen: Seen, catalogue: Catalogue): Recognition | null {
   const jar = seen.argv.indexOf("-jar");
-  const at = jar > 0 ? jar + 1 : scriptIndex(seen.argv);
+  const at = jar > 0 ? jar + 1 : (moduleIndex(seen.argv) ?? scriptIndex(seen.argv));
   const script = at === null ? undefined : seen.argv[at];
-  if (script === undefined) return null;
+  if (at === null || script === undefined) return null;
+  const args = seen.argv.slice(at + 1);
+  const program = recogniseProgram(script, args, catalogue);
+  if (program !== undefined) return program;
   const install = findInstall(script, catalogue);
   return install && helper(install, script, seen, catalogue);
 }
 
 function helper(install: Install, path: string, seen: Seen, catalogue: Catalogue): Recognition | null {
   if (!isHelperPath(install, catalogue) || isUsersOwn(path, seen, catalogue)) return null;
-  return as(install, "helper");
+  const found = as(install, "helper");
+  // Guard: any folder of a web site may be called bin/<commit> and have its node_modules.
+  return install.by === "layout" ? { ...found, beside: rootPath(install) } : found;
 }
 
 /**
@@ -104,9 +125,26 @@ function helper(install: Install, path: string, seen: Seen, catalogue: Catalogue
  * process group of its own within a session. An interactive shell starts each job so (`nohup claude &`); what an
  * extension host starts stays in the server's group, or gets a session of its own.
  */
-function isUsersOwn(path: string, { pid, pgid, sid }: Seen, { userPrograms }: Catalogue): boolean {
-  if (componentsOf(path).some((part) => isNamed(part, userPrograms))) return true;
+function isUsersOwn(path: string, { pid, pgid, sid }: Seen, { ownPrograms }: Catalogue): boolean {
+  if (componentsOf(path).some((part) => isNamed(part, ownPrograms))) return true;
   return pgid !== undefined && pgid === pid && sid !== pid;
+}
+
+/**
+ * Names the agent or the kernel whose program a process runs, whoever started it and whatever for; null: of none. It is
+ * for a list that people read: nothing is ended because of it.
+ */
+export function agentProgramOf(seen: Seen, catalogue: Catalogue): Product | null {
+  const loaded = isLoader(exeName(seen.exe), catalogue) ? loadedIndex(seen.argv) : null;
+  const argv = seen.argv.slice(loaded ?? 0);
+  const exe = loaded === null ? programOf(seen, catalogue) : (argv[0] ?? "");
+  const { node, other } = catalogue.interpreters;
+  const bare = exeName(exe).replace(/[-.]?\d+(?:\.\d+)*$/, "");
+  const runs = node.includes(bare) || other.includes(bare);
+  const script = runs ? argv[moduleIndex(argv) ?? scriptIndex(argv) ?? argv.length] : undefined;
+  const parts = componentsOf(script ?? exe);
+  const products = rulesAt(parts, catalogue.programIndex).map(({ product }) => catalogue.byId.get(product));
+  return products.find((product) => product !== undefined && isBusyKind(product.kind)) ?? null;
 }
 
 function recogniseBySite(seen: Seen, catalogue: Catalogue): Recognition | null {
@@ -117,7 +155,7 @@ function recogniseBySite(seen: Seen, catalogue: Catalogue): Recognition | null {
       pattern.argv.every((element) => seen.argv.includes(element)),
   );
   if (!found) return null;
-  const kind = catalogue.byId.get(found.product)?.kind ?? "ssh";
+  const kind = catalogue.byId.get(found.product)?.kind ?? "server";
   return { product: found.product, kind, role: "server" };
 }
 

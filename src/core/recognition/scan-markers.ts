@@ -33,6 +33,8 @@ export function scanMarkers(catalogue: Catalogue): ScanMarkers {
     ]),
     interpreters: [
       ...[...interpreters.node, ...interpreters.other],
+      // What a site has put beside node: node.real.
+      ...shapes.nodeNames.map((name) => `${name}*`),
       ...interpreters.loaderPrefixes.map((start) => `${start}*`),
       ...names.flatMap((name) => [name, `${name}-*`]),
     ],

@@ -1,7 +1,9 @@
-/** What hangs below a process names it: a process with workers of its own installation is the server. */
+/** What stands above, below and beside a process: it names a server, and tells an orphan from a user's own program. */
 
-import { exePath, type Proc } from "../observation/process.ts";
+import { exeName, exePath, type Proc } from "../observation/process.ts";
 import type { Catalogue, Role } from "./catalogue.ts";
+import { scriptIndex } from "./command-line.ts";
+import { findInstall, rootPath } from "./install-path.ts";
 import { componentsOf } from "./path-pattern.ts";
 import { type Recognition, recognise } from "./recognise.ts";
 
@@ -34,6 +36,47 @@ export function recogniseParents(
     pending.push(parent.pid);
   }
   return added;
+}
+
+/**
+ * Takes back what the rest of the table does not bear out: a program that somebody runs who still lives, or who set it
+ * free in a shell, and a helper beside which no server or worker of its installation runs.
+ */
+export function dropUnproved(
+  recognised: Map<number, Recognition>,
+  byPid: ReadonlyMap<number, Proc>,
+  catalogue: Catalogue,
+): void {
+  // Guard: a set, for a user may run thousands of helpers beside thousands of servers.
+  const proved = new Set<string>();
+  for (const [pid, { beside, role }] of recognised) {
+    const process = byPid.get(pid);
+    if (!process || beside !== undefined || role === "helper") continue;
+    for (const root of rootsOf(process, catalogue)) proved.add(`${process.uid} ${root}`);
+  }
+  for (const [pid, { left, beside }] of recognised) {
+    const process = byPid.get(pid);
+    if (!process) continue;
+    const isAlone = beside !== undefined && !proved.has(`${process.uid} ${beside}`);
+    if (isAlone || (left && !isLeft(process, byPid))) recognised.delete(pid);
+  }
+}
+
+/** The installations that its executable and its script lie in. */
+function rootsOf({ exe, argv }: Proc, catalogue: Catalogue): string[] {
+  return [exePath(exe ?? ""), argv[scriptIndex(argv) ?? argv.length] ?? ""].flatMap((path) => {
+    const install = findInstall(path, catalogue);
+    return install ? [rootPath(install)] : [];
+  });
+}
+
+/** The process that started it has ended, and so did whatever runs between it and init. */
+function isLeft({ pid, ppid, pgid, sid }: Proc, byPid: ReadonlyMap<number, Proc>): boolean {
+  // An interactive shell starts each job as the leader of a process group: `nohup opencode serve &`.
+  if (pgid === pid && sid !== pid) return false;
+  if (ppid === 1) return true;
+  const parent = byPid.get(ppid);
+  return parent !== undefined && exeName(parent.exe) === "systemd" && parent.argv.includes("--user");
 }
 
 function asServerOf(parent: Proc, child: Proc, below: Recognition, catalogue: Catalogue): Recognition | null {

@@ -5,6 +5,7 @@ import { ageOf, type Observation } from "../observation/observation.ts";
 import type { ProcId } from "../observation/process.ts";
 import { freedKiBOf } from "../reap/freed-memory.ts";
 import type { Outcome } from "../reap/outcome.ts";
+import type { Kind } from "../recognition/kinds.ts";
 import type { Judgement } from "../verdict/judge.ts";
 
 /** Makes the JSON of `list`, `sweep`, `replay` and `explain`: schemaVersion 1. */
@@ -24,6 +25,8 @@ export interface TreeDocument {
   readonly root: ProcId;
   readonly uid: number;
   readonly product: string;
+  /** What it is for the verdict: "server", "agent", "kernel", "tunnel" or "web-server". */
+  readonly kind: Kind;
   readonly verdict: string;
   readonly tagged: boolean;
   readonly closedAt: string | null;
@@ -57,6 +60,7 @@ export function treeDocument(
     root: { pid: tree.root.pid, startTime: tree.root.startTime },
     uid: tree.uid,
     product: tree.product,
+    kind: tree.kind,
     verdict: judgement.verdict,
     tagged: tag !== null,
     closedAt: tag ? new Date(tag.closedAt).toISOString() : null,

@@ -1,7 +1,7 @@
 /** What a tree must not reach into: batch jobs, services, containers, terminal multiplexers, other users. */
 
-import { exeName, type Proc } from "../observation/process.ts";
-import { type Catalogue, isNamed } from "../recognition/catalogue.ts";
+import { exePath, type Proc } from "../observation/process.ts";
+import { type Catalogue, isMultiplexerPath } from "../recognition/catalogue.ts";
 import { components, rootsComponents } from "./batch-job.ts";
 
 /** What this host's own logins live in, and so is not a manager from where they stand. */
@@ -58,7 +58,7 @@ export function isMultiplexer(
   { exe, comm = "" }: Pick<Proc, "exe"> & Partial<Pick<Proc, "comm">>,
   catalogue: Catalogue,
 ): boolean {
-  return isNamed(exeName(exe), catalogue.multiplexers) || isNamed(comm, catalogue.multiplexers);
+  return isMultiplexerPath(exePath(exe ?? ""), catalogue) || isMultiplexerPath(comm, catalogue);
 }
 
 /**

@@ -3,7 +3,7 @@
 import type { Proc } from "../observation/process.ts";
 import type { Catalogue, Kind } from "../recognition/catalogue.ts";
 import { type Recognition, type Role, recognise } from "../recognition/recognise.ts";
-import { recogniseParents } from "../recognition/structure.ts";
+import { dropUnproved, recogniseParents } from "../recognition/structure.ts";
 import { jobOf } from "./batch-job.ts";
 import { couldBeServersChild, isMultiplexer, setFreeBy } from "./boundary.ts";
 import { ancestorsOf, isDead, type ProcTable } from "./process-table.ts";
@@ -53,13 +53,18 @@ export function clientWorkersOf({ members, recognised }: Tree): Proc[] {
 }
 
 /** Recognises every living process of the table that belongs to a server, by pid. */
-export function recogniseAll(table: ProcTable, catalogue: Catalogue): ReadonlyMap<number, Recognition> {
+export function recogniseAll(
+  table: ProcTable,
+  catalogue: Catalogue,
+  recogniseOne: (process: Proc, catalogue: Catalogue) => Recognition | null = recognise,
+): ReadonlyMap<number, Recognition> {
   const recognised = new Map<number, Recognition>();
   for (const process of table.byPid.values()) {
     if (isDead(process)) continue;
-    const found = recognise(process, catalogue);
+    const found = recogniseOne(process, catalogue);
     if (found) recognised.set(process.pid, found);
   }
+  dropUnproved(recognised, table.byPid, catalogue);
   for (const [pid, found] of recogniseParents(recognised, table.byPid, catalogue)) recognised.set(pid, found);
   return recognised;
 }
@@ -123,7 +128,7 @@ function growTree(
     root,
     uid: root.uid,
     product: found?.product ?? "unknown",
-    kind: found?.kind ?? "ssh",
+    kind: found?.kind ?? "server",
     members,
     depths,
     recognised: new Map(

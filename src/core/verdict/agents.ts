@@ -1,4 +1,4 @@
-/** Coding agents' daemons: they may be meant to work without a client. */
+/** Coding agents' daemons and kernels: they may be meant to work without a client. */
 
 import type { CpuReading, Observation } from "../observation/observation.ts";
 import { exeName, keyOf, type Proc } from "../observation/process.ts";
@@ -15,11 +15,6 @@ export interface Work {
 /** A core's share above which a daemon is at work: an idle one wakes for its timers alone. */
 const BUSY_SHARE = 0.01;
 
-/** Tells whether a tree is a coding agent's daemon. */
-export function isAgentTree({ root, recognised }: Pick<Tree, "root" | "recognised">): boolean {
-  return recognised.get(root.pid)?.role === "agent";
-}
-
 /** Reads the CPU time of living members for the tree's state; undefined: that of some member is not known. */
 export function readCpu(members: readonly Proc[], at: number): CpuReading | undefined {
   const rows = members.map(({ pid, startTime, cpuTicks }) =>
@@ -29,16 +24,16 @@ export function readCpu(members: readonly Proc[], at: number): CpuReading | unde
 }
 
 /**
- * Tells whether a tree worked since the last sweep, or runs a command of the agent's now. A process that is new counts with
+ * Tells whether a tree worked since the last sweep, or an agent runs a command now: a kernel's children may wait. A process that is new counts with
  * all that it has used: an agent's command may live for a minute. Guard: the answer only ever spares, so a user who burns
  * CPU time to look busy shields no tree but their own.
  */
 export function workSince(
-  { members, recognised }: Pick<Tree, "members" | "recognised">,
+  { kind, members, recognised }: Pick<Tree, "kind" | "members" | "recognised">,
   before: CpuReading | undefined,
   { uptime, ticksPerSecond }: Pick<Observation, "uptime" | "ticksPerSecond">,
 ): Work {
-  const command = members.find(({ pid }) => !recognised.has(pid));
+  const command = kind === "agent" && members.find(({ pid }) => !recognised.has(pid));
   if (command)
     return { busy: "yes", detail: `it runs ${exeName(command.exe) || command.comm} ${command.pid}` };
   const elapsed = Math.max(0, uptime - (before?.at ?? uptime));

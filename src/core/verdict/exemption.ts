@@ -11,7 +11,6 @@ import { isJobClient, jobOf, jobOfAncestor, jobOfEnvironment } from "../tree/bat
 import { isMultiplexer, type ManagersHere, managerOf } from "../tree/boundary.ts";
 import { SYSTEM_PATH } from "../tree/sshd.ts";
 import { leadersOf, type Spared, type Tree } from "../tree/tree.ts";
-import { isAgentTree } from "./agents.ts";
 import { keptBy } from "./kept.ts";
 import type { ReasonCode } from "./reason-codes.ts";
 
@@ -134,7 +133,7 @@ function byTerminal(tree: Tree, { policy, catalogue }: ExemptionContext): Exempt
     if (kind === tree.kind) continue;
     if (kind === "tunnel" && policy.tunnels === "exempt")
       add("terminal-tunnel", `has a tunnel in its terminal (${pid})`);
-    if (kind === "web" && policy.webServers === "exempt")
+    if (kind === "web-server" && policy.webServers === "exempt")
       add("terminal-web-server", `has a web server in its terminal (${pid})`);
   }
   return found;
@@ -166,9 +165,9 @@ function byPolicy(tree: Tree, { policy, accounts, today }: ExemptionContext): Ex
   };
   if (tree.kind === "tunnel" && policy.tunnels === "exempt")
     kind("tunnel", "is a tunnel, reached without ssh");
-  if (isAgentTree(tree) && policy.agents.policy === "exempt")
+  if (tree.kind === "agent" && policy.agents.policy === "exempt")
     kind("agent-exempt", "is a coding agent's daemon");
-  if (tree.kind === "web" && policy.webServers === "exempt")
+  if (tree.kind === "web-server" && policy.webServers === "exempt")
     kind("web-server", "is a web server, reached without ssh");
   for (const user of policy.exemptUsers) {
     const verdict = isUser(tree.uid, user, accounts);

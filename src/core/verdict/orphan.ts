@@ -2,10 +2,11 @@
 
 import type { Observation } from "../observation/observation.ts";
 import type { Policy } from "../policy/policy.ts";
+import { isBusyKind } from "../recognition/kinds.ts";
 import { formatDuration } from "../text/duration.ts";
 import { localMinute } from "../text/format.ts";
 import type { Tree } from "../tree/tree.ts";
-import { isAgentTree, workSince } from "./agents.ts";
+import { workSince } from "./agents.ts";
 import type { Clock } from "./clock.ts";
 import type { ReasonCode } from "./reason-codes.ts";
 
@@ -33,8 +34,8 @@ export interface Orphan {
 
 /**
  * Decides about an orphan. One sweep is enough with a tag, once the user has left this host; in all else one absent
- * connection at one moment is not a proof, so two sweeps, the grace apart, must find the same. An agent's daemon works
- * without a client: it always needs two, and is left alone while it is busy.
+ * connection at one moment is not a proof, so two sweeps, the grace apart, must find the same. Agents and
+ * kernels work without a client: they always need two, and are left alone while they are busy.
  */
 export function decideOrphan(
   { tree, clock, grace }: Orphan,
@@ -42,14 +43,15 @@ export function decideOrphan(
   policy: Policy,
 ): Decision {
   const { uptime } = observation;
-  const isAgent = isAgentTree(tree);
+  const worksAlone = isBusyKind(tree.kind);
   const since = sinceWhen(clock, observation);
   const unusedFor = uptime - clock.at;
-  const isOneSweep = clock.tag !== null && !clock.userIsHere && !isAgent;
+  const isOneSweep = clock.tag !== null && !clock.userIsHere && !worksAlone;
   const markedFor = uptime - clock.mark;
   const [ofClock, ofMark] = [grace - unusedFor, isOneSweep ? 0 : grace - markedFor];
   const left = Math.max(ofClock, ofMark);
-  const shields = isAgent && policy.agents.busyFor > markedFor;
+  const { busyFor } = tree.kind === "kernel" ? policy.kernels : policy.agents;
+  const shields = worksAlone && busyFor > markedFor;
   const work = shields ? workSince(tree, clock.state?.cpu, observation) : null;
   if (work?.busy === "yes")
     return { verdict: "spare", reasonCode: "agent-busy", reasons: [`busy: ${work.detail}`] };

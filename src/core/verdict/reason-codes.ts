@@ -48,7 +48,7 @@ export const REASON_CODES = {
   "agent-busy": {
     verdict: "spare",
     meaning:
-      "It is a coding agent's daemon that used more than 1 % of a core since the last sweep, or runs a command.",
+      "It is a coding agent's daemon or a kernel that used more than 1 % of a core since the last sweep, or an agent's that runs a command.",
   },
   "root-user": { verdict: "exempt", meaning: "It runs as root." },
   "system-account": { verdict: "exempt", meaning: "Its uid is that of a system account." },

@@ -2,7 +2,8 @@
 
 import type { Observation, Tag, TreeState } from "../observation/observation.ts";
 import { keyOf } from "../observation/process.ts";
-import { isAgentTree, readCpu } from "./agents.ts";
+import { isBusyKind } from "../recognition/kinds.ts";
+import { readCpu } from "./agents.ts";
 import { usersOf } from "./clock.ts";
 import type { Judgement, JudgeOptions } from "./judge.ts";
 
@@ -64,7 +65,7 @@ function stateAfter({ tree, byEvidence, isInUse, clock }: Judgement, uptime: num
   if (isInUse) return { ...state, usedAt: uptime, orphanAt: null };
   // What is not known leaves everything as it was.
   if (byEvidence === "unknown") return clock.state?.cpu ? { ...state, cpu: clock.state.cpu } : state;
-  const cpu = isAgentTree(tree) ? readCpu(tree.members, uptime) : undefined;
+  const cpu = isBusyKind(tree.kind) ? readCpu(tree.members, uptime) : undefined;
   return { ...state, orphanAt: clock.mark, ...(cpu && { cpu }) };
 }
 

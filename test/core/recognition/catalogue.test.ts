@@ -2,19 +2,41 @@ import assert from "node:assert/strict";
 import test from "node:test";
 import data from "../../../src/core/recognition/catalogue.json" with { type: "json" };
 import {
-  isNamed,
+  isMultiplexerPath,
   makeCatalogue,
   mayBeOneProduct,
   type ProgramRule,
 } from "../../../src/core/recognition/catalogue.ts";
+import { KIND_NAMES } from "../../../src/core/recognition/kinds.ts";
 
 const catalogue = makeCatalogue();
 
-test("every product says where its facts come from and in which month they were checked", () => {
-  for (const { id, source, checked } of catalogue.products) {
-    assert.ok((source ?? "").length > 10, id);
-    assert.match(checked ?? "", /^\d{4}-(?:0[1-9]|1[0-2])$/, id);
+test("every row says where its facts come from and in which month they were checked", () => {
+  const rows = [
+    ...catalogue.products.map((product) => ({ ...product, of: product.id })),
+    ...[...data.multiplexers, ...data.own].map((program) => ({ ...program, of: program.name })),
+    ...data.graceFlags.map((flag) => ({ ...flag, of: flag.flag })),
+    // A program without a source of its own has its product's.
+    ...(data.programs as readonly ProgramRule[])
+      .filter(({ source, checked }) => source !== undefined || checked !== undefined)
+      .map((rule) => ({ ...rule, of: rule.paths.join() })),
+  ];
+  for (const { of, source, checked } of rows) {
+    assert.match(source ?? "", /^https:\/\/|^test\/fixtures\/|^unconfirmed: /, of);
+    assert.match(checked ?? "", /^\d{4}-(?:0[1-9]|1[0-2])$/, of);
   }
+});
+
+test("every product and every role that names one has a kind of the list", () => {
+  const kinds = [
+    ...catalogue.products.map(({ kind }) => kind),
+    ...[...catalogue.programs.flatMap(({ roles }) => roles), ...catalogue.cli.roles].flatMap(({ kind }) =>
+      kind ? [kind] : [],
+    ),
+  ];
+  for (const kind of kinds) assert.ok(KIND_NAMES.includes(kind), kind);
+  // What is never ended is recognised as no product's.
+  assert.ok(!kinds.includes("own") && !kinds.includes("multiplexer"));
 });
 
 test("no name stands twice, and every rule is about a product of the list", () => {
@@ -37,7 +59,7 @@ test("a site's folder keeps the name and the kind of a product that is known", (
   assert.deepEqual(added("acme").products.at(-1), {
     id: "acme",
     name: "acme",
-    kind: "ssh",
+    kind: "server",
     directories: [".acme/ide"],
   });
   // The shipped entry stays the one that names the product.
@@ -61,15 +83,21 @@ const multiplexers: readonly (readonly [is: boolean, name: string])[] = [
   ...["screen", "SCREEN", "screen-4.9.1", "zellij", "zellij-0.43", "dtach", "abduco"].map(
     (n) => [true, n] as const,
   ),
-  ...["byobu", "byobu-tmux", "shpool"].map((name) => [true, name] as const),
+  ...["byobu", "byobu-tmux", "shpool", "wezterm-mux-server", "mosh-server"].map(
+    (name) => [true, name] as const,
+  ),
+  ...["/usr/bin/tmux", "/home/alice/.waveterm/bin/wsh"].map((path) => [true, path] as const),
   ...["tmuxinator", "screenfetch", "xscreensaver", "bash", "", "code-tunnel"].map(
+    (name) => [false, name] as const,
+  ),
+  ...["mosh-client", "wezterm", "wsh", "/usr/local/bin/wsh", "/home/tmux/bash"].map(
     (name) => [false, name] as const,
   ),
 ];
 
 for (const [is, name] of multiplexers)
   test(`${JSON.stringify(name)} is ${is ? "" : "not "}a multiplexer`, () =>
-    assert.equal(isNamed(name, catalogue.multiplexers), is));
+    assert.equal(isMultiplexerPath(name, catalogue), is));
 
 test("a batch client is known by the file that the kernel names: qlogin and qrsh are links to qsh", () => {
   for (const name of [

@@ -5,6 +5,7 @@ import {
   hasFlag,
   isSshTunnel,
   loadedIndex,
+  moduleIndex,
   scriptIndex,
   valuesOf,
 } from "../../../src/core/recognition/command-line.ts";
@@ -103,3 +104,18 @@ const sshLines: readonly (readonly [line: string, isTunnel: boolean])[] = [
 for (const [line, isTunnel] of sshLines)
   test(`${line}: ${isTunnel ? "a tunnel" : "not a tunnel"}`, () =>
     assert.equal(isSshTunnel(line.split(" ")), isTunnel));
+const modules: readonly (readonly [argv: string, at: number | null])[] = [
+  ["python -m ipykernel_launcher --f=x", 2],
+  ["python -Xfrozen_modules=off -m ipykernel_launcher", 3],
+  ["python -W ignore -m pip list", 4],
+  ["python", null],
+  ["python -m", null],
+  ["python train.py -m pip", null],
+  ["python -c pass -m pip", null],
+  ["python - -m pip", null],
+];
+
+for (const [argv, at] of modules) {
+  test(`"${argv}" runs ${at === null ? "no module" : `the module at ${at}`}`, () =>
+    assert.equal(moduleIndex(argv.split(" ")), at));
+}

@@ -18,7 +18,8 @@ for (const { expected, exe, argv } of readProcessRows()) {
     ),
     () => {
       const found = recognise({ exe, argv, argvStatus: "read" }, catalogue);
-      assert.equal(found ? `${found.product} ${found.role} ${found.kind}` : "-", expected);
+      const where = found?.left ? " if left" : found?.beside ? " if beside" : "";
+      assert.equal(found ? `${found.product} ${found.role} ${found.kind}${where}` : "-", expected);
     },
   );
 }

@@ -3,8 +3,8 @@ import test from "node:test";
 import type { Proc } from "../../../src/core/observation/process.ts";
 import { makeCatalogue } from "../../../src/core/recognition/catalogue.ts";
 import { type Recognition, recognise } from "../../../src/core/recognition/recognise.ts";
-import { recogniseParents } from "../../../src/core/recognition/structure.ts";
-import { LEGACY, type ProcInit, proc } from "../../helpers/proc.ts";
+import { dropUnproved, recogniseParents } from "../../../src/core/recognition/structure.ts";
+import { COMMIT, LEGACY, type ProcInit, proc } from "../../helpers/proc.ts";
 
 const catalogue = makeCatalogue();
 const NODE = `${LEGACY}/node`;
@@ -102,4 +102,83 @@ test("processes that are each other's parents end the walk", () => {
   const a = worker({ pid: 100, ppid: 200, startTime: 1 });
   const b = proc({ pid: 200, ppid: 100, exe: NODE, argv: `${NODE} x.js`, startTime: 1 });
   assert.deepEqual(added([a, b]), { 200: "vscode server" });
+});
+
+/** The pids that stay recognised in a table of processes. */
+function kept(processes: readonly Proc[]): number[] {
+  const recognised = new Map<number, Recognition>();
+  for (const process of processes) {
+    const found = recognise(process, catalogue);
+    if (found) recognised.set(process.pid, found);
+  }
+  dropUnproved(recognised, new Map(processes.map((process) => [process.pid, process])), catalogue);
+  return [...recognised.keys()];
+}
+
+const agent = (init: Partial<ProcInit> = {}): Proc =>
+  proc({
+    pid: 200,
+    ppid: 1,
+    pgid: 150,
+    sid: 150,
+    exe: "/home/alice/.opencode/bin/opencode",
+    argv: "opencode serve",
+    ...init,
+  });
+
+test("a program that serves whoever started it counts only once its parent has ended", () => {
+  assert.deepEqual(kept([agent()]), [200]);
+  const parent = { pid: 100, exe: "/usr/bin/python3", argv: "python3 job.py" };
+  assert.deepEqual(kept([proc(parent), agent({ ppid: 100 })]), []);
+  // Nothing is known of a parent that the table does not hold.
+  assert.deepEqual(kept([agent({ ppid: 100 })]), []);
+  assert.deepEqual(kept([agent({ ppid: -1 })]), []);
+});
+
+test("an orphan below the user's service manager counts, and a child of root's does not", () => {
+  const manager = { pid: 100, exe: "/usr/lib/systemd/systemd" };
+  assert.deepEqual(kept([proc({ ...manager, argv: "systemd --user" }), agent({ ppid: 100 })]), [200]);
+  assert.deepEqual(kept([proc({ ...manager, argv: "systemd --system" }), agent({ ppid: 100 })]), []);
+  assert.deepEqual(
+    kept([proc({ ...manager, exe: "/usr/bin/sh", argv: "sh --user" }), agent({ ppid: 100 })]),
+    [],
+  );
+});
+
+test("a job that a shell started is its user's, also after the shell has ended", () => {
+  assert.deepEqual(kept([agent({ pgid: 200 })]), []);
+  assert.deepEqual(kept([agent({ pgid: 200, sid: 200 })]), [200]);
+});
+
+test("what an ordinary rule recognises stays, whoever its parent is", () => {
+  const shell = proc({ pid: 100, exe: "/usr/bin/bash", argv: "-bash" });
+  assert.deepEqual(kept([shell, worker({ pgid: 200, sid: 100 })]), [200]);
+});
+
+const SITE = `/srv/www/bin/${COMMIT}`;
+const web = proc({
+  pid: 200,
+  exe: "/usr/bin/node",
+  argv: `node ${SITE}/node_modules/next/dist/bin/next start`,
+});
+const esbuild = proc({
+  pid: 300,
+  exe: `${SITE}/node_modules/@esbuild/linux-x64/bin/esbuild`,
+  argv: "esbuild --ping",
+});
+
+test("a web site in a folder that looks like an installation is none", () => {
+  assert.deepEqual(kept([web]), []);
+  // Another helper beside it proves nothing.
+  assert.deepEqual(kept([web, esbuild]), []);
+});
+
+test("a helper beside a server or a worker of its own installation is its helper", () => {
+  const server = { pid: 400, exe: `${SITE}/node`, argv: `${SITE}/node ${SITE}/out/server-main.js --port=0` };
+  assert.deepEqual(kept([web, esbuild, proc(server)]), [200, 300, 400]);
+  const script = { ...server, exe: "/usr/bin/node", argv: `node ${SITE}/out/bootstrap-fork --type=ptyHost` };
+  assert.deepEqual(kept([web, proc(script)]), [200, 400]);
+  assert.deepEqual(kept([web, proc({ ...server, uid: 2002 })]), [400]);
+  const other = server.argv.replaceAll("/www/", "/www2/");
+  assert.deepEqual(kept([web, proc({ ...server, exe: `/srv/www2/bin/${COMMIT}/node`, argv: other })]), [400]);
 });

@@ -3,9 +3,10 @@ import test from "node:test";
 import type { CpuReading, TreeState } from "../../../src/core/observation/observation.ts";
 import type { Proc } from "../../../src/core/observation/process.ts";
 import { mergePolicy, type PolicyLayer } from "../../../src/core/policy/policy.ts";
+import type { Kind } from "../../../src/core/recognition/kinds.ts";
 import { makeTable } from "../../../src/core/tree/process-table.ts";
 import { findTrees, type Tree } from "../../../src/core/tree/tree.ts";
-import { isAgentTree, readCpu, workSince } from "../../../src/core/verdict/agents.ts";
+import { readCpu, workSince } from "../../../src/core/verdict/agents.ts";
 import { graceOf } from "../../../src/core/verdict/grace.ts";
 import { contextFor, judge } from "../../../src/core/verdict/judge.ts";
 import { statesAfter } from "../../../src/core/verdict/states.ts";
@@ -22,9 +23,9 @@ function treeOf(...processes: readonly Proc[]): Tree {
 }
 
 test("a daemon is an agent's by its root, not by an agent that runs in a terminal of a server", () => {
-  assert.ok(isAgentTree(treeOf(daemon)));
-  assert.ok(!isAgentTree(treeOf(...legacyTree(600))));
-  assert.ok(!isAgentTree(treeOf(...legacyTree(600), { ...daemon, pid: 700, ppid: 605 })));
+  assert.equal(treeOf(daemon).kind, "agent");
+  assert.equal(treeOf(...legacyTree(600)).kind, "server");
+  assert.equal(treeOf(...legacyTree(600), { ...daemon, pid: 700, ppid: 605 }).kind, "server");
 });
 
 test("agents have a grace of their own, which a product's overrides and a daemon's own shortens to 10 minutes", () => {
@@ -119,10 +120,18 @@ const works: readonly (readonly [busy: string, why: string, before: Rows, member
 ];
 for (const [busy, why, rows, members] of works)
   test(`whether it was busy is ${busy} where ${why}`, () => {
-    const recognised = new Map(members.map(({ pid }) => [pid, {} as never]));
     const at = { uptime: HOUR, ticksPerSecond: 100 };
-    assert.equal(workSince({ members, recognised }, { at: 0, rows }, at).busy, busy);
-    assert.equal(workSince({ members, recognised: new Map() }, { at: 0, rows }, at).busy, "yes", "a command");
+    const busyAs = (kind: Kind, more: readonly Proc[]): string => {
+      const recognised = new Map(
+        members.map(({ pid }) => [pid, { product: "codex", role: "agent", kind } as const]),
+      );
+      const tree = { kind, members: [...members, ...more], recognised };
+      return workSince(tree, { at: 0, rows }, at).busy;
+    };
+    const command = member(900, 0);
+    assert.equal(busyAs("agent", []), busy);
+    assert.equal(busyAs("agent", [command]), "yes");
+    assert.equal(busyAs("kernel", [command]), busy, "a child of a kernel's may wait for ever");
   });
 
 test("without a reading, or at the same moment, nothing shows CPU time in between", () => {
@@ -140,8 +149,13 @@ test("without a reading, or at the same moment, nothing shows CPU time in betwee
   });
 });
 
-/** Sweeps an hour apart, each of the daemon with these clock ticks: the verdicts. */
-function sweepsOf(ticks: readonly number[], layer: PolicyLayer = {}, extra: readonly Proc[] = []): string[] {
+/** Sweeps an hour apart, each of the root with these clock ticks: the verdicts. */
+function sweepsOf(
+  ticks: readonly number[],
+  layer: PolicyLayer = {},
+  extra: readonly Proc[] = [],
+  root: Proc = daemon,
+): string[] {
   let states: readonly TreeState[] = [];
   return ticks.map((cpuTicks, i) => {
     const uptime = UPTIME + i * HOUR;
@@ -155,7 +169,7 @@ function sweepsOf(ticks: readonly number[], layer: PolicyLayer = {}, extra: read
         remoteHost: null,
       },
     ];
-    const seen = observation([{ ...daemon, cpuTicks }, ...extra], { states, uptime, tags });
+    const seen = observation([{ ...root, cpuTicks }, ...extra], { states, uptime, tags });
     const judged = judge(seen, contextFor(mergePolicy([layer]), "2026-11-25"));
     states = statesAfter(seen, judged, { uids: null, pids: null }, new Set()).states;
     return judged[0]?.verdict ?? "none";
@@ -180,4 +194,18 @@ test("a busy one is left alone for a day after the mark, and ends once it has be
 test("one that runs a command is busy", () => {
   const command = proc({ pid: 501, ppid: 500, exe: "/usr/bin/make", startTime: 8 });
   assert.deepEqual(sweepsOf(hours(3, 0), {}, [{ ...command, cpuTicks: 0 }]), ["spare", "spare", "spare"]);
+});
+
+test("a kernel ends by two sweeps a day apart, and is left alone for three while it is busy", () => {
+  const exe = `${HOME}/.positron-server/bin/abc/extensions/positron-supervisor/resources/kallichore/kcserver`;
+  const kernel = proc({ pid: 500, exe, argv: `${exe} --handshake-socket /tmp/h.sock`, startTime: 7 });
+  const verdicts = (ticks: readonly number[], layer: PolicyLayer = {}): string[] =>
+    sweepsOf(ticks, layer, [], kernel);
+  assert.deepEqual(verdicts(hours(26, 0)).slice(22), ["wait", "wait", "reap", "reap"]);
+  assert.deepEqual(verdicts(hours(74, 4000)).slice(70), ["spare", "spare", "reap", "reap"]);
+  assert.deepEqual(verdicts(hours(3, 4000), { kernels: { grace: "2h", busyFor: "0s" } }), [
+    "wait",
+    "wait",
+    "reap",
+  ]);
 });

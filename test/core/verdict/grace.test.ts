@@ -3,7 +3,7 @@ import test from "node:test";
 import { mergePolicy } from "../../../src/core/policy/policy.ts";
 import { makeTable } from "../../../src/core/tree/process-table.ts";
 import { findTrees } from "../../../src/core/tree/tree.ts";
-import { graceOf } from "../../../src/core/verdict/grace.ts";
+import { graceOf, shortestGrace } from "../../../src/core/verdict/grace.ts";
 import { COMMIT, HOME, LEGACY, proc } from "../../helpers/proc.ts";
 
 const POLICY = mergePolicy([{ grace: "3h", graceByProduct: { zed: "3m" } }]);
@@ -69,3 +69,33 @@ for (const [seconds, exe, argv] of agents) {
   test(`the grace is ${seconds} s of ${argv}`, () =>
     assert.equal(secondsOf([proc({ pid: 100, exe, argv })]), seconds));
 }
+
+const KC = `${HOME}/.positron-server/bin/${COMMIT}/extensions/positron-supervisor/resources/kallichore/kcserver`;
+const kernels: readonly (readonly [seconds: number, flags: string])[] = [
+  [86_400, ""],
+  [14_400, " --idle-shutdown-hours 4"],
+  [3600, " --idle-shutdown-hours=1"],
+  // The site's limit is the cap, and no kernel's own time is shorter than 10 minutes.
+  [86_400, " --idle-shutdown-hours 168"],
+  [600, " --idle-shutdown-hours 0"],
+];
+
+for (const [seconds, flags] of kernels) {
+  test(`a kernel's grace is ${seconds} s with${flags || " no flag"}`, () =>
+    assert.equal(
+      secondsOf([proc({ pid: 100, exe: KC, argv: `${KC} --handshake-socket /tmp/h.sock${flags}` })]),
+      seconds,
+    ));
+}
+
+test("a site sets another grace for kernels, which is the shortest of all where it is the shortest", () => {
+  const policy = mergePolicy([{ grace: "3h", agents: { grace: "2h" }, kernels: { grace: "1h" } }]);
+  const [tree] = findTrees(
+    makeTable([proc({ pid: 100, exe: KC, argv: `${KC} --handshake-socket /tmp/h.sock` })]),
+    policy.catalogue,
+  );
+  assert.ok(tree);
+  assert.equal(graceOf(tree, policy), 3_600_000);
+  assert.equal(shortestGrace(policy), 3_600_000);
+  assert.equal(shortestGrace(mergePolicy([{ grace: "3h", agents: { grace: "2h" } }])), 7_200_000);
+});

@@ -42,7 +42,7 @@ const JETBRAINS = /^[0-9a-f]{8,}_[A-Za-z][\w.-]*$/;
 export function serverFolders(catalogue: Catalogue): ServerFolder[] {
   return (
     catalogue.products
-      .filter(({ kind }) => kind !== "web")
+      .filter(({ kind }) => kind !== "web-server")
       .flatMap(({ id, directories }) => directories.map((directory) => ({ product: id, path: directory })))
       .map((one) => (one.product === "jetbrains" ? { ...one, path: `.cache/${one.path}` } : one))
       // A dot folder: anything else in a home is the user's own work.

@@ -6,7 +6,6 @@ import { scriptIndex } from "../../../core/recognition/command-line.ts";
 import { findInstall } from "../../../core/recognition/install-path.ts";
 import { componentsOf, endsWithPath } from "../../../core/recognition/path-pattern.ts";
 import { type Recognition, recognise } from "../../../core/recognition/recognise.ts";
-import { recogniseParents } from "../../../core/recognition/structure.ts";
 import type { ProcTable } from "../../../core/tree/process-table.ts";
 import { recogniseAll } from "../../../core/tree/tree.ts";
 
@@ -76,8 +75,8 @@ function recogniseCut(row: Proc, catalogue: Catalogue): Recognition | null {
     catalogue,
   );
   if (byWords) {
-    const kind = catalogue.byId.get(byWords.product)?.kind ?? "ssh";
-    return { product: byWords.product, kind, role: "unknown" };
+    const kind = catalogue.byId.get(byWords.product)?.kind ?? "server";
+    return { ...byWords, kind, role: "unknown" };
   }
   return byProgram(row, catalogue);
 }
@@ -96,13 +95,9 @@ const SERVES: readonly Role[] = ["server", "worker", "unknown"];
 
 /** Recognises every process of a listing that belongs to a server, by pid. */
 export function recogniseRows(table: ProcTable, catalogue: Catalogue): ReadonlyMap<number, Recognition> {
-  const recognised = new Map(recogniseAll(table, catalogue));
-  for (const row of table.byPid.values()) {
-    if (!row.argvTruncated || recognised.has(row.pid)) continue;
-    const found = recogniseCut(row, catalogue);
-    if (found) recognised.set(row.pid, found);
-  }
-  for (const [pid, found] of recogniseParents(recognised, table.byPid, catalogue)) recognised.set(pid, found);
+  const recogniseRow = (row: Proc): Recognition | null =>
+    recognise(row, catalogue) ?? (row.argvTruncated ? recogniseCut(row, catalogue) : null);
+  const recognised = new Map(recogniseAll(table, catalogue, recogniseRow));
   for (const [pid, below] of [...recognised]) {
     const parent = table.byPid.get(table.byPid.get(pid)?.ppid ?? -1);
     if (!parent || !SERVES.includes(below.role) || parent.uid !== table.byPid.get(pid)?.uid) continue;

@@ -36,7 +36,9 @@ const cut: readonly (readonly [role: string | undefined, exe: string, argv: stri
   [undefined, "/scratch/a/vs/code-41dd", "/scratch/a/vs/code-41dd"],
   ["unknown", "/bin/sh", "sh /home/alice/.local/bin/codex app-ser"],
   ["unknown", `${HOME}/.claude/remote/server`, "server /tmp/work --ser"],
-  [undefined, "/bin/sh", "sh /home/alice/.local/bin/codex exec"],
+  // It may have been exec-server.
+  ["unknown", "/bin/sh", "sh /home/alice/.local/bin/codex exec"],
+  [undefined, "/bin/sh", "sh /home/alice/.local/bin/codex login"],
   [undefined, `/scratch/a/vs/bin/${C}/no`, `/scratch/a/vs/bin/${C}/no`],
   ["server", "/scratch/a/ide/node", "/scratch/a/ide/node /scratch/a/ide/out/server-m"],
   [undefined, "/scratch/a/ide/node", "/scratch/a/ide/node /scratch/a/other/out/server-m"],

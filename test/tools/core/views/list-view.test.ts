@@ -23,7 +23,7 @@ const judged = (seen: Observation): Judgement =>
 const NOW = 1_700_000_000_000;
 const facts: RowFacts = { nameOf: () => "alice" };
 
-test("list shows the verdict, the tag with its remote host, age, memory and why", () => {
+test("list shows the kind, the verdict, the tag with its remote host, age, memory and why", () => {
   const seen = observation(
     tree.map((one) => ({ ...one, cpuTicks: 1083 })),
     { tags: [tag] },
@@ -32,6 +32,7 @@ test("list shows the verdict, the tag with its remote host, age, memory and why"
     "500",
     "alice",
     "vscode",
+    "server",
     "reap",
     "30m ago",
     "59m55s",
@@ -46,7 +47,7 @@ test("without root, list does not call a tree an orphan", () => {
   const counts = { listed: 90, read: 6, gone: 0, denied: 84, malformed: 0, timedOut: 0 };
   const seen = observation(tree, { observerUid: ALICE, counts });
   const row = listRow(judged(seen), seen, facts, plain);
-  assert.equal(row[3], "unknown");
+  assert.equal(row[4], "unknown");
   assert.equal(row.at(-1), "only root can tell whether it is in use");
 });
 
