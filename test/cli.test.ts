@@ -44,6 +44,12 @@ const rows: readonly Row[] = [
     stderr: /Allowed choices are reap, wait, spare, exempt, unknown/,
   },
   { args: ["list", "--sort", "memory", "--verdict", "reap", "--no-pager"], status: 0 },
+  {
+    args: ["list", "--agents"],
+    status: 0,
+    stdout: /^(?: *PID +USER +PRODUCT +KIND .* VERDICT +WHY\n|No agents\.\n)/,
+  },
+  { args: ["list", "--agents", "--json"], status: 0, stdout: /^\{"schemaVersion":1,"host":".+","agents":\[/ },
   { args: ["snapshot"], status: 0, stdout: /^\{"schemaVersion":1,.*"bootId":"[0-9a-f-]{36}"/ },
   { args: ["--nonsense"], status: 64, stderr: /unknown option '--nonsense'/ },
   {
@@ -113,12 +119,13 @@ const rows: readonly Row[] = [
   {
     args: ["replay", LISTING, "--format", "ps"],
     status: 0,
-    stdout: /^ *PID +USER +PRODUCT +VERDICT[\s\S]*496 .* vscode +unknown/,
+    stdout: /^ *PID +USER +PRODUCT +KIND +VERDICT[\s\S]*496 .* vscode +server +unknown/,
   },
   {
     args: ["replay", LISTING, "--format", "ps", "--json"],
     status: 0,
-    stdout: /"root":\{"pid":496,"startTime":0\},"uid":1000,"product":"vscode","verdict":"unknown"/,
+    stdout:
+      /"root":\{"pid":496,"startTime":0\},"uid":1000,"product":"vscode","kind":"server","verdict":"unknown"/,
   },
   {
     args: ["-n", "-l", "/nonexistent/reaper.log", "-vv"],

@@ -15,6 +15,13 @@ import { loadConfig } from "../shell/config.ts";
 import { namesOf } from "../shell/host/accounts.ts";
 import { writeAll } from "../shell/output/log.ts";
 import { type Look, observeAndJudge } from "../sweep/sweep.ts";
+import {
+  AGENT_COLUMNS,
+  agentCells,
+  agentRows,
+  agentsDocument,
+  sortAgents,
+} from "./core/views/agents-view.ts";
 import { limitLines } from "./core/views/limits.ts";
 import {
   LIST_COLUMNS,
@@ -35,6 +42,7 @@ export interface ListOptions extends Common {
   readonly verdict?: readonly Verdict[];
   readonly full?: boolean;
   readonly pids?: boolean;
+  readonly agents?: boolean;
 }
 
 async function list(options: ListOptions): Promise<number> {
@@ -44,8 +52,31 @@ async function list(options: ListOptions): Promise<number> {
     print(seen.judgements.flatMap(({ tree }) => tree.members.map(({ pid }) => pid)).join("\n"));
     return EXIT.ok;
   }
-  return showTrees(seen, policy, options);
+  return options.agents ? showAgents(seen, policy, options) : showTrees(seen, policy, options);
 }
+
+/** Prints every agent and kernel, those that their users run themselves too; returns the exit status. */
+async function showAgents(
+  { observation, judgements, faults }: Shown,
+  policy: Policy,
+  { json = false, full = false }: ListOptions,
+): Promise<number> {
+  const found = agentRows(observation, judgements, policy.catalogue);
+  const names = namesOf([...new Set(found.map(({ uid }) => uid))]);
+  const nameOf = (uid: number): string => names.get(uid) ?? String(uid);
+  const rows = sortAgents(found, nameOf);
+  if (json) print(safeJson(agentsDocument(observation, rows)));
+  else if (rows.length === 0) print("No agents.");
+  else {
+    const cells = rows.map((row) => agentCells(row, nameOf));
+    print((await renderTable(AGENT_COLUMNS, cells, full)).trimEnd());
+  }
+  for (const fault of faults) writeAll(2, `vscode-grim-reaper: ${escapeText(faultLine(fault))}\n`);
+  return hostFailed(faults) ? EXIT.failed : EXIT.ok;
+}
+
+const hostFailed = (faults: Shown["faults"]): boolean =>
+  faults.some(({ pid, uid }) => pid === undefined && uid === undefined);
 
 /** What is shown of an observation, which may be a saved one. */
 export type Shown = Pick<Look, "observation" | "judgements" | "faults">;
@@ -58,8 +89,7 @@ export async function showTrees(
   live = true,
 ): Promise<number> {
   const { observation, faults } = seen;
-  const failed = faults.some(({ pid, uid }) => pid === undefined && uid === undefined);
-  const status = failed ? EXIT.failed : EXIT.ok;
+  const status = hostFailed(faults) ? EXIT.failed : EXIT.ok;
   const wanted = seen.judgements.filter(
     (one) => !options.verdict || options.verdict.includes(shownVerdict(one, observation)),
   );
@@ -132,6 +162,10 @@ export function addList(program: Command, finish: Finish): void {
   const command = program
     .command("list")
     .description("show every tree with its verdict, age, CPU time, memory and the reason")
+    .option(
+      "--agents",
+      "show every coding agent, kernel and tunnel instead, and agents that users run themselves",
+    )
     .addOption(new Option("--pids", "print only the process ids of trees").hideHelp())
     .action(finish(list));
   addConfig(addUsers(addListOptions(command)));

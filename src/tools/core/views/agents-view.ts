@@ -1,0 +1,182 @@
+/** `list --agents`: every coding agent, daemon and kernel, who runs it and whether a sweep would ever end it. */
+
+import { ageOf, type Observation } from "../../../core/observation/observation.ts";
+import type { Proc, ProcId } from "../../../core/observation/process.ts";
+import type { Catalogue } from "../../../core/recognition/catalogue.ts";
+import type { Kind } from "../../../core/recognition/kinds.ts";
+import { agentProgramOf } from "../../../core/recognition/recognise.ts";
+import { formatDuration } from "../../../core/text/duration.ts";
+import { formatMemory } from "../../../core/text/format.ts";
+import { escapeText } from "../../../core/text/safe-text.ts";
+import { isMultiplexer } from "../../../core/tree/boundary.ts";
+import { isDead, makeTable, type ProcTable, parentOf } from "../../../core/tree/process-table.ts";
+import { workSince } from "../../../core/verdict/agents.ts";
+import type { Judgement, Verdict } from "../../../core/verdict/judge.ts";
+import type { Column } from "./list-view.ts";
+import { shownVerdict } from "./observer.ts";
+
+const SHOWN: readonly Kind[] = ["agent", "kernel", "tunnel"];
+
+/** One agent with what it has started. */
+export interface AgentRow {
+  readonly root: ProcId;
+  readonly uid: number;
+  readonly product: string;
+  /** "own": its user runs it, and no sweep recognises it. */
+  readonly kind: Kind;
+  readonly ageSeconds: number;
+  /** Of the processes that live, and of their children that have ended; null: not known. */
+  readonly cpuSeconds: number | null;
+  readonly memoryKiB: number;
+  readonly processes: number;
+  /** Seconds without work, as far back as a sweep looked; 0: it works; null: no sweep has looked at it. */
+  readonly idleSeconds: number | null;
+  /** Its tree's; "never": it is in none, or below a terminal multiplexer, so no sweep ends it. */
+  readonly verdict: Verdict | "never";
+  readonly reason: string;
+}
+
+/** Lists agents, kernels and tunnels, and agents that their users run, each with what it has started. */
+export function agentRows(
+  observation: Observation,
+  judgements: readonly Judgement[],
+  catalogue: Catalogue,
+): AgentRow[] {
+  const table = makeTable(observation.processes);
+  const judged = new Map(
+    judgements.flatMap((one) => one.tree.members.map((member) => [member.pid, one] as const)),
+  );
+  const found = new Map<number, Pick<AgentRow, "product" | "kind">>();
+  for (const process of table.byPid.values()) {
+    if (isDead(process)) continue;
+    const known = judged.get(process.pid)?.tree.recognised.get(process.pid);
+    if (known && SHOWN.includes(known.kind)) found.set(process.pid, known);
+    const program = known ? null : agentProgramOf(process, catalogue);
+    if (program) found.set(process.pid, { product: program.id, kind: "own" });
+  }
+  return [...found].flatMap(([pid, named]) => {
+    const root = table.byPid.get(pid);
+    if (!root || hasAbove(root, table, ({ pid: above }) => found.has(above))) return [];
+    const members = membersOf(root, table);
+    const judgement = judged.get(pid);
+    return [
+      {
+        root: { pid, startTime: root.startTime },
+        uid: root.uid,
+        product: named.product,
+        kind: named.kind,
+        ageSeconds: Math.floor(ageOf(root, observation) / 1000),
+        cpuSeconds: cpuOf(members, observation),
+        memoryKiB: members.reduce((sum, { rssKiB }) => sum + rssKiB, 0),
+        processes: members.length,
+        idleSeconds: judgement ? idleSeconds(judgement, observation) : null,
+        ...verdictOf(root, judgement, observation, table, catalogue),
+      },
+    ];
+  });
+}
+
+function hasAbove(process: Proc, table: ProcTable, is: (above: Proc) => boolean): boolean {
+  const met = new Set([process.pid]);
+  for (let at = parentOf(table, process); at && !met.has(at.pid); at = parentOf(table, at)) {
+    if (at.uid === process.uid && is(at)) return true;
+    met.add(at.pid);
+  }
+  return false;
+}
+
+/** A process and its living descendants of the same user. */
+function membersOf(root: Proc, table: ProcTable): Proc[] {
+  const members = new Set([root]);
+  for (const process of members)
+    for (const child of table.children.get(process.pid) ?? [])
+      if (child.uid === root.uid && !isDead(child)) members.add(child);
+  return [...members];
+}
+
+function cpuOf(members: readonly Proc[], { ticksPerSecond }: Observation): number | null {
+  const ticks = members.reduce<number | null>(
+    (sum, { cpuTicks }) => (sum === null || cpuTicks === undefined ? null : sum + cpuTicks),
+    0,
+  );
+  return ticks === null ? null : Math.round(ticks / ticksPerSecond);
+}
+
+function idleSeconds({ tree, clock }: Judgement, observation: Observation): number | null {
+  const before = clock.state?.cpu;
+  const { busy } = workSince(tree, before, observation);
+  if (busy === "yes") return 0;
+  return busy === "no" && before ? Math.floor((observation.uptime - before.at) / 1000) : null;
+}
+
+function verdictOf(
+  root: Proc,
+  judgement: Judgement | undefined,
+  observation: Observation,
+  table: ProcTable,
+  catalogue: Catalogue,
+): Pick<AgentRow, "verdict" | "reason"> {
+  if (hasAbove(root, table, (above) => isMultiplexer(above, catalogue)))
+    return { verdict: "never", reason: "runs in a terminal multiplexer" };
+  if (!judgement) return { verdict: "never", reason: "its user runs it" };
+  const { tree, reasons } = judgement;
+  const verdict = shownVerdict(judgement, observation);
+  return {
+    verdict,
+    reason: tree.root.pid === root.pid ? reasons.join("; ") : `part of tree ${tree.root.pid}`,
+  };
+}
+
+/** The columns of `list --agents`. */
+export const AGENT_COLUMNS: readonly Column[] = [
+  { head: "PID", align: "right" },
+  { head: "USER", align: "left" },
+  { head: "PRODUCT", align: "left" },
+  { head: "KIND", align: "left" },
+  { head: "AGE", align: "right" },
+  { head: "CPU", align: "right" },
+  { head: "MEMORY", align: "right" },
+  { head: "PROCS", align: "right", rank: 1 },
+  { head: "IDLE", align: "right", rank: 2 },
+  { head: "VERDICT", align: "left" },
+  { head: "WHY", align: "left" },
+];
+
+/** Formats one row below AGENT_COLUMNS. */
+export function agentCells(row: AgentRow, nameOf: (uid: number) => string): string[] {
+  const inWords = (seconds: number | null): string =>
+    seconds === null ? "-" : formatDuration(seconds * 1000);
+  return [
+    String(row.root.pid),
+    escapeText(nameOf(row.uid)),
+    row.product,
+    row.kind,
+    inWords(row.ageSeconds),
+    inWords(row.cpuSeconds),
+    formatMemory(row.memoryKiB),
+    String(row.processes),
+    row.idleSeconds === 0 ? "busy" : inWords(row.idleSeconds),
+    row.verdict,
+    escapeText(row.reason),
+  ];
+}
+
+/** Sorts agents by user, then by pid. */
+export function sortAgents(rows: readonly AgentRow[], nameOf: (uid: number) => string): AgentRow[] {
+  const order = (a: string, b: string): number => (a === b ? 0 : a < b ? -1 : 1);
+  return [...rows].sort((a, b) => order(nameOf(a.uid), nameOf(b.uid)) || a.root.pid - b.root.pid);
+}
+
+/** What `list --agents --json` prints. */
+export interface AgentsDocument {
+  readonly schemaVersion: 1;
+  readonly host: string;
+  readonly agents: readonly AgentRow[];
+  /** Milliseconds since the epoch. */
+  readonly takenAt: number;
+}
+
+/** Makes the document of one host. */
+export function agentsDocument({ host, takenAt }: Observation, agents: readonly AgentRow[]): AgentsDocument {
+  return { schemaVersion: 1, host, agents, takenAt };
+}
