@@ -4,8 +4,7 @@ import { existsSync, lstatSync, readdirSync, readFileSync, realpathSync, statSyn
 import { release } from "node:os";
 import { join } from "node:path";
 import type { Proc } from "../../core/observation/process.ts";
-import { mergePolicy, type Policy } from "../../core/policy/policy.ts";
-import type { HostView } from "../../core/tree/host-view.ts";
+import { mergePolicy } from "../../core/policy/policy.ts";
 import { loadConfig } from "../../shell/config.ts";
 import { lookUpAccounts } from "../../shell/host/accounts.ts";
 import { capabilities } from "../../shell/host/capabilities.ts";
@@ -40,8 +39,12 @@ export async function examine(options: ExamineOptions): Promise<Examination> {
   const { native, configFile, runFolder, stateFolder } = options;
   const loaded = ask(() => loadConfig(configFile));
   const policy = "value" in loaded ? loaded.value.policy : mergePolicy([]);
-  const seen = await observeAll(native, policy, runFolder);
-  const sshd = sshdOf(seen);
+  const seen = await askAsync(() => {
+    const { catalogue } = policy;
+    const options = { catalogue, uids: null, full: false, sockets: false, runFolder, procRoot: "/proc" };
+    return observe(native, options);
+  });
+  const sshd = "value" in seen ? [...seen.value.sshd.genuine.values()] : [];
   // Listeners and monitors, which run PAM; a session's other process has the user's uid.
   const monitors = sshd.filter(({ uid }) => uid === 0).map(({ pid }) => pid);
   const service = unitProperties("vscode-grim-reaper.service");
@@ -51,11 +54,12 @@ export async function examine(options: ExamineOptions): Promise<Examination> {
     now: Date.now(),
     capabilities: capabilities(),
     pam: pamLines(),
-    usePam: "value" in settings ? { value: /^usepam yes$/m.test(settings.value) } : settings,
-    keepalive: "value" in settings ? { value: keepaliveOf(settings.value) } : settings,
+    usePam: then(settings, (text) => /^usepam yes$/m.test(text)),
+    keepalive: then(settings, keepaliveOf),
     hookPath: HOOK,
     hook: hookFacts(),
-    hookFaults: ask(() => sizeOf(join(runFolder, "hook.faults"))),
+    // The hook adds a byte for each.
+    hookFaults: ask(() => statSync(join(runFolder, "hook.faults"), { throwIfNoEntry: false })?.size ?? 0),
     timer: unitProperties("vscode-grim-reaper.timer"),
     service,
     selinux: ask(() =>
@@ -65,20 +69,21 @@ export async function examine(options: ExamineOptions): Promise<Examination> {
     tagsFolder: ask(() => fileFacts(join(runFolder, "tags"))),
     tags: ask(() => tagFacts(runFolder)),
     kernel: kernelFacts(native, "value" in seen ? seen.value.observation.processes : []),
-    sockets: await askSockets(native),
-    processes: processFacts(seen, sshd),
+    sockets: then(await askAsync(() => native.connections([process.pid], "/proc")), (found) => ({
+      complete: found.complete,
+      detail: found.faults[0]?.detail ?? "",
+    })),
+    processes: then(seen, ({ observation: { counts } }) => ({
+      counts,
+      sshServers: sshd.length,
+      seesInit: process.pid !== 1 && existsSync("/proc/1/stat"),
+    })),
     logind: ask(() => runTool("/usr/bin/loginctl", ["list-sessions", "--no-legend"], DEADLINE_MS)),
-    clockSynchronized: ask(
-      () =>
-        runTool(
-          "/usr/bin/timedatectl",
-          ["show", "--property=NTPSynchronized", "--value"],
-          DEADLINE_MS,
-        ).trim() === "yes",
-    ),
-    config: ask(() => {
-      if ("failed" in loaded) throw new Error(loaded.failed);
-      const { files } = loaded.value;
+    clockSynchronized: ask(() => {
+      const property = ["show", "--property=NTPSynchronized", "--value"];
+      return runTool("/usr/bin/timedatectl", property, DEADLINE_MS).trim() === "yes";
+    }),
+    config: then(loaded, ({ files }) => {
       const faults = lookUpAccounts(policy, []).faults.map(({ what, detail }) => `${what}: ${detail}`);
       return { files, enforce: policy.enforce, log: policy.log, faults };
     }),
@@ -97,9 +102,17 @@ function ask<T>(question: () => T): Answer<T> {
   }
 }
 
-/** The length of a count of the hook's. */
-function sizeOf(path: string): number {
-  return statSync(path, { throwIfNoEntry: false })?.size ?? 0;
+async function askAsync<T>(question: () => Promise<T>): Promise<Answer<T>> {
+  try {
+    return { value: await question() };
+  } catch (error) {
+    return { failed: (error as Error).message };
+  }
+}
+
+/** What follows from an answer, where there is one. */
+function then<T, U>(answer: Answer<T>, act: (value: T) => U): Answer<U> {
+  return "value" in answer ? ask(() => act(answer.value)) : answer;
 }
 
 /** The path of "ExecStart={ path=… ; argv[]=… }"; the package's where there is no unit. */
@@ -124,11 +137,8 @@ function findPredecessor(): string[] {
 
 function pamLines(): PamLine[] | null {
   const read = (name: string): string | null => {
-    try {
-      return readFileSync(join(PAM_FOLDER, name), "utf8");
-    } catch {
-      return null;
-    }
+    const text = ask(() => readFileSync(join(PAM_FOLDER, name), "utf8"));
+    return "value" in text ? text.value : null;
   };
   return read("sshd") === null ? null : pamStack("sshd", read);
 }
@@ -187,36 +197,4 @@ function kernelFacts(native: Native, processes: readonly Proc[]): Examination["k
 function hasCgroupKill(mount: string): boolean {
   const below = ask(() => readdirSync(mount, { withFileTypes: true }).filter((entry) => entry.isDirectory()));
   return "value" in below && below.value.some(({ name }) => existsSync(join(mount, name, "cgroup.kill")));
-}
-
-async function askSockets(native: Native): Promise<Examination["sockets"]> {
-  try {
-    const { complete, faults } = await native.connections([process.pid], "/proc");
-    return { value: { complete, detail: faults[0]?.detail ?? "" } };
-  } catch (error) {
-    return { failed: (error as Error).message };
-  }
-}
-
-async function observeAll(native: Native, policy: Policy, runFolder: string): Promise<Answer<HostView>> {
-  try {
-    const { catalogue } = policy;
-    const options = { catalogue, uids: null, full: false, sockets: false, runFolder, procRoot: "/proc" };
-    return { value: await observe(native, options) };
-  } catch (error) {
-    return { failed: (error as Error).message };
-  }
-}
-
-/** The processes of genuine ssh servers. */
-function sshdOf(seen: Answer<HostView>): Proc[] {
-  return "failed" in seen ? [] : [...seen.value.sshd.genuine.values()];
-}
-
-function processFacts(seen: Answer<HostView>, sshd: readonly Proc[]): Examination["processes"] {
-  if ("failed" in seen) return seen;
-  const { counts } = seen.value.observation;
-  return {
-    value: { counts, sshServers: sshd.length, seesInit: process.pid !== 1 && existsSync("/proc/1/stat") },
-  };
 }

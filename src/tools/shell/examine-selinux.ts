@@ -31,35 +31,27 @@ export interface SelinuxQuestion {
 export function examineSelinux({ hook, runFolder, execStart, sshd }: SelinuxQuestion): SelinuxFacts | null {
   if (!existsSync(join(SELINUX, "enforce"))) return null;
   const tags = join(runFolder, "tags");
-  const tagFiles = existsSync(tags)
-    ? readdirSync(tags)
-        .slice(0, MAX_TAGS)
-        .map((name) => join(tags, name))
-    : [];
-  const hookContext = contextsOf([hook])[0] ?? null;
-  const execContext = contextsOf([execStart])[0] ?? null;
+  const names = existsSync(tags) ? readdirSync(tags).slice(0, MAX_TAGS) : [];
+  const contextOf = (path: string): string | null => contextsOf([path])[0] ?? null;
+  const typeAt = (context: string | null): string | null => (context === null ? null : typeOf(context));
+  const hookContext = contextOf(hook);
+  const execContext = contextOf(execStart);
   const init = contextOfProcess(1);
   const sweep = execContext === null ? init : transition(init, execContext);
-  const pathType = (path: string): string | null => {
-    const context = contextsOf([path])[0] ?? null;
-    return context === null ? null : typeOf(context);
-  };
+  const booleans = ["deny_execmem", "allow_execmem"] as const;
   return {
     enforcing: read("enforce") === "1",
     moduleLoaded: isKnown(`system_u:system_r:${HOOK_DOMAIN}${levelOf(init)}`),
-    hookType: hookContext === null ? null : typeOf(hookContext),
-    runType: pathType(runFolder),
-    tagsType: pathType(tags),
-    tagTypes: [...new Set(contextsOf(tagFiles).map(typeOf))],
+    hookType: typeAt(hookContext),
+    runType: typeAt(contextOf(runFolder)),
+    tagsType: typeAt(contextOf(tags)),
+    tagTypes: [...new Set(contextsOf(names.map((name) => join(tags, name))).map(typeOf))],
     execStart,
-    execStartType: execContext === null ? null : typeOf(execContext),
+    execStartType: typeAt(execContext),
     hookDomains: hookContext === null ? [] : hookDomains(sshd, hookContext),
     sweepDomain: typeOf(sweep),
     sweepMayExecmem: isAllowed(sweep, sweep, "process", "execmem"),
-    execmemBoolean:
-      (["deny_execmem", "allow_execmem"] as const).find((name) =>
-        existsSync(join(SELINUX, "booleans", name)),
-      ) ?? null,
+    execmemBoolean: booleans.find((name) => existsSync(join(SELINUX, "booleans", name))) ?? null,
   };
 }
 

@@ -156,7 +156,8 @@ export const HOST_CHECKS: Checks = {
     "failed" in logind ? unknown(logind, "explain has fewer hints; nothing else needs it") : "it answers",
 
   clock: ({ clockSynchronized: clock }) => {
-    const remedy = "grace periods use uptime and are unaffected; logs and dated exemptions are not";
+    const remedy =
+      "grace periods use uptime and are unaffected; logs and exemptions with a date need the right time";
     if ("failed" in clock) return unknown(clock, remedy);
     return clock.value ? "synchronized" : warning("not synchronized", remedy);
   },
