@@ -105,50 +105,6 @@ export function execServerTree(
   return serverTree(home, root, [...flags, ...(options.flags ?? [])], { ...options, behaviours });
 }
 
-/** The CLI of exec-server mode: `code-<commit> command-shell`, listening on TCP, connected to `socket` if given. */
-export function commandShell(
-  home: string,
-  commit: string,
-  socket?: string,
-  options: TreeOptions = {},
-): PlanNode {
-  const directory = join(home, options.directory ?? ".vscode-server");
-  const exe = join(directory, `code-${commit}`);
-  installPuppet(home, exe, options.uid);
-  const connect: Behaviour[] = socket === undefined ? [] : [`unix-connect=${socket}`];
-  return {
-    name: `${options.prefix ?? ""}cli`,
-    uid: options.uid,
-    exe,
-    argv: [
-      exe,
-      "command-shell",
-      "--cli-data-dir",
-      join(directory, "cli"),
-      "--parent-process-id",
-      PARENT_PID,
-      "--on-host=127.0.0.1",
-      "--on-port",
-    ],
-    behaviours: [
-      "tcp-listen",
-      ...connect,
-      ...(options.daemon === true ? (["daemon"] as const) : []),
-      ...(options.behaviours?.cli ?? []),
-    ],
-  };
-}
-
-/** Both halves of exec-server mode side by side: the server, whose first CLI is gone, and the CLI that serves it. */
-export function execServer(
-  home: string,
-  commit: string,
-  socket: string,
-  options: TreeOptions = {},
-): PlanNode[] {
-  return [execServerTree(home, commit, socket, options), commandShell(home, commit, socket, options)];
-}
-
 function serverTree(home: string, root: string, flags: readonly string[], options: TreeOptions): PlanNode {
   const { uid, prefix = "", behaviours = {} } = options;
   const node = join(root, "node");

@@ -1,8 +1,8 @@
 // Runs the built program as a user would.
 import { spawnSync } from "node:child_process";
-import { existsSync, mkdtempSync, writeFileSync } from "node:fs";
+import { chmodSync, existsSync, mkdtempSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
-import { join, resolve } from "node:path";
+import { dirname, join, resolve } from "node:path";
 
 const PROGRAM = resolve("dist/vscode-grim-reaper.cjs");
 
@@ -45,6 +45,13 @@ export function temporaryFile(name: string, text: string): string {
   const path = join(folder, name);
   writeFileSync(path, text, { mode: 0o644 });
   return path;
+}
+
+/** A configuration file that every user may read: no grace, no settling, a short wait for puppets that do not fold on SIGTERM. */
+export function config(more = ""): string {
+  const file = temporaryFile("config.toml", `settle = "0s"\ngrace = "0"\ntermWait = "1s"\n${more}`);
+  chmodSync(dirname(file), 0o755);
+  return file;
 }
 
 process.on("exit", () => {

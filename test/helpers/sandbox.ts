@@ -1,8 +1,8 @@
 // Runs a test file again inside its own pid namespace: a sweep in there sees only what the test started, and the
 // kernel ends all of it with the namespace's first process.
-import { type ChildProcess, spawn, spawnSync } from "node:child_process";
+import { spawn, spawnSync } from "node:child_process";
 import { once } from "node:events";
-import { writeFileSync } from "node:fs";
+import { test } from "node:test";
 import { fileURLToPath } from "node:url";
 
 const INSIDE = "REAPER_PID_NAMESPACE";
@@ -28,7 +28,32 @@ export function inPidNamespace(testFile: string, surroundings: Surroundings = {}
   return { inside, skip, run: () => runInside(fileURLToPath(testFile), surroundings) };
 }
 
-/** Inside a mount namespace of its own: lock, tags and marks, ledger and notices of sweeps stay in there. */
+/** How a suite runs in a namespace of its own. */
+export interface SuiteOptions extends Surroundings {
+  /** Why it cannot run here, besides that it needs root. */
+  readonly skip?: string | false;
+}
+
+/** Registers a suite that runs inside a pid and mount namespace of its own, with empty state folders; outside it is one test. */
+export function insidePidNamespace(
+  testFile: string,
+  name: string,
+  suite: () => void,
+  { skip = false, ...surroundings }: SuiteOptions = {},
+): void {
+  const sandbox = inPidNamespace(testFile, surroundings);
+  if (sandbox.inside) {
+    freshState();
+    suite();
+    return;
+  }
+  test(`${name} inside a pid namespace`, { skip: sandbox.skip || skip }, async (t) => {
+    const { passed } = await sandbox.run();
+    t.diagnostic(`${passed} tests passed inside`);
+  });
+}
+
+/** Inside a mount namespace of its own: lock, tags and states, ledger and notices of sweeps stay in there. */
 export function freshState(): void {
   for (const folder of ["/run", "/var/lib"]) {
     const { status, stderr } = spawnSync("mount", ["-t", "tmpfs", "tmpfs", folder]);
@@ -65,24 +90,6 @@ async function runInside(file: string, { upFor }: Surroundings): Promise<{ passe
   if (skipped.length > 0 && process.env.CI === "true")
     throw new Error(`skipped inside the pid namespace:\n${skipped.join("\n")}`);
   return { passed, output };
-}
-
-/**
- * Starts argv with exactly this pid, as a recycled pid would come. Inside a pid namespace only: there
- * /proc/sys/kernel/ns_last_pid (proc_sys_kernel(5)) is the namespace's own. The caller ends the process.
- */
-export async function spawnWithPid(pid: number, argv: readonly [string, ...string[]]): Promise<ChildProcess> {
-  if (process.env[INSIDE] !== "1") throw new Error("spawnWithPid works only inside inPidNamespace");
-  const [command, ...rest] = argv;
-  for (let tries = 0; tries < 50; tries += 1) {
-    writeFileSync("/proc/sys/kernel/ns_last_pid", String(pid - 1));
-    const child = spawn(command, rest, { stdio: "ignore" });
-    if (child.pid === pid) return child;
-    // A thread took the number first; this child goes, and the next try rewinds the counter again.
-    child.kill("SIGKILL");
-    if (child.pid !== undefined) await once(child, "exit");
-  }
-  throw new Error(`pid ${pid} could not be had`);
 }
 
 import { puppetBinary } from "./puppet.ts";

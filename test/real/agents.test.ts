@@ -1,17 +1,17 @@
 // Coding agents' daemons in the layouts of Codex and Claude, over real processes: an idle one ends by the second sweep,
 // a busy one stays, a person's own agent is nothing to a sweep. By the built program, in a pid namespace of its own.
+
 import assert from "node:assert/strict";
 import { join } from "node:path";
 import { test } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
+import { installPuppet } from "../helpers/install.ts";
+import { run, temporaryFile } from "../helpers/program.ts";
+import { living, type PlanNode, startTree } from "../helpers/puppet.ts";
+import { makeHome, USER } from "../helpers/real.ts";
+import { insidePidNamespace } from "../helpers/sandbox.ts";
 
-const sandbox = inPidNamespace(import.meta.url);
-if (sandbox.inside) insideNamespace();
-else
-  test("agents' daemons inside a pid namespace", { skip: sandbox.skip }, async (t) => {
-    const { passed } = await sandbox.run();
-    t.diagnostic(`${passed} tests passed inside`);
-  });
+insidePidNamespace(import.meta.url, "agents' daemons", insideNamespace);
 
 const uid = USER;
 const MODULES = ".nvm/versions/node/v24.13.0/lib/node_modules/@openai/codex";
@@ -71,8 +71,6 @@ function list(file: string): Listed[] {
 }
 
 function insideNamespace(): void {
-  freshState();
-
   test("idle daemons end by the second sweep, a busy one stays, a person's own agent is not one", async () => {
     const home = makeHome(uid);
     const own = { name: "own", path: `${MODULES}/vendor/aarch64/bin/codex`, args: ["exec", "long task"] };
@@ -103,22 +101,4 @@ function insideNamespace(): void {
     assert.deepEqual(living(stage).sort(), ["busy", "own", "work"]);
     await stage.end();
   });
-
-  test("a site that exempts agents leaves an idle daemon alone", async () => {
-    const stage = await startTree(codex(makeHome(uid), "idle"));
-    const file = config('policy = "exempt"\ngrace = "0s"');
-    for (let sweep = 0; sweep < 2; sweep++) run(["-c", file]);
-    assert.deepEqual(
-      list(file).map(({ verdict }) => verdict),
-      ["exempt"],
-    );
-    assert.deepEqual(living(stage), ["idle"]);
-    await stage.end();
-  });
 }
-
-import { installPuppet } from "../helpers/install.ts";
-import { run, temporaryFile } from "../helpers/program.ts";
-import { living, type PlanNode, startTree } from "../helpers/puppet.ts";
-import { makeHome, USER } from "../helpers/real.ts";
-import { freshState, inPidNamespace } from "../helpers/sandbox.ts";

@@ -1,9 +1,15 @@
 // `end`: a user ends their own trees, and only those.
+
 import assert from "node:assert/strict";
 import { spawn } from "node:child_process";
 import { chmodSync, existsSync } from "node:fs";
 import { join, resolve } from "node:path";
 import { test } from "node:test";
+import { COMMIT, legacy } from "../helpers/ide-trees.ts";
+import { config, type Ran, run, temporaryFile } from "../helpers/program.ts";
+import { living, startTree } from "../helpers/puppet.ts";
+import { makeHome } from "../helpers/real.ts";
+import { as, NOTICE, other, server, uid, usersSuite } from "../helpers/users-side.ts";
 
 function ending(): void {
   test("a user ends their own trees and no other user's, whatever they asked before", async () => {
@@ -81,9 +87,3 @@ function ending(): void {
 }
 
 usersSuite(import.meta.url, "end", ending);
-
-import { COMMIT, legacy } from "../helpers/ide-trees.ts";
-import { type Ran, run, temporaryFile } from "../helpers/program.ts";
-import { living, startTree } from "../helpers/puppet.ts";
-import { makeHome } from "../helpers/real.ts";
-import { as, config, NOTICE, other, server, uid, usersSuite } from "../helpers/users-side.ts";

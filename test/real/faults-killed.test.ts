@@ -7,6 +7,19 @@ import { syncBuiltinESMExports } from "node:module";
 import { join } from "node:path";
 import { after, before, test } from "node:test";
 import { fileURLToPath } from "node:url";
+import { NO_ACCOUNTS } from "../../src/core/verdict/exemption.ts";
+import { UNFORCED } from "../../src/core/verdict/judge.ts";
+import { loadConfig } from "../../src/shell/config.ts";
+import { loadNative, type Native } from "../../src/shell/host/native.ts";
+import { openLog } from "../../src/shell/output/log.ts";
+import { prepareFolder } from "../../src/shell/store/safe-files.ts";
+import { readTags } from "../../src/shell/store/tags.ts";
+import { sweep } from "../../src/sweep/sweep.ts";
+import { config, Host, RUN_FOLDER, writeTag } from "../helpers/faults.ts";
+import { readStat } from "../helpers/proc-read.ts";
+import { isAlive } from "../helpers/puppet.ts";
+import { eventually, USER } from "../helpers/real.ts";
+import { freshState, inPidNamespace } from "../helpers/sandbox.ts";
 
 const TAGS = join(RUN_FOLDER, "tags");
 const STATES = join(RUN_FOLDER, "states.json");
@@ -146,17 +159,3 @@ else
     });
     await Promise.all(lanes);
   });
-
-import { NO_ACCOUNTS } from "../../src/core/verdict/exemption.ts";
-import { UNFORCED } from "../../src/core/verdict/judge.ts";
-import { loadConfig } from "../../src/shell/config.ts";
-import { loadNative, type Native } from "../../src/shell/host/native.ts";
-import { openLog } from "../../src/shell/output/log.ts";
-import { prepareFolder } from "../../src/shell/store/safe-files.ts";
-import { readTags } from "../../src/shell/store/tags.ts";
-import { sweep } from "../../src/sweep/sweep.ts";
-import { config, Host, RUN_FOLDER, writeTag } from "../helpers/faults.ts";
-import { readStat } from "../helpers/proc-read.ts";
-import { isAlive } from "../helpers/puppet.ts";
-import { eventually, USER } from "../helpers/real.ts";
-import { freshState, inPidNamespace } from "../helpers/sandbox.ts";

@@ -1,7 +1,12 @@
 // Too few descriptors, processes, too little memory: at every limit a sweep either does its work or fails as a whole.
+
 import assert from "node:assert/strict";
 import { existsSync, mkdirSync, rmdirSync, writeFileSync } from "node:fs";
 import { after, before, type TestContext, test } from "node:test";
+import { config, Host, PROGRAM, runIn } from "../helpers/faults.ts";
+import type { Ran } from "../helpers/program.ts";
+import { eventually, USER } from "../helpers/real.ts";
+import { freshState, inPidNamespace } from "../helpers/sandbox.ts";
 
 /** A line of the product's own, as opposed to Node's that cannot even start. */
 const SAID = /^(?:vscode-grim-reaper: |\[\d{4}-\d\d-\d\dT[\d:]{8}\] )(?:cannot|Nothing was ended)/m;
@@ -53,14 +58,6 @@ function insideNamespace(): void {
       "descriptors",
       numbers(8, 64).map((n) => ["prlimit", `--nofile=${n}:${n}`]),
     ));
-
-  test("list shows the trees or fails, at 8 to 40 descriptors", async () => {
-    await host.renew();
-    for (const n of numbers(8, 40)) {
-      const ran = runIn({ under: ["prlimit", `--nofile=${n}:${n}`], mayDie: true }, ["list", "--json"]);
-      assertListed(ran, `${n} descriptors`);
-    }
-  });
 
   function assertListed({ status, stdout, stderr }: Ran, where: string): void {
     if (status !== 0) return;
@@ -149,8 +146,3 @@ else
     for (const [, line] of output.matchAll(/^ *# (.*\b(?:worked|fork)\b.*)$/gm)) t.diagnostic(String(line));
     t.diagnostic(`${passed} tests passed inside`);
   });
-
-import { config, Host, PROGRAM, runIn } from "../helpers/faults.ts";
-import type { Ran } from "../helpers/program.ts";
-import { eventually, USER } from "../helpers/real.ts";
-import { freshState, inPidNamespace } from "../helpers/sandbox.ts";

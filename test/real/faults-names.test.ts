@@ -1,15 +1,19 @@
 // The tools that know names fail, hang or talk nonsense, and the clock jumps: an exemption by name holds all the same,
 // and only the time since boot counts.
+
 import assert from "node:assert/strict";
 import { chmodSync, existsSync, mkdirSync, writeFileSync } from "node:fs";
 import { after, before, beforeEach, test } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
+import { compile, config, Host, RUN_FOLDER, runIn, type Trouble, writeTag } from "../helpers/faults.ts";
+import { temporaryFile } from "../helpers/program.ts";
+import { USER } from "../helpers/real.ts";
+import { insidePidNamespace } from "../helpers/sandbox.ts";
 
 const TAGS = `${RUN_FOLDER}/tags`;
 const YEARS = 10 * 365 * 86_400;
 
 function insideNamespace(): void {
-  freshState();
   let host: Host;
   before(async () => {
     host = await Host.start();
@@ -122,15 +126,4 @@ function insideNamespace(): void {
   });
 }
 
-const sandbox = inPidNamespace(import.meta.url, { upFor: 3600 });
-if (sandbox.inside) insideNamespace();
-else
-  test("faults of names and clocks, inside a pid namespace", { skip: sandbox.skip }, async (t) => {
-    const { passed } = await sandbox.run();
-    t.diagnostic(`${passed} tests passed inside`);
-  });
-
-import { compile, config, Host, RUN_FOLDER, runIn, type Trouble, writeTag } from "../helpers/faults.ts";
-import { temporaryFile } from "../helpers/program.ts";
-import { USER } from "../helpers/real.ts";
-import { freshState, inPidNamespace } from "../helpers/sandbox.ts";
+insidePidNamespace(import.meta.url, "faults of names and clocks", insideNamespace, { upFor: 3600 });

@@ -1,14 +1,17 @@
 // A sweep that cannot see: /proc hides processes or is not there, the kernel's list of sockets is refused. Whoever
 // cannot see ends nothing and says what to look at; "nothing found" is never the answer.
+
 import assert from "node:assert/strict";
 import { after, before, beforeEach, test } from "node:test";
+import { assertRefused, compile, config, Host, runIn } from "../helpers/faults.ts";
+import { USER } from "../helpers/real.ts";
+import { insidePidNamespace } from "../helpers/sandbox.ts";
 
 interface Listed {
   readonly trees: readonly { readonly root: { readonly pid: number }; readonly verdict: string }[];
 }
 
 function insideNamespace(): void {
-  freshState();
   let host: Host;
   before(async () => {
     host = await Host.start();
@@ -107,14 +110,4 @@ function insideNamespace(): void {
   });
 }
 
-const sandbox = inPidNamespace(import.meta.url);
-if (sandbox.inside) insideNamespace();
-else
-  test("faults of sight, inside a pid namespace", { skip: sandbox.skip }, async (t) => {
-    const { passed } = await sandbox.run();
-    t.diagnostic(`${passed} tests passed inside`);
-  });
-
-import { assertRefused, compile, config, Host, runIn } from "../helpers/faults.ts";
-import { USER } from "../helpers/real.ts";
-import { freshState, inPidNamespace } from "../helpers/sandbox.ts";
+insidePidNamespace(import.meta.url, "faults of sight", insideNamespace);

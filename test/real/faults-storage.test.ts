@@ -1,12 +1,16 @@
 // Nowhere to write, and rubbish where the state is kept: real sweeps over real trees.
+
 import assert from "node:assert/strict";
 import { spawnSync } from "node:child_process";
 import { existsSync } from "node:fs";
 import { basename, dirname, join } from "node:path";
 import { after, before, beforeEach, test } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
+import { assertRefused, config, Host, PROGRAM, RUN_FOLDER, runIn, writeTag } from "../helpers/faults.ts";
+import { run, temporaryFile } from "../helpers/program.ts";
+import { eventually } from "../helpers/real.ts";
+import { insidePidNamespace } from "../helpers/sandbox.ts";
 
-const sandbox = inPidNamespace(import.meta.url, { upFor: 3600 });
 const TAGS = `${RUN_FOLDER}/tags`;
 const STATES_FILE = `${RUN_FOLDER}/states.json`;
 /** An orphan is ended by the second of two sweeps that are a grace of one second apart. */
@@ -22,15 +26,9 @@ function sh(text: string): void {
   assert.equal(status, 0, stderr);
 }
 
-if (sandbox.inside) insideNamespace();
-else
-  test("faults of storage, inside a pid namespace", { skip: sandbox.skip }, async (t) => {
-    const { passed } = await sandbox.run();
-    t.diagnostic(`${passed} tests passed inside`);
-  });
+insidePidNamespace(import.meta.url, "faults of storage", insideNamespace, { upFor: 3600 });
 
 function insideNamespace(): void {
-  freshState();
   let host: Host;
   before(async () => {
     host = await Host.start();
@@ -222,8 +220,3 @@ cat /dev/zero > ${RUN_FOLDER}/full 2>/dev/null || true`;
     host.heal();
   });
 }
-
-import { assertRefused, config, Host, PROGRAM, RUN_FOLDER, runIn, writeTag } from "../helpers/faults.ts";
-import { run, temporaryFile } from "../helpers/program.ts";
-import { eventually } from "../helpers/real.ts";
-import { freshState, inPidNamespace } from "../helpers/sandbox.ts";

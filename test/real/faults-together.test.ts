@@ -1,11 +1,17 @@
 // Many at once: sweeps beside sweeps, logouts beside sweeps. One sweep works, the others step aside; every tag is whole,
 // and those of trees that stay stay.
+
 import assert from "node:assert/strict";
 import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { join, resolve } from "node:path";
 import { after, before, beforeEach, test } from "node:test";
+import { readTags } from "../../src/shell/store/tags.ts";
+import { config, Host, PROGRAM, RUN_FOLDER } from "../helpers/faults.ts";
+import { type Ran, run, temporaryFile } from "../helpers/program.ts";
+import { USER } from "../helpers/real.ts";
+import { insidePidNamespace } from "../helpers/sandbox.ts";
 
 const TAGS = join(RUN_FOLDER, "tags");
 const BOOT_ID = readFileSync("/proc/sys/kernel/random/boot_id", "utf8").trim();
@@ -31,7 +37,6 @@ const logOut = (): Promise<Ran> => {
 };
 
 function insideNamespace(): void {
-  freshState();
   let host: Host;
   before(async () => {
     host = await Host.start();
@@ -107,16 +112,4 @@ function insideNamespace(): void {
   });
 }
 
-const sandbox = inPidNamespace(import.meta.url);
-if (sandbox.inside) insideNamespace();
-else
-  test("many at once, inside a pid namespace", { skip: sandbox.skip }, async (t) => {
-    const { passed } = await sandbox.run();
-    t.diagnostic(`${passed} tests passed inside`);
-  });
-
-import { readTags } from "../../src/shell/store/tags.ts";
-import { config, Host, PROGRAM, RUN_FOLDER } from "../helpers/faults.ts";
-import { type Ran, run, temporaryFile } from "../helpers/program.ts";
-import { USER } from "../helpers/real.ts";
-import { freshState, inPidNamespace } from "../helpers/sandbox.ts";
+insidePidNamespace(import.meta.url, "many at once", insideNamespace);

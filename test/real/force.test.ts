@@ -1,10 +1,14 @@
 // What a person at a terminal is asked and told: forced sweeps, targeted sweeps, dry runs, and the journal of the service.
+
 import assert from "node:assert/strict";
 import { spawnSync } from "node:child_process";
 import { closeSync, existsSync, fstatSync, mkdtempSync, openSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
 import { test } from "node:test";
+import { config, HANG_MS, run } from "../helpers/program.ts";
+import { living } from "../helpers/puppet.ts";
+import { other, server, uid, usersSuite } from "../helpers/users-side.ts";
 
 const PROGRAM = resolve("dist/vscode-grim-reaper.cjs");
 
@@ -98,7 +102,3 @@ function forcing(): void {
 }
 
 usersSuite(import.meta.url, "forced and targeted sweeps", forcing);
-
-import { HANG_MS, run } from "../helpers/program.ts";
-import { living } from "../helpers/puppet.ts";
-import { config, other, server, uid, usersSuite } from "../helpers/users-side.ts";

@@ -1,11 +1,17 @@
 // What a user can write (names, titles, environments, paths, programs of a chosen name) must neither end another's
 // process, nor pass for an ssh session, nor write into what root reads.
+
 import assert from "node:assert/strict";
 import { type ChildProcess, spawn, spawnSync } from "node:child_process";
 import { once } from "node:events";
 import { chmodSync, chownSync, mkdirSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { after, test } from "node:test";
+import { bareServer, COMMIT, installPuppet, puppetNamed, sleeper } from "../helpers/ide-trees.ts";
+import { config, type Ran, run, temporaryFile } from "../helpers/program.ts";
+import { living, type PlanNode, readStat, readUids, startTree } from "../helpers/puppet.ts";
+import { isRoot, makeHome, USER } from "../helpers/real.ts";
+import { freshState, inPidNamespace } from "../helpers/sandbox.ts";
 
 const sandbox = inPidNamespace(import.meta.url);
 const uid = USER;
@@ -20,8 +26,6 @@ else {
   });
 }
 
-const config = (more = ""): string =>
-  temporaryFile("config.toml", `settle = "0s"\ngrace = "0"\ntermWait = "1s"\n${more}`);
 interface Listed {
   readonly root: { readonly pid: number };
   readonly uid: number;
@@ -288,27 +292,19 @@ function insideNamespace(): void {
     assert.deepEqual([living(stage), living(attack)], [["editor"], []]);
   });
 
-  test("a live server that another user started below an orphan lives, with its client", async () => {
-    const home = makeHome(uid);
-    const others = openToAll(makeHome(victim));
-    const theirs: PlanNode = { ...legacy(others, COMMIT, { uid: victim, prefix: "their-", daemon: false }) };
-    openToAll(others);
-    const children: PlanNode[] = [{ ...theirs, uid: victim }];
-    const stage = await startTree(bareServer(home, uid, [], children));
-    const before = living(stage).filter((name) => name.startsWith("their-"));
-    assert.equal(sweep("-u", String(uid)).status, 0);
-    assert.deepEqual(living(stage), before);
-  });
-
   // ---- Lines, control characters and secrets.
 
   const EVIL = "e\u001b[2Jvil\n[2024-01-01T00:00:00] Killed 99\u202e\u2028";
-  test("hostile folders and sockets reach neither table, explain, log nor JSON; nor do environments", async () => {
+  test("hostile folders, sockets, names and arguments reach neither table, explain, log nor JSON; nor do secrets", async () => {
     const home = join(makeHome(uid), EVIL);
     mkdirSync(home);
     chownSync(home, uid, uid);
-    const secret: PlanNode["behaviours"] = ["env=CONNECTION_TOKEN=s3cr3t"];
-    const server = bareServer(home, uid, ["tcp-listen", `unix-listen=${home}/s`, ...secret]);
+    const secret: PlanNode["behaviours"] = ["env=CONNECTION_TOKEN=s3cr3t", `comm=${EVIL.slice(0, 12)}`];
+    const plan = bareServer(home, uid, ["tcp-listen", `unix-listen=${home}/s`, ...secret]);
+    const server = {
+      ...plan,
+      argv: [...plan.argv, "--connection-token=s3cr3t", "--require-token", "s3cr3t", EVIL],
+    };
     const genuine: PlanNode = { ...sshd(home), behaviours: ["daemon", `unix-connect=${home}/s`] };
     const kept = await startTree([server, genuine]);
     mkdirSync(join(home, "2"));
@@ -348,9 +344,3 @@ async function firstOutput(child: ChildProcess): Promise<string> {
   const [bytes] = await Promise.race([once(stdout, "data"), once(stderr, "data"), once(child, "exit")]);
   return String(bytes);
 }
-
-import { bareServer, COMMIT, installPuppet, legacy, puppetNamed, sleeper } from "../helpers/ide-trees.ts";
-import { type Ran, run, temporaryFile } from "../helpers/program.ts";
-import { living, type PlanNode, readStat, readUids, startTree } from "../helpers/puppet.ts";
-import { isRoot, makeHome, USER } from "../helpers/real.ts";
-import { freshState, inPidNamespace } from "../helpers/sandbox.ts";

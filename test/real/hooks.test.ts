@@ -1,7 +1,7 @@
 // The site's notify program, with real trees.
+
 import assert from "node:assert/strict";
 import {
-  chmodSync,
   existsSync,
   mkdirSync,
   mkdtempSync,
@@ -13,9 +13,9 @@ import {
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { test } from "node:test";
-import { run } from "../helpers/program.ts";
+import { config, run } from "../helpers/program.ts";
 import { living } from "../helpers/puppet.ts";
-import { as, config, other, STATE, server, uid, usersSuite } from "../helpers/users-side.ts";
+import { as, other, STATE, server, uid, usersSuite } from "../helpers/users-side.ts";
 
 const SPOOL = `${STATE}/notify`;
 
@@ -71,22 +71,6 @@ function hooks(): void {
       ],
     );
     assert.deepEqual([readdirSync(`${SPOOL}/new`), readdirSync(`${SPOOL}/kept`)], [[], []]);
-  });
-
-  test("a program that others can write is not run, and check-config names it", async () => {
-    await server();
-    const file = program("notify", `touch ${folder}/ran`);
-    chmodSync(file, 0o757);
-    const site = config(`[hooks]\nnotify = "${file}"\n`);
-    assert.equal(run(["-c", site]).status, 0);
-    const refused = run(["run-notify"]);
-    assert.equal(refused.status, 1);
-    assert.match(refused.stderr, /can be written by others/);
-    assert.ok(!existsSync(join(folder, "ran")));
-    const checked = run(["check-config", site]);
-    assert.equal(checked.status, 1);
-    assert.match(checked.stderr, /hooks\.notify: \S+notify: can be written by others/);
-    rmSync(SPOOL, { recursive: true });
   });
 
   test("a notify program that fails is run again after the next sweep", async () => {

@@ -1,4 +1,5 @@
 // `keep`: a user's request is a process; it is honoured, bounded, and cannot be forged.
+
 import assert from "node:assert/strict";
 import { type ChildProcess, spawn, spawnSync } from "node:child_process";
 import {
@@ -14,10 +15,10 @@ import {
 import { dirname, resolve } from "node:path";
 import { test } from "node:test";
 import { KEEP_PROGRAM } from "../../src/shell/store/paths.ts";
-import { run } from "../helpers/program.ts";
+import { config, run } from "../helpers/program.ts";
 import { living } from "../helpers/puppet.ts";
 import { until } from "../helpers/until.ts";
-import { as, config, HOUR, must, other, server, uid, usersSuite } from "../helpers/users-side.ts";
+import { as, HOUR, must, other, server, uid, usersSuite } from "../helpers/users-side.ts";
 
 /** Puts a program where root installs it, by rename, as a package manager does. */
 function install(source: string): void {

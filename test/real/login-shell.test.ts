@@ -1,9 +1,12 @@
 // The profile script in real shells: each notice once, on a terminal only.
+
 import assert from "node:assert/strict";
 import { spawnSync } from "node:child_process";
 import { chmodSync, existsSync, mkdirSync, readdirSync, rmSync, writeFileSync } from "node:fs";
 import { resolve } from "node:path";
 import { test } from "node:test";
+import { makeHome } from "../helpers/real.ts";
+import { must, NOTICE, STATE, uid, usersSuite } from "../helpers/users-side.ts";
 
 const PROFILE = resolve("profile/vscode-grim-reaper.sh");
 const SHELLS = ["/bin/bash", "/bin/dash", "/bin/zsh", "/bin/mksh"].filter((shell) => existsSync(shell));
@@ -148,6 +151,3 @@ function shells(): void {
 }
 
 usersSuite(import.meta.url, "the login shell", shells);
-
-import { makeHome } from "../helpers/real.ts";
-import { must, NOTICE, STATE, uid, usersSuite } from "../helpers/users-side.ts";

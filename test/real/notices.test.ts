@@ -1,8 +1,12 @@
 // Notices and exemptions, with real users and files.
+
 import assert from "node:assert/strict";
 import { spawnSync } from "node:child_process";
 import { existsSync, mkdirSync, readdirSync, readFileSync, statSync, utimesSync } from "node:fs";
 import { test } from "node:test";
+import { config, run } from "../helpers/program.ts";
+import { living } from "../helpers/puppet.ts";
+import { must, NOTICE, other, STATE, server, uid, usersSuite } from "../helpers/users-side.ts";
 
 function noticing(): void {
   test("a reap leaves a notice that its user alone can read, as one file", async () => {
@@ -68,15 +72,6 @@ function noticing(): void {
     }
   });
 
-  test("a group that cannot be looked up spares and is reported", async () => {
-    const stage = await server();
-    const swept = run(["-v", "-c", config('[[exempt]]\ngroup = "nobody-knows"\n')]);
-    assert.equal(swept.status, 1);
-    assert.match(swept.stderr, /cannot look up the exempt group nobody-knows/);
-    assert.match(swept.stderr, /Left alone 1 .*group nobody-knows is exempt \(perhaps: look-up failed\)/);
-    assert.equal(living(stage).length, 1);
-  });
-
   test("check-config shows exemptions, ends that are past, and what users read", () => {
     const toml =
       '[[exempt]]\ngroup = "staff"\nuntil = 2020-01-31\nreason = "pilot"\n[[exempt]]\nuser = "root"\nuntil = 2099-12-31\n';
@@ -89,7 +84,3 @@ function noticing(): void {
 }
 
 usersSuite(import.meta.url, "notices", noticing);
-
-import { run } from "../helpers/program.ts";
-import { living } from "../helpers/puppet.ts";
-import { config, must, NOTICE, other, STATE, server, uid, usersSuite } from "../helpers/users-side.ts";

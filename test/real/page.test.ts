@@ -1,4 +1,5 @@
 // The page of report --html in a real browser without a network, light and dark. The pictures stay in build/pages.
+
 import assert from "node:assert/strict";
 import { execFileSync, spawnSync } from "node:child_process";
 import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";

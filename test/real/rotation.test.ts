@@ -1,4 +1,5 @@
 // The log before and after logrotate: who may read it stays the same.
+
 import assert from "node:assert/strict";
 import { spawnSync } from "node:child_process";
 import { chmodSync, readFileSync, statSync, writeFileSync } from "node:fs";

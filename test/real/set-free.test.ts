@@ -1,16 +1,17 @@
 // What runs in a real terminal of a tree that ends: what its user set free lives on, a prompt that waits holds up nothing.
+
 import assert from "node:assert/strict";
 import { existsSync, mkdirSync, readdirSync, readFileSync, rmdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { test } from "node:test";
+import { bareServer } from "../helpers/ide-trees.ts";
+import { argvOf } from "../helpers/proc-read.ts";
+import { run, temporaryFile } from "../helpers/program.ts";
+import { living, type PlanNode, readStat, readUids, startTree } from "../helpers/puppet.ts";
+import { eventually, makeHome, USER } from "../helpers/real.ts";
+import { insidePidNamespace } from "../helpers/sandbox.ts";
 
-const sandbox = inPidNamespace(import.meta.url);
-if (sandbox.inside) insideNamespace();
-else
-  test("terminals inside a pid namespace", { skip: sandbox.skip }, async (t) => {
-    const { passed } = await sandbox.run();
-    t.diagnostic(`${passed} tests passed inside`);
-  });
+insidePidNamespace(import.meta.url, "terminals", insideNamespace);
 
 /** An account that su knows. */
 const NOBODY = 65_534;
@@ -58,8 +59,6 @@ async function pidOf(line: string): Promise<number> {
 }
 
 function insideNamespace(): void {
-  freshState();
-
   test("nohup, setsid and a cgroup of its own outlive the tree; a plain job in the background does not", async () => {
     const stage = await startTree(
       serverWithTerminal(makeHome(USER), [
@@ -116,10 +115,3 @@ function insideNamespace(): void {
     await eventually(() => pidsOf("su root -c sleep 7511").length === 0, "the hangup ends su");
   });
 }
-
-import { bareServer } from "../helpers/ide-trees.ts";
-import { argvOf } from "../helpers/proc-read.ts";
-import { run, temporaryFile } from "../helpers/program.ts";
-import { living, type PlanNode, readStat, readUids, startTree } from "../helpers/puppet.ts";
-import { eventually, makeHome, USER } from "../helpers/real.ts";
-import { freshState, inPidNamespace } from "../helpers/sandbox.ts";

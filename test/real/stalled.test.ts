@@ -1,27 +1,32 @@
 // A user can make the reading of a command line hang in the kernel for ever: nothing may hang with it.
+
 import assert from "node:assert/strict";
 import { existsSync } from "node:fs";
 import { after, before, test } from "node:test";
+import { COMMIT, legacy } from "../helpers/ide-trees.ts";
+import { config, type Ran, run } from "../helpers/program.ts";
+import { living, readStat, startTree } from "../helpers/puppet.ts";
+import { makeHome, USER } from "../helpers/real.ts";
+import { insidePidNamespace } from "../helpers/sandbox.ts";
+import {
+  hangsReaders,
+  installStalled,
+  mountStalled,
+  type Stalled,
+  type StalledFileSystem,
+} from "../helpers/stalled.ts";
 
-const sandbox = inPidNamespace(import.meta.url);
-const skip = sandbox.skip || (existsSync("/dev/fuse") ? false : "needs /dev/fuse");
-if (sandbox.inside) insideNamespace();
-else
-  test("reads that hang, inside a pid namespace", { skip }, async (t) => {
-    const { passed } = await sandbox.run();
-    t.diagnostic(`${passed} tests passed inside`);
-  });
+insidePidNamespace(import.meta.url, "reads that hang", insideNamespace, {
+  skip: existsSync("/dev/fuse") ? false : "needs /dev/fuse",
+});
 
 const uid = USER;
 const other = USER + 1;
-
-const config = (): string => temporaryFile("config.toml", 'settle = "0s"\ngrace = "0"\ntermWait = "1s"\n');
 
 /** Runs the program, which must not hang: `run` fails if it does not return. */
 const runToEnd = (args: readonly string[]): Ran => run([...args, "-c", config()]);
 
 function insideNamespace(): void {
-  freshState();
   let files: StalledFileSystem;
   const stuck: Stalled[] = [];
   const startStuck = async (count: number): Promise<void> => {
@@ -116,16 +121,3 @@ function insideNamespace(): void {
     assert.ok(existsSync(`/proc/${pid}`));
   });
 }
-
-import { COMMIT, legacy } from "../helpers/ide-trees.ts";
-import { type Ran, run, temporaryFile } from "../helpers/program.ts";
-import { living, readStat, startTree } from "../helpers/puppet.ts";
-import { makeHome, USER } from "../helpers/real.ts";
-import { freshState, inPidNamespace } from "../helpers/sandbox.ts";
-import {
-  hangsReaders,
-  installStalled,
-  mountStalled,
-  type Stalled,
-  type StalledFileSystem,
-} from "../helpers/stalled.ts";

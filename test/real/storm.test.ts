@@ -1,24 +1,25 @@
 // Trees that fight back: they fork for ever, ignore SIGTERM, stop themselves, leave their session. Reaped where the
 // kernel allows, else bounded, reported and exit 1; never a bystander.
+
 import assert from "node:assert/strict";
 import { spawnSync } from "node:child_process";
 import { existsSync, mkdirSync, readFileSync, rmdirSync, writeFileSync } from "node:fs";
 import { basename } from "node:path";
 import { after, test } from "node:test";
+import { isPopulated, membersOf } from "../../src/shell/host/cgroup.ts";
+import { bareServer, COMMIT, sleeper, tmuxServer } from "../helpers/ide-trees.ts";
+import { config, type Ran, run } from "../helpers/program.ts";
+import { living, type PlanNode, type Stage, startTree } from "../helpers/puppet.ts";
+import { eventually, makeHome, USER } from "../helpers/real.ts";
+import { insidePidNamespace } from "../helpers/sandbox.ts";
 
-const sandbox = inPidNamespace(import.meta.url);
 const mount = ["/sys/fs/cgroup/unified", "/sys/fs/cgroup"].find((at) => existsSync(`${at}/cgroup.procs`));
-const skip = sandbox.skip || (mount === undefined ? "needs cgroup version 2" : false);
-if (sandbox.inside) insideNamespace();
-else
-  test("trees that fight back, inside a pid namespace", { skip }, async (t) => {
-    const { passed } = await sandbox.run();
-    t.diagnostic(`${passed} tests passed inside`);
-  });
+insidePidNamespace(import.meta.url, "trees that fight back", insideNamespace, {
+  skip: mount === undefined ? "needs cgroup version 2" : false,
+});
 
 const uid = USER;
-const sweep = (): Ran =>
-  run(["-v", "-c", temporaryFile("config.toml", 'settle = "0s"\ngrace = "0"\ntermWait = "1s"\n')]);
+const sweep = (): Ran => run(["-v", "-c", config()]);
 let count = 0;
 /** A new cgroup with this kind of name, removed when the test ends. */
 function makeCgroup(suffix: string): string {
@@ -42,13 +43,22 @@ function chain(home: string, name = "chain"): PlanNode {
   return { name, uid, exe, argv: [exe, "chain"], behaviours: ["fork-chain", "ignore-term", "setsid"] };
 }
 
+const CHAINS = ["chain1", "chain2", "chain3", "chain4"];
+
+/** A server in this cgroup, with chains that run. */
+async function startChains(folder: string): Promise<Stage> {
+  const home = makeHome(uid);
+  const chains = CHAINS.map((name) => chain(home, name));
+  const stage = await startTree(bareServer(home, uid, [`cgroup=${folder}`, "ignore-term"], chains));
+  letLoose(stage, CHAINS);
+  return stage;
+}
+
 function letLoose(stage: Stage, names: readonly string[]): void {
   for (const name of names) process.kill(stage.node(name).pid, "SIGUSR1");
 }
 
 function insideNamespace(): void {
-  freshState();
-
   test("ignores SIGTERM, stops itself, leaves its session: reaped", async () => {
     const home = makeHome(uid);
     const exe = `${home}/.vscode-server/bin/${COMMIT}/node`;
@@ -77,18 +87,8 @@ function insideNamespace(): void {
   });
 
   test("fork chains in a scope of the tree's own end with the scope", async () => {
-    const home = makeHome(uid);
     const folder = makeCgroup(".scope");
-    const names = ["chain1", "chain2", "chain3", "chain4"];
-    const stage = await startTree(
-      bareServer(
-        home,
-        uid,
-        [`cgroup=${folder}`, "ignore-term"],
-        names.map((name) => chain(home, name)),
-      ),
-    );
-    letLoose(stage, names);
+    const stage = await startChains(folder);
     const swept = sweep();
     assert.equal(swept.status, 0, swept.stderr);
     assert.match(swept.stderr, /Killed \d+ process\(es\) under pid/);
@@ -97,12 +97,8 @@ function insideNamespace(): void {
   });
 
   test("a look at fork chains finds them, each below a parent in the cgroup", async () => {
-    const home = makeHome(uid);
     const folder = makeCgroup(".scope");
-    const names = ["chain1", "chain2", "chain3", "chain4"];
-    const chains = names.map((name) => chain(home, name));
-    const stage = await startTree(bareServer(home, uid, [`cgroup=${folder}`], chains));
-    letLoose(stage, names);
+    await startChains(folder);
     const path = `/${basename(folder)}`;
     for (let look = 0; look < 100; look++) {
       assert.ok(isPopulated(folder));
@@ -146,27 +142,10 @@ function insideNamespace(): void {
     });
 
   test("a slice is never ended as a whole", async () => {
-    const home = makeHome(uid);
     const folder = makeCgroup(".slice");
-    const names = ["chain1", "chain2", "chain3", "chain4"];
-    const stage = await startTree(
-      bareServer(
-        home,
-        uid,
-        [`cgroup=${folder}`, "ignore-term"],
-        names.map((name) => chain(home, name)),
-      ),
-    );
-    letLoose(stage, names);
+    const stage = await startChains(folder);
     sweep();
     assert.deepEqual(living(stage), []);
     assert.ok(!isEmpty(folder), "the rounds caught every chain, so nothing is shown");
   });
 }
-
-import { isPopulated, membersOf } from "../../src/shell/host/cgroup.ts";
-import { bareServer, COMMIT, sleeper, tmuxServer } from "../helpers/ide-trees.ts";
-import { type Ran, run, temporaryFile } from "../helpers/program.ts";
-import { living, type PlanNode, type Stage, startTree } from "../helpers/puppet.ts";
-import { eventually, makeHome, USER } from "../helpers/real.ts";
-import { freshState, inPidNamespace } from "../helpers/sandbox.ts";

@@ -3,15 +3,16 @@
 import assert from "node:assert/strict";
 import { existsSync, readFileSync, rmSync } from "node:fs";
 import { after, before, test } from "node:test";
+import { COMMIT } from "../helpers/ide-trees.ts";
+import { config, type Ran, run } from "../helpers/program.ts";
+import { readStat } from "../helpers/puppet.ts";
+import { makeHome, USER } from "../helpers/real.ts";
+import { insidePidNamespace } from "../helpers/sandbox.ts";
+import { installStalled, mountStalled, type Stalled, type StalledFileSystem } from "../helpers/stalled.ts";
 
-const sandbox = inPidNamespace(import.meta.url);
-const skip = sandbox.skip || (existsSync("/dev/fuse") ? false : "needs /dev/fuse");
-if (sandbox.inside) insideNamespace();
-else
-  test("a process that nothing ends, inside a pid namespace", { skip }, async (t) => {
-    const { passed } = await sandbox.run();
-    t.diagnostic(`${passed} tests passed inside`);
-  });
+insidePidNamespace(import.meta.url, "a process that nothing ends", insideNamespace, {
+  skip: existsSync("/dev/fuse") ? false : "needs /dev/fuse",
+});
 
 const uid = USER;
 const SURVIVORS = "/run/vscode-grim-reaper/survivors.json";
@@ -19,15 +20,13 @@ const LAST_SWEEP = "/var/lib/vscode-grim-reaper/last-sweep.json";
 
 function sweep(): { readonly ran: Ran; readonly took: number } {
   const began = performance.now();
-  const config = temporaryFile("config.toml", 'settle = "0s"\ngrace = "0"\ntermWait = "1s"\n');
-  const ran = run(["sweep", "--force", "-v", "-c", config]);
+  const ran = run(["sweep", "--force", "-v", "-c", config()]);
   return { ran, took: performance.now() - began };
 }
 
 const readJson = (file: string): Record<string, unknown> => JSON.parse(readFileSync(file, "utf8"));
 
 function insideNamespace(): void {
-  freshState();
   let files: StalledFileSystem;
   let stuck: Stalled;
   before(async () => {
@@ -62,10 +61,3 @@ function insideNamespace(): void {
     assert.equal(readJson(LAST_SWEEP).lastGood, readJson(LAST_SWEEP).at);
   });
 }
-
-import { COMMIT } from "../helpers/ide-trees.ts";
-import { type Ran, run, temporaryFile } from "../helpers/program.ts";
-import { readStat } from "../helpers/puppet.ts";
-import { makeHome, USER } from "../helpers/real.ts";
-import { freshState, inPidNamespace } from "../helpers/sandbox.ts";
-import { installStalled, mountStalled, type Stalled, type StalledFileSystem } from "../helpers/stalled.ts";

@@ -1,22 +1,22 @@
 /** A user who exceeds a budget, and one whose process hides what others' verdicts need, in real sweeps. */
 
 import assert from "node:assert/strict";
+import { spawn } from "node:child_process";
+import { once } from "node:events";
 import { chmodSync, copyFileSync, mkdirSync, readFileSync } from "node:fs";
 import { dirname } from "node:path";
 import { test } from "node:test";
+import { attackBinary } from "../helpers/attacks.ts";
+import { COMMIT, legacy } from "../helpers/ide-trees.ts";
+import { config, run } from "../helpers/program.ts";
+import { living, startTree } from "../helpers/puppet.ts";
+import { makeHome, USER } from "../helpers/real.ts";
+import { insidePidNamespace } from "../helpers/sandbox.ts";
 
-const sandbox = inPidNamespace(import.meta.url);
-if (sandbox.inside) insideNamespace();
-else
-  test("budgets, inside a pid namespace", { skip: sandbox.skip }, async (t) => {
-    const { passed } = await sandbox.run();
-    t.diagnostic(`${passed} tests passed inside`);
-  });
+insidePidNamespace(import.meta.url, "budgets", insideNamespace);
 
 function insideNamespace(): void {
-  freshState();
   test("a user who exceeds a budget is named, the status says so, others' orphans end, and the sweep counts as good", async () => {
-    const config = temporaryFile("config.toml", 'settle = "0s"\ngrace = "0"\ntermWait = "1s"\n');
     const stage = await startTree(legacy(makeHome(USER), COMMIT, { uid: USER }));
     // Bounded: 600 processes with 64 KiB of arguments each, ended with this test's namespace.
     // At a server's place, or no sweep would read what it says.
@@ -32,7 +32,7 @@ function insideNamespace(): void {
     });
     await once(attacker.stdout, "data");
     const began = performance.now();
-    const swept = run(["-v", "-c", config]);
+    const swept = run(["-v", "-c", config()]);
     const took = performance.now() - began;
     attacker.stdin.end();
     await once(attacker, "exit");
@@ -45,12 +45,3 @@ function insideNamespace(): void {
     assert.equal(last.lastGood, last.at);
   });
 }
-
-import { spawn } from "node:child_process";
-import { once } from "node:events";
-import { attackBinary } from "../helpers/attacks.ts";
-import { COMMIT, legacy } from "../helpers/ide-trees.ts";
-import { run, temporaryFile } from "../helpers/program.ts";
-import { living, startTree } from "../helpers/puppet.ts";
-import { makeHome, USER } from "../helpers/real.ts";
-import { freshState, inPidNamespace } from "../helpers/sandbox.ts";
