@@ -20,7 +20,7 @@ export const agents = v.strictObject(
       exemptOrReap,
       "reap",
       EXEMPT_OR_REAP,
-      '`"reap"` ends an idle daemon without a client like any orphan, after two looks',
+      '`"reap"` ends an idle daemon without a client like any orphan, by two sweeps',
     ),
     grace: key(
       duration,
