@@ -34,7 +34,10 @@ describe("an orphan is ended, in spite of", () => {
   const reach = new Reach();
 
   const pty = (...argv: string[]) => `python3 -c 'import pty; pty.spawn(${JSON.stringify(argv)})'; :`;
-  const pair = "import socket, time; a, b = socket.socketpair(); time.sleep(1000)";
+  const connected = [
+    'import socket, time; a = socket.create_server(("127.0.0.1", 0))',
+    "b = socket.create_connection(a.getsockname()); c = a.accept(); time.sleep(1000)",
+  ].join("\n");
   const KINDS: readonly Kind[] = [
     {
       what: "a headless browser, whose sandbox has network namespaces",
@@ -43,7 +46,7 @@ describe("an orphan is ended, in spite of", () => {
     },
     {
       what: "a sandbox with a network namespace of its own",
-      run: `bwrap --dev-bind / / --unshare-net python3 -c '${pair}'; :`,
+      run: `bwrap --dev-bind / / --unshare-net python3 -c '${connected}'; :`,
       works: /^python3 -c import socket/,
     },
     {
@@ -72,10 +75,8 @@ describe("an orphan is ended, in spite of", () => {
       await reach.node.exec(["sh", "-c", "rm -rf /home/alice/port /home/alice/pipe"]);
       const server = await startStandIn(reach.node, { run });
       await reach.node.copyIn("/home/alice/port", server.at);
-      const { pid } = await reach.processOf(works);
-      t.diagnostic((await treeOf(reach.node, server.pid)).reasons.join());
+      await reach.processOf(works);
       await reach.isEnded(server);
-      assert.equal(reach.node.alive(pid) && works.source.startsWith("--type"), false);
       await reach.node.exec(["pkill", "-KILL", "-u", "alice", "-x", "sleep"]);
     });
 
