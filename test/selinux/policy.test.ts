@@ -1,12 +1,9 @@
 // Every system call of the hook has a row that says which SELinux permissions it needs, and the policy module gives them all.
 // A new call, or a permission that is taken out of the module, fails here, without a kernel that enforces.
 import assert from "node:assert/strict";
-import { spawn } from "node:child_process";
-import { once } from "node:events";
-import { chmodSync, copyFileSync, existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
-import { tmpdir } from "node:os";
-import { dirname, join, resolve } from "node:path";
-import { type TestContext, test } from "node:test";
+import { existsSync, readFileSync } from "node:fs";
+import { resolve } from "node:path";
+import { test } from "node:test";
 import { allowRules, parseCil } from "./cil.ts";
 import { OPERATIONS, UNCHECKED } from "./operations.ts";
 import { traceHook } from "./trace.ts";
@@ -50,7 +47,7 @@ test("the module gives nothing that no operation needs", () => {
   );
   // Attributes of what may be done anyway (getattr beside read), the descriptors that pam_exec passes on, and the socket of
   // the log before journald has it.
-  const beside = /getattr|getopt|setopt|ioctl|^(?:vscode_grim_reaper_caller|kernel_t|init_t) /;
+  const beside = /getattr|getopt|setopt|^(?:ssh_server|kernel_t|init_t) /;
   const spare = rules
     .filter(({ source }) => source === DOMAIN)
     .flatMap((rule) =>
@@ -60,42 +57,20 @@ test("the module gives nothing that no operation needs", () => {
   assert.deepEqual(spare, []);
 });
 
-/** A user's process whose executable lies where a server's does. */
-async function startServer(t: TestContext): Promise<void> {
-  const home = mkdtempSync(join(tmpdir(), "trace-test-"));
-  chmodSync(home, 0o755);
-  const exe = join(home, ".vscode-server/bin/0123456789abcdef0123456789abcdef01234567/node");
-  mkdirSync(dirname(exe), { recursive: true });
-  copyFileSync("/bin/sleep", exe);
-  const server = spawn(exe, ["600"], { stdio: "ignore", uid: USER, gid: USER, cwd: "/" });
-  t.after(async () => {
-    server.kill("SIGKILL");
-    if (server.exitCode === null && server.signalCode === null) await once(server, "exit");
-    rmSync(home, { recursive: true });
-  });
-  await once(server, "spawn");
-}
-
 const FOLDERS = `mkdir -p -m 700 ${RUN} ${RUN}/tags`;
-const SLICE = `/sys/fs/cgroup/user.slice/user-${USER}.slice`;
-/** The user's slice with two cgroups below, and the hook in one of them (trace.ts). */
-const CGROUPS = `mount -t tmpfs -o mode=755 tmpfs /sys/fs/cgroup && mkdir -p ${SLICE}/session-1.scope ${SLICE}/user@${USER}.service &&
-  for folder in ${SLICE} ${SLICE}/*; do pgrep -u ${USER} >$folder/cgroup.procs; done;
-  echo 0::/user.slice/user-${USER}.slice/session-1.scope >/run/cgroup`;
-
 const SITUATIONS: readonly (readonly [string, string, string?])[] = [
   ["the folders of systemd-tmpfiles", FOLDERS],
-  ["the tag of a process that has ended", `${FOLDERS} && touch ${RUN}/tags/999999999-1.json`],
+  [
+    "a full disk",
+    `${FOLDERS} && mount -t tmpfs -o size=4k,nr_inodes=10,mode=700 tmpfs ${RUN}/tags && { yes >${RUN}/tags/full || true; }`,
+  ],
   ["no tag folder", `mkdir -m 700 ${RUN}`],
   ["a fault", `mkdir -m 700 ${RUN} && touch ${RUN}/tags`],
-  ["executables that may not be read", FOLDERS, "setpriv --bounding-set -sys_ptrace"],
   ["the user's limits and priority", FOLDERS, "nice -n 19 prlimit --nofile=100: --cpu=100:"],
-  ["a slice of the user's", `${CGROUPS} && ${FOLDERS}`],
 ];
 
-test("every system call of the hook has a row in the table, and every row is used", { skip }, async (t) => {
+test("every system call of the hook has a row in the table, and every row is used", { skip }, () => {
   assert.ok(hook, "build it first: npm run build");
-  await startServer(t);
   const used = new Set<string>();
   for (const [situation, prepare, wrapper = ""] of SITUATIONS) {
     const calls: string[] = traceHook(hook, { loginUid: USER, prepare, wrapper });

@@ -15,11 +15,9 @@ export function traceHook(hook: string, { loginUid, prepare, wrapper = "" }: Sit
   // On a /dev of its own: a daemon's socket, which stays open in what follows.
   const daemon =
     'use Socket; $^F = 9; socket(S, AF_UNIX, SOCK_DGRAM, 0); bind(S, sockaddr_un("/dev/log")); exec @ARGV';
-  // Where there is a /run/cgroup, it is the cgroup of the process that becomes the hook.
-  const become = 'if [ -e /run/cgroup ]; then mount --bind /run/cgroup /proc/$$/cgroup; fi; exec "$0"';
   const script = `mount -t tmpfs -o mode=755 tmpfs /run && echo ${loginUid} >/proc/self/loginuid &&
     mount -t tmpfs -o mode=755 tmpfs /dev && mknod -m 666 /dev/null c 1 3 && ${prepare} &&
-    perl -e '${daemon}' -- ${wrapper} strace -y -o /run/trace sh -c '${become}' "$0"; cat /run/trace`;
+    perl -e '${daemon}' -- ${wrapper} strace -y -o /run/trace "$0"; cat /run/trace`;
   const run = spawnSync("unshare", ["--mount", "--propagation", "private", "/bin/sh", "-c", script, hook], {
     encoding: "utf8",
   });
@@ -40,7 +38,7 @@ export function normalise(line: string): string {
     const set = /^0, (RLIMIT_\w+), \{/.exec(args);
     return set === null ? name : `${name} set ${set[1]}`;
   }
-  if (UNCHECKED.has(name) || name === "setpriority") return name;
+  if (UNCHECKED.has(name) || name === "setpriority" || name === "capset") return name;
   const paths = pathsOf(args);
   switch (name) {
     case "":

@@ -16,7 +16,7 @@ import { readTags } from "../../shell/store/tags.ts";
 import { isStaticElf } from "../core/doctor/elf.ts";
 import type { Answer, Examination, FileFacts, Keepalive } from "../core/doctor/examination.ts";
 import { type PamLine, pamStack } from "../core/doctor/pam.ts";
-import { examineProcMount, examineSelinux } from "./examine-selinux.ts";
+import { examineSelinux } from "./examine-selinux.ts";
 
 export const HOOK = "/usr/libexec/vscode-grim-reaper/session-close";
 const PAM_FOLDER = "/etc/pam.d";
@@ -65,7 +65,6 @@ export async function examine(options: ExamineOptions): Promise<Examination> {
     selinux: ask(() =>
       examineSelinux({ hook: HOOK, runFolder, execStart: execStartOf(service), sshd: monitors }),
     ),
-    procMount: ask(() => examineProcMount(monitors)),
     tagsFolder: ask(() => fileFacts(join(runFolder, "tags"))),
     tags: ask(() => tagFacts(runFolder)),
     kernel: kernelFacts(native, "value" in seen ? seen.value.observation.processes : []),

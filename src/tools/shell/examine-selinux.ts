@@ -2,13 +2,7 @@
 import { closeSync, existsSync, openSync, readdirSync, readFileSync, readSync, writeSync } from "node:fs";
 import { join } from "node:path";
 import { runTool } from "../../shell/host/run-tool.ts";
-import {
-  HOOK_DOMAIN,
-  type ProcMount,
-  procMountOptions,
-  type SelinuxFacts,
-  typeOf,
-} from "../core/doctor/selinux.ts";
+import { HOOK_DOMAIN, type SelinuxFacts, typeOf } from "../core/doctor/selinux.ts";
 
 /** selinuxfs, at its one place since Linux 3.0. */
 const SELINUX = "/sys/fs/selinux";
@@ -53,21 +47,6 @@ export function examineSelinux({ hook, runFolder, execStart, sshd }: SelinuxQues
     sweepMayExecmem: isAllowed(sweep, sweep, "process", "execmem"),
     execmemBoolean: booleans.find((name) => existsSync(join(SELINUX, "booleans", name))) ?? null,
   };
-}
-
-/** What the mount on /proc hides, and whether a process of sshd is in the group that sees all the same. */
-export function examineProcMount(sshd: readonly number[]): ProcMount {
-  const { hidepid, gid } = procMountOptions(readFileSync("/proc/self/mountinfo", "utf8"));
-  if (gid === null) return { hidepid, gid, group: null, sshdHasGroup: false };
-  const entry = attempt(() => runTool("/usr/bin/getent", ["group", `${gid}`], DEADLINE_MS));
-  const sshdHasGroup = sshd.some((pid) => {
-    const status = attempt(() => readFileSync(`/proc/${pid}/status`, "utf8")) ?? "";
-    const ids = [/^Groups:\t(.*)$/m, /^Gid:\t(.*)$/m].flatMap(
-      (line) => line.exec(status)?.[1]?.split(/\s+/) ?? [],
-    );
-    return ids.includes(`${gid}`);
-  });
-  return { hidepid, gid, group: entry?.split(":")[0] ?? null, sshdHasGroup };
 }
 
 /** The domains of sshd's processes, and those that its session program would get; and the hook's from each. */

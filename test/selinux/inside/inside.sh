@@ -38,6 +38,7 @@ setsid "$d/node" "$d/out/server-main.js" --start-server >/dev/null 2>&1 </dev/nu
 echo "server $!"
 echo "user $(cat /proc/self/attr/current)"
 END
+sed 's/^setsid/timeout 60 vscode-grim-reaper keep 2h || echo "keep: status $?"\n&/' /tmp/leave-a-server >/tmp/keep-a-server
 # Not journalctl itself: from initrc_t it enters a domain that may not read /var/log in this policy.
 cp /usr/bin/journalctl /tmp/journal
 logout() {
@@ -53,11 +54,9 @@ section tags
 cat "$run"/tags/*.json 2>/dev/null
 section tag-labels
 label "$run"/tags/*.json
-section counts
-stat -c '%n %s' "$run"/hook.* 2>/dev/null
-# A second logout: what is said once is not said again.
+# A second logout writes over the tag of the first.
 logout true
-section counts-after-second
+section counts
 stat -c '%n %s' "$run"/hook.* 2>/dev/null
 section syslog
 /tmp/journal --quiet --output=cat --identifier=vscode-grim-reaper | grep session-close
@@ -70,6 +69,11 @@ section doctor
 vscode-grim-reaper doctor
 section list
 vscode-grim-reaper list --json
+# A confined user keeps their server.
+section keep
+ssh -i /root/key -o StrictHostKeyChecking=no -o BatchMode=yes -o LogLevel=ERROR bob@127.0.0.1 sh </tmp/keep-a-server
+for _ in $(seq 600); do pgrep -f '^sshd-session: bob' >/dev/null || break; sleep 0.2; done
+ps -C keep -o label=,user=,args=
 section sweep
 systemctl start vscode-grim-reaper.service
 systemctl show --property=Result --property=ExecMainStatus vscode-grim-reaper.service
@@ -78,6 +82,8 @@ section sweep-journal
 /tmp/journal --quiet --output=cat --unit=vscode-grim-reaper.service
 section server
 pgrep -u alice -x node || echo none
+section kept
+pgrep -u bob -x node || echo none
 # The private runtime with the label of most of /usr/lib: what the launcher starts keeps the domain of the launcher.
 section private-runtime
 private=/usr/lib/vscode-grim-reaper/node/bin/node

@@ -11,6 +11,9 @@ alice hard cpu 10
 alice - nofile 200
 alice - priority 5
 END
+useradd --create-home --shell /bin/bash --uid 2002 bob
+install -d -m 0700 -o bob -g bob /home/bob/.ssh
+install -m 0600 -o bob -g bob /root/key.pub /home/bob/.ssh/authorized_keys
 cat >/etc/systemd/system/inside.service <<'END'
 [Unit]
 Description=The test

@@ -1,7 +1,7 @@
 import type { SnapshotCounts } from "../../../core/observation/process.ts";
 import type { LastSweep } from "../../../core/report/sweep-summary.ts";
 import type { PamLine } from "./pam.ts";
-import type { ProcMount, SelinuxFacts } from "./selinux.ts";
+import type { SelinuxFacts } from "./selinux.ts";
 
 /** What `doctor` found on a host. Each question without an answer says why. */
 
@@ -37,7 +37,6 @@ export interface Examination {
   readonly hookFaults: Answer<number>;
   /** Null: SELinux is not enabled. */
   readonly selinux: Answer<SelinuxFacts | null>;
-  readonly procMount: Answer<ProcMount>;
   /** Properties by name, as systemctl show gives them. */
   readonly timer: Answer<Readonly<Record<string, string>>>;
   readonly service: Answer<Readonly<Record<string, string>>>;

@@ -1,4 +1,4 @@
-/** The side of `doctor` that concerns SELinux and hidepid: who may see and do what. */
+/** The side of `doctor` that concerns SELinux: who may do what. */
 
 import { type Checks, type Finding, fault, warning } from "./check.ts";
 import type { Examination } from "./examination.ts";
@@ -24,7 +24,7 @@ export const SELINUX_CHECKS: Checks = {
     const mode = enforcing ? "enforcing" : "permissive";
     if (!moduleLoaded)
       return warning(
-        `${mode}, and the policy module is not loaded: the hook runs in sshd's domain, may not name executables there, and tags by process name`,
+        `${mode}, and the policy module is not loaded: the hook runs in sshd's domain, which can write tags only in folders of systemd-tmpfiles`,
         INSTALL,
       );
     if (hookType !== null && hookType !== HOOK_TYPE)
@@ -68,25 +68,4 @@ export const SELINUX_CHECKS: Checks = {
     const remedy = execmemBoolean === null ? module : EXECMEM[execmemBoolean];
     return enforcing ? fault(detail, remedy) : warning(`${detail}, once SELinux enforces`, remedy);
   }),
-
-  // Guard: what the hook cannot see it would take for a user who has left nothing behind.
-  hidepid: ({ procMount, selinux }) => {
-    if ("failed" in procMount) return warning(`unknown: ${procMount.failed}`, "read /proc/self/mountinfo");
-    const { hidepid, gid, group, sshdHasGroup } = procMount.value;
-    if (["0", "off"].includes(hidepid)) return "/proc hides no process";
-    const confined = "value" in selinux && selinux.value !== null && !selinux.value.moduleLoaded;
-    if (!confined) return `hidepid=${hidepid}; root's CAP_SYS_PTRACE sees every process`;
-    const groupHelps = !["4", "ptraceable"].includes(hidepid);
-    // proc(5): without gid= the group is 0, which is root's own.
-    if (groupHelps && gid === null) return `hidepid=${hidepid} without gid=; root's group sees every process`;
-    const label = group ?? `${gid}`;
-    if (groupHelps && sshdHasGroup)
-      return `hidepid=${hidepid}; sshd is in the group ${label}, which sees every process`;
-    const blind = `hidepid=${hidepid}: sshd's domain has no CAP_SYS_PTRACE, so the hook sees no process of a user`;
-    if (!groupHelps) return warning(blind, INSTALL);
-    return warning(
-      `${blind}: root is not in the group ${label} (gid=${gid})`,
-      `${INSTALL}; or gpasswd --add root ${label} and restart sshd`,
-    );
-  },
 };

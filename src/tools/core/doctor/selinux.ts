@@ -1,4 +1,4 @@
-/** What `doctor` asks of SELinux, and of the mount of /proc. Types are the third field of a context. */
+/** What `doctor` asks of SELinux. Types are the third field of a context. */
 
 /** The types and the domain of packaging/selinux/vscode-grim-reaper.cil. */
 export const HOOK_DOMAIN = "vscode_grim_reaper_hook_t";
@@ -28,32 +28,7 @@ export interface SelinuxFacts {
   readonly execmemBoolean: "deny_execmem" | "allow_execmem" | null;
 }
 
-/** The options of the mount on /proc that hide processes; proc(5). */
-export interface ProcMount {
-  /** "0" or "off" hides nothing. */
-  readonly hidepid: string;
-  /** The group that sees all; null: none is named. */
-  readonly gid: number | null;
-  readonly group: string | null;
-  /** A process of sshd is in that group. */
-  readonly sshdHasGroup: boolean;
-}
-
 /** The type of a context "user:role:type:level"; the text itself where it is not a context. */
 export function typeOf(context: string): string {
   return context.split(":")[2] ?? context;
-}
-
-/** Parses the options of the mount on /proc from /proc/self/mountinfo (proc_pid_mountinfo(5)). */
-export function procMountOptions(mountinfo: string): { hidepid: string; gid: number | null } {
-  // The last mount on a folder is the one that is seen.
-  const line = mountinfo
-    .split("\n")
-    .filter((text) => text.split(" ")[4] === "/proc" && / - proc /.test(text))
-    .at(-1);
-  const options = line?.split(" ").at(-1)?.split(",") ?? [];
-  const value = (name: string) =>
-    options.find((option) => option.startsWith(`${name}=`))?.slice(name.length + 1);
-  const gid = value("gid");
-  return { hidepid: value("hidepid") ?? "0", gid: gid === undefined ? null : Number(gid) };
 }

@@ -23,7 +23,6 @@ const well: Examination = {
   hook: { uid: 0, mode: 0o755, kind: "file", isStatic: true },
   hookFaults: { value: 0 },
   selinux: { value: null },
-  procMount: { value: { hidepid: "0", gid: null, group: null, sshdHasGroup: false } },
   timer: {
     value: { LoadState: "loaded", ActiveState: "active", UnitFileState: "enabled", LastTriggerUSec: "" },
   },

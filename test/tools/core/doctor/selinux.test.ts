@@ -5,11 +5,8 @@ import type { Examination } from "../../../../src/tools/core/doctor/examination.
 import {
   HOOK_DOMAIN,
   HOOK_TYPE,
-  type ProcMount,
-  procMountOptions,
   RUN_TYPE,
   type SelinuxFacts,
-  typeOf,
 } from "../../../../src/tools/core/doctor/selinux.ts";
 import { SELINUX_CHECKS } from "../../../../src/tools/core/doctor/selinux-checks.ts";
 
@@ -37,11 +34,8 @@ const bare: Partial<SelinuxFacts> = {
   tagTypes: ["sshd_var_run_t"],
   hookDomains: [{ sshd: "sshd_t", hook: "sshd_t" }],
 };
-const visible: ProcMount = { hidepid: "0", gid: null, group: null, sshdHasGroup: false };
 
-function check(selinux: Examination["selinux"], procMount: ProcMount = visible) {
-  return runChecks(SELINUX_CHECKS, { selinux, procMount: { value: procMount } } as Examination);
-}
+const check = (selinux: Examination["selinux"]) => runChecks(SELINUX_CHECKS, { selinux } as Examination);
 const changed = (changes: Partial<SelinuxFacts>) => ({ value: { ...well, ...changes } });
 
 test("a host without SELinux, and one with the module, have nothing to correct", () => {
@@ -160,44 +154,4 @@ test("what cannot be examined is said", () => {
   const [line] = check({ failed: "EACCES" });
   assert.equal(line?.health, "warning");
   assert.match(line?.detail ?? "", /EACCES/);
-});
-
-test("hidepid matters where sshd's domain has no CAP_SYS_PTRACE, and the missing group is named", () => {
-  const hidden: ProcMount = { hidepid: "2", gid: 973, group: "proc", sshdHasGroup: false };
-  const line = (selinux: Examination["selinux"], procMount: ProcMount) => {
-    const found = check(selinux, procMount).find(({ name }) => name === "hidepid");
-    return `${found?.health} ${found?.detail} ${found?.remedy}`;
-  };
-  assert.match(line({ value: null }, hidden), /^ok /);
-  assert.match(line({ value: well }, hidden), /^ok /);
-  assert.match(
-    line(changed(bare), hidden),
-    /^warning .*root is not in the group proc \(gid=973\).*gpasswd --add root proc/,
-  );
-  assert.match(line(changed(bare), { ...hidden, group: null }), /the group 973/);
-  assert.match(line(changed(bare), { ...hidden, sshdHasGroup: true }), /^ok .*group proc/);
-  assert.match(line(changed(bare), { ...hidden, gid: null }), /^ok .*root's group/);
-  // No group sees through hidepid=4.
-  assert.match(line(changed(bare), { ...hidden, hidepid: "ptraceable", sshdHasGroup: true }), /^warning /);
-});
-
-test("the last mount on /proc counts, and no other file system's", () => {
-  const mountinfo = `22 1 0:20 / /proc rw - proc proc rw,hidepid=invisible,gid=973
-23 1 0:21 / /proc/sys rw - proc proc rw,hidepid=4
-24 1 0:22 / /proc rw - tmpfs none rw,hidepid=1
-`;
-  assert.deepEqual(procMountOptions(mountinfo), { hidepid: "invisible", gid: 973 });
-  assert.deepEqual(procMountOptions("22 1 0:20 / /proc rw,relatime - proc proc rw\n"), {
-    hidepid: "0",
-    gid: null,
-  });
-  assert.deepEqual(procMountOptions(`${mountinfo}25 1 0:23 / /proc rw - proc proc rw`), {
-    hidepid: "0",
-    gid: null,
-  });
-});
-
-test("the type of a context", () => {
-  assert.equal(typeOf("system_u:object_r:bin_t:s0-s0:c0.c1023"), "bin_t");
-  assert.equal(typeOf("unlabeled"), "unlabeled");
 });
