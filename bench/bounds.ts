@@ -79,6 +79,14 @@ export function boundsOf({ machine, hosts, trees, reaping, hook }: Results): Bou
     ...(reaping
       ? [{ what: "end of 100 trees, p95", measured: reaping.sweepWorst, atMost: 1500, unit: " ms" } as const]
       : []),
+    ...hook.map(
+      ({ processes, cpu }): Bound => ({
+        what: `hook, CPU time more than /bin/true, at ${processes} processes`,
+        measured: cpu,
+        atMost: 0.3,
+        unit: " ms",
+      }),
+    ),
     ...(hook.length > 0
       ? [
           {

@@ -51,7 +51,7 @@ if (sizes.includes(AMONG)) {
 }
 const reaping = await measureReaping(quick ? 3 : 9);
 say("reaping: measured");
-const hook = await measureHooks(quick ? [2_000] : [2_000, 10_000], quick ? 15 : 51);
+const hook = await measureHooks([150, 10_000], quick ? 51 : 201);
 say("hook: measured");
 
 const results: Results = {

@@ -1,13 +1,5 @@
 import { boundsOf, isMet } from "./bounds.ts";
-import {
-  type Added,
-  type HookCost,
-  type HostCost,
-  nameOf,
-  ofScript,
-  type Results,
-  ratiosOf,
-} from "./results.ts";
+import { type HookCost, type HostCost, nameOf, ofScript, type Results, ratiosOf } from "./results.ts";
 
 /** Formats the results as Markdown. */
 
@@ -37,7 +29,8 @@ export function report(results: Results): string {
   if (results.trees.length > 0)
     parts.push("### A dry sweep of 10,000 processes, by its trees", treesOf(results));
   parts.push("### Prompts, sockets and kills", rest(results));
-  if (results.hook.length > 0) parts.push("### What the hook adds to a logout", hooks(results.hook));
+  if (results.hook.length > 0)
+    parts.push("### What the hook adds to a logout, more than `/bin/true`", hooks(results.hook));
   parts.push("### Bounds", bounds(results));
   return parts.join("\n\n");
 }
@@ -157,24 +150,11 @@ function rest({ sockets, relays, reaping, trees }: Results): string {
 }
 
 function hooks(costs: readonly HookCost[]): string {
-  const head = [
-    "processes of the host",
-    "found",
-    "hook: CPU",
-    "wall",
-    "shell hook: CPU",
-    "wall",
-    "Node hook: CPU",
-    "wall",
-    "hook: peak memory",
-  ];
-  const both = ({ cpu, wall }: Added): string[] => [ms(cpu), ms(wall)];
-  const rows = costs.map(({ processes, found, hook, shell, node, peak }) => [
+  const head = ["processes of the host", "CPU time", "wall time", "peak memory"];
+  const rows = costs.map(({ processes, cpu, wall, peak }) => [
     count(processes),
-    found,
-    ...both(hook),
-    ...both(shell),
-    ...both(node),
+    ms(cpu),
+    ms(wall),
     mib(peak),
   ]);
   return table(head, rows);

@@ -121,18 +121,11 @@ export interface ReapCost {
 
 export interface HookCost {
   readonly processes: number;
-  readonly found: "by cgroup" | "through /proc";
-  /** Wall and processor time more than /bin/true takes, which pam_exec starts as well. */
-  readonly hook: Added;
-  readonly shell: Added;
-  readonly node: Added;
-  /** The largest of all runs, of the hook. */
-  readonly peak: number;
-}
-
-export interface Added {
+  /** Wall and processor time more than /bin/true takes, which pam_exec would start as well. */
   readonly wall: number;
   readonly cpu: number;
+  /** The largest of all runs. */
+  readonly peak: number;
 }
 
 /** The ratios that are guarded against growing; smaller is better. */
@@ -155,14 +148,12 @@ export function ratiosOf(results: Results): Record<string, number> {
     ratios[`CPU of sweep / (ps + python3), ${nameOf(cost)}`] = ofScript(cost.cpu);
     ratios[`sweep / (ps + python3), ${nameOf(cost)}`] = ofScript(cost.wall);
   }
-  const { sockets, reaping, hook } = results;
+  const { sockets, reaping } = results;
   if (sockets) {
     ratios["sockets looked at twice / ss"] = sockets.twice / sockets.ss;
     ratios["sockets of others / ss"] = sockets.others / sockets.ss;
   }
   if (reaping) ratios["forced sweep / loop of kill -9"] = reaping.sweep / reaping.naive;
-  for (const { processes, found, hook: own, shell } of hook)
-    ratios[`hook / shell hook, ${found}, at ${processes}`] = own.cpu / shell.cpu;
   return Object.fromEntries(
     Object.entries(ratios).map(([name, ratio]) => [name, Number(ratio.toPrecision(3))]),
   );
