@@ -104,7 +104,7 @@ function insideNamespace(): void {
       assert.equal(waiting.status, 0, waiting.stderr);
       assert.match(
         waiting.stderr,
-        /inside its grace of 5m; the first sweep in (?:4m\d+s|5m) or later will end it/,
+        /so two sweeps must find it so; the first sweep in (?:4m\d+s|5m) or later will end it/,
       );
       host.assertSound(true, waiting.stderr);
       // Its user has a session here, so it is looked at twice: the first look was just now.

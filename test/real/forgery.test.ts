@@ -208,14 +208,12 @@ function insideNamespace(): void {
     assert.deepEqual(living(stage), ["fake", "sshd"]);
   });
 
-  test("an ssh server that root runs, connected to the same port, is a session", async () => {
-    const home = makeHome(uid);
+  test("a session of an ssh server that root runs, connected to the same port, is one", async () => {
+    const home = openToAll(makeHome(uid));
     const server = bareServer(home, uid, ["tcp-listen"]);
-    const stage = await startTree([server, { ...sshd(home), behaviours: ["tcp-connect=@server"] }]);
-    assert.match(
-      treeOf(stage.node("server").pid)?.reasons.join() ?? "",
-      /^in use: session sshd \d+ of uid 0/,
-    );
+    const session: PlanNode = { ...sshd(home), name: "session", uid, behaviours: ["tcp-connect=@server"] };
+    const stage = await startTree([server, { ...sshd(home), children: [session] }]);
+    assert.equal(treeOf(stage.node("server").pid)?.reasonCode, "in-use-session");
   });
 
   test("a /usr/sbin/sshd of one's own making, in a user namespace, is not a session", async (t) => {
