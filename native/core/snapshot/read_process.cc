@@ -94,10 +94,12 @@ void SnapshotBuilder::read_argv() {
 }
 
 void SnapshotBuilder::report_argv(const ArgvResult& result, pid_t pid, uid_t uid) {
+  // Guard: what the budget left out was not denied, or one user's many processes would trip the breaker for
+  // all.
   if (result.error == EDQUOT)
-    add_over_budget(uid, "read command lines", "they exceed 8 MiB for this user; the rest was not read");
-  else if (result.error != 0 && !is_gone(result.error))
-    add_error("read the command line", pid, uid, result.error);
+    return add_over_budget(uid, "read command lines",
+                           "they exceed 8 MiB for this user; the rest was not read");
+  if (result.error != 0 && !is_gone(result.error)) add_error("read the command line", pid, uid, result.error);
   if (result.status == ArgvStatus::kDenied) count_once(out_.counts.denied, pid);
 }
 

@@ -377,6 +377,8 @@ void the_budget_of_command_lines_is_per_user() {
   CHECK(at(snapshot, 500).argv_status == ArgvStatus::kRead);
   CHECK(snapshot.over_budget == std::vector<uid_t>{3000});
   CHECK(snapshot.faults.size() == 1 && snapshot.faults[0].uid == 3000U);
+  // Denied ones trip the circuit breaker, and this is one user's doing.
+  CHECK(snapshot.counts.denied == 0);
 }
 
 // The pid changes hands just before its command line is read: that line is not the first owner's.
