@@ -177,7 +177,7 @@ function insideNamespace(): void {
     });
 
   for (const [what, owner, mode] of [
-    ["what a member executes meanwhile does not matter: the process is the same", uid, 0o755],
+    ["what a member executes meanwhile does not matter: the process is the same", USER, 0o755],
     ["a member that executes a setuid program meanwhile is not its user's any more: it lives", 0, 0o4755],
   ] as const)
     test(what, async () => {
