@@ -8,7 +8,7 @@ export const SYSTEM_PATH = /^\/(?:usr|bin|sbin|lib|lib64|opt|nix\/store)\//;
 export interface SshServers {
   /** The host's own ssh server processes by pid: the listener, the monitors and the users' sessions. */
   readonly genuine: ReadonlyMap<number, Proc>;
-  /** Those of a session by pid: of `genuine` all that have a user, and sessions whose monitor has died. */
+  /** Those of a session by pid: of `genuine` all but listeners, and sessions whose monitor has died. */
   readonly sessions: ReadonlyMap<number, Proc>;
   /** Processes with the name of one that are a user's own program. */
   readonly impostors: readonly Proc[];
@@ -42,12 +42,21 @@ export function findSshd(table: ProcTable, catalogue: Catalogue): SshServers {
   // A session whose monitor has died is pid 1's child.
   const adopted = impostors.filter(({ pid, ppid }) => ppid === 1 && placed.has(pid));
   // In a container the listener may be pid 1, whose children are whatever lost its parent.
-  const sessions = [...genuine.values()].filter((one) => one.pid !== 1 && sessionUserOf(one, table) !== null);
+  const sessions = [...genuine.values()].filter((one) => one.pid !== 1 && !isListener(one, genuine, table));
   return {
     genuine,
     sessions: new Map([...sessions, ...adopted].map((one) => [one.pid, one])),
     impostors,
   };
+}
+
+/**
+ * Whether nothing shows that a server is a session's: neither a user, nor an ssh server that started it, nor a program that
+ * it started. Guard: without audit the user of a session is not known once its program has ended, or if that is root's.
+ */
+function isListener(one: Proc, genuine: ReadonlyMap<number, Proc>, table: ProcTable): boolean {
+  if (sessionUserOf(one, table) !== null || genuine.has(one.ppid)) return false;
+  return (table.children.get(one.pid) ?? []).every(({ pid }) => genuine.has(pid));
 }
 
 /** Names the user of an ssh server process; null: the listener's, or one whose user does not show. */

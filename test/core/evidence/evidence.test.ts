@@ -34,6 +34,7 @@ const ids = (uid: number): Partial<ProcInit> => ({ uid, uids: [uid, uid, uid, ui
 const tree = legacyTree(500);
 const session = sshSession(300, 2001, { loginUid: 2001 });
 const bobs = sshSession(350, BOB, ids(BOB));
+const roots = proc({ pid: 360, uid: 0, loginUid: null, exe: "/usr/sbin/dropbear" });
 const old = (pid: number, more: Partial<ProcInit> = {}): Proc =>
   proc({ pid, startTime: 2, exe: "/usr/bin/relay", ...more });
 const young = (pid: number): Proc =>
@@ -116,6 +117,20 @@ const rows: readonly Row[] = [
     what: "root's monitor of a session does",
     processes: session,
     connections: [accepted(501, 300)],
+    is: "in-use-session",
+  },
+  {
+    what: "a session of root's is above it, on a host without audit",
+    processes: [roots, proc({ pid: 361, ppid: 360, uid: 0, exe: "/usr/bin/su" }), ...below(361)],
+    is: "in-use-session",
+  },
+  {
+    what: "a session writes to a pipe of it whose user does not show, for what it started has ended",
+    processes: [
+      { ...roots, pid: 355 },
+      { ...roots, ppid: 355 },
+    ],
+    connections: [piped(502, 360)],
     is: "in-use-session",
   },
   {
