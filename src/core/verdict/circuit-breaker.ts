@@ -19,7 +19,7 @@ export function breakerTrips(
   if (plan.length === 0 && observation.observerUid !== 0) return null;
   return (
     blindTo(observation, judgements, sshd) ??
-    (plan.length > 0 ? doubtful(observation, plan, sshd, policy) : null)
+    (plan.length > 0 ? (hiddenSshd(observation, policy) ?? doubtful(observation, plan, sshd, policy)) : null)
   );
 }
 
@@ -43,6 +43,17 @@ function blindTo(
   if (!isUsersDoing && judgements.every(({ tree }) => connections.unreadable.includes(tree.root.pid)))
     return "the descriptors of no server tree could be read; check CAP_DAC_READ_SEARCH and CAP_SYS_PTRACE in the unit's CapabilityBoundingSet";
   return null;
+}
+
+/** A session that is not known as one uses nothing. Guard: no user gives a process of root's this name and hides its file. */
+function hiddenSshd({ processes }: Observation, { catalogue }: Policy): string | null {
+  const found = processes.find(
+    ({ uid, exeUnreadable, comm }) =>
+      uid === 0 && exeUnreadable === "denied" && catalogue.sshd.includes(comm),
+  );
+  return found
+    ? `the executable of ${found.comm} ${found.pid} could not be read, so ssh sessions are not seen; check CAP_SYS_PTRACE, and SELinux or AppArmor denials (ausearch -m avc)`
+    : null;
 }
 
 /** Why the plan is not to be trusted. */

@@ -6,7 +6,7 @@ import { viewOf } from "../../../src/core/tree/host-view.ts";
 import { breakerTrips } from "../../../src/core/verdict/circuit-breaker.ts";
 import type { Judgement, Verdict } from "../../../src/core/verdict/judge.ts";
 import { DEFAULT_POLICY } from "../../helpers/policy.ts";
-import { ALICE, NO_CONNECTIONS, observation, sshSession } from "../../helpers/proc.ts";
+import { ALICE, NO_CONNECTIONS, observation, proc, sshSession } from "../../helpers/proc.ts";
 
 const [MONITOR, SESSION, ROOT] = [10, 11, 20];
 const BOTH = [MONITOR, SESSION];
@@ -21,6 +21,8 @@ interface Case {
   /** The ssh server is a container's. */
   readonly contained?: boolean;
   readonly withoutSshd?: boolean;
+  /** What else runs. */
+  readonly others?: readonly Proc[];
   /** The ssh server's listener runs, and no user has a session. */
   readonly listenerAlone?: boolean;
 }
@@ -33,7 +35,7 @@ function trips(given: Case): string | null {
         0,
         given.listenerAlone ? 1 : 2,
       );
-  const seen = observation(sshd, {
+  const seen = observation([...sshd, ...(given.others ?? [])], {
     observerUid: given.observerUid ?? 0,
     counts: { listed: 10, read: 10, gone: 0, denied, malformed, timedOut: 0 },
     connections: connections && { ...NO_CONNECTIONS, ...connections },
@@ -45,6 +47,8 @@ function trips(given: Case): string | null {
   const policy = { ...DEFAULT_POLICY, maxTrees: given.maxTrees ?? null };
   return breakerTrips(viewOf(seen, policy.catalogue), judgements, policy);
 }
+
+const hidden = proc({ pid: 30, uid: 0, comm: "sshd", exe: null, exeUnreadable: "denied" });
 
 const CASES: readonly { what: string; given: Case; says: RegExp | null }[] = [
   { what: "all seen, nothing to end", given: {}, says: null },
@@ -94,6 +98,22 @@ const CASES: readonly { what: string; given: Case; says: RegExp | null }[] = [
   {
     what: "no ssh server at all",
     given: { withoutSshd: true },
+    says: null,
+  },
+  {
+    what: "an ssh server that cannot be known as one, and one to end",
+    given: { others: [hidden], verdicts: ["reap"] },
+    says: /executable of sshd 30 could not be read/,
+  },
+  { what: "the same and nothing to end", given: { others: [hidden] }, says: null },
+  {
+    what: "a user's process that hides its executable under that name, and one to end",
+    given: { others: [{ ...hidden, uid: ALICE }], verdicts: ["reap"] },
+    says: null,
+  },
+  {
+    what: "a process of root's under that name whose file has too long a path, and one to end",
+    given: { others: [{ ...hidden, exeUnreadable: "too-long" }], verdicts: ["reap"] },
     says: null,
   },
   {
