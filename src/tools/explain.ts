@@ -27,7 +27,8 @@ async function explain(pid: number, options: Common): Promise<number> {
   const asked = requestFor(policy, options, { pids: [pid] });
   const owner = statSync(`/proc/${pid}`, { throwIfNoEntry: false })?.uid;
   const request = { ...asked, uids: asked.uids ?? (owner === undefined ? [] : [owner]) };
-  const { view, observation, judgements } = await observeAndJudge(portsFor(silent), request);
+  // Whoever stands between a client and the tree is a process of its user's that no other command needs to read.
+  const { view, observation, judgements } = await observeAndJudge(portsFor(silent), request, true);
   const judgement = judgements[0];
   if (!judgement) throw noTree([pid]);
   const scope = scopeOf(judgement.tree.root.cgroups);
