@@ -3,14 +3,13 @@
 import data from "./catalogue.json" with { type: "json" };
 import type { Kind } from "./kinds.ts";
 import { componentsOf, fitsEnd, fitsName, globToRegExp } from "./path-pattern.ts";
-import { type Ending, indexPrograms, type ProgramIndex } from "./program-index.ts";
 
 export type { Kind } from "./kinds.ts";
 
 /**
  * `agent`: a coding agent's daemon, which works without a client. `kernel`: an interpreter with a user's data, or what
- * starts these. `relay`: carries a session's input and output to a daemon's socket. `unknown`: the executable is an IDE's own, but its command line could not be read, so it may be the
- * server or a user's own program on the IDE's node.
+ * starts these. `relay`: carries a session's input and output to a daemon's socket. `unknown`: the executable is an
+ * IDE's own, but its command line could not be read, so it may be the server or a user's own program on the IDE's node.
  */
 export type Role =
   | "launcher"
@@ -83,7 +82,7 @@ export interface ProgramRule {
 }
 
 /** A rule with its paths by component. */
-export type Program = ProgramRule & Ending;
+export type Program = ProgramRule & { readonly endings: readonly (readonly string[])[] };
 
 export interface JobEnvironment {
   readonly system: string;
@@ -129,7 +128,6 @@ export interface Catalogue {
   };
   readonly forkDirectories: readonly string[];
   readonly programs: readonly Program[];
-  readonly programIndex: ProgramIndex<Program>;
   readonly cli: { readonly valueFlags: readonly string[]; readonly roles: readonly RoleRule[] };
   /** Which product a command-line program or a launcher belongs to, by its file name. */
   readonly cliProducts: ReadonlyMap<string, Product>;
@@ -194,7 +192,6 @@ export function makeCatalogue(site: SiteCatalogue = NO_SITE): Catalogue {
     },
     forkDirectories: data.forkDirectories,
     programs,
-    programIndex: indexPrograms(programs),
     cli: data.cli as Catalogue["cli"],
     cliProducts: namedBy("cli"),
     launcherProducts: namedBy("launchers"),

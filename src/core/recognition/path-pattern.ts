@@ -61,7 +61,9 @@ function fitsRange(
   from: number,
   to: number,
 ): boolean {
-  for (let i = from; i < to; i++) if (!fitsName(parts[at + i - from] ?? "", pattern[i] ?? "")) return false;
+  // From the end, for most paths differ in the file's name.
+  for (let i = to - 1; i >= from; i--)
+    if (!fitsName(parts[at + i - from] ?? "", pattern[i] ?? "")) return false;
   return true;
 }
 

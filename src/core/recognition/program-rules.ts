@@ -1,10 +1,9 @@
 /** Programs with a layout of their own, recognised by the catalogue's rules: Zed, JetBrains, coding agents. */
 
-import { type Catalogue, isNamed, type Kind, type Role, type RoleRule } from "./catalogue.ts";
+import { type Catalogue, isNamed, type Kind, type Program, type Role, type RoleRule } from "./catalogue.ts";
 import { firstWords, valuesOf } from "./command-line.ts";
 import { cliProductOf, findInstall, isCliName } from "./install-path.ts";
-import { componentsOf } from "./path-pattern.ts";
-import { rulesAt } from "./program-index.ts";
+import { componentsOf, fitsEnd } from "./path-pattern.ts";
 
 export interface Recognition {
   readonly product: string;
@@ -23,14 +22,19 @@ export interface Recognition {
 /** Arguments after the program or its script; null where the command line could not be read. */
 type Arguments = readonly string[] | null;
 
+/** The rules that are about a path, in the order of their list. */
+export function rulesAt(path: string, { programs }: Catalogue): readonly Program[] {
+  const parts = componentsOf(path);
+  return programs.filter(({ endings }) => endings.some((ending) => fitsEnd(parts, ending)));
+}
+
 /** Applies the rules to the path of an executable or of a script; undefined: no rule is about this path. */
 export function recogniseProgram(
   path: string,
   args: Arguments,
   catalogue: Catalogue,
 ): Recognition | null | undefined {
-  const parts = componentsOf(path);
-  for (const rule of rulesAt(parts, catalogue.programIndex)) {
+  for (const rule of rulesAt(path, catalogue)) {
     if (rule.mention !== undefined && !mentions(rule.mention, path, args)) continue;
     if (args === null && rule.handRun) return null;
     const found = roleOf(rule.roles, args, rule.valueFlags ?? []);

@@ -1,13 +1,11 @@
 /** Tells whether a process is part of an IDE's server or a coding agent's: by its executable, then exact arguments. */
 
 import { exeName, exePath, type Proc } from "../observation/process.ts";
-import { type Catalogue, isNamed, type Product } from "./catalogue.ts";
+import { type Catalogue, isNamed } from "./catalogue.ts";
 import { loadedIndex, moduleIndex, scriptIndex } from "./command-line.ts";
 import { isOwnNode, recogniseLauncher, recogniseNodeWrapper, recogniseServerScript } from "./ide-server.ts";
 import { findInstall, type Install, isHelperPath, isSillyRenamed, rootPath } from "./install-path.ts";
-import { isBusyKind } from "./kinds.ts";
 import { componentsOf } from "./path-pattern.ts";
-import { rulesAt } from "./program-index.ts";
 import { type Recognition, recogniseCli, recogniseProgram } from "./program-rules.ts";
 
 export type { Role } from "./catalogue.ts";
@@ -51,7 +49,8 @@ export function recognise(seen: Seen, catalogue: Catalogue): Recognition | null 
   return interpreters.other.includes(bare) && isRead ? recogniseOther(seen, catalogue) : null;
 }
 
-const isLoader = (name: string, { interpreters }: Catalogue): boolean =>
+/** Tells whether an executable is a loader of the C library, which runs the program that its command line names. */
+export const isLoader = (name: string, { interpreters }: Catalogue): boolean =>
   interpreters.loaderPrefixes.some((start) => name.startsWith(start));
 
 /** A file of an installation that runs one of its server's scripts is its node, whatever it is called. */
@@ -61,7 +60,7 @@ function runsOwnScript(exe: string, { argv }: Seen, catalogue: Catalogue): boole
 }
 
 /** The path of the program, without the kernel's " (deleted)" and NFS's name for a removed file that still runs. */
-function programOf({ exe, argv }: Seen, catalogue: Catalogue): string {
+export function programOf({ exe, argv }: Pick<Proc, "exe" | "argv">, catalogue: Catalogue): string {
   const path = exePath(exe ?? "");
   if (!isSillyRenamed(exeName(path), catalogue)) return path;
   const called = componentsOf(argv[0] ?? "").at(-1);
@@ -128,23 +127,6 @@ function helper(install: Install, path: string, seen: Seen, catalogue: Catalogue
 function isUsersOwn(path: string, { pid, pgid, sid }: Seen, { ownPrograms }: Catalogue): boolean {
   if (componentsOf(path).some((part) => isNamed(part, ownPrograms))) return true;
   return pgid !== undefined && pgid === pid && sid !== pid;
-}
-
-/**
- * Names the agent or the kernel whose program a process runs, whoever started it and whatever for; null: of none. It is
- * for a list that people read: nothing is ended because of it.
- */
-export function agentProgramOf(seen: Seen, catalogue: Catalogue): Product | null {
-  const loaded = isLoader(exeName(seen.exe), catalogue) ? loadedIndex(seen.argv) : null;
-  const argv = seen.argv.slice(loaded ?? 0);
-  const exe = loaded === null ? programOf(seen, catalogue) : (argv[0] ?? "");
-  const { node, other } = catalogue.interpreters;
-  const bare = exeName(exe).replace(/[-.]?\d+(?:\.\d+)*$/, "");
-  const runs = node.includes(bare) || other.includes(bare);
-  const script = runs ? argv[moduleIndex(argv) ?? scriptIndex(argv) ?? argv.length] : undefined;
-  const parts = componentsOf(script ?? exe);
-  const products = rulesAt(parts, catalogue.programIndex).map(({ product }) => catalogue.byId.get(product));
-  return products.find((product) => product !== undefined && isBusyKind(product.kind)) ?? null;
 }
 
 function recogniseBySite(seen: Seen, catalogue: Catalogue): Recognition | null {

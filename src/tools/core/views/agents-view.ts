@@ -1,10 +1,12 @@
 /** `list --agents`: every coding agent, daemon and kernel, who runs it and whether a sweep would ever end it. */
 
 import { ageOf, type Observation } from "../../../core/observation/observation.ts";
-import type { Proc, ProcId } from "../../../core/observation/process.ts";
-import type { Catalogue } from "../../../core/recognition/catalogue.ts";
-import type { Kind } from "../../../core/recognition/kinds.ts";
-import { agentProgramOf } from "../../../core/recognition/recognise.ts";
+import { exeName, type Proc, type ProcId } from "../../../core/observation/process.ts";
+import type { Catalogue, Product } from "../../../core/recognition/catalogue.ts";
+import { loadedIndex, moduleIndex, scriptIndex } from "../../../core/recognition/command-line.ts";
+import { isBusyKind, type Kind } from "../../../core/recognition/kinds.ts";
+import { rulesAt } from "../../../core/recognition/program-rules.ts";
+import { isLoader, programOf } from "../../../core/recognition/recognise.ts";
 import { formatDuration } from "../../../core/text/duration.ts";
 import { formatMemory } from "../../../core/text/format.ts";
 import { escapeText } from "../../../core/text/safe-text.ts";
@@ -34,6 +36,23 @@ export interface AgentRow {
   /** Its tree's; "never": it is in none, or below a terminal multiplexer, so no sweep ends it. */
   readonly verdict: Verdict | "never";
   readonly reason: string;
+}
+
+/** Names the agent or the kernel whose program a process runs, whoever started it and whatever for; null: of none. */
+export function agentProgramOf(
+  { exe, argv }: Pick<Proc, "exe" | "argv">,
+  catalogue: Catalogue,
+): Product | null {
+  const loaded = isLoader(exeName(exe), catalogue) ? loadedIndex(argv) : null;
+  if (loaded !== null)
+    return agentProgramOf({ exe: argv[loaded] ?? "", argv: argv.slice(loaded) }, catalogue);
+  const path = programOf({ exe, argv }, catalogue);
+  const { node, other } = catalogue.interpreters;
+  const bare = exeName(path).replace(/[-.]?\d+(?:\.\d+)*$/, "");
+  const runs = node.includes(bare) || other.includes(bare);
+  const script = runs ? argv[moduleIndex(argv) ?? scriptIndex(argv) ?? argv.length] : undefined;
+  const products = rulesAt(script ?? path, catalogue).map(({ product }) => catalogue.byId.get(product));
+  return products.find((product) => product !== undefined && isBusyKind(product.kind)) ?? null;
 }
 
 /** Lists agents, kernels and tunnels, and agents that their users run, each with what it has started. */

@@ -2,11 +2,11 @@ import assert from "node:assert/strict";
 import test from "node:test";
 import type { TreeState } from "../../../../src/core/observation/observation.ts";
 import { makeCatalogue } from "../../../../src/core/recognition/catalogue.ts";
-import { agentProgramOf } from "../../../../src/core/recognition/recognise.ts";
 import { contextFor, judge } from "../../../../src/core/verdict/judge.ts";
 import {
   type AgentRow,
   agentCells,
+  agentProgramOf,
   agentRows,
   agentsDocument,
   sortAgents,
@@ -164,7 +164,6 @@ const programs: readonly (readonly [product: string | null, exe: string, argv: s
 
 for (const [product, exe, argv] of programs) {
   test(`"${argv}" is ${product ?? "no agent"}`, () => {
-    const seen = { exe, argv: argv.split(" "), argvStatus: "read" as const };
-    assert.equal(agentProgramOf(seen, catalogue)?.id ?? null, product);
+    assert.equal(agentProgramOf({ exe, argv: argv.split(" ") }, catalogue)?.id ?? null, product);
   });
 }
