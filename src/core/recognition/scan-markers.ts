@@ -7,6 +7,21 @@ export interface ScanMarkers {
   readonly sshdNames: string[];
 }
 
+/** The longest run in these patterns that holds no wildcard: what a plain substring search may look for. */
+function longest(...patterns: readonly string[]): string {
+  const parts = patterns.flatMap((pattern) => pattern.split(/\*+|\{commit\}/));
+  return parts.reduce((best, part) => (part.length > best.length ? part : best), "");
+}
+
+/** Components that paths of many programs have: `~/.pyenv/versions/3.12/bin/python`, `node index.js`. */
+const COMMON = ["index.js", "index.mjs", "packages", "runtime", "standalone", "vendor", "versions"];
+
+/** What few command lines hold of a path that has these components. "ark" alone stands in "spark" and "benchmark". */
+function rarest(components: readonly string[]): string {
+  const text = longest(...components.filter((component) => !COMMON.includes(component)));
+  return text.length === 3 && components.length === 1 ? `/${text}` : text;
+}
+
 /**
  * Makes the texts that the native scan looks for: a process is a suspect that has one of `exeMarkers` in its executable's
  * path, or is one of `interpreters` and has one of `argvMarkers` in its command line. A name that ends in `*` stands for
@@ -41,7 +56,7 @@ export function scanMarkers(catalogue: Catalogue): ScanMarkers {
     // By one component: users write folders without the slash before them, or with two between their components.
     argvMarkers: unique([
       ...places.map(({ components }) => longest(...components)),
-      ...files.map((path) => longest(...path.split("/"))),
+      ...files.map((path) => rarest(path.split("/"))),
       ...[...mentions, ...sites, "-server", ...names.map((name) => `${name}-`)],
       ...[...shapes.serverScripts, ...shapes.workerScripts, ...shapes.webScripts],
       ...shapes.helperFolders.map((folder) => `${folder}/`),
@@ -50,12 +65,6 @@ export function scanMarkers(catalogue: Catalogue): ScanMarkers {
     ]),
     sshdNames: [...sshd],
   };
-}
-
-/** The longest run in these patterns that holds no wildcard: what a plain substring search may look for. */
-function longest(...patterns: readonly string[]): string {
-  const parts = patterns.flatMap((pattern) => pattern.split(/\*+|\{commit\}/));
-  return parts.reduce((best, part) => (part.length > best.length ? part : best), "");
 }
 
 /** Each text once; one that holds another finds nothing that the other does not. */

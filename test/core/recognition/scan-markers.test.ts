@@ -133,6 +133,9 @@ test("no mark is so short that ordinary programs have it", () => {
   const { exeMarkers, argvMarkers } = scanMarkers(catalogue);
   for (const exe of ["/usr/bin/bash", "/usr/bin/python3.11", "/usr/lib/systemd/systemd", "/opt/app/bin/node"])
     for (const marker of exeMarkers) assert.ok(!exe.includes(marker), `${marker} in ${exe}`);
-  for (const line of ["python3 /usr/local/bin/work.py", "node /opt/app/bin/start.js", "java -jar app.jar"])
+  for (const line of [
+    ...["python3 /usr/local/bin/work.py", "node /opt/app/bin/start.js", "java -jar app.jar", "node index.js"],
+    ...["/home/u/.pyenv/versions/3.12/bin/python benchmark.py", "java -cp spark-core.jar Main"],
+  ])
     for (const marker of argvMarkers) assert.ok(!line.includes(marker), `${marker} in ${line}`);
 });
