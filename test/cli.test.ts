@@ -207,9 +207,9 @@ test("a table fits its terminal: the costs go first, then the reason is cut; --f
     assert.match(lines[0] ?? "", /^PID +USER .* WHY$/);
     return lines;
   };
-  for (const columns of [60, 80, 100, 130])
+  for (const columns of [60, 80, 100, 140])
     for (const line of on(columns)) assert.ok(line.length <= columns, `${columns}: ${line}`);
-  assert.match(on(130)[0] ?? "", / PROCS /);
+  assert.match(on(140)[0] ?? "", / PROCS /);
   assert.doesNotMatch(on(80)[0] ?? "", / PROCS /);
   assert.match(on(80)[1] ?? "", /unused since .*…$/);
   assert.match(on(60, "--full").slice(0, 2).join("\n"), / PROCS [\s\S]*will end it$/);
