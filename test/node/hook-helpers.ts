@@ -105,7 +105,8 @@ export async function saidAt(node: LoginNode, monitor: number, pattern: RegExp):
 export const SESSION_CLOSED = /session closed for user/;
 
 export async function configure(node: LoginNode, text: string): Promise<void> {
-  await node.copyIn(CONFIG, text);
+  // Other suites show that a sweep settles.
+  await node.copyIn(CONFIG, `settle = "0s"\n${text}`);
 }
 
 export async function treeOf(node: LoginNode, { pid }: { readonly pid: number }): Promise<TreeDocument> {

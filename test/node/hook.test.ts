@@ -168,7 +168,7 @@ describe("the session-close hook", () => {
 
   it("the unit's sweep, in its sandbox, waits for the grace of the tag, then ends the tree and removes the tag", async (t) => {
     if (!hasLoginNode(t)) return;
-    const grace = 6_000;
+    const grace = 30_000;
     await configure(node, `grace = "${grace / 1000}s"\n`);
     const left = await visit(node, "carol");
     // Where tmpfiles has made no directory, the hook does, and the unit's sandbox works with that one.

@@ -32,7 +32,7 @@ export function statesAfter(
   { uids, pids }: Pick<JudgeOptions, "uids" | "pids">,
   ended: ReadonlySet<string>,
 ): States {
-  const { states, overBudget = [], lastSweepAt, uptime } = observation;
+  const { states, skipped = [], overBudget = [], lastSweepAt, uptime } = observation;
   const judged = new Set(judgements.map(({ tree }) => keyOf(tree.root)));
   const isPartial = uids !== null || pids !== null;
   // A skipped user's trees lose their states: without one they count as used now.
@@ -50,7 +50,10 @@ export function statesAfter(
       count.set(uid, before + 1);
       return before < MAX_STATES_OF_USER;
     });
-  return { lastSweepAt: isPartial ? lastSweepAt : uptime, states: kept };
+  // On a host without a tree there is nothing that a later sweep could confuse with a new one.
+  const hasTrees = judgements.length + unseen.length + skipped.length > 0;
+  const at = hasTrees ? uptime : null;
+  return { lastSweepAt: isPartial ? lastSweepAt : at, states: kept };
 }
 
 function stateAfter({ tree, byEvidence, isInUse, clock }: Judgement, uptime: number): TreeState {

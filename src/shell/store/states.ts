@@ -1,6 +1,6 @@
 /** Reads and writes what a sweep notes of each tree for the next one, below /run: a boot empties it. */
 
-import { lstatSync } from "node:fs";
+import { lstatSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import * as v from "valibot";
 import type { Fault } from "../../core/observation/fault.ts";
@@ -51,9 +51,10 @@ export function readStates(
   }
 }
 
-/** Writes all states at once, by rename. @throws */
+/** Writes all states at once, by rename; none at all removes the file. @throws */
 export function writeStates(folder: string, bootId: string, { lastSweepAt, states }: States): void {
   const file = join(folder, "states.json");
   const text = JSON.stringify({ schemaVersion: SCHEMA_VERSION, bootId, lastSweepAt, states });
-  replaceFile(file, `${text}\n`, 0o600);
+  if (lastSweepAt === null && states.length === 0) rmSync(file, { force: true });
+  else replaceFile(file, `${text}\n`, 0o600);
 }
