@@ -6,7 +6,7 @@ import { join } from "node:path";
 import { test } from "node:test";
 import { bareServer } from "../helpers/ide-trees.ts";
 import { argvOf } from "../helpers/proc-read.ts";
-import { run, temporaryFile } from "../helpers/program.ts";
+import { config, run } from "../helpers/program.ts";
 import { living, type PlanNode, readStat, readUids, startTree } from "../helpers/puppet.ts";
 import { eventually, makeHome, USER } from "../helpers/real.ts";
 import { insidePidNamespace } from "../helpers/sandbox.ts";
@@ -16,7 +16,6 @@ insidePidNamespace(import.meta.url, "terminals", insideNamespace);
 /** An account that su knows. */
 const NOBODY = 65_534;
 
-const config = (): string => temporaryFile("config.toml", 'grace = "0"\ntermWait = "1s"\n');
 const hierarchy = ["/sys/fs/cgroup/unified", "/sys/fs/cgroup/pids", "/sys/fs/cgroup"].find((at) =>
   existsSync(`${at}/cgroup.procs`),
 );
