@@ -200,10 +200,13 @@ describe("what is connected to a server is use, until it ends:", () => {
         const host = await reach.run(far("sh", "-c", sshd));
         await reach.listening(2200, far);
         const back = `-R 7000:127.0.0.1:${server.at} bob@10.9.0.2`;
-        await reach.loose(`exec ssh -F none ${QUIET} -i ~/.ssh/bob -p 2200 -N ${back}`);
+        const client = await reach.loose(`exec ssh -F none ${QUIET} -i ~/.ssh/bob -p 2200 -N ${back}`);
         await reach.listening(7000, far);
         const window = await reach.window(7000, far);
-        return () => reach.end(window, host);
+        return async () => {
+          await reach.end(window, host);
+          await reach.endLoose(client);
+        };
       },
       ...HERE,
       path: /host 10\.9\.0\.2:\d+ → ssh \d+ → server \d+/,
@@ -223,6 +226,7 @@ describe("what is connected to a server is use, until it ends:", () => {
         (_, port) => `exec socat TCP-LISTEN:${port},bind=10.9.0.1,fork ABSTRACT-CONNECT:reaper-test`,
       ),
       ...HERE,
+      path: /host 10\.9\.0\.2:\d+ → socat1? \d+ → server \d+/,
     },
     {
       what: "nginx in a rootless namespace, whose worker has a subordinate uid",
