@@ -184,7 +184,7 @@ export interface Attached {
   readonly drop: () => Promise<void>;
 }
 
-export type Transport = "-L port" | "-L port 6" | "-L socket" | "-D";
+export type Transport = "-L port" | "-L socket" | "-D";
 
 /** A client of a stand-in through an ssh connection of its own; it has got the greeting when this resolves. */
 export async function attach(
@@ -193,8 +193,7 @@ export async function attach(
   { user = "alice", transport = "-L port" }: { user?: string; transport?: Transport } = {},
 ): Promise<Attached> {
   const port = node.nextPort();
-  const host = transport === "-L port 6" ? "[::1]" : "127.0.0.1";
-  const target = transport === "-L socket" ? server.at : `${host}:${server.at}`;
+  const target = transport === "-L socket" ? server.at : `127.0.0.1:${server.at}`;
   const options =
     transport === "-D" ? ["-N", "-D", `127.0.0.1:${port}`] : ["-N", "-L", `127.0.0.1:${port}:${target}`];
   const ssh = await node.ssh(user, null, { options });

@@ -1,0 +1,124 @@
+/** Servers that lie elsewhere than in a home, run as another user or in a container, and what only looks like one. */
+
+import assert from "node:assert/strict";
+import { before, describe, it } from "node:test";
+import { hasLoginNode, whyNoLoginNode } from "./available.ts";
+import { QUIET, Reach } from "./reach.ts";
+import {
+  attach,
+  becomes,
+  COMMIT,
+  standInCommand,
+  started,
+  startStandIn,
+  treeOf,
+} from "./scenario-helpers.ts";
+import { quoted } from "./ssh-client.ts";
+
+describe("what is a server's", () => {
+  const reach = new Reach();
+  const MOVED = "/scratch/alice/agent";
+  const EXTENSION = "/home/alice/.vscode-server/extensions/x.y-1.0.0/bin/helper";
+
+  before(async () => {
+    if (whyNoLoginNode() !== null) return;
+    const scratch = ["/scratch/alice", "/scratch/alice/home", MOVED];
+    await reach.node.run(["install", "-d", "-o", "alice", "-g", "alice", ...scratch]);
+    await reach.node.run(["ln", "-s", "/scratch/alice/home", "/home/alice/.vscode-server"]);
+    await reach.node.copyIn("/etc/sudoers.d/alice", "alice ALL=(ALL) NOPASSWD: ALL\n", { mode: 0o440 });
+  });
+
+  const PLACES = [
+    {
+      what: "behind a link to scratch",
+      folder: `/home/alice/.vscode-server/bin/${COMMIT}`,
+      exe: "/scratch/alice/home",
+    },
+    { what: "moved by VSCODE_AGENT_FOLDER", folder: `${MOVED}/bin/${COMMIT}`, exe: MOVED },
+  ];
+  for (const { what, folder, exe } of PLACES)
+    it(`a server ${what} is tagged, spared while it is used, and ended`, async (t) => {
+      if (!hasLoginNode(t)) return;
+      const server = await startStandIn(reach.node, { folder });
+      const path = await reach.node.run(["readlink", `/proc/${server.pid}/exe`]);
+      assert.equal(path, `${exe}/bin/${COMMIT}/node\n`);
+      await becomes(reach.node, server.pid, "reap", true);
+      const window = await attach(reach.node, server);
+      await reach.isLeft(server.pid, "spare", /session/);
+      await window.drop();
+      await reach.isEnded(server);
+    });
+
+  it("an extensionHost that outlived its server there is one", async (t) => {
+    if (!hasLoginNode(t)) return;
+    const folder = `${MOVED}/bin/${COMMIT}`;
+    await standInCommand(reach.node, { folder });
+    await reach.node.copyIn(`${folder}/out/bootstrap-fork.js`, "setInterval(() => {}, 1000);\n");
+    const start = `setsid ${folder}/node ${folder}/out/bootstrap-fork --type=extensionHost </dev/null >/dev/null 2>&1 &`;
+    assert.equal((await (await reach.node.ssh("alice", null, { stdin: `${start}\n` })).waitExit()).status, 0);
+    await reach.isEnded(await reach.processOf(/--type=extensionHost$/));
+  });
+
+  it("a server that a session runs as another user belongs to both", async (t) => {
+    if (!hasLoginNode(t)) return;
+    const command = (await standInCommand(reach.node, { user: "bob" })).map(quoted).join(" ");
+    const inner = `setsid ${command} >/home/bob/sudo.log 2>&1 </dev/null &`;
+    const ssh = await reach.node.ssh("alice", null, { stdin: `sudo -n -u bob sh -c ${quoted(inner)}\n` });
+    await ssh.waitExit();
+    const server = await started(() => reach.node.read("/home/bob/sudo.log"));
+    assert.equal(reach.node.status(server.pid)?.uid, 2002);
+    await becomes(reach.node, server.pid, "reap", true);
+    const window = await attach(reach.node, server);
+    await reach.isLeft(server.pid, "spare", /session/);
+    await window.drop();
+    await reach.isEnded(server);
+  });
+
+  it("an extension's helper whose parent lives outside every tree is left alone until the parent ends", async (t) => {
+    if (!hasLoginNode(t)) return;
+    await reach.node.run(["install", "-D", "-o", "alice", "/usr/bin/sleep", EXTENSION]);
+    const parent = await reach.loose(`${EXTENSION} 7301; exit`);
+    const { pid } = await reach.processOf(/helper 7301$/);
+    await reach.isLeft(pid, "spare", new RegExp(`its parent bash ${parent} lives`));
+    await reach.node.run(["kill", "-KILL", `${parent}`]);
+    await reach.isEnded({ pid });
+  });
+
+  it("a web server is exempt", async (t) => {
+    if (!hasLoginNode(t)) return;
+    const home = "/home/alice/.code-server";
+    await reach.node.run(["install", "-D", "-o", "alice", "/usr/bin/node", `${home}/lib/node`]);
+    await reach.node.copyIn(`${home}/out/node/entry.js`, "setInterval(() => {}, 1000);\n");
+    await reach.node.run(["chown", "-R", "alice:alice", home]);
+    await reach.loose(`exec ${home}/lib/node ${home}/out/node/entry --port 3000`);
+    const { pid } = await reach.processOf(/entry --port 3000$/);
+    await reach.isLeft(pid, "exempt", /is a web server, reached without ssh/);
+    assert.equal((await treeOf(reach.node, pid)).uid, 2001);
+  });
+
+  /** Runs a command in a cgroup as a container engine would make it. */
+  const inContainer = (id: string, ...argv: string[]): string[] => {
+    const folder = `/sys/fs/cgroup/docker-${id.repeat(64)}.scope`;
+    const script = `mkdir -p ${folder}; echo $$ >${folder}/cgroup.procs; exec "$@"`;
+    return ["sh", "-c", script, "sh", ...argv];
+  };
+  it("what an sshd in a container starts; a container beside that one manages its own", async (t) => {
+    if (!hasLoginNode(t)) return;
+    // Without PAM sshd refuses users whose password is locked.
+    await reach.node.run(["usermod", "-p", "*", "alice"]);
+    const options = "-D -e -p 2210 -o ListenAddress=127.0.0.1 -o PidFile=none -o UsePAM=no";
+    await reach.run(inContainer("a", "/usr/sbin/sshd", ...options.split(" ")));
+    await reach.listening(2210);
+    const command = (await standInCommand(reach.node)).map(quoted).join(" ");
+    const start = (log: string) => `setsid ${command} >/home/alice/${log} 2>&1 </dev/null &`;
+    const login = `ssh -F none ${QUIET} -i /root/keys/alice -p 2210 alice@127.0.0.1`;
+    await reach.node.run(["sh", "-c", `${login} ${quoted(start("container.log"))}`]);
+    const server = await started(() => reach.node.read("/home/alice/container.log"));
+    assert.match(reach.node.proc(server.pid, "cgroup") ?? "", /docker-a{64}\.scope/);
+    await reach.isEnded(server);
+    const asAlice = ["setpriv", "--reuid=alice", "--regid=alice", "--init-groups", "--reset-env"];
+    await reach.node.run(inContainer("b", ...asAlice, "sh", "-c", start("other.log")));
+    const other = await started(() => reach.node.read("/home/alice/other.log"));
+    await reach.isLeft(other.pid, "exempt", /is managed by container docker-b{64}\.scope/);
+  });
+});
