@@ -222,16 +222,18 @@ class Joiner {
            std::memcmp(address.data(), near.local.data(), 16) == 0;
   }
 
-  bool is_ephemeral(const Endpoint& end) const {
-    const int port = end[16] * 256 + end[17];
-    return port >= low_port_ && port <= high_port_;
-  }
+  static int port_of(const Endpoint& end) { return end[16] * 256 + end[17]; }
+
+  bool is_ephemeral(int port) const { return port >= low_port_ && port <= high_port_; }
+
+  // Other systems give their clients other ports: 32768 and more (Linux), 49152 and more (Windows, macOS).
+  bool may_be_clients(int port) const { return port >= std::min(low_port_, 32768); }
 
   // Guard: a client may listen at the address that it connects from.
   bool is_opened(const TcpRecord& near, bool here) const {
     if (is_any_in(sockets_.tcp_listeners, near.local)) return false;
     return (here && is_any_in(sockets_.listening, near.remote)) ||
-           (is_ephemeral(near.local) && !is_ephemeral(near.remote));
+           (is_ephemeral(port_of(near.local)) && !may_be_clients(port_of(near.remote)));
   }
 
   // The kernel gives an accepted socket its listener's name. Guard: a client may bind a name of its own, so

@@ -129,6 +129,13 @@ void who_accepted_is_seen_from_both_ends() {
   }
 }
 
+// Windows, macOS and routers give clients ports above those of Linux.
+void a_client_from_a_high_port_has_not_been_called() {
+  const Pair pair = tcp4_pair(0, 64123);  // its listener has closed
+  const Holding server({pair.server.get()});
+  EXPECT(WHO({server.pid(), "S"}), "tcp accepted S|");
+}
+
 // Waits until a TCP connection's own state (tcp_info) is another than ESTABLISHED.
 void wait_for_fin(const UniqueFd& fd) {
   tcp_info info{};
@@ -660,6 +667,7 @@ int main() {
   if (!mkdtemp(folder)) give_up("mkdtemp");
   g_folder = folder;
   who_accepted_is_seen_from_both_ends();
+  a_client_from_a_high_port_has_not_been_called();
   what_has_closed_is_left_out();
   a_half_open_connection_counts();
   a_listener_answers_for_what_nobody_holds();
