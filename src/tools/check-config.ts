@@ -58,6 +58,8 @@ function rowsOf(policy: Policy): Row[] {
     "agents.policy": policy.agents.policy,
     "agents.grace": formatDuration(policy.agents.grace),
     "agents.busyFor": formatDuration(policy.agents.busyFor),
+    "kernels.grace": formatDuration(policy.kernels.grace),
+    "kernels.busyFor": formatDuration(policy.kernels.busyFor),
     log: policy.log,
     "ledger.file": policy.ledger.file || "none",
     "metrics.file": policy.metrics.file || "none",

@@ -27,7 +27,7 @@ export const REASON_CODES = {
   "cpu-time-unknown": {
     verdict: "wait",
     meaning:
-      "It is a coding agent's daemon, and the CPU time that it used since the last sweep is not known.",
+      "It is a coding agent's daemon or a kernel, and the CPU time that it used since the last sweep is not known.",
   },
   "in-use-session": {
     verdict: "spare",
