@@ -6,16 +6,14 @@ import { componentsOf, fitsAt, fitsEnd, fitsName } from "./path-pattern.ts";
 
 /**
  * `folder`: a catalogued folder. `layout`: the layout of an IDE's installation. `extension`: that of its folder of
- * extensions.
- * `fork-folder`: nothing but a name such as `.acme-server`, which anything may have.
+ * extensions. `fork-folder`: nothing but a name such as `.acme-server`, which anything may have.
  */
 export type FoundBy = "folder" | "layout" | "extension" | "fork-folder";
 
 export interface Install {
   readonly product: Product;
   readonly by: FoundBy;
-  /** The components down to the folder or the installation, and those below it. */
-  readonly root: readonly string[];
+  /** The components below the folder or the installation. */
   readonly rest: readonly string[];
 }
 
@@ -39,9 +37,7 @@ function inFolder(parts: readonly string[], catalogue: Catalogue): Install | nul
       bestEnd = end;
     }
   }
-  return (
-    best && { product: best.product, by: "folder", root: parts.slice(0, bestEnd), rest: parts.slice(bestEnd) }
-  );
+  return best && { product: best.product, by: "folder", rest: parts.slice(bestEnd) };
 }
 
 function inLayout(parts: readonly string[], catalogue: Catalogue): Install | null {
@@ -49,14 +45,14 @@ function inLayout(parts: readonly string[], catalogue: Catalogue): Install | nul
   for (const { product, components } of installs)
     for (let end = components.length; end < parts.length; end++)
       if (fitsAt(parts, end - components.length, components))
-        return { product, by: "layout", root: parts.slice(0, end), rest: parts.slice(end) };
+        return { product, by: "layout", rest: parts.slice(end) };
   const { components, notIn } = extensionFolder;
   for (let at = 0; at + components.length < parts.length; at++) {
     if (!fitsAt(parts, at, components)) continue;
     // A desktop editor keeps its extensions in ~/.vscode/extensions, a portable one in data/extensions.
     const above = parts[at - 1] ?? "";
     if (!isForkFolder(above, catalogue) && isNamed(above, notIn)) return null;
-    return { product: fork, by: "extension", root: parts.slice(0, at), rest: parts.slice(at) };
+    return { product: fork, by: "extension", rest: parts.slice(at) };
   }
   return null;
 }
@@ -64,20 +60,15 @@ function inLayout(parts: readonly string[], catalogue: Catalogue): Install | nul
 function inForkFolder(parts: readonly string[], catalogue: Catalogue): Install | null {
   const at = parts.findIndex((part) => isForkFolder(part, catalogue));
   if (at < 0 || at + 1 >= parts.length) return null;
-  return {
-    product: catalogue.fork,
-    by: "fork-folder",
-    root: parts.slice(0, at + 1),
-    rest: parts.slice(at + 1),
-  };
+  return { product: catalogue.fork, by: "fork-folder", rest: parts.slice(at + 1) };
 }
 
 const isForkFolder = (part: string, { forkDirectories }: Catalogue): boolean =>
   isNamed(part, forkDirectories);
 
-/** The path of an installation, without a slash at its end. */
-export function rootPath({ root }: Install): string {
-  return `/${root.join("/")}`;
+/** The installation that a path lies in, without a slash at its end. */
+export function rootPath(path: string, { rest }: Install): string {
+  return `/${componentsOf(path).slice(0, -rest.length).join("/")}`;
 }
 
 /** Tells whether the path lies below a folder of extensions or of modules. */

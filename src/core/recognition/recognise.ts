@@ -116,7 +116,7 @@ function helper(install: Install, path: string, seen: Seen, catalogue: Catalogue
   if (!isHelperPath(install, catalogue) || isUsersOwn(path, seen, catalogue)) return null;
   const found = as(install, "helper");
   // Guard: any folder of a web site may be called bin/<commit> and have its node_modules.
-  return install.by === "layout" ? { ...found, beside: rootPath(install) } : found;
+  return install.by === "layout" ? { ...found, beside: rootPath(path, install) } : found;
 }
 
 /**

@@ -66,7 +66,7 @@ export function dropUnproved(
 function rootsOf({ exe, argv }: Proc, catalogue: Catalogue): string[] {
   return [exePath(exe ?? ""), argv[scriptIndex(argv) ?? argv.length] ?? ""].flatMap((path) => {
     const install = findInstall(path, catalogue);
-    return install ? [rootPath(install)] : [];
+    return install ? [rootPath(path, install)] : [];
   });
 }
 
