@@ -1,8 +1,18 @@
 // What a person at a terminal is asked and told: forced sweeps, targeted sweeps, dry runs, and the journal of the service.
 
 import assert from "node:assert/strict";
-import { spawnSync } from "node:child_process";
-import { closeSync, existsSync, fstatSync, mkdtempSync, openSync, readFileSync, rmSync } from "node:fs";
+import { spawn, spawnSync } from "node:child_process";
+import { once } from "node:events";
+import {
+  closeSync,
+  existsSync,
+  fstatSync,
+  mkdirSync,
+  mkdtempSync,
+  openSync,
+  readFileSync,
+  rmSync,
+} from "node:fs";
 import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
 import { test } from "node:test";
@@ -46,6 +56,24 @@ function forcing(): void {
     const stage = await server();
     assert.match(run(["-f", "-c", config()]).stderr, /Killed 1 process\(es\)/);
     assert.deepEqual(living(stage), []);
+  });
+
+  test("a forced sweep ends a tree while another sweep holds the lock; an unforced one exits with 75", async () => {
+    const stage = await server();
+    mkdirSync("/run/vscode-grim-reaper", { recursive: true, mode: 0o700 });
+    const lock = "/run/vscode-grim-reaper/lock";
+    const holder = spawn("flock", [lock, "sh", "-c", "echo held; exec sleep infinity"], { detached: true });
+    try {
+      await once(holder.stdout, "data");
+      const unforced = run(["-c", config()]);
+      assert.equal(unforced.status, 75, unforced.stderr);
+      assert.match(unforced.stderr, /another sweep is running/);
+      assert.equal(living(stage).length, 1);
+      assert.match(run(["-f", "-c", config()]).stderr, /Killed 1 process\(es\)/);
+      assert.deepEqual(living(stage), []);
+    } finally {
+      process.kill(-(holder.pid ?? 0), "SIGKILL");
+    }
   });
 
   test("a targeted sweep says what it found and why it left it alone", async () => {
