@@ -1,6 +1,7 @@
 /** Follows the processes of a tree while it is being ended: its members, what they fork, and what leaves it. */
 
 import { exeName, keyOf, type Proc } from "../observation/process.ts";
+import { setFreeBy } from "../tree/boundary.ts";
 import type { HostView } from "../tree/host-view.ts";
 import { isDead, type ProcTable, parentOf } from "../tree/process-table.ts";
 import { membersBelow, type Tree } from "../tree/tree.ts";
@@ -73,9 +74,10 @@ export function refreshTrackedTree(tracked: TrackedTree, now: HostView): void {
  * Finds processes that the tree forked during the kill and that pid 1 adopted. A process counts only with proof: it
  * started after the first signal, it was adopted, and it is in a process group or session that a member leads (the
  * kernel does not give out a pid that is in use as such) or in an audit session. That group or session must have been
- * the tree's alone before the first signal: a job that had left the tree starts its next step in the same one.
+ * the tree's alone before the first signal: a job that had left the tree starts its next step in the same one. What a
+ * program of a terminal set free is its user's.
  */
-function escapedChildren({ tree, known, before }: TrackedTree, now: HostView): Proc[] {
+function escapedChildren({ tree, known, inTerminal, before }: TrackedTree, now: HostView): Proc[] {
   const members = new Map([...known.values()].map((process) => [process.pid, process]));
   // Guard: a leader that died with its whole group gives its number back, and a stranger may have it now.
   const isLedByMember = (leader: number): boolean => {
@@ -87,12 +89,16 @@ function escapedChildren({ tree, known, before }: TrackedTree, now: HostView): P
   const own = new Set([...members.values()].map(({ auditSession }) => auditSession));
   const isOwnAuditSession = (id: number | null): boolean =>
     id !== null && !live.has(id) && !before.auditSessions.has(id) && own.has(id);
-  const executables = new Set([...members.values()].map(({ exe }) => exe));
+  const isInTerminal = (member: Proc | undefined): boolean =>
+    member !== undefined && inTerminal.has(keyOf(member));
+  const executables = new Set([...members.values()].map((one) => (isInTerminal(one) ? null : one.exe)));
   const firstTick = Math.floor((before.uptime * now.observation.ticksPerSecond) / 1000);
   return now.observation.processes.filter((process) => {
     if (process.uid !== tree.uid || process.startTime < firstTick || isDead(process)) return false;
     if (known.has(keyOf(process)) || !isAdopted(now.table, process)) return false;
     const { pgid, sid, exe, auditSession } = process;
+    const isFree = setFreeBy(process, null) !== null;
+    if (isFree && [pgid, sid].some((leader) => isInTerminal(members.get(leader)))) return false;
     if (isLedByMember(pgid) && !before.groups.has(pgid)) return true;
     if (isLedByMember(sid) && !before.sessions.has(sid)) return true;
     return exe !== null && executables.has(exe) && isOwnAuditSession(auditSession);

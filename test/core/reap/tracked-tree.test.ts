@@ -22,6 +22,7 @@ const judged = judge(observation(tree), contextFor(DEFAULT_POLICY, "2026-01-01")
 assert.ok(judged);
 const { tree: judgedTree } = judged;
 const viewed = (processes: readonly Proc[]) => viewOf(observation(processes), DEFAULT_POLICY.catalogue);
+const node = `${LEGACY}/node`;
 const late = (UPTIME / 1000) * TICKS + 5;
 
 /** What a look that shows `processes` finds alive of the tree, after one that showed `others` beside the tree. */
@@ -70,7 +71,25 @@ test("what a dying program of a terminal set free is not taken, also once the te
   );
 });
 
-const node = `${LEGACY}/node`;
+test("what a dying program of a terminal set free is not taken either once pid 1 has adopted it", () => {
+  const shell = { ...(tree[5] as Proc), tty: 34816 };
+  const before = [...tree.slice(0, 5), shell];
+  const [first] = judge(observation(before), contextFor(DEFAULT_POLICY, "2026-01-01"));
+  assert.ok(first);
+  const taken = (init: Partial<Proc>): boolean => {
+    const tracked = trackedTreeOf(first.tree, viewed(before));
+    const started = proc({ pid: 901, startTime: late, pgid: 505, sid: 505, ...init });
+    refreshTrackedTree(tracked, viewed([started]));
+    return tracked.alive.length > 0;
+  };
+  assert.equal(taken({}), true);
+  assert.equal(taken({ ignoresHangup: true }), false, "nohup");
+  const own = { exe: shell.exe, auditSession: 7, pgid: 901, sid: 901 };
+  assert.equal(taken(own), false, "setsid");
+  const ofServer = { exe: node, pgid: 501, sid: 501, ignoresHangup: true };
+  assert.equal(taken(ofServer), true, "a server without a terminal");
+});
+
 const runaway = (init: Partial<Proc>): Proc =>
   proc({
     pid: 900,
