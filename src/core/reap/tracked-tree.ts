@@ -15,6 +15,8 @@ export interface TrackedTree {
   alive: readonly Proc[];
   /** Those of `known` that have or had a terminal: the kernel takes it from them when its leader dies. */
   readonly inTerminal: Set<string>;
+  /** Its user's processes outside it that programs of its terminals may have set free, also while it dies. */
+  readonly setFree: Set<string>;
   readonly before: Before;
 }
 
@@ -37,6 +39,7 @@ export function trackedTreeOf(tree: Tree, { observation }: HostView): TrackedTre
     known,
     alive: tree.members,
     inTerminal: new Set(tree.members.filter(({ tty }) => tty !== 0).map(keyOf)),
+    setFree: new Set(),
     before: {
       uptime: observation.uptime,
       groups: new Set(others.map(({ pgid }) => pgid)),
@@ -68,6 +71,12 @@ export function refreshTrackedTree(tracked: TrackedTree, now: HostView): void {
     if (process.tty !== 0) tracked.inTerminal.add(key);
   }
   tracked.alive = [...alive.values()];
+  if (tracked.inTerminal.size === 0) return;
+  for (const one of now.observation.processes) {
+    const isOutside = one.uid === tracked.tree.uid && !tracked.known.has(keyOf(one));
+    // Its cgroup says nothing: it may be the tree's.
+    if (isOutside && setFreeBy(one, one) !== null) tracked.setFree.add(keyOf(one));
+  }
 }
 
 /**

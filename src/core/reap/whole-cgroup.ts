@@ -42,8 +42,8 @@ function mayBeWhole(path: string): boolean {
  * A process that was not there when the tree was judged, and whose pid may change faster than any look, counts as the
  * tree's for these reasons together: everything in the cgroup at that time was a member (the caller asks both before
  * the first signal and before the kill), so members forked all that is in it now, or root or the same user moved it
- * there on purpose; all four of its uids are the tree's; it is not a multiplexer; and its parent is in the cgroup too,
- * or gone.
+ * there on purpose; all four of its uids are the tree's; it is not a multiplexer; no look showed it set free; and its
+ * parent is in the cgroup too, or gone.
  */
 export function whyNotOnlyThisTree(
   tracked: TrackedTree,
@@ -51,7 +51,7 @@ export function whyNotOnlyThisTree(
   before: HostView,
 ): string | null {
   const keys = before.observation.processes.map(keyOf);
-  const bystanders = new Set(keys.filter((key) => !tracked.known.has(key)));
+  const bystanders = new Set([...keys.filter((key) => !tracked.known.has(key)), ...tracked.setFree]);
   for (const member of inside) {
     const why = whyNotOurs(member, tracked, bystanders, before.catalogue);
     if (why !== null) return `${member.pid} in it ${why}`;

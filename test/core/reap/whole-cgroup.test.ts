@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import test from "node:test";
 import type { Proc } from "../../../src/core/observation/process.ts";
-import { trackedTreeOf } from "../../../src/core/reap/tracked-tree.ts";
+import { refreshTrackedTree, trackedTreeOf } from "../../../src/core/reap/tracked-tree.ts";
 import {
   type CgroupMember,
   killableCgroupsOf,
@@ -68,6 +68,21 @@ test("members and the unseen they forked are the tree's", () => {
   assert.equal(why(newborn({ outsideParent: { pid: 1, exe: "/usr/lib/systemd/systemd" } })), null);
   assert.equal(why(newborn({ outsideParent: { pid: 1, exe: "/usr/bin/tini" } })), null);
   assert.equal(why(newborn({ outsideParent: { pid: 77, exe: "/usr/lib/systemd/systemd" } })), null);
+});
+
+test("what a program of a terminal set free while the tree was dying is not the tree's", () => {
+  const inTerminal = legacyTree(100).map((one) => (one.pid === 105 ? { ...one, tty: 34816 } : one));
+  const later = (more: Partial<Proc>): Proc =>
+    proc({ pid: 5000, startTime: 9_000_000, pgid: 105, sid: 105, ...more });
+  const whyNot = (processes: readonly Proc[], more: Partial<Proc>): string | null => {
+    const tracked = trackedTreeOf(onlyTree(processes), before);
+    refreshTrackedTree(tracked, viewOf(observation([later(more)]), DEFAULT_POLICY.catalogue));
+    return whyNotOnlyThisTree(tracked, [newborn()], before);
+  };
+  assert.equal(whyNot(inTerminal, {}), null);
+  assert.match(whyNot(inTerminal, { ignoresHangup: true }) ?? "", /^5000 in it is not part of the tree$/);
+  assert.match(whyNot(inTerminal, { pgid: 5000, sid: 5000 }) ?? "", /is not part of the tree/);
+  assert.equal(whyNot(legacyTree(100), { ignoresHangup: true }), null, "a tree without a terminal");
 });
 
 test("a member is the tree's wherever its parent is", () => {
