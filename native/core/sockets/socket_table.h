@@ -77,7 +77,8 @@ bool join(const SocketTable& sockets, Connections& to);
 // Adds what held sockets no dump shows, and the other network namespaces that matter.
 void find_unlisted(SocketTable& sockets, Connections& to);
 
-// Adds the inodes in /proc/PID/net/tcp, tcp6 or unix; false: malformed or cut.
+// Adds the inodes in /proc/PID/net/tcp, tcp6 or unix, but for unix listeners with a path; false: malformed or
+// cut.
 bool parse_net_sockets(std::string_view text, bool is_unix, std::vector<std::uint32_t>& inodes);
 
 }  // namespace reaper

@@ -173,7 +173,8 @@ class Nets {
 }  // namespace
 
 // net/tcp: the tenth word is the inode. net/unix: the seventh, of a line that begins with an address; a bound
-// path may hold newlines that its user chose.
+// path may hold newlines that its user chose. Left out is a listener with a path, which takes clients from
+// every namespace: the list does not show who waits there.
 bool parse_net_sockets(std::string_view text, bool is_unix, std::vector<std::uint32_t>& inodes) {
   if (text.empty() || text.back() != '\n') return false;  // cut
   take_word(text, '\n');
@@ -184,7 +185,9 @@ bool parse_net_sockets(std::string_view text, bool is_unix, std::vector<std::uin
     std::uint64_t inode = 0;
     const bool is_record =
         !words[0].empty() && words[0].back() == ':' && to_number(words[is_unix ? 6 : 9], inode);
-    if (is_record) inodes.push_back(static_cast<std::uint32_t>(inode));
+    // The fourth word is the flags, in hexadecimal.
+    const bool is_open = is_unix && words[3] == "00010000" && !words[7].empty() && words[7][0] != '@';
+    if (is_record && !is_open) inodes.push_back(static_cast<std::uint32_t>(inode));
     if (!is_record && !is_unix) return false;
   }
   return true;

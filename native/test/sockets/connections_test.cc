@@ -536,6 +536,21 @@ void other_namespaces_are_listed() {
         "L tcp ?,L unix ?,");
 }
 
+// Clients of every namespace may wait at a path, and at an abstract name those of its own alone.
+void a_listener_in_another_namespace_is_a_doubt() {
+  if (needs_root("another network namespace")) return;
+  for (const bool is_path : {true, false}) {
+    static UniqueFd kept;
+    const Child inside([&] {
+      close_sockets_but({});
+      enter_new_net();
+      kept = unix_listener(is_path ? g_folder + "/inside" : std::string("\0inside", 7));
+    });
+    CHECK(unlisted_text(connections_of({inside.pid()}), {{inside.pid(), "I"}}, inside.pid()) ==
+          (is_path ? "I unix ?," : "I unix here,"));
+  }
+}
+
 // An accepted end is of its client's namespace. While it waits, its listener shows it.
 void a_client_from_another_namespace_counts() {
   if (needs_root("another network namespace")) return;
@@ -679,6 +694,7 @@ int main() {
   silence_is_counted_since_data_flowed();
   a_thread_shows_what_its_process_holds();
   other_namespaces_are_listed();
+  a_listener_in_another_namespace_is_a_doubt();
   a_client_from_another_namespace_counts();
   other_protocols_connect_nothing();
   descriptors_are_charged_to_the_user();

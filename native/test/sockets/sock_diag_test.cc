@@ -433,9 +433,10 @@ void what_proc_lacks_is_no_absence() {
   CHECK(reaper::parse_net_sockets("sl\n   0: 0100007F:0016 0100007F:9CBB 01 0:0 02:0 0 0 0 60 2\n", false,
                                   shown) &&
         reaper::parse_net_sockets(
-            "Num\n00000: 3 0 0 0001 03 61 /run/x\nhostile: a b c 0001 9 line\nno 1 2 3 4 5 62\n", true,
-            shown) &&
-        (shown == std::vector<std::uint32_t>{60, 61}));
+            "Num\n00000: 3 0 0 0001 03 61 /run/x\nhostile: a b c 0001 9 line\nno 1 2 3 4 5 62\n"
+            "00000: 2 0 00010000 0001 01 63 /run/x\n00000: 2 0 00010000 0001 01 64 @x\n",
+            true, shown) &&
+        (shown == std::vector<std::uint32_t>{60, 61, 64}));
   for (const char* bad : {"head\n x\n", "head\n0: 1 2 3 4 5 6 7 8 x\n", "head\n0: 1"}) {
     std::vector<std::uint32_t> inodes;
     CHECK(!reaper::parse_net_sockets(bad, false, inodes));
