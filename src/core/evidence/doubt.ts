@@ -1,6 +1,6 @@
 /** Why the absence of a client proves nothing. What one user hides is a doubt about that user's trees alone. */
 
-import type { Connections, OtherNet } from "../observation/connections.ts";
+import type { Connections } from "../observation/connections.ts";
 import type { HostView } from "../tree/host-view.ts";
 import { sessionUserOf } from "../tree/sshd.ts";
 import type { Tree } from "../tree/tree.ts";
@@ -69,9 +69,8 @@ function unlisted(
   { table }: HostView,
 ): Doubt | null {
   const isInside = (pid: number): boolean => pids.has(pid) || starters.has(pid);
-  const isOwn = (net: OtherNet): boolean => net.onlyLoopback && net.pids.every(isInside);
   const mine = new Set([...members, ...ancestors].map(({ pid }) => pid).filter(isInside));
-  const open = connections.otherNets.filter((net) => !isOwn(net));
+  const open = connections.otherNets.filter((net) => !(net.onlyLoopback && net.pids.every(isInside)));
   const outside = open.find(({ pids }) => pids.some((pid) => mine.has(pid)));
   if (outside) {
     const pid = outside.pids.find((one) => mine.has(one));
