@@ -69,11 +69,12 @@ section doctor
 vscode-grim-reaper doctor
 section list
 vscode-grim-reaper list --json
-# A confined user keeps their server.
+# A confined user keeps their server. In this policy a user's home must have the user's SELinux identity (UBAC).
 section keep
+chcon -R --user=user_u /home/bob
 ssh -i /root/key -o StrictHostKeyChecking=no -o BatchMode=yes -o LogLevel=ERROR bob@127.0.0.1 sh </tmp/keep-a-server
 for _ in $(seq 600); do pgrep -f '^sshd-session: bob' >/dev/null || break; sleep 0.2; done
-ps -C keep -o label=,user=,args=
+ps -ww -C keep -o label=,user=,args=
 section sweep
 systemctl start vscode-grim-reaper.service
 systemctl show --property=Result --property=ExecMainStatus vscode-grim-reaper.service
