@@ -2,6 +2,8 @@
 // all.
 #pragma once
 
+#include <unistd.h>
+
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
@@ -19,8 +21,8 @@ inline int g_skips = 0;
     }                                                                      \
   } while (0)
 
-// A part that this machine or user cannot run: the whole test is then reported as skipped, and fails with
-// CI=true.
+// A part that this machine or user cannot run: the whole test is then reported as skipped, and fails for root
+// with CI=true. An ordinary user's test leaves out what root's runs.
 inline void skip(const char* why) {
   ++g_skips;
   std::printf("skipped: %s\n", why);
@@ -30,6 +32,7 @@ inline void skip(const char* why) {
 inline int report(const char* name) {
   std::printf("%s: %d passed, %d failed, %d skipped\n", name, g_checks - g_failures, g_failures, g_skips);
   const char* ci = std::getenv("CI");
-  if (g_failures > 0 || (g_skips > 0 && ci != nullptr && std::strcmp(ci, "true") == 0)) return 1;
+  const bool must_run = geteuid() == 0 && ci != nullptr && std::strcmp(ci, "true") == 0;
+  if (g_failures > 0 || (g_skips > 0 && must_run)) return 1;
   return g_skips > 0 ? 77 : 0;
 }
