@@ -40,8 +40,6 @@ for (const size of sizes) {
 }
 const sockets = await measureSockets(quick ? 7 : 21);
 say("sockets: measured");
-const relays = await measureRelays(10_000, quick ? 5 : 15);
-say("relays: measured");
 // After the sockets, whose helper has brought up the loopback interface.
 const trees: TreeCost[] = [];
 if (sizes.includes(AMONG)) {
@@ -66,7 +64,6 @@ const results: Results = {
   hosts,
   trees,
   sockets,
-  relays,
   reaping,
   hook,
 };
@@ -89,7 +86,6 @@ import { measureHooks } from "./hooks.ts";
 import { openWork } from "./host.ts";
 import { measureHost } from "./processes.ts";
 import { measureReaping } from "./reaping.ts";
-import { measureRelays } from "./relays.ts";
 import type { HostCost, Results, TreeCost } from "./results.ts";
 import { measureSockets } from "./sockets.ts";
 import { AMONG, measureTrees, treeHosts } from "./trees.ts";

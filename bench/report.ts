@@ -116,7 +116,7 @@ function treesOf({ trees }: Results): string {
   return table(head, rows);
 }
 
-function rest({ sockets, relays, reaping, trees }: Results): string {
+function rest({ sockets, reaping, trees }: Results): string {
   const rows: Row[] = [];
   for (const { prompt } of trees) {
     if (prompt === null) continue;
@@ -129,16 +129,8 @@ function rest({ sockets, relays, reaping, trees }: Results): string {
     const add = (what: string, took: number): void => {
       rows.push([what, ms(took), "`ss`, twice", times(took / sockets.ss)]);
     };
-    add(`connections of ${all}, one look`, sockets.once);
-    add(`connections of ${all}, looked at twice`, sockets.twice);
-    add(`connections on a host with ${all} of others, looked at twice`, sockets.others);
-  }
-  if (relays) {
-    const { processes, orphans, others, asked, unasked } = relays;
-    const what = `sweep of ${count(processes)} processes, ${orphans} orphans with a dead end, their users' ${others} other processes each`;
-    const beside = "the same, nobody connected";
-    rows.push([what, ms(asked.wall), beside, times(asked.wall / unasked.wall)]);
-    rows.push([`${what}: CPU time`, ms(asked.cpu), beside, times(asked.cpu / unasked.cpu)]);
+    add(`connections of processes with ${all}`, sockets.asked);
+    add(`connections on a host with ${all} of others`, sockets.others);
   }
   if (reaping) {
     const what = `forced sweep of ${reaping.trees} trees, ${count(reaping.processes)} processes`;

@@ -11,7 +11,6 @@ export interface Results {
   readonly hosts: readonly HostCost[];
   readonly trees: readonly TreeCost[];
   readonly sockets: SocketCost | null;
-  readonly relays: RelayCost | null;
   readonly reaping: ReapCost | null;
   readonly hook: readonly HookCost[];
 }
@@ -84,30 +83,11 @@ export interface SocketCost {
   readonly tcp: number;
   readonly unix: number;
   readonly runs: number;
-  readonly once: number;
-  readonly twice: number;
+  readonly asked: number;
   /** All but one of them are held by processes that are not asked about. */
   readonly others: number;
   /** `ss -tanp` and `ss -xanp`, which read the descriptors of every process. */
   readonly ss: number;
-}
-
-export interface Cost {
-  readonly wall: number;
-  readonly cpu: number;
-}
-
-/** A sweep of a host with orphans whose users have other processes. */
-export interface RelayCost {
-  readonly processes: number;
-  readonly orphans: number;
-  /** Other processes of each orphan's user. */
-  readonly others: number;
-  readonly runs: number;
-  /** One of those is connected to the orphan, so all of them are asked for their sockets. */
-  readonly asked: Cost;
-  /** Nobody is connected, so none is asked. */
-  readonly unasked: Cost;
 }
 
 export interface ReapCost {
@@ -150,7 +130,7 @@ export function ratiosOf(results: Results): Record<string, number> {
   }
   const { sockets, reaping } = results;
   if (sockets) {
-    ratios["sockets looked at twice / ss"] = sockets.twice / sockets.ss;
+    ratios["sockets / ss"] = sockets.asked / sockets.ss;
     ratios["sockets of others / ss"] = sockets.others / sockets.ss;
   }
   if (reaping) ratios["forced sweep / loop of kill -9"] = reaping.sweep / reaping.naive;

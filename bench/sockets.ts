@@ -23,16 +23,14 @@ export async function measureSockets(runs: number): Promise<SocketCost> {
       return took;
     };
     const seen = {
-      once: [] as number[],
-      twice: [] as number[],
+      asked: [] as number[],
       others: [] as number[],
       ss: [] as number[],
     };
     for (let run = 0; run <= runs; run++) {
-      seen.once.push(await look([near, far], 4 * PAIRS));
       // The third's peer is not asked about, so its connection has one end only.
-      seen.twice.push(await look([near, far, odd], 4 * PAIRS + 1));
-      // As on a node whose sockets are other programs': looked at twice as well.
+      seen.asked.push(await look([near, far, odd], 4 * PAIRS + 1));
+      // As on a node whose sockets are other programs'.
       seen.others.push(await look([odd], 1));
       const [tcp = [], unix = []] = time(1, [
         ["ss", "-tanp"],
@@ -46,8 +44,7 @@ export async function measureSockets(runs: number): Promise<SocketCost> {
       tcp: 2 * PAIRS,
       unix: 2 * PAIRS,
       runs,
-      once: of(seen.once),
-      twice: of(seen.twice),
+      asked: of(seen.asked),
       others: of(seen.others),
       ss: of(seen.ss),
     };
