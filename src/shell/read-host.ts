@@ -1,4 +1,4 @@
-/** Reads the process table and the sockets of this host. Secrets leave the command lines here, before anything can repeat them. */
+/** Reads this host's process table and sockets. Secrets leave the command lines here, before anything can repeat them. */
 
 import { readFileSync } from "node:fs";
 import { hostname } from "node:os";
@@ -19,7 +19,7 @@ import { actsForHost } from "./store/service-account.ts";
 import { readStates } from "./store/states.ts";
 import { readTags } from "./store/tags.ts";
 
-/** Names the users to skip, by a first stage's observation, which has only the ssh servers, and its suspects with what is above them. */
+/** Names the users to skip, by a first stage's observation, which has only ssh servers, suspects and what is above those. */
 export type WhomToSkip = (seen: Observation, chain: readonly ChainProcess[]) => readonly number[];
 
 export interface TableOptions {

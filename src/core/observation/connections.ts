@@ -10,7 +10,8 @@ export interface Connection {
   readonly kind: "tcp" | "unix" | "pipe" | "terminal";
   /**
    * `opened`: the near end connected to a listener (TCP: the far end is a listener on this host, or the near port is
-   * ephemeral, has no listener, and the far port is below those that systems give clients; unix: the far end has a name, or it waits at a listener).
+   * ephemeral, has no listener, and the far port is below those that systems give clients; unix: the far end has a name,
+   * or it waits at a listener).
    * `accepted`: any other TCP connection, and the unix end that has its listener's name; also while it waits to be accepted.
    * `pair`: neither end has a name (socketpair), a pipe, a terminal.
    */

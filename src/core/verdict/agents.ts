@@ -24,9 +24,9 @@ export function readCpu(members: readonly Proc[], at: number): CpuReading | unde
 }
 
 /**
- * Tells whether a tree worked since the last sweep, or an agent runs a command now: a kernel's children may wait. A process that is new counts with
- * all that it has used: an agent's command may live for a minute. Guard: the answer only ever spares, so a user who burns
- * CPU time to look busy shields no tree but their own.
+ * Tells whether a tree worked since the last sweep, or an agent runs a command now: a kernel's children may wait. A
+ * process that is new counts with all that it has used: an agent's command may live for a minute. Guard: the answer only
+ * ever spares, so a user who burns CPU time to look busy shields no tree but their own.
  */
 export function workSince(
   { kind, members, recognised }: Pick<Tree, "kind" | "members" | "recognised">,

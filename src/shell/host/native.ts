@@ -86,8 +86,8 @@ export interface EnvironOptions {
 
 export interface EnvironNames {
   /**
-   * In the order of `processes`. Null: refused, no answer in time, over the user's budget of 64 MiB (these are faults as well), gone, or the pid is
-   * another process's by now.
+   * In the order of `processes`. Null: refused, no answer in time, over the user's budget of 64 MiB (these are faults as
+   * well), gone, or the pid is another process's by now.
    */
   readonly results: readonly (readonly string[] | null)[];
   readonly faults: readonly Fault[];
