@@ -18,12 +18,11 @@ export interface Group {
 /** Groups all trees. A tree that is outside for the others, and one of another user, is joined to none. */
 export function groupsOf({ trees, sshd, observation }: HostView, sources: TreeSources): Group[] {
   const treeOf = new Map(trees.flatMap((tree) => tree.members.map(({ pid }) => [pid, tree] as const)));
-  const joined = new Map(trees.map((tree) => [tree, new Set([tree])]));
+  const joined = new Map<Tree, Set<Tree>>();
   const join = (a: Tree, b: Tree): void => {
-    const [into, from] = [joined.get(a), joined.get(b)];
-    if (into === undefined || from === undefined || into === from || a.uid !== b.uid) return;
-    if (sources.has(a) || sources.has(b)) return;
-    for (const tree of from) joined.set(tree, into.add(tree));
+    if (a.uid !== b.uid || sources.has(a) || sources.has(b)) return;
+    const into = joined.get(a) ?? new Set([a]);
+    for (const tree of [a, ...(joined.get(b) ?? [b])]) joined.set(tree, into.add(tree));
   };
   for (const { near, far } of observation.connections?.connections ?? []) {
     const ends = [...near, ...far].flatMap((pid) => treeOf.get(pid) ?? []);
@@ -34,7 +33,7 @@ export function groupsOf({ trees, sshd, observation }: HostView, sources: TreeSo
       const isOther = one.uid !== uid || one.pid === 1 || exeName(one.exe) === "systemd";
       return isOther || sshd.sessions.has(one.pid) ? [] : [one.pid];
     });
-  return [...new Set(joined.values())].map((members) => ({
+  return [...new Set(trees.map((tree) => joined.get(tree) ?? new Set([tree])))].map((members) => ({
     trees: [...members],
     pids: new Set([...members].flatMap((tree) => tree.members.map(({ pid }) => pid))),
     starters: new Set([...members].flatMap(startersOf)),

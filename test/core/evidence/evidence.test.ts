@@ -37,8 +37,8 @@ const bobs = sshSession(350, BOB, ids(BOB));
 const roots = proc({ pid: 360, uid: 0, loginUid: null, exe: "/usr/sbin/dropbear" });
 const old = (pid: number, more: Partial<ProcInit> = {}): Proc =>
   proc({ pid, startTime: 2, exe: "/usr/bin/relay", ...more });
-const young = (pid: number): Proc =>
-  proc({ pid, startTime: (tree[0]?.startTime ?? 0) + 500, exe: "/usr/bin/gpg-agent" });
+const START = tree[0]?.startTime ?? 0;
+const young = (pid: number): Proc => proc({ pid, startTime: START + 500, exe: "/usr/bin/gpg-agent" });
 const below = (parent: number): Proc[] => legacyTree(500, { ppid: parent });
 
 interface Row {
@@ -81,6 +81,7 @@ function evidenceOf({
 
 const unixKind = { kind: "unix" } as const;
 const cli = commandShell({ pid: 700 });
+const late = commandShell({ pid: 700, startTime: START + 1000 });
 const lonely = { id: "net:[7]", pids: [502, 503], onlyLoopback: true };
 
 const rows: readonly Row[] = [
@@ -172,7 +173,7 @@ const rows: readonly Row[] = [
   {
     what: "the last heard of a session",
     processes: session,
-    connections: [accepted(501, 301), fromHost(301, { idle: 2 * HOUR })],
+    connections: [accepted(501, 301), accepted(301, null), toHost(505), fromHost(301, { idle: 2 * HOUR })],
     is: "in-use-session",
     says: /session sshd-session 301 from 10\.1\.2\.3:50000, last heard 2h ago/,
   },
@@ -186,7 +187,19 @@ const rows: readonly Row[] = [
     what: "another host is connected",
     connections: [fromHost(501)],
     is: "in-use-other-host",
-    says: /host 10\.1\.2\.3:50000 is connected to/,
+    says: /host 10\.1\.2\.3:50000 is connected to 10\.0\.0\.1:22$/,
+  },
+  {
+    what: "another host that sent something a minute ago is",
+    connections: [fromHost(501, { idle: 60_000 })],
+    is: "in-use-other-host",
+    says: /, last heard 1m ago$/,
+  },
+  {
+    what: "the session of the login behind sudo, whose descriptors cannot be read",
+    processes: [...session, ...legacyTree(500, { ...ids(BOB), loginUid: 2001 })],
+    more: { unreadable: [301] },
+    is: "descriptors-unreadable",
   },
   {
     what: "a process of this host that was not asked is",
@@ -256,6 +269,41 @@ const rows: readonly Row[] = [
     connections: paired(501, 900),
     is: "unused",
   },
+  {
+    what: "a pair with an older program",
+    processes: [old(900)],
+    connections: paired(501, 900),
+    is: "in-use-this-host",
+  },
+  {
+    what: "a pair with a program that started in the same instant",
+    processes: [old(900, { startTime: START })],
+    connections: paired(501, 900),
+    is: "unused",
+  },
+  {
+    what: "a pair with a process that the sweep did not read",
+    connections: [accepted(501, 999, { direction: "pair" })],
+    is: "unused",
+  },
+  {
+    what: "what started it has a pair with an older program",
+    processes: [old(440), old(900), ...below(440)],
+    connections: paired(440, 900),
+    is: "in-use-this-host",
+  },
+  {
+    what: "a pair with a program that is younger than its holder, and older than a tree connected with it",
+    processes: [young(900), late],
+    connections: [...joined(700, 501), ...paired(501, 900)],
+    is: "unused",
+  },
+  {
+    what: "a pair with a program that is older than the youngest of its holders",
+    processes: [young(900), late],
+    connections: [...joined(700, 501), accepted(501, 900, { near: [501, 700], direction: "pair" })],
+    is: "in-use-this-host",
+  },
   { what: "a pair of which nothing asked holds the other end", connections: paired(501, null), is: "unused" },
   {
     what: "a pair that another user made",
@@ -285,6 +333,11 @@ const rows: readonly Row[] = [
     what: "a display within the tree",
     connections: [opened(505, 503, { ...unixKind, remote: "/tmp/.X11-unix/X9" })],
     is: "unused",
+  },
+  {
+    what: "a display's server is a client of its own",
+    connections: [accepted(501, null, { ...unixKind, remote: "/tmp/.X11-unix/X1" })],
+    is: "in-use-this-host",
   },
   {
     what: "a display elsewhere",
@@ -362,6 +415,12 @@ const rows: readonly Row[] = [
     connections: joined(700, 501, { farUid: BOB }),
     is: "in-use-other-user",
   },
+  {
+    what: "it is connected to another user's tree that is used",
+    processes: [...bobs, { ...cli, ...ids(BOB) } as Proc],
+    connections: [...joined(351, 700), ...joined(501, 700)],
+    is: "unused",
+  },
   // ssh servers that are not the host's.
   {
     what: "a program of the user's named sshd holds a pipe",
@@ -374,6 +433,7 @@ const rows: readonly Row[] = [
     processes: [proc({ pid: 900, exe: "/usr/sbin/sshd", foreignUserNs: true })],
     connections: [accepted(501, 900)],
     is: "in-use-this-host",
+    says: /sshd 900 of this host is connected to/,
   },
   // Doubts.
   { what: "a listing of ps", seen: { source: "ps" }, is: "process-listing" },
@@ -403,6 +463,18 @@ const rows: readonly Row[] = [
     processes: [old(440), ...below(440)],
     more: { unreadable: [440] },
     is: "descriptors-unreadable",
+  },
+  {
+    what: "those of root's program that started it",
+    processes: [old(440, { uid: 0 }), ...below(440)],
+    more: { unreadable: [440] },
+    is: "unused",
+  },
+  {
+    what: "root's program that started it is in another network namespace",
+    processes: [old(440, { uid: 0 }), ...below(440)],
+    more: { otherNets: [{ ...lonely, pids: [440] }] },
+    is: "unused",
   },
   {
     what: "those of a session of its user",
@@ -437,6 +509,7 @@ const rows: readonly Row[] = [
     what: "one in which another process lives",
     more: { otherNets: [{ ...lonely, pids: [502, 900] }] },
     is: "other-network-namespace",
+    says: /502 is in a network namespace/,
   },
   {
     what: "a socket of its own namespace",
@@ -457,9 +530,28 @@ const rows: readonly Row[] = [
     what: "a TCP socket in no list, and its user has a process elsewhere",
     processes: [young(900)],
     more: {
+      otherNets: [lonely, { id: "net:[8]", pids: [900, 901], onlyLoopback: true }],
+      unlisted: [{ pid: 501, net: null, kind: "tcp" }],
+    },
+    is: "socket-not-listed",
+  },
+  {
+    what: "a TCP socket in no list, and another user has a process elsewhere",
+    processes: [old(900, ids(BOB))],
+    more: {
       otherNets: [lonely, { id: "net:[8]", pids: [900], onlyLoopback: true }],
       unlisted: [{ pid: 501, net: null, kind: "tcp" }],
     },
+    is: "unused",
+  },
+  {
+    what: "a TCP socket in no list where all share one namespace",
+    more: { unlisted: [{ pid: 501, net: null, kind: "tcp" }] },
+    is: "socket-not-listed",
+  },
+  {
+    what: "a unix socket in no list beside a namespace of its own",
+    more: { otherNets: [lonely], unlisted: [{ pid: 501, net: null, kind: "unix" }] },
     is: "socket-not-listed",
   },
   {
