@@ -108,7 +108,8 @@ bool parse(std::string_view payload, UnixRecord& record) {
         return copy(value, record.shutdown);
       case UNIX_DIAG_ICONS:
         record.waiting.resize(value.size() / sizeof record.peer);
-        std::memcpy(record.waiting.data(), value.data(), record.waiting.size() * sizeof record.peer);
+        for (std::size_t at = 0; at < record.waiting.size(); ++at)
+          copy(value, record.waiting[at], at * sizeof record.peer);
         return true;
       case kUnixUid:
         return copy(value, record.uid.emplace());
