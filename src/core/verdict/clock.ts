@@ -81,7 +81,7 @@ function usedAtOf({ root }: Tree, observation: Observation, state: TreeState | n
 
 /** The user of a tree: its uid, and the login uid of its root where it has one (`sudo -iu project`). */
 export function usersOf({ uid, root: { loginUid } }: Pick<Tree, "uid" | "root">): number[] {
-  return loginUid === null || loginUid === uid ? [uid] : [uid, loginUid];
+  return [uid, loginUid ?? uid];
 }
 
 /** The newest close of a session of the tree's user that came after the tree's start and after its last use. */

@@ -65,12 +65,11 @@ export function decideOrphan(
         `${since}, ${formatDuration(unusedFor)} ago, longer than its grace of ${formatDuration(grace)}${isOneSweep || clock.mark === clock.at ? "" : `; first found orphaned ${formatDuration(markedFor)} ago`}`,
       ],
     };
-  if (ofClock >= ofMark && ofClock > 0)
+  if (ofClock >= ofMark)
     return waiting("inside-grace", left, `${since}, inside its grace of ${formatDuration(grace)}`);
-  const why =
-    clock.userIsHere && clock.tag
-      ? "its user has an ssh session here, so two sweeps must find it so"
-      : "two sweeps must find it so";
+  const why = clock.userIsHere
+    ? "its user has an ssh session here, so two sweeps must find it so"
+    : "two sweeps must find it so";
   return waiting("marked", left, `${since}; ${why}`);
 }
 

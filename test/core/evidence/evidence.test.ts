@@ -153,6 +153,12 @@ const rows: readonly Row[] = [
     is: "in-use-session",
   },
   {
+    what: "it holds the terminal of a session",
+    processes: session,
+    connections: [onTerminal(301, 505)],
+    is: "in-use-session",
+  },
+  {
     what: "a session holds the other end of a pair",
     processes: session,
     connections: paired(501, 301),
@@ -229,6 +235,12 @@ const rows: readonly Row[] = [
     what: "a member shares the far end with a process outside",
     processes: [old(900)],
     connections: [accepted(501, 502, { far: [502, 900] })],
+    is: "unused",
+  },
+  {
+    what: "a member shares its own end with a process outside",
+    processes: [old(900)],
+    connections: [accepted(501, 502, { near: [501, 900] })],
     is: "unused",
   },
   // Silence.
@@ -317,6 +329,12 @@ const rows: readonly Row[] = [
     is: "unused",
   },
   { what: "a pipe to another process", processes: [old(900)], connections: [piped(501, 900)], is: "unused" },
+  {
+    what: "a terminal that an older process holds",
+    processes: [old(900)],
+    connections: [onTerminal(505, 900)],
+    is: "unused",
+  },
   // Displays.
   {
     what: "one of its programs shows a window",
@@ -328,6 +346,16 @@ const rows: readonly Row[] = [
     what: "one shows a window by Wayland",
     connections: [opened(505, null, { ...unixKind, remote: "/run/user/2001/wayland-0" })],
     is: "in-use-display",
+  },
+  {
+    what: "one shows a window by the twelfth Wayland display",
+    connections: [opened(505, null, { ...unixKind, remote: "/run/user/2001/wayland-12" })],
+    is: "in-use-display",
+  },
+  {
+    what: "a socket in a folder that is named like a display",
+    connections: [opened(505, null, { ...unixKind, remote: "/tmp/wayland-0/agent" })],
+    is: "unused",
   },
   {
     what: "a display within the tree",
@@ -355,6 +383,12 @@ const rows: readonly Row[] = [
     what: "what started it connected to a host",
     processes: [old(440), ...below(440)],
     connections: [toHost(440)],
+    is: "in-use-other-host",
+  },
+  {
+    what: "what started it shares a connection to a host with another process",
+    processes: [old(440), old(900), ...below(440)],
+    connections: [toHost(440, { near: [440, 900] })],
     is: "in-use-other-host",
   },
   {
@@ -439,6 +473,12 @@ const rows: readonly Row[] = [
   { what: "a listing of ps", seen: { source: "ps" }, is: "process-listing" },
   { what: "the parent was not seen", processes: legacyTree(500, { ppid: 444 }), is: "ancestor-not-seen" },
   {
+    what: "the parent of what started it was not seen",
+    processes: [old(440, { ppid: 444 }), ...below(440)],
+    is: "ancestor-not-seen",
+    says: /parent 444 of 440 was not seen/,
+  },
+  {
     what: "a program above it cannot be read",
     processes: [old(440, { exe: null, uid: 0 }), ...below(440)],
     is: "ancestor-unreadable",
@@ -480,6 +520,12 @@ const rows: readonly Row[] = [
     what: "those of a session of its user",
     processes: session,
     more: { unreadable: [301] },
+    is: "descriptors-unreadable",
+  },
+  {
+    what: "those of a session of the user that it runs as",
+    processes: [...bobs, ...legacyTree(500, { ...ids(BOB), loginUid: 2001 })],
+    more: { unreadable: [351] },
     is: "descriptors-unreadable",
   },
   {

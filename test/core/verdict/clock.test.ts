@@ -2,7 +2,9 @@ import assert from "node:assert/strict";
 import test from "node:test";
 import type { Observation, Tag, TreeState } from "../../../src/core/observation/observation.ts";
 import type { Proc } from "../../../src/core/observation/process.ts";
+import { localMinute } from "../../../src/core/text/format.ts";
 import { contextFor, type Judgement, judge } from "../../../src/core/verdict/judge.ts";
+import { sinceWhen } from "../../../src/core/verdict/orphan.ts";
 import { DEFAULT_POLICY } from "../../helpers/policy.ts";
 import {
   ALICE,
@@ -260,6 +262,13 @@ const rows: readonly Row[] = [
     verdict: "wait",
     endsIn: HOUR,
   },
+  {
+    what: "two sweeps, and nothing else",
+    mark: 3 * HOUR,
+    verdict: "reap",
+    code: "two-sweeps",
+    says: /a sweep first found it unused then, 3h ago, longer than its grace of 3h$/,
+  },
   // Graces.
   { what: "no grace: what one sweep finds", grace: 0, verdict: "reap", code: "two-sweeps" },
   { what: "no grace, tagged", grace: 0, closed: 0, verdict: "reap", code: "tag-past-grace" },
@@ -274,7 +283,36 @@ for (const row of rows)
     if (row.endsIn !== undefined) assert.equal(found.endsIn, row.endsIn, said);
     if (row.says) assert.match(said, row.says);
     if (row.tagged !== undefined) assert.equal(found.tag !== null, row.tagged);
+    assert.equal(found.unusedFor, NOW - found.clock.at);
+    assert.equal(found.facts.length, 2);
   });
+
+test("the newest tag of the user and of the login behind the tree counts, in whatever order they are", () => {
+  const tag = (uid: number, closed: number): Tag => ({
+    uid,
+    auditSession: 7,
+    logindSession: "7",
+    closedAt: 0,
+    closedUptime: NOW - closed,
+    remoteHost: null,
+  });
+  const tree = legacyTree(500, { startTime: ticksAgo(9 * HOUR), loginUid: BOB });
+  const tags = [tag(ALICE, 5 * HOUR), tag(BOB, 4 * HOUR)];
+  for (const given of [tags, tags.toReversed()]) {
+    const [found] = judge(
+      observation(tree, { uptime: NOW, tags: given }),
+      contextFor(DEFAULT_POLICY, "2026-11-29"),
+    );
+    assert.equal(found?.tag?.uid, BOB);
+  }
+});
+
+test("the text of a clock has the time of day of its last sign", () => {
+  const [takenAt, at] = [1_700_000_000_000, NOW - HOUR];
+  const clock = { at, sign: "it rested", mark: at, usedAt: 0, tag: null, userIsHere: false, state: null };
+  const seen = observation([], { uptime: NOW, takenAt });
+  assert.equal(sinceWhen(clock, seen), `unused since ${localMinute(takenAt - HOUR)}: it rested`);
+});
 
 test("trees that are connected with each other were last used when any of them was", () => {
   const cli = commandShell({ pid: 700, startTime: ticksAgo(9 * HOUR) });

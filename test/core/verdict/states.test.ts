@@ -40,6 +40,8 @@ test("an orphan keeps the time of the first sweep that found it so; use clears t
   const doubted = seen({ connections: null });
   assert.equal(judged(doubted)[0]?.verdict, "unknown");
   assert.deepEqual(lineOf(doubted), before);
+  const agent = { ...before, cpu: { at: 1, rows: [] } };
+  assert.deepEqual(lineOf({ ...doubted, states: [agent] }), agent);
 });
 
 test("what was not looked at keeps its line, what is gone or was ended loses it", () => {
@@ -58,6 +60,10 @@ test("a tree without a state that is older than the last sweep counts as used th
     [ALICE],
   );
   assert.equal(after(seen()).lastSweepAt, NOW);
+  const bare = (more: Partial<Observation>): number | null =>
+    after(observation([], { uptime: NOW, ...more })).lastSweepAt;
+  const unread = { states: [others], overBudget: [BOB] };
+  assert.deepEqual([bare({}), bare({ skipped: [BOB] }), bare(unread)], [null, NOW, NOW]);
   assert.equal(after(seen({ lastSweepAt: 5 }), { uids: [ALICE] }).lastSweepAt, 5);
   const line = (lastSweepAt: number): number | null | undefined =>
     lineOf(seen({ states: [], lastSweepAt }))?.usedAt;
@@ -69,11 +75,11 @@ test("a tree without a state that is older than the last sweep counts as used th
 test("of a user with thousands of trees the oldest 256 have a state", () => {
   const node = tree[1]?.exe ?? "";
   const many = Array.from({ length: 300 }, (_, i) =>
-    proc({ ...tree[1], pid: 10_000 + i, ppid: 1, startTime: 1000 + i, exe: node }),
+    proc({ ...tree[1], pid: 10_000 + i, ppid: 1, startTime: 2000 - i, exe: node }),
   );
   const { states } = after(observation([...many, ...tree], { uptime: NOW }));
   assert.equal(states.length, 256);
-  assert.ok(states.every(({ startTime }) => startTime < 1255));
+  assert.ok(states.every(({ startTime }) => startTime < 1956));
 });
 
 test("what either look of a sweep saw in use was in use", () => {
@@ -97,6 +103,8 @@ test("a tag has served once its user has no tree left; a look at a part of the h
   };
   assert.deepEqual(served({}), [BOB]);
   assert.deepEqual(served({}, WHOLE, new Set(tree.map(keyOf))), [ALICE, BOB]);
+  assert.deepEqual(served({}, WHOLE, new Set([keyOf(before)])), [BOB], "a part of the tree lives");
   assert.deepEqual(served({}, { ...WHOLE, uids: [ALICE] }), []);
+  assert.deepEqual(served({}, { ...WHOLE, pids: [500] }), []);
   for (const unseen of [{ skipped: [BOB] }, { overBudget: [BOB] }]) assert.deepEqual(served(unseen), []);
 });
