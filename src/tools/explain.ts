@@ -11,9 +11,8 @@ import { safeJson } from "../core/text/safe-text.ts";
 import type { HostView } from "../core/tree/host-view.ts";
 import type { Judgement } from "../core/verdict/judge.ts";
 import { loadConfig } from "../shell/config.ts";
-import { loadNative } from "../shell/host/native.ts";
 import { readConnections } from "../shell/read-host.ts";
-import { observeAndJudge } from "../sweep/sweep.ts";
+import { observeAndJudge, type Ports } from "../sweep/sweep.ts";
 import { explainLines } from "./core/views/explain-view.ts";
 import { hintsOf, scopeOf, whatWouldChange } from "./core/views/hints.ts";
 import { pathTo } from "./core/views/path.ts";
@@ -27,13 +26,14 @@ async function explain(pid: number, options: Common): Promise<number> {
   const asked = requestFor(policy, options, { pids: [pid] });
   const owner = statSync(`/proc/${pid}`, { throwIfNoEntry: false })?.uid;
   const request = { ...asked, uids: asked.uids ?? (owner === undefined ? [] : [owner]) };
-  // Whoever stands between a client and the tree is a process of its user's that no other command needs to read.
-  const { view, observation, judgements } = await observeAndJudge(portsFor(silent), request, true);
+  // A program between a client and the tree is a process of the tree's user; no other command reads those.
+  const ports = portsFor(silent);
+  const { view, observation, judgements } = await observeAndJudge(ports, request, true);
   const judgement = judgements[0];
   if (!judgement) throw noTree([pid]);
   const scope = scopeOf(judgement.tree.root.cgroups);
   const hints = hintsOf(judgement, view, scope === null ? null : askLogind(scope));
-  const path = await findPath(judgement, view, policy.catalogue);
+  const path = await findPath(ports, judgement, view, policy.catalogue);
   const { tree } = judgement;
   const limits = readLimits(tree.uid);
   const fileWatches = countWatches(tree.members);
@@ -50,8 +50,9 @@ async function explain(pid: number, options: Common): Promise<number> {
   return EXIT.ok;
 }
 
-/** Asks all processes of the tree's user who is behind what uses it. */
+/** Reads the connections of all processes of the tree's user, and finds the host or session behind the tree's client. */
 async function findPath(
+  { native, procRoot }: Ports,
   { tree, use }: Judgement,
   { observation, sshd, ...view }: HostView,
   catalogue: Catalogue,
@@ -59,7 +60,7 @@ async function findPath(
   if (use === null) return null;
   const near = observation.processes.filter(({ uid }) => uid === tree.uid || uid === tree.root.loginUid);
   const pids = [...near, ...sshd.genuine.values(), ...sshd.sessions.values()].map(({ pid }) => pid);
-  const asked = await readConnections(loadNative(), [...new Set(pids)], "/proc");
+  const asked = await readConnections(native, [...new Set(pids)], procRoot);
   return pathTo(tree, { observation, sshd, ...view }, asked?.connections ?? [], catalogue);
 }
 

@@ -19,34 +19,13 @@ after(() => rmSync(folder, { recursive: true }));
 let count = 0;
 const newFile = (): string => join(folder, `ledger-${String.fromCharCode(97 + count++)}.jsonl`);
 
-function reap(number: number): LedgerRecord {
-  return {
-    schemaVersion: 1,
+const reap = (number: number): LedgerRecord =>
+  ledgerRecord("2027-01-31", {
     id: `1801396800000-${String(number).padStart(4, "0")}-b007`,
     time: "2027-01-31T12:00:00.000Z",
     epochMs: 1_801_396_800_000,
-    host: "login1",
-    bootId: "b007",
-    uid: 2001,
-    user: "alice",
-    product: "vscode",
-    root: { pid: 500, startTime: 1 },
-    killed: 6,
-    survivors: 0,
-    kind: "closed",
-    reasonCode: "tag-past-grace",
     reasons: ["r".repeat(300)],
-    forced: false,
-    tagged: true,
-    closedAt: null,
-    remoteHost: null,
-    unusedForSeconds: 600,
-    ageSeconds: 3600,
-    freedKiB: 1024,
-    cpuSeconds: null,
-    terminals: [],
-  };
-}
+  });
 
 test("each append gets the newest id, also far into a long ledger", () => {
   const file = newFile();
@@ -121,3 +100,4 @@ test("rotated copies are found, other files are not", () => {
 import { type LedgerRecord, recordLine } from "../../src/core/ledger/record.ts";
 import { appendLedger } from "../../src/shell/store/ledger.ts";
 import { ledgerFiles, readLedger } from "../../src/tools/shell/read-ledger.ts";
+import { ledgerRecord } from "../helpers/ledger-records.ts";

@@ -94,7 +94,8 @@ std::optional<SignalOutcome> refusal(ProcDir& proc, int folder, const ProcId& id
   // A setuid program or a user namespace shows in one of the four: then it is not only the user's.
   for (const uid_t each : *uids)
     if (each != uid) return SignalOutcome::kForeign;
-  // Without audit there is no login to compare. Only a privileged process can change one that is set.
+  // A kernel without audit records no login uid to compare. Only a privileged process changes one that is
+  // set.
   const int error = expected_login ? read("loginuid", &text) : ENOENT;
   if (is_gone(error)) return std::nullopt;
   const auto login = error == 0 ? parse_id(text) : std::nullopt;

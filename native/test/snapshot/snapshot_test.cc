@@ -419,7 +419,8 @@ void fails_when_nothing_can_be_known() {
   CHECK(result.failure().what.find("boot_id") != std::string::npos);
 }
 
-// Guard: without descriptors any process may be missing, in either stage: a snapshot without it is no answer.
+// Guard: a snapshot that ran out of descriptors, in either stage, may lack any process, so it fails as a
+// whole.
 void fails_where_descriptors_run_out() {
   for (const bool staged : {false, true}) {
     Host host;

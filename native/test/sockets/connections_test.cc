@@ -181,7 +181,7 @@ void what_has_closed_is_left_out() {
   EXPECT(WHO({stuck.pid(), "S"}), "tcp accepted S|");
   full.client.reset();
   EXPECT(WHO({stuck.pid(), "S"}), "");
-  // Closed by its own server: it is nobody's, although it has the listener's address.
+  // Its own server closed it: no process holds it, although it has the listener's address.
   Served left;
   const Holding listening({left.listener.get()}), client({left.client.get()});
   left.accepted.reset();
@@ -226,7 +226,7 @@ void a_listener_answers_for_what_nobody_holds() {
   EXPECT(WHO({server.pid(), "S"}), "tcp accepted S|, unix accepted S|");
 }
 
-// A socket of the same address that is no connection of the listener's: it had bound the address before.
+// A socket with the listener's address that the listener did not accept: a process bound that address before.
 void another_users_socket_is_not_the_listeners() {
   if (needs_root("sockets of two users")) return;
   const auto other = listener_at(loopback4(0));
@@ -268,7 +268,7 @@ void unix_ends_are_told_by_their_names() {
     CHECK(found.connections[0].remote.substr(0, 5) == "unix:" && found.connections[0].far_uid == geteuid());
     CHECK(!found.connections[0].idle);
   }
-  // Guard: a client that binds a name is no server.
+  // Guard: a client may bind a name, and is still not a server.
   const auto listener = unix_listener(g_folder + "/both");
   UniqueFd client(socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0));
   socklen_t size = 0, to_size = 0;
@@ -424,7 +424,8 @@ void a_thread_shows_what_its_process_holds() {
   char byte = 0;
   CHECK(read(ready[0], &byte, 1) == 1);
   close(ready[0]);
-  // Without its main thread's memory a process's files are root's: anyone else is told that it is unreadable.
+  // When a process's main thread has no memory, the kernel gives its files in /proc to root: other users
+  // cannot read them.
   if (geteuid() == 0)
     EXPECT(WHO({pid, "T"}), "tcp accepted T|");
   else

@@ -409,7 +409,7 @@ void what_proc_lacks_is_no_absence() {
   proc.link("20/ns/net", "net:[1]");
   proc.write("30/fd", "not a directory");
   Kernel kernel;
-  const Connections found = kernel.look(proc, {20, 30, 40});  // 40 is gone, which is no fault
+  const Connections found = kernel.look(proc, {20, 30, 40});  // 40 has ended: not a fault
   CHECK((found.unreadable == std::vector<pid_t>{20, 30}) && found.complete && found.connections.empty());
   CHECK(found.faults.size() == 4);  // each reading adds its own
   const Connections lost = kernel.look(ProcFolder(), {});

@@ -61,7 +61,7 @@ function unreadable(tree: Tree, connections: Connections, { sshd, table }: HostV
   return found ? { code: "descriptors-unreadable", why } : null;
 }
 
-/** A socket in no list is no doubt where it can only be one of a network namespace that is the tree's alone. */
+/** The kernel lists no socket of another network namespace: if that is the tree's alone, such a socket raises no doubt. */
 function unlisted(
   { uid, members, ancestors }: Tree,
   { pids, starters }: Group,

@@ -33,7 +33,7 @@ export interface Evidence {
 export interface EvidenceOptions {
   /** Trees that count as outside for the others (tunnels, web servers, what its user keeps), and why. */
   readonly sources?: TreeSources;
-  /** Milliseconds without data after which a TCP connection is no use; null: it counts for ever. */
+  /** After so many milliseconds without data a TCP connection is not use; null: it counts for ever. */
   readonly silentAfter: number | null;
 }
 

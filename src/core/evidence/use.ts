@@ -1,6 +1,6 @@
 /** What uses trees: the ssh sessions above them, and what is connected to them from outside. */
 
-import type { Connection } from "../observation/connections.ts";
+import { type Connection, clientOfSession, connectionsByPid } from "../observation/connections.ts";
 import { exeName, type Proc } from "../observation/process.ts";
 import { formatDuration } from "../text/duration.ts";
 import type { HostView } from "../tree/host-view.ts";
@@ -39,16 +39,10 @@ export interface Outside {
 
 /** Prepares the search for what uses trees. */
 export function makeOutside(view: HostView, sources: TreeSources, silentAfter: number | null): Outside {
-  const of = new Map<number, Connection[]>();
-  for (const connection of view.observation.connections?.connections ?? []) {
-    const { kind, near, far } = connection;
-    // Either end of a pipe or a terminal may be the tree's.
-    for (const pid of kind === "pipe" || kind === "terminal" ? [...near, ...far] : near) {
-      const list = of.get(pid);
-      if (list) list.push(connection);
-      else of.set(pid, [connection]);
-    }
-  }
+  // Either end of a pipe or a terminal may be the tree's.
+  const of = connectionsByPid(view.observation.connections?.connections ?? [], ({ kind, near, far }) =>
+    kind === "pipe" || kind === "terminal" ? [...near, ...far] : near,
+  );
   const members = [...sources].flatMap(([tree, why]) =>
     tree.members.map(({ pid }) => [pid, [tree, why] as const] as const),
   );
@@ -89,7 +83,7 @@ function connectionsOut({ pids, starters }: Group, { of }: Outside): Connection[
   return [...all].filter(({ near, far }) => !(near.some(isInside) && far.some(isInside)));
 }
 
-/** Whether a connection at whose far end is no ssh session is use. */
+/** Whether a connection is use although no ssh session holds its far end. */
 function countsWithoutSession(
   connection: Connection,
   { trees, starters }: Group,
@@ -125,9 +119,7 @@ function clientWay(connection: Connection, { trees }: Group, { view, sources }: 
 
 function sessionWay(session: Proc, trees: readonly Tree[], { view, of }: Outside): Way {
   const user = sessionUserOf(session, view.table);
-  const client = (of.get(session.pid) ?? []).find(
-    ({ kind, otherHost }) => kind === "tcp" && otherHost === true,
-  );
+  const client = clientOfSession(of.get(session.pid) ?? []);
   const from = client ? ` from ${client.remote}${lastHeard(client.idle)}` : "";
   const isOwn = user === null || trees.some(({ uid, root }) => user === uid || user === root.loginUid);
   return {

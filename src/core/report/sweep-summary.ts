@@ -32,7 +32,7 @@ export interface SweepSummary {
 
 /**
  * Formats "12 trees: 1 reap, 11 spare; 1 tree ended (7 processes, 467 MiB)", and before the end "40 users skipped
- * (all in use or young)", of whom nothing more was read.
+ * (all in use or young)": those whose other processes the sweep did not read.
  */
 export function sweepSummaryLine({
   observation: { skipped = [] },

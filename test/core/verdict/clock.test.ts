@@ -45,6 +45,16 @@ interface Row {
   readonly tagged?: boolean;
 }
 
+/** The tag of a user whose last session closed so many milliseconds ago. */
+const tag = (uid: number, closed: number): Tag => ({
+  uid,
+  auditSession: 7,
+  logindSession: "7",
+  closedAt: 0,
+  closedUptime: NOW - closed,
+  remoteHost: "laptop",
+});
+
 function judged(row: Row): Judgement {
   const { grace = 3 * HOUR, treeStarted = 9 * HOUR, worker = 8 * HOUR, session, login = ALICE } = row;
   const tree = legacyTree(500, { startTime: ticksAgo(treeStarted), loginUid: login }).map(
@@ -59,19 +69,11 @@ function judged(row: Row): Judgement {
     orphanAt: ago(row.mark),
   };
   const isKnown = row.used !== undefined || row.mark !== undefined;
-  const tag = (closed: number): Tag => ({
-    uid: row.tagOf ?? ALICE,
-    auditSession: 7,
-    logindSession: "7",
-    closedAt: 0,
-    closedUptime: NOW - closed,
-    remoteHost: "laptop",
-  });
   const here =
     session === undefined ? [] : sshSession(300, ALICE, { startTime: ticksAgo(session), loginUid: ALICE });
   const seen = observation([...here, ...tree], {
     uptime: NOW,
-    tags: row.closed === undefined ? [] : [tag(row.closed)],
+    tags: row.closed === undefined ? [] : [tag(row.tagOf ?? ALICE, row.closed)],
     states: isKnown ? [state] : [],
     lastSweepAt: ago(row.lastSweep),
   });
@@ -288,14 +290,6 @@ for (const row of rows)
   });
 
 test("the newest tag of the user and of the login behind the tree counts, in whatever order they are", () => {
-  const tag = (uid: number, closed: number): Tag => ({
-    uid,
-    auditSession: 7,
-    logindSession: "7",
-    closedAt: 0,
-    closedUptime: NOW - closed,
-    remoteHost: null,
-  });
   const tree = legacyTree(500, { startTime: ticksAgo(9 * HOUR), loginUid: BOB });
   const tags = [tag(ALICE, 5 * HOUR), tag(BOB, 4 * HOUR)];
   for (const given of [tags, tags.toReversed()]) {

@@ -1,6 +1,6 @@
 /** Follows what uses a tree, hop by hop, to the session or host behind it: for people. No verdict rests on it. */
 
-import type { Connection } from "../../../core/observation/connections.ts";
+import { type Connection, clientOfSession, connectionsByPid } from "../../../core/observation/connections.ts";
 import { exeName, type Proc } from "../../../core/observation/process.ts";
 import type { Catalogue } from "../../../core/recognition/catalogue.ts";
 import type { HostView } from "../../../core/tree/host-view.ts";
@@ -21,13 +21,7 @@ export function pathTo(
   connections: readonly Connection[],
   catalogue: Catalogue,
 ): string | null {
-  const links = new Map<number, Connection[]>();
-  for (const connection of connections)
-    for (const pid of new Set([...connection.near, ...connection.far])) {
-      const list = links.get(pid);
-      if (list) list.push(connection);
-      else links.set(pid, [connection]);
-    }
+  const links = connectionsByPid(connections, ({ near, far }) => [...near, ...far]);
   const members = new Set(tree.members.map(({ pid }) => pid));
   const queue = tree.members.map((process) => ({ process, path: [nameIn(process, tree)] }));
   const met = new Set(members);
@@ -44,7 +38,7 @@ export function pathTo(
       return [...behind(session, links), ...hops].join(" → ");
     }
     if (met.size > MAX_PROCESSES) return null;
-    // Whoever is at the other end of what it accepted, or of a stream without a direction, may be the client.
+    // The process at the other end of what it accepted, or of a stream without a direction, may be the client.
     const ends = of.filter(
       ({ direction, far }) => direction !== "opened" || far.some((pid) => view.sshd.sessions.has(pid)),
     );
@@ -68,7 +62,7 @@ function sessionAbove(process: Proc, { sshd, table }: HostView): Proc | undefine
 
 /** The host whose connection a session serves. */
 function behind({ pid }: Proc, links: ReadonlyMap<number, readonly Connection[]>): string[] {
-  const client = links.get(pid)?.find(({ kind, otherHost }) => kind === "tcp" && otherHost === true);
+  const client = clientOfSession(links.get(pid) ?? []);
   return client ? [`host ${client.remote}`] : [];
 }
 

@@ -1,6 +1,5 @@
 import assert from "node:assert/strict";
 import test from "node:test";
-import type { LedgerRecord } from "../../../../src/core/ledger/record.ts";
 import { chooseRecords, sinceOf, summarise } from "../../../../src/tools/core/ledger/summary.ts";
 import {
   dayLines,
@@ -9,39 +8,9 @@ import {
   totalsLine,
   totalsRow,
 } from "../../../../src/tools/core/ledger/summary-view.ts";
+import { ledgerRecord as reap } from "../../../helpers/ledger-records.ts";
 
-let made = 0;
 const noon = (day: string): number => new Date(`${day}T12:00:00`).getTime();
-function reap(day: string, init: Partial<LedgerRecord> = {}): LedgerRecord {
-  const epochMs = noon(day);
-  return {
-    schemaVersion: 1,
-    id: `${epochMs}-${String(made++).padStart(4, "0")}-b007`,
-    time: new Date(epochMs).toISOString(),
-    epochMs,
-    host: "login1",
-    bootId: "b007",
-    uid: 2001,
-    user: "alice",
-    product: "vscode",
-    root: { pid: 500, startTime: 1 },
-    killed: 6,
-    survivors: 0,
-    kind: "closed",
-    reasonCode: "tag-past-grace",
-    reasons: [],
-    forced: false,
-    tagged: true,
-    closedAt: null,
-    remoteHost: null,
-    unusedForSeconds: 600,
-    ageSeconds: 3600,
-    freedKiB: 1024,
-    cpuSeconds: null,
-    terminals: [],
-    ...init,
-  };
-}
 
 const bob = { user: "bob", uid: 2002, product: "cursor", kind: "aged", reasonCode: "two-sweeps" } as const;
 const records = [

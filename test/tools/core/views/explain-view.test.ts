@@ -1,35 +1,15 @@
 import assert from "node:assert/strict";
 import test from "node:test";
-import type { Observation, Tag } from "../../../../src/core/observation/observation.ts";
 import { plain } from "../../../../src/core/text/format.ts";
 import { viewOf } from "../../../../src/core/tree/host-view.ts";
-import { contextFor, type Judgement, judge } from "../../../../src/core/verdict/judge.ts";
 import { explainLines } from "../../../../src/tools/core/views/explain-view.ts";
 import { hintsOf, whatWouldChange } from "../../../../src/tools/core/views/hints.ts";
 import { limitLines } from "../../../../src/tools/core/views/limits.ts";
-import { DEFAULT_POLICY, NO_GRACE } from "../../../helpers/policy.ts";
-import {
-  ALICE,
-  accepted,
-  legacyTree,
-  linked,
-  observation,
-  sshSession,
-  UPTIME,
-} from "../../../helpers/proc.ts";
+import { DEFAULT_POLICY } from "../../../helpers/policy.ts";
+import { ALICE, accepted, legacyTree, linked, observation, sshSession } from "../../../helpers/proc.ts";
+import { judged, tag } from "../../../helpers/tagged.ts";
 
 const tree = legacyTree(500);
-const hour = 3_600_000;
-const tag: Tag = {
-  uid: ALICE,
-  auditSession: 7,
-  logindSession: "7",
-  closedAt: 1_700_000_000_000 - hour,
-  closedUptime: UPTIME - hour / 2,
-  remoteHost: "laptop\u001b[2J.example.org",
-};
-const judged = (seen: Observation): Judgement =>
-  judge(seen, contextFor(NO_GRACE, "2026-01-01"))[0] as Judgement;
 
 const unlimited = { used: 5, limit: null };
 const shown = {

@@ -1,24 +1,13 @@
 import assert from "node:assert/strict";
 import test from "node:test";
-import type { Observation, Tag } from "../../../../src/core/observation/observation.ts";
 import { localMinute, plain } from "../../../../src/core/text/format.ts";
-import { contextFor, type Judgement, judge } from "../../../../src/core/verdict/judge.ts";
+import { contextFor, judge } from "../../../../src/core/verdict/judge.ts";
 import { listRow, type RowFacts, sortTrees, totalsLine } from "../../../../src/tools/core/views/list-view.ts";
 import { NO_GRACE } from "../../../helpers/policy.ts";
-import { ALICE, legacyTree, observation, UPTIME } from "../../../helpers/proc.ts";
+import { ALICE, legacyTree, observation } from "../../../helpers/proc.ts";
+import { judged, tag } from "../../../helpers/tagged.ts";
 
 const tree = legacyTree(500);
-const hour = 3_600_000;
-const tag: Tag = {
-  uid: ALICE,
-  auditSession: 7,
-  logindSession: "7",
-  closedAt: 1_700_000_000_000 - hour,
-  closedUptime: UPTIME - hour / 2,
-  remoteHost: "laptop\u001b[2J.example.org",
-};
-const judged = (seen: Observation): Judgement =>
-  judge(seen, contextFor(NO_GRACE, "2026-01-01"))[0] as Judgement;
 
 const NOW = 1_700_000_000_000;
 const facts: RowFacts = { nameOf: () => "alice" };
