@@ -102,8 +102,6 @@ export async function saidAt(node: LoginNode, monitor: number, pattern: RegExp):
   });
 }
 
-export const SESSION_CLOSED = /session closed for user/;
-
 export async function configure(node: LoginNode, text: string): Promise<void> {
   // Other suites show that a sweep settles.
   await node.copyIn(CONFIG, `settle = "0s"\n${text}`);

@@ -1,8 +1,7 @@
 /** What a path alone says: whose folder it lies in, and what the executable there is. */
 
-import { exePath } from "../observation/process.ts";
 import { type Catalogue, isNamed, type Location, type Product } from "./catalogue.ts";
-import { componentsOf, fitsAt, fitsEnd, fitsName } from "./path-pattern.ts";
+import { componentsOf, fitsAt, fitsName } from "./path-pattern.ts";
 
 /**
  * `folder`: a catalogued folder. `layout`: the layout of an IDE's installation. `extension`: that of its folder of
@@ -94,29 +93,4 @@ export function isCliName(name: string, catalogue: Catalogue): boolean {
 /** NFS keeps a removed file that still runs under such a name, in the folder where it lay. */
 export function isSillyRenamed(name: string, { shapes }: Catalogue): boolean {
   return name.length > shapes.silly.length && name.startsWith(shapes.silly);
-}
-
-/**
- * The id of the product that an executable belongs to, by its path alone, or null. The session-close hook sees nothing
- * else of a process and applies the same rules (native/hook/product_of_exe.cc); one table of paths tests both.
- */
-export function productOfExe(exe: string, catalogue: Catalogue): string | null {
-  const path = exePath(exe);
-  if (!path.startsWith("/")) return null;
-  const parts = componentsOf(path);
-  const name = parts.at(-1) ?? "";
-  for (const { product, endings } of catalogue.programs)
-    if (endings.some((ending) => ending.length > 1 && fitsEnd(parts, ending))) return product;
-  const install = findInstall(path, catalogue);
-  const isNode = catalogue.shapes.nodeNames.includes(name);
-  if (install) {
-    const isOwn = isNode || isSillyRenamed(name, catalogue) || isCliName(name, catalogue);
-    if (
-      install.by === "fork-folder"
-        ? isNode || fitsName(name, "*-{commit}")
-        : isOwn || isHelperPath(install, catalogue)
-    )
-      return install.product.id;
-  }
-  return fitsName(name, "*-{commit}") ? (cliProductOf(name, catalogue)?.id ?? null) : null;
 }

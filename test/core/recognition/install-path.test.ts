@@ -1,21 +1,50 @@
 import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
 import test from "node:test";
+import { exePath } from "../../../src/core/observation/process.ts";
 import { makeCatalogue } from "../../../src/core/recognition/catalogue.ts";
-import { findInstall, productOfExe } from "../../../src/core/recognition/install-path.ts";
-import { fitsEnd, fitsName, globToRegExp } from "../../../src/core/recognition/path-pattern.ts";
+import {
+  cliProductOf,
+  findInstall,
+  isCliName,
+  isHelperPath,
+  isSillyRenamed,
+} from "../../../src/core/recognition/install-path.ts";
+import { componentsOf, fitsEnd, fitsName, globToRegExp } from "../../../src/core/recognition/path-pattern.ts";
 import { COMMIT } from "../../helpers/proc.ts";
 
 const catalogue = makeCatalogue();
 
-test("an executable's path alone names the product, as it does to the hook", () => {
+/** The id of the product that the rules for paths alone give an executable, or null. */
+function productOfExe(exe: string): string | null {
+  const path = exePath(exe);
+  if (!path.startsWith("/")) return null;
+  const parts = componentsOf(path);
+  const name = parts.at(-1) ?? "";
+  for (const { product, endings } of catalogue.programs)
+    if (endings.some((ending) => ending.length > 1 && fitsEnd(parts, ending))) return product;
+  const install = findInstall(path, catalogue);
+  const isNode = catalogue.shapes.nodeNames.includes(name);
+  if (install) {
+    const isOwn = isNode || isSillyRenamed(name, catalogue) || isCliName(name, catalogue);
+    if (
+      install.by === "fork-folder"
+        ? isNode || fitsName(name, "*-{commit}")
+        : isOwn || isHelperPath(install, catalogue)
+    )
+      return install.product.id;
+  }
+  return fitsName(name, "*-{commit}") ? (cliProductOf(name, catalogue)?.id ?? null) : null;
+}
+
+test("an executable's path alone names the product", () => {
   const rows = readFileSync("test/fixtures/install-paths.tsv", "utf8")
     .split("\n")
     .filter((line) => !line.startsWith("#") && line.includes("\t"));
   assert.ok(rows.length > 100);
   for (const row of rows) {
     const [exe = "", product = ""] = row.replaceAll("{commit}", COMMIT).split("\t");
-    assert.equal(productOfExe(exe, catalogue) ?? "", product, exe);
+    assert.equal(productOfExe(exe) ?? "", product, exe);
   }
 });
 
@@ -38,7 +67,7 @@ test("the most specific folder names the product, and the first one of two as sp
 });
 
 test("a script that only its file names does not belong to a product by its path alone", () => {
-  assert.equal(productOfExe("/home/u/relay.js", catalogue), null);
+  assert.equal(productOfExe("/home/u/relay.js"), null);
 });
 
 const names: readonly (readonly [fits: boolean, name: string, pattern: string])[] = [
