@@ -1,9 +1,9 @@
 /** What uses trees: the ssh sessions above them, and what is connected to them from outside. */
 
-import { type Connection, clientOfSession, connectionsByPid } from "../observation/connections.ts";
+import type { Connection } from "../observation/connections.ts";
 import { exeName, type Proc } from "../observation/process.ts";
 import { formatDuration } from "../text/duration.ts";
-import type { HostView } from "../tree/host-view.ts";
+import { clientOfSession, connectionsByPid, type HostView } from "../tree/host-view.ts";
 import { sessionUserOf } from "../tree/sshd.ts";
 import type { Tree } from "../tree/tree.ts";
 import type { Group, TreeSources } from "./groups.ts";

@@ -66,22 +66,3 @@ export interface Connections {
   readonly established: { readonly tcp: number; readonly unix: number };
   readonly faults: readonly Fault[];
 }
-
-/** Lists the connections of each process; `pidsOf` says whose a connection is. */
-export function connectionsByPid(
-  connections: readonly Connection[],
-  pidsOf: (connection: Connection) => readonly number[],
-): Map<number, Connection[]> {
-  const found = new Map<number, Connection[]>();
-  for (const connection of connections)
-    for (const pid of new Set(pidsOf(connection))) {
-      const list = found.get(pid);
-      if (list) list.push(connection);
-      else found.set(pid, [connection]);
-    }
-  return found;
-}
-
-/** Finds the connection to another host among those that an ssh session holds. */
-export const clientOfSession = (held: readonly Connection[]): Connection | undefined =>
-  held.find(({ kind, otherHost }) => kind === "tcp" && otherHost === true);

@@ -1,4 +1,4 @@
-/** Patterns of paths and of names, as the catalogue writes them; native/hook/path_pattern.cc reads the same ones. */
+/** Patterns of paths and of names, as the catalogue writes them. */
 
 const COMMIT_LENGTH = 40;
 

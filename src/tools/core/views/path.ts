@@ -1,9 +1,9 @@
 /** Follows what uses a tree, hop by hop, to the session or host behind it: for people. No verdict rests on it. */
 
-import { type Connection, clientOfSession, connectionsByPid } from "../../../core/observation/connections.ts";
+import type { Connection } from "../../../core/observation/connections.ts";
 import { exeName, type Proc } from "../../../core/observation/process.ts";
 import type { Catalogue } from "../../../core/recognition/catalogue.ts";
-import type { HostView } from "../../../core/tree/host-view.ts";
+import { clientOfSession, connectionsByPid, type HostView } from "../../../core/tree/host-view.ts";
 import { ancestorsOf } from "../../../core/tree/process-table.ts";
 import type { Tree } from "../../../core/tree/tree.ts";
 
