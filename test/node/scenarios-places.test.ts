@@ -63,7 +63,9 @@ describe("what is a server's", () => {
     if (!hasLoginNode(t)) return;
     const command = (await standInCommand(reach.node, { user: "bob" })).map(quoted).join(" ");
     const inner = `setsid ${command} >/home/bob/sudo.log 2>&1 </dev/null &`;
-    const ssh = await reach.node.ssh("alice", null, { stdin: `sudo -n -u bob sh -c ${quoted(inner)}\n` });
+    // A close within the clock tick (10 ms) of the server's start does not tag it.
+    const stdin = `sudo -n -u bob sh -c ${quoted(inner)}; sleep 0.1\n`;
+    const ssh = await reach.node.ssh("alice", null, { stdin });
     await ssh.waitExit();
     const server = await started(() => reach.node.read("/home/bob/sudo.log"));
     assert.equal(reach.node.status(server.pid)?.uid, 2002);
