@@ -60,9 +60,9 @@ export async function readProcessTable(
       argvTimeoutMs: MEMORY_TIMES.timeoutMs,
       argvBudgetMs: MEMORY_TIMES.budgetMs,
     });
-    const { states, lastSweepAt, faults: ofStates } = readStates(runFolder, raw.bootId, raw.uptime);
+    const { lastSweepAt, states, survivors, faults } = readStates(runFolder, raw.bootId, raw.uptime);
     const { tags, faults: ofTags } = readTags(runFolder, raw.bootId);
-    const known = { tags, states, lastSweepAt, faults: [...ofTags, ...ofStates] };
+    const known = { tags, lastSweepAt, states, survivors, faults: [...ofTags, ...faults] };
     const seen = observationOf(raw, known);
     if (!raw.rest || toSkip === null) return seen;
     const skipped = toSkip(seen, chainOf(raw.chain ?? []));
@@ -81,7 +81,7 @@ function fail(error: Error, { procRoot }: TableOptions): never {
 
 function observationOf(
   raw: RawSnapshot,
-  known: Pick<Observation, "tags" | "states" | "lastSweepAt" | "faults">,
+  known: Pick<Observation, "tags" | "lastSweepAt" | "states" | "survivors" | "faults">,
 ): Observation {
   return {
     schemaVersion: 1,
@@ -97,9 +97,7 @@ function observationOf(
     counts: raw.counts,
     ...(raw.overBudget.length > 0 && { overBudget: raw.overBudget }),
     connections: null,
-    tags: known.tags,
-    states: known.states,
-    lastSweepAt: known.lastSweepAt,
+    ...known,
     keeps: keepsIn(raw, KEEP_PROGRAM),
     ownCgroups: readOwnCgroups(),
     faults: [...missingSight(), ...markExceeded(raw.faults), ...known.faults],

@@ -2,14 +2,13 @@
 
 import type { Fault } from "../core/observation/fault.ts";
 import type { Observation } from "../core/observation/observation.ts";
-import { keyOf } from "../core/observation/process.ts";
+import { keyOf, type ProcId } from "../core/observation/process.ts";
 import type { Outcome } from "../core/reap/outcome.ts";
 import type { JudgeContext, Judgement } from "../core/verdict/judge.ts";
 import { servedTags, statesAfter } from "../core/verdict/states.ts";
 import type { Native } from "../shell/host/native.ts";
 import { attempt, prepareFolder } from "../shell/store/safe-files.ts";
 import { writeStates } from "../shell/store/states.ts";
-import { readSurvivors, writeSurvivors } from "../shell/store/survivors.ts";
 import { removeTags } from "../shell/store/tags.ts";
 
 interface Seen {
@@ -33,28 +32,22 @@ export async function recordState(
   const { observation, judgements } = seen;
   const ended = new Set(seen.outcomes.flatMap((outcome) => outcome.killed).map(keyOf));
   const served = servedTags(observation, judgements, options, ended).map(({ uid }) => uid);
+  const survivors = await livingSurvivors(native, seen);
   return [
     ...removeTags(runFolder, served, observation.uptime),
     // Always: a file that could not be read is thereby replaced or removed.
     ...attempt("write the states of trees", () => {
       prepareFolder(runFolder, 0o700);
-      writeStates(runFolder, observation.bootId, statesAfter(observation, judgements, options, ended));
+      const after = statesAfter(observation, judgements, options, ended);
+      writeStates(runFolder, observation.bootId, { ...after, survivors });
     }),
-    ...(await recordSurvivors({ native, runFolder }, seen)),
   ];
 }
 
-/** Remembers what this sweep and earlier ones could not end, for as long as it lives. */
-async function recordSurvivors(
-  { native, runFolder }: RecordPorts,
-  { observation: { bootId }, outcomes }: Seen,
-): Promise<Fault[]> {
-  const now = outcomes.flatMap(({ survivors }) => survivors);
-  const before = readSurvivors(runFolder, bootId).survivors;
-  if (now.length === 0 && before.length === 0) return [];
-  const all = new Map(
-    [...before, ...now].map(({ pid, startTime }) => [keyOf({ pid, startTime }), { pid, startTime }]),
-  );
-  const living = await native.waitGone([...all.values()], 0);
-  return attempt("write the list of survivors", () => writeSurvivors(runFolder, bootId, living));
+/** Lists what this sweep and earlier ones could not end and still lives. */
+async function livingSurvivors(native: Native, { observation, outcomes }: Seen): Promise<ProcId[]> {
+  const all = [...observation.survivors, ...outcomes.flatMap(({ survivors }) => survivors)];
+  if (all.length === 0) return [];
+  const ids = new Map(all.map(({ pid, startTime }) => [keyOf({ pid, startTime }), { pid, startTime }]));
+  return native.waitGone([...ids.values()], 0);
 }

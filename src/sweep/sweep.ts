@@ -17,7 +17,6 @@ import type { Native } from "../shell/host/native.ts";
 import { type ObserveOptions, observe } from "../shell/observe.ts";
 import type { Log } from "../shell/output/log.ts";
 import { reap } from "../shell/reap/reap.ts";
-import { readSurvivors } from "../shell/store/survivors.ts";
 import { recordState } from "./record-state.ts";
 
 /** What concrete things a sweep works with. */
@@ -202,12 +201,7 @@ async function carryOut(
   let unseen: readonly Fault[] = [];
   let now: readonly Judgement[] = [];
   const { policy } = request.context;
-  // The list is the host's, like tags and states.
-  const earlier =
-    observation.observerUid === 0
-      ? readSurvivors(ports.runFolder, observation.bootId)
-      : { survivors: [], faults: [] };
-  const stuck = new Set(earlier.survivors.map(keyOf));
+  const stuck = new Set(observation.survivors.map(keyOf));
   const { outcomes, faults, weak } = await reap(plan, {
     native: ports.native,
     termWait: policy.termWait,
@@ -226,7 +220,7 @@ async function carryOut(
   const notices = weak
     ? ["This kernel has no pidfd: processes were checked by start time and not pinned"]
     : [];
-  const all = [...earlier.faults, ...unseen, ...faults];
+  const all = [...unseen, ...faults];
   return { outcomes, faults: all, notices, stuck, again: now };
 }
 

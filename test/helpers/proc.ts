@@ -175,6 +175,7 @@ export function observation(processes: readonly Proc[], init: Partial<Observatio
     tags: [],
     states: [],
     lastSweepAt: null,
+    survivors: [],
     keeps: [],
     faults: [],
     ...init,

@@ -15,7 +15,7 @@ insidePidNamespace(import.meta.url, "a process that nothing ends", insideNamespa
 });
 
 const uid = USER;
-const SURVIVORS = "/run/vscode-grim-reaper/survivors.json";
+const STATES = "/run/vscode-grim-reaper/states.json";
 const LAST_SWEEP = "/var/lib/vscode-grim-reaper/last-sweep.json";
 
 function sweep(): { readonly ran: Ran; readonly took: number } {
@@ -42,7 +42,7 @@ function insideNamespace(): void {
     const first = sweep();
     assert.equal(first.ran.status, 1, first.ran.stderr);
     assert.match(first.ran.stderr, failure);
-    assert.deepEqual(readJson(SURVIVORS).survivors, [
+    assert.deepEqual(readJson(STATES).survivors, [
       { pid: stuck.pid, startTime: readStat(stuck.pid).startTime },
     ]);
 
@@ -55,7 +55,7 @@ function insideNamespace(): void {
     assert.equal(last.lastGood, last.at);
     assert.equal(last.survivors, 1);
 
-    rmSync(SURVIVORS);
+    rmSync(STATES);
     const forgotten = sweep();
     assert.equal(forgotten.ran.status, 1, "a survivor that no sweep has reported fails the sweep");
     assert.equal(readJson(LAST_SWEEP).lastGood, readJson(LAST_SWEEP).at);

@@ -8,7 +8,6 @@ import { recordLine } from "../../src/core/ledger/record.ts";
 import { noCounters, parseCounters } from "../../src/core/metrics/metrics.ts";
 import { readLastSweep } from "../../src/shell/store/last-sweep.ts";
 import { readStates, writeStates } from "../../src/shell/store/states.ts";
-import { readSurvivors } from "../../src/shell/store/survivors.ts";
 import { readTags } from "../../src/shell/store/tags.ts";
 import { parseSaved } from "../../src/tools/core/replay/snapshot-file.ts";
 import { readLedger } from "../../src/tools/shell/read-ledger.ts";
@@ -47,16 +46,18 @@ describe("a file of a newer version is refused by name:", () => {
 
   test("states and survivors", () => {
     const state = { pid: 1, startTime: 2, uid: 3, usedAt: 4.5, orphanAt: null };
-    writeStates(folder, BOOT, { lastSweepAt: 5, states: [state] });
+    writeStates(folder, BOOT, { lastSweepAt: 5, states: [state], survivors: [{ pid: 6, startTime: 7 }] });
     const read = readStates(folder, BOOT, 99);
-    assert.deepEqual([read.states, read.lastSweepAt], [[state], 5]);
-    assert.deepEqual(readStates(folder, "another boot", 99).states, []);
+    assert.deepEqual(
+      [read.states, read.lastSweepAt, read.survivors],
+      [[state], 5, [{ pid: 6, startTime: 7 }]],
+    );
+    const { states: others, survivors } = readStates(folder, "another boot", 99);
+    assert.deepEqual([others, survivors], [[], []]);
     put("states.json", newer(readFileSync(join(folder, "states.json"), "utf8")));
     const { states, lastSweepAt, faults } = readStates(folder, BOOT, 99);
     assert.deepEqual([states, lastSweepAt], [[], 99], "every tree counts as used now");
     assert.match(faults.map(({ detail }) => detail).join(), NEWER);
-    put("survivors.json", `{"schemaVersion":2,"bootId":"${BOOT}","survivors":[]}`);
-    assert.match(readSurvivors(folder, BOOT).faults[0]?.detail ?? "", NEWER);
   });
 
   test("ledger lines, and report says so", () => {

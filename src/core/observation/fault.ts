@@ -1,14 +1,19 @@
-/** Something that could not be read. It is reported and spares; it never means "nothing there". */
-export interface Fault {
+import * as v from "valibot";
+import type { DataOf } from "../text/parse-json.ts";
+
+export const fault = v.object({
   /** What could not be done, in words: "read the command line", "list sockets". */
-  readonly what: string;
-  readonly pid?: number | undefined;
+  what: v.string(),
+  pid: v.optional(v.number()),
   /** The user whose doing it is: the fault says nothing against what was seen of the host. */
-  readonly uid?: number | undefined;
+  uid: v.optional(v.number()),
   /** True: that user has exceeded a budget, and the exit status says so. */
-  readonly exceeded?: boolean | undefined;
-  readonly detail: string;
-}
+  exceeded: v.optional(v.boolean()),
+  detail: v.string(),
+});
+
+/** Something that could not be read. It is reported and spares; it never means "nothing there". */
+export type Fault = DataOf<typeof fault>;
 
 /** Marks the addon's faults that name a user and no process: that user's budget was used up. */
 export function markExceeded(faults: readonly Fault[]): Fault[] {

@@ -1,22 +1,26 @@
 /** Sums up a sweep: in one line for the journal, and as what the next commands read of it. */
 
+import * as v from "valibot";
 import type { Fault } from "../observation/fault.ts";
 import type { Observation } from "../observation/observation.ts";
 import { freedKiBOf } from "../reap/freed-memory.ts";
 import type { Outcome } from "../reap/outcome.ts";
 import { countOf, formatMemory } from "../text/format.ts";
+import type { DataOf } from "../text/parse-json.ts";
 import type { Judgement } from "../verdict/judge.ts";
 import { VERDICTS } from "../verdict/verdicts.ts";
 
-/** The outcome of the last sweep of the whole host that was no dry run. */
-export interface LastSweep {
-  readonly schemaVersion: 1;
+export const lastSweep = v.object({
+  schemaVersion: v.literal(1),
   /** Milliseconds since the epoch: of the last one, and of the last one without failure (null: none yet). */
-  readonly at: number;
-  readonly lastGood: number | null;
+  at: v.number(),
+  lastGood: v.nullable(v.number()),
   /** Processes that the last one could not end. */
-  readonly survivors: number;
-}
+  survivors: v.number(),
+});
+
+/** The outcome of the last sweep of the whole host that was no dry run. */
+export type LastSweep = DataOf<typeof lastSweep>;
 
 /** What the line needs to know of a sweep. */
 export interface SweepSummary {

@@ -5,6 +5,11 @@ import * as v from "valibot";
 /** A whole number of at least 0 that a double holds exactly. */
 export const wholeNumber = v.pipe(v.number(), v.safeInteger(), v.minValue(0));
 
+type Frozen<T> = T extends object ? { readonly [K in keyof T]: Frozen<T[K]> } : T;
+
+/** The type of what a schema accepts, as data that nothing changes. */
+export type DataOf<S extends v.GenericSchema> = Frozen<v.InferOutput<S>>;
+
 /** A value that the schema accepts, or one line that says what is wrong and, where there is one, in which field. */
 export type Parsed<T> =
   | { readonly value: T }
@@ -14,7 +19,7 @@ export type Parsed<T> =
 export const SCHEMA_VERSION = 1;
 
 /** Says that a newer version of this program wrote a document; null if none did. */
-export function whyNewer(value: unknown): string | null {
+function whyNewer(value: unknown): string | null {
   const version = (value as { readonly schemaVersion?: unknown } | null | undefined)?.schemaVersion;
   if (typeof version !== "number" || !(version > SCHEMA_VERSION)) return null;
   return `its schemaVersion is ${version}; this version of vscode-grim-reaper reads up to ${SCHEMA_VERSION}: upgrade it here`;

@@ -10,11 +10,8 @@ import type { Judgement, JudgeOptions } from "./judge.ts";
 /** Guard: all users share the file. Of a user with more trees, the oldest of these many have a state. */
 const MAX_STATES_OF_USER = 256;
 
-export interface States {
-  /** The last sweep of the whole host, in milliseconds since boot; null: there was none. */
-  readonly lastSweepAt: number | null;
-  readonly states: readonly TreeState[];
-}
+/** The part of an observation that a sweep computes for the next one. */
+export type States = Pick<Observation, "lastSweepAt" | "states">;
 
 /**
  * The judgements of a sweep that looked twice: what either look saw in use was in use. What only the second one did not see

@@ -5,7 +5,8 @@ import { join } from "node:path";
 import * as v from "valibot";
 import type { Fault } from "../../core/observation/fault.ts";
 import type { Tag } from "../../core/observation/observation.ts";
-import { whyNewer } from "../../core/text/parse-json.ts";
+import { tag } from "../../core/observation/records.ts";
+import { parseJson } from "../../core/text/parse-json.ts";
 import { attempt, readAtMost, whyNotSmall, withOpenFile } from "./safe-files.ts";
 import { actsForHost, isTrustedOwner } from "./service-account.ts";
 
@@ -17,6 +18,12 @@ const TEMPORARY_MS = 60_000;
 const OTHERS_MAY_DO_ANYTHING = 0o077;
 const OTHERS_MAY_WRITE = 0o022;
 const GROUP = 0o070;
+
+const tagFile = v.strictObject({
+  ...tag.entries,
+  schemaVersion: v.literal(1),
+  bootId: v.pipe(v.string(), v.regex(/^[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}$/)),
+});
 
 export interface TagListing {
   /** One per uid, by uid. */
@@ -34,8 +41,8 @@ export function readTags(runFolder: string, bootId: string): TagListing {
     try {
       if (name.startsWith(".") && name.endsWith(".tmp")) faults.push(...removeOldTemporary(folder, name));
       else {
-        const { schemaVersion: _, bootId: written, ...tag } = readTag(folder, name);
-        if (written === bootId) tags.push(tag);
+        const { schemaVersion: _, bootId: written, ...found } = readTag(folder, name);
+        if (written === bootId) tags.push(found);
       }
     } catch (error) {
       const { code, message } = error as NodeJS.ErrnoException;
@@ -82,7 +89,7 @@ function namesIn(runFolder: string, faults: Fault[]): string[] {
   }
 }
 
-function readTag(folder: string, name: string): v.InferOutput<ReturnType<typeof makeTagSchema>> {
+function readTag(folder: string, name: string): v.InferOutput<typeof tagFile> {
   const uid = /^(\d+)\.json$/.exec(name)?.[1];
   if (uid === undefined) throw new Error("its name is not a tag's");
   const text = withOpenFile(join(folder, name), (fd, status) => {
@@ -93,25 +100,11 @@ function readTag(folder: string, name: string): v.InferOutput<ReturnType<typeof 
       throw new Error("another user owns it or may write it");
     return readAtMost(fd, status.size).toString("utf8");
   });
-  const value = parseJson(text);
-  const newer = whyNewer(value);
-  if (newer !== null) throw new Error(newer);
-  const checked = v.safeParse(tagSchema(), value);
-  if (!checked.success) {
-    const [issue] = checked.issues;
-    throw new Error(`${v.getDotPath(issue) ?? "the whole"}: ${issue.message}`);
-  }
+  const parsed = parseJson(tagFile, text);
+  if ("error" in parsed) throw new Error(parsed.error);
   // Guard: a tag under another user's name would date the wrong user's trees.
-  if (String(checked.output.uid) !== uid) throw new Error("its name and its content disagree");
-  return checked.output;
-}
-
-function parseJson(text: string): unknown {
-  try {
-    return JSON.parse(text);
-  } catch {
-    throw new Error("it is not JSON");
-  }
+  if (String(parsed.value.uid) !== uid) throw new Error("the file's name does not match its content");
+  return parsed.value;
 }
 
 /** Removes and reports what an interrupted hook left; a younger file is still being written. */
@@ -120,28 +113,4 @@ function removeOldTemporary(folder: string, name: string): Fault[] {
   if (Date.now() - lstatSync(file).mtimeMs < TEMPORARY_MS) return [];
   rmSync(file);
   return [{ what: "write a tag", detail: `${name}: removed, left half-written` }];
-}
-
-let schema: ReturnType<typeof makeTagSchema> | undefined;
-
-/** Made when the first tag is read: most sweeps find none. */
-function tagSchema(): ReturnType<typeof makeTagSchema> {
-  schema ??= makeTagSchema();
-  return schema;
-}
-
-function makeTagSchema() {
-  const whole = v.pipe(v.number(), v.safeInteger(), v.minValue(0));
-  const id = v.pipe(whole, v.maxValue(4_294_967_294));
-  const text = v.nullable(v.pipe(v.string(), v.maxLength(255)));
-  return v.strictObject({
-    schemaVersion: v.literal(1),
-    bootId: v.pipe(v.string(), v.regex(/^[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}$/)),
-    uid: id,
-    auditSession: v.nullable(id),
-    logindSession: text,
-    closedAt: whole,
-    closedUptime: whole,
-    remoteHost: text,
-  });
 }

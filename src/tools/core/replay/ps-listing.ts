@@ -91,6 +91,7 @@ function observationOf(processes: readonly Proc[]): Observation {
     tags: [],
     states: [],
     lastSweepAt: null,
+    survivors: [],
     keeps: [],
     faults: [],
   };
