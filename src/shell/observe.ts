@@ -1,8 +1,8 @@
 /** Observe: one immutable look at the host: its processes, then the sockets and environments of what may be a tree. */
 
-import { type HostView, viewOf, withFacts, withJobVariables } from "../core/tree/host-view.ts";
+import { type HostView, viewOf } from "../core/tree/host-view.ts";
 import { skippedUsers } from "../core/verdict/skipped-users.ts";
-import { Environments } from "./environments.ts";
+import { withJobVariables } from "./environments.ts";
 import type { Native } from "./host/native.ts";
 import {
   readConnections,
@@ -31,17 +31,15 @@ export async function observe(native: Native, options: ObserveOptions): Promise<
     grace === undefined ? null : (seen, chain) => skippedUsers(viewOf(seen, catalogue), chain, grace);
   const first = viewOf(await readProcessTable(native, options, toSkip), catalogue);
   if (!options.sockets) return first;
-  const environments = new Environments(native, options.procRoot);
-  const [connections] = await Promise.all([
+  const [connections, environments] = await Promise.all([
     readConnections(native, pidsToAsk(first), options.procRoot),
-    options.environments === false ? undefined : environments.read(first),
+    options.environments === false ? null : withJobVariables(first, native, options.procRoot),
   ]);
-  const { processes, faults } = first.observation;
-  const all = [...faults, ...(connections?.faults ?? []), ...environments.faults];
-  return withFacts(withJobVariables(first, environments.addTo(processes)), {
-    connections,
-    faults: withoutRepeats(all),
-  });
+  const { observation, recognised } = first;
+  const faults = [...observation.faults, ...(connections?.faults ?? []), ...(environments?.faults ?? [])];
+  const processes = environments?.processes ?? observation.processes;
+  const all = { ...observation, processes, connections, faults: withoutRepeats(faults) };
+  return viewOf(all, catalogue, recognised);
 }
 
 /** The members of trees, what started them, and ssh servers: of no other process are descriptors read. */

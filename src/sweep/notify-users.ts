@@ -1,6 +1,6 @@
 /** Leaves what users are to read at their next login, and what the site's notify program gets. */
 
-import { formatNotification, notificationLines } from "../core/hooks/notification.ts";
+import { notificationLines } from "../core/hooks/notification.ts";
 import { type NoticeContext, noticeLines } from "../core/notify/notice.ts";
 import type { Policy } from "../core/policy/policy.ts";
 import type { Outcome } from "../core/reap/outcome.ts";
@@ -19,7 +19,7 @@ export function noticeRecorder(native: Pick<Native, "grantRead">, folder: string
     if (!policy.notice.enabled) return dropped;
     const { host } = observation;
     const ports = { native, folder, policy: policy.notice, host, now };
-    return [...dropped, ...writeNotices(ports, linesByUser(outcomes, { host, now, policy }))];
+    return [...dropped, ...writeNotices(ports, linesByUser(outcomes, { observation, now, policy }))];
   };
 }
 
@@ -32,7 +32,7 @@ export function notifyRecorder(folder: string, policy: Policy): Recorder {
     const names = namesOf([...new Set(outcomes.map(({ judgement }) => judgement.tree.uid))]);
     const userOf = (uid: number): string => names.get(uid) ?? String(uid);
     const lines = notificationLines(outcomes, observation, { now, userOf });
-    const texts = new Map(lines.map((line, i) => [i, formatNotification({ program, line })]));
+    const texts = new Map(lines.map((line, i) => [i, JSON.stringify({ schemaVersion: 1, program, line })]));
     return attempt(`put notifications into ${folder}`, () => putIntoSpool(folder, texts, now));
   };
 }

@@ -10,7 +10,7 @@ import { isTable, type Policy, type PolicyLayer } from "../core/policy/policy.ts
 import { formatDuration } from "../core/text/duration.ts";
 import { countOf, localDate } from "../core/text/format.ts";
 import { escapeText } from "../core/text/safe-text.ts";
-import { whoIsExempt } from "../core/verdict/exemption.ts";
+import { namedIn } from "../core/verdict/exemption.ts";
 import { type LoadedConfig, loadConfig, systemMinUid } from "../shell/config.ts";
 import { lookUpAccounts } from "../shell/host/accounts.ts";
 import { writeAll } from "../shell/output/log.ts";
@@ -72,7 +72,7 @@ function rowsOf(policy: Policy): Row[] {
   const exemptions = policy.exempt.map((entry): Row => {
     const { until, reason } = entry;
     const end = until ? (until < today ? ` (ended ${until})` : ` until ${until}`) : "";
-    return ["exempt", `${whoIsExempt(entry)}${end}${reason ? `: ${reason}` : ""}`];
+    return ["exempt", `${namedIn(entry)}${end}${reason ? `: ${reason}` : ""}`];
   });
   return [...Object.entries(values), ...exemptions];
 }

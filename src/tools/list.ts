@@ -10,7 +10,7 @@ import { hostDocument } from "../core/report/json.ts";
 import { localMinute } from "../core/text/format.ts";
 import { escapeText, safeJson } from "../core/text/safe-text.ts";
 import type { Judgement, Verdict } from "../core/verdict/judge.ts";
-import { VERDICTS } from "../core/verdict/verdicts.ts";
+import { VERDICTS } from "../core/verdict/orphan.ts";
 import { loadConfig } from "../shell/config.ts";
 import { namesOf } from "../shell/host/accounts.ts";
 import { writeAll } from "../shell/output/log.ts";

@@ -41,9 +41,9 @@ async function replay(
 }
 
 function viewIn(file: string, text: string, format: "snapshot" | "ps", catalogue: Catalogue): HostView {
-  return format === "ps"
-    ? viewOf(readListing(file, text), catalogue, recogniseRows)
-    : viewOf(readSaved(file, text), catalogue);
+  if (format === "snapshot") return viewOf(readSaved(file, text), catalogue);
+  const listing = readListing(file, text);
+  return viewOf(listing, catalogue, recogniseRows(listing, catalogue));
 }
 
 function readInput(file: string): string {

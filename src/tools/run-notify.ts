@@ -2,20 +2,28 @@
 
 import { join } from "node:path";
 import type { Command } from "commander";
+import * as v from "valibot";
 import { EXIT, Failure } from "../commands/exit.ts";
 import type { Finish } from "../commands/options.ts";
-import { parseNotification } from "../core/hooks/notification.ts";
 import { faultLine } from "../core/observation/fault.ts";
+import { parseJson } from "../core/text/parse-json.ts";
 import { escapeText } from "../core/text/safe-text.ts";
 import { loadNative } from "../shell/host/native.ts";
 import { writeAll } from "../shell/output/log.ts";
 import { NOTIFY_FOLDER, RUN_FOLDER } from "../shell/store/paths.ts";
 import { prepareFolder } from "../shell/store/safe-files.ts";
 import { actsForHost } from "../shell/store/service-account.ts";
-import { emptySpool, Undeliverable } from "../shell/store/spool.ts";
+import { emptySpool, Undeliverable } from "./shell/empty-spool.ts";
 import { runHook } from "./shell/run-hook.ts";
 
 const LIMIT_MS = 60_000;
+
+/** One run of the program: its path when the sweep ran, and the line for its standard input. */
+const notification = v.object({
+  schemaVersion: v.literal(1),
+  program: v.pipe(v.string(), v.startsWith("/")),
+  line: v.string(),
+});
 
 const EXPLANATION = `
 The program gets one line of JSON on standard input for each tree, a run each, and a minute. It is run again after the
@@ -34,11 +42,12 @@ async function runNotify(): Promise<number> {
   if (loadNative().lock(lock) === "busy")
     throw new Failure(EXIT.busy, `it is at work already (another process holds ${lock})`);
   const { faults } = await emptySpool(NOTIFY_FOLDER, Date.now(), async (text) => {
-    const notification = parseNotification(text);
-    if (notification === null) throw new Undeliverable("the file is not a notification of this program");
-    const run = await runHook(notification.program, notification.line, LIMIT_MS);
-    if ("failure" in run) throw new Error(`${notification.program}: ${run.failure}`);
-    if (run.status !== 0) throw new Error(`${notification.program}: exit status ${run.status}`);
+    const parsed = parseJson(notification, text);
+    if ("error" in parsed) throw new Undeliverable(`the file is not a notification: ${parsed.error}`);
+    const { program, line } = parsed.value;
+    const run = await runHook(program, line, LIMIT_MS);
+    if ("failure" in run) throw new Error(`${program}: ${run.failure}`);
+    if (run.status !== 0) throw new Error(`${program}: exit status ${run.status}`);
   });
   for (const fault of faults) writeAll(2, `vscode-grim-reaper: ${escapeText(faultLine(fault))}\n`);
   return faults.length > 0 ? EXIT.failed : EXIT.ok;

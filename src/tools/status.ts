@@ -6,8 +6,8 @@ import type { Command } from "commander";
 import { EXIT } from "../commands/exit.ts";
 import { addConfig, type Finish } from "../commands/options.ts";
 import { type Common, isRoot, portsFor, print, requestFor, silent } from "../commands/shared.ts";
+import { memoryKiBOf } from "../core/costs/costs.ts";
 import { faultLine } from "../core/observation/fault.ts";
-import { memoryOf } from "../core/report/json.ts";
 import { safeJson } from "../core/text/safe-text.ts";
 import type { Verdict } from "../core/verdict/judge.ts";
 import { loadConfig } from "../shell/config.ts";
@@ -31,7 +31,7 @@ async function status(options: Common): Promise<number> {
   const trees: Record<Verdict, number> = { reap: 0, wait: 0, spare: 0, exempt: 0, unknown: 0 };
   for (const one of judgements) trees[shownVerdict(one, observation)]++;
   const now = Date.now();
-  const memory = (some: typeof judgements): number => some.reduce((sum, one) => sum + memoryOf(one), 0);
+  const memory = (some: typeof judgements): number => memoryKiBOf(some.flatMap(({ tree }) => tree.members));
   const report: Status = {
     schemaVersion: 1,
     host: observation.host,

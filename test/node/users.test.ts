@@ -58,7 +58,7 @@ describe("the users' side", () => {
     if (!hasLoginNode(t)) return;
     await configure(
       node,
-      `${AT_ONCE}[notice]\ntext = "Questions: hpc@example.org"\nurl = "https://hpc.example.org/reaper"\n`,
+      `${AT_ONCE}[notice]\ntext = "Questions: hpc@example.org\\nhttps://hpc.example.org/reaper"\n`,
     );
     const server = await startStandIn(node, { run: "sleep 7201" });
     await becomes(node, server.pid, "reap");

@@ -11,7 +11,7 @@ import { must, NOTICE, other, STATE, server, uid, usersSuite } from "../helpers/
 function noticing(): void {
   test("a reap leaves a notice that its user alone can read, as one file", async () => {
     const stage = await server();
-    const site = config('[notice]\ntext = "Questions: hpc@example.org"\nurl = "https://hpc.example.org/x"\n');
+    const site = config('[notice]\ntext = "Questions: hpc@example.org\\nhttps://hpc.example.org/x"\n');
     assert.equal(run(["-n", "-c", site]).status, 0);
     assert.ok(!existsSync(NOTICE), "a dry run ended nothing");
     const swept = run(["-c", site]);

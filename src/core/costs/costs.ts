@@ -1,11 +1,16 @@
-/** What a tree costs its host, from what the kernel said of its processes. */
+/** What processes and trees cost their host, from what the kernel said of them. */
 
+import type { Proc } from "../observation/process.ts";
 import type { Tree } from "../tree/tree.ts";
+
+/** Sums the resident memory of processes in KiB; a page that several of them share counts in each. */
+export function memoryKiBOf(processes: readonly Proc[]): number {
+  return processes.reduce((sum, { rssKiB }) => sum + rssKiB, 0);
+}
 
 export interface TreeCosts {
   /** With that of children that have ended. Null: not known of one process, and a part would pass for the whole. */
   readonly cpuSeconds: number | null;
-  /** Resident; a page that several processes share counts in each. */
   readonly memoryKiB: number;
   readonly processes: number;
   readonly threads: number;
@@ -13,13 +18,12 @@ export interface TreeCosts {
 
 /** Adds what the members of a tree cost. */
 export function treeCosts({ members }: Tree, ticksPerSecond: number): TreeCosts {
-  const sum = (pick: (one: Tree["root"]) => number): number =>
-    members.reduce((total, one) => total + pick(one), 0);
   const isKnown = members.every(({ cpuTicks }) => cpuTicks !== undefined);
+  const ticks = members.reduce((sum, { cpuTicks = 0 }) => sum + cpuTicks, 0);
   return {
-    cpuSeconds: isKnown ? Math.round(sum(({ cpuTicks = 0 }) => cpuTicks) / ticksPerSecond) : null,
-    memoryKiB: sum(({ rssKiB }) => rssKiB),
+    cpuSeconds: isKnown ? Math.round(ticks / ticksPerSecond) : null,
+    memoryKiB: memoryKiBOf(members),
     processes: members.length,
-    threads: sum(({ threads }) => threads),
+    threads: members.reduce((sum, { threads }) => sum + threads, 0),
   };
 }

@@ -5,12 +5,8 @@ export interface Series {
   readonly value: number;
 }
 
-export interface Metric {
-  readonly name: string;
-  readonly type: "counter" | "gauge";
-  readonly help: string;
-  readonly series: readonly Series[];
-}
+/** A metric with one series or several; one whose name ends in `_total` is a counter, any other a gauge. */
+export type Metric = readonly [name: string, help: string, value: number | readonly Series[]];
 
 /** Guard: a label's value cannot end its quotes or its line. */
 function labelValue(text: string): string {
@@ -24,10 +20,12 @@ function labelsOf(labels: Readonly<Record<string, string>>): string {
 
 /** Formats all metrics as one text. */
 export function expose(metrics: readonly Metric[]): string {
-  const lines = metrics.flatMap(({ name, type, help, series }) => [
+  const lines = metrics.flatMap(([name, help, value]) => [
     `# HELP ${name} ${help}`,
-    `# TYPE ${name} ${type}`,
-    ...series.map(({ labels = {}, value }) => `${name}${labelsOf(labels)} ${value}`),
+    `# TYPE ${name} ${name.endsWith("_total") ? "counter" : "gauge"}`,
+    ...(typeof value === "number" ? [{ value }] : value).map(
+      ({ labels = {}, value: one }: Series) => `${name}${labelsOf(labels)} ${one}`,
+    ),
   ]);
   return `${lines.join("\n")}\n`;
 }

@@ -1,27 +1,33 @@
 /** Makes the metrics of a sweep for Prometheus: the trees of the host, what the sweep ended, and counters that only grow. */
 
 import * as v from "valibot";
-import { type TreeCosts, treeCosts } from "../costs/costs.ts";
+import { memoryKiBOf, type TreeCosts, treeCosts } from "../costs/costs.ts";
 import { keyOf } from "../observation/process.ts";
-import { freedKiBOf } from "../reap/freed-memory.ts";
 import type { Outcome } from "../reap/outcome.ts";
-import { type Parsed, parseJson, wholeNumber } from "../text/parse-json.ts";
+import { type DataOf, type Parsed, parseJson, wholeNumber } from "../text/parse-json.ts";
 import { escapeText } from "../text/safe-text.ts";
 import type { Judgement } from "../verdict/judge.ts";
-import { VERDICTS } from "../verdict/verdicts.ts";
+import { VERDICTS } from "../verdict/orphan.ts";
 import { expose, type Metric, type Series } from "./exposition.ts";
+
+/** The counters that outlive a sweep, by metric, with what each counts. */
+const TOTALS = {
+  sweeps_total: "Sweeps.",
+  failed_sweeps_total: "Sweeps with a failure.",
+  breaker_trips_total: "Sweeps that the circuit breaker ended.",
+  faults_total: "Things that sweeps could not read or do.",
+  killed_trees_total: "Trees ended.",
+  killed_processes_total: "Processes ended, verified dead.",
+  survivors_total: "Processes that survived a sweep.",
+  freed_bytes_total: "Memory of the processes ended.",
+  hook_faults_total: "Faults of the session-close hook, at most 1,048,576 per boot.",
+} as const;
+
+type Total = keyof typeof TOTALS;
 
 const counters = v.object({
   schemaVersion: v.literal(1),
-  sweeps: wholeNumber,
-  failedSweeps: wholeNumber,
-  breakerTrips: wholeNumber,
-  faults: wholeNumber,
-  killedTrees: wholeNumber,
-  killedProcesses: wholeNumber,
-  survivors: wholeNumber,
-  freedKiB: wholeNumber,
-  hookFaults: wholeNumber,
+  totals: v.record(v.string(), wholeNumber),
   /** How long the hook's file of faults was at the last sweep, and the boot in which it was made. */
   hookSeen: wholeNumber,
   hookBoot: v.string(),
@@ -29,21 +35,13 @@ const counters = v.object({
   lastSuccess: wholeNumber,
 });
 
-/** The counters that outlive a sweep. */
-export type Counters = v.InferOutput<typeof counters>;
+/** What outlives a sweep. */
+export type Counters = DataOf<typeof counters>;
 
 /** Makes counters that all stand at 0. */
 export const noCounters = (): Counters => ({
   schemaVersion: 1,
-  sweeps: 0,
-  failedSweeps: 0,
-  breakerTrips: 0,
-  faults: 0,
-  killedTrees: 0,
-  killedProcesses: 0,
-  survivors: 0,
-  freedKiB: 0,
-  hookFaults: 0,
+  totals: {},
   hookSeen: 0,
   hookBoot: "",
   lastSuccess: 0,
@@ -73,46 +71,33 @@ export interface Sample {
   readonly partial: boolean;
 }
 
-/** What one sweep did. */
-interface Done {
-  readonly killedTrees: number;
-  readonly killedProcesses: number;
-  readonly survivors: number;
-  readonly freedKiB: number;
-}
-
-function doneIn(outcomes: readonly Outcome[]): Done {
-  const sum = (pick: (outcome: Outcome) => number): number =>
-    outcomes.reduce((total, outcome) => total + pick(outcome), 0);
-  return {
-    killedTrees: outcomes.filter(({ killed, survivors }) => killed.length > 0 && survivors.length === 0)
-      .length,
-    killedProcesses: sum(({ killed }) => killed.length),
-    survivors: sum(({ survivors }) => survivors.length),
-    freedKiB: sum(({ killed }) => freedKiBOf(killed)),
-  };
-}
-
 /** Adds a sweep to the counters. None of them ever falls. */
 export function addUp(before: Counters, sample: Sample): Counters {
-  const done = doneIn(sample.outcomes);
+  const { outcomes, failed, partial } = sample;
+  const sum = (pick: (outcome: Outcome) => number): number =>
+    outcomes.reduce((total, outcome) => total + pick(outcome), 0);
   const seen = before.hookBoot === sample.bootId ? before.hookSeen : 0;
   const now = sample.hookFaults ?? seen;
+  const added: Readonly<Record<Total, number>> = {
+    sweeps_total: 1,
+    failed_sweeps_total: failed ? 1 : 0,
+    breaker_trips_total: sample.breakerTripped ? 1 : 0,
+    faults_total: sample.faults,
+    killed_trees_total: sum(({ killed, survivors }) => (killed.length > 0 && survivors.length === 0 ? 1 : 0)),
+    killed_processes_total: sum(({ killed }) => killed.length),
+    survivors_total: sum(({ survivors }) => survivors.length),
+    freed_bytes_total: sum(({ killed }) => memoryKiBOf(killed)) * 1024,
+    // A shorter file is a new one: somebody removed the old one, so all its faults are new.
+    hook_faults_total: now >= seen ? now - seen : now,
+  };
   return {
     schemaVersion: 1,
-    sweeps: before.sweeps + 1,
-    failedSweeps: before.failedSweeps + (sample.failed ? 1 : 0),
-    breakerTrips: before.breakerTrips + (sample.breakerTripped ? 1 : 0),
-    faults: before.faults + sample.faults,
-    killedTrees: before.killedTrees + done.killedTrees,
-    killedProcesses: before.killedProcesses + done.killedProcesses,
-    survivors: before.survivors + done.survivors,
-    freedKiB: before.freedKiB + done.freedKiB,
-    // A shorter file is a new one: somebody removed the old one, so all its faults are new.
-    hookFaults: before.hookFaults + (now >= seen ? now - seen : now),
+    totals: Object.fromEntries(
+      Object.entries(added).map(([name, more]) => [name, (before.totals[name] ?? 0) + more]),
+    ),
     hookSeen: now,
     hookBoot: sample.bootId,
-    lastSuccess: sample.failed || sample.partial ? before.lastSuccess : sample.endedAt,
+    lastSuccess: failed || partial ? before.lastSuccess : sample.endedAt,
   };
 }
 
@@ -155,76 +140,38 @@ function costsAfter({ judgements, outcomes, ticksPerSecond }: Sample): TreeCosts
 
 /** Formats the whole file. `total` holds the counters after this sweep. */
 export function metricsText(sample: Sample, total: Counters): string {
-  const one = (name: string, type: Metric["type"], help: string, value: number): Metric => ({
-    name: PREFIX + name,
-    type,
-    help,
-    series: [{ value }],
-  });
-  const gauge = (name: string, help: string, value: number): Metric => one(name, "gauge", help, value);
-  const counter = (name: string, help: string, value: number): Metric => one(name, "counter", help, value);
-  const seconds = (ms: number): number => ms / 1000;
   const costs = costsAfter(sample);
-  const sum = (pick: (one: TreeCosts) => number): number =>
-    costs.reduce((total, one) => total + pick(one), 0);
+  const sum = (pick: (one: TreeCosts) => number): number => costs.reduce((all, one) => all + pick(one), 0);
   const largest = costs.reduce((most, { memoryKiB }) => Math.max(most, memoryKiB), 0);
-  return expose([
-    {
-      name: `${PREFIX}build_info`,
-      type: "gauge",
-      help: "The version of the last sweep.",
-      series: [{ labels: { version: sample.version }, value: 1 }],
-    },
-    {
-      name: `${PREFIX}trees`,
-      type: "gauge",
-      help: "Server trees that the last sweep found, by product and verdict.",
-      series: treesByProduct(sample.judgements),
-    },
+  const seconds = (ms: number): number => ms / 1000;
+  const metrics: readonly Metric[] = [
+    ["build_info", "The version of the last sweep.", [{ labels: { version: sample.version }, value: 1 }]],
+    [
+      "trees",
+      "Server trees that the last sweep found, by product and verdict.",
+      treesByProduct(sample.judgements),
+    ],
     // Guard: sums and a maximum, for a label with a user or a process would let users add series.
-    gauge(
-      "trees_cpu_seconds",
-      "CPU time of all trees.",
-      sum(({ cpuSeconds }) => cpuSeconds ?? 0),
-    ),
-    gauge("trees_memory_bytes", "Resident memory of all trees.", sum(({ memoryKiB }) => memoryKiB) * 1024),
-    gauge(
-      "trees_processes",
-      "Processes of all trees.",
-      sum(({ processes }) => processes),
-    ),
-    gauge("tree_memory_bytes_max", "Resident memory of the largest tree.", largest * 1024),
-    gauge("enforcing", "1 if sweeps end orphans, 0 if they only observe.", sample.enforcing ? 1 : 0),
-    gauge(
-      "last_sweep_timestamp_seconds",
-      "When the last sweep of the whole host ended.",
-      seconds(sample.endedAt),
-    ),
-    gauge(
+    ["trees_cpu_seconds", "CPU time of all trees.", sum(({ cpuSeconds }) => cpuSeconds ?? 0)],
+    ["trees_memory_bytes", "Resident memory of all trees.", sum(({ memoryKiB }) => memoryKiB) * 1024],
+    ["trees_processes", "Processes of all trees.", sum(({ processes }) => processes)],
+    ["tree_memory_bytes_max", "Resident memory of the largest tree.", largest * 1024],
+    ["enforcing", "1 if sweeps end orphans, 0 if they only observe.", sample.enforcing ? 1 : 0],
+    ["last_sweep_timestamp_seconds", "When the last sweep of the whole host ended.", seconds(sample.endedAt)],
+    [
       "last_success_timestamp_seconds",
       "When a sweep last ended without a failure; 0 for never.",
       seconds(total.lastSuccess),
-    ),
-    gauge("sweep_duration_seconds", "How long the last sweep took.", seconds(Math.round(sample.took))),
-    gauge("sweep_failed", "1 if something survived, or could not be read or written.", sample.failed ? 1 : 0),
-    gauge("sweep_faults", "Things that the last sweep could not read or do.", sample.faults),
-    gauge(
+    ],
+    ["sweep_duration_seconds", "How long the last sweep took.", seconds(Math.round(sample.took))],
+    ["sweep_failed", "1 if something survived, or could not be read or written.", sample.failed ? 1 : 0],
+    ["sweep_faults", "Things that the last sweep could not read or do.", sample.faults],
+    [
       "breaker_tripped",
       "1 if the evidence looked broken and the sweep ended nothing.",
       sample.breakerTripped ? 1 : 0,
-    ),
-    counter("sweeps_total", "Sweeps.", total.sweeps),
-    counter("failed_sweeps_total", "Sweeps with a failure.", total.failedSweeps),
-    counter("breaker_trips_total", "Sweeps that the circuit breaker ended.", total.breakerTrips),
-    counter("faults_total", "Things that sweeps could not read or do.", total.faults),
-    counter("killed_trees_total", "Trees ended.", total.killedTrees),
-    counter("killed_processes_total", "Processes ended, verified dead.", total.killedProcesses),
-    counter("survivors_total", "Processes that survived a sweep.", total.survivors),
-    counter("freed_bytes_total", "Memory of the processes ended.", total.freedKiB * 1024),
-    counter(
-      "hook_faults_total",
-      "Faults of the session-close hook, at most 1,048,576 per boot.",
-      total.hookFaults,
-    ),
-  ]);
+    ],
+    ...Object.entries(TOTALS).map(([name, help]): Metric => [name, help, total.totals[name] ?? 0]),
+  ];
+  return expose(metrics.map(([name, help, value]) => [`${PREFIX}${name}`, help, value]));
 }

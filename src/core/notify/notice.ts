@@ -1,5 +1,6 @@
 /** Writes what users read when their server was stopped, and the file that keeps it for their next login. */
 
+import type { Observation } from "../observation/observation.ts";
 import type { Policy } from "../policy/policy.ts";
 import type { Outcome } from "../reap/outcome.ts";
 import { formatDuration } from "../text/duration.ts";
@@ -29,14 +30,15 @@ const MAX_NAMES = 8;
 
 /** What the text depends on besides the tree. */
 export interface NoticeContext {
-  readonly host: string;
+  readonly observation: Pick<Observation, "host" | "uptime">;
   /** Milliseconds since the epoch. */
   readonly now: number;
   readonly policy: Pick<Policy, "catalogue" | "keep">;
 }
 
 /** Writes the lines about one tree that was ended. */
-export function noticeLines(outcome: Outcome, { host, now, policy }: NoticeContext): string[] {
+export function noticeLines(outcome: Outcome, context: NoticeContext): string[] {
+  const { observation, now, policy } = context;
   const { tree } = outcome.judgement;
   const product = policy.catalogue.products.find(({ id }) => id === tree.product);
   const names = programsInTerminals(tree);
@@ -46,19 +48,19 @@ export function noticeLines(outcome: Outcome, { host, now, policy }: NoticeConte
       ? `; programs in its terminals were ended: ${names.slice(0, MAX_NAMES).join(", ")}${more}`
       : "";
   return [
-    `Your ${product?.name ?? tree.product} server on ${host} was stopped at ${localMinute(now)}: ${whyStopped(outcome)}.`,
+    `Your ${product?.name ?? tree.product} server on ${observation.host} was stopped at ${localMinute(now)}: ${whyStopped(outcome, observation.uptime)}.`,
     `  Saved files are safe${ended}.`,
     ...(product?.resume === undefined ? [] : [`  To continue: ${product.resume}`]),
     ...(policy.keep.max > 0 ? ["  To keep a server longer next time: vscode-grim-reaper keep 8h"] : []),
   ].map(safeLine);
 }
 
-function whyStopped({ judgement, survivors }: Outcome): string {
+function whyStopped({ judgement, survivors }: Outcome, uptime: number): string {
   const left =
     survivors.length > 0 ? `; ${countOf(survivors.length, "process", "processes")} could not be ended` : "";
   if (judgement.unforced !== "reap") return `an administrator ended it${left}`;
-  const { unusedFor, grace } = judgement;
-  return `it had been unused for ${formatDuration(unusedFor)} (limit ${formatDuration(grace)})${left}`;
+  const { clock, grace } = judgement;
+  return `it had been unused for ${formatDuration(uptime - clock.at)} (limit ${formatDuration(grace)})${left}`;
 }
 
 /** Guard: users choose names, paths and addresses; one line stays one harmless line. */
@@ -68,8 +70,11 @@ function safeLine(text: string): string {
 }
 
 /** Splits the site's own text into lines. */
-export function siteLines({ text, url }: Policy["notice"]): string[] {
-  return [...text.split("\n"), url].filter((line) => line !== "").map(safeLine);
+export function siteLines(text: string): string[] {
+  return text
+    .split("\n")
+    .filter((line) => line !== "")
+    .map(safeLine);
 }
 
 /** Adds new notices to those that still wait, oldest first. `days` is how long a notice waits. */

@@ -1,32 +1,25 @@
 /** Finds which keys may stand where in the configuration. */
 
-import type * as v from "valibot";
 import { schema } from "./schema.ts";
 
-export type AnySchema = v.GenericSchema;
-type Table = v.StrictObjectSchema<v.ObjectEntries, v.ErrorMessage<v.StrictObjectIssue> | undefined>;
-type List = v.ArraySchema<AnySchema, v.ErrorMessage<v.ArrayIssue> | undefined>;
-type Optional = v.OptionalSchema<AnySchema, unknown>;
-
-const isTable = (schema: AnySchema): schema is Table => schema.type === "strict_object";
-const isList = (schema: AnySchema): schema is List => schema.type === "array";
-export const isOptional = (schema: AnySchema): schema is Optional => schema.type === "optional";
-
-/** The schema of a value that is there. */
-export const required = (schema: AnySchema): AnySchema =>
-  isOptional(schema) ? required(schema.wrapped) : schema;
+/** What the schema of a table, a list or a value that may be left out has. */
+export interface Shape {
+  readonly type: string;
+  readonly entries?: Readonly<Record<string, Shape>>;
+  readonly item?: Shape;
+  readonly wrapped?: Shape;
+  readonly default?: unknown;
+}
 
 /** Returns the entries of a table or of the tables in a list; none for any other value. */
-export function entriesOf(schema: AnySchema): readonly (readonly [string, AnySchema])[] {
-  const value = required(schema);
-  if (isList(value)) return entriesOf(value.item);
-  return isTable(value) ? Object.entries(value.entries as Readonly<Record<string, AnySchema>>) : [];
+export function entriesOf({ entries, item, wrapped }: Shape): Readonly<Record<string, Shape>> {
+  const inside = wrapped ?? item;
+  return entries ?? (inside ? entriesOf(inside) : {});
 }
 
 /** Lists the keys that may stand at a place in the file: `["exempt", "0", "usr"]` gives those of an exemption. */
 export function keysAt(place: readonly string[]): string[] {
-  let at: AnySchema | undefined = schema;
-  for (const step of place.slice(0, -1))
-    if (at !== undefined && !/^\d+$/.test(step)) at = new Map(entriesOf(at)).get(step);
-  return at === undefined ? [] : entriesOf(at).map(([name]) => name);
+  let at: Shape | undefined = schema as Shape;
+  for (const step of place.slice(0, -1)) if (at && !/^\d+$/.test(step)) at = entriesOf(at)[step];
+  return at ? Object.keys(entriesOf(at)) : [];
 }

@@ -81,6 +81,11 @@ function complete(parsed: Keys): Policy {
   };
 }
 
+/** Lists all exemptions: the users and groups that are named alone, and the entries of `[[exempt]]`. */
+export function exemptionsIn({ exemptUsers, exemptGroups, exempt }: Policy): Exemption[] {
+  return [...exemptUsers.map((user) => ({ user })), ...exemptGroups.map((group) => ({ group })), ...exempt];
+}
+
 /** Refuses an exemption that names no user and no product, because it would exempt everything. */
 function checkExemptions(layer: PolicyLayer, toml: string): PolicyError[] {
   const list = (layer.exempt ?? []) as Exemption[];

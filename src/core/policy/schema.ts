@@ -1,119 +1,85 @@
-/** Defines every key of the configuration: its type, default and meaning, for validation and for the manual. */
+/** Every key of the configuration with its type and default. docs/configuration.md says what each means. */
 
 import * as v from "valibot";
-import { hooks, ledger, metrics, notice } from "./schema-outputs.ts";
-import { agents, catalogue, exemption, keep, kernels } from "./schema-tables.ts";
 import {
+  account,
   accounts,
+  anyText,
   bool,
+  day,
   duration,
   durationOrOff,
-  EXEMPT_OR_REAP,
   exemptOrReap,
-  key,
+  listOf,
   logTarget,
   oneOf,
+  path,
+  table,
+  text,
+  texts,
   wholeNumber,
 } from "./schema-values.ts";
 
+const exemption = table({
+  user: v.optional(account),
+  group: v.optional(account),
+  product: v.optional(text),
+  until: v.optional(day),
+  reason: v.optional(text),
+});
+
+const agents = table({
+  policy: v.optional(exemptOrReap, "reap"),
+  grace: v.optional(duration, "2h"),
+  busyFor: v.optional(duration, "24h"),
+});
+
+const kernels = table({
+  grace: v.optional(duration, "24h"),
+  busyFor: v.optional(duration, "72h"),
+});
+
+const notice = table({
+  enabled: v.optional(bool, true),
+  text: v.optional(anyText, ""),
+  days: v.optional(wholeNumber(1), 14),
+});
+
+const catalogue = table({
+  directories: v.optional(listOf(table({ product: text, directory: text })), []),
+  patterns: v.optional(listOf(table({ product: text, exe: text, argv: v.optional(texts, []) })), []),
+  sshd: v.optional(texts, []),
+});
+
 /** The keys in the order of the manual. */
 export const schema = v.strictObject({
-  enforce: key(bool, true, "true or false", "`false`: sweeps only report what they would end"),
-  grace: key(
-    duration,
-    "3h",
-    "duration",
-    "how long after its last sign of use an orphan is left alone. A server's shorter `--reconnection-grace-time` wins, down to 10 minutes",
-  ),
-  graceByProduct: key(
+  enforce: v.optional(bool, true),
+  grace: v.optional(duration, "3h"),
+  graceByProduct: v.optional(
     v.record(v.string(), duration, 'must be a table such as { cursor = "30m" }'),
     {},
-    "table",
-    'another grace period for a product: `cursor = "30m"`',
   ),
-  silentAfter: key(
-    durationOrOff,
-    "12h",
-    'duration or "off"',
-    'a TCP connection on which no data has flowed for this long is no use; `"off"`: it is for as long as it lasts. VS Code and its server each send every 5 s',
-  ),
-  settle: key(
-    duration,
-    "2m",
-    "duration",
-    "how long a sweep that found something to end waits before it looks again; it ends only what both looks found unused. `--settle` overrides it",
-  ),
-  termWait: key(
-    duration,
-    "10s",
-    "duration",
-    "how long to wait between SIGTERM and SIGKILL; the wait ends when all processes have ended",
-  ),
-  minUid: key(
-    wholeNumber(1),
-    undefined,
-    "number",
-    "users with a lower uid are never touched",
-    "`UID_MIN` of `/etc/login.defs`",
-  ),
-  maxTrees: key(
-    wholeNumber(1),
-    undefined,
-    "number",
-    "a sweep that would end more trees ends none, unless it is forced",
-    "unlimited",
-  ),
-  tunnels: key(
-    exemptOrReap,
-    "exempt",
-    EXEMPT_OR_REAP,
-    '`code tunnel`: `"reap"` treats it like any other server',
-  ),
-  webServers: key(exemptOrReap, "exempt", EXEMPT_OR_REAP, "servers that a browser reaches: the same"),
-  jobClients: key(
-    exemptOrReap,
-    "exempt",
-    EXEMPT_OR_REAP,
-    "trees with a batch allocation in a terminal (`srun`, `salloc`): the same",
-  ),
-  jobEnvironment: key(
-    oneOf(["exempt", "ignore"]),
-    "exempt",
-    '"exempt" or "ignore"',
-    'trees whose environment is that of a batch job (`SLURM_JOB_ID` …), which users can also set themselves: `"ignore"` disregards it',
-  ),
-  log: key(
-    logTarget,
-    "both",
-    '"both", "journal" or path',
-    'where the service writes: `"both"`: every line to the file of its `-l`, and the kills, faults and one summary per sweep to the journal; `"journal"`: everything to the journal; a path: everything to that file',
-  ),
-  exemptUsers: key(accounts, [], "list", "users whose trees are never ended, by exact name or number"),
-  exemptGroups: key(
-    accounts,
-    [],
-    "list",
-    "groups whose members' trees are never ended, by exact name or number",
-  ),
-  exempt: key(
-    v.array(exemption, "must be a list of tables: [[exempt]]"),
-    [],
-    "list of tables",
-    "exemptions with an end date and a reason; a tree must match every key given",
-  ),
-  agents: key(agents, {}, "table", "the daemons of coding agents, which work without a client"),
-  kernels: key(
-    kernels,
-    {},
-    "table",
-    "interpreters with a user's data, which outlive their server: Positron's, and Jupyter's of VS Code",
-  ),
-  ledger: key(ledger, {}, "table", "where to record what was ended"),
-  metrics: key(metrics, {}, "table", "what monitoring reads"),
-  notice: key(notice, {}, "table", "what users see at their next login"),
-  hooks: key(hooks, {}, "table", "a program of the site"),
-  keep: key(keep, {}, "table", "what users may ask for with `keep`"),
-  catalogue: key(catalogue, {}, "table", "servers that the built-in catalogue does not contain"),
+  silentAfter: v.optional(durationOrOff, "12h"),
+  settle: v.optional(duration, "2m"),
+  termWait: v.optional(duration, "10s"),
+  minUid: v.optional(wholeNumber(1)),
+  maxTrees: v.optional(wholeNumber(1)),
+  tunnels: v.optional(exemptOrReap, "exempt"),
+  webServers: v.optional(exemptOrReap, "exempt"),
+  jobClients: v.optional(exemptOrReap, "exempt"),
+  jobEnvironment: v.optional(oneOf(["exempt", "ignore"]), "exempt"),
+  log: v.optional(logTarget, "both"),
+  exemptUsers: v.optional(accounts, []),
+  exemptGroups: v.optional(accounts, []),
+  exempt: v.optional(v.array(exemption, "must be a list of tables: [[exempt]]"), []),
+  agents: v.optional(agents, {}),
+  kernels: v.optional(kernels, {}),
+  ledger: v.optional(table({ file: v.optional(path, "/var/lib/vscode-grim-reaper/ledger.jsonl") }), {}),
+  metrics: v.optional(table({ file: v.optional(path, "") }), {}),
+  notice: v.optional(notice, {}),
+  hooks: v.optional(table({ notify: v.optional(path, "") }), {}),
+  keep: v.optional(table({ max: v.optional(duration, "24h") }), {}),
+  catalogue: v.optional(catalogue, {}),
 });
 
 export type Exemption = v.InferOutput<typeof exemption>;

@@ -10,5 +10,12 @@ export interface Outcome {
   readonly spared: string | null;
 }
 
+/** Leaves out what was spared or had gone by itself. */
+export function endedOnly(outcomes: readonly Outcome[]): Outcome[] {
+  return outcomes.filter(
+    ({ killed, survivors, spared }) => spared === null && killed.length + survivors.length > 0,
+  );
+}
+
 /** Why a planned tree needed no end. */
 export const GONE = "gone by itself";

@@ -2,7 +2,8 @@
 
 import { exeName, keyOf, type ProcId } from "../observation/process.ts";
 import type { Catalogue } from "../recognition/catalogue.ts";
-import { components, jobOfCgroup } from "../tree/batch-job.ts";
+import { componentsOf } from "../recognition/path-pattern.ts";
+import { jobOfCgroup } from "../tree/batch-job.ts";
 import { isMultiplexer } from "../tree/boundary.ts";
 import type { HostView } from "../tree/host-view.ts";
 import type { Tree } from "../tree/tree.ts";
@@ -19,18 +20,18 @@ export interface CgroupMember extends ProcId {
 }
 
 /** Lists the cgroups of a tree's processes that may turn out to be the tree's alone, nearest the root first. */
-export function killableCgroupsOf(tree: Tree): string[] {
+export function killableCgroupsOf(tree: Tree, catalogue: Catalogue): string[] {
   const paths = new Set(tree.members.flatMap((member) => member.cgroups ?? []));
-  return [...paths].filter(mayBeWhole).sort((a, b) => a.length - b.length);
+  return [...paths].filter((path) => mayBeWhole(path, catalogue)).sort((a, b) => a.length - b.length);
 }
 
 /**
  * Guard: only scopes and what lies below one. A process gets into a scope by being forked in it or when the scope is
  * made, while logins may enter a slice, a service or a plain cgroup at any moment, this one included.
  */
-function mayBeWhole(path: string): boolean {
-  const parts = components(path);
-  if (parts.includes("..") || jobOfCgroup(path) !== null) return false;
+function mayBeWhole(path: string, catalogue: Catalogue): boolean {
+  const parts = componentsOf(path);
+  if (parts.includes("..") || jobOfCgroup(path, catalogue) !== null) return false;
   const last = parts.at(-1) ?? "";
   return parts.some((part) => part.endsWith(".scope")) && !/\.(?:slice|service)$/.test(last);
 }

@@ -2,7 +2,7 @@
 
 import data from "./catalogue.json" with { type: "json" };
 import type { Kind } from "./kinds.ts";
-import { componentsOf, fitsEnd, fitsName, globToRegExp } from "./path-pattern.ts";
+import { componentsOf, fitsEnd, fitsName, globToRegExp, runsToRegExp } from "./path-pattern.ts";
 
 export type { Kind } from "./kinds.ts";
 
@@ -144,6 +144,9 @@ export interface Catalogue {
   /** Programs of root's that ask at a terminal for a password before they do anything. */
   readonly prompts: readonly string[];
   readonly jobClients: readonly string[];
+  /** Batch systems by the cgroups of their jobs, and by their programs that run jobs. */
+  readonly jobCgroups: readonly { readonly system: string; readonly pattern: RegExp }[];
+  readonly jobDaemons: readonly { readonly system: string; readonly programs: readonly string[] }[];
   /** A batch system and variables that together only its jobs have. */
   readonly jobEnvironments: readonly JobEnvironment[];
   readonly sshd: readonly string[];
@@ -203,6 +206,8 @@ export function makeCatalogue(site: SiteCatalogue = NO_SITE): Catalogue {
     sshClients: data.sshClients,
     prompts: data.prompts,
     jobClients: data.jobClients,
+    jobCgroups: data.jobCgroups.map(({ system, paths }) => ({ system, pattern: runsToRegExp(paths) })),
+    jobDaemons: data.jobDaemons,
     jobEnvironments: data.jobEnvironments,
     sshd: [...data.sshd, ...site.sshd],
   };

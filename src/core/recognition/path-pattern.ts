@@ -87,14 +87,14 @@ export function endsWithPath(path: string, end: string): boolean {
 
 /** Makes a site's glob a regular expression, anchored at both ends: `*` stays within a component, `**` does not. */
 export function globToRegExp(glob: string): RegExp {
-  const body = glob
-    .split("**")
-    .map((part) =>
-      part
-        .split("*")
-        .map((text) => text.replace(/[.+?^${}()|[\]\\]/g, "\\$&"))
-        .join("[^/]*"),
-    )
-    .join(".*");
-  return new RegExp(`^${body}$`, "s");
+  const body = glob.split("**").map((part) => part.split("*").map(escaped).join("[^/]*"));
+  return new RegExp(`^${body.join(".*")}$`, "s");
 }
+
+/** Makes a regular expression that finds one of these runs of components in a path; `*`: one character or more. */
+export function runsToRegExp(runs: readonly string[]): RegExp {
+  const bodies = runs.map((run) => run.split("*").map(escaped).join("[^/]+"));
+  return new RegExp(`(?:^|/)(?:${bodies.join("|")})(?:/|$)`);
+}
+
+const escaped = (text: string): string => text.replace(/[.+?^${}()|[\]\\]/g, "\\$&");

@@ -6,7 +6,7 @@ import { keyOf, type Proc } from "../observation/process.ts";
 import { GONE, type Outcome } from "../reap/outcome.ts";
 import { countOf } from "../text/format.ts";
 import type { Judgement, Verdict } from "../verdict/judge.ts";
-import { VERDICTS } from "../verdict/verdicts.ts";
+import { VERDICTS } from "../verdict/orphan.ts";
 import { outcomeDocument, treeDocument } from "./json.ts";
 import { type LogEvent, type Row, treeEvents } from "./standard-log.ts";
 

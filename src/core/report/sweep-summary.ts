@@ -1,14 +1,14 @@
 /** Sums up a sweep: in one line for the journal, and as what the next commands read of it. */
 
 import * as v from "valibot";
+import { memoryKiBOf } from "../costs/costs.ts";
 import type { Fault } from "../observation/fault.ts";
 import type { Observation } from "../observation/observation.ts";
-import { freedKiBOf } from "../reap/freed-memory.ts";
 import type { Outcome } from "../reap/outcome.ts";
 import { countOf, formatMemory } from "../text/format.ts";
 import type { DataOf } from "../text/parse-json.ts";
 import type { Judgement } from "../verdict/judge.ts";
-import { VERDICTS } from "../verdict/verdicts.ts";
+import { VERDICTS } from "../verdict/orphan.ts";
 
 export const lastSweep = v.object({
   schemaVersion: v.literal(1),
@@ -65,7 +65,7 @@ function endedPart(outcomes: readonly Outcome[], observing: boolean): string {
   const survivors = outcomes.reduce((sum, one) => sum + one.survivors.length, 0);
   if (ended.length === 0 && survivors === 0) return observing ? "nothing to end" : "nothing ended";
   const killed = ended.reduce((sum, one) => sum + one.killed.length, 0);
-  const freed = ended.reduce((sum, one) => sum + freedKiBOf(one.killed), 0);
+  const freed = ended.reduce((sum, one) => sum + memoryKiBOf(one.killed), 0);
   const size = `${countOf(killed, "process", "processes")}, ${formatMemory(freed)}`;
   const verb = observing ? "would be ended" : "ended";
   const left = survivors > 0 ? `; ${countOf(survivors, "process", "processes")} survived` : "";

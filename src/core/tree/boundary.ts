@@ -2,7 +2,8 @@
 
 import { exePath, type Proc } from "../observation/process.ts";
 import { type Catalogue, isMultiplexerPath } from "../recognition/catalogue.ts";
-import { components, rootsComponents } from "./batch-job.ts";
+import { componentsOf } from "../recognition/path-pattern.ts";
+import { rootsComponents } from "./batch-job.ts";
 
 /** What this host's own logins live in, and so is not a manager from where they stand. */
 export interface ManagersHere {
@@ -14,10 +15,10 @@ export interface ManagersHere {
 
 /** Finds them from the processes of root's ssh servers and this program's own cgroups. */
 export function managersHere(rootSshd: readonly Proc[], ownCgroups: readonly string[]): ManagersHere {
-  const sshd = rootSshd.flatMap(({ cgroups }) => cgroups ?? []).flatMap(components);
+  const sshd = rootSshd.flatMap(({ cgroups }) => cgroups ?? []).flatMap(componentsOf);
   return {
     services: new Set(sshd.filter((part) => part.endsWith(".service") && !isUserManager(part))),
-    containers: new Set([...sshd, ...ownCgroups.flatMap(components)]),
+    containers: new Set([...sshd, ...ownCgroups.flatMap(componentsOf)]),
   };
 }
 
@@ -30,7 +31,7 @@ export function managerOf(process: Proc, here: ManagersHere): string | null {
     // Guard: below user@UID.service users name cgroups as they like.
     const container = rootsComponents(path).find((part) => isContainer(part) && !here.containers.has(part));
     if (container) return container === "machine.slice" ? container : `container ${container}`;
-    const unit = components(path).findLast((part) => part.endsWith(".service"));
+    const unit = componentsOf(path).findLast((part) => part.endsWith(".service"));
     if (unit === undefined || isUserManager(unit) || isSshService(unit) || here.services.has(unit)) continue;
     return unit;
   }
@@ -88,4 +89,4 @@ const isSameCgroup = (a: Proc, b: Proc): boolean => JSON.stringify(a.cgroups) ==
 
 /** Sessions have their cgroups beside the user's service manager; below it is what its user asked that for. */
 const isInUsersCgroup = ({ cgroups }: Proc): boolean =>
-  (cgroups ?? []).some((path) => components(path).some(isUserManager));
+  (cgroups ?? []).some((path) => componentsOf(path).some(isUserManager));

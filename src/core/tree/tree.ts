@@ -208,7 +208,7 @@ function boundaryOf(process: Proc, root: Proc, catalogue: Catalogue): string | n
   if (process.cgroups === null) return "its cgroups could not be read";
   if (process.uids.some((uid) => uid !== root.uid)) return `has other user ids (${process.uids.join(" ")})`;
   if (isMultiplexer(process, catalogue)) return "is a terminal multiplexer";
-  const job = jobOf(process);
-  if (job && job !== jobOf(root)) return `is in a ${job} job`;
+  const job = jobOf(process, catalogue);
+  if (job && job !== jobOf(root, catalogue)) return `is in a ${job} job`;
   return null;
 }

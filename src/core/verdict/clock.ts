@@ -94,6 +94,15 @@ function tagOf(tree: Tree, observation: Observation, usedAt: number): Tag | null
     .reduce<Tag | null>((a, b) => (a && a.closedUptime >= b.closedUptime ? a : b), null);
 }
 
+/** What JSON and the ledger say of the close of a session that dates a tree. */
+export function closeOf({ tag }: Clock) {
+  return {
+    tagged: tag !== null,
+    closedAt: tag ? new Date(tag.closedAt).toISOString() : null,
+    remoteHost: tag?.remoteHost ?? null,
+  };
+}
+
 const WORKERS: Readonly<Record<string, string>> = {
   extensionHost: "extension host",
   ptyHost: "terminal host",

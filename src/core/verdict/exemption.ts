@@ -2,7 +2,7 @@
 
 import type { Observation } from "../observation/observation.ts";
 import { exeName, exePath, type Proc } from "../observation/process.ts";
-import type { Policy } from "../policy/policy.ts";
+import { exemptionsIn, type Policy } from "../policy/policy.ts";
 import type { Exemption } from "../policy/schema.ts";
 import type { Catalogue } from "../recognition/catalogue.ts";
 import { isSshTunnel } from "../recognition/command-line.ts";
@@ -83,7 +83,8 @@ function bySystem(tree: Tree, { catalogue, minUid, here }: ExemptionContext): Ex
 
 function byJob(tree: Tree, { policy, catalogue }: ExemptionContext): Exempt[] {
   const found: Exempt[] = [];
-  const job = jobOf(tree.root) ?? tree.ancestors.map((a) => jobOfAncestor(a, tree.uid)).find((name) => name);
+  const ofAncestors = tree.ancestors.map((one) => jobOfAncestor(one, tree.uid, catalogue));
+  const job = jobOf(tree.root, catalogue) ?? ofAncestors.find((name) => name !== null);
   if (job) found.push({ code: "batch-job", reason: `is in a ${job} job`, liftedBy: "--include-jobs" });
   if (!job && policy.jobEnvironment === "exempt") {
     const system = leadersOf(tree)
@@ -169,17 +170,7 @@ function byPolicy(tree: Tree, { policy, accounts, today }: ExemptionContext): Ex
     kind("agent-exempt", "is a coding agent's daemon");
   if (tree.kind === "web-server" && policy.webServers === "exempt")
     kind("web-server", "is a web server, reached without ssh");
-  for (const user of policy.exemptUsers) {
-    const verdict = isUser(tree.uid, user, accounts);
-    if (verdict) add("exempt-user", `user ${user} is exempt`);
-    if (verdict === null) add("exempt-lookup-failed", `may be exempt user ${user}: look-up failed`);
-  }
-  for (const group of policy.exemptGroups) {
-    const verdict = isInGroup(tree.uid, group, accounts);
-    if (verdict) add("exempt-group", `group ${group} is exempt`);
-    if (verdict === null) add("exempt-lookup-failed", `may be in exempt group ${group}: look-up failed`);
-  }
-  for (const entry of policy.exempt) {
+  for (const entry of exemptionsIn(policy)) {
     const { user, group, product, until, reason } = entry;
     if (until !== undefined && until < today) continue;
     const fits = [
@@ -188,16 +179,16 @@ function byPolicy(tree: Tree, { policy, accounts, today }: ExemptionContext): Ex
       product === undefined || product === tree.product,
     ];
     if (fits.includes(false)) continue;
-    const who = `${whoIsExempt(entry)} is exempt${until ? ` until ${until}` : ""}`;
-    const named = `${who}${reason ? `: ${reason}` : ""}`;
-    if (fits.includes(null)) add("exempt-lookup-failed", `${named} (perhaps: look-up failed)`);
+    const named = `${namedIn(entry)} is exempt${until ? ` until ${until}` : ""}${reason ? `: ${reason}` : ""}`;
+    if (fits.includes(null))
+      add("exempt-lookup-failed", `${named} (the look-up failed, so it may be this user)`);
     else add("exempt-entry", named);
   }
   return found;
 }
 
 /** "user alice, product cursor": all that an exemption names. */
-export function whoIsExempt({ user, group, product }: Exemption): string {
+export function namedIn({ user, group, product }: Exemption): string {
   const named = Object.entries({ user, group, product });
   return named.flatMap(([what, name]) => (name === undefined ? [] : [`${what} ${name}`])).join(", ");
 }

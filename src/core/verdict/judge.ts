@@ -2,7 +2,7 @@
 
 import { collectEvidence, type Evidence, type Fact } from "../evidence/evidence.ts";
 import type { UseCode } from "../evidence/use.ts";
-import type { Observation, Tag } from "../observation/observation.ts";
+import type { Observation } from "../observation/observation.ts";
 import { exeName } from "../observation/process.ts";
 import type { Policy } from "../policy/policy.ts";
 import { mayBeOneProduct } from "../recognition/catalogue.ts";
@@ -30,10 +30,6 @@ export interface Judgement {
   readonly isInUse: boolean;
   /** Since when the tree is unused, if it is. */
   readonly clock: Clock;
-  /** Milliseconds since the last sign of use; no fact about a tree that is in use. */
-  readonly unusedFor: number;
-  /** The close of a session that the tree outlived, and that counts; null: it is not tagged. */
-  readonly tag: Tag | null;
   /** Milliseconds after the last sign of use that an orphan is left alone. */
   readonly grace: number;
   /** Milliseconds until a sweep ends a waiting orphan at the earliest; null: it is not waiting. */
@@ -155,8 +151,6 @@ function judgeTree(given: TreeCase, servers: readonly Judgement[]): Judgement {
     use: facts.use ?? server?.use ?? null,
     isInUse: byEvidence.verdict === "spare" && byEvidence.reasonCode !== "agent-busy",
     clock,
-    unusedFor: observation.uptime - clock.at,
-    tag: clock.tag,
     grace,
     endsIn: final.endsIn ?? null,
     exemptions,

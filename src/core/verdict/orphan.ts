@@ -10,11 +10,14 @@ import { workSince } from "./agents.ts";
 import type { Clock } from "./clock.ts";
 import type { ReasonCode } from "./reason-codes.ts";
 
+/** Every verdict, in the order in which lists and counts show them. */
+export const VERDICTS = ["reap", "wait", "spare", "exempt", "unknown"] as const;
+
 /**
  * `wait`: orphaned, inside its grace or before its second sweep. `spare`: in use. `exempt`: policy or a batch job.
  * `unknown`: a needed fact could not be had.
  */
-export type Verdict = "reap" | "wait" | "spare" | "exempt" | "unknown";
+export type Verdict = (typeof VERDICTS)[number];
 
 export interface Decision {
   readonly verdict: Verdict;

@@ -72,9 +72,10 @@ export const REASON_CODES = {
     meaning: 'It is a coding agent\'s daemon, and the site exempts these (`agents.policy = "exempt"`).',
   },
   "web-server": { verdict: "exempt", meaning: "It is a web server, which clients reach without ssh." },
-  "exempt-user": { verdict: "exempt", meaning: "Its user is in `exemptUsers`." },
-  "exempt-group": { verdict: "exempt", meaning: "Its user is in a group of `exemptGroups`." },
-  "exempt-entry": { verdict: "exempt", meaning: "An entry of `[[exempt]]` fits it." },
+  "exempt-entry": {
+    verdict: "exempt",
+    meaning: "The site exempts it (`exemptUsers`, `exemptGroups` or `[[exempt]]`).",
+  },
   "exempt-lookup-failed": {
     verdict: "exempt",
     meaning: "It may be exempt: the look-up of a user or group failed.",

@@ -1,5 +1,5 @@
 import type { Fault } from "../../core/observation/fault.ts";
-import type { Policy } from "../../core/policy/policy.ts";
+import { exemptionsIn, type Policy } from "../../core/policy/policy.ts";
 import type { Accounts } from "../../core/verdict/exemption.ts";
 import { runTool, ToolError } from "./run-tool.ts";
 
@@ -102,8 +102,9 @@ export function lookUpAccounts(
     }
     return null;
   };
-  const users = named([...policy.exemptUsers, ...policy.exempt.map(({ user }) => user)]);
-  const groups = [...policy.exemptGroups, ...policy.exempt.map(({ group }) => group)];
+  const exemptions = exemptionsIn(policy);
+  const users = named(exemptions.map(({ user }) => user));
+  const groups = exemptions.map(({ group }) => group);
   const uidOfName = Object.fromEntries(users.map((name) => [name, find("passwd", name)]));
   // If the uid of a name cannot be looked up, the name is compared with the name of the tree's owner.
   const anyName = Object.values(uidOfName).includes(null);

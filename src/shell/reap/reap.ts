@@ -90,7 +90,7 @@ class Reaping {
   /** Finds the cgroups that hold one tree and nothing else; after the first signal that can no longer be seen. */
   async findKillableCgroups(): Promise<void> {
     for (const { tracked, cgroups } of this.trees)
-      for (const path of killableCgroupsOf(tracked.tree))
+      for (const path of killableCgroupsOf(tracked.tree, this.before.catalogue))
         if ((await this.whyNotKillCgroup(tracked, path)) === null) cgroups.push(path);
   }
 

@@ -70,7 +70,7 @@ function replaceFor(
 ): void {
   const temporary = `${file}.${process.pid}`;
   try {
-    writeFileSync(temporary, noticeFile(host, notices, siteLines(policy)), { mode: 0o600, flag: "wx" });
+    writeFileSync(temporary, noticeFile(host, notices, siteLines(policy.text)), { mode: 0o600, flag: "wx" });
     native.grantRead(temporary, uid);
     renameSync(temporary, file);
   } finally {

@@ -3,7 +3,7 @@
 import { readdirSync, readFileSync } from "node:fs";
 import { basename, dirname, join } from "node:path";
 import { gunzipSync } from "node:zlib";
-import { parseLedger } from "../../core/ledger/record.ts";
+import { parseLedger } from "../core/ledger/parse.ts";
 
 /** Guard: a compressed file of a few KiB can unpack to gigabytes. A month with 1,000 records per day is 30 MiB. */
 const MAX_FILE = 512 * 1024 * 1024 - 1;

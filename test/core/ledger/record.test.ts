@@ -1,17 +1,12 @@
 import assert from "node:assert/strict";
 import test from "node:test";
 import fc from "fast-check";
-import {
-  type LedgerRecord,
-  lastIdIn,
-  parseLedger,
-  recordLine,
-  recordsOf,
-} from "../../../src/core/ledger/record.ts";
+import { type LedgerRecord, lastIdIn, recordLine, recordsOf } from "../../../src/core/ledger/record.ts";
 import type { Observation } from "../../../src/core/observation/observation.ts";
 import type { Outcome } from "../../../src/core/reap/outcome.ts";
 import { contextFor, type Judgement, judge, UNFORCED } from "../../../src/core/verdict/judge.ts";
 import { csvField, csvLine, csvOf } from "../../../src/tools/core/ledger/csv.ts";
+import { parseLedger } from "../../../src/tools/core/ledger/parse.ts";
 import { DEFAULT_POLICY, NO_GRACE } from "../../helpers/policy.ts";
 import { ALICE, legacyTree, observation, UPTIME } from "../../helpers/proc.ts";
 

@@ -159,7 +159,7 @@ test("the hook's file is counted once: growth, a new boot, a removed file, one t
   let counters = noCounters();
   const after = (hookFaults: number | null, bootId = "b007"): number => {
     counters = addUp(counters, { ...quiet, hookFaults, bootId });
-    return counters.hookFaults;
+    return counters.totals.hook_faults_total ?? 0;
   };
   assert.deepEqual([after(3), after(3), after(5), after(null), after(6)], [3, 3, 5, 5, 6]);
   assert.deepEqual([after(2), after(2)], [8, 8]);
@@ -174,7 +174,7 @@ test("the last success is of a whole sweep that did not fail", () => {
 });
 
 test("saved counters are read as they were written, damaged files are refused", () => {
-  const written = { ...noCounters(), sweeps: 3 };
+  const written = { ...noCounters(), totals: { sweeps_total: 3 } };
   assert.deepEqual(parseCounters(JSON.stringify(written)), { value: written });
   const version = '"schemaVersion":1';
   for (const bad of [
@@ -182,18 +182,17 @@ test("saved counters are read as they were written, damaged files are refused", 
     "x",
     "[]",
     "null",
-    '{"sweeps":1}',
-    `{${version},"sweeps":-1}`,
-    `{${version},"sweeps":"3"}`,
-    `{${version},"sweeps":1.5}`,
+    '{"totals":{}}',
+    ...["-1", '"3"', "1.5", "null"].map((count) =>
+      JSON.stringify(noCounters()).replace("{}", `{"x":${count}}`),
+    ),
+    `{${version},"totals":{}}`,
   ])
     assert.ok("error" in parseCounters(bad), bad);
 });
 
 test("a label's value ends neither its quotes nor its line", () => {
   const evil = 'a"} 1\n# x\\';
-  const written = expose([
-    { name: "m", type: "gauge", help: "h", series: [{ labels: { l: evil }, value: 0.5 }] },
-  ]);
+  const written = expose([["m", "h", [{ labels: { l: evil }, value: 0.5 }]]]);
   assert.equal(written, '# HELP m h\n# TYPE m gauge\nm{l="a\\"} 1\\n# x\\\\"} 0.5\n');
 });

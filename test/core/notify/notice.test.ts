@@ -19,7 +19,7 @@ import { HOME, legacyTree, observation, proc } from "../../helpers/proc.ts";
 
 const NOW = 1_700_000_000_000;
 const HOUR = 3_600_000;
-const CONTEXT = { host: "login1", now: NOW, policy: NO_GRACE };
+const CONTEXT = { observation: observation([]), now: NOW, policy: NO_GRACE };
 
 const ESC = String.fromCharCode(27);
 
@@ -80,7 +80,7 @@ test("what a user calls their programs cannot act on their terminal, forge a lin
     assert.ok(Array.from(line).length <= 240);
   }
   assert.doesNotMatch(lines.join(), /hunter2/);
-  const file = noticeFile("login1", [{ id: 7, lines }], siteLines({ ...NO_GRACE.notice, text: "a\nb" }));
+  const file = noticeFile("login1", [{ id: 7, lines }], siteLines("a\nb"));
   assert.deepEqual(parseNotices(file), [{ id: 7, lines }]);
   assert.equal(programsInTerminals(hostile.judgement.tree).length, 32);
 });

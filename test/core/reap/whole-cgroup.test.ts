@@ -23,7 +23,7 @@ function onlyTree(processes: readonly Proc[]): Tree {
 }
 
 const enclosures = (...cgroups: string[]): string[] =>
-  killableCgroupsOf(onlyTree(legacyTree(100, { cgroups })));
+  killableCgroupsOf(onlyTree(legacyTree(100, { cgroups })), DEFAULT_POLICY.catalogue);
 
 /** A process that was not seen before. */
 const newborn = (more: Partial<CgroupMember> = {}): CgroupMember => ({

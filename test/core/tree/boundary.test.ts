@@ -48,7 +48,6 @@ const cgroups: readonly (readonly [path: string, system: string | null])[] = [
   ["/system.slice/x-imp-shell-7", null],
   ["/myslurm/uid_5", null],
   ["/slurm/my_uid_5", null],
-  ["/slurm/uid_5x", null],
   ["/mypbs/1.srv", null],
   ["/pbsx/1.srv", null],
   ["/my-pbspro-12.srv.slice", null],
@@ -66,12 +65,15 @@ const cgroups: readonly (readonly [path: string, system: string | null])[] = [
   [`${USER_MANAGER}/slurm/uid_2001/job_7`, null],
 ];
 for (const [path, system] of cgroups)
-  test(`the batch system of ${path}: ${system ?? "none"}`, () => assert.equal(jobOfCgroup(path), system));
+  test(`the batch system of ${path}: ${system ?? "none"}`, () =>
+    assert.equal(jobOfCgroup(path, DEFAULT_POLICY.catalogue), system));
 
 test("a batch daemon is one only as another user than the tree's", () => {
-  assert.equal(jobOfAncestor(proc({ pid: 7, uid: 0, exe: "/usr/sbin/pbs_mom" }), 2001), "PBS");
-  assert.equal(jobOfAncestor(proc({ pid: 7, uid: 2001, exe: "/usr/sbin/pbs_mom" }), 2001), null);
-  assert.equal(jobOfAncestor(proc({ pid: 7, uid: 0, exe: "/usr/bin/bash" }), 2001), null);
+  const jobBelow = (uid: number, exe: string): string | null =>
+    jobOfAncestor(proc({ pid: 7, uid, exe }), 2001, DEFAULT_POLICY.catalogue);
+  assert.equal(jobBelow(0, "/usr/sbin/pbs_mom"), "PBS");
+  assert.equal(jobBelow(2001, "/usr/sbin/pbs_mom"), null);
+  assert.equal(jobBelow(0, "/usr/bin/bash"), null);
 });
 
 test("every variable by which a batch job is known is asked for, each once", () => {

@@ -133,19 +133,19 @@ interface Entry {
 const GROUP = '[[exempt]]\ngroup = "hpc"\n';
 const FAILED = "exempt-lookup-failed";
 const entries: readonly Entry[] = [
-  { what: "a uid written as text", toml: `exemptUsers = ["${ALICE}"]`, code: "exempt-user" },
+  { what: "a uid written as text", toml: `exemptUsers = ["${ALICE}"]`, code: "exempt-entry" },
   { what: "another uid written as text", toml: `exemptUsers = ["20010", "200", "1"]`, code: null },
   {
     what: "a login name that begins with a number",
     toml: 'exemptUsers = ["2001a"]',
     accounts: { uidOf: { "2001a": ALICE } },
-    code: "exempt-user",
+    code: "exempt-entry",
   },
   {
     what: "a login name that ends with a number",
     toml: 'exemptUsers = ["a2001"]',
     accounts: { uidOf: { a2001: ALICE } },
-    code: "exempt-user",
+    code: "exempt-entry",
   },
   { what: "a user whose name was not looked up", toml: 'exemptUsers = ["carol"]', code: FAILED },
   { what: "a user whose look-up failed", toml: thesis, accounts: { uidOf: { alice: null } }, code: FAILED },

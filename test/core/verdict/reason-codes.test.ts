@@ -119,8 +119,6 @@ const cases: Readonly<Record<ReasonCode, Case>> = {
   tunnel: { processes: [tunnel], root: 800 },
   "agent-exempt": { processes: [daemon], policy: { agents: { policy: "exempt" } } },
   "web-server": { processes: [proc({ pid: 500, exe: codeServer[0] ?? "", argv: codeServer })] },
-  "exempt-user": { policy: { exemptUsers: [ALICE] } },
-  "exempt-group": { policy: { exemptGroups: [50] }, accounts: { groupsOf: { [ALICE]: [50] } } },
   "exempt-entry": { policy: { exempt: [{ product: "vscode" }] } },
   "exempt-lookup-failed": { policy: { exemptUsers: ["alice"] }, accounts: { uidOf: { alice: null } } },
   kept: { init: { keeps: [{ uid: ALICE, pid: 9, startTime: 9, until: 1_700_000_000_001 }] } },

@@ -1,12 +1,13 @@
 /** Recognises the rows of a listing that ended at the width of a terminal, by what they may have been. */
 
+import type { Observation } from "../../../core/observation/observation.ts";
 import { exeName, type Proc } from "../../../core/observation/process.ts";
 import type { Catalogue, Role, RoleRule } from "../../../core/recognition/catalogue.ts";
 import { scriptIndex } from "../../../core/recognition/command-line.ts";
 import { findInstall } from "../../../core/recognition/install-path.ts";
 import { componentsOf, endsWithPath } from "../../../core/recognition/path-pattern.ts";
 import { type Recognition, recognise } from "../../../core/recognition/recognise.ts";
-import type { ProcTable } from "../../../core/tree/process-table.ts";
+import { makeTable } from "../../../core/tree/process-table.ts";
 import { recogniseAll } from "../../../core/tree/tree.ts";
 
 function firstOf(row: Proc, endings: readonly string[][], catalogue: Catalogue): Recognition | null {
@@ -94,7 +95,11 @@ function isCutLauncher({ exe, argv, argvTruncated }: Proc, catalogue: Catalogue)
 const SERVES: readonly Role[] = ["server", "worker", "unknown"];
 
 /** Recognises every process of a listing that belongs to a server, by pid. */
-export function recogniseRows(table: ProcTable, catalogue: Catalogue): ReadonlyMap<number, Recognition> {
+export function recogniseRows(
+  { processes }: Pick<Observation, "processes">,
+  catalogue: Catalogue,
+): ReadonlyMap<number, Recognition> {
+  const table = makeTable(processes);
   const recogniseRow = (row: Proc): Recognition | null =>
     recognise(row, catalogue) ?? (row.argvTruncated ? recogniseCut(row, catalogue) : null);
   const recognised = new Map(recogniseAll(table, catalogue, recogniseRow));

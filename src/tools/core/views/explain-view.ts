@@ -1,9 +1,8 @@
 /** Formats `explain` for people: every fact about one tree, its processes, and what would change its verdict. */
 
-import { treeCosts } from "../../../core/costs/costs.ts";
+import { memoryKiBOf, treeCosts } from "../../../core/costs/costs.ts";
 import type { Fact } from "../../../core/evidence/evidence.ts";
 import { ageOf, type Observation } from "../../../core/observation/observation.ts";
-import { memoryOf } from "../../../core/report/json.ts";
 import { rowsOf } from "../../../core/report/sweep-events.ts";
 import { formatDuration } from "../../../core/text/duration.ts";
 import { countOf, formatMemory, type Paint } from "../../../core/text/format.ts";
@@ -38,7 +37,7 @@ export function explainLines(
 ): string[] {
   const { tree, reasons, facts, use } = judgement;
   const place = tree.root.pid === pid ? `Process ${pid} is the root` : `Process ${pid} belongs to the tree`;
-  const size = `${countOf(tree.members.length, "process", "processes")}, ${formatMemory(memoryOf(judgement))}`;
+  const size = `${countOf(tree.members.length, "process", "processes")}, ${formatMemory(memoryKiBOf(tree.members))}`;
   const unseen = whyUnseen(judgement, observation);
   return [
     `${place} of ${tree.root.pid}: ${tree.product}, uid ${tree.uid}, ${size}, started ${formatDuration(ageOf(tree.root, observation))} ago`,

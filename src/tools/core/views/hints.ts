@@ -36,9 +36,9 @@ export function hintsOf(
     { fact: "age", value: "yes", detail: `${root.pid} started ${age} ago` },
     {
       fact: "tagged",
-      value: yesNo(judgement.tag !== null),
-      detail: judgement.tag
-        ? `a session${from(judgement.tag)} closed ${formatDuration(observation.uptime - judgement.tag.closedUptime)} ago and left it behind`
+      value: yesNo(judgement.clock.tag !== null),
+      detail: judgement.clock.tag
+        ? `a session${from(judgement.clock.tag)} closed ${formatDuration(observation.uptime - judgement.clock.tag.closedUptime)} ago and left it behind`
         : "no session of its user closed since it was last seen in use",
     },
   ];

@@ -1,14 +1,15 @@
 /** Formats `list` for people: rows, their order, and a line of totals. */
 
-import { treeCosts } from "../../../core/costs/costs.ts";
+import { memoryKiBOf, treeCosts } from "../../../core/costs/costs.ts";
 import { ageOf, type Observation } from "../../../core/observation/observation.ts";
-import { memoryOf } from "../../../core/report/json.ts";
 import { formatDuration } from "../../../core/text/duration.ts";
 import { countOf, formatMemory, type Paint } from "../../../core/text/format.ts";
 import { escapeText } from "../../../core/text/safe-text.ts";
 import type { Judgement, Verdict } from "../../../core/verdict/judge.ts";
-import { VERDICTS } from "../../../core/verdict/verdicts.ts";
+import { VERDICTS } from "../../../core/verdict/orphan.ts";
 import { shownVerdict, whyUnseen } from "./observer.ts";
+
+const memoryOf = ({ tree }: Judgement): number => memoryKiBOf(tree.members);
 
 const STYLE: Readonly<Record<Verdict, Parameters<Paint>[0]>> = {
   reap: "red",
@@ -64,7 +65,7 @@ export function listRow(
   { nameOf }: RowFacts,
   paint: Paint,
 ): string[] {
-  const { tree, tag } = judgement;
+  const { tree, clock } = judgement;
   const { cpuSeconds } = treeCosts(tree, observation.ticksPerSecond);
   return [
     String(tree.root.pid),
@@ -72,7 +73,7 @@ export function listRow(
     tree.product,
     tree.kind,
     paintVerdict(shownVerdict(judgement, observation), paint),
-    tag ? `${formatDuration(observation.uptime - tag.closedUptime)} ago` : "no",
+    clock.tag ? `${formatDuration(observation.uptime - clock.tag.closedUptime)} ago` : "no",
     formatDuration(ageOf(tree.root, observation)),
     cpuSeconds === null ? "-" : formatDuration(cpuSeconds * 1000),
     formatMemory(memoryOf(judgement)),

@@ -5,7 +5,7 @@ import { formatDuration } from "../../../core/text/duration.ts";
 import { countOf, formatMemory, localMinute, type Paint } from "../../../core/text/format.ts";
 import { escapeText } from "../../../core/text/safe-text.ts";
 import type { Verdict } from "../../../core/verdict/judge.ts";
-import { VERDICTS } from "../../../core/verdict/verdicts.ts";
+import { VERDICTS } from "../../../core/verdict/orphan.ts";
 
 /** A value, or why it is not known: "only root can read it". */
 export type Known<T> = { readonly value: T } | { readonly unknown: string };

@@ -3,7 +3,6 @@ import assert from "node:assert/strict";
 import test from "node:test";
 import type { Proc } from "../../../../src/core/observation/process.ts";
 import { makeCatalogue } from "../../../../src/core/recognition/catalogue.ts";
-import { makeTable } from "../../../../src/core/tree/process-table.ts";
 import { recogniseRows } from "../../../../src/tools/core/replay/cut-rows.ts";
 import { COMMIT as C, HOME, LEGACY, type ProcInit, proc } from "../../../helpers/proc.ts";
 
@@ -48,7 +47,7 @@ const cut: readonly (readonly [role: string | undefined, exe: string, argv: stri
 for (const [role, exe, argv] of cut) {
   test(`cut at its end, "${argv}" is ${role ?? "not part of a server"}`, () => {
     const row = proc({ pid: 100, exe, argv, argvTruncated: true });
-    assert.equal(recogniseRows(makeTable([row]), catalogue).get(100)?.role, role);
+    assert.equal(recogniseRows({ processes: [row] }, catalogue).get(100)?.role, role);
   });
 }
 
@@ -57,7 +56,7 @@ const worker = (init: Partial<ProcInit>): Proc =>
 
 /** What is recognised above a process of the pid 200: "product role". */
 function above(processes: readonly Proc[]): string | undefined {
-  const found = recogniseRows(makeTable(processes), catalogue).get(100);
+  const found = recogniseRows({ processes }, catalogue).get(100);
   return found && `${found.product} ${found.role}`;
 }
 

@@ -24,7 +24,8 @@ function lineOf({ product, kind, members, recognised }: Tree): string {
 function treesIn(name: string): Tree[] {
   const { observation, errors } = parseListing(readFileSync(`${FOLDER}/${name}`, "utf8"));
   assert.deepEqual(errors, []);
-  return [...viewOf(observation, makeCatalogue(), recogniseRows).trees];
+  const catalogue = makeCatalogue();
+  return [...viewOf(observation, catalogue, recogniseRows(observation, catalogue)).trees];
 }
 
 /** The expected trees by the name of the listing: a name without indent, then its trees, indented. */
