@@ -5,6 +5,7 @@ import type { Observation } from "../core/observation/observation.ts";
 import { keyOf, type Proc } from "../core/observation/process.ts";
 import type { Policy } from "../core/policy/policy.ts";
 import type { Outcome } from "../core/reap/outcome.ts";
+import { planOf } from "../core/reap/second-look.ts";
 import type { LogEvent } from "../core/report/standard-log.ts";
 import { exemptEvents, faultEvent, outcomeEvents, verdictEvents } from "../core/report/sweep-events.ts";
 import type { HostView } from "../core/tree/host-view.ts";
@@ -109,7 +110,7 @@ export async function sweepSeen(ports: Ports, request: SweepRequest, seen: Look)
   const { view, observation, judgements } = seen;
   await ports.log.write([...seen.faults.map(faultEvent), ...verdictEvents(observation, judgements)]);
   await ports.log.write(exemptEvents(observation, judgements));
-  const plan = judgements.filter(({ verdict }) => verdict === "reap");
+  const { plan, faults: bounded } = planOf(judgements, options.force);
   const observing = request.dryRun || (!policy.enforce && !options.force);
   const broken = options.force ? null : breakerTrips(view, judgements, policy);
   if (broken !== null) {
@@ -132,7 +133,7 @@ export async function sweepSeen(ports: Ports, request: SweepRequest, seen: Look)
   }
   const reaped = observing ? wouldReap(plan) : await carryOut(ports, request, seen, plan);
   const { outcomes } = reaped;
-  await ports.log.write(reaped.faults.map(faultEvent));
+  await ports.log.write([...bounded, ...reaped.faults].map(faultEvent));
   await ports.log.write(reaped.notices.map((message): LogEvent => ({ level: "warn", message })));
   await ports.log.write(outcomes.flatMap((outcome) => outcomeEvents(outcome, observation, observing)));
   const newest = newestOf(judgements, reaped.again);
@@ -140,7 +141,7 @@ export async function sweepSeen(ports: Ports, request: SweepRequest, seen: Look)
     ? await recordState(ports, request.context, { observation, judgements: newest, outcomes })
     : [];
   await ports.log.write(stateFaults.map(faultEvent));
-  const faults = [...seen.faults, ...reaped.faults, ...stateFaults];
+  const faults = [...seen.faults, ...bounded, ...reaped.faults, ...stateFaults];
   const hostFailed = faults.some(isOfHost);
   const isNew = (process: Proc): boolean => !reaped.stuck.has(keyOf(process));
   // Guard: one user's process that cannot be killed fails one sweep, and not every one after it.

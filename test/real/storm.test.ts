@@ -102,7 +102,7 @@ function insideNamespace(): void {
     const path = `/${basename(folder)}`;
     for (let look = 0; look < 100; look++) {
       assert.ok(isPopulated(folder));
-      const members = await membersOf(folder, path);
+      const members = await membersOf(folder, path, 10_000);
       assert.ok(members.length > 0);
       assert.deepEqual(
         members.filter(({ outsideParent }) => outsideParent !== null && outsideParent.pid !== 1),

@@ -5,7 +5,6 @@ import type { Catalogue } from "../recognition/catalogue.ts";
 import { componentsOf } from "../recognition/path-pattern.ts";
 import { jobOfCgroup } from "../tree/batch-job.ts";
 import { isMultiplexer } from "../tree/boundary.ts";
-import type { HostView } from "../tree/host-view.ts";
 import type { Tree } from "../tree/tree.ts";
 import type { TrackedTree } from "./tracked-tree.ts";
 
@@ -19,26 +18,25 @@ export interface CgroupMember extends ProcId {
   readonly outsideParent: { readonly pid: number; readonly exe: string | null } | null;
 }
 
-/** Lists the cgroups of a tree's processes that may turn out to be the tree's alone, nearest the root first. */
-export function killableCgroupsOf(tree: Tree, catalogue: Catalogue): string[] {
-  const paths = new Set(tree.members.flatMap((member) => member.cgroups ?? []));
-  return [...paths].filter((path) => mayBeWhole(path, catalogue)).sort((a, b) => a.length - b.length);
-}
-
 /**
- * Guard: only scopes and what lies below one. A process gets into a scope by being forked in it or when the scope is
- * made, while logins may enter a slice, a service or a plain cgroup at any moment, this one included.
+ * Lists the scopes of a tree's processes that may turn out to be the tree's alone. Guard: only scopes. A process gets into
+ * one by being forked in it or when it is made, while logins may enter a slice, a service or a plain cgroup at any moment.
+ * Guard: only the topmost of each path. Users can nest any number below it, and each is read with all below.
  */
-function mayBeWhole(path: string, catalogue: Catalogue): boolean {
+export function killableCgroupsOf(tree: Tree, catalogue: Catalogue): string[] {
+  const paths = tree.members.flatMap((member) => member.cgroups ?? []);
+  return [...new Set(paths.flatMap((path) => topmostScopeOf(path, catalogue)))];
+}
+
+function topmostScopeOf(path: string, catalogue: Catalogue): string[] {
   const parts = componentsOf(path);
-  if (parts.includes("..") || jobOfCgroup(path, catalogue) !== null) return false;
-  const last = parts.at(-1) ?? "";
-  return parts.some((part) => part.endsWith(".scope")) && !/\.(?:slice|service)$/.test(last);
+  const scope = parts.findIndex((part) => part.endsWith(".scope"));
+  if (scope < 0 || parts.includes("..") || jobOfCgroup(path, catalogue) !== null) return [];
+  return [`/${parts.slice(0, scope + 1).join("/")}`];
 }
 
 /**
- * Says why a cgroup must not be ended as a whole, or null when all that was seen in it is the tree's. `before` is the
- * look that the tree was judged by, with every process of its user.
+ * Says why a cgroup must not be ended as a whole, or null when all that was seen in it is the tree's.
  *
  * A process that was not there when the tree was judged, and whose pid may change faster than any look, counts as the
  * tree's for these reasons together: everything in the cgroup at that time was a member (the caller asks both before
@@ -49,12 +47,10 @@ function mayBeWhole(path: string, catalogue: Catalogue): boolean {
 export function whyNotOnlyThisTree(
   tracked: TrackedTree,
   inside: readonly CgroupMember[],
-  before: HostView,
+  catalogue: Catalogue,
 ): string | null {
-  const keys = before.observation.processes.map(keyOf);
-  const bystanders = new Set([...keys.filter((key) => !tracked.known.has(key)), ...tracked.setFree]);
   for (const member of inside) {
-    const why = whyNotOurs(member, tracked, bystanders, before.catalogue);
+    const why = whyNotOurs(member, tracked, catalogue);
     if (why !== null) return `${member.pid} in it ${why}`;
   }
   return null;
@@ -62,16 +58,17 @@ export function whyNotOnlyThisTree(
 
 function whyNotOurs(
   member: CgroupMember,
-  { tree, known }: TrackedTree,
-  bystanders: ReadonlySet<string>,
+  { tree, known, setFree, before }: TrackedTree,
   catalogue: Catalogue,
 ): string | null {
   if (member.pid < 2) return "is outside this pid namespace";
-  if (bystanders.has(keyOf(member))) return "is not part of the tree";
+  const isKnown = known.has(keyOf(member));
+  if (setFree.has(keyOf(member)) || (before.processes.has(keyOf(member)) && !isKnown))
+    return "is not part of the tree";
   if (member.uids === null || member.exe === null) return "could not be read";
   if (tree.uid === 0 || member.uids.some((uid) => uid !== tree.uid))
     return `has other user ids (${member.uids.join(" ")})`;
-  if (known.has(keyOf(member))) return null;
+  if (isKnown) return null;
   if (isMultiplexer(member, catalogue)) return "is a terminal multiplexer";
   const parent = member.outsideParent;
   if (parent && parent.pid !== 1 && exeName(parent.exe) !== "systemd") return `was started by ${parent.pid}`;

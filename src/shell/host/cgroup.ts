@@ -24,12 +24,17 @@ export function cgroupFolder(path: string): string | null {
   return folders.find((folder) => existsSync(join(folder, "cgroup.kill"))) ?? null;
 }
 
-/** Everybody in the cgroup and below it. Several looks: what lives for longer than one is seen for certain. */
-export async function membersOf(folder: string, path: string): Promise<CgroupMember[]> {
+/**
+ * All processes in the cgroup and below it. Several looks: what lives for longer than one is seen for certain.
+ * @throws what cannot be read, and where it takes more than `limit` milliseconds
+ */
+export async function membersOf(folder: string, path: string, limit: number): Promise<CgroupMember[]> {
   const members = new Map<string, CgroupMember>();
+  const deadline = performance.now() + limit;
   for (let look = 0; look < LOOKS; look++) {
     if (look > 0) await delay(LOOK_PAUSE_MS);
     for (const pid of pidsIn(folder)) {
+      if (performance.now() > deadline) throw new Error("its user's cgroups take too long to read");
       const member = pid > 0 ? readMember(pid, path) : OUTSIDER;
       if (member) members.set(`${member.pid}@${member.startTime}`, member);
     }

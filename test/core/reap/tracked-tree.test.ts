@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import test from "node:test";
 import type { Proc } from "../../../src/core/observation/process.ts";
-import { refreshTrackedTree, trackedTreeOf } from "../../../src/core/reap/tracked-tree.ts";
+import { makeTracker, refreshTrackedTree } from "../../../src/core/reap/tracked-tree.ts";
 import { viewOf } from "../../../src/core/tree/host-view.ts";
 import { contextFor, judge } from "../../../src/core/verdict/judge.ts";
 import { DEFAULT_POLICY } from "../../helpers/policy.ts";
@@ -27,7 +27,7 @@ const late = (UPTIME / 1000) * TICKS + 5;
 
 /** What a look that shows `processes` finds alive of the tree, after one that showed `others` beside the tree. */
 function aliveAmong(processes: readonly Proc[], others: readonly Proc[] = []): number[] {
-  const tracked = trackedTreeOf(judgedTree, viewed([...tree, ...others]));
+  const tracked = makeTracker([judgedTree], viewed([...tree, ...others]))(judgedTree);
   refreshTrackedTree(tracked, viewed(processes));
   return tracked.alive.map(({ pid }) => pid);
 }
@@ -55,7 +55,7 @@ test("what a dying program of a terminal set free is not taken, also once the te
   const before = [...tree.slice(0, 5), shell];
   const [first] = judge(observation(before), contextFor(DEFAULT_POLICY, "2026-01-01"));
   assert.ok(first);
-  const tracked = trackedTreeOf(first.tree, viewed(before));
+  const tracked = makeTracker([first.tree], viewed(before))(first.tree);
   const job = proc({ pid: 900, ppid: 505, sid: 505, tty: 34816, startTime: late });
   const saving = proc({ pid: 901, ppid: 505, startTime: late, ignoresHangup: true, sid: 505 });
   refreshTrackedTree(tracked, viewed([{ ...shell, tty: 0 }, job, saving]));
@@ -77,7 +77,7 @@ test("what a dying program of a terminal set free is not taken either once pid 1
   const [first] = judge(observation(before), contextFor(DEFAULT_POLICY, "2026-01-01"));
   assert.ok(first);
   const taken = (init: Partial<Proc>): boolean => {
-    const tracked = trackedTreeOf(first.tree, viewed(before));
+    const tracked = makeTracker([first.tree], viewed(before))(first.tree);
     const started = proc({ pid: 901, startTime: late, pgid: 505, sid: 505, ...init });
     refreshTrackedTree(tracked, viewed([started]));
     return tracked.alive.length > 0;
@@ -179,7 +179,7 @@ test("without audit, or without an executable, looking alike proves nothing", ()
     );
     const [first] = judge(observation(members), contextFor(DEFAULT_POLICY, "2026-01-01"));
     assert.ok(first);
-    const tracked = trackedTreeOf(first.tree, viewed(members));
+    const tracked = makeTracker([first.tree], viewed(members))(first.tree);
     refreshTrackedTree(tracked, viewed([runaway(like)]));
     return tracked.alive.length > 0;
   };
@@ -208,7 +208,7 @@ test("a member that changed its user is not the tree's any more", () => {
 });
 
 test("what every look found stays known, so that it counts as killed when it is gone", () => {
-  const tracked = trackedTreeOf(judgedTree, viewed(tree));
+  const tracked = makeTracker([judgedTree], viewed(tree))(judgedTree);
   const child = proc({ pid: 901, ppid: 505, startTime: late });
   refreshTrackedTree(tracked, viewed([...tree, child]));
   refreshTrackedTree(tracked, viewed([]));
@@ -220,3 +220,19 @@ for (const [what, processes, taken, before] of cases)
   test(`adopted by pid 1, ${what}: ${taken ? "taken" : "left alone"}`, () => {
     assert.equal(aliveAmong(processes, before).includes(900), taken);
   });
+
+test("all trees of a user share what was there before them, and a group of two trees is neither's", () => {
+  const second = legacyTree(800);
+  const both = [...tree, ...second];
+  const trees = judge(observation(both), contextFor(DEFAULT_POLICY, "2026-01-01")).map((one) => one.tree);
+  const fork = proc({ pid: 900, ppid: 1, pgid: 800, startTime: late });
+  const aliveOf = (inGroup: Partial<Proc>): number[][] => {
+    const members = both.map((one) => (one.pid === 503 ? { ...one, ...inGroup } : one));
+    const tracked = trees.map(makeTracker(trees, viewed(members)));
+    assert.equal(tracked[0]?.before, tracked[1]?.before);
+    for (const one of tracked) refreshTrackedTree(one, viewed([second[0] as Proc, fork]));
+    return tracked.map(({ alive }) => alive.map(({ pid }) => pid));
+  };
+  assert.deepEqual(aliveOf({}), [[], [800, 900]]);
+  assert.deepEqual(aliveOf({ pgid: 800 }), [[], [800]]);
+});

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import test from "node:test";
 import type { Proc } from "../../../src/core/observation/process.ts";
-import { refreshTrackedTree, trackedTreeOf } from "../../../src/core/reap/tracked-tree.ts";
+import { makeTracker, refreshTrackedTree, type TrackedTree } from "../../../src/core/reap/tracked-tree.ts";
 import {
   type CgroupMember,
   killableCgroupsOf,
@@ -22,6 +22,8 @@ function onlyTree(processes: readonly Proc[]): Tree {
   return judgement.tree;
 }
 
+const trackedTreeOf = (tree: Tree): TrackedTree => makeTracker([tree], before)(tree);
+
 const enclosures = (...cgroups: string[]): string[] =>
   killableCgroupsOf(onlyTree(legacyTree(100, { cgroups })), DEFAULT_POLICY.catalogue);
 
@@ -36,20 +38,19 @@ const newborn = (more: Partial<CgroupMember> = {}): CgroupMember => ({
 });
 
 const why = (...inmates: CgroupMember[]): string | null =>
-  whyNotOnlyThisTree(trackedTreeOf(onlyTree(legacyTree(100)), before), inmates, before);
+  whyNotOnlyThisTree(trackedTreeOf(onlyTree(legacyTree(100))), inmates, before.catalogue);
 
-test("only a scope, or what lies below one, may be the tree's alone", () => {
+test("only the topmost scope of a path may be the tree's alone", () => {
   const session = "/user.slice/user-2001.slice/session-7.scope";
-  const own = "/user.slice/user-2001.slice/user@2001.service/app.slice/app-1.scope/inner";
+  const own = "/user.slice/user-2001.slice/user@2001.service/app.slice/app-1.scope";
   assert.deepEqual(enclosures(session), [session]);
-  assert.deepEqual(enclosures(own, session), [session, own]);
-  assert.deepEqual(enclosures(`${session}/my.service.d`), [`${session}/my.service.d`]);
+  assert.deepEqual(enclosures(`${own}/inner`, session), [own, session]);
+  assert.deepEqual(enclosures(`${own}/a.scope/b.scope`, `${own}/c.service`, own), [own]);
   for (const path of [
     "/",
     "/user.slice/user-2001.slice",
     "/user.slice/user-2001.slice/user@2001.service",
     "/system.slice/ssh.service",
-    "/x.scope/y.slice",
     "/user_2001",
     "/../../x.scope",
     "/system.slice/slurmstepd.scope/job_5/step_0/user/task_0",
@@ -75,9 +76,9 @@ test("what a program of a terminal set free while the tree was dying is not the 
   const later = (more: Partial<Proc>): Proc =>
     proc({ pid: 5000, startTime: 9_000_000, pgid: 105, sid: 105, ...more });
   const whyNot = (processes: readonly Proc[], more: Partial<Proc>): string | null => {
-    const tracked = trackedTreeOf(onlyTree(processes), before);
+    const tracked = trackedTreeOf(onlyTree(processes));
     refreshTrackedTree(tracked, viewOf(observation([later(more)]), DEFAULT_POLICY.catalogue));
-    return whyNotOnlyThisTree(tracked, [newborn()], before);
+    return whyNotOnlyThisTree(tracked, [newborn()], before.catalogue);
   };
   assert.equal(whyNot(inTerminal, {}), null);
   assert.match(whyNot(inTerminal, { ignoresHangup: true }) ?? "", /^5000 in it is not part of the tree$/);
@@ -121,7 +122,7 @@ test("never for root's trees", () => {
   const root: readonly [number, number, number, number] = [0, 0, 0, 0];
   const tree = onlyTree(legacyTree(100, { uid: 0, uids: root }));
   assert.match(
-    whyNotOnlyThisTree(trackedTreeOf(tree, before), [newborn({ uids: root })], before) ?? "",
+    whyNotOnlyThisTree(trackedTreeOf(tree), [newborn({ uids: root })], before.catalogue) ?? "",
     /other user ids/,
   );
 });

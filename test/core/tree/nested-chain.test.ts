@@ -3,7 +3,7 @@
 import assert from "node:assert/strict";
 import test from "node:test";
 import type { Proc } from "../../../src/core/observation/process.ts";
-import { refreshTrackedTree, trackedTreeOf } from "../../../src/core/reap/tracked-tree.ts";
+import { makeTracker, refreshTrackedTree } from "../../../src/core/reap/tracked-tree.ts";
 import { outcomeEvents } from "../../../src/core/report/sweep-events.ts";
 import { viewOf } from "../../../src/core/tree/host-view.ts";
 import { makeTable } from "../../../src/core/tree/process-table.ts";
@@ -71,7 +71,7 @@ test("a tree that is being ended is found again in as many steps as there are pr
     steps++;
     return get(pid);
   };
-  const tracked = trackedTreeOf(tree, view);
+  const tracked = makeTracker([tree], view)(tree);
   refreshTrackedTree(tracked, { ...view, table: { ...view.table, children } });
   assert.equal(tracked.alive.length, LENGTH);
   assert.ok(steps < 2 * LENGTH, `${steps} steps`);
