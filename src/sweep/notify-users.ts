@@ -26,14 +26,12 @@ export function noticeRecorder(native: Pick<Native, "grantRead">, folder: string
 /** Leaves a line for the site's notify program for each tree that was ended, or could not be. */
 export function notifyRecorder(folder: string, policy: Policy): Recorder {
   return ({ outcomes, observation, observing }) => {
-    const program = policy.hooks.notify;
-    if (observing || program === "") return [];
+    if (observing || policy.hooks.notify === "") return [];
     const now = Date.now();
     const names = namesOf([...new Set(outcomes.map(({ judgement }) => judgement.tree.uid))]);
     const userOf = (uid: number): string => names.get(uid) ?? String(uid);
     const lines = notificationLines(outcomes, observation, { now, userOf });
-    const texts = new Map(lines.map((line, i) => [i, JSON.stringify({ schemaVersion: 1, program, line })]));
-    return attempt(`put notifications into ${folder}`, () => putIntoSpool(folder, texts, now));
+    return attempt(`put notifications into ${folder}`, () => putIntoSpool(folder, lines, now));
   };
 }
 

@@ -50,7 +50,7 @@ function hooks(): void {
     assert.ok(!existsSync(join(folder, "told")), "not inside the sweep");
     assert.equal(readdirSync(`${SPOOL}/new`).length, 2);
     assert.equal(as(uid, "run-notify").status, 77);
-    assert.equal(run(["run-notify"]).status, 0);
+    assert.equal(run(["run-notify", "-c", site]).status, 0);
     const told = readFileSync(join(folder, "told"), "utf8")
       .trim()
       .split("\n")
@@ -80,13 +80,13 @@ function hooks(): void {
       `[hooks]\nnotify = "${program("notify", `[ -e ${folder}/up ] || exit 4; cat >>${folder}/again`)}"\n`,
     );
     assert.equal(run(["-c", site]).status, 0);
-    const failed = run(["run-notify"]);
+    const failed = run(["run-notify", "-c", site]);
     assert.equal(failed.status, 1);
     assert.match(failed.stderr, /exit status 4; kept; tried again after the next sweep/);
-    assert.equal(run(["run-notify"]).status, 0, "nothing waits");
+    assert.equal(run(["run-notify", "-c", site]).status, 0, "nothing waits");
     writeFileSync(join(folder, "up"), "");
     assert.equal(run(["-c", site]).status, 0);
-    assert.equal(run(["run-notify"]).status, 0);
+    assert.equal(run(["run-notify", "-c", site]).status, 0);
     assert.equal(readFileSync(join(folder, "again"), "utf8").trim().split("\n").length, 1);
   });
 }

@@ -1,20 +1,20 @@
 /** The ledger's record, as it is written and read back. */
 
 import * as v from "valibot";
-import { type DataOf, wholeNumber } from "../text/parse-json.ts";
+import { type DataOf, epochTime, idNumber, pidNumber, wholeNumber } from "../text/parse-json.ts";
 
 export const record = v.object({
   schemaVersion: v.literal(1),
   /** Orders all records of a host even if its clock was set back: milliseconds, number, boot. */
   id: v.pipe(v.string(), v.regex(/^\d{13}-\d{4}-[0-9a-z]{1,8}$/)),
   time: v.string(),
-  epochMs: wholeNumber,
+  epochMs: epochTime,
   host: v.string(),
   bootId: v.string(),
-  uid: wholeNumber,
+  uid: idNumber,
   user: v.string(),
   product: v.string(),
-  root: v.object({ pid: wholeNumber, startTime: wholeNumber }),
+  root: v.object({ pid: pidNumber, startTime: wholeNumber }),
   killed: wholeNumber,
   survivors: wholeNumber,
   /** Why the tree was ended: its session closed, two sweeps found it unused without one, or --force ended it. */

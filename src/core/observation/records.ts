@@ -1,22 +1,21 @@
 /** What the hook and earlier sweeps of this boot left: the schemas of these files, and the types of what is in them. */
 
 import * as v from "valibot";
-import { type DataOf, wholeNumber } from "../text/parse-json.ts";
+import { type DataOf, epochTime, idNumber, pidNumber, wholeNumber } from "../text/parse-json.ts";
 
 const time = v.pipe(v.number(), v.minValue(0));
 
 /** A process's identity: its pid and its start in clock ticks since boot. A pid alone is never an identity. */
-export const procId = v.object({ pid: wholeNumber, startTime: wholeNumber });
+export const procId = v.object({ pid: pidNumber, startTime: wholeNumber });
 
-const userId = v.pipe(wholeNumber, v.maxValue(4_294_967_294));
 const shortText = v.nullable(v.pipe(v.string(), v.maxLength(255)));
 
 export const tag = v.object({
-  uid: userId,
-  auditSession: v.nullable(userId),
+  uid: idNumber,
+  auditSession: v.nullable(idNumber),
   logindSession: shortText,
   /** Milliseconds since the epoch: for people. */
-  closedAt: wholeNumber,
+  closedAt: epochTime,
   /** Milliseconds since boot (CLOCK_BOOTTIME): for arithmetic, unmoved by a clock step. */
   closedUptime: wholeNumber,
   remoteHost: shortText,
@@ -28,7 +27,7 @@ export type Tag = DataOf<typeof tag>;
 const cpuReading = v.object({
   at: time,
   /** Of each member: pid, start time and CPU time in ticks. */
-  rows: v.array(v.tuple([wholeNumber, wholeNumber, wholeNumber])),
+  rows: v.array(v.tuple([pidNumber, wholeNumber, wholeNumber])),
 });
 
 /** The CPU time of an agent's or kernel's members at the last sweep. */
@@ -36,7 +35,7 @@ export type CpuReading = DataOf<typeof cpuReading>;
 
 export const treeState = v.object({
   ...procId.entries,
-  uid: wholeNumber,
+  uid: idNumber,
   /** The last sweep that saw it in use; null: none did. */
   usedAt: v.nullable(time),
   /** Its mark: the first sweep that found it an orphan since; null: it was none. */

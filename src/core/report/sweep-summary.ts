@@ -6,17 +6,17 @@ import type { Fault } from "../observation/fault.ts";
 import type { Observation } from "../observation/observation.ts";
 import type { Outcome } from "../reap/outcome.ts";
 import { countOf, formatMemory } from "../text/format.ts";
-import type { DataOf } from "../text/parse-json.ts";
+import { type DataOf, epochTime, wholeNumber } from "../text/parse-json.ts";
 import type { Judgement } from "../verdict/judge.ts";
 import { VERDICTS } from "../verdict/orphan.ts";
 
 export const lastSweep = v.object({
   schemaVersion: v.literal(1),
   /** Milliseconds since the epoch: of the last one, and of the last one without failure (null: none yet). */
-  at: v.number(),
-  lastGood: v.nullable(v.number()),
+  at: epochTime,
+  lastGood: v.nullable(epochTime),
   /** Processes that the last one could not end. */
-  survivors: v.number(),
+  survivors: wholeNumber,
 });
 
 /** The outcome of the last sweep of the whole host that was no dry run. */

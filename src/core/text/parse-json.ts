@@ -10,6 +10,15 @@ type Frozen<T> = T extends object ? { readonly [K in keyof T]: Frozen<T[K]> } : 
 /** The type of what a schema accepts, as data that nothing changes. */
 export type DataOf<S extends v.GenericSchema> = Frozen<v.InferOutput<S>>;
 
+/** Milliseconds since the epoch, up to the year 9999: a Date cannot hold all that a number can. */
+export const epochTime = v.pipe(wholeNumber, v.maxValue(253_402_300_799_999));
+
+/** A uid or an audit id; the highest number means "none". */
+export const idNumber = v.pipe(wholeNumber, v.maxValue(4_294_967_294));
+
+/** A process id (proc_pid_stat(5): at most 2^22). */
+export const pidNumber = v.pipe(wholeNumber, v.minValue(1), v.maxValue(4_194_304));
+
 /** A value that the schema accepts, or one line that says what is wrong and, where there is one, in which field. */
 export type Parsed<T> =
   | { readonly value: T }

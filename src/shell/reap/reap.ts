@@ -94,7 +94,7 @@ class Reaping {
   /** Finds the cgroups that hold one tree and nothing else; after the first signal that can no longer be seen. */
   async findKillableCgroups(): Promise<void> {
     for (const { tracked, cgroups } of this.trees)
-      for (const path of killableCgroupsOf(tracked.tree, this.before.catalogue))
+      for (const path of killableCgroupsOf(tracked.tree, this.catalogue))
         if ((await this.whyNotKillCgroup(tracked, path)) === null) cgroups.push(path);
   }
 

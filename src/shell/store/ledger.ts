@@ -52,7 +52,7 @@ function openLedger(file: string): number {
     const fd = openSync(file, flags | O_CREAT | O_EXCL, MODE);
     // open applies the umask.
     fchmodSync(fd, MODE);
-    giveToAccount(file);
+    giveToAccount(fd, file);
     return fd;
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code !== "EEXIST") throw error;

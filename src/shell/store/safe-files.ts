@@ -1,11 +1,10 @@
 /** Reads and writes files where somebody else may have put something in their place. */
 
 import {
-  chmodSync,
-  chownSync,
   closeSync,
   constants,
   fchmodSync,
+  fchownSync,
   fstatSync,
   lstatSync,
   mkdirSync,
@@ -75,11 +74,12 @@ export function readSmallFile(path: string, most: number): string {
  * write to a folder of root's. @throws
  */
 export function prepareFolder(folder: string, mode: number): void {
-  if (makeFolder(folder, mode)) {
-    // mkdir applies the umask.
-    chmodSync(folder, mode);
-    giveToAccount(folder);
-  }
+  if (makeFolder(folder, mode))
+    withOpenFile(folder, (fd) => {
+      // mkdir applies the umask.
+      fchmodSync(fd, mode);
+      giveToAccount(fd, folder);
+    });
   const found = lstatSync(folder);
   // The group of a folder of root's is the one that root gave it: the sweep's own account.
   const forbidden = found.uid === 0 ? 0o002 : 0o022;
@@ -87,11 +87,14 @@ export function prepareFolder(folder: string, mode: number): void {
     throw new Error(`${folder} is not a folder that only this user can write; remove it and try again`);
 }
 
-/** Gives what root made by hand in a folder of the service account to that account, which must go on using it. */
-export function giveToAccount(path: string): void {
+/**
+ * Gives what root made by hand in a folder of the service account to that account, which must go on using it. Guard: by
+ * descriptor. The account owns the folder and can exchange the names in it at any moment.
+ */
+export function giveToAccount(fd: number, path: string): void {
   const account = serviceAccount();
   if (process.geteuid?.() !== 0 || account.uid === 0) return;
-  if (lstatSync(dirname(path)).uid === account.uid) chownSync(path, account.uid, account.gid);
+  if (lstatSync(dirname(path)).uid === account.uid) fchownSync(fd, account.uid, account.gid);
 }
 
 /** Returns true if the folder had to be made. One step first: a recursive mkdir reports a read-only disk as ENOENT. */

@@ -25,10 +25,10 @@ export const filesIn = (folder: string): string[] =>
     .filter((name) => SPOOLED.test(name))
     .sort();
 
-/** Puts texts into `new`, by number, and what could not be delivered before. @throws */
-export function putIntoSpool(folder: string, texts: ReadonlyMap<number, string>, now: number): void {
+/** Puts texts into `new`, and what could not be delivered before. @throws */
+export function putIntoSpool(folder: string, texts: readonly string[], now: number): void {
   const { fresh, kept } = prepareSpool(folder);
-  for (const [number, text] of texts) {
+  for (const [number, text] of texts.entries()) {
     const name = `${now}-${number}`;
     const whole = join(folder, name);
     replaceFile(whole, text, 0o600);

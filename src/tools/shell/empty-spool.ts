@@ -7,24 +7,14 @@ import { filesIn, prepareSpool, SPOOLED } from "../../shell/store/spool.ts";
 
 const GIVE_UP_MS = 3 * 86_400_000;
 
-/** What emptySpool did. */
-export interface Delivery {
-  readonly delivered: number;
-  readonly faults: readonly Fault[];
-}
-
-/** Something that can never be delivered: it is not tried again. */
-export class Undeliverable extends Error {}
-
-/** Passes each waiting text to `deliver`. What fails is reported and kept, and given up after three days. @throws */
+/** Passes each waiting text to `deliver`. Returns what failed: it is kept, and given up after three days. @throws */
 export async function emptySpool(
   folder: string,
   now: number,
   deliver: (text: string) => Promise<void> | void,
-): Promise<Delivery> {
+): Promise<Fault[]> {
   const { fresh, kept } = prepareSpool(folder);
   const faults: Fault[] = [];
-  let delivered = 0;
   for (const name of filesIn(fresh)) {
     const file = join(kept, name);
     // It leaves the watched folder first, so that even a crash does not start this again.
@@ -32,13 +22,12 @@ export async function emptySpool(
     try {
       await deliver(readFileSync(file, "utf8"));
       rmSync(file);
-      delivered++;
     } catch (error) {
-      const old = error instanceof Undeliverable || now - Number(SPOOLED.exec(name)?.[1]) > GIVE_UP_MS;
+      const old = now - Number(SPOOLED.exec(name)?.[1]) > GIVE_UP_MS;
       if (old) rmSync(file, { force: true });
       const rest = old ? "given up" : "kept; tried again after the next sweep";
       faults.push({ what: `deliver ${file}`, detail: `${(error as Error).message}; ${rest}` });
     }
   }
-  return { delivered, faults };
+  return faults;
 }

@@ -132,7 +132,14 @@ test("a ledger is read line by line: torn, foreign and binary lines are counted,
   const torn = `${line}${line.slice(0, 90)}\n${next}`;
   assert.deepEqual(parseLedger(torn).badLines, 1);
   assert.equal(parseLedger(torn).records.length, 2);
-  for (const bad of ["null", "[]", "{}", "\u0000", line.replace('"killed":6', '"killed":-1')])
+  for (const bad of [
+    "null",
+    "[]",
+    "{}",
+    "\u0000",
+    line.replace('"killed":6', '"killed":-1'),
+    line.replace(/"epochMs":\d+/, '"epochMs":8640000000000001'),
+  ])
     assert.deepEqual(parseLedger(`${bad}\n`), { records: [], badLines: 1, newerLines: 0 }, bad);
   assert.deepEqual(parseLedger('{"schemaVersion":2}\n'), { records: [], badLines: 0, newerLines: 1 });
   assert.deepEqual(parseLedger(""), { records: [], badLines: 0, newerLines: 0 });
