@@ -47,12 +47,12 @@ struct Connections {
   std::vector<Unlisted> unlisted;
   std::vector<OtherNet> other_nets;
   std::uint32_t established_tcp = 0, established_unix = 0;
-  std::vector<Fault> faults;  // each reading adds its own
+  std::vector<Fault> faults;
 };
 
-// Reads the descriptors and lists the sockets twice, and keeps what either reading saw: a list may lack a
-// socket that lives all along (under load 9 to 27 % of them do), and a connection may be made, accepted or
-// handed on in between. `ask`: who answers; tests give another than the kernel.
+// Reads the descriptors once: what changes hands meanwhile has its listener's address still. Then lists the
+// sockets twice and keeps what either list shows, for one may lack a socket that lives all along (under load
+// 9 to 27 % of them do). `ask`: who answers; tests give another than the kernel.
 Connections find_connections(const HolderOptions& options, const AskKernel& ask = ask_kernel);
 
 }  // namespace reaper

@@ -18,14 +18,11 @@
 namespace reaper {
 namespace {
 
-constexpr int kAttempts = 3;
 // The kernel fills at most 32 KiB of a dump's message, however large the buffer (netlink_recvmsg).
 constexpr std::size_t kReceiveBytes = 64 * 1024;
 constexpr int kUnixUid = 7, kShowUid = 0x40;  // UNIX_DIAG_UID, Linux 5.3; earlier ones ignore the wish
 constexpr int kShowUnix = UDIAG_SHOW_PEER | UDIAG_SHOW_NAME | UDIAG_SHOW_VFS | kShowUid;
 constexpr std::uint8_t kProbeTimer = 4;  // idiag_timer of a socket whose peer takes no data
-
-constexpr std::size_t aligned(std::size_t length) { return (length + 3) & ~std::size_t{3}; }
 
 // Copies a structure from a place in `bytes`; false: they are too few.
 template <typename T>
@@ -38,7 +35,7 @@ bool copy(std::string_view bytes, T& to, std::size_t at = 0) {
 // Calls `each` with the type and value of every attribute behind the first `at` bytes; false: malformed.
 template <typename Each>
 bool each_attribute(std::string_view bytes, std::size_t at, Each each) {
-  for (nlattr head; at < bytes.size(); at += aligned(head.nla_len)) {
+  for (nlattr head; at < bytes.size(); at += NLA_ALIGN(head.nla_len)) {
     if (!copy(bytes, head, at) || head.nla_len < sizeof head || head.nla_len > bytes.size() - at)
       return false;
     if (!each(head.nla_type, bytes.substr(at + sizeof head, head.nla_len - sizeof head))) return false;
@@ -76,7 +73,7 @@ bool parse(std::string_view payload, TcpRecord& record) {
   record.inode = message.idiag_inode;
   record.uid = message.idiag_uid;
   record.state = message.idiag_state;
-  return each_attribute(payload, aligned(sizeof message), [&](int type, std::string_view value) {
+  return each_attribute(payload, sizeof message, [&](int type, std::string_view value) {
     if (type == INET_DIAG_INFO) record.idle = idle_of(value, message);
     if (type == INET_DIAG_SKV6ONLY) record.v6_only = !value.empty() && value[0] != 0;
     return true;
@@ -89,7 +86,7 @@ bool parse(std::string_view payload, UnixRecord& record) {
   record.inode = message.udiag_ino;
   record.type = message.udiag_type;
   record.state = message.udiag_state;
-  return each_attribute(payload, aligned(sizeof message), [&](int type, std::string_view value) {
+  return each_attribute(payload, sizeof message, [&](int type, std::string_view value) {
     switch (type) {
       case UNIX_DIAG_NAME:
         record.name = value;
@@ -119,44 +116,37 @@ bool parse(std::string_view payload, UnixRecord& record) {
   });
 }
 
-// An interrupted dump is repeated. An exact question (`flags` 0) has one message for an answer.
+// An exact question (`flags` 0) has one message for an answer.
 template <typename Record, typename Body>
 std::optional<Failure> request(const AskKernel& ask, const Body& body, int flags,
-                               const std::function<void(Record&)>& on_record) {
+                               const std::function<void(const Record&)>& on_record) {
   nlmsghdr header{sizeof header + sizeof body, SOCK_DIAG_BY_FAMILY, 0, kSequence, 0};
   header.nlmsg_flags = static_cast<std::uint16_t>(NLM_F_REQUEST | flags);
   std::string bytes(reinterpret_cast<const char*>(&header), sizeof header);
   bytes.append(reinterpret_cast<const char*>(&body), sizeof body);
-  for (int turn = 0; turn < kAttempts; ++turn) {
-    bool done = false, interrupted = false;
-    std::optional<Failure> failure;
-    const auto lost = ask(bytes, [&](std::string_view buffer) {
-      const auto parsed = parse_buffer(buffer, on_record, interrupted);
-      if (!parsed) failure = parsed.failure();
-      done = parsed && (parsed.value() || flags == 0);
-      return parsed && !done;
-    });
-    if (failure || lost) return failure ? failure : lost;
-    if (!done) return Failure{EBADMSG, "socket dump ended early"};
-    if (!interrupted) return std::nullopt;
-  }
-  return Failure{EINTR, "socket dump interrupted every time"};
+  Result<bool> done = false;
+  const auto lost = ask(bytes, [&](std::string_view buffer) {
+    done = parse_buffer(buffer, on_record);
+    return done && !done.value() && flags != 0;
+  });
+  if (lost || !done) return lost ? lost : done.failure();
+  return done.value() || flags == 0 ? std::nullopt
+                                    : std::optional(Failure{EBADMSG, "socket dump ended early"});
 }
 
 }  // namespace
 
 template <typename Record>
-Result<bool> parse_buffer(std::string_view bytes, const std::function<void(Record&)>& on_record,
-                          bool& interrupted) {
+Result<bool> parse_buffer(std::string_view bytes, const std::function<void(const Record&)>& on_record) {
   nlmsghdr header;
-  for (std::size_t at = 0; at < bytes.size(); at += aligned(header.nlmsg_len)) {
+  for (std::size_t at = 0; at < bytes.size(); at += NLMSG_ALIGN(header.nlmsg_len)) {
     if (!copy(bytes, header, at) || header.nlmsg_len < sizeof header || header.nlmsg_len > bytes.size() - at)
       return Failure{EBADMSG, "netlink message cut short"};
     if (header.nlmsg_seq != kSequence) return Failure{EBADMSG, "netlink sequence number"};
-    interrupted |= (header.nlmsg_flags & NLM_F_DUMP_INTR) != 0;
+    if ((header.nlmsg_flags & NLM_F_DUMP_INTR) != 0) return Failure{EINTR, "socket dump"};
     const std::string_view payload = bytes.substr(at + sizeof header, header.nlmsg_len - sizeof header);
-    Record record;
     if (header.nlmsg_type == SOCK_DIAG_BY_FAMILY) {
+      Record record;
       if (!parse(payload, record)) return Failure{EBADMSG, "socket record"};
       on_record(record);
       continue;
@@ -174,8 +164,8 @@ Result<bool> parse_buffer(std::string_view bytes, const std::function<void(Recor
   return false;
 }
 
-template Result<bool> parse_buffer(std::string_view, const std::function<void(TcpRecord&)>&, bool&);
-template Result<bool> parse_buffer(std::string_view, const std::function<void(UnixRecord&)>&, bool&);
+template Result<bool> parse_buffer(std::string_view, const std::function<void(const TcpRecord&)>&);
+template Result<bool> parse_buffer(std::string_view, const std::function<void(const UnixRecord&)>&);
 
 std::optional<Failure> ask_kernel(const std::string& request, const OnBuffer& on_buffer) {
   const UniqueFd fd(socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, NETLINK_SOCK_DIAG));
@@ -204,19 +194,19 @@ std::optional<Failure> ask_kernel(const std::string& request, const OnBuffer& on
   }
 }
 
-std::optional<Failure> dump_tcp(const AskKernel& ask, int family, std::uint32_t states, bool with_idle,
-                                const std::function<void(TcpRecord&)>& on_record) {
+std::optional<Failure> dump_tcp(const AskKernel& ask, int family, std::uint32_t states,
+                                const std::function<void(const TcpRecord&)>& on_record) {
   // MPTCP listeners and subflows are in this list, with the MPTCP socket's inode.
   inet_diag_req_v2 body{};
   body.sdiag_family = static_cast<std::uint8_t>(family);
   body.sdiag_protocol = IPPROTO_TCP;
-  body.idiag_ext = with_idle ? 1 << (INET_DIAG_INFO - 1) : 0;
+  body.idiag_ext = 1 << (INET_DIAG_INFO - 1);
   body.idiag_states = states;
   return request(ask, body, NLM_F_DUMP, on_record);
 }
 
 std::optional<Failure> dump_unix(const AskKernel& ask, std::uint32_t states,
-                                 const std::function<void(UnixRecord&)>& on_record) {
+                                 const std::function<void(const UnixRecord&)>& on_record) {
   unix_diag_req body{};
   body.sdiag_family = AF_UNIX;
   body.udiag_states = states;
@@ -224,18 +214,15 @@ std::optional<Failure> dump_unix(const AskKernel& ask, std::uint32_t states,
   return request(ask, body, NLM_F_DUMP, on_record);
 }
 
-Result<UnixRecord> find_unix(const AskKernel& ask, std::uint32_t inode) {
+std::optional<Failure> find_unix(const AskKernel& ask, std::uint32_t inode, UnixRecord& found) {
   unix_diag_req body{};
   body.sdiag_family = AF_UNIX;
   body.udiag_states = ~0u;
   body.udiag_ino = inode;
   body.udiag_show = kShowUnix | UDIAG_SHOW_ICONS;
   body.udiag_cookie[0] = body.udiag_cookie[1] = INET_DIAG_NOCOOKIE;
-  UnixRecord found;
-  const std::function<void(UnixRecord&)> keep = [&found](UnixRecord& record) { found = std::move(record); };
-  if (const auto failure = request(ask, body, 0, keep)) return *failure;
-  if (found.inode != inode) return Failure{EBADMSG, "answer about one unix socket"};
-  return found;
+  const auto failure = request<UnixRecord>(ask, body, 0, [&found](auto& record) { found = record; });
+  return failure || found.inode == inode ? failure : Failure{EBADMSG, "answer about one unix socket"};
 }
 
 std::string endpoint_text(const Endpoint& end) {

@@ -3,15 +3,13 @@
 #include <fcntl.h>
 #include <sys/stat.h>
 
-#include <algorithm>
 #include <cerrno>
 #include <optional>
 #include <set>
 #include <string_view>
-#include <unordered_map>
+#include <utility>
 
 #include "core/base/folder.h"
-#include "core/base/sorted.h"
 #include "core/proc/proc_dir.h"
 
 namespace reaper {
@@ -33,20 +31,25 @@ std::optional<std::uint32_t> number_in(std::string_view text, std::string_view b
 // Reads one process after another.
 class Scan {
  public:
-  Scan(HolderTable& table, const HolderOptions& options, ProcDir& proc)
-      : table_(table), options_(options), proc_(proc) {}
+  Scan(HolderTable& table, const HolderOptions& options, ProcDir proc)
+      : table_(table), options_(options), proc_(std::move(proc)) {
+    std::string_view net;
+    if (const int error = proc_.link(proc_.fd(), "self/ns/net", &net))
+      table_.faults.push_back({"read own network namespace", 0, error_text(error)});
+    table_.own_net = net;
+  }
 
   void process(pid_t pid) {
     uid_t owner = 0;
     int code = proc_.owner(pid, &owner);
     if (is_gone(code)) return;
     account_ = table_.accounts[pid] = options_.owners.of(owner);
-    std::size_t shown = 0;
-    if (code == 0) code = read_task(pid, pid, &shown);
+    bool is_empty = true;
+    if (code == 0) code = read_task(pid, pid, is_empty);
     // A main thread that has ended shows no descriptors while its other threads go on with theirs (measured).
-    if (code == 0 && shown == 0)
+    if (code == 0 && is_empty)
       code = each_number(pid, "task", [&](int, const char*, pid_t task) {
-        return task == pid ? 0 : read_task(pid, task, &shown);
+        return task == pid ? 0 : read_task(pid, task, is_empty);
       });
     if (code == 0) return;
     table_.unreadable.push_back(pid);
@@ -54,25 +57,25 @@ class Scan {
       table_.faults.push_back({"list descriptors", pid, error_text(code)});
     if (code == EDQUOT && reported_.insert(account_).second)
       table_.faults.push_back({"list descriptors", 0,
-                               "the processes of this user have more than " + std::to_string(budget()) +
-                                   "; the rest was not read",
+                               "the processes of this user have more than " +
+                                   std::to_string(options_.user_descriptors) + "; the rest was not read",
                                account_});
   }
 
  private:
-  std::size_t budget() const { return account_ == 0 ? options_.root_descriptors : options_.user_descriptors; }
-
   // /proc/TID works for every thread, although /proc lists first threads alone.
-  int read_task(pid_t pid, pid_t task, std::size_t* shown) {
+  int read_task(pid_t pid, pid_t task, bool& is_empty) {
     std::size_t& used = used_[account_];
-    if (used > budget()) return EDQUOT;  // to list a folder costs ms, for the kernel makes an inode per entry
+    const auto is_over = [&] { return account_ != 0 && used > options_.user_descriptors; };
+    if (is_over()) return EDQUOT;  // to list a folder costs ms, for the kernel makes an inode per entry
     const int code = each_number(task, "fd", [&](int folder, const char* name, int fd) {
-      ++*shown;
-      return ++used > budget() ? EDQUOT : read_descriptor(folder, name, pid, {task, fd});
+      is_empty = false;
+      ++used;
+      return is_over() ? EDQUOT : read_descriptor(folder, name, pid, {task, fd});
     });
     std::string_view net;
     const int error = proc_.link_of(task, "ns/net", &net);
-    if (error == 0 && !table_.own_net.empty() && net != table_.own_net) table_.foreign[pid] = net;
+    table_.has_foreign |= error == 0 && !table_.own_net.empty() && net != table_.own_net;
     return code != 0 || is_gone(error) ? code : error;
   }
 
@@ -115,7 +118,7 @@ class Scan {
 
   HolderTable& table_;
   const HolderOptions& options_;
-  ProcDir& proc_;
+  ProcDir proc_;
   uid_t account_ = 0;
   std::unordered_map<uid_t, std::size_t> used_;
   std::set<uid_t> reported_;
@@ -123,28 +126,24 @@ class Scan {
 
 }  // namespace
 
-void HolderTable::read(const HolderOptions& options) {
-  std::vector<pid_t> wanted = options.pids;
-  sort_unique(wanted);
-  wanted.erase(wanted.begin(), std::upper_bound(wanted.begin(), wanted.end(), 0));
+HolderTable read_holders(const HolderOptions& options) {
+  HolderTable table;
   auto proc = ProcDir::open(options.proc_root);
   if (!proc) {
-    faults.push_back({proc.failure().what, 0, error_text(proc.failure().code)});
-    unreadable = std::move(wanted);
-    return;
+    table.faults.push_back({proc.failure().what, 0, error_text(proc.failure().code)});
+    table.unreadable = options.pids;
+    return table;
   }
-  std::string_view net;
-  if (const int error = proc.value().link(proc.value().fd(), "self/ns/net", &net))
-    faults.push_back({"read own network namespace", 0, error_text(error)});
-  own_net = net;
-  Scan scan(*this, options, proc.value());
-  for (const pid_t pid : wanted) scan.process(pid);
+  Scan scan(table, options, proc.take());
+  for (const pid_t pid : options.pids) scan.process(pid);
+  return table;
 }
 
-void HolderTable::add_holders_of(std::uint32_t inode, std::vector<pid_t>& to, Thing thing) const {
-  const auto found = held[thing].find(inode);
-  if (found == held[thing].end()) return;
-  for (const auto& [pid, descriptor] : found->second) to.push_back(pid);
+std::vector<pid_t> HolderTable::holders_of(std::uint32_t inode, Thing thing) const {
+  std::vector<pid_t> pids;
+  if (const auto found = held[thing].find(inode); found != held[thing].end())
+    for (const auto& [pid, descriptor] : found->second) pids.push_back(pid);
+  return pids;
 }
 
 }  // namespace reaper

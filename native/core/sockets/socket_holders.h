@@ -30,8 +30,8 @@ struct HolderOptions {
   std::vector<pid_t> pids;
   Owners owners;
   // Guard: each descriptor costs about 8 us, and 600 processes that share 20,000 descriptors would take
-  // minutes. The most descriptors of one user's processes, and of root's.
-  std::size_t user_descriptors = 65536, root_descriptors = 1 << 20;
+  // minutes. The most descriptors of one user's processes, root excepted.
+  std::size_t user_descriptors = 65536;
   // Guard: a user whose thousand processes hold one listener could ask for 10^9 pids. The most in the lists
   // of one user's connections.
   std::size_t user_pids = 1 << 20;
@@ -40,20 +40,20 @@ struct HolderOptions {
 };
 
 struct HolderTable {
-  // Adds what the descriptors show now; a second reading widens the first. A process that is gone has no
-  // descriptors; one that cannot be read, or exceeds its user's budget, is unreadable.
-  void read(const HolderOptions& options);
-
-  void add_holders_of(std::uint32_t inode, std::vector<pid_t>& to, Thing thing = kSocket) const;
+  std::vector<pid_t> holders_of(std::uint32_t inode, Thing thing = kSocket) const;
   bool is_held(std::uint32_t socket) const { return held[kSocket].count(socket) != 0; }
   uid_t account_of(pid_t pid) const { return accounts.count(pid) != 0 ? accounts.at(pid) : 0; }
 
   std::array<Holders, kThings> held;
   std::map<pid_t, uid_t> accounts;  // who is charged, of every process that was read
   std::vector<pid_t> unreadable;
-  std::string own_net;                   // the text of this program's network namespace; empty: not known
-  std::map<pid_t, std::string> foreign;  // processes in another one
+  std::string own_net;       // the text of this program's network namespace; empty: not known
+  bool has_foreign = false;  // whether a process lives in another one
   std::vector<Fault> faults;
 };
+
+// A process that is gone has no descriptors; one that cannot be read, or exceeds its user's budget, is
+// unreadable.
+HolderTable read_holders(const HolderOptions& options);
 
 }  // namespace reaper

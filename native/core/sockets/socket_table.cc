@@ -4,16 +4,13 @@
 #include <sys/socket.h>
 
 #include <cerrno>
-#include <cstddef>
 
 #include "core/base/clock.h"
-#include "core/base/sorted.h"
 #include "core/proc/proc_dir.h"
 
 namespace reaper {
 namespace {
 
-constexpr std::uint32_t kListening = 1u << TCP_LISTEN, kAllStates = ~0u, kNotClosed = ~(1u << TCP_CLOSE);
 // Guard: the kernel searches all unix sockets of the host for each question (0.3 s where there are 1.4
 // million), and one user may hold any number that need one. As many as a server's tree has listeners are
 // answered however long they take, so that no user with a million sockets makes another's tree unknown.
@@ -23,20 +20,6 @@ constexpr std::uint32_t kUserQuestions = 64, kPatientQuestions = 12;
 bool is_refusal(int code) {
   return is_denied(code) || code == EPROTONOSUPPORT || code == EAFNOSUPPORT || code == EOPNOTSUPP ||
          code == ENOENT;
-}
-
-// Of records with equal keys the last one stays.
-template <typename Record, typename Key>
-void keep_last(std::vector<Record>& records, Key key) {
-  std::stable_sort(records.begin(), records.end(), [&](auto& a, auto& b) { return key(a) < key(b); });
-  const auto same = [&](auto& a, auto& b) { return key(a) == key(b); };
-  records.erase(records.begin(), std::unique(records.rbegin(), records.rend(), same).base());
-}
-
-template <typename Key>
-void sort_holders(Listeners<Key>& listeners) {
-  for (auto& [key, by_uid] : listeners)
-    for (auto& [uid, pids] : by_uid) sort_unique(pids);
 }
 
 }  // namespace
@@ -51,53 +34,46 @@ std::array<Endpoint, 3> listening_for(const Endpoint& end) {
   return {end, own, any};
 }
 
-void SocketTable::add(TcpRecord& record) {
+void SocketTable::add(const TcpRecord& record) {
   const bool held = holders.is_held(record.inode);
   if (held) known.insert(record.inode);
   if (record.state == TCP_LISTEN) {
     const auto places = listening_for(record.local);
     const Endpoint& at = record.v6_only && record.local == places[2] ? places[1] : places[0];
     listening.insert(at);
-    if (held) holders.add_holders_of(record.inode, tcp_listeners[at][record.uid]);
+    if (!held) return;
+    for (const pid_t pid : holders.holders_of(record.inode)) tcp_holders[at][record.uid].insert(pid);
     return;
   }
   if (record.state == TCP_ESTABLISHED) ++established_tcp;
-  record.is_near = held || (!tcp_listeners.empty() && is_any_in(tcp_listeners, record.local));
-  if (record.is_near || far.count(record.local) != 0) tcp.push_back(record);
+  const bool is_near = held || is_any_in(tcp_holders, record.local);
+  if (is_near) far.insert(record.remote);
+  has_half_closed |= is_near && is_in(kGotFin, record.state);
+  if (!is_near && far.count(record.local) == 0) return;
+  tcp.erase(record);
+  tcp.insert(record);
 }
 
-void SocketTable::add(UnixRecord& record) {
+void SocketTable::add(const UnixRecord& record) {
   const bool held = holders.is_held(record.inode);
   if (held) known.insert(record.inode);
   if (record.type != SOCK_STREAM && record.type != SOCK_SEQPACKET) return;
   if (record.state == TCP_LISTEN) {
     names.insert(std::hash<std::string>()(record.key));
-    if (held) holders.add_holders_of(record.inode, unix_listeners[record.key][record.uid]);
-    if (held && record.queue > 0) queues.try_emplace(record.inode, std::move(record));
+    if (!held) return;
+    for (const pid_t pid : holders.holders_of(record.inode))
+      local_holders[record.key][record.uid].insert(pid);
+    local_listeners[record.inode] = record;
   } else if (record.state == TCP_ESTABLISHED) {
     ++established_unix;
-    record.is_near = held || (!record.key.empty() && unix_listeners.count(record.key) != 0);
-    if (record.is_near || peers.count(record.inode) != 0 || holders.is_held(record.peer))
-      local.push_back(std::move(record));
+    const bool is_near = held || (!record.key.empty() && local_holders.count(record.key) != 0);
+    if (is_near) peers.insert(record.peer);
+    if (is_near || peers.count(record.inode) != 0 || holders.is_held(record.peer))
+      local[record.inode] = record;
   }
 }
 
-void SocketTable::sort() {
-  sort_holders(tcp_listeners);
-  sort_holders(unix_listeners);
-  // Both addresses and the device.
-  static_assert(offsetof(TcpRecord, inode) == 2 * sizeof(Endpoint) + sizeof(std::uint32_t));
-  keep_last(tcp, [](const TcpRecord& record) {
-    return std::string_view(reinterpret_cast<const char*>(&record), offsetof(TcpRecord, inode));
-  });
-  keep_last(local, [](const UnixRecord& record) { return record.inode; });
-  for (const TcpRecord& record : tcp)
-    if (record.is_near) far.insert(record.remote);
-  for (const UnixRecord& record : local)
-    if (record.is_near) peers.insert(record.peer);
-}
-
-void SocketTable::dump(Scope scope) {
+void SocketTable::dump(std::uint32_t states) {
   const auto note = [this](const char* what, const std::optional<Failure>& failure) {
     if (!failure) return;
     const char* remedy = is_refusal(failure->code)
@@ -106,37 +82,38 @@ void SocketTable::dump(Scope scope) {
                              : "";
     faults.push_back({what, 0, failure->what + ": " + error_text(failure->code) + remedy});
   };
-  const bool listeners = scope == Scope::kListeners;
-  const bool with_idle = !far.empty();  // a dump before has shown some
-  established_tcp = 0;
+  established_tcp = established_unix = 0;
   for (const int family : {AF_INET, AF_INET6})
-    note("list TCP sockets", dump_tcp(ask, family, listeners ? kListening : kNotClosed, with_idle,
-                                      [this](TcpRecord& record) { add(record); }));
-  if (scope != Scope::kTcp) {
-    established_unix = 0;
-    note("list unix sockets",
-         dump_unix(ask, listeners ? kListening : kAllStates, [this](UnixRecord& record) { add(record); }));
-  }
-  sort();
+    note("list TCP sockets", dump_tcp(ask, family, states, [this](auto& record) { add(record); }));
+  note("list unix sockets", dump_unix(ask, states, [this](auto& record) { add(record); }));
 }
 
-Result<UnixRecord> SocketTable::find(std::uint32_t inode, uid_t account) {
+std::optional<Failure> SocketTable::find(std::uint32_t inode, uid_t account) {
   auto& [count, ms] = asked_[account];
   if (count >= kUserQuestions || (count >= kPatientQuestions && ms >= options.user_question_ms))
     return Failure{EDQUOT, "ask for one unix socket"};
   ++count;
   // The kernel's search counts, and not what other programs take of the processor.
   ms -= now_ms(CLOCK_THREAD_CPUTIME_ID);
-  auto found = find_unix(ask, inode);
+  UnixRecord found;
+  const auto failure = find_unix(ask, inode, found);
   ms += now_ms(CLOCK_THREAD_CPUTIME_ID);
-  if (UnixRecord copy; found) add(copy = found.value());
-  return found;
+  if (failure) return failure;
+  add(found);
+  for (const std::uint32_t client : found.waiting)
+    if (client != 0) waiting.emplace(client, inode);  // 0: it has died
+  return std::nullopt;
 }
 
-const UnixRecord* SocketTable::local_of(std::uint32_t inode) const {
-  const auto before = [](const UnixRecord& record, std::uint32_t key) { return record.inode < key; };
-  const auto at = std::lower_bound(local.begin(), local.end(), inode, before);
-  return inode != 0 && at != local.end() && at->inode == inode ? &*at : nullptr;
+void SocketTable::ask_for_queues() {
+  std::vector<std::uint32_t> asked;
+  for (const auto& [inode, listener] : local_listeners)
+    if (listener.queue > 0) asked.push_back(inode);
+  for (const std::uint32_t inode : asked) {
+    const auto failure = find(inode, holders.account_of(holders.holders_of(inode).front()));
+    // One that has closed meanwhile has none.
+    if (failure && failure->code != ENOENT) waiting.emplace(0, inode);
+  }
 }
 
 }  // namespace reaper

@@ -17,9 +17,8 @@ namespace {
 template <typename Record>
 std::vector<Record> parse(std::string_view bytes) {
   std::vector<Record> records;
-  bool interrupted = false;
-  const std::function<void(Record&)> keep = [&](Record& record) { records.push_back(record); };
-  static_cast<void>(reaper::parse_buffer(bytes, keep, interrupted));
+  const std::function<void(const Record&)> keep = [&](const Record& record) { records.push_back(record); };
+  static_cast<void>(reaper::parse_buffer(bytes, keep));
   if (records.size() * 16 > bytes.size()) __builtin_trap();
   return records;
 }
@@ -28,7 +27,7 @@ std::vector<Record> parse(std::string_view bytes) {
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
   if (size == 0) return 0;
-  const int choice = data[0] % 4;
+  const int choice = data[0] % 3;
   std::string bytes(reinterpret_cast<const char*>(data) + 1, size - 1);
   if (choice < 2 && bytes.size() >= 12) std::memcpy(&bytes[8], &reaper::kSequence, sizeof reaper::kSequence);
   if (choice == 0)
@@ -39,7 +38,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
       if (record.name.size() + record.key.size() + 4 * record.waiting.size() > 2 * bytes.size())
         __builtin_trap();
   std::vector<std::uint32_t> inodes;
-  if (choice > 1) static_cast<void>(reaper::parse_net_sockets(bytes, choice == 3, inodes));
+  if (choice == 2) static_cast<void>(reaper::parse_net_unix(bytes, inodes));
   if (inodes.size() > bytes.size()) __builtin_trap();
   return 0;
 }

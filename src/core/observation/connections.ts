@@ -44,7 +44,7 @@ export type Connection = DataOf<typeof connection>;
 /** A stream socket that an asked process holds and no list of this network namespace shows. */
 const unlisted = v.object({
   pid: wholeNumber,
-  /** The id of the other namespace whose list shows it; null: none that could be read does. */
+  /** The id of the other namespace whose list shows it; null: none that could be read does, and always for TCP. */
   net: v.nullable(v.string()),
   /** `tcp`: it may also be closed or not yet connected, which no list shows. */
   kind: v.picklist(["tcp", "unix", "other"]),
