@@ -59,10 +59,7 @@ export async function startLoginNode(processes: number, withServers = true): Pro
     const user = Math.floor(i / OTHERS.length) % USERS;
     return { count: OTHER_PROCESSES, uid: uidOf(user), exe: puppetAt(join(WORK, "bin", name)), argv };
   });
-  const { total, end } = await startHost(
-    [...owners.map((user) => serverLine(user)), ...others],
-    puppetBinary(),
-  );
+  const { total, end } = await startHost([...owners.map((user) => serverLine(user)), ...others]);
   return { total, serverUsers: [...new Set(owners.map(uidOf))], end };
 }
 
@@ -77,5 +74,5 @@ export function openWork(): void {
   chmodSync(WORK, 0o755);
 }
 
-import { type HostLine, puppetBinary, startHost } from "../test/helpers/puppet.ts";
+import { type HostLine, startHost } from "./puppets.ts";
 import { range, WORK } from "./tools.ts";

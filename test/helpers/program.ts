@@ -4,7 +4,7 @@ import { chmodSync, existsSync, mkdtempSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { dirname, join, resolve } from "node:path";
 
-const PROGRAM = resolve("dist/vscode-grim-reaper.cjs");
+export const PROGRAM = resolve("dist/vscode-grim-reaper.cjs");
 
 export interface Ran {
   readonly status: number | null;

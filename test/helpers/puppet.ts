@@ -7,6 +7,8 @@ import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
 import { createInterface } from "node:readline";
 import { after } from "node:test";
+import { isAlive, readStat } from "./proc-read.ts";
+import { encode, type FlatNode, flatten, type PlanNode } from "./puppet-plan.ts";
 
 export { isAlive, readStat, readUids } from "./proc-read.ts";
 export { type Behaviour, PARENT_PID, type PlanNode } from "./puppet-plan.ts";
@@ -167,43 +169,3 @@ export class Stage {
 export function living(stage: Stage): string[] {
   return stage.nodes.filter((node) => isAlive(node)).map(({ name, pid }) => name ?? String(pid));
 }
-
-export interface HostLine {
-  readonly count: number;
-  readonly uid?: number;
-  readonly exe: string;
-  readonly argv: readonly string[];
-}
-
-/** Many sleeping processes for a benchmark: `count` processes per line, one the parent of the others. */
-export async function startHost(
-  lines: readonly HostLine[],
-  binary = puppetBinary(),
-): Promise<{ readonly pid: number; readonly total: number; end(): Promise<void> }> {
-  const child = spawn(binary, ["--host"], { cwd: "/", env: {} });
-  const output = createInterface({ input: child.stdout });
-  const text = lines.map((line) =>
-    [line.count, line.uid ?? "-", escapeText(line.exe), ...line.argv.map(escapeText)].join("\t"),
-  );
-  child.stdin.on("error", () => {}); // EPIPE: the host refused a line; the missing "ready" says so
-  child.stdin.write(`${text.join("\n")}\n.\n`);
-  const seen: string[] = [];
-  for await (const line of output) {
-    seen.push(line);
-    if (line.startsWith("ready ") || line.startsWith("failed ")) break;
-  }
-  const total = Number(/^ready (\d+)$/.exec(seen.at(-1) ?? "")?.[1] ?? Number.NaN);
-  const end = async (): Promise<void> => {
-    if (child.exitCode !== null || child.signalCode !== null) return;
-    child.stdin.end();
-    await once(child, "exit");
-  };
-  if (Number.isNaN(total)) {
-    await end();
-    throw new Error(`puppet --host: ${seen.join("; ")}`);
-  }
-  return { pid: child.pid ?? -1, total, end };
-}
-
-import { isAlive, readStat } from "./proc-read.ts";
-import { encode, escapeText, type FlatNode, flatten, type PlanNode } from "./puppet-plan.ts";

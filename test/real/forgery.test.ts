@@ -2,32 +2,24 @@
 // process, nor pass for an ssh session, nor write into what root reads.
 
 import assert from "node:assert/strict";
-import { type ChildProcess, spawn, spawnSync } from "node:child_process";
+import { spawn, spawnSync } from "node:child_process";
 import { once } from "node:events";
-import { chmodSync, chownSync, mkdirSync, rmSync, writeFileSync } from "node:fs";
-import { join } from "node:path";
+import { chmodSync, chownSync, mkdirSync, rmSync } from "node:fs";
+import { dirname, join } from "node:path";
 import { after, test } from "node:test";
+import { RUN_FOLDER, writeTag } from "../helpers/faults.ts";
 import { bareServer, COMMIT, installPuppet, puppetNamed, sleeper } from "../helpers/ide-trees.ts";
 import { config, type Ran, run, temporaryFile } from "../helpers/program.ts";
-import { living, type PlanNode, readStat, readUids, startTree } from "../helpers/puppet.ts";
-import { isRoot, makeHome, USER } from "../helpers/real.ts";
-import { freshState, inPidNamespace } from "../helpers/sandbox.ts";
+import { type Behaviour, living, type PlanNode, readStat, readUids, startTree } from "../helpers/puppet.ts";
+import { makeHome, USER } from "../helpers/real.ts";
+import { insidePidNamespace } from "../helpers/sandbox.ts";
 
-const sandbox = inPidNamespace(import.meta.url);
+insidePidNamespace(import.meta.url, "forgeries", insideNamespace);
+
 const uid = USER;
 const victim = USER + 1;
-const self = isRoot ? USER : (process.getuid?.() ?? USER);
-if (sandbox.inside) insideNamespace();
-else {
-  asAnybody();
-  test("forgeries inside a pid namespace", { skip: sandbox.skip }, async (t) => {
-    const { passed } = await sandbox.run();
-    t.diagnostic(`${passed} tests passed inside`);
-  });
-}
 
 interface Listed {
-  readonly root: { readonly pid: number };
   readonly uid: number;
   readonly verdict: string;
   readonly reasonCode: string;
@@ -36,73 +28,64 @@ interface Listed {
 }
 /** The tree that holds a process, or undefined. */
 const treeOf = (pid: number): Listed | undefined => listed().find(({ pids }) => pids.includes(pid));
-function listed(): readonly Listed[] {
-  const { stdout } = run(["list", "--json", "-c", config()]);
-  return (JSON.parse(stdout) as { readonly trees: readonly Listed[] }).trees;
-}
+const listed = (): readonly Listed[] => JSON.parse(run(["list", "--json", "-c", config()]).stdout).trees;
+const sweep = (...args: string[]): Ran => run(["sweep", ...args, "-c", config()]);
 const openToAll = (home: string): string => {
   spawnSync("chmod", ["-R", "a+rX", home]);
   return home;
 };
 
-/** What needs no root: what is taken for a server, and what not. */
-function asAnybody(): void {
+/** An ssh server as far as the evidence goes: a program of that name which root runs. */
+function sshd(home: string): PlanNode {
+  return { name: "sshd", uid: 0, exe: puppetNamed(home, "genuine/sshd"), argv: ["sshd: u [priv]"] };
+}
+
+/** A program of the user's own at a path, connected to the server of the row's name. */
+function app(home: string, path: string, argv: readonly string[], ...behaviours: Behaviour[]): PlanNode {
+  installPuppet(home, join(home, path), uid);
+  return { name: "fake", uid, exe: join(home, path), argv, behaviours: ["daemon", "setsid", ...behaviours] };
+}
+
+function insideNamespace(): void {
   const server = (home: string): readonly string[] => {
     const root = `${home}/.vscode-server/bin/${COMMIT}`;
     return [`${root}/node`, `${root}/out/server-main.js`, "--start-server", "--port=0"];
   };
-  const NONE: readonly (readonly [string, (home: string) => Partial<PlanNode>])[] = [
-    ["its command line", (home) => ({ argv: server(home) })],
-    ["its title", (home) => ({ argv: ["x".repeat(400)], behaviours: [`title=${server(home).join(" ")}`] })],
-    ["its name", (home) => ({ argv: server(home), behaviours: ["comm=node"] })],
-    ["its environment", (home) => ({ behaviours: [`env=VSCODE_AGENT_FOLDER=${home}/.vscode-server`] })],
-  ];
-  for (const [what, forged] of NONE)
-    test(`a program is not a server for ${what}`, async () => {
-      const home = makeHome(self);
-      const node = {
-        name: "app",
-        uid: isRoot ? uid : undefined,
-        exe: puppetNamed(home, "app", self),
-        argv: ["app"],
-      };
-      const stage = await startTree({ ...node, ...forged(home) });
-      assert.equal(treeOf(stage.node("app").pid), undefined);
-    });
 
-  test("a server that hides its command line is seen, and unknown", async () => {
-    const stage = await startTree(bareServer(makeHome(self), self, ["hide-argv", "comm=bash"]));
-    const { pid } = stage.node("server");
-    assert.equal(treeOf(pid)?.verdict, "unknown");
+  test("a program is a server by its executable, not by its command line, title, name or environment", async () => {
+    const home = makeHome(uid);
+    const stage = await startTree([
+      { ...app(home, "bin/app", server(home)), name: "argv" },
+      { ...app(home, "bin/app", server(home), "comm=node"), name: "comm" },
+      { ...app(home, "bin/app", ["x".repeat(400)], `title=${server(home).join(" ")}`), name: "title" },
+      { ...app(home, "bin/app", ["app"], `env=VSCODE_AGENT_FOLDER=${home}/.vscode-server`), name: "env" },
+      { ...bareServer(home, uid, ["hide-argv", "comm=bash"]), name: "hidden" },
+    ]);
+    const trees = listed();
+    const verdicts = stage.nodes.map(({ pid }) => trees.find(({ pids }) => pids.includes(pid))?.verdict);
+    assert.deepEqual(verdicts, [undefined, undefined, undefined, undefined, "unknown"]);
   });
 
-  test("a server with a deleted executable, or one under another name, is still a server", async () => {
-    const home = makeHome(self);
-    const plan = bareServer(home, self);
+  test("a server with a deleted executable is still a server", async () => {
+    const plan = bareServer(makeHome(uid), uid);
     const stage = await startTree(plan);
     rmSync(plan.exe);
     assert.deepEqual(treeOf(stage.node("server").pid)?.pids, [stage.node("server").pid]);
   });
 
-  const environments: readonly (readonly [name: string, verdict: string])[] = [
+  for (const [name, verdict] of [
     ["SLURM_JOB_ID", "exempt"],
     ["PBS_JOBID", "exempt"],
     ["SLURM_JOB_IDS", "reap"],
     ["JOB_ID", "reap"],
-  ];
-  for (const [name, verdict] of environments)
-    test(`with ${name} in its environment a tree of one's own is ${verdict}`, { skip: !isRoot }, async () => {
-      const stage = await startTree(bareServer(makeHome(self), self, [`env=${name}=s3cr3t`]));
+  ])
+    test(`with ${name} in its environment a tree is ${verdict}`, async () => {
+      const stage = await startTree(bareServer(makeHome(uid), uid, [`env=${name}=s3cr3t`]));
       const { pid } = stage.node("server");
       assert.equal(treeOf(pid)?.verdict, verdict, treeOf(pid)?.reasons.join());
       const ignoring = ["explain", String(pid), "-c", config('jobEnvironment = "ignore"\n')];
       assert.match(run(ignoring).stdout, /^Verdict {2}reap/m);
     });
-}
-
-function insideNamespace(): void {
-  freshState();
-  const sweep = (...args: string[]): Ran => run(["sweep", ...args, "-c", config()]);
 
   test("a program on another user's server folder is its own user's, never that one's", async () => {
     const home = openToAll(makeHome(victim));
@@ -119,89 +102,38 @@ function insideNamespace(): void {
 
   // ---- Whatever is connected is use; only a genuine ssh server's session is a session.
 
-  const app = (home: string, name: string, init: Partial<PlanNode>): PlanNode => ({
-    name: "fake",
-    uid,
-    exe: puppetNamed(home, name, uid),
-    argv: ["sshd: u [priv]"],
-    behaviours: ["daemon", "setsid", "tcp-connect=@server"],
-    ...init,
-  });
-  const placed = (home: string, path: string): Partial<PlanNode> => {
-    installPuppet(home, path, uid);
-    return { exe: path };
-  };
-  const FAKES: readonly (readonly [string, (home: string) => PlanNode])[] = [
-    ["a program of one's own named sshd", (home) => app(home, "sshd", {})],
-    ["one named sshd-session", (home) => app(home, "sshd-session", { argv: ["sshd-session: u@notty"] })],
-    [
-      "an sshd in the server's own folder",
-      (home) => app(home, "x", placed(home, `${home}/.vscode-server/bin/${COMMIT}/sshd`)),
-    ],
-    [
-      "an sshd below a folder that looks like the system's",
-      (home) => app(home, "x", placed(home, `${home}/usr/sbin/sshd`)),
-    ],
-    ["an argv[0] of sshd", (home) => app(home, "app", { argv: ["/usr/sbin/sshd", "-D"] })],
-    [
-      "a kernel name of sshd",
-      (home) => app(home, "app", { behaviours: ["daemon", "comm=sshd-session", "tcp-connect=@server"] }),
-    ],
-    [
-      "the title of an ssh session",
-      (home) =>
-        app(home, "app", {
-          argv: ["x".repeat(100)],
-          behaviours: ["daemon", "title=sshd-session: u [priv]", "tcp-connect=@server"],
-        }),
-    ],
-    [
-      "the environment of an ssh session",
-      (home) =>
-        app(home, "app", {
-          argv: ["app"],
-          behaviours: ["daemon", "env=SSH_CONNECTION=10.0.0.9 51000 10.0.0.1 22", "tcp-connect=@server"],
-        }),
-    ],
+  type Fake = readonly [what: string, path: string, argv: readonly string[], ...Behaviour[]];
+  const FAKES: readonly Fake[] = [
+    ["a program of one's own named sshd", "bin/sshd", ["sshd: u [priv]"]],
+    ["one named sshd-session", "bin/sshd-session", ["sshd-session: u@notty"]],
+    ["an sshd in the server's own folder", `.vscode-server/bin/${COMMIT}/sshd`, ["sshd: u [priv]"]],
+    ["an sshd below a folder that looks like the system's", "usr/sbin/sshd", ["sshd: u [priv]"]],
+    ["an argv[0] of sshd", "bin/app", ["/usr/sbin/sshd", "-D"]],
+    ["a kernel name of sshd", "bin/app", ["sshd: u [priv]"], "comm=sshd-session"],
+    ["the title of an ssh session", "bin/app", ["x".repeat(100)], "title=sshd-session: u [priv]"],
+    ["the environment of one", "bin/app", ["app"], "env=SSH_CONNECTION=10.0.0.9 51000 10.0.0.1 22"],
   ];
   test("fake sessions, each connected to a server, are use as any program is", async () => {
-    const rows = FAKES.map(([what, fake], i) => {
+    const plans = FAKES.flatMap(([name, path, argv, ...behaviours], i): PlanNode[] => {
       const home = makeHome(uid);
-      const [server, named] = [`server-${i}`, `fake-${i}`];
-      const shield = fake(home);
-      const behaviours = shield.behaviours?.map((one) =>
-        one.startsWith("tcp-connect=") ? (`tcp-connect=@${server}` as const) : one,
-      );
-      const tree = { ...bareServer(home, uid, ["tcp-listen"]), name: server };
-      return { what, server, plans: [tree, { ...shield, name: named, ...(behaviours && { behaviours }) }] };
+      const tree = { ...bareServer(home, uid, ["tcp-listen"]), name };
+      const shield = app(home, path, argv, ...behaviours, `tcp-connect=@${name}`);
+      return [tree, { ...shield, name: `fake-${i}` }];
     });
-    const stage = await startTree(rows.flatMap(({ plans }) => plans));
+    const stage = await startTree(plans);
     const trees = listed();
-    const codes = rows.map(({ what, server }) => {
-      const tree = trees.find(({ pids }) => pids.includes(stage.node(server).pid));
-      return [what, tree?.verdict, tree?.reasonCode];
-    });
-    assert.deepEqual(
-      codes,
-      FAKES.map(([what]) => [what, "spare", "in-use-this-host"]),
-    );
+    for (const [name] of FAKES) {
+      const tree = trees.find(({ pids }) => pids.includes(stage.node(name).pid));
+      assert.deepEqual([tree?.verdict, tree?.reasonCode], ["spare", "in-use-this-host"], name);
+    }
   });
 
   test("an orphan below a fake session, connected to itself, is an orphan", async () => {
     const home = makeHome(uid);
-    const exe = `${home}/.vscode-server/bin/${COMMIT}/node`;
-    const child: PlanNode = {
-      name: "child",
-      uid,
-      exe,
-      argv: [exe, "x"],
-      behaviours: ["tcp-connect=@server"],
-    };
-    const server: PlanNode = {
-      ...bareServer(home, uid, ["tcp-listen"], [child]),
-      behaviours: ["tcp-listen"],
-    };
-    const fake = app(home, "sshd", { behaviours: ["daemon"], children: [server] });
+    const plan = bareServer(home, uid);
+    const child: PlanNode = { ...plan, name: "child", behaviours: ["tcp-connect=@server"] };
+    const below: PlanNode = { ...plan, behaviours: ["tcp-listen"], children: [child] };
+    const fake = { ...app(home, "bin/sshd", ["sshd: u [priv]"]), children: [below] };
     const stage = await startTree([fake, sshd(home)]);
     assert.equal(readStat(stage.node("server").pid).ppid, stage.node("fake").pid);
     assert.equal(sweep().status, 0);
@@ -210,9 +142,9 @@ function insideNamespace(): void {
 
   test("a session of an ssh server that root runs, connected to the same port, is one", async () => {
     const home = openToAll(makeHome(uid));
-    const server = bareServer(home, uid, ["tcp-listen"]);
+    const plan = bareServer(home, uid, ["tcp-listen"]);
     const session: PlanNode = { ...sshd(home), name: "session", uid, behaviours: ["tcp-connect=@server"] };
-    const stage = await startTree([server, { ...sshd(home), children: [session] }]);
+    const stage = await startTree([plan, { ...sshd(home), children: [session] }]);
     assert.equal(treeOf(stage.node("server").pid)?.reasonCode, "in-use-session");
   });
 
@@ -223,15 +155,15 @@ function insideNamespace(): void {
     const make =
       'mount -t tmpfs none /usr/sbin && cp /bin/bash /usr/sbin/sshd && exec /usr/sbin/sshd --norc -c "$0" "$@"';
     const connect = 'exec 3<>"/dev/tcp/127.0.0.1/$0" && echo connected && read -r line';
-    const fake = spawn("/usr/bin/unshare", ["-Urm", "sh", "-c", make, connect, String(port)], {
-      uid,
-      gid: uid,
-      stdio: ["pipe", "pipe", "pipe"],
-      env: { PATH: "/usr/bin:/bin" },
-    });
+    const identity = { uid, gid: uid, env: { PATH: "/usr/bin:/bin" } };
+    const fake = spawn("/usr/bin/unshare", ["-Urm", "sh", "-c", make, connect, String(port)], identity);
     after(() => fake.stdin.end());
-    const said = await firstOutput(fake);
-    if (said !== "connected\n") return t.skip(`no user namespaces for users here: ${said}`);
+    const [said] = await Promise.race([
+      once(fake.stdout, "data"),
+      once(fake.stderr, "data"),
+      once(fake, "exit"),
+    ]);
+    if (String(said) !== "connected\n") return t.skip(`no user namespaces for users here: ${said}`);
     assert.equal(spawnSync("readlink", [`/proc/${fake.pid}/exe`]).stdout.toString(), "/usr/sbin/sshd\n");
     assert.equal(treeOf(stage.node("server").pid)?.reasonCode, "in-use-this-host");
   });
@@ -261,31 +193,16 @@ function insideNamespace(): void {
 
   test("a victim that is named in argv, environment or a forged tag is not touched", async () => {
     const home = makeHome(uid);
-    const others = openToAll(makeHome(victim));
-    const bystander = sleeper(others, "editor", ["vim", "settings.json"], victim);
+    const bystander = sleeper(openToAll(makeHome(victim)), "editor", ["vim", "settings.json"], victim);
     const stage = await startTree({ ...bystander, behaviours: ["daemon", "setsid"] });
     const { pid } = stage.node("editor");
-    const named = [`--clientProcessId=${pid}`, `--parent-pid=${pid}`];
     const plan = bareServer(home, uid, [`env=VSCODE_PID=${pid}`]);
-    const attack = await startTree({ ...plan, argv: [...plan.argv, ...named] });
-    assert.equal(sweep("-n").status, 0);
-    const bootId = spawnSync("cat", ["/proc/sys/kernel/random/boot_id"]).stdout.toString().trim();
-    const tag = {
-      schemaVersion: 1,
-      bootId,
-      uid: victim,
-      auditSession: null,
-      logindSession: null,
-      closedAt: 1,
-      closedUptime: 1,
-      remoteHost: null,
-    };
+    const argv = [...plan.argv, `--clientProcessId=${pid}`, `--parent-pid=${pid}`];
+    const attack = await startTree({ ...plan, argv });
     // The strongest forgery there is: a file that only root could have put there.
-    mkdirSync("/run/vscode-grim-reaper/tags", { recursive: true, mode: 0o700 });
-    const file = `/run/vscode-grim-reaper/tags/${victim}.json`;
-    writeFileSync(file, `${JSON.stringify(tag)}\n`, { mode: 0o600 });
+    const file = writeTag(join(RUN_FOLDER, "tags"), { closed: "now", uid: victim });
     const swept = sweep();
-    rmSync(file, { force: true });
+    rmSync(dirname(file), { recursive: true });
     assert.equal(swept.status, 0, swept.stderr);
     assert.deepEqual([living(stage), living(attack)], [["editor"], []]);
   });
@@ -297,26 +214,23 @@ function insideNamespace(): void {
     const home = join(makeHome(uid), EVIL);
     mkdirSync(home);
     chownSync(home, uid, uid);
-    const secret: PlanNode["behaviours"] = ["env=CONNECTION_TOKEN=s3cr3t", `comm=${EVIL.slice(0, 12)}`];
+    const secret: readonly Behaviour[] = ["env=CONNECTION_TOKEN=s3cr3t", `comm=${EVIL.slice(0, 12)}`];
     const plan = bareServer(home, uid, ["tcp-listen", `unix-listen=${home}/s`, ...secret]);
-    const server = {
-      ...plan,
-      argv: [...plan.argv, "--connection-token=s3cr3t", "--require-token", "s3cr3t", EVIL],
-    };
+    const argv = [...plan.argv, "--connection-token=s3cr3t", "--require-token", "s3cr3t", EVIL];
     const genuine: PlanNode = { ...sshd(home), behaviours: ["daemon", `unix-connect=${home}/s`] };
-    const kept = await startTree([server, genuine]);
+    const kept = await startTree([{ ...plan, argv }, genuine]);
     mkdirSync(join(home, "2"));
     const orphan = await startTree({ ...bareServer(join(home, "2"), uid, secret), name: "orphan" });
-    const { pid } = kept.node("server");
-    const saved = temporaryFile("host.json", run(["snapshot", "-c", config()]).stdout);
+    const said = (...args: string[]): Ran => run([...args, "-c", config()]);
+    const saved = temporaryFile("host.json", said("snapshot").stdout);
     const outputs = {
-      table: run(["list", "-c", config()]).stdout,
-      json: run(["list", "--json", "-c", config()]).stdout,
-      explain: run(["explain", String(pid), "-c", config()]).stdout,
-      snapshot: run(["snapshot", "-c", config()]).stdout,
-      replay: run(["replay", saved, "-c", config()]).stdout,
-      jsonLog: run(["-n", "-vv", "--log-format", "json", "-c", config()]).stderr,
-      log: run(["-vv", "-c", config()]).stderr,
+      table: said("list").stdout,
+      json: said("list", "--json").stdout,
+      explain: said("explain", String(kept.node("server").pid)).stdout,
+      snapshot: said("snapshot").stdout,
+      replay: said("replay", saved).stdout,
+      jsonLog: said("-n", "-vv", "--log-format", "json").stderr,
+      log: said("-vv").stderr,
     };
     for (const [name, output] of Object.entries(outputs)) {
       assert.ok(output.length > 0, name);
@@ -329,16 +243,4 @@ function insideNamespace(): void {
     assert.match(outputs.log, /e\\x1b\[2J/, "the log has room for 32 characters");
     assert.deepEqual([living(kept), living(orphan)], [["server", "sshd"], []]);
   });
-}
-
-/** An ssh server as far as the evidence goes: a program of that name which root runs. */
-function sshd(home: string): PlanNode {
-  return { name: "sshd", uid: 0, exe: puppetNamed(home, "genuine/sshd"), argv: ["sshd: u [priv]"] };
-}
-
-async function firstOutput(child: ChildProcess): Promise<string> {
-  const { stdout, stderr } = child;
-  assert.ok(stdout && stderr);
-  const [bytes] = await Promise.race([once(stdout, "data"), once(stderr, "data"), once(child, "exit")]);
-  return String(bytes);
 }

@@ -6,7 +6,7 @@ import { join } from "node:path";
 import { test } from "node:test";
 import { loadNative, type Native } from "../../src/shell/host/native.ts";
 import { observe } from "../../src/shell/observe.ts";
-import { bareServer, COMMIT, legacy, puppetNamed } from "../helpers/ide-trees.ts";
+import { bareServer, legacy, puppetNamed } from "../helpers/ide-trees.ts";
 import { sleepAt } from "../helpers/install.ts";
 import { DEFAULT_POLICY } from "../helpers/policy.ts";
 import { config, run } from "../helpers/program.ts";
@@ -118,7 +118,7 @@ function exeOf(pid: string): string | null {
 /** A server of seven processes below a session, and more trees. */
 async function start(others: readonly PlanNode[] = []) {
   const home = makeHome(USER);
-  const tree = legacy(home, COMMIT, { uid: USER, daemon: false });
+  const tree = legacy(home, { uid: USER, daemon: false });
   return { stage: await startTree([sessionOf(home, [tree]), ...others]) };
 }
 

@@ -7,9 +7,9 @@ import { existsSync, mkdirSync, readFileSync, rmdirSync, writeFileSync } from "n
 import { basename } from "node:path";
 import { after, test } from "node:test";
 import { isPopulated, membersOf } from "../../src/shell/host/cgroup.ts";
-import { bareServer, COMMIT, sleeper, tmuxServer } from "../helpers/ide-trees.ts";
+import { bareServer, COMMIT, sleeper } from "../helpers/ide-trees.ts";
 import { config, type Ran, run } from "../helpers/program.ts";
-import { living, type PlanNode, type Stage, startTree } from "../helpers/puppet.ts";
+import { type Behaviour, living, type PlanNode, type Stage, startTree } from "../helpers/puppet.ts";
 import { eventually, makeHome, USER } from "../helpers/real.ts";
 import { insidePidNamespace } from "../helpers/sandbox.ts";
 
@@ -111,11 +111,14 @@ function insideNamespace(): void {
     }
   });
 
-  const adopted = (node: PlanNode): PlanNode => ({ ...node, behaviours: ["daemon", "setsid"] });
+  const adopted = (node: PlanNode, ...more: Behaviour[]): PlanNode => ({
+    ...node,
+    behaviours: ["daemon", "setsid", ...more],
+  });
   const BESIDE: readonly (readonly [string, (home: string) => PlanNode])[] = [
     ["a shell of the user's", (home) => adopted(sleeper(home, "shell", ["-bash"], uid))],
     ["another user's process", (home) => adopted(sleeper(home, "shell", ["-bash"], uid + 1))],
-    ["a tmux server", (home) => tmuxServer(home, [], uid)],
+    ["a tmux server", (home) => adopted(sleeper(home, "tmux", ["tmux"], uid), "comm=tmux: server")],
   ];
   for (const [what, beside] of BESIDE)
     test(`with ${what} beside it in the scope, the scope is never ended as a whole`, async () => {

@@ -5,14 +5,7 @@ import { spawnSync } from "node:child_process";
 import { existsSync, readFileSync } from "node:fs";
 import { test } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
-import {
-  bareServer,
-  COMMIT,
-  execServerTree,
-  legacy,
-  tarOnServer,
-  vimOnSettings,
-} from "../helpers/ide-trees.ts";
+import { bareServer, execServerTree, legacy, sleeper } from "../helpers/ide-trees.ts";
 import { puppetNamed } from "../helpers/install.ts";
 import { config, run, temporaryFile } from "../helpers/program.ts";
 import { living, type PlanNode, startTree } from "../helpers/puppet.ts";
@@ -26,11 +19,12 @@ const uid = USER;
 function insideNamespace(): void {
   test("a legacy and an exec-server tree end, the editor and the copy beside them do not", async () => {
     const home = makeHome(uid);
+    const server = `${home}/.vscode-server`;
     const stage = await startTree([
-      legacy(home, COMMIT, { uid }),
-      execServerTree(home, COMMIT, `${home}/code.sock`, { uid, prefix: "exec-" }),
-      vimOnSettings(home, uid),
-      tarOnServer(home, uid),
+      legacy(home, { uid }),
+      execServerTree(home, `${home}/code.sock`, { uid, prefix: "exec-" }),
+      sleeper(home, "vim", ["vim", "-n", `${server}/data/Machine/settings.json`], uid),
+      sleeper(home, "tar", ["tar", "-czf", "x.tgz", server], uid),
     ]);
     const log = temporaryFile("reaper.log", "");
     const dry = run(["sweep", "-n", "-v", "-c", config()]);
@@ -56,15 +50,7 @@ function insideNamespace(): void {
 
   test("an orphan is reaped without force, one that ignores SIGTERM by SIGKILL", async () => {
     const home = makeHome(uid);
-    const ignore = ["ignore-term"] as const;
-    const behaviours = {
-      server: ignore,
-      extensionHost: ignore,
-      helper: ignore,
-      ptyHost: ignore,
-      fileWatcher: ignore,
-    };
-    const stage = await startTree(legacy(home, COMMIT, { uid, behaviours }));
+    const stage = await startTree(legacy(home, { uid, behaviours: ["ignore-term"] }));
     const swept = run(["-v", "-c", config()]);
     assert.equal(swept.status, 0, swept.stderr);
     assert.match(swept.stderr, /Killed 7 process\(es\)/);
@@ -168,7 +154,7 @@ function insideNamespace(): void {
   });
 
   test("a saved snapshot is judged again to the same verdict", async () => {
-    const stage = await startTree(legacy(makeHome(uid), COMMIT, { uid }));
+    const stage = await startTree(legacy(makeHome(uid), { uid }));
     const saved = temporaryFile("host.json", run(["snapshot", "-c", config()]).stdout);
     const now = JSON.parse(run(["list", "--json", "-c", config()]).stdout);
     const then = JSON.parse(run(["replay", saved, "--json", "-c", config()]).stdout);

@@ -17,7 +17,7 @@ insidePidNamespace(import.meta.url, "budgets", insideNamespace);
 
 function insideNamespace(): void {
   test("a user who exceeds a budget is named, the status says so, others' orphans end, and the sweep counts as good", async () => {
-    const stage = await startTree(legacy(makeHome(USER), COMMIT, { uid: USER }));
+    const stage = await startTree(legacy(makeHome(USER), { uid: USER }));
     // Bounded: 600 processes with 64 KiB of arguments each, ended with this test's namespace.
     // At a server's place, or no sweep would read what it says.
     const node = `${makeHome(USER + 1)}/.vscode-server/bin/${COMMIT}/node`;

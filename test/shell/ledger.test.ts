@@ -1,18 +1,27 @@
 // The ledger's files without a sweep: what is appended, what is found, what is refused.
 import assert from "node:assert/strict";
+import { execFileSync } from "node:child_process";
 import {
   appendFileSync,
+  chmodSync,
+  existsSync,
+  linkSync,
   mkdtempSync,
   readdirSync,
   readFileSync,
   rmSync,
   statSync,
+  symlinkSync,
   writeFileSync,
 } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, test } from "node:test";
 import { gzipSync } from "node:zlib";
+import { type LedgerRecord, recordLine } from "../../src/core/ledger/record.ts";
+import { appendLedger } from "../../src/shell/store/ledger.ts";
+import { ledgerFiles, readLedger } from "../../src/tools/shell/read-ledger.ts";
+import { ledgerRecord } from "../helpers/ledger-records.ts";
 
 const folder = mkdtempSync(join(tmpdir(), "reaper-ledger-"));
 after(() => rmSync(folder, { recursive: true }));
@@ -74,6 +83,28 @@ test("what fails is a fault that names the file, and no descriptor stays open", 
   assert.equal(open(), before);
 });
 
+test("never through a link, into a pipe, or a file that others may write", () => {
+  const victim = newFile();
+  const makes: readonly ((file: string) => void)[] = [
+    (file) => symlinkSync(victim, file),
+    (file) => linkSync(victim, file),
+    (file) => symlinkSync(`${victim}-absent`, file),
+    (file) => execFileSync("mkfifo", [file]),
+    (file) => {
+      writeFileSync(file, "");
+      chmodSync(file, 0o666);
+    },
+  ];
+  for (const make of makes) {
+    writeFileSync(victim, "victim\n", { mode: 0o640 });
+    const file = newFile();
+    make(file);
+    assert.equal(appendLedger(file, () => [reap(0)])[0]?.what, `write the ledger ${file}`);
+    assert.equal(readFileSync(victim, "utf8"), "victim\n");
+    assert.ok(!existsSync(`${victim}-absent`));
+  }
+});
+
 test("a compressed ledger is read by what is in it, up to a bound", () => {
   const file = newFile();
   writeFileSync(file, gzipSync(recordLine(reap(0)).repeat(5000)));
@@ -96,8 +127,3 @@ test("rotated copies are found, other files are not", () => {
   assert.deepEqual(ledgerFiles(file).sort(), wanted.sort());
   assert.deepEqual(ledgerFiles("/nonexistent/ledger.jsonl"), []);
 });
-
-import { type LedgerRecord, recordLine } from "../../src/core/ledger/record.ts";
-import { appendLedger } from "../../src/shell/store/ledger.ts";
-import { ledgerFiles, readLedger } from "../../src/tools/shell/read-ledger.ts";
-import { ledgerRecord } from "../helpers/ledger-records.ts";

@@ -6,10 +6,10 @@ import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { join, resolve } from "node:path";
-import { after, before, beforeEach, test } from "node:test";
+import { test } from "node:test";
 import { readTags } from "../../src/shell/store/tags.ts";
-import { config, Host, PROGRAM, RUN_FOLDER } from "../helpers/faults.ts";
-import { type Ran, run, temporaryFile } from "../helpers/program.ts";
+import { Host, RUN_FOLDER } from "../helpers/faults.ts";
+import { PROGRAM, type Ran, run, temporaryFile } from "../helpers/program.ts";
 import { USER } from "../helpers/real.ts";
 import { insidePidNamespace } from "../helpers/sandbox.ts";
 
@@ -37,12 +37,7 @@ const logOut = (): Promise<Ran> => {
 };
 
 function insideNamespace(): void {
-  let host: Host;
-  before(async () => {
-    host = await Host.start();
-  });
-  after(() => host.end());
-  beforeEach(() => host.renew());
+  const host = new Host();
 
   test("eight sweeps at once: one ends the orphan, once; whoever met it working says 75", async () => {
     // Long enough for all of them to meet.
@@ -97,17 +92,6 @@ function insideNamespace(): void {
     assert.equal(run(["-c", patient]).status, 0);
     assert.deepEqual(readdirSync(TAGS), [own]);
     host.heal();
-  });
-
-  test("fifty logouts beside a sweep that ends the orphan: the tag of a user who has another tree is whole, and stays", {
-    skip,
-  }, async () => {
-    const all = [...Array.from({ length: 50 }, logOut), sweepNow(config())];
-    for (const ran of await Promise.all(all)) assert.equal(ran.status, 0, ran.stderr);
-    host.assertSound(false, "swept");
-    assert.deepEqual(readTags(RUN_FOLDER, BOOT_ID).faults, []);
-    host.heal();
-    assert.deepEqual(readdirSync(TAGS), [`${USER}.json`]);
   });
 }
 

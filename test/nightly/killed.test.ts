@@ -5,7 +5,7 @@ import { spawnSync } from "node:child_process";
 import fs, { existsSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { syncBuiltinESMExports } from "node:module";
 import { join } from "node:path";
-import { after, before, test } from "node:test";
+import { test } from "node:test";
 import { fileURLToPath } from "node:url";
 import { NO_ACCOUNTS } from "../../src/core/verdict/exemption.ts";
 import { UNFORCED } from "../../src/core/verdict/judge.ts";
@@ -105,12 +105,8 @@ function assertStateWhole(where: string): void {
 function insideNamespace(): void {
   const lane = process.env.REAPER_LANE as End;
   const file = config("");
-  let host: Host;
-  before(async () => {
-    freshState();
-    host = await Host.start();
-  });
-  after(() => host.end());
+  freshState();
+  const host = new Host();
 
   test(`${lane} at every step of a sweep`, async () => {
     writeState();

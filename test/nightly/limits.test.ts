@@ -2,9 +2,9 @@
 
 import assert from "node:assert/strict";
 import { existsSync, mkdirSync, rmdirSync, writeFileSync } from "node:fs";
-import { after, before, type TestContext, test } from "node:test";
-import { config, Host, PROGRAM, runIn } from "../helpers/faults.ts";
-import type { Ran } from "../helpers/program.ts";
+import { type TestContext, test } from "node:test";
+import { config, Host, runIn } from "../helpers/faults.ts";
+import { PROGRAM, type Ran } from "../helpers/program.ts";
 import { eventually, USER } from "../helpers/real.ts";
 import { freshState, inPidNamespace } from "../helpers/sandbox.ts";
 
@@ -15,12 +15,8 @@ const SAID = /^(?:vscode-grim-reaper: |\[\d{4}-\d\d-\d\dT[\d:]{8}\] )(?:cannot|N
 const IN_TIME = ["timeout", "-s", "KILL", "40"];
 
 function insideNamespace(): void {
-  let host: Host;
-  before(async () => {
-    freshState();
-    host = await Host.start();
-  });
-  after(() => host.end());
+  freshState();
+  const host = new Host();
 
   /** One sweep below each of these commands. Returns how they went. */
   async function sweepAtEach(

@@ -1,0 +1,240 @@
+// Faults of storage, sight and names, and what a sweep and `list` say of each.
+
+import { chmodSync } from "node:fs";
+import { basename, dirname, join } from "node:path";
+import { compile, RUN_FOLDER, type Trouble } from "./faults.ts";
+import { PROGRAM, temporaryFile } from "./program.ts";
+import { USER } from "./real.ts";
+
+export interface Fault extends Trouble {
+  readonly what: string;
+  /** Added to a configuration without a grace. */
+  readonly settings?: string;
+  readonly args?: readonly string[];
+  /** Of a sweep. */
+  readonly says: RegExp;
+  readonly status?: number;
+  /** By default the orphan stays until the fault is over. */
+  readonly ends?: boolean;
+  /** What `list` says, which fails as well. */
+  readonly list?: RegExp;
+}
+
+const EPERM = 1;
+const EMFILE = 24;
+const EAFNOSUPPORT = 97;
+const TAGS = `${RUN_FOLDER}/tags`;
+export const TMPFS = "mount -t tmpfs";
+const ENDS = { ends: true } as const;
+
+/** The log cannot be written: the sweep does its work and logs to standard error. */
+const LOGS: readonly Fault[] = [
+  [
+    "a full disk",
+    `${TMPFS} -o size=64k tmpfs /mnt\ncat /dev/zero >/mnt/full 2>&- || :`,
+    "/mnt/log",
+    "write to",
+    "ENOSPC",
+  ],
+  ["a device that is always full", ":", "/dev/full", "write to", "ENOSPC"],
+  ["no folder", ":", "/nowhere/log", "open", "ENOENT"],
+  ["a folder in its place", ":", "/run", "open", "EISDIR"],
+  ["a link in its place", "ln -sf /run/victim /run/link", "/run/link", "open", "ELOOP"],
+  ["a pipe without a reader", "mkfifo /run/pipe", "/run/pipe", "open", "ENXIO"],
+  ["a read-only file system", `${TMPFS} -o ro tmpfs /mnt`, "/mnt/log", "open", "EROFS"],
+].map(([what, before = "", log = "", verb, error]) => ({
+  what: `the log: ${what}`,
+  before,
+  args: ["-l", log],
+  says: new RegExp(
+    `cannot ${verb} the log file ${log}: ${error}[\\s\\S]*logging to standard error instead[\\s\\S]*Killed 4 process`,
+  ),
+  ...ENDS,
+}));
+
+/** The state folder cannot be used: nothing is ended. */
+const STATE_FOLDERS: readonly Fault[] = (
+  [
+    ["full", `mkdir ${RUN_FOLDER}\n${TMPFS} -o nr_inodes=1,mode=700 tmpfs ${RUN_FOLDER}`, /No space left/],
+    ["without room for it", `${TMPFS} -o nr_inodes=1 tmpfs /run`, /cannot use .*ENOSPC/],
+    [
+      "read-only",
+      `mkdir ${RUN_FOLDER}\n${TMPFS} -o ro,mode=700 tmpfs ${RUN_FOLDER}`,
+      /Read-only file system/,
+    ],
+    ["in a read-only /run", `${TMPFS} -o ro tmpfs /run`, /cannot use .*EROFS/],
+    ["open to others", `mkdir -m 1777 ${RUN_FOLDER}`, /is not a folder that only this user can write/],
+    ["a link", `mkdir /run/elsewhere\nln -s /run/elsewhere ${RUN_FOLDER}`, /remove it and try again/],
+    ["a file", `touch ${RUN_FOLDER}`, /is not a folder .*; remove it and try again/],
+    ["with a folder as the lock", `mkdir -p -m 700 ${RUN_FOLDER}/lock`, /lock: Is a directory/],
+    [
+      "with a pipe as the lock",
+      `mkdir -m 700 ${RUN_FOLDER}\nmkfifo ${RUN_FOLDER}/lock`,
+      /is not a regular file/,
+    ],
+  ] as const
+).map(([what, make, says]) => ({
+  what: `the state folder: ${what}`,
+  before: `${TMPFS} tmpfs /run\n${make}`,
+  says,
+}));
+
+/** A tag that is none: it hangs nothing, protects no tree, and is reported with its remedy. */
+const TAGGED: readonly Fault[] = [
+  ["half of one", `echo '{"schemaVersion":1,"boo' > ${TAGS}/7.json`],
+  ["an empty file", `touch ${TAGS}/7.json`],
+  ["a folder", `mkdir ${TAGS}/7.json`, "it is not a regular file"],
+  ["a pipe", `mkfifo ${TAGS}/7.json`, "it is not a regular file"],
+  ["a link", `ln -s /etc/passwd ${TAGS}/7.json`, "ELOOP"],
+  ["a gigabyte", `truncate -s 1G ${TAGS}/7.json`],
+  ["of another name", `ln -s /dev/zero ${TAGS}/a`],
+].map(([what, make = "", why = ""]) => ({
+  what: `a tag that is ${what}`,
+  before: `${TMPFS} tmpfs /run\nmkdir -p -m 700 ${RUN_FOLDER} ${TAGS}\n${make}`,
+  says: new RegExp(`read a tag: (?:7\\.json|a): ${why}.*; remove it from`),
+  ...ENDS,
+}));
+
+export const HIDDEN = "mount -t proc -o hidepid=2 proc /proc";
+const BLIND = ["setpriv", "--bounding-set=-sys_ptrace"];
+const refuse = compile("test/real/refuse_netlink.c");
+const BLINDED = {
+  under: BLIND,
+  says: /CAP_SYS_PTRACE/,
+  list: /cannot see other users' processes: CAP_SYS_PTRACE is missing/,
+};
+const SIGHT: readonly Fault[] = [
+  { what: "hidepid and all of root's rights", before: HIDDEN, says: /Killed 4 process/, status: 0, ...ENDS },
+  { what: "hidepid=2, and root may not look into processes", before: HIDDEN, ...BLINDED },
+  { what: "hidepid=1, and root may not", before: HIDDEN.replace("2", "1"), ...BLINDED },
+  { what: "an open /proc, and root may not", ...BLINDED },
+  ...[
+    ["subset=pid", "mount -t proc -o subset=pid proc /proc", "subset=pid"],
+    ["an empty folder", `${TMPFS} tmpfs /proc`, "is proc mounted"],
+    ["not mounted", "while umount -l /proc 2>/dev/null; do :; done", "is proc mounted"],
+    // What the namespace's own was mounted over.
+    ["another pid namespace's", "umount -l /proc", "another pid namespace"],
+  ].map(([what, before = "", why = ""]) => {
+    const says = new RegExp(`cannot read the process table in /proc: .*${why}`);
+    return { what: `/proc is ${what}`, before, says, list: says };
+  }),
+  ...[EPERM, EAFNOSUPPORT, EMFILE].map((error) => ({
+    what: `netlink answers errno ${error}`,
+    under: [refuse, String(error)],
+    says:
+      error === EMFILE
+        ? /cannot list unix sockets/
+        : /cannot list unix sockets[\s\S]*RestrictAddressFamilies=/,
+    list: /cannot list unix sockets/,
+  })),
+  {
+    what: "neither netlink nor /proc/net",
+    under: ["unshare", "--net", refuse, String(EPERM)],
+    says: /cannot list unix sockets/,
+  },
+  {
+    what: "another network namespace than the host's",
+    under: ["unshare", "--net"],
+    says: /Nothing was ended: .*PrivateNetwork/,
+  },
+];
+
+/** `tool` is this shell script, in place of the real one. */
+export function inPlaceOf(tool: string, script: string): Pick<Trouble, "before"> {
+  const fake = temporaryFile("tool", `#!${script}`);
+  chmodSync(fake, 0o755);
+  return { before: `mount --bind ${fake} ${tool}` };
+}
+export const TOOL_IS: readonly (readonly [string, string])[] = [
+  ["not there", "/nowhere/sh\n"],
+  ["killed", "/bin/sh\nkill -SEGV $$\n"],
+  ["failing", "/bin/sh\nexit 3\n"],
+  ["hanging", "/bin/sh\nexec sleep 600\n"],
+  ["silent", "/bin/sh\n"],
+  ["talking nonsense", "/bin/sh\necho a:b:c:d; echo x y z\n"],
+  ["talking without end", "/bin/sh\nexec yes a:b:c:d\n"],
+  ["without the name", "/bin/sh\nexit 2\n"],
+];
+/** Whoever may be exempt is spared. */
+const NAMES: readonly Fault[] = TOOL_IS.flatMap(([how, script]) => [
+  {
+    what: `getent ${how}`,
+    ...inPlaceOf("/usr/bin/getent", script),
+    settings: 'exemptUsers = ["somebody"]\nexemptGroups = ["somegroup"]\n',
+    says: /(?=[\s\S]*the exempt user somebody: )(?=[\s\S]*the exempt group somegroup: )/,
+  },
+  {
+    what: `id ${how}`,
+    ...inPlaceOf("/usr/bin/id", script),
+    settings: 'exemptGroups = ["root"]\n',
+    says: /may be in exempt group root: look-up failed/,
+    status: how === "without the name" ? 0 : 1,
+  },
+]);
+const passwd = (uid: number): string => `/bin/sh\necho somebody:x:${uid}:${uid}::/:/bin/sh\n`;
+const NAMED = { settings: 'exemptUsers = ["somebody"]\n', args: ["-v"], status: 0 };
+const FOUND: readonly Fault[] = [
+  {
+    what: "getent finds the user",
+    ...NAMED,
+    ...inPlaceOf("/usr/bin/getent", passwd(USER)),
+    says: /user somebody is exempt/,
+  },
+  {
+    what: "getent finds another",
+    ...NAMED,
+    ...inPlaceOf("/usr/bin/getent", passwd(USER + 1)),
+    says: /Killed 4/,
+    ...ENDS,
+  },
+  {
+    what: "the user that -u names cannot be looked up",
+    ...inPlaceOf("/usr/bin/getent", "/bin/sh\nexit 3\n"),
+    args: ["-u", "somebody"],
+    says: /cannot look up the user somebody: /,
+  },
+  {
+    what: "neither dbus nor logind",
+    before: `${TMPFS} tmpfs /run\nmkdir /run/dbus`,
+    says: /Killed 4 process/,
+    status: 0,
+    ...ENDS,
+  },
+];
+
+const dist = dirname(PROGRAM);
+const copied = (changes: string): string =>
+  `cp ${dist}/reaper_native.node /run/p\nprintf '${changes}' | dd of=/run/p/reaper_native.node bs=1 conv=notrunc 2>/dev/null`;
+const ADDONS: readonly Fault[] = (
+  [
+    ["not there", ":", /^vscode-grim-reaper: no native addon at .*; build it with: npm run build:native$/m],
+    [
+      "empty",
+      "touch /run/p/reaper_native.node",
+      /cannot load the native addon .*too short; install the package/,
+    ],
+    [
+      "of 32 bits",
+      copied("\\177ELF\\001"),
+      /cannot load the native addon .*ELF.*; install the package for this/,
+    ],
+    ["a folder", "mkdir /run/p/reaper_native.node", /no native addon at .*; build it with/],
+  ] as const
+).map(([what, make, says]) => ({
+  what: `the addon is ${what}`,
+  before: `${TMPFS} tmpfs /run\nmkdir /run/p\ncp ${dist}/*.cjs /run/p\n${make}`,
+  program: join("/run/p", basename(PROGRAM)),
+  says,
+  list: says,
+  status: 70,
+}));
+
+export const FAULTS: readonly Fault[] = [
+  ...LOGS,
+  ...STATE_FOLDERS,
+  ...TAGGED,
+  ...SIGHT,
+  ...NAMES,
+  ...FOUND,
+  ...ADDONS,
+];
