@@ -120,7 +120,7 @@ function insideNamespace(): void {
     // Its parent cannot collect it.
     assert.equal(readStat(child).state, "Z");
     assert.ok(existsSync(`/proc/${pid}`));
-    const { survivors } = readJson("/run/vscode-grim-reaper/survivors.json");
+    const { survivors } = readJson("/run/vscode-grim-reaper/states.json");
     assert.deepEqual(survivors, [{ pid, startTime: readStat(pid).startTime }]);
     // termWait and five rounds of two seconds.
     assert.ok(one.took - two.took > 8000, `${one.took} ms, then ${two.took} ms`);
