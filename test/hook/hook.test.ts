@@ -6,6 +6,7 @@ import { chmodSync, copyFileSync, existsSync, mkdtempSync, readFileSync, rmSync 
 import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
 import { test } from "node:test";
+import type { Tag } from "../../src/core/observation/observation.ts";
 
 const USER = 4321;
 const UNSET = 4294967295;
@@ -13,10 +14,12 @@ const RUN = "/run/vscode-grim-reaper";
 const TAGS = `${RUN}/tags`;
 /** A pipe without a writer, in place of a file that it opens: it waits there. */
 const STUCK = "mkfifo /run/fifo && mount --bind /run/fifo /etc/login.defs";
+/** Waits until the hook, $p, waits there, or has ended. */
+const IS_STUCK = `until ! exe=$(readlink /proc/$p/exe) ||
+  { [ "$exe" = "$0" ] && grep -q "^State:.S" /proc/$p/status; }; do :; done`;
 
 function findHook(): string {
-  const places = [process.env.REAPER_SESSION_CLOSE ?? "", "build/session-close", "build/core/session-close"];
-  const found = places.find((path) => path !== "" && existsSync(path));
+  const found = ["build/session-close", "build/core/session-close"].find((path) => existsSync(path));
   if (found === undefined) throw new Error("session-close is not built: npm run build:native");
   return resolve(found);
 }
@@ -61,25 +64,6 @@ function closeSession({ loginUid = USER, before = "true", hook = '"$0"' }: Setti
     stderr: run.stderr,
   };
 }
-
-test("the program is static: no interpreter, no library", () => {
-  const elf = readFileSync(HOOK);
-  assert.equal(elf.toString("latin1", 0, 4), "\x7fELF");
-  assert.equal(elf[4], 2, "64 bit");
-  const offset = Number(elf.readBigUInt64LE(32));
-  const headers = Array.from({ length: elf.readUInt16LE(56) }, (_, i) => offset + i * elf.readUInt16LE(54));
-  const types = headers.map((at) => elf.readUInt32LE(at));
-  assert.ok(types.includes(1), "PT_LOAD");
-  assert.ok(!types.includes(3), "PT_INTERP");
-  // A static program that can be loaded anywhere (static-pie) has a dynamic section for its own relocations alone.
-  const dynamic = headers.find((at) => elf.readUInt32LE(at) === 2);
-  if (dynamic === undefined) return;
-  const start = Number(elf.readBigUInt64LE(dynamic + 8));
-  const entries = Number(elf.readBigUInt64LE(dynamic + 32)) / 16;
-  const tags = Array.from({ length: entries }, (_, i) => elf.readBigUInt64LE(start + i * 16));
-  assert.ok(tags.length > 0);
-  assert.ok(!tags.includes(1n), "DT_NEEDED");
-});
 
 test("not as root it tags nothing, says why and succeeds", () => {
   const identity = process.getuid?.() === 0 ? { uid: 65534, gid: 65534 } : {};
@@ -218,8 +202,10 @@ test("faults are counted by the length of a file, and a session without one make
 
 test("a signal that ends other programs ends it with success, or not at all", { skip }, () => {
   const signals = "TERM ABRT SEGV BUS FPE ILL HUP INT PIPE XFSZ";
-  const one = 'sleep 0.2; kill -$s $p; wait $p; echo "$s $?"';
-  const { stdout } = inNamespace(`${STUCK}; for s in ${signals}; do "$0" & p=$!; ${one}; done`);
+  const each = (text: string): string => `for s in ${signals}; do eval p=\\$p_$s; ${text}; done`;
+  const start = `for s in ${signals}; do "$0" & eval p_$s=$!; done`;
+  const script = [STUCK, start, each(`${IS_STUCK}; kill -$s $p`), each('wait $p; echo "$s $?"')];
+  const { stdout } = inNamespace(script.join("\n"));
   assert.equal(stdout, signals.replace(/(\w+) ?/g, "$1 0\n"));
 });
 
@@ -230,15 +216,14 @@ test("its own deadline ends it after a second, even where SIGALRM was ignored an
   const elapsed = performance.now() - started;
   assert.equal(status, "0");
   assert.ok(elapsed >= 990, `ended after ${elapsed} ms: the pipe did not block it`);
-  assert.ok(elapsed < 60_000, `${elapsed} ms: the deadline did not end it`);
 });
 
 test("while it is at work it has no capability, can gain none, makes no core and has the usual priority", {
   skip,
 }, () => {
   // Stopped, so that its deadline does not end it meanwhile.
-  const look = `sleep 0.3; kill -STOP $!; cut -d" " -f19 /proc/$!/stat
-    grep -hE "^(CapEff|CapPrm|NoNewPrivs)|^Max core" /proc/$!/status /proc/$!/limits; kill -CONT $!; wait`;
+  const look = `p=$!; ${IS_STUCK}; kill -STOP $p; cut -d" " -f19 /proc/$p/stat
+    grep -hE "^(CapEff|CapPrm|NoNewPrivs)|^Max core" /proc/$p/status /proc/$p/limits; kill -CONT $p; wait`;
   const { stdout } = inNamespace(`${STUCK}; ulimit -S -c 100; nice -n 5 "$0" & ${look}`);
   assert.match(stdout, /^0\nCapPrm:\t0{16}\nCapEff:\t0{16}\nNoNewPrivs:\t1\nMax core file size +0 .*\n$/);
 });
@@ -301,5 +286,3 @@ test("it makes the system calls of pam/README.md alone, and opens nothing of ano
     ],
   );
 });
-
-import type { Tag } from "../../src/core/observation/observation.ts";

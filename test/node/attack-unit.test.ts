@@ -55,16 +55,6 @@ describe("a program that has taken over the unit", () => {
       .filter((line) => line.endsWith(" worked"))
       .map((line) => line.split(" ")[0]);
 
-  it("a caller's NODE_OPTIONS does not reach the program, as it does without the launcher", async (t) => {
-    if (!hasLoginNode(t)) return;
-    await node.copyIn("/srv/load.cjs", 'require("node:fs").writeFileSync("/srv/loaded", "");\n');
-    const env = { NODE_OPTIONS: "--require=/srv/load.cjs" };
-    await node.run(["/usr/sbin/vscode-grim-reaper", "--version"], { env });
-    assert.notEqual((await node.exec(["test", "-e", "/srv/loaded"])).status, 0);
-    await node.run(["node", "/usr/lib/vscode-grim-reaper/vscode-grim-reaper.cjs", "--version"], { env });
-    assert.equal((await node.exec(["test", "-e", "/srv/loaded"])).status, 0);
-  });
-
   it("works as root, too, where a drop-in says so, and afterwards as its account again", async (t) => {
     if (!hasLoginNode(t)) return;
     const dropIn = `/run/systemd/system/${UNIT}.d/root.conf`;

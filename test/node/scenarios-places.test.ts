@@ -86,6 +86,22 @@ describe("what is a server's", () => {
     await reach.isEnded({ pid });
   });
 
+  it("a server that its user's systemd runs as a service is exempt; one in a scope is ended", async (t) => {
+    if (!hasLoginNode(t)) return;
+    await reach.node.run(["loginctl", "enable-linger", "alice"]);
+    const command = (await standInCommand(reach.node)).map(quoted).join(" ");
+    const start = (how: string, log: string, rest: string) =>
+      `systemd-run --user --quiet ${how} sh -c ${quoted(`${rest} ${command} >~/${log} 2>&1 </dev/null`)}\n`;
+    const stdin =
+      start("--unit=ide", "service.log", "exec") + start("--scope", "scope.log", "exec setsid -f");
+    assert.equal((await (await reach.node.ssh("alice", null, { stdin })).waitExit()).status, 0);
+    const service = await started(() => reach.node.read("/home/alice/service.log"));
+    const scope = await started(() => reach.node.read("/home/alice/scope.log"));
+    assert.match(reach.node.proc(scope.pid, "cgroup") ?? "", /user@2001\.service\/.*\.scope$/m);
+    await reach.isEnded(scope);
+    await reach.isLeft(service.pid, "exempt", /is managed by ide\.service/);
+  });
+
   it("a web server is exempt", async (t) => {
     if (!hasLoginNode(t)) return;
     const home = "/home/alice/.code-server";

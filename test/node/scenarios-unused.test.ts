@@ -5,20 +5,7 @@ import { describe, it } from "node:test";
 import { until } from "../helpers/until.ts";
 import { hasLoginNode } from "./available.ts";
 import { far, Reach } from "./reach.ts";
-import {
-  AT_ONCE,
-  attach,
-  becomes,
-  configure,
-  holdPort,
-  PROGRAM,
-  type StandIn,
-  standInCommand,
-  started,
-  startStandIn,
-  treeOf,
-} from "./scenario-helpers.ts";
-import { quoted } from "./ssh-client.ts";
+import { AT_ONCE, attach, becomes, configure, holdPort, startStandIn, treeOf } from "./scenario-helpers.ts";
 
 /** Debian's, of the machine that the tests run on, which is mounted at /opt/host. */
 const CHROMIUM = "/opt/host/usr/lib/chromium/chromium";
@@ -117,20 +104,6 @@ describe("an orphan is ended, in spite of", () => {
     }
   });
 
-  it("an ssh server of its user's own above it, whatever its name", async (t) => {
-    if (!hasLoginNode(t)) return;
-    await reach.node.run(["install", "-D", "-o", "alice", "/bin/bash", "/home/alice/bin/sshd"]);
-    const command = (await standInCommand(reach.node)).map(quoted).join(" ");
-    const run = `${command} >~/below.log 2>&1 </dev/null; :`;
-    await reach.loose(`exec -a 'sshd: alice [priv]' ~/bin/sshd -c ${quoted(run)}`);
-    const server = await started(() => reach.node.read("/home/alice/below.log"));
-    assert.match(
-      (await reach.node.run(["ps", "-o", "args=", "--ppid", "1"])) ?? "",
-      /^sshd: alice \[priv\]/m,
-    );
-    await reach.isEnded(server);
-  });
-
   it("a network namespace of its own; what another namespace has of it leaves it in doubt", async (t) => {
     if (!hasLoginNode(t)) return;
     const prefix = ["unshare", "--net", "sh", "-c", 'ip link set lo up; exec "$@"', "sh"];
@@ -147,22 +120,5 @@ describe("an orphan is ended, in spite of", () => {
     const listens = await startStandIn(reach.node, { args: [`--socket-path=${path}`] });
     await reach.run(far("socat", "-u", `UNIX-CONNECT:${path}`, "STDOUT"), /hello/);
     await reach.isLeft(listens.pid, "unknown", /has a socket that the kernel did not list/);
-  });
-
-  it("five dead servers beside one in use: exactly the five are ended", async (t) => {
-    if (!hasLoginNode(t)) return;
-    const servers: StandIn[] = [];
-    for (let i = 0; i < 6; i++) servers.push(await startStandIn(reach.node));
-    const [live, ...dead] = servers;
-    assert.ok(live && dead[0]);
-    const window = await attach(reach.node, live);
-    const explain = await reach.node.run([PROGRAM, "explain", `${dead[0].pid}`], { user: "alice" });
-    assert.match(explain, /Verdict +unknown[\s\S]*only root can tell whether it is in use/);
-    await reach.isEnded(dead[0]);
-    assert.deepEqual(
-      servers.map(({ pid }) => reach.node.alive(pid)),
-      [true, false, false, false, false, false],
-    );
-    await window.drop();
   });
 });

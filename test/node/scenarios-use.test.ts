@@ -122,16 +122,6 @@ describe("what is connected to a server is use, until it ends:", () => {
       ...SESSION,
     },
     {
-      what: "an ssh session whose program was upgraded",
-      use: async (server) => {
-        const window = await attach(reach.node, server);
-        const upgrade = 'for file; do cp -p "$file" "$file.new" && mv "$file.new" "$file"; done';
-        await reach.node.run(["sh", "-c", upgrade, "sh", "/usr/sbin/sshd", "/usr/lib/openssh/sshd-session"]);
-        return window.drop;
-      },
-      ...SESSION,
-    },
-    {
       what: "the standard streams of an ssh session above it",
       start: async () => {
         const session = await reach.node.ssh("alice", await standInCommand(reach.node));
@@ -244,21 +234,6 @@ describe("what is connected to a server is use, until it ends:", () => {
       says: /a process of uid \d{6,} is connected to /,
     },
     {
-      what: "an IDE on a VNC desktop of the same host, through ssh to it",
-      use: async (server) => {
-        await reach.loose("exec Xvnc :7 -SecurityTypes None -localhost", /Listening for VNC/);
-        const port = reach.node.nextPort();
-        const tunnel = forward(port, server, "-i ~/.ssh/id alice@127.0.0.1");
-        const wait = `until (: <>/dev/tcp/127.0.0.1/${port}) 2>/dev/null; do sleep 0.05; done`;
-        const ide = await reach.loose(
-          `export DISPLAY=:7; xclock & ${tunnel} & ${wait}; ${holdScript(port)}`,
-          /hello/,
-        );
-        return () => reach.endLoose(ide);
-      },
-      ...SESSION,
-    },
-    {
       what: "the display on which a program of its terminal shows a window",
       run: "until [ -S /tmp/.X11-unix/X8 ]; do sleep 0.05; done; DISPLAY=:8 xclock; sleep 1000",
       use: async () => {
@@ -302,16 +277,6 @@ describe("what is connected to a server is use, until it ends:", () => {
       ]),
       ...HERE,
     },
-    {
-      what: "a socket in the table of a thread alone",
-      use: python(({ at }) => [
-        "def work():",
-        " os.unshare(os.CLONE_FILES)",
-        ` s = socket.create_connection(("127.0.0.1", ${at})); print(s.recv(6).decode(), flush=True); s.recv(1)`,
-        "threading.Thread(target=work).start()",
-      ]),
-      ...HERE,
-    },
     { what: "the user's own program", use: loose(({ at }) => holdScript(at)), ...HERE },
     {
       what: "another user's program",
@@ -335,17 +300,6 @@ describe("what is connected to a server is use, until it ends:", () => {
       },
       endsAlone: true,
       ...HOST,
-    },
-    {
-      what: "a tunnel",
-      use: async ({ at }) => {
-        await reach.node.run(["install", "/bin/bash", "/usr/local/bin/code"]);
-        await reach.node.copyIn("/home/alice/t/tunnel", `${holdScript(at)}\n:\n`);
-        const tunnel = await reach.loose("cd ~/t; exec /usr/local/bin/code tunnel", /hello/);
-        return () => reach.endLoose(tunnel);
-      },
-      code: "in-use-exempt-tree",
-      says: /tree \d+ \(is a tunnel, reached without ssh\) is connected to /,
     },
   ];
 
@@ -379,17 +333,4 @@ describe("what is connected to a server is use, until it ends:", () => {
       await reach.end(client);
       await reach.isEnded(server);
     });
-
-  it("the client of one of two servers that are connected with each other uses both", async (t) => {
-    if (!hasLoginNode(t)) return;
-    const one = await startStandIn(reach.node);
-    const two = await startStandIn(reach.node, { run: `${holdScript(one.at)}; :` });
-    await becomes(reach.node, one.pid, "reap");
-    const window = await attach(reach.node, two);
-    await reach.isLeft(one.pid, "spare", /session/);
-    await window.drop();
-    await becomes(reach.node, two.pid, "reap");
-    await reach.isEnded(one);
-    assert.equal(reach.node.alive(two.pid), false);
-  });
 });

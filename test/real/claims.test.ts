@@ -1,0 +1,156 @@
+// What the documents promise of kinds of trees, over real processes: whose they are, where a batch system put them,
+// which product they belong to, and what the configuration says of that.
+
+import assert from "node:assert/strict";
+import { spawnSync } from "node:child_process";
+import { existsSync, mkdirSync, rmdirSync } from "node:fs";
+import { dirname, join } from "node:path";
+import { after, before, test } from "node:test";
+import { bareServer, installPuppet } from "../helpers/ide-trees.ts";
+import { config, run, temporaryFile } from "../helpers/program.ts";
+import { living, type PlanNode, type Stage, startTree } from "../helpers/puppet.ts";
+import { eventually, makeHome, USER } from "../helpers/real.ts";
+import { insidePidNamespace } from "../helpers/sandbox.ts";
+
+const uid = USER;
+const MEMBER = USER + 1;
+const SYSTEM_ACCOUNT = 500;
+const V2 = ["/sys/fs/cgroup/unified", "/sys/fs/cgroup"].find((at) => existsSync(`${at}/cgroup.procs`));
+const V1 = ["/sys/fs/cgroup/freezer", "/sys/fs/cgroup/pids"].find((at) => existsSync(`${at}/cgroup.procs`));
+const OWN = `user.slice/user-${uid}.slice/user@${uid}.service`;
+
+/** As the batch systems name them, and one that a user can make. */
+const CGROUPS: readonly (readonly [mount: string | undefined, path: string, code: string])[] = [
+  [V2, `system.slice/slurmstepd.scope/job_${process.pid}/step_0/user/task_0`, "batch-job"],
+  [V2, `pbspro.slice/pbspro-${process.pid}.server.slice`, "batch-job"],
+  [V2, `${OWN}/app.slice/slurmstepd.scope/job_${process.pid}`, "two-sweeps"],
+  [V1, `slurm/uid_${uid}/job_${process.pid}/step_0/task_0`, "batch-job"],
+  [V1, `sge/${process.pid}.1`, "batch-job"],
+];
+
+function program(home: string, path: string, args: readonly string[], children: PlanNode[] = []): PlanNode {
+  const exe = join(home, path);
+  installPuppet(home, exe, uid);
+  return { uid, exe, argv: [exe, ...args], behaviours: ["daemon"], children };
+}
+
+function zed(home: string): PlanNode {
+  const args = ["run", "--log-file", "w.log", "--pid-file", "w.pid", "--stdin-socket", "i.sock"];
+  return program(home, ".zed_server/zed-remote-server-stable-0.199.1", args);
+}
+
+/** Gateway's script, the backend that it starts, and a helper of that. */
+function jetbrains(home: string): PlanNode {
+  const dist = ".cache/JetBrains/RemoteDev/dist/1a2b_ideaIU-2025.1";
+  const notifier = program(home, `${dist}/bin/fsnotifier`, []);
+  const args = ["-cp", "x.jar", "com.intellij.idea.Main", "serverMode", "/p"];
+  const backend = program(home, `${dist}/jbr/bin/java`, args, [{ ...notifier, behaviours: [] }]);
+  const argv = ["bash", join(home, dist, "bin/remote-dev-server.sh"), "run", "/p"];
+  const children = [{ ...backend, behaviours: [] }];
+  return { uid, exe: "/bin/bash", argv, behaviours: ["foreign", "launch", "daemon"], children };
+}
+
+interface Listed {
+  readonly product: string;
+  readonly verdict: string;
+  readonly reasonCode: string;
+  readonly graceSeconds: number;
+  readonly pids: readonly number[];
+}
+
+function insideNamespace(): void {
+  let stage: Stage;
+  const made = CGROUPS.filter(([mount]) => mount !== undefined);
+  const folderOf = (mount: string | undefined, path: string): string => join(mount ?? "", path);
+
+  before(async () => {
+    for (const [mount, path] of made) mkdirSync(folderOf(mount, path), { recursive: true });
+    const named = (name: string, plan: PlanNode): PlanNode => ({ ...plan, name });
+    stage = await startTree(
+      [
+        named("plain", bareServer(makeHome(uid), uid)),
+        named("member", bareServer(makeHome(MEMBER), MEMBER)),
+        named("root", bareServer(makeHome(0), 0)),
+        named("system", bareServer(makeHome(SYSTEM_ACCOUNT), SYSTEM_ACCOUNT)),
+        named("zed", zed(makeHome(uid))),
+        named("jetbrains", jetbrains(makeHome(uid))),
+        ...made.map(([mount, path]) =>
+          named(path, bareServer(makeHome(uid), uid, [`cgroup=${folderOf(mount, path)}`])),
+        ),
+      ],
+      { endAfterTest: false },
+    );
+    const accounts = `
+      { cat /etc/passwd; echo alice:x:${uid}:${uid}::/:/bin/sh; echo bob:x:${MEMBER}:${MEMBER}::/:/bin/sh; } >/run/passwd
+      { cat /etc/group; echo ide:x:64999:bob; } >/run/group
+      mount --bind /run/passwd /etc/passwd; mount --bind /run/group /etc/group`;
+    assert.equal(spawnSync("sh", ["-ec", accounts]).status, 0);
+  });
+  after(async () => {
+    await stage.end();
+    for (const [mount, path] of made)
+      for (let at = path; at !== "."; at = dirname(at)) await removed(folderOf(mount, at));
+  });
+
+  /** The tree of a name, under a configuration. */
+  function listed(name: string, settings = ""): Listed {
+    const file = temporaryFile("config.toml", `settle = "0s"\n${settings}`);
+    const { trees } = JSON.parse(run(["list", "--json", "-c", file]).stdout) as { trees: Listed[] };
+    const found = trees.find(({ pids }) => pids.includes(stage.node(name).pid));
+    assert.ok(found, `no tree: ${name}`);
+    return found;
+  }
+
+  const NO_GRACE = 'grace = "0"\n';
+  const CLAIMS: readonly (readonly [claim: string, name: string, settings: string, code: string])[] = [
+    ["a tree of root's", "root", NO_GRACE, "root-user"],
+    ["a tree of a system account", "system", NO_GRACE, "system-account"],
+    ["one of a user whose group is exempt", "member", `${NO_GRACE}exemptGroups = ["ide"]\n`, "exempt-group"],
+    ["one of another user", "plain", `${NO_GRACE}exemptGroups = ["ide"]\n`, "two-sweeps"],
+    ["one of an exempt product", "zed", `${NO_GRACE}[[exempt]]\nproduct = "zed"\n`, "exempt-entry"],
+    ["one of another product", "jetbrains", `${NO_GRACE}[[exempt]]\nproduct = "zed"\n`, "two-sweeps"],
+    [
+      "a product with a grace of its own",
+      "jetbrains",
+      '[graceByProduct]\njetbrains = "2h"\n',
+      "inside-grace",
+    ],
+    ...made.map(([, path, code]) => [`a tree in ${path}`, path, NO_GRACE, code] as const),
+  ];
+  for (const [claim, name, settings, code] of CLAIMS)
+    test(`${claim}: ${code}`, () => assert.equal(listed(name, settings).reasonCode, code));
+
+  test("the layouts of Zed and of JetBrains' Gateway, each with its product and all its processes", () => {
+    const trees = ["plain", "zed", "jetbrains"].map((name) => listed(name));
+    assert.deepEqual(
+      trees.map(({ product, pids }) => [product, pids.length]),
+      [
+        ["vscode", 1],
+        ["zed", 1],
+        ["jetbrains", 3],
+      ],
+    );
+    assert.equal(listed("jetbrains", '[graceByProduct]\njetbrains = "2h"\n').graceSeconds, 7200);
+  });
+
+  test("a forced sweep ends what is nobody's job and no account's of the system; --include-jobs ends jobs as well", () => {
+    const jobs = made.flatMap(([, path, code]) => (code === "batch-job" ? [path] : []));
+    assert.equal(run(["--force", "-c", config()]).status, 0);
+    assert.deepEqual(living(stage), ["root", "system", ...jobs]);
+    assert.equal(run(["--force", "--include-jobs", "--include-exempt", "-c", config()]).status, 0);
+    assert.deepEqual(living(stage), ["root", "system"]);
+  });
+}
+
+/** A folder with others in it stays; one whose processes are being buried goes a moment later. */
+const removed = (folder: string): Promise<void> =>
+  eventually(() => {
+    try {
+      rmdirSync(folder);
+    } catch (error) {
+      return (error as NodeJS.ErrnoException).code !== "EBUSY" || existsSync(`${folder}/cgroup.controllers`);
+    }
+    return true;
+  }, `${folder} is empty`);
+
+insidePidNamespace(import.meta.url, "claims", insideNamespace);
