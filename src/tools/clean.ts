@@ -11,12 +11,11 @@ import { countOf, formatMemory } from "../core/text/format.ts";
 import { escapeText, safeJson } from "../core/text/safe-text.ts";
 import { loadConfig } from "../shell/config.ts";
 import { writeAll } from "../shell/output/log.ts";
-import { type Choice, chooseVersions, type Version } from "./core/clean/choose.ts";
+import { type Choice, chooseVersions } from "./core/clean/choose.ts";
 import { serverFolders } from "./core/clean/layout.ts";
 import { CLEAN_HEAD, cleanDocument, cleanRow, removedKiB } from "./core/clean/view.ts";
-import { findVersions, type PidOf } from "./shell/clean/find-versions.ts";
-import { type Progress, progressLine } from "./shell/clean/progress.ts";
-import { measureVersion, removeVersion } from "./shell/clean/remove-version.ts";
+import { findVersions } from "./shell/clean/find-versions.ts";
+import { measured, removeVersion } from "./shell/clean/remove-version.ts";
 import { runningVersions } from "./shell/clean/running.ts";
 import { renderTable } from "./shell/terminal.ts";
 
@@ -44,17 +43,17 @@ async function clean(options: CleanOptions): Promise<number> {
   if (isRoot()) throw new Failure(EXIT.usage, "root does not clean; each user runs it for their own home");
   const { policy } = loadConfig(options.config ?? null);
   const uid = ownUid();
-  const progress = progressLine();
   const found = findVersions(homedir(), uid, serverFolders(policy.catalogue), runningVersions(uid));
-  const errors = found.errors.map(escapeText);
-  const versions = found.versions.map((version) => measured(version, uid, progress, errors));
-  progress.done();
+  progress(`Measuring ${countOf(found.versions.length, "version")} …`);
+  const { versions, errors: unmeasured } = measured(found.versions);
+  const errors = [...found.errors, ...unmeasured].map(escapeText);
   const choices = chooseVersions(versions, options.older, Date.now());
   const chosen = choices.filter(({ remove }) => remove);
+  progress("");
   if (!options.json) await show(choices);
   const wanted = chosen.length > 0 && (options.yes || (!options.json && (await isWanted(choices))));
-  const outcome = wanted ? chosen.map((choice) => removed(choice, uid, progress, errors)) : chosen;
-  progress.done();
+  const outcome = wanted ? chosen.map((choice) => removed(choice, uid, errors)) : chosen;
+  progress("");
   const result = choices.map((choice) => outcome.find(({ version }) => version === choice.version) ?? choice);
   if (options.json) print(safeJson(cleanDocument(hostname(), result, wanted, errors)));
   else print(lastLine(result, wanted));
@@ -62,23 +61,17 @@ async function clean(options: CleanOptions): Promise<number> {
   return errors.length > 0 ? EXIT.failed : EXIT.ok;
 }
 
-function measured(version: Version, uid: number, progress: Progress, errors: string[]): Version {
-  progress.say(`measuring ${version.product} ${version.version.slice(0, 12)}:`);
-  try {
-    return { ...version, kib: measureVersion(version, uid, { onEntry: progress.tick }) };
-  } catch (error) {
-    errors.push(escapeText(`${version.folder}: ${version.version}: ${(error as Error).message}`));
-    return version;
-  }
+/** Says on a terminal what takes long; an empty text erases the line. */
+function progress(text: string): void {
+  if (process.stderr.isTTY) writeAll(2, `\r\u001b[K${text}`);
 }
 
-function removed(choice: Choice, uid: number, progress: Progress, errors: string[]): Choice {
+function removed(choice: Choice, uid: number, errors: string[]): Choice {
   const { version } = choice;
-  progress.say(`removing ${version.product} ${version.version.slice(0, 12)}:`);
+  progress(escapeText(`Removing ${version.product} ${version.version.slice(0, 12)} …`));
   try {
     // The processes of this moment, not those of the first look.
-    const pidOf: PidOf = (...asked) => runningVersions(uid)(...asked);
-    const spared = removeVersion(version, { uid, pidOf, onEntry: progress.tick });
+    const spared = removeVersion(version, uid, (...asked) => runningVersions(uid)(...asked));
     return spared === null ? choice : { version, remove: false, reason: spared };
   } catch (error) {
     const reason = `not removed: ${(error as Error).message}`;
