@@ -106,7 +106,23 @@ const rows: readonly Row[] = [
   {
     args: ["check-config", toml('exemptUsers = ["no-such-user-here"]\n')],
     status: 1,
-    stderr: /there is none of this name/,
+    stderr: /user no-such-user-here \(.*config\.toml:1\): there is none of this name; it exempts nobody/,
+  },
+  ...["check-config", "list", "status", "-n"].map((command) => ({
+    args: [
+      command,
+      ...(command === "check-config" ? [] : ["-c"]),
+      toml('\nexemptGroups = ["no-such-group"]\n'),
+    ],
+    status: 1,
+    [command === "status" ? "stdout" : "stderr"]:
+      /group no-such-group \(.*config\.toml:2\): .*; nothing that it may exempt is ended until this/,
+  })),
+  {
+    args: ["doctor", "-c", toml('exemptGroups = ["no-such-group"]\n')],
+    status: 1,
+    stdout:
+      /^fault +configuration .*no-such-group \(.*config\.toml:1\): .*; nothing that it may exempt is ended/m,
   },
   { args: ["replay", "/nonexistent"], status: 1, stderr: /\/nonexistent: cannot be read/ },
   { args: ["replay", toml("{}")], status: 1, stderr: /is not a saved observation: schemaVersion: / },
@@ -175,6 +191,17 @@ test("a configuration that others may write is refused", { skip: isRoot ? false 
   const ran = run(["-n", "-c", path]);
   assert.equal(ran.status, 78);
   assert.match(ran.stderr, /users other than root can write it; run chown root:root and chmod go-w on it/);
+});
+
+test("a configuration that users cannot read is a problem, named with its effect", () => {
+  const path = toml('grace = "1m"\n');
+  chmodSync(path, 0o600);
+  const ran = run(["check-config", path]);
+  assert.equal(ran.status, 1);
+  assert.match(
+    ran.stderr,
+    /config\.toml: mode 0600: list, explain, keep, end and clean fail for users; chmod 644/,
+  );
 });
 
 test("a package's program prints the version of the package", () => {

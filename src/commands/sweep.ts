@@ -2,6 +2,7 @@
 
 import { setFlagsFromString } from "node:v8";
 import { type Command, Option } from "commander";
+import { faultLine } from "../core/observation/fault.ts";
 import type { Policy } from "../core/policy/policy.ts";
 import { hostDocument } from "../core/report/json.ts";
 import type { LogEvent } from "../core/report/standard-log.ts";
@@ -63,7 +64,7 @@ async function runSweep(options: SweepOptions): Promise<number> {
   const journal = journalDescriptor();
   const { log, wait, stop } = withProgress(logFor(options, policy, journal), changes);
   try {
-    const ports = { ...portsFor(log, wait), recorders: recordersFor(options, policy) };
+    const ports = { ...portsFor(log, wait), recorders: recordersFor(options, policy, log) };
     if (mustAsk(options)) {
       const { judgements } = await observeAndJudge(ports, request);
       if (!(await confirmForce(judgements))) throw new Failure(EXIT.failed, "nothing was ended");
@@ -133,6 +134,7 @@ function answersOf(result: SweepResult, options: SweepOptions): LogEvent[] {
 export function recordersFor(
   { dryRun, user, pid }: Pick<SweepOptions, "dryRun" | "user" | "pid">,
   policy: Policy,
+  log: Log,
 ): Recorder[] {
   if (dryRun || !actsForHost()) return [];
   const ofWholeHost = user === undefined && pid === undefined;
@@ -142,12 +144,16 @@ export function recordersFor(
     ledgerRecorder(policy.ledger.file),
     noticeRecorder(loadNative(), NOTICE_FOLDER, policy),
     notifyRecorder(NOTIFY_FOLDER, policy),
+    () => {
+      const trouble = log.trouble();
+      return trouble === null ? [] : [{ what: "write the log", detail: trouble }];
+    },
     metricsRecorder(places, policy, PACKAGE_VERSION, !ofWholeHost),
     // Last, so that doctor and the metrics agree when one of them could not be written.
-    ({ hostFailed, outcomes }) =>
-      ofWholeHost
-        ? writeLastSweep(STATE_FOLDER, hostFailed, outcomes.flatMap(({ survivors }) => survivors).length)
-        : [],
+    ({ hostFailed, outcomes, faults }) => {
+      const survivors = outcomes.flatMap((outcome) => outcome.survivors).length;
+      return ofWholeHost ? writeLastSweep(STATE_FOLDER, hostFailed, survivors, faults.map(faultLine)) : [];
+    },
   ];
 }
 

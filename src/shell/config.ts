@@ -30,8 +30,21 @@ export interface LoadedConfig {
  */
 export function loadConfig(file: string | null): LoadedConfig {
   const found = file === null ? systemFiles() : [file];
-  const layers = found.map(readLayer);
-  return { policy: mergePolicy(layers), files: found, layers };
+  const read = found.map(readLayer);
+  const layers = read.map(({ layer }) => layer);
+  const places = Object.fromEntries(read.flatMap(({ text }, i) => placesIn(found[i] ?? "", text)));
+  return { policy: { ...mergePolicy(layers), places }, files: found, layers };
+}
+
+/** Finds where a file names an account: its TOML parser keeps no positions. */
+function placesIn(file: string, text: string): (readonly [name: string, place: string])[] {
+  return text
+    .split("\n")
+    .flatMap((line, i) =>
+      [...line.replace(/^\s*#.*/, "").matchAll(/(["'])([^"']+)\1/g)].map(
+        ([, , name = ""]) => [name, `${file}:${i + 1}`] as const,
+      ),
+    );
 }
 
 function systemFiles(): string[] {
@@ -51,7 +64,7 @@ function exists(path: string): boolean {
   return statSync(path, { throwIfNoEntry: false }) !== undefined;
 }
 
-function readLayer(file: string): PolicyLayer {
+function readLayer(file: string): { readonly layer: PolicyLayer; readonly text: string } {
   let text: string;
   try {
     checkOwner(file);
@@ -61,7 +74,7 @@ function readLayer(file: string): PolicyLayer {
     throw new ConfigError(`${file}: cannot be read: ${(error as Error).message}`);
   }
   const { layer, errors } = parsePolicyLayer(text);
-  if (errors.length === 0) return layer;
+  if (errors.length === 0) return { layer, text };
   const lines = errors.map(({ line, key, message }) => {
     const where = `${file}${line === null ? "" : `:${line}`}`;
     return escapeText(`${where}: ${key ? `${key}: ` : ""}${message}`);

@@ -5,14 +5,12 @@ import type { Command } from "commander";
 import { EXIT } from "../commands/exit.ts";
 import type { Finish } from "../commands/options.ts";
 import { print } from "../commands/shared.ts";
-import { faultLine } from "../core/observation/fault.ts";
 import { isTable, type Policy, type PolicyLayer } from "../core/policy/policy.ts";
 import { formatDuration } from "../core/text/duration.ts";
 import { countOf, localDate } from "../core/text/format.ts";
 import { escapeText } from "../core/text/safe-text.ts";
 import { namedIn } from "../core/verdict/exemption.ts";
 import { type LoadedConfig, loadConfig, systemMinUid } from "../shell/config.ts";
-import { lookUpAccounts } from "../shell/host/accounts.ts";
 import { writeAll } from "../shell/output/log.ts";
 import { findConfigProblems } from "./shell/config-problems.ts";
 
@@ -29,8 +27,7 @@ async function checkConfig(file: string | undefined): Promise<number> {
   const width = Math.max(...rows.map(([key]) => key.length));
   for (const [key, value] of rows)
     print(`${key.padEnd(width)}  ${escapeText(value)}${originOf(key, loaded)}`);
-  const { faults } = lookUpAccounts(policy, []);
-  const problems = [...faults.map(faultLine), ...findConfigProblems(policy)];
+  const problems = findConfigProblems(loaded);
   for (const problem of problems) writeAll(2, `vscode-grim-reaper: ${escapeText(problem)}\n`);
   print(problems.length === 0 ? "\nOK" : `\n${countOf(problems.length, "problem")}`);
   return problems.length > 0 ? EXIT.failed : EXIT.ok;

@@ -3,22 +3,27 @@
 import type { Command } from "commander";
 import { EXIT } from "../commands/exit.ts";
 import { addConfig, type Finish } from "../commands/options.ts";
-import { type Common, print } from "../commands/shared.ts";
+import { type Common, portsFor, print, requestFor, silent } from "../commands/shared.ts";
+import { mergePolicy } from "../core/policy/policy.ts";
 import { safeJson } from "../core/text/safe-text.ts";
-import { loadNative } from "../shell/host/native.ts";
-import { RUN_FOLDER, STATE_FOLDER } from "../shell/store/paths.ts";
+import { breakerTrips } from "../core/verdict/circuit-breaker.ts";
+import { loadConfig } from "../shell/config.ts";
+import { observeAndJudge } from "../sweep/sweep.ts";
 import { diagnose, doctorLines } from "./core/doctor/doctor.ts";
+import { ask, askAsync } from "./shell/ask.ts";
 import { examine } from "./shell/examine-host.ts";
 import { painter, wrapLines } from "./shell/terminal.ts";
 
 async function doctor(options: Common): Promise<number> {
-  const seen = await examine({
-    native: loadNative(),
-    configFile: options.config ?? null,
-    runFolder: RUN_FOLDER,
-    stateFolder: STATE_FOLDER,
+  const loaded = ask(() => loadConfig(options.config ?? null));
+  const policy = "value" in loaded ? loaded.value.policy : mergePolicy([]);
+  const ports = portsFor(silent);
+  const look = await askAsync(async () => {
+    const { view, judgements, faults } = await observeAndJudge(ports, requestFor(policy, {}));
+    const ofHost = faults.filter(({ pid, uid }) => pid === undefined && uid === undefined);
+    return { view, broken: breakerTrips(view, judgements, policy), faults: ofHost };
   });
-  const checks = diagnose(seen);
+  const checks = diagnose(await examine(ports.native, loaded, look));
   if (options.json) print(safeJson({ schemaVersion: 1, checks }));
   else print(wrapLines(doctorLines(checks, painter())).join("\n"));
   return checks.some(({ health }) => health === "fault") ? EXIT.failed : EXIT.ok;

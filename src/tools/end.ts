@@ -40,7 +40,7 @@ async function runEnd(options: EndOptions): Promise<number> {
   if (options.behind !== undefined) await waitForEndOf(options.behind);
   const log = openLog({ format: "standard", file: null, verbosity: options.verbose });
   try {
-    const ports = { ...portsFor(log), recorders: recordersFor(options, policy) };
+    const ports = { ...portsFor(log), recorders: recordersFor(options, policy, log) };
     const chosen = requestFor(withoutKeeps(policy), options, { force: true, pids: options.pid ?? null });
     const request = { ...chosen, dryRun: options.dryRun };
     const seen = await observeAndJudge(ports, request, true);

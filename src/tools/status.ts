@@ -1,7 +1,5 @@
 /** `status`: shows in a few lines what the reaper does on this host. */
 
-import { lstatSync } from "node:fs";
-import { join } from "node:path";
 import type { Command } from "commander";
 import { EXIT } from "../commands/exit.ts";
 import { addConfig, type Finish } from "../commands/options.ts";
@@ -13,11 +11,13 @@ import type { Verdict } from "../core/verdict/judge.ts";
 import { loadConfig } from "../shell/config.ts";
 import { runTool } from "../shell/host/run-tool.ts";
 import { readLastSweep } from "../shell/store/last-sweep.ts";
-import { RUN_FOLDER, STATE_FOLDER } from "../shell/store/paths.ts";
+import { STATE_FOLDER } from "../shell/store/paths.ts";
 import { observeAndJudge } from "../sweep/sweep.ts";
 import { chooseRecords, summarise } from "./core/ledger/summary.ts";
 import { isBlind, shownVerdict } from "./core/views/observer.ts";
-import { type Known, type Status, statusLines } from "./core/views/status-view.ts";
+import { type Status, statusLines } from "./core/views/status-view.ts";
+import { ask } from "./shell/ask.ts";
+import { readHookFaults } from "./shell/examine-host.ts";
 import { ledgerFiles, readLedger } from "./shell/read-ledger.ts";
 import { painter } from "./shell/terminal.ts";
 
@@ -37,30 +37,19 @@ async function status(options: Common): Promise<number> {
     host: observation.host,
     now,
     enforcing: policy.enforce,
-    lastSweep: known(() => readLastSweep(STATE_FOLDER)),
-    nextSweep: known(nextSweep),
+    lastSweep: ask(() => readLastSweep(STATE_FOLDER)),
+    nextSweep: ask(nextSweep),
     trees,
     ownTreesOnly: !isRoot() && isBlind(observation),
     memoryKiB: memory(judgements),
     orphanedKiB: memory(judgements.filter(({ verdict }) => verdict === "reap" || verdict === "wait")),
-    hookFaults: known(() => lstatSync(join(RUN_FOLDER, "hook.faults"), { throwIfNoEntry: false })?.size ?? 0),
-    endedSinceYesterday: known(() => endedSince(policy.ledger.file, now - DAY_MS, now)),
+    hookFaults: ask(readHookFaults),
+    endedSinceYesterday: ask(() => endedSince(policy.ledger.file, now - DAY_MS, now)),
     faults: faults.filter(({ pid, uid }) => pid === undefined && uid === undefined).map(faultLine),
   };
   if (options.json) print(safeJson(report));
   else print(statusLines(report, painter()).join("\n"));
   return report.faults.length > 0 ? EXIT.failed : EXIT.ok;
-}
-
-/** Returns a value, or why it cannot be had. */
-function known<T>(read: () => T): Known<T> {
-  try {
-    return { value: read() };
-  } catch (error) {
-    const { code, message } = error as NodeJS.ErrnoException;
-    const denied = code === "EACCES" || code === "EPERM" || (!isRoot() && /EACCES|EPERM/.test(message));
-    return { unknown: denied ? "only root can read it" : message };
-  }
 }
 
 function nextSweep(): string | null {

@@ -30,3 +30,6 @@ export function faultLine({ what, pid, uid, exceeded, detail }: Fault): string {
   const whose = pid !== undefined ? ` of process ${pid}` : exceeded === true ? ` of uid ${uid}` : "";
   return `cannot ${what}${whose}: ${detail}`;
 }
+
+/** A value, or why it could not be had. */
+export type Answer<T> = { readonly value: T } | { readonly failed: string };

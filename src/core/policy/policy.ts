@@ -16,6 +16,8 @@ export interface Policy extends Omit<Keys, "minUid" | "maxTrees" | "catalogue"> 
   readonly maxTrees: number | null;
   /** The shipped catalogue with the site's additions. */
   readonly catalogue: Catalogue;
+  /** Where the files name an account, "config.toml:7" each; absent where the policy comes from no file. */
+  readonly places?: Readonly<Record<string, string>>;
 }
 
 /** One mistake in a configuration file. */

@@ -17,6 +17,8 @@ export const lastSweep = v.object({
   lastGood: v.nullable(epochTime),
   /** Processes that the last one could not end. */
   survivors: wholeNumber,
+  /** What it could not do, a line each. */
+  faults: v.array(v.string()),
 });
 
 /** The outcome of the last sweep of the whole host that was no dry run. */

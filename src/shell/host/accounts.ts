@@ -92,13 +92,17 @@ export function lookUpAccounts(
     ...new Set(list.filter((name): name is string => typeof name === "string" && !/^\d+$/.test(name))),
   ];
   const find = (database: "passwd" | "group", name: string): number | null => {
-    const what = `look up the exempt ${database === "passwd" ? "user" : "group"} ${name}`;
+    const place = policy.places?.[name];
+    const kind = database === "passwd" ? "user" : "group";
+    const what = `look up the exempt ${kind} ${name}${place === undefined ? "" : ` (${place})`}`;
+    // Whose groups a directory does not name may be a member.
+    const until = database === "passwd" ? "it exempts nobody" : "nothing that it may exempt is ended";
     try {
       const id = entry(database, name)?.[2];
       if (id !== undefined) return idIn(id);
-      faults.push({ what, detail: "there is none of this name; correct or remove it in the configuration" });
+      faults.push({ what, detail: `there is none of this name; ${until} until this is corrected` });
     } catch (error) {
-      faults.push({ what, detail: (error as Error).message });
+      faults.push({ what, detail: `${(error as Error).message}; ${until} until this works` });
     }
     return null;
   };

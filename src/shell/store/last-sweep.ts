@@ -7,7 +7,10 @@ import { readDocument, writeDocument } from "./document.ts";
 import { attempt } from "./safe-files.ts";
 
 const NAME = "last-sweep.json";
-const MAX_BYTES = 4096;
+const MAX_BYTES = 65_536;
+/** The log has the others. */
+const MAX_FAULTS = 20;
+const MAX_LINE = 500;
 
 /** Reads the record; null if there was no sweep yet. @throws if the file cannot be read or is not such a record */
 export function readLastSweep(stateFolder: string): LastSweep | null {
@@ -20,7 +23,12 @@ export function readLastSweep(stateFolder: string): LastSweep | null {
 }
 
 /** Records a sweep that ended now. */
-export function writeLastSweep(stateFolder: string, failed: boolean, survivors: number): Fault[] {
+export function writeLastSweep(
+  stateFolder: string,
+  failed: boolean,
+  survivors: number,
+  faults: readonly string[],
+): Fault[] {
   const at = Date.now();
   let before: LastSweep | null = null;
   try {
@@ -29,6 +37,8 @@ export function writeLastSweep(stateFolder: string, failed: boolean, survivors: 
     // A torn file is replaced; when a sweep last succeeded is then not known.
   }
   const lastGood = failed ? (before?.lastGood ?? null) : at;
+  const lines = faults.slice(0, MAX_FAULTS).map((line) => line.slice(0, MAX_LINE));
   const file = join(stateFolder, NAME);
-  return attempt(`write ${file}`, () => writeDocument(file, { schemaVersion: 1, at, lastGood, survivors }));
+  const last: LastSweep = { schemaVersion: 1, at, lastGood, survivors, faults: lines };
+  return attempt(`write ${file}`, () => writeDocument(file, last));
 }

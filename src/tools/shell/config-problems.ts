@@ -1,17 +1,22 @@
 /** Finds settings that are well-formed but cannot work on this host. */
 
-import { lstatSync } from "node:fs";
+import { lstatSync, statSync } from "node:fs";
 import { dirname } from "node:path";
+import { faultLine } from "../../core/observation/fault.ts";
 import type { Policy } from "../../core/policy/policy.ts";
 import { nearest } from "../../core/text/did-you-mean.ts";
+import type { LoadedConfig } from "../../shell/config.ts";
+import { lookUpAccounts } from "../../shell/host/accounts.ts";
 import { whyNotRun } from "./run-hook.ts";
 
 /** Folders that the service does not see: PrivateTmp=, ProtectHome= in its unit. */
 const HIDDEN_FROM_SERVICE = ["/tmp/", "/var/tmp/", "/home/", "/root/", "/run/user/"];
 
 /** Lists the problems, one line each; none if everything can work. */
-export function findConfigProblems(policy: Policy): string[] {
+export function findConfigProblems({ policy, files }: LoadedConfig): string[] {
   return [
+    ...files.flatMap(modeProblems),
+    ...lookUpAccounts(policy, []).faults.map(faultLine),
     ...unknownProducts(policy),
     ...fileProblems("metrics.file", policy.metrics.file),
     ...(policy.metrics.file !== "" && !policy.metrics.file.endsWith(".prom")
@@ -21,6 +26,14 @@ export function findConfigProblems(policy: Policy): string[] {
     ...(policy.log.startsWith("/") ? fileProblems("log", policy.log) : []),
     ...hookProblems(policy),
   ];
+}
+
+/** A sweep reads every file; a user's own commands do not. */
+function modeProblems(file: string): string[] {
+  const mode = statSync(file).mode & 0o777;
+  if ((mode & 0o004) !== 0) return [];
+  const effect = "list, explain, keep, end and clean fail for users";
+  return [`${file}: mode ${mode.toString(8).padStart(4, "0")}: ${effect}; chmod 644 ${file}`];
 }
 
 function unknownProducts({ graceByProduct, exempt, catalogue }: Policy): string[] {

@@ -3,22 +3,23 @@
 import { existsSync, lstatSync, readdirSync, readFileSync, realpathSync, statSync } from "node:fs";
 import { release } from "node:os";
 import { join } from "node:path";
+import { type Answer, type Fault, faultLine } from "../../core/observation/fault.ts";
 import type { Proc } from "../../core/observation/process.ts";
-import { mergePolicy } from "../../core/policy/policy.ts";
-import { loadConfig } from "../../shell/config.ts";
-import { lookUpAccounts } from "../../shell/host/accounts.ts";
-import { capabilities } from "../../shell/host/capabilities.ts";
+import type { HostView } from "../../core/tree/host-view.ts";
+import type { LoadedConfig } from "../../shell/config.ts";
 import type { Native } from "../../shell/host/native.ts";
 import { runTool } from "../../shell/host/run-tool.ts";
-import { observe } from "../../shell/observe.ts";
 import { readLastSweep } from "../../shell/store/last-sweep.ts";
+import { RUN_FOLDER, STATE_FOLDER } from "../../shell/store/paths.ts";
 import { readTags } from "../../shell/store/tags.ts";
 import { isStaticElf } from "../core/doctor/elf.ts";
-import type { Answer, Examination, FileFacts, Keepalive } from "../core/doctor/examination.ts";
+import type { Examination, FileFacts, UnitProperties } from "../core/doctor/examination.ts";
 import { type PamLine, pamStack } from "../core/doctor/pam.ts";
+import { ask, askAsync } from "./ask.ts";
+import { findConfigProblems } from "./config-problems.ts";
 import { examineSelinux } from "./examine-selinux.ts";
 
-export const HOOK = "/usr/libexec/vscode-grim-reaper/session-close";
+const HOOK = "/usr/libexec/vscode-grim-reaper/session-close";
 const PAM_FOLDER = "/etc/pam.d";
 const DEADLINE_MS = 5000;
 const LAUNCHER = "/usr/sbin/vscode-grim-reaper";
@@ -28,86 +29,64 @@ const SITE_UNITS = "/etc/systemd/system";
 const PACKAGE_UNITS = ["/usr/lib/systemd/system", "/lib/systemd/system"];
 const CGROUPS = ["/sys/fs/cgroup", "/sys/fs/cgroup/unified"];
 
-export interface ExamineOptions {
-  readonly native: Native;
-  readonly configFile: string | null;
-  readonly runFolder: string;
-  readonly stateFolder: string;
+/** What a sweep would see, and why it would end nothing. */
+export interface Sight {
+  readonly view: HostView;
+  readonly broken: string | null;
+  readonly faults: readonly Fault[];
 }
 
-export async function examine(options: ExamineOptions): Promise<Examination> {
-  const { native, configFile, runFolder, stateFolder } = options;
-  const loaded = ask(() => loadConfig(configFile));
-  const policy = "value" in loaded ? loaded.value.policy : mergePolicy([]);
-  const seen = await askAsync(() => {
-    const { catalogue } = policy;
-    const options = { catalogue, uids: null, full: false, sockets: false, runFolder, procRoot: "/proc" };
-    return observe(native, options);
-  });
-  const sshd = "value" in seen ? [...seen.value.sshd.genuine.values()] : [];
+export async function examine(
+  native: Native,
+  loaded: Answer<LoadedConfig>,
+  look: Answer<Sight>,
+): Promise<Examination> {
+  const sshd = "value" in look ? [...look.value.view.sshd.genuine.values()] : [];
   // Listeners and monitors, which run PAM; a session's other process has the user's uid.
   const monitors = sshd.filter(({ uid }) => uid === 0).map(({ pid }) => pid);
   const service = unitProperties("vscode-grim-reaper.service");
-  const settings = ask(() => runTool("/usr/sbin/sshd", ["-T"], DEADLINE_MS));
+  const faultLines = (faults: readonly Fault[]): string[] => faults.map(faultLine);
   return {
     uid: process.geteuid?.() ?? -1,
     now: Date.now(),
-    capabilities: capabilities(),
     pam: pamLines(),
-    usePam: then(settings, (text) => /^usepam yes$/m.test(text)),
-    keepalive: then(settings, keepaliveOf),
+    sshd: ask(() => runTool("/usr/sbin/sshd", ["-T"], DEADLINE_MS)),
     hookPath: HOOK,
     hook: hookFacts(),
-    // The hook adds a byte for each.
-    hookFaults: ask(() => statSync(join(runFolder, "hook.faults"), { throwIfNoEntry: false })?.size ?? 0),
+    hookFaults: ask(readHookFaults),
     timer: unitProperties("vscode-grim-reaper.timer"),
     service,
-    selinux: ask(() =>
-      examineSelinux({ hook: HOOK, runFolder, execStart: execStartOf(service), sshd: monitors }),
-    ),
-    tagsFolder: ask(() => fileFacts(join(runFolder, "tags"))),
-    tags: ask(() => tagFacts(runFolder)),
-    kernel: kernelFacts(native, "value" in seen ? seen.value.observation.processes : []),
+    selinux: ask(() => examineSelinux(HOOK, execStartOf(service), monitors)),
+    tags: ask(() => {
+      const bootId = readFileSync("/proc/sys/kernel/random/boot_id", "utf8").trim();
+      const { tags, faults } = readTags(RUN_FOLDER, bootId);
+      return { folder: fileFacts(join(RUN_FOLDER, "tags")), valid: tags.length, faults: faultLines(faults) };
+    }),
+    kernel: kernelFacts(native, "value" in look ? look.value.view.observation.processes : []),
     sockets: then(await askAsync(() => native.connections([process.pid], "/proc")), (found) => ({
       complete: found.complete,
       detail: found.faults[0]?.detail ?? "",
     })),
-    processes: then(seen, ({ observation: { counts } }) => ({
-      counts,
+    look: then(look, ({ view: { observation }, broken, faults }) => ({
+      processes: observation.counts.listed,
       sshServers: sshd.length,
-      seesInit: process.pid !== 1 && existsSync("/proc/1/stat"),
+      broken,
+      faults: faultLines(faults),
     })),
-    logind: ask(() => runTool("/usr/bin/loginctl", ["list-sessions", "--no-legend"], DEADLINE_MS)),
-    clockSynchronized: ask(() => {
-      const property = ["show", "--property=NTPSynchronized", "--value"];
-      return runTool("/usr/bin/timedatectl", property, DEADLINE_MS).trim() === "yes";
-    }),
-    config: then(loaded, ({ files }) => {
-      const faults = lookUpAccounts(policy, []).faults.map(({ what, detail }) => `${what}: ${detail}`);
-      return { files, enforce: policy.enforce, log: policy.log, faults };
-    }),
+    config: then(loaded, (config) => ({
+      files: config.files,
+      enforce: config.policy.enforce,
+      log: config.policy.log,
+      problems: findConfigProblems(config),
+    })),
     predecessor: findPredecessor(),
-    lastSweep: ask(() => readLastSweep(stateFolder)),
+    lastSweep: ask(() => readLastSweep(STATE_FOLDER)),
   };
 }
 
-function ask<T>(question: () => T): Answer<T> {
-  try {
-    return { value: question() };
-  } catch (error) {
-    const { message } = error as Error;
-    const denied = process.geteuid?.() !== 0 && /EACCES|EPERM/.test(message);
-    return { failed: denied ? "only root can read it" : message };
-  }
-}
-
-async function askAsync<T>(question: () => Promise<T>): Promise<Answer<T>> {
-  try {
-    return { value: await question() };
-  } catch (error) {
-    return { failed: (error as Error).message };
-  }
-}
+/** The hook adds a byte for each. @throws */
+export const readHookFaults = (): number =>
+  statSync(join(RUN_FOLDER, "hook.faults"), { throwIfNoEntry: false })?.size ?? 0;
 
 /** What follows from an answer, where there is one. */
 function then<T, U>(answer: Answer<T>, act: (value: T) => U): Answer<U> {
@@ -115,7 +94,7 @@ function then<T, U>(answer: Answer<T>, act: (value: T) => U): Answer<U> {
 }
 
 /** The path of "ExecStart={ path=… ; argv[]=… }"; the package's where there is no unit. */
-function execStartOf(service: Answer<Readonly<Record<string, string>>>): string {
+function execStartOf(service: Answer<UnitProperties>): string {
   const text = "value" in service ? (service.value.ExecStart ?? "") : "";
   return /\bpath=(\S+)/.exec(text)?.[1] ?? LAUNCHER;
 }
@@ -145,15 +124,7 @@ function pamLines(): PamLine[] | null {
 function fileFacts(path: string): FileFacts | null {
   const found = lstatSync(path, { throwIfNoEntry: false });
   if (!found) return null;
-  const kind = found.isFile() ? "file" : found.isDirectory() ? "folder" : "other";
-  return { uid: found.uid, mode: found.mode & 0o7777, kind };
-}
-
-/** From what `sshd -T` prints: "clientaliveinterval 60". With a count of 0 sshd ends no connection (sshd_config(5)). */
-function keepaliveOf(settings: string): Keepalive {
-  const settingOf = (key: string): string => new RegExp(`^${key} (\\S+)$`, "m").exec(settings)?.[1] ?? "";
-  const clientAlive = Number(settingOf("clientaliveinterval")) * Number(settingOf("clientalivecountmax"));
-  return { clientAlive, tcp: settingOf("tcpkeepalive") === "yes" };
+  return { uid: found.uid, gid: found.gid, mode: found.mode & 0o7777, isFile: found.isFile() };
 }
 
 function hookFacts(): Examination["hook"] {
@@ -163,7 +134,7 @@ function hookFacts(): Examination["hook"] {
   return { ...facts, isStatic: "value" in bytes ? isStaticElf(bytes.value) : null };
 }
 
-function unitProperties(unit: string): Answer<Readonly<Record<string, string>>> {
+function unitProperties(unit: string): Answer<UnitProperties> {
   return ask(() => {
     const text = runTool("/usr/bin/systemctl", ["show", "--", unit], DEADLINE_MS);
     const pairs = text
@@ -171,11 +142,6 @@ function unitProperties(unit: string): Answer<Readonly<Record<string, string>>> 
       .map((line) => [line.split("=", 1)[0] ?? "", line.slice(line.indexOf("=") + 1)]);
     return Object.fromEntries(pairs);
   });
-}
-
-function tagFacts(folder: string): { valid: number; faults: string[] } {
-  const { tags, faults } = readTags(folder, readFileSync("/proc/sys/kernel/random/boot_id", "utf8").trim());
-  return { valid: tags.length, faults: faults.map(({ what, detail }) => `cannot ${what}: ${detail}`) };
 }
 
 function kernelFacts(native: Native, processes: readonly Proc[]): Examination["kernel"] {

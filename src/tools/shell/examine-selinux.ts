@@ -2,7 +2,10 @@
 import { closeSync, existsSync, openSync, readdirSync, readFileSync, readSync, writeSync } from "node:fs";
 import { join } from "node:path";
 import { runTool } from "../../shell/host/run-tool.ts";
-import { HOOK_DOMAIN, type SelinuxFacts, typeOf } from "../core/doctor/selinux.ts";
+import { RUN_FOLDER } from "../../shell/store/paths.ts";
+import type { SelinuxFacts } from "../core/doctor/examination.ts";
+import { HOOK_DOMAIN, typeOf } from "../core/doctor/selinux-checks.ts";
+import { ask } from "./ask.ts";
 
 /** selinuxfs, at its one place since Linux 3.0. */
 const SELINUX = "/sys/fs/selinux";
@@ -12,19 +15,17 @@ const SESSION_PROGRAMS = ["/usr/libexec/openssh/sshd-session", "/usr/lib/openssh
 /** The labels of more tags say no more. */
 const MAX_TAGS = 200;
 
-export interface SelinuxQuestion {
-  readonly hook: string;
-  readonly runFolder: string;
-  /** The path that systemd starts; null: there is no unit to ask. */
-  readonly execStart: string;
-  /** Processes of genuine ssh servers. */
-  readonly sshd: readonly number[];
-}
-
-/** Examines SELinux; null where it is not enabled. Throws where the kernel does not answer. */
-export function examineSelinux({ hook, runFolder, execStart, sshd }: SelinuxQuestion): SelinuxFacts | null {
+/**
+ * Examines SELinux; null where it is not enabled. `execStart`: what systemd starts; `sshd`: processes of genuine ssh
+ * servers. @throws where the kernel does not answer
+ */
+export function examineSelinux(
+  hook: string,
+  execStart: string,
+  sshd: readonly number[],
+): SelinuxFacts | null {
   if (!existsSync(join(SELINUX, "enforce"))) return null;
-  const tags = join(runFolder, "tags");
+  const tags = join(RUN_FOLDER, "tags");
   const names = existsSync(tags) ? readdirSync(tags).slice(0, MAX_TAGS) : [];
   const contextOf = (path: string): string | null => contextsOf([path])[0] ?? null;
   const typeAt = (context: string | null): string | null => (context === null ? null : typeOf(context));
@@ -37,9 +38,8 @@ export function examineSelinux({ hook, runFolder, execStart, sshd }: SelinuxQues
     enforcing: read("enforce") === "1",
     moduleLoaded: isKnown(`system_u:system_r:${HOOK_DOMAIN}${levelOf(init)}`),
     hookType: typeAt(hookContext),
-    runType: typeAt(contextOf(runFolder)),
-    tagsType: typeAt(contextOf(tags)),
-    tagTypes: [...new Set(contextsOf(names.map((name) => join(tags, name))).map(typeOf))],
+    runType: typeAt(contextOf(RUN_FOLDER)),
+    tagTypes: [...new Set(contextsOf([tags, ...names.map((name) => join(tags, name))]).map(typeOf))],
     execStart,
     execStartType: typeAt(execContext),
     hookDomains: hookContext === null ? [] : hookDomains(sshd, hookContext),
@@ -51,7 +51,10 @@ export function examineSelinux({ hook, runFolder, execStart, sshd }: SelinuxQues
 
 /** The domains of sshd's processes, and those that its session program would get; and the hook's from each. */
 function hookDomains(sshd: readonly number[], hookContext: string): { sshd: string; hook: string }[] {
-  const running = sshd.flatMap((pid) => attempt(() => contextOfProcess(pid)) ?? []);
+  const running = sshd.flatMap((pid) => {
+    const context = ask(() => contextOfProcess(pid));
+    return "value" in context ? context.value : [];
+  });
   const programs = contextsOf(SESSION_PROGRAMS.filter((path) => existsSync(path)));
   const sessions = running.flatMap((context) => programs.map((program) => transition(context, program)));
   // Where there is a program for sessions, PAM's stack runs there and in no listener.
@@ -64,14 +67,6 @@ function hookDomains(sshd: readonly number[], hookContext: string): { sshd: stri
 }
 
 const read = (name: string): string => readFileSync(join(SELINUX, name), "utf8").replaceAll("\0", "").trim();
-
-function attempt<T>(question: () => T): T | null {
-  try {
-    return question();
-  } catch {
-    return null;
-  }
-}
 
 function contextOfProcess(pid: number): string {
   return readFileSync(`/proc/${pid}/attr/current`, "utf8").replaceAll("\0", "").trim();
@@ -87,8 +82,8 @@ function levelOf(context: string): string {
 function contextsOf(paths: readonly string[]): string[] {
   const present = paths.filter((path) => existsSync(path));
   if (present.length === 0) return [];
-  const text = attempt(() => runTool("/usr/bin/stat", ["--format=%C", "--", ...present], DEADLINE_MS));
-  return (text ?? "").split("\n").filter((line) => line.includes(":"));
+  const text = ask(() => runTool("/usr/bin/stat", ["--format=%C", "--", ...present], DEADLINE_MS));
+  return "value" in text ? text.value.split("\n").filter((line) => line.includes(":")) : [];
 }
 
 /** One question to a file of selinuxfs: the answer belongs to the descriptor that asked. */
@@ -118,5 +113,5 @@ function isAllowed(source: string, target: string, targetClass: string, permissi
 
 /** Whether the kernel's policy has the parts of this context; it answers EINVAL where it has not. */
 function isKnown(context: string): boolean {
-  return attempt(() => transact("context", context)) !== null;
+  return "value" in ask(() => transact("context", context));
 }

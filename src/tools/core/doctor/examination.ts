@@ -1,47 +1,65 @@
-import type { SnapshotCounts } from "../../../core/observation/process.ts";
+import type { Answer } from "../../../core/observation/fault.ts";
 import type { LastSweep } from "../../../core/report/sweep-summary.ts";
 import type { PamLine } from "./pam.ts";
-import type { SelinuxFacts } from "./selinux.ts";
 
 /** What `doctor` found on a host. Each question without an answer says why. */
 
-export type Answer<T> = { readonly value: T } | { readonly failed: string };
-
 export interface FileFacts {
   readonly uid: number;
+  readonly gid: number;
   /** The lower twelve bits. */
   readonly mode: number;
-  readonly kind: "file" | "folder" | "other";
+  readonly isFile: boolean;
 }
 
-/** How sshd notices that a client is gone which did not say so. */
-export interface Keepalive {
-  /** Seconds after which it gives up a client that does not answer (ClientAliveInterval times the count); 0: never. */
-  readonly clientAlive: number;
-  readonly tcp: boolean;
+/** Properties of a unit by name, as systemctl show gives them. */
+export type UnitProperties = Readonly<Record<string, string>>;
+
+/** What `doctor` asks of SELinux. Types are the third field of a context. */
+export interface SelinuxFacts {
+  readonly enforcing: boolean;
+  /** The kernel's policy knows HOOK_DOMAIN. */
+  readonly moduleLoaded: boolean;
+  /** The type of a path; null: it is not there. */
+  readonly hookType: string | null;
+  readonly runType: string | null;
+  /** Of the tags' folder and the files in it, each type once. */
+  readonly tagTypes: readonly string[];
+  /** What the service starts, and its type. */
+  readonly execStart: string;
+  readonly execStartType: string | null;
+  /** The domain that the kernel gives the hook, for each domain that sshd's sessions run in. */
+  readonly hookDomains: readonly { readonly sshd: string; readonly hook: string }[];
+  /** The domain that the kernel gives a service with this ExecStart. */
+  readonly sweepDomain: string;
+  /** Whether that domain may make memory executable, without which V8 aborts. */
+  readonly sweepMayExecmem: boolean;
+  /** The boolean that decides on execmem in this policy: RHEL's, Debian's, or neither. */
+  readonly execmemBoolean: "deny_execmem" | "allow_execmem" | null;
 }
 
 export interface Examination {
   readonly uid: number;
   /** Milliseconds since the epoch. */
   readonly now: number;
-  /** Effective capabilities, the number of the bit each. */
-  readonly capabilities: readonly number[];
   /** The lines of sshd's stack; null: there is no such file. */
   readonly pam: readonly PamLine[] | null;
-  readonly usePam: Answer<boolean>;
-  readonly keepalive: Answer<Keepalive>;
+  /** What `sshd -T` prints: "usepam yes", "clientaliveinterval 0". */
+  readonly sshd: Answer<string>;
   readonly hookPath: string;
   /** Null: it is not there. */
   readonly hook: (FileFacts & { readonly isStatic: boolean | null }) | null;
   readonly hookFaults: Answer<number>;
   /** Null: SELinux is not enabled. */
   readonly selinux: Answer<SelinuxFacts | null>;
-  /** Properties by name, as systemctl show gives them. */
-  readonly timer: Answer<Readonly<Record<string, string>>>;
-  readonly service: Answer<Readonly<Record<string, string>>>;
-  readonly tagsFolder: Answer<FileFacts | null>;
-  readonly tags: Answer<{ readonly valid: number; readonly faults: readonly string[] }>;
+  readonly timer: Answer<UnitProperties>;
+  readonly service: Answer<UnitProperties>;
+  readonly tags: Answer<{
+    /** Null: there is none yet. */
+    readonly folder: FileFacts | null;
+    readonly valid: number;
+    readonly faults: readonly string[];
+  }>;
   readonly kernel: {
     readonly release: string;
     readonly pidfd: boolean;
@@ -49,14 +67,16 @@ export interface Examination {
     readonly cgroupKill: boolean;
     readonly audit: boolean;
   };
+  /** Whether the list of sockets is complete, and why not. */
   readonly sockets: Answer<{ readonly complete: boolean; readonly detail: string }>;
-  readonly processes: Answer<{
-    readonly counts: SnapshotCounts;
+  /** What a sweep would see of the host now. */
+  readonly look: Answer<{
+    readonly processes: number;
     readonly sshServers: number;
-    readonly seesInit: boolean;
+    /** Why it would end nothing at all, or null. */
+    readonly broken: string | null;
+    readonly faults: readonly string[];
   }>;
-  readonly logind: Answer<string>;
-  readonly clockSynchronized: Answer<boolean>;
   /** Files of the Python script that come before the installed ones: units for systemd, programs for a shell. */
   readonly predecessor: readonly string[];
   readonly config: Answer<{
@@ -64,7 +84,7 @@ export interface Examination {
     readonly enforce: boolean;
     /** The key `log`: "both", "journal" or a path. */
     readonly log: string;
-    readonly faults: readonly string[];
+    readonly problems: readonly string[];
   }>;
   readonly lastSweep: Answer<LastSweep | null>;
 }

@@ -1,7 +1,8 @@
 /** The hook's side of `doctor`: the PAM line, the environment that users may set, the program, the tags. */
 
 import { countOf } from "../../../core/text/format.ts";
-import { type Checks, fault, warning } from "./check.ts";
+import { escapeText } from "../../../core/text/safe-text.ts";
+import { type Checks, fault, unknown, warning } from "./check.ts";
 import type { FileFacts } from "./examination.ts";
 import { isModule, type PamLine } from "./pam.ts";
 
@@ -45,9 +46,9 @@ export const HOOK_CHECKS: Checks = {
     );
   },
 
-  "sshd UsePAM": ({ usePam }) => {
-    if ("failed" in usePam) return warning(`unknown: ${usePam.failed}`, 'run "sshd -T | grep -i usepam"');
-    if (usePam.value) return "yes";
+  "sshd UsePAM": ({ sshd }) => {
+    if ("failed" in sshd) return unknown(sshd, 'run "sshd -T | grep -i usepam"');
+    if (/^usepam yes$/m.test(sshd.value)) return "yes";
     const detail = "no: sshd runs no session modules, so the hook never runs";
     return fault(detail, "set UsePAM yes in sshd_config");
   },
@@ -68,7 +69,7 @@ export const HOOK_CHECKS: Checks = {
       const say = pam?.some((line) => line.args.includes(hookPath)) ? fault : warning;
       return say(`${hookPath} is not there`, "install it, or take the PAM line out");
     }
-    if (hook.kind !== "file" || isOpen(hook))
+    if (!hook.isFile || isOpen(hook))
       return fault(
         `${hookPath} belongs to uid ${hook.uid}, mode ${octal(hook.mode)}: others than root could change what PAM runs as root`,
         `chown root:root ${hookPath}; chmod 755 ${hookPath}`,
@@ -85,20 +86,13 @@ export const HOOK_CHECKS: Checks = {
     return warning(detail, "journalctl -p warning SYSLOG_FACILITY=4 -t vscode-grim-reaper");
   },
 
-  tags: ({ tagsFolder, tags }) => {
-    const remedy = "remove the folder: it is made again as it must be";
-    if ("failed" in tagsFolder) return warning(tagsFolder.failed, "run doctor as root");
-    const folder = tagsFolder.value;
+  tags: ({ uid, tags }) => {
+    if (uid !== 0) return warning("only root can read them", "run doctor as root");
+    if ("failed" in tags) return unknown(tags, "remove the folder: it is made again as it must be");
+    const { folder, valid, faults } = tags.value;
     if (folder === null) return "no folder yet; the first logout makes it";
-    const { kind, uid, mode } = folder;
-    if (kind !== "folder" || uid !== 0 || (mode & 0o007) !== 0) {
-      const detail = `the folder belongs to uid ${uid}, mode ${octal(mode)}; it must be root's and closed to others`;
-      return fault(detail, remedy);
-    }
-    if ("failed" in tags) return fault(tags.failed, remedy);
-    const { valid, faults } = tags.value;
-    if (faults.length === 0) return `${countOf(valid, "tag")}, the folder is root's alone`;
-    const detail = `${faults.length} unreadable of ${valid + faults.length}: ${faults[0]}`;
-    return warning(detail, "remove those files");
+    const place = `the folder has uid ${folder.uid}, gid ${folder.gid}, mode ${octal(folder.mode)}`;
+    if (faults.length === 0) return `${countOf(valid, "tag")}; ${place}`;
+    return fault(`${escapeText(faults.join("; "))}; ${place}`, "remove what it names: no tag of it counts");
   },
 };

@@ -1,4 +1,4 @@
-/** The sweep's side of `doctor`: what the kernel offers, what can be seen, the timer, the clock, the last sweep. */
+/** The sweep's side of `doctor`: the configuration, the units, what a sweep sees, what the kernel and sshd offer. */
 
 import { formatDuration } from "../../../core/text/duration.ts";
 import { countOf } from "../../../core/text/format.ts";
@@ -9,18 +9,10 @@ import type { Examination } from "./examination.ts";
 const HOUR_MS = 3_600_000;
 /** Two hourly runs may be missed, by a reboot or a busy host; the third is silence. */
 const SILENT_MS = 3 * HOUR_MS;
-const NEEDED_CAPABILITIES: readonly (readonly [number, string])[] = [
-  [2, "CAP_DAC_READ_SEARCH"],
-  [5, "CAP_KILL"],
-  [19, "CAP_SYS_PTRACE"],
-];
+const NEEDED_CAPABILITIES = ["CAP_DAC_READ_SEARCH", "CAP_KILL", "CAP_SYS_PTRACE"];
 /** Settings of a unit that would blind a sweep or stop it from ending anything. */
 const BLINDERS = ["PrivateNetwork", "PrivateUsers", "PrivatePIDs"] as const;
 const NETLINK = "allow netlink sock_diag (kernel modules inet_diag, tcp_diag and unix_diag)";
-
-/** The capabilities that a sweep needs and that are not there. */
-const missing = (has: (bit: number, name: string) => boolean): string =>
-  NEEDED_CAPABILITIES.flatMap(([bit, name]) => (has(bit, name) ? [] : [name])).join(" ");
 
 /** Says where the service writes why a sweep failed. */
 function logPlace({ config }: Examination): string {
@@ -32,10 +24,10 @@ function logPlace({ config }: Examination): string {
 export const HOST_CHECKS: Checks = {
   configuration: ({ config }) => {
     if ("failed" in config) return fault(escapeText(config.failed), "correct it; no sweep runs until then");
-    const { files, enforce, faults } = config.value;
+    const { files, enforce, problems } = config.value;
+    if (problems[0] !== undefined)
+      return fault(escapeText(problems.join("; ")), "correct it; see vscode-grim-reaper check-config");
     const from = files.length > 0 ? files.join(", ") : "defaults";
-    if (faults[0] !== undefined)
-      return warning(`${from}: cannot ${escapeText(faults[0])}`, "see vscode-grim-reaper check-config");
     if (enforce) return `${from}; enforcing: orphans are ended`;
     const remedy = "when the log's “Would kill” lines look right, take enforce = false out";
     return warning(`${from}; observing: nothing is ended`, remedy);
@@ -64,8 +56,8 @@ export const HOST_CHECKS: Checks = {
       return fault(detail, `take ${blinder}= out: ${edit}`);
     }
     const bounded = CapabilityBoundingSet.toUpperCase();
-    const lacks = bounded === "" ? "" : missing((_, name) => bounded.includes(name));
-    if (lacks !== "") return fault(`CapabilityBoundingSet= lacks ${lacks}`, edit);
+    const lacks = NEEDED_CAPABILITIES.filter((name) => bounded !== "" && !bounded.includes(name));
+    if (lacks.length > 0) return fault(`CapabilityBoundingSet= lacks ${lacks.join(" ")}`, edit);
     if (Result === "success") return "its sandbox lets it see, its last run did not fail";
     const detail = `the last run ended with ${escapeText(Result)} (exit status ${escapeText(ExecMainStatus)})`;
     return fault(detail, "journalctl -u vscode-grim-reaper.service");
@@ -83,43 +75,35 @@ export const HOST_CHECKS: Checks = {
     if ("failed" in lastSweep) return unknown(lastSweep, "run doctor as root");
     const remedy = `systemctl start vscode-grim-reaper.service, then ${logPlace(seen)}`;
     if (lastSweep.value === null) return warning("there was none yet", remedy);
-    const { lastGood, survivors } = lastSweep.value;
-    if (lastGood === null) return fault("no sweep has ended well yet", remedy);
+    const { at, lastGood, survivors, faults } = lastSweep.value;
+    const met = faults.length > 0 ? `; the last one ${escapeText(faults.join("; "))}` : "";
+    if (lastGood === null) return fault(`no sweep has ended well yet${met}`, remedy);
     const age = now - lastGood;
     if (age < -HOUR_MS)
       return warning(`the last good one is ${formatDuration(-age)} in the future`, "check the clock");
     const ago = `the last good one was ${formatDuration(Math.max(0, age))} ago`;
-    if (age > SILENT_MS) return fault(ago, remedy);
+    if (age > SILENT_MS) return fault(ago + met, remedy);
+    if (at !== lastGood) return warning(ago + met, remedy);
     if (survivors === 0) return ago;
     const detail = `${ago}; ${countOf(survivors, "process", "processes")} survived the last one`;
     const why = "the log names them; they wait in the kernel, mostly for a file server that does not answer";
     return warning(detail, why);
   },
 
-  rights: ({ uid, capabilities }) => {
-    const remedy = "run it as root; a sweep needs them";
-    if (uid !== 0)
-      return warning(`this examination runs as uid ${uid} and sees its own processes only`, remedy);
-    const lacks = missing((bit) => capabilities.includes(bit));
-    return lacks === ""
-      ? "root, with the capabilities that a sweep needs"
-      : fault(`root without ${lacks}`, remedy);
-  },
-
-  processes: ({ uid, processes }) => {
+  processes: ({ uid, look, tags, config }) => {
     if (uid !== 0) return warning("only root can read those of other users", "run doctor as root");
-    if ("failed" in processes) return fault(escapeText(processes.failed), "check that /proc is mounted");
-    const { counts, sshServers, seesInit } = processes.value;
-    const { listed } = counts;
-    const unread = counts.denied + counts.malformed;
-    if (!seesInit) {
-      const detail = `${listed} seen, and pid 1 is not the host's init or cannot be seen`;
-      return fault(detail, "run it on the host itself, not in a container or with hidepid");
-    }
-    if (unread > listed / 2)
-      return fault(`${unread} of ${listed} cannot be read`, "check hidepid of /proc and the rights above");
-    if (sshServers > 0) return `${listed} seen, ${unread} unreadable, ${sshServers} of ssh servers`;
-    const detail = `${listed} seen, none of them an ssh server: no tree would count as in use`;
+    if ("failed" in look) return fault(escapeText(look.failed), "check that /proc is mounted");
+    const { processes, sshServers, broken, faults } = look.value;
+    if (broken !== null) return fault(escapeText(broken), "until then a sweep ends nothing");
+    const said = [
+      ...("value" in tags ? tags.value.faults : []),
+      ...("value" in config ? config.value.problems : []),
+    ];
+    const other = faults.filter((line) => !said.includes(line));
+    if (other[0] !== undefined)
+      return fault(escapeText(other.join("; ")), "what cannot be read is left alone; look at the log");
+    if (sshServers > 0) return `${processes} seen, ${sshServers} of ssh servers`;
+    const detail = `${processes} seen, none of them an ssh server: no tree would count as in use`;
     return warning(detail, "when yours has another name, put it into catalogue.sshd");
   },
 
@@ -142,23 +126,16 @@ export const HOST_CHECKS: Checks = {
     return warning(`${escapeText(release)}: ${lacks.join("; ")}`, remedy);
   },
 
-  "sshd keepalive": ({ keepalive }) => {
-    if ("failed" in keepalive) return unknown(keepalive, 'run "sshd -T | grep -i alive"');
-    const { clientAlive, tcp } = keepalive.value;
-    if (clientAlive > 0)
-      return `a client that does not answer is given up after ${formatDuration(clientAlive * 1000)}`;
-    if (tcp) return "by TCP alone: a sleeping laptop counts as connected for two hours, as Linux is shipped";
+  "sshd keepalive": ({ sshd }) => {
+    if ("failed" in sshd) return unknown(sshd, 'run "sshd -T | grep -i alive"');
+    const settingOf = (key: string): string => new RegExp(`^${key} (\\S+)$`, "m").exec(sshd.value)?.[1] ?? "";
+    // With a count of 0 sshd ends no connection (sshd_config(5)).
+    const seconds = Number(settingOf("clientaliveinterval")) * Number(settingOf("clientalivecountmax"));
+    if (seconds > 0)
+      return `a client that does not answer is given up after ${formatDuration(seconds * 1000)}`;
     const remedy = "set ClientAliveInterval 60 and ClientAliveCountMax 5 in sshd_config";
-    return warning("none: a client that vanished counts as connected for ever", remedy);
-  },
-
-  logind: ({ logind }) =>
-    "failed" in logind ? unknown(logind, "explain has fewer hints; nothing else needs it") : "it answers",
-
-  clock: ({ clockSynchronized: clock }) => {
-    const remedy =
-      "grace periods use uptime and are unaffected; logs and exemptions with a date need the right time";
-    if ("failed" in clock) return unknown(clock, remedy);
-    return clock.value ? "synchronized" : warning("not synchronized", remedy);
+    const alone = "by TCP alone: a sleeping laptop counts as connected for two hours, as Linux is shipped";
+    const none = "none: a client that vanished counts as connected for ever";
+    return warning(settingOf("tcpkeepalive") === "yes" ? alone : none, remedy);
   },
 };

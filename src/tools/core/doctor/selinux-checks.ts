@@ -1,8 +1,17 @@
 /** The side of `doctor` that concerns SELinux: who may do what. */
 
 import { type Checks, type Finding, fault, warning } from "./check.ts";
-import type { Examination } from "./examination.ts";
-import { HOOK_DOMAIN, HOOK_TYPE, RUN_TYPE, type SelinuxFacts } from "./selinux.ts";
+import type { Examination, SelinuxFacts } from "./examination.ts";
+
+/** The types and the domain of packaging/selinux/vscode-grim-reaper.cil. */
+export const HOOK_DOMAIN = "vscode_grim_reaper_hook_t";
+export const HOOK_TYPE = "vscode_grim_reaper_hook_exec_t";
+export const RUN_TYPE = "vscode_grim_reaper_var_run_t";
+
+/** The type of a context "user:role:type:level"; the text itself where it is not a context. */
+export function typeOf(context: string): string {
+  return context.split(":")[2] ?? context;
+}
 
 const INSTALL = "install the package vscode-grim-reaper-selinux, or see packaging/README.md for semodule";
 const EXECMEM = {
@@ -41,13 +50,13 @@ export const SELINUX_CHECKS: Checks = {
   },
 
   "SELinux labels": enabled((facts) => {
-    const { moduleLoaded, runType, tagsType, tagTypes, execStart, execStartType, sweepDomain } = facts;
+    const { moduleLoaded, runType, tagTypes, execStart, execStartType, sweepDomain } = facts;
     if (sweepDomain === "init_t")
       return fault(
         `${execStart} is labelled ${execStartType ?? "nothing"}, so the service stays in init_t, where V8 aborts`,
         `restorecon -Fv ${execStart}; a program elsewhere needs the label bin_t`,
       );
-    const wrong = [runType, tagsType, ...tagTypes].find((type) => type !== null && type !== RUN_TYPE);
+    const wrong = [runType, ...tagTypes].find((type) => type !== null && type !== RUN_TYPE);
     if (moduleLoaded && wrong !== undefined)
       return warning(
         `something in /run/vscode-grim-reaper is labelled ${wrong}, not ${RUN_TYPE}: the hook cannot write there`,

@@ -1,5 +1,6 @@
 /** Formats `status` for people: the mode, the sweeps, the trees and what was ended, in a few lines. */
 
+import type { Answer } from "../../../core/observation/fault.ts";
 import type { LastSweep } from "../../../core/report/sweep-summary.ts";
 import { formatDuration } from "../../../core/text/duration.ts";
 import { countOf, formatMemory, localMinute, type Paint } from "../../../core/text/format.ts";
@@ -7,29 +8,27 @@ import { escapeText } from "../../../core/text/safe-text.ts";
 import type { Verdict } from "../../../core/verdict/judge.ts";
 import { VERDICTS } from "../../../core/verdict/orphan.ts";
 
-/** A value, or why it is not known: "only root can read it". */
-export type Known<T> = { readonly value: T } | { readonly unknown: string };
-
 /** What `status` knows of a host. Times are in milliseconds since the epoch. */
 export interface Status {
   readonly schemaVersion: 1;
   readonly host: string;
   readonly now: number;
   readonly enforcing: boolean;
-  readonly lastSweep: Known<LastSweep | null>;
+  readonly lastSweep: Answer<LastSweep | null>;
   /** As systemd words it; null if no timer is active. */
-  readonly nextSweep: Known<string | null>;
+  readonly nextSweep: Answer<string | null>;
   readonly trees: Readonly<Record<Verdict, number>>;
   /** Whether the caller sees only their own trees. */
   readonly ownTreesOnly: boolean;
   readonly memoryKiB: number;
   readonly orphanedKiB: number;
-  readonly hookFaults: Known<number>;
-  readonly endedSinceYesterday: Known<{
+  readonly hookFaults: Answer<number>;
+  readonly endedSinceYesterday: Answer<{
     readonly trees: number;
     readonly processes: number;
     readonly freedKiB: number;
   }>;
+  /** Of the host as it is now. */
   readonly faults: readonly string[];
 }
 
@@ -65,15 +64,18 @@ export function statusLines(status: Status, paint: Paint): string[] {
       orUnknown(status.hookFaults, (count) => (count > 0 ? paint("yellow", String(count)) : "0")),
     ],
   ];
+  const before = "value" in status.lastSweep ? (status.lastSweep.value?.faults ?? []) : [];
+  const past = before.filter((fault) => !status.faults.includes(fault));
   return [
     paint("bold", status.host),
     ...rows.map(([name, text]) => `${name.padEnd(12)}${text}`),
     ...status.faults.map((fault) => `fault       ${escapeText(fault)}`),
+    ...past.map((fault) => `last sweep  ${escapeText(fault)}`),
   ];
 }
 
-function orUnknown<T>(known: Known<T>, format: (value: T) => string): string {
-  return "value" in known ? format(known.value) : `not known: ${escapeText(known.unknown)}`;
+function orUnknown<T>(answer: Answer<T>, format: (value: T) => string): string {
+  return "value" in answer ? format(answer.value) : `not known: ${escapeText(answer.failed)}`;
 }
 
 function lastLine(last: LastSweep | null, now: number, paint: Paint): string {

@@ -66,8 +66,7 @@ export function removeVersion(version: Version, uid: number, pidOf: PidOf): stri
       takeBack();
       return why;
     }
-    for (const path of version.installs)
-      folder.holding(leftoverOf(path), removeEntry);
+    for (const path of version.installs) folder.holding(leftoverOf(path), removeEntry);
     for (const path of version.traces)
       folder.holding(path, (above, name) => {
         if (above.entry(name)?.isFile()) unlinkSync(above.at(name));

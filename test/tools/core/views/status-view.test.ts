@@ -10,7 +10,7 @@ const status = (more: Partial<Status> = {}): Status => ({
   host: "login1",
   now: NOW,
   enforcing: true,
-  lastSweep: { value: { schemaVersion: 1, at: NOW - HOUR, lastGood: NOW - HOUR, survivors: 0 } },
+  lastSweep: { value: { schemaVersion: 1, at: NOW - HOUR, lastGood: NOW - HOUR, survivors: 0, faults: [] } },
   nextSweep: { value: "Tue 2026-11-24 04:00:00 UTC" },
   trees: { reap: 1, wait: 0, spare: 2, exempt: 0, unknown: 0 },
   ownTreesOnly: false,
@@ -39,10 +39,18 @@ test("what is wrong or not known is said as such", () => {
   const text = statusLines(
     status({
       enforcing: false,
-      lastSweep: { value: { schemaVersion: 1, at: NOW - HOUR, lastGood: null, survivors: 0 } },
+      lastSweep: {
+        value: {
+          schemaVersion: 1,
+          at: NOW - HOUR,
+          lastGood: null,
+          survivors: 0,
+          faults: ["cannot read x: \u001b[2J", "cannot write the log: no space\u001b[2J"],
+        },
+      },
       nextSweep: { value: null },
       ownTreesOnly: true,
-      hookFaults: { unknown: "only root can read it" },
+      hookFaults: { failed: "only root can read it" },
       faults: ["cannot read x: \u001b[2J"],
     }),
     plain,
@@ -53,4 +61,6 @@ test("what is wrong or not known is said as such", () => {
   assert.match(text, /^your trees /m);
   assert.match(text, /^hook faults not known: only root can read it$/m);
   assert.match(text, /^fault +cannot read x: \\x1b\[2J$/m);
+  assert.match(text, /^last sweep {2}cannot write the log: no space\\x1b\[2J$/m);
+  assert.equal(text.split("cannot read x").length, 2, "what is wrong now as well is said once");
 });

@@ -1,0 +1,26 @@
+/** Asks the host one question; each may fail by itself. */
+
+import type { Answer } from "../../core/observation/fault.ts";
+
+/** Why a question has no answer: an ordinary user learns what only root may read. */
+function failure(error: unknown): { readonly failed: string } {
+  const { message } = error as Error;
+  const denied = process.geteuid?.() !== 0 && /EACCES|EPERM/.test(message);
+  return { failed: denied ? "only root can read it" : message };
+}
+
+export function ask<T>(question: () => T): Answer<T> {
+  try {
+    return { value: question() };
+  } catch (error) {
+    return failure(error);
+  }
+}
+
+export async function askAsync<T>(question: () => Promise<T>): Promise<Answer<T>> {
+  try {
+    return { value: await question() };
+  } catch (error) {
+    return failure(error);
+  }
+}
