@@ -43,7 +43,7 @@ const rows: readonly Row[] = [
     status: 64,
     stderr: /Allowed choices are reap, wait, spare, exempt, unknown/,
   },
-  { args: ["list", "--sort", "memory", "--verdict", "reap", "--no-pager"], status: 0 },
+  { args: ["list", "--sort", "memory", "--verdict", "reap"], status: 0 },
   {
     args: ["list", "--agents"],
     status: 0,

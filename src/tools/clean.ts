@@ -13,7 +13,7 @@ import { loadConfig } from "../shell/config.ts";
 import { writeAll } from "../shell/output/log.ts";
 import { type Choice, chooseVersions } from "./core/clean/choose.ts";
 import { serverFolders } from "./core/clean/layout.ts";
-import { CLEAN_HEAD, cleanDocument, cleanRow, removedKiB } from "./core/clean/view.ts";
+import { CLEAN_COLUMNS, cleanDocument, removedKiB, shortVersion } from "./core/clean/view.ts";
 import { findVersions } from "./shell/clean/find-versions.ts";
 import { measured, removeVersion } from "./shell/clean/remove-version.ts";
 import { runningVersions } from "./shell/clean/running.ts";
@@ -50,7 +50,7 @@ async function clean(options: CleanOptions): Promise<number> {
   const choices = chooseVersions(versions, options.older, Date.now());
   const chosen = choices.filter(({ remove }) => remove);
   progress("");
-  if (!options.json) await show(choices);
+  if (!options.json) print(choices.length > 0 ? renderTable(CLEAN_COLUMNS, choices) : "No server versions.");
   const wanted = chosen.length > 0 && (options.yes || (!options.json && (await isWanted(choices))));
   const outcome = wanted ? chosen.map((choice) => removed(choice, uid, errors)) : chosen;
   progress("");
@@ -68,7 +68,7 @@ function progress(text: string): void {
 
 function removed(choice: Choice, uid: number, errors: string[]): Choice {
   const { version } = choice;
-  progress(escapeText(`Removing ${version.product} ${version.version.slice(0, 12)} …`));
+  progress(`Removing ${escapeText(version.product)} ${shortVersion(version.version)} …`);
   try {
     // The processes of this moment, not those of the first look.
     const spared = removeVersion(version, uid, (...asked) => runningVersions(uid)(...asked));
@@ -78,12 +78,6 @@ function removed(choice: Choice, uid: number, errors: string[]): Choice {
     errors.push(escapeText(`${version.folder}: ${version.version}: ${reason}`));
     return { version, remove: false, reason };
   }
-}
-
-async function show(choices: readonly Choice[]): Promise<void> {
-  const columns = CLEAN_HEAD.map((head) => ({ head, align: head === "SIZE" ? "right" : "left" }) as const);
-  const table = await renderTable(columns, choices.map(cleanRow));
-  print(choices.length > 0 ? table.trimEnd() : "No server versions.");
 }
 
 /** Asks on a terminal; elsewhere returns false. */

@@ -5,6 +5,7 @@ import { EXIT } from "../commands/exit.ts";
 import { addConfig, addUsers, collect, type Finish } from "../commands/options.ts";
 import { type Common, ownUid, portsFor, print, requestFor, silent } from "../commands/shared.ts";
 import { faultLine } from "../core/observation/fault.ts";
+import type { Observation } from "../core/observation/observation.ts";
 import type { Policy } from "../core/policy/policy.ts";
 import { hostDocument } from "../core/report/json.ts";
 import { localMinute } from "../core/text/format.ts";
@@ -15,18 +16,11 @@ import { loadConfig } from "../shell/config.ts";
 import { namesOf } from "../shell/host/accounts.ts";
 import { writeAll } from "../shell/output/log.ts";
 import { type Look, observeAndJudge } from "../sweep/sweep.ts";
+import { agentColumns, agentRows, agentsDocument, sortAgents } from "./core/views/agents-view.ts";
+import { limitLines, type UserLimits } from "./core/views/limits.ts";
 import {
-  AGENT_COLUMNS,
-  agentCells,
-  agentRows,
-  agentsDocument,
-  sortAgents,
-} from "./core/views/agents-view.ts";
-import { limitLines } from "./core/views/limits.ts";
-import {
-  LIST_COLUMNS,
-  listRow,
-  type RowFacts,
+  listColumns,
+  type NameOf,
   SORT_KEYS,
   type SortKey,
   sortTrees,
@@ -56,74 +50,61 @@ async function list(options: ListOptions): Promise<number> {
 }
 
 /** Prints every agent and kernel, those that their users run themselves too; returns the exit status. */
-async function showAgents(
-  { observation, judgements, faults }: Shown,
-  policy: Policy,
-  { json = false, full = false }: ListOptions,
-): Promise<number> {
+function showAgents(seen: Shown, policy: Policy, { json, full }: ListOptions): number {
+  const { observation, judgements } = seen;
   const found = agentRows(observation, judgements, policy.catalogue);
-  const names = namesOf([...new Set(found.map(({ uid }) => uid))]);
-  const nameOf = (uid: number): string => names.get(uid) ?? String(uid);
+  const nameOf = namesFor(found.map(({ uid }) => uid));
   const rows = sortAgents(found, nameOf);
   if (json) print(safeJson(agentsDocument(observation, rows)));
-  else if (rows.length === 0) print("No agents.");
-  else {
-    const cells = rows.map((row) => agentCells(row, nameOf));
-    print((await renderTable(AGENT_COLUMNS, cells, full)).trimEnd());
-  }
-  for (const fault of faults) writeAll(2, `vscode-grim-reaper: ${escapeText(faultLine(fault))}\n`);
-  return hostFailed(faults) ? EXIT.failed : EXIT.ok;
+  else print(rows.length === 0 ? "No agents." : renderTable(agentColumns(nameOf), rows, full));
+  return reportFaults(seen);
 }
 
-const hostFailed = (faults: Shown["faults"]): boolean =>
-  faults.some(({ pid, uid }) => pid === undefined && uid === undefined);
+function namesFor(uids: readonly number[]): NameOf {
+  const names = namesOf([...new Set(uids)]);
+  return (uid) => names.get(uid) ?? String(uid);
+}
+
+/** Prints the faults to standard error; returns the exit status. */
+function reportFaults({ faults }: Shown): number {
+  for (const fault of faults) writeAll(2, `vscode-grim-reaper: ${escapeText(faultLine(fault))}\n`);
+  const isOfHost = faults.some(({ pid, uid }) => pid === undefined && uid === undefined);
+  return isOfHost ? EXIT.failed : EXIT.ok;
+}
 
 /** What is shown of an observation, which may be a saved one. */
 export type Shown = Pick<Look, "observation" | "judgements" | "faults">;
 
 /** Prints the trees as a table or as JSON, and the faults to standard error; returns the exit status. */
-export async function showTrees(
-  seen: Shown,
-  policy: Policy,
-  options: ListOptions,
-  live = true,
-): Promise<number> {
+export function showTrees(seen: Shown, policy: Policy, options: ListOptions, live = true): number {
   const { observation, faults } = seen;
-  const status = hostFailed(faults) ? EXIT.failed : EXIT.ok;
   const wanted = seen.judgements.filter(
     (one) => !options.verdict || options.verdict.includes(shownVerdict(one, observation)),
   );
-  if (options.json) {
-    const users = live ? uidsOf(wanted).map((uid) => readLimits(uid)) : [];
-    print(safeJson({ ...hostDocument(observation, wanted, faults), users }));
-    return status;
+  const owners = [...new Set(wanted.map(({ tree }) => tree.uid))];
+  const limits = live ? owners.map((uid) => readLimits(uid)) : [];
+  if (options.json) print(safeJson({ ...hostDocument(observation, wanted, faults), users: limits }));
+  else {
+    if (wanted.length === 0) print(options.verdict ? "No server tree has that verdict." : "No server trees.");
+    else printTable(wanted, observation, limits, options);
+    if (live) printNotes(seen, policy);
   }
-  if (wanted.length === 0) print(options.verdict ? "No server tree has that verdict." : "No server trees.");
-  else await printTable(wanted, seen, options, live);
-  if (live) printNotes(seen, policy);
-  for (const fault of faults) writeAll(2, `vscode-grim-reaper: ${escapeText(faultLine(fault))}\n`);
-  return status;
+  return reportFaults(seen);
 }
 
-const uidsOf = (some: readonly Judgement[]): number[] => [...new Set(some.map(({ tree }) => tree.uid))];
-
-async function printTable(
+function printTable(
   wanted: readonly Judgement[],
-  { observation }: Shown,
-  { sort = "pid", full = false }: ListOptions,
-  live: boolean,
-): Promise<void> {
+  observation: Observation,
+  limits: readonly UserLimits[],
+  { sort = "pid", full }: ListOptions,
+): void {
   const paint = painter();
-  const names = namesOf(uidsOf(wanted));
-  const facts: RowFacts = { nameOf: (uid) => names.get(uid) ?? String(uid) };
-  const rows = sortTrees(wanted, sort, observation, facts).map((one) =>
-    listRow(one, observation, facts, paint),
-  );
-  print((await renderTable(LIST_COLUMNS, rows, full)).trimEnd());
+  const nameOf = namesFor(wanted.map(({ tree }) => tree.uid));
+  const rows = sortTrees(wanted, sort, observation, nameOf);
+  print(renderTable(listColumns(observation, nameOf, paint), rows, full));
   print(`\n${paint("bold", totalsLine(wanted, observation))}`);
-  for (const uid of live ? uidsOf(wanted) : [])
-    for (const line of limitLines(readLimits(uid)))
-      print(`${escapeText(facts.nameOf(uid))} is near a limit: ${line}`);
+  for (const one of limits)
+    for (const line of limitLines(one)) print(`${escapeText(nameOf(one.uid))} is near a limit: ${line}`);
 }
 
 function printNotes({ observation }: Shown, policy: Policy): void {
@@ -153,8 +134,7 @@ export function addListOptions(command: Command): Command {
         .choices(VERDICTS)
         .argParser((text, before: Verdict[] | undefined) => collect(verdictOf)(text, before)),
     )
-    .option("--full", "show every column, and do not cut the last one at the edge of the terminal")
-    .addOption(new Option("--no-pager", "accepted and ignored; the output is never paged").hideHelp());
+    .option("--full", "show every column, and do not cut the last one at the edge of the terminal");
 }
 
 /** Adds the command to the program. */

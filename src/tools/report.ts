@@ -1,30 +1,29 @@
 /** `report`: sums up the ledger. */
 
+import { statSync } from "node:fs";
 import type { Command } from "commander";
 import { EXIT, Failure } from "../commands/exit.ts";
 import { addConfig, collect, type Finish } from "../commands/options.ts";
 import { type Common, print } from "../commands/shared.ts";
 import type { LedgerRecord } from "../core/ledger/record.ts";
-import { countOf } from "../core/text/format.ts";
+import { countOf, localMinute } from "../core/text/format.ts";
 import { escapeText, safeJson } from "../core/text/safe-text.ts";
 import { loadConfig } from "../shell/config.ts";
 import { writeAll } from "../shell/output/log.ts";
 import { replaceFile } from "../shell/store/safe-files.ts";
 import { anonymise } from "./core/ledger/anonymous.ts";
 import { csvOf } from "./core/ledger/csv.ts";
-import { chooseRecords, type RecordFilter, type Summary, sinceOf, summarise } from "./core/ledger/summary.ts";
+import { chooseRecords, type Summary, sinceOf, summarise } from "./core/ledger/summary.ts";
 import {
   dayLines,
-  OFFENDER_HEAD,
-  offenderRow,
+  OFFENDER_COLUMNS,
   summaryDocument,
-  TOTAL_COLUMNS,
+  totalsColumns,
   totalsLine,
-  totalsRow,
 } from "./core/ledger/summary-view.ts";
 import { reportPage } from "./core/page/page.ts";
 import { ledgerFiles, readLedger } from "./shell/read-ledger.ts";
-import { countColumns, painter, renderTable } from "./shell/terminal.ts";
+import { painter, renderTable } from "./shell/terminal.ts";
 
 interface ReportOptions extends Common {
   readonly since: string;
@@ -36,6 +35,8 @@ interface ReportOptions extends Common {
 
 interface Read {
   readonly files: readonly string[];
+  /** What the files may show to others as well: the permissions of the first one. */
+  readonly mode: number;
   readonly records: readonly LedgerRecord[];
   readonly badLines: number;
   readonly failed: boolean;
@@ -64,26 +65,32 @@ async function report(options: ReportOptions): Promise<number> {
       `--since ${escapeText(options.since)}: give a duration such as 30d, or a date such as 2027-01-31`,
     );
   const read = readAll(filesOf(options));
-  const filter: RecordFilter = { since, users: options.user ?? null };
-  const chosen = chooseRecords(read.records, filter);
+  const chosen = chooseRecords(read.records, since, options.user);
   const records = options.anonymous ? anonymise(chosen) : chosen;
-  const summary = summarise(records, filter, now);
+  const summary = summarise(records, since, now);
   if (options.csv) print(csvOf(records).slice(0, -1));
   else if (options.html !== undefined)
-    writePage(options.html, reportPage(records, { ...read, since, now, anonymous: options.anonymous }));
+    writePage(
+      options.html,
+      reportPage(records, { ...read, since, now, anonymous: options.anonymous }),
+      read.mode,
+    );
   else if (options.json) print(safeJson(summaryDocument(summary, { ...read, since })));
-  else await show(summary, since);
+  else show(summary, since);
   return read.failed ? EXIT.failed : EXIT.ok;
 }
 
-/** Writes the page by rename. Guard: a link that a user put in its place is replaced, and not followed. */
-function writePage(file: string, page: string): void {
+/**
+ * Writes the page by rename, for those who may read the ledger. Guard: a link that a user put in its place is replaced,
+ * and not followed.
+ */
+function writePage(file: string, page: string, mode: number): void {
   if (file === "-") {
     print(page.trimEnd());
     return;
   }
   try {
-    replaceFile(file, page, 0o666 & ~process.umask());
+    replaceFile(file, page, mode);
   } catch (error) {
     throw new Failure(EXIT.failed, escapeText(`cannot write ${file}: ${(error as Error).message}`));
   }
@@ -97,14 +104,15 @@ function filesOf(options: ReportOptions): readonly string[] {
   try {
     return ledgerFiles(file);
   } catch (error) {
-    throw unreadable(file, error) ?? new Failure(EXIT.failed, `${file}: ${(error as Error).message}`);
+    throw failureOf(file, error);
   }
 }
 
-function unreadable(file: string, error: unknown): Failure | null {
-  const { code } = error as NodeJS.ErrnoException;
-  if (code !== "EACCES" && code !== "EPERM") return null;
-  return new Failure(EXIT.denied, `${file}: only root may read the ledger; run it with sudo`);
+function failureOf(file: string, error: unknown): Failure {
+  const { code = "", message } = error as NodeJS.ErrnoException;
+  return ["EACCES", "EPERM"].includes(code)
+    ? new Failure(EXIT.denied, `${file}: only root may read the ledger; run it with sudo`)
+    : new Failure(EXIT.failed, `${file}: cannot be read: ${message}`);
 }
 
 /** Reads every file that can be read. A torn line, which a crash leaves, is counted and is not a failure. */
@@ -112,50 +120,46 @@ function readAll(files: readonly string[]): Read {
   const records: LedgerRecord[] = [];
   let badLines = 0;
   let failed = false;
-  const say = (file: string, what: string): void =>
-    writeAll(2, `vscode-grim-reaper: ${escapeText(`${file}: ${what}`)}\n`);
+  const say = (text: string): void => writeAll(2, `vscode-grim-reaper: ${escapeText(text)}\n`);
   for (const file of files) {
     try {
       const one = readLedger(file);
       for (const record of one.records) records.push(record);
       badLines += one.badLines;
-      if (one.newerLines > 0) {
-        say(
-          file,
-          `${countOf(one.newerLines, "line")} of a newer version left out; upgrade vscode-grim-reaper here`,
-        );
-        failed = true;
-      }
-      if (one.badLines > 0) say(file, `${countOf(one.badLines, "line")} without a record left out`);
+      const newer = `${countOf(one.newerLines, "line")} of a newer version left out; upgrade vscode-grim-reaper here`;
+      if (one.newerLines > 0) say(`${file}: ${newer}`);
+      if (one.badLines > 0) say(`${file}: ${countOf(one.badLines, "line")} without a record left out`);
+      failed ||= one.newerLines > 0;
     } catch (error) {
-      const denied = unreadable(file, error);
-      if (denied) throw denied;
-      say(file, `cannot be read: ${(error as Error).message}`);
+      const failure = failureOf(file, error);
+      if (failure.status === EXIT.denied) throw failure;
+      say(failure.message);
       failed = true;
     }
   }
-  return { files, records, badLines, failed };
+  return { files, mode: modeOf(files[0]), records, badLines, failed };
 }
 
-async function show(summary: Summary, since: number): Promise<void> {
-  const from = `since ${new Date(since).toISOString().slice(0, 16)}Z`;
+function modeOf(file: string | undefined): number {
+  const found = file === undefined || file === "-" ? undefined : statSync(file, { throwIfNoEntry: false });
+  return (found?.mode ?? 0o600) & 0o666;
+}
+
+function show(summary: Summary, since: number): void {
+  const from = `since ${localMinute(since)}`;
   if (summary.totals.trees === 0) {
     print(`Nothing was ended ${from}.`);
     return;
   }
   const paint = painter();
   print(`${paint("bold", totalsLine(summary.totals))}, ${from}`);
-  const tables = [
-    { columns: countColumns(["PRODUCT", ...TOTAL_COLUMNS]), rows: summary.byProduct.map(totalsRow) },
-    { columns: countColumns(["USER", ...TOTAL_COLUMNS]), rows: summary.byUser.map(totalsRow) },
-    { columns: countColumns(["REASON", ...TOTAL_COLUMNS]), rows: summary.byReasonCode.map(totalsRow) },
-    {
-      columns: [...countColumns(OFFENDER_HEAD).slice(0, -1), { head: "PRODUCTS" }],
-      rows: summary.offenders.map(offenderRow),
-    },
-  ];
-  for (const { columns, rows } of tables)
-    if (rows.length > 0) print(`\n${(await renderTable(columns, rows)).trimEnd()}`);
+  for (const table of [
+    renderTable(totalsColumns("PRODUCT"), summary.byProduct),
+    renderTable(totalsColumns("USER"), summary.byUser),
+    renderTable(totalsColumns("REASON"), summary.byReasonCode),
+  ])
+    print(`\n${table}`);
+  if (summary.offenders.length > 0) print(`\n${renderTable(OFFENDER_COLUMNS, summary.offenders)}`);
   const size = { width: process.stdout.columns ?? 80, blocks: showsBlocks() };
   print(`\n${paint("bold", "TREES PER DAY")}\n${dayLines(summary.days, size).join("\n")}`);
 }

@@ -13,7 +13,7 @@ import { runTool } from "../shell/host/run-tool.ts";
 import { readLastSweep } from "../shell/store/last-sweep.ts";
 import { STATE_FOLDER } from "../shell/store/paths.ts";
 import { observeAndJudge } from "../sweep/sweep.ts";
-import { chooseRecords, summarise } from "./core/ledger/summary.ts";
+import { chooseRecords, type Totals, totalsOf } from "./core/ledger/summary.ts";
 import { isBlind, shownVerdict } from "./core/views/observer.ts";
 import { type Status, statusLines } from "./core/views/status-view.ts";
 import { ask } from "./shell/ask.ts";
@@ -44,7 +44,7 @@ async function status(options: Common): Promise<number> {
     memoryKiB: memory(judgements),
     orphanedKiB: memory(judgements.filter(({ verdict }) => verdict === "reap" || verdict === "wait")),
     hookFaults: ask(readHookFaults),
-    endedSinceYesterday: ask(() => endedSince(policy.ledger.file, now - DAY_MS, now)),
+    endedSinceYesterday: ask(() => endedSince(policy.ledger.file, now - DAY_MS)),
     faults: faults.filter(({ pid, uid }) => pid === undefined && uid === undefined).map(faultLine),
   };
   if (options.json) print(safeJson(report));
@@ -59,15 +59,10 @@ function nextSweep(): string | null {
   return of("ActiveState") === "active" ? of("NextElapseUSecRealtime") || "soon" : null;
 }
 
-function endedSince(
-  file: string,
-  since: number,
-  now: number,
-): { trees: number; processes: number; freedKiB: number } {
+function endedSince(file: string, since: number): Totals {
   if (file === "") throw new Error('this host keeps no ledger (ledger.file = "")');
   const records = ledgerFiles(file).flatMap((one) => [...readLedger(one).records]);
-  const filter = { since, users: null };
-  return summarise(chooseRecords(records, filter), filter, now).totals;
+  return totalsOf(chooseRecords(records, since));
 }
 
 /** Adds the command to the program. */

@@ -36,3 +36,13 @@ export function formatMemory(kib: number): string {
 export function countOf(count: number, one: string, many = `${one}s`): string {
   return `${count} ${count === 1 ? one : many}`;
 }
+
+/** A column of a table of `Row`s: its head, and what stands in a row. */
+export interface Column<Row> {
+  readonly head: string;
+  readonly of: (row: Row) => string;
+  /** Whether it stands to the right, as numbers do. */
+  readonly right?: boolean;
+  /** A narrow terminal leaves out the columns with a rank, the lowest first. */
+  readonly rank?: number;
+}

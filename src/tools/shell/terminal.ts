@@ -1,7 +1,7 @@
 /** Prints tables and colours on a terminal, and plain text elsewhere. */
 
 import { styleText } from "node:util";
-import { type Paint, plain } from "../../core/text/format.ts";
+import { type Column, type Paint, plain } from "../../core/text/format.ts";
 
 /** Returns a function that colours text if standard output is a terminal that shows colours. It respects NO_COLOR. */
 export function painter(): Paint {
@@ -9,86 +9,53 @@ export function painter(): Paint {
   return wanted ? (style, text) => styleText(style, text) : plain;
 }
 
-/** A column of a table; text stands to the left. */
-export interface TableColumn {
-  readonly head: string;
-  readonly align?: "left" | "right";
-  /** Set where a narrow terminal may leave the column out, the lowest first. */
-  readonly rank?: number;
-}
-
-/** Makes columns of their heads: the first is text, the others are numbers. */
-export const countColumns = (heads: readonly string[]): TableColumn[] =>
-  heads.map((head, i) => ({ head, align: i === 0 ? "left" : "right" }));
+/** The last column is cut to no less. */
+const MIN_LAST = 12;
+/** Columns are left out until the last one, which says why, has so much room. */
+const GOOD_LAST = 60;
+const GAP = "  ";
 
 /**
  * Formats aligned columns without borders, as ps does. On a terminal the last column is cut with an ellipsis at the edge,
  * as loginctl does, and columns with a rank are left out where it would become too narrow; `full` shows everything.
  */
-export async function renderTable(
-  allColumns: readonly TableColumn[],
-  allRows: readonly (readonly string[])[],
+export function renderTable<Row>(
+  columns: readonly Column<Row>[],
+  rows: readonly Row[],
   full = false,
-): Promise<string> {
+): string {
+  const cells = columns.map((column) => ({ ...column, cells: [column.head, ...rows.map(column.of)] }));
   const width = !full && process.stdout.isTTY ? process.stdout.columns : 0;
-  const { columns, rows } =
-    width > 0
-      ? fitting({ columns: allColumns, rows: allRows }, width)
-      : { columns: allColumns, rows: allRows };
-  // Loaded here because a sweep prints no table.
-  const { default: Table } = await import("cli-table3");
-  const none = Object.fromEntries(
-    ["top", "top-mid", "top-left", "top-right", "bottom", "bottom-mid", "bottom-left", "bottom-right"]
-      .concat(["left", "left-mid", "mid", "mid-mid", "right", "right-mid"])
-      .map((place) => [place, ""]),
+  return tableOf(cells, width > 0 ? width : Number.POSITIVE_INFINITY);
+}
+
+type Cells = Omit<Column<never>, "of"> & { readonly cells: readonly string[] };
+
+function tableOf(columns: readonly Cells[], width: number): string {
+  const widths = columns.map(({ cells }) =>
+    cells.reduce((most, cell) => Math.max(most, visibleLength(cell)), 0),
   );
-  const room = width > 0 ? roomForLast({ columns, rows }, width) : null;
-  const table = new Table({
-    head: columns.map(({ head }) => head),
-    colAligns: columns.map(({ align = "left" }) => align),
-    ...(room !== null && { colWidths: [...columns.slice(1).map(() => null), room] }),
-    chars: { ...none, middle: "  " },
-    style: { "padding-left": 0, "padding-right": 0, head: [], border: [] },
-  });
-  table.push(...rows.map((row) => [...row]));
-  return `${table
-    .toString()
-    .split("\n")
-    .map((line) => line.trimEnd())
-    .join("\n")}\n`;
-}
-
-interface Cells {
-  readonly columns: readonly TableColumn[];
-  readonly rows: readonly (readonly string[])[];
-}
-
-/** The last column is cut to no less. */
-const MIN_LAST = 12;
-/** Columns are left out until the last one, which says why, has so much room. */
-const GOOD_LAST = 60;
-
-const widthsOf = ({ columns, rows }: Cells): number[] =>
-  columns.map(({ head }, i) =>
-    rows.reduce((most, row) => Math.max(most, visibleLength(row[i] ?? "")), head.length),
-  );
-
-/** Leaves out columns until the last one has room enough, or none may go. */
-function fitting(cells: Cells, width: number): Cells {
-  const ranks = cells.columns.flatMap(({ rank }) => rank ?? []);
-  const room = roomForLast(cells, width);
-  if (room === null || room >= GOOD_LAST || ranks.length === 0) return cells;
-  const least = cells.columns.findIndex(({ rank }) => rank === Math.min(...ranks));
-  const without = <T>(all: readonly T[]): T[] => all.filter((_, i) => i !== least);
-  return fitting({ columns: without(cells.columns), rows: cells.rows.map(without) }, width);
-}
-
-/** Returns how wide the last column may be on this terminal; null if everything fits. */
-function roomForLast(cells: Cells, width: number): number | null {
-  const widths = widthsOf(cells);
-  const others = widths.slice(0, -1).reduce((sum, one) => sum + one + 2, 0);
+  const others = widths.slice(0, -1).reduce((sum, one) => sum + one + GAP.length, 0);
+  const last = widths.at(-1) ?? 0;
   const room = Math.max(width - others, MIN_LAST);
-  return (widths.at(-1) ?? 0) > room ? room : null;
+  const ranks = columns.flatMap(({ rank }) => rank ?? []);
+  if (last > room && room < GOOD_LAST && ranks.length > 0)
+    return tableOf(
+      columns.filter(({ rank }) => rank !== Math.min(...ranks)),
+      width,
+    );
+  const lines = (columns[0]?.cells ?? []).map((_, row) =>
+    columns.map(({ cells, right = false }, i) => {
+      const cell = cells[row] ?? "";
+      if (i === columns.length - 1 && visibleLength(cell) > room)
+        return `${Array.from(cell)
+          .slice(0, room - 1)
+          .join("")}…`;
+      const space = " ".repeat((widths[i] ?? 0) - visibleLength(cell));
+      return right ? space + cell : cell + space;
+    }),
+  );
+  return lines.map((line) => line.join(GAP).trimEnd()).join("\n");
 }
 
 // biome-ignore lint/suspicious/noControlCharactersInRegex: colours are made of them

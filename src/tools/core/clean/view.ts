@@ -1,25 +1,21 @@
 /** What `clean` shows: a table for people, a document for programs. */
 
-import { formatMemory, localDate } from "../../../core/text/format.ts";
+import { type Column, formatMemory, localDate } from "../../../core/text/format.ts";
 import { escapeText } from "../../../core/text/safe-text.ts";
 import type { Choice } from "./choose.ts";
 
-export const CLEAN_HEAD = ["PRODUCT", "VERSION", "SIZE", "LAST USE", "", "WHY"] as const;
-
 /** Enough to tell two commits apart. */
-const SHOWN = 12;
+export const shortVersion = (version: string): string =>
+  escapeText(/^[0-9a-f]{40}$/.test(version) ? version.slice(0, 12) : version);
 
-export function cleanRow({ version, remove, reason }: Choice): string[] {
-  const name = /^[0-9a-f]{40}$/.test(version.version) ? version.version.slice(0, SHOWN) : version.version;
-  return [
-    escapeText(version.product),
-    escapeText(name),
-    version.kib === null ? "?" : formatMemory(version.kib),
-    localDate(new Date(version.usedAt)),
-    remove ? "remove" : "keep",
-    escapeText(reason),
-  ];
-}
+export const CLEAN_COLUMNS: readonly Column<Choice>[] = [
+  { head: "PRODUCT", of: ({ version }) => escapeText(version.product) },
+  { head: "VERSION", of: ({ version }) => shortVersion(version.version) },
+  { head: "SIZE", right: true, of: ({ version: { kib } }) => (kib === null ? "?" : formatMemory(kib)) },
+  { head: "LAST USE", of: ({ version }) => localDate(new Date(version.usedAt)) },
+  { head: "", of: ({ remove }) => (remove ? "remove" : "keep") },
+  { head: "WHY", of: ({ reason }) => escapeText(reason) },
+];
 
 /** KiB of all versions that go; unmeasured ones count as nothing. */
 export function removedKiB(choices: readonly Choice[]): number {

@@ -1,11 +1,8 @@
-import { countOf, formatMemory } from "../../../core/text/format.ts";
+import { type Column, countOf, formatMemory } from "../../../core/text/format.ts";
 import { escapeText } from "../../../core/text/safe-text.ts";
 import type { Day, GroupTotals, Offender, Summary, Totals } from "./summary.ts";
 
 /** Formats a summary for people: the rows of its tables and a bar per day. */
-
-export const TOTAL_COLUMNS = ["TREES", "PROCESSES", "SURVIVED", "FREED"] as const;
-export const OFFENDER_HEAD = ["COMES BACK", "TREES", "DAYS", "FREED", "PRODUCTS"] as const;
 
 /** Formats the totals as one line. */
 export function totalsLine({ trees, processes, survivors, freedKiB }: Totals): string {
@@ -13,21 +10,28 @@ export function totalsLine({ trees, processes, survivors, freedKiB }: Totals): s
   return `${countOf(trees, "tree")}, ${countOf(processes, "process", "processes")}, ${formatMemory(freedKiB)} given back${survived}`;
 }
 
-/** Formats one row below TOTAL_COLUMNS. */
-export function totalsRow({ name, trees, processes, survivors, freedKiB }: GroupTotals): string[] {
-  return [escapeText(name), ...[trees, processes, survivors].map(String), formatMemory(freedKiB)];
-}
+const number = <Row>(head: string, of: (row: Row) => number): Column<Row> => ({
+  head,
+  right: true,
+  of: (row) => String(of(row)),
+});
 
-/** Formats one row below OFFENDER_HEAD. */
-export function offenderRow({ user, trees, days, freedKiB, products }: Offender): string[] {
-  return [
-    escapeText(user),
-    String(trees),
-    String(days),
-    formatMemory(freedKiB),
-    escapeText(products.join(", ")),
-  ];
-}
+/** The columns of totals by `name`. */
+export const totalsColumns = (name: string): Column<GroupTotals>[] => [
+  { head: name, of: (row) => escapeText(row.name) },
+  number("TREES", ({ trees }) => trees),
+  number("PROCESSES", ({ processes }) => processes),
+  number("SURVIVED", ({ survivors }) => survivors),
+  { head: "FREED", right: true, of: ({ freedKiB }) => formatMemory(freedKiB) },
+];
+
+export const OFFENDER_COLUMNS: readonly Column<Offender>[] = [
+  { head: "COMES BACK", of: ({ user }) => escapeText(user) },
+  number("TREES", ({ trees }) => trees),
+  number("DAYS", ({ days }) => days),
+  { head: "FREED", right: true, of: ({ freedKiB }) => formatMemory(freedKiB) },
+  { head: "PRODUCTS", of: ({ products }) => escapeText(products.join(", ")) },
+];
 
 /** What the chart of days can use. */
 export interface ChartSize {
@@ -66,14 +70,8 @@ function barOf(length: number, blocks: boolean): string {
 /** Makes the document that `report --json` prints. */
 export function summaryDocument(
   summary: Summary,
-  read: { readonly files: readonly string[]; readonly badLines: number; readonly since: number | null },
+  read: { readonly files: readonly string[]; readonly badLines: number; readonly since: number },
 ): Record<string, unknown> {
   const { files, badLines, since } = read;
-  return {
-    schemaVersion: 1,
-    since: since === null ? null : new Date(since).toISOString(),
-    files,
-    badLines,
-    ...summary,
-  };
+  return { schemaVersion: 1, since: new Date(since).toISOString(), files, badLines, ...summary };
 }

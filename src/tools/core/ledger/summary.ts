@@ -43,21 +43,18 @@ export interface Summary {
 
 const MAX_OFFENDERS = 10;
 
-/** Which records count. `since` is in milliseconds since the epoch; users are given by name or uid. Null means all. */
-export interface RecordFilter {
-  readonly since: number | null;
-  readonly users: readonly string[] | null;
-}
-
-/** Chooses records and sorts them. Each counts once: during a rotation a file and its copy may both exist. */
+/**
+ * Chooses the records from a moment on, of these users, given by name or uid (absent: all), and sorts them. Each counts
+ * once: during a rotation a file and its copy may both exist.
+ */
 export function chooseRecords(
   records: readonly LedgerRecord[],
-  { since, users }: RecordFilter,
+  since: number,
+  users?: readonly string[],
 ): LedgerRecord[] {
   const chosen = records.filter(
     ({ epochMs, user, uid }) =>
-      (since === null || epochMs >= since) &&
-      (users === null || users.includes(user) || users.includes(String(uid))),
+      epochMs >= since && (users === undefined || users.includes(user) || users.includes(String(uid))),
   );
   return [...new Map(chosen.map((one) => [one.id, one])).values()].sort((a, b) => (a.id < b.id ? -1 : 1));
 }
@@ -73,19 +70,20 @@ export function sinceOf(text: string, now: number): number | null {
   return date.getMonth() === month - 1 && date.getDate() === day ? date.getTime() : null;
 }
 
-/** Sums up records. `until` is the moment whose day is the last one shown, in milliseconds since the epoch. */
-export function summarise(records: readonly LedgerRecord[], filter: RecordFilter, until: number): Summary {
+/** Sums up records. The days are those from `since` to `until`, in milliseconds since the epoch. */
+export function summarise(records: readonly LedgerRecord[], since: number, until: number): Summary {
   return {
     totals: totalsOf(records),
     byProduct: totalsBy(records, ({ product }) => product),
     byUser: totalsBy(records, ({ user }) => user),
     byReasonCode: totalsBy(records, ({ reasonCode }) => reasonCode),
     offenders: offendersIn(records),
-    days: daysOf(records, filter.since, until),
+    days: daysOf(records, since, until),
   };
 }
 
-function totalsOf(records: readonly LedgerRecord[]): Totals {
+/** Adds up what records say. */
+export function totalsOf(records: readonly LedgerRecord[]): Totals {
   const sum = (pick: (one: LedgerRecord) => number): number =>
     records.reduce((total, one) => total + pick(one), 0);
   return {
@@ -136,15 +134,14 @@ function offendersIn(records: readonly LedgerRecord[]): Offender[] {
 }
 
 /** Lists every day from the first to the last, including days on which nothing was ended. */
-function daysOf(records: readonly LedgerRecord[], since: number | null, until: number): Day[] {
+function daysOf(records: readonly LedgerRecord[], since: number, until: number): Day[] {
   const byDay = groupBy(records, ({ epochMs }) => localDate(new Date(epochMs)));
-  const times = records.map(({ epochMs }) => epochMs);
-  const first = since ?? times.reduce((least, time) => Math.min(least, time), until);
-  const last = times.reduce((most, time) => Math.max(most, time), until);
+  // The clock of a host may be ahead.
+  const last = records.reduce((most, { epochMs }) => Math.max(most, epochMs), until);
   const days: Day[] = [];
   const end = localDate(new Date(last));
   // A local day can have 23 or 25 hours, so the loop adds calendar days, not milliseconds.
-  for (let at = midnight(first, 0); ; at = midnight(at.getTime(), 1)) {
+  for (let at = midnight(since, 0); ; at = midnight(at.getTime(), 1)) {
     const day = localDate(at);
     if (day > end) return days;
     const { trees, freedKiB } = totalsOf(byDay.get(day) ?? []);

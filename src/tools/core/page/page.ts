@@ -24,20 +24,23 @@ const TITLE = "Server trees that nobody used";
 const section = (title: string, ...parts: readonly string[]): string =>
   `<section><h2>${html(title)}</h2>\n${parts.join("\n")}\n</section>`;
 
+/** "1", "host": a number and its noun, which stand apart. */
+const counted = (...args: Parameters<typeof countOf>): string[] => countOf(...args).split(" ");
+
 const largest = (values: readonly number[]): number => values.reduce((most, one) => Math.max(most, one), 0);
 
 /** Makes the page. `records` are those of the filter, each once. */
 export function reportPage(records: readonly LedgerRecord[], options: PageOptions): string {
   const { since, now } = options;
-  const summary = summarise(records, { since, users: null }, now);
+  const summary = summarise(records, since, now);
   const { totals } = summary;
   const byHost = [...groupBy(records, ({ host }) => host)].sort(([a], [b]) => (a < b ? -1 : 1));
-  const keyFigures: readonly (readonly [number | string, string])[] = [
-    [totals.trees, "trees ended"],
+  const keyFigures = [
+    [...counted(totals.trees, "tree"), "ended"],
     [formatMemory(totals.freedKiB), "of memory given back"],
-    [summary.byUser.length, "users"],
-    [byHost.length, "hosts"],
-    ...(totals.survivors > 0 ? [[totals.survivors, "processes survived"] as const] : []),
+    counted(summary.byUser.length, "user"),
+    counted(byHost.length, "host"),
+    ...(totals.survivors > 0 ? [[...counted(totals.survivors, "process", "processes"), "survived"]] : []),
   ];
   const sections =
     totals.trees === 0
@@ -71,7 +74,7 @@ ${STYLE}
       options,
     ),
   )}</p>
-<div class="key">${keyFigures.map(([value, name]) => `<div><b>${value}</b><span>${name}</span></div>`).join("")}</div>
+<div class="key">${keyFigures.map(([value, ...name]) => `<div><b>${value}</b><span>${name.join(" ")}</span></div>`).join("")}</div>
 ${sections.join("\n")}
 </main>
 </body>
@@ -149,7 +152,7 @@ function lifetimes(records: readonly LedgerRecord[]): string {
 
 function hosts(byHost: readonly (readonly [string, readonly LedgerRecord[]])[], at: PageOptions): string {
   const figures = byHost.map(([host, records]) => {
-    const { totals, byUser, days } = summarise(records, { since: at.since, users: null }, at.now);
+    const { totals, byUser, days } = summarise(records, at.since, at.now);
     return { host, totals, users: byUser.length, days: columnsOf(days), median: medianLifetime(records) };
   });
   const most = largest(figures.flatMap(({ days }) => days.map(({ trees }) => trees)));
@@ -164,10 +167,7 @@ function hosts(byHost: readonly (readonly [string, readonly LedgerRecord[]])[], 
       median === null ? "–" : formatDuration(median * 1000),
     ];
   });
-  return section(
-    "Hosts",
-    table(["Host", "Over time", "Trees", "Users", "Memory", "Half lived longer than"], rows),
-  );
+  return section("Hosts", table(["Host", "Over time", "Trees", "Users", "Memory", "Median lifetime"], rows));
 }
 
 function comesBack(offenders: Summary["offenders"]): string {

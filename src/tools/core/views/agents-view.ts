@@ -7,14 +7,13 @@ import { loadedIndex, moduleIndex, scriptIndex } from "../../../core/recognition
 import { isBusyKind, type Kind } from "../../../core/recognition/kinds.ts";
 import { rulesAt } from "../../../core/recognition/program-rules.ts";
 import { isLoader, programOf } from "../../../core/recognition/recognise.ts";
-import { formatDuration } from "../../../core/text/duration.ts";
-import { formatMemory } from "../../../core/text/format.ts";
+import { type Column, formatMemory } from "../../../core/text/format.ts";
 import { escapeText } from "../../../core/text/safe-text.ts";
 import { isMultiplexer } from "../../../core/tree/boundary.ts";
 import { isDead, makeTable, type ProcTable, parentOf } from "../../../core/tree/process-table.ts";
 import { workSince } from "../../../core/verdict/agents.ts";
 import type { Judgement, Verdict } from "../../../core/verdict/judge.ts";
-import type { Column } from "./list-view.ts";
+import { type NameOf, secondsOrDash } from "./list-view.ts";
 import { shownVerdict } from "./observer.ts";
 
 const SHOWN: readonly Kind[] = ["agent", "kernel", "tunnel"];
@@ -147,41 +146,27 @@ function verdictOf(
 }
 
 /** The columns of `list --agents`. */
-export const AGENT_COLUMNS: readonly Column[] = [
-  { head: "PID", align: "right" },
-  { head: "USER", align: "left" },
-  { head: "PRODUCT", align: "left" },
-  { head: "KIND", align: "left" },
-  { head: "AGE", align: "right" },
-  { head: "CPU", align: "right" },
-  { head: "MEMORY", align: "right" },
-  { head: "PROCS", align: "right", rank: 1 },
-  { head: "IDLE", align: "right", rank: 2 },
-  { head: "VERDICT", align: "left" },
-  { head: "WHY", align: "left" },
+export const agentColumns = (nameOf: NameOf): Column<AgentRow>[] => [
+  { head: "PID", right: true, of: ({ root }) => String(root.pid) },
+  { head: "USER", of: ({ uid }) => escapeText(nameOf(uid)) },
+  { head: "PRODUCT", of: ({ product }) => product },
+  { head: "KIND", of: ({ kind }) => kind },
+  { head: "AGE", right: true, of: ({ ageSeconds }) => secondsOrDash(ageSeconds) },
+  { head: "CPU", right: true, of: ({ cpuSeconds }) => secondsOrDash(cpuSeconds) },
+  { head: "MEMORY", right: true, of: ({ memoryKiB }) => formatMemory(memoryKiB) },
+  { head: "PROCS", right: true, rank: 1, of: ({ processes }) => String(processes) },
+  {
+    head: "IDLE",
+    right: true,
+    rank: 2,
+    of: ({ idleSeconds }) => (idleSeconds === 0 ? "busy" : secondsOrDash(idleSeconds)),
+  },
+  { head: "VERDICT", of: ({ verdict }) => verdict },
+  { head: "WHY", of: ({ reason }) => escapeText(reason) },
 ];
 
-/** Formats one row below AGENT_COLUMNS. */
-export function agentCells(row: AgentRow, nameOf: (uid: number) => string): string[] {
-  const inWords = (seconds: number | null): string =>
-    seconds === null ? "-" : formatDuration(seconds * 1000);
-  return [
-    String(row.root.pid),
-    escapeText(nameOf(row.uid)),
-    row.product,
-    row.kind,
-    inWords(row.ageSeconds),
-    inWords(row.cpuSeconds),
-    formatMemory(row.memoryKiB),
-    String(row.processes),
-    row.idleSeconds === 0 ? "busy" : inWords(row.idleSeconds),
-    row.verdict,
-    escapeText(row.reason),
-  ];
-}
-
 /** Sorts agents by user, then by pid. */
-export function sortAgents(rows: readonly AgentRow[], nameOf: (uid: number) => string): AgentRow[] {
+export function sortAgents(rows: readonly AgentRow[], nameOf: NameOf): AgentRow[] {
   const order = (a: string, b: string): number => (a === b ? 0 : a < b ? -1 : 1);
   return [...rows].sort((a, b) => order(nameOf(a.uid), nameOf(b.uid)) || a.root.pid - b.root.pid);
 }

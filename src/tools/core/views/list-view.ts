@@ -3,7 +3,7 @@
 import { memoryKiBOf, treeCosts } from "../../../core/costs/costs.ts";
 import { ageOf, type Observation } from "../../../core/observation/observation.ts";
 import { formatDuration } from "../../../core/text/duration.ts";
-import { countOf, formatMemory, type Paint } from "../../../core/text/format.ts";
+import { type Column, countOf, formatMemory, type Paint } from "../../../core/text/format.ts";
 import { escapeText } from "../../../core/text/safe-text.ts";
 import type { Judgement, Verdict } from "../../../core/verdict/judge.ts";
 import { VERDICTS } from "../../../core/verdict/orphan.ts";
@@ -24,63 +24,33 @@ export function paintVerdict(verdict: Verdict, paint: Paint): string {
   return paint(STYLE[verdict], verdict);
 }
 
-/** A column of a table. Numbers stand to the right. */
-export interface Column {
-  readonly head: string;
-  readonly align: "left" | "right";
-  /** A narrow terminal shows the columns without a number, and of the others those with the highest. */
-  readonly rank?: number;
-}
-
-const COLUMNS = [
-  ["PID", "right"],
-  ["USER", "left"],
-  ["PRODUCT", "left"],
-  ["KIND", "left", 4],
-  ["VERDICT", "left"],
-  ["TAGGED", "left", 2],
-  ["AGE", "right"],
-  ["CPU", "right", 3],
-  ["MEMORY", "right"],
-  ["PROCS", "right", 1],
-  ["WHY", "left"],
-] as const;
+/** How a uid is shown. */
+export type NameOf = (uid: number) => string;
 
 /** The columns of `list`. */
-export const LIST_COLUMNS: readonly Column[] = COLUMNS.map(([head, align, rank]) => ({
-  head,
-  align,
-  ...(rank !== undefined && { rank }),
-}));
-
-/** What a row needs besides the verdict. */
-export interface RowFacts {
-  readonly nameOf: (uid: number) => string;
-}
-
-/** Formats one row below LIST_COLUMNS. */
-export function listRow(
-  judgement: Judgement,
-  observation: Observation,
-  { nameOf }: RowFacts,
-  paint: Paint,
-): string[] {
-  const { tree, clock } = judgement;
-  const { cpuSeconds } = treeCosts(tree, observation.ticksPerSecond);
+export function listColumns(observation: Observation, nameOf: NameOf, paint: Paint): Column<Judgement>[] {
+  const cpuOf = ({ tree }: Judgement): number | null =>
+    treeCosts(tree, observation.ticksPerSecond).cpuSeconds;
+  const whyOf = (one: Judgement): string => whyUnseen(one, observation) ?? one.reasons.join("; ");
+  const ago = (uptime: number): string => `${formatDuration(observation.uptime - uptime)} ago`;
   return [
-    String(tree.root.pid),
-    escapeText(nameOf(tree.uid)),
-    tree.product,
-    tree.kind,
-    paintVerdict(shownVerdict(judgement, observation), paint),
-    clock.tag ? `${formatDuration(observation.uptime - clock.tag.closedUptime)} ago` : "no",
-    formatDuration(ageOf(tree.root, observation)),
-    cpuSeconds === null ? "-" : formatDuration(cpuSeconds * 1000),
-    formatMemory(memoryOf(judgement)),
-    String(tree.members.length),
-    escapeText(whyUnseen(judgement, observation) ?? judgement.reasons.join("; ")),
+    { head: "PID", right: true, of: ({ tree }) => String(tree.root.pid) },
+    { head: "USER", of: ({ tree }) => escapeText(nameOf(tree.uid)) },
+    { head: "PRODUCT", of: ({ tree }) => tree.product },
+    { head: "KIND", rank: 4, of: ({ tree }) => tree.kind },
+    { head: "VERDICT", of: (one) => paintVerdict(shownVerdict(one, observation), paint) },
+    { head: "TAGGED", rank: 2, of: ({ clock: { tag } }) => (tag ? ago(tag.closedUptime) : "no") },
+    { head: "AGE", right: true, of: ({ tree }) => formatDuration(ageOf(tree.root, observation)) },
+    { head: "CPU", right: true, rank: 3, of: (one) => secondsOrDash(cpuOf(one)) },
+    { head: "MEMORY", right: true, of: (one) => formatMemory(memoryOf(one)) },
+    { head: "PROCS", right: true, rank: 1, of: ({ tree }) => String(tree.members.length) },
+    { head: "WHY", of: (one) => escapeText(whyOf(one)) },
   ];
 }
+
+/** Formats seconds, "-" where they are not known. */
+export const secondsOrDash = (seconds: number | null): string =>
+  seconds === null ? "-" : formatDuration(seconds * 1000);
 
 /** What `list --sort` takes. */
 export const SORT_KEYS = ["pid", "user", "age", "cpu", "memory", "verdict"] as const;
@@ -91,7 +61,7 @@ export function sortTrees(
   judgements: readonly Judgement[],
   key: SortKey,
   observation: Observation,
-  { nameOf }: RowFacts,
+  nameOf: NameOf,
 ): Judgement[] {
   const byNumber = (of: (one: Judgement) => number) => (a: Judgement, b: Judgement) => of(b) - of(a);
   const order: Readonly<Record<SortKey, (a: Judgement, b: Judgement) => number>> = {

@@ -3,7 +3,7 @@ import { describe, test } from "node:test";
 import { makeCatalogue } from "../../../../src/core/recognition/catalogue.ts";
 import { chooseVersions, type Version } from "../../../../src/tools/core/clean/choose.ts";
 import { holdsVersions, LEFTOVER, partOf, serverFolders } from "../../../../src/tools/core/clean/layout.ts";
-import { cleanRow } from "../../../../src/tools/core/clean/view.ts";
+import { CLEAN_COLUMNS } from "../../../../src/tools/core/clean/view.ts";
 
 const C = "e18005f0f1b33c29e81d732535d8c0e47cafb0b5";
 const DAY = 86_400_000;
@@ -138,5 +138,6 @@ describe("which versions go", () => {
 
 test("a row escapes what users choose, and shortens commits", () => {
   const choice = { version: version(C, { product: "a\u001b[31m" }), remove: true, reason: "x" };
-  assert.deepEqual(cleanRow(choice).slice(0, 3), ["a\\x1b[31m", C.slice(0, 12), "1 MiB"]);
+  const cells = CLEAN_COLUMNS.map(({ of }) => of(choice));
+  assert.deepEqual(cells.slice(0, 3), ["a\\x1b[31m", C.slice(0, 12), "1 MiB"]);
 });

@@ -90,7 +90,7 @@ const wrong: Readonly<Record<string, readonly [Partial<Examination>, "warning" |
   "sshd keepalive": [
     [sshd("clientaliveinterval 60", "clientaliveinterval 0"), "warning", /a sleeping laptop .* two hours/],
     [sshd("clientalivecountmax 5", "clientalivecountmax 0"), "warning", /by TCP alone/],
-    [sshd(/clientalive[^]*/.exec(SSHD)?.[0] ?? "", "tcpkeepalive no\n"), "warning", /none: .* for ever/],
+    [sshd(/clientalive[\s\S]*/.exec(SSHD)?.[0] ?? "", "tcpkeepalive no\n"), "warning", /none: .* for ever/],
   ],
   "session-close": [
     [{ hook: null }, "fault", /not there/],

@@ -1,12 +1,13 @@
 import assert from "node:assert/strict";
 import test from "node:test";
+import type { Column } from "../../../../src/core/text/format.ts";
 import { chooseRecords, sinceOf, summarise } from "../../../../src/tools/core/ledger/summary.ts";
 import {
   dayLines,
-  offenderRow,
+  OFFENDER_COLUMNS,
   summaryDocument,
+  totalsColumns,
   totalsLine,
-  totalsRow,
 } from "../../../../src/tools/core/ledger/summary-view.ts";
 import { ledgerRecord as reap } from "../../../helpers/ledger-records.ts";
 
@@ -20,26 +21,27 @@ const records = [
   reap("2027-01-04", { survivors: 2, killed: 4 }),
   reap("2027-01-04", { user: "carol", uid: 2003, kind: "forced", reasonCode: "forced" }),
 ];
-const all = { since: noon("2026-12-31"), users: null };
+const since = noon("2026-12-31");
+const rowsOf = <T>(columns: readonly Column<T>[], rows: readonly T[]): string[][] =>
+  rows.map((row) => columns.map(({ of }) => of(row)));
 
 test("records are chosen by time and user, put in order and counted once", () => {
-  const chosen = chooseRecords([...records, ...records.slice(0, 2)], all);
+  const chosen = chooseRecords([...records, ...records.slice(0, 2)], since);
   assert.equal(chosen.length, 5);
   assert.deepEqual(
     chosen.map(({ id }) => id),
     records.map(({ id }) => id).sort(),
   );
-  const of = (users: string[] | null, since: number | null = null): number =>
-    chooseRecords(records, { since, users }).length;
+  const of = (users?: string[], from = since): number => chooseRecords(records, from, users).length;
   assert.equal(of(["bob"]), 1);
   assert.equal(of(["2001"]), 3);
   assert.equal(of(["bob", "carol"]), 2);
   assert.equal(of(["nobody"]), 0);
-  assert.equal(of(null, noon("2027-01-03")), 3);
+  assert.equal(of(undefined, noon("2027-01-03")), 3);
 });
 
 test("totals and shares, the largest first", () => {
-  const summary = summarise(records, all, noon("2027-01-05"));
+  const summary = summarise(records, since, noon("2027-01-05"));
   assert.deepEqual(summary.totals, { trees: 5, processes: 28, survivors: 2, freedKiB: 6144 });
   assert.deepEqual(summary.byProduct, [
     { name: "vscode", trees: 4, processes: 22, survivors: 2, freedKiB: 5120 },
@@ -65,7 +67,7 @@ test("totals and shares, the largest first", () => {
 
 test("users who come back: on several days before many on one", () => {
   const busy = Array.from({ length: 9 }, () => reap("2027-01-02", bob));
-  const { offenders } = summarise([...records, ...busy], all, noon("2027-01-05"));
+  const { offenders } = summarise([...records, ...busy], since, noon("2027-01-05"));
   assert.deepEqual(
     offenders.map(({ user, trees, days }) => [user, trees, days]),
     [
@@ -73,19 +75,13 @@ test("users who come back: on several days before many on one", () => {
       ["alice", 3, 2],
     ],
   );
-  assert.deepEqual(offenderRow(offenders[0] as (typeof offenders)[0]), [
-    "bob",
-    "10",
-    "2",
-    "10 MiB",
-    "cursor",
-  ]);
+  assert.deepEqual(rowsOf(OFFENDER_COLUMNS, offenders)[0], ["bob", "10", "2", "10 MiB", "cursor"]);
   const crowd = Array.from({ length: 40 }, (_, i) => reap("2027-01-01", { user: `u${i % 20}` }));
-  assert.equal(summarise(crowd, all, noon("2027-01-01")).offenders.length, 10);
+  assert.equal(summarise(crowd, since, noon("2027-01-01")).offenders.length, 10);
 });
 
 test("every day is there, quiet ones as well, also across a change of the clock", () => {
-  const { days } = summarise(records, all, noon("2027-01-05"));
+  const { days } = summarise(records, since, noon("2027-01-05"));
   assert.deepEqual(
     days.map(({ day, trees }) => [day.slice(5), trees]),
     [
@@ -97,11 +93,10 @@ test("every day is there, quiet ones as well, also across a change of the clock"
       ["01-05", 0],
     ],
   );
-  const year = summarise([], { since: noon("2027-01-01"), users: null }, noon("2027-12-31")).days;
+  const year = summarise([], noon("2027-01-01"), noon("2027-12-31")).days;
   assert.equal(new Set(year.map(({ day }) => day)).size, 365);
-  assert.equal(summarise([], { since: null, users: null }, noon("2027-01-01")).days.length, 1);
   // A record of a host whose clock is ahead is shown all the same.
-  const ahead = summarise([reap("2027-01-09")], { since: null, users: null }, noon("2027-01-05"));
+  const ahead = summarise([reap("2027-01-09")], since, noon("2027-01-05"));
   assert.deepEqual(ahead.days.at(-1), { day: "2027-01-09", trees: 1, freedKiB: 1024 });
 });
 
@@ -137,17 +132,18 @@ test("bars fill the width and never more; a single tree has at least a sign", ()
 
 test("names from a ledger reach a terminal escaped", () => {
   const evil = reap("2027-01-01", { user: "a\u001b[2J\n", product: "\u202ex" });
-  const summary = summarise([evil, { ...evil, id: `${evil.id}x` }], all, noon("2027-01-01"));
-  const printed = [...summary.byUser, ...summary.byProduct]
-    .map(totalsRow)
-    .concat(summary.offenders.map(offenderRow));
+  const summary = summarise([evil, { ...evil, id: `${evil.id}x` }], since, noon("2027-01-01"));
+  const printed = [
+    ...rowsOf(totalsColumns("USER"), [...summary.byUser, ...summary.byProduct]),
+    ...rowsOf(OFFENDER_COLUMNS, summary.offenders),
+  ];
   assert.doesNotMatch(printed.flat().join(""), /\p{C}/u);
 });
 
 test("what stands above the tables, and the document for programs", () => {
-  const summary = summarise(records, all, noon("2027-01-05"));
+  const summary = summarise(records, since, noon("2027-01-05"));
   assert.equal(totalsLine(summary.totals), "5 trees, 28 processes, 6 MiB given back; 2 processes survived");
-  const document = summaryDocument(summary, { files: ["/a"], badLines: 3, since: all.since });
+  const document = summaryDocument(summary, { files: ["/a"], badLines: 3, since });
   assert.equal(document.schemaVersion, 1);
   assert.equal(document.badLines, 3);
   assert.deepEqual(document.totals, summary.totals);

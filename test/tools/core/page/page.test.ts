@@ -31,8 +31,7 @@ const page = (of = records, more = {}) =>
   reportPage(of, { since: at("2026-12-31"), now: at("2027-01-05"), anonymous: false, badLines: 0, ...more });
 
 describe("the figures", () => {
-  const daysOf = (since: string) =>
-    summarise(records, { since: at(since), users: null }, at("2027-01-05")).days;
+  const daysOf = (since: string) => summarise(records, at(since), at("2027-01-05")).days;
   test("say how long orphans lived, where it is known", () => {
     assert.deepEqual(
       lifetimesOf(records).map(([, trees]) => trees),
@@ -61,9 +60,12 @@ describe("the page", () => {
       "cursor",
       "Trees per day",
       "5 MiB",
-      "Half lived longer than",
+      "Median lifetime",
+      "<b>2</b><span>hosts</span>",
+      "<b>4</b><span>trees ended</span>",
     ])
       assert.ok(text.includes(shown), shown);
+    assert.ok(page(records.slice(0, 1)).includes("<b>1</b><span>host</span>"));
     assert.equal(text.match(/ role="img"/g)?.length, 2 + 2, "two charts, and a small one for each host");
     assert.match(text, /<i title="2027-01-01: 2" style="height:100%"><\/i>/);
     assert.match(text, /<i title="2027-01-02: 0" class="none"><\/i>/);

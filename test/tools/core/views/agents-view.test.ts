@@ -5,7 +5,7 @@ import { makeCatalogue } from "../../../../src/core/recognition/catalogue.ts";
 import { contextFor, judge } from "../../../../src/core/verdict/judge.ts";
 import {
   type AgentRow,
-  agentCells,
+  agentColumns,
   agentProgramOf,
   agentRows,
   agentsDocument,
@@ -136,11 +136,12 @@ test("rows are sorted by user and pid, and are text that a terminal may show", (
     sorted.map(({ root }) => root.pid),
     [7, 8, 9],
   );
-  assert.deepEqual(agentCells(row(7, 2), nameOf), [
+  const cells = (one: AgentRow): string[] => agentColumns(nameOf).map(({ of }) => of(one));
+  assert.deepEqual(cells(row(7, 2)), [
     ...["7", "alice", "codex", "agent", "1h", "-", "2 MiB", "3", "busy", "wait"],
     "\\x1b[2J",
   ]);
-  assert.equal(agentCells({ ...row(7, 2), idleSeconds: 60 }, nameOf)[8], "1m");
+  assert.equal(cells({ ...row(7, 2), idleSeconds: 60 })[8], "1m");
   const seen = observation([]);
   assert.deepEqual(agentsDocument(seen, sorted), {
     schemaVersion: 1,

@@ -1,8 +1,9 @@
 import assert from "node:assert/strict";
 import test from "node:test";
+import type { Observation } from "../../../../src/core/observation/observation.ts";
 import { localMinute, plain } from "../../../../src/core/text/format.ts";
-import { contextFor, judge } from "../../../../src/core/verdict/judge.ts";
-import { listRow, type RowFacts, sortTrees, totalsLine } from "../../../../src/tools/core/views/list-view.ts";
+import { contextFor, type Judgement, judge } from "../../../../src/core/verdict/judge.ts";
+import { listColumns, sortTrees, totalsLine } from "../../../../src/tools/core/views/list-view.ts";
 import { NO_GRACE } from "../../../helpers/policy.ts";
 import { ALICE, legacyTree, observation } from "../../../helpers/proc.ts";
 import { judged, tag } from "../../../helpers/tagged.ts";
@@ -10,14 +11,16 @@ import { judged, tag } from "../../../helpers/tagged.ts";
 const tree = legacyTree(500);
 
 const NOW = 1_700_000_000_000;
-const facts: RowFacts = { nameOf: () => "alice" };
+const nameOf = (): string => "alice";
+const listRow = (one: Judgement, seen: Observation): string[] =>
+  listColumns(seen, nameOf, plain).map(({ of }) => of(one));
 
 test("list shows the kind, the verdict, the tag with its remote host, age, memory and why", () => {
   const seen = observation(
     tree.map((one) => ({ ...one, cpuTicks: 1083 })),
     { tags: [tag] },
   );
-  assert.deepEqual(listRow(judged(seen), seen, facts, plain), [
+  assert.deepEqual(listRow(judged(seen), seen), [
     "500",
     "alice",
     "vscode",
@@ -35,7 +38,7 @@ test("list shows the kind, the verdict, the tag with its remote host, age, memor
 test("without root, list does not call a tree an orphan", () => {
   const counts = { listed: 90, read: 6, gone: 0, denied: 84, malformed: 0, timedOut: 0 };
   const seen = observation(tree, { observerUid: ALICE, counts });
-  const row = listRow(judged(seen), seen, facts, plain);
+  const row = listRow(judged(seen), seen);
   assert.equal(row[4], "unknown");
   assert.equal(row.at(-1), "only root can tell whether it is in use");
 });
@@ -45,7 +48,7 @@ test("trees are sorted by a column, the largest first, and summed up", () => {
   const seen = observation([...tree, ...young]);
   const all = judge(seen, contextFor(NO_GRACE, "2026-01-01"));
   const order = (key: Parameters<typeof sortTrees>[1]): number[] =>
-    sortTrees(all, key, seen, facts).map(({ tree }) => tree.root.pid);
+    sortTrees(all, key, seen, nameOf).map(({ tree }) => tree.root.pid);
   assert.deepEqual(order("pid"), [500, 600]);
   assert.deepEqual(order("memory"), [600, 500]);
   assert.deepEqual(order("age"), [500, 600]);
