@@ -175,9 +175,11 @@ for (const { args, status, stderr, stdout, only } of rows) {
   });
 }
 
-test("an ordinary user's list and dry run work", {
+test("an ordinary user's list and dry run work, and list says what it did not look at", {
   skip: isRoot ? false : "root only: becomes that user",
 }, () => {
+  for (const args of [["list"], ["list", "--agents"]])
+    assert.match(run(args, { uid: USER }).stdout, /^No .*\nOnly your own processes were looked at.*\.\n$/);
   for (const args of [["list"], ["-n", "-vv"], ["list", "--json"]]) {
     const ran = run(args, { uid: USER });
     assert.equal(ran.status, 0, ran.stderr);

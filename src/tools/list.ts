@@ -26,7 +26,7 @@ import {
   sortTrees,
   totalsLine,
 } from "./core/views/list-view.ts";
-import { isBlind, shownVerdict } from "./core/views/observer.ts";
+import { isBlind, ownOnly, shownVerdict } from "./core/views/observer.ts";
 import { readLimits } from "./shell/limits.ts";
 import { painter, renderTable } from "./shell/terminal.ts";
 
@@ -56,7 +56,10 @@ function showAgents(seen: Shown, policy: Policy, { json, full }: ListOptions): n
   const nameOf = namesFor(found.map(({ uid }) => uid));
   const rows = sortAgents(found, nameOf);
   if (json) print(safeJson(agentsDocument(observation, rows)));
-  else print(rows.length === 0 ? "No agents." : renderTable(agentColumns(nameOf), rows, full));
+  else {
+    print(rows.length === 0 ? "No agents." : renderTable(agentColumns(nameOf), rows, full));
+    if (observation.observerUid !== 0) print(ownOnly(observation));
+  }
   return reportFaults(seen);
 }
 
@@ -107,13 +110,11 @@ function printTable(
     for (const line of limitLines(one)) print(`${escapeText(nameOf(one.uid))} is near a limit: ${line}`);
 }
 
-function printNotes({ observation }: Shown, policy: Policy): void {
+function printNotes({ observation, judgements }: Shown, policy: Policy): void {
   const kept = observation.keeps.find(({ uid }) => uid === ownUid())?.until;
   if (kept) print(`Your trees are left alone until ${localMinute(kept)}: vscode-grim-reaper keep --cancel`);
-  if (isBlind(observation))
-    print(
-      "These are your own trees; only root can see who is connected to them.\nTo end them now: vscode-grim-reaper end",
-    );
+  if (observation.observerUid !== 0) print(ownOnly(observation));
+  if (isBlind(observation) && judgements.length > 0) print("To end them now: vscode-grim-reaper end");
   if (!policy.enforce) print("Sweeps only observe here (enforce = false); they end nothing.");
 }
 

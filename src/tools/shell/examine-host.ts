@@ -146,7 +146,8 @@ function unitProperties(unit: string): Answer<UnitProperties> {
 
 function kernelFacts(native: Native, processes: readonly Proc[]): Examination["kernel"] {
   // Signal 0 asks and does nothing; the answer tells whether the process could be pinned.
-  const someone = processes.find(({ pid }) => pid > 2 && pid !== process.pid);
+  const own = process.geteuid?.();
+  const someone = processes.find(({ pid, uid }) => pid > 2 && pid !== process.pid && uid === own);
   const pidfd = someone === undefined || !native.signal(someone, someone.uid, 0).weak;
   const mount = CGROUPS.find((folder) => existsSync(join(folder, "cgroup.controllers")));
   return {

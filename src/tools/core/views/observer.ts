@@ -14,6 +14,10 @@ export function isBlind({ observerUid, counts, source }: Observation): boolean {
   return source === "proc" && observerUid !== 0 && counts.denied > 0;
 }
 
+/** What an ordinary user's list leaves out. */
+export const ownOnly = (observation: Observation): string =>
+  `Only your own processes were looked at${isBlind(observation) ? "; only root can see who is connected to them" : ""}.`;
+
 /** Says why a verdict for lack of use is not shown; null if it can be. */
 export function whyUnseen({ verdict }: Pick<Judgement, "verdict">, observation: Observation): string | null {
   return isBlind(observation) && (verdict === "reap" || verdict === "wait") ? ONLY_ROOT : null;
