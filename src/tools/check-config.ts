@@ -33,45 +33,34 @@ async function checkConfig(file: string | undefined): Promise<number> {
   return problems.length > 0 ? EXIT.failed : EXIT.ok;
 }
 
+/** What a value alone says too little of. */
+const IN_WORDS: Readonly<Record<string, (policy: Policy) => string>> = {
+  enforce: ({ enforce }) => (enforce ? "true: sweeps end orphans" : "false: sweeps only observe"),
+  minUid: ({ minUid }) => (minUid === null ? `${systemMinUid()} (/etc/login.defs)` : String(minUid)),
+  maxTrees: ({ maxTrees }) => (maxTrees === null ? "unlimited" : String(maxTrees)),
+  "keep.max": ({ keep }) => (keep.max === 0 ? "0s: requests are refused" : formatDuration(keep.max)),
+};
+
 /** Formats the values by the path of their key, so that each can be found in the files. */
 function rowsOf(policy: Policy): Row[] {
-  const { notice, keep } = policy;
+  const { exempt, catalogue: _catalogue, places: _places, ...values } = policy;
+  const rows = Object.entries(values).flatMap(([key, value]) => rowsAt(key, value));
   const today = localDate(new Date());
-  const values: Readonly<Record<string, string>> = {
-    enforce: policy.enforce ? "true: sweeps end orphans" : "false: sweeps only observe",
-    grace: formatDuration(policy.grace),
-    ...Object.fromEntries(
-      Object.entries(policy.graceByProduct).map(([id, ms]) => [`graceByProduct.${id}`, formatDuration(ms)]),
-    ),
-    silentAfter: policy.silentAfter === null ? "off" : formatDuration(policy.silentAfter),
-    settle: formatDuration(policy.settle),
-    termWait: formatDuration(policy.termWait),
-    minUid: policy.minUid === null ? `${systemMinUid()} (/etc/login.defs)` : String(policy.minUid),
-    maxTrees: policy.maxTrees === null ? "unlimited" : String(policy.maxTrees),
-    tunnels: policy.tunnels,
-    webServers: policy.webServers,
-    jobClients: policy.jobClients,
-    jobEnvironment: policy.jobEnvironment,
-    "agents.policy": policy.agents.policy,
-    "agents.grace": formatDuration(policy.agents.grace),
-    "agents.busyFor": formatDuration(policy.agents.busyFor),
-    "kernels.grace": formatDuration(policy.kernels.grace),
-    "kernels.busyFor": formatDuration(policy.kernels.busyFor),
-    log: policy.log,
-    "ledger.file": policy.ledger.file || "none",
-    "metrics.file": policy.metrics.file || "none",
-    "notice.enabled": notice.enabled ? `true, for ${countOf(notice.days, "day")}` : "false",
-    "hooks.notify": policy.hooks.notify || "none",
-    "keep.max": keep.max === 0 ? "0s: requests are refused" : formatDuration(keep.max),
-    exemptUsers: policy.exemptUsers.join(", ") || "none",
-    exemptGroups: policy.exemptGroups.join(", ") || "none",
-  };
-  const exemptions = policy.exempt.map((entry): Row => {
+  const exemptions = exempt.map((entry): Row => {
     const { until, reason } = entry;
     const end = until ? (until < today ? ` (ended ${until})` : ` until ${until}`) : "";
     return ["exempt", `${namedIn(entry)}${end}${reason ? `: ${reason}` : ""}`];
   });
-  return [...Object.entries(values), ...exemptions];
+  return [...rows.map(([key, value]): Row => [key, IN_WORDS[key]?.(policy) ?? value]), ...exemptions];
+}
+
+/** A key, or the keys of a table. Every other number is a duration. */
+function rowsAt(key: string, value: unknown): Row[] {
+  if (isTable(value)) return Object.entries(value).flatMap(([inner, one]) => rowsAt(`${key}.${inner}`, one));
+  if (Array.isArray(value)) return [[key, value.join(", ") || "none"]];
+  if (value === null) return [[key, "off"]];
+  if (typeof value === "number" && key !== "notice.days") return [[key, formatDuration(value)]];
+  return [[key, String(value) || "none"]];
 }
 
 /** Tells which of the layers sets a key, by index: the last one; for a list all that do. Empty for a default. */

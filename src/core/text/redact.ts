@@ -11,6 +11,8 @@ const SECRET_NAME =
 const SHORT_NAME = "(?:[\\w.-]*[_.-])?(?:pass|pw|auth|bearer)";
 
 const NAME = `(?:${SECRET_NAME}|${SHORT_NAME})`;
+/** `--token`, which has its value behind it; `--without-connection-token` has none. */
+const WORD = `--?(?!-?without-)${NAME}`;
 const VALUE = `"[^"]*"|'[^']*'|[^\\s"'&;]+`;
 
 // Most command lines hold none of these, and the expressions below are expensive.
@@ -18,7 +20,7 @@ const HINT =
   /token|tkn|pass|pw|secret|key|credential|auth|cookie|bearer|:\/\/|^-[uU]|--(?:proxy-)?user|mysql|mariadb|7z|gh[a-z]_|github_pat|glpat|xox|AKIA|ASIA|eyJ|sk-|npm_|hf_/i;
 
 /** `--token` alone: the next element is the secret. */
-const FLAG = new RegExp(`^--?${NAME}$`, "i");
+const FLAG = new RegExp(`^${WORD}$`, "i");
 
 /** `-u`, `--user`, `--proxy-user`: the next element may be `name:password` (curl, wget, http). */
 const USER_FLAG = /^(?:-u|-U|--(?:proxy-)?user)$/;
@@ -32,7 +34,7 @@ const RULES: readonly (readonly [RegExp, string])[] = [
   // name=value, in an element of its own, in a query, in a shell's text or in a connection string.
   [new RegExp(`((?:^|[\\s"'?&;,])(?:--?)?${NAME}=)(?:${VALUE})`, "gi"), `$1${MASK}`],
   // --name value, within a shell's text.
-  [new RegExp(`((?:^|[\\s"'])--?${NAME}\\s+)(?:"[^"]*"|'[^']*'|[^\\s"']+)`, "gi"), `$1${MASK}`],
+  [new RegExp(`((?:^|[\\s"'])${WORD}\\s+)(?:"[^"]*"|'[^']*'|[^\\s"']+)`, "gi"), `$1${MASK}`],
   // "name": "value" of JSON, and a header's line: everything behind its colon.
   [new RegExp(`("${NAME}"\\s*:\\s*)"[^"]*"`, "gi"), `$1"${MASK}"`],
   [

@@ -71,6 +71,8 @@ test("what is not a secret stays", () => {
     ["ssh", "-p22", "user@host"],
     ["code", "--folder-uri", "vscode-remote://ssh-remote+host/home/a"],
     ["rsync", "-u", "/data/a", "host:/data"],
+    ["code-server", "--without-connection-token", "/home/a/x"],
+    ["sh", "-c", "code serve-web --without-connection-token --port 0"],
     ["x", "--bypass=1", "--compass=2", "--author=ann"],
     ["git", "clone", "git@github.com:a/b.git", "https://github.com/a/b@v1"],
   ];
