@@ -125,8 +125,12 @@ const rows: readonly Row[] = [
       /^fault +configuration .*no-such-group \(.*config\.toml:1\): .*; nothing that it may exempt is ended/m,
   },
   { args: ["replay", "/nonexistent"], status: 1, stderr: /\/nonexistent: cannot be read/ },
-  { args: ["replay", toml("{}")], status: 1, stderr: /is not a saved observation: schemaVersion: / },
-  { args: ["replay", toml("x")], status: 1, stderr: /is not JSON/ },
+  {
+    args: ["replay", toml("{}")],
+    status: 1,
+    stderr: /config\.toml: schemaVersion: .*make one with snapshot/,
+  },
+  { args: ["replay", toml("x")], status: 1, stderr: /config\.toml: .*JSON.*make one with snapshot/ },
   {
     args: ["replay", toml("x"), "--format", "ps"],
     status: 1,

@@ -5,10 +5,9 @@ import { type Command, Option } from "commander";
 import { EXIT, Failure } from "../commands/exit.ts";
 import { addConfig, type Finish } from "../commands/options.ts";
 import type { Observation } from "../core/observation/observation.ts";
-import type { Catalogue } from "../core/recognition/catalogue.ts";
 import { localDate } from "../core/text/format.ts";
 import { escapeText } from "../core/text/safe-text.ts";
-import { type HostView, viewOf } from "../core/tree/host-view.ts";
+import { viewOf } from "../core/tree/host-view.ts";
 import { NO_ACCOUNTS } from "../core/verdict/exemption.ts";
 import { type JudgeContext, judgeView, UNFORCED } from "../core/verdict/judge.ts";
 import { loadConfig, systemMinUid } from "../shell/config.ts";
@@ -17,17 +16,16 @@ import { parseListing } from "./core/replay/ps-listing.ts";
 import { parseSaved } from "./core/replay/snapshot-file.ts";
 import { addListOptions, type ListOptions, showTrees } from "./list.ts";
 
-/** Of a file that is something else altogether, the first lines say enough. */
-const MAX_ERRORS = 3;
-
 async function replay(
   file: string,
   options: ListOptions & { readonly format: "snapshot" | "ps" },
 ): Promise<number> {
   const { policy } = loadConfig(options.config ?? null);
   const text = readInput(file);
-  const view = viewIn(file, text, options.format, policy.catalogue);
-  const { observation } = view;
+  const isListing = options.format === "ps";
+  const observation = isListing ? readListing(file, text) : readSaved(file, text);
+  const { catalogue } = policy;
+  const view = viewOf(observation, catalogue, isListing ? recogniseRows(observation, catalogue) : undefined);
   const context: JudgeContext = {
     policy,
     accounts: NO_ACCOUNTS,
@@ -40,12 +38,6 @@ async function replay(
   return showTrees({ observation, judgements, faults: observation.faults }, policy, options, false);
 }
 
-function viewIn(file: string, text: string, format: "snapshot" | "ps", catalogue: Catalogue): HostView {
-  if (format === "snapshot") return viewOf(readSaved(file, text), catalogue);
-  const listing = readListing(file, text);
-  return viewOf(listing, catalogue, recogniseRows(listing, catalogue));
-}
-
 function readInput(file: string): string {
   try {
     return readFileSync(file === "-" ? 0 : file, "utf8");
@@ -56,24 +48,17 @@ function readInput(file: string): string {
 
 function readListing(file: string, text: string): Observation {
   const { observation, errors } = parseListing(text);
-  if (errors.length > 0)
-    throw new Failure(
-      EXIT.failed,
-      [
-        ...errors.slice(0, MAX_ERRORS).map(({ line, message }) => `${file}:${line}: ${message}`),
-        ...(errors.length > MAX_ERRORS
-          ? [`… and ${errors.length - MAX_ERRORS} more lines; make a listing with: ps -eo uid,pid,ppid,args`]
-          : []),
-      ].join("\n"),
-    );
-  return observation;
+  if (errors.length === 0) return observation;
+  const what = "neither uid<TAB>pid<TAB>ppid<TAB>args nor a row below the heading of ps -ef";
+  const more = errors.length > 1 ? ` (and ${errors.length - 1} more lines)` : "";
+  const remedy = "make a listing with: ps -eo uid,pid,ppid,args";
+  throw new Failure(EXIT.failed, `${file}:${errors[0]}: is ${what}${more}; ${remedy}`);
 }
 
 function readSaved(file: string, text: string): Observation {
   const result = parseSaved(text);
-  if ("error" in result)
-    throw new Failure(EXIT.failed, escapeText(`${file}: ${result.error}; make one with snapshot`));
-  return result.observation;
+  if ("value" in result) return result.value;
+  throw new Failure(EXIT.failed, escapeText(`${file}: ${result.error}; make one with snapshot`));
 }
 
 /** Adds the command to the program. */

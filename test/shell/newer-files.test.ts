@@ -75,7 +75,7 @@ describe("a file of a newer version is refused by name:", () => {
 
   test("a snapshot", () => {
     const text = readFileSync("test/fixtures/snapshot.json", "utf8");
-    assert.ok("observation" in parseSaved(text));
+    assert.ok("value" in parseSaved(text));
     const saved = parseSaved(newer(text));
     assert.match("error" in saved ? saved.error : "", NEWER);
     const replay = run(["replay", put("snapshot.json", newer(text))]);
