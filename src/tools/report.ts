@@ -16,7 +16,7 @@ import { csvOf } from "./core/ledger/csv.ts";
 import { chooseRecords, type Summary, sinceOf, summarise } from "./core/ledger/summary.ts";
 import {
   dayLines,
-  OFFENDER_COLUMNS,
+  offenderColumns,
   summaryDocument,
   totalsColumns,
   totalsLine,
@@ -154,12 +154,13 @@ function show(summary: Summary, since: number): void {
   const paint = painter();
   print(`${paint("bold", totalsLine(summary.totals))}, ${from}`);
   for (const table of [
-    renderTable(totalsColumns("PRODUCT"), summary.byProduct),
-    renderTable(totalsColumns("USER"), summary.byUser),
-    renderTable(totalsColumns("REASON"), summary.byReasonCode),
+    renderTable(totalsColumns("Product"), summary.byProduct),
+    renderTable(totalsColumns("User"), summary.byUser),
+    renderTable(totalsColumns("Reason"), summary.byReasonCode),
   ])
     print(`\n${table}`);
-  if (summary.offenders.length > 0) print(`\n${renderTable(OFFENDER_COLUMNS, summary.offenders)}`);
+  if (summary.offenders.length > 0)
+    print(`\n${renderTable(offenderColumns("Comes back"), summary.offenders)}`);
   const size = { width: process.stdout.columns ?? 80, blocks: showsBlocks() };
   print(`\n${paint("bold", "TREES PER DAY")}\n${dayLines(summary.days, size).join("\n")}`);
 }

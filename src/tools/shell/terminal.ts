@@ -24,7 +24,10 @@ export function renderTable<Row>(
   rows: readonly Row[],
   full = false,
 ): string {
-  const cells = columns.map((column) => ({ ...column, cells: [column.head, ...rows.map(column.of)] }));
+  const cells = columns.map((column) => ({
+    ...column,
+    cells: [column.head.toUpperCase(), ...rows.map(column.of)],
+  }));
   const width = !full && process.stdout.isTTY ? process.stdout.columns : 0;
   return tableOf(cells, width > 0 ? width : Number.POSITIVE_INFINITY);
 }

@@ -10,27 +10,35 @@ export function totalsLine({ trees, processes, survivors, freedKiB }: Totals): s
   return `${countOf(trees, "tree")}, ${countOf(processes, "process", "processes")}, ${formatMemory(freedKiB)} given back${survived}`;
 }
 
-const number = <Row>(head: string, of: (row: Row) => number): Column<Row> => ({
+/** A column of numbers. */
+export const numbers = <Row>(head: string, of: (row: Row) => number): Column<Row> => ({
   head,
   right: true,
   of: (row) => String(of(row)),
 });
+export const TREES = numbers("Trees", ({ trees }: { readonly trees: number }) => trees);
+export const FREED: Column<{ readonly freedKiB: number }> = {
+  head: "Freed",
+  right: true,
+  of: ({ freedKiB }) => formatMemory(freedKiB),
+};
 
 /** The columns of totals by `name`. */
 export const totalsColumns = (name: string): Column<GroupTotals>[] => [
   { head: name, of: (row) => escapeText(row.name) },
-  number("TREES", ({ trees }) => trees),
-  number("PROCESSES", ({ processes }) => processes),
-  number("SURVIVED", ({ survivors }) => survivors),
-  { head: "FREED", right: true, of: ({ freedKiB }) => formatMemory(freedKiB) },
+  TREES,
+  numbers("Processes", ({ processes }) => processes),
+  numbers("Survived", ({ survivors }) => survivors),
+  FREED,
 ];
 
-export const OFFENDER_COLUMNS: readonly Column<Offender>[] = [
-  { head: "COMES BACK", of: ({ user }) => escapeText(user) },
-  number("TREES", ({ trees }) => trees),
-  number("DAYS", ({ days }) => days),
-  { head: "FREED", right: true, of: ({ freedKiB }) => formatMemory(freedKiB) },
-  { head: "PRODUCTS", of: ({ products }) => escapeText(products.join(", ")) },
+/** The columns of users with several trees. */
+export const offenderColumns = (user: string): Column<Offender>[] => [
+  { head: user, of: (row) => escapeText(row.user) },
+  TREES,
+  numbers("Days", ({ days }) => days),
+  FREED,
+  { head: "Products", of: ({ products }) => escapeText(products.join(", ")) },
 ];
 
 /** What the chart of days can use. */

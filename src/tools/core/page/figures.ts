@@ -12,18 +12,12 @@ export const daysPerColumn = (days: number): number => Math.max(1, Math.ceil(day
 /** Adds up days by column; each has the date of its first day. */
 export function columnsOf(days: readonly Day[]): Day[] {
   const per = daysPerColumn(days.length);
-  const sums: Day[] = [];
-  days.forEach(({ day, trees, freedKiB }, i) => {
-    const last = sums.at(-1);
-    if (last === undefined || i % per === 0) sums.push({ day, trees, freedKiB });
-    else
-      sums[sums.length - 1] = {
-        day: last.day,
-        trees: last.trees + trees,
-        freedKiB: last.freedKiB + freedKiB,
-      };
+  return days.flatMap(({ day }, i) => {
+    if (i % per !== 0) return [];
+    const shared = days.slice(i, i + per);
+    const sum = (pick: (one: Day) => number): number => shared.reduce((total, one) => total + pick(one), 0);
+    return [{ day, trees: sum(({ trees }) => trees), freedKiB: sum(({ freedKiB }) => freedKiB) }];
   });
-  return sums;
 }
 
 const HOUR = 3600;
@@ -40,13 +34,16 @@ const known = (records: readonly LedgerRecord[]): number[] =>
   records.flatMap(({ unusedForSeconds }) => unusedForSeconds ?? []).sort((a, b) => a - b);
 
 /** Counts trees by how long they lived as orphans, where it is known. */
-export function lifetimesOf(records: readonly LedgerRecord[]): (readonly [label: string, trees: number])[] {
+export function lifetimesOf(records: readonly LedgerRecord[]): { label: string; trees: number }[] {
   const seconds = known(records);
   const below = (limit: number): number => seconds.filter((one) => one < limit).length;
-  return LIFETIMES.map(([label, limit], i) => [label, below(limit) - below(LIFETIMES[i - 1]?.[1] ?? 0)]);
+  return LIFETIMES.map(([label, limit], i) => ({
+    label,
+    trees: below(limit) - below(LIFETIMES[i - 1]?.[1] ?? 0),
+  }));
 }
 
-/** Half of the orphans lived longer; null: of none it is known. Seconds. */
+/** The median in seconds; null: it is known of none. */
 export function medianLifetime(records: readonly LedgerRecord[]): number | null {
   const seconds = known(records);
   return seconds[Math.floor((seconds.length - 1) / 2)] ?? null;

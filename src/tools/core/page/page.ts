@@ -5,8 +5,9 @@ import { formatDuration } from "../../../core/text/duration.ts";
 import { countOf, formatMemory, localDate, localMinute } from "../../../core/text/format.ts";
 import { REASON_CODES } from "../../../core/verdict/reason-codes.ts";
 import { type Day, groupBy, type Summary, summarise } from "../ledger/summary.ts";
+import { FREED, numbers, offenderColumns, TREES, totalsColumns } from "../ledger/summary-view.ts";
 import { columnsOf, daysPerColumn, lifetimesOf, medianLifetime } from "./figures.ts";
-import { bar, type Cell, columns, html, table } from "./html.ts";
+import { type Bar, barColumn, columns, type HtmlColumn, html, table } from "./html.ts";
 import { STYLE } from "./style.ts";
 
 export interface PageOptions {
@@ -101,87 +102,75 @@ function withMeaning(row: Summary["byReasonCode"][number]): Summary["byReasonCod
 
 function byName(title: string, rows: Summary["byProduct"]): string {
   const most = largest(rows.map(({ trees }) => trees));
-  return table(
-    [title, "", "Trees", "Processes", "Memory"],
-    rows.map(({ name, trees, processes, freedKiB }) => [
-      name,
-      bar(trees, most),
-      trees,
-      processes,
-      formatMemory(freedKiB),
-    ]),
-  );
+  const [name, ...numbers] = totalsColumns(title);
+  return table(name === undefined ? [] : [name, barColumn(most), ...numbers], rows);
 }
+
+type Pick = (one: Day) => number;
+type Format = (value: number) => string;
+
+const barsOf = (days: readonly Day[], pick: Pick, format: Format): Bar[] =>
+  days.map((one) => ({ value: pick(one), tip: `${one.day}: ${format(pick(one))}` }));
 
 function overTime(days: readonly Day[]): string[] {
   const per = daysPerColumn(days.length);
   const unit = per === 1 ? "per day" : `per ${per} days`;
   const all = columnsOf(days);
-  const chart = (name: string, pick: (one: Day) => number, format: (value: number) => string): string[] => {
+  const chart = (title: string, pick: Pick, format: Format, ...more: readonly string[]): string => {
     const most = largest(all.map(pick));
-    const boxes = all.map((one) => ({ value: pick(one), tip: `${one.day}: ${format(pick(one))}` }));
     const [first, last] = [all[0]?.day ?? "", all.at(-1)?.day ?? ""];
-    return [
-      columns("chart", `${name} ${unit}`, boxes, most),
-      `<p class="scale"><span>${first}</span><span>the highest: ${format(most)}</span><span>${last}</span></p>`,
-    ];
+    const scale = [first, `the highest: ${format(most)}`, last]
+      .map((text) => `<span>${text}</span>`)
+      .join("");
+    const bars = columns("chart", `${title} ${unit}`, barsOf(all, pick, format), most);
+    return section(`${title} ${unit}`, bars, `<p class="scale">${scale}</p>`, ...more);
   };
-  const numbers = all.map(({ day, trees, freedKiB }) => [day, trees, formatMemory(freedKiB)]);
+  const figures = table<Day>([{ head: "From", of: ({ day }) => day }, TREES, FREED], all);
   return [
-    section(`Trees ${unit}`, ...chart("Trees", ({ trees }) => trees, String)),
-    section(
-      `Memory given back ${unit}`,
-      ...chart("Memory given back", ({ freedKiB }) => freedKiB, formatMemory),
-      `<details><summary>The numbers</summary>${table(["From", "Trees", "Memory"], numbers)}</details>`,
+    chart("Trees", ({ trees }) => trees, String),
+    chart(
+      "Memory given back",
+      ({ freedKiB }) => freedKiB,
+      formatMemory,
+      `<details><summary>The numbers</summary>${figures}</details>`,
     ),
   ];
 }
 
 function lifetimes(records: readonly LedgerRecord[]): string {
   const all = lifetimesOf(records);
-  const most = largest(all.map(([, trees]) => trees));
+  const most = largest(all.map(({ trees }) => trees));
   return section(
     "How long orphans lived",
     "<p>From the end of the session, or the first look that found no client, to the end of the tree.</p>",
-    table(
-      ["Time", "", "Trees"],
-      all.map(([label, trees]) => [label, bar(trees, most), trees]),
-    ),
+    table([{ head: "Time", of: ({ label }) => label }, barColumn(most), TREES], all),
   );
 }
 
 function hosts(byHost: readonly (readonly [string, readonly LedgerRecord[]])[], at: PageOptions): string {
-  const figures = byHost.map(([host, records]) => {
+  const rows = byHost.map(([host, records]) => {
     const { totals, byUser, days } = summarise(records, at.since, at.now);
-    return { host, totals, users: byUser.length, days: columnsOf(days), median: medianLifetime(records) };
+    return { host, ...totals, users: byUser.length, days: columnsOf(days), median: medianLifetime(records) };
   });
-  const most = largest(figures.flatMap(({ days }) => days.map(({ trees }) => trees)));
-  const rows = figures.map(({ host, totals, users, days, median }): Cell[] => {
-    const boxes = days.map(({ day, trees }) => ({ value: trees, tip: `${day}: ${trees}` }));
-    return [
-      host,
-      { drawn: columns("spark", `Trees of ${host} over time`, boxes, most) },
-      totals.trees,
-      users,
-      formatMemory(totals.freedKiB),
-      median === null ? "–" : formatDuration(median * 1000),
-    ];
-  });
-  return section("Hosts", table(["Host", "Over time", "Trees", "Users", "Memory", "Median lifetime"], rows));
+  const most = largest(rows.flatMap(({ days }) => days.map(({ trees }) => trees)));
+  const overTime = (days: readonly Day[]): Bar[] => barsOf(days, ({ trees }) => trees, String);
+  const inWords = (seconds: number | null): string =>
+    seconds === null ? "–" : formatDuration(seconds * 1000);
+  const all: readonly HtmlColumn<(typeof rows)[number]>[] = [
+    { head: "Host", of: ({ host }) => host },
+    { head: "Over time", draw: ({ host, days }) => columns("spark", host, overTime(days), most) },
+    TREES,
+    numbers("Users", ({ users }) => users),
+    FREED,
+    { head: "Median lifetime", right: true, of: ({ median }) => inWords(median) },
+  ];
+  return section("Hosts", table(all, rows));
 }
 
-function comesBack(offenders: Summary["offenders"]): string {
-  const rows = offenders.map(({ user, trees, days, freedKiB, products }) => [
-    user,
-    trees,
-    days,
-    formatMemory(freedKiB),
-    products.join(", "),
-  ]);
-  return section(
+const comesBack = (offenders: Summary["offenders"]): string =>
+  section(
     "Who comes back",
-    rows.length === 0
+    offenders.length === 0
       ? "<p>No user had more than one tree ended.</p>"
-      : table(["User", "Trees", "Days", "Memory", "Products"], rows),
+      : table(offenderColumns("User"), offenders),
   );
-}

@@ -4,7 +4,7 @@ import type { Column } from "../../../../src/core/text/format.ts";
 import { chooseRecords, sinceOf, summarise } from "../../../../src/tools/core/ledger/summary.ts";
 import {
   dayLines,
-  OFFENDER_COLUMNS,
+  offenderColumns,
   summaryDocument,
   totalsColumns,
   totalsLine,
@@ -75,7 +75,7 @@ test("users who come back: on several days before many on one", () => {
       ["alice", 3, 2],
     ],
   );
-  assert.deepEqual(rowsOf(OFFENDER_COLUMNS, offenders)[0], ["bob", "10", "2", "10 MiB", "cursor"]);
+  assert.deepEqual(rowsOf(offenderColumns("User"), offenders)[0], ["bob", "10", "2", "10 MiB", "cursor"]);
   const crowd = Array.from({ length: 40 }, (_, i) => reap("2027-01-01", { user: `u${i % 20}` }));
   assert.equal(summarise(crowd, since, noon("2027-01-01")).offenders.length, 10);
 });
@@ -135,7 +135,7 @@ test("names from a ledger reach a terminal escaped", () => {
   const summary = summarise([evil, { ...evil, id: `${evil.id}x` }], since, noon("2027-01-01"));
   const printed = [
     ...rowsOf(totalsColumns("USER"), [...summary.byUser, ...summary.byProduct]),
-    ...rowsOf(OFFENDER_COLUMNS, summary.offenders),
+    ...rowsOf(offenderColumns("User"), summary.offenders),
   ];
   assert.doesNotMatch(printed.flat().join(""), /\p{C}/u);
 });

@@ -34,7 +34,7 @@ describe("the figures", () => {
   const daysOf = (since: string) => summarise(records, at(since), at("2027-01-05")).days;
   test("say how long orphans lived, where it is known", () => {
     assert.deepEqual(
-      lifetimesOf(records).map(([, trees]) => trees),
+      lifetimesOf(records).map(({ trees }) => trees),
       [1, 1, 0, 0, 1, 0],
     );
     assert.deepEqual([medianLifetime(records), medianLifetime([])], [600, null]);
