@@ -17,7 +17,7 @@ export interface TreeCosts {
 }
 
 /** Adds what the members of a tree cost. */
-export function treeCosts({ members }: Tree, ticksPerSecond: number): TreeCosts {
+export function treeCosts({ members }: Pick<Tree, "members">, ticksPerSecond: number): TreeCosts {
   const isKnown = members.every(({ cpuTicks }) => cpuTicks !== undefined);
   const ticks = members.reduce((sum, { cpuTicks = 0 }) => sum + cpuTicks, 0);
   return {

@@ -1,5 +1,6 @@
 /** `list --agents`: every coding agent, daemon and kernel, who runs it and whether a sweep would ever end it. */
 
+import { type TreeCosts, treeCosts } from "../../../core/costs/costs.ts";
 import { ageOf, type Observation } from "../../../core/observation/observation.ts";
 import { exeName, type Proc, type ProcId } from "../../../core/observation/process.ts";
 import type { Catalogue, Product } from "../../../core/recognition/catalogue.ts";
@@ -10,7 +11,7 @@ import { isLoader, programOf } from "../../../core/recognition/recognise.ts";
 import { type Column, formatMemory } from "../../../core/text/format.ts";
 import { escapeText } from "../../../core/text/safe-text.ts";
 import { isMultiplexer } from "../../../core/tree/boundary.ts";
-import { isDead, makeTable, type ProcTable, parentOf } from "../../../core/tree/process-table.ts";
+import { ancestorsOf, isDead, makeTable, type ProcTable } from "../../../core/tree/process-table.ts";
 import { workSince } from "../../../core/verdict/agents.ts";
 import type { Judgement, Verdict } from "../../../core/verdict/judge.ts";
 import { type NameOf, secondsOrDash } from "./list-view.ts";
@@ -19,17 +20,13 @@ import { shownVerdict } from "./observer.ts";
 const SHOWN: readonly Kind[] = ["agent", "kernel", "tunnel"];
 
 /** One agent with what it has started. */
-export interface AgentRow {
+export interface AgentRow extends Omit<TreeCosts, "threads"> {
   readonly root: ProcId;
   readonly uid: number;
   readonly product: string;
   /** "own": its user runs it, and no sweep recognises it. */
   readonly kind: Kind;
   readonly ageSeconds: number;
-  /** Of the processes that live, and of their children that have ended; null: not known. */
-  readonly cpuSeconds: number | null;
-  readonly memoryKiB: number;
-  readonly processes: number;
   /** Seconds without work, as far back as a sweep looked; 0: it works; null: no sweep has looked at it. */
   readonly idleSeconds: number | null;
   /** Its tree's; "never": it is in none, or below a terminal multiplexer, so no sweep ends it. */
@@ -74,9 +71,15 @@ export function agentRows(
   }
   return [...found].flatMap(([pid, named]) => {
     const root = table.byPid.get(pid);
-    if (!root || hasAbove(root, table, ({ pid: above }) => found.has(above))) return [];
-    const members = membersOf(root, table);
+    if (!root) return [];
+    const above = ancestorsOf(table, root).ancestors.filter(({ uid }) => uid === root.uid);
+    if (above.some((one) => found.has(one.pid))) return [];
     const judgement = judged.get(pid);
+    const { threads: _, ...costs } = treeCosts(
+      { members: membersOf(root, table) },
+      observation.ticksPerSecond,
+    );
+    const inMultiplexer = above.some((one) => isMultiplexer(one, catalogue));
     return [
       {
         root: { pid, startTime: root.startTime },
@@ -84,23 +87,14 @@ export function agentRows(
         product: named.product,
         kind: named.kind,
         ageSeconds: Math.floor(ageOf(root, observation) / 1000),
-        cpuSeconds: cpuOf(members, observation),
-        memoryKiB: members.reduce((sum, { rssKiB }) => sum + rssKiB, 0),
-        processes: members.length,
+        ...costs,
         idleSeconds: judgement ? idleSeconds(judgement, observation) : null,
-        ...verdictOf(root, judgement, observation, table, catalogue),
+        ...(inMultiplexer
+          ? { verdict: "never", reason: "runs in a terminal multiplexer" }
+          : verdictOf(root, judgement, observation)),
       },
     ];
   });
-}
-
-function hasAbove(process: Proc, table: ProcTable, is: (above: Proc) => boolean): boolean {
-  const met = new Set([process.pid]);
-  for (let at = parentOf(table, process); at && !met.has(at.pid); at = parentOf(table, at)) {
-    if (at.uid === process.uid && is(at)) return true;
-    met.add(at.pid);
-  }
-  return false;
 }
 
 /** A process and its living descendants of the same user. */
@@ -112,14 +106,6 @@ function membersOf(root: Proc, table: ProcTable): Proc[] {
   return [...members];
 }
 
-function cpuOf(members: readonly Proc[], { ticksPerSecond }: Observation): number | null {
-  const ticks = members.reduce<number | null>(
-    (sum, { cpuTicks }) => (sum === null || cpuTicks === undefined ? null : sum + cpuTicks),
-    0,
-  );
-  return ticks === null ? null : Math.round(ticks / ticksPerSecond);
-}
-
 function idleSeconds({ tree, clock }: Judgement, observation: Observation): number | null {
   const before = clock.state?.cpu;
   const { busy } = workSince(tree, before, observation);
@@ -128,21 +114,14 @@ function idleSeconds({ tree, clock }: Judgement, observation: Observation): numb
 }
 
 function verdictOf(
-  root: Proc,
+  { pid }: Proc,
   judgement: Judgement | undefined,
   observation: Observation,
-  table: ProcTable,
-  catalogue: Catalogue,
 ): Pick<AgentRow, "verdict" | "reason"> {
-  if (hasAbove(root, table, (above) => isMultiplexer(above, catalogue)))
-    return { verdict: "never", reason: "runs in a terminal multiplexer" };
   if (!judgement) return { verdict: "never", reason: "its user runs it" };
   const { tree, reasons } = judgement;
-  const verdict = shownVerdict(judgement, observation);
-  return {
-    verdict,
-    reason: tree.root.pid === root.pid ? reasons.join("; ") : `part of tree ${tree.root.pid}`,
-  };
+  const reason = tree.root.pid === pid ? reasons.join("; ") : `part of tree ${tree.root.pid}`;
+  return { verdict: shownVerdict(judgement, observation), reason };
 }
 
 /** The columns of `list --agents`. */
@@ -172,12 +151,9 @@ export function sortAgents(rows: readonly AgentRow[], nameOf: NameOf): AgentRow[
 }
 
 /** What `list --agents --json` prints. */
-export interface AgentsDocument {
+export interface AgentsDocument extends Pick<Observation, "host" | "takenAt"> {
   readonly schemaVersion: 1;
-  readonly host: string;
   readonly agents: readonly AgentRow[];
-  /** Milliseconds since the epoch. */
-  readonly takenAt: number;
 }
 
 /** Makes the document of one host. */

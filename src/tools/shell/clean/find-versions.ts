@@ -78,22 +78,18 @@ function versionsOf(
   product: string,
   pidOf: PidOf,
 ): Version[] {
+  const pathsOf = (role: Part["role"], version: string): string[] =>
+    parts.flatMap((part) => (part.role === role && part.version === version ? [part.path] : []));
   const installs = parts.filter(({ role }) => role === "install");
   return [...new Set(installs.map(({ version }) => version))].map((version): Version => {
-    const own = installs.filter((part) => part.version === version);
-    const paths = {
-      installs: own.map(({ path }) => path),
-      traces: parts
-        .filter((part) => part.role === "trace" && part.version === version)
-        .map(({ path }) => path),
-    };
+    const paths = { installs: pathsOf("install", version), traces: pathsOf("trace", version) };
     return {
       ...paths,
       ...datesOf(open, paths),
       product,
       folder,
       version,
-      leftover: own.every(({ leftover }) => leftover),
+      leftover: installs.every((part) => part.version !== version || part.leftover),
       kib: null,
       pid: pidOf(folder, version),
     };

@@ -1,7 +1,7 @@
 /** Measures installed versions; removes one: renamed first, looked at once more, then removed. */
 
 import { renameSync, type Stats, unlinkSync } from "node:fs";
-import { join } from "node:path";
+import { basename, join } from "node:path";
 import { runTool, type ToolError } from "../../../shell/host/run-tool.ts";
 import type { Version } from "../../core/clean/choose.ts";
 import { LEFTOVER } from "../../core/clean/layout.ts";
@@ -44,12 +44,9 @@ function diskUsage(paths: readonly string[]): { output: string; errors: string[]
 export function removeVersion(version: Version, uid: number, pidOf: PidOf): string | null {
   return inFolderOf(version, uid, (folder) => {
     const rename = (from: string, to: string): void =>
-      folder.holding(from, (above, name) => renameSync(above.at(name), above.at(nameOf(to))));
+      folder.holding(from, (above, name) => renameSync(above.at(name), above.at(basename(to))));
     const renamed: string[] = [];
-    const takeBack = (): void => {
-      for (const path of renamed) rename(leftoverOf(path), path);
-    };
-    let why: string | null;
+    let why: string | null = "not looked at again";
     try {
       for (const path of version.installs) {
         folder.holding(path, (above, name) => checkOwner(above.entry(name), path, uid));
@@ -58,14 +55,10 @@ export function removeVersion(version: Version, uid: number, pidOf: PidOf): stri
         renamed.push(path);
       }
       why = usedSince(folder, version, pidOf);
-    } catch (error) {
-      takeBack();
-      throw error;
+    } finally {
+      if (why !== null) for (const path of renamed) rename(leftoverOf(path), path);
     }
-    if (why !== null) {
-      takeBack();
-      return why;
-    }
+    if (why !== null) return why;
     for (const path of version.installs) folder.holding(leftoverOf(path), removeEntry);
     for (const path of version.traces)
       folder.holding(path, (above, name) => {
@@ -106,12 +99,10 @@ function checkOwner(found: Stats | null, path: string, uid: number): void {
   if (!found.isDirectory() && !found.isFile()) throw new Error(`${path}: neither a file nor a folder`);
 }
 
-const nameOf = (path: string): string => path.slice(path.lastIndexOf("/") + 1);
-
-function leftoverOf(path: string): string {
-  const name = nameOf(path);
-  return name.startsWith(LEFTOVER) ? path : `${path.slice(0, path.length - name.length)}${LEFTOVER}${name}`;
-}
+const leftoverOf = (path: string): string => {
+  const at = path.lastIndexOf("/") + 1;
+  return path.startsWith(LEFTOVER, at) ? path : `${path.slice(0, at)}${LEFTOVER}${path.slice(at)}`;
+};
 
 function inFolderOf<T>({ folder }: Version, uid: number, act: (open: Folder) => T): T {
   const done = inServerFolder(folder, uid, (open, path) => {
