@@ -19,6 +19,8 @@ describe("doctor", () => {
     node = await bootWithProduct();
     await node.run(["systemctl", "enable", "--now", TIMER]);
     await node.run(["systemctl", "start", UNIT]);
+    const alive = "ClientAliveInterval 60\\nClientAliveCountMax 5\\n";
+    await node.run(["sh", "-c", `printf '${alive}' >/etc/ssh/sshd_config.d/50-alive.conf`]);
   });
   after(() => node?.powerOff());
 
@@ -74,6 +76,27 @@ describe("doctor", () => {
       "rm /etc/ssh/sshd_config.d/00-no.conf",
       "sshd UsePAM",
       /never runs/,
+    ],
+    [
+      "no keepalive but TCP's",
+      "echo ClientAliveInterval 0 >/etc/ssh/sshd_config.d/00-no.conf",
+      "rm /etc/ssh/sshd_config.d/00-no.conf",
+      "sshd keepalive",
+      /a sleeping laptop counts as connected for two hours/,
+    ],
+    [
+      "an exempt group that is not there",
+      `printf 'exemptGroups = ["hpc-admin"]\\n' >/etc/vscode-grim-reaper/config.d/10-x.toml`,
+      "rm /etc/vscode-grim-reaper/config.d/10-x.toml",
+      "configuration",
+      /hpc-admin \(\/etc\/.*10-x\.toml:1\): there is none .* nothing that it may exempt is ended until/,
+    ],
+    [
+      "a file that users cannot read",
+      "echo >/etc/vscode-grim-reaper/config.d/10-x.toml && chmod 600 /etc/vscode-grim-reaper/config.d/10-x.toml",
+      "rm /etc/vscode-grim-reaper/config.d/10-x.toml",
+      "configuration",
+      /10-x\.toml: mode 0600: list, explain, keep, end and clean fail for users/,
     ],
     [
       "sweeps that stopped long ago",

@@ -64,6 +64,16 @@ usersSuite(import.meta.url, "doctor", () => {
     }
   });
 
+  test("a log that could not be written is in status until a sweep could write it, and a warning of doctor", () => {
+    makeFolders();
+    assert.equal(run(["-l", "/nonexistent/reaper.log"]).status, 1);
+    assert.match(run(["status"]).stdout, /^last sweep +cannot write the log: .*\/nonexistent\/reaper\.log/m);
+    const check = checksOf(run(["doctor", "--json"])).get("last sweep");
+    assert.match(check?.detail ?? "", /cannot write the log/);
+    assert.equal(run([]).status, 0);
+    assert.doesNotMatch(run(["status"]).stdout, /cannot write the log/);
+  });
+
   test("a sweep that could not write its metrics did not end well, and doctor names the log", () => {
     makeFolders();
     const log = "/var/log/site-reaper.log";

@@ -1,7 +1,7 @@
 // report --html of the ledgers of several hosts, by the built program.
 
 import assert from "node:assert/strict";
-import { mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
+import { chmodSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, test } from "node:test";
@@ -34,7 +34,11 @@ test("merges the ledgers of several hosts into one page, compressed ones as well
   const text = readFileSync(page, "utf8");
   for (const host of ["login1", "login2", "login3"]) assert.ok(text.includes(host));
   assert.ok(statSync(page).size < 200_000);
-  assert.equal(statSync(page).mode & 0o022, 0);
+  for (const mode of [0o640, 0o600]) {
+    chmodSync(join(folder, "login1.jsonl.gz"), mode);
+    assert.equal(report("--html", page).status, 0);
+    assert.equal(statSync(page).mode & 0o777, mode, "as the ledger");
+  }
   assert.equal(report("--html", "-").stdout.slice(0, 15), "<!doctype html>");
 });
 

@@ -1,6 +1,6 @@
 /** Asks the kernel's SELinux file system what `doctor` wants to know. Reads and computes; changes nothing. */
-import { closeSync, existsSync, openSync, readdirSync, readFileSync, readSync, writeSync } from "node:fs";
-import { join } from "node:path";
+import { closeSync, existsSync, openSync, readFileSync, readSync, writeSync } from "node:fs";
+import { dirname, join } from "node:path";
 import { runTool } from "../../shell/host/run-tool.ts";
 import { RUN_FOLDER } from "../../shell/store/paths.ts";
 import type { SelinuxFacts } from "../core/doctor/examination.ts";
@@ -12,8 +12,8 @@ const SELINUX = "/sys/fs/selinux";
 const DEADLINE_MS = 5000;
 /** Since OpenSSH 9.8 sshd starts this program for each session: RHEL's path and Debian's. */
 const SESSION_PROGRAMS = ["/usr/libexec/openssh/sshd-session", "/usr/lib/openssh/sshd-session"];
-/** The labels of more tags say no more. */
-const MAX_TAGS = 200;
+/** More labels say no more. */
+const MAX_LABELS = 3;
 
 /**
  * Examines SELinux; null where it is not enabled. `execStart`: what systemd starts; `sshd`: processes of genuine ssh
@@ -25,23 +25,18 @@ export function examineSelinux(
   sshd: readonly number[],
 ): SelinuxFacts | null {
   if (!existsSync(join(SELINUX, "enforce"))) return null;
-  const tags = join(RUN_FOLDER, "tags");
-  const names = existsSync(tags) ? readdirSync(tags).slice(0, MAX_TAGS) : [];
-  const contextOf = (path: string): string | null => contextsOf([path])[0] ?? null;
-  const typeAt = (context: string | null): string | null => (context === null ? null : typeOf(context));
   const hookContext = contextOf(hook);
   const execContext = contextOf(execStart);
   const init = contextOfProcess(1);
   const sweep = execContext === null ? init : transition(init, execContext);
+  const moduleLoaded = isKnown(`system_u:system_r:${HOOK_DOMAIN}${levelOf(init)}`);
   const booleans = ["deny_execmem", "allow_execmem"] as const;
   return {
     enforcing: read("enforce") === "1",
-    moduleLoaded: isKnown(`system_u:system_r:${HOOK_DOMAIN}${levelOf(init)}`),
-    hookType: typeAt(hookContext),
-    runType: typeAt(contextOf(RUN_FOLDER)),
-    tagTypes: [...new Set(contextsOf([tags, ...names.map((name) => join(tags, name))]).map(typeOf))],
+    moduleLoaded,
+    mislabelled: moduleLoaded ? mislabelled(dirname(hook), RUN_FOLDER) : [],
     execStart,
-    execStartType: typeAt(execContext),
+    execStartType: execContext === null ? null : typeOf(execContext),
     hookDomains: hookContext === null ? [] : hookDomains(sshd, hookContext),
     sweepDomain: typeOf(sweep),
     sweepMayExecmem: isAllowed(sweep, sweep, "process", "execmem"),
@@ -55,7 +50,7 @@ function hookDomains(sshd: readonly number[], hookContext: string): { sshd: stri
     const context = ask(() => contextOfProcess(pid));
     return "value" in context ? context.value : [];
   });
-  const programs = contextsOf(SESSION_PROGRAMS.filter((path) => existsSync(path)));
+  const programs = SESSION_PROGRAMS.flatMap((path) => contextOf(path) ?? []);
   const sessions = running.flatMap((context) => programs.map((program) => transition(context, program)));
   // Where there is a program for sessions, PAM's stack runs there and in no listener.
   const callers = sessions.length > 0 ? sessions : running;
@@ -78,12 +73,20 @@ function levelOf(context: string): string {
   return level === undefined ? "" : `:${level}`;
 }
 
-/** The contexts of the paths that are there. */
-function contextsOf(paths: readonly string[]): string[] {
-  const present = paths.filter((path) => existsSync(path));
-  if (present.length === 0) return [];
-  const text = ask(() => runTool("/usr/bin/stat", ["--format=%C", "--", ...present], DEADLINE_MS));
-  return "value" in text ? text.value.split("\n").filter((line) => line.includes(":")) : [];
+/** The context of a path; null: it is not there. */
+function contextOf(path: string): string | null {
+  const text = ask(() => runTool("/usr/bin/stat", ["--format=%C", "--", path], DEADLINE_MS).trim());
+  return "value" in text && text.value.includes(":") ? text.value : null;
+}
+
+/** What restorecon would change below these folders. */
+function mislabelled(...folders: string[]): string[] {
+  const present = folders.filter((folder) => existsSync(folder));
+  const text = runTool("/usr/sbin/restorecon", ["-R", "-n", "-v", ...present], DEADLINE_MS);
+  return text
+    .split("\n")
+    .filter((line) => line !== "")
+    .slice(0, MAX_LABELS);
 }
 
 /** One question to a file of selinuxfs: the answer belongs to the descriptor that asked. */

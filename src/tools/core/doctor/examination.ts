@@ -20,11 +20,8 @@ export interface SelinuxFacts {
   readonly enforcing: boolean;
   /** The kernel's policy knows HOOK_DOMAIN. */
   readonly moduleLoaded: boolean;
-  /** The type of a path; null: it is not there. */
-  readonly hookType: string | null;
-  readonly runType: string | null;
-  /** Of the tags' folder and the files in it, each type once. */
-  readonly tagTypes: readonly string[];
+  /** "Would relabel PATH from A to B", of what restorecon would change; empty without the module. */
+  readonly mislabelled: readonly string[];
   /** What the service starts, and its type. */
   readonly execStart: string;
   readonly execStartType: string | null;

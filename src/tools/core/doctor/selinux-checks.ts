@@ -1,12 +1,11 @@
 /** The side of `doctor` that concerns SELinux: who may do what. */
 
+import { escapeText } from "../../../core/text/safe-text.ts";
 import { type Checks, type Finding, fault, warning } from "./check.ts";
 import type { Examination, SelinuxFacts } from "./examination.ts";
 
-/** The types and the domain of packaging/selinux/vscode-grim-reaper.cil. */
+/** The hook's domain in packaging/selinux/vscode-grim-reaper.cil. */
 export const HOOK_DOMAIN = "vscode_grim_reaper_hook_t";
-export const HOOK_TYPE = "vscode_grim_reaper_hook_exec_t";
-export const RUN_TYPE = "vscode_grim_reaper_var_run_t";
 
 /** The type of a context "user:role:type:level"; the text itself where it is not a context. */
 export function typeOf(context: string): string {
@@ -29,45 +28,33 @@ export const SELINUX_CHECKS: Checks = {
   SELinux: ({ selinux }) => {
     if ("failed" in selinux) return warning(`cannot be examined: ${selinux.failed}`, "run doctor as root");
     if (selinux.value === null) return "not enabled";
-    const { enforcing, moduleLoaded, hookType, hookDomains } = selinux.value;
+    const { enforcing, moduleLoaded, mislabelled, hookDomains } = selinux.value;
     const mode = enforcing ? "enforcing" : "permissive";
     if (!moduleLoaded)
       return warning(
         `${mode}, and the policy module is not loaded: the hook runs in sshd's domain, which can write tags only in folders of systemd-tmpfiles`,
         INSTALL,
       );
-    if (hookType !== null && hookType !== HOOK_TYPE)
-      return warning(
-        `${mode}; session-close is labelled ${hookType}, not ${HOOK_TYPE}: it stays in sshd's domain`,
-        "restorecon -Fv /usr/libexec/vscode-grim-reaper/session-close",
-      );
     const stays = hookDomains.find(({ hook }) => hook !== HOOK_DOMAIN);
-    if (hookType === null || stays === undefined) return `${mode}; the hook runs in ${HOOK_DOMAIN}`;
+    if (stays === undefined || mislabelled.length > 0) return `${mode}; the hook runs in ${HOOK_DOMAIN}`;
     return warning(
       `${mode}; from ${stays.sshd} the hook would run in ${stays.hook}, not in ${HOOK_DOMAIN}: the module does not know that domain of sshd's`,
       "install a newer vscode-grim-reaper-selinux, and report the name of the domain",
     );
   },
 
-  "SELinux labels": enabled((facts) => {
-    const { moduleLoaded, runType, tagTypes, execStart, execStartType, sweepDomain } = facts;
+  "SELinux labels": enabled(({ mislabelled, execStart, execStartType, sweepDomain }) => {
     if (sweepDomain === "init_t")
       return fault(
         `${execStart} is labelled ${execStartType ?? "nothing"}, so the service stays in init_t, where V8 aborts`,
         `restorecon -Fv ${execStart}; a program elsewhere needs the label bin_t`,
       );
-    const wrong = [runType, ...tagTypes].find((type) => type !== null && type !== RUN_TYPE);
-    if (moduleLoaded && wrong !== undefined)
-      return warning(
-        `something in /run/vscode-grim-reaper is labelled ${wrong}, not ${RUN_TYPE}: the hook cannot write there`,
-        "restorecon -RFv /run/vscode-grim-reaper",
-      );
-    if (!moduleLoaded && tagTypes.includes("var_run_t"))
-      return warning(
-        "tags are labelled var_run_t, as restorecon leaves them without the policy module: the hook cannot replace them",
-        INSTALL,
-      );
-    return `${execStart} starts in ${sweepDomain}; the run folder is labelled ${runType ?? "nothing yet"}`;
+    if (mislabelled[0] === undefined)
+      return `${execStart} starts in ${sweepDomain}; the labels are the policy's`;
+    return warning(
+      `restorecon ${escapeText(mislabelled.join("; "))}: the hook cannot run or write there`,
+      "restorecon -RFv /usr/libexec/vscode-grim-reaper /run/vscode-grim-reaper",
+    );
   }),
 
   "SELinux execmem": enabled(({ sweepDomain, sweepMayExecmem, execmemBoolean, enforcing }) => {

@@ -2,20 +2,13 @@ import assert from "node:assert/strict";
 import test from "node:test";
 import { runChecks } from "../../../../src/tools/core/doctor/check.ts";
 import type { Examination, SelinuxFacts } from "../../../../src/tools/core/doctor/examination.ts";
-import {
-  HOOK_DOMAIN,
-  HOOK_TYPE,
-  RUN_TYPE,
-  SELINUX_CHECKS,
-} from "../../../../src/tools/core/doctor/selinux-checks.ts";
+import { HOOK_DOMAIN, SELINUX_CHECKS } from "../../../../src/tools/core/doctor/selinux-checks.ts";
 
 /** RHEL 9 with the module, all as it must be. */
 const well: SelinuxFacts = {
   enforcing: true,
   moduleLoaded: true,
-  hookType: HOOK_TYPE,
-  runType: RUN_TYPE,
-  tagTypes: [RUN_TYPE],
+  mislabelled: [],
   execStart: "/usr/sbin/vscode-grim-reaper",
   execStartType: "bin_t",
   hookDomains: [{ sshd: "sshd_t", hook: HOOK_DOMAIN }],
@@ -24,13 +17,7 @@ const well: SelinuxFacts = {
   execmemBoolean: "deny_execmem",
 };
 /** The same host without the module. */
-const bare: Partial<SelinuxFacts> = {
-  moduleLoaded: false,
-  hookType: "bin_t",
-  runType: "var_run_t",
-  tagTypes: ["sshd_var_run_t"],
-  hookDomains: [{ sshd: "sshd_t", hook: "sshd_t" }],
-};
+const bare = { moduleLoaded: false, hookDomains: [{ sshd: "sshd_t", hook: "sshd_t" }] };
 
 const check = (selinux: Examination["selinux"]) => runChecks(SELINUX_CHECKS, { selinux } as Examination);
 const changed = (changes: Partial<SelinuxFacts>) => ({ value: { ...well, ...changes } });
@@ -40,13 +27,7 @@ test("a host without SELinux, and one with the module, have nothing to correct",
     for (const { health, detail } of check(selinux)) assert.equal(health, "ok", detail);
 });
 
-type Row = readonly [
-  what: string,
-  Partial<SelinuxFacts>,
-  "warning" | "fault",
-  detail: RegExp,
-  remedy: RegExp,
-];
+type Row = readonly [string, Partial<SelinuxFacts>, "warning" | "fault", detail: RegExp, remedy: RegExp];
 const newDomain = { hookDomains: [...well.hookDomains, { sshd: "sshd_new_t", hook: "sshd_new_t" }] };
 const inInit = { execStart: "/usr/lib/x/node", execStartType: "lib_t", sweepDomain: "init_t" };
 const denied = { sweepMayExecmem: false };
@@ -56,7 +37,6 @@ const PACKAGE = /vscode-grim-reaper-selinux/;
 const wrong: Readonly<Record<string, readonly Row[]>> = {
   SELinux: [
     ["no module", bare, "warning", /enforcing, and the policy module is not loaded/, PACKAGE],
-    ["the hook's label", { hookType: "bin_t" }, "warning", /labelled bin_t/, /restorecon .*session-close/],
     [
       "a domain of sshd's",
       newDomain,
@@ -66,14 +46,12 @@ const wrong: Readonly<Record<string, readonly Row[]>> = {
     ],
   ],
   "SELinux labels": [
-    ["the run folder", { runType: "var_run_t" }, "warning", /var_run_t/, /restorecon -RFv \/run/],
-    ["a tag", { tagTypes: [RUN_TYPE, "var_run_t"] }, "warning", /var_run_t/, /restorecon/],
     [
-      "tags after restorecon",
-      { ...bare, tagTypes: ["var_run_t"] },
+      "a tag",
+      { mislabelled: ["Would relabel /run/x from a to b"] },
       "warning",
-      /cannot replace them/,
-      PACKAGE,
+      /relabel \/run\/x/,
+      /restorecon/,
     ],
     [
       "a program in init_t",
