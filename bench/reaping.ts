@@ -10,7 +10,7 @@ export async function measureReaping(runs: number): Promise<ReapCost> {
   const sweep: number[] = [];
   const naive: number[] = [];
   for (let run = 0; run < runs; run++) {
-    sweep.push(await endAll([...SWEEP, "--force"]));
+    sweep.push(await endAll([...SWEEP, "--force", "--yes"]));
     naive.push(await endAll(["sh", "-c", NAIVE]));
   }
   return {

@@ -1,37 +1,38 @@
-/** Asks before a forced sweep of a whole host ends trees that somebody uses. */
+/** Asks before a forced sweep of a whole host ends trees that are in use. */
 
-import { createInterface } from "node:readline/promises";
+import { createInterface } from "node:readline";
 import { countOf } from "../core/text/format.ts";
 import { escapeText } from "../core/text/safe-text.ts";
 import type { Judgement } from "../core/verdict/judge.ts";
 import { namesOf } from "../shell/host/accounts.ts";
 import { writeAll } from "../shell/output/log.ts";
 
-/** Shows how many trees would be ended and whose are in use, and asks on the terminal; true for yes. */
-export async function confirmForce(judgements: readonly Judgement[]): Promise<boolean> {
-  const planned = judgements.filter(({ verdict }) => verdict === "reap");
+/** Names the trees that would be ended with their users, and asks on the terminal; true for yes. */
+export async function confirmForce(planned: readonly Judgement[]): Promise<boolean> {
   const inUse = planned.filter(({ unforced }) => unforced === "spare");
-  if (planned.length === 0) return true;
-  const verb = inUse.length === 1 ? "is" : "are";
+  const use = inUse.length === 0 ? "none in use" : `${inUse.length} in use (${whose(inUse)})`;
   const lines = [
-    `--force ends ${countOf(planned.length, "tree")}, of which ${inUse.length} ${verb} in use${whose(inUse)}.`,
+    `--force ends ${countOf(planned.length, "tree")} (${whose(planned)}), ${use}.`,
     "To choose, give -u USER or --pid PID; to see what would be ended, -n.",
   ];
   writeAll(2, `${lines.join("\n")}\n`);
   const terminal = createInterface({ input: process.stdin, output: process.stderr });
-  try {
-    const answer = await terminal.question(`End ${planned.length === 1 ? "it" : "them"}? [y/N] `);
-    return /^y(?:es)?$/i.test(answer.trim());
-  } finally {
-    terminal.close();
-  }
+  const answer = await new Promise<string>((resolve) => {
+    terminal.question(`End ${planned.length === 1 ? "it" : "them"}? [y/N] `, resolve);
+    // Ctrl-C or Ctrl-D.
+    terminal.once("close", () => resolve(""));
+  });
+  terminal.close();
+  return /^y(?:es)?$/i.test(answer.trim());
 }
 
-function whose(inUse: readonly Judgement[]): string {
-  if (inUse.length === 0) return "";
-  const counts = new Map<number, number>();
-  for (const { tree } of inUse) counts.set(tree.uid, (counts.get(tree.uid) ?? 0) + 1);
-  const names = namesOf([...counts.keys()]);
-  const users = [...counts].map(([uid, count]) => `${escapeText(names.get(uid) ?? String(uid))} ${count}`);
-  return ` (${users.join(", ")})`;
+/** Lists users with their products: "alice: vscode, bob: cursor 2". */
+function whose(judgements: readonly Judgement[]): string {
+  const names = namesOf([...new Set(judgements.map(({ tree }) => tree.uid))]);
+  const counts = new Map<string, number>();
+  for (const { tree } of judgements) {
+    const name = `${names.get(tree.uid) ?? tree.uid}: ${tree.product}`;
+    counts.set(name, (counts.get(name) ?? 0) + 1);
+  }
+  return [...counts].map(([name, count]) => escapeText(count > 1 ? `${name} ${count}` : name)).join(", ");
 }

@@ -34,15 +34,16 @@ export const isRoot = (): boolean => ownUid() === 0;
 /** A log that drops everything. */
 export const silent: Log = { write: async () => {}, trouble: () => null, close: () => {} };
 
-/** Connects a sweep to this machine. `wait`: how it waits; by default with nothing to show. */
-export function portsFor(log: Log, wait: Ports["wait"] = (ms) => sleep(ms)): Ports {
+/** Connects a sweep to this machine; `stop` interrupts it. */
+export function portsFor(log: Log, stop: AbortSignal = new AbortController().signal): Ports {
   const native = loadNative();
   return {
     native,
     log,
-    wait,
+    stop,
+    wait: (ms) => sleep(ms, undefined, { signal: stop }).catch(() => undefined),
     // A user's own trees need no lock: each process is pinned and checked before each signal.
-    holdSignals: async () => (isRoot() || actsForHost() ? holdSignals(native) : undefined),
+    holdSignals: async () => (isRoot() || actsForHost() ? holdSignals(native, stop) : undefined),
     runFolder: RUN_FOLDER,
     procRoot: "/proc",
     lookUpAccounts,
@@ -61,10 +62,10 @@ export function holdLock(native: Native): void {
 const SIGNALS_MS = 120_000;
 
 /** Takes the lock under which signals are sent, forced or not; held until this program ends. @throws Failure */
-export async function holdSignals(native: Native): Promise<void> {
+async function holdSignals(native: Native, stop: AbortSignal): Promise<void> {
   const lock = join(RUN_FOLDER, "signals.lock");
   const end = performance.now() + SIGNALS_MS;
-  while (takeLock(native, lock) === "busy") {
+  while (!stop.aborted && takeLock(native, lock) === "busy") {
     if (performance.now() > end)
       throw new Failure(
         EXIT.busy,

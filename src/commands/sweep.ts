@@ -3,6 +3,7 @@
 import { setFlagsFromString } from "node:v8";
 import { type Command, Option } from "commander";
 import { faultLine } from "../core/observation/fault.ts";
+import { keyOf } from "../core/observation/process.ts";
 import type { Policy } from "../core/policy/policy.ts";
 import { hostDocument } from "../core/report/json.ts";
 import type { LogEvent } from "../core/report/standard-log.ts";
@@ -14,17 +15,24 @@ import { loadNative } from "../shell/host/native.ts";
 import { bothLogs, journalDescriptor, journalLine, journalLog } from "../shell/output/journal.ts";
 import { type Log, openLog } from "../shell/output/log.ts";
 import { withProgress } from "../shell/output/progress.ts";
+import { heedInterrupts } from "../shell/reap/on-termination.ts";
 import { writeLastSweep } from "../shell/store/last-sweep.ts";
 import { NOTICE_FOLDER, NOTIFY_FOLDER, RUN_FOLDER, STATE_FOLDER } from "../shell/store/paths.ts";
 import { attempt, prepareFolder } from "../shell/store/safe-files.ts";
 import { actsForHost } from "../shell/store/service-account.ts";
 import { noticeRecorder, notifyRecorder } from "../sweep/notify-users.ts";
 import { ledgerRecorder, metricsRecorder } from "../sweep/recorders.ts";
-import { observeAndJudge, type Recorder, type SweepResult, sweep } from "../sweep/sweep.ts";
+import {
+  observeAndJudge,
+  type Recorder,
+  type SweepRequest,
+  type SweepResult,
+  sweep,
+} from "../sweep/sweep.ts";
 import { confirmForce } from "./confirm-force.ts";
 import { EXIT, Failure } from "./exit.ts";
 import { addConfig, addUsers, collect, durationArgument, type Finish, pidArgument } from "./options.ts";
-import { type Common, holdLock, noTree, portsFor, print, requestFor } from "./shared.ts";
+import { type Common, holdLock, noTree, portsFor, print, requestFor, silent } from "./shared.ts";
 
 declare const PACKAGE_VERSION: string;
 
@@ -62,22 +70,22 @@ async function runSweep(options: SweepOptions): Promise<number> {
     pids: options.pid ?? null,
   });
   const journal = journalDescriptor();
-  const { log, wait, stop } = withProgress(logFor(options, policy, journal), changes);
+  const agreed = mustAsk(options) ? await askFor(request) : null;
+  const interrupt = changes ? heedInterrupts() : null;
+  const plain = portsFor(logFor(options, policy, journal), interrupt?.stop);
+  const { log, wait, stop } = withProgress(plain.log, plain.wait, changes);
   try {
-    const ports = { ...portsFor(log, wait), recorders: recordersFor(options, policy, log) };
-    if (mustAsk(options)) {
-      const { judgements } = await observeAndJudge(ports, request);
-      if (!(await confirmForce(judgements))) throw new Failure(EXIT.failed, "nothing was ended");
-    }
+    const ports = { ...plain, log, wait, recorders: recordersFor(options, policy, log) };
     // A forced sweep need not wait for one that settles, which looks again anyway.
     if (changes && !options.force) holdLock(ports.native);
-    const result = await sweep(ports, {
-      ...request,
-      dryRun: options.dryRun,
-      settle: options.force ? 0 : (options.settle ?? policy.settle),
-      staged: isStaged(options),
-    });
-    const { observation, judgements, faults, outcomes } = result;
+    const settle = options.force ? 0 : (options.settle ?? policy.settle);
+    const whole = { ...request, dryRun: options.dryRun, settle, staged: isStaged(options) };
+    const seen = await observeAndJudge(ports, whole);
+    const judgements = seen.judgements.filter(
+      ({ tree, verdict }) => verdict !== "reap" || (agreed?.has(keyOf(tree.root)) ?? true),
+    );
+    const result = await sweep(ports, whole, { ...seen, judgements });
+    const { observation, faults, outcomes } = result;
     if (options.pid && judgements.length === 0) throw noTree(options.pid);
     await log.write(answersOf(result, options));
     if (options.json)
@@ -87,6 +95,7 @@ async function runSweep(options: SweepOptions): Promise<number> {
   } finally {
     stop();
     log.close();
+    interrupt?.obey();
   }
 }
 
@@ -108,12 +117,23 @@ function logFor(options: SweepOptions, policy: Policy, journal: number | null): 
     : log;
 }
 
-/** A forced sweep of the whole host from a terminal asks first; without a terminal it acts at once. */
+/** Whether a sweep ends what people use on the whole host, and nobody has agreed to that yet. */
 function mustAsk({ force, dryRun, yes, user, pid }: SweepOptions): boolean {
-  const targeted = user !== undefined || pid !== undefined;
-  return (
-    force && !dryRun && !yes && !targeted && process.stdin.isTTY === true && process.stderr.isTTY === true
-  );
+  return force && !dryRun && !yes && user === undefined && pid === undefined;
+}
+
+/** Returns the keys of the roots of the trees that the person at the terminal agrees to end. @throws Failure */
+async function askFor(request: SweepRequest): Promise<ReadonlySet<string>> {
+  if (process.stdin.isTTY !== true || process.stderr.isTTY !== true)
+    throw new Failure(
+      EXIT.usage,
+      "--force on the whole host also ends what is in use, and there is no terminal to ask on: give -u USER or --pid PID, or add --yes",
+    );
+  const { judgements } = await observeAndJudge(portsFor(silent), request);
+  const planned = judgements.filter(({ verdict }) => verdict === "reap");
+  if (planned.length > 0 && !(await confirmForce(planned)))
+    throw new Failure(EXIT.failed, "nothing was ended");
+  return new Set(planned.map(({ tree }) => keyOf(tree.root)));
 }
 
 /** What a person waits for: why each tree of a targeted sweep was left alone, or that there is nothing to end. */
@@ -184,7 +204,7 @@ export function addSweep(program: Command, finish: Finish): void {
       durationArgument,
     )
     .option("--json", "print the result as JSON")
-    .option("-y, --yes", "with --force on a terminal: do not ask", false)
+    .option("-y, --yes", "with --force: do not ask before the whole host is swept", false)
     .addOption(
       new Option("--log-format <format>", "the format of the log")
         .choices(["standard", "json"])

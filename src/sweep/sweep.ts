@@ -8,6 +8,7 @@ import type { Outcome } from "../core/reap/outcome.ts";
 import { planOf } from "../core/reap/second-look.ts";
 import type { LogEvent } from "../core/report/standard-log.ts";
 import { exemptEvents, faultEvent, outcomeEvents, verdictEvents } from "../core/report/sweep-events.ts";
+import { countOf } from "../core/text/format.ts";
 import type { HostView } from "../core/tree/host-view.ts";
 import { breakerTrips } from "../core/verdict/circuit-breaker.ts";
 import type { Accounts } from "../core/verdict/exemption.ts";
@@ -28,6 +29,8 @@ export interface Ports {
   readonly procRoot: string;
   /** Waits for this many milliseconds. */
   readonly wait: (ms: number) => Promise<void>;
+  /** Aborted when the sweep is asked to end. It then ends no further tree, and records what it did. */
+  readonly stop: AbortSignal;
   /** Makes sure that no other sweep sends signals until this program ends. @throws where that takes too long */
   readonly holdSignals: () => Promise<void>;
   /** Called in this order when all is done, also when the breaker ended the sweep. */
@@ -99,13 +102,8 @@ function observeOptions(
   return { catalogue, uids, full, sockets: true, environments, runFolder, procRoot };
 }
 
-/** Makes one pass over the host. */
-export async function sweep(ports: Ports, request: SweepRequest): Promise<SweepResult> {
-  return sweepSeen(ports, request, await observeAndJudge(ports, request));
-}
-
 /** Reports a look, ends what it says is to be ended, and records the result. */
-export async function sweepSeen(ports: Ports, request: SweepRequest, seen: Look): Promise<SweepResult> {
+export async function sweep(ports: Ports, request: SweepRequest, seen: Look): Promise<SweepResult> {
   const { policy, options } = request.context;
   const { view, observation, judgements } = seen;
   await ports.log.write([...seen.faults.map(faultEvent), ...verdictEvents(observation, judgements)]);
@@ -131,6 +129,10 @@ export async function sweepSeen(ports: Ports, request: SweepRequest, seen: Look)
       failed: true,
     });
   }
+  // Guard: a sweep that is killed while it waits loses no sign of use, and what is left of a tree that it ended in part
+  // keeps the clock of that tree.
+  if (plan.length > 0 && !observing && isRecorded(request, observation))
+    await recordState(ports, request.context, { observation, judgements, outcomes: [] });
   const reaped = observing ? wouldReap(plan) : await carryOut(ports, request, seen, plan);
   const { outcomes } = reaped;
   await ports.log.write([...bounded, ...reaped.faults].map(faultEvent));
@@ -198,13 +200,14 @@ async function carryOut(
 ): Promise<ReapResult> {
   if (plan.length === 0) return NOTHING;
   await ports.wait(request.settle);
-  await ports.holdSignals();
+  if (!ports.stop.aborted) await ports.holdSignals();
   let unseen: readonly Fault[] = [];
   let now: readonly Judgement[] = [];
   const { policy } = request.context;
   const stuck = new Set(observation.survivors.map(keyOf));
-  const { outcomes, faults, weak } = await reap(plan, {
+  const { outcomes, faults, weak, left } = await reap(plan, {
     native: ports.native,
+    stop: ports.stop,
     termWait: policy.termWait,
     stuck,
     rescan: async (uids) => {
@@ -218,9 +221,13 @@ async function carryOut(
       return again;
     },
   });
-  const notices = weak
-    ? ["This kernel has no pidfd: processes were checked by start time and not pinned"]
-    : [];
+  const ended = outcomes.reduce((sum, { killed }) => sum + killed.length, 0);
+  const notices = [
+    ...(weak ? ["This kernel has no pidfd: processes were checked by start time and not pinned"] : []),
+    ...(ports.stop.aborted
+      ? [`Interrupted: ${countOf(ended, "process", "processes")} ended, ${left} left`]
+      : []),
+  ];
   const all = [...unseen, ...faults];
   return { outcomes, faults: all, notices, stuck, again: now };
 }

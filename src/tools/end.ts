@@ -10,7 +10,8 @@ import { recordersFor } from "../commands/sweep.ts";
 import type { Policy } from "../core/policy/policy.ts";
 import { loadConfig } from "../shell/config.ts";
 import { openLog, writeAll } from "../shell/output/log.ts";
-import { observeAndJudge, sweepSeen } from "../sweep/sweep.ts";
+import { heedInterrupts } from "../shell/reap/on-termination.ts";
+import { observeAndJudge, sweep } from "../sweep/sweep.ts";
 
 interface EndOptions extends Common {
   readonly verbose: number;
@@ -39,8 +40,9 @@ async function runEnd(options: EndOptions): Promise<number> {
   const { policy } = loadConfig(options.config ?? null);
   if (options.behind !== undefined) await waitForEndOf(options.behind);
   const log = openLog({ format: "standard", file: null, verbosity: options.verbose });
+  const interrupt = heedInterrupts();
   try {
-    const ports = { ...portsFor(log), recorders: recordersFor(options, policy, log) };
+    const ports = { ...portsFor(log, interrupt.stop), recorders: recordersFor(options, policy, log) };
     const chosen = requestFor(withoutKeeps(policy), options, { force: true, pids: options.pid ?? null });
     const request = { ...chosen, dryRun: options.dryRun };
     const seen = await observeAndJudge(ports, request, true);
@@ -60,10 +62,11 @@ async function runEnd(options: EndOptions): Promise<number> {
       say("there is nothing to end");
       return EXIT.ok;
     }
-    const result = await sweepSeen(ports, request, { ...seen, judgements });
+    const result = await sweep(ports, request, { ...seen, judgements });
     return result.failed || log.trouble() !== null ? EXIT.failed : EXIT.ok;
   } finally {
     log.close();
+    interrupt.obey();
   }
 }
 

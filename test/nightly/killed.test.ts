@@ -12,9 +12,10 @@ import { UNFORCED } from "../../src/core/verdict/judge.ts";
 import { loadConfig } from "../../src/shell/config.ts";
 import { loadNative, type Native } from "../../src/shell/host/native.ts";
 import { openLog } from "../../src/shell/output/log.ts";
+import { heedInterrupts } from "../../src/shell/reap/on-termination.ts";
 import { prepareFolder } from "../../src/shell/store/safe-files.ts";
 import { readTags } from "../../src/shell/store/tags.ts";
-import { sweep } from "../../src/sweep/sweep.ts";
+import { observeAndJudge, sweep } from "../../src/sweep/sweep.ts";
 import { config, Host, RUN_FOLDER, writeTag } from "../helpers/faults.ts";
 import { readStat } from "../helpers/proc-read.ts";
 import { isAlive } from "../helpers/puppet.ts";
@@ -54,11 +55,14 @@ async function drive(at: number, end: End, file: string): Promise<void> {
   const options = { ...UNFORCED, uids: [USER] };
   const context = { policy, accounts: NO_ACCOUNTS, minUid: 1000, today: "2026-01-01", options };
   const places = { runFolder: RUN_FOLDER, procRoot: "/proc" };
-  const waits = { wait: async () => {}, holdSignals: async () => {} };
+  const { stop, obey } = heedInterrupts();
+  const waits = { wait: async () => {}, holdSignals: async () => {}, stop };
   const ports = { native, log, ...places, ...waits, lookUpAccounts, recorders: [] };
-  const { failed } = await sweep(ports, { context, dryRun: false, settle: 0, uids: [USER] });
+  const request = { context, dryRun: false, settle: 0, uids: [USER] };
+  const { failed } = await sweep(ports, request, await observeAndJudge(ports, request));
   process.exitCode = failed ? 1 : 0;
   fs.writeSync(1, `steps ${steps}\n`);
+  obey();
 }
 
 /** The addon with a step before each of its calls, and one more while it works on its own thread. */

@@ -140,7 +140,7 @@ function insideNamespace(): void {
       values("enforcing", "breaker_tripped", "sweep_failed", "last_success_timestamp_seconds"),
       [0, 1, 1, 0],
     );
-    assert.equal(run(["--force", "-c", configured().config]).status, 0);
+    assert.equal(run(["--force", "--yes", "-c", configured().config]).status, 0);
     assert.deepEqual(living(stage), []);
     rmSync(LEDGER);
     assert.equal(run(["-c", config]).status, 0);

@@ -22,39 +22,63 @@ import { other, server, uid, usersSuite } from "../helpers/users-side.ts";
 
 const PROGRAM = resolve("dist/vscode-grim-reaper.cjs");
 
+const ENVIRONMENT = { PATH: "/usr/sbin:/usr/bin:/sbin:/bin", TERM: "dumb" };
+
+/** The command that runs the program on a terminal of its own. */
+const terminal = (args: readonly string[]): string =>
+  `script -qec "${[process.execPath, PROGRAM, ...args].join(" ")}" /dev/null`;
+
 function forcing(): void {
-  /** Runs the program on a terminal of its own and types `input`. */
-  const onTerminal = (input: string, ...args: string[]): string => {
-    const command = [process.execPath, PROGRAM, ...args].join(" ");
-    const { stdout } = spawnSync("script", ["-qec", command, "/dev/null"], {
-      input,
+  /** Runs the program on a terminal of its own and types `input` after some seconds. */
+  const onTerminal = (input: string, args: readonly string[], after = 0): string => {
+    const typed = `(sleep ${after}; printf '${input}') | ${terminal(args)}`;
+    const { stdout } = spawnSync("sh", ["-c", typed], {
       encoding: "utf8",
       timeout: HANG_MS,
-      env: { PATH: "/usr/sbin:/usr/bin:/sbin:/bin", TERM: "dumb" },
+      env: ENVIRONMENT,
     });
     return stdout.replaceAll("\r", "");
   };
 
   test("a forced sweep of the host asks on a terminal, and ends nothing without a yes", async () => {
     const stage = await server();
-    const asked = onTerminal("n\n", "-f", "-c", config());
-    assert.match(asked, /--force ends 1 tree, of which 0 are in use\./);
+    const asked = onTerminal("n\\n", ["-f", "-c", config()], 2.5);
+    assert.match(asked, /--force ends 1 tree \(64001: vscode\), none in use\./);
+    assert.doesNotMatch(asked, /Ending processes/, "nothing runs on over the question");
     assert.match(asked, /End it\? \[y\/N\]/);
     assert.match(asked, /nothing was ended/);
     assert.equal(living(stage).length, 1);
-    assert.match(onTerminal("y\n", "-f", "-c", config()), /Killed 1 process\(es\)/);
+    assert.match(onTerminal("\\003", ["-f", "-c", config()], 2), /nothing was ended|\^C/);
+    assert.equal(living(stage).length, 1);
+    assert.match(onTerminal("y\\n", ["-f", "-c", config()]), /Killed 1 process\(es\)/);
     assert.deepEqual(living(stage), []);
   });
 
-  test("--yes, -u, and a sweep without a terminal are not asked", async () => {
+  test("a tree that appears while the question waits is not ended by the answer", async () => {
+    const stage = await server();
+    const asking = spawn("sh", ["-c", `(sleep 4; printf 'y\\n') | ${terminal(["-f", "-c", config()])}`], {
+      env: ENVIRONMENT,
+      stdio: ["ignore", "pipe", "inherit"],
+    });
+    await once(asking.stdout, "data");
+    const late = await server(other);
+    await once(asking, "close");
+    assert.deepEqual([living(stage).length, living(late).length], [0, 1]);
+    await late.end();
+  });
+
+  test("--yes and -u are not asked; without a terminal the whole host needs --yes", async () => {
     for (const more of [["--yes"], ["-u", String(uid)]]) {
       const stage = await server();
-      const output = onTerminal("", "-f", ...more, "-c", config());
+      const output = onTerminal("", ["-f", ...more, "-c", config()]);
       assert.doesNotMatch(output, /\[y\/N\]/);
       assert.deepEqual(living(stage), []);
     }
     const stage = await server();
-    assert.match(run(["-f", "-c", config()]).stderr, /Killed 1 process\(es\)/);
+    const refused = run(["-f", "-c", config()]);
+    assert.deepEqual([refused.status, living(stage).length], [64, 1], refused.stderr);
+    assert.match(refused.stderr, /add --yes$/m);
+    assert.match(run(["-f", "--yes", "-c", config()]).stderr, /Killed 1 process\(es\)/);
     assert.deepEqual(living(stage), []);
   });
 
@@ -69,7 +93,7 @@ function forcing(): void {
       assert.equal(unforced.status, 75, unforced.stderr);
       assert.match(unforced.stderr, /another sweep is running/);
       assert.equal(living(stage).length, 1);
-      assert.match(run(["-f", "-c", config()]).stderr, /Killed 1 process\(es\)/);
+      assert.match(run(["-f", "--yes", "-c", config()]).stderr, /Killed 1 process\(es\)/);
       assert.deepEqual(living(stage), []);
     } finally {
       process.kill(-(holder.pid ?? 0), "SIGKILL");

@@ -186,7 +186,7 @@ function insideNamespace(): void {
     const stage = await startTree(bareServer(home, uid, ["subreaper", "ignore-term"], children));
     assert.deepEqual(readUids(stage.node("setuid").pid), [uid, 0, 0, 0]);
     assert.equal(readStat(stage.node("adopted").pid).ppid, stage.node("server").pid);
-    const swept = sweep("--force", "--include-jobs", "--include-exempt");
+    const swept = sweep("--force", "--yes", "--include-jobs", "--include-exempt");
     assert.equal(swept.status, 0, swept.stderr);
     assert.deepEqual(living(stage), ["setuid", "adopted"]);
   });

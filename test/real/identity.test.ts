@@ -18,7 +18,7 @@ import { portsFor, requestFor } from "../../src/commands/shared.ts";
 import type { LogEvent } from "../../src/core/report/standard-log.ts";
 import type { Native, RawSnapshot, SignalOutcome } from "../../src/shell/host/native.ts";
 import type { Log } from "../../src/shell/output/log.ts";
-import { type SweepResult, sweep } from "../../src/sweep/sweep.ts";
+import { observeAndJudge, type SweepResult, sweep } from "../../src/sweep/sweep.ts";
 import { bareServer, COMMIT, puppetNamed, sleeper } from "../helpers/ide-trees.ts";
 import { sleepAt } from "../helpers/install.ts";
 import { DEFAULT_POLICY } from "../helpers/policy.ts";
@@ -76,7 +76,9 @@ async function sweepWith({ beforeSignal, seen, termWait = 500 }: Changes): Promi
   const request = requestFor({ ...DEFAULT_POLICY, grace: 0, termWait }, {});
   // A program holds that lock until it ends; this one sweeps again.
   const holdSignals = async (): Promise<void> => {};
-  const result = await sweep({ ...ports, native, holdSignals }, { ...request, dryRun: false });
+  const forged = { ...ports, native, holdSignals };
+  const enforcing = { ...request, dryRun: false };
+  const result = await sweep(forged, enforcing, await observeAndJudge(forged, enforcing));
   return { result, messages, signals };
 }
 
@@ -239,6 +241,7 @@ function insideNamespace(): void {
     const swept = run([
       "sweep",
       "--force",
+      "--yes",
       "-c",
       temporaryFile("config.toml", 'settle = "0s"\ntermWait = "1s"\n'),
     ]);

@@ -127,8 +127,8 @@ function keeping(): void {
     assert.equal(refused.status, 77);
     assert.match(refused.stderr, /does not allow such requests/);
     assert.match(run(["-n", "-c", refusing]).stderr, /Would kill 1/);
-    assert.equal(run(["-f", "-c", short]).stderr, "");
-    assert.match(run(["-f", "--include-exempt", "-c", short]).stderr, /Killed 1/);
+    assert.equal(run(["-f", "--yes", "-c", short]).stderr, "");
+    assert.match(run(["-f", "--yes", "--include-exempt", "-c", short]).stderr, /Killed 1/);
     assert.deepEqual(living(stage), []);
     cancel();
   });

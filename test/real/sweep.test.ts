@@ -31,7 +31,7 @@ function insideNamespace(): void {
     assert.equal(dry.status, 0, dry.stderr);
     assert.equal(dry.stderr.match(/Would kill 7 process\(es\) under pid \d+ \(uid 64001\)/g)?.length, 2);
     assert.equal(living(stage).length, stage.nodes.length, "a dry run ended something");
-    const swept = run(["sweep", "--force", "-v", "-c", config(), "-l", log]);
+    const swept = run(["sweep", "--force", "--yes", "-v", "-c", config(), "-l", log]);
     assert.equal(swept.status, 0, swept.stderr);
     assert.equal(swept.stderr, "");
     assert.deepEqual(living(stage), ["vim", "tar"]);
@@ -95,7 +95,7 @@ function insideNamespace(): void {
     };
     const root: PlanNode = { name: "root-shell", uid: 0, exe, argv: ["sudo"] };
     const stage = await startTree(bareServer(home, uid, [], [own, other, root]));
-    const swept = run(["--force", "-c", config()]);
+    const swept = run(["--force", "--yes", "-c", config()]);
     assert.equal(swept.status, 0, swept.stderr);
     assert.deepEqual(living(stage), ["other", "below", "root-shell"]);
   });
@@ -138,7 +138,7 @@ function insideNamespace(): void {
     const swept = run(["-c", observing]);
     assert.match(swept.stderr, /Would kill 1 process\(es\)/);
     assert.deepEqual(living(stage), ["server"]);
-    assert.equal(run(["--force", "-c", observing]).status, 0);
+    assert.equal(run(["--force", "--yes", "-c", observing]).status, 0);
     assert.deepEqual(living(stage), []);
   });
 

@@ -11,7 +11,7 @@ import type { LogEvent } from "../../src/core/report/standard-log.ts";
 import { NO_ACCOUNTS } from "../../src/core/verdict/exemption.ts";
 import { contextFor } from "../../src/core/verdict/judge.ts";
 import type { Native, RawSnapshot } from "../../src/shell/host/native.ts";
-import { type Ports, type SweepResult, sweep } from "../../src/sweep/sweep.ts";
+import { observeAndJudge, type Ports, type SweepResult, sweep } from "../../src/sweep/sweep.ts";
 import { fromHost, legacyTree, linked, observation, sshSession } from "../helpers/proc.ts";
 
 const BOOT = "6a7b8c9d-0123-4567-89ab-cdef01234567";
@@ -69,6 +69,7 @@ async function ran(
     procRoot: "/proc",
     wait: async (ms) => void acts.push(`wait ${ms}`),
     holdSignals: async () => void acts.push("lock"),
+    stop: new AbortController().signal,
     recorders: [],
     lookUpAccounts: () => ({ accounts: NO_ACCOUNTS, faults: [] }),
   };
@@ -80,7 +81,7 @@ async function ran(
     settle: 120_000,
     uids: null,
   };
-  const result = await sweep(ports, request);
+  const result = await sweep(ports, request, await observeAndJudge(ports, request));
   const states = ((): string => {
     try {
       return readFileSync(join(runFolder, "states.json"), "utf8");

@@ -19,3 +19,6 @@ export function endedOnly(outcomes: readonly Outcome[]): Outcome[] {
 
 /** Why a planned tree needed no end. */
 export const GONE = "gone by itself";
+
+/** Why a planned tree got no signal, or none that ended a process of it. */
+export const INTERRUPTED = "the sweep was interrupted";

@@ -36,12 +36,11 @@ export function statesAfter(
   const unseen = states.filter(
     (state) => !judged.has(keyOf(state)) && (isPartial || overBudget.includes(state.uid)),
   );
-  const current = judgements
-    .filter(({ tree }) => !ended.has(keyOf(tree.root)))
-    .map((judgement) => stateAfter(judgement, uptime));
+  const current = judgements.map((judgement) => stateAfter(judgement, uptime));
+  const byAge = [...unseen, ...current].sort((a, b) => a.startTime - b.startTime || a.pid - b.pid);
   const count = new Map<number, number>();
-  const kept = [...unseen, ...current]
-    .sort((a, b) => a.startTime - b.startTime || a.pid - b.pid)
+  const kept = [...byAge, ...judgements.flatMap((judgement) => statesBelow(judgement, uptime))]
+    .filter((state) => !ended.has(keyOf(state)))
     .filter(({ uid }) => {
       const before = count.get(uid) ?? 0;
       count.set(uid, before + 1);
@@ -67,6 +66,14 @@ function stateAfter({ tree, byEvidence, isInUse, clock }: Judgement, uptime: num
   if (byEvidence === "unknown") return clock.state?.cpu ? { ...state, cpu: clock.state.cpu } : state;
   const cpu = isBusyKind(tree.kind) ? readCpu(tree.members, uptime) : undefined;
   return { ...state, orphanAt: clock.mark, ...(cpu && { cpu }) };
+}
+
+/** What is left of a tree that a sweep ended in part has lost its root: each process stands for the tree then. */
+function statesBelow(judgement: Judgement, uptime: number): TreeState[] {
+  const { verdict, tree } = judgement;
+  const { cpu: _, ...state } = stateAfter(judgement, uptime);
+  const below = verdict === "reap" ? tree.members.filter(({ pid }) => pid !== tree.root.pid) : [];
+  return below.map(({ pid, startTime }) => ({ ...state, pid, startTime }));
 }
 
 /** Lists the users whose tag has served: of those looked at, who has no tree left. A part of the host removes none. */

@@ -1,16 +1,17 @@
 /** Shows on a terminal what a sweep waits for. */
 
-import { setTimeout as sleep } from "node:timers/promises";
 import type { Log } from "./log.ts";
 
 const FIRST_MS = 1000;
 const CLEAR = "\r\u001b[K";
 
+/** Waits for this many milliseconds until a sweep looks again. */
+export type Wait = (ms: number) => Promise<void>;
+
 /** A log that keeps a line of progress out of the way of its own lines. `stop` removes the line. */
 export interface Progress {
   readonly log: Log;
-  /** Waits for this many milliseconds until a sweep looks again. Until then an interrupt changes nothing. */
-  wait(ms: number): Promise<void>;
+  readonly wait: Wait;
   stop(): void;
 }
 
@@ -18,8 +19,7 @@ export interface Progress {
  * Wraps a log. After a second, and then every second, a line on standard error says what the sweep waits for. Without a
  * terminal it does nothing.
  */
-export function withProgress(log: Log, enabled: boolean): Progress {
-  const wait = async (ms: number): Promise<void> => void (ms > 0 && (await sleep(ms)));
+export function withProgress(log: Log, wait: Wait, enabled: boolean): Progress {
   if (!enabled || process.stderr.isTTY !== true) return { log, wait, stop: () => {} };
   const began = performance.now();
   let until: number | null = null;

@@ -3,7 +3,7 @@
 import { constants } from "node:os";
 import type { Fault } from "../../core/observation/fault.ts";
 import { keyOf, type Proc, type ProcId } from "../../core/observation/process.ts";
-import type { Outcome } from "../../core/reap/outcome.ts";
+import { INTERRUPTED, type Outcome } from "../../core/reap/outcome.ts";
 import { confirmPlan } from "../../core/reap/second-look.ts";
 import { makeTracker, refreshTrackedTree, type TrackedTree } from "../../core/reap/tracked-tree.ts";
 import { killableCgroupsOf, whyNotOnlyThisTree } from "../../core/reap/whole-cgroup.ts";
@@ -13,7 +13,6 @@ import { isServerRole } from "../../core/tree/tree.ts";
 import type { Judgement } from "../../core/verdict/judge.ts";
 import { cgroupFolder, isPopulated, killCgroup, membersOf } from "../host/cgroup.ts";
 import type { Native } from "../host/native.ts";
-import { beforeEnd } from "./on-termination.ts";
 
 const { SIGTERM, SIGCONT, SIGSTOP, SIGKILL } = constants.signals;
 /** Rounds of stop, rescan and kill before a tree that forks faster is reported instead. */
@@ -31,6 +30,8 @@ export interface ReapPorts {
   readonly termWait: number;
   /** Keys of processes that an earlier sweep could not end. */
   readonly stuck: ReadonlySet<string>;
+  /** Aborted when the sweep is asked to end: from then on no tree gets a first signal, and none its SIGKILL. */
+  readonly stop: AbortSignal;
   /** Looks at all processes of these users, without sockets. */
   readonly rescan: (uids: readonly number[]) => Promise<HostView>;
   /** Looks at all processes of these users and their sockets, and judges. */
@@ -45,6 +46,8 @@ export interface Reaped {
   readonly faults: readonly Fault[];
   /** True when the kernel has no pidfd: identities were checked and not pinned. */
   readonly weak: boolean;
+  /** How many processes of the plan live on because the sweep was asked to end. */
+  readonly left: number;
 }
 
 /** Ends the trees of a plan, all at once. A tree that gained a client since the judgement is spared. */
@@ -52,12 +55,13 @@ export async function reap(plan: readonly Judgement[], ports: ReapPorts): Promis
   const uids = [...new Set(plan.map(({ tree }) => tree.uid))];
   const { view, judgements } = await ports.rejudge(uids);
   const { confirmed, spared } = confirmPlan(plan, judgements);
-  if (confirmed.length === 0) return { outcomes: spared, faults: [], weak: false };
+  if (confirmed.length === 0) return { outcomes: spared, faults: [], weak: false, left: 0 };
   const reaping = new Reaping(ports, uids, confirmed, view);
   await reaping.findKillableCgroups();
   await reaping.terminate();
   await reaping.kill();
-  return { outcomes: [...reaping.outcomes(), ...spared], faults: reaping.faults, weak: reaping.weak };
+  const { faults, weak } = reaping;
+  return { outcomes: [...reaping.outcomes(), ...spared], faults, weak, left: reaping.left };
 }
 
 /** A tree being ended, changed in place as it dies. */
@@ -71,6 +75,8 @@ interface DyingTree {
 class Reaping {
   readonly faults: Fault[] = [];
   weak = false;
+  /** How many processes an interrupt before the first SIGKILL left alive; 0 without one. */
+  left = 0;
   private readonly trees: readonly DyingTree[];
   /** What was sent SIGSTOP and not yet SIGCONT. */
   private readonly stopped = new Map<string, Proc>();
@@ -100,6 +106,7 @@ class Reaping {
 
   /** Sends SIGTERM to the servers, which fold their own trees, and wakes stopped processes so that they receive it. */
   async terminate(): Promise<void> {
+    if (this.ports.stop.aborted) return;
     for (const { tracked } of this.trees) {
       const { alive, tree } = tracked;
       for (const process of alive)
@@ -110,13 +117,19 @@ class Reaping {
     await this.ports.native.waitGone(this.awaited().map(idOf), this.ports.termWait);
   }
 
-  /** Kills what is left in rounds, then by cgroup. Whatever happens, nothing stays stopped. */
+  /**
+   * Kills what is left in rounds, then by cgroup. Whatever happens, nothing stays stopped. An interrupt before the first
+   * SIGKILL leaves what outlived its SIGTERM; a later one finds the rounds nearly done, and they are finished.
+   */
   async kill(): Promise<void> {
-    const unwatch = beforeEnd(() => this.release());
+    if (this.ports.stop.aborted) {
+      await this.rescan();
+      this.left = this.alive().length;
+      return;
+    }
     try {
       await this.killInRounds();
     } finally {
-      unwatch();
       this.release();
     }
     for (const { tracked, cgroups } of this.trees)
@@ -146,6 +159,8 @@ class Reaping {
     return this.trees.map(({ judgement, tracked: { known, alive } }) => {
       const survivors = new Set(alive.map(keyOf));
       const killed = [...known.values()].filter((process) => !survivors.has(keyOf(process)));
+      if (this.left > 0)
+        return { judgement, killed, survivors: [], spared: killed.length === 0 ? INTERRUPTED : null };
       return { judgement, killed, survivors: alive, spared: null };
     });
   }
