@@ -135,9 +135,9 @@ function insideNamespace(): void {
 
   test("a forced sweep ends what is nobody's job and no account's of the system; --include-jobs ends jobs as well", () => {
     const jobs = made.flatMap(([, path, code]) => (code === "batch-job" ? [path] : []));
-    assert.equal(run(["--force", "-c", config()]).status, 0);
+    assert.equal(run(["--force", "--yes", "-c", config()]).status, 0);
     assert.deepEqual(living(stage), ["root", "system", ...jobs]);
-    assert.equal(run(["--force", "--include-jobs", "--include-exempt", "-c", config()]).status, 0);
+    assert.equal(run(["--force", "--yes", "--include-jobs", "--include-exempt", "-c", config()]).status, 0);
     assert.deepEqual(living(stage), ["root", "system"]);
   });
 }

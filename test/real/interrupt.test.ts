@@ -8,7 +8,7 @@ import { readFileSync, rmSync } from "node:fs";
 import { resolve } from "node:path";
 import { test } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
-import { COMMIT, legacy } from "../helpers/ide-trees.ts";
+import { legacy } from "../helpers/ide-trees.ts";
 import { run, temporaryFile } from "../helpers/program.ts";
 import { isAlive, living, type Stage, startTree } from "../helpers/puppet.ts";
 import { eventually, makeHome } from "../helpers/real.ts";
@@ -41,7 +41,7 @@ async function interrupted(file: string, signal: NodeJS.Signals, when: () => boo
 /** A tree that a sweep has marked and the next one ends: launcher and server die by SIGTERM, what is below them stays. */
 async function marked(): Promise<Stage> {
   rmSync(STATES, { force: true });
-  const stage = await startTree(legacy(makeHome(uid), COMMIT, { uid }));
+  const stage = await startTree(legacy(makeHome(uid), { uid }));
   await sleep(2100);
   assert.equal(run(["-c", configured()]).status, 0);
   await sleep(2100);
