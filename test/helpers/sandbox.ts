@@ -4,64 +4,49 @@ import { spawn, spawnSync } from "node:child_process";
 import { once } from "node:events";
 import { test } from "node:test";
 import { fileURLToPath } from "node:url";
+import { puppetBinary } from "./puppet.ts";
 
 const INSIDE = "REAPER_PID_NAMESPACE";
 
-export interface Sandbox {
-  /** True in the inner run: register the real tests there. */
-  readonly inside: boolean;
-  /** Why it cannot run here; false when it can. Give it to `skip`. */
-  readonly skip: string | false;
-  /** In the outer run: runs the file inside a new pid namespace and throws its output when a test fails. */
-  run(): Promise<{ readonly passed: number; readonly output: string }>;
-}
-
-export interface Surroundings {
+/** How a suite runs in a namespace of its own. */
+export interface SuiteOptions {
+  /** Why it cannot run here, besides that it needs root. */
+  readonly skip?: string | false;
   /** Seconds since boot that everything inside is told besides: there is no hour ago on a machine that just booted. */
   readonly upFor?: number;
 }
 
-/** `testFile` is the caller's own import.meta.url. */
-export function inPidNamespace(testFile: string, surroundings: Surroundings = {}): Sandbox {
-  const inside = process.env[INSIDE] === "1";
-  const skip = process.getuid?.() === 0 ? false : "needs root: unshare --pid --mount";
-  return { inside, skip, run: () => runInside(fileURLToPath(testFile), surroundings) };
-}
-
-/** How a suite runs in a namespace of its own. */
-export interface SuiteOptions extends Surroundings {
-  /** Why it cannot run here, besides that it needs root. */
-  readonly skip?: string | false;
-}
-
-/** Registers a suite that runs inside a pid and mount namespace of its own, with empty state folders; outside it is one test. */
+/**
+ * Registers a suite that runs inside a pid and mount namespace of its own, with empty state folders; outside it is one
+ * test, which fails with the output of the suite. `testFile` is the caller's own import.meta.url.
+ */
 export function insidePidNamespace(
   testFile: string,
   name: string,
   suite: () => void,
-  { skip = false, ...surroundings }: SuiteOptions = {},
+  { skip = false, upFor }: SuiteOptions = {},
 ): void {
-  const sandbox = inPidNamespace(testFile, surroundings);
-  if (sandbox.inside) {
+  if (process.env[INSIDE] === "1") {
     freshState();
     suite();
     return;
   }
-  test(`${name} inside a pid namespace`, { skip: sandbox.skip || skip }, async (t) => {
-    const { passed } = await sandbox.run();
-    t.diagnostic(`${passed} tests passed inside`);
+  const notRoot = process.getuid?.() === 0 ? false : "needs root: unshare --pid --mount";
+  test(`${name} inside a pid namespace`, { skip: notRoot || skip }, async (t) => {
+    t.diagnostic(`${await runInside(fileURLToPath(testFile), upFor)} tests passed inside`);
   });
 }
 
 /** Inside a mount namespace of its own: lock, tags and states, ledger and notices of sweeps stay in there. */
-export function freshState(): void {
+function freshState(): void {
   for (const folder of ["/run", "/var/lib"]) {
     const { status, stderr } = spawnSync("mount", ["-t", "tmpfs", "tmpfs", folder]);
     if (status !== 0) throw new Error(`cannot mount over ${folder}: ${stderr}`);
   }
 }
 
-async function runInside(file: string, { upFor }: Surroundings): Promise<{ passed: number; output: string }> {
+/** Runs the file; how many tests passed. */
+async function runInside(file: string, upFor: number | undefined): Promise<number> {
   const clock = upFor === undefined ? [] : ["--time", `--boottime=${upFor}`];
   const namespace = ["--pid", "--mount", "--fork", "--mount-proc", "--kill-child", ...clock];
   // Node is not an init: puppet is pid 1 and collects orphans, or they would stay zombies.
@@ -89,7 +74,5 @@ async function runInside(file: string, { upFor }: Surroundings): Promise<{ passe
   const skipped = output.split("\n").filter((line) => /^ *ok .* # SKIP/.test(line));
   if (skipped.length > 0 && process.env.CI === "true")
     throw new Error(`skipped inside the pid namespace:\n${skipped.join("\n")}`);
-  return { passed, output };
+  return passed;
 }
-
-import { puppetBinary } from "./puppet.ts";

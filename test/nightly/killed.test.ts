@@ -20,7 +20,7 @@ import { config, Host, RUN_FOLDER, writeTag } from "../helpers/faults.ts";
 import { readStat } from "../helpers/proc-read.ts";
 import { isAlive } from "../helpers/puppet.ts";
 import { eventually, USER } from "../helpers/real.ts";
-import { freshState, inPidNamespace } from "../helpers/sandbox.ts";
+import { insidePidNamespace } from "../helpers/sandbox.ts";
 
 const TAGS = join(RUN_FOLDER, "tags");
 const STATES = join(RUN_FOLDER, "states.json");
@@ -107,55 +107,44 @@ function assertStateWhole(where: string): void {
 }
 
 function insideNamespace(): void {
-  const lane = process.env.REAPER_LANE as End;
   const file = config("");
-  freshState();
   const host = new Host();
 
-  test(`${lane} at every step of a sweep`, async () => {
-    writeState();
-    const whole = runUntil(0, lane, file);
-    assert.equal(whole.status, 0, String(whole.stderr));
-    host.assertSound(false, String(whole.stderr));
-    const steps = Number(/^steps (\d+)$/m.exec(whole.stdout)?.[1]);
-    assert.ok(steps > 40, `${steps} steps`);
-    let left = 0;
-    let ends = 0;
-    for (let at = 1; at <= steps; at++) {
-      await host.renew();
+  for (const lane of ["SIGTERM", "SIGKILL"] as const)
+    test(`${lane} at every step of a sweep`, async (t) => {
       writeState();
-      const ran = runUntil(at, lane, file);
-      const where = `step ${at}: ${ran.stdout}${ran.stderr}`;
-      // Asked to end in its very last steps, a sweep may be done first; and one has fewer steps than another.
-      if (ran.status === 0) assert.ok(host.orphanIsGone, where);
-      else assert.equal(ran.signal, lane, where);
-      ends += ran.status === 0 ? 0 : 1;
-      host.assertSound(null, where);
-      assertStateWhole(where);
-      if (lane === "SIGTERM")
-        await eventually(
-          () => host.orphan.nodes.every((node) => !isAlive(node) || readStat(node.pid).state !== "T"),
-          `all run on: ${where}`,
-        );
-      left += host.orphanIsGone ? 0 : 1;
-      host.heal();
-      assertStateWhole(where);
-    }
-    assert.ok(ends >= steps - 3, `only ${ends} of ${steps} sweeps were ended`);
-    console.log(`ends ${ends} steps ${steps} unfinished ${left}`);
-  });
+      const whole = runUntil(0, lane, file);
+      assert.equal(whole.status, 0, String(whole.stderr));
+      host.assertSound(false, String(whole.stderr));
+      const steps = Number(/^steps (\d+)$/m.exec(whole.stdout)?.[1]);
+      assert.ok(steps > 40, `${steps} steps`);
+      let left = 0;
+      let ends = 0;
+      for (let at = 1; at <= steps; at++) {
+        await host.renew();
+        writeState();
+        const ran = runUntil(at, lane, file);
+        const where = `step ${at}: ${ran.stdout}${ran.stderr}`;
+        // Asked to end in its very last steps, a sweep may be done first; and one has fewer steps than another.
+        if (ran.status === 0) assert.ok(host.orphanIsGone, where);
+        else assert.equal(ran.signal, lane, where);
+        ends += ran.status === 0 ? 0 : 1;
+        host.assertSound(null, where);
+        assertStateWhole(where);
+        if (lane === "SIGTERM")
+          await eventually(
+            () => host.orphan.nodes.every((node) => !isAlive(node) || readStat(node.pid).state !== "T"),
+            `all run on: ${where}`,
+          );
+        left += host.orphanIsGone ? 0 : 1;
+        host.heal();
+        assertStateWhole(where);
+      }
+      assert.ok(ends >= steps - 3, `only ${ends} of ${steps} sweeps were ended`);
+      t.diagnostic(`${ends} ended at ${steps} steps, ${left} unfinished`);
+    });
 }
 
-const sandbox = inPidNamespace(import.meta.url);
 const [at, end, file] = process.env.REAPER_END_AT?.split(" ") ?? [];
 if (at && end && file) await drive(Number(at), end as End, file);
-else if (sandbox.inside) insideNamespace();
-else
-  test("a sweep ended at every step, inside pid namespaces", { skip: sandbox.skip }, async (t) => {
-    const lanes = (["SIGTERM", "SIGKILL"] as const).map(async (lane) => {
-      process.env.REAPER_LANE = lane;
-      const { output } = await sandbox.run();
-      t.diagnostic(`${lane}: ${/ends \d+ steps \d+ unfinished \d+/.exec(output)?.[0]}, wrong kills 0`);
-    });
-    await Promise.all(lanes);
-  });
+else insidePidNamespace(import.meta.url, "a sweep ended at every step", insideNamespace);

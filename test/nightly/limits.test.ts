@@ -4,9 +4,9 @@ import assert from "node:assert/strict";
 import { existsSync, mkdirSync, rmdirSync, writeFileSync } from "node:fs";
 import { type TestContext, test } from "node:test";
 import { config, Host, runIn } from "../helpers/faults.ts";
-import { PROGRAM, type Ran } from "../helpers/program.ts";
+import type { Ran } from "../helpers/program.ts";
 import { eventually, USER } from "../helpers/real.ts";
-import { freshState, inPidNamespace } from "../helpers/sandbox.ts";
+import { insidePidNamespace } from "../helpers/sandbox.ts";
 
 /** A line of the product's own, as opposed to Node's that cannot even start. */
 const SAID = /^(?:vscode-grim-reaper: |\[\d{4}-\d\d-\d\dT[\d:]{8}\] )(?:cannot|Nothing was ended)/m;
@@ -15,7 +15,6 @@ const SAID = /^(?:vscode-grim-reaper: |\[\d{4}-\d\d-\d\dT[\d:]{8}\] )(?:cannot|N
 const IN_TIME = ["timeout", "-s", "KILL", "40"];
 
 function insideNamespace(): void {
-  freshState();
   const host = new Host();
 
   /** One sweep below each of these commands. Returns how they went. */
@@ -133,12 +132,4 @@ function pidsCgroup(): string | null {
   return null;
 }
 
-assert.ok(existsSync(PROGRAM), `${PROGRAM} is not built`);
-const sandbox = inPidNamespace(import.meta.url);
-if (sandbox.inside) insideNamespace();
-else
-  test("limits, inside a pid namespace", { skip: sandbox.skip }, async (t) => {
-    const { passed, output } = await sandbox.run();
-    for (const [, line] of output.matchAll(/^ *# (.*\b(?:worked|fork)\b.*)$/gm)) t.diagnostic(String(line));
-    t.diagnostic(`${passed} tests passed inside`);
-  });
+insidePidNamespace(import.meta.url, "limits", insideNamespace);

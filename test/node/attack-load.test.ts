@@ -13,8 +13,6 @@ const UNIT = "vscode-grim-reaper.service";
 const PROGRAM = "/home/carol/.vscode-server/bin/e18005f0f1b33c29e81d732535d8c0e47cafb0b5/node";
 const PEAK = "/run/vscode-grim-reaper/peak";
 const MEMORY_MAX = 512 * 1024 * 1024;
-/** Seconds more than a sweep without the attack, on a host that does nothing else. */
-const ALLOWED = 10;
 
 /** What each is made of, as attack_load takes it; bounded for a machine that runs other tests. */
 const ATTACKS: readonly (readonly [string, string, string])[] = [
@@ -28,7 +26,6 @@ const ATTACKS: readonly (readonly [string, string, string])[] = [
 
 describe("one user against the unit", () => {
   let node: LoginNode;
-  let quiet = 0;
 
   before(async () => {
     if (whyNoLoginNode() !== null) return;
@@ -36,15 +33,10 @@ describe("one user against the unit", () => {
     await node.copyIn(PROGRAM, readFileSync(attackBinary("load")), { mode: 0o755, owner: "carol:carol" });
     await node.run(["chown", "-R", "carol:carol", "/home/carol/.vscode-server"]);
     // The kernel's word on the largest process, as the node's cgroups have no memory controller.
-    const argv = JSON.stringify([
-      "/usr/sbin/vscode-grim-reaper",
-      "-v",
-      "-l",
-      "/var/log/vscode-grim-reaper.log",
-    ]);
+    const command = "/usr/sbin/vscode-grim-reaper -v -l /var/log/vscode-grim-reaper.log";
     const script = [
       "import resource, subprocess, sys",
-      `status = subprocess.call(${argv})`,
+      `status = subprocess.call("${command}".split())`,
       `open("${PEAK}", "w").write(str(resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss))`,
       "sys.exit(status)",
     ];
@@ -54,7 +46,6 @@ describe("one user against the unit", () => {
     const dropIn = "[Service]\nExecStart=\nExecStart=/usr/local/bin/measured\n";
     await node.copyIn(`/run/systemd/system/${UNIT}.d/measured.conf`, dropIn);
     await node.run(["systemctl", "daemon-reload"]);
-    quiet = (await sweep()).took;
   });
   after(() => node?.powerOff());
   afterEach(async () => {
@@ -80,9 +71,7 @@ describe("one user against the unit", () => {
       try {
         await attacker.waitOutput(/ready/, 90_000);
         const { took, peak, result } = await sweep();
-        t.diagnostic(
-          `${took.toFixed(1)} s (quiet ${quiet.toFixed(1)} s), ${(peak / 1048576).toFixed(0)} MiB, ${result}`,
-        );
+        t.diagnostic(`${took.toFixed(1)} s, ${(peak / 1048576).toFixed(0)} MiB, ${result}`);
         await until(() => assert.equal(node.alive(orphan.pid), false), { timeoutMs: 1000 }).catch(
           async () => {
             assert.fail(`the orphan lives:\n${await node.journal("-u", UNIT, "-n", "20")}`);
@@ -90,7 +79,6 @@ describe("one user against the unit", () => {
         );
         assert.notEqual(result, "oom-kill");
         assert.ok(peak < MEMORY_MAX, `${peak} bytes`);
-        assert.ok(took < quiet + ALLOWED * SLOWNESS, `${took} s, quiet ${quiet} s`);
       } finally {
         attacker.kill("SIGKILL");
         // The kernel takes a while to close a user's hundred thousand descriptors.
@@ -105,6 +93,3 @@ describe("one user against the unit", () => {
       }
     });
 });
-
-/** A machine that runs other tests is slower than a login node. */
-const SLOWNESS = 4;

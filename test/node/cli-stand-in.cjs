@@ -15,7 +15,6 @@ const { values } = parseArgs({
     "parent-process-id": text,
     server: text,
     socket: text,
-    extra: { ...text, multiple: true },
   },
 });
 
@@ -23,7 +22,7 @@ const flags = ["--connection-token=remotessh", "--accept-server-license-terms", 
 if (values.server) {
   const server = spawn(
     values.server,
-    [...flags, "--enable-remote-auto-shutdown", `--socket-path=${values.socket}`, ...(values.extra ?? [])],
+    [...flags, "--enable-remote-auto-shutdown", `--socket-path=${values.socket}`],
     { stdio: ["ignore", "inherit", "inherit"] },
   );
   process.stdout.write(`server==${server.pid}==\n`);

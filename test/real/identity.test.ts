@@ -23,7 +23,15 @@ import { bareServer, COMMIT, puppetNamed, sleeper } from "../helpers/ide-trees.t
 import { sleepAt } from "../helpers/install.ts";
 import { DEFAULT_POLICY } from "../helpers/policy.ts";
 import { config, run, temporaryFile } from "../helpers/program.ts";
-import { isAlive, living, type PlanNode, readStat, readUids, startTree } from "../helpers/puppet.ts";
+import {
+  type Behaviour,
+  isAlive,
+  living,
+  type PlanNode,
+  readStat,
+  readUids,
+  startTree,
+} from "../helpers/puppet.ts";
 import { eventually, makeHome, USER } from "../helpers/real.ts";
 import { insidePidNamespace } from "../helpers/sandbox.ts";
 
@@ -130,6 +138,18 @@ function gate(home: string, name: string): string {
   const path = join(home, name);
   assert.equal(spawnSync("mkfifo", ["-m", "666", path]).status, 0);
   return path;
+}
+
+/** A server whose node is bash, and whose script are these lines: its first two arguments. */
+function shellServer(home: string, lines: readonly string[]): [node: string, script: string] {
+  const node = join(home, ".vscode-server", "bin", COMMIT, "node");
+  const script = join(dirname(node), "out", "server-main.js");
+  mkdirSync(dirname(script), { recursive: true });
+  copyFileSync("/bin/bash", node);
+  writeFileSync(script, `${lines.join("\n")}\n`);
+  chmodSync(node, 0o755);
+  spawnSync("chown", ["-R", `${uid}:${uid}`, home]);
+  return [node, script];
 }
 
 /** A shell below the server that executes `program` when the gate opens. */
@@ -255,83 +275,52 @@ function insideNamespace(): void {
   ];
   const firstChild = (pid: number): number =>
     Number(readFileSync(`/proc/${pid}/task/${pid}/children`, "utf8").trim().split(" ")[0] || Number.NaN);
-  const canBox = (): boolean =>
-    spawnSync("/usr/bin/unshare", box(["true"]).slice(1), { uid, gid: uid }).status === 0;
 
   test("a container without privilege inside a tree ends with it; a server inside one is exempt", async (t) => {
-    if (!canBox()) return t.skip("users may make no namespaces here");
-    const home = makeHome(uid);
-    const exe = "/usr/bin/unshare";
-    const inside: PlanNode = { name: "box", uid, exe, argv: box(["sleep", "1000"]), behaviours: ["foreign"] };
-    const other = makeHome(uid);
-    const node = join(other, ".vscode-server", "bin", COMMIT, "node");
-    const script = join(dirname(node), "out", "server-main.js");
-    mkdirSync(dirname(script), { recursive: true });
-    copyFileSync("/bin/bash", node);
-    const path = gate(other, "gate");
-    writeFileSync(script, `read -r go < ${path}\n`);
-    chmodSync(node, 0o755);
-    const alone: PlanNode = {
-      name: "alone",
-      uid,
-      exe,
-      argv: box([node, script, "--port=0"]),
-      behaviours: ["foreign", "daemon"],
+    const may = spawnSync("/usr/bin/unshare", box(["true"]).slice(1), { uid, gid: uid });
+    if (may.status !== 0) return t.skip("users may make no namespaces here");
+    const boxed = (name: string, program: readonly string[], ...more: Behaviour[]): PlanNode => {
+      const behaviours: Behaviour[] = ["foreign", ...more];
+      return { name, uid, exe: "/usr/bin/unshare", argv: box(program), behaviours };
     };
-    spawnSync("chmod", ["-R", "a+rX", other]);
-    const stage = await startTree([bareServer(home, uid, [], [inside]), alone]);
-    const [boxed, server] = ["box", "alone"].map((name) => stage.node(name).pid) as [number, number];
-    await eventually(
-      () => firstChild(boxed) > 0 && isNow(firstChild(boxed), "/usr/bin/sleep"),
-      "the box runs",
-    );
-    await eventually(
-      () => firstChild(server) > 0 && isNow(firstChild(server), node),
-      "the server in a box runs",
-    );
-    const pids = [firstChild(boxed), firstChild(server)] as const;
-    const ids = pids.map((pid) => ({ pid, startTime: readStat(pid).startTime })) as [Id, Id];
+    const other = makeHome(uid);
+    const server = shellServer(other, [`read -r go < ${gate(other, "gate")}`]);
+    const inside = boxed("box", ["sleep", "1000"]);
+    const stage = await startTree([
+      bareServer(makeHome(uid), uid, [], [inside]),
+      boxed("alone", [...server, "--port=0"], "daemon"),
+    ]);
+    const ids = [];
+    for (const [name, exe] of [
+      ["box", "/usr/bin/sleep"],
+      ["alone", server[0]],
+    ] as const) {
+      const child = (): number => firstChild(stage.node(name).pid);
+      await eventually(() => child() > 0 && isNow(child(), exe), `${name} runs`);
+      ids.push({ pid: child(), startTime: readStat(child()).startTime });
+    }
     const swept = run(["sweep", "-vv", "-c", config()]);
     assert.equal(swept.status, 0, swept.stderr);
     assert.deepEqual(living(stage), ["alone"]);
     assert.deepEqual(ids.map(isAlive), [false, true]);
-    assert.match(swept.stderr, new RegExp(`exempt: tree ${pids[1]} .*lives in another pid namespace`));
+    assert.match(swept.stderr, new RegExp(`exempt: tree ${ids[1]?.pid} .*lives in another pid namespace`));
   });
-  interface Id {
-    readonly pid: number;
-    readonly startTime: number;
-  }
 
   test("what leaves the tree by a new session and two forks while it is ended is ended; a bystander is not", {
     skip: audit,
   }, async () => {
     const home = makeHome(uid);
-    const node = join(home, ".vscode-server", "bin", COMMIT, "node");
-    const script = join(dirname(node), "out", "server-main.js");
-    mkdirSync(dirname(script), { recursive: true });
-    copyFileSync("/bin/bash", node);
-    chmodSync(node, 0o755);
     const [ready, left, path] = [join(home, "ready"), join(home, "left"), gate(home, "gate")];
     // The shell's own loop runs the trap between two reads.
     const leave = `setsid -f "$BASH" --norc -c 'echo $$ > ${left}; read -r go < ${path}'`;
-    const lines = [
+    const argv = shellServer(home, [
       `trap '' HUP; trap "$(cat <<'END'\n${leave}; while [ ! -s ${left} ]; do read -r -t 0.02 go <> ${path}; done; exit 0\nEND\n)" TERM`,
       `echo ready > ${ready}`,
       `while :; do read -r -t 0.1 go <> ${path}; done`,
-    ];
-    writeFileSync(script, `${lines.join("\n")}\n`);
-    spawnSync("chown", ["-R", `${uid}:${uid}`, home]);
-    const server: PlanNode = {
-      name: "server",
-      uid,
-      exe: node,
-      argv: [node, script, "--port=0"],
-      behaviours: ["foreign", "daemon", "setsid", `loginuid=${uid}`],
-    };
-    const beside: PlanNode = {
-      ...sleeper(home, "beside", ["beside"], uid),
-      behaviours: ["daemon", "setsid", `loginuid=${uid}`],
-    };
+    ]);
+    const common = ["daemon", "setsid", `loginuid=${uid}`] as const;
+    const server: PlanNode = { name: "server", uid, exe: argv[0], argv, behaviours: ["foreign", ...common] };
+    const beside: PlanNode = { ...sleeper(home, "beside", ["beside"], uid), behaviours: common };
     const stage = await startTree([server, beside]);
     await eventually(() => existsSync(ready), "the server is ready to leave");
     const { result, messages } = await sweepWith({ termWait: 5000 });
@@ -371,21 +360,8 @@ function insideNamespace(): void {
 function withoutPidfd(): string {
   const [LOAD, EQUAL, RETURN] = [0x20, 0x15, 0x06];
   const [ALLOW, ENOSYS] = [0x7fff0000, 0x00050000 + 38];
-  const program: readonly (readonly [code: number, yes: number, no: number, k: number])[] = [
-    [LOAD, 0, 0, 0],
-    [EQUAL, 2, 0, 434],
-    [EQUAL, 1, 0, 424],
-    [RETURN, 0, 0, ALLOW],
-    [RETURN, 0, 0, ENOSYS],
-  ];
-  const bytes = Buffer.alloc(program.length * 8);
-  for (const [i, [code, yes, no, k]] of program.entries()) {
-    bytes.writeUInt16LE(code, i * 8);
-    bytes.writeUInt8(yes, i * 8 + 2);
-    bytes.writeUInt8(no, i * 8 + 3);
-    bytes.writeUInt32LE(k, i * 8 + 4);
-  }
+  const words = [LOAD, 0, EQUAL | (2 << 16), 434, EQUAL | (1 << 16), 424, RETURN, ALLOW, RETURN, ENOSYS];
   const path = temporaryFile("filter.bpf", "");
-  writeFileSync(path, bytes);
+  writeFileSync(path, new Uint32Array(words));
   return path;
 }

@@ -31,16 +31,13 @@ function insideNamespace(): void {
       cwd: "/",
     });
     await once(attacker.stdout, "data");
-    const began = performance.now();
     const swept = run(["-v", "-c", config()]);
-    const took = performance.now() - began;
     attacker.stdin.end();
     await once(attacker, "exit");
     assert.match(swept.stderr, new RegExp(`cannot read command lines of uid ${USER + 1}: they exceed 8 MiB`));
     assert.match(swept.stderr, new RegExp(`Killed 7 process\\(es\\) under pid \\d+ \\(uid ${USER}\\)`));
     assert.deepEqual(living(stage), []);
     assert.equal(swept.status, 1, swept.stderr);
-    assert.ok(took < 20_000, `${took} ms`);
     const last = JSON.parse(readFileSync("/var/lib/vscode-grim-reaper/last-sweep.json", "utf8"));
     assert.equal(last.lastGood, last.at);
   });

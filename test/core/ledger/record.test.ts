@@ -99,7 +99,7 @@ test("what was spared or gone by itself has no record; what withstood has one", 
 });
 
 test("ids are unique and ordered, also in one millisecond and when the clock was set back", () => {
-  const many = Array.from({ length: 25_000 }, () => ended(judged(host)));
+  const many = Array<ReturnType<typeof ended>>(25_000).fill(ended(judged(host)));
   const first = recordsOf(many, host, moment());
   const later = recordsOf(many.slice(0, 3), host, moment(first.at(-1)?.id ?? null, NOW - 86_400_000));
   const ids = [...first, ...later].map(({ id }) => id);
