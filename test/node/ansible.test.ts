@@ -2,9 +2,9 @@
 
 import assert from "node:assert/strict";
 import { execFileSync } from "node:child_process";
-import { after, before, describe, it, type TestContext } from "node:test";
+import { after, before, it } from "node:test";
 import { ControlNode, type PlayResult, whyNoAnsible } from "./ansible.ts";
-import { hasLoginNode, whyNoLoginNode } from "./available.ts";
+import { onLoginNode, whyNoLoginNode } from "./available.ts";
 import { LoginNode } from "./login-node.ts";
 import { buildDebs, contents, whyNoPackages } from "./packages.ts";
 import { PROGRAM } from "./scenario-helpers.ts";
@@ -20,175 +20,157 @@ const SETTINGS = {
   exempt: [{ user: "carol", until: "2031-01-31", reason: "a demonstration" }],
 };
 
-function ready(t: TestContext): boolean {
-  if (!hasLoginNode(t)) return false;
-  const reason = whyNoAnsible() ?? whyNoPackages();
-  if (reason === null) return true;
-  if (process.env.CI === "true") assert.fail(reason);
-  t.skip(reason);
-  return false;
-}
+onLoginNode(
+  "the Ansible role",
+  () => {
+    let debs: Awaited<ReturnType<typeof buildDebs>>;
+    let nodes: Record<string, LoginNode>;
+    let control: ControlNode;
+    let untouched: string[];
+    let variables: Record<string, unknown>;
 
-const can = whyNoLoginNode() === null && whyNoAnsible() === null && whyNoPackages() === null;
+    const each = (act: (node: LoginNode, name: string) => Promise<void>): Promise<unknown> =>
+      Promise.all(Object.entries(nodes).map(([name, node]) => act(node, name)));
 
-describe("the Ansible role", () => {
-  let debs: Awaited<ReturnType<typeof buildDebs>>;
-  let nodes: Record<string, LoginNode>;
-  let control: ControlNode;
-  let untouched: string[];
-  let variables: Record<string, unknown>;
-
-  const each = (act: (node: LoginNode, name: string) => Promise<void>): Promise<unknown> =>
-    Promise.all(Object.entries(nodes).map(([name, node]) => act(node, name)));
-
-  /** The play succeeded; returns how many tasks changed something on each host, in the order of their names. */
-  function changed({ status, text, recap }: PlayResult): number[] {
-    assert.equal(status, 0, text);
-    return [...recap].sort().map(([, counts]) => counts.changed ?? -1);
-  }
-
-  before(
-    async () => {
-      if (!can) return;
-      debs = await buildDebs();
-      const [one, two] = await Promise.all([LoginNode.boot(), LoginNode.boot()]);
-      nodes = { one, two };
-      control = await ControlNode.of(nodes);
-      untouched = await contents(one);
-      variables = {
-        vscode_grim_reaper_package_file: debs.deb,
-        vscode_grim_reaper_config: SETTINGS,
-      };
-    },
-    { timeout: 10 * 60_000 },
-  );
-  after(async () => {
-    if (!can) return;
-    await each((node) => node.powerOff());
-    control[Symbol.dispose]();
-    debs.remove();
-  });
-
-  it("passes ansible-lint's production profile", (t) => {
-    if (!ready(t)) return;
-    const what = ["site.yml", "doctor.yml", "roles/vscode_grim_reaper"];
-    execFileSync("ansible-lint", ["--offline", "--profile", "production", "--strict", ...what], {
-      cwd: control.playbooks,
-      stdio: "pipe",
-    });
-  });
-
-  it("--check --diff on a fresh host shows the configuration and changes nothing", async (t) => {
-    if (!ready(t)) return;
-    const said = await control.play("site.yml", variables, "--check", "--diff");
-    assert.ok(changed(said).every((count) => count > 0));
-    assert.match(said.text, /\+grace = "15m"/);
-    await each(async (node) => {
-      assert.equal((await node.exec(["test", "-e", PROGRAM])).status, 1);
-      assert.equal((await node.exec(["test", "-e", "/etc/vscode-grim-reaper"])).status, 1);
-    });
-  });
-
-  it("installs: configuration, hook, timer; observing until the site says otherwise", async (t) => {
-    if (!ready(t)) return;
-    assert.ok(changed(await control.play("site.yml", variables)).every((count) => count > 0));
-    await each(async (node) => {
-      assert.equal(await node.run([PROGRAM, "--version"]), `${debs.version}\n`);
-      assert.match(await node.run([PAM_LINE, "check"]), /the hook is in/);
-      assert.equal(await node.run(["systemctl", "is-active", "vscode-grim-reaper.timer"]), "active\n");
-      const said = await node.run([PROGRAM, "check-config"]);
-      assert.match(said, /enforce +false/);
-      assert.match(said, /grace +15m/);
-      assert.match(said, /graceByProduct\.cursor +30m/);
-      assert.match(said, /exemptUsers +bob, 4711/);
-      assert.match(said, /carol until 2031-01-31: a demonstration/);
-      assert.match(await node.read(CONFIG), /text = "Ask \\"help\\"\\nor write – to us"/);
-      // The sweep runs in its unit, and may write the metrics where the site wants them.
-      await node.run(["systemctl", "start", "vscode-grim-reaper.service"]);
-      assert.match(await node.read("/var/lib/site/grim.prom"), /^vscode_grim_reaper_/m);
-      assert.equal(await node.run(["stat", "-c", "%U", "/var/lib/site/grim.prom"]), "vscode-grim-reaper\n");
-    });
-  });
-
-  it("changes nothing when it is run again, with --check or without", async (t) => {
-    if (!ready(t)) return;
-    assert.deepEqual(changed(await control.play("site.yml", variables)), [0, 0]);
-    assert.deepEqual(changed(await control.play("site.yml", variables, "--check", "--limit", "one")), [0]);
-  });
-
-  it("refuses a configuration with a mistake, and keeps the one in force", async (t) => {
-    if (!ready(t)) return;
-    const before = await nodes.one?.read(CONFIG);
-    const wrong = { ...variables, vscode_grim_reaper_config: { ...SETTINGS, graec: "1m" } };
-    for (const args of [[], ["--check"]]) {
-      const said = await control.play("site.yml", wrong, "--limit", "one", ...args);
-      assert.equal(said.status, 2, said.text);
-      assert.match(said.text, /graec: unknown key; did you mean \\*"grace\\*"/);
-      assert.equal(await nodes.one?.read(CONFIG), before);
+    /** The play succeeded; returns how many tasks changed something on each host, in the order of their names. */
+    function changed({ status, text, recap }: PlayResult): number[] {
+      assert.equal(status, 0, text);
+      return [...recap].sort().map(([, counts]) => counts.changed ?? -1);
     }
-  });
 
-  it("changes one setting and adds the hook where another role took it out, with a diff", async (t) => {
-    if (!ready(t)) return;
-    await nodes.one?.run(["pam-auth-update", "--disable", "vscode-grim-reaper"]);
-    assert.equal((await nodes.one?.exec([PAM_LINE, "check"]))?.status, 1);
-    const enforcing = { ...variables, vscode_grim_reaper_mode: "enforce" };
-    const said = await control.play("site.yml", enforcing, "--diff");
-    assert.deepEqual(changed(said), [2, 1]);
-    assert.match(said.text, /^-enforce = false\n\+enforce = true$/m);
-    assert.match(said.text, /^\+session optional pam_exec\.so quiet type=close_session/m);
-    assert.match((await nodes.one?.run([PAM_LINE, "check"])) ?? "", /\/etc\/pam\.d\/sshd/);
-    await each(async (node) => assert.match(await node.run([PROGRAM, "check-config"]), /enforce +true/));
-    variables = enforcing;
-  });
-
-  it("upgrades and keeps the configuration, the timer and one line of PAM", async (t) => {
-    if (!ready(t)) return;
-    const config = await nodes.two?.read(CONFIG);
-    variables = { ...variables, vscode_grim_reaper_package_file: debs.nextDeb };
-    assert.equal(changed(await control.play("site.yml", variables)).length, 2);
-    await each(async (node) => {
-      assert.equal(
-        await node.run(["dpkg-query", "-W", "-f", `\${Version}`, "vscode-grim-reaper"]),
-        `${debs.nextVersion}-1`,
-      );
-      assert.equal(await node.run([PROGRAM, "--version"]), `${debs.nextVersion}\n`);
-      assert.equal(await node.read(CONFIG), config);
-      const lines = await node.run(["grep", "-rhF", "vscode-grim-reaper/session-close", "/etc/pam.d"]);
-      assert.equal(lines.trim().split("\n").length, 1);
-    });
-  });
-
-  it("doctor.yml shows what each node lacks", async (t) => {
-    if (!ready(t)) return;
-    const doctor = await control.play("doctor.yml", {});
-    assert.equal(doctor.status, 0, doctor.text);
-    await nodes.two?.run(["systemctl", "stop", "vscode-grim-reaper.timer"]);
-    const fault = await control.play("doctor.yml", {});
-    assert.equal(fault.status, 2, fault.text);
-    assert.deepEqual([fault.recap.get("one")?.failed, fault.recap.get("two")?.failed], [0, 1], fault.text);
-    await nodes.two?.run(["systemctl", "start", "vscode-grim-reaper.timer"]);
-  });
-
-  it("removes everything that it installed", async (t) => {
-    if (!ready(t)) return;
-    const gone = { ...variables, vscode_grim_reaper_state: "absent", vscode_grim_reaper_purge: true };
-    assert.ok(changed(await control.play("site.yml", gone, "--check", "--limit", "one")).every(Boolean));
-    await nodes.one?.run([PAM_LINE, "check"]);
-    assert.deepEqual(changed(await control.play("site.yml", gone)).length, 2);
-    const now = await contents(nodes.one as LoginNode);
-    // apt's own caches, and the folder of the metrics, which the site may use for others.
-    const kept = /^\/var\/(?:cache\/apt\/\w+\.bin|lib\/apt\/lists\/auxfiles|lib\/site) /;
-    assert.deepEqual(
-      {
-        // tinysshd makes its keys when it is first asked, whenever that is.
-        added: now.filter(
-          (line) => !untouched.includes(line) && !kept.test(line) && !line.includes("/etc/tinyssh/"),
-        ),
-        gone: untouched.filter((line) => !now.includes(line)),
+    before(
+      async () => {
+        debs = await buildDebs();
+        const [one, two] = await Promise.all([LoginNode.boot(), LoginNode.boot()]);
+        nodes = { one, two };
+        control = await ControlNode.of(nodes);
+        untouched = await contents(one);
+        variables = {
+          vscode_grim_reaper_package_file: debs.deb,
+          vscode_grim_reaper_config: SETTINGS,
+        };
       },
-      { added: [], gone: [] },
+      { timeout: 10 * 60_000 },
     );
-    assert.deepEqual(changed(await control.play("site.yml", gone, "--limit", "one")), [0]);
-  });
-});
+    after(async () => {
+      await each((node) => node.powerOff());
+      control[Symbol.dispose]();
+      debs.remove();
+    });
+
+    it("passes ansible-lint's production profile", () => {
+      const what = ["site.yml", "doctor.yml", "roles/vscode_grim_reaper"];
+      execFileSync("ansible-lint", ["--offline", "--profile", "production", "--strict", ...what], {
+        cwd: control.playbooks,
+        stdio: "pipe",
+      });
+    });
+
+    it("--check --diff on a fresh host shows the configuration and changes nothing", async () => {
+      const said = await control.play("site.yml", variables, "--check", "--diff");
+      assert.ok(changed(said).every((count) => count > 0));
+      assert.match(said.text, /\+grace = "15m"/);
+      await each(async (node) => {
+        assert.equal((await node.exec(["test", "-e", PROGRAM])).status, 1);
+        assert.equal((await node.exec(["test", "-e", "/etc/vscode-grim-reaper"])).status, 1);
+      });
+    });
+
+    it("installs: configuration, hook, timer; observing until the site says otherwise", async () => {
+      assert.ok(changed(await control.play("site.yml", variables)).every((count) => count > 0));
+      await each(async (node) => {
+        assert.equal(await node.run([PROGRAM, "--version"]), `${debs.version}\n`);
+        assert.match(await node.run([PAM_LINE, "check"]), /the hook is in/);
+        assert.equal(await node.run(["systemctl", "is-active", "vscode-grim-reaper.timer"]), "active\n");
+        const said = await node.run([PROGRAM, "check-config"]);
+        assert.match(said, /enforce +false/);
+        assert.match(said, /grace +15m/);
+        assert.match(said, /graceByProduct\.cursor +30m/);
+        assert.match(said, /exemptUsers +bob, 4711/);
+        assert.match(said, /carol until 2031-01-31: a demonstration/);
+        assert.match(await node.read(CONFIG), /text = "Ask \\"help\\"\\nor write – to us"/);
+        // The sweep runs in its unit, and may write the metrics where the site wants them.
+        await node.run(["systemctl", "start", "vscode-grim-reaper.service"]);
+        assert.match(await node.read("/var/lib/site/grim.prom"), /^vscode_grim_reaper_/m);
+        assert.equal(await node.run(["stat", "-c", "%U", "/var/lib/site/grim.prom"]), "vscode-grim-reaper\n");
+      });
+    });
+
+    it("changes nothing when it is run again, with --check or without", async () => {
+      assert.deepEqual(changed(await control.play("site.yml", variables)), [0, 0]);
+      assert.deepEqual(changed(await control.play("site.yml", variables, "--check", "--limit", "one")), [0]);
+    });
+
+    it("refuses a configuration with a mistake, and keeps the one in force", async () => {
+      const before = await nodes.one?.read(CONFIG);
+      const wrong = { ...variables, vscode_grim_reaper_config: { ...SETTINGS, graec: "1m" } };
+      for (const args of [[], ["--check"]]) {
+        const said = await control.play("site.yml", wrong, "--limit", "one", ...args);
+        assert.equal(said.status, 2, said.text);
+        assert.match(said.text, /graec: unknown key; did you mean \\*"grace\\*"/);
+        assert.equal(await nodes.one?.read(CONFIG), before);
+      }
+    });
+
+    it("changes one setting and adds the hook where another role took it out, with a diff", async () => {
+      await nodes.one?.run(["pam-auth-update", "--disable", "vscode-grim-reaper"]);
+      assert.equal((await nodes.one?.exec([PAM_LINE, "check"]))?.status, 1);
+      const enforcing = { ...variables, vscode_grim_reaper_mode: "enforce" };
+      const said = await control.play("site.yml", enforcing, "--diff");
+      assert.deepEqual(changed(said), [2, 1]);
+      assert.match(said.text, /^-enforce = false\n\+enforce = true$/m);
+      assert.match(said.text, /^\+session optional pam_exec\.so quiet type=close_session/m);
+      assert.match((await nodes.one?.run([PAM_LINE, "check"])) ?? "", /\/etc\/pam\.d\/sshd/);
+      await each(async (node) => assert.match(await node.run([PROGRAM, "check-config"]), /enforce +true/));
+      variables = enforcing;
+    });
+
+    it("upgrades and keeps the configuration, the timer and one line of PAM", async () => {
+      const config = await nodes.two?.read(CONFIG);
+      variables = { ...variables, vscode_grim_reaper_package_file: debs.nextDeb };
+      assert.equal(changed(await control.play("site.yml", variables)).length, 2);
+      await each(async (node) => {
+        assert.equal(
+          await node.run(["dpkg-query", "-W", "-f", `\${Version}`, "vscode-grim-reaper"]),
+          `${debs.nextVersion}-1`,
+        );
+        assert.equal(await node.run([PROGRAM, "--version"]), `${debs.nextVersion}\n`);
+        assert.equal(await node.read(CONFIG), config);
+        const lines = await node.run(["grep", "-rhF", "vscode-grim-reaper/session-close", "/etc/pam.d"]);
+        assert.equal(lines.trim().split("\n").length, 1);
+      });
+    });
+
+    it("doctor.yml shows what each node lacks", async () => {
+      const doctor = await control.play("doctor.yml", {});
+      assert.equal(doctor.status, 0, doctor.text);
+      await nodes.two?.run(["systemctl", "stop", "vscode-grim-reaper.timer"]);
+      const fault = await control.play("doctor.yml", {});
+      assert.equal(fault.status, 2, fault.text);
+      assert.deepEqual([fault.recap.get("one")?.failed, fault.recap.get("two")?.failed], [0, 1], fault.text);
+      await nodes.two?.run(["systemctl", "start", "vscode-grim-reaper.timer"]);
+    });
+
+    it("removes everything that it installed", async () => {
+      const gone = { ...variables, vscode_grim_reaper_state: "absent", vscode_grim_reaper_purge: true };
+      assert.ok(changed(await control.play("site.yml", gone, "--check", "--limit", "one")).every(Boolean));
+      await nodes.one?.run([PAM_LINE, "check"]);
+      assert.deepEqual(changed(await control.play("site.yml", gone)).length, 2);
+      const now = await contents(nodes.one as LoginNode);
+      // apt's own caches, and the folder of the metrics, which the site may use for others.
+      const kept = /^\/var\/(?:cache\/apt\/\w+\.bin|lib\/apt\/lists\/auxfiles|lib\/site) /;
+      assert.deepEqual(
+        {
+          // tinysshd makes its keys when it is first asked, whenever that is.
+          added: now.filter(
+            (line) => !untouched.includes(line) && !kept.test(line) && !line.includes("/etc/tinyssh/"),
+          ),
+          gone: untouched.filter((line) => !now.includes(line)),
+        },
+        { added: [], gone: [] },
+      );
+      assert.deepEqual(changed(await control.play("site.yml", gone, "--limit", "one")), [0]);
+    });
+  },
+  whyNoLoginNode() ?? whyNoAnsible() ?? whyNoPackages(),
+);

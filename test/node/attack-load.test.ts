@@ -2,10 +2,10 @@
 
 import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
-import { after, afterEach, before, describe, it } from "node:test";
+import { after, afterEach, before, it } from "node:test";
 import { attackBinary } from "../helpers/attacks.ts";
 import { until } from "../helpers/until.ts";
-import { hasLoginNode, whyNoLoginNode } from "./available.ts";
+import { onLoginNode } from "./available.ts";
 import type { LoginNode } from "./login-node.ts";
 import { bootWithProduct, endAll, startStandIn } from "./scenario-helpers.ts";
 
@@ -24,11 +24,10 @@ const ATTACKS: readonly (readonly [string, string, string])[] = [
   ["chain", "1500", "0"],
 ];
 
-describe("one user against the unit", () => {
+onLoginNode("one user against the unit", () => {
   let node: LoginNode;
 
   before(async () => {
-    if (whyNoLoginNode() !== null) return;
     node = await bootWithProduct();
     await node.copyIn(PROGRAM, readFileSync(attackBinary("load")), { mode: 0o755, owner: "carol:carol" });
     await node.run(["chown", "-R", "carol:carol", "/home/carol/.vscode-server"]);
@@ -65,7 +64,6 @@ describe("one user against the unit", () => {
 
   for (const attack of ATTACKS)
     it(`${attack.join(" ")}: another user's orphan ends`, async (t) => {
-      if (!hasLoginNode(t)) return;
       const orphan = await startStandIn(node, { user: "bob" });
       const attacker = await node.spawn([PROGRAM, ...attack], { user: "carol" });
       try {

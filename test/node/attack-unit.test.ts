@@ -2,9 +2,9 @@
 
 import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
-import { after, afterEach, before, describe, it } from "node:test";
+import { after, afterEach, before, it } from "node:test";
 import { attackBinary } from "../helpers/attacks.ts";
-import { hasLoginNode, whyNoLoginNode } from "./available.ts";
+import { onLoginNode } from "./available.ts";
 import type { LoginNode } from "./login-node.ts";
 import { becomes, bootWithProduct, endAll, startStandIn, sweep } from "./scenario-helpers.ts";
 
@@ -34,11 +34,10 @@ const REMAIN = [
   "read-shadow",
 ];
 
-describe("a program that has taken over the unit", () => {
+onLoginNode("a program that has taken over the unit", () => {
   let node: LoginNode;
 
   before(async () => {
-    if (whyNoLoginNode() !== null) return;
     node = await bootWithProduct();
     await node.copyIn(PROGRAM, readFileSync(attackBinary("unit")), { mode: 0o755 });
   });
@@ -55,8 +54,7 @@ describe("a program that has taken over the unit", () => {
       .filter((line) => line.endsWith(" worked"))
       .map((line) => line.split(" ")[0]);
 
-  it("works as root, too, where a drop-in says so, and afterwards as its account again", async (t) => {
-    if (!hasLoginNode(t)) return;
+  it("works as root, too, where a drop-in says so, and afterwards as its account again", async () => {
     const dropIn = `/run/systemd/system/${UNIT}.d/root.conf`;
     for (const text of ["[Service]\nUser=root\nCapabilityBoundingSet=CAP_DAC_OVERRIDE\n", ""]) {
       await node.copyIn(dropIn, text);
@@ -72,8 +70,7 @@ describe("a program that has taken over the unit", () => {
     assert.doesNotMatch(await node.read("/var/log/vscode-grim-reaper.log"), /cannot/);
   });
 
-  it("reads files, and changes nothing of the host's", async (t) => {
-    if (!hasLoginNode(t)) return;
+  it("reads files, and changes nothing of the host's", async () => {
     const atLarge = worked(await node.run([PROGRAM]));
     for (const attempt of WORK_FOR_ROOT) assert.ok(atLarge.includes(attempt), `${attempt}: ${atLarge}`);
 

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { accessSync, constants, readFileSync } from "node:fs";
-import type { TestContext } from "node:test";
+import { describe, type TestContext, test } from "node:test";
 
 const COMMANDS = ["bash", "mmdebstrap", "nsenter", "setpriv", "systemd-nspawn", "unshare"];
 
@@ -32,4 +32,10 @@ export function hasLoginNode(t: TestContext): boolean {
   if (process.env.CI === "true") assert.fail(reason);
   t.skip(reason);
   return false;
+}
+
+/** A suite that needs a login node, or where it is given something else; skipped, saying why, where that is missing. */
+export function onLoginNode(name: string, suite: () => void, why: string | null = whyNoLoginNode()): void {
+  if (why === null) describe(name, suite);
+  else test(name, { skip: process.env.CI !== "true" && why }, () => assert.fail(why));
 }

@@ -1,9 +1,9 @@
 /** `doctor` on a real installation: well, and with each of the usual mistakes. */
 
 import assert from "node:assert/strict";
-import { after, before, describe, it } from "node:test";
+import { after, before, it } from "node:test";
 import type { Check } from "../../src/tools/core/doctor/check.ts";
-import { hasLoginNode, whyNoLoginNode } from "./available.ts";
+import { onLoginNode } from "./available.ts";
 import { HOOK } from "./install-product.ts";
 import type { LoginNode } from "./login-node.ts";
 import { bootWithProduct, configure, PROGRAM } from "./scenario-helpers.ts";
@@ -11,11 +11,10 @@ import { bootWithProduct, configure, PROGRAM } from "./scenario-helpers.ts";
 const UNIT = "vscode-grim-reaper.service";
 const TIMER = "vscode-grim-reaper.timer";
 
-describe("doctor", () => {
+onLoginNode("doctor", () => {
   let node: LoginNode;
 
   before(async () => {
-    if (whyNoLoginNode() !== null) return;
     node = await bootWithProduct();
     await node.run(["systemctl", "enable", "--now", TIMER]);
     await node.run(["systemctl", "start", UNIT]);
@@ -36,7 +35,6 @@ describe("doctor", () => {
   }
 
   it("finds nothing wrong with an installation after its first sweep", async (t) => {
-    if (!hasLoginNode(t)) return;
     const { status, checks } = await bad();
     assert.deepEqual(checks, []);
     assert.equal(status, 0);
@@ -107,8 +105,7 @@ describe("doctor", () => {
     ],
   ];
   for (const [what, make, mend, name, detail] of mistakes)
-    it(`${what}: named, and gone when mended`, async (t) => {
-      if (!hasLoginNode(t)) return;
+    it(`${what}: named, and gone when mended`, async () => {
       await node.run(["sh", "-c", make]);
       const found = await bad();
       await node.run(["sh", "-c", mend]);
@@ -122,8 +119,7 @@ describe("doctor", () => {
       assert.deepEqual((await bad()).checks, []);
     });
 
-  it("a broken configuration is a fault, not the end of the examination", async (t) => {
-    if (!hasLoginNode(t)) return;
+  it("a broken configuration is a fault, not the end of the examination", async () => {
     await configure(node, 'grase = "10m"\n');
     const { status, checks } = await bad();
     assert.deepEqual(

@@ -2,12 +2,10 @@
 
 import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
-import { join } from "node:path";
-import { after, before, describe, it } from "node:test";
+import { after, before, it } from "node:test";
 import { compile } from "../helpers/faults.ts";
 import { until } from "../helpers/until.ts";
-import { hasLoginNode, whyNoLoginNode } from "./available.ts";
-import { repository } from "./boot.ts";
+import { onLoginNode } from "./available.ts";
 import {
   endServer,
   logOut,
@@ -45,11 +43,10 @@ const HOSTILE = {
   XDG_SESSION_ID: "c999",
 };
 
-describe("the session-close hook", () => {
+onLoginNode("the session-close hook", () => {
   let node: LoginNode;
 
   before(async () => {
-    if (whyNoLoginNode() !== null) return;
     node = await bootWithProduct();
     // Other suites show that a sweep settles.
     await configure(node, 'settle = "0s"\n');
@@ -95,8 +92,7 @@ describe("the session-close hook", () => {
     },
   ];
   for (const { name, server, options = [], cut = false, close } of ways)
-    it(`tags its user: ${name}`, async (t) => {
-      if (!hasLoginNode(t)) return;
+    it(`tags its user: ${name}`, async () => {
       const left = server ? await visit(node, "alice", { cuttable: cut }) : null;
       const ssh = left?.ssh ?? (await node.ssh("alice", null, { options }));
       const session = left?.session ?? (await ssh.session());
@@ -138,8 +134,7 @@ describe("the session-close hook", () => {
       await ssh.waitExit();
     });
 
-  it("an exec and a copy: a server that the command leaves is tagged, and without one the tag goes", async (t) => {
-    if (!hasLoginNode(t)) return;
+  it("an exec and a copy: a server that the command leaves is tagged, and without one the tag goes", async () => {
     const common =
       "-q -F none -i /root/keys/alice -o BatchMode=yes -o StrictHostKeyChecking=no -o UserKnownHostsFile=/dev/null";
     const commands = [
@@ -155,8 +150,7 @@ describe("the session-close hook", () => {
     }
   });
 
-  it("tags the user whose session closed, and of their trees those that are older; a later close overwrites", async (t) => {
-    if (!hasLoginNode(t)) return;
+  it("tags the user whose session closed, and of their trees those that are older; a later close overwrites", async () => {
     const first = await visit(node, "alice");
     const second = await visit(node, "alice");
     const bobs = await visit(node, "bob");
@@ -182,8 +176,7 @@ describe("the session-close hook", () => {
     await swept();
   });
 
-  it("the unit's sweep waits for the grace of the tag, then ends the tree and removes the tag", async (t) => {
-    if (!hasLoginNode(t)) return;
+  it("the unit's sweep waits for the grace of the tag, then ends the tree and removes the tag", async () => {
     const sweepByUnit = async (): Promise<string> => {
       await node.run(["rm", "-f", LOG]);
       await node.run(["systemctl", "start", "vscode-grim-reaper.service"]);
@@ -213,8 +206,7 @@ describe("the session-close hook", () => {
     await configure(node, 'settle = "0s"\n');
   });
 
-  it("runs no code of the user's as root, and names the right user, with user_readenv=1 above it", async (t) => {
-    if (!hasLoginNode(t)) return;
+  it("runs no code of the user's as root, and names the right user, with user_readenv=1 above it", async () => {
     /** Logs in and out; the monitor's environment is what the hook inherits. */
     const logInAndOut = async (): Promise<SshClient> => {
       const ssh = await node.ssh("alice", null, { stdin: "exit\n" });
@@ -280,7 +272,6 @@ describe("the session-close hook", () => {
   ];
   for (const { name, spoil, mend, isTagged } of hosts)
     it(`a host ${name}: ${isTagged ? "a tag" : "no tag, and logins and logouts work"}`, async (t) => {
-      if (!hasLoginNode(t)) return;
       t.after(() => node.run(["sh", "-ec", mend]));
       await node.run(["sh", "-ec", spoil]);
       const ssh = await node.ssh("alice", ["echo", "here"]);
@@ -301,8 +292,7 @@ describe("the session-close hook", () => {
       assert.deepEqual(await saidByHook(node, "warning"), []);
     });
 
-  it("a killed sshd monitor leaves no tag", async (t) => {
-    if (!hasLoginNode(t)) return;
+  it("a killed sshd monitor leaves no tag", async () => {
     const left = await visit(node, "alice");
     const { monitor, child } = left.session;
     await node.run(["kill", "-KILL", `${monitor}`]);
@@ -313,37 +303,5 @@ describe("the session-close hook", () => {
     assert.deepEqual(tags(node), new Map());
     assert.equal((await treeOf(node, left.pid)).tagged, false);
     await endServer(node, left);
-  });
-
-  it("pam-auth-update and the snippet of pam/README.md put the line in, it works there, and goes again", async (t) => {
-    if (!hasLoginNode(t)) return;
-    const stack = await node.read(PAM_FILE);
-    const common = await node.read("/etc/pam.d/common-session");
-    const takeOut = ["sed", "-i", `\\,${HOOK},d`, PAM_FILE];
-    const lines = async (): Promise<string> =>
-      (await node.exec(["grep", "-rho", "^session.*session-close.*", "/etc/pam.d"])).stdout;
-    const works = async (): Promise<void> => {
-      assert.match(
-        await lines(),
-        new RegExp(`^session\\s+optional\\s+pam_exec.so quiet type=close_session ${HOOK}\\s*$`),
-      );
-      const ssh = await node.ssh("alice", ["true"]);
-      await ssh.waitExit();
-      assert.ok((await waitForTag(node, ALICE, ssh.address)).logindSession);
-    };
-    await node.run(takeOut);
-    assert.equal(await lines(), "");
-    const profile = readFileSync(join(repository(), "pam/vscode-grim-reaper"));
-    await node.copyIn("/usr/share/pam-configs/vscode-grim-reaper", profile);
-    await node.run(["pam-auth-update", "--package", "--enable", "vscode-grim-reaper"]);
-    await works();
-    await node.run(["pam-auth-update", "--package", "--remove", "vscode-grim-reaper"]);
-    assert.equal(await node.read("/etc/pam.d/common-session"), common);
-    await node.run(["sh", "-c", `cat /opt/vscode-grim-reaper/pam/sshd.snippet >>${PAM_FILE}`]);
-    await works();
-    await node.run(takeOut);
-    assert.equal(await lines(), "");
-    await node.copyIn(PAM_FILE, stack);
-    await swept();
   });
 });

@@ -9,7 +9,6 @@ export interface RunOptions {
   readonly user?: string;
   /** Added to a login's bare environment; nothing of the test's own environment gets in. */
   readonly env?: Readonly<Record<string, string>>;
-  readonly cwd?: string;
 }
 
 export interface ExecOptions extends RunOptions {
@@ -39,7 +38,7 @@ function enter(
   options: RunOptions,
   prefix: readonly string[],
 ): Child {
-  const { user = "root", env = {}, cwd } = options;
+  const { user = "root", env = {} } = options;
   const home = user === "root" ? "/root" : `/home/${user}`;
   const full = {
     PATH: "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
@@ -51,12 +50,7 @@ function enter(
     ...env,
   };
   const become = user === "root" ? [] : ["setpriv", `--reuid=${user}`, `--regid=${user}`, "--init-groups"];
-  const environment = [
-    "env",
-    "-i",
-    `--chdir=${cwd ?? home}`,
-    ...Object.entries(full).map(([k, v]) => `${k}=${v}`),
-  ];
+  const environment = ["env", "-i", `--chdir=${home}`, ...Object.entries(full).map(([k, v]) => `${k}=${v}`)];
   const target = ["-a", "-t", `${machine.initPid}`, "--", ...prefix, ...become, ...environment, ...argv];
   return spawn("sh", ["-c", ENTER, "sh", `${machine.cgroup}/harness`, ...target], {
     stdio: ["pipe", "pipe", "pipe"],

@@ -6,7 +6,7 @@ import type { LoginNode } from "./login-node.ts";
 const HOME = "/usr/lib/vscode-grim-reaper";
 export const HOOK = "/usr/libexec/vscode-grim-reaper/session-close";
 
-/** Puts the built product (npm run build) where a package puts it, with the line of the hook last in sshd's stack. */
+/** Puts the built product (npm run build) where a package puts it, with pam/sshd.snippet last in sshd's stack. */
 export async function installProduct(node: LoginNode): Promise<void> {
   const at = (path: string) => join(repository(), path);
   const put = (source: string, target: string, mode: number) =>
@@ -18,8 +18,7 @@ export async function installProduct(node: LoginNode): Promise<void> {
   await put("dist/launcher", "/usr/sbin/vscode-grim-reaper", 0o755);
   await put("dist/keep", "/usr/libexec/vscode-grim-reaper/keep", 0o755);
   await put("dist/session-close", HOOK, 0o755);
-  const line = `session optional pam_exec.so quiet type=close_session ${HOOK}\n`;
-  await node.copyIn("/etc/pam.d/sshd", (await node.read("/etc/pam.d/sshd")) + line);
+  await node.run(["sh", "-c", "cat /opt/vscode-grim-reaper/pam/sshd.snippet >>/etc/pam.d/sshd"]);
 
   for (const name of readdirSync(at("systemd"))) {
     const [, stem, kind] = /^(.*)\.(tmpfiles|sysusers)\.conf$/.exec(name) ?? [];

@@ -4,7 +4,6 @@ import assert from "node:assert/strict";
 import { after, afterEach, before } from "node:test";
 import type { TreeDocument } from "../../src/core/report/json.ts";
 import { until } from "../helpers/until.ts";
-import { whyNoLoginNode } from "./available.ts";
 import type { Running } from "./inside.ts";
 import type { LoginNode, NodeProcess } from "./login-node.ts";
 import {
@@ -42,7 +41,6 @@ export class Reach {
   /** To be called where the tests are described. `layer` is laid over the node's root. */
   constructor(layer?: () => Promise<string>) {
     before(async () => {
-      if (whyNoLoginNode() !== null) return;
       this.#node = await bootWithProduct(await layer?.());
       await this.node.run(["sh", "-ec", CABLE.join("\n")]);
     });

@@ -3,11 +3,11 @@
 import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
 import { dirname, join } from "node:path";
-import { after, before, describe, it } from "node:test";
+import { after, before, it } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
 import type { AgentRow, AgentsDocument } from "../../src/tools/core/views/agents-view.ts";
 import { until } from "../helpers/until.ts";
-import { hasLoginNode, whyNoLoginNode } from "./available.ts";
+import { onLoginNode } from "./available.ts";
 import { repository } from "./boot.ts";
 import type { LoginNode } from "./login-node.ts";
 import {
@@ -91,7 +91,7 @@ subprocess.run(["sleep", "infinity"])`,
 server.listen(3000, "127.0.0.1", () => console.log(\`listening==\${process.pid}==3000==\`));`,
 };
 
-describe("coding agents and kernels", () => {
+onLoginNode("coding agents and kernels", () => {
   let node: LoginNode;
   let logs = 0;
   let others = { site: 0, kernel: 0, inTmux: 0 };
@@ -105,7 +105,6 @@ describe("coding agents and kernels", () => {
   }
 
   before(async () => {
-    if (whyNoLoginNode() !== null) return;
     node = await bootWithProduct();
     const { agent, server, kernel } = GRACES;
     const graces = `[agents]\ngrace = "${agent}s"\n[kernels]\ngrace = "${kernel}s"\n[graceByProduct]\nwarp = "${server}s"\n`;
@@ -163,8 +162,7 @@ describe("coding agents and kernels", () => {
   }
 
   for (const { product, kind, daemon, relay } of DAEMONS)
-    it(`a ${product} daemon in use through its relay is spared; left and idle it is ended by two sweeps`, async (t) => {
-      if (!hasLoginNode(t)) return;
+    it(`a ${product} daemon in use through its relay is spared; left and idle it is ended by two sweeps`, async () => {
       const pid = await leave(daemon);
       // One sweep ends a server whose user has left the host.
       const window = kind === "server" ? await node.ssh("alice", ["sleep", "1000"]) : null;
@@ -187,8 +185,7 @@ describe("coding agents and kernels", () => {
     });
 
   for (const [product, kernel] of Object.entries(KERNELS))
-    it(`a ${product} kernel that is idle is ended by two sweeps; a busy one is spared until it is idle`, async (t) => {
-      if (!hasLoginNode(t)) return;
+    it(`a ${product} kernel that is idle is ended by two sweeps; a busy one is spared until it is idle`, async () => {
       const work = `${HOME}/work`;
       await node.copyIn(work, "");
       const busy = await leave(`env WORK=${work} ${kernel}`);
@@ -201,8 +198,7 @@ describe("coding agents and kernels", () => {
       await isEnded(busy);
     });
 
-  it("a web site in bin/<commit>, a kernel whose parent lives and a daemon in tmux outlive all sweeps", async (t) => {
-    if (!hasLoginNode(t)) return;
+  it("a web site in bin/<commit>, a kernel whose parent lives and a daemon in tmux outlive all sweeps", async () => {
     const alive = Object.entries(others).map(([name, pid]) => [name, node.alive(pid)]);
     assert.deepEqual(Object.fromEntries(alive), { site: true, kernel: true, inTmux: true });
     const held = (await list(node)).trees.flatMap(({ pids }) => pids);

@@ -1,9 +1,9 @@
 /** When an orphan's time begins and who comes back before it is over, with stand-ins and a real VS Code server. */
 
 import assert from "node:assert/strict";
-import { after, before, describe, it } from "node:test";
+import { after, before, it } from "node:test";
 import { until } from "../helpers/until.ts";
-import { hasLoginNode, whyNoLoginNode } from "./available.ts";
+import { onLoginNode } from "./available.ts";
 import type { LoginNode } from "./login-node.ts";
 import { realServerLayer, startLegacyServer } from "./real-server.ts";
 import {
@@ -23,12 +23,11 @@ import { Window } from "./window.ts";
 
 const RUN = "/run/vscode-grim-reaper";
 
-describe("the clock", () => {
+onLoginNode("the clock", () => {
   let node: LoginNode;
   let layer: string;
 
   before(async () => {
-    if (whyNoLoginNode() !== null) return;
     layer = await realServerLayer();
     node = await bootWithProduct(layer);
     // Half of the time since boot: what began at the boot is past it, and what begins now is not.
@@ -49,8 +48,7 @@ describe("the clock", () => {
     await node.run(["sh", "-c", script]);
   }
 
-  it("whoever comes back while a sweep settles keeps the tree; the rest is ended", async (t) => {
-    if (!hasLoginNode(t)) return;
+  it("whoever comes back while a sweep settles keeps the tree; the rest is ended", async () => {
     const worker = `/home/bob/.vscode-server/bin/${COMMIT}/out/bootstrap-fork`;
     await standInCommand(node, { user: "bob" });
     await node.copyIn(`${worker}.js`, "setInterval(() => {}, 1000);\n");
@@ -84,8 +82,7 @@ describe("the clock", () => {
     await endAll(node);
   });
 
-  it("a window used between two sweeps, which reloads at the second, keeps a real server", async (t) => {
-    if (!hasLoginNode(t)) return;
+  it("a window used between two sweeps, which reloads at the second, keeps a real server", async () => {
     const server = await startLegacyServer(node, layer, { stay: false });
     await server.ssh.close();
     await becomes(node, server.rootPid, "wait", true);
@@ -107,8 +104,7 @@ describe("the clock", () => {
     await endAll(node);
   });
 
-  it("a network that drops between two sweeps keeps a real server, until its window comes back", async (t) => {
-    if (!hasLoginNode(t)) return;
+  it("a network that drops between two sweeps keeps a real server, until its window comes back", async () => {
     const server = await startLegacyServer(node, layer, { stay: false });
     await server.ssh.close();
     const window = await Window.open(node, server, { cuttable: true });

@@ -1,8 +1,8 @@
 /** Servers that lie elsewhere than in a home, run as another user or in a container, and what only looks like one. */
 
 import assert from "node:assert/strict";
-import { before, describe, it } from "node:test";
-import { hasLoginNode, whyNoLoginNode } from "./available.ts";
+import { before, it } from "node:test";
+import { onLoginNode } from "./available.ts";
 import { QUIET, Reach } from "./reach.ts";
 import {
   attach,
@@ -15,13 +15,12 @@ import {
 } from "./scenario-helpers.ts";
 import { quoted } from "./ssh-client.ts";
 
-describe("what is a server's", () => {
+onLoginNode("what is a server's", () => {
   const reach = new Reach();
   const MOVED = "/scratch/alice/agent";
   const EXTENSION = "/home/alice/.vscode-server/extensions/x.y-1.0.0/bin/helper";
 
   before(async () => {
-    if (whyNoLoginNode() !== null) return;
     const scratch = ["/scratch/alice", "/scratch/alice/home", MOVED];
     await reach.node.run(["install", "-d", "-o", "alice", "-g", "alice", ...scratch]);
     await reach.node.run(["ln", "-s", "/scratch/alice/home", "/home/alice/.vscode-server"]);
@@ -37,8 +36,7 @@ describe("what is a server's", () => {
     { what: "moved by VSCODE_AGENT_FOLDER", folder: `${MOVED}/bin/${COMMIT}`, exe: MOVED },
   ];
   for (const { what, folder, exe } of PLACES)
-    it(`a server ${what} is tagged, spared while it is used, and ended`, async (t) => {
-      if (!hasLoginNode(t)) return;
+    it(`a server ${what} is tagged, spared while it is used, and ended`, async () => {
       const server = await startStandIn(reach.node, { folder });
       const path = await reach.node.run(["readlink", `/proc/${server.pid}/exe`]);
       assert.equal(path, `${exe}/bin/${COMMIT}/node\n`);
@@ -49,8 +47,7 @@ describe("what is a server's", () => {
       await reach.isEnded(server);
     });
 
-  it("an extensionHost that outlived its server there is one", async (t) => {
-    if (!hasLoginNode(t)) return;
+  it("an extensionHost that outlived its server there is one", async () => {
     const folder = `${MOVED}/bin/${COMMIT}`;
     await standInCommand(reach.node, { folder });
     await reach.node.copyIn(`${folder}/out/bootstrap-fork.js`, "setInterval(() => {}, 1000);\n");
@@ -59,8 +56,7 @@ describe("what is a server's", () => {
     await reach.isEnded(await reach.processOf(/--type=extensionHost$/));
   });
 
-  it("a server that a session runs as another user belongs to both", async (t) => {
-    if (!hasLoginNode(t)) return;
+  it("a server that a session runs as another user belongs to both", async () => {
     const command = (await standInCommand(reach.node, { user: "bob" })).map(quoted).join(" ");
     const inner = `setsid ${command} >/home/bob/sudo.log 2>&1 </dev/null &`;
     // A close within the clock tick (10 ms) of the server's start does not tag it.
@@ -76,8 +72,7 @@ describe("what is a server's", () => {
     await reach.isEnded(server);
   });
 
-  it("an extension's helper whose parent lives outside every tree is left alone until the parent ends", async (t) => {
-    if (!hasLoginNode(t)) return;
+  it("an extension's helper whose parent lives outside every tree is left alone until the parent ends", async () => {
     await reach.node.run(["install", "-D", "-o", "alice", "/usr/bin/sleep", EXTENSION]);
     const parent = await reach.loose(`${EXTENSION} 7301; exit`);
     const { pid } = await reach.processOf(/helper 7301$/);
@@ -86,8 +81,7 @@ describe("what is a server's", () => {
     await reach.isEnded({ pid });
   });
 
-  it("a server that its user's systemd runs as a service is exempt; one in a scope is ended", async (t) => {
-    if (!hasLoginNode(t)) return;
+  it("a server that its user's systemd runs as a service is exempt; one in a scope is ended", async () => {
     await reach.node.run(["loginctl", "enable-linger", "alice"]);
     const command = (await standInCommand(reach.node)).map(quoted).join(" ");
     const start = (how: string, log: string, rest: string) =>
@@ -102,8 +96,7 @@ describe("what is a server's", () => {
     await reach.isLeft(service.pid, "exempt", /is managed by ide\.service/);
   });
 
-  it("a web server is exempt", async (t) => {
-    if (!hasLoginNode(t)) return;
+  it("a web server is exempt", async () => {
     const home = "/home/alice/.code-server";
     await reach.node.run(["install", "-D", "-o", "alice", "/usr/bin/node", `${home}/lib/node`]);
     await reach.node.copyIn(`${home}/out/node/entry.js`, "setInterval(() => {}, 1000);\n");
@@ -120,8 +113,7 @@ describe("what is a server's", () => {
     const script = `mkdir -p ${folder}; echo $$ >${folder}/cgroup.procs; exec "$@"`;
     return ["sh", "-c", script, "sh", ...argv];
   };
-  it("what an sshd in a container starts; a container beside that one manages its own", async (t) => {
-    if (!hasLoginNode(t)) return;
+  it("what an sshd in a container starts; a container beside that one manages its own", async () => {
     // Without PAM sshd refuses users whose password is locked.
     await reach.node.run(["usermod", "-p", "*", "alice"]);
     const options = "-D -e -p 2210 -o ListenAddress=127.0.0.1 -o PidFile=none -o UsePAM=no";

@@ -1,9 +1,9 @@
 /** A real VS Code server of both generations, started and reached over real ssh: who is connected, and what a sweep does. */
 
 import assert from "node:assert/strict";
-import { after, before, describe, it } from "node:test";
+import { after, before, it } from "node:test";
 import { until } from "../helpers/until.ts";
-import { hasLoginNode, whyNoLoginNode } from "./available.ts";
+import { onLoginNode } from "./available.ts";
 import type { LoginNode } from "./login-node.ts";
 import {
   type RealServer,
@@ -27,12 +27,11 @@ import { Window } from "./window.ts";
 
 const ALICE = 2001;
 
-describe("a real server", () => {
+onLoginNode("a real server", () => {
   let node: LoginNode;
   let layer: string;
 
   before(async () => {
-    if (whyNoLoginNode() !== null) return;
     layer = await realServerLayer();
     node = await bootWithProduct(layer);
   });
@@ -63,8 +62,7 @@ describe("a real server", () => {
     assert.deepEqual((await list(node)).trees, []);
   }
 
-  it("of the legacy generation is spared while somebody is connected, and then ended to the last process", async (t) => {
-    if (!hasLoginNode(t)) return;
+  it("of the legacy generation is spared while somebody is connected, and then ended to the last process", async () => {
     const server = await startLegacyServer(node, layer);
     const root = server.rootPid;
     // The session that started it lives, no window yet. Then its window, through `ssh -D`.
@@ -91,8 +89,7 @@ describe("a real server", () => {
     await areEnded(root);
   });
 
-  it("leaves an extensionHost that outlives it, and a sweep finds that too", async (t) => {
-    if (!hasLoginNode(t)) return;
+  it("leaves an extensionHost that outlives it, and a sweep finds that too", async () => {
     const server = await startLegacyServer(node, layer);
     const window = await Window.open(node, server, { via: "starter" });
     const host = await extensionHostOf(node, server);
@@ -107,8 +104,7 @@ describe("a real server", () => {
     await endServers(node);
   });
 
-  it("of the exec-server generation is used over two hops, and outlives its command line program", async (t) => {
-    if (!hasLoginNode(t)) return;
+  it("of the exec-server generation is used over two hops, and outlives its command line program", async () => {
     const server = await startExecServer(node, layer);
     const [cli, root] = [server.cliPid as number, server.rootPid];
     assert.equal((await treeOf(node, root)).root.pid, cli);

@@ -1,8 +1,8 @@
 /** What is in an IDE's terminal, or was started there, and what it means for the tree. */
 
 import assert from "node:assert/strict";
-import { before, describe, it } from "node:test";
-import { hasLoginNode, whyNoLoginNode } from "./available.ts";
+import { before, it } from "node:test";
+import { onLoginNode } from "./available.ts";
 import { far, QUIET, Reach } from "./reach.ts";
 import { becomes, startStandIn, sweep } from "./scenario-helpers.ts";
 import { quoted } from "./ssh-client.ts";
@@ -10,11 +10,10 @@ import { quoted } from "./ssh-client.ts";
 /** Runs a command in a terminal, as the IDE does. */
 const inTerminal = (command: string): string => `script -qefc ${quoted(command)} /dev/null; :`;
 
-describe("in an IDE's terminal", () => {
+onLoginNode("in an IDE's terminal", () => {
   const reach = new Reach();
 
   before(async () => {
-    if (whyNoLoginNode() !== null) return;
     await reach.node.copyIn("/etc/sudoers.d/alice", "alice ALL=(ALL) NOPASSWD: ALL\n", { mode: 0o440 });
     // What `NAME tunnel` runs: the first argument is a script in the working folder.
     await reach.node.copyIn("/home/alice/tunnels/tunnel", "sleep 1000\n:\n");
@@ -60,8 +59,7 @@ describe("in an IDE's terminal", () => {
       reason: new RegExp(`holds a batch allocation \\(${name} \\d+\\)`),
     })),
   ];
-  it("what would be lost with its terminal leaves the whole tree alone", async (t) => {
-    if (!hasLoginNode(t)) return;
+  it("what would be lost with its terminal leaves the whole tree alone", async () => {
     for (const name of TUNNELS) await reach.node.run(["install", "/bin/bash", `/usr/local/bin/${name}`]);
     for (const name of JOBS) await reach.node.run(["install", "/usr/bin/sleep", `/usr/local/bin/${name}`]);
     const sshd =
@@ -105,8 +103,7 @@ describe("in an IDE's terminal", () => {
     "systemd-run --user --scope --quiet nohup sleep 7428 >/dev/null 2>&1 &",
     "systemd-run --user --quiet sleep 7429",
   ];
-  it("multiplexers, what was set free and other users' programs outlive a forced sweep; the rest ends", async (t) => {
-    if (!hasLoginNode(t)) return;
+  it("multiplexers, what was set free and other users' programs outlive a forced sweep; the rest ends", async () => {
     const folder = "/home/alice/bin";
     // The user's systemd stays when the session that started it has closed.
     await reach.node.run(["loginctl", "enable-linger", "alice"]);

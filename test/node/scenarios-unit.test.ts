@@ -3,11 +3,11 @@
 import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
-import { after, afterEach, before, describe, it } from "node:test";
+import { after, afterEach, before, it } from "node:test";
 import type { LedgerRecord } from "../../src/core/ledger/record.ts";
 import { readExposition, seriesValue } from "../helpers/exposition.ts";
 import { until } from "../helpers/until.ts";
-import { hasLoginNode, whyNoLoginNode } from "./available.ts";
+import { onLoginNode } from "./available.ts";
 import { repository } from "./boot.ts";
 import type { LoginNode } from "./login-node.ts";
 import {
@@ -32,11 +32,10 @@ const COLLECTOR = "/var/lib/prometheus/node-exporter";
 const METRICS = `${COLLECTOR}/vscode-grim-reaper.prom`;
 const TAGS = "/run/vscode-grim-reaper/tags";
 
-describe("the systemd unit", () => {
+onLoginNode("the systemd unit", () => {
   let node: LoginNode;
 
   before(async () => {
-    if (whyNoLoginNode() !== null) return;
     node = await bootWithProduct();
     await node.run(["mkdir", "-p", COLLECTOR]);
     await configure(node, `${AT_ONCE}[metrics]\nfile = "${METRICS}"\n`);
@@ -67,8 +66,7 @@ describe("the systemd unit", () => {
     assert.equal((await (await node.ssh(user, null, { stdin: "true\n" })).waitExit()).status, 0);
   };
 
-  it("sees clients from inside its sandbox, reaps an orphan, and writes log, ledger and metrics", async (t) => {
-    if (!hasLoginNode(t)) return;
+  it("sees clients from inside its sandbox, reaps an orphan, and writes log, ledger and metrics", async () => {
     const tcp = await startStandIn(node);
     const unix = await startStandIn(node, { args: ["--socket-path=/home/alice/.vscode-server/server.sock"] });
     const bobs = await startStandIn(node, { user: "bob" });
@@ -112,8 +110,7 @@ describe("the systemd unit", () => {
     assert.deepEqual([await value("killed_trees_total"), await value("hook_faults_total")], [1, 0]);
   });
 
-  it("counts the faults of the hook", async (t) => {
-    if (!hasLoginNode(t)) return;
+  it("counts the faults of the hook", async () => {
     // A folder that others may write is refused by the hook: a fault, and a tree without a tag.
     await node.run(["chmod", "1777", TAGS]);
     await startStandIn(node, { user: "bob" });
@@ -125,8 +122,7 @@ describe("the systemd unit", () => {
     assert.equal((JSON.parse((await node.read(LEDGER)).split("\n")[1] ?? "") as LedgerRecord).kind, "aged");
   });
 
-  it("judges in its sandbox as it does outside", async (t) => {
-    if (!hasLoginNode(t)) return;
+  it("judges in its sandbox as it does outside", async () => {
     const window = await attach(node, await startStandIn(node));
     await startStandIn(node, { user: "bob" });
     const outside = await list(node);
@@ -167,8 +163,7 @@ describe("the systemd unit", () => {
     ["ProcSubset=pid", /cannot read the process table/],
     ["SystemCallFilter=~sendto sendmsg", /list TCP sockets/],
   ];
-  it("blinded by a stricter sandbox ends nothing, fails, and says what it could not see", async (t) => {
-    if (!hasLoginNode(t)) return;
+  it("blinded by a stricter sandbox ends nothing, fails, and says what it could not see", async () => {
     const attached = await startStandIn(node);
     const window = await attach(node, attached);
     const orphan = await startStandIn(node, { user: "bob" });
@@ -187,8 +182,7 @@ describe("the systemd unit", () => {
     await window.drop();
   });
 
-  it("is started by its timer: hourly as shipped, and for real when the site says otherwise", async (t) => {
-    if (!hasLoginNode(t)) return;
+  it("is started by its timer: hourly as shipped, and for real when the site says otherwise", async () => {
     await node.run(["systemctl", "enable", "--now", TIMER]);
     const timers = await node.run(["systemctl", "show", "--value", "-p", "TimersCalendar", TIMER]);
     assert.match(timers, /OnCalendar=\*-\*-\* \*:00:00 ;/);
@@ -218,8 +212,7 @@ describe("the systemd unit", () => {
     await until(check);
   }
 
-  it("has the site's program told outside its sandbox", async (t) => {
-    if (!hasLoginNode(t)) return;
+  it("has the site's program told outside its sandbox", async () => {
     const told = "/var/local/told";
     await node.run(["install", "-o", "vscode-grim-reaper", "/dev/null", told]);
     const text = `#!/bin/sh\ncat >>${told}\ngetent hosts localhost >>${told}\n`;
@@ -229,8 +222,7 @@ describe("the systemd unit", () => {
     assert.equal(await node.run(["ls", "-A", "/var/lib/vscode-grim-reaper/notify/new"]), "");
   });
 
-  it("lets notify-mail's setgid mailer work, which gets the mail of one user", async (t) => {
-    if (!hasLoginNode(t)) return;
+  it("lets notify-mail's setgid mailer work, which gets the mail of one user", async () => {
     // Postfix' postdrop and exim work so: setgid or setuid. A script cannot, so a program does it.
     const prepare = `install -m 0770 -g mail -d /srv/mail
       install -g mail -m 2755 /usr/bin/tee /usr/local/sbin/drop`;

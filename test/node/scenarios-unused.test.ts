@@ -1,9 +1,9 @@
 /** What surrounds an orphan, or was left in its terminal, and is nobody's use of it; and what leaves that in doubt. */
 
 import assert from "node:assert/strict";
-import { describe, it } from "node:test";
+import { it } from "node:test";
 import { until } from "../helpers/until.ts";
-import { hasLoginNode } from "./available.ts";
+import { onLoginNode } from "./available.ts";
 import { far, Reach } from "./reach.ts";
 import { AT_ONCE, attach, becomes, configure, holdPort, startStandIn, treeOf } from "./scenario-helpers.ts";
 
@@ -17,7 +17,7 @@ interface Kind {
   readonly works: RegExp;
 }
 
-describe("an orphan is ended, in spite of", () => {
+onLoginNode("an orphan is ended, in spite of", () => {
   const reach = new Reach();
 
   const pty = (...argv: string[]) => `python3 -c 'import pty; pty.spawn(${JSON.stringify(argv)})'; :`;
@@ -54,7 +54,6 @@ describe("an orphan is ended, in spite of", () => {
   ];
   for (const { what, run, works } of KINDS)
     it(what, async (t) => {
-      if (!hasLoginNode(t)) return;
       if (run.includes(CHROMIUM) && (await reach.node.exec(["test", "-x", CHROMIUM])).status !== 0) {
         if (process.env.CI === "true") assert.fail("not installed: chromium");
         return t.skip("not installed: chromium (Debian: apt-get install chromium)");
@@ -67,8 +66,7 @@ describe("an orphan is ended, in spite of", () => {
       await reach.node.exec(["pkill", "-KILL", "-u", "alice", "-x", "sleep"]);
     });
 
-  it("connections that have ended: half closed by a client that died, or in TIME-WAIT", async (t) => {
-    if (!hasLoginNode(t)) return;
+  it("connections that have ended: half closed by a client that died, or in TIME-WAIT", async () => {
     const half = await startStandIn(reach.node);
     const window = await attach(reach.node, half);
     const closing = await startStandIn(reach.node, { args: ["--goodbye"] });
@@ -86,8 +84,7 @@ describe("an orphan is ended, in spite of", () => {
     await reach.isEnded(half);
   });
 
-  it("a connection that has been silent for longer than silentAfter; one on which data flows counts", async (t) => {
-    if (!hasLoginNode(t)) return;
+  it("a connection that has been silent for longer than silentAfter; one on which data flows counts", async () => {
     await configure(reach.node, `${AT_ONCE}silentAfter = "3s"\n`);
     try {
       const [silent, flowing] = [await startStandIn(reach.node), await startStandIn(reach.node)];
@@ -104,8 +101,7 @@ describe("an orphan is ended, in spite of", () => {
     }
   });
 
-  it("a network namespace of its own; what another namespace has of it leaves it in doubt", async (t) => {
-    if (!hasLoginNode(t)) return;
+  it("a network namespace of its own; what another namespace has of it leaves it in doubt", async () => {
     const prefix = ["unshare", "--net", "sh", "-c", 'ip link set lo up; exec "$@"', "sh"];
     const server = await startStandIn(reach.node, { prefix });
     await becomes(reach.node, server.pid, "reap");

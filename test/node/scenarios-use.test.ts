@@ -1,8 +1,8 @@
 /** What is connected to a server is use: one scenario with real programs for each kind of client. */
 
 import assert from "node:assert/strict";
-import { describe, it } from "node:test";
-import { hasLoginNode } from "./available.ts";
+import { it } from "node:test";
+import { onLoginNode } from "./available.ts";
 import { far, QUIET, Reach } from "./reach.ts";
 import {
   attach,
@@ -39,7 +39,7 @@ interface Kind {
   readonly endsAlone?: boolean;
 }
 
-describe("what is connected to a server is use, until it ends:", () => {
+onLoginNode("what is connected to a server is use, until it ends:", () => {
   const reach = new Reach();
 
   const ssh =
@@ -304,8 +304,7 @@ describe("what is connected to a server is use, until it ends:", () => {
   ];
 
   for (const { what, args = [], run, start, use, code, says, path, endsAlone } of KINDS)
-    it(what, async (t) => {
-      if (!hasLoginNode(t)) return;
+    it(what, async () => {
       const options = { args, ...(run !== undefined && { run }) };
       const server = await (start?.() ?? startStandIn(reach.node, options));
       if (!start) await becomes(reach.node, server.pid, "reap");
@@ -322,8 +321,7 @@ describe("what is connected to a server is use, until it ends:", () => {
     { what: "a unix socket", args: ON_SOCKET, hold: (at) => ["socat", "-", `UNIX-CONNECT:${at}`] },
   ];
   for (const { what, args, hold } of STOPPED)
-    it(`a client that waits at ${what} of a stopped server`, async (t) => {
-      if (!hasLoginNode(t)) return;
+    it(`a client that waits at ${what} of a stopped server`, async () => {
       const server = await startStandIn(reach.node, { args });
       await reach.node.run(["kill", "-STOP", `${server.pid}`]);
       await becomes(reach.node, server.pid, "reap");

@@ -1,9 +1,9 @@
 /** The users' side on a real login node: told at the login, asking to keep, ending their own. */
 
 import assert from "node:assert/strict";
-import { after, afterEach, before, describe, it } from "node:test";
+import { after, afterEach, before, it } from "node:test";
 import { until } from "../helpers/until.ts";
-import { hasLoginNode, whyNoLoginNode } from "./available.ts";
+import { onLoginNode } from "./available.ts";
 import type { LoginNode } from "./login-node.ts";
 import {
   AT_ONCE,
@@ -18,11 +18,11 @@ import {
 
 const UNIT = "vscode-grim-reaper.service";
 
-describe("the users' side", () => {
+onLoginNode("the users' side", () => {
   let node: LoginNode;
 
   before(async () => {
-    if (whyNoLoginNode() === null) node = await bootWithProduct();
+    node = await bootWithProduct();
   });
   after(() => node?.powerOff());
   afterEach(async () => {
@@ -52,8 +52,7 @@ describe("the users' side", () => {
     return { ...outcome, said: outcome.stdout + outcome.stderr };
   };
 
-  it("what the unit ended is shown at the next login in a terminal, once, and nowhere else", async (t) => {
-    if (!hasLoginNode(t)) return;
+  it("what the unit ended is shown at the next login in a terminal, once, and nowhere else", async () => {
     await configure(
       node,
       `${AT_ONCE}[notice]\ntext = "Questions: hpc@example.org\\nhttps://hpc.example.org/reaper"\n`,
@@ -95,8 +94,7 @@ describe("the users' side", () => {
     assert.equal((await node.exec(["systemctl", "is-failed", UNIT])).stdout.trim(), "inactive");
   });
 
-  it("a user keeps an orphan, sees it, withdraws it; the unit reads the request in its sandbox", async (t) => {
-    if (!hasLoginNode(t)) return;
+  it("a user keeps an orphan, sees it, withdraws it; the unit reads the request in its sandbox", async () => {
     const server = await startStandIn(node);
     await becomes(node, server.pid, "reap");
     const conf = "/etc/systemd/logind.conf.d/kill.conf";
@@ -126,8 +124,7 @@ describe("the users' side", () => {
     await gone(server);
   });
 
-  it("the tree of the terminal that it runs in stays, unless the user means it", async (t) => {
-    if (!hasLoginNode(t)) return;
+  it("the tree of the terminal that it runs in stays, unless the user means it", async () => {
     const other = await startStandIn(node);
     const careful = await startStandIn(node, {
       run: `${PROGRAM} end >/home/alice/end.log 2>&1; echo "status $?" >>/home/alice/end.log; exec sleep 7301`,
