@@ -4,7 +4,6 @@ import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { after, before, it } from "node:test";
-import { setTimeout as sleep } from "node:timers/promises";
 import type { AgentRow, AgentsDocument } from "../../src/tools/core/views/agents-view.ts";
 import { until } from "../helpers/until.ts";
 import { onLoginNode } from "./available.ts";
@@ -169,7 +168,7 @@ onLoginNode("coding agents and kernels", () => {
       const session = await node.ssh("alice", ["sh", "-c", `exec ${relay}`]);
       await session.waitOutput(/hello/);
       assert.deepEqual((await sweep(node)).log, []);
-      await sleep(GRACES[kind] * 1000);
+      await until(async () => assert.ok((await treeOf(node, pid)).ageSeconds > 2 * GRACES[kind]));
       assert.deepEqual((await sweep(node)).log, []);
       const tree = await treeOf(node, pid);
       assert.deepEqual([tree.product, tree.kind], [product, kind]);

@@ -4,6 +4,9 @@ import { spawnSync } from "node:child_process";
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import test from "node:test";
+import { addUp, metricsText, noCounters, type Sample } from "../../src/core/metrics/metrics.ts";
+import { readExposition } from "../helpers/exposition.ts";
+import { temporaryFile } from "../helpers/program.ts";
 
 const quiet: Sample = {
   version: "1.2.3",
@@ -47,7 +50,6 @@ interface Panel {
   readonly id: number;
   readonly type: string;
   readonly title: string;
-  readonly gridPos: { readonly x: number; readonly y: number; readonly w: number; readonly h: number };
   readonly targets: readonly {
     readonly expr: string;
     readonly refId: string;
@@ -70,9 +72,8 @@ test("the dashboard is a model that Grafana takes, and asks for series that exis
   const ids = board.panels.map(({ id }) => id);
   assert.equal(new Set(ids).size, ids.length);
   const variables = new Set(board.templating.list.map(({ name }) => name));
-  for (const { title, type, gridPos, targets } of board.panels) {
+  for (const { title, type, targets } of board.panels) {
     assert.ok(["stat", "timeseries", "table"].includes(type), title);
-    assert.ok(gridPos.x + gridPos.w <= 24 && gridPos.w > 0 && gridPos.h > 0, `${title} is off the grid`);
     assert.ok(targets.length > 0, `${title} asks for nothing`);
     assert.equal(new Set(targets.map(({ refId }) => refId)).size, targets.length, title);
     for (const { expr, datasource } of targets) {
@@ -85,18 +86,11 @@ test("the dashboard is a model that Grafana takes, and asks for series that exis
   const costs = [...names].filter((name) => /_trees?_(?:cpu|memory|processes)/.test(name));
   assert.ok(costs.length === 4, costs.join(" "));
   for (const name of costs) assert.ok(asked.includes(name), `${name} has no panel`);
-  for (const a of board.panels)
-    for (const b of board.panels)
-      assert.ok(a === b || !overlap(a.gridPos, b.gridPos), `${a.title}, ${b.title}`);
   const text = JSON.stringify(board);
   checkNames(text, DASHBOARD);
   for (const [, variable] of text.matchAll(/\$\{?([a-z]\w*)\}?/g))
     assert.ok(variables.has(variable ?? ""), variable);
 });
-
-function overlap(a: Panel["gridPos"], b: Panel["gridPos"]): boolean {
-  return a.x < b.x + b.w && b.x < a.x + a.w && a.y < b.y + b.h && b.y < a.y + a.h;
-}
 
 test("the dashboard's questions are ones that Prometheus understands", { skip }, () => {
   const board = JSON.parse(readFileSync(DASHBOARD, "utf8")) as { panels: Panel[] };
@@ -166,7 +160,3 @@ test("the alerting rules fire when they should, and only then", { skip }, () => 
   for (const [name, minutes, hosts] of rows)
     assert.deepEqual(fired(name, minutes), hosts, `${name} at ${minutes}`);
 });
-
-import { addUp, metricsText, noCounters, type Sample } from "../../src/core/metrics/metrics.ts";
-import { readExposition } from "../helpers/exposition.ts";
-import { temporaryFile } from "../helpers/program.ts";

@@ -3,10 +3,20 @@
 
 import assert from "node:assert/strict";
 import { spawnSync } from "node:child_process";
-import { existsSync, readFileSync, writeFileSync } from "node:fs";
+import { existsSync } from "node:fs";
 import { test } from "node:test";
 import { FAULTS, HIDDEN, inPlaceOf, TMPFS, TOOL_IS } from "../helpers/fault-table.ts";
-import { compile, config, Host, RUN_FOLDER, runIn, type Trouble, writeTag } from "../helpers/faults.ts";
+import {
+  ageStates,
+  compile,
+  config,
+  Host,
+  outgrow,
+  RUN_FOLDER,
+  runIn,
+  type Trouble,
+  writeTag,
+} from "../helpers/faults.ts";
 import { run, temporaryFile } from "../helpers/program.ts";
 import { USER } from "../helpers/real.ts";
 import { insidePidNamespace } from "../helpers/sandbox.ts";
@@ -64,9 +74,6 @@ function insideNamespace(): void {
     temporaryFile("config.toml", `settle = "0s"\ngrace = "${grace}"\ntermWait = "0"\n`);
   const twoSweeps = patient("1s");
   const prepare = `rm -rf ${RUN_FOLDER}; mkdir -p -m 700 ${RUN_FOLDER}`;
-  /** As if the last sweep had been at the boot. */
-  const age = (): void =>
-    writeFileSync(STATES, readFileSync(STATES, "utf8").replace(/"(usedAt|orphanAt)":\d[^,}]*/g, '"$1":1'));
   const sweeps = (
     says: RegExp,
     orphanLives: boolean,
@@ -88,27 +95,27 @@ function insideNamespace(): void {
     ["a folder", `mkdir ${STATES}`, /states\.json: it is not a regular file; remove it/],
   ] as const)
     test(`states that are ${what} hang nothing and end no tree; a new file is made where one can be`, async () => {
-      await host.ages();
+      await outgrow(host.orphan.node("server"));
       sh(`${prepare}; ${make}`);
       sweeps(says, true, 1);
       if (what === "a folder") {
         sh(`rmdir ${STATES}`);
-        sweeps(/so two sweeps must find it so/, true);
+        sweeps(/this sweep is the first to find it unused/, true);
       }
-      age();
+      ageStates();
       sweeps(/Killed 4/, false);
     });
 
   test("the state folder fills up after the lock: the sweep says that it could not mark the orphan", async () => {
-    await host.ages();
+    await outgrow(host.orphan.node("server"));
     sh(prepare);
     const full = `${TMPFS} -o size=64k,mode=700 tmpfs ${RUN_FOLDER}
 touch ${RUN_FOLDER}/lock
 cat /dev/zero > ${RUN_FOLDER}/full 2>/dev/null || true`;
     sweeps(/cannot write the states of trees: ENOSPC/, true, 1, { before: full });
     assert.ok(!existsSync(STATES));
-    sweeps(/so two sweeps must find it so/, true);
-    age();
+    sweeps(/this sweep is the first to find it unused/, true);
+    ageStates();
     sweeps(/Killed 4/, false);
   });
 
@@ -142,9 +149,9 @@ cat /dev/zero > ${RUN_FOLDER}/full 2>/dev/null || true`;
         off,
         patient("5m"),
       );
-      await host.ages();
+      await outgrow(host.orphan.node("server"));
       sh(`rm ${TAGS}/*`);
-      age();
+      ageStates();
       sweeps(/Killed 4/, false, 0, off);
     });
 

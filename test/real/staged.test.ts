@@ -10,7 +10,7 @@ import { bareServer, legacy, puppetNamed } from "../helpers/ide-trees.ts";
 import { sleepAt } from "../helpers/install.ts";
 import { DEFAULT_POLICY } from "../helpers/policy.ts";
 import { config, run } from "../helpers/program.ts";
-import { isAlive, living, type PlanNode, startTree } from "../helpers/puppet.ts";
+import { isAlive, type PlanNode, startTree } from "../helpers/puppet.ts";
 import { eventually, makeHome, USER } from "../helpers/real.ts";
 import { insidePidNamespace } from "../helpers/sandbox.ts";
 
@@ -18,7 +18,8 @@ insidePidNamespace(import.meta.url, "staged looks", insideNamespace);
 
 function insideNamespace(): void {
   test("of a user whose tree is below a session no process of the tree is read, and no environment", async () => {
-    const { stage } = await start();
+    const home = makeHome(USER);
+    const stage = await startTree(sessionOf(home, [legacy(home, { uid: USER, daemon: false })]));
     const { native, asked } = recording(loadNative());
     const { observation, trees } = await observe(native, { ...STAGED, shortestGrace: 0 });
     assert.deepEqual(observation.skipped, [USER]);
@@ -35,20 +36,6 @@ function insideNamespace(): void {
     assert.equal(whole.observation.skipped, undefined);
     assert.equal(whole.trees.length, 1);
     assert.ok(asked.environments.has(stage.node("launcher").pid));
-  });
-
-  test("another user's orphan ends while a user at work is left out; -vv, list and explain read all", async () => {
-    const { stage } = await start();
-    const orphan = await startTree(bareServer(makeHome(USER + 1), USER + 1));
-    const verbose = run(["sweep", "-n", "-vv", "-c", config()]);
-    assert.match(verbose.stderr, /spare: tree \d+ \(uid \d+, vscode, 7 processes\): in use: /);
-    assert.match(run(["list", "-c", config()]).stdout, /spare .* 7 .*in use: /);
-    assert.match(run(["explain", String(stage.node("server").pid)]).stdout, /in use: session sshd/);
-    const before = living(stage);
-    const swept = run(["sweep", "-v", "-c", config()]);
-    assert.equal(swept.status, 0, swept.stderr);
-    assert.deepEqual(living(orphan), []);
-    assert.deepEqual(living(stage), before);
   });
 
   test("a program of a user at work in an orphan's terminal keeps the orphan; without the program it ends", async () => {
@@ -113,13 +100,6 @@ function exeOf(pid: string): string | null {
   } catch {
     return null;
   }
-}
-
-/** A server of seven processes below a session, and more trees. */
-async function start(others: readonly PlanNode[] = []) {
-  const home = makeHome(USER);
-  const tree = legacy(home, { uid: USER, daemon: false });
-  return { stage: await startTree([sessionOf(home, [tree]), ...others]) };
 }
 
 const LOOK = {

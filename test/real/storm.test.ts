@@ -59,33 +59,6 @@ function letLoose(stage: Stage, names: readonly string[]): void {
 }
 
 function insideNamespace(): void {
-  test("ignores SIGTERM, stops itself, leaves its session: reaped", async () => {
-    const home = makeHome(uid);
-    const exe = `${home}/.vscode-server/bin/${COMMIT}/node`;
-    const child = (name: string, behaviours: PlanNode["behaviours"]): PlanNode => ({
-      name,
-      uid,
-      exe,
-      argv: [exe, name],
-      behaviours,
-    });
-    const stage = await startTree(
-      bareServer(
-        home,
-        uid,
-        ["ignore-term"],
-        [
-          child("stopped", ["ignore-term", "stop"]),
-          child("apart", ["ignore-term", "setsid"]),
-          child("leaderless", ["ignore-term", "zombie-leader"]),
-        ],
-      ),
-    );
-    const swept = sweep();
-    assert.equal(swept.status, 0, swept.stderr);
-    assert.deepEqual(living(stage), []);
-  });
-
   test("fork chains in a scope of the tree's own end with the scope", async () => {
     const folder = makeCgroup(".scope");
     const stage = await startChains(folder);

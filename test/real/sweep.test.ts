@@ -4,11 +4,11 @@ import assert from "node:assert/strict";
 import { spawnSync } from "node:child_process";
 import { existsSync, readFileSync } from "node:fs";
 import { test } from "node:test";
-import { setTimeout as sleep } from "node:timers/promises";
+import { ageStates, outgrow } from "../helpers/faults.ts";
 import { bareServer, execServerTree, legacy, sleeper } from "../helpers/ide-trees.ts";
 import { puppetNamed } from "../helpers/install.ts";
 import { config, run, temporaryFile } from "../helpers/program.ts";
-import { living, type PlanNode, startTree } from "../helpers/puppet.ts";
+import { type Behaviour, living, type PlanNode, startTree } from "../helpers/puppet.ts";
 import { makeHome, USER } from "../helpers/real.ts";
 import { insidePidNamespace } from "../helpers/sandbox.ts";
 
@@ -48,20 +48,36 @@ function insideNamespace(): void {
     );
   });
 
-  test("an orphan is reaped without force, one that ignores SIGTERM by SIGKILL", async () => {
+  test("what ignores SIGTERM, is stopped, left its session or lost its first thread ends without force", async () => {
     const home = makeHome(uid);
-    const stage = await startTree(legacy(home, { uid, behaviours: ["ignore-term"] }));
+    const { exe } = bareServer(home, uid);
+    const child = (name: Behaviour): PlanNode => ({
+      name,
+      uid,
+      exe,
+      argv: [exe, name],
+      behaviours: ["ignore-term", name],
+    });
+    const stage = await startTree([
+      legacy(makeHome(uid), { uid, behaviours: ["ignore-term"] }),
+      { ...bareServer(makeHome(uid), uid, ["stop"]), name: "stopped" },
+      {
+        ...bareServer(home, uid, [], [child("setsid"), child("stop"), child("zombie-leader")]),
+        name: "above",
+      },
+    ]);
     const swept = run(["-v", "-c", config()]);
     assert.equal(swept.status, 0, swept.stderr);
-    assert.match(swept.stderr, /Killed 7 process\(es\)/);
+    for (const count of [7, 1, 4])
+      assert.ok(swept.stderr.includes(`Killed ${count} process(es)`), swept.stderr);
     assert.deepEqual(living(stage), []);
   });
 
   test("one that folds on SIGTERM ends before the wait is over", async () => {
     const stage = await startTree(bareServer(makeHome(uid), uid));
-    const patient = temporaryFile("config.toml", 'settle = "0s"\ngrace = "0"\ntermWait = "60s"\n');
-    const swept = run(["-c", patient]);
-    assert.equal(swept.status, 0, swept.stderr);
+    const patient = temporaryFile("config.toml", 'settle = "0s"\ngrace = "0"\ntermWait = "5m"\n');
+    // `run` fails when it takes longer.
+    assert.equal(run(["-c", patient]).status, 0);
     assert.deepEqual(living(stage), []);
   });
 
@@ -73,12 +89,6 @@ function insideNamespace(): void {
     assert.match(swept.stderr, /Killed 4 process\(es\)/);
     const forks = await stage.waitForForks(3);
     for (const pid of forks) assert.ok(!existsSync(`/proc/${pid}`), `${pid} lives`);
-  });
-
-  test("a stopped tree is woken and ends", async () => {
-    const stage = await startTree(bareServer(makeHome(uid), uid, ["stop"]));
-    assert.equal(run(["-c", config()]).status, 0);
-    assert.deepEqual(living(stage), []);
   });
 
   test("another user's process inside the tree lives, and what is below it", async () => {
@@ -124,10 +134,10 @@ function insideNamespace(): void {
     const careful = temporaryFile("config.toml", 'settle = "0s"\ngrace = "1s"\ntermWait = "1s"\n');
     assert.equal(run(["-c", careful]).status, 0);
     // Younger than its grace it gets no mark.
-    await sleep(1100);
+    await outgrow(stage.node("server"));
     assert.equal(run(["-c", careful]).status, 0);
     assert.deepEqual(living(stage), ["server"]);
-    await sleep(1100);
+    ageStates();
     assert.equal(run(["-c", careful]).status, 0);
     assert.deepEqual(living(stage), []);
   });
