@@ -124,15 +124,14 @@ class Converter {
     });
   }
 
-  // Five numbers per process: an object for each would take ten times as long.
-  Napi::Value value(const std::vector<ChainProcess>& chain) const {
-    auto made = Napi::Float64Array::New(env_, chain.size() * 5);
-    double* next = made.Data();
-    for (const ChainProcess& one : chain)
-      for (const double number :
-           {double(one.pid), double(one.start_time), double(one.ppid), double(one.uid), double(one.suspect)})
-        *next++ = number;
-    return made;
+  Napi::Value value(const ChainProcess& one) const {
+    return object({
+        {"pid", value(one.pid)},
+        {"startTime", value(one.start_time)},
+        {"ppid", value(one.ppid)},
+        {"uid", value(one.uid)},
+        {"suspect", value(one.suspect)},
+    });
   }
 
   Napi::Value value(const SnapshotRest& rest) const {
@@ -140,42 +139,18 @@ class Converter {
                                              [](Napi::Env, SnapshotRest* held) { delete held; });
   }
 
-  // One set of keys and words for all, and one list of pids while it is the same: thousands of connections
-  // take half as long.
-  Napi::Value value(const std::vector<Connection>& connections) const {
-    const char* const names[] = {"kind",   "direction", "near",   "far", "local",
-                                 "remote", "otherHost", "farUid", "idle"};
-    std::vector<napi_value> keys, kinds, directions;
-    for (const char* name : names) keys.push_back(value(name));
-    for (const char* name : kKinds) kinds.push_back(value(name));
-    for (const char* name : kDirections) directions.push_back(value(name));
-    Napi::Array array = Napi::Array::New(env_, connections.size());
-    const std::vector<pid_t> none;
-    const std::vector<pid_t>* last[2] = {&none, &none};
-    Napi::Value pids[2] = {value(none), value(none)};
-    for (std::size_t i = 0; i < connections.size(); ++i) {
-      const Connection& each = connections[i];
-      const std::vector<pid_t>* lists[2] = {&each.near, &each.far};
-      for (int end = 0; end < 2; ++end) {
-        if (*lists[end] != *last[end]) pids[end] = value(*lists[end]);
-        last[end] = lists[end];
-      }
-      const Napi::HandleScope scope(env_);
-      const napi_value fields[] = {kinds[static_cast<std::size_t>(each.kind)],
-                                   directions[static_cast<std::size_t>(each.direction)],
-                                   pids[0],
-                                   pids[1],
-                                   value(each.local),
-                                   value(each.remote),
-                                   each.other_host ? value(true) : absent(),
-                                   value(each.far_uid),
-                                   value(each.idle)};
-      Napi::Object made = Napi::Object::New(env_);
-      for (std::size_t key = 0; key < keys.size(); ++key)
-        if (key != 6 || each.other_host) made.Set(keys[key], fields[key]);
-      array.Set(static_cast<std::uint32_t>(i), made);
-    }
-    return array;
+  Napi::Value value(const Connection& each) const {
+    return object({
+        {"kind", value(name_of(kKinds, each.kind))},
+        {"direction", value(name_of(kDirections, each.direction))},
+        {"near", value(each.near)},
+        {"far", value(each.far)},
+        {"local", value(each.local)},
+        {"remote", value(each.remote)},
+        {"otherHost", each.other_host ? value(true) : absent()},
+        {"farUid", value(each.far_uid)},
+        {"idle", value(each.idle)},
+    });
   }
 
   Napi::Value value(const OtherNet& net) const {

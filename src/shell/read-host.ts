@@ -10,7 +10,7 @@ import type { Proc } from "../core/observation/process.ts";
 import type { Catalogue } from "../core/recognition/catalogue.ts";
 import { scanMarkers } from "../core/recognition/scan-markers.ts";
 import { redactArgv } from "../core/text/redact.ts";
-import { type ChainProcess, chainOf } from "../core/verdict/skipped-users.ts";
+import type { ChainProcess } from "../core/verdict/skipped-users.ts";
 import { capabilities } from "./host/capabilities.ts";
 import type { Native, RawSnapshot } from "./host/native.ts";
 import { subordinateUids } from "./host/subordinate-uids.ts";
@@ -65,7 +65,7 @@ export async function readProcessTable(
     const known = { tags, lastSweepAt, states, survivors, faults: [...ofTags, ...faults] };
     const seen = observationOf(raw, known);
     if (!raw.rest || toSkip === null) return seen;
-    const skipped = toSkip(seen, chainOf(raw.chain ?? []));
+    const skipped = toSkip(seen, raw.chain ?? []);
     const rest = await native.finishSnapshot(raw.rest, skipped);
     return { ...observationOf(rest, known), ...(skipped.length > 0 && { skipped }) };
   } catch (error) {

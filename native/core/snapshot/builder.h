@@ -2,6 +2,7 @@
 // this room alone.
 #pragma once
 
+#include <array>
 #include <optional>
 #include <set>
 #include <string>
@@ -16,6 +17,9 @@
 
 namespace reaper {
 
+// This program's user and pid namespaces, and the mount namespace of process 1: the unit has one of its own.
+inline constexpr std::array<const char*, 3> kSpaces = {"self/ns/user", "self/ns/pid", "1/ns/mnt"};
+
 // What the path of an executable says. An interpreter may be a suspect by its command line.
 struct ExeKind {
   bool sshd = false, suspect = false, interpreter = false;
@@ -25,6 +29,7 @@ struct ExeKind {
 struct ScanEntry : ExeKind {
   pid_t pid = 0;
   uid_t uid = 0;
+  bool has_uid = false;  // whether it was asked whose the process is
   bool has_exe = false;  // false: a kernel thread, a zombie, or hidden
   bool hidden = false;   // the executable could not be read although this program should be able to
 };
@@ -46,6 +51,7 @@ class SnapshotBuilder {
   // scan.cc: every process of the host, and which users have a suspect. `pids` is sorted, and so are entries_
   void scan(const std::vector<pid_t>& pids);
   void scan_exe(ScanEntry& entry);
+  bool ask_owner(ScanEntry& entry);
   ExeKind kind_of(std::string_view exe);
   bool asks_for(uid_t uid) const { return !options_.uids || options_.uids->count(uid) != 0; }
   void match_command_lines();
@@ -86,7 +92,7 @@ class SnapshotBuilder {
   ProcDir proc_;
   Snapshot out_;
   MemoryReader argv_;
-  std::string own_user_ns_, own_pid_ns_, host_mnt_ns_;
+  std::array<std::string, kSpaces.size()> own_spaces_;  // empty: not known
   std::vector<ScanEntry> entries_;
   std::unordered_map<std::string, ExeKind> kinds_;
   std::unordered_set<uid_t> suspect_uids_;

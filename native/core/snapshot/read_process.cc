@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <cstring>
 #include <utility>
 
 #include "core/snapshot/builder.h"
@@ -61,12 +62,11 @@ void SnapshotBuilder::read_links(int folder, Process& process) {
     process.exe_unreadable = error == ENAMETOOLONG ? ExeUnreadable::kTooLong : ExeUnreadable::kDenied;
     if (process.pid != 1) add_hidden_exe(process.pid, process.uid, error);
   }
-  if (!own_user_ns_.empty() && proc_.link(folder, "ns/user", &target) == 0)
-    process.foreign_user_ns = target != own_user_ns_;
-  if (!own_pid_ns_.empty() && proc_.link(folder, "ns/pid", &target) == 0)
-    process.foreign_pid_ns = target != own_pid_ns_;
-  if (!host_mnt_ns_.empty() && proc_.link(folder, "ns/mnt", &target) == 0)
-    process.foreign_mnt_ns = target != host_mnt_ns_;
+  std::optional<bool>* const foreign[] = {&process.foreign_user_ns, &process.foreign_pid_ns,
+                                          &process.foreign_mnt_ns};
+  for (std::size_t i = 0; i < kSpaces.size(); ++i)
+    if (!own_spaces_[i].empty() && proc_.link(folder, std::strchr(kSpaces[i], '/') + 1, &target) == 0)
+      *foreign[i] = target != own_spaces_[i];
 }
 
 void SnapshotBuilder::read_argv() {

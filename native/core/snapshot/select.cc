@@ -33,8 +33,9 @@ std::vector<ChainProcess> SnapshotBuilder::read_chains() {
     if (!is_suspect(entry)) continue;
     for (pid_t pid = entry.pid; met.insert(pid).second;) {
       const auto found = std::lower_bound(entries_.begin(), entries_.end(), pid, before);
+      if (found == entries_.end() || found->pid != pid || !ask_owner(*found)) break;
       Stat stat;  // left as it is where it cannot be read: without a parent, and as old as the host
-      if (found == entries_.end() || found->pid != pid || is_gone(proc_.read_stat(pid, -1, &stat))) break;
+      if (is_gone(proc_.read_stat(pid, -1, &stat))) break;
       chain.push_back({{pid, stat.start_time}, stat.ppid, found->uid, is_suspect(*found)});
       pid = stat.ppid;
     }
@@ -47,14 +48,15 @@ std::vector<ChainProcess> SnapshotBuilder::read_chains() {
 void SnapshotBuilder::read_trees() {
   std::unordered_map<pid_t, std::vector<const ScanEntry*>> children;
   std::vector<const ScanEntry*> trees;
-  for (const ScanEntry& entry : entries_) {
+  for (ScanEntry& entry : entries_) {
+    if (has_suspects() && !ask_owner(entry)) continue;
     const bool suspect = is_suspect(entry);
     if (suspect) trees.push_back(&entry);
     if (suspect || entry.hidden) read_full(entry.pid, entry.uid, suspect && !entry.sshd);
     // Guard: doas or a set-user-ID bit runs any user's program in a tree's terminal, and it ends with the
     // tree.
-    if (suspect_uids_.count(entry.uid) != 0 ||
-        (has_suspects() && entry.has_exe && (entry.uid == 0 || options_.full)))
+    const bool may_be_below = entry.has_exe && (entry.uid == 0 || options_.full);
+    if (has_suspects() && (may_be_below || suspect_uids_.count(entry.uid) != 0))
       children[read_parent(entry)].push_back(&entry);
   }
   std::unordered_set<const ScanEntry*> met;  // each process is taken once, so a circle of parents ends

@@ -19,10 +19,8 @@ std::optional<Failure> SnapshotBuilder::begin() {
                    "namespace"};
 
   std::string_view text;
-  if (proc_.link(proc_.fd(), "self/ns/user", &text) == 0) own_user_ns_ = std::string(text);
-  if (proc_.link(proc_.fd(), "self/ns/pid", &text) == 0) own_pid_ns_ = std::string(text);
-  // Not this program's: its unit has a mount namespace of its own.
-  if (proc_.link(proc_.fd(), "1/ns/mnt", &text) == 0) host_mnt_ns_ = std::string(text);
+  for (std::size_t i = 0; i < kSpaces.size(); ++i)
+    if (proc_.link(proc_.fd(), kSpaces[i], &text) == 0) own_spaces_[i] = text;
   if (const int error = proc_.read(proc_.fd(), "sys/kernel/random/boot_id", &text))
     return Failure{error, "read " + root + "/sys/kernel/random/boot_id"};
   out_.boot_id = std::string(text.substr(0, text.find('\n')));

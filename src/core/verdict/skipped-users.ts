@@ -12,20 +12,6 @@ export interface ChainProcess extends ProcId {
   readonly suspect: boolean;
 }
 
-const FIELDS = 5;
-
-/** Reads chains as the addon gives them: pid, start time, parent, user and whether it is a suspect, five numbers each. */
-export function chainOf(numbers: ArrayLike<number>): ChainProcess[] {
-  const at = (i: number): number => numbers[i] ?? 0;
-  return Array.from({ length: numbers.length / FIELDS }, (_, n) => ({
-    pid: at(FIELDS * n),
-    startTime: at(FIELDS * n + 1),
-    ppid: at(FIELDS * n + 2),
-    uid: at(FIELDS * n + 3),
-    suspect: at(FIELDS * n + 4) === 1,
-  }));
-}
-
 /**
  * Lists the users each of whose suspects is below an ssh session of theirs, or younger than `grace` with all that they run
  * above it. `view` has the ssh servers and what is above them alone. A skipped tree counts as seen in

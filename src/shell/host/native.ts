@@ -5,6 +5,7 @@ import { fileURLToPath } from "node:url";
 import type { Connections } from "../../core/observation/connections.ts";
 import type { Fault } from "../../core/observation/fault.ts";
 import type { Proc, ProcId, SnapshotCounts } from "../../core/observation/process.ts";
+import type { ChainProcess } from "../../core/verdict/skipped-users.ts";
 
 /** A range of subordinate uids (subuid(5)): their processes count against the owner's budgets. */
 export interface UidRange {
@@ -61,10 +62,9 @@ export interface RawSnapshot {
   readonly counts: SnapshotCounts;
   readonly faults: readonly Fault[];
   /**
-   * Of a first stage, whose `processes` are the ssh servers and what is above them alone: each suspect and all above it as
-   * pid, start time, parent, effective uid, and 1 if it is a suspect.
+   * Of a first stage, whose `processes` are the ssh servers and what is above them alone: each suspect and all above it.
    */
-  readonly chain?: Float64Array;
+  readonly chain?: readonly ChainProcess[];
   readonly rest?: SnapshotRest;
 }
 

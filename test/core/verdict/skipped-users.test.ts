@@ -3,7 +3,7 @@ import test from "node:test";
 import type { Observation, Tag } from "../../../src/core/observation/observation.ts";
 import type { Proc } from "../../../src/core/observation/process.ts";
 import { viewOf } from "../../../src/core/tree/host-view.ts";
-import { type ChainProcess, chainOf, skippedUsers } from "../../../src/core/verdict/skipped-users.ts";
+import { type ChainProcess, skippedUsers } from "../../../src/core/verdict/skipped-users.ts";
 import { DEFAULT_POLICY } from "../../helpers/policy.ts";
 import { ALICE, observation, proc, sshSession, TICKS, UPTIME } from "../../helpers/proc.ts";
 
@@ -95,10 +95,4 @@ test("a chain of thousands costs its length", () => {
   const chain = Array.from({ length: 30_000 }, (_, i) => at(1000 + i, i === 0 ? 301 : 999 + i));
   const above = SESSION.map((one) => at(one.pid, one.ppid, { ...one, suspect: false }));
   assert.deepEqual(skippedUsers(view, [...above, ...chain].reverse(), GRACE), [ALICE]);
-});
-
-test("chains come as five numbers for each process", () => {
-  const numbers = Float64Array.from([500, OLD, 301, ALICE, 1, 301, OLD, 300, ALICE, 0]);
-  assert.deepEqual(chainOf(numbers), [at(500, 301), at(301, 300, { suspect: false })]);
-  assert.deepEqual(chainOf([]), []);
 });
