@@ -1,6 +1,6 @@
 import data from "../../src/core/recognition/catalogue.json" with { type: "json" };
 import { type Catalogue, makeCatalogue, type Product } from "../../src/core/recognition/catalogue.ts";
-import { KIND_NAMES, KINDS, type Kind } from "../../src/core/recognition/kinds.ts";
+import { KIND_NAMES, type Kind } from "../../src/core/recognition/kinds.ts";
 import { kindIn } from "../../src/core/recognition/program-rules.ts";
 
 /** The tables of what the catalogue knows, for README and docs/products.md. */
@@ -9,6 +9,17 @@ const row = (cells: readonly string[]): string => `| ${cells.join(" | ")} |`;
 const table = (heads: readonly string[], rows: readonly (readonly string[])[]): string =>
   [row(heads), row(heads.map(() => "---")), ...rows.map(row)].join("\n");
 const codes = (texts: readonly string[]): string => texts.map((text) => `\`${text}\``).join(" ");
+
+/** What each kind means for the verdict, in one line. */
+const KINDS: Readonly<Record<Kind, string>> = {
+  server: "does nothing without a client: ended when nothing is connected to it and its grace is over",
+  agent: "works without a client: left alone while busy, then ended after `[agents]` grace, by two sweeps",
+  kernel: "holds a user's data and outlives its server by design: left alone while busy, `[kernels]` grace",
+  tunnel: "is reached without ssh, through a vendor's host: exempt unless `tunnels` says otherwise",
+  "web-server": "is reached by a browser: exempt unless `webServers` says otherwise",
+  multiplexer: "keeps terminals alive on purpose: never ended, and nothing below it is",
+  own: "was started by its user: never recognised, and ended only as part of a tree that it runs in",
+};
 
 /** Makes the table of kinds: what each means for the verdict. */
 export function kindTable(): string {

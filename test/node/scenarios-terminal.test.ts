@@ -51,7 +51,7 @@ onLoginNode("in an IDE's terminal", () => {
     ...TUNNELS.map((name) => ({
       what: `${name} tunnel`,
       run: `cd ~/tunnels; /usr/local/bin/${name} tunnel; :`,
-      reason: /has a tunnel in its terminal \(\d+\)/,
+      reason: /has a tunnel in its terminal \(\S+ \d+\)/,
     })),
     ...JOBS.map((name) => ({
       what: `the job client ${name}`,

@@ -5,7 +5,8 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, test } from "node:test";
 import { recordLine } from "../../src/core/ledger/record.ts";
-import { noCounters, parseCounters } from "../../src/core/metrics/metrics.ts";
+import { counters, noCounters } from "../../src/core/metrics/metrics.ts";
+import { readDocument } from "../../src/shell/store/document.ts";
 import { readLastSweep } from "../../src/shell/store/last-sweep.ts";
 import { readStates, writeStates } from "../../src/shell/store/states.ts";
 import { readTags } from "../../src/shell/store/tags.ts";
@@ -84,8 +85,8 @@ describe("a file of a newer version is refused by name:", () => {
   });
 
   test("the counters and the last sweep", () => {
-    const counters = parseCounters(newer(JSON.stringify(noCounters())));
-    assert.match("error" in counters ? counters.error : "", NEWER);
+    put("counters.json", newer(JSON.stringify(noCounters())));
+    assert.throws(() => readDocument(join(folder, "counters.json"), counters, 4096), NEWER);
     put("last-sweep.json", '{"schemaVersion":2,"at":1,"lastGood":1,"survivors":0}');
     assert.throws(() => readLastSweep(folder), NEWER);
   });

@@ -4,7 +4,7 @@ import * as v from "valibot";
 import { memoryKiBOf, type TreeCosts, treeCosts } from "../costs/costs.ts";
 import { keyOf } from "../observation/process.ts";
 import type { Outcome } from "../reap/outcome.ts";
-import { type DataOf, type Parsed, parseJson, wholeNumber } from "../text/parse-json.ts";
+import { type DataOf, wholeNumber } from "../text/parse-json.ts";
 import { escapeText } from "../text/safe-text.ts";
 import type { Judgement } from "../verdict/judge.ts";
 import { VERDICTS } from "../verdict/orphan.ts";
@@ -25,7 +25,7 @@ const TOTALS = {
 
 type Total = keyof typeof TOTALS;
 
-const counters = v.object({
+export const counters = v.object({
   schemaVersion: v.literal(1),
   totals: v.record(v.string(), wholeNumber),
   /** How long the hook's file of faults was at the last sweep, and the boot in which it was made. */
@@ -46,9 +46,6 @@ export const noCounters = (): Counters => ({
   hookBoot: "",
   lastSuccess: 0,
 });
-
-/** Reads the counters of a saved file. */
-export const parseCounters = (text: string): Parsed<Counters> => parseJson(counters, text);
 
 /** What the metrics need to know of one sweep. */
 export interface Sample {

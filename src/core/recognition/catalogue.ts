@@ -81,14 +81,6 @@ export interface ProgramRule {
   readonly checked?: string;
 }
 
-/** A rule with its paths by component. */
-export type Program = ProgramRule & { readonly endings: readonly (readonly string[])[] };
-
-export interface JobEnvironment {
-  readonly system: string;
-  readonly variables: readonly string[];
-}
-
 /** An option that says how long a server waits for its client. */
 export interface GraceFlag {
   readonly flag: string;
@@ -110,47 +102,10 @@ export interface Location {
   readonly components: readonly string[];
 }
 
-export interface Catalogue {
-  readonly products: readonly Product[];
-  readonly byId: ReadonlyMap<string, Product>;
-  readonly patterns: readonly SitePattern[];
-  readonly exePatterns: ReadonlyMap<SitePattern, RegExp>;
-  /** Product folders by their last component; those whose last component is a pattern apart. */
-  readonly folders: ReadonlyMap<string, readonly Location[]>;
-  readonly folderPatterns: readonly Location[];
-  /** What a fork is called that no folder names. */
-  readonly fork: Product;
-  /** The layout of an installation, wherever it lies. */
-  readonly installs: readonly Location[];
-  readonly extensionFolder: {
-    readonly components: readonly string[];
-    readonly notIn: readonly string[];
-  };
-  readonly forkDirectories: readonly string[];
-  readonly programs: readonly Program[];
-  readonly cli: { readonly valueFlags: readonly string[]; readonly roles: readonly RoleRule[] };
-  /** Which product a command-line program or a launcher belongs to, by its file name. */
-  readonly cliProducts: ReadonlyMap<string, Product>;
-  readonly launcherProducts: ReadonlyMap<string, Product>;
-  readonly shapes: typeof data.shapes;
-  /** Names of files and folders in an extension that are the user's own to run. */
-  readonly ownPrograms: readonly string[];
-  readonly graceFlags: readonly GraceFlag[];
-  readonly interpreters: typeof data.interpreters;
-  /** Ends of paths, by component. */
-  readonly multiplexers: readonly (readonly string[])[];
-  /** Clients that take the options of OpenSSH's. */
-  readonly sshClients: readonly string[];
-  /** Programs of root's that ask at a terminal for a password before they do anything. */
-  readonly prompts: readonly string[];
-  readonly jobClients: readonly string[];
-  /** Batch systems by the cgroups of their jobs, and by their programs that run jobs. */
-  readonly jobCgroups: readonly { readonly system: string; readonly pattern: RegExp }[];
-  readonly jobDaemons: readonly { readonly system: string; readonly programs: readonly string[] }[];
-  /** A batch system and variables that together only its jobs have. */
-  readonly jobEnvironments: readonly JobEnvironment[];
-  readonly sshd: readonly string[];
-}
+export type Catalogue = ReturnType<typeof makeCatalogue>;
+
+/** A rule with its paths by component. */
+export type Program = Catalogue["programs"][number];
 
 /** The product of a fork that no list knows, found by its shape. */
 export const UNKNOWN_FORK = "unknown-fork";
@@ -160,10 +115,12 @@ const FORK: Product = { id: UNKNOWN_FORK, name: "a fork of VS Code", kind: "serv
 const NO_SITE: SiteCatalogue = { directories: [], patterns: [], sshd: [] };
 
 /** Makes the catalogue: the shipped one with a site's additions. */
-export function makeCatalogue(site: SiteCatalogue = NO_SITE): Catalogue {
+export function makeCatalogue(site: SiteCatalogue = NO_SITE) {
   const shipped = data.products as readonly Product[];
   const products = [...shipped, ...site.directories.map((added) => productOfSite(added, shipped))];
-  const byId = new Map([FORK, ...products.toReversed()].map((product) => [product.id, product]));
+  const byId: ReadonlyMap<string, Product> = new Map(
+    [FORK, ...products.toReversed()].map((product) => [product.id, product]),
+  );
   const folders = new Map<string, Location[]>();
   const folderPatterns: Location[] = [];
   for (const location of locationsOf(products)) {
@@ -171,44 +128,39 @@ export function makeCatalogue(site: SiteCatalogue = NO_SITE): Catalogue {
     if (/[*{]/.test(last)) folderPatterns.push(location);
     else folders.set(last, [...(folders.get(last) ?? []), location]);
   }
-  const programs = (data.programs as readonly ProgramRule[]).map((rule) => ({
-    ...rule,
-    endings: rule.paths.map(componentsOf),
-  }));
-  const namedBy = (key: "cli" | "launchers"): Map<string, Product> =>
+  const namedBy = (key: "cli" | "launchers"): ReadonlyMap<string, Product> =>
     new Map(shipped.flatMap((product) => (product[key] ?? []).map((name) => [name, product] as const)));
+  const { path, notIn } = data.extensionFolder;
   return {
+    ...data,
     products,
     byId,
-    patterns: site.patterns,
-    exePatterns: new Map(site.patterns.map((pattern) => [pattern, globToRegExp(pattern.exe)])),
-    folders,
+    patterns: site.patterns.map((pattern) => ({ ...pattern, fits: globToRegExp(pattern.exe) })),
+    /** Product folders by their last component; those whose last component is a pattern apart. */
+    folders: folders as ReadonlyMap<string, readonly Location[]>,
     folderPatterns,
+    /** What a fork is called that no folder names. */
     fork: FORK,
+    /** The layout of an installation, wherever it lies. */
     installs: data.installs.map(({ path, product }) => ({
       product: byId.get(product ?? UNKNOWN_FORK) ?? FORK,
       components: componentsOf(path),
     })),
-    extensionFolder: {
-      components: componentsOf(data.extensionFolder.path),
-      notIn: data.extensionFolder.notIn,
-    },
-    forkDirectories: data.forkDirectories,
-    programs,
-    cli: data.cli as Catalogue["cli"],
+    extensionFolder: { components: componentsOf(path), notIn },
+    programs: (data.programs as readonly ProgramRule[]).map((rule) => ({
+      ...rule,
+      endings: rule.paths.map(componentsOf),
+    })),
+    cli: data.cli as { readonly valueFlags: readonly string[]; readonly roles: readonly RoleRule[] },
+    /** Which product a command-line program or a launcher belongs to, by its file name. */
     cliProducts: namedBy("cli"),
     launcherProducts: namedBy("launchers"),
-    shapes: data.shapes,
+    /** Names of files and folders in an extension that are the user's own to run. */
     ownPrograms: data.own.flatMap(({ programs }) => programs),
-    graceFlags: data.graceFlags,
-    interpreters: data.interpreters,
+    graceFlags: data.graceFlags as readonly GraceFlag[],
+    /** Ends of paths, by component. */
     multiplexers: data.multiplexers.flatMap(({ programs }) => programs.map(componentsOf)),
-    sshClients: data.sshClients,
-    prompts: data.prompts,
-    jobClients: data.jobClients,
     jobCgroups: data.jobCgroups.map(({ system, paths }) => ({ system, pattern: runsToRegExp(paths) })),
-    jobDaemons: data.jobDaemons,
-    jobEnvironments: data.jobEnvironments,
     sshd: [...data.sshd, ...site.sshd],
   };
 }

@@ -1,59 +1,43 @@
 /** Reading of command lines: scripts, options, the words of a subcommand. */
 
 /** Options of node and python whose value is the next element. */
-const VALUE_OPTIONS = new Set([
-  "-r",
-  "--require",
-  "--import",
-  "--loader",
-  "--experimental-loader",
-  "-C",
-  "--conditions",
-  "-W",
-  "-X",
-]);
+const VALUE_OPTIONS = "-r --require --import --loader --experimental-loader -C --conditions -W -X".split(" ");
 
 /** These give program text or a module instead of a script: never an IDE's server. */
-const NO_SCRIPT = new Set(["-e", "--eval", "-p", "--print", "-c", "-m", "-"]);
+const NO_SCRIPT = "-e --eval -p --print -c -m -".split(" ");
 
-const LOADER_VALUE_OPTIONS = new Set([
-  "--library-path",
-  "--argv0",
-  "--preload",
-  "--audit",
-  "--inhibit-rpath",
-]);
+const LOADER_VALUE_OPTIONS = "--library-path --argv0 --preload --audit --inhibit-rpath".split(" ");
+
+/** Finds the first element that is no option, or is one of `stops`; an option of `valued` takes the next one with it. */
+function wordIndex(
+  argv: readonly string[],
+  valued: readonly string[],
+  stops: readonly string[] = [],
+): number {
+  let at = 1;
+  for (let word = argv[at]; word !== undefined; word = argv[at]) {
+    if (stops.includes(word) || !word.startsWith("-")) return at;
+    at += valued.includes(word) ? 2 : 1;
+  }
+  return argv.length;
+}
 
 /** Finds the index of the script that an interpreter runs; null: none, or program text on the command line. */
 export function scriptIndex(argv: readonly string[]): number | null {
-  for (let i = 1; i < argv.length; i++) {
-    const word = argv[i] ?? "";
-    if (NO_SCRIPT.has(word)) return null;
-    if (VALUE_OPTIONS.has(word)) i++;
-    else if (!word.startsWith("-")) return i;
-  }
-  return null;
+  const at = wordIndex(argv, VALUE_OPTIONS, NO_SCRIPT);
+  return at >= argv.length || NO_SCRIPT.includes(argv[at] ?? "") ? null : at;
 }
 
 /** Finds the index of the module that python runs: `python -Xfrozen_modules=off -m ipykernel_launcher`; null: none. */
 export function moduleIndex(argv: readonly string[]): number | null {
-  for (let i = 1; i < argv.length; i++) {
-    const word = argv[i] ?? "";
-    if (word === "-m") return i + 1 < argv.length ? i + 1 : null;
-    if (!word.startsWith("-") || NO_SCRIPT.has(word)) return null;
-    if (VALUE_OPTIONS.has(word)) i++;
-  }
-  return null;
+  const at = wordIndex(argv, VALUE_OPTIONS, NO_SCRIPT);
+  return argv[at] === "-m" && at + 1 < argv.length ? at + 1 : null;
 }
 
 /** Finds the index of the program that a loader of the C library starts: `ld-linux.so.2 --library-path L node …`. */
 export function loadedIndex(argv: readonly string[]): number | null {
-  for (let i = 1; i < argv.length; i++) {
-    const word = argv[i] ?? "";
-    if (LOADER_VALUE_OPTIONS.has(word)) i++;
-    else if (!word.startsWith("-")) return /(?:^|\/)ld[.-][^/]*$/.test(word) ? null : i;
-  }
-  return null;
+  const at = wordIndex(argv, LOADER_VALUE_OPTIONS);
+  return at >= argv.length || /(?:^|\/)ld[.-][^/]*$/.test(argv[at] ?? "") ? null : at;
 }
 
 /** The first `count` arguments that are no options; an option of `valueFlags` takes the next element with it. */

@@ -132,9 +132,7 @@ function isUsersOwn(path: string, { pid, pgid, sid }: Seen, { ownPrograms }: Cat
 function recogniseBySite(seen: Seen, catalogue: Catalogue): Recognition | null {
   const exe = exePath(seen.exe ?? "");
   const found = catalogue.patterns.find(
-    (pattern) =>
-      catalogue.exePatterns.get(pattern)?.test(exe) &&
-      pattern.argv.every((element) => seen.argv.includes(element)),
+    ({ fits, argv }) => fits.test(exe) && argv.every((element) => seen.argv.includes(element)),
   );
   if (!found) return null;
   const kind = catalogue.byId.get(found.product)?.kind ?? "server";

@@ -18,13 +18,6 @@ export interface Row {
   readonly depth: number;
 }
 
-export type Head = "Killed" | "Would kill" | "Failed to kill";
-
-/** Makes a head line: `Killed 10 process(es) under pid 75950 (uid 1001)`. */
-export function headLine(head: Head, count: number, pid: number, uid: number): string {
-  return `${head} ${count} process(es) under pid ${pid} (uid ${uid})`;
-}
-
 const COMMAND_WIDTH = 32;
 /** Real trees are 6 to 12 levels deep. */
 const MAX_INDENT = 32;
@@ -41,16 +34,17 @@ export function processLine({ process, depth }: Row): string {
   return `${pid} ${ppid}    ${indent}${fit(commandLine(process), COMMAND_WIDTH)}`;
 }
 
-/** Makes a head line at the default level, and its processes at -v. */
+/** Makes a head line (`Killed 10 process(es) under pid 75950 (uid 1001)`) at the default level, and its processes at -v. */
 export function treeEvents(
-  head: Head,
+  head: "Killed" | "Would kill" | "Failed to kill",
   root: { readonly pid: number; readonly uid: number },
   rows: readonly Row[],
   data: Readonly<Record<string, unknown>>,
 ): LogEvent[] {
   const level = head === "Failed to kill" ? "error" : "info";
+  const message = `${head} ${rows.length} process(es) under pid ${root.pid} (uid ${root.uid})`;
   return [
-    { level, message: headLine(head, rows.length, root.pid, root.uid), data },
+    { level, message, data },
     ...rows.map((row): LogEvent => ({ level: "debug", message: processLine(row) })),
   ];
 }

@@ -5,6 +5,7 @@ import type { Observation } from "../observation/observation.ts";
 import { keyOf, type Proc } from "../observation/process.ts";
 import { GONE, type Outcome } from "../reap/outcome.ts";
 import { countOf } from "../text/format.ts";
+import { makeTable } from "../tree/process-table.ts";
 import type { Judgement, Verdict } from "../verdict/judge.ts";
 import { VERDICTS } from "../verdict/orphan.ts";
 import { outcomeDocument, treeDocument } from "./json.ts";
@@ -110,30 +111,20 @@ export function outcomeEvents(outcome: Outcome, observation: Observation, observ
  * Guard: without recursion, which a chain of 8,000 nested processes overflowed after the kill and before the ledger.
  */
 export function rowsOf({ tree }: Judgement, chosen: readonly Proc[]): Row[] {
-  const known = new Set(tree.members.map(keyOf));
-  const late = chosen.filter((process) => !known.has(keyOf(process)));
+  const { byPid, children } = makeTable([...tree.members, ...chosen]);
   const wanted = new Set(chosen.map(keyOf));
-  const all = [...tree.members, ...late].sort((a, b) => a.pid - b.pid);
-  const children = new Map<number, Proc[]>();
-  for (const process of all) {
-    const siblings = children.get(process.ppid);
-    if (siblings) siblings.push(process);
-    else children.set(process.ppid, [process]);
-  }
   const rows: Row[] = [];
   const met = new Set<number>();
-  const visit = (top: Proc, depth: number): void => {
-    const stack = [{ process: top, depth }];
-    for (let next = stack.pop(); next !== undefined; next = stack.pop()) {
-      if (met.has(next.process.pid)) continue;
-      met.add(next.process.pid);
-      if (wanted.has(keyOf(next.process))) rows.push(next);
-      for (const child of (children.get(next.process.pid) ?? []).toReversed())
-        stack.push({ process: child, depth: next.depth + 1 });
-    }
-  };
-  visit(tree.root, 0);
   // What pid 1 adopted has no place below its parent any more.
-  for (const process of all) visit(process, 1);
+  const tops = [...byPid.values()].sort((a, b) => b.pid - a.pid).map((process) => ({ process, depth: 1 }));
+  const stack = [...tops, { process: tree.root, depth: 0 }];
+  for (let next = stack.pop(); next !== undefined; next = stack.pop()) {
+    const { process, depth } = next;
+    if (met.has(process.pid)) continue;
+    met.add(process.pid);
+    if (wanted.has(keyOf(process))) rows.push(next);
+    for (const child of (children.get(process.pid) ?? []).toReversed())
+      stack.push({ process: child, depth: depth + 1 });
+  }
   return rows;
 }

@@ -25,8 +25,6 @@ export interface Tree {
   readonly kind: Kind;
   /** Depth first, children by pid, the root first. */
   readonly members: readonly Proc[];
-  /** Depth of each member below the root, in the same order. */
-  readonly depths: readonly number[];
   readonly recognised: ReadonlyMap<number, Recognition>;
   readonly sparedBelow: readonly Spared[];
   /** From the root's parent upward to pid 1, as far as the table knows them. */
@@ -121,7 +119,7 @@ function growTree(
   recognised: ReadonlyMap<number, Recognition>,
   catalogue: Catalogue,
 ): Tree {
-  const { members, depths, sparedBelow } = descend(table, root, catalogue);
+  const { members, sparedBelow } = descend(table, root, catalogue);
   const found = recognised.get(root.pid);
   const { ancestors, broken } = ancestorsOf(table, root);
   return {
@@ -130,7 +128,6 @@ function growTree(
     product: found?.product ?? "unknown",
     kind: found?.kind ?? "server",
     members,
-    depths,
     recognised: new Map(
       members.flatMap(({ pid }) => {
         const found = recognised.get(pid);
@@ -161,14 +158,13 @@ function descend(
   root: Proc,
   catalogue: Catalogue,
   inTerminal = false,
-): Pick<Tree, "members" | "depths" | "sparedBelow"> {
+): Pick<Tree, "members" | "sparedBelow"> {
   const members: Proc[] = [];
-  const depths: number[] = [];
   const sparedBelow: Spared[] = [];
-  const stack: Place[] = [{ process: root, parent: null, depth: 0, inTerminal }];
+  const stack: Place[] = [{ process: root, parent: null, inTerminal }];
   const met = new Set<number>();
   for (let next = stack.pop(); next !== undefined; next = stack.pop()) {
-    const { process, parent, depth } = next;
+    const { process, parent } = next;
     if (met.has(process.pid)) continue;
     met.add(process.pid);
     if (isDead(process)) continue;
@@ -185,18 +181,16 @@ function descend(
       continue;
     }
     members.push(process);
-    depths.push(depth);
-    const below = { parent: process, depth: depth + 1, inTerminal: next.inTerminal || process.tty !== 0 };
+    const below = { parent: process, inTerminal: next.inTerminal || process.tty !== 0 };
     for (const child of children.toReversed()) stack.push({ ...below, process: child });
   }
-  return { members, depths, sparedBelow };
+  return { members, sparedBelow };
 }
 
 /** A process met on the way down a tree. */
 interface Place {
   readonly process: Proc;
   readonly parent: Proc | null;
-  readonly depth: number;
   /** Some member above it has a terminal, or had one. */
   readonly inTerminal: boolean;
 }

@@ -4,7 +4,7 @@ import type { Observation } from "../observation/observation.ts";
 import { exeName, exePath, type Proc } from "../observation/process.ts";
 import { exemptionsIn, type Policy } from "../policy/policy.ts";
 import type { Exemption } from "../policy/schema.ts";
-import type { Catalogue } from "../recognition/catalogue.ts";
+import type { Catalogue, Kind } from "../recognition/catalogue.ts";
 import { isSshTunnel } from "../recognition/command-line.ts";
 import { localMinute } from "../text/format.ts";
 import { isJobClient, jobOf, jobOfAncestor, jobOfEnvironment } from "../tree/batch-job.ts";
@@ -49,95 +49,85 @@ export interface ExemptionContext {
   readonly markedFor: (tree: Tree) => number;
 }
 
+type Maybe = Exempt | false | null | undefined | "";
+
 /** Every reason to leave a tree alone; an empty list means that evidence decides. */
 export function exemptionsOf(tree: Tree, context: ExemptionContext): Exempt[] {
-  return [
+  const all: readonly Maybe[] = [
     ...bySystem(tree, context),
     ...byJob(tree, context),
     ...byTerminal(tree, context),
     ...byPolicy(tree, context),
-    ...byKeep(tree, context),
+    byKeep(tree, context),
+  ];
+  return all.filter((one): one is Exempt => Boolean(one));
+}
+
+function bySystem({ root, uid, ancestors }: Tree, { catalogue, minUid, here }: ExemptionContext): Maybe[] {
+  const never = (code: ReasonCode, reason: string): Exempt => ({ code, reason, liftedBy: null });
+  const isMixed = root.uids?.some((one) => one !== uid);
+  const multiplexer = ancestors.find((one) => isMultiplexer(one, catalogue));
+  const manager = managerOf(root, here);
+  return [
+    uid === 0 && never("root-user", "runs as root"),
+    uid > 0 && uid < minUid && never("system-account", `uid ${uid} is below ${minUid}, a system account`),
+    isMixed && never("mixed-user-ids", `process ${root.pid} has other user ids (${root.uids?.join(" ")})`),
+    multiplexer && never("terminal-multiplexer", `runs below a terminal multiplexer (${multiplexer.pid})`),
+    root.foreignPidNs && never("other-pid-namespace", "lives in another pid namespace (a container)"),
+    manager && never("managed-service", `is managed by ${manager}`),
   ];
 }
 
-function bySystem(tree: Tree, { catalogue, minUid, here }: ExemptionContext): Exempt[] {
-  const never = (code: ReasonCode, reason: string): Exempt => ({ code, reason, liftedBy: null });
-  const found: Exempt[] = [];
-  if (tree.uid === 0) found.push(never("root-user", "runs as root"));
-  else if (tree.uid < minUid)
-    found.push(never("system-account", `uid ${tree.uid} is below ${minUid}, a system account`));
-  const mixed = tree.root.uids?.some((uid) => uid !== tree.uid);
-  if (mixed)
-    found.push(
-      never("mixed-user-ids", `process ${tree.root.pid} has other user ids (${tree.root.uids?.join(" ")})`),
-    );
-  const multiplexer = tree.ancestors.find((a) => isMultiplexer(a, catalogue));
-  if (multiplexer)
-    found.push(never("terminal-multiplexer", `runs below a terminal multiplexer (${multiplexer.pid})`));
-  if (tree.root.foreignPidNs === true)
-    found.push(never("other-pid-namespace", "lives in another pid namespace (a container)"));
-  const manager = managerOf(tree.root, here);
-  if (manager) found.push(never("managed-service", `is managed by ${manager}`));
-  return found;
+function byJob(tree: Tree, { policy, catalogue }: ExemptionContext): Maybe[] {
+  const first = <T>(of: readonly Proc[], find: (one: Proc) => T | null): T | null =>
+    of.map(find).find((found) => found !== null) ?? null;
+  const lifted = (code: ReasonCode, reason: string): Exempt => ({ code, reason, liftedBy: "--include-jobs" });
+  const job =
+    jobOf(tree.root, catalogue) ?? first(tree.ancestors, (one) => jobOfAncestor(one, tree.uid, catalogue));
+  const system =
+    policy.jobEnvironment === "exempt"
+      ? first(leadersOf(tree), (leader) => jobOfEnvironment(leader, catalogue))
+      : null;
+  const client =
+    policy.jobClients === "exempt" ? tree.members.find((member) => isJobClient(member, catalogue)) : null;
+  return [
+    job && lifted("batch-job", `is in a ${job} job`),
+    !job && system && lifted("job-environment", `has the environment of a ${system} job`),
+    client && lifted("job-client", `holds a batch allocation (${nameOf(client)})`),
+  ];
 }
 
-function byJob(tree: Tree, { policy, catalogue }: ExemptionContext): Exempt[] {
-  const found: Exempt[] = [];
-  const ofAncestors = tree.ancestors.map((one) => jobOfAncestor(one, tree.uid, catalogue));
-  const job = jobOf(tree.root, catalogue) ?? ofAncestors.find((name) => name !== null);
-  if (job) found.push({ code: "batch-job", reason: `is in a ${job} job`, liftedBy: "--include-jobs" });
-  if (!job && policy.jobEnvironment === "exempt") {
-    const system = leadersOf(tree)
-      .map((leader) => jobOfEnvironment(leader, catalogue))
-      .find((name) => name);
-    if (system)
-      found.push({
-        code: "job-environment",
-        reason: `has the environment of a ${system} job`,
-        liftedBy: "--include-jobs",
-      });
-  }
-  const client = tree.members.find((member) => isJobClient(member, catalogue));
-  if (client && policy.jobClients === "exempt") {
-    const name = client.exe?.split("/").at(-1);
-    found.push({
-      code: "job-client",
-      reason: `holds a batch allocation (${name} ${client.pid})`,
-      liftedBy: "--include-jobs",
-    });
-  }
-  return found;
-}
+const optional = (code: ReasonCode, reason: string, more: Partial<Exempt> = {}): Exempt => ({
+  code,
+  reason,
+  liftedBy: "--include-exempt",
+  ...more,
+});
+
+const nameOf = ({ exe, comm, pid }: Proc): string => `${exeName(exe) || comm} ${pid}`;
 
 /** What is in the tree's terminals and would be hung up with them, though it is not the tree's to lose. */
-function byTerminal(tree: Tree, { policy, catalogue }: ExemptionContext): Exempt[] {
-  const found: Exempt[] = [];
-  const add = (code: ReasonCode, reason: string): void => {
-    found.push({ code, reason, liftedBy: "--include-exempt" });
-  };
-  const name = ({ exe, comm }: Proc): string => exeName(exe) || comm;
-  const foreign = tree.sparedBelow.find(
+function byTerminal(tree: Tree, { policy, catalogue }: ExemptionContext): Maybe[] {
+  const others = tree.sparedBelow.find(
     (one) => one.process.tty !== 0 && one.process.uid !== tree.uid && !isWaitingPrompt(one, catalogue),
-  );
-  if (foreign)
-    add(
-      "terminal-other-user",
-      `has a program of uid ${foreign.process.uid} in its terminal (${name(foreign.process)} ${foreign.process.pid})`,
-    );
+  )?.process;
   const sshd = tree.members.find(({ exe }) => catalogue.sshd.includes(exeName(exe)));
-  if (sshd) add("terminal-ssh-server", `has an ssh server in its terminal (${name(sshd)} ${sshd.pid})`);
-  const ssh = tree.members.find((member) => mayBeSshTunnel(member, catalogue));
-  if (ssh && policy.tunnels === "exempt")
-    add("terminal-tunnel", `has a tunnel in its terminal (${name(ssh)} ${ssh.pid})`);
-  for (const { pid } of tree.members) {
-    const kind = tree.recognised.get(pid)?.kind;
-    if (kind === tree.kind) continue;
-    if (kind === "tunnel" && policy.tunnels === "exempt")
-      add("terminal-tunnel", `has a tunnel in its terminal (${pid})`);
-    if (kind === "web-server" && policy.webServers === "exempt")
-      add("terminal-web-server", `has a web server in its terminal (${pid})`);
-  }
-  return found;
+  const ofKind = (kind: Kind): Proc | undefined =>
+    tree.kind === kind ? undefined : tree.members.find(({ pid }) => tree.recognised.get(pid)?.kind === kind);
+  const tunnel =
+    policy.tunnels === "exempt" &&
+    (tree.members.find((member) => mayBeSshTunnel(member, catalogue)) ?? ofKind("tunnel"));
+  const web = policy.webServers === "exempt" && ofKind("web-server");
+  return [
+    others &&
+      optional(
+        "terminal-other-user",
+        `has a program of uid ${others.uid} in its terminal (${nameOf(others)})`,
+      ),
+    sshd && optional("terminal-ssh-server", `has an ssh server in its terminal (${nameOf(sshd)})`),
+    tunnel && optional("terminal-tunnel", `has a tunnel in its terminal (${nameOf(tunnel)})`),
+    web && optional("terminal-web-server", `has a web server in its terminal (${nameOf(web)})`),
+  ];
 }
 
 /** sudo, su or passwd that asks for a password: what it is to run it has not started, and then it has a child. */
@@ -156,36 +146,37 @@ function mayBeSshTunnel({ exe, argv, argvStatus, argvTruncated }: Proc, { sshCli
   return argvStatus !== "read" || argvTruncated || isSshTunnel(argv);
 }
 
-function byPolicy(tree: Tree, { policy, accounts, today }: ExemptionContext): Exempt[] {
-  const found: Exempt[] = [];
-  const kind = (code: ReasonCode, reason: string): void => {
-    found.push({ code, reason, isSource: true, liftedBy: "--include-exempt" });
-  };
-  const add = (code: ReasonCode, reason: string): void => {
-    found.push({ code, reason, asked: true, liftedBy: "--include-exempt" });
-  };
-  if (tree.kind === "tunnel" && policy.tunnels === "exempt")
-    kind("tunnel", "is a tunnel, reached without ssh");
-  if (tree.kind === "agent" && policy.agents.policy === "exempt")
-    kind("agent-exempt", "is a coding agent's daemon");
-  if (tree.kind === "web-server" && policy.webServers === "exempt")
-    kind("web-server", "is a web server, reached without ssh");
-  for (const entry of exemptionsIn(policy)) {
-    const { user, group, product, until, reason } = entry;
-    if (until !== undefined && until < today) continue;
-    const fits = [
-      user === undefined || isUser(tree.uid, user, accounts),
-      group === undefined || isInGroup(tree.uid, group, accounts),
-      product === undefined || product === tree.product,
-    ];
-    if (fits.includes(false)) continue;
-    const named = `${namedIn(entry)} is exempt${until ? ` until ${until}` : ""}${reason ? `: ${reason}` : ""}`;
-    if (fits.includes(null))
-      add("exempt-lookup-failed", `${named} (the look-up failed, so it may be this user)`);
-    else add("exempt-entry", named);
-  }
-  return found;
+function byPolicy(tree: Tree, { policy, accounts, today }: ExemptionContext): Maybe[] {
+  const { kind, product, uid } = tree;
+  const source = { isSource: true };
+  return [
+    kind === "tunnel" &&
+      policy.tunnels === "exempt" &&
+      optional("tunnel", "is a tunnel, reached without ssh", source),
+    kind === "agent" &&
+      policy.agents.policy === "exempt" &&
+      optional("agent-exempt", "is a coding agent's daemon", source),
+    kind === "web-server" &&
+      policy.webServers === "exempt" &&
+      optional("web-server", "is a web server, reached without ssh", source),
+    ...exemptionsIn(policy).map((entry): Maybe => {
+      const { until, reason } = entry;
+      if (until !== undefined && until < today) return null;
+      const fits = [
+        entry.user === undefined || isUser(uid, entry.user, accounts),
+        entry.group === undefined || isInGroup(uid, entry.group, accounts),
+        entry.product === undefined || entry.product === product,
+      ];
+      if (fits.includes(false)) return null;
+      const named = `${namedIn(entry)} is exempt${until ? ` until ${until}` : ""}${reason ? `: ${reason}` : ""}`;
+      return fits.includes(null)
+        ? optional("exempt-lookup-failed", `${named} (the look-up failed, so it may be this user)`, ASKED)
+        : optional("exempt-entry", named, ASKED);
+    }),
+  ];
 }
+
+const ASKED = { asked: true };
 
 /** "user alice, product cursor": all that an exemption names. */
 export function namedIn({ user, group, product }: Exemption): string {
@@ -193,11 +184,10 @@ export function namedIn({ user, group, product }: Exemption): string {
   return named.flatMap(([what, name]) => (name === undefined ? [] : [`${what} ${name}`])).join(", ");
 }
 
-function byKeep(tree: Tree, { policy, observation, markedFor }: ExemptionContext): Exempt[] {
+function byKeep(tree: Tree, { policy, observation, markedFor }: ExemptionContext): Maybe {
   const kept = keptBy(tree.uid, observation, policy.keep.max - markedFor(tree));
-  if (kept === null) return [];
-  const reason = `kept by its user${kept.until === null ? "" : ` until ${localMinute(kept.until)}`}`;
-  return [{ code: "kept", reason, asked: true, isSource: true, liftedBy: "--include-exempt" }];
+  const until = kept?.until ? ` until ${localMinute(kept.until)}` : "";
+  return kept && optional("kept", `kept by its user${until}`, { ...ASKED, isSource: true });
 }
 
 /** Exact comparison, by number: exempting bob must not exempt bobby, nor uid 1000 uid 100. */

@@ -3,7 +3,7 @@
 import { fstatSync } from "node:fs";
 import type { Level, LogEvent } from "../../core/report/standard-log.ts";
 import { escapeText } from "../../core/text/safe-text.ts";
-import { type Log, levelOf, rankOf, writeAll } from "./log.ts";
+import { type Log, shownAt, writeAll } from "./log.ts";
 
 /** Syslog priorities that journald takes from the start of a line (sd-daemon(3)). */
 const PRIORITY: Readonly<Record<Level, number>> = { error: 3, warn: 4, info: 6, debug: 7, trace: 7 };
@@ -24,11 +24,10 @@ export function journalDescriptor(): number | null {
 /** Makes a log of the journal, without times, because journald has its own. */
 export function journalLog(fd: number, verbosity: number): Log {
   let trouble: string | null = null;
-  const threshold = rankOf(levelOf(verbosity));
   return {
     async write(events) {
       try {
-        writeAll(fd, linesOf(events.filter(({ level }) => rankOf(level) >= threshold)));
+        writeAll(fd, linesOf(shownAt(verbosity, events)));
       } catch (error) {
         trouble ??= `cannot write to the journal: ${(error as Error).message}`;
       }

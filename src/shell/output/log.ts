@@ -1,4 +1,4 @@
-/** Writes the log: pino over a synchronous sink that never throws, in the standard format or as JSON lines. */
+/** Writes the log, in the standard format or as pino's JSON lines. A full disk stops no sweep. */
 
 import { closeSync, constants, openSync, writeSync } from "node:fs";
 import type { Logger } from "pino";
@@ -22,35 +22,35 @@ export interface Log {
   close(): void;
 }
 
-const LEVELS: readonly Level[] = ["info", "debug", "trace"];
+const LEVELS: readonly Level[] = ["trace", "debug", "info", "warn", "error"];
 const STDERR = 2;
 
-/** The lowest level that is written when -v is given so often. */
-export const levelOf = (verbosity: number): Level => LEVELS[Math.min(verbosity, 2)] ?? "info";
-
-/** Orders levels; an error ranks highest. */
-export const rankOf = (level: Level): number => ["trace", "debug", "info", "warn", "error"].indexOf(level);
+/** Leaves out the events that are not shown when -v is given so often. */
+export function shownAt(verbosity: number, events: readonly LogEvent[]): LogEvent[] {
+  const lowest = Math.max(0, LEVELS.indexOf("info") - verbosity);
+  return events.filter(({ level }) => LEVELS.indexOf(level) >= lowest);
+}
 
 /**
  * Opens the log. A file that cannot be opened or written does not stop a sweep: its lines go to standard error and
- * `trouble` says so. pino is loaded at the first line, because most sweeps write none.
+ * `trouble` says so. pino is loaded at the first line of JSON.
  */
-export function openLog(options: LogOptions): Log {
-  const sink = new Sink(options.file, options.format);
-  const threshold = levelOf(options.verbosity);
+export function openLog({ format, file, verbosity }: LogOptions): Log {
+  const sink = new Sink(file);
   let logger: Logger | null = null;
   return {
     async write(events) {
-      const wanted = events.filter(({ level }) => rankOf(level) >= rankOf(threshold));
-      if (wanted.length === 0) return;
-      if (!logger) {
-        const { pino } = await import("pino");
-        logger = pino({ base: null, level: threshold }, sink);
-      }
-      for (const { level, message, data } of wanted) {
-        if (options.format === "standard") logger[level](message);
+      for (const { level, message, data } of shownAt(verbosity, events)) {
+        if (format === "standard") sink.put(`${standardLine(new Date(), message)}\n`);
         // An event without data is one process of a tree, and the event of the tree lists them all.
-        else if (level !== "debug" || data) logger[level](data ?? {}, message);
+        else if (level !== "debug" || data) {
+          if (!logger) {
+            const { pino } = await import("pino");
+            const write = (line: string): void => sink.put(`${escapeJsonText(line.trimEnd())}\n`);
+            logger = pino({ base: null, level: "trace" }, { write });
+          }
+          logger[level](data ?? {}, message);
+        }
       }
     },
     trouble: () => sink.trouble,
@@ -62,11 +62,9 @@ class Sink {
   trouble: string | null = null;
   private fd = STDERR;
   private readonly file: string | null;
-  private readonly format: LogOptions["format"];
 
-  constructor(file: string | null, format: LogOptions["format"]) {
+  constructor(file: string | null) {
     this.file = file;
-    this.format = format;
     if (file === null) return;
     try {
       // Guard: follows no symlink, creates no file that others can read, does not wait for a pipe's reader.
@@ -77,16 +75,7 @@ class Sink {
     }
   }
 
-  /** Called by pino with one JSON line. */
-  write(line: string): void {
-    if (this.format === "json") this.put(`${escapeJsonText(line.trimEnd())}\n`);
-    else {
-      const { time, msg } = JSON.parse(line) as { time: number; msg: string };
-      this.put(`${standardLine(new Date(time), msg)}\n`);
-    }
-  }
-
-  private put(line: string): void {
+  put(line: string): void {
     try {
       writeAll(this.fd, line);
     } catch (error) {

@@ -5,13 +5,14 @@ import { join } from "node:path";
 import {
   addUp,
   type Counters,
+  counters,
   metricsText,
   noCounters,
-  parseCounters,
   type Sample,
 } from "../../core/metrics/metrics.ts";
 import type { Fault } from "../../core/observation/fault.ts";
-import { attempt, readSmallFile, replaceFile } from "./safe-files.ts";
+import { readDocument, writeDocument } from "./document.ts";
+import { attempt, replaceFile } from "./safe-files.ts";
 
 const MAX_COUNTER_BYTES = 65_536;
 
@@ -31,7 +32,7 @@ export function writeMetrics(places: MetricsPlaces, sample: Omit<Sample, "hookFa
   const hookFaults = countHookFaults(join(places.runFolder, "hook.faults"), faults);
   const full: Sample = { ...sample, hookFaults, faults: sample.faults + faults.length };
   const total = addUp(before, full);
-  faults.push(...attempt(`write ${saved}`, () => replaceFile(saved, `${JSON.stringify(total)}\n`, 0o600)));
+  faults.push(...attempt(`write ${saved}`, () => writeDocument(saved, total)));
   if (!sample.partial)
     faults.push(
       ...attempt(`write the metrics ${places.file}`, () =>
@@ -43,17 +44,11 @@ export function writeMetrics(places: MetricsPlaces, sample: Omit<Sample, "hookFa
 
 /** Reads the counters. A damaged file is reported and they start at 0, which Prometheus takes for a restart. */
 function readCounters(file: string, faults: Fault[]): Counters {
-  const damaged = (detail: string): Counters => {
-    faults.push({ what: `read ${file}`, detail: `${detail}; the counters start at 0` });
-    return noCounters();
-  };
   try {
-    const parsed = parseCounters(readSmallFile(file, MAX_COUNTER_BYTES));
-    if ("value" in parsed) return parsed.value;
-    return damaged(parsed.reason === "newer" ? parsed.error : "it contains no counters");
+    return readDocument(file, counters, MAX_COUNTER_BYTES) ?? noCounters();
   } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === "ENOENT") return noCounters();
-    return damaged((error as Error).message);
+    faults.push({ what: `read ${file}`, detail: `${(error as Error).message}; the counters start at 0` });
+    return noCounters();
   }
 }
 

@@ -87,7 +87,7 @@ const terminals: readonly Case[] = [
   {
     what: "a tunnel",
     below: [inTerminal({ exe: "/usr/local/bin/code", argv: ["code", "tunnel"] })],
-    says: /has a tunnel in its terminal \(510\)/,
+    says: /has a tunnel in its terminal \(code 510\)/,
   },
   {
     what: "a tunnel that the site ends",
@@ -130,7 +130,7 @@ const terminals: readonly Case[] = [
         argv: ["/usr/lib/code-server/lib/node", "/usr/lib/code-server/out/node/entry"],
       }),
     ],
-    says: /has a web server in its terminal \(510\)/,
+    says: /has a web server in its terminal \(\S+ 510\)/,
   },
   {
     what: "a web server that the site ends",

@@ -3,6 +3,7 @@ import test from "node:test";
 import type { Observation, Tag } from "../../../src/core/observation/observation.ts";
 import type { Proc } from "../../../src/core/observation/process.ts";
 import type { Policy } from "../../../src/core/policy/policy.ts";
+import { rowsOf } from "../../../src/core/report/sweep-events.ts";
 import { contextFor, type JudgeContext, type Judgement, judge } from "../../../src/core/verdict/judge.ts";
 import { DEFAULT_POLICY } from "../../helpers/policy.ts";
 import {
@@ -60,7 +61,11 @@ test("a tree without a client is reaped, with all of its processes", () => {
     judgement.tree.members.map(({ pid }) => pid),
     [500, 501, 502, 503, 504, 505],
   );
-  assert.deepEqual([...judgement.tree.depths], [0, 1, 2, 2, 2, 3]);
+  const rows = rowsOf(judgement, judgement.tree.members);
+  assert.deepEqual(
+    rows.map(({ depth }) => depth),
+    [0, 1, 2, 2, 2, 3],
+  );
 });
 
 test("five dead servers and a live one of the same user: five are reaped", () => {
