@@ -5,9 +5,9 @@ import { spawn } from "node:child_process";
 import { chmodSync, existsSync } from "node:fs";
 import { join, resolve } from "node:path";
 import { test } from "node:test";
-import { legacy } from "../helpers/ide-trees.ts";
+import { bareServer, legacy, sleeper } from "../helpers/ide-trees.ts";
 import { config, type Ran, run, temporaryFile } from "../helpers/program.ts";
-import { living, startTree } from "../helpers/puppet.ts";
+import { living, type PlanNode, startTree } from "../helpers/puppet.ts";
 import { makeHome } from "../helpers/real.ts";
 import { as, NOTICE, other, server, uid, usersSuite } from "../helpers/users-side.ts";
 
@@ -37,10 +37,16 @@ function ending(): void {
     assert.match(nothing.stderr, /there is nothing to end/);
   });
 
-  test("only the tree that was named", async () => {
-    const [one, two] = [await server(), await server()];
-    assert.equal(as(uid, "end", "--pid", String(one.pids[0]), "-c", config()).status, 0);
-    assert.deepEqual([living(one).length, living(two).length], [0, 1]);
+  test("only the tree that was named, also one in use", async () => {
+    const home = makeHome(uid);
+    const client: PlanNode = {
+      ...sleeper(home, "client", ["client"], uid),
+      behaviours: ["tcp-connect=@server"],
+    };
+    const one = await startTree([bareServer(home, uid, ["tcp-listen"]), client]);
+    const two = await server();
+    assert.equal(as(uid, "end", "--pid", String(one.node("server").pid), "-c", config()).status, 0);
+    assert.deepEqual([living(one), living(two)], [["client"], ["server"]]);
   });
 
   test("what the site exempts stays, and is named", async () => {

@@ -3,24 +3,12 @@
 import assert from "node:assert/strict";
 import { spawn, spawnSync } from "node:child_process";
 import { once } from "node:events";
-import {
-  closeSync,
-  existsSync,
-  fstatSync,
-  mkdirSync,
-  mkdtempSync,
-  openSync,
-  readFileSync,
-  rmSync,
-} from "node:fs";
-import { tmpdir } from "node:os";
-import { join, resolve } from "node:path";
+import { closeSync, existsSync, fstatSync, mkdirSync, openSync, readFileSync } from "node:fs";
+import { join } from "node:path";
 import { test } from "node:test";
-import { config, HANG_MS, run } from "../helpers/program.ts";
+import { config, HANG_MS, PROGRAM, run, temporaryFile } from "../helpers/program.ts";
 import { living } from "../helpers/puppet.ts";
 import { other, server, uid, usersSuite } from "../helpers/users-side.ts";
-
-const PROGRAM = resolve("dist/vscode-grim-reaper.cjs");
 
 const ENVIRONMENT = { PATH: "/usr/sbin:/usr/bin:/sbin:/bin", TERM: "dumb" };
 
@@ -132,24 +120,18 @@ function forcing(): void {
     ["journal", /^<6>Killed 1 process\(es\) .*\n<7> +\d+ +\d+ {4}\//m, false],
   ] as const)
     test(`the service logs to ${log}`, async () => {
-      const folder = mkdtempSync(join(tmpdir(), "reaper-journal-"));
-      try {
-        const stage = await server();
-        const stream = join(folder, "journal");
-        const file = join(folder, "log");
-        const fd = openSync(stream, "w");
-        const { dev, ino } = fstatSync(fd, { bigint: true });
-        const args = [PROGRAM, "-v", "-l", file, "-c", config(`log = "${log}"\n`)];
-        const env = { PATH: "/usr/bin:/bin", JOURNAL_STREAM: `${dev}:${ino}` };
-        assert.equal(spawnSync(process.execPath, args, { stdio: ["ignore", fd, fd], env }).status, 0);
-        closeSync(fd);
-        assert.match(readFileSync(stream, "utf8"), inJournal);
-        const kept = existsSync(file) ? readFileSync(file, "utf8") : "";
-        assert.equal(/Killed 1 process\(es\)/.test(kept), inFile);
-        assert.deepEqual(living(stage), []);
-      } finally {
-        rmSync(folder, { recursive: true });
-      }
+      const stage = await server();
+      const stream = temporaryFile("journal", "");
+      const file = join(stream, "../log");
+      const fd = openSync(stream, "w");
+      const { dev, ino } = fstatSync(fd, { bigint: true });
+      const args = [PROGRAM, "-v", "-l", file, "-c", config(`log = "${log}"\n`)];
+      const env = { PATH: "/usr/bin:/bin", JOURNAL_STREAM: `${dev}:${ino}` };
+      assert.equal(spawnSync(process.execPath, args, { stdio: ["ignore", fd, fd], env }).status, 0);
+      closeSync(fd);
+      assert.match(readFileSync(stream, "utf8"), inJournal);
+      assert.equal(existsSync(file) && /Killed 1 process\(es\)/.test(readFileSync(file, "utf8")), inFile);
+      assert.deepEqual(living(stage), []);
     });
 }
 
