@@ -6,7 +6,7 @@ import type { Check } from "../../src/tools/core/doctor/check.ts";
 import { onLoginNode } from "./available.ts";
 import { HOOK } from "./install-product.ts";
 import type { LoginNode } from "./login-node.ts";
-import { bootWithProduct, configure, PROGRAM } from "./scenario-helpers.ts";
+import { bootWithProduct, PROGRAM } from "./scenario-helpers.ts";
 
 const UNIT = "vscode-grim-reaper.service";
 const TIMER = "vscode-grim-reaper.timer";
@@ -118,17 +118,4 @@ onLoginNode("doctor", () => {
       assert.equal(found.status, found.checks[0]?.health === "fault" ? 1 : 0);
       assert.deepEqual((await bad()).checks, []);
     });
-
-  it("a broken configuration is a fault, not the end of the examination", async () => {
-    await configure(node, 'grase = "10m"\n');
-    const { status, checks } = await bad();
-    assert.deepEqual(
-      checks.map(({ name, health }) => `${name} ${health}`),
-      ["configuration fault"],
-    );
-    assert.match(checks[0]?.detail ?? "", /config\.toml:1: grase: unknown key; did you mean "grace"/);
-    assert.equal(status, 1);
-    await configure(node, "enforce = false\n");
-    assert.match((await bad()).checks[0]?.detail ?? "", /observing/);
-  });
 });

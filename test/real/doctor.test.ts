@@ -6,10 +6,9 @@ import { join } from "node:path";
 import { test } from "node:test";
 import type { Check } from "../../src/tools/core/doctor/check.ts";
 import { run, temporaryFile } from "../helpers/program.ts";
-import { as, must, STATE, uid, usersSuite } from "../helpers/users-side.ts";
+import { as, STATE, uid, usersSuite } from "../helpers/users-side.ts";
 
 const RUN = "/run/vscode-grim-reaper";
-const SERVICE = "vscode-grim-reaper.service";
 
 function checksOf(ran: { readonly stdout: string; readonly stderr: string }): Map<string, Check> {
   assert.ok(ran.stdout.startsWith("{"), ran.stderr);
@@ -42,26 +41,6 @@ usersSuite(import.meta.url, "doctor", () => {
     assert.match(checks.get("tags")?.detail ?? "", /only root/);
     assert.match(checks.get("last sweep")?.detail ?? "", /only root/);
     assert.match(as(uid, "status").stdout, /^hook faults +not known: only root can read it$/m);
-  });
-
-  test("a unit of the Python script that hides the package's is a fault", () => {
-    for (const folder of ["/etc/systemd/system", "/usr/lib/systemd/system"]) {
-      mkdirSync(folder, { recursive: true });
-      must(["mount", "-t", "tmpfs", "tmpfs", folder]);
-    }
-    try {
-      const site = join("/etc/systemd/system", SERVICE);
-      writeFileSync(site, "");
-      assert.equal(checksOf(run(["doctor", "--json"])).get("predecessor"), undefined, "from a checkout");
-      writeFileSync(join("/usr/lib/systemd/system", SERVICE), "");
-      const found = checksOf(run(["doctor", "--json"])).get("predecessor");
-      assert.equal(found?.health, "fault");
-      assert.match(found?.detail ?? "", new RegExp(`^${site}: .*hides it`));
-      rmSync(site);
-      assert.equal(checksOf(run(["doctor", "--json"])).get("predecessor"), undefined);
-    } finally {
-      must(["umount", "/etc/systemd/system", "/usr/lib/systemd/system"]);
-    }
   });
 
   test("a log that could not be written is in status until a sweep could write it, and a warning of doctor", () => {
