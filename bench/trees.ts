@@ -36,10 +36,7 @@ export async function measureTrees(
   runs: number,
 ): Promise<TreeCost> {
   const staged = state === null ? [] : range(trees).flatMap((user) => treeOf(user, state));
-  const stage =
-    state === null
-      ? null
-      : await startTree([listener(), ...staged], { binary: join(WORK, "puppet"), endAfterTest: false });
+  const stage = state === null ? null : await startTree([listener(), ...staged], { endAfterTest: false });
   const host = await startLoginNode(processes - (state === null ? 0 : trees * SERVER_PROCESSES), false);
   try {
     writeFileSync(CONFIG, state === null ? "" : SETTINGS[state]);

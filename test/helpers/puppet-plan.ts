@@ -6,11 +6,8 @@ export const PARENT_PID = "\0parent\0";
 /** What a process does, or is, besides sleeping. Values may hold any character. */
 export type Behaviour =
   | "ignore-term"
-  | "ignore-hup"
   | `fork-on-term=${number}`
   | "fork-chain"
-  | `exit-after-term=${number}`
-  | "term-slow"
   | "stop"
   | "setsid"
   | "daemon"
@@ -18,8 +15,6 @@ export type Behaviour =
   | "hide-argv"
   | `title=${string}`
   | `comm=${string}`
-  | `big-argv=${number}`
-  | "nodump"
   | "subreaper"
   | `loginuid=${number}`
   | `subuid=${number}`
@@ -30,7 +25,6 @@ export type Behaviour =
   | `tcp-connect=@${string}`
   | `unix-listen=${string}`
   | `unix-connect=${string}`
-  | `mem=${number}`
   | "hold-stdin"
   | "foreign"
   | "launch";

@@ -26,19 +26,11 @@ export interface StartedNode {
 export interface StageOptions {
   /** Orphans of the tree become children of the stage in place of pid 1. */
   readonly subreaper?: boolean;
-  /** Runs the stage itself as this user (root only). */
-  readonly uid?: number;
-  /** The puppet binary; found in the build folders when absent. */
-  readonly binary?: string;
   /** Ends the tree when the running test ends (default true); false outside of node:test. */
   readonly endAfterTest?: boolean;
 }
 
-const BUILT_IN = [
-  "build/core/native/test/puppet",
-  "build/native/test/puppet",
-  "build/Release/native/test/puppet",
-];
+const BUILT_IN = ["build/core/native/test/puppet", "build/native/test/puppet"];
 
 /** Path of the built puppet. Throws, naming the build command, when there is none. */
 export function puppetBinary(): string {
@@ -61,8 +53,7 @@ export async function startTree(
   const run = mkdtempSync(join(tmpdir(), "puppet-"));
   chmodSync(run, 0o1777);
   const mode = options.subreaper === true ? ["--stage", "--subreaper", run] : ["--stage", run];
-  const identity = options.uid === undefined ? {} : { uid: options.uid, gid: options.uid };
-  const child = spawn(options.binary ?? puppetBinary(), mode, { cwd: "/", env: {}, ...identity });
+  const child = spawn(puppetBinary(), mode, { cwd: "/", env: {} });
   const stage = new Stage(child, nodes, run);
   if (options.endAfterTest !== false) after(() => stage.end());
   child.stdin.write(`${nodes.map(encode).join("\n")}\n.\n`);
@@ -88,7 +79,6 @@ export class Stage {
   readonly #run: string;
   readonly #errors: string[] = [];
   readonly #ready: { index: number; pid: number; port: number | undefined }[] = [];
-  readonly #forkWaiters: (() => void)[] = [];
   #ending: Promise<void> | undefined;
 
   constructor(child: ChildProcessWithoutNullStreams, plan: readonly FlatNode[], run: string) {
@@ -109,12 +99,6 @@ export class Stage {
 
   get pids(): number[] {
     return this.nodes.map((node) => node.pid);
-  }
-
-  /** Resolves when `count` later copies have said that they are there. */
-  async waitForForks(count: number): Promise<readonly number[]> {
-    while (this.forks.length < count) await new Promise<void>((wake) => this.#forkWaiters.push(wake));
-    return this.forks;
   }
 
   /** SIGKILLs exactly what this stage started or what reported later, and resolves when all of it is gone. */
@@ -140,18 +124,13 @@ export class Stage {
         const [word, index, pid, detail] = line.split(" ");
         if (word === "staged") resolve();
         else if (word === "failed") reject(new Error(`puppet: ${this.#errors.join("; ")}`));
-        else if (word === "ready" && detail === "fork") this.#addFork(Number(pid));
+        else if (word === "ready" && detail === "fork") this.forks.push(Number(pid));
         else if (word === "ready") {
           const port = detail?.startsWith("port=") === true ? Number(detail.slice(5)) : undefined;
           this.#ready.push({ index: Number(index), pid: Number(pid), port });
         } else if (word === "error") this.#errors.push(line.slice(6));
       });
     });
-  }
-
-  #addFork(pid: number): void {
-    this.forks.push(pid);
-    for (const wake of this.#forkWaiters.splice(0)) wake();
   }
 
   async #end(): Promise<void> {

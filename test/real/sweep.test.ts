@@ -9,7 +9,7 @@ import { bareServer, execServerTree, legacy, sleeper } from "../helpers/ide-tree
 import { puppetNamed } from "../helpers/install.ts";
 import { config, run, temporaryFile } from "../helpers/program.ts";
 import { type Behaviour, living, type PlanNode, startTree } from "../helpers/puppet.ts";
-import { makeHome, USER } from "../helpers/real.ts";
+import { eventually, makeHome, USER } from "../helpers/real.ts";
 import { insidePidNamespace } from "../helpers/sandbox.ts";
 
 insidePidNamespace(import.meta.url, "whole sweeps", insideNamespace);
@@ -87,8 +87,8 @@ function insideNamespace(): void {
     const swept = run(["-c", config()]);
     assert.equal(swept.status, 0, swept.stderr);
     assert.match(swept.stderr, /Killed 4 process\(es\)/);
-    const forks = await stage.waitForForks(3);
-    for (const pid of forks) assert.ok(!existsSync(`/proc/${pid}`), `${pid} lives`);
+    await eventually(() => stage.forks.length === 3, "three copies");
+    for (const pid of stage.forks) assert.ok(!existsSync(`/proc/${pid}`), `${pid} lives`);
   });
 
   test("another user's process inside the tree lives, and what is below it", async () => {
