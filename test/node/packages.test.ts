@@ -20,7 +20,7 @@ import {
   rpm,
   whyNoPackages,
 } from "./packages.ts";
-import { AT_ONCE, configure, endAll, PROGRAM, standardLines, treeOf } from "./scenario-helpers.ts";
+import { AT_ONCE, configure, endAll, killedIn, PROGRAM, treeOf } from "./scenario-helpers.ts";
 
 const UNIT = "vscode-grim-reaper.service";
 const TIMER = "vscode-grim-reaper.timer";
@@ -155,7 +155,7 @@ describe("the packages", () => {
       });
       await node.run(["systemctl", "start", UNIT]);
       const log = (await node.read(LOG)).split("\n").filter((line) => line !== "");
-      assert.deepEqual([...standardLines(log, left.pid, 2001).pids].sort(), [...pids].sort());
+      assert.deepEqual([...killedIn(log, left.pid)].sort(), [...pids].sort());
       assert.equal(node.alive(left.pid), false);
       await endAll(node);
     });

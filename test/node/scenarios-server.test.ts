@@ -17,15 +17,13 @@ import {
   bootWithProduct,
   endServers,
   extensionHostOf,
+  killedIn,
   list,
   serverProcesses,
-  standardLines,
   sweep,
   treeOf,
 } from "./scenario-helpers.ts";
 import { Window } from "./window.ts";
-
-const ALICE = 2001;
 
 onLoginNode("a real server", () => {
   let node: LoginNode;
@@ -54,7 +52,7 @@ onLoginNode("a real server", () => {
     const swept = await sweep(node);
     assert.equal(swept.status, 0, swept.stderr);
     for (const { root, pids } of trees) {
-      const logged = standardLines(swept.log, root.pid, ALICE).pids;
+      const logged = killedIn(swept.log, root.pid);
       for (const pid of pids) assert.ok(logged.includes(pid), `${pid} is in the log`);
       for (const pid of [...pids, ...logged]) assert.equal(node.alive(pid), false, `${pid} is dead`);
     }
@@ -99,7 +97,7 @@ onLoginNode("a real server", () => {
     await server.ssh.close();
     assert.equal((await becomes(node, host, "reap")).root.pid, host);
     const swept = await sweep(node);
-    assert.ok(standardLines(swept.log, host, ALICE).pids.includes(host));
+    assert.ok(killedIn(swept.log, host).includes(host));
     assert.equal(node.alive(host), false);
     await endServers(node);
   });

@@ -17,9 +17,9 @@ import {
   bootWithProduct,
   configure,
   endAll,
+  killedIn,
   list,
   PROGRAM,
-  standardLines,
   startStandIn,
   treeOf,
 } from "./scenario-helpers.ts";
@@ -84,8 +84,8 @@ onLoginNode("the systemd unit", () => {
     await sweepByUnit();
     assert.equal(await property("Result"), "success\n");
     const lines = await logged();
-    const killed = standardLines(lines, orphan.pid, 2001);
-    assert.deepEqual([...killed.pids].sort(), [...pids].sort());
+    const killed = killedIn(lines, orphan.pid);
+    assert.deepEqual([...killed].sort(), [...pids].sort());
     assert.equal(lines.length, pids.length + 1, lines.join("\n"));
     for (const pid of pids) assert.equal(node.alive(pid), false);
     for (const { pid } of [tcp, unix, bobs]) {

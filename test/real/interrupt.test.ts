@@ -7,7 +7,7 @@ import { once } from "node:events";
 import { readFileSync, rmSync } from "node:fs";
 import { resolve } from "node:path";
 import { test } from "node:test";
-import { setTimeout as sleep } from "node:timers/promises";
+import { ageStates, outgrow } from "../helpers/faults.ts";
 import { legacy } from "../helpers/ide-trees.ts";
 import { run, temporaryFile } from "../helpers/program.ts";
 import { isAlive, living, type Stage, startTree } from "../helpers/puppet.ts";
@@ -18,7 +18,7 @@ const STATES = "/run/vscode-grim-reaper/states.json";
 
 /** A configuration with a short grace. */
 const configured = (settle = "0s", termWait = "1s"): string =>
-  temporaryFile("config.toml", `grace = "2s"\nsettle = "${settle}"\ntermWait = "${termWait}"\n`);
+  temporaryFile("config.toml", `grace = "1s"\nsettle = "${settle}"\ntermWait = "${termWait}"\n`);
 
 interface Ended {
   readonly signal: string | null;
@@ -42,9 +42,9 @@ async function interrupted(file: string, signal: NodeJS.Signals, when: () => boo
 async function marked(): Promise<Stage> {
   rmSync(STATES, { force: true });
   const stage = await startTree(legacy(makeHome(uid), { uid }));
-  await sleep(2100);
+  await outgrow(stage.node("server"));
   assert.equal(run(["-c", configured()]).status, 0);
-  await sleep(2100);
+  ageStates();
   assert.equal(living(stage).length, stage.nodes.length);
   return stage;
 }
