@@ -4,7 +4,6 @@ import { chmodSync } from "node:fs";
 import { basename, dirname, join } from "node:path";
 import { compile, RUN_FOLDER, type Trouble } from "./faults.ts";
 import { PROGRAM, temporaryFile } from "./program.ts";
-import { USER } from "./real.ts";
 
 export interface Fault extends Trouble {
   readonly what: string;
@@ -171,22 +170,7 @@ const NAMES: readonly Fault[] = TOOL_IS.flatMap(([how, script]) => [
     status: how === "without the name" ? 0 : 1,
   },
 ]);
-const passwd = (uid: number): string => `/bin/sh\necho somebody:x:${uid}:${uid}::/:/bin/sh\n`;
-const NAMED = { settings: 'exemptUsers = ["somebody"]\n', args: ["-v"], status: 0 };
-const FOUND: readonly Fault[] = [
-  {
-    what: "getent finds the user",
-    ...NAMED,
-    ...inPlaceOf("/usr/bin/getent", passwd(USER)),
-    says: /user somebody is exempt/,
-  },
-  {
-    what: "getent finds another",
-    ...NAMED,
-    ...inPlaceOf("/usr/bin/getent", passwd(USER + 1)),
-    says: /Killed 4/,
-    ...ENDS,
-  },
+const LOOKUPS: readonly Fault[] = [
   {
     what: "the user that -u names cannot be looked up",
     ...inPlaceOf("/usr/bin/getent", "/bin/sh\nexit 3\n"),
@@ -235,6 +219,6 @@ export const FAULTS: readonly Fault[] = [
   ...TAGGED,
   ...SIGHT,
   ...NAMES,
-  ...FOUND,
+  ...LOOKUPS,
   ...ADDONS,
 ];
