@@ -2,12 +2,11 @@
 
 import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
-import { after, afterEach, before, it } from "node:test";
+import { before, it } from "node:test";
 import { attackBinary } from "../helpers/attacks.ts";
 import { until } from "../helpers/until.ts";
 import { onLoginNode } from "./available.ts";
-import type { LoginNode } from "./login-node.ts";
-import { becomes, bootWithProduct, COMMIT, endAll, startStandIn, sweep } from "./scenario-helpers.ts";
+import { becomes, COMMIT, dropIn, startStandIn, suiteNode, sweep } from "./scenario-helpers.ts";
 
 const UNIT = "vscode-grim-reaper.service";
 const LOG = "/var/log/vscode-grim-reaper.log";
@@ -50,23 +49,13 @@ const REMAIN = [
 ];
 
 onLoginNode("attacks on the unit", () => {
-  let node: LoginNode;
+  const node = suiteNode();
 
   before(async () => {
-    node = await bootWithProduct();
     await node.copyIn(TAKEN_OVER, readFileSync(attackBinary("unit")), { mode: 0o755 });
     await node.copyIn(LOAD, readFileSync(attackBinary("load")), { mode: 0o755, owner: "carol:carol" });
     await node.run(["chown", "-R", "carol:carol", "/home/carol/.vscode-server"]);
   });
-  after(() => node?.powerOff());
-  afterEach(async () => {
-    if (node) await endAll(node);
-  });
-
-  const dropIn = async (text: string): Promise<void> => {
-    await node.copyIn(`/run/systemd/system/${UNIT}.d/test.conf`, `[Service]\n${text}`);
-    await node.run(["systemctl", "daemon-reload"]);
-  };
 
   const worked = (said: string) =>
     said
@@ -76,7 +65,7 @@ onLoginNode("attacks on the unit", () => {
 
   it("the unit works as root, too, where a drop-in says so, and afterwards as its account again", async () => {
     for (const text of ["User=root\nCapabilityBoundingSet=CAP_DAC_OVERRIDE\n", ""]) {
-      await dropIn(text);
+      await dropIn(node, text);
       const orphan = await startStandIn(node);
       await becomes(node, orphan.pid, "reap");
       const { status } = await node.exec(["systemctl", "start", UNIT]);
@@ -92,7 +81,7 @@ onLoginNode("attacks on the unit", () => {
     const atLarge = worked(await node.run([TAKEN_OVER]));
     for (const attempt of WORK_FOR_ROOT) assert.ok(atLarge.includes(attempt), `${attempt}: ${atLarge}`);
 
-    await dropIn(`ExecStart=\nExecStart=/bin/sh -c '${TAKEN_OVER} >/run/vscode-grim-reaper/said'\n`);
+    await dropIn(node, `ExecStart=\nExecStart=/bin/sh -c '${TAKEN_OVER} >/run/vscode-grim-reaper/said'\n`);
     await node.run(["systemctl", "start", UNIT]);
     const said = await node.read("/run/vscode-grim-reaper/said");
     assert.equal(said.trim().split("\n").length, 24, said);
@@ -115,7 +104,7 @@ onLoginNode("attacks on the unit", () => {
     (await node.run(["systemctl", "show", "--value", "-p", name, UNIT])).trim();
 
   async function measured(): Promise<{ took: number; peak: number; result: string }> {
-    await dropIn("ExecStart=\nExecStart=/usr/local/bin/measured\n");
+    await dropIn(node, "ExecStart=\nExecStart=/usr/local/bin/measured\n");
     await node.exec(["systemctl", "reset-failed", UNIT]);
     const began = performance.now();
     await node.exec(["systemctl", "start", UNIT], { timeoutMs: 290_000 });

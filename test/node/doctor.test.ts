@@ -1,27 +1,24 @@
 /** `doctor` on a real installation: well, and with each of the usual mistakes. */
 
 import assert from "node:assert/strict";
-import { after, before, it } from "node:test";
+import { before, it } from "node:test";
 import type { Check } from "../../src/tools/core/doctor/check.ts";
 import { onLoginNode } from "./available.ts";
 import { HOOK } from "./install-product.ts";
-import type { LoginNode } from "./login-node.ts";
-import { bootWithProduct, PROGRAM } from "./scenario-helpers.ts";
+import { PROGRAM, suiteNode } from "./scenario-helpers.ts";
 
 const UNIT = "vscode-grim-reaper.service";
 const TIMER = "vscode-grim-reaper.timer";
 
 onLoginNode("doctor", () => {
-  let node: LoginNode;
+  const node = suiteNode();
 
   before(async () => {
-    node = await bootWithProduct();
     await node.run(["systemctl", "enable", "--now", TIMER]);
     await node.run(["systemctl", "start", UNIT]);
     const alive = "ClientAliveInterval 60\\nClientAliveCountMax 5\\n";
     await node.run(["sh", "-c", `printf '${alive}' >/etc/ssh/sshd_config.d/50-alive.conf`]);
   });
-  after(() => node?.powerOff());
 
   async function bad(): Promise<{ status: number; checks: readonly Check[] }> {
     const { status, stdout, stderr } = await node.exec([PROGRAM, "doctor", "--json"]);

@@ -2,7 +2,7 @@
 
 import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
-import { after, before, it } from "node:test";
+import { before, it } from "node:test";
 import { compile } from "../helpers/faults.ts";
 import { until } from "../helpers/until.ts";
 import { onLoginNode } from "./available.ts";
@@ -18,8 +18,7 @@ import {
   waitForTag,
 } from "./hook-helpers.ts";
 import { HOOK } from "./install-product.ts";
-import type { LoginNode } from "./login-node.ts";
-import { bootWithProduct, configure, sweep, treeOf } from "./scenario-helpers.ts";
+import { configure, suiteNode, sweep, treeOf } from "./scenario-helpers.ts";
 import type { SshClient } from "./ssh-client.ts";
 
 const [ALICE, BOB] = [2001, 2002];
@@ -44,14 +43,12 @@ const HOSTILE = {
 };
 
 onLoginNode("the session-close hook", () => {
-  let node: LoginNode;
+  const node = suiteNode();
 
   before(async () => {
-    node = await bootWithProduct();
     // Other suites show that a sweep settles.
     await configure(node, 'settle = "0s"\n');
   });
-  after(() => node?.powerOff());
 
   const swept = async (): Promise<void> => assert.equal((await sweep(node)).status, 0);
   const overControl = (...words: string[]): Promise<string> =>

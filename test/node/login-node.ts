@@ -1,15 +1,9 @@
+import assert from "node:assert/strict";
 import { dirname } from "node:path";
 import { until } from "../helpers/until.ts";
 import { bootMachine, type Machine, readOr } from "./boot.ts";
 import { type ExecOptions, execInside, type Outcome, Running, type RunOptions } from "./inside.ts";
 import { SshClient, type SshOptions } from "./ssh-client.ts";
-
-export interface BootOptions {
-  /** A folder laid over the root, such as `RealServer.layer()`. */
-  readonly layer?: string;
-  /** Default 60 000; a cold cache is not counted. */
-  readonly timeoutMs?: number;
-}
 
 export interface NodeProcess {
   readonly pid: number;
@@ -26,33 +20,33 @@ export interface NodeProcess {
  *   const client = await node.ssh("alice", ["sleep", "60"]);
  */
 export class LoginNode {
-  readonly machine: Machine;
-  /** What `systemctl is-system-running` said after the boot: "running" or "degraded". */
-  readonly state: string;
+  #machine: Machine | undefined;
   #lastPort = 20_000;
 
-  private constructor(machine: Machine, state: string) {
-    this.machine = machine;
-    this.state = state;
+  static async boot(): Promise<LoginNode> {
+    const node = new LoginNode();
+    await node.boot();
+    return node;
   }
 
-  static async boot(options: BootOptions = {}): Promise<LoginNode> {
-    const machine = await bootMachine(options.layer);
+  /** `layer` is a folder laid over the root, such as `realServerLayer()`. */
+  async boot(layer?: string): Promise<void> {
+    const machine = await bootMachine(layer);
     try {
-      const state = await until(
-        async () => {
-          const { stdout } = await execInside(machine, ["systemctl", "is-system-running", "--wait"]);
-          const answer = stdout.trim();
-          if (answer !== "running" && answer !== "degraded") throw new Error(`systemd says: ${answer}`);
-          return answer;
-        },
-        { timeoutMs: options.timeoutMs ?? 60_000, everyMs: 50 },
-      );
-      return new LoginNode(machine, state);
+      await until(async () => {
+        const { stdout } = await execInside(machine, ["systemctl", "is-system-running", "--wait"]);
+        assert.match(stdout, /^(?:running|degraded)\n/);
+      });
+      this.#machine = machine;
     } catch (error) {
       await machine.stop();
       throw new Error(`the login node did not boot: ${(error as Error).message}\n${machine.console()}`);
     }
+  }
+
+  get machine(): Machine {
+    assert.ok(this.#machine, "the node is not booted");
+    return this.#machine;
   }
 
   /** Runs a command to its end, outside any session, and returns how it ended, whatever that is. */
@@ -139,7 +133,7 @@ export class LoginNode {
 
   /** Takes the node's power: all its processes, mounts and cgroups are gone when this resolves. */
   powerOff(): Promise<void> {
-    return this.machine.stop();
+    return this.#machine?.stop() ?? Promise.resolve();
   }
 
   [Symbol.asyncDispose](): Promise<void> {

@@ -6,14 +6,17 @@ import { join } from "node:path";
 import { setTimeout } from "node:timers/promises";
 import { COLUMNS, terminalSvg } from "../../scripts/docs/terminal.ts";
 import { whyNoLoginNode } from "./available.ts";
-import { becomes, bootWithProduct, configure, holdPort, startStandIn } from "./scenario-helpers.ts";
+import { installProduct } from "./install-product.ts";
+import { LoginNode } from "./login-node.ts";
+import { becomes, configure, holdPort, startStandIn } from "./scenario-helpers.ts";
 
 const [folder] = process.argv.slice(2);
 assert.ok(folder, "usage: see scripts/pictures.sh");
 const reason = whyNoLoginNode();
 assert.equal(reason, null, reason ?? "");
 
-await using node = await bootWithProduct();
+await using node = await LoginNode.boot();
+await installProduct(node);
 await configure(node, 'grace = "2m"\nsettle = "0s"\n');
 const alices = await startStandIn(node, { user: "alice", run: "sleep 7100" });
 const bobs = await startStandIn(node, {

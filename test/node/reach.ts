@@ -1,19 +1,18 @@
 /** A node beside another host, the programs that reach its servers, and what the product says of these. */
 
 import assert from "node:assert/strict";
-import { after, afterEach, before } from "node:test";
+import { afterEach, before } from "node:test";
 import type { TreeDocument } from "../../src/core/report/json.ts";
 import { until } from "../helpers/until.ts";
 import type { Running } from "./inside.ts";
 import type { LoginNode, NodeProcess } from "./login-node.ts";
 import {
   becomes,
-  bootWithProduct,
-  endAll,
   holdPort,
   PROGRAM,
   type StandIn,
   startLoose,
+  suiteNode,
   sweep,
 } from "./scenario-helpers.ts";
 
@@ -34,25 +33,18 @@ const CABLE = [
 
 /** One node for the tests of a file; each test's loose processes and servers are ended after it. */
 export class Reach {
-  #node: LoginNode | undefined;
+  readonly node: LoginNode;
   readonly #loose: number[] = [];
   readonly #running: Running[] = [];
 
   /** To be called where the tests are described. `layer` is laid over the node's root. */
   constructor(layer?: () => Promise<string>) {
-    before(async () => {
-      this.#node = await bootWithProduct(await layer?.());
-      await this.node.run(["sh", "-ec", CABLE.join("\n")]);
-    });
-    after(() => this.#node?.powerOff());
+    this.node = suiteNode(layer);
+    before(() => this.node.run(["sh", "-ec", CABLE.join("\n")]));
     afterEach(async () => {
-      if (this.#node) await this.#cleanUp();
+      await this.endLoose(...this.#loose.splice(0));
+      await this.end(...this.#running.splice(0));
     });
-  }
-
-  get node(): LoginNode {
-    assert.ok(this.#node, "the node is not booted");
-    return this.#node;
   }
 
   explain(pid: number): Promise<string> {
@@ -122,11 +114,5 @@ export class Reach {
     const { status, stderr } = await sweep(this.node);
     assert.equal(status, 0, stderr);
     assert.equal(this.node.alive(pid), false);
-  }
-
-  async #cleanUp(): Promise<void> {
-    await this.endLoose(...this.#loose.splice(0));
-    await this.end(...this.#running.splice(0));
-    await endAll(this.node);
   }
 }

@@ -3,6 +3,7 @@
 import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
 import { dirname, join } from "node:path";
+import { after, afterEach, before } from "node:test";
 import type { HostDocument, TreeDocument } from "../../src/core/report/json.ts";
 import { until } from "../helpers/until.ts";
 import { repository } from "./boot.ts";
@@ -19,12 +20,26 @@ const UIDS: Readonly<Record<string, number>> = { alice: 2001, bob: 2002, carol: 
 /** A configuration under which an orphan is ended at once. */
 export const AT_ONCE = 'grace = "0"\nsettle = "0s"\ntermWait = "2s"\n';
 
-/** A node with the product installed, and a configuration under which an orphan is ended at once. */
-export async function bootWithProduct(layer?: string): Promise<LoginNode> {
-  const node = await LoginNode.boot(layer === undefined ? {} : { layer });
-  await installProduct(node);
-  await configure(node, AT_ONCE);
+/**
+ * A node with the product, and a configuration under which an orphan is ended at once, for the suite that calls this. What
+ * a test leaves behind of servers is ended after it.
+ */
+export function suiteNode(layer?: () => Promise<string>): LoginNode {
+  const node = new LoginNode();
+  before(async () => {
+    await node.boot(await layer?.());
+    await installProduct(node);
+    await configure(node, AT_ONCE);
+  });
+  after(() => node.powerOff());
+  afterEach(() => endAll(node));
   return node;
+}
+
+/** A drop-in of the sweep's unit, in place of the one before. */
+export async function dropIn(node: LoginNode, text: string): Promise<void> {
+  await node.copyIn("/run/systemd/system/vscode-grim-reaper.service.d/test.conf", `[Service]\n${text}\n`);
+  await node.run(["systemctl", "daemon-reload"]);
 }
 
 export function configure(node: LoginNode, toml: string): Promise<void> {

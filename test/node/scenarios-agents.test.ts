@@ -3,21 +3,20 @@
 import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
 import { dirname, join } from "node:path";
-import { after, before, it } from "node:test";
+import { before, it } from "node:test";
 import type { AgentRow, AgentsDocument } from "../../src/tools/core/views/agents-view.ts";
 import { until } from "../helpers/until.ts";
 import { onLoginNode } from "./available.ts";
 import { repository } from "./boot.ts";
-import type { LoginNode } from "./login-node.ts";
 import {
   AT_ONCE,
   becomes,
-  bootWithProduct,
   COMMIT,
   configure,
   list,
   PROGRAM,
   started,
+  suiteNode,
   sweep,
   treeOf,
 } from "./scenario-helpers.ts";
@@ -91,7 +90,7 @@ server.listen(3000, "127.0.0.1", () => console.log(\`listening==\${process.pid}=
 };
 
 onLoginNode("coding agents and kernels", () => {
-  let node: LoginNode;
+  const node = suiteNode();
   let logs = 0;
   let others = { site: 0, kernel: 0, inTmux: 0 };
 
@@ -104,7 +103,6 @@ onLoginNode("coding agents and kernels", () => {
   }
 
   before(async () => {
-    node = await bootWithProduct();
     const { agent, server, kernel } = GRACES;
     const graces = `[agents]\ngrace = "${agent}s"\n[kernels]\ngrace = "${kernel}s"\n[graceByProduct]\nwarp = "${server}s"\n`;
     await configure(node, AT_ONCE + graces);
@@ -126,7 +124,6 @@ onLoginNode("coding agents and kernels", () => {
       inTmux: (await started(() => node.read(`${HOME}/tmux.log`))).pid,
     };
   });
-  after(() => node?.powerOff());
 
   /** What `list --agents --json` says of the agent that has this root; the table must say the same. */
   async function agentAt(pid: number, idle = ""): Promise<Partial<AgentRow>> {

@@ -1,21 +1,19 @@
 /** When an orphan's time begins and who comes back before it is over, with stand-ins and a real VS Code server. */
 
 import assert from "node:assert/strict";
-import { after, before, it } from "node:test";
+import { before, it } from "node:test";
 import { until } from "../helpers/until.ts";
 import { onLoginNode } from "./available.ts";
-import type { LoginNode } from "./login-node.ts";
 import { realServerLayer, startLegacyServer } from "./real-server.ts";
 import {
   becomes,
-  bootWithProduct,
   COMMIT,
   configure,
-  endAll,
   extensionHostOf,
   PROGRAM,
   standInCommand,
   startStandIn,
+  suiteNode,
   sweep,
   treeOf,
 } from "./scenario-helpers.ts";
@@ -24,17 +22,17 @@ import { Window } from "./window.ts";
 const RUN = "/run/vscode-grim-reaper";
 
 onLoginNode("the clock", () => {
-  let node: LoginNode;
   let layer: string;
+  const node = suiteNode(async () => {
+    layer = await realServerLayer();
+    return layer;
+  });
 
   before(async () => {
-    layer = await realServerLayer();
-    node = await bootWithProduct(layer);
     // Half of the time since boot: what began at the boot is past it, and what begins now is not.
     const uptime = Number((await node.read("/proc/uptime")).split(".")[0]);
     await configure(node, `grace = "${Math.floor(uptime / 2)}s"\nsettle = "0s"\ntermWait = "2s"\n`);
   });
-  after(() => node?.powerOff());
 
   const explain = (pid: number) => node.run([PROGRAM, "explain", `${pid}`]);
   const verdictOf = async (pid: number) => (await treeOf(node, pid)).verdict;
@@ -79,7 +77,6 @@ onLoginNode("the clock", () => {
     assert.match(sweeping.stdout(), spared(session.pid, "the ssh session \\d+ of its user"));
     assert.match(sweeping.stdout(), spared(started.pid, "its extension host \\d+"));
     await alice.close();
-    await endAll(node);
   });
 
   it("a window used between two sweeps, which reloads at the second, keeps a real server", async () => {
@@ -101,7 +98,6 @@ onLoginNode("the clock", () => {
     assert.equal(await extensionHostOf(node, server), host);
     await back.close();
     await window.ssh.close();
-    await endAll(node);
   });
 
   it("a network that drops between two sweeps keeps a real server, until its window comes back", async () => {
@@ -118,6 +114,5 @@ onLoginNode("the clock", () => {
     assert.equal(await verdictOf(server.rootPid), "spare");
     assert.equal(await extensionHostOf(node, server), host, "with all that was in it");
     await back.close();
-    await endAll(node);
   });
 });

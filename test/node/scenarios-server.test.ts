@@ -1,10 +1,9 @@
 /** A real VS Code server of both generations, started and reached over real ssh: who is connected, and what a sweep does. */
 
 import assert from "node:assert/strict";
-import { after, before, it } from "node:test";
+import { it } from "node:test";
 import { until } from "../helpers/until.ts";
 import { onLoginNode } from "./available.ts";
-import type { LoginNode } from "./login-node.ts";
 import {
   type RealServer,
   realServerLayer,
@@ -14,26 +13,22 @@ import {
 } from "./real-server.ts";
 import {
   becomes,
-  bootWithProduct,
-  endServers,
   extensionHostOf,
   killedIn,
   list,
   serverProcesses,
+  suiteNode,
   sweep,
   treeOf,
 } from "./scenario-helpers.ts";
 import { Window } from "./window.ts";
 
 onLoginNode("a real server", () => {
-  let node: LoginNode;
   let layer: string;
-
-  before(async () => {
+  const node = suiteNode(async () => {
     layer = await realServerLayer();
-    node = await bootWithProduct(layer);
+    return layer;
   });
-  after(() => node?.powerOff());
 
   /** In use by this session, and no sweep ends anything. */
   async function isUsedBy({ ssh }: Pick<RealServer, "ssh">, pid: number): Promise<void> {
@@ -99,7 +94,6 @@ onLoginNode("a real server", () => {
     const swept = await sweep(node);
     assert.ok(killedIn(swept.log, host).includes(host));
     assert.equal(node.alive(host), false);
-    await endServers(node);
   });
 
   it("of the exec-server generation is used over two hops, and outlives its command line program", async () => {

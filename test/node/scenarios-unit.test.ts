@@ -3,24 +3,23 @@
 import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
-import { after, afterEach, before, it } from "node:test";
+import { afterEach, before, it } from "node:test";
 import type { LedgerRecord } from "../../src/core/ledger/record.ts";
 import { readExposition, seriesValue } from "../helpers/exposition.ts";
 import { until } from "../helpers/until.ts";
 import { onLoginNode } from "./available.ts";
 import { repository } from "./boot.ts";
-import type { LoginNode } from "./login-node.ts";
 import {
   AT_ONCE,
   attach,
   becomes,
-  bootWithProduct,
   configure,
-  endAll,
+  dropIn,
   killedIn,
   list,
   PROGRAM,
   startStandIn,
+  suiteNode,
   treeOf,
 } from "./scenario-helpers.ts";
 
@@ -33,18 +32,14 @@ const METRICS = `${COLLECTOR}/vscode-grim-reaper.prom`;
 const TAGS = "/run/vscode-grim-reaper/tags";
 
 onLoginNode("the systemd unit", () => {
-  let node: LoginNode;
+  const node = suiteNode();
 
   before(async () => {
-    node = await bootWithProduct();
     await node.run(["mkdir", "-p", COLLECTOR]);
     await configure(node, `${AT_ONCE}[metrics]\nfile = "${METRICS}"\n`);
   });
-  after(() => node?.powerOff());
   afterEach(async () => {
-    if (!node) return;
     await node.run(["sh", "-c", `rm -rf /run/systemd/system/${UNIT}.d; systemctl daemon-reload`]);
-    await endAll(node);
   });
 
   const logged = async () => {
@@ -55,10 +50,6 @@ onLoginNode("the systemd unit", () => {
   const sweepByUnit = async (): Promise<void> => {
     const { status, stderr } = await node.exec(["systemctl", "start", UNIT]);
     assert.equal(status, 0, `${stderr}${await node.journal("-u", UNIT)}`);
-  };
-  const dropIn = async (text: string): Promise<void> => {
-    await node.copyIn(`/run/systemd/system/${UNIT}.d/test.conf`, `[Service]\n${text}\n`);
-    await node.run(["systemctl", "daemon-reload"]);
   };
   const value = async (name: string): Promise<number> =>
     seriesValue(readExposition(await node.read(METRICS)), name);
@@ -128,7 +119,7 @@ onLoginNode("the systemd unit", () => {
     const outside = await list(node);
     // The unit's own sandbox around another command.
     const seen = "/run/vscode-grim-reaper/seen";
-    await dropIn(`ExecStart=\nExecStart=/bin/sh -c '${PROGRAM} list --json >${seen}'`);
+    await dropIn(node, `ExecStart=\nExecStart=/bin/sh -c '${PROGRAM} list --json >${seen}'`);
     await node.run(["systemctl", "start", UNIT]);
     const inside = JSON.parse(await node.read(seen)) as typeof outside;
     await node.run(["rm", seen]);
@@ -169,7 +160,7 @@ onLoginNode("the systemd unit", () => {
     const orphan = await startStandIn(node, { user: "bob" });
     for (const [setting, says, expected = "1"] of BLINDERS) {
       const lines = (await logged()).length;
-      await dropIn(setting);
+      await dropIn(node, setting);
       // systemd refuses to start a unit again that has failed five times in ten seconds.
       await node.exec(["systemctl", "reset-failed", UNIT]);
       const { status } = await node.exec(["systemctl", "start", UNIT]);

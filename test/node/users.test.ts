@@ -1,33 +1,25 @@
 /** The users' side on a real login node: told at the login, asking to keep, ending their own. */
 
 import assert from "node:assert/strict";
-import { after, afterEach, before, it } from "node:test";
+import { afterEach, it } from "node:test";
 import { until } from "../helpers/until.ts";
 import { onLoginNode } from "./available.ts";
-import type { LoginNode } from "./login-node.ts";
 import {
   AT_ONCE,
   becomes,
-  bootWithProduct,
   configure,
-  endAll,
   PROGRAM,
   type StandIn,
   startStandIn,
+  suiteNode,
 } from "./scenario-helpers.ts";
 
 const UNIT = "vscode-grim-reaper.service";
 
 onLoginNode("the users' side", () => {
-  let node: LoginNode;
+  const node = suiteNode();
 
-  before(async () => {
-    node = await bootWithProduct();
-  });
-  after(() => node?.powerOff());
   afterEach(async () => {
-    if (!node) return;
-    await endAll(node);
     const state = "rm -rf /var/lib/vscode-grim-reaper/notices/* /home/*/.local; pkill -x keep";
     await node.run(["sh", "-c", `${state}; systemctl reset-failed`]);
     await configure(node, AT_ONCE);
