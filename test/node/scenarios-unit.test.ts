@@ -66,9 +66,9 @@ onLoginNode("the systemd unit", () => {
       await attach(node, unix, { transport: "-L socket" }),
       await attach(node, bobs, { user: "bob", transport: "-D" }),
     ];
-    const orphan = await startStandIn(node, { run: "sleep 7101" });
+    const orphan = await startStandIn(node, { user: "carol", run: "sleep 7101" });
     // The session that starts it can end before it runs; one that comes and goes later surely leaves it behind.
-    await logInAndOut("alice");
+    await logInAndOut("carol");
     const { pids, memoryKiB } = await becomes(node, orphan.pid, "reap", true);
     assert.ok(pids.length >= 2);
 
@@ -88,7 +88,7 @@ onLoginNode("the systemd unit", () => {
     const [one, ...others] = (await node.read(LEDGER)).trimEnd().split("\n");
     assert.deepEqual(others, []);
     const { root, user, uid, freedKiB, tagged, kind } = JSON.parse(one ?? "") as LedgerRecord;
-    assert.deepEqual([root.pid, user, uid, tagged, kind], [orphan.pid, "alice", 2001, true, "closed"]);
+    assert.deepEqual([root.pid, user, uid, tagged, kind], [orphan.pid, "carol", 2003, true, "closed"]);
     // A running Node is never smaller; the server may have grown since it was listed.
     assert.ok(freedKiB > 10 * 1024 && freedKiB < 2 * memoryKiB, `${freedKiB} of ${memoryKiB}`);
     const account = "vscode-grim-reaper:vscode-grim-reaper";

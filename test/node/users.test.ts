@@ -60,7 +60,7 @@ onLoginNode("the users' side", () => {
     const clean: readonly (readonly [string, RegExp])[] = [
       [`${ssh} echo clean </dev/null`, /^clean\n$/],
       [`${ssh} -tt echo clean </dev/null`, /^clean\r\n$/],
-      [`echo 'echo clean' | ${ssh} -T`, /^(?![\s\S]*stopped)[\s\S]*^clean\n$/m],
+      [`echo 'echo clean' | ${ssh} -T`, /^(?:(?!stopped)[\s\S])*clean\n$/],
       [`scp ${options} /etc/os-release alice@127.0.0.1:from-scp`, /^$/],
       [`sftp ${options} -b /root/batch alice@127.0.0.1`, /^sftp> put [^\n]*\n$/],
       // As an editor asks a login shell for its environment.
