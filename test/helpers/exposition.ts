@@ -7,44 +7,35 @@ export interface Sample {
   readonly value: number;
 }
 
-const NAME = /^[a-zA-Z_:][a-zA-Z0-9_:]*$/;
+const COMMENT = /^# (HELP|TYPE) ([a-zA-Z_:][\w:]*) (.+)$/;
 const LINE =
-  /^([a-zA-Z_:][a-zA-Z0-9_:]*)(?:\{((?:[a-zA-Z_]\w*="(?:[^"\\\n]|\\[\\n"])*",?)*)\})? (-?\d+(?:\.\d+)?(?:e[+-]?\d+)?)$/;
+  /^([a-zA-Z_:][\w:]*)(?:\{((?:[a-zA-Z_]\w*="(?:[^"\\\n]|\\[\\n"])*",?)*)\})? (-?\d+(?:\.\d+)?(?:e[+-]?\d+)?)$/;
 const LABEL = /([a-zA-Z_]\w*)="((?:[^"\\\n]|\\[\\n"])*)"/g;
 
 /** Every sample of a text. Fails on a line without HELP and TYPE before it, a metric in two places, a series twice. */
 export function readExposition(text: string): Sample[] {
   assert.ok(text.endsWith("\n"), "the last line is not ended");
-  const types = new Map<string, string>();
-  const helps = new Set<string>();
-  const series = new Set<string>();
+  const seen = new Set<string>();
+  const once = (what: string): void => {
+    assert.ok(!seen.has(what), `${what} twice`);
+    seen.add(what);
+  };
   let current = "";
   return text
     .slice(0, -1)
     .split("\n")
     .flatMap((line): Sample[] => {
-      const [, help] = /^# HELP (\S+) .+$/.exec(line) ?? [];
-      if (help !== undefined) {
-        assert.match(help, NAME);
-        assert.ok(!helps.has(help), `${help} is described twice`);
-        helps.add(help);
-        return [];
+      const [, word, described = "", type] = COMMENT.exec(line) ?? [];
+      if (word !== undefined) once(`${word} ${described}`);
+      if (word === "TYPE") {
+        assert.ok(seen.has(`HELP ${described}`), `${described} has no HELP before its TYPE`);
+        assert.equal(type, described.endsWith("_total") ? "counter" : "gauge", described);
+        current = described;
       }
-      const [, typed, type] = /^# TYPE (\S+) (counter|gauge)$/.exec(line) ?? [];
-      if (typed !== undefined && type !== undefined) {
-        assert.ok(helps.has(typed), `${typed} has no HELP before its TYPE`);
-        assert.ok(!types.has(typed), `${typed} has two types`);
-        assert.equal(type === "counter", typed.endsWith("_total"), `${typed} is a ${type}`);
-        types.set(typed, type);
-        current = typed;
-        return [];
-      }
-      const [, name, labels = "", value] = LINE.exec(line) ?? [];
-      assert.ok(name !== undefined && value !== undefined, `no sample: ${line}`);
-      assert.equal(name, current, `${name} stands among ${current}`);
-      const key = line.slice(0, line.lastIndexOf(" "));
-      assert.ok(!series.has(key), `${key} twice`);
-      series.add(key);
+      if (word !== undefined) return [];
+      const [, name = "", labels = "", value] = LINE.exec(line) ?? [];
+      assert.equal(name, current, `a sample stands among ${current}: ${line}`);
+      once(line.slice(0, line.lastIndexOf(" ")));
       const found = [...labels.matchAll(LABEL)].map(([, label, text]) => [label ?? "", text ?? ""] as const);
       return [{ name, labels: Object.fromEntries(found), value: Number(value) }];
     });
