@@ -5,13 +5,14 @@ import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import type { Policy } from "../core/policy/policy.ts";
 import { localDate } from "../core/text/format.ts";
-import { escapeText } from "../core/text/safe-text.ts";
+import { escapeText, safeJson } from "../core/text/safe-text.ts";
 import { NO_ACCOUNTS } from "../core/verdict/exemption.ts";
 import { type JudgeOptions, UNFORCED } from "../core/verdict/judge.ts";
 import { systemMinUid } from "../shell/config.ts";
 import { lookUpAccounts, uidOf } from "../shell/host/accounts.ts";
 import { loadNative, type Native } from "../shell/host/native.ts";
 import { type Log, writeAll } from "../shell/output/log.ts";
+import { withUsers } from "../shell/output/with-users.ts";
 import { RUN_FOLDER } from "../shell/store/paths.ts";
 import { prepareFolder } from "../shell/store/safe-files.ts";
 import { actsForHost } from "../shell/store/service-account.ts";
@@ -130,6 +131,11 @@ export function noTree(pids: readonly number[]): Failure {
     ? `process ${pid} does not belong to a server tree`
     : `there is no process ${pid}`;
   return new Failure(EXIT.failed, `${what}; "vscode-grim-reaper list" shows all trees`);
+}
+
+/** Prints a document as one line of JSON, with the login name beside each uid. */
+export function printJson(document: object): void {
+  print(safeJson(withUsers(document)));
 }
 
 /** Writes a text and a line end to standard output. A reader that has gone is not a failure. */

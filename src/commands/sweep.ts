@@ -9,7 +9,6 @@ import { hostDocument } from "../core/report/json.ts";
 import type { LogEvent } from "../core/report/standard-log.ts";
 import { leftAloneEvents } from "../core/report/sweep-events.ts";
 import { sweepSummaryLine } from "../core/report/sweep-summary.ts";
-import { safeJson } from "../core/text/safe-text.ts";
 import { loadConfig } from "../shell/config.ts";
 import { loadNative } from "../shell/host/native.ts";
 import { bothLogs, journalDescriptor, journalLine, journalLog } from "../shell/output/journal.ts";
@@ -32,7 +31,7 @@ import {
 import { confirmForce } from "./confirm-force.ts";
 import { EXIT, Failure } from "./exit.ts";
 import { addConfig, addUsers, collect, durationArgument, type Finish, pidArgument } from "./options.ts";
-import { type Common, holdLock, noTree, portsFor, print, requestFor, silent } from "./shared.ts";
+import { type Common, holdLock, noTree, portsFor, printJson, requestFor, silent } from "./shared.ts";
 
 declare const PACKAGE_VERSION: string;
 
@@ -88,8 +87,7 @@ async function runSweep(options: SweepOptions): Promise<number> {
     const { observation, faults, outcomes } = result;
     if (options.pid && judgements.length === 0) throw noTree(options.pid);
     await log.write(answersOf(result, options));
-    if (options.json)
-      print(safeJson(hostDocument(observation, judgements, faults, outcomes, result.observing)));
+    if (options.json) printJson(hostDocument(observation, judgements, faults, outcomes, result.observing));
     if (journal !== null) journalLine(journal, sweepSummaryLine(result));
     return result.failed || log.trouble() !== null ? EXIT.failed : EXIT.ok;
   } finally {
@@ -146,22 +144,29 @@ function answersOf(result: SweepResult, options: SweepOptions): LogEvent[] {
   if ((options.user || options.pid) && options.verbose < 2)
     events.push(...leftAloneEvents(observation, judgements));
   const nothing = outcomes.length === 0 && broken === null;
-  if (options.dryRun && nothing) events.push(info("Nothing to end"));
+  if (options.dryRun && !actsForHost()) events.push(info("Only your own processes were looked at"));
+  else if (options.dryRun && nothing) events.push(info("Nothing to end"));
+  if (result.observing && !options.dryRun && !nothing)
+    events.push(info("Nothing was ended: sweeps only observe here. To enforce: vscode-grim-reaper enforce"));
   return events;
 }
 
-/** Lists what records a sweep, in this order. A dry run ends nothing, so nothing records it. */
+/** Lists what records a sweep, in this order. Of a dry run the ledger alone records what it would have ended. */
 export function recordersFor(
   { dryRun, user, pid }: Pick<SweepOptions, "dryRun" | "user" | "pid">,
   policy: Policy,
   log: Log,
 ): Recorder[] {
-  if (dryRun || !actsForHost()) return [];
+  if (!actsForHost()) return [];
   const ofWholeHost = user === undefined && pid === undefined;
   const places = { file: policy.metrics.file, stateFolder: STATE_FOLDER, runFolder: RUN_FOLDER };
-  return [
+  const ledger: Recorder[] = [
     () => attempt(`use ${STATE_FOLDER}`, () => prepareFolder(STATE_FOLDER, 0o711)),
     ledgerRecorder(policy.ledger.file),
+  ];
+  if (dryRun) return ledger;
+  return [
+    ...ledger,
     noticeRecorder(loadNative(), NOTICE_FOLDER, policy),
     notifyRecorder(NOTIFY_FOLDER, policy),
     () => {

@@ -7,15 +7,17 @@ import { appendLedger } from "../shell/store/ledger.ts";
 import { type MetricsPlaces, writeMetrics } from "../shell/store/metrics.ts";
 import type { Recorder } from "./sweep.ts";
 
-/** A line for every tree that was ended. Where nothing was, the file is not touched. */
+/** A line for every tree that was ended, or would have been. Where none was, the file is not touched. */
 export function ledgerRecorder(file: string): Recorder {
   return ({ observation, outcomes, observing }) => {
     const ended = outcomes.filter(({ spared }) => spared === null);
-    if (file === "" || observing || ended.length === 0) return [];
+    if (file === "" || ended.length === 0) return [];
     const names = namesOf([...new Set(ended.map(({ judgement }) => judgement.tree.uid))]);
     const userOf = (uid: number): string => names.get(uid) ?? String(uid);
     const epochMs = Date.now();
-    return appendLedger(file, (lastId) => recordsOf(ended, observation, { epochMs, lastId, userOf }));
+    return appendLedger(file, (lastId) =>
+      recordsOf(ended, observation, { epochMs, lastId, userOf, would: observing }),
+    );
   };
 }
 

@@ -106,10 +106,13 @@ function observeOptions(
 export async function sweep(ports: Ports, request: SweepRequest, seen: Look): Promise<SweepResult> {
   const { policy, options } = request.context;
   const { view, observation, judgements } = seen;
-  await ports.log.write([...seen.faults.map(faultEvent), ...verdictEvents(observation, judgements)]);
-  await ports.log.write(exemptEvents(observation, judgements));
-  const { plan, faults: bounded } = planOf(judgements, options.force);
   const observing = request.dryRun || (!policy.enforce && !options.force);
+  await ports.log.write([
+    ...seen.faults.map(faultEvent),
+    ...verdictEvents(observation, judgements, observing),
+    ...exemptEvents(observation, judgements),
+  ]);
+  const { plan, faults: bounded } = planOf(judgements, options.force);
   const broken = options.force ? null : breakerTrips(view, judgements, policy);
   if (broken !== null) {
     await ports.log.write([{ level: "error", message: `Nothing was ended: ${broken}` }]);

@@ -13,6 +13,7 @@ import { addEnd } from "./end.ts";
 import { addExplain } from "./explain.ts";
 import { addKeep } from "./keep.ts";
 import { addList } from "./list.ts";
+import { addMode } from "./mode.ts";
 import { addReplay } from "./replay.ts";
 import { addReport } from "./report.ts";
 import { addRunNotify } from "./run-notify.ts";
@@ -65,6 +66,7 @@ const COMMANDS = [
   addReplay,
   addCheckConfig,
   addDoctor,
+  addMode,
   addReport,
   addKeep,
   addEnd,

@@ -4,10 +4,9 @@ import { statSync } from "node:fs";
 import type { Command } from "commander";
 import { EXIT } from "../commands/exit.ts";
 import { addConfig, type Finish, pidArgument } from "../commands/options.ts";
-import { type Common, noTree, portsFor, print, requestFor, silent } from "../commands/shared.ts";
+import { type Common, noTree, portsFor, print, printJson, requestFor, silent } from "../commands/shared.ts";
 import type { Catalogue } from "../core/recognition/catalogue.ts";
 import { treeDocument } from "../core/report/json.ts";
-import { safeJson } from "../core/text/safe-text.ts";
 import type { HostView } from "../core/tree/host-view.ts";
 import type { Judgement } from "../core/verdict/judge.ts";
 import { loadConfig } from "../shell/config.ts";
@@ -37,16 +36,10 @@ async function explain(pid: number, options: Common): Promise<number> {
   const { tree } = judgement;
   const limits = readLimits(tree.uid);
   const fileWatches = countWatches(tree.members);
-  if (options.json) {
-    const document = treeDocument(judgement, observation);
-    const change = whatWouldChange(judgement);
-    print(safeJson({ schemaVersion: 1, ...document, fileWatches, user: limits, path, hints, change }));
-  } else
-    print(
-      wrapLines(
-        explainLines(judgement, observation, pid, { hints, fileWatches, limits, path }, painter()),
-      ).join("\n"),
-    );
+  const change = whatWouldChange(judgement, policy.enforce);
+  const shown = { hints, fileWatches, limits, path, change };
+  if (options.json) printJson({ schemaVersion: 1, ...treeDocument(judgement, observation), ...shown });
+  else print(wrapLines(explainLines(judgement, observation, pid, shown, painter())).join("\n"));
   return EXIT.ok;
 }
 

@@ -3,13 +3,13 @@
 import { type Command, InvalidArgumentError, Option } from "commander";
 import { EXIT } from "../commands/exit.ts";
 import { addConfig, addUsers, collect, type Finish } from "../commands/options.ts";
-import { type Common, ownUid, portsFor, print, requestFor, silent } from "../commands/shared.ts";
+import { type Common, ownUid, portsFor, print, printJson, requestFor, silent } from "../commands/shared.ts";
 import { faultLine } from "../core/observation/fault.ts";
 import type { Observation } from "../core/observation/observation.ts";
 import type { Policy } from "../core/policy/policy.ts";
 import { hostDocument } from "../core/report/json.ts";
 import { localMinute } from "../core/text/format.ts";
-import { escapeText, safeJson } from "../core/text/safe-text.ts";
+import { escapeText } from "../core/text/safe-text.ts";
 import type { Judgement, Verdict } from "../core/verdict/judge.ts";
 import { VERDICTS } from "../core/verdict/orphan.ts";
 import { loadConfig } from "../shell/config.ts";
@@ -55,7 +55,7 @@ function showAgents(seen: Shown, policy: Policy, { json, full }: ListOptions): n
   const found = agentRows(observation, judgements, policy.catalogue);
   const nameOf = namesFor(found.map(({ uid }) => uid));
   const rows = sortAgents(found, nameOf);
-  if (json) print(safeJson(agentsDocument(observation, rows)));
+  if (json) printJson(agentsDocument(observation, rows));
   else {
     print(rows.length === 0 ? "No agents." : renderTable(agentColumns(nameOf), rows, full));
     if (observation.observerUid !== 0) print(ownOnly(observation));
@@ -86,7 +86,7 @@ export function showTrees(seen: Shown, policy: Policy, options: ListOptions, liv
   );
   const owners = [...new Set(wanted.map(({ tree }) => tree.uid))];
   const limits = live ? owners.map((uid) => readLimits(uid)) : [];
-  if (options.json) print(safeJson({ ...hostDocument(observation, wanted, faults), users: limits }));
+  if (options.json) printJson({ ...hostDocument(observation, wanted, faults), users: limits });
   else {
     if (wanted.length === 0) print(options.verdict ? "No server tree has that verdict." : "No server trees.");
     else printTable(wanted, observation, limits, options);

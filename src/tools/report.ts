@@ -20,6 +20,8 @@ import {
   summaryDocument,
   totalsColumns,
   totalsLine,
+  WOULD_COLUMNS,
+  wouldLine,
 } from "./core/ledger/summary-view.ts";
 import { reportPage } from "./core/page/page.ts";
 import { ledgerFiles, readLedger } from "./shell/read-ledger.ts";
@@ -28,6 +30,7 @@ import { painter, renderTable } from "./shell/terminal.ts";
 interface ReportOptions extends Common {
   readonly since: string;
   readonly csv: boolean;
+  readonly would: boolean;
   readonly html?: string;
   readonly anonymous: boolean;
   readonly file?: readonly string[];
@@ -47,6 +50,7 @@ Examples:
   vscode-grim-reaper report                       the last 30 days
   vscode-grim-reaper report --since 2027-01-01    from a day on
   vscode-grim-reaper report --since 2d -u alice   one user
+  vscode-grim-reaper report --would               after days of observing: what sweeps would have ended
   vscode-grim-reaper report --csv > reaps.csv     every ended tree, for a spreadsheet
   vscode-grim-reaper report --html report.html --anonymous
   vscode-grim-reaper report --file login1.jsonl --file login2.jsonl.gz
@@ -57,6 +61,11 @@ Exit status: 0 all well, even if some lines are not records; 1 a file could not 
 async function report(options: ReportOptions): Promise<number> {
   if ([options.json, options.csv, options.html !== undefined].filter(Boolean).length > 1)
     throw new Failure(EXIT.usage, "give only one of --json, --csv and --html");
+  if (options.would && options.html !== undefined)
+    throw new Failure(
+      EXIT.usage,
+      "the page of --html shows what was ended; with --would give --json or --csv",
+    );
   const now = Date.now();
   const since = sinceOf(options.since, now);
   if (since === null)
@@ -65,7 +74,7 @@ async function report(options: ReportOptions): Promise<number> {
       `--since ${escapeText(options.since)}: give a duration such as 30d, or a date such as 2027-01-31`,
     );
   const read = readAll(filesOf(options));
-  const chosen = chooseRecords(read.records, since, options.user);
+  const chosen = chooseRecords(read.records, since, options.user, options.would);
   const records = options.anonymous ? anonymise(chosen) : chosen;
   const summary = summarise(records, since, now);
   if (options.csv) print(csvOf(records).slice(0, -1));
@@ -76,6 +85,7 @@ async function report(options: ReportOptions): Promise<number> {
       read.mode,
     );
   else if (options.json) print(safeJson(summaryDocument(summary, { ...read, since })));
+  else if (options.would) showWould(records, since);
   else show(summary, since);
   return read.failed ? EXIT.failed : EXIT.ok;
 }
@@ -165,6 +175,11 @@ function show(summary: Summary, since: number): void {
   print(`\n${paint("bold", "TREES PER DAY")}\n${dayLines(summary.days, size).join("\n")}`);
 }
 
+function showWould(records: readonly LedgerRecord[], since: number): void {
+  print(painter()("bold", wouldLine(records, since)));
+  if (records.length > 0) print(`\n${renderTable(WOULD_COLUMNS, records)}`);
+}
+
 /** Tells whether this is a terminal with a UTF-8 locale, by the first variable that locale(7) names. */
 function showsBlocks(): boolean {
   const { LC_ALL, LC_CTYPE, LANG } = process.env;
@@ -186,6 +201,7 @@ export function addReport(program: Command, finish: Finish): void {
         "read this ledger, plain or compressed; - is standard input (repeatable)",
         collect(String),
       )
+      .option("--would", "show the trees that sweeps would have ended while they only observed", false)
       .option("--json", "print JSON")
       .option("--html <file>", "write one page with charts, for a browser; - is standard output")
       .option("--anonymous", "number the users instead of naming them", false)

@@ -9,6 +9,7 @@ export function ledgerRecord(day: string, init: Partial<LedgerRecord> = {}): Led
   return {
     schemaVersion: 1,
     id: `${epochMs}-${String(made++ % 10_000).padStart(4, "0")}-b007`,
+    would: false,
     time: new Date(epochMs).toISOString(),
     epochMs,
     host: "login1",

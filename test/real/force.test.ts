@@ -6,9 +6,10 @@ import { once } from "node:events";
 import { closeSync, existsSync, fstatSync, mkdirSync, openSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { test } from "node:test";
+import { whyNotValid } from "../helpers/json-schema.ts";
 import { config, HANG_MS, PROGRAM, run, temporaryFile } from "../helpers/program.ts";
 import { living } from "../helpers/puppet.ts";
-import { other, server, uid, usersSuite } from "../helpers/users-side.ts";
+import { other, STATE, server, uid, usersSuite } from "../helpers/users-side.ts";
 
 const ENVIRONMENT = { PATH: "/usr/sbin:/usr/bin:/sbin:/bin", TERM: "dumb" };
 
@@ -113,6 +114,54 @@ function forcing(): void {
     assert.equal(done.dryRun, false);
     assert.equal(done.trees[0].outcome.killed, 1);
     assert.deepEqual(living(stage), []);
+  });
+
+  test("JSON is what docs/json.schema.json says, and names the user beside each uid", async () => {
+    const stage = await server();
+    const file = config(`[ledger]\nfile = "${STATE}/ledger.jsonl"\n`);
+    const json = (...args: string[]): unknown => JSON.parse(run([...args, "--json", "-c", file]).stdout);
+    const listed = json("list") as { trees: { uid: number; user: string }[] };
+    assert.deepEqual(whyNotValid("host", listed), []);
+    assert.deepEqual(
+      listed.trees.map(({ uid: owner, user }) => [owner, user]),
+      [[uid, String(uid)]],
+    );
+    assert.deepEqual(whyNotValid("explain", json("explain", String(stage.pids[0]))), []);
+    assert.deepEqual(whyNotValid("host", json("-n")), []);
+    assert.deepEqual(whyNotValid("host", json("sweep")), []);
+    assert.deepEqual(living(stage), []);
+    const records = readFileSync(`${STATE}/ledger.jsonl`, "utf8")
+      .trim()
+      .split("\n")
+      .map((line) => JSON.parse(line));
+    assert.deepEqual(
+      records.map(({ would, killed }) => [would, killed]),
+      [
+        [true, 1],
+        [false, 1],
+      ],
+    );
+    for (const record of records) assert.deepEqual(whyNotValid("ledger", record), []);
+    assert.match(run(["report", "-c", file]).stdout, /^1 tree, 1 process, /);
+    assert.match(run(["report", "--would", "-c", file]).stdout, /^Sweeps would have ended 1 tree of 1 user/);
+  });
+
+  test("an observing sweep names at -v whose tree it would end and why, and how to enforce", async () => {
+    const stage = await server();
+    const { stderr } = run(["-v", "-c", config("enforce = false\n")]);
+    assert.match(
+      stderr,
+      /reap: tree \d+ \(uid 64001, vscode, 1 process\): .+\n\S+ Would kill 1 process\(es\) under pid \d+ \(uid 64001\)\n/,
+    );
+    assert.match(stderr, /To enforce: vscode-grim-reaper enforce$/m);
+    assert.equal(living(stage).length, 1);
+    await stage.end();
+  });
+
+  test("a dry run without root says that it saw the caller's own processes alone", () => {
+    const { stderr } = run(["-n", "-c", config()], { uid });
+    assert.match(stderr, /Only your own processes were looked at/);
+    assert.doesNotMatch(stderr, /Nothing to end/);
   });
 
   for (const [log, inJournal, inFile] of [

@@ -1,4 +1,4 @@
-/** The ledger: one record per ended tree, one line of JSON per record. */
+/** The ledger: one record per tree that a sweep ended, or would have ended, one line of JSON per record. */
 
 import { memoryKiBOf, treeCosts } from "../costs/costs.ts";
 import { ageOf, type Observation } from "../observation/observation.ts";
@@ -19,9 +19,11 @@ export interface RecordStamp {
   /** The newest id in the ledger; null if the ledger is empty. */
   readonly lastId: string | null;
   readonly userOf: (uid: number) => string;
+  /** Whether the sweep only observed. */
+  readonly would: boolean;
 }
 
-/** Makes the records of the trees that a sweep ended or failed to end. Trees that it spared get none. */
+/** Makes the records of the trees that a sweep ended, failed to end or would have ended. Trees that it spared get none. */
 export function recordsOf(
   outcomes: readonly Outcome[],
   observation: Observation,
@@ -39,6 +41,7 @@ function recordOf(outcome: Outcome, observation: Observation, id: string, stamp:
   return {
     schemaVersion: 1,
     id,
+    would: stamp.would,
     time: new Date(stamp.epochMs).toISOString(),
     epochMs: stamp.epochMs,
     host: observation.host,

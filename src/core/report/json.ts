@@ -70,6 +70,6 @@ export function hostDocument(
       treeDocument(judgement, observation, documents.get(judgement.tree.root.pid)),
     ),
     errors,
-    takenAt: observation.takenAt,
+    takenAt: new Date(observation.takenAt).toISOString(),
   };
 }

@@ -18,13 +18,17 @@ export function faultEvent(fault: Fault): LogEvent {
   return { level: "warn", message: faultLine(fault), data: { event: "fault", fault } };
 }
 
-/** At -vv: every verdict with its reasons, and the counts. */
-export function verdictEvents(observation: Observation, judgements: readonly Judgement[]): LogEvent[] {
+/** At -vv: every verdict with its reasons, and the counts; at -v what would be ended, if the sweep only observes. */
+export function verdictEvents(
+  observation: Observation,
+  judgements: readonly Judgement[],
+  observing: boolean,
+): LogEvent[] {
   const events = judgements.map((judgement): LogEvent => {
     const { tree, verdict, reasons } = judgement;
     const what = `${verdict}: tree ${tree.root.pid} (uid ${tree.uid}, ${tree.product}, ${processes(tree.members.length)})`;
     return {
-      level: "trace",
+      level: observing && verdict === "reap" ? "debug" : "trace",
       message: `${what}: ${reasons.join("; ")}`,
       data: { event: "verdict", tree: treeDocument(judgement, observation) },
     };

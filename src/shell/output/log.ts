@@ -4,6 +4,7 @@ import { closeSync, constants, openSync, writeSync } from "node:fs";
 import type { Logger } from "pino";
 import { type Level, type LogEvent, standardLine } from "../../core/report/standard-log.ts";
 import { escapeJsonText } from "../../core/text/safe-text.ts";
+import { withUsers } from "./with-users.ts";
 
 /** Where and how to log. */
 export interface LogOptions {
@@ -49,7 +50,7 @@ export function openLog({ format, file, verbosity }: LogOptions): Log {
             const write = (line: string): void => sink.put(`${escapeJsonText(line.trimEnd())}\n`);
             logger = pino({ base: null, level: "trace" }, { write });
           }
-          logger[level](data ?? {}, message);
+          logger[level](withUsers(data ?? {}), message);
         }
       }
     },

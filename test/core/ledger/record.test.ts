@@ -28,7 +28,12 @@ const ended = (judgement: Judgement, over: Partial<Outcome> = {}): Outcome => ({
   spared: null,
   ...over,
 });
-const moment = (lastId: string | null = null, epochMs = NOW) => ({ epochMs, lastId, userOf: () => "alice" });
+const moment = (lastId: string | null = null, epochMs = NOW) => ({
+  epochMs,
+  lastId,
+  userOf: () => "alice",
+  would: false,
+});
 const recorded = (outcome: Outcome, seen = host): LedgerRecord =>
   recordsOf([outcome], seen, moment())[0] as LedgerRecord;
 
@@ -37,6 +42,7 @@ test("a record holds the user, the tree, the time, the reason and the memory", (
   assert.deepEqual(rest, {
     schemaVersion: 1,
     id: "1801396800000-0000-b007",
+    would: false,
     time: "2027-01-31T12:00:00.000Z",
     epochMs: NOW,
     host: "login1",

@@ -1,4 +1,5 @@
-import { type Column, countOf, formatMemory } from "../../../core/text/format.ts";
+import type { LedgerRecord } from "../../../core/ledger/record.ts";
+import { type Column, countOf, formatMemory, localMinute } from "../../../core/text/format.ts";
 import { escapeText } from "../../../core/text/safe-text.ts";
 import type { Day, GroupTotals, Offender, Summary, Totals } from "./summary.ts";
 
@@ -39,6 +40,31 @@ export const offenderColumns = (user: string): Column<Offender>[] => [
   numbers("Days", ({ days }) => days),
   FREED,
   { head: "Products", of: ({ products }) => escapeText(products.join(", ")) },
+];
+
+/** Sums up what observing sweeps would have ended. */
+export function wouldLine(records: readonly LedgerRecord[], since: number): string {
+  const from = `since ${localMinute(since)}`;
+  if (records.length === 0) return `Sweeps would have ended nothing ${from}.`;
+  const users = new Set(records.map(({ user }) => user)).size;
+  const memory = formatMemory(records.reduce((sum, { freedKiB }) => sum + freedKiB, 0));
+  const trees = `${countOf(records.length, "tree")} of ${countOf(users, "user")} (${memory})`;
+  return `Sweeps would have ended ${trees} ${from}; which: vscode-grim-reaper report --would`;
+}
+
+/** The columns of trees that observing sweeps would have ended. */
+export const WOULD_COLUMNS: readonly Column<LedgerRecord>[] = [
+  { head: "User", of: ({ user }) => escapeText(user) },
+  { head: "Product", of: ({ product }) => escapeText(product) },
+  { head: "Pid", right: true, of: ({ root }) => String(root.pid) },
+  { head: "Memory", right: true, of: ({ freedKiB }) => formatMemory(freedKiB) },
+  {
+    head: "Unused since",
+    of: ({ epochMs, unusedForSeconds }) =>
+      unusedForSeconds === null ? "-" : localMinute(epochMs - unusedForSeconds * 1000),
+  },
+  { head: "Host", of: ({ host }) => escapeText(host) },
+  { head: "Reason", of: ({ reasons }) => escapeText(reasons.join("; ")) },
 ];
 
 /** What the chart of days can use. */

@@ -45,18 +45,25 @@ const MAX_OFFENDERS = 10;
 
 /**
  * Chooses the records from a moment on, of these users, given by name or uid (absent: all), and sorts them. Each counts
- * once: during a rotation a file and its copy may both exist.
+ * once: during a rotation a file and its copy may both exist. `would`: of the trees that observing sweeps would have
+ * ended, each once with what the newest one found.
  */
 export function chooseRecords(
   records: readonly LedgerRecord[],
   since: number,
   users?: readonly string[],
+  would = false,
 ): LedgerRecord[] {
   const chosen = records.filter(
-    ({ epochMs, user, uid }) =>
-      epochMs >= since && (users === undefined || users.includes(user) || users.includes(String(uid))),
+    ({ epochMs, user, uid, ...one }) =>
+      one.would === would &&
+      epochMs >= since &&
+      (users === undefined || users.includes(user) || users.includes(String(uid))),
   );
-  return [...new Map(chosen.map((one) => [one.id, one])).values()].sort((a, b) => (a.id < b.id ? -1 : 1));
+  chosen.sort((a, b) => (a.id < b.id ? -1 : 1));
+  const keyOf = ({ id, host, bootId, root }: LedgerRecord): string =>
+    would ? `${host} ${bootId} ${root.pid} ${root.startTime}` : id;
+  return [...new Map(chosen.map((one) => [keyOf(one), one])).values()];
 }
 
 /** Reads "30d" or "2027-01-31" (local midnight) as milliseconds since the epoch; null if it is neither. */

@@ -151,12 +151,13 @@ export function sortAgents(rows: readonly AgentRow[], nameOf: NameOf): AgentRow[
 }
 
 /** What `list --agents --json` prints. */
-export interface AgentsDocument extends Pick<Observation, "host" | "takenAt"> {
+export interface AgentsDocument extends Pick<Observation, "host"> {
   readonly schemaVersion: 1;
+  readonly takenAt: string;
   readonly agents: readonly AgentRow[];
 }
 
 /** Makes the document of one host. */
 export function agentsDocument({ host, takenAt }: Observation, agents: readonly AgentRow[]): AgentsDocument {
-  return { schemaVersion: 1, host, agents, takenAt };
+  return { schemaVersion: 1, host, agents, takenAt: new Date(takenAt).toISOString() };
 }

@@ -9,7 +9,6 @@ import { countOf, formatMemory, type Paint } from "../../../core/text/format.ts"
 import { commandLine, escapeText, fit } from "../../../core/text/safe-text.ts";
 import type { Judgement } from "../../../core/verdict/judge.ts";
 import { sinceWhen } from "../../../core/verdict/orphan.ts";
-import { whatWouldChange } from "./hints.ts";
 import { limitLines, type UserLimits } from "./limits.ts";
 import { paintVerdict } from "./list-view.ts";
 import { shownFact, shownVerdict, whyUnseen } from "./observer.ts";
@@ -25,6 +24,8 @@ export interface Shown {
   readonly limits: UserLimits;
   /** The way by which it is used; null: not found. */
   readonly path?: string | null;
+  /** What would change the verdict. */
+  readonly change: string;
 }
 
 /** Formats everything about the tree that contains `pid`. */
@@ -32,7 +33,7 @@ export function explainLines(
   judgement: Judgement,
   observation: Observation,
   pid: number,
-  { hints, fileWatches, limits, path = null }: Shown,
+  { hints, fileWatches, limits, path = null, change }: Shown,
   paint: Paint,
 ): string[] {
   const { tree, reasons, facts, use } = judgement;
@@ -60,9 +61,7 @@ export function explainLines(
     ...processLines(judgement),
     ...below(judgement, paint),
     "",
-    unseen === null
-      ? whatWouldChange(judgement)
-      : "Ask an administrator, or end it yourself: vscode-grim-reaper end",
+    unseen === null ? change : "Ask an administrator, or end it yourself: vscode-grim-reaper end",
   ];
 }
 

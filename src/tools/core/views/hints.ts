@@ -94,16 +94,18 @@ function scopeHint({ tree }: Judgement, logind: LogindHint | null): Fact {
   return { fact: "scope", value: yesNo(logind.state === "active"), detail: `${scope} is ${logind.state}` };
 }
 
-/** Says in one sentence what would change the verdict. */
-export function whatWouldChange(judgement: Judgement): string {
+/** Says in one sentence what would change the verdict; `enforcing`: sweeps end orphans here. */
+export function whatWouldChange(judgement: Judgement, enforcing: boolean): string {
   const { verdict, endsIn, exemptions } = judgement;
   switch (verdict) {
     case "spare":
       return "It ends as an orphan once no client reaches it and the grace has passed.";
     case "wait":
-      return `A client that connects spares it; otherwise the first sweep in ${formatDuration(endsIn ?? 0)} or later will end it.`;
+      return `A client that connects spares it; otherwise the first sweep in ${formatDuration(endsIn ?? 0)} or later ${enforcing ? "will end it" : "would end it, but sweeps only observe here (enforce = false)"}.`;
     case "reap":
-      return "A client that connects before the next sweep spares it.";
+      return enforcing
+        ? "The next sweep ends it; a client that connects before that spares it."
+        : "The next sweep would end it, but sweeps only observe here (enforce = false).";
     case "exempt": {
       const flags = [...new Set(exemptions.map(({ liftedBy }) => liftedBy))];
       if (flags.includes(null)) return "Nothing: it is never reaped, not even with --force.";

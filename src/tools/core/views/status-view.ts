@@ -39,7 +39,7 @@ export function statusLines(status: Status, paint: Paint): string[] {
       "mode",
       status.enforcing
         ? paint("green", "enforcing: sweeps end orphans")
-        : paint("yellow", "observing: sweeps end nothing"),
+        : paint("yellow", "observing: sweeps end nothing; to let them: vscode-grim-reaper enforce"),
     ],
     ["last sweep", orUnknown(status.lastSweep, (last) => lastLine(last, status.now, paint))],
     [

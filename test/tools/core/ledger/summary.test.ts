@@ -8,6 +8,8 @@ import {
   summaryDocument,
   totalsColumns,
   totalsLine,
+  WOULD_COLUMNS,
+  wouldLine,
 } from "../../../../src/tools/core/ledger/summary-view.ts";
 import { ledgerRecord as reap } from "../../../helpers/ledger-records.ts";
 
@@ -24,6 +26,28 @@ const records = [
 const since = noon("2026-12-31");
 const rowsOf = <T>(columns: readonly Column<T>[], rows: readonly T[]): string[][] =>
   rows.map((row) => columns.map(({ of }) => of(row)));
+
+test("what would have ended is counted apart, each tree once with its newest record", () => {
+  const tree = { root: { pid: 7, startTime: 7 }, would: true };
+  const observed = [
+    reap("2027-01-03", { ...tree, unusedForSeconds: 7200 }),
+    reap("2027-01-02", tree),
+    reap("2027-01-02", { ...bob, would: true, unusedForSeconds: null }),
+  ];
+  const all = [...records, ...observed];
+  assert.equal(chooseRecords(all, since).length, records.length);
+  const chosen = chooseRecords(all, since, undefined, true);
+  assert.match(
+    wouldLine(chosen, since),
+    /^Sweeps would have ended 2 trees of 2 users \(2 MiB\) since 2026-12-31 12:00;/,
+  );
+  assert.match(wouldLine([], since), /^Sweeps would have ended nothing since/);
+  const cells = rowsOf(WOULD_COLUMNS, chosen);
+  assert.deepEqual(cells.map(([user, product, pid, , unused]) => [user, product, pid, unused]).sort(), [
+    ["alice", "vscode", "7", "2027-01-03 10:00"],
+    ["bob", "cursor", "500", "-"],
+  ]);
+});
 
 test("records are chosen by time and user, put in order and counted once", () => {
   const chosen = chooseRecords([...records, ...records.slice(0, 2)], since);

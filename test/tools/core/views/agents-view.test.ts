@@ -147,7 +147,7 @@ test("rows are sorted by user and pid, and are text that a terminal may show", (
     schemaVersion: 1,
     host: seen.host,
     agents: sorted,
-    takenAt: seen.takenAt,
+    takenAt: "2023-11-14T22:13:20.000Z",
   });
 });
 

@@ -13,6 +13,7 @@ const tree = legacyTree(500);
 
 const unlimited = { used: 5, limit: null };
 const shown = {
+  change: "",
   hints: [],
   fileWatches: 7000,
   limits: {
@@ -46,7 +47,13 @@ test("explain names the connection, the hints, and what would change the verdict
     state: "closing",
     detail: "closing",
   });
-  const text = explainLines(judgement, seen, 505, { ...shown, hints }, plain).join("\n");
+  const text = explainLines(
+    judgement,
+    seen,
+    505,
+    { ...shown, hints, change: whatWouldChange(judgement, true) },
+    plain,
+  ).join("\n");
   assert.match(text, /^Process 505 belongs to the tree of 500: vscode, uid 2001, 6 processes, 6 MiB/);
   assert.match(text, /Verdict {2}spare\n +in use: session sshd-session 301\n/);
   assert.match(text, /session +no +no ssh server of audit session 7 is alive; a later session may still use/);
@@ -70,9 +77,18 @@ test("a logind that cannot be asked is unknown, never gone", () => {
 
 test("what would change an exemption names the flags, or that nothing does", () => {
   const job = observation(legacyTree(500, { cgroups: ["/slurm/uid_2001/job_7"] }));
-  assert.equal(whatWouldChange(judged(job)), "Only --force with --include-jobs reaps it.");
+  assert.equal(whatWouldChange(judged(job), true), "Only --force with --include-jobs reaps it.");
   const root = observation(legacyTree(500, { uid: 0, uids: [0, 0, 0, 0] }));
-  assert.match(whatWouldChange(judged(root)), /^Nothing: it is never reaped/);
+  assert.match(whatWouldChange(judged(root), true), /^Nothing: it is never reaped/);
+});
+
+test("what will be ended is only said of a site that enforces", () => {
+  const wait = { ...judged(observation(tree)), verdict: "wait" } as const;
+  assert.match(whatWouldChange(wait, true), /will end it\.$/);
+  assert.match(whatWouldChange(wait, false), /would end it, but sweeps only observe here/);
+  const reap = { ...wait, verdict: "reap" } as const;
+  assert.match(whatWouldChange(reap, true), /^The next sweep ends it;/);
+  assert.match(whatWouldChange(reap, false), /^The next sweep would end it, but sweeps only observe here/);
 });
 
 test("explain shows the processes of the tree, each below its parent", () => {

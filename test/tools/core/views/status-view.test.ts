@@ -55,7 +55,7 @@ test("what is wrong or not known is said as such", () => {
     }),
     plain,
   ).join("\n");
-  assert.match(text, /^mode +observing: sweeps end nothing$/m);
+  assert.match(text, /^mode +observing: sweeps end nothing; to let them: vscode-grim-reaper enforce$/m);
   assert.match(text, /failed; none has succeeded yet$/m);
   assert.match(text, /^next sweep +none: the timer is not active$/m);
   assert.match(text, /^your trees /m);

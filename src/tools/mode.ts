@@ -1,0 +1,63 @@
+/** `enforce` and `observe`: whether the sweeps of this host end orphans, or only report them. */
+
+import { mkdirSync, rmSync } from "node:fs";
+import { join } from "node:path";
+import type { Command } from "commander";
+import { EXIT, Failure } from "../commands/exit.ts";
+import type { Finish } from "../commands/options.ts";
+import { isRoot, print } from "../commands/shared.ts";
+import { CONFIG_FOLDER, loadConfig } from "../shell/config.ts";
+import { replaceFile } from "../shell/store/safe-files.ts";
+import { chooseRecords } from "./core/ledger/summary.ts";
+import { wouldLine } from "./core/ledger/summary-view.ts";
+import { ledgerFiles, readLedger } from "./shell/read-ledger.ts";
+
+/** The first installation of a package writes it as well. */
+const FILE = join(CONFIG_FOLDER, "00-observe.toml");
+const TEXT = `# Sweeps only report what they would end. To let them end it: vscode-grim-reaper enforce
+enforce = false
+`;
+const WEEK_MS = 7 * 86_400_000;
+
+function enforce(): number {
+  const since = Date.now() - WEEK_MS;
+  const { file } = loadConfig(null).policy.ledger;
+  const records = file === "" ? [] : ledgerFiles(file).flatMap((one) => readLedger(one).records);
+  print(wouldLine(chooseRecords(records, since, undefined, true), since));
+  rmSync(FILE, { force: true });
+  checkMode(true);
+  print("From now on sweeps end orphans. To observe again: vscode-grim-reaper observe");
+  return EXIT.ok;
+}
+
+function observe(): number {
+  mkdirSync(CONFIG_FOLDER, { recursive: true });
+  replaceFile(FILE, TEXT, 0o644);
+  checkMode(false);
+  print("From now on sweeps only report. To let them end orphans: vscode-grim-reaper enforce");
+  return EXIT.ok;
+}
+
+/** @throws Failure where another file of the configuration decides otherwise */
+function checkMode(wanted: boolean): void {
+  const { policy, files, layers } = loadConfig(null);
+  if (policy.enforce === wanted) return;
+  const file = files.findLast((_, i) => layers[i]?.enforce !== undefined);
+  throw new Failure(
+    EXIT.config,
+    `${file} sets enforce = ${policy.enforce}, which counts; change it there to ${wanted}`,
+  );
+}
+
+/** Adds both commands to the program. */
+export function addMode(program: Command, finish: Finish): void {
+  const add = (name: string, description: string, act: () => number): void => {
+    const asRoot = (): number => {
+      if (!isRoot()) throw new Failure(EXIT.denied, `${name} changes the configuration; run it with sudo`);
+      return act();
+    };
+    program.command(name).description(description).action(finish(asRoot));
+  };
+  add("enforce", "let sweeps end orphans, after a word on what the last ones would have ended", enforce);
+  add("observe", "have sweeps only report what they would end", observe);
+}
