@@ -47,7 +47,10 @@ fi
 install -m 755 dist/session-close packaging/pam-line packaging/after-install packaging/remove-metrics \
   dist/keep /usr/libexec/$name/
 install -m 644 pam/sshd.snippet /usr/share/$name/pam/
-[ -e /etc/$name/config.toml ] || install -m 644 packaging/config.toml /etc/$name/config.toml
+if [ ! -e /etc/$name/config.toml ]; then
+  install -m 644 packaging/config.toml /etc/$name/config.toml
+  sh packaging/after-install observe
+fi
 install -m 644 systemd/*.service systemd/*.timer systemd/*.path "$units/"
 install -D -m 644 systemd/$name.tmpfiles.conf /etc/tmpfiles.d/$name.conf
 install -D -m 644 systemd/$name.sysusers.conf /etc/sysusers.d/$name.conf
@@ -63,4 +66,5 @@ installed. Next:
   /usr/libexec/$name/pam-line add                the logout hook, one line in /etc/pam.d/sshd
   systemctl enable --now $name.timer
   $name doctor
+  $name enforce                                  after a day of observing
 TEXT

@@ -26,6 +26,7 @@ const UNIT = "vscode-grim-reaper.service";
 const TIMER = "vscode-grim-reaper.timer";
 const LOG = "/var/log/vscode-grim-reaper.log";
 const CONFIG = "/etc/vscode-grim-reaper/config.toml";
+const OBSERVE = "/etc/vscode-grim-reaper/config.d/00-observe.toml";
 const LAST_SWEEP = "/var/lib/vscode-grim-reaper/last-sweep.json";
 const METRICS = "/var/lib/misc/reaper.prom";
 const PAM_LINE = "/usr/libexec/vscode-grim-reaper/pam-line";
@@ -147,6 +148,9 @@ describe("the packages", () => {
     it("a tree that a logout leaves is tagged by the hook and ended by the unit", async (t) => {
       if (!ready(t)) return;
       await configure(node, AT_ONCE);
+      // A first installation observes.
+      assert.match(await node.read(OBSERVE), /^enforce = false$/m);
+      assert.match(await node.run([PROGRAM, "enforce"]), /From now on sweeps end orphans/);
       const left = await leaveServer(node, "alice");
       const { pids } = await until(async () => {
         const tree = await treeOf(node, left.pid);
@@ -168,6 +172,7 @@ describe("the packages", () => {
       assert.equal(version, `${packages.nextVersion}-1`);
       assert.equal(await node.run([PROGRAM, "--version"]), `${packages.nextVersion}\n`);
       assert.equal(await node.read(CONFIG), config);
+      assert.equal((await node.exec(["test", "-e", OBSERVE])).status, 1, "an upgrade writes no mode");
       assert.deepEqual(await state(TIMER), { ActiveState: "active", UnitFileState: "enabled" });
       assert.equal(await hookLines(), 1);
       await node.run([PAM_LINE, "add"]);
@@ -275,6 +280,7 @@ describe("the packages", () => {
       assert.match(said, /the hook is not in the PAM stack of sshd; to put it in: \S*pam-line add/);
       assert.equal(await node.read("/etc/pam.d/sshd"), sshd, "the administrator's file");
       assert.equal(await active(), "active");
+      assert.match(await node.read(OBSERVE), /^enforce = false$/m);
       assert.equal(await node.run(["systemctl", "is-enabled", TIMER]), "enabled\n");
       assert.equal(await node.run([PROGRAM, "--version"]), `${packages.version}\n`);
 

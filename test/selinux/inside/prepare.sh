@@ -2,6 +2,7 @@
 # In a chroot of the machine's root, before it boots: the product from its packages, and the unit that runs the test.
 set -eu
 DEBIAN_FRONTEND=noninteractive dpkg --install /opt/*.deb
+rm /etc/vscode-grim-reaper/config.d/00-observe.toml
 printf 'grace = "0s"\n' >/etc/vscode-grim-reaper/config.toml
 # Limits as sites set them for users: the hook starts with them and lifts them.
 cat >/etc/security/limits.d/site.conf <<'END'
