@@ -42,6 +42,8 @@ for file in "$repo"/systemd/*.sysusers.conf; do put 644 "/usr/lib/sysusers.d/$(b
 for file in "$repo"/systemd/*.logrotate; do put 644 "/etc/logrotate.d/$(basename "$file" .logrotate)" "$file"; done
 put 644 /etc/profile.d/ "$repo"/profile/*.{sh,csh}
 put 644 /etc/$name/config.toml "$here/config.toml"
+# A first installation copies it into config.d, an upgrade does not.
+put 644 /usr/share/$name/ "$here/00-observe.toml"
 install -d -m 755 "$root/etc/$name/config.d"
 
 # The package vscode-grim-reaper-selinux has it (RPM); where there is none, semodule is for the administrator.
@@ -63,5 +65,9 @@ zsh=/usr/share/zsh/site-functions
 if [ "$family" = deb ]; then zsh=/usr/share/zsh/vendor-completions; fi
 offer 644 "$zsh/_$name" "$dist"/completions/_$name
 
-put 644 /usr/share/doc/$name/ "$repo"/README.md "$repo"/SECURITY.md
-put 644 /usr/share/doc/$name/pam.md "$repo/pam/README.md"
+# Where their links find each other.
+documents=(README.md SECURITY.md CONTRIBUTING.md CHANGELOG.md docs/*.md docs/json.schema.json docs/pictures/*.svg
+  pam/README.md packaging/README.md packaging/ansible/README.md packaging/alert-rules.yml
+  packaging/grafana-dashboard.json bench/README.md bench/*.svg)
+cd "$repo"
+for file in "${documents[@]}"; do put 644 "/usr/share/doc/$name/$file" "$file"; done

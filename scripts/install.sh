@@ -49,7 +49,7 @@ install -m 755 dist/session-close packaging/pam-line packaging/after-install pac
 install -m 644 pam/sshd.snippet /usr/share/$name/pam/
 if [ ! -e /etc/$name/config.toml ]; then
   install -m 644 packaging/config.toml /etc/$name/config.toml
-  sh packaging/after-install observe
+  install -m 644 packaging/00-observe.toml /etc/$name/config.d/
 fi
 install -m 644 systemd/*.service systemd/*.timer systemd/*.path "$units/"
 install -D -m 644 systemd/$name.tmpfiles.conf /etc/tmpfiles.d/$name.conf

@@ -1,5 +1,5 @@
-// Prints how many lines there are to read, and the goal: `npm run size`. With --check it fails where there are more than
-// the bound, which is what has been reached and only ever falls.
+// Prints how many lines there are to read, and the goal: `npm run size`. With --list it names what the service loads.
+// With --check it fails where there are more than the bound, which is what has been reached and only ever falls.
 import { execFileSync } from "node:child_process";
 import { readFileSync } from "node:fs";
 import { build } from "esbuild";
@@ -15,6 +15,8 @@ for (const bundle of BUNDLES.filter(({ name }) => name !== "tools.cjs")) {
   const { metafile } = await build({ ...optionsOf(bundle, "size"), metafile: true, write: false });
   for (const path of Object.keys(metafile.inputs)) if (path.startsWith("src/")) loaded.add(path);
 }
+
+if (process.argv.includes("--list")) console.log([...loaded].join("\n"));
 
 const source = (path) => /\.(?:ts|cc|h)$/.test(path);
 const below = (...folders) =>

@@ -145,7 +145,7 @@ const rows: readonly Row[] = [
     args: ["replay", LISTING, "--format", "ps", "--json"],
     status: 0,
     stdout:
-      /"root":\{"pid":496,"startTime":0\},"uid":1000,"product":"vscode","kind":"server","verdict":"unknown"/,
+      /"root":\{"pid":496,"startTime":0\},"uid":1000,"user":"[^"]+","product":"vscode","kind":"server","verdict":"unknown"/,
   },
   {
     args: ["-n", "-l", "/nonexistent/reaper.log", "-vv"],

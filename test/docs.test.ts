@@ -1,10 +1,10 @@
 /** What is generated from the program: the completions in real shells, the tables of README and manual. */
 
 import assert from "node:assert/strict";
-import { spawnSync } from "node:child_process";
+import { execFileSync, spawnSync } from "node:child_process";
 import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
-import { basename, join } from "node:path";
+import { basename, dirname, join } from "node:path";
 import test, { after } from "node:test";
 import { parse } from "smol-toml";
 import { bash, fish, zsh } from "../scripts/docs/completions.ts";
@@ -46,6 +46,11 @@ test("the example of the packages, with its keys in force, has every key and no 
   );
 });
 
+test("`observe` writes what a first installation does", () => {
+  const [, text = ""] = /^const TEXT = `([^`]*)`/m.exec(readFileSync("src/tools/mode.ts", "utf8")) ?? [];
+  assert.equal(text, readFileSync("packaging/00-observe.toml", "utf8"));
+});
+
 test("the program's commands are those that the manual was promised", () => {
   const names = commands.map(({ name }) => name);
   for (const name of ["sweep", "status", "list", "explain", "snapshot", "replay", "check-config", "doctor"])
@@ -80,6 +85,77 @@ test("every command and option that a document names exists", () => {
       }
     }
   assert.ok(checked > 10, `only ${checked} commands were found`);
+});
+
+test("the reading list of the spine has every file of the service, and about as many lines", () => {
+  const [, list = ""] = readFileSync("CONTRIBUTING.md", "utf8").split("## Read the spine in a day");
+  const rows = [...list.matchAll(/^\| (`[^|]+`) \| (\d+) \|/gm)].map(([, read = "", lines]) => ({
+    places: [...read.matchAll(/`([^`]+)`/g)].map(([, place = ""]) => place),
+    lines: Number(lines),
+  }));
+  const files = execFileSync("git", ["ls-files", "src", "native", "systemd", "packaging/launcher.cc"], {
+    encoding: "utf8",
+  })
+    .split("\n")
+    .filter((file) => /\.(?:ts|cc|h|service|timer|path)$/.test(file));
+  for (const { places, lines } of rows) {
+    const read = files.filter((file) => places.some((place) => file.startsWith(place)));
+    const counted = read.reduce((sum, file) => sum + readFileSync(file, "utf8").split("\n").length - 1, 0);
+    assert.ok(
+      Math.abs(counted - lines) <= counted / 4,
+      `${places.join(", ")}: ${counted} lines, not ${lines}`,
+    );
+  }
+  const loaded = execFileSync("node", ["scripts/size.mjs", "--list"], { encoding: "utf8" }).split("\n");
+  const places = rows.flatMap((row) => row.places);
+  const missing = loaded.filter(
+    (file) => file.startsWith("src/") && !places.some((place) => file.startsWith(place)),
+  );
+  assert.deepEqual(missing, []);
+  const native = readdirSync("native/core").map((room) => `native/core/${room}/`);
+  assert.deepEqual(
+    ["native/addon/", "native/hook/", ...native].filter((room) => !places.includes(room)),
+    [],
+  );
+});
+
+/** What the packages put below /usr/share/doc, as packaging/stage.sh names it. */
+const shipped = (/^documents=\(([^)]*)\)/m.exec(readFileSync("packaging/stage.sh", "utf8"))?.[1] ?? "")
+  .split(/\s+/)
+  .flatMap((pattern) => (pattern === "" ? [] : globbed(pattern)));
+
+function globbed(pattern: string): string[] {
+  if (!pattern.includes("*")) return [pattern];
+  const [folder = "", name = ""] = [pattern.replace(/\/[^/]*$/, ""), basename(pattern)];
+  return readdirSync(folder)
+    .filter((file) => file.endsWith(name.replace("*", "")))
+    .map((file) => join(folder, file));
+}
+
+test("every file that a shipped document links to is shipped", () => {
+  assert.ok(shipped.includes("README.md") && shipped.includes("docs/users.md"), shipped.join(" "));
+  const missing = shipped
+    .filter((file) => file.endsWith(".md"))
+    .flatMap((file) =>
+      [...readFileSync(file, "utf8").matchAll(/\]\(((?!https?:|#|mailto:)[^)#\s]+)/g)].flatMap(
+        ([, link = ""]) => {
+          const target = join(dirname(file), link);
+          return shipped.includes(target) ? [] : [`${file}: ${link}`];
+        },
+      ),
+    );
+  assert.deepEqual(missing, []);
+});
+
+test("the README has at most 200 lines, and the help at most 80 columns", () => {
+  assert.ok(readFileSync("README.md", "utf8").split("\n").length <= 201);
+  for (const command of [[], ...commands.map(({ name }) => [name])]) {
+    const { stdout } = spawnSync("node", ["dist/vscode-grim-reaper.cjs", ...command, "--help"], {
+      encoding: "utf8",
+    });
+    assert.equal(stdout.match(/^Exit status/gm)?.length, 1, command.join());
+    for (const line of stdout.split("\n")) assert.ok(line.length <= 80, `${command}: ${line}`);
+  }
 });
 
 test("every test and source that SECURITY.md names exists", () => {

@@ -147,7 +147,7 @@ function answersOf(result: SweepResult, options: SweepOptions): LogEvent[] {
   if (options.dryRun && !actsForHost()) events.push(info("Only your own processes were looked at"));
   else if (options.dryRun && nothing) events.push(info("Nothing to end"));
   if (result.observing && !options.dryRun && !nothing)
-    events.push(info("Nothing was ended: sweeps only observe here. To enforce: vscode-grim-reaper enforce"));
+    events.push(info("Sweeps only observe here and end nothing; to enforce: vscode-grim-reaper enforce"));
   return events;
 }
 

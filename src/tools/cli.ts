@@ -17,31 +17,34 @@ import { addMode } from "./mode.ts";
 import { addReplay } from "./replay.ts";
 import { addReport } from "./report.ts";
 import { addRunNotify } from "./run-notify.ts";
+import { wrapLine } from "./shell/terminal.ts";
 import { addSnapshot } from "./snapshot.ts";
 import { addStatus } from "./status.ts";
 
 const AFTER_HELP = `
 Examples:
-  vscode-grim-reaper                          end every orphaned tree, as the hourly timer does
-  vscode-grim-reaper -n -vv                   show what would be ended and why; change nothing
-  vscode-grim-reaper status                   the mode, the last and next sweep, the trees in numbers
-  vscode-grim-reaper list                     every tree with its verdict, age, CPU time and memory
-  vscode-grim-reaper explain 4711             every fact about the tree of process 4711
-  vscode-grim-reaper -f -u alice              end all of alice's trees, connected or not
-  vscode-grim-reaper report --since 30d       what was ended, by product, user and day
-  vscode-grim-reaper keep 24h                 as a user: leave my trees alone until tomorrow
-  vscode-grim-reaper end                      as a user: end my trees now
-  vscode-grim-reaper clean                    as a user: what old server versions take up, and which can go
-  vscode-grim-reaper snapshot > host.json     save what this host shows, for replay and bug reports
+  vscode-grim-reaper                    end every orphaned tree, as the hourly timer does
+  vscode-grim-reaper -n -vv             show what would be ended and why; change nothing
+  vscode-grim-reaper status             the mode, the last and next sweep, the trees in numbers
+  vscode-grim-reaper list               every tree with its verdict, age, CPU time and memory
+  vscode-grim-reaper explain 4711       every fact about the tree of process 4711
+  vscode-grim-reaper -f -u alice        end all of alice's trees, connected or not
+  vscode-grim-reaper report --since 30d what was ended, by product, user and day
+  vscode-grim-reaper keep 24h           as a user: leave my trees alone until tomorrow
+  vscode-grim-reaper end                as a user: end my trees now
+  vscode-grim-reaper clean              as a user: what old server versions take up, and which can go
+  vscode-grim-reaper snapshot >a.json   save what this host shows, for replay and bug reports
 
 Files:
   /etc/vscode-grim-reaper/config.toml         the configuration, and config.d/*.toml beside it
   /var/log/vscode-grim-reaper.log             the log of the hourly sweeps
   /var/lib/vscode-grim-reaper/ledger.jsonl    every tree that was ended, for report
-  /run/vscode-grim-reaper/                    the lock, and the tags of the logout hook
-
-Exit status: 0 all well; 1 something survived or failed; 64 usage; 70 internal error; 75 another sweep is running;
-77 not permitted; 78 bad configuration.`;
+  /run/vscode-grim-reaper/                    the lock, and the tags of the logout hook`;
+const EXIT_STATUS =
+  "Exit status: 0 all well; 1 something survived or failed; 64 usage; 70 internal error; 75 another sweep is running; 77 not permitted; 78 bad configuration.";
+/** Commands whose help says what their statuses mean. */
+const OWN_STATUS = ["clean", "doctor", "end", "keep", "report", "run-notify"];
+const HELP_WIDTH = 80;
 
 /** Shows defaults only where they are worth reading: not "false", "0" or "-". */
 class PlainHelp extends Help {
@@ -79,9 +82,25 @@ export function makeProgram(done: (status: number) => void): Command {
   const program = programOf(COMMANDS, done).description(
     "Finds the process trees that VS Code Remote-SSH and other remote IDEs leave behind on a login node, and ends those that no client is connected to. A tree in use, or in doubt, is left alone.",
   );
-  for (const command of [program, ...program.commands]) command.createHelp = () => new PlainHelp();
   program.addHelpText("after", () => `\n${sweepOptions(program)}\n${AFTER_HELP}`);
+  for (const command of [program, ...program.commands]) {
+    command.createHelp = () => new PlainHelp();
+    command.configureOutput({
+      getOutHelpWidth: () => HELP_WIDTH,
+      writeOut: (text) => process.stdout.write(fitHelp(text)),
+    });
+    if (!OWN_STATUS.includes(command.name())) command.addHelpText("after", `\n${EXIT_STATUS}`);
+  }
   return program;
+}
+
+/** Fills paragraphs, which begin at the margin, and breaks lines that are too long. */
+function fitHelp(text: string): string {
+  const filled = text.replace(/^(\S.*[^:\n])\n(?=\S)/gm, "$1 ").replace(/^(\S.*[^:\n])\n(?=\S)/gm, "$1 ");
+  return filled
+    .split("\n")
+    .flatMap((line) => wrapLine(line, HELP_WIDTH))
+    .join("\n");
 }
 
 /** Makes the program for a command line. @throws Failure if its command is unknown */

@@ -153,7 +153,7 @@ function forcing(): void {
       stderr,
       /reap: tree \d+ \(uid 64001, vscode, 1 process\): .+\n\S+ Would kill 1 process\(es\) under pid \d+ \(uid 64001\)\n/,
     );
-    assert.match(stderr, /To enforce: vscode-grim-reaper enforce$/m);
+    assert.match(stderr, /to enforce: vscode-grim-reaper enforce$/m);
     assert.equal(living(stage).length, 1);
     await stage.end();
   });
