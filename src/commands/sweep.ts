@@ -115,7 +115,7 @@ function logFor(options: SweepOptions, policy: Policy, journal: number | null): 
     : log;
 }
 
-/** Whether a sweep ends what people use on the whole host, and nobody has agreed to that yet. */
+/** Whether a sweep would end what is in use on the whole host, and no option agrees to that. */
 function mustAsk({ force, dryRun, yes, user, pid }: SweepOptions): boolean {
   return force && !dryRun && !yes && user === undefined && pid === undefined;
 }
