@@ -1,12 +1,15 @@
 #!/usr/bin/env bash
 # Makes the packages: `npm run package`. They lie in build/packages afterwards. What may be set:
-#   ARCHES   "amd64 arm64"      FORMATS  "deb rpm npm"      NODE_RUNTIME  yes: also vscode-grim-reaper-node
+#   ARCHES   this machine's: "amd64", "arm64" or both
+#   FORMATS  "deb rpm npm"      NODE_RUNTIME  yes: also vscode-grim-reaper-node
+#   SIGN_KEY a key of gpg's, which signs the checksums in SHA256SUMS
 #   VERSION  package.json's     OUT      build/packages     SOURCE_DATE_EPOCH, REAPER_MAINTAINER
 set -euo pipefail
 here=$(cd "$(dirname "$0")" && pwd)
 repo=$(dirname "$here")
 cd "$repo"
-read -ra arches <<<"${ARCHES:-amd64 arm64}"
+if [ "$(uname -m)" = aarch64 ]; then own=arm64; else own=amd64; fi
+read -ra arches <<<"${ARCHES:-$own}"
 read -ra formats <<<"${FORMATS:-deb rpm npm}"
 version=${VERSION:-$(node -p 'require("./package.json").version')}
 # The oldest C library that the packages promise to run with: RHEL 8's, and what Node.js itself asks for.
@@ -25,7 +28,7 @@ for tool in "${tools[@]}" mmdebstrap clang++-19 llvm-strip-19 cmake dpkg-buildpa
   command -v "$tool" >/dev/null || missing+=("$tool")
 done
 if [ ${#missing[@]} -gt 0 ]; then
-  echo "not installed: ${missing[*]} (Debian: apt-get install mmdebstrap clang-19 llvm-19 cmake" \
+  echo "not installed: ${missing[*]} (Debian: apt-get update && apt-get install mmdebstrap clang-19 llvm-19 cmake" \
     "binutils-aarch64-linux-gnu debhelper dpkg-dev rpm openssl go-md2man)" >&2
   exit 1
 fi
@@ -41,7 +44,7 @@ trap 'rm -rf -- "$work"' EXIT
 
 if [ "${SKIP_BUNDLE:-no}" = no ]; then
   step "the bundle"
-  npm run --silent build
+  npm run --silent build:bundle
   # The manual and the completions. Drifted ones must be committed first: a package is of what is in the repository.
   node scripts/docs.mjs --check
   node scripts/docs.mjs
@@ -119,5 +122,10 @@ for arch in "${arches[@]}"; do
     pack "$format" vscode-grim-reaper-node "$arch" "$node_version" "$tree"
   done
 done
+step "the list of what is inside, and checksums"
+npm sbom --sbom-format cyclonedx --sbom-type application --omit dev --package-lock-only \
+  >"$out/vscode-grim-reaper-$version.cdx.json"
+(cd "$out" && rm -f SHA256SUMS.asc && shopt -s nullglob && sha256sum -- *.deb *.rpm *.tgz *.cdx.json >SHA256SUMS)
+if [ -n "${SIGN_KEY:-}" ]; then gpg --batch --local-user "$SIGN_KEY" --armor --detach-sign "$out/SHA256SUMS"; fi
 step "done"
 (cd "$out" && ls -l -- *.deb *.rpm *.tgz 2>/dev/null) || true

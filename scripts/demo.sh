@@ -86,7 +86,7 @@ done
 root=$(echo "$pids" | head -n 1)
 
 bold='' plain=''
-if [ -t 1 ]; then bold=$(printf '\033[1m') plain=$(printf '\033[0m'); fi
+if [ -t 1 ] && [ -z "${NO_COLOR:-}" ]; then bold=$(printf '\033[1m') plain=$(printf '\033[0m'); fi
 reaper() { "$node" "$work/program/vscode-grim-reaper.cjs" "$@"; }
 show() {
   printf '\n%s$ vscode-grim-reaper %s%s\n' "$bold" "$*" "$plain"
