@@ -32,12 +32,13 @@ interface Ran {
 async function ran(
   t: TestContext,
   looks: readonly Observation[],
-  more: { readonly dryRun?: boolean; readonly force?: boolean } = {},
+  more: { readonly dryRun?: boolean; readonly force?: boolean; readonly interrupted?: boolean } = {},
 ): Promise<Ran> {
   const runFolder = mkdtempSync(join(tmpdir(), "reaper-settle-"));
   t.after(() => rmSync(runFolder, { recursive: true }));
   const acts: string[] = [];
   const lines: string[] = [];
+  const asked = new AbortController();
   let look = -1;
   const dead = new Set<number>();
   const seen = (): Observation => looks[Math.min(Math.max(look, 0), looks.length - 1)] as Observation;
@@ -67,9 +68,12 @@ async function ran(
     },
     runFolder,
     procRoot: "/proc",
-    wait: async (ms) => void acts.push(`wait ${ms}`),
+    wait: async (ms) => {
+      acts.push(`wait ${ms}`);
+      if (more.interrupted) asked.abort();
+    },
     holdSignals: async () => void acts.push("lock"),
-    stop: new AbortController().signal,
+    stop: asked.signal,
     recorders: [],
     lookUpAccounts: () => ({ accounts: NO_ACCOUNTS, faults: [] }),
   };
@@ -81,7 +85,11 @@ async function ran(
     settle: 120_000,
     uids: null,
   };
-  const result = await sweep(ports, request, await observeAndJudge(ports, request));
+  const swept = await sweep(ports, request, await observeAndJudge(ports, request)).catch((error) => {
+    lines.push(String(error));
+    return null;
+  });
+  const result = swept as SweepResult;
   const states = ((): string => {
     try {
       return readFileSync(join(runFolder, "states.json"), "utf8");
@@ -126,6 +134,39 @@ for (const [what, second] of [
     assert.deepEqual(acts, ["look", "wait 120000", "lock", "look"]);
     assert.equal(result.outcomes[0]?.killed.length, 0);
   });
+
+test("interrupted while it waits, it takes no lock and signals nothing, and notes what both looks saw", {
+  skip,
+}, async (t) => {
+  const { acts, lines, result, states } = await ran(t, [unused, used], { interrupted: true });
+  assert.deepEqual(acts, ["look", "wait 120000", "look"]);
+  assert.match(lines.join("\n"), /^Interrupted: 0 processes ended, 0 left$/m);
+  assert.equal(result.outcomes[0]?.killed.length, 0);
+  assert.match(states, /"usedAt":36000000/);
+  const still = await ran(t, [unused, unused], { interrupted: true });
+  assert.match(still.lines.join("\n"), /^Interrupted: 0 processes ended, 6 left$/m);
+  assert.match(still.lines.join("\n"), /^Spared 6 processes .*: the sweep was interrupted$/m);
+  assert.deepEqual([still.result.failed, still.result.outcomes[0]?.survivors], [false, []]);
+});
+
+test("what the first look saw is noted before the wait, each process of a tree that is to end for the tree", {
+  skip,
+}, async (t) => {
+  const broken = new Proxy(unused, {
+    get: (target, name) => {
+      if (name === "processes") throw new Error("no second look");
+      return target[name as keyof Observation];
+    },
+  });
+  const { acts, lines, states } = await ran(t, [unused, broken]);
+  assert.deepEqual(acts, ["look", "wait 120000", "lock", "look"]);
+  assert.match(lines.join("\n"), /no second look/);
+  const noted = (JSON.parse(states) as { states: { pid: number; orphanAt: number }[] }).states;
+  assert.deepEqual(
+    noted.map(({ pid, orphanAt }) => [pid, orphanAt]).sort(),
+    tree.map(({ pid }) => [pid, unused.uptime]).sort(),
+  );
+});
 
 test("a sweep with nothing to end, and a dry run, neither wait nor lock; a dry run notes nothing", {
   skip,
