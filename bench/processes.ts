@@ -14,8 +14,9 @@ const OPTIONS: SnapshotOptions = {
   uids: null,
   full: false,
   ...scanMarkers(makeCatalogue()),
-  argvTimeoutMs: 200,
-  argvBudgetMs: 5000,
+  jobVariables: [],
+  timeoutMs: 200,
+  budgetMs: 5000,
 };
 
 export async function measureHost(processes: number, runs: number): Promise<HostCost> {

@@ -68,9 +68,10 @@ Napi::Value js_snapshot(const Napi::CallbackInfo& info) {
   options.interpreters = markers("interpreters");
   options.argv_markers = markers("argvMarkers");
   options.sshd_names = markers("sshdNames");
+  options.variables = markers("jobVariables");
   options.owners = from["owners"].owners();
-  options.argv_timeout_ms = from["argvTimeoutMs"].milliseconds();
-  options.argv_budget_ms = from["argvBudgetMs"].milliseconds();
+  options.timeout_ms = from["timeoutMs"].milliseconds();
+  options.budget_ms = from["budgetMs"].milliseconds();
   return PromiseWorker<Snapshot>::start(info.Env(), "snapshot",
                                         [options = std::move(options)] { return take_snapshot(options); });
 }
@@ -92,20 +93,6 @@ Napi::Value js_connections(const Napi::CallbackInfo& info) {
   options.owners = Argument(info[2], "owners").owners();
   return PromiseWorker<Connections>::start(
       info.Env(), "connections", [options = std::move(options)] { return find_connections(options); });
-}
-
-Napi::Value js_environ_names(const Napi::CallbackInfo& info) {
-  const Argument from(info[0], "options");
-  EnvironOptions options;
-  options.proc_root = from["procRoot"].text();
-  options.processes = from["processes"].list(
-      [](const Argument& process) { return EnvironSubject{process.proc_id(), process["uid"].uid()}; });
-  options.names = from["names"].list(std::mem_fn(&Argument::text));
-  options.owners = from["owners"].owners();
-  options.timeout_ms = from["timeoutMs"].milliseconds();
-  options.budget_ms = from["budgetMs"].milliseconds();
-  return PromiseWorker<EnvironNames>::start(
-      info.Env(), "environNames", [options = std::move(options)] { return find_environ_names(options); });
 }
 
 Napi::Value js_wait_gone(const Napi::CallbackInfo& info) {
@@ -148,7 +135,6 @@ static Napi::Object init(Napi::Env env, Napi::Object exports) {
   add("snapshot", reaper::js_snapshot);
   add("finishSnapshot", reaper::js_finish_snapshot);
   add("connections", reaper::js_connections);
-  add("environNames", reaper::js_environ_names);
   add("waitGone", reaper::js_wait_gone);
   add("signal", reaper::js_signal);
   add("lock", reaper::js_lock);

@@ -89,6 +89,7 @@ class Converter {
         {"argv", value(process.argv)},
         {"argvStatus", value(name_of(kArgvStatuses, process.argv_status))},
         {"argvTruncated", value(process.argv_truncated)},
+        {"jobVariables", process.variables_asked ? value(process.variables) : absent()},
         {"cgroups", value(process.cgroups)},
         {"auditSession", value(process.audit_session)},
         {"loginUid", value(process.login_uid)},
@@ -177,10 +178,6 @@ class Converter {
     });
   }
 
-  Napi::Value value(const EnvironNames& found) const {
-    return object({{"results", value(found.results)}, {"faults", value(found.faults)}});
-  }
-
   Napi::Value value(const SignalResult& result) const {
     return object({{"outcome", value(name_of(kOutcomes, result.outcome))}, {"weak", value(result.weak())}});
   }
@@ -218,7 +215,6 @@ Napi::Value to_js(Napi::Env env, const std::vector<ProcId>& ids) { return Conver
 Napi::Value to_js(Napi::Env env, const Snapshot& snapshot) { return Converter(env).value(snapshot); }
 Napi::Value to_js(Napi::Env env, const Connections& found) { return Converter(env).value(found); }
 Napi::Value to_js(Napi::Env env, const SignalResult& result) { return Converter(env).value(result); }
-Napi::Value to_js(Napi::Env env, const EnvironNames& found) { return Converter(env).value(found); }
 
 Napi::Error to_error(Napi::Env env, const Failure& failure) {
   Napi::Error error = Napi::Error::New(env, failure.what + ": " + error_text(failure.code));

@@ -4,7 +4,6 @@
 #include <napi.h>
 
 #include "core/base/result.h"
-#include "core/killable/environ.h"
 #include "core/signals/signal.h"
 #include "core/snapshot/snapshot.h"
 #include "core/sockets/connections.h"
@@ -15,7 +14,6 @@ Napi::Value to_js(Napi::Env env, const std::vector<ProcId>& ids);
 Napi::Value to_js(Napi::Env env, const Snapshot& snapshot);
 Napi::Value to_js(Napi::Env env, const Connections& connections);
 Napi::Value to_js(Napi::Env env, const SignalResult& result);
-Napi::Value to_js(Napi::Env env, const EnvironNames& found);
 
 // An Error with `code` (the errno's name, as Node's own) and a message that names what failed.
 Napi::Error to_error(Napi::Env env, const Failure& failure);

@@ -1,8 +1,7 @@
-/** Observe: one immutable look at the host: its processes, then the sockets and environments of what may be a tree. */
+/** Observe: one immutable look at the host: its processes, then the sockets of what may be a tree. */
 
 import { type HostView, viewOf } from "../core/tree/host-view.ts";
 import { skippedUsers } from "../core/verdict/skipped-users.ts";
-import { withJobVariables } from "./environments.ts";
 import type { Native } from "./host/native.ts";
 import {
   readConnections,
@@ -15,8 +14,6 @@ import {
 export interface ObserveOptions extends TableOptions {
   /** Whether to look at sockets; without them no tree can be said to be unconnected. */
   readonly sockets: boolean;
-  /** Whether to look for batch job variables as well, where sockets are looked at (default true). */
-  readonly environments?: boolean;
   /**
    * The shortest grace of the policy in milliseconds. If it is given, a first stage finds the users all of whose trees are
    * below a session or young, and the look skips them. Absent: it skips none.
@@ -31,15 +28,9 @@ export async function observe(native: Native, options: ObserveOptions): Promise<
     grace === undefined ? null : (seen, chain) => skippedUsers(viewOf(seen, catalogue), chain, grace);
   const first = viewOf(await readProcessTable(native, options, toSkip), catalogue);
   if (!options.sockets) return first;
-  const [connections, environments] = await Promise.all([
-    readConnections(native, pidsToAsk(first), options.procRoot),
-    options.environments === false ? null : withJobVariables(first, native, options.procRoot),
-  ]);
-  const { observation, recognised } = first;
-  const faults = [...observation.faults, ...(connections?.faults ?? []), ...(environments?.faults ?? [])];
-  const processes = environments?.processes ?? observation.processes;
-  const all = { ...observation, processes, connections, faults: withoutRepeats(faults) };
-  return viewOf(all, catalogue, recognised);
+  const connections = await readConnections(native, pidsToAsk(first), options.procRoot);
+  const faults = withoutRepeats([...first.observation.faults, ...(connections?.faults ?? [])]);
+  return { ...first, observation: { ...first.observation, connections, faults } };
 }
 
 /** The members of trees, what started them, and ssh servers: of no other process are descriptors read. */

@@ -10,6 +10,7 @@ import type { Proc } from "../core/observation/process.ts";
 import type { Catalogue } from "../core/recognition/catalogue.ts";
 import { scanMarkers } from "../core/recognition/scan-markers.ts";
 import { redactArgv } from "../core/text/redact.ts";
+import { jobVariableNames } from "../core/tree/batch-job.ts";
 import type { ChainProcess } from "../core/verdict/skipped-users.ts";
 import { capabilities } from "./host/capabilities.ts";
 import type { Native, RawSnapshot } from "./host/native.ts";
@@ -28,6 +29,8 @@ export interface TableOptions {
   readonly uids: readonly number[] | null;
   /** Every process of those users, whether or not any looks like a server's. */
   readonly full: boolean;
+  /** Whether to look for batch job variables as well (default true). */
+  readonly environments?: boolean;
   readonly runFolder: string;
   readonly procRoot: string;
 }
@@ -36,7 +39,7 @@ export interface TableOptions {
 export class ObserveError extends Error {}
 
 /** For command lines and, again, for environments: for one process and for all, in milliseconds. */
-export const MEMORY_TIMES = { timeoutMs: 200, budgetMs: 5000 };
+const MEMORY_TIMES = { timeoutMs: 200, budgetMs: 5000 };
 const CAP_SYS_PTRACE = 19;
 
 /** Reads processes, tags and states; with `toSkip` in two stages. @throws ObserveError */
@@ -45,7 +48,7 @@ export async function readProcessTable(
   options: TableOptions,
   toSkip: WhomToSkip | null = null,
 ): Promise<Observation> {
-  const { catalogue, uids, full, procRoot, runFolder } = options;
+  const { catalogue, uids, full, environments = true, procRoot, runFolder } = options;
   try {
     const markers = scanMarkers(catalogue);
     const raw = await native.snapshot({
@@ -57,8 +60,8 @@ export async function readProcessTable(
       staged: toSkip !== null,
       ...markers,
       exeMarkers: [...markers.exeMarkers, KEEP_PROGRAM],
-      argvTimeoutMs: MEMORY_TIMES.timeoutMs,
-      argvBudgetMs: MEMORY_TIMES.budgetMs,
+      jobVariables: environments ? jobVariableNames(catalogue) : [],
+      ...MEMORY_TIMES,
     });
     const { lastSweepAt, states, survivors, faults } = readStates(runFolder, raw.bootId, raw.uptime);
     const { tags, faults: ofTags } = readTags(runFolder, raw.bootId);

@@ -214,7 +214,7 @@ async function carryOut(
     termWait: policy.termWait,
     stuck,
     rescan: async (uids) => {
-      const options = { ...observeOptions(ports, policy, uids, true), sockets: false };
+      const options = { ...observeOptions(ports, policy, uids, true), sockets: false, environments: false };
       return observe(ports.native, options);
     },
     rejudge: async (uids) => {

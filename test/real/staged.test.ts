@@ -25,17 +25,19 @@ function insideNamespace(): void {
     assert.deepEqual(observation.skipped, [USER]);
     assert.deepEqual(trees, []);
     const session = stage.node("session").pid;
-    assert.equal(asked.sockets.size, 0);
+    assert.equal(asked.size, 0);
     assert.ok(observation.processes.some(({ pid }) => pid === session));
     for (const { pid, name } of stage.nodes.filter(({ name }) => name !== "session")) {
       if (name === undefined) continue;
       assert.ok(!observation.processes.some((process) => process.pid === pid), `${name} was read`);
-      assert.ok(!asked.sockets.has(pid) && !asked.environments.has(pid), `${name} was asked`);
+      assert.ok(!asked.has(pid), `${name} was asked`);
     }
     const whole = await observe(native, LOOK);
     assert.equal(whole.observation.skipped, undefined);
     assert.equal(whole.trees.length, 1);
-    assert.ok(asked.environments.has(stage.node("launcher").pid));
+    assert.ok(asked.has(stage.node("launcher").pid));
+    const launcher = whole.observation.processes.find(({ pid }) => pid === stage.node("launcher").pid);
+    assert.deepEqual(launcher?.jobVariables, []);
   });
 
   test("a program of a user at work in an orphan's terminal keeps the orphan; without the program it ends", async () => {
@@ -112,16 +114,12 @@ const LOOK = {
 } as const;
 const STAGED = { ...LOOK, shortestGrace: 600_000 };
 
-/** The real addon, with the processes whose sockets and environments it is asked for. */
-function recording(real: Native): { native: Native; asked: Record<"sockets" | "environments", Set<number>> } {
-  const asked = { sockets: new Set<number>(), environments: new Set<number>() };
+/** The real addon, with the processes whose sockets it is asked for. */
+function recording(real: Native): { native: Native; asked: Set<number> } {
+  const asked = new Set<number>();
   const connections: Native["connections"] = (pids, ...more) => {
-    for (const pid of pids) asked.sockets.add(pid);
+    for (const pid of pids) asked.add(pid);
     return real.connections(pids, ...more);
   };
-  const environNames: Native["environNames"] = (options) => {
-    for (const { pid } of options.processes) asked.environments.add(pid);
-    return real.environNames(options);
-  };
-  return { native: { ...real, connections, environNames }, asked };
+  return { native: { ...real, connections }, asked };
 }

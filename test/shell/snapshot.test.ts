@@ -23,8 +23,9 @@ function options(procRoot: string, more: Partial<SnapshotOptions> = {}): Snapsho
     interpreters: ["node", "sh"],
     argvMarkers: ["/.vscode-server/"],
     sshdNames: ["sshd", "sshd-session"],
-    argvTimeoutMs: 400,
-    argvBudgetMs: 5000,
+    jobVariables: [],
+    timeoutMs: 400,
+    budgetMs: 5000,
     ...more,
   };
 }
@@ -214,7 +215,7 @@ describe("snapshot", () => {
       [{ ...options("/proc"), staged: 1 }, /options\.staged/],
       [{ ...options("/proc"), exeMarkers: [""] }, /options\.exeMarkers\[0\]/],
       [{ ...options("/proc"), argvMarkers: "x" }, /options\.argvMarkers/],
-      [{ ...options("/proc"), argvTimeoutMs: Number.NaN }, /options\.argvTimeoutMs/],
+      [{ ...options("/proc"), timeoutMs: Number.NaN }, /options\.timeoutMs/],
     ];
     for (const [given, message] of cases)
       assert.throws(() => call(given), { name: "TypeError", message }, String(message));

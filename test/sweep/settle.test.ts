@@ -51,7 +51,6 @@ async function ran(
       return { ...seen(), processes, overBudget: [] };
     },
     connections: async () => seen().connections ?? linked(),
-    environNames: async ({ processes }) => ({ results: processes.map(() => []), faults: [] }),
     signal: (id, _uid, signo) => {
       acts.push(`signal ${signo}`);
       if (id.pid === 501) for (const { pid } of tree) dead.add(pid);

@@ -3,15 +3,11 @@
 #include <algorithm>
 #include <cerrno>
 
-#include "core/killable/reader.h"
-#include "core/proc/proc_dir.h"
+#include "core/proc/parse.h"
 
 namespace reaper {
 namespace {
 
-constexpr char kWhat[] = "read the environment";
-constexpr char kOverBudget[] = "the environments of its user's processes exceed 64 MiB";
-constexpr std::size_t kMaxFaults = 100;
 constexpr std::size_t kEnvironLimit = std::size_t{8} * 1024 * 1024;
 // Guard: 6,000 forks that share 6 MB of environment would take all the time there is. Read in about 30 ms.
 constexpr std::uint64_t kUserBudget = std::uint64_t{64} * 1024 * 1024;
@@ -35,6 +31,10 @@ int read_environ(const char* path, const MemoryFile& file, char* to, HelperAnswe
 
 }  // namespace
 
+MemoryFile environ_file(const std::vector<std::string>& names) {
+  return {"read environments", names.size(), kUserBudget, read_environ, &names};
+}
+
 void match_environ(std::string_view text, const std::vector<std::string>& names, char* met) {
   std::fill_n(met, names.size(), '0');
   while (!text.empty()) {
@@ -54,44 +54,6 @@ std::optional<std::vector<std::string>> names_met(std::string_view met,
   for (std::size_t i = 0; i < met.size(); ++i)
     if (met[i] == '1') found.push_back(names[i]);
   return found;
-}
-
-Result<EnvironNames> find_environ_names(const EnvironOptions& options) {
-  for (const std::string& name : options.names)
-    if (name.empty() || name.find_first_of(std::string_view("=\0", 2)) != std::string::npos)
-      return Failure{EINVAL, "look for the variable " + name};
-  auto proc = ProcDir::open(options.proc_root);
-  if (!proc) return proc.failure();
-
-  EnvironNames out;
-  std::vector<MemoryRequest> requests;
-  for (const auto& [id, uid] : options.processes)
-    requests.push_back({std::to_string(id.pid) + "/environ", uid});
-  out.results.resize(requests.size());
-  std::vector<int> errors(requests.size(), ETIMEDOUT);
-  const auto on_answer = [&](std::size_t i, int error, std::string_view text) {
-    if (error == 0) out.results[i] = names_met(text, options.names);
-    errors[i] = error == 0 && !out.results[i] ? EBADMSG : error;
-  };
-  const MemoryFile file{kWhat, options.names.size(), kUserBudget, read_environ, &options.names};
-  MemoryReader(file, proc.value().fd(), options.timeout_ms, options.budget_ms, options.owners)
-      .read(requests, on_answer, &out.faults);
-
-  for (std::size_t i = 0; i < requests.size(); ++i) {
-    const ProcId& id = options.processes[i].id;
-    // Guard: the file was read by pid alone; a recycled pid must not speak for another process.
-    Stat stat;
-    const int error = proc.value().read_stat(id.pid, -1, &stat);
-    // This program has no descriptor or memory left: every later answer would be wrong as well.
-    if (is_exhausted(error)) return Failure{error, kWhat};
-    if (error != 0) errors[i] = error;
-    if (error == 0 && stat.start_time != id.start_time) errors[i] = ESRCH;
-    if (errors[i] == 0) continue;
-    out.results[i].reset();
-    if (!is_gone(errors[i]) && out.faults.size() < kMaxFaults)
-      out.faults.push_back({kWhat, id.pid, errors[i] == EDQUOT ? kOverBudget : error_text(errors[i])});
-  }
-  return out;
 }
 
 }  // namespace reaper

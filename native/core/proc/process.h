@@ -36,6 +36,10 @@ struct Process : Stat {
   std::vector<std::string> argv;
   ArgvStatus argv_status = ArgvStatus::kSkipped;
   bool argv_truncated = false;
+  // Which of the variables that were asked for its environment had at its exec (proc_pid_environ(5));
+  // nullopt: unreadable.
+  bool variables_asked = false;
+  std::optional<std::vector<std::string>> variables;
   std::optional<std::vector<std::string>> cgroups;  // empty list: a kernel without cgroups
   std::optional<std::uint32_t> audit_session, login_uid;
   std::optional<bool> foreign_user_ns, foreign_pid_ns;

@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "core/killable/argv.h"
+#include "core/killable/environ.h"
 #include "core/proc/proc_dir.h"
 #include "core/snapshot/snapshot.h"
 
@@ -39,7 +40,9 @@ class SnapshotBuilder {
   SnapshotBuilder(const SnapshotOptions& options, ProcDir proc)
       : options_(options),
         proc_(std::move(proc)),
-        argv_(kCmdline, proc_.fd(), options.argv_timeout_ms, options.argv_budget_ms, options.owners) {}
+        argv_(kCmdline, proc_.fd(), options.timeout_ms, options.budget_ms, options.owners),
+        environ_(environ_file(options_.variables), proc_.fd(), options.timeout_ms, options.budget_ms,
+                 options.owners) {}
 
   // The scan; then, where it is staged and found suspects, the first stage; then the rest.
   std::optional<Failure> begin();
@@ -66,6 +69,8 @@ class SnapshotBuilder {
   bool read_process(pid_t pid, uid_t owner, Process& process);
   void read_links(int folder, Process& process);
   void read_argv();
+  void read_environ();
+  void drop_recycled();
   void report_argv(const ArgvResult& result, pid_t pid, uid_t uid);
   // What reading something of a process gave: an errno, ETIMEDOUT for no answer, or EBADMSG where
   // the kernel's file is malformed or cut. A refusal is a fault where it is `unexpected`.
@@ -79,6 +84,7 @@ class SnapshotBuilder {
     add_error("read the executable's path", pid, uid, error, options_.observer == 0);
   }
   void add_over_budget(uid_t uid, const char* what, std::string detail);
+  void add_users_fault(uid_t uid, const char* what, std::string detail);
   void count_once(std::uint32_t& counter, pid_t pid);
   // Root, or the account that acts for root, may read the processes of others; for anyone else a refusal
   // there is not a fault.
@@ -91,7 +97,7 @@ class SnapshotBuilder {
   const SnapshotOptions options_;
   ProcDir proc_;
   Snapshot out_;
-  MemoryReader argv_;
+  MemoryReader argv_, environ_;
   std::array<std::string, kSpaces.size()> own_spaces_;  // empty: not known
   std::vector<ScanEntry> entries_;
   std::unordered_map<std::string, ExeKind> kinds_;

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <cerrno>
 #include <cstring>
+#include <tuple>
 #include <utility>
 
 #include "core/snapshot/builder.h"
@@ -73,19 +74,53 @@ void SnapshotBuilder::read_argv() {
   std::vector<ArgvRequest> requests;
   for (const std::size_t i : wants_argv_) requests.push_back({out_.processes[i].pid, out_.processes[i].uid});
   std::vector<ArgvResult> results = reaper::read_argv(argv_, requests, &out_.faults);
-  std::unordered_set<pid_t> lost;
   for (std::size_t k = 0; k < results.size(); ++k) {
     Process& process = out_.processes[wants_argv_[k]];
-    const pid_t pid = process.pid;
-    report_argv(results[k], pid, process.uid);
+    report_argv(results[k], process.pid, process.uid);
     process.argv_status = results[k].status;
     process.argv_truncated = results[k].truncated;
     process.argv = std::move(results[k].argv);
-    // Guard: the command line was read by pid alone; it counts only if the pid is still the same process.
+  }
+}
+
+void SnapshotBuilder::read_environ() {
+  if (options_.variables.empty()) return;
+  std::vector<MemoryRequest> requests;
+  std::vector<Process*> asked;
+  for (const std::size_t i : wants_argv_) {
+    Process& process = out_.processes[i];
+    process.variables_asked = true;
+    // Guard: a process whose command line hung would hang again, and is reported already.
+    if (process.argv_status == ArgvStatus::kTimeout) continue;
+    asked.push_back(&process);
+    requests.push_back({std::to_string(process.pid) + "/environ", process.uid});
+  }
+  std::vector<int> errors(requests.size(), ETIMEDOUT);
+  const auto on_answer = [&](std::size_t i, int error, std::string_view text) {
+    if (error == 0) asked[i]->variables = names_met(text, options_.variables);
+    errors[i] = error == 0 && !asked[i]->variables ? EBADMSG : error;
+  };
+  environ_.read(requests, on_answer, &out_.faults);
+  for (std::size_t i = 0; i < asked.size(); ++i) {
+    const auto& [pid, uid] = std::tie(asked[i]->pid, asked[i]->uid);
+    if (errors[i] == EDQUOT)
+      add_users_fault(uid, "read environments", "they exceed 64 MiB for this user; the rest was not read");
+    else if (errors[i] != 0 && !is_gone(errors[i]))
+      add_error("read the environment", pid, uid, errors[i]);
+  }
+}
+
+// Guard: command lines and environments were read by pid alone; they count only if the pid is still the same
+// process.
+void SnapshotBuilder::drop_recycled() {
+  std::unordered_set<pid_t> lost;
+  for (const std::size_t i : wants_argv_) {
+    const auto& [pid, uid, start_time] =
+        std::tie(out_.processes[i].pid, out_.processes[i].uid, out_.processes[i].start_time);
     Stat stat;
     int error = proc_.read_stat(pid, -1, &stat);
-    if (error == 0 && stat.start_time != process.start_time) error = ESRCH;
-    if (error != 0) add_error("read the process again", pid, process.uid, error);
+    if (error == 0 && stat.start_time != start_time) error = ESRCH;
+    if (error != 0) add_error("read the process again", pid, uid, error);
     if (is_gone(error)) lost.insert(pid);
   }
   const auto is_lost = [&lost](const Process& process) { return lost.count(process.pid) != 0; };
@@ -120,6 +155,11 @@ void SnapshotBuilder::add_error(const char* what, pid_t pid, uid_t uid, int erro
 
 void SnapshotBuilder::add_over_budget(uid_t uid, const char* what, std::string detail) {
   out_.over_budget.push_back(uid);
+  add_users_fault(uid, what, std::move(detail));
+}
+
+// Says once what one user's doing is.
+void SnapshotBuilder::add_users_fault(uid_t uid, const char* what, std::string detail) {
   const uid_t account = options_.owners.of(uid);
   const auto same = [&](const Fault& fault) { return fault.uid == account && fault.what == what; };
   if (std::none_of(out_.faults.begin(), out_.faults.end(), same))

@@ -48,6 +48,8 @@ Result<Snapshot> SnapshotBuilder::finish(const std::vector<uid_t>& skipped) {
   read_trees();
   read_ancestors();
   read_argv();
+  read_environ();
+  drop_recycled();
   if (exhaustion_ != 0) return Failure{exhaustion_, "read the processes"};
   out_.counts.read = static_cast<std::uint32_t>(out_.processes.size());
   sort_unique(out_.over_budget);

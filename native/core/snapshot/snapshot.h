@@ -31,12 +31,15 @@ struct SnapshotOptions {
   // An executable whose path holds one of exe_markers is a suspect; so is one of `interpreters` whose command
   // line holds one of argv_markers. Names of executables may end in `*`.
   std::vector<std::string> exe_markers, interpreters, argv_markers, sshd_names;
+  // Variables to look for in the environment of every process whose command line is read.
+  std::vector<std::string> variables;
   Owners owners;
   // Guard: one user's processes must not take the sweep's time and memory. No more than this many of each
   // user, root excepted, are read in full.
   std::uint32_t user_processes = 8192;
-  int argv_timeout_ms = 200;
-  int argv_budget_ms = 5000;
+  // For command lines and, again, for environments: for one process and for all.
+  int timeout_ms = 200;
+  int budget_ms = 5000;
 };
 
 struct SnapshotCounts {

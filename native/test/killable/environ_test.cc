@@ -2,6 +2,7 @@
 
 #include <string>
 
+#include "core/snapshot/snapshot.h"
 #include "test/child.h"
 #include "test/proc_fixture.h"
 
@@ -58,116 +59,160 @@ auto sleep_with(Names environment, bool with_value = false) {
   };
 }
 
-EnvironNames found_of(const std::vector<EnvironSubject>& processes) {
-  EnvironOptions options;
-  options.names = kNames;
-  options.processes = processes;
-  auto found = find_environ_names(options);
+SnapshotOptions options_for(const std::string& proc_root) {
+  SnapshotOptions options;
+  options.proc_root = proc_root;
+  options.exe_markers = {"/sleep"};
+  options.variables = kNames;
+  options.timeout_ms = 1000;  // a busy machine answers late
+  return options;
+}
+
+Snapshot look(const SnapshotOptions& options) {
+  auto found = take_snapshot(options);
   CHECK(found.ok());
-  return found ? found.take() : EnvironNames{{processes.size(), std::nullopt}, {}};
+  return found ? found.take() : Snapshot();
+}
+
+// A process that no snapshot holds fails the check, and was not asked.
+const Process& at(const Snapshot& snapshot, pid_t pid) {
+  static const Process kNone;
+  for (const Process& process : snapshot.processes)
+    if (process.pid == pid) return process;
+  CHECK(false);
+  return kNone;
+}
+
+Snapshot look_at_own() {
+  SnapshotOptions options = options_for("/proc");
+  options.uids = {{geteuid()}};
+  return look(options);
 }
 
 // A built host of processes with environments.
 struct Host {
-  Host() {
-    options.proc_root = fixture.root();
-    options.names = kNames;
-    options.timeout_ms = 1000;  // a busy machine answers late
-  }
-  // An empty path is a FIFO, whose open blocks, as a stall does.
-  void add(pid_t pid, uid_t uid, const std::string& text, bool blocks = false) {
+  // An empty text is a FIFO, whose open blocks, as a stall does.
+  FakeProcess add(pid_t pid, const std::string& text, uid_t uid = fixture_uid()) const {
     FakeProcess fake;
     fake.pid = pid;
+    fake.exe = "/usr/bin/sleep";
+    fake.uid = uid;
     fixture.add(fake);
     const std::string path = fixture.path(pid, "environ");
-    if (blocks) CHECK(mkfifo(path.c_str(), 0600) == 0);
-    if (!blocks) write_file(path, text);
-    options.processes.push_back({{pid, fake.start_time}, uid});
-  }
-  EnvironNames find() const {
-    auto found = find_environ_names(options);
-    CHECK(found.ok());
-    return found.take();
+    if (text.empty()) CHECK(mkfifo(path.c_str(), 0600) == 0);
+    if (!text.empty()) write_file(path, text);
+    return fake;
   }
 
   ProcFixture fixture;
-  EnvironOptions options;
+  SnapshotOptions options = options_for(fixture.root());
 };
+
+bool is_root() {
+  if (geteuid() == 0) return true;
+  skip("only root can build processes of two users");
+  return false;
+}
 
 void reads_real_processes() {
   const Child job(sleep_with({"PATH=/bin", "SLURM_JOB_ID=7", "SECRET=x"})),
       plain(sleep_with({"A=PBS_JOBID=1"})), none(sleep_with({}));
-  const auto found = found_of({{id_of(job.pid()), 1}, {id_of(plain.pid()), 1}, {id_of(none.pid()), 1}});
-  CHECK(found.faults.empty());
-  CHECK(found.results[0] == Names({"SLURM_JOB_ID"}) && found.results[1] == Names() &&
-        found.results[2] == Names());
+  const Snapshot found = look_at_own();
+  CHECK(at(found, job.pid()).variables == Names({"SLURM_JOB_ID"}));
+  CHECK(at(found, plain.pid()).variables == Names() && at(found, none.pid()).variables == Names());
+  CHECK(at(found, none.pid()).variables_asked);
 }
 
-// A pid that is now another process's says nothing; one that no process has is not a fault.
+// Of no process whose command line is not read, and of none where no variable is asked for.
+void asks_only_what_it_must() {
+  Host host;
+  host.add(10, "");
+  host.options.variables.clear();
+  CHECK(!at(look(host.options), 10).variables_asked);
+  host.options.variables = kNames;
+  host.options.exe_markers = {"/other"};
+  host.options.sshd_names = {"sleep"};
+  const Snapshot found = look(host.options);
+  CHECK(!at(found, 10).variables_asked && found.faults.empty());
+}
+
+// The pid changes hands just before its environment is read.
 void a_recycled_pid_speaks_for_nobody() {
-  Child job(sleep_with({"SLURM_JOB_ID=7"}));
-  const ProcId id = id_of(job.pid());
-  const ProcId earlier = {id.pid, id.start_time - 1};
-  for (const ProcId& each : {earlier, id}) {
-    if (each.start_time == id.start_time) job.end();
-    const auto found = found_of({{each, 1}});
-    CHECK(!found.results[0] && found.faults.empty());
+  Host host;
+  FakeProcess job = host.add(10, "");
+  const pid_t writer = fork();
+  if (writer == 0) {
+    const int fifo = open(host.fixture.path(10, "environ").c_str(), O_WRONLY | O_CLOEXEC);
+    job.start_time += 1;
+    write_file(host.fixture.path(10, "stat"), stat_line(job));
+    _exit(write(fifo, "A=1", 4) == 4 ? 0 : 1);
   }
-  CHECK(has_no_child());
+  host.options.timeout_ms = 5000;
+  const Snapshot found = look(host.options);
+  waitpid(writer, nullptr, 0);
+  CHECK(found.processes.empty() && found.counts.gone == 1 && found.faults.empty());
 }
 
 void what_cannot_be_read_is_a_fault() {
-  Host host;
-  host.add(12, 1, "", true);
-  host.add(10, 1, "PBS_JOBID=1" + kEnd);
-  host.add(11, 1, std::string(9 * 1024 * 1024, 'x') + kEnd + "PBS_JOBID=1" + kEnd);
-  host.add(13, 1, "");
+  const Host host;
+  host.add(10, "PBS_JOBID=1" + kEnd);
+  host.add(11, std::string(9 * 1024 * 1024, 'x') + kEnd + "PBS_JOBID=1" + kEnd);
+  host.add(12, "");
+  host.add(13, "A=1" + kEnd);
   // Guard: a link is never followed.
   std::filesystem::remove(host.fixture.path(13, "environ"));
   std::filesystem::create_symlink("../10/environ", host.fixture.path(13, "environ"));
-  const auto found = host.find();
-  CHECK(found.results[1] == Names({"PBS_JOBID"}));
-  for (const std::size_t i : {0, 2, 3}) CHECK(!found.results[i]);
-  CHECK(found.faults.size() == 3);
-  CHECK(found.faults[0].pid == 12 && found.faults[0].detail == "no answer in time");
-  CHECK(found.faults[0].what == "read the environment" && has_no_child());
+  const Snapshot found = look(host.options);
+  CHECK(at(found, 10).variables == Names({"PBS_JOBID"}));
+  for (const pid_t pid : {11, 12, 13}) CHECK(at(found, pid).variables_asked && !at(found, pid).variables);
+  CHECK(found.faults.size() == 3 && found.counts.timed_out == 1 && has_no_child());
+  for (const Fault& fault : found.faults)
+    CHECK(fault.what == "read the environment" && (fault.pid != 12 || fault.detail == "no answer in time"));
+}
+
+void a_stalled_process_is_not_asked_again() {
+  Host host;
+  FakeProcess fake = host.add(10, "");
+  std::filesystem::remove(host.fixture.path(10, "cmdline"));
+  CHECK(mkfifo(host.fixture.path(10, "cmdline").c_str(), 0600) == 0);
+  const Snapshot found = look(host.options);
+  CHECK(at(found, 10).argv_status == ArgvStatus::kTimeout && at(found, 10).variables_asked);
+  CHECK(!at(found, 10).variables && found.faults.size() == 1);
 }
 
 void one_user_cannot_spend_the_time_of_others() {
+  if (!is_root()) return;
   Host host;
-  for (pid_t pid = 10; pid < 30; ++pid) host.add(pid, 1, "", true);
-  host.add(40, 2, "SLURM_JOB_ID=1" + kEnd);
-  const auto found = host.find();
-  CHECK(found.results[20] && found.results[20]->size() == 1);
-  for (std::size_t i = 0; i < 20; ++i) CHECK(!found.results[i]);
-  CHECK(found.faults.size() == 20);
+  host.options.timeout_ms = 300;
+  for (pid_t pid = 10; pid < 30; ++pid) host.add(pid, "", 3001);
+  host.add(40, "SLURM_JOB_ID=1" + kEnd, 3002);
+  const Snapshot found = look(host.options);
+  CHECK(at(found, 40).variables == Names({"SLURM_JOB_ID"}));
+  for (pid_t pid = 10; pid < 30; ++pid) CHECK(!at(found, pid).variables);
+  CHECK(found.counts.timed_out == 20);
 }
 
 // Guard: 6,000 forks that share a large environment would take the time of all others.
 void bytes_are_charged_to_the_user() {
+  if (!is_root()) return;
   Host host;
-  host.options.owners = Owners{{{100000, 65536, 1}}};
+  host.options.owners = Owners{{{100000, 65536, 3001}}};
   host.options.timeout_ms = 10000;  // 70 MB are read on a busy machine
   host.options.budget_ms = 60000;
-  host.add(10, 1, std::string(6 << 20, 'x') + kEnd + "PBS_JOBID=1" + kEnd);
-  const ProcId id = host.options.processes[0].id;
-  for (uid_t i = 1; i < 30; ++i) host.options.processes.push_back({id, i % 2 == 0 ? 1 : 100000 + i});
-  host.options.processes.push_back({id, 2});
-  const auto found = host.find();
-  CHECK(found.results[0] && found.results[30] && !found.results[29] && found.faults.size() == 19);
-  CHECK(found.faults[0].detail.find("64 MiB") != std::string::npos);
-}
-
-void refuses_names_that_cannot_be() {
-  EnvironOptions options;
-  for (const auto& names : {Names{"A=B"}, {"A", ""}, {std::string("A\0B", 3)}}) {
-    options.names = names;
-    CHECK(!find_environ_names(options).ok());
+  const std::string text = std::string(6 << 20, 'x') + kEnd + "PBS_JOBID=1" + kEnd;
+  for (pid_t pid = 10; pid < 40; ++pid) {
+    const uid_t uid = pid == 39 ? 3002 : pid % 2 == 0 ? 3001 : 100000;
+    host.add(pid, pid == 10 ? text : "x", uid);
+    if (pid == 10) continue;
+    std::filesystem::remove(host.fixture.path(pid, "environ"));
+    std::filesystem::create_hard_link(host.fixture.path(10, "environ"), host.fixture.path(pid, "environ"));
   }
-  options.names = {"A"};
-  CHECK(find_environ_names(options).ok());
-  options.proc_root = "/nonexistent";
-  CHECK(!find_environ_names(options).ok());
+  const Snapshot found = look(host.options);
+  CHECK(at(found, 10).variables && at(found, 39).variables && !at(found, 38).variables);
+  CHECK(std::count_if(found.processes.begin(), found.processes.end(),
+                      [](const Process& each) { return each.variables.has_value(); }) == 12);
+  CHECK(found.faults.size() == 1 && found.faults[0].uid == 3001U &&
+        found.faults[0].detail.find("64 MiB") != std::string::npos);
 }
 
 bool holds_value(const std::string& bytes) {
@@ -200,7 +245,7 @@ bool holds_value(const std::string& bytes) {
 void values_never_leave_the_helper() {
 #ifndef __SANITIZE_ADDRESS__  // its shadow is terabytes of mappings
   const Child job(sleep_with({"SLURM_JOB_ID="}, true));
-  CHECK(found_of({{id_of(job.pid()), 1}}).results[0] == Names({"SLURM_JOB_ID"}));
+  CHECK(at(look_at_own(), job.pid()).variables == Names({"SLURM_JOB_ID"}));
   CHECK(!value_is_in_memory());
   // It is there, and would be found.
   std::ifstream file("/proc/" + std::to_string(job.pid()) + "/environ");
@@ -215,11 +260,12 @@ void values_never_leave_the_helper() {
 int main() {
   finds_whole_names_and_nothing_else();
   reads_real_processes();
+  asks_only_what_it_must();
   a_recycled_pid_speaks_for_nobody();
+  a_stalled_process_is_not_asked_again();
   what_cannot_be_read_is_a_fault();
   one_user_cannot_spend_the_time_of_others();
   bytes_are_charged_to_the_user();
-  refuses_names_that_cannot_be();
   values_never_leave_the_helper();
   return report("environ");
 }

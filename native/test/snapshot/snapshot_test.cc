@@ -25,7 +25,7 @@ SnapshotOptions options_for(const std::string& root) {
   options.interpreters = {"node", "python", "ld-*"};
   options.argv_markers = {"/.vscode-server/", "-server"};
   options.sshd_names = {"sshd", "sshd-session"};
-  options.argv_timeout_ms = 500;
+  options.timeout_ms = 500;
   return options;
 }
 
@@ -398,7 +398,7 @@ void drops_a_process_whose_pid_was_recycled() {
     write_file(host.proc.path(100, "stat"), stat_line(server));
     _exit(write(fifo, "other", 6) == 6 ? 0 : 1);
   }
-  host.options.argv_timeout_ms = 5000;
+  host.options.timeout_ms = 5000;
   const Snapshot snapshot = host.look();
   waitpid(writer, nullptr, 0);
   CHECK((pids_of(snapshot.processes) == Pids{1, 101}));

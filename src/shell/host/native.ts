@@ -37,9 +37,14 @@ export interface SnapshotOptions {
   readonly argvMarkers: readonly string[];
   /** Exe basenames of the ssh server; their processes are always returned. */
   readonly sshdNames: readonly string[];
-  /** Deadline for one command line, and for all of them, in milliseconds. */
-  readonly argvTimeoutMs: number;
-  readonly argvBudgetMs: number;
+  /**
+   * Variables to look for in the environment of every process whose command line is read; empty: none is read. Values stay
+   * in a helper process.
+   */
+  readonly jobVariables: readonly string[];
+  /** Deadline for one command line or environment, and for all of each, in milliseconds. */
+  readonly timeoutMs: number;
+  readonly budgetMs: number;
 }
 
 export interface RawSnapshot {
@@ -73,26 +78,6 @@ export interface SnapshotRest {
   readonly rest: never;
 }
 
-export interface EnvironOptions {
-  readonly procRoot: string;
-  readonly owners?: readonly UidRange[];
-  /** `uid`: the user to whom time and bytes are charged. */
-  readonly processes: readonly (ProcId & { readonly uid: number })[];
-  readonly names: readonly string[];
-  /** Deadline for one process, and for all of them, in milliseconds. */
-  readonly timeoutMs: number;
-  readonly budgetMs: number;
-}
-
-export interface EnvironNames {
-  /**
-   * In the order of `processes`. Null: refused, no answer in time, over the user's budget of 64 MiB (these are faults as
-   * well), gone, or the pid is another process's by now.
-   */
-  readonly results: readonly (readonly string[] | null)[];
-  readonly faults: readonly Fault[];
-}
-
 /** `foreign`: alive, but one of its four uids, or its login uid, is not the expected one. */
 export type SignalOutcome = "sent" | "gone" | "recycled" | "foreign" | "denied";
 
@@ -105,8 +90,6 @@ export interface Native {
    * 65,536 make the rest unreadable.
    */
   connections(pids: readonly number[], procRoot: string, owners?: readonly UidRange[]): Promise<Connections>;
-  /** Finds which of `names` each process's environment had at its exec. Values stay in a helper process. */
-  environNames(options: EnvironOptions): Promise<EnvironNames>;
   /**
    * Pins the process, verifies its start time, all four uids and the login uid (where it is given, and the process has
    * one), and sends the signal. `weak`: this kernel has no pidfd.

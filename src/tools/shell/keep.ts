@@ -24,8 +24,9 @@ export async function readKeeps(native: Native, uid: number): Promise<Keep[]> {
     interpreters: [],
     argvMarkers: [],
     sshdNames: [],
-    argvTimeoutMs: 200,
-    argvBudgetMs: 1000,
+    jobVariables: [],
+    timeoutMs: 200,
+    budgetMs: 1000,
   });
   return keepsIn(seen, KEEP_PROGRAM).filter((keep) => keep.uid === uid);
 }
