@@ -2,13 +2,9 @@
 import { exeName } from "../../src/core/observation/process.ts";
 import type { ScanMarkers } from "../../src/core/recognition/scan-markers.ts";
 
-/** By the whole name, without its version, or by a beginning. */
+/** By the beginning of its name. */
 export function isCalled(exe: string, names: readonly string[]): boolean {
-  const name = exeName(exe);
-  const bare = name.replace(/[-.]?\d+(?:\.\d+)*$/, "");
-  return names.some((known) =>
-    known.endsWith("*") ? name.startsWith(known.slice(0, -1)) : known === name || known === bare,
-  );
+  return names.some((name) => exeName(exe).startsWith(name));
 }
 
 /** By the executable, or by a mark anywhere in the command line of one that may run a server. */

@@ -113,23 +113,11 @@ std::optional<std::uint32_t> parse_id(std::string_view text) {
   return to_number(text, value) ? std::make_optional(value) : std::nullopt;
 }
 
-std::optional<pid_t> parse_pid(std::string_view name) {
-  pid_t pid = 0;
-  if (name.empty() || name[0] < '1' || name[0] > '9' || !to_number(name, pid)) return std::nullopt;
-  return pid;
-}
-
 std::string_view exe_basename(std::string_view exe) {
   constexpr std::string_view kDeleted = " (deleted)";
   if (exe.size() > kDeleted.size() && exe.substr(exe.size() - kDeleted.size()) == kDeleted)
     exe.remove_suffix(kDeleted.size());
   return exe.substr(exe.rfind('/') + 1);  // npos + 1 is 0: no slash, the whole
-}
-
-std::string_view without_version(std::string_view name) {
-  std::size_t end = name.find_last_not_of("0123456789.") + 1;
-  if (end < name.size() && end > 0 && name[end - 1] == '-') --end;
-  return end == 0 ? name : name.substr(0, end);
 }
 
 }  // namespace reaper

@@ -56,13 +56,7 @@ std::optional<std::vector<std::string>> parse_cgroups(std::string_view text);
 inline constexpr std::uint32_t kUnsetId = 4294967295U;
 std::optional<std::uint32_t> parse_id(std::string_view text);
 
-// A process folder's name as a pid; nullopt for every other name.
-std::optional<pid_t> parse_pid(std::string_view name);
-
 // The last component of an exe link's text, without the " (deleted)" that the kernel appends.
 std::string_view exe_basename(std::string_view exe);
-
-// The name without a trailing version: "python3.11", "node-20" and "ruby3" give "python", "node" and "ruby".
-std::string_view without_version(std::string_view name);
 
 }  // namespace reaper

@@ -46,7 +46,8 @@ Result<std::vector<pid_t>> ProcDir::list() const {
   std::vector<pid_t> pids;
   // Opened anew: forked helpers share the offset of root_.
   const int error = each_entry(root_.get(), ".", [&pids](int, const char* name) {
-    if (const auto pid = parse_pid(name)) pids.push_back(*pid);
+    pid_t pid = 0;
+    if (to_number(name, pid)) pids.push_back(pid);
     return 0;
   });
   if (error != 0) return Failure{error, "list the proc root"};

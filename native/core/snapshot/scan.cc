@@ -7,14 +7,9 @@
 namespace reaper {
 namespace {
 
-// Compares also without the version at the end of `name`, and by its beginning where a known name ends in
-// `*`.
-bool is_called(std::string_view name, const std::vector<std::string>& names) {
-  const std::string_view bare = without_version(name);
-  return std::any_of(names.begin(), names.end(), [&](const std::string& known) {
-    if (known == name || known == bare) return true;
-    return !known.empty() && known.back() == '*' &&
-           name.compare(0, known.size() - 1, known, 0, known.size() - 1) == 0;
+bool begins_with_any(std::string_view name, const std::vector<std::string>& beginnings) {
+  return std::any_of(beginnings.begin(), beginnings.end(), [name](const std::string& beginning) {
+    return name.compare(0, beginning.size(), beginning) == 0;
   });
 }
 
@@ -36,7 +31,7 @@ ExeKind SnapshotBuilder::kind_of(std::string_view exe) {
   ExeKind kind;
   kind.sshd = std::find(sshd.begin(), sshd.end(), name) != sshd.end();
   kind.suspect = contains_any(exe, options_.exe_markers);
-  kind.interpreter = !kind.suspect && is_called(name, options_.interpreters);
+  kind.interpreter = !kind.suspect && begins_with_any(name, options_.interpreters);
   // Guard: users choose the paths, and can make thousands of long ones.
   if (path.size() < 256) kinds_.emplace(path, kind);
   return kind;

@@ -28,8 +28,8 @@ struct SnapshotOptions {
   // of root and of users with a suspect. This takes a read of every process of the host.
   bool full = false;
   bool staged = false;  // stop when it is known which users have suspects, and what lives above these
-  // An executable whose path holds one of exe_markers is a suspect; so is one of `interpreters` whose command
-  // line holds one of argv_markers. Names of executables may end in `*`.
+  // An executable whose path holds one of exe_markers is a suspect; so is one whose name begins with one of
+  // `interpreters` and whose command line holds one of argv_markers.
   std::vector<std::string> exe_markers, interpreters, argv_markers, sshd_names;
   // Variables to look for in the environment of every process whose command line is read.
   std::vector<std::string> variables;

@@ -22,7 +22,7 @@ SnapshotOptions options_for(const std::string& root) {
   SnapshotOptions options;
   options.proc_root = root;
   options.exe_markers = {"/.vscode-server/"};
-  options.interpreters = {"node", "python", "ld-*"};
+  options.interpreters = {"node", "python", "ld-"};
   options.argv_markers = {"/.vscode-server/", "-server"};
   options.sshd_names = {"sshd", "sshd-session"};
   options.timeout_ms = 500;

@@ -24,9 +24,9 @@ function rarest(components: readonly string[]): string {
 
 /**
  * Makes the texts that the native scan looks for: a process is a suspect that has one of `exeMarkers` in its executable's
- * path, or is one of `interpreters` and has one of `argvMarkers` in its command line. A name that ends in `*` stands for
- * all that begin so. A test guards that whatever `recognise` finds is a suspect, but for a shell: the server below it
- * shows, and the scan reads what is above a suspect.
+ * path, or whose name begins with one of `interpreters` and whose command line has one of `argvMarkers`. A test guards that
+ * whatever `recognise` finds is a suspect, but for a shell: the server below it shows, and the scan reads what is above a
+ * suspect.
  */
 export function scanMarkers(catalogue: Catalogue): ScanMarkers {
   const { shapes, interpreters, programs, installs, cliProducts, patterns, sshd } = catalogue;
@@ -47,11 +47,9 @@ export function scanMarkers(catalogue: Catalogue): ScanMarkers {
       ...shapes.helperFolders.map((folder) => `/${folder}/`),
     ]),
     interpreters: [
-      ...[...interpreters.node, ...interpreters.other],
-      // What a site has put beside node: node.real.
-      ...shapes.nodeNames.map((name) => `${name}*`),
-      ...interpreters.loaderPrefixes.map((start) => `${start}*`),
-      ...names.flatMap((name) => [name, `${name}-*`]),
+      // Also a version, and what a site has put beside node: python3.11, node.real.
+      ...[...interpreters.node, ...interpreters.other, ...shapes.nodeNames],
+      ...[...interpreters.loaderPrefixes, ...names],
     ],
     // By one component: users write folders without the slash before them, or with two between their components.
     argvMarkers: unique([

@@ -28,10 +28,7 @@ export interface SnapshotOptions {
   readonly staged?: boolean;
   /** Substrings of the exe path that make a process a suspect. */
   readonly exeMarkers: readonly string[];
-  /**
-   * Exe basenames (a trailing version such as 3.11 is ignored; a `*` at the end matches any rest) whose command line is
-   * read to find suspects.
-   */
+  /** Beginnings of exe basenames whose command line is read to find suspects. */
   readonly interpreters: readonly string[];
   /** Substrings of an interpreter's command line that make it a suspect. */
   readonly argvMarkers: readonly string[];
