@@ -52,7 +52,8 @@ product = "zed"
   assert.equal(policy.grace, 5_400_000);
   assert.deepEqual(policy.graceByProduct, { cursor: 7_200_000 });
   assert.equal(policy.exempt[0]?.until, "2027-01-31");
-  assert.deepEqual(policy.catalogue.patterns, [{ product: "x", exe: "/opt/**/x", argv: [] }]);
+  const [pattern] = policy.catalogue.patterns;
+  assert.deepEqual([pattern?.product, pattern?.argv, pattern?.fits.test("/opt/a/x")], ["x", [], true]);
   assert.equal(policy.maxTrees, 20);
 });
 
