@@ -74,11 +74,6 @@ function passwdLines(uids: readonly number[]): string[] {
   }
 }
 
-/** Finds the login name of a uid; null if it has none. @throws if the look-up fails */
-function loginOf(uid: number): string | null {
-  return entry("passwd", String(uid))?.[0] ?? null;
-}
-
 /**
  * Looks up what the policy's exemptions name. A failed look-up is null, which exempts, and a fault. A name that does not
  * exist is a fault too, because a mistyped exemption protects no user.
@@ -106,39 +101,36 @@ export function lookUpAccounts(
     }
     return null;
   };
+  const answer = <T>(what: string, look: () => T | null): T | null => {
+    try {
+      return look();
+    } catch (error) {
+      faults.push({ what: `look up ${what}`, detail: (error as Error).message });
+      return null;
+    }
+  };
+  const loginOf = (uid: number): string | null =>
+    answer(`the name of uid ${uid}`, () => entry("passwd", String(uid))?.[0] ?? null);
+  const groupsOf = (uid: number): number[] | null =>
+    answer(`the groups of uid ${uid}`, () => {
+      const text = runLookup("/usr/bin/id", ["-G", "--", String(uid)]);
+      return text === null ? null : text.trim().split(/\s+/).map(idIn);
+    });
+  const byKey = <K extends string | number, T>(keys: readonly K[], of: (key: K) => T) =>
+    Object.fromEntries(keys.map((key) => [key, of(key)])) as Record<K, T>;
   const exemptions = exemptionsIn(policy);
-  const users = named(exemptions.map(({ user }) => user));
-  const groups = exemptions.map(({ group }) => group);
-  const uidOfName = Object.fromEntries(users.map((name) => [name, find("passwd", name)]));
+  const groups = exemptions.flatMap(({ group = [] }) => group);
+  const uidOf = byKey(named(exemptions.map(({ user }) => user)), (name) => find("passwd", name));
+  const gidOf = byKey(named(groups), (name) => find("group", name));
   // If the uid of a name cannot be looked up, the name is compared with the name of the tree's owner.
-  const anyName = Object.values(uidOfName).includes(null);
-  const anyGroup = groups.some((group) => group !== undefined);
+  const anyName = Object.values(uidOf).includes(null);
   return {
     accounts: {
-      uidOf: uidOfName,
-      gidOf: Object.fromEntries(named(groups).map((name) => [name, find("group", name)])),
-      groupsOf: anyGroup ? Object.fromEntries(uids.map((uid) => [uid, groupsOf(uid, faults)])) : {},
-      loginOf: anyName ? Object.fromEntries(uids.map((uid) => [uid, loginOrNull(uid, faults)])) : {},
+      uidOf,
+      gidOf,
+      groupsOf: byKey(groups.length > 0 ? uids : [], groupsOf),
+      loginOf: byKey(anyName ? uids : [], loginOf),
     },
     faults,
   };
-}
-
-function loginOrNull(uid: number, faults: Fault[]): string | null {
-  try {
-    return loginOf(uid);
-  } catch (error) {
-    faults.push({ what: `look up the name of uid ${uid}`, detail: (error as Error).message });
-    return null;
-  }
-}
-
-function groupsOf(uid: number, faults: Fault[]): number[] | null {
-  try {
-    const text = runLookup("/usr/bin/id", ["-G", "--", String(uid)]);
-    if (text !== null) return text.trim().split(/\s+/).map(idIn);
-  } catch (error) {
-    faults.push({ what: `look up the groups of uid ${uid}`, detail: (error as Error).message });
-  }
-  return null;
 }

@@ -24,10 +24,9 @@ export interface NoticePorts {
 
 /** Adds notices to users' files; each file is replaced as a whole. `added` holds, by uid, the lines of each tree. */
 export function writeNotices(
-  ports: NoticePorts,
+  { native, folder, policy, host, now }: NoticePorts,
   added: ReadonlyMap<number, readonly (readonly string[])[]>,
 ): Fault[] {
-  const { folder, policy, now } = ports;
   const faults: Fault[] = [];
   if (added.size === 0) return faults;
   try {
@@ -37,8 +36,13 @@ export function writeNotices(
   }
   for (const [uid, lines] of added) {
     const file = join(folder, String(uid));
+    const temporary = `${file}.${process.pid}`;
     try {
-      replaceFor(ports, uid, file, addNotices(readNotices(file), lines, now, policy.days));
+      const notices = addNotices(readNotices(file), lines, now, policy.days);
+      const text = noticeFile(host, notices, siteLines(policy.text));
+      writeFileSync(temporary, text, { mode: 0o600, flag: "wx" });
+      native.grantRead(temporary, uid);
+      renameSync(temporary, file);
     } catch (error) {
       const { code, message } = error as NodeJS.ErrnoException;
       const what = `write the notice ${file}`;
@@ -48,6 +52,8 @@ export function writeNotices(
         return [...faults, { what, detail: `its file system does not support ACLs; ${remedy} (${message})` }];
       }
       faults.push({ what, detail: message });
+    } finally {
+      rmSync(temporary, { force: true });
     }
   }
   return faults;
@@ -59,22 +65,6 @@ function readNotices(file: string): Notice[] {
     return parseNotices(readSmallFile(file, MAX_BYTES));
   } catch {
     return [];
-  }
-}
-
-function replaceFor(
-  { native, policy, host }: NoticePorts,
-  uid: number,
-  file: string,
-  notices: readonly Notice[],
-): void {
-  const temporary = `${file}.${process.pid}`;
-  try {
-    writeFileSync(temporary, noticeFile(host, notices, siteLines(policy.text)), { mode: 0o600, flag: "wx" });
-    native.grantRead(temporary, uid);
-    renameSync(temporary, file);
-  } finally {
-    rmSync(temporary, { force: true });
   }
 }
 
