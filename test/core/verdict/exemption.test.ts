@@ -6,7 +6,6 @@ import type { Policy } from "../../../src/core/policy/policy.ts";
 import { contextFor, type Judgement, judge } from "../../../src/core/verdict/judge.ts";
 import { DEFAULT_POLICY, NO_GRACE } from "../../helpers/policy.ts";
 import {
-  ALICE,
   COMMIT,
   HOME,
   INIT,
@@ -29,6 +28,9 @@ const bobs = { uid: 2002, uids: [2002, 2002, 2002, 2002] as const };
 const inTerminal = (init: Partial<Proc>): Proc => proc({ pid: 510, ppid: 505, tty: PTS, ...init });
 const prompt = (init: Partial<Proc> = {}): Proc =>
   inTerminal({ uid: 0, uids: [0, 0, 0, 0], exe: "/usr/bin/sudo", ...init });
+const codeTunnel = [inTerminal({ exe: "/usr/local/bin/code", argv: ["code", "tunnel"] })];
+const WEB = "/usr/lib/code-server/lib/node";
+const web = [inTerminal({ exe: WEB, argv: [WEB, "/usr/lib/code-server/out/node/entry"] })];
 const ssh = (argv: string, init: Partial<Proc> = {}): Proc =>
   inTerminal({ exe: "/usr/bin/ssh", argv: argv.split(" "), argvStatus: "read", ...init });
 
@@ -84,17 +86,8 @@ const terminals: readonly Case[] = [
     below: [inTerminal({ exe: `${HOME}/conda/bin/sshd` })],
     says: /has an ssh server in its terminal \(sshd 510\)/,
   },
-  {
-    what: "a tunnel",
-    below: [inTerminal({ exe: "/usr/local/bin/code", argv: ["code", "tunnel"] })],
-    says: /has a tunnel in its terminal \(code 510\)/,
-  },
-  {
-    what: "a tunnel that the site ends",
-    below: [inTerminal({ exe: "/usr/local/bin/code", argv: ["code", "tunnel"] })],
-    policy: { tunnels: "reap" },
-    says: null,
-  },
+  { what: "a tunnel", below: codeTunnel, says: /has a tunnel in its terminal \(code 510\)/ },
+  { what: "a tunnel that the site ends", below: codeTunnel, policy: { tunnels: "reap" }, says: null },
   {
     what: "ssh -R",
     below: [ssh("ssh -fNR 8080:db:5432 host")],
@@ -122,27 +115,8 @@ const terminals: readonly Case[] = [
     policy: { tunnels: "reap" },
     says: null,
   },
-  {
-    what: "a web server",
-    below: [
-      inTerminal({
-        exe: "/usr/lib/code-server/lib/node",
-        argv: ["/usr/lib/code-server/lib/node", "/usr/lib/code-server/out/node/entry"],
-      }),
-    ],
-    says: /has a web server in its terminal \(\S+ 510\)/,
-  },
-  {
-    what: "a web server that the site ends",
-    below: [
-      inTerminal({
-        exe: "/usr/lib/code-server/lib/node",
-        argv: ["/usr/lib/code-server/lib/node", "/usr/lib/code-server/out/node/entry"],
-      }),
-    ],
-    policy: { webServers: "reap" },
-    says: null,
-  },
+  { what: "a web server", below: web, says: /has a web server in its terminal \(node 510\)/ },
+  { what: "a web server that the site ends", below: web, policy: { webServers: "reap" }, says: null },
   { what: "a terminal multiplexer of the user's", below: [inTerminal({ exe: "/usr/bin/tmux" })], says: null },
   { what: "a shell and what it runs", below: [inTerminal({ exe: "/usr/bin/make" })], says: null },
 ];
@@ -272,7 +246,10 @@ test("a session that its user moved into a service of their own does not make th
   assert.equal(only(observation([...moved, ...legacyTree(500, { cgroups })])).verdict, "exempt");
 });
 
-test("what the site does not exempt ends: web servers, and what holds a batch allocation", () => {
+test("what the site does not exempt ends: tunnels, web servers, and what holds a batch allocation", () => {
+  const tunnel = proc({ pid: 500, exe: "/usr/local/bin/code", argv: ["code", "tunnel"] });
+  assert.equal(only(observation([tunnel])).verdict, "exempt");
+  assert.equal(only(observation([tunnel]), { tunnels: "reap" }).verdict, "reap");
   const exe = "/usr/lib/code-server/lib/node";
   const web = proc({ pid: 500, exe, argv: [exe, "/usr/lib/code-server/out/node/entry"] });
   assert.equal(only(observation([web])).verdict, "exempt");
@@ -280,15 +257,6 @@ test("what the site does not exempt ends: web servers, and what holds a batch al
   const srun = [...legacyTree(500), proc({ pid: 510, ppid: 505, exe: "/usr/bin/srun" })];
   assert.equal(only(observation(srun)).verdict, "exempt");
   assert.equal(only(observation(srun), { jobClients: "reap" }).verdict, "reap");
-});
-
-test("a root with other user ids is never ended", () => {
-  const uids = [ALICE, ALICE, 0, ALICE] as const;
-  const judgement = only(
-    observation(legacyTree(500).map((one) => (one.pid === 500 ? { ...one, uids } : one))),
-  );
-  assert.equal(judgement.verdict, "exempt");
-  assert.match(judgement.reasons.join(), /process 500 has other user ids \(2001 2001 0 2001\)/);
 });
 
 test("the smallest uid that is an ordinary user's, and the largest of the system", () => {
