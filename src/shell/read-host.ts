@@ -3,7 +3,7 @@
 import { readFileSync } from "node:fs";
 import { hostname } from "node:os";
 import type { Connections } from "../core/observation/connections.ts";
-import { type Fault, faultLine, markExceeded } from "../core/observation/fault.ts";
+import { type Fault, faultLine } from "../core/observation/fault.ts";
 import { keepsIn } from "../core/observation/keep.ts";
 import type { Observation } from "../core/observation/observation.ts";
 import type { Proc } from "../core/observation/process.ts";
@@ -72,14 +72,9 @@ export async function readProcessTable(
     const rest = await native.finishSnapshot(raw.rest, skipped);
     return { ...observationOf(rest, known), ...(skipped.length > 0 && { skipped }) };
   } catch (error) {
-    return fail(error as Error, options);
+    const why = `${(error as Error).message}; ${remedyFor(error as Error)}`;
+    throw new ObserveError(`cannot read the process table in ${procRoot}: ${why}`);
   }
-}
-
-function fail(error: Error, { procRoot }: TableOptions): never {
-  throw new ObserveError(
-    `cannot read the process table in ${procRoot}: ${error.message}; ${remedyFor(error)}`,
-  );
 }
 
 function observationOf(
@@ -103,7 +98,7 @@ function observationOf(
     ...known,
     keeps: keepsIn(raw, KEEP_PROGRAM),
     ownCgroups: readOwnCgroups(),
-    faults: [...missingSight(), ...markExceeded(raw.faults), ...known.faults],
+    faults: [...missingSight(), ...raw.faults, ...known.faults],
   };
 }
 
@@ -142,7 +137,7 @@ export async function readConnections(
   if (pids.length === 0) return null;
   try {
     const connections = await native.connections(pids, procRoot, subordinateUids());
-    return { ...connections, faults: withoutRepeats(markExceeded(connections.faults)) };
+    return { ...connections, faults: withoutRepeats(connections.faults) };
   } catch (error) {
     return {
       complete: false,

@@ -1,6 +1,6 @@
 /** The story: observe, judge, reap, record. */
 
-import { type Fault, faultLine } from "../core/observation/fault.ts";
+import { type Fault, faultLine, isExceeded, isOfHost } from "../core/observation/fault.ts";
 import type { Observation } from "../core/observation/observation.ts";
 import { keyOf, type Proc } from "../core/observation/process.ts";
 import type { Policy } from "../core/policy/policy.ts";
@@ -150,7 +150,7 @@ export async function sweep(ports: Ports, request: SweepRequest, seen: Look): Pr
   const hostFailed = faults.some(isOfHost);
   const isNew = (process: Proc): boolean => !reaped.stuck.has(keyOf(process));
   // Guard: one user's process that cannot be killed fails one sweep, and not every one after it.
-  const exceeded = faults.some((fault) => fault.exceeded === true);
+  const exceeded = faults.some(isExceeded);
   const failed = hostFailed || exceeded || outcomes.some(({ survivors }) => survivors.some(isNew));
   return account(ports, { ...seen, faults, outcomes, observing, broken, hostFailed, failed });
 }
@@ -158,9 +158,6 @@ export async function sweep(ports: Ports, request: SweepRequest, seen: Look): Pr
 /** States are root's; a user who ends their own trees keeps none. A site that only observes learns what it would end. */
 const isRecorded = ({ dryRun }: SweepRequest, { observerUid }: Observation): boolean =>
   !dryRun && observerUid === 0;
-
-/** Whether a fault means that something of the whole host was not seen; one of a process or a user is theirs alone. */
-const isOfHost = ({ pid, uid }: Fault): boolean => pid === undefined && uid === undefined;
 
 /** Passes the result to each recorder: the ledger, the users' notices, the metrics. */
 async function account(ports: Ports, result: SweepResult): Promise<SweepResult> {

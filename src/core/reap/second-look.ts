@@ -22,7 +22,7 @@ export function planOf(
   const faults = [...counts].flatMap(([uid, count]): Fault[] => {
     if (force || count <= MAX_TREES) return [];
     const detail = `this sweep ends ${MAX_TREES} of ${count}, the next ones the others`;
-    return [{ what: "end all unused trees", uid, exceeded: true, detail }];
+    return [{ what: "end all unused trees", uid, detail }];
   });
   return { plan, faults };
 }

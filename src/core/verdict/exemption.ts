@@ -46,7 +46,7 @@ export interface ExemptionContext {
   /** For the requests of users, and for how long a tree is known as an orphan. */
   readonly observation: Pick<Observation, "keeps" | "takenAt">;
   /** Milliseconds since the tree's mark. */
-  readonly markedFor: (tree: Tree) => number;
+  readonly markedFor: number;
 }
 
 type Maybe = Exempt | false | null | undefined | "";
@@ -185,7 +185,7 @@ export function namedIn({ user, group, product }: Exemption): string {
 }
 
 function byKeep(tree: Tree, { policy, observation, markedFor }: ExemptionContext): Maybe {
-  const kept = keptBy(tree.uid, observation, policy.keep.max - markedFor(tree));
+  const kept = keptBy(tree.uid, observation, policy.keep.max - markedFor);
   const until = kept?.until ? ` until ${localMinute(kept.until)}` : "";
   return kept && optional("kept", `kept by its user${until}`, { ...ASKED, isSource: true });
 }

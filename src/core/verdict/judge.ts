@@ -86,14 +86,17 @@ export function judgeView(view: HostView, context: JudgeContext): Judgement[] {
   );
   const clockOf = makeClock(view);
   const clocks = new Map(trees.map((tree) => [tree, clockOf(tree)]));
-  const markedFor = (tree: Tree): number => observation.uptime - (clocks.get(tree)?.mark ?? 0);
-  const exempt = { ...context, catalogue, here, observation, markedFor };
-  const exemptions = new Map(trees.map((tree) => [tree, exemptionsOf(tree, exempt)]));
+  const exemptions = new Map(
+    [...clocks].map(([tree, { mark }]) => {
+      const markedFor = observation.uptime - mark;
+      return [tree, exemptionsOf(tree, { ...context, catalogue, here, observation, markedFor })];
+    }),
+  );
   const { silentAfter } = policy;
   const evidence = collectEvidence(view, { sources: sourcesAmong(exemptions), silentAfter });
-  const cases = trees.flatMap((tree): TreeCase[] => {
-    const [facts, own] = [evidence.get(tree), clocks.get(tree)];
-    if (!facts || !own) return [];
+  const cases = [...clocks].flatMap(([tree, own]): TreeCase[] => {
+    const facts = evidence.get(tree);
+    if (!facts) return [];
     // Trees that are connected with each other were last used when any of them was.
     const group = facts.group.flatMap((one) => clocks.get(one) ?? []);
     const { at, sign } = group.reduce((a, b) => (b.at > a.at ? b : a), own);
@@ -101,10 +104,9 @@ export function judgeView(view: HostView, context: JudgeContext): Judgement[] {
     return [{ orphan, facts, exemptions: exemptions.get(tree) ?? [], observation, context }];
   });
   // Helpers get the verdict of the server that they may belong to, so servers are judged first.
-  const servers = cases.filter(({ orphan }) => !isHelpersOnly(orphan.tree)).map((one) => judgeTree(one, []));
-  const helpers = cases
-    .filter(({ orphan }) => isHelpersOnly(orphan.tree))
-    .map((one) => judgeTree(one, servers));
+  const isOfHelpers = ({ orphan }: TreeCase): boolean => isHelpersOnly(orphan.tree);
+  const servers = cases.filter((one) => !isOfHelpers(one)).map((one) => judgeTree(one, []));
+  const helpers = cases.filter(isOfHelpers).map((one) => judgeTree(one, servers));
   const { uids, pids } = context.options;
   return (
     [...servers, ...helpers]

@@ -170,7 +170,7 @@ class Reaping {
     const { uid } = tracked.tree;
     // Guard: a user's processes fail this sweep, and not the host's account of good ones.
     const fault = (detail: string): void => {
-      this.faults.push({ what: `end the cgroup ${path} as a whole`, uid, exceeded: true, detail });
+      this.faults.push({ what: `end the cgroup ${path} as a whole`, uid, detail });
     };
     try {
       const folder = cgroupFolder(path);

@@ -30,12 +30,12 @@ export function attempt(what: string, act: () => void): Fault[] {
 }
 
 /**
- * Opens a file for reading, passes its descriptor and status to `use`, and closes it.
+ * Opens a file or folder for reading, passes its descriptor and status to `use`, and closes it.
  * Guard: follows no link, does not wait for a pipe's writer, and takes no terminal. What was opened is what `use`
  * judges, whatever the name meant before.
  * @throws ENOENT if there is none, ELOOP if it is a symbolic link
  */
-export function withOpenFile<T>(path: string, use: (fd: number, status: Stats) => T): T {
+function withOpenFile<T>(path: string, use: (fd: number, status: Stats) => T): T {
   const { O_RDONLY, O_NOFOLLOW, O_NONBLOCK, O_NOCTTY } = constants;
   const fd = openSync(path, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY);
   try {
@@ -45,27 +45,17 @@ export function withOpenFile<T>(path: string, use: (fd: number, status: Stats) =
   }
 }
 
-/** Reads at most `most` bytes from the start of an open file, even if it grows meanwhile. */
-export function readAtMost(fd: number, most: number): Buffer {
-  const bytes = Buffer.alloc(most);
-  let size = 0;
-  for (let got = -1; got !== 0 && size < most; size += got)
-    got = readSync(fd, bytes, size, most - size, size);
-  return bytes.subarray(0, size);
-}
-
-/** Says why an open file is not read: it is not a regular file, or longer than `most` bytes. Null if it can be. */
-export function whyNotSmall(status: Stats, most: number): string | null {
-  if (!status.isFile()) return "is not a regular file";
-  return status.size > most ? `is larger than ${most} bytes` : null;
-}
-
-/** Reads a regular file of at most `most` bytes. @throws also when it is a link, another kind of file, or longer */
-export function readSmallFile(path: string, most: number): string {
+/**
+ * Reads a regular file of at most `most` bytes, even if it grows meanwhile. `check` refuses one by throwing.
+ * @throws also when it is a link, another kind of file, or longer
+ */
+export function readSmallFile(path: string, most: number, check = (_: Stats): void => {}): string {
   return withOpenFile(path, (fd, status) => {
-    const why = whyNotSmall(status, most);
-    if (why !== null) throw new Error(`it ${why}; remove it`);
-    return readAtMost(fd, status.size).toString("utf8");
+    if (!status.isFile()) throw new Error("it is not a regular file");
+    if (status.size > most) throw new Error(`it is larger than ${most} bytes`);
+    check(status);
+    const bytes = Buffer.alloc(status.size);
+    return bytes.toString("utf8", 0, readSync(fd, bytes));
   });
 }
 

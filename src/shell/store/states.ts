@@ -42,7 +42,7 @@ export function readStates(folder: string, bootId: string, uptime: number): Note
     const notes = readDocument(file, schema, MAX_BYTES);
     return { ...(notes?.bootId === bootId ? notes : NONE), faults: [] };
   } catch (error) {
-    const detail = `${(error as Error).message}; every tree counts as used now`;
+    const detail = `${(error as Error).message}; remove it; every tree counts as used now`;
     return { ...NONE, lastSweepAt: uptime, faults: [{ what: `read ${file}`, detail }] };
   }
 }

@@ -6,8 +6,8 @@ import * as v from "valibot";
 import type { Fault } from "../../core/observation/fault.ts";
 import type { Tag } from "../../core/observation/observation.ts";
 import { tag } from "../../core/observation/records.ts";
-import { parseJson } from "../../core/text/parse-json.ts";
-import { attempt, readAtMost, whyNotSmall, withOpenFile } from "./safe-files.ts";
+import { readDocument } from "./document.ts";
+import { attempt } from "./safe-files.ts";
 import { actsForHost, isTrustedOwner } from "./service-account.ts";
 
 /** The longest tag that the hook writes: two texts of 255 bytes, escaped. */
@@ -41,8 +41,8 @@ export function readTags(runFolder: string, bootId: string): TagListing {
     try {
       if (name.startsWith(".") && name.endsWith(".tmp")) faults.push(...removeOldTemporary(folder, name));
       else {
-        const { schemaVersion: _, bootId: written, ...found } = readTag(folder, name);
-        if (written === bootId) tags.push(found);
+        const { schemaVersion: _, bootId: written, ...found } = readTag(folder, name) ?? {};
+        if (written === bootId) tags.push(found as Tag);
       }
     } catch (error) {
       const { code, message } = error as NodeJS.ErrnoException;
@@ -64,7 +64,7 @@ export function removeTags(runFolder: string, uids: readonly number[], uptime: n
   for (const name of uids.map((uid) => `${uid}.json`).filter((one) => there.has(one)))
     faults.push(
       ...attempt(`remove the tag ${name} in ${folder}`, () => {
-        if (readTag(folder, name).closedUptime <= uptime) rmSync(join(folder, name), { force: true });
+        if ((readTag(folder, name)?.closedUptime ?? 0) <= uptime) rmSync(join(folder, name), { force: true });
       }),
     );
   return faults;
@@ -89,22 +89,18 @@ function namesIn(runFolder: string, faults: Fault[]): string[] {
   }
 }
 
-function readTag(folder: string, name: string): v.InferOutput<typeof tagFile> {
+/** Reads a tag; null if there is none. @throws what is wrong with it */
+function readTag(folder: string, name: string): v.InferOutput<typeof tagFile> | null {
   const uid = /^(\d+)\.json$/.exec(name)?.[1];
   if (uid === undefined) throw new Error("its name is not a tag's");
-  const text = withOpenFile(join(folder, name), (fd, status) => {
-    const why = whyNotSmall(status, MAX_TAG_BYTES);
-    if (why !== null) throw new Error(`it ${why}`);
+  const found = readDocument(join(folder, name), tagFile, MAX_TAG_BYTES, (status) => {
     // Guard: in root's folder only root and the account of the sweep can write; a file that says otherwise is not theirs.
     if (!isTrustedOwner(status.uid) || (status.mode & OTHERS_MAY_WRITE) !== 0)
       throw new Error("another user owns it or may write it");
-    return readAtMost(fd, status.size).toString("utf8");
   });
-  const parsed = parseJson(tagFile, text);
-  if ("error" in parsed) throw new Error(parsed.error);
   // Guard: a tag under another user's name would date the wrong user's trees.
-  if (String(parsed.value.uid) !== uid) throw new Error("the file's name does not match its content");
-  return parsed.value;
+  if (found && String(found.uid) !== uid) throw new Error("the file's name does not match its content");
+  return found;
 }
 
 /** Removes and reports what an interrupted hook left; a younger file is still being written. */
