@@ -51,8 +51,6 @@ interface Row {
   readonly silentAfter?: number | null;
   /** The pid of a tree that is left alone. */
   readonly source?: number;
-  /** What the tree of 500 is: why it is in use, why in doubt, or unused. */
-  readonly is: string;
   readonly says?: RegExp;
 }
 
@@ -84,540 +82,411 @@ const cli = commandShell({ pid: 700 });
 const late = commandShell({ pid: 700, startTime: START + 1000 });
 const lonely = { id: "net:[7]", pids: [502, 503], onlyLoopback: true };
 
-const rows: readonly Row[] = [
-  {
-    what: "nothing is connected",
-    is: "unused",
-    says: /^no ssh session is above it \| no client is connected$/,
-  },
-  // Sessions.
-  {
-    what: "a session is above it",
-    processes: [...session, ...below(301)],
-    is: "in-use-session",
-    says: /session sshd-session 301/,
-  },
-  {
-    what: "a session of another user is above it",
-    processes: [...bobs, ...below(351)],
-    is: "in-use-other-user",
-    says: /of uid 2002/,
-  },
-  {
-    what: "a session of the login behind sudo is above it",
-    processes: [...session, ...legacyTree(500, { ppid: 301, ...ids(BOB), loginUid: 2001 })],
-    is: "in-use-session",
-  },
-  {
-    what: "a session holds a connection that it accepted",
-    processes: session,
-    connections: joined(301, 501),
-    is: "in-use-session",
-  },
-  {
-    what: "root's monitor of a session does",
-    processes: session,
-    connections: [accepted(501, 300)],
-    is: "in-use-session",
-  },
-  {
-    what: "a session of root's is above it, on a host without audit",
-    processes: [roots, proc({ pid: 361, ppid: 360, uid: 0, exe: "/usr/bin/su" }), ...below(361)],
-    is: "in-use-session",
-  },
-  {
-    what: "a session writes to a pipe of it whose user does not show, for what it started has ended",
-    processes: [
-      { ...roots, pid: 355 },
-      { ...roots, ppid: 355 },
-    ],
-    connections: [piped(502, 360)],
-    is: "in-use-session",
-  },
-  {
-    what: "a session writes to a pipe of it",
-    processes: session,
-    connections: [piped(502, 301)],
-    is: "in-use-session",
-  },
-  {
-    what: "a session reads from a pipe of it",
-    processes: session,
-    connections: [piped(301, 502)],
-    is: "in-use-session",
-  },
-  {
-    what: "a session holds its terminal",
-    processes: session,
-    connections: [onTerminal(505, 301)],
-    is: "in-use-session",
-  },
-  {
-    what: "it holds the terminal of a session",
-    processes: session,
-    connections: [onTerminal(301, 505)],
-    is: "in-use-session",
-  },
-  {
-    what: "a session holds the other end of a pair",
-    processes: session,
-    connections: paired(501, 301),
-    is: "in-use-session",
-  },
-  {
-    what: "a program of it opened a connection to a session, which forwards X11",
-    processes: session,
-    connections: joined(505, 301),
-    is: "in-use-session",
-  },
-  {
-    what: "it opened a connection to the ssh server that listens",
-    processes: [proc({ pid: 200, uid: 0, loginUid: null, exe: "/usr/sbin/sshd" })],
-    connections: [opened(505, 200)],
-    is: "unused",
-  },
-  {
-    what: "the last heard of a session",
-    processes: session,
-    connections: [accepted(501, 301), accepted(301, null), toHost(505), fromHost(301, { idle: 2 * HOUR })],
-    is: "in-use-session",
-    says: /session sshd-session 301 from 10\.1\.2\.3:50000, last heard 2h ago/,
-  },
-  {
-    what: "a pid 1 that is an ssh server",
-    processes: [proc({ pid: 1, ppid: 0, uid: 0, loginUid: null, exe: "/usr/sbin/sshd" })],
-    is: "unused",
-  },
-  // Accepted connections.
-  {
-    what: "another host is connected",
-    connections: [fromHost(501)],
-    is: "in-use-other-host",
-    says: /host 10\.1\.2\.3:50000 is connected to 10\.0\.0\.1:22$/,
-  },
-  {
-    what: "another host that sent something a minute ago is",
-    connections: [fromHost(501, { idle: 60_000 })],
-    is: "in-use-other-host",
-    says: /, last heard 1m ago$/,
-  },
-  {
-    what: "the session of the login behind sudo, whose descriptors cannot be read",
-    processes: [...session, ...legacyTree(500, { ...ids(BOB), loginUid: 2001 })],
-    more: { unreadable: [301] },
-    is: "descriptors-unreadable",
-  },
-  {
-    what: "a process of this host that was not asked is",
-    connections: [accepted(501, null)],
-    is: "in-use-this-host",
-  },
-  { what: "a unix socket leads out", connections: [accepted(501, null, unixKind)], is: "in-use-this-host" },
-  {
-    what: "another user's process is connected",
-    connections: [accepted(501, null, { farUid: BOB })],
-    is: "in-use-other-user",
-    says: /a process of uid 2002/,
-  },
-  {
-    what: "the owner of the far end is not known",
-    connections: [accepted(501, null, { farUid: null })],
-    is: "in-use-this-host",
-  },
-  { what: "its processes are connected with each other", connections: joined(502, 501), is: "unused" },
-  { what: "it opened a connection to another host", connections: [toHost(501)], is: "unused" },
-  {
-    what: "it opened one to a process of this host",
-    connections: [opened(501, null, unixKind)],
-    is: "unused",
-  },
-  {
-    what: "a member shares the far end with a process outside",
-    processes: [old(900)],
-    connections: [accepted(501, 502, { far: [502, 900] })],
-    is: "unused",
-  },
-  {
-    what: "a member shares its own end with a process outside",
-    processes: [old(900)],
-    connections: [accepted(501, 502, { near: [501, 900] })],
-    is: "unused",
-  },
-  // Silence.
-  {
-    what: "silent for as long as the site allows",
-    connections: [accepted(501, null, { idle: 12 * HOUR })],
-    is: "unused",
-    says: /no client is connected; 127\.0\.0\.1:51000: silent for 12h$/,
-  },
-  {
-    what: "silent for less",
-    connections: [accepted(501, null, { idle: 12 * HOUR - 1 })],
-    is: "in-use-this-host",
-    says: /last heard 11h59m ago/,
-  },
-  {
-    what: "silent where silence does not count",
-    connections: [accepted(501, null, { idle: 99 * HOUR })],
-    silentAfter: null,
-    is: "in-use-this-host",
-  },
-  {
-    what: "a silent connection of a session",
-    processes: session,
-    connections: [accepted(501, 301, { idle: 99 * HOUR })],
-    is: "in-use-session",
-  },
-  {
-    what: "a silent one beside one that is not",
-    connections: [accepted(501, null, { idle: 99 * HOUR }), fromHost(502)],
-    is: "in-use-other-host",
-  },
-  { what: "no counter", connections: [accepted(501, null, { idle: null })], is: "in-use-this-host" },
-  // Pairs and pipes without a session.
-  {
-    what: "a pair with a program that left it",
-    processes: [young(900)],
-    connections: paired(501, 900),
-    is: "unused",
-  },
-  {
-    what: "a pair with an older program",
-    processes: [old(900)],
-    connections: paired(501, 900),
-    is: "in-use-this-host",
-  },
-  {
-    what: "a pair with a program that started in the same instant",
-    processes: [old(900, { startTime: START })],
-    connections: paired(501, 900),
-    is: "unused",
-  },
-  {
-    what: "a pair with a process that the sweep did not read",
-    connections: [accepted(501, 999, { direction: "pair" })],
-    is: "unused",
-  },
-  {
-    what: "what started it has a pair with an older program",
-    processes: [old(440), old(900), ...below(440)],
-    connections: paired(440, 900),
-    is: "in-use-this-host",
-  },
-  {
-    what: "a pair with a program that is younger than its holder, and older than a tree connected with it",
-    processes: [young(900), late],
-    connections: [...joined(700, 501), ...paired(501, 900)],
-    is: "unused",
-  },
-  {
-    what: "a pair with a program that is older than the youngest of its holders",
-    processes: [young(900), late],
-    connections: [...joined(700, 501), accepted(501, 900, { near: [501, 700], direction: "pair" })],
-    is: "in-use-this-host",
-  },
-  { what: "a pair of which nothing asked holds the other end", connections: paired(501, null), is: "unused" },
-  {
-    what: "a pair that another user made",
-    connections: paired(501, null, { farUid: BOB }),
-    is: "in-use-other-user",
-  },
-  {
-    what: "a pair with what started it",
-    processes: [old(440), ...below(440)],
-    connections: paired(501, 440),
-    is: "unused",
-  },
-  { what: "a pipe to another process", processes: [old(900)], connections: [piped(501, 900)], is: "unused" },
-  {
-    what: "a terminal that an older process holds",
-    processes: [old(900)],
-    connections: [onTerminal(505, 900)],
-    is: "unused",
-  },
-  // Displays.
-  {
-    what: "one of its programs shows a window",
-    connections: [opened(505, null, { ...unixKind, remote: "@/tmp/.X11-unix/X1" })],
-    is: "in-use-display",
-    says: /shows a window on @\/tmp\/\.X11-unix\/X1/,
-  },
-  {
-    what: "one shows a window by Wayland",
-    connections: [opened(505, null, { ...unixKind, remote: "/run/user/2001/wayland-0" })],
-    is: "in-use-display",
-  },
-  {
-    what: "one shows a window by the twelfth Wayland display",
-    connections: [opened(505, null, { ...unixKind, remote: "/run/user/2001/wayland-12" })],
-    is: "in-use-display",
-  },
-  {
-    what: "a socket in a folder that is named like a display",
-    connections: [opened(505, null, { ...unixKind, remote: "/tmp/wayland-0/agent" })],
-    is: "unused",
-  },
-  {
-    what: "a display within the tree",
-    connections: [opened(505, 503, { ...unixKind, remote: "/tmp/.X11-unix/X9" })],
-    is: "unused",
-  },
-  {
-    what: "a display's server is a client of its own",
-    connections: [accepted(501, null, { ...unixKind, remote: "/tmp/.X11-unix/X1" })],
-    is: "in-use-this-host",
-  },
-  {
-    what: "a display elsewhere",
-    connections: [opened(505, null, { ...unixKind, remote: "/home/x/tmp/.X11-unix/X1" })],
-    is: "unused",
-  },
-  // What started it.
-  {
-    what: "what started it accepted the client's connection",
-    processes: [old(440), ...below(440)],
-    connections: [fromHost(440)],
-    is: "in-use-other-host",
-  },
-  {
-    what: "what started it connected to a host",
-    processes: [old(440), ...below(440)],
-    connections: [toHost(440)],
-    is: "in-use-other-host",
-  },
-  {
-    what: "what started it shares a connection to a host with another process",
-    processes: [old(440), old(900), ...below(440)],
-    connections: [toHost(440, { near: [440, 900] })],
-    is: "in-use-other-host",
-  },
-  {
-    what: "what started it is connected to the tree",
-    processes: [old(440), ...below(440)],
-    connections: joined(440, 501),
-    is: "unused",
-  },
-  {
-    what: "the user's systemd started it",
-    processes: [old(440, { exe: "/usr/lib/systemd/systemd" }), ...below(440)],
-    connections: [accepted(440, null, unixKind)],
-    is: "unused",
-  },
-  {
-    what: "root's program started it",
-    processes: [old(440, { uid: 0 }), ...below(440)],
-    connections: [fromHost(440)],
-    is: "unused",
-  },
-  // Trees together.
-  {
-    what: "a tree that a session is connected to is connected to it",
-    processes: [...session, cli],
-    connections: [...joined(301, 700), ...joined(700, 501, unixKind)],
-    is: "in-use-session",
-  },
-  {
-    what: "an unused tree is connected to it",
-    processes: [cli],
-    connections: joined(700, 501, unixKind),
-    is: "unused",
-  },
-  {
-    what: "it is connected to a tree of which nothing is known",
-    processes: [{ ...cli, ppid: 444 }],
-    connections: joined(700, 501),
-    is: "ancestor-not-seen",
-  },
-  {
-    what: "a tree that is left alone is connected to it",
-    processes: [cli],
-    connections: joined(700, 501),
-    source: 700,
-    is: "in-use-exempt-tree",
-    says: /tree 700 \(is a tunnel\)/,
-  },
-  {
-    what: "it is connected to a tree that is left alone",
-    processes: [cli],
-    connections: joined(501, 700),
-    source: 700,
-    is: "unused",
-  },
-  {
-    what: "another user's tree is connected to it",
-    processes: [{ ...cli, ...ids(BOB) } as Proc],
-    connections: joined(700, 501, { farUid: BOB }),
-    is: "in-use-other-user",
-  },
-  {
-    what: "it is connected to another user's tree that is used",
-    processes: [...bobs, { ...cli, ...ids(BOB) } as Proc],
-    connections: [...joined(351, 700), ...joined(501, 700)],
-    is: "unused",
-  },
-  // ssh servers that are not the host's.
-  {
-    what: "a program of the user's named sshd holds a pipe",
-    processes: [proc({ pid: 900, exe: `${HOME}/bin/sshd` })],
-    connections: [piped(501, 900)],
-    is: "unused",
-  },
-  {
-    what: "one of a user namespace is connected: a client like any other",
-    processes: [proc({ pid: 900, exe: "/usr/sbin/sshd", foreignUserNs: true })],
-    connections: [accepted(501, 900)],
-    is: "in-use-this-host",
-    says: /sshd 900 of this host is connected to/,
-  },
-  // Doubts.
-  { what: "a listing of ps", seen: { source: "ps" }, is: "process-listing" },
-  { what: "the parent was not seen", processes: legacyTree(500, { ppid: 444 }), is: "ancestor-not-seen" },
-  {
-    what: "the parent of what started it was not seen",
-    processes: [old(440, { ppid: 444 }), ...below(440)],
-    is: "ancestor-not-seen",
-    says: /parent 444 of 440 was not seen/,
-  },
-  {
-    what: "a program above it cannot be read",
-    processes: [old(440, { exe: null, uid: 0 }), ...below(440)],
-    is: "ancestor-unreadable",
-  },
-  { what: "sockets were not looked at", seen: { connections: null }, is: "sockets-not-read" },
-  {
-    what: "a list was cut",
-    more: { complete: false, faults: [{ what: "list sockets", detail: "EPERM" }] },
-    is: "socket-list-incomplete",
-    says: /list sockets: EPERM/,
-  },
-  { what: "its user exceeds a budget", seen: { overBudget: [2001] }, is: "over-budget" },
-  { what: "another user exceeds a budget", seen: { overBudget: [BOB] }, is: "unused" },
-  {
-    what: "descriptors of a member cannot be read",
-    more: { unreadable: [503] },
-    is: "descriptors-unreadable",
-    says: /descriptors of 503/,
-  },
-  {
-    what: "those of what started it",
-    processes: [old(440), ...below(440)],
-    more: { unreadable: [440] },
-    is: "descriptors-unreadable",
-  },
-  {
-    what: "those of root's program that started it",
-    processes: [old(440, { uid: 0 }), ...below(440)],
-    more: { unreadable: [440] },
-    is: "unused",
-  },
-  {
-    what: "root's program that started it is in another network namespace",
-    processes: [old(440, { uid: 0 }), ...below(440)],
-    more: { otherNets: [{ ...lonely, pids: [440] }] },
-    is: "unused",
-  },
-  {
-    what: "those of a session of its user",
-    processes: session,
-    more: { unreadable: [301] },
-    is: "descriptors-unreadable",
-  },
-  {
-    what: "those of a session of the user that it runs as",
-    processes: [...bobs, ...legacyTree(500, { ...ids(BOB), loginUid: 2001 })],
-    more: { unreadable: [351] },
-    is: "descriptors-unreadable",
-  },
-  {
-    what: "those of another user's session and process",
-    processes: [...bobs, young(900)],
-    more: { unreadable: [351, 900] },
-    is: "unused",
-  },
-  {
-    what: "a socket in no list",
-    more: { unlisted: [{ pid: 502, net: null, kind: "unix" }] },
-    is: "socket-not-listed",
-    says: /502 has a socket that the kernel did not list/,
-  },
-  {
-    what: "a socket in no list of another process",
-    more: { unlisted: [{ pid: 900, net: null, kind: "unix" }] },
-    is: "unused",
-  },
-  { what: "a member in a network namespace of its own", more: { otherNets: [lonely] }, is: "unused" },
-  {
-    what: "one that has another device",
-    more: { otherNets: [{ ...lonely, onlyLoopback: false }] },
-    is: "other-network-namespace",
-  },
-  {
-    what: "one in which another process lives",
-    more: { otherNets: [{ ...lonely, pids: [502, 900] }] },
-    is: "other-network-namespace",
-    says: /502 is in a network namespace/,
-  },
-  {
-    what: "a socket of its own namespace",
-    more: { otherNets: [lonely], unlisted: [{ pid: 501, net: "net:[7]", kind: "unix" }] },
-    is: "unused",
-  },
-  {
-    what: "a socket of a namespace in which another lives",
-    more: { otherNets: [{ ...lonely, pids: [900] }], unlisted: [{ pid: 501, net: "net:[7]", kind: "unix" }] },
-    is: "socket-not-listed",
-  },
-  {
-    what: "a closed TCP socket beside a namespace of its own",
-    more: { otherNets: [lonely], unlisted: [{ pid: 501, net: null, kind: "tcp" }] },
-    is: "unused",
-  },
-  {
-    what: "a TCP socket in no list, and its user has a process elsewhere",
-    processes: [young(900)],
-    more: {
-      otherNets: [lonely, { id: "net:[8]", pids: [900, 901], onlyLoopback: true }],
-      unlisted: [{ pid: 501, net: null, kind: "tcp" }],
+/** By what the tree of 500 is: why it is in use, why in doubt, or unused. */
+const rows: Readonly<Record<string, readonly Row[]>> = {
+  unused: [
+    { what: "nothing is connected", says: /^no ssh session is above it \| no client is connected$/ },
+    {
+      what: "it opened a connection to the ssh server that listens",
+      processes: [proc({ pid: 200, uid: 0, loginUid: null, exe: "/usr/sbin/sshd" })],
+      connections: [opened(505, 200)],
     },
-    is: "socket-not-listed",
-  },
-  {
-    what: "a TCP socket in no list, and another user has a process elsewhere",
-    processes: [old(900, ids(BOB))],
-    more: {
-      otherNets: [lonely, { id: "net:[8]", pids: [900], onlyLoopback: true }],
-      unlisted: [{ pid: 501, net: null, kind: "tcp" }],
+    {
+      what: "a pid 1 that is an ssh server",
+      processes: [proc({ pid: 1, ppid: 0, uid: 0, loginUid: null, exe: "/usr/sbin/sshd" })],
     },
-    is: "unused",
-  },
-  {
-    what: "a TCP socket in no list where all share one namespace",
-    more: { unlisted: [{ pid: 501, net: null, kind: "tcp" }] },
-    is: "socket-not-listed",
-  },
-  {
-    what: "a unix socket in no list beside a namespace of its own",
-    more: { otherNets: [lonely], unlisted: [{ pid: 501, net: null, kind: "unix" }] },
-    is: "socket-not-listed",
-  },
-  {
-    what: "use counts for more than a doubt",
-    connections: [fromHost(501)],
-    more: { unreadable: [503] },
-    is: "in-use-other-host",
-  },
-];
+    { what: "its processes are connected with each other", connections: joined(502, 501) },
+    { what: "it opened a connection to another host", connections: [toHost(501)] },
+    { what: "it opened one to a process of this host", connections: [opened(501, null, unixKind)] },
+    {
+      what: "a member shares the far end with a process outside",
+      processes: [old(900)],
+      connections: [accepted(501, 502, { far: [502, 900] })],
+    },
+    {
+      what: "a member shares its own end with a process outside",
+      processes: [old(900)],
+      connections: [accepted(501, 502, { near: [501, 900] })],
+    },
+    {
+      what: "silent for as long as the site allows",
+      connections: [accepted(501, null, { idle: 12 * HOUR })],
+      says: /no client is connected; 127\.0\.0\.1:51000: silent for 12h$/,
+    },
+    { what: "a pair with a program that left it", processes: [young(900)], connections: paired(501, 900) },
+    {
+      what: "a pair with a program that started in the same instant",
+      processes: [old(900, { startTime: START })],
+      connections: paired(501, 900),
+    },
+    {
+      what: "a pair with a process that the sweep did not read",
+      connections: [accepted(501, 999, { direction: "pair" })],
+    },
+    {
+      what: "a pair with a program that is younger than its holder, and older than a tree connected with it",
+      processes: [young(900), late],
+      connections: [...joined(700, 501), ...paired(501, 900)],
+    },
+    { what: "a pair of which nothing asked holds the other end", connections: paired(501, null) },
+    {
+      what: "a pair with what started it",
+      processes: [old(440), ...below(440)],
+      connections: paired(501, 440),
+    },
+    { what: "a pipe to another process", processes: [old(900)], connections: [piped(501, 900)] },
+    {
+      what: "a terminal that an older process holds",
+      processes: [old(900)],
+      connections: [onTerminal(505, 900)],
+    },
+    {
+      what: "a socket in a folder that is named like a display",
+      connections: [opened(505, null, { ...unixKind, remote: "/tmp/wayland-0/agent" })],
+    },
+    {
+      what: "a display within the tree",
+      connections: [opened(505, 503, { ...unixKind, remote: "/tmp/.X11-unix/X9" })],
+    },
+    {
+      what: "a display elsewhere",
+      connections: [opened(505, null, { ...unixKind, remote: "/home/x/tmp/.X11-unix/X1" })],
+    },
+    {
+      what: "what started it is connected to the tree",
+      processes: [old(440), ...below(440)],
+      connections: joined(440, 501),
+    },
+    {
+      what: "the user's systemd started it",
+      processes: [old(440, { exe: "/usr/lib/systemd/systemd" }), ...below(440)],
+      connections: [accepted(440, null, unixKind)],
+    },
+    {
+      what: "root's program started it",
+      processes: [old(440, { uid: 0 }), ...below(440)],
+      connections: [fromHost(440)],
+    },
+    { what: "an unused tree is connected to it", processes: [cli], connections: joined(700, 501, unixKind) },
+    {
+      what: "it is connected to a tree that is left alone",
+      processes: [cli],
+      connections: joined(501, 700),
+      source: 700,
+    },
+    {
+      what: "it is connected to another user's tree that is used",
+      processes: [...bobs, { ...cli, ...ids(BOB) } as Proc],
+      connections: [...joined(351, 700), ...joined(501, 700)],
+    },
+    {
+      what: "a program of the user's named sshd holds a pipe",
+      processes: [proc({ pid: 900, exe: `${HOME}/bin/sshd` })],
+      connections: [piped(501, 900)],
+    },
+    { what: "another user exceeds a budget", seen: { overBudget: [BOB] } },
+    {
+      what: "those of root's program that started it",
+      processes: [old(440, { uid: 0 }), ...below(440)],
+      more: { unreadable: [440] },
+    },
+    {
+      what: "root's program that started it is in another network namespace",
+      processes: [old(440, { uid: 0 }), ...below(440)],
+      more: { otherNets: [{ ...lonely, pids: [440] }] },
+    },
+    {
+      what: "those of another user's session and process",
+      processes: [...bobs, young(900)],
+      more: { unreadable: [351, 900] },
+    },
+    {
+      what: "a socket in no list of another process",
+      more: { unlisted: [{ pid: 900, net: null, kind: "unix" }] },
+    },
+    { what: "a member in a network namespace of its own", more: { otherNets: [lonely] } },
+    {
+      what: "a socket of its own namespace",
+      more: { otherNets: [lonely], unlisted: [{ pid: 501, net: "net:[7]", kind: "unix" }] },
+    },
+    {
+      what: "a closed TCP socket beside a namespace of its own",
+      more: { otherNets: [lonely], unlisted: [{ pid: 501, net: null, kind: "tcp" }] },
+    },
+    {
+      what: "a TCP socket in no list, and another user has a process elsewhere",
+      processes: [old(900, ids(BOB))],
+      more: {
+        otherNets: [lonely, { id: "net:[8]", pids: [900], onlyLoopback: true }],
+        unlisted: [{ pid: 501, net: null, kind: "tcp" }],
+      },
+    },
+  ],
+  "in-use-session": [
+    {
+      what: "a session is above it",
+      processes: [...session, ...below(301)],
+      says: /session sshd-session 301/,
+    },
+    {
+      what: "a session of the login behind sudo is above it",
+      processes: [...session, ...legacyTree(500, { ppid: 301, ...ids(BOB), loginUid: 2001 })],
+    },
+    {
+      what: "a session holds a connection that it accepted",
+      processes: session,
+      connections: joined(301, 501),
+    },
+    { what: "root's monitor of a session does", processes: session, connections: [accepted(501, 300)] },
+    {
+      what: "a session of root's is above it, on a host without audit",
+      processes: [roots, proc({ pid: 361, ppid: 360, uid: 0, exe: "/usr/bin/su" }), ...below(361)],
+    },
+    {
+      what: "a session writes to a pipe of it whose user does not show, for what it started has ended",
+      processes: [
+        { ...roots, pid: 355 },
+        { ...roots, ppid: 355 },
+      ],
+      connections: [piped(502, 360)],
+    },
+    { what: "a session writes to a pipe of it", processes: session, connections: [piped(502, 301)] },
+    { what: "a session reads from a pipe of it", processes: session, connections: [piped(301, 502)] },
+    { what: "a session holds its terminal", processes: session, connections: [onTerminal(505, 301)] },
+    { what: "it holds the terminal of a session", processes: session, connections: [onTerminal(301, 505)] },
+    { what: "a session holds the other end of a pair", processes: session, connections: paired(501, 301) },
+    {
+      what: "a program of it opened a connection to a session, which forwards X11",
+      processes: session,
+      connections: joined(505, 301),
+    },
+    {
+      what: "the last heard of a session",
+      processes: session,
+      connections: [accepted(501, 301), accepted(301, null), toHost(505), fromHost(301, { idle: 2 * HOUR })],
+      says: /session sshd-session 301 from 10\.1\.2\.3:50000, last heard 2h ago/,
+    },
+    {
+      what: "a silent connection of a session",
+      processes: session,
+      connections: [accepted(501, 301, { idle: 99 * HOUR })],
+    },
+    {
+      what: "a tree that a session is connected to is connected to it",
+      processes: [...session, cli],
+      connections: [...joined(301, 700), ...joined(700, 501, unixKind)],
+    },
+  ],
+  "in-use-other-user": [
+    {
+      what: "a session of another user is above it",
+      processes: [...bobs, ...below(351)],
+      says: /of uid 2002/,
+    },
+    {
+      what: "another user's process is connected",
+      connections: [accepted(501, null, { farUid: BOB })],
+      says: /a process of uid 2002/,
+    },
+    { what: "a pair that another user made", connections: paired(501, null, { farUid: BOB }) },
+    {
+      what: "another user's tree is connected to it",
+      processes: [{ ...cli, ...ids(BOB) } as Proc],
+      connections: joined(700, 501, { farUid: BOB }),
+    },
+  ],
+  "in-use-other-host": [
+    {
+      what: "another host is connected",
+      connections: [fromHost(501)],
+      says: /host 10\.1\.2\.3:50000 is connected to 10\.0\.0\.1:22$/,
+    },
+    {
+      what: "another host that sent something a minute ago is",
+      connections: [fromHost(501, { idle: 60_000 })],
+      says: /, last heard 1m ago$/,
+    },
+    {
+      what: "a silent one beside one that is not",
+      connections: [accepted(501, null, { idle: 99 * HOUR }), fromHost(502)],
+    },
+    {
+      what: "what started it accepted the client's connection",
+      processes: [old(440), ...below(440)],
+      connections: [fromHost(440)],
+    },
+    {
+      what: "what started it connected to a host",
+      processes: [old(440), ...below(440)],
+      connections: [toHost(440)],
+    },
+    {
+      what: "what started it shares a connection to a host with another process",
+      processes: [old(440), old(900), ...below(440)],
+      connections: [toHost(440, { near: [440, 900] })],
+    },
+    { what: "use counts for more than a doubt", connections: [fromHost(501)], more: { unreadable: [503] } },
+  ],
+  "descriptors-unreadable": [
+    {
+      what: "the session of the login behind sudo, whose descriptors cannot be read",
+      processes: [...session, ...legacyTree(500, { ...ids(BOB), loginUid: 2001 })],
+      more: { unreadable: [301] },
+    },
+    {
+      what: "descriptors of a member cannot be read",
+      more: { unreadable: [503] },
+      says: /descriptors of 503/,
+    },
+    { what: "those of what started it", processes: [old(440), ...below(440)], more: { unreadable: [440] } },
+    { what: "those of a session of its user", processes: session, more: { unreadable: [301] } },
+    {
+      what: "those of a session of the user that it runs as",
+      processes: [...bobs, ...legacyTree(500, { ...ids(BOB), loginUid: 2001 })],
+      more: { unreadable: [351] },
+    },
+  ],
+  "in-use-this-host": [
+    { what: "a process of this host that was not asked is", connections: [accepted(501, null)] },
+    { what: "a unix socket leads out", connections: [accepted(501, null, unixKind)] },
+    { what: "the owner of the far end is not known", connections: [accepted(501, null, { farUid: null })] },
+    {
+      what: "silent for less",
+      connections: [accepted(501, null, { idle: 12 * HOUR - 1 })],
+      says: /last heard 11h59m ago/,
+    },
+    {
+      what: "silent where silence does not count",
+      connections: [accepted(501, null, { idle: 99 * HOUR })],
+      silentAfter: null,
+    },
+    { what: "no counter", connections: [accepted(501, null, { idle: null })] },
+    { what: "a pair with an older program", processes: [old(900)], connections: paired(501, 900) },
+    {
+      what: "what started it has a pair with an older program",
+      processes: [old(440), old(900), ...below(440)],
+      connections: paired(440, 900),
+    },
+    {
+      what: "a pair with a program that is older than the youngest of its holders",
+      processes: [young(900), late],
+      connections: [...joined(700, 501), accepted(501, 900, { near: [501, 700], direction: "pair" })],
+    },
+    {
+      what: "a display's server is a client of its own",
+      connections: [accepted(501, null, { ...unixKind, remote: "/tmp/.X11-unix/X1" })],
+    },
+    {
+      what: "one of a user namespace is connected: a client like any other",
+      processes: [proc({ pid: 900, exe: "/usr/sbin/sshd", foreignUserNs: true })],
+      connections: [accepted(501, 900)],
+      says: /sshd 900 of this host is connected to/,
+    },
+  ],
+  "in-use-display": [
+    {
+      what: "one of its programs shows a window",
+      connections: [opened(505, null, { ...unixKind, remote: "@/tmp/.X11-unix/X1" })],
+      says: /shows a window on @\/tmp\/\.X11-unix\/X1/,
+    },
+    {
+      what: "one shows a window by Wayland",
+      connections: [opened(505, null, { ...unixKind, remote: "/run/user/2001/wayland-0" })],
+    },
+    {
+      what: "one shows a window by the twelfth Wayland display",
+      connections: [opened(505, null, { ...unixKind, remote: "/run/user/2001/wayland-12" })],
+    },
+  ],
+  "ancestor-not-seen": [
+    {
+      what: "it is connected to a tree of which nothing is known",
+      processes: [{ ...cli, ppid: 444 }],
+      connections: joined(700, 501),
+    },
+    { what: "the parent was not seen", processes: legacyTree(500, { ppid: 444 }) },
+    {
+      what: "the parent of what started it was not seen",
+      processes: [old(440, { ppid: 444 }), ...below(440)],
+      says: /parent 444 of 440 was not seen/,
+    },
+  ],
+  "in-use-exempt-tree": [
+    {
+      what: "a tree that is left alone is connected to it",
+      processes: [cli],
+      connections: joined(700, 501),
+      source: 700,
+      says: /tree 700 \(is a tunnel\)/,
+    },
+  ],
+  "process-listing": [{ what: "a listing of ps", seen: { source: "ps" } }],
+  "ancestor-unreadable": [
+    {
+      what: "a program above it cannot be read",
+      processes: [old(440, { exe: null, uid: 0 }), ...below(440)],
+    },
+  ],
+  "sockets-not-read": [{ what: "sockets were not looked at", seen: { connections: null } }],
+  "socket-list-incomplete": [
+    {
+      what: "a list was cut",
+      more: { complete: false, faults: [{ what: "list sockets", detail: "EPERM" }] },
+      says: /list sockets: EPERM/,
+    },
+  ],
+  "over-budget": [{ what: "its user exceeds a budget", seen: { overBudget: [2001] } }],
+  "socket-not-listed": [
+    {
+      what: "a socket in no list",
+      more: { unlisted: [{ pid: 502, net: null, kind: "unix" }] },
+      says: /502 has a socket that the kernel did not list/,
+    },
+    {
+      what: "a socket of a namespace in which another lives",
+      more: {
+        otherNets: [{ ...lonely, pids: [900] }],
+        unlisted: [{ pid: 501, net: "net:[7]", kind: "unix" }],
+      },
+    },
+    {
+      what: "a TCP socket in no list, and its user has a process elsewhere",
+      processes: [young(900)],
+      more: {
+        otherNets: [lonely, { id: "net:[8]", pids: [900, 901], onlyLoopback: true }],
+        unlisted: [{ pid: 501, net: null, kind: "tcp" }],
+      },
+    },
+    {
+      what: "a TCP socket in no list where all share one namespace",
+      more: { unlisted: [{ pid: 501, net: null, kind: "tcp" }] },
+    },
+    {
+      what: "a unix socket in no list beside a namespace of its own",
+      more: { otherNets: [lonely], unlisted: [{ pid: 501, net: null, kind: "unix" }] },
+    },
+  ],
+  "other-network-namespace": [
+    { what: "one that has another device", more: { otherNets: [{ ...lonely, onlyLoopback: false }] } },
+    {
+      what: "one in which another process lives",
+      more: { otherNets: [{ ...lonely, pids: [502, 900] }] },
+      says: /502 is in a network namespace/,
+    },
+  ],
+};
 
-for (const row of rows)
-  test(`use: ${row.what}: ${row.is}`, () => {
-    const { use, doubt, ancestor, client } = evidenceOf(row);
-    const said = `${ancestor.detail} | ${client.detail}`;
-    assert.equal(use ?? doubt ?? "unused", row.is, said);
-    if (row.says) assert.match(said, row.says);
-    const values = [ancestor.value, client.value];
-    assert.equal(values.includes("yes"), use !== null);
-    if (use === null) assert.equal(values.includes("unknown"), doubt !== null);
-  });
+for (const [is, some] of Object.entries(rows))
+  for (const row of some)
+    test(`${is}: ${row.what}`, () => {
+      const { use, doubt, ancestor, client } = evidenceOf(row);
+      const said = `${ancestor.detail} | ${client.detail}`;
+      assert.equal(use ?? doubt ?? "unused", is, said);
+      if (row.says) assert.match(said, row.says);
+      const values = [ancestor.value, client.value];
+      assert.equal(values.includes("yes"), use !== null);
+      if (use === null) assert.equal(values.includes("unknown"), doubt !== null);
+    });
 
 test("what is connected to one tree is use of the trees connected with it, and of no other", () => {
   const third = legacyTree(800);
