@@ -58,65 +58,20 @@ const member = (pid: number, cpuTicks: number | undefined, startTime = 7): Proc 
 });
 type Rows = CpuReading["rows"];
 
+/** A reading of these ticks by pid, of processes that started at 7. */
+const was = (ticks: Readonly<Record<number, number>>): Rows =>
+  Object.entries(ticks).map(([pid, used]) => [Number(pid), 7, used] as const);
 const works: readonly (readonly [busy: string, why: string, before: Rows, members: Proc[]])[] = [
-  ["no", "it used exactly one per cent", [[500, 7, 100]], [member(500, 3700)]],
-  ["yes", "it used more", [[500, 7, 100]], [member(500, 3701)]],
-  [
-    "yes",
-    "its child did",
-    [
-      [500, 7, 100],
-      [501, 7, 0],
-    ],
-    [member(500, 100), member(501, 3601)],
-  ],
-  [
-    "yes",
-    "all together did",
-    [
-      [500, 7, 0],
-      [501, 7, 0],
-    ],
-    [member(500, 1801), member(501, 1800)],
-  ],
-  ["yes", "a new child did", [[500, 7, 0]], [member(500, 0), member(501, 4000)]],
-  [
-    "yes",
-    "a new child under an old number did",
-    [
-      [500, 7, 0],
-      [501, 6, 4000],
-    ],
-    [member(500, 0), member(501, 4000)],
-  ],
-  [
-    "unknown",
-    "a child could not be read",
-    [
-      [500, 7, 0],
-      [501, 7, 0],
-    ],
-    [member(500, 0), member(501, undefined)],
-  ],
-  ["yes", "what could be read did", [[500, 7, 0]], [member(500, 4000), member(501, undefined)]],
-  [
-    "no",
-    "another process used it",
-    [
-      [500, 7, 0],
-      [900, 7, 0],
-    ],
-    [member(500, 0)],
-  ],
-  [
-    "yes",
-    "one counter ran back",
-    [
-      [500, 7, 9000],
-      [501, 7, 0],
-    ],
-    [member(500, 0), member(501, 4000)],
-  ],
+  ["no", "it used exactly one per cent", was({ 500: 100 }), [member(500, 3700)]],
+  ["yes", "it used more", was({ 500: 100 }), [member(500, 3701)]],
+  ["yes", "its child did", was({ 500: 100, 501: 0 }), [member(500, 100), member(501, 3601)]],
+  ["yes", "all together did", was({ 500: 0, 501: 0 }), [member(500, 1801), member(501, 1800)]],
+  ["yes", "a new child did", was({ 500: 0 }), [member(500, 0), member(501, 4000)]],
+  ["yes", "a child under an old number", [[501, 6, 4000]], [member(500, 0), member(501, 4000)]],
+  ["unknown", "a child could not be read", was({ 500: 0 }), [member(500, 0), member(501, undefined)]],
+  ["yes", "what could be read did", was({ 500: 0 }), [member(500, 4000), member(501, undefined)]],
+  ["no", "another process used it", was({ 500: 0, 900: 0 }), [member(500, 0)]],
+  ["yes", "one counter ran back", was({ 500: 9000, 501: 0 }), [member(500, 0), member(501, 4000)]],
 ];
 for (const [busy, why, rows, members] of works)
   test(`whether it was busy is ${busy} where ${why}`, () => {
@@ -140,13 +95,7 @@ test("without a reading, or at the same moment, nothing shows CPU time in betwee
   assert.equal(workSince(tree, undefined, at).busy, "unknown");
   assert.equal(workSince(tree, { at: 5, rows: [[500, 7, 0]] }, at).busy, "unknown");
   assert.equal(readCpu([member(500, 5), member(501, undefined)], 1), undefined);
-  assert.deepEqual(readCpu([member(500, 5), member(501, 0)], 1), {
-    at: 1,
-    rows: [
-      [500, 7, 5],
-      [501, 7, 0],
-    ],
-  });
+  assert.deepEqual(readCpu([member(500, 5), member(501, 0)], 1), { at: 1, rows: was({ 500: 5, 501: 0 }) });
 });
 
 /** Sweeps an hour apart, each of the root with these clock ticks: the verdicts. */

@@ -38,7 +38,6 @@ interface Row {
   readonly tagOf?: number;
   /** The user whose login is behind the tree. */
   readonly login?: number;
-  readonly verdict: string;
   readonly code?: string;
   readonly endsIn?: number;
   readonly says?: RegExp;
@@ -83,210 +82,168 @@ function judged(row: Row): Judgement {
   return found;
 }
 
-const rows: readonly Row[] = [
-  // One sweep, with a tag and the user gone.
-  {
-    what: "its session closed longer ago than the grace",
-    closed: 3 * HOUR,
-    verdict: "reap",
-    code: "tag-past-grace",
-    says: /a session of its user closed then, 3h ago, longer than its grace of 3h$/,
-    tagged: true,
-  },
-  {
-    what: "its session closed less than the grace ago",
-    closed: 3 * HOUR - MINUTE,
-    verdict: "wait",
-    code: "inside-grace",
-    endsIn: MINUTE,
-    says: /the first sweep in 1m or later will end it$/,
-    tagged: true,
-  },
-  {
-    what: "the user is here again",
-    closed: 5 * HOUR,
-    session: 4 * HOUR,
-    verdict: "wait",
-    code: "marked",
-    endsIn: 3 * HOUR,
-    says: /its user has an ssh session here/,
-  },
-  {
-    what: "the user is here, and two sweeps found it unused",
-    closed: 5 * HOUR,
-    session: 4 * HOUR,
-    mark: 3 * HOUR,
-    verdict: "reap",
-    code: "two-sweeps",
-    says: /first found orphaned 3h ago$/,
-  },
-  {
-    what: "the tree started after the close",
-    closed: 4 * HOUR,
-    treeStarted: 3.5 * HOUR,
-    verdict: "wait",
-    code: "inside-grace",
-    tagged: false,
-  },
-  {
-    what: "the tree started within the clock tick of the close",
-    closed: 4 * HOUR,
-    treeStarted: 4 * HOUR,
-    verdict: "wait",
-    tagged: false,
-  },
-  {
-    what: "the tree started a tick earlier",
-    closed: 4 * HOUR,
-    treeStarted: 4 * HOUR + 10,
-    verdict: "reap",
-    tagged: true,
-  },
-  {
-    what: "a sweep saw it in use after the close",
-    closed: 6 * HOUR,
-    used: 4 * HOUR,
-    verdict: "wait",
-    code: "inside-grace",
-    tagged: false,
-  },
-  {
-    what: "a sweep saw it in use before the close",
-    closed: 4 * HOUR,
-    used: 6 * HOUR,
-    verdict: "reap",
-    tagged: true,
-  },
-  {
-    what: "it has no state, and is older than the last sweep, which came after the close",
-    closed: 6 * HOUR,
-    lastSweep: 4 * HOUR,
-    verdict: "wait",
-    tagged: false,
-  },
-  { what: "another user's session closed", closed: 4 * HOUR, tagOf: BOB, verdict: "wait", tagged: false },
-  {
-    what: "the session of the login behind it closed",
-    closed: 4 * HOUR,
-    tagOf: BOB,
-    login: BOB,
-    verdict: "reap",
-    tagged: true,
-  },
-  // Two sweeps, without a tag.
-  {
-    what: "this sweep is the first to find it",
-    verdict: "wait",
-    code: "inside-grace",
-    endsIn: 3 * HOUR,
-    says: /this sweep is the first to find it unused/,
-  },
-  {
-    what: "a sweep found it less than the grace ago",
-    mark: 3 * HOUR - MINUTE,
-    verdict: "wait",
-    endsIn: MINUTE,
-  },
-  {
-    what: "a sweep found it the grace ago",
-    mark: 3 * HOUR,
-    verdict: "reap",
-    code: "two-sweeps",
-    says: /a sweep first found it unused then/,
-  },
-  {
-    what: "it was in use since that mark",
-    mark: 6 * HOUR,
-    used: 4 * HOUR,
-    verdict: "wait",
-    endsIn: 3 * HOUR,
-  },
-  {
-    what: "it has no state, and the last sweep came before the close",
-    closed: 4 * HOUR,
-    lastSweep: 5 * HOUR,
-    verdict: "reap",
-    tagged: true,
-  },
-  // What moves the clock.
-  {
-    what: "a worker started for a client less than the grace ago",
-    closed: 5 * HOUR,
-    worker: HOUR,
-    verdict: "wait",
-    code: "inside-grace",
-    endsIn: 2 * HOUR,
-    says: /its extension host 502 started then, for a client/,
-  },
-  {
-    what: "a worker does, however old the mark is",
-    mark: 40 * HOUR,
-    worker: HOUR,
-    treeStarted: 50 * HOUR,
-    verdict: "wait",
-    endsIn: 2 * HOUR,
-  },
-  {
-    what: "a session of its user started less than the grace ago",
-    mark: 5 * HOUR,
-    session: HOUR,
-    verdict: "wait",
-    endsIn: 2 * HOUR,
-    says: /the ssh session 30[01] of its user started then/,
-  },
-  {
-    what: "a session that starts each hour, 24 h after the mark and the grace",
-    mark: 27 * HOUR,
-    session: HOUR,
-    treeStarted: 40 * HOUR,
-    verdict: "reap",
-  },
-  {
-    what: "the same a minute before",
-    mark: 27 * HOUR - MINUTE,
-    session: HOUR,
-    treeStarted: 40 * HOUR,
-    verdict: "wait",
-    endsIn: MINUTE,
-  },
-  {
-    what: "sessions that close each hour, 24 h after the mark and the grace",
-    mark: 27 * HOUR,
-    closed: HOUR,
-    treeStarted: 40 * HOUR,
-    verdict: "reap",
-  },
-  {
-    what: "sessions that close each hour, less than that",
-    mark: 26 * HOUR,
-    closed: HOUR,
-    treeStarted: 40 * HOUR,
-    verdict: "wait",
-    endsIn: HOUR,
-  },
-  {
-    what: "two sweeps, and nothing else",
-    mark: 3 * HOUR,
-    verdict: "reap",
-    code: "two-sweeps",
-    says: /a sweep first found it unused then, 3h ago, longer than its grace of 3h$/,
-  },
-  // Graces.
-  { what: "no grace: what one sweep finds", grace: 0, verdict: "reap", code: "two-sweeps" },
-  { what: "no grace, tagged", grace: 0, closed: 0, verdict: "reap", code: "tag-past-grace" },
-];
+const rows: Readonly<Record<string, readonly Row[]>> = {
+  reap: [
+    {
+      what: "its session closed longer ago than the grace",
+      closed: 3 * HOUR,
+      code: "tag-past-grace",
+      says: /a session of its user closed then, 3h ago, longer than its grace of 3h$/,
+      tagged: true,
+    },
+    {
+      what: "the user is here, and two sweeps found it unused",
+      closed: 5 * HOUR,
+      session: 4 * HOUR,
+      mark: 3 * HOUR,
+      code: "two-sweeps",
+      says: /first found orphaned 3h ago$/,
+    },
+    { what: "the tree started a tick earlier", closed: 4 * HOUR, treeStarted: 4 * HOUR + 10, tagged: true },
+    { what: "a sweep saw it in use before the close", closed: 4 * HOUR, used: 6 * HOUR, tagged: true },
+    {
+      what: "the session of the login behind it closed",
+      closed: 4 * HOUR,
+      tagOf: BOB,
+      login: BOB,
+      tagged: true,
+    },
+    {
+      what: "a sweep found it the grace ago",
+      mark: 3 * HOUR,
+      code: "two-sweeps",
+      says: /a sweep first found it unused then/,
+    },
+    {
+      what: "it has no state, and the last sweep came before the close",
+      closed: 4 * HOUR,
+      lastSweep: 5 * HOUR,
+      tagged: true,
+    },
+    {
+      what: "a session that starts each hour, 24 h after the mark and the grace",
+      mark: 27 * HOUR,
+      session: HOUR,
+      treeStarted: 40 * HOUR,
+    },
+    {
+      what: "sessions that close each hour, 24 h after the mark and the grace",
+      mark: 27 * HOUR,
+      closed: HOUR,
+      treeStarted: 40 * HOUR,
+    },
+    {
+      what: "two sweeps, and nothing else",
+      mark: 3 * HOUR,
+      code: "two-sweeps",
+      says: /a sweep first found it unused then, 3h ago, longer than its grace of 3h$/,
+    },
+    { what: "no grace: what one sweep finds", grace: 0, code: "two-sweeps" },
+    { what: "no grace, tagged", grace: 0, closed: 0, code: "tag-past-grace" },
+  ],
+  wait: [
+    {
+      what: "its session closed less than the grace ago",
+      closed: 3 * HOUR - MINUTE,
+      code: "inside-grace",
+      endsIn: MINUTE,
+      says: /the first sweep in 1m or later will end it$/,
+      tagged: true,
+    },
+    {
+      what: "the user is here again",
+      closed: 5 * HOUR,
+      session: 4 * HOUR,
+      code: "marked",
+      endsIn: 3 * HOUR,
+      says: /its user has an ssh session here/,
+    },
+    {
+      what: "the tree started after the close",
+      closed: 4 * HOUR,
+      treeStarted: 3.5 * HOUR,
+      code: "inside-grace",
+      tagged: false,
+    },
+    {
+      what: "the tree started within the clock tick of the close",
+      closed: 4 * HOUR,
+      treeStarted: 4 * HOUR,
+      tagged: false,
+    },
+    {
+      what: "a sweep saw it in use after the close",
+      closed: 6 * HOUR,
+      used: 4 * HOUR,
+      code: "inside-grace",
+      tagged: false,
+    },
+    {
+      what: "it has no state, and is older than the last sweep, which came after the close",
+      closed: 6 * HOUR,
+      lastSweep: 4 * HOUR,
+      tagged: false,
+    },
+    { what: "another user's session closed", closed: 4 * HOUR, tagOf: BOB, tagged: false },
+    {
+      what: "this sweep is the first to find it",
+      code: "inside-grace",
+      endsIn: 3 * HOUR,
+      says: /this sweep is the first to find it unused/,
+    },
+    { what: "a sweep found it less than the grace ago", mark: 3 * HOUR - MINUTE, endsIn: MINUTE },
+    { what: "it was in use since that mark", mark: 6 * HOUR, used: 4 * HOUR, endsIn: 3 * HOUR },
+    {
+      what: "a worker started for a client less than the grace ago",
+      closed: 5 * HOUR,
+      worker: HOUR,
+      code: "inside-grace",
+      endsIn: 2 * HOUR,
+      says: /its extension host 502 started then, for a client/,
+    },
+    {
+      what: "a worker does, however old the mark is",
+      mark: 40 * HOUR,
+      worker: HOUR,
+      treeStarted: 50 * HOUR,
+      endsIn: 2 * HOUR,
+    },
+    {
+      what: "a session of its user started less than the grace ago",
+      mark: 5 * HOUR,
+      session: HOUR,
+      endsIn: 2 * HOUR,
+      says: /the ssh session 30[01] of its user started then/,
+    },
+    {
+      what: "the same a minute before",
+      mark: 27 * HOUR - MINUTE,
+      session: HOUR,
+      treeStarted: 40 * HOUR,
+      endsIn: MINUTE,
+    },
+    {
+      what: "sessions that close each hour, less than that",
+      mark: 26 * HOUR,
+      closed: HOUR,
+      treeStarted: 40 * HOUR,
+      endsIn: HOUR,
+    },
+  ],
+};
 
-for (const row of rows)
-  test(`the clock: ${row.what}: ${row.verdict}`, () => {
-    const found = judged(row);
-    const said = found.reasons.join("; ");
-    assert.equal(found.verdict, row.verdict, said);
-    if (row.code) assert.equal(found.reasonCode, row.code, said);
-    if (row.endsIn !== undefined) assert.equal(found.endsIn, row.endsIn, said);
-    if (row.says) assert.match(said, row.says);
-    if (row.tagged !== undefined) assert.equal(found.clock.tag !== null, row.tagged);
-    assert.equal(found.facts.length, 2);
-  });
+for (const [verdict, some] of Object.entries(rows))
+  for (const row of some)
+    test(`the clock: ${row.what}: ${verdict}`, () => {
+      const found = judged(row);
+      const said = found.reasons.join("; ");
+      assert.equal(found.verdict, verdict, said);
+      if (row.code) assert.equal(found.reasonCode, row.code, said);
+      if (row.endsIn !== undefined) assert.equal(found.endsIn, row.endsIn, said);
+      if (row.says) assert.match(said, row.says);
+      if (row.tagged !== undefined) assert.equal(found.clock.tag !== null, row.tagged);
+      assert.equal(found.facts.length, 2);
+    });
 
 test("the newest tag of the user and of the login behind the tree counts, in whatever order they are", () => {
   const tree = legacyTree(500, { startTime: ticksAgo(9 * HOUR), loginUid: BOB });
