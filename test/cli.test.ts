@@ -106,7 +106,7 @@ const rows: readonly Row[] = [
   {
     args: ["check-config", toml('exemptUsers = ["no-such-user-here"]\n')],
     status: 1,
-    stderr: /user no-such-user-here \(.*config\.toml:1\): there is none of this name; it exempts nobody/,
+    stderr: /user no-such-user-here \(.*config\.toml:1\): there is none of this name; it exempts no user/,
   },
   ...["check-config", "list", "status", "-n"].map((command) => ({
     args: [

@@ -7,7 +7,7 @@ import { writeAll } from "../shell/output/log.ts";
 
 run((done) => programOf([addSweep], done)).then(hintAtStatus);
 
-/** Points a person who typed only the program's name to `status`, because a sweep may have nothing to say. */
+/** Points to `status` on a terminal when only the program's name was typed, because a sweep may print nothing. */
 function hintAtStatus(): void {
   if (process.argv.length > 2 || process.exitCode !== EXIT.ok || process.stderr.isTTY !== true) return;
   writeAll(2, "The sweep is done. What this host looks like now: vscode-grim-reaper status\n");

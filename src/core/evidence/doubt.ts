@@ -1,4 +1,4 @@
-/** Why the absence of a client proves nothing. What one user hides is a doubt about that user's trees alone. */
+/** Why the absence of a client cannot be concluded. What one user hides is a doubt about that user's trees alone. */
 
 import type { Connections } from "../observation/connections.ts";
 import type { HostView } from "../tree/host-view.ts";

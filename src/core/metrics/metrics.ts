@@ -64,7 +64,7 @@ export interface Sample {
   readonly bootId: string;
   /** How many faults the hook has counted since boot; null if that is not known. */
   readonly hookFaults: number | null;
-  /** Whether the sweep was limited to some users or trees: then it counts, but says nothing about the host. */
+  /** Whether the sweep was limited to some users or trees: then it adds to the counters, and the gauges do not change. */
   readonly partial: boolean;
 }
 
@@ -84,7 +84,7 @@ export function addUp(before: Counters, sample: Sample): Counters {
     killed_processes_total: sum(({ killed }) => killed.length),
     survivors_total: sum(({ survivors }) => survivors.length),
     freed_bytes_total: sum(({ killed }) => memoryKiBOf(killed)) * 1024,
-    // A shorter file is a new one: somebody removed the old one, so all its faults are new.
+    // A shorter file is a new one, so all its faults are new.
     hook_faults_total: now >= seen ? now - seen : now,
   };
   return {

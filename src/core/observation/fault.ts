@@ -5,7 +5,7 @@ export const fault = v.object({
   /** What could not be done, in words: "read the command line", "list sockets". */
   what: v.string(),
   pid: v.optional(v.number()),
-  /** The user whose doing it is: it says nothing against what was seen of the host. Without a pid: a budget is exceeded. */
+  /** The user who caused it: what was seen of the host is not affected. Without a pid: this user exceeds a budget. */
   uid: v.optional(v.number()),
   detail: v.string(),
 });

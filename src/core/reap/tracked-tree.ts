@@ -75,7 +75,7 @@ function beforeOf(uid: number, treeOf: ReadonlyMap<string, Tree>, { observation 
   };
 }
 
-/** Takes a new look's word: known processes that live, their new descendants, and what left the tree since `before`. */
+/** Updates it from a new look: known processes that live, their new descendants, and what left the tree since `before`. */
 export function refreshTrackedTree(tracked: TrackedTree, now: HostView): void {
   const alive = new Map<string, Proc>();
   const add = (process: Proc): void => {
@@ -87,7 +87,7 @@ export function refreshTrackedTree(tracked: TrackedTree, now: HostView): void {
   for (const known of tracked.known.values()) {
     const current = now.table.byPid.get(known.pid);
     if (!current || keyOf(current) !== keyOf(known)) continue;
-    // Guard: what an ancestor brought along is not walked again, or a chain of nested processes costs its square.
+    // Guard: what is below an ancestor was added already, or a chain of nested processes would cost its square.
     if (alive.has(keyOf(current))) continue;
     if (!isDead(current) && current.uid === tracked.tree.uid) add(current);
   }
@@ -100,7 +100,7 @@ export function refreshTrackedTree(tracked: TrackedTree, now: HostView): void {
   if (tracked.inTerminal.size === 0) return;
   for (const one of now.observation.processes) {
     const isOutside = one.uid === tracked.tree.uid && !tracked.known.has(keyOf(one));
-    // Its cgroup says nothing: it may be the tree's.
+    // Its cgroup is not looked at: it may be the tree's.
     if (isOutside && setFreeBy(one, one) !== null) tracked.setFree.add(keyOf(one));
   }
 }

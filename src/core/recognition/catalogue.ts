@@ -53,15 +53,15 @@ export interface RoleRule {
   readonly kind?: Kind;
   /** Its server starts it in a session of its own (setsid). */
   readonly leadsSession?: boolean;
-  /** The first arguments that are no options. */
+  /** The first arguments that are not options. */
   readonly words?: readonly string[];
   /** Exact elements, anywhere. */
   readonly elements?: readonly string[];
   /** Options and the patterns of which their value must fit one. */
   readonly options?: Readonly<Record<string, readonly string[]>>;
   /**
-   * Recognised only where nothing that started it lives. Guard: the same program serves whoever started it, a job of
-   * the user's too, over a pipe of which no list of connections says that somebody waits at its end.
+   * Recognised only if the process that started it has ended. Guard: a living one, such as a job of the user's, may be
+   * its client over a pipe, which no list of connections shows.
    */
   readonly left?: boolean;
 }
@@ -72,7 +72,7 @@ export interface ProgramRule {
   readonly paths: readonly string[];
   /** Options whose value is the next element. */
   readonly valueFlags?: readonly string[];
-  /** People run the same program by hand, so a command line that cannot be read says nothing. */
+  /** People run the same program by hand, so it is not recognised if its command line cannot be read. */
   readonly handRun?: boolean;
   /** A text that some element must hold: for a script that is named by its file alone. */
   readonly mention?: string;

@@ -8,7 +8,7 @@ const NO_SCRIPT = "-e --eval -p --print -c -m -".split(" ");
 
 const LOADER_VALUE_OPTIONS = "--library-path --argv0 --preload --audit --inhibit-rpath".split(" ");
 
-/** Finds the first element that is no option, or is one of `stops`; an option of `valued` takes the next one with it. */
+/** Finds the first element that is not an option, or is one of `stops`; an option of `valued` takes the next one with it. */
 function wordIndex(
   argv: readonly string[],
   valued: readonly string[],
@@ -40,7 +40,7 @@ export function loadedIndex(argv: readonly string[]): number | null {
   return at >= argv.length || /(?:^|\/)ld[.-][^/]*$/.test(argv[at] ?? "") ? null : at;
 }
 
-/** The first `count` arguments that are no options; an option of `valueFlags` takes the next element with it. */
+/** The first `count` arguments that are not options; an option of `valueFlags` takes the next element with it. */
 export function firstWords(args: readonly string[], count: number, valueFlags: readonly string[]): string[] {
   const words: string[] = [];
   for (let i = 0; i < args.length && words.length < count; i++) {

@@ -1,4 +1,4 @@
-/** What a path alone says: whose folder it lies in, and what the executable there is. */
+/** What a path shows: the installation that it lies in, and what the executable there is. */
 
 import { type Catalogue, isNamed, type Location, type Product } from "./catalogue.ts";
 import { componentsOf, fitsAt, fitsName } from "./path-pattern.ts";

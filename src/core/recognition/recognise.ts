@@ -53,7 +53,7 @@ export function recognise(seen: Seen, catalogue: Catalogue): Recognition | null 
 export const isLoader = (name: string, { interpreters }: Catalogue): boolean =>
   interpreters.loaderPrefixes.some((start) => name.startsWith(start));
 
-/** A file of an installation that runs one of its server's scripts is its node, whatever it is called. */
+/** A file of an installation that runs one of its server's scripts is its node, under any name. */
 function runsOwnScript(exe: string, { argv }: Seen, catalogue: Catalogue): boolean {
   const at = scriptIndex(argv);
   return at !== null && isOwnNode(exe, argv[at] ?? "", catalogue);

@@ -25,7 +25,7 @@ function rarest(components: readonly string[]): string {
 /**
  * Makes the texts that the native scan looks for: a process is a suspect that has one of `exeMarkers` in its executable's
  * path, or whose name begins with one of `interpreters` and whose command line has one of `argvMarkers`. A test guards that
- * whatever `recognise` finds is a suspect, but for a shell: the server below it shows, and the scan reads what is above a
+ * all that `recognise` finds is a suspect, but for a shell: the server below it shows, and the scan reads what is above a
  * suspect.
  */
 export function scanMarkers(catalogue: Catalogue): ScanMarkers {

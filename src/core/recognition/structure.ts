@@ -39,8 +39,8 @@ export function recogniseParents(
 }
 
 /**
- * Takes back what the rest of the table does not bear out: a program that somebody runs who still lives, or who set it
- * free in a shell, and a helper beside which no server or worker of its installation runs.
+ * Removes what the other processes contradict: a program whose starter still lives or that a shell started as a job, and
+ * a helper without a server or worker of its installation beside it.
  */
 export function dropUnproved(
   recognised: Map<number, Recognition>,
@@ -70,7 +70,7 @@ function rootsOf({ exe, argv }: Proc, catalogue: Catalogue): string[] {
   });
 }
 
-/** The process that started it has ended, and so did whatever runs between it and init. */
+/** Whether the process that started it has ended: pid 1 or the user's service manager has adopted it. */
 function isLeft({ pid, ppid, pgid, sid }: Proc, byPid: ReadonlyMap<number, Proc>): boolean {
   // An interactive shell starts each job as the leader of a process group: `nohup opencode serve &`.
   if (pgid === pid && sid !== pid) return false;

@@ -75,7 +75,7 @@ function leftAloneLine({ tree }: Judgement, reasons: readonly string[]): string 
   return `${what}: ${reasons.join("; ")}`;
 }
 
-/** Says which trees a forced sweep takes although somebody uses them; the standard head line has no room for it. */
+/** Names the trees in use that a forced sweep ends; the standard head line has no room for it. */
 function inUseEvents({ tree, unforced, verdict, reasons }: Judgement): LogEvent[] {
   if (verdict !== "reap" || unforced !== "spare") return [];
   const why = reasons.filter((reason) => !reason.startsWith("forced")).join("; ");

@@ -5,7 +5,7 @@ const NAMED: Readonly<Record<string, string>> = { "\n": "\\n", "\r": "\\r", "\t"
 /**
  * Escapes every character that a terminal or a log reader could act on: C0, DEL, C1, ESC, bidirectional and other
  * invisible format controls, line and paragraph separators, lone surrogates, private use and unassigned ones.
- * Guard: one line in, one line out, whatever a process calls itself.
+ * Guard: one line stays one line, also if a process puts line ends into its name.
  */
 export function escapeText(text: string): string {
   return text.replace(/[\p{C}\p{Zl}\p{Zp}]/gu, (char) => {

@@ -31,7 +31,7 @@ export function jobVariableNames(catalogue: Catalogue): string[] {
   return [...new Set(catalogue.jobEnvironments.flatMap(({ variables }) => variables))];
 }
 
-/** The batch system whose environment a process has, or null. The user may have made it so: it only ever spares. */
+/** The batch system whose environment a process has, or null. A user can set these variables, so they only ever spare. */
 export function jobOfEnvironment(process: Proc, catalogue: Catalogue): string | null {
   const held = new Set(process.jobVariables ?? []);
   const found = catalogue.jobEnvironments.find(({ variables }) => variables.every((name) => held.has(name)));

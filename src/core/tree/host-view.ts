@@ -33,7 +33,7 @@ export function viewOf(
   return { observation, catalogue, table, recognised: known, trees, sshd: findSshd(table, catalogue) };
 }
 
-/** Lists the connections of each process; `pidsOf` says whose a connection is. */
+/** Lists the connections of each process; `pidsOf` lists the processes that have a connection. */
 export function connectionsByPid(
   connections: readonly Connection[],
   pidsOf: (connection: Connection) => readonly number[],

@@ -41,7 +41,7 @@ export function findSshd(table: ProcTable, catalogue: Catalogue): SshServers {
   }
   // A session whose monitor has died is pid 1's child.
   const adopted = impostors.filter(({ pid, ppid }) => ppid === 1 && placed.has(pid));
-  // In a container the listener may be pid 1, whose children are whatever lost its parent.
+  // In a container the listener may be pid 1, which adopts every process without a parent.
   const sessions = [...genuine.values()].filter((one) => one.pid !== 1 && !isListener(one, genuine, table));
   return {
     genuine,
@@ -63,7 +63,7 @@ function isListener(one: Proc, genuine: ReadonlyMap<number, Proc>, table: ProcTa
 export function sessionUserOf(process: Proc, table: ProcTable): number | null {
   if (process.uid !== 0) return process.uid;
   if (process.loginUid !== null) return process.loginUid;
-  // Without audit, and for dropbear, which stays root: whom it started a program for.
+  // Without audit, and for dropbear, which stays root: the user for whom it started a program.
   return (table.children.get(process.pid) ?? []).find(({ uid }) => uid !== 0)?.uid ?? null;
 }
 

@@ -15,7 +15,7 @@ export function breakerTrips(
   const { observation } = view;
   const plan = judgements.filter(({ verdict }) => verdict === "reap");
   const sshd = [...view.sshd.genuine.values()];
-  // Blindness finds no orphans, and must not be taken for a host without any. Only root expects to see everything.
+  // If the sweep sees nothing, it must not report success. Only root expects to see everything.
   if (plan.length === 0 && observation.observerUid !== 0) return null;
   return (
     blindTo(observation, judgements, sshd) ??
@@ -23,7 +23,7 @@ export function breakerTrips(
   );
 }
 
-/** What this program cannot see at all, whatever the plan. */
+/** What this program cannot see at all, with or without a plan. */
 function blindTo(
   observation: Observation,
   judgements: readonly Judgement[],

@@ -44,7 +44,7 @@ function clockOf(tree: Tree, { observation, sshd, table }: HostView, state: Tree
   const mark = marked !== null && marked >= usedAt ? marked : uptime;
   const tag = tagOf(tree, observation, usedAt);
   const sessions = sessionsOf(sshd, users, table);
-  // The last sweep that saw it in use is no later than its mark, and outdates a tag.
+  // The last sweep that saw it in use is not a sign of its own: it is not later than the mark, and it outdates a tag.
   const signs: { readonly at: number; readonly sign: string }[] = [];
   const add = (at: number, sign: string): void => {
     signs.push({ at: Math.min(at, uptime), sign });

@@ -1,4 +1,4 @@
-/** What is never reaped, whatever the evidence, and what it would take to include it. */
+/** Trees that are left alone regardless of the evidence, and the flag that includes them in a forced sweep. */
 
 import type { Observation } from "../observation/observation.ts";
 import { exeName, exePath, type Proc } from "../observation/process.ts";
@@ -140,7 +140,7 @@ function isWaitingPrompt({ process, isChildless }: Spared, { prompts }: Catalogu
   );
 }
 
-/** An ssh client that others reach something through, or whose command line does not show that it is not one. */
+/** An ssh client that forwards connections of others, or that may: its command line could not be read whole. */
 function mayBeSshTunnel({ exe, argv, argvStatus, argvTruncated }: Proc, { sshClients }: Catalogue): boolean {
   if (!sshClients.includes(exeName(exe))) return false;
   return argvStatus !== "read" || argvTruncated || isSshTunnel(argv);

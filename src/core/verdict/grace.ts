@@ -7,7 +7,7 @@ import type { Tree } from "../tree/tree.ts";
 
 /** Milliseconds that a server's own shorter time cannot go below: a link that drops needs minutes to come back. */
 const SHORTEST_OWN = 10 * 60_000;
-/** What waits for a client, and may be told for how long. */
+/** The roles of processes that wait for a client, and take an option for how long. */
 const WAITING: readonly Role[] = ["server", "launcher", "agent", "kernel"];
 
 /** Tells how many milliseconds an orphan is left alone: the site's grace, or less where its server asks for less. */

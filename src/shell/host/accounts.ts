@@ -90,8 +90,8 @@ export function lookUpAccounts(
     const place = policy.places?.[name];
     const kind = database === "passwd" ? "user" : "group";
     const what = `look up the exempt ${kind} ${name}${place === undefined ? "" : ` (${place})`}`;
-    // Whose groups a directory does not name may be a member.
-    const until = database === "passwd" ? "it exempts nobody" : "nothing that it may exempt is ended";
+    // A user whose groups cannot be looked up may be a member.
+    const until = database === "passwd" ? "it exempts no user" : "nothing that it may exempt is ended";
     try {
       const id = entry(database, name)?.[2];
       if (id !== undefined) return idIn(id);

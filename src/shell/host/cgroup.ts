@@ -1,4 +1,4 @@
-/** A cgroup as a whole: who is in it, and its end by the kernel at one stroke, which no fork can outrun. */
+/** A cgroup as a whole: its processes, and the kernel's end of all of them in one step, which no fork can outrun. */
 
 import { existsSync, readdirSync, readFileSync, readlinkSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
@@ -11,7 +11,7 @@ const MOUNTS = ["/sys/fs/cgroup", "/sys/fs/cgroup/unified"];
 const PF_EXITING = 0x4;
 /** The real one: cgroup.procs speaks of this kernel's processes. */
 const PROC = "/proc";
-/** Looks at a cgroup whose processes may be gone before they can be read, and the pause between two. */
+/** How often a cgroup is read, whose processes may be gone before they can be, and the pause between two reads. */
 const LOOKS = 5;
 const LOOK_PAUSE_MS = 4;
 /** A user may make any number of cgroups below their own. */

@@ -1,4 +1,4 @@
-/** Whose the subordinate uids are: a user's containers run under them, and count with that user's budgets. */
+/** The owners of subordinate uids: a user's containers run under them, and count against that user's budgets. */
 
 import { readFileSync } from "node:fs";
 import { readSmallFile } from "../store/safe-files.ts";
@@ -6,7 +6,7 @@ import type { UidRange } from "./native.ts";
 
 const SUBUID = "/etc/subuid";
 const PASSWD = "/etc/passwd";
-/** Thirty thousand users; a longer file is none of this host's accounts. */
+/** Thirty thousand users; a longer file is not read. */
 const MAX_BYTES = 1_048_576;
 /** The addon looks through them for each process. */
 const MAX_RANGES = 4096;

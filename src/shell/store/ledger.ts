@@ -44,7 +44,7 @@ export function appendLedger(
   });
 }
 
-/** Guard: refuses a link, a device, a file with a second name, and a file that others can write. */
+/** Guard: refuses a link, a device, a hard link, and a file that others can write. */
 function openLedger(file: string): number {
   const { O_APPEND, O_CREAT, O_EXCL, O_NOFOLLOW, O_NONBLOCK, O_RDWR } = constants;
   const flags = O_RDWR | O_APPEND | O_NOFOLLOW | O_NONBLOCK;

@@ -18,7 +18,7 @@ const MAX_COUNTER_BYTES = 65_536;
 
 /** Where the files are. */
 export interface MetricsPlaces {
-  /** The text file, which everybody may read. */
+  /** The text file, which all users may read. */
   readonly file: string;
   readonly stateFolder: string;
   readonly runFolder: string;

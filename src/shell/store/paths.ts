@@ -6,7 +6,7 @@ export const KEEP_PROGRAM = "/usr/libexec/vscode-grim-reaper/keep";
 /** The lock, the tags and the marks; gone at reboot. */
 export const RUN_FOLDER = "/run/vscode-grim-reaper";
 
-/** The ledger, the notices and the counters, which outlive a boot. Everybody may enter it; each file has its own mode. */
+/** The ledger, the notices and the counters, which outlive a boot. All users may enter it; each file has its own mode. */
 export const STATE_FOLDER = "/var/lib/vscode-grim-reaper";
 
 export const NOTICE_FOLDER = `${STATE_FOLDER}/notices`;

@@ -1,4 +1,4 @@
-/** Reads and writes files where somebody else may have put something in their place. */
+/** Reads and writes files safely where other users may have put links, pipes or folders in their place. */
 
 import {
   closeSync,
@@ -31,8 +31,8 @@ export function attempt(what: string, act: () => void): Fault[] {
 
 /**
  * Opens a file or folder for reading, passes its descriptor and status to `use`, and closes it.
- * Guard: follows no link, does not wait for a pipe's writer, and takes no terminal. What was opened is what `use`
- * judges, whatever the name meant before.
+ * Guard: follows no link, does not wait for a pipe's writer, and takes no terminal. `use`
+ * judges what was opened, not what the name meant before.
  * @throws ENOENT if there is none, ELOOP if it is a symbolic link
  */
 function withOpenFile<T>(path: string, use: (fd: number, status: Stats) => T): T {

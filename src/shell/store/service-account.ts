@@ -19,7 +19,7 @@ export function serviceAccount(folder: string = STATE_FOLDER): Account {
   return found?.isDirectory() ? { uid: found.uid, gid: found.gid } : ROOT;
 }
 
-/** Returns true for root and for the account of the unit: they sweep the host, anybody else only their own trees. */
+/** Returns true for root and for the account of the unit: they sweep the host, other users only their own trees. */
 export function actsForHost(): boolean {
   const uid = process.geteuid?.();
   return uid === 0 || uid === serviceAccount().uid;

@@ -54,8 +54,8 @@ export function readTags(runFolder: string, bootId: string): TagListing {
 }
 
 /**
- * Removes the tags of these users, but for one that closed after `uptime` (milliseconds since boot): what the caller saw
- * by then says nothing about it.
+ * Removes the tags of these users, but for one that closed after `uptime` (milliseconds since boot): the caller had
+ * looked before that.
  */
 export function removeTags(runFolder: string, uids: readonly number[], uptime: number): Fault[] {
   const folder = join(runFolder, "tags");
