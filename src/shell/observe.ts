@@ -6,8 +6,8 @@ import type { Native } from "./host/native.ts";
 import {
   readConnections,
   readProcessTable,
+  type SkippedUsers,
   type TableOptions,
-  type WhomToSkip,
   withoutRepeats,
 } from "./read-host.ts";
 
@@ -24,7 +24,7 @@ export interface ObserveOptions extends TableOptions {
 /** Takes one look at the host, and returns it with what is derived from it. @throws ObserveError */
 export async function observe(native: Native, options: ObserveOptions): Promise<HostView> {
   const { shortestGrace: grace, catalogue } = options;
-  const toSkip: WhomToSkip | null =
+  const toSkip: SkippedUsers | null =
     grace === undefined ? null : (seen, chain) => skippedUsers(viewOf(seen, catalogue), chain, grace);
   const first = viewOf(await readProcessTable(native, options, toSkip), catalogue);
   if (!options.sockets) return first;

@@ -21,7 +21,7 @@ import { readStates } from "./store/states.ts";
 import { readTags } from "./store/tags.ts";
 
 /** Names the users to skip, by a first stage's observation, which has only ssh servers, suspects and what is above those. */
-export type WhomToSkip = (seen: Observation, chain: readonly ChainProcess[]) => readonly number[];
+export type SkippedUsers = (seen: Observation, chain: readonly ChainProcess[]) => readonly number[];
 
 export interface TableOptions {
   readonly catalogue: Catalogue;
@@ -46,7 +46,7 @@ const CAP_SYS_PTRACE = 19;
 export async function readProcessTable(
   native: Native,
   options: TableOptions,
-  toSkip: WhomToSkip | null = null,
+  toSkip: SkippedUsers | null = null,
 ): Promise<Observation> {
   const { catalogue, uids, full, environments = true, procRoot, runFolder } = options;
   try {

@@ -91,6 +91,6 @@ export function isCliName(name: string, catalogue: Catalogue): boolean {
 }
 
 /** NFS keeps a removed file that still runs under such a name, in the folder where it lay. */
-export function isSillyRenamed(name: string, { shapes }: Catalogue): boolean {
-  return name.length > shapes.silly.length && name.startsWith(shapes.silly);
+export function isRenamedByNfs(name: string, { shapes }: Catalogue): boolean {
+  return name.length > shapes.nfsRenamed.length && name.startsWith(shapes.nfsRenamed);
 }

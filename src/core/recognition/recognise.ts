@@ -4,7 +4,7 @@ import { exeName, exePath, type Proc } from "../observation/process.ts";
 import { type Catalogue, isNamed } from "./catalogue.ts";
 import { loadedIndex, moduleIndex, scriptIndex } from "./command-line.ts";
 import { isOwnNode, recogniseLauncher, recogniseNodeWrapper, recogniseServerScript } from "./ide-server.ts";
-import { findInstall, type Install, isHelperPath, isSillyRenamed, rootPath } from "./install-path.ts";
+import { findInstall, type Install, isHelperPath, isRenamedByNfs, rootPath } from "./install-path.ts";
 import { componentsOf } from "./path-pattern.ts";
 import { type Recognition, recogniseCli, recogniseProgram } from "./program-rules.ts";
 
@@ -62,7 +62,7 @@ function runsOwnScript(exe: string, { argv }: Seen, catalogue: Catalogue): boole
 /** The path of the program, without the kernel's " (deleted)" and NFS's name for a removed file that still runs. */
 export function programOf({ exe, argv }: Pick<Proc, "exe" | "argv">, catalogue: Catalogue): string {
   const path = exePath(exe ?? "");
-  if (!isSillyRenamed(exeName(path), catalogue)) return path;
+  if (!isRenamedByNfs(exeName(path), catalogue)) return path;
   const called = componentsOf(argv[0] ?? "").at(-1);
   return called === undefined ? path : `${path.slice(0, path.lastIndexOf("/"))}/${called}`;
 }

@@ -43,7 +43,7 @@ export function scanMarkers(catalogue: Catalogue): ScanMarkers {
       ...files.map((path) => longest(`/${path}`)),
       ...[...mentions, ...sites],
       // Forks that no list knows; a command-line program, and the one that opens a tunnel; what NFS renamed.
-      ...["-server/", "-server-", ...names.map((name) => `/${name}-`), "/bin/code", `/${shapes.silly}`],
+      ...["-server/", "-server-", ...names.map((name) => `/${name}-`), "/bin/code", `/${shapes.nfsRenamed}`],
       ...shapes.helperFolders.map((folder) => `/${folder}/`),
     ]),
     interpreters: [

@@ -75,15 +75,15 @@ export function findTrees(
 ): Tree[] {
   const trees = new Map<number, Tree>();
   /** Members of trees, and what is below a process that its user set free: no tree begins there. */
-  const settled = new Set<number>();
+  const covered = new Set<number>();
   const servers = [...recognised.keys()].flatMap((pid) => table.byPid.get(pid) ?? []);
   // Guard: what is above grows first, and each process once, so a chain of thousands costs its length and not its square.
   for (const process of servers.sort((a, b) => a.startTime - b.startTime)) {
-    if (settled.has(process.pid)) continue;
+    if (covered.has(process.pid)) continue;
     const tree = growTree(table, process, recognised, catalogue);
     const free = tree.sparedBelow.filter(({ isFree }) => isFree);
     for (const { pid } of [...tree.members, ...free.flatMap((one) => allBelow(table, one.process))]) {
-      settled.add(pid);
+      covered.add(pid);
       // A parent that started in the same tick as its child may come after it.
       trees.delete(pid);
     }

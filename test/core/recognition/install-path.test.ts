@@ -8,7 +8,7 @@ import {
   findInstall,
   isCliName,
   isHelperPath,
-  isSillyRenamed,
+  isRenamedByNfs,
 } from "../../../src/core/recognition/install-path.ts";
 import { componentsOf, fitsEnd, fitsName, globToRegExp } from "../../../src/core/recognition/path-pattern.ts";
 import { COMMIT } from "../../helpers/proc.ts";
@@ -26,7 +26,7 @@ function productOfExe(exe: string): string | null {
   const install = findInstall(path, catalogue);
   const isNode = catalogue.shapes.nodeNames.includes(name);
   if (install) {
-    const isOwn = isNode || isSillyRenamed(name, catalogue) || isCliName(name, catalogue);
+    const isOwn = isNode || isRenamedByNfs(name, catalogue) || isCliName(name, catalogue);
     if (
       install.by === "fork-folder"
         ? isNode || fitsName(name, "*-{commit}")
