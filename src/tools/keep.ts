@@ -11,7 +11,7 @@ import { localMinute } from "../core/text/format.ts";
 import { escapeText } from "../core/text/safe-text.ts";
 import { loadConfig } from "../shell/config.ts";
 import { loadNative } from "../shell/host/native.ts";
-import { endKeeps, KeepError, killsAtLogout, readKeeps, startKeep } from "./shell/keep.ts";
+import { endKeeps, killsAtLogout, readKeeps, startKeep } from "./shell/keep.ts";
 
 interface KeepOptions extends Common {
   readonly cancel: boolean;
@@ -65,8 +65,7 @@ function start(asked: number, max: number): void {
   try {
     startKeep(Math.ceil(Math.min(asked, LONGEST) / 1000));
   } catch (error) {
-    if (!(error instanceof KeepError)) throw error;
-    throw new Failure(EXIT.failed, `cannot make the request: ${escapeText(error.message)}`);
+    throw new Failure(EXIT.failed, `cannot make the request: ${escapeText((error as Error).message)}`);
   }
   const until = localMinute(Date.now() + Math.min(asked, LONGEST));
   const capped =

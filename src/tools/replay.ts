@@ -5,7 +5,9 @@ import { type Command, Option } from "commander";
 import { EXIT, Failure } from "../commands/exit.ts";
 import { addConfig, type Finish } from "../commands/options.ts";
 import type { Observation } from "../core/observation/observation.ts";
+import { observation as savedObservation } from "../core/observation/schema.ts";
 import { localDate } from "../core/text/format.ts";
+import { parseJson } from "../core/text/parse-json.ts";
 import { escapeText } from "../core/text/safe-text.ts";
 import { viewOf } from "../core/tree/host-view.ts";
 import { NO_ACCOUNTS } from "../core/verdict/exemption.ts";
@@ -13,7 +15,6 @@ import { type JudgeContext, judgeView, UNFORCED } from "../core/verdict/judge.ts
 import { loadConfig, systemMinUid } from "../shell/config.ts";
 import { recogniseRows } from "./core/replay/cut-rows.ts";
 import { parseListing } from "./core/replay/ps-listing.ts";
-import { parseSaved } from "./core/replay/snapshot-file.ts";
 import { addListOptions, type ListOptions, showTrees } from "./list.ts";
 
 async function replay(
@@ -55,8 +56,9 @@ function readListing(file: string, text: string): Observation {
   throw new Failure(EXIT.failed, `${file}:${errors[0]}: is ${what}${more}; ${remedy}`);
 }
 
+/** It may come from anywhere: every field is checked, and the first wrong one named. */
 function readSaved(file: string, text: string): Observation {
-  const result = parseSaved(text);
+  const result = parseJson(savedObservation, text);
   if ("value" in result) return result.value;
   throw new Failure(EXIT.failed, escapeText(`${file}: ${result.error}; make one with snapshot`));
 }

@@ -39,8 +39,8 @@ async function runNotify(options: Common): Promise<number> {
     throw new Failure(EXIT.busy, `it is at work already (another process holds ${lock})`);
   const faults = await emptySpool(NOTIFY_FOLDER, Date.now(), async (text) => {
     const run = await runHook(program, text, LIMIT_MS);
-    if ("failure" in run) throw new Error(`${program}: ${run.failure}`);
-    if (run.status !== 0) throw new Error(`${program}: exit status ${run.status}`);
+    if ("failed" in run) throw new Error(`${program}: ${run.failed}`);
+    if (run.value !== 0) throw new Error(`${program}: exit status ${run.value}`);
   });
   for (const fault of faults) writeAll(2, `vscode-grim-reaper: ${escapeText(faultLine(fault))}\n`);
   return faults.length > 0 ? EXIT.failed : EXIT.ok;

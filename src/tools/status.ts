@@ -5,11 +5,10 @@ import { EXIT } from "../commands/exit.ts";
 import { addConfig, type Finish } from "../commands/options.ts";
 import { type Common, isRoot, portsFor, print, requestFor, silent } from "../commands/shared.ts";
 import { memoryKiBOf } from "../core/costs/costs.ts";
-import { faultLine } from "../core/observation/fault.ts";
+import { type Answer, faultLine } from "../core/observation/fault.ts";
 import { safeJson } from "../core/text/safe-text.ts";
 import type { Verdict } from "../core/verdict/judge.ts";
 import { loadConfig } from "../shell/config.ts";
-import { runTool } from "../shell/host/run-tool.ts";
 import { readLastSweep } from "../shell/store/last-sweep.ts";
 import { STATE_FOLDER } from "../shell/store/paths.ts";
 import { observeAndJudge } from "../sweep/sweep.ts";
@@ -17,12 +16,11 @@ import { chooseRecords, type Totals, totalsOf } from "./core/ledger/summary.ts";
 import { isBlind, shownVerdict } from "./core/views/observer.ts";
 import { type Status, statusLines } from "./core/views/status-view.ts";
 import { ask } from "./shell/ask.ts";
-import { readHookFaults } from "./shell/examine-host.ts";
+import { readHookFaults, unitProperties } from "./shell/examine-host.ts";
 import { ledgerFiles, readLedger } from "./shell/read-ledger.ts";
 import { painter } from "./shell/terminal.ts";
 
 const DAY_MS = 86_400_000;
-const SYSTEMCTL_MS = 3000;
 
 async function status(options: Common): Promise<number> {
   const { policy } = loadConfig(options.config ?? null);
@@ -38,7 +36,7 @@ async function status(options: Common): Promise<number> {
     now,
     enforcing: policy.enforce,
     lastSweep: ask(() => readLastSweep(STATE_FOLDER)),
-    nextSweep: ask(nextSweep),
+    nextSweep: nextSweep(),
     trees,
     ownTreesOnly: !isRoot() && isBlind(observation),
     memoryKiB: memory(judgements),
@@ -52,11 +50,12 @@ async function status(options: Common): Promise<number> {
   return report.faults.length > 0 ? EXIT.failed : EXIT.ok;
 }
 
-function nextSweep(): string | null {
-  const properties = ["--property=ActiveState,NextElapseUSecRealtime", "vscode-grim-reaper.timer"];
-  const text = runTool("/usr/bin/systemctl", ["show", ...properties], SYSTEMCTL_MS);
-  const of = (name: string): string => new RegExp(`^${name}=(.*)$`, "m").exec(text)?.[1] ?? "";
-  return of("ActiveState") === "active" ? of("NextElapseUSecRealtime") || "soon" : null;
+/** As systemd words it; null: the timer is not active. */
+function nextSweep(): Answer<string | null> {
+  const timer = unitProperties("vscode-grim-reaper.timer");
+  if ("failed" in timer) return timer;
+  const { ActiveState, NextElapseUSecRealtime } = timer.value;
+  return { value: ActiveState === "active" ? NextElapseUSecRealtime || "soon" : null };
 }
 
 function endedSince(file: string, since: number): Totals {

@@ -134,7 +134,8 @@ function hookFacts(): Examination["hook"] {
   return { ...facts, isStatic: "value" in bytes ? isStaticElf(bytes.value) : null };
 }
 
-function unitProperties(unit: string): Answer<UnitProperties> {
+/** The properties of a unit by name. */
+export function unitProperties(unit: string): Answer<UnitProperties> {
   return ask(() => {
     const text = runTool("/usr/bin/systemctl", ["show", "--", unit], DEADLINE_MS);
     const pairs = text

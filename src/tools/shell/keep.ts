@@ -7,12 +7,10 @@ import type { Keep } from "../../core/observation/observation.ts";
 import type { Native } from "../../shell/host/native.ts";
 import { runTool } from "../../shell/host/run-tool.ts";
 import { KEEP_PROGRAM } from "../../shell/store/paths.ts";
+import { ask } from "./ask.ts";
 
 const SIGTERM = 15;
 const LOGIND = "org.freedesktop.login1";
-
-/** The program is not installed, or could not be started. */
-export class KeepError extends Error {}
 
 /** Lists the living requests of a user. @throws when /proc cannot be read */
 export async function readKeeps(native: Native, uid: number): Promise<Keep[]> {
@@ -31,12 +29,12 @@ export async function readKeeps(native: Native, uid: number): Promise<Keep[]> {
   return keepsIn(seen, KEEP_PROGRAM).filter((keep) => keep.uid === uid);
 }
 
-/** Starts a request. The program goes into the background by itself. @throws KeepError */
+/** Starts a request. The program goes into the background by itself. @throws */
 export function startKeep(seconds: number): void {
   if (!existsSync(KEEP_PROGRAM))
-    throw new KeepError(`${KEEP_PROGRAM} is not installed; ask the administrators of this host`);
+    throw new Error(`${KEEP_PROGRAM} is not installed; ask the administrators of this host`);
   const { status, error } = spawnSync(KEEP_PROGRAM, [String(seconds)], { stdio: "ignore", cwd: "/" });
-  if (status !== 0) throw new KeepError(`${KEEP_PROGRAM}: ${error?.message ?? `exit status ${status}`}`);
+  if (status !== 0) throw new Error(`${KEEP_PROGRAM}: ${error?.message ?? `exit status ${status}`}`);
 }
 
 /** Ends requests of the caller's. */
@@ -47,9 +45,6 @@ export function endKeeps(native: Native, keeps: readonly Keep[]): void {
 /** Whether logind ends a user's processes at their last logout; null: there is no logind to ask. */
 export function killsAtLogout(): boolean | null {
   const args = ["get-property", LOGIND, "/org/freedesktop/login1", `${LOGIND}.Manager`, "KillUserProcesses"];
-  try {
-    return runTool("/usr/bin/busctl", args, 1000).trim() === "b true";
-  } catch {
-    return null;
-  }
+  const answer = ask(() => runTool("/usr/bin/busctl", args, 1000).trim());
+  return "value" in answer ? answer.value === "b true" : null;
 }

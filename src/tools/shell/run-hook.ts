@@ -3,9 +3,7 @@
 import { spawn } from "node:child_process";
 import { constants, lstatSync, realpathSync } from "node:fs";
 import { dirname } from "node:path";
-
-/** How a run of the program ended; a failure: it did not run, a signal or the time limit ended it, or root would not run it. */
-export type Run = { readonly status: number } | { readonly failure: string };
+import type { Answer } from "../../core/observation/fault.ts";
 
 /** How long a program that was killed is waited for. */
 const KILL_WAIT_MS = 1000;
@@ -37,10 +35,13 @@ export function whyNotRun(program: string): string | null {
 const isWritable = (mode: number, gid: number): boolean =>
   (mode & 0o002) !== 0 || ((mode & 0o020) !== 0 && gid !== 0);
 
-/** Runs the program with this standard input. Never rejects. `limitMs`: then it and what it started are killed. */
-export function runHook(program: string, input: string, limitMs: number): Promise<Run> {
+/**
+ * Runs the program with this standard input, and gives its exit status, or why there is none: it did not run, a signal or
+ * the time limit ended it, or root would not run it. Never rejects. `limitMs`: then it and what it started are killed.
+ */
+export function runHook(program: string, input: string, limitMs: number): Promise<Answer<number>> {
   const why = whyNotRun(program);
-  if (why !== null) return Promise.resolve({ failure: why });
+  if (why !== null) return Promise.resolve({ failed: why });
   return new Promise((resolve) => {
     const started = performance.now();
     // timeout(1) makes a process group and kills all of it.
@@ -49,22 +50,22 @@ export function runHook(program: string, input: string, limitMs: number): Promis
       env: { LC_ALL: "C.UTF-8", PATH: "/usr/sbin:/usr/bin:/sbin:/bin" },
       stdio: ["pipe", "ignore", "inherit"],
     });
-    const end = (run: Run): void => {
+    const end = (run: Answer<number>): void => {
       clearTimeout(late);
       child.stdin.destroy();
       child.unref();
       resolve(run);
     };
-    const noAnswer = { failure: `no answer within ${limitMs / 1000} s` };
+    const noAnswer = { failed: `no answer within ${limitMs / 1000} s` };
     // Guard: a program that hangs in the kernel survives SIGKILL.
     const late = setTimeout(() => end(noAnswer), limitMs + KILL_WAIT_MS);
     // A program that does not read its input breaks the pipe; its exit status is what counts.
     child.stdin.on("error", () => {});
     child.stdin.end(input);
-    child.once("error", (error) => end({ failure: error.message }));
+    child.once("error", (error) => end({ failed: error.message }));
     child.once("exit", (status, signal) => {
       if (performance.now() - started >= limitMs) return end(noAnswer);
-      end(status === null ? { failure: `signal ${signal} ended it` } : { status });
+      end(status === null ? { failed: `signal ${signal} ended it` } : { value: status });
     });
   });
 }

@@ -37,7 +37,7 @@ describe("a program of the site's", { skip }, () => {
     const file = program(`exec >${note}; read line; echo "$line|$#|$PWD"; env; exit 10`);
     const run = await runHook(file, '{"tree":1}\n', 5000);
     delete process.env.REAPER_LEAK;
-    assert.deepEqual(run, { status: 10 });
+    assert.deepEqual(run, { value: 10 });
     const said = readFileSync(note, "utf8");
     assert.equal(said.split("\n")[0], '{"tree":1}|0|/');
     assert.doesNotMatch(said, /secret|HOME=|NODE/);
@@ -47,7 +47,7 @@ describe("a program of the site's", { skip }, () => {
   test("the path is not a command line for a shell", async () => {
     const file = join(folder, "x; touch marker");
     writeFileSync(file, "#!/bin/sh\nexit 0\n", { mode: 0o755 });
-    assert.deepEqual(await runHook(file, "", 5000), { status: 0 });
+    assert.deepEqual(await runHook(file, "", 5000), { value: 0 });
     assert.ok(!existsSync("/marker") && !existsSync(join(folder, "marker")));
   });
 
@@ -55,7 +55,7 @@ describe("a program of the site's", { skip }, () => {
     const note = join(folder, "pids");
     const file = program(`echo $$ >${note}; sleep 60 & echo $! >>${note}; sleep 60`);
     const started = performance.now();
-    assert.deepEqual(await runHook(file, "", 500), { failure: "no answer within 0.5 s" });
+    assert.deepEqual(await runHook(file, "", 500), { failed: "no answer within 0.5 s" });
     assert.ok(performance.now() - started < 5000);
     const pids = readFileSync(note, "utf8").trim().split("\n");
     assert.equal(pids.length, 2);
@@ -68,7 +68,7 @@ describe("a program of the site's", { skip }, () => {
     const file = program("sleep 3 & exit 10");
     const started = performance.now();
     const run = await runHook(file, "", 30_000);
-    assert.ok("status" in run && run.status === 10);
+    assert.ok("value" in run && run.value === 10);
     assert.ok(performance.now() - started < 2500);
   });
 
@@ -78,13 +78,13 @@ describe("a program of the site's", { skip }, () => {
       "y".repeat(1 << 20),
       10_000,
     );
-    assert.deepEqual(run, { status: 10 });
+    assert.deepEqual(run, { value: 10 });
   });
 
   test("one that a signal ends is a failure", async () => {
     // As timeout(1) passes a deadly signal on.
     const run = await runHook(program("kill -9 $$"), "", 5000);
-    assert.ok("failure" in run || run.status === 137, JSON.stringify(run));
+    assert.ok("failed" in run || run.value === 137, JSON.stringify(run));
   });
 
   describe("is not run by root", () => {
@@ -128,7 +128,7 @@ describe("a program of the site's", { skip }, () => {
         const file = make();
         assert.match(whyNotRun(file) ?? "", reason);
         const run = await runHook(file, "", 5000);
-        assert.match("failure" in run ? run.failure : "", reason);
+        assert.match("failed" in run ? run.failed : "", reason);
       });
   });
 });

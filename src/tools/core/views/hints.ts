@@ -1,18 +1,12 @@
 /** Finds the facts that explain a tree but never decide, and what would change its verdict. */
 
 import type { Fact, Value } from "../../../core/evidence/evidence.ts";
+import type { Answer } from "../../../core/observation/fault.ts";
 import { ageOf, type Tag } from "../../../core/observation/observation.ts";
 import { exeName } from "../../../core/observation/process.ts";
 import { formatDuration } from "../../../core/text/duration.ts";
 import type { HostView } from "../../../core/tree/host-view.ts";
 import type { Judgement } from "../../../core/verdict/judge.ts";
-
-/** What logind says about a session. A null state means that it could not be asked, not that the session is gone. */
-export interface LogindHint {
-  readonly session: string;
-  readonly state: string | null;
-  readonly detail: string;
-}
 
 const yesNo = (value: boolean): Value => (value ? "yes" : "no");
 
@@ -20,7 +14,7 @@ const yesNo = (value: boolean): Value => (value ? "yes" : "no");
 export function hintsOf(
   judgement: Judgement,
   { observation, sshd: { genuine, impostors } }: HostView,
-  logind: LogindHint | null,
+  logind: Answer<string> | null,
 ): Fact[] {
   const { root } = judgement.tree;
   const mine = impostors.filter((process) => process.uid === root.uid);
@@ -82,16 +76,13 @@ export function scopeOf(cgroups: readonly string[] | null): string | null {
   return null;
 }
 
-function scopeHint({ tree }: Judgement, logind: LogindHint | null): Fact {
+function scopeHint({ tree }: Judgement, logind: Answer<string> | null): Fact {
   const scope = scopeOf(tree.root.cgroups);
   if (scope === null) return { fact: "scope", value: "unknown", detail: "in no session scope" };
-  if (!logind || logind.state === null)
-    return {
-      fact: "scope",
-      value: "unknown",
-      detail: `${scope}: ${logind?.detail ?? "logind was not asked"}`,
-    };
-  return { fact: "scope", value: yesNo(logind.state === "active"), detail: `${scope} is ${logind.state}` };
+  const hint = (value: Value, detail: string): Fact => ({ fact: "scope", value, detail });
+  if (logind === null || "failed" in logind)
+    return hint("unknown", `${scope}: ${logind?.failed ?? "logind was not asked"}`);
+  return hint(yesNo(logind.value === "active"), `${scope} is ${logind.value}`);
 }
 
 /** Says in one sentence what would change the verdict; `enforcing`: sweeps end orphans here. */

@@ -42,18 +42,10 @@ test("explain names the connection, the hints, and what would change the verdict
     tags: [tag],
   });
   const judgement = judged(seen);
-  const hints = hintsOf(judgement, viewOf(seen, DEFAULT_POLICY.catalogue), {
-    session: "7",
-    state: "closing",
-    detail: "closing",
-  });
-  const text = explainLines(
-    judgement,
-    seen,
-    505,
-    { ...shown, hints, change: whatWouldChange(judgement, true) },
-    plain,
-  ).join("\n");
+  const hints = hintsOf(judgement, viewOf(seen, DEFAULT_POLICY.catalogue), { value: "closing" });
+  const change = whatWouldChange(judgement, true);
+  const text = explainLines(judgement, seen, 505, { ...shown, hints, change }, plain).join("
+");
   assert.match(text, /^Process 505 belongs to the tree of 500: vscode, uid 2001, 6 processes, 6 MiB/);
   assert.match(text, /Verdict {2}spare\n +in use: session sshd-session 301\n/);
   assert.match(text, /session +no +no ssh server of audit session 7 is alive; a later session may still use/);
@@ -64,11 +56,7 @@ test("explain names the connection, the hints, and what would change the verdict
 
 test("a logind that cannot be asked is unknown, never gone", () => {
   const seen = observation(tree);
-  const hint = hintsOf(judged(seen), viewOf(seen, DEFAULT_POLICY.catalogue), {
-    session: "7",
-    state: null,
-    detail: "no bus",
-  });
+  const hint = hintsOf(judged(seen), viewOf(seen, DEFAULT_POLICY.catalogue), { failed: "no bus" });
   assert.deepEqual(
     hint.find(({ fact }) => fact === "scope"),
     { fact: "scope", value: "unknown", detail: "session-7.scope: no bus" },
