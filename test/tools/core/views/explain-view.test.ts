@@ -44,8 +44,7 @@ test("explain names the connection, the hints, and what would change the verdict
   const judgement = judged(seen);
   const hints = hintsOf(judgement, viewOf(seen, DEFAULT_POLICY.catalogue), { value: "closing" });
   const change = whatWouldChange(judgement, true);
-  const text = explainLines(judgement, seen, 505, { ...shown, hints, change }, plain).join("
-");
+  const text = explainLines(judgement, seen, 505, { ...shown, hints, change }, plain).join("\n");
   assert.match(text, /^Process 505 belongs to the tree of 500: vscode, uid 2001, 6 processes, 6 MiB/);
   assert.match(text, /Verdict {2}spare\n +in use: session sshd-session 301\n/);
   assert.match(text, /session +no +no ssh server of audit session 7 is alive; a later session may still use/);
