@@ -5,179 +5,129 @@ import { chmodSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
 import { test } from "node:test";
+import { run, temporaryFile } from "./helpers/program.ts";
+import { isRoot, USER } from "./helpers/real.ts";
 
 const toml = (text: string): string => temporaryFile("config.toml", text);
 const LISTING =
   "test/fixtures/ps-listings/15-msvscode-exec-server-LIVE-server-reparented-agents-in-terminals.tsv";
 
-interface Row {
-  readonly args: readonly string[];
-  readonly status: number;
-  readonly stderr?: RegExp;
-  readonly stdout?: RegExp;
-  readonly only?: "root" | "user";
-}
+const LISTED =
+  '"root":{"pid":496,"startTime":0},"uid":1000,"user":"[^"]+","product":"vscode","kind":"server","verdict":"unknown"';
+const NO_GROUP = 'exemptGroups = ["no-such-group"]\n';
+const NOBODY = /group no-such-group \(.*config\.toml:1\): .*; nothing that it may exempt is ended until this/;
 
-const rows: readonly Row[] = [
-  { args: ["--help"], status: 0, stdout: /Examples:[\s\S]*Exit status: 0 all well/ },
-  { args: ["--version"], status: 0, stdout: /^\d+\.\d+\.\d+\n$/ },
-  { args: ["sweep", "--help"], status: 0, stdout: /--dry-run/ },
-  { args: ["--dry-run"], status: 0 },
-  {
-    args: ["sweep", "-n", "-vv"],
-    status: 0,
-    stderr: /Looked at \d+ processes .* found \d+ trees?: reap/,
-  },
-  { args: ["-n", "-vv", "--log-format", "json"], status: 0, stderr: /^\{"level":10,"time":\d+,/m },
-  { args: ["list"], status: 0 },
-  {
-    args: ["list", "--json"],
-    status: 0,
-    stdout: /^\{"schemaVersion":1,"host":"[^"]+","dryRun":true,"trees":\[/,
-  },
-  { args: ["-n", "--json"], status: 0, stdout: /"dryRun":true/ },
-  { args: ["status"], status: 0, stdout: /^mode +enforcing[\s\S]*^trees|^your trees/m },
-  { args: ["status", "--json"], status: 0, stdout: /^\{"schemaVersion":1,"host":/ },
-  {
-    args: ["list", "--verdict", "reaped"],
-    status: 64,
-    stderr: /Allowed choices are reap, wait, spare, exempt, unknown/,
-  },
-  { args: ["list", "--sort", "memory", "--verdict", "reap"], status: 0 },
-  {
-    args: ["list", "--agents"],
-    status: 0,
-    stdout: /^(?: *PID +USER +PRODUCT +KIND .* VERDICT +WHY\n|No agents\.\n)/,
-  },
-  { args: ["list", "--agents", "--json"], status: 0, stdout: /^\{"schemaVersion":1,"host":".+","agents":\[/ },
-  { args: ["snapshot"], status: 0, stdout: /^\{"schemaVersion":1,.*"bootId":"[0-9a-f-]{36}"/ },
-  { args: ["--nonsense"], status: 64, stderr: /unknown option '--nonsense'/ },
-  {
-    args: ["lsit"],
-    status: 64,
-    stderr: /^vscode-grim-reaper: unknown command lsit; did you mean "list"\? \(see --help\)\n$/,
-  },
-  { args: ["-n"], status: 0, stderr: /Nothing to end|Would kill/ },
-  { args: ["explain"], status: 64, stderr: /missing required argument 'pid'/ },
-  { args: ["explain", "abc"], status: 64, stderr: /pid abc: a process id is a whole number above 0/ },
-  {
-    args: ["explain", "4194399"],
-    status: 1,
-    stderr: /there is no process 4194399; "vscode-grim-reaper list" shows/,
-  },
-  { args: ["--pid", "4194399", "-n"], status: 1, stderr: /there is no process 4194399/ },
-  { args: ["-n", "-u", "no-such-user-here"], status: 64, stderr: /there is no user no-such-user-here/ },
-  { args: ["-n", "--log-format", "xml"], status: 64, stderr: /Allowed choices are standard, json/ },
-  { args: ["-n", "--include-jobs"], status: 64, stderr: /need --force/ },
-  {
-    args: ["-n", "-c", "/nonexistent.toml"],
-    status: 78,
-    stderr: /^vscode-grim-reaper: \/nonexistent\.toml: cannot be read: ENOENT/,
-  },
-  {
-    args: ["-n", "-c", toml('graec = "10m"\n')],
-    status: 78,
-    stderr: /config\.toml:1: graec: unknown key; did you mean "grace"\?\n$/,
-  },
-  {
-    args: ["list", "-c", toml('\ngrace = "ten minutes"\n')],
-    status: 78,
-    stderr: /config\.toml:2: grace: must be a duration such as "90s"/,
-  },
-  {
-    args: ["check-config", toml('[graceByProduct]\ncurser = "1h"\n[metrics]\nfile = "/tmp/x.prom"\n')],
-    status: 1,
-    stderr:
-      /graceByProduct: there is no product "curser"; did you mean "cursor"\?\n.*metrics\.file: \/tmp\/x\.prom: the service does not see \/tmp/,
-    stdout: /\n2 problems\n$/,
-  },
-  {
-    args: ["check-config", toml("ledger = 5\n")],
-    status: 78,
-    stderr: /config\.toml:1: ledger: must be a table\n$/,
-  },
-  { args: ["check-config", toml("grace = [")], status: 78, stderr: /config\.toml:1: not TOML: / },
-  {
-    args: ["check-config", toml('grace = "1h"\nenforce = false\n')],
-    status: 0,
-    stdout:
-      /enforce +false: sweeps only observe {2}\[config\.toml\]\ngrace +1h {2}\[config\.toml\][\s\S]*\nOK\n$/,
-  },
-  {
-    args: ["check-config", toml('exemptUsers = ["no-such-user-here"]\n')],
-    status: 1,
-    stderr: /user no-such-user-here \(.*config\.toml:1\): there is none of this name; it exempts no user/,
-  },
-  ...["check-config", "list", "status", "-n"].map((command) => ({
-    args: [
-      command,
-      ...(command === "check-config" ? [] : ["-c"]),
-      toml('\nexemptGroups = ["no-such-group"]\n'),
-    ],
-    status: 1,
-    [command === "status" ? "stdout" : "stderr"]:
-      /group no-such-group \(.*config\.toml:2\): .*; nothing that it may exempt is ended until this/,
-  })),
-  {
-    args: ["doctor", "-c", toml('exemptGroups = ["no-such-group"]\n')],
-    status: 1,
-    stdout:
-      /^fault +configuration .*no-such-group \(.*config\.toml:1\): .*; nothing that it may exempt is ended/m,
-  },
-  { args: ["replay", "/nonexistent"], status: 1, stderr: /\/nonexistent: cannot be read/ },
-  {
-    args: ["replay", toml("{}")],
-    status: 1,
-    stderr: /config\.toml: schemaVersion: .*make one with snapshot/,
-  },
-  { args: ["replay", toml("x")], status: 1, stderr: /config\.toml: .*JSON.*make one with snapshot/ },
-  {
-    args: ["replay", toml("x"), "--format", "ps"],
-    status: 1,
-    stderr: /config\.toml:1: is neither uid<TAB>pid<TAB>ppid<TAB>args nor/,
-  },
-  {
-    args: ["replay", LISTING, "--format", "ps"],
-    status: 0,
-    stdout: /^ *PID +USER +PRODUCT +KIND +VERDICT[\s\S]*496 .* vscode +server +unknown/,
-  },
-  {
-    args: ["replay", LISTING, "--format", "ps", "--json"],
-    status: 0,
-    stdout:
-      /"root":\{"pid":496,"startTime":0\},"uid":1000,"user":"[^"]+","product":"vscode","kind":"server","verdict":"unknown"/,
-  },
-  {
-    args: ["-n", "-l", "/nonexistent/reaper.log", "-vv"],
-    status: 1,
-    stderr: /cannot open the log file \/nonexistent\/reaper\.log[\s\S]*Looked at/,
-  },
-  {
-    args: [],
-    status: 77,
-    stderr:
-      /needs root: run it with sudo, or look with --dry-run; to end your own trees: vscode-grim-reaper end/,
-    only: "user",
-  },
-  {
-    args: ["list", "-u", "0"],
-    status: 77,
-    stderr: /only root can judge other users' processes/,
-    only: "user",
-  },
+/** What is typed (`FILE` stands for a file with this text), the exit status, and what a stream says. */
+type Row = readonly [
+  typed: string,
+  status: number,
+  says?: RegExp,
+  stream?: "stdout" | "stderr",
+  file?: string,
 ];
 
-for (const { args, status, stderr, stdout, only } of rows) {
-  const skip = only !== undefined && (only === "root") !== isRoot ? `for ${only} only` : false;
-  test(`vscode-grim-reaper ${args.join(" ")}`, { skip }, () => {
-    const ran = run(args);
+/** Where an error says its reason on standard error and anything else its answer on standard output. */
+const rows: readonly Row[] = [
+  ["--help", 0, /Examples:[\s\S]*Exit status: 0 all well/],
+  ["--version", 0, /^\d+\.\d+\.\d+\n$/],
+  ["sweep --help", 0, /--dry-run/],
+  ["--dry-run", 0],
+  ["sweep -n -vv", 0, /Looked at \d+ processes .* found \d+ trees?: reap/, "stderr"],
+  ["-n -vv --log-format json", 0, /^\{"level":10,"time":\d+,/m, "stderr"],
+  ["-n", 0, /Nothing to end|Would kill/, "stderr"],
+  ["-n --json", 0, /"dryRun":true/],
+  ["list", 0],
+  ["list --json", 0, /^\{"schemaVersion":1,"host":"[^"]+","dryRun":true,"trees":\[/],
+  ["list --sort memory --verdict reap", 0],
+  ["list --verdict reaped", 64, /Allowed choices are reap, wait, spare, exempt, unknown/],
+  ["list --agents", 0, /^(?: *PID +USER +PRODUCT +KIND .* VERDICT +WHY\n|No agents\.\n)/],
+  ["list --agents --json", 0, /^\{"schemaVersion":1,"host":".+","agents":\[/],
+  ["status", 0, /^mode +enforcing[\s\S]*^trees|^your trees/m],
+  ["status --json", 0, /^\{"schemaVersion":1,"host":/],
+  ["snapshot", 0, /^\{"schemaVersion":1,.*"bootId":"[0-9a-f-]{36}"/],
+  ["--nonsense", 64, /unknown option '--nonsense'/],
+  ["lsit", 64, /^vscode-grim-reaper: unknown command lsit; did you mean "list"\? \(see --help\)\n$/],
+  ["explain", 64, /missing required argument 'pid'/],
+  ["explain abc", 64, /pid abc: a process id is a whole number above 0/],
+  ["explain 4194399", 1, /there is no process 4194399; "vscode-grim-reaper list" shows/],
+  ["--pid 4194399 -n", 1, /there is no process 4194399/],
+  ["-n -u no-such-user-here", 64, /there is no user no-such-user-here/],
+  ["-n --log-format xml", 64, /Allowed choices are standard, json/],
+  ["-n --include-jobs", 64, /need --force/],
+  ["-n -c /nonexistent.toml", 78, /^vscode-grim-reaper: \/nonexistent\.toml: cannot be read: ENOENT/],
+  [
+    "-n -c FILE",
+    78,
+    /config\.toml:1: graec: unknown key; did you mean "grace"\?\n$/,
+    "stderr",
+    'graec = "10m"\n',
+  ],
+  [
+    "list -c FILE",
+    78,
+    /\.toml:2: grace: must be a duration such as "90s"/,
+    "stderr",
+    '\ngrace = "ten minutes"\n',
+  ],
+  [
+    "check-config FILE",
+    1,
+    /"curser"; did you mean "cursor"\?/,
+    "stderr",
+    '[graceByProduct]\ncurser = "1h"\n',
+  ],
+  [
+    "check-config FILE",
+    1,
+    /\n2 problems\n$/,
+    "stdout",
+    'exemptUsers = ["x-1"]\n[metrics]\nfile = "/tmp/x.prom"\n',
+  ],
+  [
+    "check-config FILE",
+    1,
+    /x\.prom: the service does not see \/tmp/,
+    "stderr",
+    '[metrics]\nfile = "/tmp/x.prom"\n',
+  ],
+  ["check-config FILE", 78, /config\.toml:1: ledger: must be a table\n$/, "stderr", "ledger = 5\n"],
+  ["check-config FILE", 78, /config\.toml:1: not TOML: /, "stderr", "grace = ["],
+  [
+    "check-config FILE",
+    0,
+    /enforce +false: sweeps only observe {2}\[config\.toml\]\n/,
+    "stdout",
+    "enforce = false\n",
+  ],
+  ["check-config FILE", 0, /grace +1h {2}\[config\.toml\][\s\S]*\nOK\n$/, "stdout", 'grace = "1h"\n'],
+  ["check-config FILE", 1, /x-1 \(.*\.toml:1\): .*; it exempts no user/, "stderr", 'exemptUsers = ["x-1"]\n'],
+  ["check-config FILE", 1, NOBODY, "stderr", NO_GROUP],
+  ["list -c FILE", 1, NOBODY, "stderr", NO_GROUP],
+  ["-n -c FILE", 1, NOBODY, "stderr", NO_GROUP],
+  ["status -c FILE", 1, NOBODY, "stdout", NO_GROUP],
+  ["doctor -c FILE", 1, NOBODY, "stdout", NO_GROUP],
+  ["replay /nonexistent", 1, /\/nonexistent: cannot be read/],
+  ["replay FILE", 1, /config\.toml: schemaVersion: .*make one with snapshot/, "stderr", "{}"],
+  ["replay FILE", 1, /config\.toml: .*JSON.*make one with snapshot/, "stderr", "x"],
+  ["replay FILE --format ps", 1, /\.toml:1: is neither uid<TAB>pid<TAB>ppid<TAB>args nor/, "stderr", "x"],
+  [
+    `replay ${LISTING} --format ps`,
+    0,
+    /^ *PID +USER +PRODUCT +KIND +VERDICT[\s\S]*496 .* vscode +server +unknown/,
+  ],
+  [`replay ${LISTING} --format ps --json`, 0, new RegExp(LISTED.replaceAll("{", "\\{"))],
+  ["-n -l /nonexistent/x.log -vv", 1, /cannot open the log file \/nonexistent\/x\.log[\s\S]*Looked at/],
+];
+
+for (const [typed, status, says, stream, file] of rows)
+  test(`vscode-grim-reaper ${typed}${file === undefined ? "" : `: ${JSON.stringify(file)}`}`, () => {
+    const path = file === undefined ? "" : toml(file);
+    const ran = run(typed.split(" ").map((word) => (word === "FILE" ? path : word)));
     assert.equal(ran.status, status, ran.stderr);
-    if (stderr) assert.match(ran.stderr, stderr);
-    if (stdout) assert.match(ran.stdout, stdout);
+    if (says) assert.match(ran[stream ?? (status === 0 ? "stdout" : "stderr")], says);
     if (status !== 0)
       assert.doesNotMatch(ran.stderr, /\bat .*:\d+:\d+\)?$/m, "a stack trace for a person's mistake");
   });
-}
 
 test("an ordinary user's list and dry run work, and list says what it did not look at", {
   skip: isRoot ? false : "root only: becomes that user",
@@ -188,7 +138,15 @@ test("an ordinary user's list and dry run work, and list says what it did not lo
     const ran = run(args, { uid: USER });
     assert.equal(ran.status, 0, ran.stderr);
   }
-  assert.equal(run([], { uid: USER }).status, 77);
+  const refused = run([], { uid: USER });
+  assert.equal(refused.status, 77);
+  assert.match(
+    refused.stderr,
+    /needs root: run it with sudo, or look with --dry-run; to end your own trees: /,
+  );
+  const other = run(["list", "-u", "0"], { uid: USER });
+  assert.equal(other.status, 77);
+  assert.match(other.stderr, /only root can judge other users' processes/);
 });
 
 test("a configuration that others may write is refused", { skip: isRoot ? false : "root only" }, () => {
@@ -269,6 +227,3 @@ test("a process table that cannot be read is one clear error", {
     /^vscode-grim-reaper: cannot read the process table in \/proc: .*; is proc mounted there, and whole .*\?\n$/,
   );
 });
-
-import { run, temporaryFile } from "./helpers/program.ts";
-import { isRoot, USER } from "./helpers/real.ts";
