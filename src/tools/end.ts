@@ -51,7 +51,7 @@ async function runEnd(options: EndOptions): Promise<number> {
     const own = plan.find(({ tree }) => tree.members.some(({ pid }) => pid === process.pid));
     if (own && options.thisToo && !options.dryRun) {
       say("this terminal ends with the tree that it belongs to");
-      return stepOut(options);
+      return stepOut();
     }
     if (own && !options.thisToo)
       say(`left alone: this command runs in the tree of ${own.tree.root.pid}; --this-too ends it as well`);
@@ -79,20 +79,10 @@ const say = (text: string): void => writeAll(2, `vscode-grim-reaper: ${text}\n`)
  * Continues in a process outside the tree that this one runs in, which would stop itself with the rest otherwise. That
  * process has a session of its own and is not a member of the tree once this one has ended.
  */
-function stepOut({ verbose, pid, config, user }: EndOptions): number {
-  const args = [
-    ...["end", "--this-too", "--behind", String(process.pid)],
-    ...Array.from({ length: verbose }, () => "-v"),
-    ...(pid ?? []).flatMap((one) => ["--pid", String(one)]),
-    ...(user ?? []).flatMap((one) => ["--user", one]),
-    ...(config === undefined ? [] : ["--config", config]),
-  ];
-  const program = process.argv[1] ?? "";
-  spawn(process.execPath, [...process.execArgv, program, ...args], {
-    detached: true,
-    stdio: "inherit",
-    cwd: "/",
-  }).unref();
+function stepOut(): number {
+  const [, program = "", ...typed] = process.argv;
+  const args = [...process.execArgv, program, ...typed, "--behind", String(process.pid)];
+  spawn(process.execPath, args, { detached: true, stdio: "inherit" }).unref();
   return EXIT.ok;
 }
 

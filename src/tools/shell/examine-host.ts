@@ -1,10 +1,9 @@
 /** Asks a host all that `doctor` wants to know. Every question may fail by itself; none changes anything. */
 
-import { existsSync, lstatSync, readdirSync, readFileSync, realpathSync, statSync } from "node:fs";
+import { existsSync, lstatSync, readFileSync, realpathSync, statSync } from "node:fs";
 import { release } from "node:os";
 import { join } from "node:path";
 import { type Answer, type Fault, faultLine } from "../../core/observation/fault.ts";
-import type { Proc } from "../../core/observation/process.ts";
 import type { HostView } from "../../core/tree/host-view.ts";
 import type { LoadedConfig } from "../../shell/config.ts";
 import type { Native } from "../../shell/host/native.ts";
@@ -62,7 +61,9 @@ export async function examine(
       const { tags, faults } = readTags(RUN_FOLDER, bootId);
       return { folder: fileFacts(join(RUN_FOLDER, "tags")), valid: tags.length, faults: faultLines(faults) };
     }),
-    kernel: kernelFacts(native, "value" in look ? look.value.view.observation.processes : []),
+    kernel: release(),
+    hasCgroupV2: CGROUPS.some((folder) => existsSync(join(folder, "cgroup.controllers"))),
+    hasAudit: existsSync("/proc/self/sessionid"),
     sockets: then(await askAsync(() => native.connections([process.pid], "/proc")), (found) => ({
       complete: found.complete,
       detail: found.faults[0]?.detail ?? "",
@@ -143,25 +144,4 @@ export function unitProperties(unit: string): Answer<UnitProperties> {
       .map((line) => [line.split("=", 1)[0] ?? "", line.slice(line.indexOf("=") + 1)]);
     return Object.fromEntries(pairs);
   });
-}
-
-function kernelFacts(native: Native, processes: readonly Proc[]): Examination["kernel"] {
-  // Signal 0 asks and does nothing; the answer tells whether the process could be pinned.
-  const own = process.geteuid?.();
-  const someone = processes.find(({ pid, uid }) => pid > 2 && pid !== process.pid && uid === own);
-  const pidfd = someone === undefined || !native.signal(someone, someone.uid, 0).weak;
-  const mount = CGROUPS.find((folder) => existsSync(join(folder, "cgroup.controllers")));
-  return {
-    release: release(),
-    pidfd,
-    cgroupV2: mount !== undefined,
-    cgroupKill: mount !== undefined && hasCgroupKill(mount),
-    audit: existsSync("/proc/self/sessionid"),
-  };
-}
-
-/** The root group has no such file; any group below it does, where the kernel has it. */
-function hasCgroupKill(mount: string): boolean {
-  const below = ask(() => readdirSync(mount, { withFileTypes: true }).filter((entry) => entry.isDirectory()));
-  return "value" in below && below.value.some(({ name }) => existsSync(join(mount, name, "cgroup.kill")));
 }

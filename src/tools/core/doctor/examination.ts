@@ -57,13 +57,10 @@ export interface Examination {
     readonly valid: number;
     readonly faults: readonly string[];
   }>;
-  readonly kernel: {
-    readonly release: string;
-    readonly pidfd: boolean;
-    readonly cgroupV2: boolean;
-    readonly cgroupKill: boolean;
-    readonly audit: boolean;
-  };
+  /** "6.12.0-55.el10.x86_64" */
+  readonly kernel: string;
+  readonly hasCgroupV2: boolean;
+  readonly hasAudit: boolean;
   /** Whether the list of sockets is complete, and why not. */
   readonly sockets: Answer<{ readonly complete: boolean; readonly detail: string }>;
   /** What a sweep would see of the host now. */

@@ -113,17 +113,21 @@ export const HOST_CHECKS: Checks = {
     return complete ? "by netlink" : fault(`the list is not complete: ${escapeText(detail)}`, NETLINK);
   },
 
-  kernel: ({ kernel: { release, pidfd, cgroupV2, cgroupKill, audit } }) => {
+  kernel: ({ kernel, hasCgroupV2, hasAudit }) => {
+    const [major = 0, minor = 0] = kernel.split(".").map((part) => Number.parseInt(part, 10));
+    const isAtLeast = (...[m, n]: [number, number]): boolean => major > m || (major === m && minor >= n);
     const storms = "fork storms cannot be ended as a whole";
     const lacks = [
-      ...(pidfd ? [] : ["no pidfd (5.3): identities are checked and not pinned"]),
-      ...(cgroupV2 ? [] : [`no cgroup v2: ${storms}`]),
-      ...(cgroupV2 && !cgroupKill ? [`no cgroup.kill (5.14): ${storms}`] : []),
-      ...(audit ? [] : ["no audit session ids: the hook goes by user slices"]),
+      ...(isAtLeast(5, 3) ? [] : ["no pidfd_open (5.3): processes are held by other means, or only checked"]),
+      ...(hasCgroupV2 ? [] : [`no cgroup v2: ${storms}`]),
+      ...(hasCgroupV2 && !isAtLeast(5, 14) ? [`no cgroup.kill (5.14): ${storms}`] : []),
+      ...(hasAudit ? [] : ["no audit session ids: the hook goes by user slices"]),
     ];
-    if (lacks.length === 0) return `${escapeText(release)}: pidfd, cgroup.kill, audit`;
-    const remedy = "works, with these limits; a newer kernel has them";
-    return warning(`${escapeText(release)}: ${lacks.join("; ")}`, remedy);
+    if (lacks.length === 0) return `${escapeText(kernel)}: pidfd, cgroup.kill, audit`;
+    return warning(
+      `${escapeText(kernel)}: ${lacks.join("; ")}`,
+      "works, with these limits; a newer kernel has them",
+    );
   },
 
   "sshd keepalive": ({ sshd }) => {

@@ -33,7 +33,9 @@ const well: Examination = {
     CapabilityBoundingSet: "cap_kill cap_sys_ptrace cap_dac_read_search",
   }),
   tags: value({ folder: { uid: 0, gid: 998, mode: 0o770, isFile: false }, valid: 2, faults: [] }),
-  kernel: { release: "6.1", pidfd: true, cgroupV2: true, cgroupKill: true, audit: true },
+  kernel: "6.1.0",
+  hasCgroupV2: true,
+  hasAudit: true,
   sockets: value({ complete: true, detail: "" }),
   look: value({ processes: 100, sshServers: 3, broken: null, faults: [] }),
   predecessor: [],
@@ -142,7 +144,9 @@ const wrong: Readonly<Record<string, readonly [Partial<Examination>, "warning" |
   ],
   sockets: [[but("sockets", { complete: false, detail: "EPERM" }), "fault", /EPERM/]],
   kernel: [
-    [{ kernel: { ...well.kernel, pidfd: false, cgroupKill: false } }, "warning", /no pidfd.*no cgroup\.kill/],
+    [{ kernel: "4.18.0-553.el8_10" }, "warning", /no pidfd_open.*no cgroup\.kill/],
+    [{ kernel: "5.13.9" }, "warning", /^5\.13\.9: no cgroup\.kill/],
+    [{ hasCgroupV2: false, hasAudit: false }, "warning", /^6\.1\.0: no cgroup v2.*no audit/],
   ],
   configuration: [
     [failed("config", "config.toml:3: grace: x"), "fault", /:3: grace/],
