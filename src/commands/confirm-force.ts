@@ -16,9 +16,14 @@ export async function confirmForce(planned: readonly Judgement[]): Promise<boole
     "To choose, give -u USER or --pid PID; to see what would be ended, -n.",
   ];
   writeAll(2, `${lines.join("\n")}\n`);
+  return confirm(`End ${planned.length === 1 ? "it" : "them"}?`);
+}
+
+/** Asks a question on the terminal; true for yes. */
+export async function confirm(question: string): Promise<boolean> {
   const terminal = createInterface({ input: process.stdin, output: process.stderr });
   const answer = await new Promise<string>((resolve) => {
-    terminal.question(`End ${planned.length === 1 ? "it" : "them"}? [y/N] `, resolve);
+    terminal.question(`${question} [y/N] `, resolve);
     // Ctrl-C or Ctrl-D.
     terminal.once("close", () => resolve(""));
   });

@@ -1,8 +1,8 @@
 /** `clean`: a user removes old server versions from their own home. */
 
 import { homedir, hostname } from "node:os";
-import { createInterface } from "node:readline/promises";
 import type { Command } from "commander";
+import { confirm } from "../commands/confirm-force.ts";
 import { EXIT, Failure } from "../commands/exit.ts";
 import { addConfig, durationArgument, type Finish } from "../commands/options.ts";
 import { type Common, isRoot, ownUid, print } from "../commands/shared.ts";
@@ -83,15 +83,7 @@ function removed(choice: Choice, uid: number, errors: string[]): Choice {
 /** Asks on a terminal; elsewhere returns false. */
 async function isWanted(choices: readonly Choice[]): Promise<boolean> {
   if (!process.stdin.isTTY || !process.stdout.isTTY) return false;
-  const ask = createInterface({ input: process.stdin, output: process.stdout });
-  try {
-    const answer = await ask.question(
-      `Remove ${removable(choices)}, ${formatMemory(removedKiB(choices))}? [y/N] `,
-    );
-    return /^y(?:es)?$/i.test(answer.trim());
-  } finally {
-    ask.close();
-  }
+  return confirm(`Remove ${removable(choices)}, ${formatMemory(removedKiB(choices))}?`);
 }
 
 const removable = (choices: readonly Choice[]): string =>
