@@ -138,6 +138,9 @@ export function printJson(document: object): void {
   print(safeJson(withUsers(document)));
 }
 
+/** Writes one line for people to standard error. */
+export const complain = (text: string): void => writeAll(2, `vscode-grim-reaper: ${escapeText(text)}\n`);
+
 /** Writes a text and a line end to standard output. A reader that has gone is not a failure. */
 export function print(text: string): void {
   try {

@@ -4,14 +4,13 @@ import { basename } from "node:path";
 import type { Command } from "commander";
 import { EXIT } from "../commands/exit.ts";
 import type { Finish } from "../commands/options.ts";
-import { print } from "../commands/shared.ts";
+import { complain, print } from "../commands/shared.ts";
 import { isTable, type Policy, type PolicyLayer } from "../core/policy/policy.ts";
 import { formatDuration } from "../core/text/duration.ts";
 import { countOf, localDate } from "../core/text/format.ts";
 import { escapeText } from "../core/text/safe-text.ts";
 import { namedIn } from "../core/verdict/exemption.ts";
 import { type LoadedConfig, loadConfig, systemMinUid } from "../shell/config.ts";
-import { writeAll } from "../shell/output/log.ts";
 import { findConfigProblems } from "./shell/config-problems.ts";
 
 /** A key of the configuration as it is shown: its path in the file, or a label without one. */
@@ -28,7 +27,7 @@ async function checkConfig(file: string | undefined): Promise<number> {
   for (const [key, value] of rows)
     print(`${key.padEnd(width)}  ${escapeText(value)}${originOf(key, loaded)}`);
   const problems = findConfigProblems(loaded);
-  for (const problem of problems) writeAll(2, `vscode-grim-reaper: ${escapeText(problem)}\n`);
+  for (const problem of problems) complain(problem);
   print(problems.length === 0 ? "\nOK" : `\n${countOf(problems.length, "problem")}`);
   return problems.length > 0 ? EXIT.failed : EXIT.ok;
 }

@@ -5,7 +5,7 @@ import type { Command } from "commander";
 import { confirm } from "../commands/confirm-force.ts";
 import { EXIT, Failure } from "../commands/exit.ts";
 import { addConfig, durationArgument, type Finish } from "../commands/options.ts";
-import { type Common, isRoot, ownUid, print } from "../commands/shared.ts";
+import { type Common, complain, isRoot, ownUid, print } from "../commands/shared.ts";
 import { formatDuration } from "../core/text/duration.ts";
 import { countOf, formatMemory } from "../core/text/format.ts";
 import { escapeText, safeJson } from "../core/text/safe-text.ts";
@@ -46,7 +46,7 @@ async function clean(options: CleanOptions): Promise<number> {
   const found = findVersions(homedir(), uid, serverFolders(policy.catalogue), runningVersions(uid));
   progress(`Measuring ${countOf(found.versions.length, "version")} …`);
   const { versions, errors: unmeasured } = measured(found.versions);
-  const errors = [...found.errors, ...unmeasured].map(escapeText);
+  const errors = [...found.errors, ...unmeasured];
   const choices = chooseVersions(versions, options.older, Date.now());
   const chosen = choices.filter(({ remove }) => remove);
   progress("");
@@ -57,7 +57,7 @@ async function clean(options: CleanOptions): Promise<number> {
   const result = choices.map((choice) => outcome.find(({ version }) => version === choice.version) ?? choice);
   if (options.json) print(safeJson(cleanDocument(hostname(), result, wanted, errors)));
   else print(lastLine(result, wanted));
-  for (const error of errors) writeAll(2, `vscode-grim-reaper: ${error}\n`);
+  for (const error of errors) complain(error);
   return errors.length > 0 ? EXIT.failed : EXIT.ok;
 }
 
@@ -75,7 +75,7 @@ function removed(choice: Choice, uid: number, errors: string[]): Choice {
     return spared === null ? choice : { version, remove: false, reason: spared };
   } catch (error) {
     const reason = `not removed: ${(error as Error).message}`;
-    errors.push(escapeText(`${version.folder}: ${version.version}: ${reason}`));
+    errors.push(`${version.folder}: ${version.version}: ${reason}`);
     return { version, remove: false, reason };
   }
 }

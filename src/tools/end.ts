@@ -5,11 +5,11 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { type Command, Option } from "commander";
 import { EXIT, Failure } from "../commands/exit.ts";
 import { addConfig, addUsers, collect, type Finish, pidArgument } from "../commands/options.ts";
-import { type Common, isRoot, noTree, portsFor, requestFor } from "../commands/shared.ts";
+import { type Common, complain, isRoot, noTree, portsFor, requestFor } from "../commands/shared.ts";
 import { recordersFor } from "../commands/sweep.ts";
 import type { Policy } from "../core/policy/policy.ts";
 import { loadConfig } from "../shell/config.ts";
-import { openLog, writeAll } from "../shell/output/log.ts";
+import { openLog } from "../shell/output/log.ts";
 import { heedInterrupts } from "../shell/reap/on-termination.ts";
 import { observeAndJudge, sweep } from "../sweep/sweep.ts";
 
@@ -50,16 +50,18 @@ async function runEnd(options: EndOptions): Promise<number> {
     const plan = seen.judgements.filter(({ verdict }) => verdict === "reap");
     const own = plan.find(({ tree }) => tree.members.some(({ pid }) => pid === process.pid));
     if (own && options.thisToo && !options.dryRun) {
-      say("this terminal ends with the tree that it belongs to");
+      complain("this terminal ends with the tree that it belongs to");
       return stepOut();
     }
     if (own && !options.thisToo)
-      say(`left alone: this command runs in the tree of ${own.tree.root.pid}; --this-too ends it as well`);
+      complain(
+        `left alone: this command runs in the tree of ${own.tree.root.pid}; --this-too ends it as well`,
+      );
     const judgements = options.thisToo ? plan : plan.filter((one) => one !== own);
     if (judgements.length === 0) {
       for (const { tree, reasons } of seen.judgements.filter(({ verdict }) => verdict === "exempt"))
-        say(`left alone: the tree of ${tree.root.pid}: ${reasons.join("; ")}`);
-      say("there is nothing to end");
+        complain(`left alone: the tree of ${tree.root.pid}: ${reasons.join("; ")}`);
+      complain("there is nothing to end");
       return EXIT.ok;
     }
     const result = await sweep(ports, request, { ...seen, judgements });
@@ -72,8 +74,6 @@ async function runEnd(options: EndOptions): Promise<number> {
 
 /** A request to end trees now counts for more than an earlier one to keep them. */
 const withoutKeeps = (policy: Policy): Policy => ({ ...policy, keep: { max: 0 } });
-
-const say = (text: string): void => writeAll(2, `vscode-grim-reaper: ${text}\n`);
 
 /**
  * Continues in a process outside the tree that this one runs in, which would stop itself with the rest otherwise. That

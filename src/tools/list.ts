@@ -3,7 +3,16 @@
 import { type Command, InvalidArgumentError, Option } from "commander";
 import { EXIT } from "../commands/exit.ts";
 import { addConfig, addUsers, collect, type Finish } from "../commands/options.ts";
-import { type Common, ownUid, portsFor, print, printJson, requestFor, silent } from "../commands/shared.ts";
+import {
+  type Common,
+  complain,
+  ownUid,
+  portsFor,
+  print,
+  printJson,
+  requestFor,
+  silent,
+} from "../commands/shared.ts";
 import { faultLine } from "../core/observation/fault.ts";
 import type { Observation } from "../core/observation/observation.ts";
 import type { Policy } from "../core/policy/policy.ts";
@@ -14,7 +23,6 @@ import type { Judgement, Verdict } from "../core/verdict/judge.ts";
 import { VERDICTS } from "../core/verdict/orphan.ts";
 import { loadConfig } from "../shell/config.ts";
 import { namesOf } from "../shell/host/accounts.ts";
-import { writeAll } from "../shell/output/log.ts";
 import { type Look, observeAndJudge } from "../sweep/sweep.ts";
 import { agentColumns, agentRows, agentsDocument, sortAgents } from "./core/views/agents-view.ts";
 import { limitLines, type UserLimits } from "./core/views/limits.ts";
@@ -70,7 +78,7 @@ function namesFor(uids: readonly number[]): NameOf {
 
 /** Prints the faults to standard error; returns the exit status. */
 function reportFaults({ faults }: Shown): number {
-  for (const fault of faults) writeAll(2, `vscode-grim-reaper: ${escapeText(faultLine(fault))}\n`);
+  for (const fault of faults) complain(faultLine(fault));
   const isOfHost = faults.some(({ pid, uid }) => pid === undefined && uid === undefined);
   return isOfHost ? EXIT.failed : EXIT.ok;
 }

@@ -4,12 +4,11 @@ import { statSync } from "node:fs";
 import type { Command } from "commander";
 import { EXIT, Failure } from "../commands/exit.ts";
 import { addConfig, collect, type Finish } from "../commands/options.ts";
-import { type Common, print } from "../commands/shared.ts";
+import { type Common, complain, print } from "../commands/shared.ts";
 import type { LedgerRecord } from "../core/ledger/record.ts";
 import { countOf, localMinute } from "../core/text/format.ts";
 import { escapeText, safeJson } from "../core/text/safe-text.ts";
 import { loadConfig } from "../shell/config.ts";
-import { writeAll } from "../shell/output/log.ts";
 import { replaceFile } from "../shell/store/safe-files.ts";
 import { anonymise } from "./core/ledger/anonymous.ts";
 import { csvOf } from "./core/ledger/csv.ts";
@@ -130,20 +129,19 @@ function readAll(files: readonly string[]): Read {
   const records: LedgerRecord[] = [];
   let badLines = 0;
   let failed = false;
-  const say = (text: string): void => writeAll(2, `vscode-grim-reaper: ${escapeText(text)}\n`);
   for (const file of files) {
     try {
       const one = readLedger(file);
       for (const record of one.records) records.push(record);
       badLines += one.badLines;
       const newer = `${countOf(one.newerLines, "line")} of a newer version left out; upgrade vscode-grim-reaper here`;
-      if (one.newerLines > 0) say(`${file}: ${newer}`);
-      if (one.badLines > 0) say(`${file}: ${countOf(one.badLines, "line")} without a record left out`);
+      if (one.newerLines > 0) complain(`${file}: ${newer}`);
+      if (one.badLines > 0) complain(`${file}: ${countOf(one.badLines, "line")} without a record left out`);
       failed ||= one.newerLines > 0;
     } catch (error) {
       const failure = failureOf(file, error);
       if (failure.status === EXIT.denied) throw failure;
-      say(failure.message);
+      complain(failure.message);
       failed = true;
     }
   }

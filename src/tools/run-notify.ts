@@ -4,12 +4,10 @@ import { join } from "node:path";
 import type { Command } from "commander";
 import { EXIT, Failure } from "../commands/exit.ts";
 import { addConfig, type Finish } from "../commands/options.ts";
-import { type Common, isRoot } from "../commands/shared.ts";
+import { type Common, complain, isRoot } from "../commands/shared.ts";
 import { faultLine } from "../core/observation/fault.ts";
-import { escapeText } from "../core/text/safe-text.ts";
 import { loadConfig } from "../shell/config.ts";
 import { loadNative } from "../shell/host/native.ts";
-import { writeAll } from "../shell/output/log.ts";
 import { NOTIFY_FOLDER, RUN_FOLDER } from "../shell/store/paths.ts";
 import { prepareFolder } from "../shell/store/safe-files.ts";
 import { actsForHost, serviceAccount } from "../shell/store/service-account.ts";
@@ -42,7 +40,7 @@ async function runNotify(options: Common): Promise<number> {
     if ("failed" in run) throw new Error(`${program}: ${run.failed}`);
     if (run.value !== 0) throw new Error(`${program}: exit status ${run.value}`);
   });
-  for (const fault of faults) writeAll(2, `vscode-grim-reaper: ${escapeText(faultLine(fault))}\n`);
+  for (const fault of faults) complain(faultLine(fault));
   return faults.length > 0 ? EXIT.failed : EXIT.ok;
 }
 

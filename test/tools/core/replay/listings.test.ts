@@ -87,11 +87,6 @@ test("every listing names its source", () => {
   for (const name of files) assert.match(readFileSync(`${FOLDER}/${name}`, "utf8"), /^# source: .{20}/);
 });
 
-test("a line that is not a row is an error with its number", () => {
-  const { errors } = parseListing("# comment\n1000\t5\t1\tsh\n1000 6 1 sh\n\nx\t7\t1\tsh\n");
-  assert.deepEqual(errors, [3, 5]);
-});
-
 test("rows that end at one column were cut there, unless few do or they are the same", () => {
   const cut = (...args: string[]): boolean[] =>
     parseListing(args.map((text, i) => `1000\t${i + 5}\t1\t${text}`).join("\n")).observation.processes.map(
@@ -100,4 +95,39 @@ test("rows that end at one column were cut there, unless few do or they are the 
   assert.deepEqual(cut("sh aa", "sh bb", "sh cc", "sh"), [true, true, true, false]);
   assert.deepEqual(cut("sh aa", "sh bb", "sh"), [false, false, false]);
   assert.deepEqual(cut("sh aa", "sh aa", "sh aa"), [false, false, false]);
+});
+
+const rowsOf = (text: string): unknown[] =>
+  parseListing(text).observation.processes.map(({ uid, pid, ppid, argv }) => [
+    uid,
+    pid,
+    ppid,
+    argv.join(" "),
+  ]);
+
+test("the output of ps -ef is read by its heading, and users stay apart", () => {
+  const text = `UID          PID    PPID  C STIME TTY          TIME CMD
+root           1       0  0 Nov24 ?        00:00:09 /sbin/init splash
+alice       4711       1  0 09:12 ?        00:00:01 sh /home/alice/x --start  now
+bob         4712       1  0 09:12 pts/0    00:00:01 -bash
+`;
+  assert.deepEqual(parseListing(text).errors, []);
+  assert.deepEqual(rowsOf(text), [
+    [0, 1, 0, "/sbin/init splash"],
+    [100_001, 4711, 1, "sh /home/alice/x --start now"],
+    [100_002, 4712, 1, "-bash"],
+  ]);
+});
+
+test("columns chosen with -o are read by their heading, in any order", () => {
+  const text = "    PID    PPID  RUID COMMAND\n      7       1  1001 node out/server-main.js\n";
+  assert.deepEqual(rowsOf(text), [[1001, 7, 1, "node out/server-main.js"]]);
+});
+
+test("lines between tabs need no heading, and other lines are errors with their number", () => {
+  assert.deepEqual(rowsOf("1001\t7\t1\tnode x\n"), [[1001, 7, 1, "node x"]]);
+  const errors = (text: string): number[] => parseListing(text).errors;
+  assert.deepEqual(errors("# comment\n1000\t5\t1\tsh\n1000 6 1 sh\n\nx\t7\t1\tsh\n"), [3, 5]);
+  assert.deepEqual(errors("PID TTY TIME CMD\n7 ? 0 x\n"), [1, 2]);
+  assert.deepEqual(errors("UID PID PPID CMD\nalice x 1 sh\n"), [2]);
 });
