@@ -144,6 +144,14 @@ test("an ordinary user's list and dry run work, and list says what it did not lo
     refused.stderr,
     /needs root: run it with sudo, or look with --dry-run; to end your own trees: /,
   );
+  const closed = toml('grace = "1m"\n');
+  chmodSync(closed, 0o600);
+  const blind = run(["list", "-c", closed], { uid: USER });
+  assert.equal(blind.status, 78);
+  assert.match(
+    blind.stderr,
+    /config\.toml: only root can read it; an administrator mends that with chmod 644\n$/,
+  );
   const other = run(["list", "-u", "0"], { uid: USER });
   assert.equal(other.status, 77);
   assert.match(other.stderr, /only root can judge other users' processes/);

@@ -71,7 +71,9 @@ function readLayer(file: string): { readonly layer: PolicyLayer; readonly text: 
     text = readFileSync(file, "utf8");
   } catch (error) {
     if (error instanceof ConfigError) throw error;
-    throw new ConfigError(`${file}: cannot be read: ${(error as Error).message}`);
+    const { code, message } = error as NodeJS.ErrnoException;
+    const denied = `${file}: only root can read it; an administrator mends that with chmod 644`;
+    throw new ConfigError(code === "EACCES" ? denied : `${file}: cannot be read: ${message}`);
   }
   const { layer, errors } = parsePolicyLayer(text);
   if (errors.length === 0) return { layer, text };
