@@ -21,7 +21,7 @@ export interface SelinuxFacts {
   /** The kernel's policy knows HOOK_DOMAIN. */
   readonly moduleLoaded: boolean;
   /** "Would relabel PATH from A to B", of what restorecon would change; empty without the module. */
-  readonly mislabelled: readonly string[];
+  readonly mislabelled: Answer<readonly string[]>;
   /** What the service starts, and its type. */
   readonly execStart: string;
   readonly execStartType: string | null;

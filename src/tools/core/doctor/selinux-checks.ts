@@ -1,7 +1,7 @@
 /** The side of `doctor` that concerns SELinux: who may do what. */
 
 import { escapeText } from "../../../core/text/safe-text.ts";
-import { type Checks, type Finding, fault, warning } from "./check.ts";
+import { type Checks, type Finding, fault, unknown, warning } from "./check.ts";
 import type { Examination, SelinuxFacts } from "./examination.ts";
 
 /** The hook's domain in packaging/selinux/vscode-grim-reaper.cil. */
@@ -13,6 +13,7 @@ export function typeOf(context: string): string {
 }
 
 const INSTALL = "install the package vscode-grim-reaper-selinux, or see packaging/README.md for semodule";
+const RELABEL = "restorecon -RFv /usr/libexec/vscode-grim-reaper /run/vscode-grim-reaper";
 const EXECMEM = {
   deny_execmem: "setsebool -P deny_execmem off",
   allow_execmem: "setsebool -P allow_execmem on",
@@ -36,7 +37,9 @@ export const SELINUX_CHECKS: Checks = {
         INSTALL,
       );
     const stays = hookDomains.find(({ hook }) => hook !== HOOK_DOMAIN);
-    if (stays === undefined || mislabelled.length > 0) return `${mode}; the hook runs in ${HOOK_DOMAIN}`;
+    if (stays === undefined) return `${mode}; the hook runs in ${HOOK_DOMAIN}`;
+    if ("value" in mislabelled && mislabelled.value.length > 0)
+      return warning(`${mode}; from ${stays.sshd} the hook would run in ${stays.hook}`, RELABEL);
     return warning(
       `${mode}; from ${stays.sshd} the hook would run in ${stays.hook}, not in ${HOOK_DOMAIN}: the module does not know that domain of sshd's`,
       "install a newer vscode-grim-reaper-selinux, and report the name of the domain",
@@ -49,12 +52,11 @@ export const SELINUX_CHECKS: Checks = {
         `${execStart} is labelled ${execStartType ?? "nothing"}, so the service stays in init_t, where V8 aborts`,
         `restorecon -Fv ${execStart}; a program elsewhere needs the label bin_t`,
       );
-    if (mislabelled[0] === undefined)
+    if ("failed" in mislabelled) return unknown(mislabelled, "look with ls -Z");
+    if (mislabelled.value.length === 0)
       return `${execStart} starts in ${sweepDomain}; the labels are the policy's`;
-    return warning(
-      `restorecon ${escapeText(mislabelled.join("; "))}: the hook cannot run or write there`,
-      "restorecon -RFv /usr/libexec/vscode-grim-reaper /run/vscode-grim-reaper",
-    );
+    const found = escapeText(mislabelled.value.join("; "));
+    return warning(`restorecon: ${found}: the hook cannot run or write there`, RELABEL);
   }),
 
   "SELinux execmem": enabled(({ sweepDomain, sweepMayExecmem, execmemBoolean, enforcing }) => {

@@ -8,7 +8,7 @@ import { HOOK_DOMAIN, SELINUX_CHECKS } from "../../../../src/tools/core/doctor/s
 const well: SelinuxFacts = {
   enforcing: true,
   moduleLoaded: true,
-  mislabelled: [],
+  mislabelled: { value: [] },
   execStart: "/usr/sbin/vscode-grim-reaper",
   execStartType: "bin_t",
   hookDomains: [{ sshd: "sshd_t", hook: HOOK_DOMAIN }],
@@ -29,6 +29,7 @@ test("a host without SELinux, and one with the module, have nothing to correct",
 
 type Row = readonly [string, Partial<SelinuxFacts>, "warning" | "fault", detail: RegExp, remedy: RegExp];
 const newDomain = { hookDomains: [...well.hookDomains, { sshd: "sshd_new_t", hook: "sshd_new_t" }] };
+const relabel = { mislabelled: { value: ["Would relabel /run/x from a to b"] } };
 const inInit = { execStart: "/usr/lib/x/node", execStartType: "lib_t", sweepDomain: "init_t" };
 const denied = { sweepMayExecmem: false };
 const debian = { ...denied, execmemBoolean: "allow_execmem", sweepDomain: "initrc_t" } as const;
@@ -44,15 +45,11 @@ const wrong: Readonly<Record<string, readonly Row[]>> = {
       /from sshd_new_t .* in sshd_new_t/,
       /newer vscode-grim-reaper/,
     ],
+    ["the hook's label", { ...newDomain, ...relabel }, "warning", /from sshd_new_t/, /restorecon -RFv/],
   ],
   "SELinux labels": [
-    [
-      "a tag",
-      { mislabelled: ["Would relabel /run/x from a to b"] },
-      "warning",
-      /relabel \/run\/x/,
-      /restorecon/,
-    ],
+    ["a tag", relabel, "warning", /relabel \/run\/x/, /restorecon/],
+    ["no restorecon", { mislabelled: { failed: "ENOENT" } }, "warning", /unknown: ENOENT/, /ls -Z/],
     [
       "a program in init_t",
       inInit,
