@@ -1,6 +1,6 @@
 // Old server versions in real folders, also in those that somebody prepared against their owner.
 import assert from "node:assert/strict";
-import { execFileSync, spawn } from "node:child_process";
+import { type ChildProcess, execFileSync, spawn, spawnSync } from "node:child_process";
 import {
   chmodSync,
   chownSync,
@@ -20,7 +20,7 @@ import {
   writeFileSync,
 } from "node:fs";
 import { tmpdir } from "node:os";
-import { dirname, join } from "node:path";
+import { dirname, join, resolve } from "node:path";
 import { afterEach, beforeEach, describe, test } from "node:test";
 import type { Version } from "../../../src/tools/core/clean/choose.ts";
 import { LEFTOVER } from "../../../src/tools/core/clean/layout.ts";
@@ -202,43 +202,44 @@ describe("clean", () => {
     assert.match(remove(found) ?? "", /meanwhile/);
   });
 
+  /** Acts while a process runs. */
+  async function during(start: () => ChildProcess, act: (pid: number | undefined) => void): Promise<void> {
+    const child = start();
+    try {
+      await new Promise((done) => setTimeout(done, 100));
+      act(child.pid);
+    } finally {
+      child.kill("SIGKILL");
+      await new Promise((done) => child.once("close", done));
+    }
+  }
+  const sleep = (path: string, uid?: number): ChildProcess =>
+    spawn("sh", ["-c", "sleep 60; :", path], { stdio: "ignore", ...(uid !== undefined && { uid }) });
+
   test("a running process keeps its version: by executable, working folder or argument", async () => {
     const at = join(server, "bin", OLD);
+    const own = process.getuid?.() ?? 0;
     for (const start of [
       () => spawn("sleep", ["60"], { cwd: at, stdio: "ignore" }),
-      () => spawn("sh", ["-c", "sleep 60; :", `${at}/out/server-main.js`], { stdio: "ignore" }),
-    ]) {
-      const child = start();
-      try {
-        await new Promise((resolve) => setTimeout(resolve, 100));
-        assert.equal(runningVersions(process.getuid?.() ?? 0)(server, OLD), child.pid);
-        assert.equal(runningVersions(process.getuid?.() ?? 0)(server, NEW), null);
-      } finally {
-        child.kill("SIGKILL");
-        await new Promise((resolve) => child.once("close", resolve));
-      }
-    }
+      () => sleep(`${at}/out/server-main.js`),
+    ])
+      await during(start, (pid) => {
+        assert.equal(runningVersions(own)(server, OLD), pid);
+        assert.equal(runningVersions(own)(server, NEW), null);
+      });
   });
 
   test("another user's process counts by the path, not by the commit that both run", {
     skip: !root,
   }, async () => {
-    const child = spawn(
-      "sh",
-      ["-c", "sleep 60; :", `/home/other/.vscode-server/bin/${OLD}/out/server-main.js`],
-      {
-        uid: OTHER,
-        stdio: "ignore",
+    const folder = "/home/other/.vscode-server";
+    await during(
+      () => sleep(`${folder}/bin/${OLD}/out/server-main.js`, OTHER),
+      (pid) => {
+        assert.equal(runningVersions(USER)(server, OLD), null);
+        assert.equal(runningVersions(USER)(folder, OLD), pid);
       },
     );
-    try {
-      await new Promise((resolve) => setTimeout(resolve, 100));
-      assert.equal(runningVersions(USER)(server, OLD), null);
-      assert.equal(runningVersions(USER)("/home/other/.vscode-server", OLD), child.pid);
-    } finally {
-      child.kill("SIGKILL");
-      await new Promise((resolve) => child.once("close", resolve));
-    }
   });
 
   test("another user's folder and another user's version are left alone", { skip: !root }, () => {
@@ -248,6 +249,26 @@ describe("clean", () => {
     const { versions, errors } = find();
     assert.deepEqual(versions, []);
     assert.match(errors.join("\n"), /belongs to uid 54322, not to you/);
+  });
+
+  test("a file system that is mounted inside is not entered", { skip: !root }, () => {
+    const at = join(server, "bin", OLD, "mounted");
+    put(join(at, "below"));
+    age(dirname(at), 90);
+    // By the environment: a process that names a version keeps it.
+    const env = {
+      PATH: process.env.PATH,
+      HOME: home,
+      AT: at,
+      LEFT: join(server, "bin", `${LEFTOVER}${OLD}`),
+    };
+    const script = `mount -t tmpfs none "$AT" && touch "$AT/data" && chown -R ${USER} "$AT"
+      setpriv --reuid ${USER} --regid ${USER} --clear-groups "$0" "$1" clean --yes --older 0
+      echo "status $?"; ls "$LEFT/mounted"`;
+    const args = ["--mount", "sh", "-c", script, process.execPath, resolve("dist/vscode-grim-reaper.cjs")];
+    const { stdout, stderr } = spawnSync("unshare", args, { encoding: "utf8", env });
+    assert.match(stdout, /status 1\ndata\n$/, stderr);
+    assert.match(stderr, /not removed: .*mounted.*different device/);
   });
 
   test("a file of another user's inside ends the removal, and says so", { skip: !root }, () => {
