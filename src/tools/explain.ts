@@ -47,14 +47,15 @@ async function explain(pid: number, options: Common): Promise<number> {
 async function findPath(
   { native, procRoot }: Ports,
   { tree, use }: Judgement,
-  { observation, sshd, ...view }: HostView,
+  view: HostView,
   catalogue: Catalogue,
 ): Promise<string | null> {
   if (use === null) return null;
+  const { observation, sshd } = view;
   const near = observation.processes.filter(({ uid }) => uid === tree.uid || uid === tree.root.loginUid);
   const pids = [...near, ...sshd.genuine.values(), ...sshd.sessions.values()].map(({ pid }) => pid);
   const asked = await readConnections(native, [...new Set(pids)], procRoot);
-  return pathTo(tree, { observation, sshd, ...view }, asked?.connections ?? [], catalogue);
+  return pathTo(tree, view, asked?.connections ?? [], catalogue);
 }
 
 /** Adds the command to the program. */

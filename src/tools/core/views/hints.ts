@@ -2,7 +2,7 @@
 
 import type { Fact, Value } from "../../../core/evidence/evidence.ts";
 import type { Answer } from "../../../core/observation/fault.ts";
-import { ageOf, type Tag } from "../../../core/observation/observation.ts";
+import { ageOf } from "../../../core/observation/observation.ts";
 import { exeName } from "../../../core/observation/process.ts";
 import { formatDuration } from "../../../core/text/duration.ts";
 import type { HostView } from "../../../core/tree/host-view.ts";
@@ -19,6 +19,8 @@ export function hintsOf(
   const { root } = judgement.tree;
   const mine = impostors.filter((process) => process.uid === root.uid);
   const age = formatDuration(ageOf(root, observation));
+  const { tag } = judgement.clock;
+  const from = tag?.remoteHost ? ` from ${tag.remoteHost}` : "";
   const hints: Fact[] = [
     sessionHint(judgement, [...genuine.values()]),
     scopeHint(judgement, logind),
@@ -30,9 +32,9 @@ export function hintsOf(
     { fact: "age", value: "yes", detail: `${root.pid} started ${age} ago` },
     {
       fact: "tagged",
-      value: yesNo(judgement.clock.tag !== null),
-      detail: judgement.clock.tag
-        ? `a session${from(judgement.clock.tag)} closed ${formatDuration(observation.uptime - judgement.clock.tag.closedUptime)} ago and left it behind`
+      value: yesNo(tag !== null),
+      detail: tag
+        ? `a session${from} closed ${formatDuration(observation.uptime - tag.closedUptime)} ago and left it behind`
         : "no session of its user closed since it was last seen in use",
     },
   ];
@@ -45,10 +47,6 @@ export function hintsOf(
     });
   }
   return hints;
-}
-
-function from(tag: Tag): string {
-  return tag.remoteHost === null ? "" : ` from ${tag.remoteHost}`;
 }
 
 function sessionHint(
