@@ -10,5 +10,9 @@ const DEADLINE_MS = 2000;
 export function askLogind(scope: string): Answer<string> {
   const session = scope.replace(/^session-/, "").replace(/\.scope$/, "");
   const args = ["show-session", "--property=State", "--value", "--", session];
-  return ask(() => runTool("/usr/bin/loginctl", args, DEADLINE_MS).trim());
+  return ask(() => {
+    const state = runTool("/usr/bin/loginctl", args, DEADLINE_MS).trim();
+    if (state === "") throw new Error("logind did not name a state");
+    return state;
+  });
 }
