@@ -49,6 +49,7 @@ export function portsFor(log: Log, stop: AbortSignal = new AbortController().sig
     procRoot: "/proc",
     lookUpAccounts,
     recorders: [],
+    closers: [],
   };
 }
 

@@ -23,6 +23,7 @@ import { noticeRecorder, notifyRecorder } from "../sweep/notify-users.ts";
 import { ledgerRecorder, metricsRecorder } from "../sweep/recorders.ts";
 import {
   observeAndJudge,
+  type Ports,
   type Recorder,
   type SweepRequest,
   type SweepResult,
@@ -74,7 +75,7 @@ async function runSweep(options: SweepOptions): Promise<number> {
   const plain = portsFor(logFor(options, policy, journal), interrupt?.stop);
   const { log, wait, stop } = withProgress(plain.log, plain.wait, changes);
   try {
-    const ports = { ...plain, log, wait, recorders: recordersFor(options, policy, log) };
+    const ports = { ...plain, log, wait, ...recordersFor(options, policy, log) };
     // A forced sweep need not wait for one that settles, which looks again anyway.
     if (changes && !options.force) holdLock(ports.native);
     const settle = options.force ? 0 : (options.settle ?? policy.settle);
@@ -151,24 +152,26 @@ function answersOf(result: SweepResult, options: SweepOptions): LogEvent[] {
   return events;
 }
 
-/** Lists what records a sweep, in this order. Of a dry run the ledger alone records what it would have ended. */
+/** Lists what records each batch of a sweep, and the sweep. Of a dry run the ledger alone records what it would have ended. */
 export function recordersFor(
   { dryRun, user, pid }: Pick<SweepOptions, "dryRun" | "user" | "pid">,
   policy: Policy,
   log: Log,
-): Recorder[] {
-  if (!actsForHost()) return [];
+): Pick<Ports, "recorders" | "closers"> {
+  if (!actsForHost()) return { recorders: [], closers: [] };
   const ofWholeHost = user === undefined && pid === undefined;
   const places = { file: policy.metrics.file, stateFolder: STATE_FOLDER, runFolder: RUN_FOLDER };
   const ledger: Recorder[] = [
     () => attempt(`use ${STATE_FOLDER}`, () => prepareFolder(STATE_FOLDER, 0o711)),
     ledgerRecorder(policy.ledger.file),
   ];
-  if (dryRun) return ledger;
-  return [
+  if (dryRun) return { recorders: ledger, closers: [] };
+  const recorders: Recorder[] = [
     ...ledger,
     noticeRecorder(loadNative(), NOTICE_FOLDER, policy),
     notifyRecorder(NOTIFY_FOLDER, policy),
+  ];
+  const closers: Recorder[] = [
     () => {
       const trouble = log.trouble();
       return trouble === null ? [] : [{ what: "write the log", detail: trouble }];
@@ -180,6 +183,7 @@ export function recordersFor(
       return ofWholeHost ? writeLastSweep(STATE_FOLDER, hostFailed, survivors, faults.map(faultLine)) : [];
     },
   ];
+  return { recorders, closers };
 }
 
 /** Adds the command to the program. */

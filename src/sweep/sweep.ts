@@ -5,7 +5,7 @@ import type { Observation } from "../core/observation/observation.ts";
 import { keyOf, type Proc } from "../core/observation/process.ts";
 import type { Policy } from "../core/policy/policy.ts";
 import type { Outcome } from "../core/reap/outcome.ts";
-import { planOf } from "../core/reap/second-look.ts";
+import { type Batch, batchesOf, planOf } from "../core/reap/plan.ts";
 import type { LogEvent } from "../core/report/standard-log.ts";
 import { exemptEvents, faultEvent, outcomeEvents, verdictEvents } from "../core/report/sweep-events.ts";
 import { countOf } from "../core/text/format.ts";
@@ -33,8 +33,10 @@ export interface Ports {
   readonly stop: AbortSignal;
   /** Makes sure that no other sweep sends signals until this program ends. @throws where that takes too long */
   readonly holdSignals: () => Promise<void>;
-  /** Called in this order when all is done, also when the breaker ended the sweep. */
+  /** Called in this order with the outcomes of each batch, before the next begins. */
   readonly recorders: readonly Recorder[];
+  /** Called in this order when all is done, also when the breaker ended the sweep. */
+  readonly closers: readonly Recorder[];
   /** Looks up the names in the policy for the users who own trees. */
   readonly lookUpAccounts: (
     policy: Policy,
@@ -122,47 +124,61 @@ export async function sweep(ports: Ports, request: SweepRequest, seen: Look): Pr
     const part = { ...request.context, options: { ...options, uids: [] } };
     const stateFaults = isRecorded(request, observation) ? await recordState(ports, part, used) : [];
     const faults = [...seen.faults, fault, ...stateFaults];
-    return account(ports, {
-      ...seen,
-      faults,
-      outcomes: [],
-      observing,
-      broken,
-      hostFailed: true,
-      failed: true,
-    });
+    const result = { ...seen, faults, outcomes: [], observing, broken, hostFailed: true, failed: true };
+    return record(ports, [...ports.recorders, ...ports.closers], result);
   }
   // Guard: a sweep that is killed while it waits loses no sign of use, and what is left of a tree that it ended in part
   // keeps the clock of that tree.
   if (plan.length > 0 && !observing && isRecorded(request, observation))
     await recordState(ports, request.context, { observation, judgements, outcomes: [] });
-  const reaped = observing ? wouldReap(plan) : await carryOut(ports, request, seen, plan);
-  const { outcomes } = reaped;
-  await ports.log.write([...bounded, ...reaped.faults].map(faultEvent));
-  await ports.log.write(reaped.notices.map((message): LogEvent => ({ level: "warn", message })));
-  await ports.log.write(outcomes.flatMap((outcome) => outcomeEvents(outcome, observation, observing)));
-  const newest = newestOf(judgements, reaped.again);
+  await ports.log.write(bounded.map(faultEvent));
+  if (plan.length > 0 && !observing) {
+    await ports.wait(request.settle);
+    if (!ports.stop.aborted) await ports.holdSignals();
+  }
+  const parts: Part[] = [];
+  for (const batch of batchesOf(plan, judgements, observation)) {
+    if (batch.alone !== null && !observing) await ports.log.write([warning(batch.alone)]);
+    const part = observing ? wouldReap(batch) : await carryOut(ports, request, seen, batch);
+    await ports.log.write(part.faults.map(faultEvent));
+    await ports.log.write(part.outcomes.flatMap((outcome) => outcomeEvents(outcome, observation, observing)));
+    // Now, and not when all is done: the next batch may exceed what this program has.
+    const done = { ...seen, outcomes: part.outcomes, observing, broken, hostFailed: false, failed: false };
+    const { faults } = await record(ports, ports.recorders, { ...done, faults: [] });
+    parts.push({ ...part, faults: [...part.faults, ...faults] });
+  }
+  await ports.log.write(noticesOf(parts, ports.stop.aborted).map(warning));
+  const outcomes = parts.flatMap((part) => part.outcomes);
+  const newest = newestOf(
+    judgements,
+    parts.flatMap(({ again }) => again),
+  );
   const stateFaults = isRecorded(request, observation)
     ? await recordState(ports, request.context, { observation, judgements: newest, outcomes })
     : [];
   await ports.log.write(stateFaults.map(faultEvent));
-  const faults = [...seen.faults, ...bounded, ...reaped.faults, ...stateFaults];
+  const faults = [...seen.faults, ...bounded, ...parts.flatMap((part) => part.faults), ...stateFaults];
   const hostFailed = faults.some(isOfHost);
-  const isNew = (process: Proc): boolean => !reaped.stuck.has(keyOf(process));
+  const stuck = new Set(observation.survivors.map(keyOf));
+  const isNew = (process: Proc): boolean => !stuck.has(keyOf(process));
   // Guard: one user's process that cannot be killed fails one sweep, and not every one after it.
   const exceeded = faults.some(isExceeded);
   const failed = hostFailed || exceeded || outcomes.some(({ survivors }) => survivors.some(isNew));
-  return account(ports, { ...seen, faults, outcomes, observing, broken, hostFailed, failed });
+  return record(ports, ports.closers, { ...seen, faults, outcomes, observing, broken, hostFailed, failed });
 }
 
 /** States are root's; a user who ends their own trees keeps none. A site that only observes learns what it would end. */
 const isRecorded = ({ dryRun }: SweepRequest, { observerUid }: Observation): boolean =>
   !dryRun && observerUid === 0;
 
-/** Passes the result to each recorder: the ledger, the users' notices, the metrics. */
-async function account(ports: Ports, result: SweepResult): Promise<SweepResult> {
+/** Passes the result to each recorder, with what those before could not write. */
+async function record(
+  ports: Ports,
+  recorders: readonly Recorder[],
+  result: SweepResult,
+): Promise<SweepResult> {
   let current = result;
-  for (const recorder of ports.recorders) {
+  for (const recorder of recorders) {
     const faults = await recorder(current);
     await ports.log.write(faults.map(faultEvent));
     const isFailed = faults.some(isOfHost);
@@ -172,65 +188,78 @@ async function account(ports: Ports, result: SweepResult): Promise<SweepResult> 
   return current;
 }
 
-interface ReapResult {
+/** What became of a batch. */
+interface Part {
   readonly outcomes: readonly Outcome[];
   readonly faults: readonly Fault[];
-  readonly notices: readonly string[];
-  /** Keys of processes that an earlier sweep could not end. */
-  readonly stuck: ReadonlySet<string>;
   /** What the look right before the first signal found. */
   readonly again: readonly Judgement[];
+  /** Whether the kernel has no pidfd. */
+  readonly weak: boolean;
+  /** How many processes an interrupt left alive. */
+  readonly left: number;
 }
 
-const NOTHING: ReapResult = { outcomes: [], faults: [], notices: [], stuck: new Set(), again: [] };
+const NOTHING: Part = { outcomes: [], faults: [], again: [], weak: false, left: 0 };
 
-function wouldReap(plan: readonly Judgement[]): ReapResult {
+function wouldReap({ plan }: Batch): Part {
   const outcomes = plan.map(
     (judgement): Outcome => ({ judgement, killed: judgement.tree.members, survivors: [], spared: null }),
   );
   return { ...NOTHING, outcomes };
 }
 
-/** Waits, looks and judges again, and ends what both looks found unused. */
+/** How long a killed process may take to die; one that takes longer is in uninterruptible sleep. */
+const KILL_WAIT_MS = 2000;
+/** The same, and the time to fold, where a user had processes that nothing ended: a tracer can hold any number. */
+const SHORT_WAIT_MS = 200;
+
+/** Looks and judges again, and ends what both looks found unused. */
 async function carryOut(
   ports: Ports,
   request: SweepRequest,
   { observation, faults: reported }: Look,
-  plan: readonly Judgement[],
-): Promise<ReapResult> {
+  { plan, hasSurvivors }: Batch,
+): Promise<Part> {
   if (plan.length === 0) return NOTHING;
-  await ports.wait(request.settle);
-  if (!ports.stop.aborted) await ports.holdSignals();
   let unseen: readonly Fault[] = [];
-  let now: readonly Judgement[] = [];
+  let again: readonly Judgement[] = [];
   const { policy } = request.context;
-  const stuck = new Set(observation.survivors.map(keyOf));
-  const { outcomes, faults, weak, left } = await reap(plan, {
+  const { faults, ...reaped } = await reap(plan, {
     native: ports.native,
     stop: ports.stop,
-    termWait: policy.termWait,
-    stuck,
+    termWait: hasSurvivors ? Math.min(policy.termWait, 5 * SHORT_WAIT_MS) : policy.termWait,
+    killWait: hasSurvivors ? SHORT_WAIT_MS : KILL_WAIT_MS,
+    stuck: new Set(observation.survivors.map(keyOf)),
     rescan: async (uids) => {
       const options = { ...observeOptions(ports, policy, uids, true), sockets: false, environments: false };
       return observe(ports.native, options);
     },
     rejudge: async (uids) => {
-      const again = await observeAndJudge(ports, { ...request, uids }, true);
-      unseen = newFaults(again.faults, reported);
-      now = again.judgements;
-      return again;
+      const look = await observeAndJudge(ports, { ...request, uids }, true);
+      unseen = newFaults(look.faults, reported);
+      again = look.judgements;
+      return look;
     },
   });
-  const ended = outcomes.reduce((sum, { killed }) => sum + killed.length, 0);
-  const notices = [
-    ...(weak ? ["This kernel has no pidfd: processes were checked by start time and not pinned"] : []),
-    ...(ports.stop.aborted
-      ? [`Interrupted: ${countOf(ended, "process", "processes")} ended, ${left} left`]
+  return { ...reaped, faults: [...unseen, ...faults], again };
+}
+
+function noticesOf(parts: readonly Part[], interrupted: boolean): string[] {
+  const sum = (count: (part: Part) => number): number =>
+    parts.reduce((total, part) => total + count(part), 0);
+  const ended = sum(({ outcomes }) => outcomes.flatMap(({ killed }) => killed).length);
+  return [
+    ...(parts.some(({ weak }) => weak)
+      ? ["This kernel has no pidfd: processes were checked by start time and not pinned"]
+      : []),
+    ...(interrupted
+      ? [`Interrupted: ${countOf(ended, "process", "processes")} ended, ${sum(({ left }) => left)} left`]
       : []),
   ];
-  const all = [...unseen, ...faults];
-  return { outcomes, faults: all, notices, stuck, again: now };
 }
+
+const warning = (message: string): LogEvent => ({ level: "warn", message });
 
 /** Lists what the second look could not read of the host and the first could: it is why trees were spared. */
 function newFaults(faults: readonly Fault[], reported: readonly Fault[]): Fault[] {

@@ -15,14 +15,19 @@ const TAKEN_OVER = "/usr/local/bin/attack";
 const PEAK = "/run/vscode-grim-reaper/peak";
 const MEMORY_MAX = 512 * 1024 * 1024;
 
+/** 200 cgroups, each below the last, in a scope of the attacker's. */
+const NESTED = `/sys/fs/cgroup/user.slice/user-2003.slice/a.scope${"/n".repeat(200)}`;
+
 /** What each is made of, as attack_load takes it; bounded for a machine that runs other tests. */
-const ATTACKS: readonly (readonly [string, string, string])[] = [
+const ATTACKS: readonly (readonly [mode: string, count: string, size: string, cgroup?: string])[] = [
   ["argv", "1500", "32768"],
   ["argv", "200", "2000000"],
   ["environment", "1500", "6000000"],
   ["descriptors", "600", "19000"],
   ["sockets", "8", "19000"],
   ["chain", "1500", "0"],
+  ["chain", "1500", "0", NESTED],
+  ["trees", "3000", "0"],
 ];
 
 /** The attempts that root without the sandbox carries out: what the test would not notice is not tested. */
@@ -112,12 +117,16 @@ onLoginNode("attacks on the unit", () => {
     return { took, peak: Number(await node.read(PEAK)) * 1024, result: await property("Result") };
   }
 
-  for (const attack of ATTACKS)
-    it(`${attack.join(" ")} of one user: another user's orphan ends, within the memory of the unit`, async (t) => {
+  for (const [mode, count, size, cgroup] of ATTACKS)
+    it(`${mode} ${count} ${size}${cgroup ? " in nested cgroups" : ""} of one user: another user's orphan ends, within the memory of the unit`, async (t) => {
       const orphan = await startStandIn(node, { user: "bob" });
-      const attacker = await node.spawn([LOAD, ...attack], { user: "carol" });
+      const attacker = await node.spawn([LOAD, mode, count, size], { user: "carol" });
       try {
         await attacker.waitOutput(/ready/, 90_000);
+        if (cgroup) {
+          const move = `mkdir -p ${cgroup}; for p in $(pgrep -u carol); do echo $p >${cgroup}/cgroup.procs; done`;
+          await node.run(["sh", "-c", move]);
+        }
         const { took, peak, result } = await measured();
         t.diagnostic(`${took.toFixed(1)} s, ${(peak / 1048576).toFixed(0)} MiB, ${result}`);
         await until(() => assert.equal(node.alive(orphan.pid), false), { timeoutMs: 1000 }).catch(

@@ -134,7 +134,9 @@ function insideNamespace(): void {
 
   test("observing writes metrics and no ledger; a tripped breaker is reported", async () => {
     const { config, values } = configured("enforce = false\nmaxTrees = 1");
-    const stage = await startTree([1, 2].map((n) => ({ ...bareServer(makeHome(uid), uid), name: `s${n}` })));
+    const stage = await startTree(
+      [uid, uid + 1].map((one) => ({ ...bareServer(makeHome(one), one), name: `s${one}` })),
+    );
     assert.equal(run(["-c", config]).status, 1);
     assert.deepEqual(
       values("enforcing", "breaker_tripped", "sweep_failed", "last_success_timestamp_seconds"),

@@ -6,6 +6,7 @@
 //   descriptors   COUNT processes that share one table of SIZE descriptors
 //   sockets       COUNT processes with SIZE connected unix sockets each
 //   chain         COUNT nested processes
+//   trees         COUNT servers of one process each, adopted by pid 1
 #include <fcntl.h>
 #include <sched.h>
 #include <signal.h>
@@ -137,11 +138,13 @@ int main(int argc, char** argv) {
   g_life = life[0];
   g_ready = ready[1];
   const std::string step = mode + "," + std::to_string(count) + "," + std::to_string(size);
-  const long starts = mode == "argv" ? count : 1;
+  const bool is_server_each = mode == "argv" || mode == "trees";
+  const long starts = is_server_each ? count : 1;
   for (long i = 0; i < starts; ++i) {
     const pid_t child = fork();
     if (child == 0) {
       close(life[1]);
+      if (mode == "trees" && (setsid() < 0 || fork() != 0)) _exit(0);
       become_server(step, mode == "argv" ? static_cast<std::size_t>(size) : 0,
                     mode == "environment" ? static_cast<std::size_t>(size) : 0);
     }
@@ -149,7 +152,7 @@ int main(int argc, char** argv) {
   }
   close(ready[1]);
   char byte = 0;
-  const long expected = mode == "argv" ? count : count + 1;
+  const long expected = is_server_each ? count : count + 1;
   for (long seen = 0; seen < expected; ++seen)
     if (read(ready[0], &byte, 1) <= 0) break;
   std::puts("ready");

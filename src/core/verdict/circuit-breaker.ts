@@ -69,7 +69,15 @@ function doubtful(
   const sessions = sshd.filter((process) => process.uid !== 0);
   if (sessions.length > 0 && connections.established.tcp + connections.established.unix === 0)
     return `${sessions.length} ssh session process(es) run but no established socket is seen; check the unit's PrivateNetwork and network namespace`;
-  if (policy.maxTrees !== null && plan.length > policy.maxTrees)
+  if (policy.maxTrees !== null && countForMax(plan, policy.maxTrees) > policy.maxTrees)
     return `${plan.length} trees would be ended and maxTrees is ${policy.maxTrees}; look at them with "vscode-grim-reaper list", then raise maxTrees, or end them by user: sweep -u USER`;
   return null;
+}
+
+/** Guard: of one user's trees a quarter of `maxTrees` counts at most, so that no user alone stops the end of others'. */
+function countForMax(plan: readonly Judgement[], maxTrees: number): number {
+  const counts = new Map<number, number>();
+  for (const { tree } of plan) counts.set(tree.uid, (counts.get(tree.uid) ?? 0) + 1);
+  const most = Math.ceil(maxTrees / 4);
+  return [...counts.values()].reduce((sum, count) => sum + Math.min(count, most), 0);
 }

@@ -19,15 +19,14 @@ const { SIGTERM, SIGCONT, SIGSTOP, SIGKILL } = constants.signals;
 const KILL_ROUNDS = 5;
 /** Rescans within a round for what the members forked before they were stopped. */
 const STOP_RESCANS = 3;
-/** How long a killed process may take to die; one that takes longer is in uninterruptible sleep. */
-const KILL_WAIT_MS = 2000;
 /** What a user's cgroups may take to read: 150 µs per process, five times (measured), so 6,000 processes. */
 const CGROUP_TIME_MS = 5000;
 
 export interface ReapPorts {
   readonly native: Native;
-  /** Milliseconds between SIGTERM and SIGKILL. */
+  /** Milliseconds between SIGTERM and SIGKILL, and for which a killed process is waited for. */
   readonly termWait: number;
+  readonly killWait: number;
   /** Keys of processes that an earlier sweep could not end. */
   readonly stuck: ReadonlySet<string>;
   /** Aborted when the sweep is asked to end: from then on no tree gets a first signal, and none its SIGKILL. */
@@ -149,7 +148,7 @@ class Reaping {
       }
       // Children first: if this program dies in between, what is left still hangs on what a later sweep recognises.
       for (const process of this.alive().reverse()) this.signal(process, SIGKILL);
-      await this.ports.native.waitGone(this.awaited().map(idOf), KILL_WAIT_MS);
+      await this.ports.native.waitGone(this.awaited().map(idOf), this.ports.killWait);
       if (this.awaited().length === 0) break;
     }
     await this.rescan();

@@ -2,10 +2,10 @@ import assert from "node:assert/strict";
 import test from "node:test";
 import type { Observation } from "../../../src/core/observation/observation.ts";
 import type { Proc } from "../../../src/core/observation/process.ts";
-import { confirmPlan, planOf } from "../../../src/core/reap/second-look.ts";
+import { confirmPlan } from "../../../src/core/reap/second-look.ts";
 import { contextFor, type Judgement, judge } from "../../../src/core/verdict/judge.ts";
 import { NO_GRACE } from "../../helpers/policy.ts";
-import { ALICE, accepted, legacyTree, linked, observation, sshSession } from "../../helpers/proc.ts";
+import { accepted, legacyTree, linked, observation, sshSession } from "../../helpers/proc.ts";
 
 const judged = (processes: readonly Proc[], more: Partial<Observation> = {}): Judgement[] =>
   judge(observation(processes, more), contextFor(NO_GRACE, "2026-11-23"));
@@ -85,20 +85,4 @@ test("a tree in which parts of two planned trees are found is ended once", () =>
   const two = judged(workers.filter(({ pid }) => pid > 502));
   assert.deepEqual(roots(two), [503, 504]);
   assert.deepEqual(roots(confirmPlan(two, plan).confirmed), [500]);
-});
-
-test("a sweep ends 256 trees of a user, and reports the others; a forced one ends all", () => {
-  const [tree] = plan;
-  assert.ok(tree);
-  const many = Array.from({ length: 257 }, () => tree);
-  const other = { ...tree, tree: { ...tree.tree, uid: ALICE + 1 } };
-  const bounded = planOf([...many, other], false);
-  assert.equal(bounded.plan.length, 257);
-  assert.ok(bounded.plan.includes(other));
-  assert.deepEqual(
-    bounded.faults.map(({ uid, detail }) => ({ uid, detail })),
-    [{ uid: ALICE, detail: "this sweep ends 256 of 257, the next ones the others" }],
-  );
-  assert.deepEqual(planOf([...many, other], true), { plan: [...many, other], faults: [] });
-  assert.deepEqual(planOf(many.slice(1), false).faults, []);
 });

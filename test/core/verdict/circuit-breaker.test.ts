@@ -18,6 +18,8 @@ interface Case {
   readonly observerUid?: number;
   readonly verdicts?: readonly Verdict[];
   readonly maxTrees?: number;
+  /** All trees are one user's; else each is another's. */
+  readonly ofOneUser?: boolean;
   /** The ssh server is a container's. */
   readonly contained?: boolean;
   readonly withoutSshd?: boolean;
@@ -42,7 +44,8 @@ function trips(given: Case): string | null {
   });
   const judgements = verdicts.map((verdict, i) => {
     const root = { pid: ROOT + i } as Proc;
-    return { verdict, tree: { root, uid: ALICE, members: [root] } } as unknown as Judgement;
+    const uid = given.ofOneUser ? ALICE : ALICE + i;
+    return { verdict, tree: { root, uid, members: [root] } } as unknown as Judgement;
   });
   const policy = { ...DEFAULT_POLICY, maxTrees: given.maxTrees ?? null };
   return breakerTrips(viewOf(seen, policy.catalogue), judgements, policy);
@@ -108,6 +111,11 @@ const PLAUSIBLE: Readonly<Record<string, Case>> = {
     verdicts: ["reap"],
   },
   "as many trees as the site allows": { verdicts: ["reap", "reap"], maxTrees: 2 },
+  "more trees than the site allows, all of one user": {
+    verdicts: Array<Verdict>(99).fill("reap"),
+    maxTrees: 4,
+    ofOneUser: true,
+  },
 };
 for (const [what, given] of Object.entries(PLAUSIBLE))
   test(`the circuit breaker lets pass: ${what}`, () => assert.equal(trips(given), null));

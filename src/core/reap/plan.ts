@@ -1,0 +1,83 @@
+/** What a sweep ends, and in what order: one user's mass of processes must not delay the end of another's orphans. */
+
+import type { Fault } from "../observation/fault.ts";
+import type { Observation } from "../observation/observation.ts";
+import { keyOf } from "../observation/process.ts";
+import { countOf } from "../text/format.ts";
+import type { Judgement } from "../verdict/judge.ts";
+
+/** Guard: the trees of one user that one sweep ends, and records in the ledger: 256 each hour fill it in two years. */
+const MAX_TREES = 256;
+/** What a user has at most on an ordinary day; who has more is handled alone, after all others. */
+const LIGHT_PROCESSES = 512;
+const LIGHT_TREES = 64;
+
+/** Picks the trees to end, at most 256 per user, and reports the users who have more. A forced sweep ends all. */
+export function planOf(
+  judgements: readonly Judgement[],
+  force: boolean,
+): { plan: Judgement[]; faults: Fault[] } {
+  const byUser = groupByUser(judgements.filter(({ verdict }) => verdict === "reap"));
+  const most = force ? Number.POSITIVE_INFINITY : MAX_TREES;
+  const faults = [...byUser]
+    .filter(([, trees]) => trees.length > most)
+    .map(([uid, trees]): Fault => {
+      const detail = `this sweep ends ${most} of ${trees.length}, the next ones the others`;
+      return { what: "end all unused trees", uid, detail };
+    });
+  return { plan: [...byUser.values()].flatMap((trees) => trees.slice(0, most)), faults };
+}
+
+/** Trees that are ended together. */
+export interface Batch {
+  readonly plan: readonly Judgement[];
+  /** Why its user is handled alone: "uid 1001 has …"; null: its users are not. */
+  readonly alone: string | null;
+  /** Whether its user has processes that an earlier sweep could not end, and is not waited for as long again. */
+  readonly hasSurvivors: boolean;
+}
+
+/** Orders a plan: first, in one batch, the users who have no more than is usual; then each other user, by what they have. */
+export function batchesOf(
+  plan: readonly Judgement[],
+  judgements: readonly Judgement[],
+  { processes, survivors }: Observation,
+): Batch[] {
+  const stuck = new Set(survivors.map(keyOf));
+  const trees = groupByUser(judgements);
+  const counts = new Map<number, number>();
+  const withSurvivors = new Set<number>();
+  for (const process of processes) {
+    counts.set(process.uid, (counts.get(process.uid) ?? 0) + 1);
+    if (stuck.has(keyOf(process))) withSurvivors.add(process.uid);
+  }
+  const light: Judgement[] = [];
+  const alone: (Batch & { readonly size: number })[] = [];
+  for (const [uid, own] of groupByUser(plan)) {
+    const size = counts.get(uid) ?? 0;
+    const count = trees.get(uid)?.length ?? 0;
+    const hasSurvivors = withSurvivors.has(uid);
+    if (size <= LIGHT_PROCESSES && count <= LIGHT_TREES && !hasSurvivors) light.push(...own);
+    else {
+      const has = `${countOf(size, "process", "processes")} in ${countOf(count, "tree")}`;
+      const also = hasSurvivors ? ", some that nothing ended before" : "";
+      const why = `uid ${uid} has ${has}${also}: these trees are ended after those of all others`;
+      alone.push({ plan: own, alone: why, hasSurvivors, size });
+    }
+  }
+  return [
+    { plan: light, alone: null, hasSurvivors: false },
+    ...alone.sort((a, b) => a.size - b.size).map(({ size: _, ...batch }) => batch),
+  ];
+}
+
+function groupByUser(judgements: readonly Judgement[]): Map<number, Judgement[]> {
+  const groups = new Map<number, Judgement[]>();
+  for (const judgement of judgements) {
+    const { uid } = judgement.tree;
+    const own = groups.get(uid) ?? [];
+    groups.set(uid, own);
+    own.push(judgement);
+  }
+  return groups;
+}

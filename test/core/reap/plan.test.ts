@@ -1,0 +1,99 @@
+import assert from "node:assert/strict";
+import test from "node:test";
+import fc from "fast-check";
+import { type Batch, batchesOf, planOf } from "../../../src/core/reap/plan.ts";
+import type { Judgement } from "../../../src/core/verdict/judge.ts";
+import { ALICE, observation, proc } from "../../helpers/proc.ts";
+
+/** A user with so many orphans of one process each, and other processes. */
+interface User {
+  readonly uid: number;
+  readonly trees: number;
+  readonly others: number;
+  readonly hasSurvivor?: boolean;
+}
+
+function host(users: readonly User[]) {
+  const judgements: Judgement[] = [];
+  const processes = users.flatMap(({ uid, trees, others }) =>
+    Array.from({ length: trees + others }, (_, i) => {
+      const root = proc({ pid: uid * 10_000 + i, uid });
+      if (i < trees)
+        judgements.push({ verdict: "reap", tree: { uid, root, members: [root] } } as unknown as Judgement);
+      return root;
+    }),
+  );
+  const survivors = users.flatMap(({ uid, hasSurvivor }) =>
+    hasSurvivor ? processes.filter((one) => one.uid === uid).slice(0, 1) : [],
+  );
+  return { judgements, seen: observation(processes, { survivors }) };
+}
+
+function batches(users: readonly User[]) {
+  const { judgements, seen } = host(users);
+  return batchesOf(planOf(judgements, false).plan, judgements, seen);
+}
+
+const rootsOf = (batch: Batch | undefined) => batch?.plan.map(({ tree }) => tree.root.pid);
+const uidsOf = (plan: readonly Judgement[]): number[] => [...new Set(plan.map(({ tree }) => tree.uid))];
+
+test("a sweep ends 256 trees of a user, and reports the others; a forced one ends all", () => {
+  const { judgements } = host([
+    { uid: ALICE, trees: 257, others: 0 },
+    { uid: ALICE + 1, trees: 256, others: 0 },
+  ]);
+  const { plan, faults } = planOf(judgements, false);
+  assert.equal(plan.length, 512);
+  assert.deepEqual(faults, [
+    {
+      what: "end all unused trees",
+      uid: ALICE,
+
+      detail: "this sweep ends 256 of 257, the next ones the others",
+    },
+  ]);
+  assert.deepEqual(planOf(judgements, true), { plan: judgements, faults: [] });
+});
+
+test("users with more than is usual are handled alone and last, the smaller first", () => {
+  const found = batches([
+    { uid: 1, trees: 65, others: 0 },
+    { uid: 2, trees: 64, others: 448 },
+    { uid: 3, trees: 1, others: 512 },
+    { uid: 4, trees: 1, others: 0, hasSurvivor: true },
+    { uid: 5, trees: 1, others: 0 },
+  ]);
+  assert.deepEqual(
+    found.map(({ plan, alone, hasSurvivors }) => [uidsOf(plan), alone, hasSurvivors]),
+    [
+      [[2, 5], null, false],
+      [
+        [4],
+        "uid 4 has 1 process in 1 tree, some that nothing ended before: these trees are ended after those of all others",
+        true,
+      ],
+      [[1], "uid 1 has 65 processes in 65 trees: these trees are ended after those of all others", false],
+      [[3], "uid 3 has 513 processes in 1 tree: these trees are ended after those of all others", false],
+    ],
+  );
+});
+
+test("what one user has changes nothing for those who are handled together", () => {
+  const user = (uid: number) => fc.record({ uid: fc.constant(uid), trees: fc.nat(3), others: fc.nat(9) });
+  const heavy = fc.record({
+    trees: fc.integer({ min: 65, max: 400 }),
+    others: fc.integer({ min: 0, max: 600 }),
+  });
+  fc.assert(
+    fc.property(fc.tuple(user(1), user(2), user(3)), heavy, fc.nat(3), (users, mass, at) => {
+      const [without] = batches(users);
+      const [first, ...rest] = batches(users.toSpliced(at, 0, { uid: 9, ...mass }));
+      assert.deepEqual(rootsOf(first), rootsOf(without));
+      assert.deepEqual(
+        rest.map(({ plan }) => uidsOf(plan)),
+        [[9]],
+      );
+    }),
+    { numRuns: 50 },
+  );
+});
