@@ -1,11 +1,6 @@
 import type { Catalogue } from "./catalogue.ts";
 
-export interface ScanMarkers {
-  readonly exeMarkers: string[];
-  readonly interpreters: string[];
-  readonly argvMarkers: string[];
-  readonly sshdNames: string[];
-}
+export type ScanMarkers = ReturnType<typeof scanMarkers>;
 
 /** The longest run in these patterns that holds no wildcard: what a plain substring search may look for. */
 function longest(...patterns: readonly string[]): string {
@@ -28,7 +23,7 @@ function rarest(components: readonly string[]): string {
  * all that `recognise` finds is a suspect, but for a shell: the server below it shows, and the scan reads what is above a
  * suspect.
  */
-export function scanMarkers(catalogue: Catalogue): ScanMarkers {
+export function scanMarkers(catalogue: Catalogue) {
   const { shapes, interpreters, programs, installs, cliProducts, patterns, sshd } = catalogue;
   const folders = [...catalogue.folders.values(), catalogue.folderPatterns].flat();
   const names = [...cliProducts.keys()];

@@ -1,17 +1,14 @@
 import type { Observation } from "../observation/observation.ts";
 
-/** A request that holds for a tree. */
-export interface Kept {
-  /** Milliseconds since the epoch; null: not known. */
-  readonly until: number | null;
-}
-
-/** The request that keeps a tree of this user: a living one, for at most `left` more milliseconds. */
+/**
+ * The request that keeps a tree of this user: a living one, for at most `left` more milliseconds. `until` is in milliseconds
+ * since the epoch; null: not known.
+ */
 export function keptBy(
   uid: number,
   { keeps, takenAt }: Pick<Observation, "keeps" | "takenAt">,
   left: number,
-): Kept | null {
+): { readonly until: number | null } | null {
   const own = keeps.filter((keep) => keep.uid === uid);
   if (left <= 0 || own.length === 0) return null;
   // The longest of several. A time that has passed is not true of a process that lives.
