@@ -6,7 +6,8 @@ import { spawnSync } from "node:child_process";
 import { existsSync, mkdirSync, rmdirSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { after, before, test } from "node:test";
-import { bareServer, installPuppet } from "../helpers/ide-trees.ts";
+import { bareServer } from "../helpers/ide-trees.ts";
+import { installPuppet, writeOwned } from "../helpers/install.ts";
 import { config, run, temporaryFile } from "../helpers/program.ts";
 import { living, type PlanNode, type Stage, startTree } from "../helpers/puppet.ts";
 import { eventually, makeHome, USER } from "../helpers/real.ts";
@@ -45,7 +46,9 @@ function jetbrains(home: string): PlanNode {
   const notifier = program(home, `${dist}/bin/fsnotifier`, []);
   const args = ["-cp", "x.jar", "com.intellij.idea.Main", "serverMode", "/p"];
   const backend = program(home, `${dist}/jbr/bin/java`, args, [{ ...notifier, behaviours: [] }]);
-  const argv = ["bash", join(home, dist, "bin/remote-dev-server.sh"), "run", "/p"];
+  const script = join(home, dist, "bin/remote-dev-server.sh");
+  writeOwned(script, `"\${0%/bin/*}/jbr/bin/java" ${args.join(" ")}\n:\n`, uid, 0o755);
+  const argv = ["bash", script, "run", "/p"];
   const children = [{ ...backend, behaviours: [] }];
   return { uid, exe: "/bin/bash", argv, behaviours: ["foreign", "launch", "daemon"], children };
 }
