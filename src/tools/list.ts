@@ -123,7 +123,8 @@ function printNotes({ observation, judgements }: Shown, policy: Policy): void {
   if (kept) print(`Your trees are left alone until ${localMinute(kept)}: vscode-grim-reaper keep --cancel`);
   if (observation.observerUid !== 0) print(ownOnly(observation));
   if (isBlind(observation) && judgements.length > 0) print("To end them now: vscode-grim-reaper end");
-  if (!policy.enforce) print("Sweeps only observe here (enforce = false); they end nothing.");
+  if (!policy.enforce)
+    print("Sweeps only observe here; they end nothing. To let them: vscode-grim-reaper enforce");
 }
 
 /** Parses a verdict. */

@@ -24,13 +24,9 @@ function uidsIn(part: unknown): number[] {
 function named(part: unknown): unknown {
   if (Array.isArray(part)) return part.map(named);
   if (typeof part !== "object" || part === null) return part;
-  const entries = Object.entries(part).flatMap(([key, value]) =>
-    key === "uid"
-      ? [
-          [key, value],
-          ["user", known.get(value)],
-        ]
-      : [[key, named(value)]],
-  );
+  const entries = Object.entries(part).flatMap(([key, value]) => [
+    [key, named(value)],
+    ...(key === "uid" ? [["user", known.get(value)]] : []),
+  ]);
   return Object.fromEntries(entries);
 }
