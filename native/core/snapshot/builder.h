@@ -30,7 +30,6 @@ struct ExeKind {
 struct ScanEntry : ExeKind {
   pid_t pid = 0;
   uid_t uid = 0;
-  bool has_uid = false;  // whether it was asked whose the process is
   bool has_exe = false;  // false: a kernel thread, a zombie, or hidden
   bool hidden = false;   // the executable could not be read although this program should be able to
 };
@@ -54,7 +53,6 @@ class SnapshotBuilder {
   // scan.cc: every process of the host, and which users have a suspect. `pids` is sorted, and so are entries_
   void scan(const std::vector<pid_t>& pids);
   void scan_exe(ScanEntry& entry);
-  bool ask_owner(ScanEntry& entry);
   ExeKind kind_of(std::string_view exe);
   bool asks_for(uid_t uid) const { return !options_.uids || options_.uids->count(uid) != 0; }
   void match_command_lines();

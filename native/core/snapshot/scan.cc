@@ -37,17 +37,8 @@ ExeKind SnapshotBuilder::kind_of(std::string_view exe) {
   return kind;
 }
 
-// Asks whose process it is, where that was not asked yet. False: it has ended.
-bool SnapshotBuilder::ask_owner(ScanEntry& entry) {
-  if (entry.has_uid) return true;
-  const int error = proc_.owner(entry.pid, &entry.uid);
-  if (error != 0) add_error("read the owner of the process", entry.pid, 0, error);
-  return entry.has_uid = error == 0;
-}
-
 void SnapshotBuilder::scan_exe(ScanEntry& entry) {
-  // To ask for another user's in vain takes as long as to ask.
-  if (options_.observer != 0 && (!ask_owner(entry) || !expects_access(entry.uid))) return;
+  if (!expects_access(entry.uid)) return;  // to ask in vain takes as long as to ask
   std::string_view exe;
   const int error = proc_.link_of(entry.pid, "exe", &exe);
   if (error == 0) {
@@ -57,7 +48,7 @@ void SnapshotBuilder::scan_exe(ScanEntry& entry) {
   }
   // A kernel thread, a zombie, or gone: a later read shows which. Some hosts guard pid 1 from root itself,
   // and it is neither a server nor an ssh server.
-  if (is_gone(error) || entry.pid == 1 || !ask_owner(entry)) return;
+  if (is_gone(error) || entry.pid == 1) return;
   add_hidden_exe(entry.pid, entry.uid, error);
   // Guard: what is hidden may be a server or an ssh server.
   entry.hidden = true;
@@ -69,11 +60,13 @@ void SnapshotBuilder::scan(const std::vector<pid_t>& pids) {
   for (const pid_t pid : pids) {
     ScanEntry entry;
     entry.pid = pid;
+    if (const int error = proc_.owner(pid, &entry.uid)) {
+      add_error("read the owner of the process", pid, 0, error);
+      continue;
+    }
     scan_exe(entry);
     entry.suspect |= options_.full;
-    // Where no user has a suspect, or all are skipped, of most processes it does not matter whose they are.
-    const bool matters = entry.sshd || entry.suspect || entry.interpreter || entry.hidden;
-    if (!matters || ask_owner(entry)) entries_.push_back(entry);
+    entries_.push_back(entry);
   }
   if (!options_.full) match_command_lines();
   for (const ScanEntry& entry : entries_)

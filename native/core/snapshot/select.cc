@@ -33,9 +33,8 @@ std::vector<ChainProcess> SnapshotBuilder::read_chains() {
     if (!is_suspect(entry)) continue;
     for (pid_t pid = entry.pid; met.insert(pid).second;) {
       const auto found = std::lower_bound(entries_.begin(), entries_.end(), pid, before);
-      if (found == entries_.end() || found->pid != pid || !ask_owner(*found)) break;
       Stat stat;  // left as it is where it cannot be read: without a parent, and as old as the host
-      if (is_gone(proc_.read_stat(pid, -1, &stat))) break;
+      if (found == entries_.end() || found->pid != pid || is_gone(proc_.read_stat(pid, -1, &stat))) break;
       chain.push_back({{pid, stat.start_time}, stat.ppid, found->uid, is_suspect(*found)});
       pid = stat.ppid;
     }
@@ -48,8 +47,7 @@ std::vector<ChainProcess> SnapshotBuilder::read_chains() {
 void SnapshotBuilder::read_trees() {
   std::unordered_map<pid_t, std::vector<const ScanEntry*>> children;
   std::vector<const ScanEntry*> trees;
-  for (ScanEntry& entry : entries_) {
-    if (has_suspects() && !ask_owner(entry)) continue;
+  for (const ScanEntry& entry : entries_) {
     const bool suspect = is_suspect(entry);
     if (suspect) trees.push_back(&entry);
     if (suspect || entry.hidden) read_full(entry.pid, entry.uid, suspect && !entry.sshd);
