@@ -17,7 +17,7 @@ Connections find_connections(const HolderOptions& options, const AskKernel& ask)
   sockets.ask_for_queues();  // before the last dump, which shows what is accepted meanwhile
   sockets.dump(kAll);
   // The far end of a half-closed connection is dead if no record shows it, so that is looked for once more.
-  if (sockets.has_half_closed) sockets.dump(kAll);
+  if (sockets.has_half_closed) sockets.dump_tcp(kAll);
   find_unlisted(sockets, result);
   join(sockets, result);
   result.complete = sockets.faults.empty() && !holders.own_net.empty();

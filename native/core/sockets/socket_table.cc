@@ -73,19 +73,25 @@ void SocketTable::add(const UnixRecord& record) {
   }
 }
 
-void SocketTable::dump(std::uint32_t states) {
-  const auto note = [this](const char* what, const std::optional<Failure>& failure) {
-    if (!failure) return;
-    const char* remedy = is_refusal(failure->code)
-                             ? "; load the kernel modules inet_diag, tcp_diag and unix_diag, and allow "
-                               "AF_NETLINK in the unit (RestrictAddressFamilies=)"
-                             : "";
-    faults.push_back({what, 0, failure->what + ": " + error_text(failure->code) + remedy});
-  };
-  established_tcp = established_unix = 0;
+void SocketTable::dump_tcp(std::uint32_t states) {
+  established_tcp = 0;
   for (const int family : {AF_INET, AF_INET6})
-    note("list TCP sockets", dump_tcp(ask, family, states, [this](auto& record) { add(record); }));
+    note("list TCP sockets", reaper::dump_tcp(ask, family, states, [this](auto& record) { add(record); }));
+}
+
+void SocketTable::dump(std::uint32_t states) {
+  dump_tcp(states);
+  established_unix = 0;
   note("list unix sockets", dump_unix(ask, states, [this](auto& record) { add(record); }));
+}
+
+void SocketTable::note(const char* what, const std::optional<Failure>& failure) {
+  if (!failure) return;
+  const char* remedy = is_refusal(failure->code)
+                           ? "; load the kernel modules inet_diag, tcp_diag and unix_diag, and allow "
+                             "AF_NETLINK in the unit (RestrictAddressFamilies=)"
+                           : "";
+  faults.push_back({what, 0, failure->what + ": " + error_text(failure->code) + remedy});
 }
 
 std::optional<Failure> SocketTable::find(std::uint32_t inode, uid_t account) {

@@ -41,6 +41,7 @@ struct SocketTable {
   // What one dump lacks another adds; of a socket that several show, the last one counts. Each finds the
   // connections of the listeners, and the far ends of the connections, that were shown before.
   void dump(std::uint32_t states);
+  void dump_tcp(std::uint32_t states);
   // Asks for one unix socket, and adds it, within a budget of the account. EDQUOT: that is used up.
   std::optional<Failure> find(std::uint32_t inode, uid_t account);
   // Finds who waits at the held unix listeners whose queues the last dump showed.
@@ -66,6 +67,7 @@ struct SocketTable {
   std::vector<Fault> faults;     // none: every dump was complete
 
  private:
+  void note(const char* what, const std::optional<Failure>& failure);
   void add(const TcpRecord& record);
   void add(const UnixRecord& record);
 
