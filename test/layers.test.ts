@@ -65,6 +65,7 @@ const FLOORS = [
   ["reap"],
   ["report", "ledger", "metrics", "notify"],
   ["hooks"],
+  ["tools/text"],
   ["tools/doctor", "tools/clean", "tools/replay", "tools/views", "tools/ledger"],
   ["tools/page"],
 ];

@@ -27,6 +27,3 @@ export function faultLine({ what, pid, uid, detail }: Fault): string {
   const whose = pid !== undefined ? ` of process ${pid}` : uid !== undefined ? ` of uid ${uid}` : "";
   return `cannot ${what}${whose}: ${detail}`;
 }
-
-/** A value, or why it could not be had. */
-export type Answer<T> = { readonly value: T } | { readonly failed: string };

@@ -1,4 +1,4 @@
-/** Formats dates, memory and colours for people. Dates are in local time. */
+/** Formats dates, memory and counts for people. Dates are in local time. */
 
 const twoDigits = (value: number): string => String(value).padStart(2, "0");
 
@@ -19,12 +19,6 @@ export function localSecond(time: Date): string {
   return `${localDate(time)}T${clock}`;
 }
 
-/** Colours a text; returns it unchanged where there is no terminal. */
-export type Paint = (style: "red" | "green" | "yellow" | "cyan" | "gray" | "bold", text: string) => string;
-
-/** Leaves a text without colours. */
-export const plain: Paint = (_style, text) => text;
-
 /** Formats kibibytes with a binary unit and at most four digits: "670 MiB", "1.2 GiB". */
 export function formatMemory(kib: number): string {
   if (kib < 1024) return `${kib} KiB`;
@@ -35,14 +29,4 @@ export function formatMemory(kib: number): string {
 /** Counts things: "1 tree", "3 trees", "2 processes". */
 export function countOf(count: number, one: string, many = `${one}s`): string {
   return `${count} ${count === 1 ? one : many}`;
-}
-
-/** A column of a table of `Row`s: its head, and what stands in a row. */
-export interface Column<Row> {
-  readonly head: string;
-  readonly of: (row: Row) => string;
-  /** Whether it stands to the right, as numbers do. */
-  readonly right?: boolean;
-  /** A narrow terminal leaves out the columns with a rank, the lowest first. */
-  readonly rank?: number;
 }

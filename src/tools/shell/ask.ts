@@ -1,6 +1,6 @@
 /** Asks the host one question; each may fail by itself. */
 
-import type { Answer } from "../../core/observation/fault.ts";
+import type { Answer } from "../core/text/shown.ts";
 
 /** Why a question has no answer: an ordinary user learns what only root may read. */
 function failure(error: unknown): { readonly failed: string } {

@@ -3,7 +3,7 @@
 import { existsSync, lstatSync, readFileSync, realpathSync, statSync } from "node:fs";
 import { release } from "node:os";
 import { join } from "node:path";
-import { type Answer, type Fault, faultLine } from "../../core/observation/fault.ts";
+import { type Fault, faultLine } from "../../core/observation/fault.ts";
 import type { HostView } from "../../core/tree/host-view.ts";
 import type { LoadedConfig } from "../../shell/config.ts";
 import type { Native } from "../../shell/host/native.ts";
@@ -14,6 +14,7 @@ import { readTags } from "../../shell/store/tags.ts";
 import { isStaticElf } from "../core/doctor/elf.ts";
 import type { Examination, FileFacts, UnitProperties } from "../core/doctor/examination.ts";
 import { type PamLine, pamStack } from "../core/doctor/pam.ts";
+import type { Answer } from "../core/text/shown.ts";
 import { ask, askAsync } from "./ask.ts";
 import { findConfigProblems } from "./config-problems.ts";
 import { examineSelinux } from "./examine-selinux.ts";

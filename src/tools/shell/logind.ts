@@ -1,7 +1,7 @@
 /** Asks logind for the state of a session: a hint that only `explain` shows. */
 
-import type { Answer } from "../../core/observation/fault.ts";
 import { runTool } from "../../shell/host/run-tool.ts";
+import type { Answer } from "../core/text/shown.ts";
 import { ask } from "./ask.ts";
 
 const DEADLINE_MS = 2000;

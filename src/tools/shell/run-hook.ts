@@ -3,7 +3,7 @@
 import { spawn } from "node:child_process";
 import { constants, lstatSync, realpathSync } from "node:fs";
 import { dirname } from "node:path";
-import type { Answer } from "../../core/observation/fault.ts";
+import type { Answer } from "../core/text/shown.ts";
 
 /** How long a program that was killed is waited for. */
 const KILL_WAIT_MS = 1000;

@@ -1,7 +1,7 @@
 /** Prints tables and colours on a terminal, and plain text elsewhere. */
 
 import { styleText } from "node:util";
-import { type Column, type Paint, plain } from "../../core/text/format.ts";
+import { type Column, type Paint, plain } from "../core/text/shown.ts";
 
 /** Returns a function that colours text if standard output is a terminal that shows colours. It respects NO_COLOR. */
 export function painter(): Paint {

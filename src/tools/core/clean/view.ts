@@ -1,7 +1,8 @@
 /** What `clean` shows: a table for people, a document for programs. */
 
-import { type Column, formatMemory, localDate } from "../../../core/text/format.ts";
+import { formatMemory, localDate } from "../../../core/text/format.ts";
 import { escapeText } from "../../../core/text/safe-text.ts";
+import type { Column } from "../text/shown.ts";
 import type { Choice } from "./choose.ts";
 
 /** Enough to tell two commits apart. */

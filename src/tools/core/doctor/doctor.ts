@@ -1,6 +1,7 @@
 /** `doctor`: turns an examination into one line per check: well, doubtful or broken, and the remedy. */
 
-import { countOf, type Paint } from "../../../core/text/format.ts";
+import { countOf } from "../../../core/text/format.ts";
+import type { Paint } from "../text/shown.ts";
 import { type Check, type Health, runChecks } from "./check.ts";
 import type { Examination } from "./examination.ts";
 import { HOOK_CHECKS } from "./hook-checks.ts";

@@ -1,5 +1,5 @@
-import type { Answer } from "../../../core/observation/fault.ts";
 import type { LastSweep } from "../../../core/report/sweep-summary.ts";
+import type { Answer } from "../text/shown.ts";
 import type { PamLine } from "./pam.ts";
 
 /** What `doctor` found on a host. Each question without an answer says why. */

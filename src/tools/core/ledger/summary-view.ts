@@ -1,6 +1,7 @@
 import type { LedgerRecord } from "../../../core/ledger/record.ts";
-import { type Column, countOf, formatMemory, localMinute } from "../../../core/text/format.ts";
+import { countOf, formatMemory, localMinute } from "../../../core/text/format.ts";
 import { escapeText } from "../../../core/text/safe-text.ts";
+import type { Column } from "../text/shown.ts";
 import type { Day, GroupTotals, Offender, Summary, Totals } from "./summary.ts";
 
 /** Formats a summary for people: the rows of its tables and a bar per day. */

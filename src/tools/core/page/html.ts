@@ -1,7 +1,7 @@
 /** HTML for the page: escaped text, tables, and bars that are boxes with a size. */
 
-import type { Column } from "../../../core/text/format.ts";
 import { escapeText } from "../../../core/text/safe-text.ts";
+import type { Column } from "../text/shown.ts";
 
 const NAMED: Readonly<Record<string, string>> = {
   "&": "&amp;",

@@ -8,12 +8,13 @@ import { loadedIndex, moduleIndex, scriptIndex } from "../../../core/recognition
 import { isBusyKind, type Kind } from "../../../core/recognition/kinds.ts";
 import { rulesAt } from "../../../core/recognition/program-rules.ts";
 import { isLoader, programOf } from "../../../core/recognition/recognise.ts";
-import { type Column, formatMemory } from "../../../core/text/format.ts";
+import { formatMemory } from "../../../core/text/format.ts";
 import { escapeText } from "../../../core/text/safe-text.ts";
 import { isMultiplexer } from "../../../core/tree/boundary.ts";
 import { ancestorsOf, isDead, makeTable, type ProcTable } from "../../../core/tree/process-table.ts";
 import { workSince } from "../../../core/verdict/agents.ts";
 import type { Judgement, Verdict } from "../../../core/verdict/judge.ts";
+import type { Column } from "../text/shown.ts";
 import { type NameOf, secondsOrDash } from "./list-view.ts";
 import { shownVerdict } from "./observer.ts";
 

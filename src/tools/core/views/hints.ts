@@ -1,12 +1,12 @@
 /** Finds the facts that explain a tree but never decide, and what would change its verdict. */
 
 import type { Fact, Value } from "../../../core/evidence/evidence.ts";
-import type { Answer } from "../../../core/observation/fault.ts";
 import { ageOf } from "../../../core/observation/observation.ts";
 import { exeName } from "../../../core/observation/process.ts";
 import { formatDuration } from "../../../core/text/duration.ts";
 import type { HostView } from "../../../core/tree/host-view.ts";
 import type { Judgement } from "../../../core/verdict/judge.ts";
+import type { Answer } from "../text/shown.ts";
 
 const yesNo = (value: boolean): Value => (value ? "yes" : "no");
 

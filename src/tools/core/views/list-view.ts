@@ -3,10 +3,11 @@
 import { memoryKiBOf, treeCosts } from "../../../core/costs/costs.ts";
 import { ageOf, type Observation } from "../../../core/observation/observation.ts";
 import { formatDuration } from "../../../core/text/duration.ts";
-import { type Column, countOf, formatMemory, type Paint } from "../../../core/text/format.ts";
+import { countOf, formatMemory } from "../../../core/text/format.ts";
 import { escapeText } from "../../../core/text/safe-text.ts";
 import type { Judgement, Verdict } from "../../../core/verdict/judge.ts";
 import { VERDICTS } from "../../../core/verdict/orphan.ts";
+import type { Column, Paint } from "../text/shown.ts";
 import { shownVerdict, whyUnseen } from "./observer.ts";
 
 const memoryOf = ({ tree }: Judgement): number => memoryKiBOf(tree.members);

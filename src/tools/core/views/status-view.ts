@@ -1,12 +1,12 @@
 /** Formats `status` for people: the mode, the sweeps, the trees and what was ended, in a few lines. */
 
-import type { Answer } from "../../../core/observation/fault.ts";
 import type { LastSweep } from "../../../core/report/sweep-summary.ts";
 import { formatDuration } from "../../../core/text/duration.ts";
-import { countOf, formatMemory, localMinute, type Paint } from "../../../core/text/format.ts";
+import { countOf, formatMemory, localMinute } from "../../../core/text/format.ts";
 import { escapeText } from "../../../core/text/safe-text.ts";
 import type { Verdict } from "../../../core/verdict/judge.ts";
 import { VERDICTS } from "../../../core/verdict/orphan.ts";
+import type { Answer, Paint } from "../text/shown.ts";
 
 /** What `status` knows of a host. Times are in milliseconds since the epoch. */
 export interface Status {

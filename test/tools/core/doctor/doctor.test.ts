@@ -1,11 +1,11 @@
 import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
 import test from "node:test";
-import { plain } from "../../../../src/core/text/format.ts";
 import { diagnose, doctorLines } from "../../../../src/tools/core/doctor/doctor.ts";
 import { isStaticElf } from "../../../../src/tools/core/doctor/elf.ts";
 import type { Examination } from "../../../../src/tools/core/doctor/examination.ts";
 import { parsePam } from "../../../../src/tools/core/doctor/pam.ts";
+import { plain } from "../../../../src/tools/core/text/shown.ts";
 
 const HOOK = "/usr/libexec/vscode-grim-reaper/session-close";
 const PAM = `session required pam_loginuid.so\nsession optional pam_exec.so quiet type=close_session ${HOOK}\n`;

@@ -1,6 +1,5 @@
 import assert from "node:assert/strict";
 import test from "node:test";
-import type { Column } from "../../../../src/core/text/format.ts";
 import { chooseRecords, sinceOf, summarise } from "../../../../src/tools/core/ledger/summary.ts";
 import {
   dayLines,
@@ -11,6 +10,7 @@ import {
   WOULD_COLUMNS,
   wouldLine,
 } from "../../../../src/tools/core/ledger/summary-view.ts";
+import type { Column } from "../../../../src/tools/core/text/shown.ts";
 import { ledgerRecord as reap } from "../../../helpers/ledger-records.ts";
 
 const noon = (day: string): number => new Date(`${day}T12:00:00`).getTime();

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import test from "node:test";
-import { plain } from "../../../../src/core/text/format.ts";
 import { viewOf } from "../../../../src/core/tree/host-view.ts";
+import { plain } from "../../../../src/tools/core/text/shown.ts";
 import { explainLines } from "../../../../src/tools/core/views/explain-view.ts";
 import { hintsOf, whatWouldChange } from "../../../../src/tools/core/views/hints.ts";
 import { limitLines } from "../../../../src/tools/core/views/limits.ts";

@@ -1,8 +1,9 @@
 import assert from "node:assert/strict";
 import test from "node:test";
 import type { Observation } from "../../../../src/core/observation/observation.ts";
-import { localMinute, plain } from "../../../../src/core/text/format.ts";
+import { localMinute } from "../../../../src/core/text/format.ts";
 import { contextFor, type Judgement, judge } from "../../../../src/core/verdict/judge.ts";
+import { plain } from "../../../../src/tools/core/text/shown.ts";
 import { listColumns, sortTrees, totalsLine } from "../../../../src/tools/core/views/list-view.ts";
 import { NO_GRACE } from "../../../helpers/policy.ts";
 import { ALICE, legacyTree, observation } from "../../../helpers/proc.ts";

@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import test from "node:test";
-import { localMinute, plain } from "../../../../src/core/text/format.ts";
+import { localMinute } from "../../../../src/core/text/format.ts";
+import { plain } from "../../../../src/tools/core/text/shown.ts";
 import { type Status, statusLines } from "../../../../src/tools/core/views/status-view.ts";
 
 const NOW = 1_700_000_000_000;
