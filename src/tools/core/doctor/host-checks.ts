@@ -29,7 +29,7 @@ export const HOST_CHECKS: Checks = {
       return fault(escapeText(problems.join("; ")), "correct it; see vscode-grim-reaper check-config");
     const from = files.length > 0 ? files.join(", ") : "defaults";
     if (enforce) return `${from}; enforcing: orphans are ended`;
-    const remedy = "when the log's “Would kill” lines look right, take enforce = false out";
+    const remedy = "look at vscode-grim-reaper report --would, then let them: vscode-grim-reaper enforce";
     return warning(`${from}; observing: nothing is ended`, remedy);
   },
 
