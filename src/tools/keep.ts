@@ -38,12 +38,12 @@ async function runKeep(duration: number | undefined, options: KeepOptions): Prom
   const native = loadNative();
   const before = await readKeeps(native, ownUid());
   if (options.cancel) {
-    endKeeps(native, before);
+    await endKeeps(native, before);
     print(before.length > 0 ? "Withdrawn." : "There was no request.");
   } else if (duration === undefined) show(before);
   else {
     start(duration, loadConfig(options.config ?? null).policy.keep.max);
-    endKeeps(native, before);
+    await endKeeps(native, before);
   }
   return EXIT.ok;
 }

@@ -37,9 +37,10 @@ export function startKeep(seconds: number): void {
   if (status !== 0) throw new Error(`${KEEP_PROGRAM}: ${error?.message ?? `exit status ${status}`}`);
 }
 
-/** Ends requests of the caller's. */
-export function endKeeps(native: Native, keeps: readonly Keep[]): void {
+/** Ends requests of the caller's, and waits until they count for nothing. */
+export async function endKeeps(native: Native, keeps: readonly Keep[]): Promise<void> {
   for (const keep of keeps) native.signal(keep, keep.uid, SIGTERM);
+  await native.waitGone(keeps, 1000);
 }
 
 /** Whether logind ends a user's processes at their last logout; null: there is no logind to ask. */
