@@ -183,33 +183,6 @@ onLoginNode("what is connected to a server is use, until it ends:", () => {
       path: /host 10\.9\.0\.2:\d+ → sshd-session \d+ → server \d+/,
     },
     {
-      what: "the user's own ssh -R to another host",
-      use: async (server) => {
-        const sshd =
-          "exec /usr/sbin/sshd -D -e -p 2200 -o ListenAddress=10.9.0.2 -o PidFile=none >/dev/null 2>&1";
-        const host = await reach.run(far("sh", "-c", sshd));
-        await reach.listening(2200, far);
-        const back = `-R 7000:127.0.0.1:${server.at} bob@10.9.0.2`;
-        const client = await reach.loose(`exec ssh -F none ${QUIET} -i ~/.ssh/bob -p 2200 -N ${back}`);
-        await reach.listening(7000, far);
-        const window = await reach.window(7000, far);
-        return async () => {
-          await reach.end(window, host);
-          await reach.endLoose(client);
-        };
-      },
-      ...HERE,
-      path: /host 10\.9\.0\.2:\d+ → ssh \d+ → server \d+/,
-    },
-    {
-      what: "socat over a pseudo terminal",
-      use: relayed(({ at }, port) => {
-        const inner = `EXEC:"socat - TCP\\:127.0.0.1\\:${at}",pty,raw,echo=0`;
-        return `exec socat TCP-LISTEN:${port},bind=10.9.0.1,fork ${quoted(inner)}`;
-      }),
-      ...HERE,
-    },
-    {
       what: "socat to an abstract unix socket",
       args: ["--socket-path=@reaper-test"],
       use: relayed(
@@ -217,21 +190,6 @@ onLoginNode("what is connected to a server is use, until it ends:", () => {
       ),
       ...HERE,
       path: /host 10\.9\.0\.2:\d+ → socat1? \d+ → server \d+/,
-    },
-    {
-      what: "nginx in a rootless namespace, whose worker has a subordinate uid",
-      use: relayed(async ({ at }, port) => {
-        const to = `listen 10.9.0.1:${port}; proxy_pass 127.0.0.1:${at};`;
-        const config = [
-          "daemon off; user www-data; pid nginx.pid; error_log stderr; worker_processes 1; events {}",
-          `load_module /usr/lib/nginx/modules/ngx_stream_module.so; stream { server { ${to} } }`,
-        ];
-        await reach.node.copyIn("/home/alice/nginx/nginx.conf", `${config.reverse().join("\n")}\n`);
-        await reach.node.run(["chown", "-R", "alice:", "/home/alice/nginx"]);
-        return "exec unshare --user --map-auto --map-root-user /usr/sbin/nginx -p ~/nginx -c ~/nginx/nginx.conf";
-      }),
-      code: "in-use-other-user",
-      says: /a process of uid \d{6,} is connected to /,
     },
     {
       what: "the display on which a program of its terminal shows a window",
@@ -249,24 +207,6 @@ onLoginNode("what is connected to a server is use, until it ends:", () => {
       args: ["--host=0.0.0.0"],
       use: remote("s.shutdown(socket.SHUT_WR)"),
       ...HOST,
-    },
-    {
-      what: "another host behind source NAT to this host's own address",
-      args: ["--host=0.0.0.0"],
-      use: async (server) => {
-        const rules = [
-          "add table ip nat1",
-          "add chain ip nat1 input { type nat hook input priority 100; }",
-          `add rule ip nat1 input tcp dport ${server.at} snat to 10.9.0.1`,
-        ];
-        await reach.node.run(["nft", rules.join("; ")]);
-        const stop = await remote("")(server);
-        return async () => {
-          await stop();
-          await reach.node.run(["nft", "delete table ip nat1"]);
-        };
-      },
-      ...HERE,
     },
     {
       what: "a socket in flight between two processes",
