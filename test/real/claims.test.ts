@@ -91,8 +91,10 @@ function insideNamespace(): void {
   });
   after(async () => {
     await stage.end();
-    for (const [mount, path] of made)
-      for (let at = path; at !== "."; at = dirname(at)) await removed(folderOf(mount, at));
+    for (const [mount, path] of made) {
+      await eventually(() => isRemoved(folderOf(mount, path)), `${path} is empty`);
+      for (let at = dirname(path); at !== "."; at = dirname(at)) isRemoved(folderOf(mount, at));
+    }
   });
 
   /** The tree of a name, under a configuration. */
@@ -145,15 +147,14 @@ function insideNamespace(): void {
   });
 }
 
-/** A folder with others in it stays; one whose processes are being buried goes a moment later. */
-const removed = (folder: string): Promise<void> =>
-  eventually(() => {
-    try {
-      rmdirSync(folder);
-    } catch (error) {
-      return (error as NodeJS.ErrnoException).code !== "EBUSY" || existsSync(`${folder}/cgroup.controllers`);
-    }
+/** False while there is something in the cgroup. */
+function isRemoved(folder: string): boolean {
+  try {
+    rmdirSync(folder);
     return true;
-  }, `${folder} is empty`);
+  } catch {
+    return false;
+  }
+}
 
 insidePidNamespace(import.meta.url, "claims", insideNamespace);
