@@ -127,7 +127,7 @@ function insideNamespace(): void {
   });
 
   test("a sweep of all whose survivors are known counts as good", () => {
-    const swept = runToEnd(["sweep", "--force", "-v"]);
+    const swept = runToEnd(["sweep", "--force", "--yes", "-v"]);
     const last = readJson("/var/lib/vscode-grim-reaper/last-sweep.json");
     assert.equal(last.lastGood, last.at, swept.stderr);
     assert.equal(last.survivors, stuck.length);
