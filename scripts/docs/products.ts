@@ -62,9 +62,9 @@ export function neverTable(): string {
 const WIDTH = 120;
 /** What a sweep does with products of a kind, in the README's words. */
 const SHOWN: readonly (readonly [Kind, string])[] = [
-  ["server", "Ended when nobody uses them"],
-  ["agent", "Ended when nobody uses them and they are idle"],
-  ["kernel", "Left for a day, then ended when nobody uses them and they are idle"],
+  ["server", "Ended when unused"],
+  ["agent", "Ended when unused and idle"],
+  ["kernel", "Left for a day, then ended when unused and idle"],
   ["tunnel", "Tunnels, left alone unless the site says otherwise"],
   ["web-server", "Web servers, left alone unless the site says otherwise"],
 ];

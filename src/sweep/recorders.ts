@@ -1,4 +1,4 @@
-/** Who keeps account of a sweep: the ledger and the metrics. */
+/** Keeps account of a sweep: the ledger and the metrics. */
 
 import { recordsOf } from "../core/ledger/record.ts";
 import type { Policy } from "../core/policy/policy.ts";

@@ -167,7 +167,7 @@ export async function sweep(ports: Ports, request: SweepRequest, seen: Look): Pr
   return record(ports, ports.closers, { ...seen, faults, outcomes, observing, broken, hostFailed, failed });
 }
 
-/** States are root's; a user who ends their own trees keeps none. A site that only observes learns what it would end. */
+/** States are root's; a user who ends their own trees keeps none. An observing sweep keeps them, to know what it would end. */
 const isRecorded = ({ dryRun }: SweepRequest, { observerUid }: Observation): boolean =>
   !dryRun && observerUid === 0;
 

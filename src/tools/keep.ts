@@ -24,7 +24,7 @@ Examples:
   vscode-grim-reaper keep --cancel     withdraw the request
 
 The request is a process of yours, which "ps" shows, on this login node only. A reboot ends it. The site limits how long
-it counts for a tree that nobody is connected to ([keep] max), and an administrator can still end the trees.
+it counts for a tree without a connection ([keep] max), and an administrator can still end the trees.
 
 Exit status: 0 all well; 1 it could not be done; 64 usage; 77 the site does not allow such requests.`;
 
