@@ -3,13 +3,13 @@
 import assert from "node:assert/strict";
 import { spawn, spawnSync } from "node:child_process";
 import { once } from "node:events";
-import { closeSync, existsSync, fstatSync, mkdirSync, openSync, readFileSync } from "node:fs";
+import { closeSync, existsSync, fstatSync, mkdirSync, openSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { test } from "node:test";
 import { whyNotValid } from "../helpers/json-schema.ts";
 import { config, HANG_MS, PROGRAM, run, temporaryFile } from "../helpers/program.ts";
 import { living } from "../helpers/puppet.ts";
-import { other, STATE, server, uid, usersSuite } from "../helpers/users-side.ts";
+import { must, other, STATE, server, uid, usersSuite } from "../helpers/users-side.ts";
 
 const ENVIRONMENT = { PATH: "/usr/sbin:/usr/bin:/sbin:/bin", TERM: "dumb" };
 
@@ -156,6 +156,28 @@ function forcing(): void {
     assert.match(stderr, /to enforce: vscode-grim-reaper enforce$/m);
     assert.equal(living(stage).length, 1);
     await stage.end();
+  });
+
+  test("enforce and observe change the mode, and name a file that decides otherwise", async () => {
+    const overlay = "lowerdir=/etc,upperdir=/run/etc,workdir=/run/etc-work";
+    for (const folder of ["/run/etc", "/run/etc-work"]) mkdirSync(folder);
+    must(["mount", "-t", "overlay", "overlay", "-o", overlay, "/etc"]);
+    const site = "/etc/vscode-grim-reaper/config.d/50-site.toml";
+    assert.equal(run(["observe"]).status, 0);
+    writeFileSync(site, 'settle = "0s"\ngrace = "0"\n');
+    const stage = await server();
+    assert.match(run([]).stderr, /Would kill 1 process/);
+    assert.match(
+      run(["enforce"]).stdout,
+      /^Sweeps would have ended 1 tree of 1 user .*\nFrom now on sweeps end orphans/,
+    );
+    assert.equal(living(stage).length, 1, "the command itself ends nothing");
+    assert.match(run([]).stderr, /Killed 1 process/);
+    writeFileSync(site, "enforce = false\n");
+    const decided = run(["enforce"]);
+    assert.deepEqual([decided.status, /50-site\.toml sets enforce = false/.test(decided.stderr)], [78, true]);
+    assert.equal(run(["observe"], { uid }).status, 77);
+    must(["umount", "/etc"]);
   });
 
   test("a dry run without root says that it saw the caller's own processes alone", () => {
