@@ -15,7 +15,7 @@ const load = loadavg()[0] ?? 0;
 const say = (text: string): void => void process.stderr.write(`${text}\n`);
 
 // The sweep's files stay inside the namespace, and the machine's own configuration is not used.
-for (const folder of ["/run", "/var/lib", "/var/cache", "/etc/vscode-grim-reaper"])
+for (const folder of ["/run", "/var/lib", "/var/log", "/var/cache", "/etc/vscode-grim-reaper"])
   if (existsSync(folder)) execFileSync("mount", ["-t", "tmpfs", "-o", "mode=0755", "tmpfs", folder]);
 // As the service has it: on Node 22.1 and newer the sweep finds its compiled code there.
 mkdirSync(CACHE_FOLDER, { mode: 0o700 });

@@ -37,6 +37,7 @@ if [ "$(id -u)" = 0 ] && [ "$$" = 1 ]; then
   # Inside the namespace of mounts: the host's state stays as it is.
   mount -t tmpfs -o mode=755 tmpfs /run
   mount -t tmpfs -o mode=755 tmpfs /var/lib
+  mount -t tmpfs -o mode=755 tmpfs /var/log
 fi
 printf 'settle = "0s"\ngrace = "0s"\ntermWait = "2s"\n' >"$work/demo.toml"
 

@@ -16,7 +16,7 @@ import { type Log, openLog } from "../shell/output/log.ts";
 import { withProgress } from "../shell/output/progress.ts";
 import { heedInterrupts } from "../shell/reap/on-termination.ts";
 import { writeLastSweep } from "../shell/store/last-sweep.ts";
-import { NOTICE_FOLDER, NOTIFY_FOLDER, RUN_FOLDER, STATE_FOLDER } from "../shell/store/paths.ts";
+import { LOG_FOLDER, NOTICE_FOLDER, NOTIFY_FOLDER, RUN_FOLDER, STATE_FOLDER } from "../shell/store/paths.ts";
 import { attempt, prepareFolder } from "../shell/store/safe-files.ts";
 import { actsForHost } from "../shell/store/service-account.ts";
 import { noticeRecorder, notifyRecorder } from "../sweep/notify-users.ts";
@@ -163,6 +163,7 @@ export function recordersFor(
   const places = { file: policy.metrics.file, stateFolder: STATE_FOLDER, runFolder: RUN_FOLDER };
   const ledger: Recorder[] = [
     () => attempt(`use ${STATE_FOLDER}`, () => prepareFolder(STATE_FOLDER, 0o711)),
+    () => attempt(`use ${LOG_FOLDER}`, () => prepareFolder(LOG_FOLDER, 0o755)),
     ledgerRecorder(policy.ledger.file),
   ];
   if (dryRun) return { recorders: ledger, closers: [] };

@@ -37,8 +37,8 @@ Examples:
 
 Files:
   /etc/vscode-grim-reaper/config.toml         the configuration, and config.d/*.toml beside it
-  /var/log/vscode-grim-reaper.log             the log of the hourly sweeps
-  /var/lib/vscode-grim-reaper/ledger.jsonl    every tree that was ended, for report
+  /var/log/vscode-grim-reaper/sweep.log       the log of the hourly sweeps
+  /var/log/vscode-grim-reaper/ledger.jsonl    every tree that was ended, for report
   /run/vscode-grim-reaper/                    the lock, and the tags of the logout hook`;
 const EXIT_STATUS =
   "Exit status: 0 all well; 1 something survived or failed; 64 usage; 70 internal error; 75 another sweep is running; 77 not permitted; 78 bad configuration.";

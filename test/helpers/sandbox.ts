@@ -39,7 +39,7 @@ export function insidePidNamespace(
 
 /** Inside a mount namespace of its own: lock, tags and states, ledger and notices of sweeps stay in there. */
 function freshState(): void {
-  for (const folder of ["/run", "/var/lib"]) {
+  for (const folder of ["/run", "/var/lib", "/var/log"]) {
     const { status, stderr } = spawnSync("mount", ["-t", "tmpfs", "tmpfs", folder]);
     if (status !== 0) throw new Error(`cannot mount over ${folder}: ${stderr}`);
   }

@@ -9,7 +9,7 @@ import { onLoginNode } from "./available.ts";
 import { becomes, COMMIT, dropIn, startStandIn, suiteNode, sweep } from "./scenario-helpers.ts";
 
 const UNIT = "vscode-grim-reaper.service";
-const LOG = "/var/log/vscode-grim-reaper.log";
+const LOG = "/var/log/vscode-grim-reaper/sweep.log";
 const LOAD = `/home/carol/.vscode-server/bin/${COMMIT}/node`;
 const TAKEN_OVER = "/usr/local/bin/attack";
 const PEAK = "/run/vscode-grim-reaper/peak";

@@ -90,6 +90,13 @@ onLoginNode("doctor", () => {
       /10-x\.toml: mode 0600: list, explain, keep, end and clean fail for users/,
     ],
     [
+      "a ledger that logrotate is not told of",
+      "mv /etc/logrotate.d/vscode-grim-reaper /etc/away",
+      "mv /etc/away /etc/logrotate.d/vscode-grim-reaper",
+      "rotation",
+      /sweep\.log grows without end: no configuration of logrotate names it/,
+    ],
+    [
       "sweeps that stopped long ago",
       'sed -i \'s/"lastGood":[0-9]*/"lastGood":1000/\' /var/lib/vscode-grim-reaper/last-sweep.json',
       `systemctl start ${UNIT}`,

@@ -24,7 +24,7 @@ import type { SshClient } from "./ssh-client.ts";
 const [ALICE, BOB] = [2001, 2002];
 const CONTROL = "/run/mux";
 const PAM_FILE = "/etc/pam.d/sshd";
-const LOG = "/var/log/vscode-grim-reaper.log";
+const LOG = "/var/log/vscode-grim-reaper/sweep.log";
 const TRAP = "/home/alice/trap.so";
 const HOSTILE = {
   LD_PRELOAD: TRAP,

@@ -24,7 +24,7 @@ import { AT_ONCE, configure, endAll, killedIn, PROGRAM, treeOf } from "./scenari
 
 const UNIT = "vscode-grim-reaper.service";
 const TIMER = "vscode-grim-reaper.timer";
-const LOG = "/var/log/vscode-grim-reaper.log";
+const LOG = "/var/log/vscode-grim-reaper/sweep.log";
 const CONFIG = "/etc/vscode-grim-reaper/config.toml";
 const OBSERVE = "/etc/vscode-grim-reaper/config.d/00-observe.toml";
 const LAST_SWEEP = "/var/lib/vscode-grim-reaper/last-sweep.json";
@@ -248,7 +248,7 @@ describe("the packages", () => {
       await node.run([
         "sh",
         "-c",
-        "mkdir -p /var/lib/vscode-grim-reaper; echo old >/var/log/vscode-grim-reaper.log.1",
+        "mkdir -p /var/lib/vscode-grim-reaper; echo old >/var/log/vscode-grim-reaper/sweep.log.1",
       ]);
       await dpkg(node, "--purge", "vscode-grim-reaper");
       const now = await contents(node);

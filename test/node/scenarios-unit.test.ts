@@ -25,8 +25,8 @@ import {
 
 const UNIT = "vscode-grim-reaper.service";
 const TIMER = "vscode-grim-reaper.timer";
-const LOG = "/var/log/vscode-grim-reaper.log";
-const LEDGER = "/var/lib/vscode-grim-reaper/ledger.jsonl";
+const LOG = "/var/log/vscode-grim-reaper/sweep.log";
+const LEDGER = "/var/log/vscode-grim-reaper/ledger.jsonl";
 const COLLECTOR = "/var/lib/prometheus/node-exporter";
 const METRICS = `${COLLECTOR}/vscode-grim-reaper.prom`;
 const TAGS = "/run/vscode-grim-reaper/tags";

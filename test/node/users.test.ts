@@ -102,11 +102,11 @@ onLoginNode("the users' side", () => {
     assert.equal(asked.status, 0, asked.said);
     assert.match(asked.said, /\nA reboot ends that early\.\n/);
     assert.match((await byAlice("list")).said, /exempt[\s\S]*Your trees are left alone until/);
-    await node.run(["rm", "-f", "/var/log/vscode-grim-reaper.log"]);
+    await node.run(["rm", "-f", "/var/log/vscode-grim-reaper/sweep.log"]);
     await runUnit();
     assert.ok(node.alive(server.pid));
     assert.match(
-      await node.read("/var/log/vscode-grim-reaper.log"),
+      await node.read("/var/log/vscode-grim-reaper/sweep.log"),
       new RegExp(
         `\\] Left alone \\d+ process(?:es|\\(es\\))? under pid ${server.pid} \\(uid 2001\\): kept by its user until `,
       ),

@@ -28,7 +28,8 @@ insidePidNamespace(import.meta.url, "ledger, report and metrics", insideNamespac
 
 const uid = USER;
 const STATE = "/var/lib/vscode-grim-reaper";
-const LEDGER = join(STATE, "ledger.jsonl");
+const LOGS = "/var/log/vscode-grim-reaper";
+const LEDGER = join(LOGS, "ledger.jsonl");
 const HOOK_FAULTS = "/run/vscode-grim-reaper/hook.faults";
 
 /** Its own metrics file unless `more` says otherwise. */
@@ -61,7 +62,9 @@ async function reapOne(args: readonly string[], umask = "022") {
 }
 
 function insideNamespace(): void {
-  beforeEach(() => rmSync(STATE, { recursive: true, force: true }));
+  beforeEach(() => {
+    for (const folder of [STATE, LOGS]) rmSync(folder, { recursive: true, force: true });
+  });
 
   test("a reap is in the ledger, the report and the metrics; its memory is what the kernel says", async () => {
     const { config, metrics, values } = configured();

@@ -8,6 +8,7 @@ import { type Answers, buildDeb, denialsIn, runMachine, whyNoMachine } from "./m
 const HOOK = "/usr/libexec/vscode-grim-reaper/session-close";
 const RUN = "/run/vscode-grim-reaper";
 const HOOK_DOMAIN = "vscode_grim_reaper_hook_t";
+const LOG_TYPE = "vscode_grim_reaper_log_t";
 const RUN_TYPE = "vscode_grim_reaper_var_run_t";
 /** Each transition of a domain asks for these and goes on without them; a policy hides the denials by dontaudit rules. */
 const INHERITED = ["noatsecure", "rlimitinh", "siginh"];
@@ -44,6 +45,19 @@ function checkSweep(answers: Answers): void {
   assert.equal(answers.section("server"), "none");
 }
 
+/** logrotate's own unit rotated log and ledger twice, and each file has the type of its folder. */
+function checkRotation(answers: Answers, type: string): void {
+  const [first, second, ...labels] = answers.section("rotation").split("\n");
+  assert.deepEqual([first, second], ["Result=success", "Result=success"]);
+  assert.equal(labels.length, 6, labels.join("\n"));
+  for (const label of labels) assert.match(label, new RegExp(`^/var/log/\\S+ \\S+:${type}:`));
+  assert.match(answers.section("doctor-rotated"), /^ok +rotation +logrotate rotates \S+sweep\.log, /m);
+  assert.match(
+    answers.section("doctor-misplaced"),
+    /^warning +rotation +\/var\/lib\/ledger\.jsonl grows without end: SELinux lets logrotate rename nothing that is labelled var_lib_t$/m,
+  );
+}
+
 describe("a host that enforces SELinux", { concurrency: 1 }, () => {
   before(async () => {
     if (reason === null) deb = await buildDeb();
@@ -58,6 +72,7 @@ describe("a host that enforces SELinux", { concurrency: 1 }, () => {
     assert.match(labels, new RegExp(`^${HOOK} \\S+:vscode_grim_reaper_hook_exec_t:`, "m"));
     assert.match(labels, new RegExp(`^${RUN} \\S+:${RUN_TYPE}:`, "m"));
     assert.match(labels, new RegExp(`^${RUN}/tags \\S+:${RUN_TYPE}:`, "m"));
+    assert.match(labels, new RegExp(`^/var/log/vscode-grim-reaper \\S+:${LOG_TYPE}:`, "m"));
     assert.match(labels, /^\/usr\/sbin\/vscode-grim-reaper \S+:bin_t:/m);
 
     assert.deepEqual(taggedUids(answers), [2001]);
@@ -80,6 +95,7 @@ describe("a host that enforces SELinux", { concurrency: 1 }, () => {
       [],
     );
     checkSweep(answers);
+    checkRotation(answers, LOG_TYPE);
     const keep = answers.section("keep");
     assert.match(keep, /Your servers on \S+ are left alone until/);
     assert.match(keep, /^user_u:\S+ +bob +\/usr\/libexec\/vscode-grim-reaper\/keep 7200$/m);
@@ -104,6 +120,7 @@ describe("a host that enforces SELinux", { concurrency: 1 }, () => {
     assert.equal(answers.section("counts"), "", "no fault");
     assert.match(answers.section("doctor"), /^(?:warning|fault) +SELinux .*\n.*vscode-grim-reaper-selinux/m);
     checkSweep(answers);
+    checkRotation(answers, "var_log_t");
   });
 
   it("with cgroup v1: the hook tags, the sweep ends the tree", async (t) => {

@@ -74,7 +74,7 @@ export const schema = v.strictObject({
   exempt: v.optional(v.array(exemption, "must be a list of tables: [[exempt]]"), []),
   agents: v.optional(agents, {}),
   kernels: v.optional(kernels, {}),
-  ledger: v.optional(table({ file: v.optional(path, "/var/lib/vscode-grim-reaper/ledger.jsonl") }), {}),
+  ledger: v.optional(table({ file: v.optional(path, "/var/log/vscode-grim-reaper/ledger.jsonl") }), {}),
   metrics: v.optional(table({ file: v.optional(path, "") }), {}),
   notice: v.optional(notice, {}),
   hooks: v.optional(table({ notify: v.optional(path, "") }), {}),

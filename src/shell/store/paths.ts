@@ -6,8 +6,17 @@ export const KEEP_PROGRAM = "/usr/libexec/vscode-grim-reaper/keep";
 /** The lock, the tags and the marks; gone at reboot. */
 export const RUN_FOLDER = "/run/vscode-grim-reaper";
 
-/** The ledger, the notices and the counters, which outlive a boot. All users may enter it; each file has its own mode. */
+/** The notices and the counters, which outlive a boot. All users may enter it; each file has its own mode. */
 export const STATE_FOLDER = "/var/lib/vscode-grim-reaper";
+
+/**
+ * The log and the ledger. Root owns it, so that the account of the unit can neither rename nor replace a file in it; SELinux
+ * lets logrotate rename what is in /var/log, and nothing in /var/lib.
+ */
+export const LOG_FOLDER = "/var/log/vscode-grim-reaper";
+
+/** The log of the packaged unit. */
+export const LOG_FILE = `${LOG_FOLDER}/sweep.log`;
 
 export const NOTICE_FOLDER = `${STATE_FOLDER}/notices`;
 

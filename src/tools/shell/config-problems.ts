@@ -7,6 +7,7 @@ import type { Policy } from "../../core/policy/policy.ts";
 import { nearest } from "../../core/text/did-you-mean.ts";
 import type { LoadedConfig } from "../../shell/config.ts";
 import { lookUpAccounts } from "../../shell/host/accounts.ts";
+import { LOG_FOLDER } from "../../shell/store/paths.ts";
 import { whyNotRun } from "./run-hook.ts";
 
 /** Folders that the service does not see: PrivateTmp=, ProtectHome= in its unit. */
@@ -57,8 +58,8 @@ function fileProblems(key: string, file: string): string[] {
   if (hidden !== undefined)
     return [`${key}: ${file}: the service does not see ${hidden.slice(0, -1)} (PrivateTmp=, ProtectHome=)`];
   const folder = dirname(file);
-  // A sweep makes its own state folder.
-  if (folder === "/var/lib/vscode-grim-reaper") return [];
+  // A sweep makes its own folder.
+  if (folder === LOG_FOLDER) return [];
   const found = lstatSync(folder, { throwIfNoEntry: false });
   return found === undefined ? [`${key}: ${file}: the folder ${folder} does not exist`] : [];
 }

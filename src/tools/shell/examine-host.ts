@@ -9,7 +9,7 @@ import type { LoadedConfig } from "../../shell/config.ts";
 import type { Native } from "../../shell/host/native.ts";
 import { runTool } from "../../shell/host/run-tool.ts";
 import { readLastSweep } from "../../shell/store/last-sweep.ts";
-import { RUN_FOLDER, STATE_FOLDER } from "../../shell/store/paths.ts";
+import { LOG_FILE, RUN_FOLDER, STATE_FOLDER } from "../../shell/store/paths.ts";
 import { readTags } from "../../shell/store/tags.ts";
 import { isStaticElf } from "../core/doctor/elf.ts";
 import type { Examination, FileFacts, UnitProperties } from "../core/doctor/examination.ts";
@@ -17,7 +17,7 @@ import { type PamLine, pamStack } from "../core/doctor/pam.ts";
 import type { Answer } from "../core/text/shown.ts";
 import { ask, askAsync } from "./ask.ts";
 import { findConfigProblems } from "./config-problems.ts";
-import { examineSelinux } from "./examine-selinux.ts";
+import { examineSelinux, LOGROTATE, whyNotRotated } from "./examine-selinux.ts";
 
 const HOOK = "/usr/libexec/vscode-grim-reaper/session-close";
 const PAM_FOLDER = "/etc/pam.d";
@@ -78,10 +78,13 @@ export async function examine(
     config: then(loaded, (config) => ({
       files: config.files,
       enforce: config.policy.enforce,
-      log: config.policy.log,
+      log: logOf(config),
       problems: findConfigProblems(config),
     })),
     predecessor: findPredecessor(),
+    rotation: then(loaded, (config) =>
+      rotationOf([logOf(config) ?? "", config.policy.ledger.file].filter((file) => file !== "")),
+    ),
     lastSweep: ask(() => readLastSweep(STATE_FOLDER)),
   };
 }
@@ -99,6 +102,24 @@ function then<T, U>(answer: Answer<T>, act: (value: T) => U): Answer<U> {
 function execStartOf(service: Answer<UnitProperties>): string {
   const text = "value" in service ? (service.value.ExecStart ?? "") : "";
   return /\bpath=(\S+)/.exec(text)?.[1] ?? LAUNCHER;
+}
+
+function logOf({ policy: { log } }: LoadedConfig): string | null {
+  return log === "both" ? LOG_FILE : log === "journal" ? null : log;
+}
+
+/** From what `logrotate -d` prints, which rotates nothing: "considering log FILE", and an error that names the file. */
+function rotationOf(files: readonly string[]): { file: string; why: string | null }[] {
+  if (!existsSync(LOGROTATE)) return files.map((file) => ({ file, why: "logrotate is not installed" }));
+  // It writes to standard error, and ends with 1 where any file of the host has a fault.
+  const script = `${LOGROTATE} -d /etc/logrotate.conf 2>&1; true`;
+  const lines = runTool("/bin/sh", ["-c", script], DEADLINE_MS).split("\n");
+  return files.map((file) => {
+    const error = lines.find((line) => line.startsWith("error:") && line.includes(file));
+    if (error !== undefined || lines.includes(`considering log ${file}`))
+      return { file, why: error ?? whyNotRotated(file) };
+    return { file, why: "no configuration of logrotate names it" };
+  });
 }
 
 /** Finds what the Python script left behind: a unit or a program that hides the installed one. */

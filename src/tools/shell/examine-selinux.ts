@@ -34,7 +34,7 @@ export function examineSelinux(
   return {
     enforcing: read("enforce") === "1",
     moduleLoaded,
-    mislabelled: ask(() => (moduleLoaded ? mislabelled(dirname(hook), RUN_FOLDER) : [])),
+    mislabelled: ask(() => (moduleLoaded ? mislabelled(dirname(hook), RUN_FOLDER, LOG_FOLDER) : [])),
     execStart,
     execStartType: execContext === null ? null : typeOf(execContext),
     hookDomains: hookContext === null ? [] : hookDomains(sshd, hookContext),

@@ -4,7 +4,7 @@
 # starts with "=== NAME". Not to ttyAMA0, which is the console's.
 exec >/dev/ttyAMA1 2>&1
 run=/run/vscode-grim-reaper
-log=/var/log/vscode-grim-reaper.log
+log=/var/log/vscode-grim-reaper/sweep.log
 section() { printf '=== %s\n' "$1"; }
 # Waits, for minutes on an emulated processor, until a command succeeds.
 wait_for() {

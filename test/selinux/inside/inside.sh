@@ -17,7 +17,7 @@ ls -d /sys/fs/cgroup/user.slice /sys/fs/cgroup/unified /sys/fs/cgroup/systemd 2>
 section modules
 semodule --list | grep -i reaper
 section labels
-label "$hook" "$run" "$run/tags" /usr/sbin/vscode-grim-reaper /usr/bin/node
+label "$hook" "$run" "$run/tags" /var/log/vscode-grim-reaper /usr/sbin/vscode-grim-reaper /usr/bin/node
 section folders
 stat -c '%n %a %U' "$run" "$run/tags"
 
@@ -78,9 +78,29 @@ ps -ww -C keep -o label=,user=,args=
 section sweep
 systemctl start vscode-grim-reaper.service
 systemctl show --property=Result --property=ExecMainStatus vscode-grim-reaper.service
-cat /var/log/vscode-grim-reaper.log
+cat /var/log/vscode-grim-reaper/sweep.log
 section sweep-journal
 /tmp/journal --quiet --output=cat --unit=vscode-grim-reaper.service
+# logrotate from its own unit, twice: each file renamed, made anew, and the older copy compressed.
+section rotation
+logs='/var/log/vscode-grim-reaper/sweep.log /var/log/vscode-grim-reaper/ledger.jsonl'
+for _ in 1 2; do
+  { echo 'logrotate state -- version 2'; for file in $logs; do echo "\"$file\" 2020-1-1-0:0:0"; done; } >/var/lib/logrotate/status
+  systemctl start logrotate.service
+  systemctl show --property=Result logrotate.service
+  for file in $logs; do echo line >>"$file"; done
+done
+label $(for file in $logs; do echo "$file" "$file.1" "$file.2.gz"; done)
+section doctor-rotated
+vscode-grim-reaper doctor
+# A ledger where logrotate may rename nothing.
+section doctor-misplaced
+echo line >/var/lib/ledger.jsonl
+printf '/var/lib/ledger.jsonl {\n  monthly\n}\n' >/etc/logrotate.d/misplaced
+printf '[ledger]\nfile = "/var/lib/ledger.jsonl"\n' >/etc/vscode-grim-reaper/config.d/misplaced.toml
+vscode-grim-reaper doctor
+rm /etc/logrotate.d/misplaced /etc/vscode-grim-reaper/config.d/misplaced.toml
+# The unit goes on writing to the files that logrotate made.
 section server
 pgrep -u alice -x node || echo none
 section kept

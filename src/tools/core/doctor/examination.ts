@@ -76,9 +76,11 @@ export interface Examination {
   readonly config: Answer<{
     readonly files: readonly string[];
     readonly enforce: boolean;
-    /** The key `log`: "both", "journal" or a path. */
-    readonly log: string;
+    /** The file of the log; null: the journal alone. */
+    readonly log: string | null;
     readonly problems: readonly string[];
   }>;
+  /** Each file that grows, and why logrotate would not rotate it; null: it would. */
+  readonly rotation: Answer<readonly { readonly file: string; readonly why: string | null }[]>;
   readonly lastSweep: Answer<LastSweep | null>;
 }

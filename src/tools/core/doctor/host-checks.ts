@@ -16,9 +16,8 @@ const NETLINK = "allow netlink sock_diag (kernel modules inet_diag, tcp_diag and
 
 /** Says where the service writes why a sweep failed. */
 function logPlace({ config }: Examination): string {
-  const log = "value" in config ? config.value.log : "both";
-  if (log === "journal") return "run journalctl -u vscode-grim-reaper.service";
-  return `read ${log === "both" ? "/var/log/vscode-grim-reaper.log" : escapeText(log)}`;
+  const log = "value" in config ? config.value.log : null;
+  return log === null ? "run journalctl -u vscode-grim-reaper.service" : `read ${escapeText(log)}`;
 }
 
 export const HOST_CHECKS: Checks = {
@@ -88,6 +87,16 @@ export const HOST_CHECKS: Checks = {
     const detail = `${ago}; ${countOf(survivors, "process", "processes")} survived the last one`;
     const why = "the log names them; they wait in the kernel, mostly for a file server that does not answer";
     return warning(detail, why);
+  },
+
+  rotation: ({ rotation }) => {
+    const remedy =
+      "name it in /etc/logrotate.d/vscode-grim-reaper; restorecon -RFv /var/log/vscode-grim-reaper";
+    if ("failed" in rotation) return unknown(rotation, remedy);
+    const stuck = rotation.value.find(({ why }) => why !== null);
+    const files = rotation.value.map(({ file }) => escapeText(file)).join(", ");
+    if (stuck === undefined) return files === "" ? "no file grows" : `logrotate rotates ${files}`;
+    return warning(`${escapeText(stuck.file)} grows without end: ${escapeText(stuck.why ?? "")}`, remedy);
   },
 
   processes: ({ uid, look, tags, config }) => {

@@ -9,6 +9,7 @@ import { plain } from "../../../../src/tools/core/text/shown.ts";
 
 const HOOK = "/usr/libexec/vscode-grim-reaper/session-close";
 const PAM = `session required pam_loginuid.so\nsession optional pam_exec.so quiet type=close_session ${HOOK}\n`;
+const LOG = "/var/log/vscode-grim-reaper/sweep.log";
 const HOUR = 3_600_000;
 const NOW = 1_000_000_000_000;
 
@@ -39,7 +40,8 @@ const well: Examination = {
   sockets: value({ complete: true, detail: "" }),
   look: value({ processes: 100, sshServers: 3, broken: null, faults: [] }),
   predecessor: [],
-  config: value({ files: ["/etc/vscode-grim-reaper/config.toml"], enforce: true, log: "both", problems: [] }),
+  rotation: value([{ file: LOG, why: null }]),
+  config: value({ files: ["/etc/vscode-grim-reaper/config.toml"], enforce: true, log: LOG, problems: [] }),
   lastSweep: value({ schemaVersion: 1, at: NOW - HOUR, lastGood: NOW - HOUR, survivors: 0, faults: [] }),
 };
 
@@ -135,6 +137,10 @@ const wrong: Readonly<Record<string, readonly [Partial<Examination>, "warning" |
     [but("lastSweep", { at: NOW, faults: ["cannot write the log"] }), "warning", /1h ago; .*write the log/],
     [but("lastSweep", { lastGood: NOW + 2 * HOUR }), "warning", /future/],
     [but("lastSweep", { survivors: 2 }), "warning", /2 processes survived/],
+  ],
+  rotation: [
+    [{ rotation: value([{ file: "/srv/l", why: "no label" }]) }, "warning", /^\/srv\/l grows .*: no label/],
+    [failed("rotation", "ENOENT"), "warning", /unknown: ENOENT/],
   ],
   processes: [
     [failed("look", "no /proc"), "fault", /no \/proc/],
