@@ -17,6 +17,8 @@ floor=2.28
 out=${OUT:-$repo/build/packages}
 export REAPER_MAINTAINER=${REAPER_MAINTAINER:-the vscode-grim-reaper authors <vscode-grim-reaper@packages.invalid>}
 export SOURCE_DATE_EPOCH=${SOURCE_DATE_EPOCH:-$(git log -1 --format=%ct 2>/dev/null || stat -c %Y CHANGELOG.md)}
+REAPER_LICENSE=$(node "$here/third-party.mjs" expression)
+export REAPER_LICENSE
 export TZ=UTC LC_ALL=C.UTF-8
 umask 022
 
@@ -53,7 +55,9 @@ fi
 cp -a dist "$work/dist"
 # The program prints the version of its package.
 REAPER_VERSION=$version node scripts/bundle.mjs "$work/dist"
-node "$here/third-party.mjs" "$work/dist" >"$work/THIRD-PARTY-LICENSES"
+node "$here/third-party.mjs" provides >"$work/provides"
+export REAPER_PROVIDES=$work/provides
+node "$here/third-party.mjs" licences >"$work/THIRD-PARTY-LICENSES"
 # Debian's format: a blank line is a full stop, and everything is indented.
 copyright() { # NAME COPYRIGHT LICENCE-FILE
   printf 'Format: https://www.debian.org/doc/packaging-manuals/copyright-format/1.0/\nUpstream-Name: %s\n\n' "$1"

@@ -11,8 +11,10 @@
 namespace {
 
 constexpr const char* kProgram = "/usr/lib/vscode-grim-reaper/vscode-grim-reaper.cjs";
-// By absolute path: root must not run what a caller's PATH finds.
-constexpr const char* kRuntimes[] = {"/usr/lib/vscode-grim-reaper/node/bin/node", "/usr/bin/node"};
+// By absolute path: root must not run what a caller's PATH finds. RHEL 10 and Fedora have Node.js under these names as well,
+// and /usr/bin/node may be older there.
+constexpr const char* kRuntimes[] = {"/usr/lib/vscode-grim-reaper/node/bin/node", "/usr/bin/node-24",
+                                     "/usr/bin/node-22", "/usr/bin/node"};
 
 // EX_SOFTWARE, the program's own word for "it cannot work as installed".
 constexpr int kBroken = 70;
@@ -63,8 +65,8 @@ int main(int argc, char** argv, char** environment) {
     return kBroken;
   }
   std::fprintf(stderr,
-               "vscode-grim-reaper: no Node.js at %s or %s; install the package nodejs (20.19 or newer) or "
+               "vscode-grim-reaper: no Node.js at %s, %s, %s or %s; install the package nodejs (20.19 or newer) or "
                "vscode-grim-reaper-node\n",
-               kRuntimes[0], kRuntimes[1]);
+               kRuntimes[0], kRuntimes[1], kRuntimes[2], kRuntimes[3]);
   return kBroken;
 }

@@ -28,8 +28,9 @@ if [ "$family" = deb ]; then
   install -d -m 755 "$root/usr/bin"
   ln -s ../sbin/$name "$root/usr/bin/$name"
 fi
-put 755 /usr/libexec/$name/ "$native/session-close" "$native/keep" "$here/pam-line" "$here/after-install" \
-  "$here/remove-metrics"
+put 755 /usr/libexec/$name/ "$native/session-close" "$native/keep" "$here/pam-line" "$here/remove-metrics"
+# A scriptlet of an RPM prints nothing.
+if [ "$family" = deb ]; then put 755 /usr/libexec/$name/ "$here/after-install"; fi
 put 644 /usr/lib/$name/ "$native/reaper_native.node"
 put 644 /usr/lib/$name/ "$dist/$name.cjs" "$dist/sweep.cjs" "$dist/tools.cjs"
 # The launcher starts it; started by hand it must not search a caller's PATH for Node.js.
@@ -40,6 +41,8 @@ put 644 /usr/lib/systemd/system/ "$repo"/systemd/*.{service,timer,path,mount,soc
 for file in "$repo"/systemd/*.tmpfiles.conf; do put 644 "/usr/lib/tmpfiles.d/$(basename "$file" .tmpfiles.conf).conf" "$file"; done
 for file in "$repo"/systemd/*.sysusers.conf; do put 644 "/usr/lib/sysusers.d/$(basename "$file" .sysusers.conf).conf" "$file"; done
 for file in "$repo"/systemd/*.logrotate; do put 644 "/etc/logrotate.d/$(basename "$file" .logrotate)" "$file"; done
+# Debian removes it with a purge.
+if [ "$family" = rpm ]; then install -d -m 755 "$root/var/log/$name"; fi
 put 644 /etc/profile.d/ "$repo"/profile/*.{sh,csh}
 put 644 /etc/$name/config.toml "$here/config.toml"
 # A first installation copies it into config.d, an upgrade does not.

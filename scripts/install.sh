@@ -24,7 +24,7 @@ if [ "${1:-}" = --uninstall ]; then
   rm -f /usr/sbin/$name /usr/bin/$name /etc/tmpfiles.d/$name.conf /etc/sysusers.d/$name.conf \
     /etc/logrotate.d/$name /etc/profile.d/$name.sh /etc/profile.d/$name.csh
   in_systemd daemon-reload
-  echo "removed; these stay: /etc/$name /var/lib/$name /var/log/$name.log*"
+  echo "removed; these stay: /etc/$name /var/lib/$name /var/log/$name"
   exit 0
 fi
 
@@ -44,8 +44,7 @@ if [ ! -e /usr/bin/node ]; then
 fi
 # Ordinary users have no sbin in their PATH on Debian.
 [ "$(readlink -f /usr/bin)" = "$(readlink -f /usr/sbin)" ] || ln -sf ../sbin/$name /usr/bin/$name
-install -m 755 dist/session-close packaging/pam-line packaging/after-install packaging/remove-metrics \
-  dist/keep /usr/libexec/$name/
+install -m 755 dist/session-close packaging/pam-line packaging/remove-metrics dist/keep /usr/libexec/$name/
 install -m 644 pam/sshd.snippet /usr/share/$name/pam/
 if [ ! -e /etc/$name/config.toml ]; then
   install -m 644 packaging/config.toml /etc/$name/config.toml

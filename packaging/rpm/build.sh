@@ -23,6 +23,8 @@ fi
 # xz: what RHEL 8 writes and reads. No name of this machine, and no later time than the release's.
 rpmbuild -bb --quiet --target "$target" --define "_topdir $work" --define "_rpmdir $work/rpms" \
   --define "reaper_version ${version//-/\~}" --define "reaper_tree $tree" --define "reaper_list $work/list" \
+  --define "reaper_date $(LC_ALL=C date -u -d "@$SOURCE_DATE_EPOCH" '+%a %b %d %Y')" \
+  --define "reaper_license $REAPER_LICENSE" --define "reaper_provides $REAPER_PROVIDES" \
   --define "reaper_units ${units:-none}" --define "reaper_all_units ${all_units:-none}" \
   --define '_binary_payload w3.xzdio' --define '_buildhost localhost' \
   --define 'use_source_date_epoch_as_buildtime 1' --define 'build_mtime_policy clamp_to_source_date_epoch' \

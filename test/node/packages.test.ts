@@ -2,12 +2,13 @@
 
 import assert from "node:assert/strict";
 import { execFileSync } from "node:child_process";
-import { mkdtempSync, rmSync } from "node:fs";
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
-import { dirname, join } from "node:path";
+import { basename, dirname, join } from "node:path";
 import { after, before, describe, it, type TestContext } from "node:test";
 import { until } from "../helpers/until.ts";
 import { hasLoginNode, whyNoLoginNode } from "./available.ts";
+import { repository } from "./boot.ts";
 import { LoginNode } from "./login-node.ts";
 import {
   buildPackages,
@@ -18,6 +19,7 @@ import {
   leaveServer,
   type Packages,
   rpm,
+  rpmTest,
   whyNoPackages,
 } from "./packages.ts";
 import { AT_ONCE, configure, endAll, killedIn, PROGRAM, treeOf } from "./scenario-helpers.ts";
@@ -164,6 +166,18 @@ describe("the packages", () => {
       await endAll(node);
     });
 
+    it("prove-on-host passes, and takes away what it made", async (t) => {
+      if (!ready(t)) return;
+      const before = await node.run(["ls", "/home", "/run/systemd/system", "/etc/pam.d"]);
+      const script = readFileSync(join(repository(), "packaging/prove-on-host"), "utf8");
+      await node.copyIn("/root/prove-on-host", script, { mode: 0o755 });
+      const { status, stdout, stderr } = await node.exec(["/root/prove-on-host"], { timeoutMs: 120_000 });
+      t.diagnostic(stdout);
+      assert.equal(status, 0, stdout + stderr);
+      assert.equal(stdout.match(/^pass /gm)?.length, 10, stdout);
+      assert.equal(await node.run(["ls", "/home", "/run/systemd/system", "/etc/pam.d"]), before);
+    });
+
     it("an upgrade keeps the configuration, the timer and one line of PAM", async (t) => {
       if (!ready(t)) return;
       const config = await node.read(CONFIG);
@@ -209,18 +223,22 @@ describe("the packages", () => {
         assert.equal(broken.status, 70);
         assert.match(broken.stderr, /cannot start .*Permission denied/);
         await node.run(["chmod", "a+x", RUNTIME]);
+        await dpkg(node, "--purge", "vscode-grim-reaper-node");
+        // RHEL 10's and Fedora's name, beside an older /usr/bin/node.
+        for (const name of ["/usr/bin/node-22", "/usr/bin/node-24"]) {
+          await node.run(["cp", "/usr/bin/node.away", name]);
+          assert.equal(await node.run([PROGRAM, "--version"]), `${packages.nextVersion}\n`);
+          await node.run(["rm", name]);
+        }
       } finally {
         await node.run(["mv", "/usr/bin/node.away", "/usr/bin/node"]);
       }
-      await dpkg(node, "--purge", "vscode-grim-reaper-node");
       assert.equal(await node.run([PROGRAM, "--version"]), `${packages.nextVersion}\n`);
     });
 
-    it("a removal takes the PAM line out before the program goes, also one put in by hand", async (t) => {
+    it("a removal turns the profile off before the program goes, and edits no file of the administrator's", async (t) => {
       if (!ready(t)) return;
       const sshd = await node.read("/etc/pam.d/sshd");
-      await node.run(["sh", "-c", "cat /usr/share/vscode-grim-reaper/pam/sshd.snippet >>/etc/pam.d/sshd"]);
-      assert.equal(await hookLines(), 2);
       // A unit that has failed, for the purge below.
       await configure(node, 'grase = "0"\n');
       await node.exec(["systemctl", "start", UNIT]);
@@ -231,9 +249,7 @@ describe("the packages", () => {
       assert.equal((await node.exec(["test", "-e", "/usr/lib/vscode-grim-reaper"])).status, 1);
       assert.equal((await node.exec(["test", "-e", METRICS])).status, 1, "nobody would write it again");
       assert.equal(await hookLines(), 0);
-      // What is left of the snippet is its one empty comment.
-      assert.equal((await node.read("/etc/pam.d/sshd")).replace(/^#\n(?!.)/ms, ""), sshd);
-      await node.copyIn("/etc/pam.d/sshd", sshd);
+      assert.equal(await node.read("/etc/pam.d/sshd"), sshd);
       const client = await node.ssh("alice", ["true"]);
       assert.equal((await client.waitExit()).status, 0);
       await client.close();
@@ -264,6 +280,33 @@ describe("the packages", () => {
     });
   });
 
+  it("README's dnf command names a whole transaction for a host with the targeted policy", (t) => {
+    if (!ready(t)) return;
+    const folder = mkdtempSync(join(tmpdir(), "transaction-"));
+    try {
+      const beside = ["-node-24.0.0-1.x86_64", `-${packages.version}-1.aarch64`];
+      mkdirSync(join(folder, "build/packages"), { recursive: true });
+      for (const file of [packages.rpm, packages.selinuxRpm])
+        symlinkSync(file, join(folder, "build/packages", basename(file)));
+      for (const name of beside)
+        writeFileSync(join(folder, `build/packages/vscode-grim-reaper${name}.rpm`), "not for this host");
+      const readme = readFileSync(join(repository(), "README.md"), "utf8");
+      const line = /^dnf install .*$/m.exec(readme)?.[0] ?? "";
+      const printed = `dnf() { shift; realpath "$@"; }; uname() { echo x86_64; }; ${line}`;
+      const chosen = execFileSync("bash", ["-c", printed], { cwd: folder, encoding: "utf8" });
+      assert.deepEqual(chosen.trim().split("\n"), [packages.rpm, packages.selinuxRpm]);
+      const broken = (files: readonly string[]): string => rpmTest(folder, packages, files);
+      assert.equal(broken([packages.rpm, packages.selinuxRpm]), "");
+      // The stand-in asks for the policy's package as a host of RHEL's does.
+      assert.match(
+        broken([packages.rpm]),
+        /vscode-grim-reaper-selinux = \S+ if selinux-policy-targeted\) is needed/,
+      );
+    } finally {
+      rmSync(folder, { recursive: true, force: true });
+    }
+  });
+
   describe("as rpm", () => {
     let node: LoginNode;
 
@@ -277,7 +320,7 @@ describe("the packages", () => {
       const sshd = await node.read("/etc/pam.d/sshd");
       const active = async () => (await node.exec(["systemctl", "is-active", TIMER])).stdout.trim();
       const said = await rpm(node, packages, "--install", insideOf(packages.rpm));
-      assert.match(said, /the hook is not in the PAM stack of sshd; to put it in: \S*pam-line add/);
+      assert.equal(said, "", "scriptlets print nothing");
       assert.equal(await node.read("/etc/pam.d/sshd"), sshd, "the administrator's file");
       assert.equal(await active(), "active");
       assert.match(await node.read(OBSERVE), /^enforce = false$/m);
@@ -313,8 +356,15 @@ describe("the packages", () => {
       await node.copyIn(METRICS, "vscode_grim_reaper_build_info 1\n");
       await rpm(node, packages, "--erase", "vscode-grim-reaper");
       assert.equal((await node.exec(["test", "-e", METRICS])).status, 1);
-      assert.equal(await node.read("/etc/pam.d/sshd"), sshd);
       assert.equal(await active(), "inactive");
+      // The line stays, as the administrator's, and its missing program fails no login.
+      assert.match(await node.read("/etc/pam.d/sshd"), /session-close$/m);
+      const client = await node.ssh("alice", ["echo", "in"]);
+      const { status, stdout } = await client.waitExit();
+      assert.deepEqual([status, stdout], [0, "in\n"]);
+      await client.close();
+      assert.match(await node.journal("-t", "sshd-session"), /session-close failed: exit code/);
+      await node.copyIn("/etc/pam.d/sshd", sshd);
       const rest = await node.run([
         "find",
         "/usr",

@@ -1,4 +1,4 @@
-import { execFile, execFileSync } from "node:child_process";
+import { execFile, execFileSync, spawnSync } from "node:child_process";
 import {
   copyFileSync,
   cpSync,
@@ -8,6 +8,7 @@ import {
   readdirSync,
   readFileSync,
   rmSync,
+  writeFileSync,
 } from "node:fs";
 import { basename, join, relative } from "node:path";
 import { promisify } from "node:util";
@@ -143,6 +144,30 @@ export function rpm(node: LoginNode, packages: Packages, ...args: string[]): Pro
       timeoutMs: 120_000,
     },
   );
+}
+
+/** `rpm --test` of files on a host of RHEL's kind: what a stand-in provides, and what it says is missing. */
+export function rpmTest(folder: string, packages: Packages, files: readonly string[]): string {
+  const ask = (...args: string[]): string => execFileSync("rpm", args, { encoding: "utf8" });
+  const own = /^(?:\(|rpmlib\(|config\(|vscode-grim-reaper)/;
+  const requires = ask("-qp", "--requires", packages.rpm, packages.selinuxRpm).split("\n");
+  const provides = [...new Set(requires)].filter((line) => line !== "" && !own.test(line));
+  const spec = join(folder, "stand-in.spec");
+  const tags = [
+    "Name: stand-in",
+    "Version: 1",
+    "Release: 1",
+    "Summary: x",
+    "License: MIT",
+    "BuildArch: noarch",
+  ];
+  const all = ["nodejs(engine) = 22.12.0", ...provides].map((what) => `Provides: ${what}`);
+  writeFileSync(spec, [...tags, ...all, "%description", "x", "%files", ""].join("\n"));
+  execFileSync("rpmbuild", ["-bb", "--quiet", "--define", `_rpmdir ${folder}`, spec], { stdio: "pipe" });
+  const host = ["--dbpath", join(folder, `db-${files.length}`), "--nosignature"];
+  ask(...host, "--initdb");
+  ask(...host, "--install", "--justdb", "--nodeps", join(folder, "noarch/stand-in-1-1.noarch.rpm"));
+  return spawnSync("rpm", [...host, "--install", "--test", ...files], { encoding: "utf8" }).stderr;
 }
 
 /** Where the node sees a file of the checkout. */

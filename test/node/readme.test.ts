@@ -157,16 +157,7 @@ describe("the README's commands", () => {
     assert.deepEqual(await lines(), []);
   });
 
-  it("the rpm's name is matched by the pattern, and by nothing else beside it", () => {
-    const block = blockWith("dnf install");
-    const pattern = /\.\/build\/packages\/(.+?\.rpm)/.exec(block)?.[1] ?? "";
-    const glob = new RegExp(
-      `^${pattern.replaceAll('"$(uname -m)"', "x86_64").replaceAll(".", "\\.").replace("[0-9]*", "[0-9].*")}$`,
-    );
-    assert.match("vscode-grim-reaper-0.1.0-1.x86_64.rpm", glob);
-    for (const other of ["-node-24.1.0-1.x86_64", "-selinux-0.1.0-1.noarch", "-0.1.0-1.aarch64"])
-      assert.doesNotMatch(`vscode-grim-reaper${other}.rpm`, glob);
-  });
+  it("dnf's block is one of packages.test.ts", () => assert.match(blockWith("dnf install"), /pam-line add/));
 
   it("no block is left over", (t) => {
     if (!ready(t)) return;

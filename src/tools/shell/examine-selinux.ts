@@ -2,7 +2,7 @@
 import { closeSync, existsSync, openSync, readFileSync, readSync, writeSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { runTool } from "../../shell/host/run-tool.ts";
-import { RUN_FOLDER } from "../../shell/store/paths.ts";
+import { LOG_FOLDER, RUN_FOLDER } from "../../shell/store/paths.ts";
 import type { SelinuxFacts } from "../core/doctor/examination.ts";
 import { HOOK_DOMAIN, typeOf } from "../core/doctor/selinux-checks.ts";
 import { ask } from "./ask.ts";
@@ -12,6 +12,7 @@ const SELINUX = "/sys/fs/selinux";
 const DEADLINE_MS = 5000;
 /** Since OpenSSH 9.8 sshd starts this program for each session: RHEL's path and Debian's. */
 const SESSION_PROGRAMS = ["/usr/libexec/openssh/sshd-session", "/usr/lib/openssh/sshd-session"];
+export const LOGROTATE = "/usr/sbin/logrotate";
 /** More labels say no more. */
 const MAX_LABELS = 3;
 
@@ -59,6 +60,26 @@ function hookDomains(sshd: readonly number[], hookContext: string): { sshd: stri
     hook: typeOf(transition(context, hookContext)),
   }));
   return pairs.filter(({ sshd: type }, i) => pairs.findIndex((pair) => pair.sshd === type) === i);
+}
+
+/** What a rotation does: a new file in the place of a renamed one, and in the end one removed. */
+const ROTATION = [
+  ["dir", ["add_name", "remove_name", "write"]],
+  ["file", ["create", "rename", "setattr", "unlink", "write"]],
+] as const;
+
+/** Why SELinux keeps logrotate from rotating a log; null where it does not. */
+export function whyNotRotated(log: string): string | null {
+  const program = contextOf(LOGROTATE);
+  if (program === null || !existsSync(join(SELINUX, "enforce")) || read("enforce") !== "1") return null;
+  const logrotate = transition(contextOfProcess(1), program);
+  for (const [targetClass, permissions] of ROTATION) {
+    const context = contextOf(targetClass === "dir" ? dirname(log) : log);
+    if (context === null) continue;
+    if (permissions.some((permission) => !isAllowed(logrotate, context, targetClass, permission)))
+      return `SELinux lets logrotate rename nothing that is labelled ${typeOf(context)}`;
+  }
+  return null;
 }
 
 const read = (name: string): string => readFileSync(join(SELINUX, name), "utf8").replaceAll("\0", "").trim();

@@ -96,10 +96,12 @@ vscode-grim-reaper doctor
 # A ledger where logrotate may rename nothing.
 section doctor-misplaced
 echo line >/var/lib/ledger.jsonl
-printf '/var/lib/ledger.jsonl {\n  monthly\n}\n' >/etc/logrotate.d/misplaced
+cp -a /etc/logrotate.d/vscode-grim-reaper /root/logrotate
+printf '/var/lib/ledger.jsonl {\n  monthly\n}\n' >>/etc/logrotate.d/vscode-grim-reaper
 printf '[ledger]\nfile = "/var/lib/ledger.jsonl"\n' >/etc/vscode-grim-reaper/config.d/misplaced.toml
 vscode-grim-reaper doctor
-rm /etc/logrotate.d/misplaced /etc/vscode-grim-reaper/config.d/misplaced.toml
+cat /root/logrotate >/etc/logrotate.d/vscode-grim-reaper
+rm /etc/vscode-grim-reaper/config.d/misplaced.toml
 # The unit goes on writing to the files that logrotate made.
 section server
 pgrep -u alice -x node || echo none
