@@ -162,12 +162,12 @@ export function recordersFor(
   const ofWholeHost = user === undefined && pid === undefined;
   const places = { file: policy.metrics.file, stateFolder: STATE_FOLDER, runFolder: RUN_FOLDER };
   const ledger: Recorder[] = [
-    () => attempt(`use ${STATE_FOLDER}`, () => prepareFolder(STATE_FOLDER, 0o711)),
     () => attempt(`use ${LOG_FOLDER}`, () => prepareFolder(LOG_FOLDER, 0o755)),
     ledgerRecorder(policy.ledger.file),
   ];
   if (dryRun) return { recorders: ledger, closers: [] };
   const recorders: Recorder[] = [
+    () => attempt(`use ${STATE_FOLDER}`, () => prepareFolder(STATE_FOLDER, 0o711)),
     ...ledger,
     noticeRecorder(loadNative(), NOTICE_FOLDER, policy),
     notifyRecorder(NOTIFY_FOLDER, policy),
