@@ -70,7 +70,9 @@ offer 644 "$zsh/_$name" "$dist"/completions/_$name
 
 # Where their links find each other.
 documents=(README.md SECURITY.md CONTRIBUTING.md CHANGELOG.md docs/*.md docs/json.schema.json docs/pictures/*.svg
-  pam/README.md packaging/README.md packaging/ansible/README.md packaging/alert-rules.yml
-  packaging/grafana-dashboard.json bench/README.md bench/*.svg)
+  pam/README.md packaging/README.md packaging/ansible/README.md bench/README.md bench/*.svg)
 cd "$repo"
 for file in "${documents[@]}"; do put 644 "/usr/share/doc/$name/$file" "$file"; done
+for file in alert-rules.yml grafana-dashboard.json; do
+  ln -s "../../../$name/monitoring/$file" "$root/usr/share/doc/$name/packaging/$file"
+done
