@@ -73,6 +73,7 @@ documents=(README.md SECURITY.md CONTRIBUTING.md CHANGELOG.md docs/*.md docs/jso
   pam/README.md packaging/README.md packaging/ansible/README.md bench/README.md bench/*.svg)
 cd "$repo"
 for file in "${documents[@]}"; do put 644 "/usr/share/doc/$name/$file" "$file"; done
-for file in alert-rules.yml grafana-dashboard.json; do
-  ln -s "../../../$name/monitoring/$file" "$root/usr/share/doc/$name/packaging/$file"
+linked_documents=(packaging/alert-rules.yml packaging/grafana-dashboard.json)
+for file in "${linked_documents[@]}"; do
+  ln -s "../../../$name/monitoring/$(basename "$file")" "$root/usr/share/doc/$name/$file"
 done

@@ -120,8 +120,10 @@ test("the reading list of the spine has every file of the service, and about as 
 });
 
 /** What the packages put below /usr/share/doc, as packaging/stage.sh names it. */
-const shipped = (/^documents=\(([^)]*)\)/m.exec(readFileSync("packaging/stage.sh", "utf8"))?.[1] ?? "")
-  .split(/\s+/)
+const shipped = [
+  ...readFileSync("packaging/stage.sh", "utf8").matchAll(/^(?:linked_)?documents=\(([^)]*)\)/gm),
+]
+  .flatMap(([, files = ""]) => files.split(/\s+/))
   .flatMap((pattern) => (pattern === "" ? [] : globbed(pattern)));
 
 function globbed(pattern: string): string[] {
