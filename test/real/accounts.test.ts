@@ -200,7 +200,7 @@ function insideNamespace(): void {
     const { config, values } = configured();
     const damaged = run(["-c", config]);
     assert.equal(damaged.status, 1);
-    assert.match(damaged.stderr, /metrics\.json: it contains no counters; the counters start at 0/);
+    assert.match(damaged.stderr, /metrics\.json: .+; the counters start at 0/);
     assert.equal(run(["-c", config]).status, 0);
     assert.deepEqual(values("sweeps_total"), [2]);
   });
@@ -210,7 +210,7 @@ function insideNamespace(): void {
     assert.equal((await reapOne(["-c", none])).status, 0);
     assert.deepEqual([LEDGER, join(STATE, "metrics.json")].map(existsSync), [false, false]);
     assert.match(run(["report", "-c", none]).stderr, /this host keeps no ledger/);
-    assert.match(run(["report"]).stdout, /^Nothing was ended since \d{4}-\d\d-\d\dT\d\d:\d\dZ\.\n$/);
+    assert.match(run(["report"]).stdout, /^Nothing was ended since \d{4}-\d\d-\d\d \d\d:\d\d\.\n$/);
     const statuses = [
       ["--since", "soon"],
       ["--json", "--csv"],

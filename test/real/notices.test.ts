@@ -78,7 +78,8 @@ function noticing(): void {
     const { stdout } = run(["check-config", config(toml)]);
     assert.match(stdout, /^exempt +group staff \(ended 2020-01-31\): pilot {2}\[config\.toml\]$/m);
     assert.match(stdout, /^exempt +user root until 2099-12-31 {2}\[config\.toml\]$/m);
-    assert.match(stdout, /^notice\.enabled +true, for 14 days$/m);
+    assert.match(stdout, /^notice\.enabled +true$/m);
+    assert.match(stdout, /^notice\.days +14$/m);
     assert.match(stdout, /^keep\.max +1d$/m);
   });
 }
