@@ -35,7 +35,6 @@ const LOGS: readonly Fault[] = [
     "write to",
     "ENOSPC",
   ],
-  ["a device that is always full", ":", "/dev/full", "write to", "ENOSPC"],
   ["no folder", ":", "/nowhere/log", "open", "ENOENT"],
   ["a folder in its place", ":", "/run", "open", "EISDIR"],
   ["a link in its place", "ln -sf /run/victim /run/link", "/run/link", "open", "ELOOP"],
@@ -146,10 +145,8 @@ export function inPlaceOf(tool: string, script: string): Pick<Trouble, "before">
 }
 export const TOOL_IS: readonly (readonly [string, string])[] = [
   ["not there", "/nowhere/sh\n"],
-  ["killed", "/bin/sh\nkill -SEGV $$\n"],
   ["failing", "/bin/sh\nexit 3\n"],
   ["hanging", "/bin/sh\nexec sleep 600\n"],
-  ["silent", "/bin/sh\n"],
   ["talking nonsense", "/bin/sh\necho a:b:c:d; echo x y z\n"],
   ["talking without end", "/bin/sh\nexec yes a:b:c:d\n"],
   ["without the name", "/bin/sh\nexit 2\n"],

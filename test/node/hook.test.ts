@@ -131,22 +131,6 @@ onLoginNode("the session-close hook", () => {
       await ssh.waitExit();
     });
 
-  it("an exec and a copy: a server that the command leaves is tagged, and without one the tag goes", async () => {
-    const common =
-      "-q -F none -i /root/keys/alice -o BatchMode=yes -o StrictHostKeyChecking=no -o UserKnownHostsFile=/dev/null";
-    const commands = [
-      `ssh ${common} -b 127.7.0.1 alice@127.0.0.1 true`,
-      `scp ${common} -o BindAddress=127.7.0.2 /etc/os-release alice@127.0.0.1:from-scp`,
-      `echo put /etc/os-release from-sftp | sftp ${common} -o BindAddress=127.7.0.3 alice@127.0.0.1`,
-    ];
-    for (const [i, command] of commands.entries()) {
-      await node.run(["sh", "-c", command]);
-      await waitForTag(node, ALICE, `127.7.0.${i + 1}`);
-      await swept();
-      assert.equal(tags(node).size, 0, command);
-    }
-  });
-
   it("tags the user whose session closed, and of their trees those that are older; a later close overwrites", async () => {
     const first = await visit(node, "alice");
     const second = await visit(node, "alice");

@@ -4,21 +4,12 @@ import assert from "node:assert/strict";
 import { before, it } from "node:test";
 import { onLoginNode } from "./available.ts";
 import { QUIET, Reach } from "./reach.ts";
-import {
-  attach,
-  becomes,
-  COMMIT,
-  standInCommand,
-  started,
-  startStandIn,
-  treeOf,
-} from "./scenario-helpers.ts";
+import { attach, becomes, COMMIT, standInCommand, started, startStandIn } from "./scenario-helpers.ts";
 import { quoted } from "./ssh-client.ts";
 
 onLoginNode("what is a server's", () => {
   const reach = new Reach();
   const MOVED = "/scratch/alice/agent";
-  const EXTENSION = "/home/alice/.vscode-server/extensions/x.y-1.0.0/bin/helper";
 
   before(async () => {
     const scratch = ["/scratch/alice", "/scratch/alice/home", MOVED];
@@ -47,15 +38,6 @@ onLoginNode("what is a server's", () => {
       await reach.isEnded(server);
     });
 
-  it("an extensionHost that outlived its server there is one", async () => {
-    const folder = `${MOVED}/bin/${COMMIT}`;
-    await standInCommand(reach.node, { folder });
-    await reach.node.copyIn(`${folder}/out/bootstrap-fork.js`, "setInterval(() => {}, 1000);\n");
-    const start = `setsid ${folder}/node ${folder}/out/bootstrap-fork --type=extensionHost </dev/null >/dev/null 2>&1 &`;
-    assert.equal((await (await reach.node.ssh("alice", null, { stdin: `${start}\n` })).waitExit()).status, 0);
-    await reach.isEnded(await reach.processOf(/--type=extensionHost$/));
-  });
-
   it("a server that a session runs as another user belongs to both", async () => {
     const command = (await standInCommand(reach.node, { user: "bob" })).map(quoted).join(" ");
     const inner = `setsid ${command} >/home/bob/sudo.log 2>&1 </dev/null &`;
@@ -72,15 +54,6 @@ onLoginNode("what is a server's", () => {
     await reach.isEnded(server);
   });
 
-  it("an extension's helper whose parent lives outside every tree is left alone until the parent ends", async () => {
-    await reach.node.run(["install", "-D", "-o", "alice", "/usr/bin/sleep", EXTENSION]);
-    const parent = await reach.loose(`${EXTENSION} 7301; exit`);
-    const { pid } = await reach.processOf(/helper 7301$/);
-    await reach.isLeft(pid, "spare", new RegExp(`its parent bash ${parent} lives`));
-    await reach.node.run(["kill", "-KILL", `${parent}`]);
-    await reach.isEnded({ pid });
-  });
-
   it("a server that its user's systemd runs as a service is exempt; one in a scope is ended", async () => {
     await reach.node.run(["loginctl", "enable-linger", "alice"]);
     const command = (await standInCommand(reach.node)).map(quoted).join(" ");
@@ -94,17 +67,6 @@ onLoginNode("what is a server's", () => {
     assert.match(reach.node.proc(scope.pid, "cgroup") ?? "", /user@2001\.service\/.*\.scope$/m);
     await reach.isEnded(scope);
     await reach.isLeft(service.pid, "exempt", /is managed by ide\.service/);
-  });
-
-  it("a web server is exempt", async () => {
-    const home = "/home/alice/.code-server";
-    await reach.node.run(["install", "-D", "-o", "alice", "/usr/bin/node", `${home}/lib/node`]);
-    await reach.node.copyIn(`${home}/out/node/entry.js`, "setInterval(() => {}, 1000);\n");
-    await reach.node.run(["chown", "-R", "alice:alice", home]);
-    await reach.loose(`exec ${home}/lib/node ${home}/out/node/entry --port 3000`);
-    const { pid } = await reach.processOf(/entry --port 3000$/);
-    await reach.isLeft(pid, "exempt", /is a web server, reached without ssh/);
-    assert.equal((await treeOf(reach.node, pid)).uid, 2001);
   });
 
   /** Runs a command in a cgroup as a container engine would make it. */

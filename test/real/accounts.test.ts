@@ -222,16 +222,5 @@ function insideNamespace(): void {
     assert.equal(denied.status, 77, denied.stderr);
     assert.match(denied.stderr, /only root may read the ledger; run it with sudo\n$/);
     assert.equal(run(["report", "--file", LEDGER], { uid }).status, 77);
-    // On a terminal a row has its width and no more, in characters that it shows.
-    const report = `stty cols 60; exec "${process.execPath}" ${PROGRAM} report --since 1d`;
-    for (const [LANG, block] of [
-      ["C.UTF-8", "█"],
-      ["C", "#"],
-    ] as const) {
-      const env = { LANG, PATH: "/usr/bin:/bin" };
-      const { stdout } = spawnSync("script", ["-qec", report, "/dev/null"], { encoding: "utf8", env });
-      const row = stdout.split("\r\n").find((line) => /^\d{4}-\d\d-\d\d +1 /.test(line));
-      assert.equal(row?.slice(16), block.repeat(44));
-    }
   });
 }

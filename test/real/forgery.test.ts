@@ -66,13 +66,6 @@ function insideNamespace(): void {
     assert.deepEqual(verdicts, [undefined, undefined, undefined, undefined, "unknown"]);
   });
 
-  test("a server with a deleted executable is still a server", async () => {
-    const plan = bareServer(makeHome(uid), uid);
-    const stage = await startTree(plan);
-    rmSync(plan.exe);
-    assert.deepEqual(treeOf(stage.node("server").pid)?.pids, [stage.node("server").pid]);
-  });
-
   for (const [name, verdict] of [
     ["SLURM_JOB_ID", "exempt"],
     ["PBS_JOBID", "exempt"],
