@@ -21,7 +21,7 @@ machine_sources() {
 # Its text is part of the key: a change of it makes another root.
 make_root() {
   local key root work sources options suite=trixie packages
-  packages=systemd,systemd-sysv,dbus,libpam-systemd,openssh-server,openssh-client,procps,iproute2
+  packages=systemd,systemd-sysv,dbus,libpam-systemd,openssh-server,openssh-client,procps,iproute2,logrotate
   packages=$packages,python3,python3-apt,nodejs,libstdc++6,sudo,tmux,vim-tiny,socat,netcat-openbsd,dropbear-bin,screen,dtach
   packages=$packages,bubblewrap,nftables,uidmap,nginx-light,libnginx-mod-stream,tigervnc-standalone-server,x11-apps
   key=$(declare -f make_root machine_sources | sha256sum - | cut -c1-16)
@@ -43,7 +43,7 @@ make_root() {
     --dpkgopt='path-exclude=*/libLLVM*' --dpkgopt='path-exclude=*/libgallium*' --dpkgopt='path-exclude=/usr/share/icons/*' \
     --customize-hook='rm -f "$1"/etc/ssh/ssh_host_* "$1"/etc/hostname "$1"/etc/motd "$1"/etc/update-motd.d/*' \
     --customize-hook='chroot "$1" systemctl mask apt-daily.timer apt-daily-upgrade.timer dpkg-db-backup.timer \
-      e2scrub_all.timer nginx.service console-getty.service getty.target systemd-networkd.service systemd-firstboot.service' \
+      e2scrub_all.timer logrotate.timer nginx.service console-getty.service getty.target systemd-networkd.service systemd-firstboot.service' \
     --customize-hook='for user in alice:2001 bob:2002 carol:2003; do
       chroot "$1" useradd --create-home --shell /bin/bash --uid "${user#*:}" "${user%:*}"
       chmod 0700 "$1/home/${user%:*}"; done' \

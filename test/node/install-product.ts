@@ -25,6 +25,7 @@ export async function installProduct(node: LoginNode): Promise<void> {
     const target = kind === undefined ? `/usr/lib/systemd/system/${name}` : `/usr/lib/${kind}.d/${stem}.conf`;
     if (/\.(?:service|timer|path|conf)$/.test(name)) await put(`systemd/${name}`, target, 0o644);
   }
+  await put("systemd/vscode-grim-reaper.logrotate", "/etc/logrotate.d/vscode-grim-reaper", 0o644);
   for (const name of ["vscode-grim-reaper.sh", "vscode-grim-reaper.csh"])
     await put(`profile/${name}`, `/etc/profile.d/${name}`, 0o644);
   await node.run(["systemctl", "daemon-reload"]);

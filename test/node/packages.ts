@@ -206,7 +206,7 @@ export async function contents(node: LoginNode): Promise<string[]> {
   // The account of the units stays, as distributions ask: its uid must not become another's. The files that name it, and
   // their backups, are compared without it.
   const accounts = ["passwd", "group", "shadow", "gshadow"];
-  const backups = accounts.map((name) => `/etc/${name}-`);
+  const backups = [...accounts, "subuid", "subgid"].map((name) => `/etc/${name}-`);
   const left = [...own, ...single, ...backups].flatMap((path) => ["-path", path, "-prune", "-o"]);
   const disk = await node.run(["find", "/", "-xdev", ...left, "-printf", "%p %M %u %l\\n"]);
   const others = accounts.flatMap((name) => ["!", "-name", name, "!", "-name", `${name}-`]);
