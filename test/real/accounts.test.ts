@@ -72,7 +72,11 @@ function insideNamespace(): void {
     const stage = await startTree([legacy(home, { uid }), sleeper(home, "bystander", ["x"], uid)]);
     const before = Date.now();
     assert.equal(run(["-n", "-c", config]).status, 0);
-    assert.ok(!existsSync(LEDGER), "a dry run has nothing to record");
+    assert.deepEqual(
+      records().map(({ would, killed }) => [would, killed]),
+      [[true, 7]],
+    );
+    rmSync(LEDGER);
     const swept = run(["--json", "-c", config]);
     assert.equal(swept.status, 0, swept.stderr);
     assert.deepEqual(living(stage), ["bystander"]);

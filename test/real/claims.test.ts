@@ -110,7 +110,7 @@ function insideNamespace(): void {
   const CLAIMS: readonly (readonly [claim: string, name: string, settings: string, code: string])[] = [
     ["a tree of root's", "root", NO_GRACE, "root-user"],
     ["a tree of a system account", "system", NO_GRACE, "system-account"],
-    ["one of a user whose group is exempt", "member", `${NO_GRACE}exemptGroups = ["ide"]\n`, "exempt-group"],
+    ["one of a user whose group is exempt", "member", `${NO_GRACE}exemptGroups = ["ide"]\n`, "exempt-entry"],
     ["one of another user", "plain", `${NO_GRACE}exemptGroups = ["ide"]\n`, "two-sweeps"],
     ["one of an exempt product", "zed", `${NO_GRACE}[[exempt]]\nproduct = "zed"\n`, "exempt-entry"],
     ["one of another product", "jetbrains", `${NO_GRACE}[[exempt]]\nproduct = "zed"\n`, "two-sweeps"],
