@@ -156,13 +156,13 @@ const NAMES: readonly Fault[] = TOOL_IS.flatMap(([how, script]) => [
     what: `getent ${how}`,
     ...inPlaceOf("/usr/bin/getent", script),
     settings: 'exemptUsers = ["somebody"]\nexemptGroups = ["somegroup"]\n',
-    says: /(?=[\s\S]*the exempt user somebody: )(?=[\s\S]*the exempt group somegroup: )/,
+    says: /(?=[\s\S]*the exempt user somebody \()(?=[\s\S]*the exempt group somegroup \()/,
   },
   {
     what: `id ${how}`,
     ...inPlaceOf("/usr/bin/id", script),
     settings: 'exemptGroups = ["root"]\n',
-    says: /may be in exempt group root: look-up failed/,
+    says: /may be exempt by group root \(its look-up failed\)/,
   },
 ]);
 const LOOKUPS: readonly Fault[] = [

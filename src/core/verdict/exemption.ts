@@ -168,10 +168,14 @@ function byPolicy(tree: Tree, { policy, accounts, today }: ExemptionContext): Ma
         entry.product === undefined || entry.product === product,
       ];
       if (fits.includes(false)) return null;
-      const named = `${namedIn(entry)} is exempt${until ? ` until ${until}` : ""}${reason ? `: ${reason}` : ""}`;
+      const more = `${until ? ` until ${until}` : ""}${reason ? `: ${reason}` : ""}`;
       return fits.includes(null)
-        ? optional("exempt-lookup-failed", `${named} (the look-up failed, so it may be this user)`, ASKED)
-        : optional("exempt-entry", named, ASKED);
+        ? optional(
+            "exempt-lookup-failed",
+            `may be exempt by ${namedIn(entry)}${more} (its look-up failed)`,
+            ASKED,
+          )
+        : optional("exempt-entry", `${namedIn(entry)} is exempt${more}`, ASKED);
     }),
   ];
 }

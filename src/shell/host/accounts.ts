@@ -90,14 +90,15 @@ export function lookUpAccounts(
     const place = policy.places?.[name];
     const kind = database === "passwd" ? "user" : "group";
     const what = `look up the exempt ${kind} ${name}${place === undefined ? "" : ` (${place})`}`;
-    // A user whose groups cannot be looked up may be a member.
-    const until = database === "passwd" ? "it exempts no user" : "nothing that it may exempt is ended";
+    const held = "nothing that it may exempt is ended until";
+    // A user of another name is not meant; a group of another number may be.
+    const effect = database === "passwd" ? "it exempts no user until" : held;
     try {
       const id = entry(database, name)?.[2];
       if (id !== undefined) return idIn(id);
-      faults.push({ what, detail: `there is none of this name; ${until} until this is corrected` });
+      faults.push({ what, detail: `there is none of this name; ${effect} this is corrected` });
     } catch (error) {
-      faults.push({ what, detail: `${(error as Error).message}; ${until} until this works` });
+      faults.push({ what, detail: `${(error as Error).message}; ${held} this works` });
     }
     return null;
   };
