@@ -31,7 +31,7 @@ const rows = [
     17880,
     15000,
   ],
-  ["tests in TypeScript", below("test").filter((path) => path.endsWith(".ts")), 21350, 19000],
+  ["tests in TypeScript", below("test").filter((path) => path.endsWith(".ts")), 21450, 19000],
 ];
 
 let missed = 0;

@@ -122,6 +122,16 @@ onLoginNode("what is connected to a server is use, until it ends:", () => {
       ...SESSION,
     },
     {
+      what: "an ssh session whose program was upgraded",
+      use: async (server) => {
+        const window = await attach(reach.node, server);
+        const upgrade = 'for file; do cp -p "$file" "$file.new" && mv "$file.new" "$file"; done';
+        await reach.node.run(["sh", "-c", upgrade, "sh", "/usr/sbin/sshd", "/usr/lib/openssh/sshd-session"]);
+        return window.drop;
+      },
+      ...SESSION,
+    },
+    {
       what: "the standard streams of an ssh session above it",
       start: async () => {
         const session = await reach.node.ssh("alice", await standInCommand(reach.node));
@@ -183,6 +193,33 @@ onLoginNode("what is connected to a server is use, until it ends:", () => {
       path: /host 10\.9\.0\.2:\d+ → sshd-session \d+ → server \d+/,
     },
     {
+      what: "the user's own ssh -R to another host",
+      use: async (server) => {
+        const sshd =
+          "exec /usr/sbin/sshd -D -e -p 2200 -o ListenAddress=10.9.0.2 -o PidFile=none >/dev/null 2>&1";
+        const host = await reach.run(far("sh", "-c", sshd));
+        await reach.listening(2200, far);
+        const back = `-R 7000:127.0.0.1:${server.at} bob@10.9.0.2`;
+        const client = await reach.loose(`exec ssh -F none ${QUIET} -i ~/.ssh/bob -p 2200 -N ${back}`);
+        await reach.listening(7000, far);
+        const window = await reach.window(7000, far);
+        return async () => {
+          await reach.end(window, host);
+          await reach.endLoose(client);
+        };
+      },
+      ...HERE,
+      path: /host 10\.9\.0\.2:\d+ → ssh \d+ → server \d+/,
+    },
+    {
+      what: "socat over a pseudo terminal",
+      use: relayed(({ at }, port) => {
+        const inner = `EXEC:"socat - TCP\\:127.0.0.1\\:${at}",pty,raw,echo=0`;
+        return `exec socat TCP-LISTEN:${port},bind=10.9.0.1,fork ${quoted(inner)}`;
+      }),
+      ...HERE,
+    },
+    {
       what: "socat to an abstract unix socket",
       args: ["--socket-path=@reaper-test"],
       use: relayed(
@@ -190,6 +227,36 @@ onLoginNode("what is connected to a server is use, until it ends:", () => {
       ),
       ...HERE,
       path: /host 10\.9\.0\.2:\d+ → socat1? \d+ → server \d+/,
+    },
+    {
+      what: "nginx in a rootless namespace, whose worker has a subordinate uid",
+      use: relayed(async ({ at }, port) => {
+        const to = `listen 10.9.0.1:${port}; proxy_pass 127.0.0.1:${at};`;
+        const config = [
+          "daemon off; user www-data; pid nginx.pid; error_log stderr; worker_processes 1; events {}",
+          `load_module /usr/lib/nginx/modules/ngx_stream_module.so; stream { server { ${to} } }`,
+        ];
+        await reach.node.copyIn("/home/alice/nginx/nginx.conf", `${config.reverse().join("\n")}\n`);
+        await reach.node.run(["chown", "-R", "alice:", "/home/alice/nginx"]);
+        return "exec unshare --user --map-auto --map-root-user /usr/sbin/nginx -p ~/nginx -c ~/nginx/nginx.conf";
+      }),
+      code: "in-use-other-user",
+      says: /a process of uid \d{6,} is connected to /,
+    },
+    {
+      what: "an IDE on a VNC desktop of the same host, through ssh to it",
+      use: async (server) => {
+        await reach.loose("exec Xvnc :7 -SecurityTypes None -localhost", /Listening for VNC/);
+        const port = reach.node.nextPort();
+        const tunnel = forward(port, server, "-i ~/.ssh/id alice@127.0.0.1");
+        const wait = `until (: <>/dev/tcp/127.0.0.1/${port}) 2>/dev/null; do sleep 0.05; done`;
+        const ide = await reach.loose(
+          `export DISPLAY=:7; xclock & ${tunnel} & ${wait}; ${holdScript(port)}`,
+          /hello/,
+        );
+        return () => reach.endLoose(ide);
+      },
+      ...SESSION,
     },
     {
       what: "the display on which a program of its terminal shows a window",
@@ -209,11 +276,39 @@ onLoginNode("what is connected to a server is use, until it ends:", () => {
       ...HOST,
     },
     {
+      what: "another host behind source NAT to this host's own address",
+      args: ["--host=0.0.0.0"],
+      use: async (server) => {
+        const rules = [
+          "add table ip nat1",
+          "add chain ip nat1 input { type nat hook input priority 100; }",
+          `add rule ip nat1 input tcp dport ${server.at} snat to 10.9.0.1`,
+        ];
+        await reach.node.run(["nft", rules.join("; ")]);
+        const stop = await remote("")(server);
+        return async () => {
+          await stop();
+          await reach.node.run(["nft", "delete table ip nat1"]);
+        };
+      },
+      ...HERE,
+    },
+    {
       what: "a socket in flight between two processes",
       use: python(({ at }) => [
         `a, b = socket.socketpair(); s = socket.create_connection(("127.0.0.1", ${at}))`,
         'text = s.recv(6).decode(); socket.send_fds(a, [b"x"], [s.fileno()]); s.close()',
         "print(text, flush=True); time.sleep(1000)",
+      ]),
+      ...HERE,
+    },
+    {
+      what: "a socket in the table of a thread alone",
+      use: python(({ at }) => [
+        "def work():",
+        " os.unshare(os.CLONE_FILES)",
+        ` s = socket.create_connection(("127.0.0.1", ${at})); print(s.recv(6).decode(), flush=True); s.recv(1)`,
+        "threading.Thread(target=work).start()",
       ]),
       ...HERE,
     },
@@ -240,6 +335,17 @@ onLoginNode("what is connected to a server is use, until it ends:", () => {
       },
       endsAlone: true,
       ...HOST,
+    },
+    {
+      what: "a tunnel",
+      use: async ({ at }) => {
+        await reach.node.run(["install", "/bin/bash", "/usr/local/bin/code"]);
+        await reach.node.copyIn("/home/alice/t/tunnel", `${holdScript(at)}\n:\n`);
+        const tunnel = await reach.loose("cd ~/t; exec /usr/local/bin/code tunnel", /hello/);
+        return () => reach.endLoose(tunnel);
+      },
+      code: "in-use-exempt-tree",
+      says: /tree \d+ \(is a tunnel, reached without ssh\) is connected to /,
     },
   ];
 
@@ -271,4 +377,16 @@ onLoginNode("what is connected to a server is use, until it ends:", () => {
       await reach.end(client);
       await reach.isEnded(server);
     });
+
+  it("the client of one of two servers that are connected with each other uses both", async () => {
+    const one = await startStandIn(reach.node);
+    const two = await startStandIn(reach.node, { run: `${holdScript(one.at)}; :` });
+    await becomes(reach.node, one.pid, "reap");
+    const window = await attach(reach.node, two);
+    await reach.isLeft(one.pid, "spare", /session/);
+    await window.drop();
+    await becomes(reach.node, two.pid, "reap");
+    await reach.isEnded(one);
+    assert.equal(reach.node.alive(two.pid), false);
+  });
 });
