@@ -206,10 +206,15 @@ export async function contents(node: LoginNode): Promise<string[]> {
   // The account of the units stays, as distributions ask: its uid must not become another's. The files that name it, and
   // their backups, are compared without it.
   const accounts = ["passwd", "group", "shadow", "gshadow"];
-  const backups = [...accounts, "subuid", "subgid"].map((name) => `/etc/${name}-`);
-  const left = [...own, ...single, ...backups].flatMap((path) => ["-path", path, "-prune", "-o"]);
+  const backups = [...accounts, "subuid", "subgid"].map((name) => `${name}-`);
+  const left = [...own, ...single, ...backups.map((name) => `/etc/${name}`)].flatMap((path) => [
+    "-path",
+    path,
+    "-prune",
+    "-o",
+  ]);
   const disk = await node.run(["find", "/", "-xdev", ...left, "-printf", "%p %M %u %l\\n"]);
-  const others = accounts.flatMap((name) => ["!", "-name", name, "!", "-name", `${name}-`]);
+  const others = [...accounts, ...backups].flatMap((name) => ["!", "-name", name]);
   const texts = await node.run(["find", "/etc", "-type", "f", ...others, "-exec", "sha256sum", "{}", "+"]);
   const named = accounts.map((name) => `grep -v ^vscode-grim-reaper: /etc/${name}`).join("; ");
   const people = await node.run(["sh", "-c", named]);
