@@ -8,6 +8,7 @@ export const uid = USER;
 export const other = USER + 1;
 export const HOUR = 3_600_000;
 export const STATE = "/var/lib/vscode-grim-reaper";
+export const LOGS = "/var/log/vscode-grim-reaper";
 export const NOTICE = `${STATE}/notices/${uid}`;
 
 /** Runs a program that must succeed, as root or as `uid`; returns its output. */
@@ -28,7 +29,9 @@ export const as = (who: number, ...args: string[]): Ran => run(args, { uid: who 
 export function usersSuite(testFile: string, name: string, suite: () => void): void {
   insidePidNamespace(testFile, name, () =>
     describe(name, () => {
-      beforeEach(() => rmSync(STATE, { recursive: true, force: true }));
+      beforeEach(() => {
+        for (const folder of [STATE, LOGS]) rmSync(folder, { recursive: true, force: true });
+      });
       suite();
     }),
   );

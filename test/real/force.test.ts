@@ -9,7 +9,7 @@ import { test } from "node:test";
 import { whyNotValid } from "../helpers/json-schema.ts";
 import { config, HANG_MS, PROGRAM, run, temporaryFile } from "../helpers/program.ts";
 import { living } from "../helpers/puppet.ts";
-import { must, other, STATE, server, uid, usersSuite } from "../helpers/users-side.ts";
+import { LOGS, must, other, server, uid, usersSuite } from "../helpers/users-side.ts";
 
 const ENVIRONMENT = { PATH: "/usr/sbin:/usr/bin:/sbin:/bin", TERM: "dumb" };
 
@@ -118,7 +118,7 @@ function forcing(): void {
 
   test("JSON is what docs/json.schema.json says, and names the user beside each uid", async () => {
     const stage = await server();
-    const file = config(`[ledger]\nfile = "${STATE}/ledger.jsonl"\n`);
+    const file = config();
     const json = (...args: string[]): unknown => JSON.parse(run([...args, "--json", "-c", file]).stdout);
     const listed = json("list") as { trees: { uid: number; user: string }[] };
     assert.deepEqual(whyNotValid("host", listed), []);
@@ -130,7 +130,7 @@ function forcing(): void {
     assert.deepEqual(whyNotValid("host", json("-n")), []);
     assert.deepEqual(whyNotValid("host", json("sweep")), []);
     assert.deepEqual(living(stage), []);
-    const records = readFileSync(`${STATE}/ledger.jsonl`, "utf8")
+    const records = readFileSync(`${LOGS}/ledger.jsonl`, "utf8")
       .trim()
       .split("\n")
       .map((line) => JSON.parse(line));

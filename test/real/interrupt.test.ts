@@ -12,7 +12,7 @@ import { legacy } from "../helpers/ide-trees.ts";
 import { run, temporaryFile } from "../helpers/program.ts";
 import { isAlive, living, type Stage, startTree } from "../helpers/puppet.ts";
 import { eventually, makeHome } from "../helpers/real.ts";
-import { STATE, uid, usersSuite } from "../helpers/users-side.ts";
+import { LOGS, STATE, uid, usersSuite } from "../helpers/users-side.ts";
 
 const STATES = "/run/vscode-grim-reaper/states.json";
 
@@ -80,7 +80,7 @@ function interrupting(): void {
         const dead = stage.nodes.length - left;
         assert.ok(ended.output.includes(`Killed ${dead} process(es) under pid`), ended.output);
         assert.match(ended.output, new RegExp(`Interrupted: ${dead} process(?:es)? ended, ${left} left`));
-        const records = readFileSync(`${STATE}/ledger.jsonl`, "utf8");
+        const records = readFileSync(`${LOGS}/ledger.jsonl`, "utf8");
         assert.ok(records.includes(`"killed":${dead},"survivors":0`), records);
       }
       assert.equal(run(["-c", configured()]).status, 0);

@@ -143,7 +143,7 @@ function keeping(): void {
     ],
     [
       "under another path",
-      ["setpriv", `--reuid=${uid}`, "--clear-groups", "sh", "-c", 'exec -a "$0" sleep 1000'],
+      ["setpriv", `--reuid=${uid}`, "--clear-groups", "bash", "-c", 'exec -a "$0" sleep 1000'],
     ],
   ];
   for (const [where, [command = "", ...args]] of forgeries)
