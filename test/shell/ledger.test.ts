@@ -4,6 +4,7 @@ import { execFileSync } from "node:child_process";
 import {
   appendFileSync,
   chmodSync,
+  chownSync,
   existsSync,
   linkSync,
   mkdtempSync,
@@ -103,6 +104,21 @@ test("never through a link, into a pipe, or a file that others may write", () =>
     assert.equal(readFileSync(victim, "utf8"), "victim\n");
     assert.ok(!existsSync(`${victim}-absent`));
   }
+});
+
+const notRoot = process.getuid?.() === 0 ? false : "needs root: it gives a file to another user";
+test("one of another account only where root alone can have put it", { skip: notRoot }, () => {
+  const site = mkdtempSync(join(tmpdir(), "reaper-ledger-"));
+  const file = join(site, "ledger.jsonl");
+  writeFileSync(file, "", { mode: 0o640 });
+  chownSync(file, 54_321, 54_321);
+  const faultsIn = (mode: number, owner: number): number => {
+    chmodSync(site, mode);
+    chownSync(site, owner, 0);
+    return appendLedger(file, () => [reap(0)]).length;
+  };
+  assert.deepEqual([faultsIn(0o755, 0), faultsIn(0o777, 0), faultsIn(0o755, 54_321)], [0, 1, 1]);
+  rmSync(site, { recursive: true });
 });
 
 test("a compressed ledger is read by what is in it, up to a bound", () => {

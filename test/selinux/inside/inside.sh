@@ -90,7 +90,7 @@ for _ in 1 2; do
   systemctl show --property=Result logrotate.service
   for file in $logs; do echo line >>"$file"; done
 done
-label $(for file in $logs; do echo "$file" "$file.1" "$file.2.gz"; done)
+for file in $logs; do label "$file" "$file.1" "$file.2.gz"; done
 section doctor-rotated
 vscode-grim-reaper doctor
 # A ledger where logrotate may rename nothing.
