@@ -77,14 +77,14 @@ onLoginNode("doctor", () => {
     ],
     [
       "an exempt group that is not there",
-      `printf 'exemptGroups = ["hpc-admin"]\\n' >/etc/vscode-grim-reaper/config.d/10-x.toml`,
+      `mkdir -p /etc/vscode-grim-reaper/config.d && printf 'exemptGroups = ["hpc-admin"]\\n' >/etc/vscode-grim-reaper/config.d/10-x.toml`,
       "rm /etc/vscode-grim-reaper/config.d/10-x.toml",
       "configuration",
       /hpc-admin \(\/etc\/.*10-x\.toml:1\): there is none .* nothing that it may exempt is ended until/,
     ],
     [
       "a file that users cannot read",
-      "echo >/etc/vscode-grim-reaper/config.d/10-x.toml && chmod 600 /etc/vscode-grim-reaper/config.d/10-x.toml",
+      "mkdir -p /etc/vscode-grim-reaper/config.d && echo >/etc/vscode-grim-reaper/config.d/10-x.toml && chmod 600 /etc/vscode-grim-reaper/config.d/10-x.toml",
       "rm /etc/vscode-grim-reaper/config.d/10-x.toml",
       "configuration",
       /10-x\.toml: mode 0600: list, explain, keep, end and clean fail for users/,
