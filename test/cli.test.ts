@@ -43,7 +43,7 @@ const rows: readonly Row[] = [
   ["list --agents", 0, /^(?: *PID +USER +PRODUCT +KIND .* VERDICT +WHY\n|No agents\.\n)/],
   ["list --agents --json", 0, /^\{"schemaVersion":1,"host":".+","agents":\[/],
   ["status", 0, /^mode +enforcing[\s\S]*^trees|^your trees/m],
-  ["status --json", 0, /^\{"schemaVersion":1,"host":/],
+  ["status --json", 0, /^\{"schemaVersion":1,"host":.*"now":"\d{4}-[^"]+Z"/],
   ["snapshot", 0, /^\{"schemaVersion":1,.*"bootId":"[0-9a-f-]{36}"/],
   ["--nonsense", 64, /unknown option '--nonsense'/],
   ["lsit", 64, /^vscode-grim-reaper: unknown command lsit; did you mean "list"\? \(see --help\)\n$/],

@@ -6,6 +6,7 @@ import { addConfig, type Finish } from "../commands/options.ts";
 import { type Common, isRoot, portsFor, print, requestFor, silent } from "../commands/shared.ts";
 import { memoryKiBOf } from "../core/costs/costs.ts";
 import { faultLine } from "../core/observation/fault.ts";
+import type { LastSweep } from "../core/report/sweep-summary.ts";
 import { safeJson } from "../core/text/safe-text.ts";
 import type { Verdict } from "../core/verdict/judge.ts";
 import { loadConfig } from "../shell/config.ts";
@@ -46,9 +47,22 @@ async function status(options: Common): Promise<number> {
     endedSinceYesterday: ask(() => endedSince(policy.ledger.file, now - DAY_MS)),
     faults: faults.filter(({ pid, uid }) => pid === undefined && uid === undefined).map(faultLine),
   };
-  if (options.json) print(safeJson(report));
+  if (options.json) print(safeJson(documentOf(report)));
   else print(statusLines(report, painter()).join("\n"));
   return report.faults.length > 0 ? EXIT.failed : EXIT.ok;
+}
+
+/** Formats what `--json` prints: times as text, with their zone. */
+function documentOf({ now, lastSweep, ...report }: Status): object {
+  const timeOf = (ms: number): string => new Date(ms).toISOString();
+  const sweep = (last: LastSweep) => ({
+    ...last,
+    at: timeOf(last.at),
+    lastGood: last.lastGood === null ? null : timeOf(last.lastGood),
+  });
+  const known =
+    "value" in lastSweep && lastSweep.value !== null ? { value: sweep(lastSweep.value) } : lastSweep;
+  return { ...report, now: timeOf(now), lastSweep: known };
 }
 
 /** As systemd words it; null: the timer is not active. */
