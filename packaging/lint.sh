@@ -9,6 +9,8 @@ if [ ${#debs[@]} -eq 0 ] || [ ${#rpms[@]} -eq 0 ]; then
   echo "no packages in $PWD" >&2
   exit 1
 fi
+sha256sum --quiet --check SHA256SUMS
+jq --exit-status '[.components[].name] | contains(["commander", "pino", "smol-toml", "valibot"])' ./*.cdx.json >/dev/null
 lintian --allow-root --fail-on error,warning "${debs[@]}"
 rpmlint --strict -c "$here/rpm/rpmlint.toml" "${rpms[@]}"
 for rpm in "${rpms[@]}"; do
