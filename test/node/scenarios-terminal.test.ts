@@ -124,7 +124,9 @@ onLoginNode("in an IDE's terminal", () => {
     const numbers = [
       7411, 7412, 7413, 7414, 7415, 7416, 7417, 7421, 7422, 7423, 7424, 7425, 7426, 7427, 7428, 7429,
     ];
-    const free = await Promise.all(numbers.map((n) => reach.processOf(new RegExp(`^sleep ${n}$`))));
+    const free = await Promise.all(
+      numbers.map((n) => reach.processOf(new RegExp(`^(?:/usr/bin/)?sleep ${n}$`))),
+    );
     const vi = await reach.processOf(/^vi .*settings\.json/);
     const ended = await Promise.all([7430, 7431].map((n) => reach.processOf(new RegExp(`^sleep ${n}$`))));
     const bobs = await startStandIn(reach.node, { user: "bob" });
