@@ -97,7 +97,7 @@ function writeState(): void {
   rmSync(RUN_FOLDER, { recursive: true, force: true });
   writeTag(TAGS, { closed: "at boot" });
   const states = [{ pid: 3_999_999, startTime: 1, uid: USER, usedAt: null, orphanAt: 1 }];
-  const text = JSON.stringify({ schemaVersion: 1, bootId: BOOT_ID, states, lastSweepAt: 1 });
+  const text = JSON.stringify({ schemaVersion: 1, bootId: BOOT_ID, states, lastSweepAt: 1, survivors: [] });
   writeFileSync(STATES, `${text}\n`, { mode: 0o600 });
 }
 
