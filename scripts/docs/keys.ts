@@ -34,7 +34,11 @@ const NOTES: Readonly<Record<string, readonly [type: string, meaning: string, by
     "how long to wait between SIGTERM and SIGKILL; the wait ends when all processes have ended",
   ],
   minUid: ["number", "users with a lower uid are never touched", "`UID_MIN` of `/etc/login.defs`"],
-  maxTrees: ["number", "a sweep that would end more trees ends none, unless it is forced; of one user at most a quarter of it counts", "unlimited"],
+  maxTrees: [
+    "number",
+    "a sweep that would end more trees ends none, unless it is forced; of one user at most half of it counts",
+    "unlimited",
+  ],
   tunnels: ['"exempt" or "reap"', '`code tunnel`: `"reap"` treats it like any other server'],
   webServers: ['"exempt" or "reap"', "servers that a browser reaches: the same"],
   jobClients: [

@@ -154,11 +154,12 @@ function answersOf(result: SweepResult, options: SweepOptions): LogEvent[] {
 
 /** Lists what records each batch of a sweep, and the sweep. Of a dry run the ledger alone records what it would have ended. */
 export function recordersFor(
-  { dryRun, user, pid }: Pick<SweepOptions, "dryRun" | "user" | "pid">,
+  { dryRun, force, user, pid }: Pick<SweepOptions, "dryRun" | "force" | "user" | "pid">,
   policy: Policy,
   log: Log,
 ): Pick<Ports, "recorders" | "closers"> {
-  if (!actsForHost()) return { recorders: [], closers: [] };
+  // A forced dry run says nothing of what sweeps would have ended.
+  if (!actsForHost() || (dryRun && force)) return { recorders: [], closers: [] };
   const ofWholeHost = user === undefined && pid === undefined;
   const places = { file: policy.metrics.file, stateFolder: STATE_FOLDER, runFolder: RUN_FOLDER };
   const ledger: Recorder[] = [

@@ -261,8 +261,8 @@ function noticesOf(parts: readonly Part[], interrupted: boolean): string[] {
 
 const warning = (message: string): LogEvent => ({ level: "warn", message });
 
-/** Lists what the second look could not read of the host and the first could: it is why trees were spared. */
+/** Lists what the second look could not read, of the host or of a user, and the first could: it is why trees were spared. */
 function newFaults(faults: readonly Fault[], reported: readonly Fault[]): Fault[] {
   const before = new Set(reported.map(faultLine));
-  return faults.filter((fault) => isOfHost(fault) && !before.has(faultLine(fault)));
+  return faults.filter((fault) => (isOfHost(fault) || isExceeded(fault)) && !before.has(faultLine(fault)));
 }

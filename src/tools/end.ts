@@ -42,7 +42,10 @@ async function runEnd(options: EndOptions): Promise<number> {
   const log = openLog({ format: "standard", file: null, verbosity: options.verbose });
   const interrupt = heedInterrupts();
   try {
-    const ports = { ...portsFor(log, interrupt.stop), ...recordersFor(options, policy, log) };
+    const ports = {
+      ...portsFor(log, interrupt.stop),
+      ...recordersFor({ ...options, force: true }, policy, log),
+    };
     const chosen = requestFor(withoutKeeps(policy), options, { force: true, pids: options.pid ?? null });
     const request = { ...chosen, dryRun: options.dryRun };
     const seen = await observeAndJudge(ports, request, true);

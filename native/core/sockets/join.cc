@@ -64,7 +64,9 @@ class Joiner {
       const FarEnd& far = mirror.exists ? mirror : far_at(near.remote);
       const bool here = mirror.exists || is_own(near);
       const bool is_dead = here && far.held == 0 && !far.waits;
-      if (is_dead && (far.exists || is_in(kGotFin, near.state))) continue;
+      // Guard: a record of the same address to another end (a TIME_WAIT) says nothing of a client that this
+      // list lacks.
+      if (is_dead && (mirror.exists || is_in(kGotFin, near.state))) continue;
       if (here && far.held == 1) {
         made.far = holders_.holders_of(far.holder->inode);
         made.far_uid = far.holder->uid;

@@ -19,7 +19,7 @@ constexpr std::uint64_t kUserProtocols = 16384;
 constexpr int kTimeoutMs = 200, kBudgetMs = 2000;
 // Guard: a user may make namespaces and sockets in any number. So many of each user's are read, and no longer
 // lists (2 MiB have 15,000 sockets).
-constexpr int kUserNets = 16;
+constexpr int kUserNets = 64;
 constexpr std::size_t kFileBytes = std::size_t{2} * 1024 * 1024;
 
 // Every socket has this attribute (net/socket.c), whatever its family; no other file has it.
@@ -186,7 +186,7 @@ void find_unlisted(SocketTable& sockets, Connections& to) {
   std::uint32_t absent = 0;
   for (const auto& [inode, pid, at, protocol] : lost) {
     const uid_t account = holders.account_of(pid);
-    const auto starts = [&protocol = protocol](const char* with) { return protocol.rfind(with, 0) == 0; };
+    const auto starts = [&name = protocol](const char* with) { return name.rfind(with, 0) == 0; };
     const Kind kind = starts("UNIX")                     ? Kind::kUnix
                       : starts("TCP") || starts("MPTCP") ? Kind::kTcp
                                                          : Kind::kOther;

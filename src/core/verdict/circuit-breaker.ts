@@ -74,10 +74,10 @@ function doubtful(
   return null;
 }
 
-/** Guard: of one user's trees a quarter of `maxTrees` counts at most, so that no user alone stops the end of others'. */
+/** Guard: of one user's trees at most half of `maxTrees` counts, so that no user alone stops the end of others'. */
 function countForMax(plan: readonly Judgement[], maxTrees: number): number {
   const counts = new Map<number, number>();
   for (const { tree } of plan) counts.set(tree.uid, (counts.get(tree.uid) ?? 0) + 1);
-  const most = Math.ceil(maxTrees / 4);
+  const most = Math.max(1, Math.floor(maxTrees / 2));
   return [...counts.values()].reduce((sum, count) => sum + Math.min(count, most), 0);
 }

@@ -16,8 +16,9 @@ import type { ReasonCode } from "./reason-codes.ts";
 
 /** Names of the configuration looked up on this host. A look-up that failed is null: unknown, so it spares. */
 export interface Accounts {
-  readonly uidOf: Readonly<Record<string, number | null>>;
-  readonly gidOf: Readonly<Record<string, number | null>>;
+  /** By name; null: there is none of this name. Absent or undefined: not looked up, or the look-up failed. */
+  readonly uidOf: Readonly<Record<string, number | null | undefined>>;
+  readonly gidOf: Readonly<Record<string, number | null | undefined>>;
   readonly groupsOf: Readonly<Record<number, readonly number[] | null>>;
   readonly loginOf?: Readonly<Record<number, string | null>> | undefined;
 }
@@ -196,14 +197,17 @@ function byKeep(tree: Tree, { policy, observation, markedFor }: ExemptionContext
 
 /** Exact comparison, by number: exempting bob must not exempt bobby, nor uid 1000 uid 100. */
 function isUser(uid: number, user: string | number, accounts: Accounts): boolean | null {
-  const named = toNumber(user) ?? accounts.uidOf[user] ?? null;
-  if (named !== null) return uid === named;
-  const login = accounts.loginOf?.[uid];
-  return login === null || login === undefined ? null : login === user;
+  const named = toNumber(user) ?? accounts.uidOf[user];
+  if (typeof named === "number") return uid === named;
+  const login = accounts.loginOf?.[uid] ?? null;
+  if (login === user) return true;
+  // Guard: where the look-up failed, the owner may be that user by another spelling (alice@example.org).
+  return login === null || named === undefined ? null : false;
 }
 
 function isInGroup(uid: number, group: string | number, accounts: Accounts): boolean | null {
-  const gid = toNumber(group) ?? accounts.gidOf[String(group)];
+  const key = String(group);
+  const gid = key in accounts.gidOf ? accounts.gidOf[key] : toNumber(group);
   const groups = accounts.groupsOf[uid];
   if (gid === null || gid === undefined || groups === null || groups === undefined) return null;
   return groups.includes(gid);

@@ -86,7 +86,7 @@ export function lookUpAccounts(
   const named = (list: readonly (string | number | undefined)[]): string[] => [
     ...new Set(list.filter((name): name is string => typeof name === "string" && !/^\d+$/.test(name))),
   ];
-  const find = (database: "passwd" | "group", name: string): number | null => {
+  const find = (database: "passwd" | "group", name: string): number | null | undefined => {
     const place = policy.places?.[name];
     const kind = database === "passwd" ? "user" : "group";
     const what = `look up the exempt ${kind} ${name}${place === undefined ? "" : ` (${place})`}`;
@@ -95,10 +95,11 @@ export function lookUpAccounts(
     const effect = database === "passwd" ? "it exempts no user until" : held;
     try {
       const id = entry(database, name)?.[2];
-      if (id !== undefined) return idIn(id);
+      if (id !== undefined || /^\d+$/.test(name)) return idIn(id ?? name);
       faults.push({ what, detail: `there is none of this name; ${effect} this is corrected` });
     } catch (error) {
       faults.push({ what, detail: `${(error as Error).message}; ${held} this works` });
+      return undefined;
     }
     return null;
   };
@@ -122,9 +123,10 @@ export function lookUpAccounts(
   const exemptions = exemptionsIn(policy);
   const groups = exemptions.flatMap(({ group = [] }) => group);
   const uidOf = byKey(named(exemptions.map(({ user }) => user)), (name) => find("passwd", name));
-  const gidOf = byKey(named(groups), (name) => find("group", name));
+  // Numbers, too: id(1) gives the primary group alone, and no error, while the service of groups is down.
+  const gidOf = byKey([...new Set(groups.map(String))], (name) => find("group", name));
   // If the uid of a name cannot be looked up, the name is compared with the name of the tree's owner.
-  const anyName = Object.values(uidOf).includes(null);
+  const anyName = Object.values(uidOf).some((found) => typeof found !== "number");
   return {
     accounts: {
       uidOf,

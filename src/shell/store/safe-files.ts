@@ -109,6 +109,7 @@ export function replaceFile(file: string, text: string, mode: number): void {
       // open applies the umask.
       fchmodSync(fd, mode);
       writeFileSync(fd, text);
+      giveToAccount(fd, file);
     } finally {
       closeSync(fd);
     }

@@ -163,6 +163,12 @@ const entries: readonly Entry[] = [
   },
   { what: "a group whose look-up failed", toml: GROUP, accounts: { gidOf: { hpc: null } }, code: FAILED },
   {
+    what: "a group by number whose look-up failed, of a user whose groups are known",
+    toml: '[[exempt]]\ngroup = "5000"\n',
+    accounts: { gidOf: { "5000": undefined }, groupsOf: { [ALICE]: [40] } },
+    code: FAILED,
+  },
+  {
     what: "a group that was not looked up",
     toml: GROUP,
     accounts: { groupsOf: { [ALICE]: [40] } },
@@ -196,10 +202,15 @@ test("an exemption that names an account spares where no account was looked up",
 test("an exempt user whose uid cannot be looked up is known by the owner's name, and spared where that fails too", () => {
   const seen = observation(legacyTree(500));
   for (const toml of ['exemptUsers = ["alice"]\n', thesis]) {
-    const verdict = (loginOf: Accounts["loginOf"]): string =>
-      only(seen, policyOf(toml), accounts({ uidOf: { alice: null }, loginOf })).verdict;
-    assert.equal(verdict({ [ALICE]: "alice" }), "exempt");
-    assert.equal(verdict({ [ALICE]: "bob" }), "reap");
-    assert.equal(verdict({ [ALICE]: null }), "exempt");
+    const verdict = (login: string | null, uid: number | null | undefined): string =>
+      only(seen, policyOf(toml), accounts({ uidOf: { alice: uid }, loginOf: { [ALICE]: login } })).verdict;
+    for (const uid of [null, undefined]) assert.equal(verdict("alice", uid), "exempt");
+    for (const uid of [null, undefined]) assert.equal(verdict(null, uid), "exempt");
+    assert.equal(verdict("bob", null), "reap", "there is no alice");
+    assert.equal(
+      verdict("bob", undefined),
+      "exempt",
+      "the look-up of alice failed, so bob may be another name",
+    );
   }
 });
