@@ -34,7 +34,7 @@ const rows: readonly Row[] = [
   ["--dry-run", 0],
   ["sweep -n -vv", 0, /Looked at \d+ processes .* found \d+ trees?: reap/, "stderr"],
   ["-n -vv --log-format json", 0, /^\{"level":10,"time":\d+,/m, "stderr"],
-  ["-n", 0, /Nothing to end|Would kill/, "stderr"],
+  ["-n", 0, /Nothing to end|Would kill|Only your own processes were looked at/, "stderr"],
   ["-n --json", 0, /"dryRun":true/],
   ["list", 0],
   ["list --json", 0, /^\{"schemaVersion":1,"host":"[^"]+","dryRun":true,"trees":\[/],
