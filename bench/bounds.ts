@@ -20,7 +20,7 @@ const OF_TREES: Readonly<Record<TreeState | "none", readonly [number, number]>> 
   none: [0.4, 0.4],
   "below a session": [0.5, 0.5],
   "inside grace": [0.45, 0.45],
-  "used by sockets": [1.2, 1.2],
+  "used by sockets": [1.35, 1.35],
   "past grace": [1.2, 1.2],
 };
 
