@@ -33,10 +33,10 @@ export async function confirm(question: string): Promise<boolean> {
 
 /** Lists users with their products: "alice: vscode, bob: cursor 2". */
 function whose(judgements: readonly Judgement[]): string {
-  const names = namesOf([...new Set(judgements.map(({ tree }) => tree.uid))]);
+  const nameOf = namesOf(judgements.map(({ tree }) => tree.uid));
   const counts = new Map<string, number>();
   for (const { tree } of judgements) {
-    const name = `${names.get(tree.uid) ?? tree.uid}: ${tree.product}`;
+    const name = `${nameOf(tree.uid)}: ${tree.product}`;
     counts.set(name, (counts.get(name) ?? 0) + 1);
   }
   return [...counts].map(([name, count]) => escapeText(count > 1 ? `${name} ${count}` : name)).join(", ");

@@ -28,8 +28,7 @@ export function notifyRecorder(folder: string, policy: Policy): Recorder {
   return ({ outcomes, observation, observing }) => {
     if (observing || policy.hooks.notify === "") return [];
     const now = Date.now();
-    const names = namesOf([...new Set(outcomes.map(({ judgement }) => judgement.tree.uid))]);
-    const userOf = (uid: number): string => names.get(uid) ?? String(uid);
+    const userOf = namesOf(outcomes.map(({ judgement }) => judgement.tree.uid));
     const lines = notificationLines(outcomes, observation, { now, userOf });
     return attempt(`put notifications into ${folder}`, () => putIntoSpool(folder, lines, now));
   };

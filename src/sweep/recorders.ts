@@ -12,8 +12,7 @@ export function ledgerRecorder(file: string): Recorder {
   return ({ observation, outcomes, observing }) => {
     const ended = outcomes.filter(({ spared }) => spared === null);
     if (file === "" || ended.length === 0) return [];
-    const names = namesOf([...new Set(ended.map(({ judgement }) => judgement.tree.uid))]);
-    const userOf = (uid: number): string => names.get(uid) ?? String(uid);
+    const userOf = namesOf(ended.map(({ judgement }) => judgement.tree.uid));
     const epochMs = Date.now();
     return appendLedger(file, (lastId) =>
       recordsOf(ended, observation, { epochMs, lastId, userOf, would: observing }),

@@ -136,10 +136,11 @@ export async function sweep(ports: Ports, request: SweepRequest, seen: Look): Pr
     await ports.wait(request.settle);
     if (!ports.stop.aborted) await ports.holdSignals();
   }
+  const stuck = new Set(observation.survivors.map(keyOf));
   const parts: Part[] = [];
   for (const batch of batchesOf(plan, judgements, observation)) {
     if (batch.alone !== null && !observing) await ports.log.write([warning(batch.alone)]);
-    const part = observing ? wouldReap(batch) : await carryOut(ports, request, seen, batch);
+    const part = observing ? wouldReap(batch) : await carryOut(ports, request, seen, batch, stuck);
     await ports.log.write(part.faults.map(faultEvent));
     await ports.log.write(part.outcomes.flatMap((outcome) => outcomeEvents(outcome, observation, observing)));
     // Now, and not when all is done: the next batch may exceed what this program has.
@@ -159,7 +160,6 @@ export async function sweep(ports: Ports, request: SweepRequest, seen: Look): Pr
   await ports.log.write(stateFaults.map(faultEvent));
   const faults = [...seen.faults, ...bounded, ...parts.flatMap((part) => part.faults), ...stateFaults];
   const hostFailed = faults.some(isOfHost);
-  const stuck = new Set(observation.survivors.map(keyOf));
   const isNew = (process: Proc): boolean => !stuck.has(keyOf(process));
   // Guard: one user's process that cannot be killed fails one sweep, and not every one after it.
   const exceeded = faults.some(isExceeded);
@@ -218,8 +218,9 @@ const SHORT_WAIT_MS = 200;
 async function carryOut(
   ports: Ports,
   request: SweepRequest,
-  { observation, faults: reported }: Look,
+  { faults: reported }: Look,
   { plan, hasSurvivors }: Batch,
+  stuck: ReadonlySet<string>,
 ): Promise<Part> {
   if (plan.length === 0) return NOTHING;
   let unseen: readonly Fault[] = [];
@@ -230,7 +231,7 @@ async function carryOut(
     stop: ports.stop,
     termWait: hasSurvivors ? Math.min(policy.termWait, 5 * SHORT_WAIT_MS) : policy.termWait,
     killWait: hasSurvivors ? SHORT_WAIT_MS : KILL_WAIT_MS,
-    stuck: new Set(observation.survivors.map(keyOf)),
+    stuck,
     rescan: async (uids) => {
       const options = { ...observeOptions(ports, policy, uids, true), sockets: false, environments: false };
       return observe(ports.native, options);

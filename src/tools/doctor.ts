@@ -4,6 +4,7 @@ import type { Command } from "commander";
 import { EXIT } from "../commands/exit.ts";
 import { addConfig, type Finish } from "../commands/options.ts";
 import { type Common, portsFor, print, requestFor, silent } from "../commands/shared.ts";
+import { isOfHost } from "../core/observation/fault.ts";
 import { mergePolicy } from "../core/policy/policy.ts";
 import { safeJson } from "../core/text/safe-text.ts";
 import { breakerTrips } from "../core/verdict/circuit-breaker.ts";
@@ -20,7 +21,7 @@ async function doctor(options: Common): Promise<number> {
   const ports = portsFor(silent);
   const look = await askAsync(async () => {
     const { view, judgements, faults } = await observeAndJudge(ports, requestFor(policy, {}));
-    const ofHost = faults.filter(({ pid, uid }) => pid === undefined && uid === undefined);
+    const ofHost = faults.filter(isOfHost);
     return { view, broken: breakerTrips(view, judgements, policy), faults: ofHost };
   });
   const checks = diagnose(await examine(ports.native, loaded, look));

@@ -13,7 +13,7 @@ import {
   requestFor,
   silent,
 } from "../commands/shared.ts";
-import { faultLine } from "../core/observation/fault.ts";
+import { faultLine, isOfHost } from "../core/observation/fault.ts";
 import type { Observation } from "../core/observation/observation.ts";
 import type { Policy } from "../core/policy/policy.ts";
 import { hostDocument } from "../core/report/json.ts";
@@ -26,14 +26,7 @@ import { namesOf } from "../shell/host/accounts.ts";
 import { type Look, observeAndJudge } from "../sweep/sweep.ts";
 import { agentColumns, agentRows, agentsDocument, sortAgents } from "./core/views/agents-view.ts";
 import { limitLines, type UserLimits } from "./core/views/limits.ts";
-import {
-  listColumns,
-  type NameOf,
-  SORT_KEYS,
-  type SortKey,
-  sortTrees,
-  totalsLine,
-} from "./core/views/list-view.ts";
+import { listColumns, SORT_KEYS, type SortKey, sortTrees, totalsLine } from "./core/views/list-view.ts";
 import { isBlind, ownOnly, shownVerdict } from "./core/views/observer.ts";
 import { readLimits } from "./shell/limits.ts";
 import { painter, renderTable } from "./shell/terminal.ts";
@@ -61,7 +54,7 @@ async function list(options: ListOptions): Promise<number> {
 function showAgents(seen: Shown, policy: Policy, { json, full }: ListOptions): number {
   const { observation, judgements } = seen;
   const found = agentRows(observation, judgements, policy.catalogue);
-  const nameOf = namesFor(found.map(({ uid }) => uid));
+  const nameOf = namesOf(found.map(({ uid }) => uid));
   const rows = sortAgents(found, nameOf);
   if (json) printJson(agentsDocument(observation, rows));
   else {
@@ -71,16 +64,10 @@ function showAgents(seen: Shown, policy: Policy, { json, full }: ListOptions): n
   return reportFaults(seen);
 }
 
-function namesFor(uids: readonly number[]): NameOf {
-  const names = namesOf([...new Set(uids)]);
-  return (uid) => names.get(uid) ?? String(uid);
-}
-
 /** Prints the faults to standard error; returns the exit status. */
 function reportFaults({ faults }: Shown): number {
   for (const fault of faults) complain(faultLine(fault));
-  const isOfHost = faults.some(({ pid, uid }) => pid === undefined && uid === undefined);
-  return isOfHost ? EXIT.failed : EXIT.ok;
+  return faults.some(isOfHost) ? EXIT.failed : EXIT.ok;
 }
 
 /** What is shown of an observation, which may be a saved one. */
@@ -110,7 +97,7 @@ function printTable(
   { sort = "pid", full }: ListOptions,
 ): void {
   const paint = painter();
-  const nameOf = namesFor(wanted.map(({ tree }) => tree.uid));
+  const nameOf = namesOf(wanted.map(({ tree }) => tree.uid));
   const rows = sortTrees(wanted, sort, observation, nameOf);
   print(renderTable(listColumns(observation, nameOf, paint), rows, full));
   print(`\n${paint("bold", totalsLine(wanted, observation))}`);

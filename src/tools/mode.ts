@@ -10,7 +10,7 @@ import { CONFIG_FOLDER, loadConfig } from "../shell/config.ts";
 import { replaceFile } from "../shell/store/safe-files.ts";
 import { chooseRecords } from "./core/ledger/summary.ts";
 import { wouldLine } from "./core/ledger/summary-view.ts";
-import { ledgerFiles, readLedger } from "./shell/read-ledger.ts";
+import { recordsIn } from "./shell/read-ledger.ts";
 
 /** The first installation of a package writes it as well. */
 const FILE = join(CONFIG_FOLDER, "00-observe.toml");
@@ -22,7 +22,7 @@ const WEEK_MS = 7 * 86_400_000;
 function enforce(): number {
   const since = Date.now() - WEEK_MS;
   const { file } = loadConfig(null).policy.ledger;
-  const records = file === "" ? [] : ledgerFiles(file).flatMap((one) => readLedger(one).records);
+  const records = file === "" ? [] : recordsIn(file);
   print(wouldLine(chooseRecords(records, since, undefined, true), since));
   rmSync(FILE, { force: true });
   checkMode(true);

@@ -5,7 +5,7 @@ import { EXIT } from "../commands/exit.ts";
 import { addConfig, type Finish } from "../commands/options.ts";
 import { type Common, isRoot, portsFor, print, requestFor, silent } from "../commands/shared.ts";
 import { memoryKiBOf } from "../core/costs/costs.ts";
-import { faultLine } from "../core/observation/fault.ts";
+import { faultLine, isOfHost } from "../core/observation/fault.ts";
 import type { LastSweep } from "../core/report/sweep-summary.ts";
 import { safeJson } from "../core/text/safe-text.ts";
 import type { Verdict } from "../core/verdict/judge.ts";
@@ -19,7 +19,7 @@ import { isBlind, shownVerdict } from "./core/views/observer.ts";
 import { type Status, statusLines } from "./core/views/status-view.ts";
 import { ask } from "./shell/ask.ts";
 import { readHookFaults, unitProperties } from "./shell/examine-host.ts";
-import { ledgerFiles, readLedger } from "./shell/read-ledger.ts";
+import { recordsIn } from "./shell/read-ledger.ts";
 import { painter } from "./shell/terminal.ts";
 
 const DAY_MS = 86_400_000;
@@ -45,7 +45,7 @@ async function status(options: Common): Promise<number> {
     orphanedKiB: memory(judgements.filter(({ verdict }) => verdict === "reap" || verdict === "wait")),
     hookFaults: ask(readHookFaults),
     endedSinceYesterday: ask(() => endedSince(policy.ledger.file, now - DAY_MS)),
-    faults: faults.filter(({ pid, uid }) => pid === undefined && uid === undefined).map(faultLine),
+    faults: faults.filter(isOfHost).map(faultLine),
   };
   if (options.json) print(safeJson(documentOf(report)));
   else print(statusLines(report, painter()).join("\n"));
@@ -75,8 +75,7 @@ function nextSweep(): Answer<string | null> {
 
 function endedSince(file: string, since: number): Totals {
   if (file === "") throw new Error('this host keeps no ledger (ledger.file = "")');
-  const records = ledgerFiles(file).flatMap((one) => [...readLedger(one).records]);
-  return totalsOf(chooseRecords(records, since));
+  return totalsOf(chooseRecords(recordsIn(file), since));
 }
 
 /** Adds the command to the program. */

@@ -12,7 +12,7 @@ const INSIDE = "REAPER_PID_NAMESPACE";
 export interface SuiteOptions {
   /** Why it cannot run here, besides that it needs root. */
   readonly skip?: string | false;
-  /** Seconds since boot that everything inside is told besides: there is no hour ago on a machine that just booted. */
+  /** Seconds by which the suite moves the uptime forward: a test needs a time an hour ago, also right after a boot. */
   readonly upFor?: number;
 }
 

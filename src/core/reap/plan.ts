@@ -4,6 +4,7 @@ import type { Fault } from "../observation/fault.ts";
 import type { Observation } from "../observation/observation.ts";
 import { keyOf } from "../observation/process.ts";
 import { countOf } from "../text/format.ts";
+import { groupBy } from "../text/group-by.ts";
 import type { Judgement } from "../verdict/judge.ts";
 
 /** Guard: the trees of one user that one sweep ends, and records in the ledger: 256 each hour fill it in two years. */
@@ -12,12 +13,17 @@ const MAX_TREES = 256;
 const LIGHT_PROCESSES = 512;
 const LIGHT_TREES = 64;
 
+const uidOf = ({ tree }: Judgement): number => tree.uid;
+
 /** Picks the trees to end, at most 256 per user, and reports the users who have more. A forced sweep ends all. */
 export function planOf(
   judgements: readonly Judgement[],
   force: boolean,
 ): { plan: Judgement[]; faults: Fault[] } {
-  const byUser = groupByUser(judgements.filter(({ verdict }) => verdict === "reap"));
+  const byUser = groupBy(
+    judgements.filter(({ verdict }) => verdict === "reap"),
+    uidOf,
+  );
   const most = force ? Number.POSITIVE_INFINITY : MAX_TREES;
   const faults = [...byUser]
     .filter(([, trees]) => trees.length > most)
@@ -44,7 +50,7 @@ export function batchesOf(
   { processes, survivors }: Observation,
 ): Batch[] {
   const stuck = new Set(survivors.map(keyOf));
-  const trees = groupByUser(judgements);
+  const trees = groupBy(judgements, uidOf);
   const counts = new Map<number, number>();
   const withSurvivors = new Set<number>();
   for (const process of processes) {
@@ -53,7 +59,7 @@ export function batchesOf(
   }
   const light: Judgement[] = [];
   const alone: (Batch & { readonly size: number })[] = [];
-  for (const [uid, own] of groupByUser(plan)) {
+  for (const [uid, own] of groupBy(plan, uidOf)) {
     const size = counts.get(uid) ?? 0;
     const count = trees.get(uid)?.length ?? 0;
     const hasSurvivors = withSurvivors.has(uid);
@@ -69,15 +75,4 @@ export function batchesOf(
     { plan: light, alone: null, hasSurvivors: false },
     ...alone.sort((a, b) => a.size - b.size).map(({ size: _, ...batch }) => batch),
   ];
-}
-
-function groupByUser(judgements: readonly Judgement[]): Map<number, Judgement[]> {
-  const groups = new Map<number, Judgement[]>();
-  for (const judgement of judgements) {
-    const { uid } = judgement.tree;
-    const own = groups.get(uid) ?? [];
-    groups.set(uid, own);
-    own.push(judgement);
-  }
-  return groups;
 }

@@ -3,6 +3,7 @@
 import type { Observation } from "../observation/observation.ts";
 import type { Proc } from "../observation/process.ts";
 import type { Policy } from "../policy/policy.ts";
+import { groupBy } from "../text/group-by.ts";
 import type { HostView } from "../tree/host-view.ts";
 import type { Judgement } from "./judge.ts";
 
@@ -76,8 +77,7 @@ function doubtful(
 
 /** Guard: of one user's trees at most half of `maxTrees` counts, so that no user alone stops the end of others'. */
 function countForMax(plan: readonly Judgement[], maxTrees: number): number {
-  const counts = new Map<number, number>();
-  for (const { tree } of plan) counts.set(tree.uid, (counts.get(tree.uid) ?? 0) + 1);
   const most = Math.max(1, Math.floor(maxTrees / 2));
-  return [...counts.values()].reduce((sum, count) => sum + Math.min(count, most), 0);
+  const byUser = groupBy(plan, ({ tree }) => tree.uid);
+  return [...byUser.values()].reduce((sum, trees) => sum + Math.min(trees.length, most), 0);
 }

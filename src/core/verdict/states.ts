@@ -76,7 +76,7 @@ function statesBelow(judgement: Judgement, uptime: number): TreeState[] {
   return below.map(({ pid, startTime }) => ({ ...state, pid, startTime }));
 }
 
-/** Lists the tags that are no longer needed: their users have no tree left. A sweep of a part of the host removes none. */
+/** Lists the tags whose users have no tree left, for the sweep to remove. A sweep of a part of the host removes none. */
 export function servedTags(
   { tags, skipped = [], overBudget = [] }: Observation,
   judgements: readonly Judgement[],

@@ -52,17 +52,18 @@ export function uidOf(user: string): number | null {
 const USERS_AT_ONCE = 1000;
 
 /**
- * Finds the login names of uids, for display; a uid without a name has no entry. Never fails, because nothing depends on
+ * Finds the login names of uids, for display; a uid without a name is its own. Never fails, because nothing depends on
  * it. Asks for all of them in one call, because a directory service may be slow.
  */
-export function namesOf(uids: readonly number[]): ReadonlyMap<number, string> {
+export function namesOf(owners: readonly number[]): (uid: number) => string {
+  const uids = [...new Set(owners)];
   const names = new Map<number, string>();
   for (let at = 0; at < uids.length; at += USERS_AT_ONCE)
     for (const line of passwdLines(uids.slice(at, at + USERS_AT_ONCE))) {
       const [name = "", , uid = ""] = line.split(":");
       if (name !== "" && /^\d{1,10}$/.test(uid)) names.set(Number(uid), name);
     }
-  return names;
+  return (uid) => names.get(uid) ?? String(uid);
 }
 
 function passwdLines(uids: readonly number[]): string[] {

@@ -8,8 +8,8 @@ const known = new Map<number, string>();
 export function withUsers<T>(document: T): T {
   const unnamed = uidsIn(document).filter((uid) => !known.has(uid));
   if (unnamed.length > 0) {
-    const names = namesOf([...new Set(unnamed)]);
-    for (const uid of unnamed) known.set(uid, names.get(uid) ?? String(uid));
+    const nameOf = namesOf(unnamed);
+    for (const uid of unnamed) known.set(uid, nameOf(uid));
   }
   return named(document) as T;
 }

@@ -3,6 +3,7 @@
 import { readdirSync, readFileSync } from "node:fs";
 import { basename, dirname, join } from "node:path";
 import { gunzipSync } from "node:zlib";
+import type { LedgerRecord } from "../../core/ledger/schema.ts";
 import { parseLedger } from "../core/ledger/parse.ts";
 
 /** Guard: a compressed file of a few KiB can unpack to gigabytes. A month with 1,000 records per day is 30 MiB. */
@@ -22,6 +23,10 @@ export function ledgerFiles(file: string): string[] {
     throw error;
   }
 }
+
+/** Reads the records of a ledger and its rotated copies. @throws what cannot be read */
+export const recordsIn = (file: string): LedgerRecord[] =>
+  ledgerFiles(file).flatMap((one) => readLedger(one).records);
 
 /** Reads one file, plain or compressed; `-` is standard input. @throws also if it unpacks to more than `most` bytes */
 export function readLedger(file: string, most = MAX_FILE): ReturnType<typeof parseLedger> {

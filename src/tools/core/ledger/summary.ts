@@ -1,6 +1,7 @@
 import type { LedgerRecord } from "../../../core/ledger/record.ts";
 import { parseDuration } from "../../../core/text/duration.ts";
 import { localDate } from "../../../core/text/format.ts";
+import { groupBy } from "../../../core/text/group-by.ts";
 
 /** Sums up a ledger: totals, by product, user and reason, per day, and the users whose trees keep coming back. */
 
@@ -99,20 +100,6 @@ export function totalsOf(records: readonly LedgerRecord[]): Totals {
     survivors: sum(({ survivors }) => survivors),
     freedKiB: sum(({ freedKiB }) => freedKiB),
   };
-}
-
-/** Groups records by a name, in the order of their first. */
-export function groupBy(
-  records: readonly LedgerRecord[],
-  nameOf: (one: LedgerRecord) => string,
-): Map<string, LedgerRecord[]> {
-  const groups = new Map<string, LedgerRecord[]>();
-  for (const one of records) {
-    const group = groups.get(nameOf(one));
-    if (group) group.push(one);
-    else groups.set(nameOf(one), [one]);
-  }
-  return groups;
 }
 
 const byName = (a: string, b: string): number => (a < b ? -1 : a > b ? 1 : 0);

@@ -3,8 +3,9 @@
 import type { LedgerRecord } from "../../../core/ledger/record.ts";
 import { formatDuration } from "../../../core/text/duration.ts";
 import { countOf, formatMemory, localDate, localMinute } from "../../../core/text/format.ts";
+import { groupBy } from "../../../core/text/group-by.ts";
 import { REASON_CODES } from "../../../core/verdict/reason-codes.ts";
-import { type Day, groupBy, type Summary, summarise } from "../ledger/summary.ts";
+import { type Day, type Summary, summarise } from "../ledger/summary.ts";
 import { FREED, numbers, offenderColumns, TREES, totalsColumns } from "../ledger/summary-view.ts";
 import { columnsOf, daysPerColumn, lifetimesOf, medianLifetime } from "./figures.ts";
 import { type Bar, barColumn, columns, type HtmlColumn, html, table } from "./html.ts";

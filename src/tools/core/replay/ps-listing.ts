@@ -28,8 +28,8 @@ interface Heading {
 
 /**
  * Reads a listing. A pid that stands more than once (one row per thread) counts once; ppid -1 means not shown. Where
- * `ps` cut its rows at the width of a terminal, the longest rows are marked as truncated. `errors`: the numbers of the
- * lines that are no rows.
+ * `ps` cut its rows at the width of a terminal, the longest rows are marked as truncated. `errors` holds the
+ * numbers of the lines that the parser could not read as rows.
  */
 export function parseListing(text: string): { observation: Observation; errors: number[] } {
   const rows = new Map<number, Row>();

@@ -1,6 +1,6 @@
 /** What every view is made of: colours, columns, and answers that may be missing. */
 
-/** Colours a text; returns it unchanged where there is no terminal. */
+/** Colours a text for a terminal; without a terminal it returns the text as it is. */
 export type Paint = (style: "red" | "green" | "yellow" | "cyan" | "gray" | "bold", text: string) => string;
 
 /** Leaves a text without colours. */
