@@ -150,10 +150,8 @@ export async function sweep(ports: Ports, request: SweepRequest, seen: Look): Pr
   }
   await ports.log.write(noticesOf(parts, ports.stop.aborted).map(warning));
   const outcomes = parts.flatMap((part) => part.outcomes);
-  const newest = newestOf(
-    judgements,
-    parts.flatMap(({ again }) => again),
-  );
+  const again = parts.flatMap((part) => part.again);
+  const newest = newestOf(judgements, again);
   const stateFaults = isRecorded(request, observation)
     ? await recordState(ports, request.context, { observation, judgements: newest, outcomes })
     : [];
