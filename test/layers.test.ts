@@ -67,7 +67,6 @@ const FLOORS = [
   ["hooks"],
   ["tools/text"],
   ["tools/doctor", "tools/clean", "tools/replay", "tools/views", "tools/ledger"],
-  ["tools/page"],
 ];
 
 test("a room of the core imports from the floors below it and from itself alone", () => {

@@ -12,17 +12,9 @@ import { loadConfig } from "../shell/config.ts";
 import { replaceFile } from "../shell/store/safe-files.ts";
 import { anonymise } from "./core/ledger/anonymous.ts";
 import { csvOf } from "./core/ledger/csv.ts";
+import { reportPage } from "./core/ledger/page.ts";
 import { chooseRecords, type Summary, sinceOf, summarise } from "./core/ledger/summary.ts";
-import {
-  dayLines,
-  offenderColumns,
-  summaryDocument,
-  totalsColumns,
-  totalsLine,
-  WOULD_COLUMNS,
-  wouldLine,
-} from "./core/ledger/summary-view.ts";
-import { reportPage } from "./core/page/page.ts";
+import { summaryTables, totalsLine, WOULD_COLUMNS, wouldLine } from "./core/ledger/summary-view.ts";
 import { ledgerFiles, readLedger } from "./shell/read-ledger.ts";
 import { painter, renderTable } from "./shell/terminal.ts";
 
@@ -33,15 +25,6 @@ interface ReportOptions extends Common {
   readonly html?: string;
   readonly anonymous: boolean;
   readonly file?: readonly string[];
-}
-
-interface Read {
-  readonly files: readonly string[];
-  /** What the files may show to others as well: the permissions of the first one. */
-  readonly mode: number;
-  readonly records: readonly LedgerRecord[];
-  readonly badLines: number;
-  readonly failed: boolean;
 }
 
 const EXAMPLES = `
@@ -58,9 +41,10 @@ Exit status: 0 all well, even if some lines are not records; 1 a file could not 
 78 bad configuration.`;
 
 async function report(options: ReportOptions): Promise<number> {
-  if ([options.json, options.csv, options.html !== undefined].filter(Boolean).length > 1)
+  const { json, csv, html, would, anonymous } = options;
+  if ([json, csv, html !== undefined].filter(Boolean).length > 1)
     throw new Failure(EXIT.usage, "give only one of --json, --csv and --html");
-  if (options.would && options.html !== undefined)
+  if (would && html !== undefined)
     throw new Failure(
       EXIT.usage,
       "the page of --html shows what was ended; with --would give --json or --csv",
@@ -72,33 +56,35 @@ async function report(options: ReportOptions): Promise<number> {
       EXIT.usage,
       `--since ${escapeText(options.since)}: give a duration such as 30d, or a date such as 2027-01-31`,
     );
-  const read = readAll(filesOf(options));
-  const chosen = chooseRecords(read.records, since, options.user, options.would);
-  const records = options.anonymous ? anonymise(chosen) : chosen;
-  const summary = summarise(records, since, now);
-  if (options.csv) print(csvOf(records).slice(0, -1));
-  else if (options.html !== undefined)
-    writePage(
-      options.html,
-      reportPage(records, { ...read, since, now, anonymous: options.anonymous }),
-      read.mode,
-    );
-  else if (options.json) print(safeJson(summaryDocument(summary, { ...read, since })));
-  else if (options.would) showWould(records, since);
+  const { files, badLines, failed, ...read } = readAll(filesOf(options));
+  const chosen = chooseRecords(read.records, since, options.user, would);
+  const records = anonymous ? anonymise(chosen) : chosen;
+  const summary = summarise(records);
+  if (csv) print(csvOf(records).slice(0, -1));
+  else if (html !== undefined) {
+    const notes = [
+      ...(anonymous ? ["Users are numbered."] : []),
+      ...(badLines > 0 ? [`${countOf(badLines, "line")} of the ledgers without a record.`] : []),
+    ];
+    writePage(html, reportPage(summary, since, now, notes), files[0]);
+  } else if (json)
+    print(safeJson({ schemaVersion: 1, since: new Date(since).toISOString(), files, badLines, ...summary }));
+  else if (would) showWould(records, since);
   else show(summary, since);
-  return read.failed ? EXIT.failed : EXIT.ok;
+  return failed ? EXIT.failed : EXIT.ok;
 }
 
 /**
  * Writes the page by rename, for those who may read the ledger. Guard: a link that a user put in its place is replaced,
  * and not followed.
  */
-function writePage(file: string, page: string, mode: number): void {
+function writePage(file: string, page: string, ledger = "-"): void {
   if (file === "-") {
     print(page.trimEnd());
     return;
   }
   try {
+    const mode = ledger === "-" ? 0o600 : statSync(ledger).mode & 0o666;
     replaceFile(file, page, mode);
   } catch (error) {
     throw new Failure(EXIT.failed, escapeText(`cannot write ${file}: ${(error as Error).message}`));
@@ -124,6 +110,13 @@ function failureOf(file: string, error: unknown): Failure {
     : new Failure(EXIT.failed, `${file}: cannot be read: ${message}`);
 }
 
+interface Read {
+  readonly files: readonly string[];
+  readonly records: readonly LedgerRecord[];
+  readonly badLines: number;
+  readonly failed: boolean;
+}
+
 /** Reads every file that can be read. A torn line, which a crash leaves, is counted and is not a failure. */
 function readAll(files: readonly string[]): Read {
   const records: LedgerRecord[] = [];
@@ -145,12 +138,7 @@ function readAll(files: readonly string[]): Read {
       failed = true;
     }
   }
-  return { files, mode: modeOf(files[0]), records, badLines, failed };
-}
-
-function modeOf(file: string | undefined): number {
-  const found = file === undefined || file === "-" ? undefined : statSync(file, { throwIfNoEntry: false });
-  return (found?.mode ?? 0o600) & 0o666;
+  return { files, records, badLines, failed };
 }
 
 function show(summary: Summary, since: number): void {
@@ -159,18 +147,8 @@ function show(summary: Summary, since: number): void {
     print(`Nothing was ended ${from}.`);
     return;
   }
-  const paint = painter();
-  print(`${paint("bold", totalsLine(summary.totals))}, ${from}`);
-  for (const table of [
-    renderTable(totalsColumns("Product"), summary.byProduct),
-    renderTable(totalsColumns("User"), summary.byUser),
-    renderTable(totalsColumns("Reason"), summary.byReasonCode),
-  ])
-    print(`\n${table}`);
-  if (summary.offenders.length > 0)
-    print(`\n${renderTable(offenderColumns("Comes back"), summary.offenders)}`);
-  const size = { width: process.stdout.columns ?? 80, blocks: showsBlocks() };
-  print(`\n${paint("bold", "TREES PER DAY")}\n${dayLines(summary.days, size).join("\n")}`);
+  print(`${painter()("bold", totalsLine(summary.totals))}, ${from}`);
+  for (const table of summaryTables(summary, renderTable)) print(`\n${table}`);
 }
 
 function showWould(records: readonly LedgerRecord[], since: number): void {
@@ -178,20 +156,12 @@ function showWould(records: readonly LedgerRecord[], since: number): void {
   if (records.length > 0) print(`\n${renderTable(WOULD_COLUMNS, records)}`);
 }
 
-/** Tells whether this is a terminal with a UTF-8 locale, by the first variable that locale(7) names. */
-function showsBlocks(): boolean {
-  const { LC_ALL, LC_CTYPE, LANG } = process.env;
-  return process.stdout.isTTY === true && /utf-?8/i.test(LC_ALL || LC_CTYPE || LANG || "");
-}
-
 /** Adds the command to the program. */
 export function addReport(program: Command, finish: Finish): void {
   addConfig(
     program
       .command("report")
-      .description(
-        "show what was ended: totals by product, user and reason, repeated cases, and a bar per day",
-      )
+      .description("show what was ended: totals by product, user, host, reason and day, and repeated cases")
       .option("--since <when>", "a duration such as 30d, or a date such as 2027-01-31", "30d")
       .option("-u, --user <user>", "only trees of this user, by name or uid (repeatable)", collect(String))
       .option(
@@ -201,7 +171,7 @@ export function addReport(program: Command, finish: Finish): void {
       )
       .option("--would", "show the trees that sweeps would have ended while they only observed", false)
       .option("--json", "print JSON")
-      .option("--html <file>", "write one page with charts, for a browser; - is standard output")
+      .option("--html <file>", "write one page for a browser; - is standard output")
       .option("--anonymous", "number the users instead of naming them", false)
       .option("--csv", "print every ended tree as a line of comma-separated values", false)
       .addHelpText("after", EXAMPLES)

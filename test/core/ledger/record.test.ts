@@ -5,7 +5,6 @@ import { type LedgerRecord, lastIdIn, recordLine, recordsOf } from "../../../src
 import type { Observation } from "../../../src/core/observation/observation.ts";
 import type { Outcome } from "../../../src/core/reap/outcome.ts";
 import { contextFor, type Judgement, judge, UNFORCED } from "../../../src/core/verdict/judge.ts";
-import { csvField, csvLine, csvOf } from "../../../src/tools/core/ledger/csv.ts";
 import { parseLedger } from "../../../src/tools/core/ledger/parse.ts";
 import { DEFAULT_POLICY, NO_GRACE } from "../../helpers/policy.ts";
 import { ALICE, legacyTree, observation, UPTIME } from "../../helpers/proc.ts";
@@ -157,37 +156,4 @@ test("no text of a record can be cut anywhere without being noticed", () => {
   const line = recordLine(recorded(ended(judged(host))));
   for (let length = 1; length < line.length - 1; length++)
     assert.equal(parseRecord(line.slice(0, length)), null);
-});
-
-test("CSV: fields quoted as RFC 4180 says, formulas tamed, one line a reap", () => {
-  const rows: readonly (readonly [Parameters<typeof csvField>[0], string])[] = [
-    ["plain", "plain"],
-    ['a "b", c', '"a ""b"", c"'],
-    ["=1+1", "'=1+1"],
-    ["+1", "'+1"],
-    ["-1", "'-1"],
-    ["@SUM(A1)", "'@SUM(A1)"],
-    ["  =cmd", "'  =cmd"],
-    [" a", '" a"'],
-    ['=HYPERLINK("x","y")', '"\'=HYPERLINK(""x"",""y"")"'],
-    ["a;=1+1", '"a;=1+1"'],
-    ["\uff1d1+1", "'\uff1d1+1"],
-    ["\uff20x", "'\uff20x"],
-    ["a\nb", "a\\nb"],
-    ["\t=1", "\\t=1"],
-    [null, ""],
-    [-5, "-5"],
-    [true, "true"],
-  ];
-  for (const [value, field] of rows) assert.equal(csvField(value), field);
-  assert.equal(csvLine(["a", 1]), "a,1\r\n");
-  const one = { ...recorded(ended(judged(host))), user: '=cmd|"/c calc"!A1', remoteHost: "a,b" };
-  const [head, line, ...rest] = csvOf([one]).split("\r\n");
-  assert.deepEqual(rest, [""]);
-  assert.equal(
-    head,
-    "id,time,host,uid,user,product,root_pid,killed,survivors,kind,forced,tagged,closed_at,remote_host,orphaned_seconds,age_seconds,freed_kib,terminals,reasons,cpu_seconds,reason_code",
-  );
-  assert.match(line ?? "", /,two-sweeps$/);
-  assert.match(line ?? "", /,"'=cmd\|""\/c calc""!A1",vscode,.*,"a,b",/);
 });

@@ -3,7 +3,7 @@ import { parseDuration } from "../../../core/text/duration.ts";
 import { localDate } from "../../../core/text/format.ts";
 import { groupBy } from "../../../core/text/group-by.ts";
 
-/** Sums up a ledger: totals, by product, user and reason, per day, and the users whose trees keep coming back. */
+/** Sums up a ledger: totals, by product, user, host, reason and day, and the users whose trees keep coming back. */
 
 export interface Totals {
   readonly trees: number;
@@ -12,7 +12,7 @@ export interface Totals {
   readonly freedKiB: number;
 }
 
-/** Totals of one product, user or reason. */
+/** Totals of one product, user, host, reason or day. */
 export interface GroupTotals extends Totals {
   readonly name: string;
 }
@@ -26,20 +26,15 @@ export interface Offender {
   readonly products: readonly string[];
 }
 
-export interface Day {
-  /** Local date. */
-  readonly day: string;
-  readonly trees: number;
-  readonly freedKiB: number;
-}
-
 export interface Summary {
   readonly totals: Totals;
   readonly byProduct: readonly GroupTotals[];
   readonly byUser: readonly GroupTotals[];
+  readonly byHost: readonly GroupTotals[];
   readonly byReasonCode: readonly GroupTotals[];
+  /** By local date, in order; days on which nothing was ended are left out. */
+  readonly byDay: readonly GroupTotals[];
   readonly offenders: readonly Offender[];
-  readonly days: readonly Day[];
 }
 
 const MAX_OFFENDERS = 10;
@@ -71,22 +66,31 @@ export function chooseRecords(
 export function sinceOf(text: string, now: number): number | null {
   const duration = parseDuration(text);
   if (duration !== null) return now - duration;
-  const parts = /^(\d{4})-(\d\d)-(\d\d)$/.exec(text)?.slice(1).map(Number);
-  if (!parts) return null;
-  const [year = 0, month = 0, day = 0] = parts;
-  const date = new Date(year, month - 1, day);
-  return date.getMonth() === month - 1 && date.getDate() === day ? date.getTime() : null;
+  const date = new Date(`${text}T00:00`);
+  return Number.isFinite(date.getTime()) && localDate(date) === text ? date.getTime() : null;
 }
 
-/** Sums up records. The days are those from `since` to `until`, in milliseconds since the epoch. */
-export function summarise(records: readonly LedgerRecord[], since: number, until: number): Summary {
+/** Sums up records. */
+export function summarise(records: readonly LedgerRecord[]): Summary {
+  const dayOf = ({ epochMs }: LedgerRecord): string => localDate(new Date(epochMs));
+  const byUser = groupBy(records, ({ user }) => user);
+  const offenders = [...byUser].flatMap(([user, group]): Offender[] => {
+    const { trees, freedKiB } = totalsOf(group);
+    const days = new Set(group.map(dayOf)).size;
+    const products = [...new Set(group.map(({ product }) => product))].sort(byName);
+    return trees > 1 ? [{ user, trees, days, freedKiB, products }] : [];
+  });
   return {
     totals: totalsOf(records),
     byProduct: totalsBy(records, ({ product }) => product),
     byUser: totalsBy(records, ({ user }) => user),
+    byHost: totalsBy(records, ({ host }) => host),
     byReasonCode: totalsBy(records, ({ reasonCode }) => reasonCode),
-    offenders: offendersIn(records),
-    days: daysOf(records, since, until),
+    byDay: totalsBy(records, dayOf).sort((a, b) => byName(a.name, b.name)),
+    // Days count first: one bad day is an accident, many are a habit.
+    offenders: offenders
+      .sort((a, b) => b.days - a.days || b.trees - a.trees || byName(a.user, b.user))
+      .slice(0, MAX_OFFENDERS),
   };
 }
 
@@ -108,42 +112,4 @@ function totalsBy(records: readonly LedgerRecord[], nameOf: (one: LedgerRecord) 
   return [...groupBy(records, nameOf)]
     .map(([name, group]): GroupTotals => ({ name, ...totalsOf(group) }))
     .sort((a, b) => b.trees - a.trees || b.freedKiB - a.freedKiB || byName(a.name, b.name));
-}
-
-/** Lists users with more than one ended tree. Days count first: one bad day is an accident, many are a habit. */
-function offendersIn(records: readonly LedgerRecord[]): Offender[] {
-  return [...groupBy(records, ({ user }) => user)]
-    .filter(([, group]) => group.length > 1)
-    .map(
-      ([user, group]): Offender => ({
-        user,
-        trees: group.length,
-        days: new Set(group.map(({ epochMs }) => localDate(new Date(epochMs)))).size,
-        freedKiB: totalsOf(group).freedKiB,
-        products: [...new Set(group.map(({ product }) => product))].sort(byName),
-      }),
-    )
-    .sort((a, b) => b.days - a.days || b.trees - a.trees || byName(a.user, b.user))
-    .slice(0, MAX_OFFENDERS);
-}
-
-/** Lists every day from the first to the last, including days on which nothing was ended. */
-function daysOf(records: readonly LedgerRecord[], since: number, until: number): Day[] {
-  const byDay = groupBy(records, ({ epochMs }) => localDate(new Date(epochMs)));
-  // The clock of a host may be ahead.
-  const last = records.reduce((most, { epochMs }) => Math.max(most, epochMs), until);
-  const days: Day[] = [];
-  const end = localDate(new Date(last));
-  // A local day can have 23 or 25 hours, so the loop adds calendar days, not milliseconds.
-  for (let at = midnight(since, 0); ; at = midnight(at.getTime(), 1)) {
-    const day = localDate(at);
-    if (day > end) return days;
-    const { trees, freedKiB } = totalsOf(byDay.get(day) ?? []);
-    days.push({ day, trees, freedKiB });
-  }
-}
-
-function midnight(ms: number, days: number): Date {
-  const date = new Date(ms);
-  return new Date(date.getFullYear(), date.getMonth(), date.getDate() + days);
 }

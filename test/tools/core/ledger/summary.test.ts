@@ -1,31 +1,36 @@
 import assert from "node:assert/strict";
 import test from "node:test";
+import { anonymise } from "../../../../src/tools/core/ledger/anonymous.ts";
+import { csvField, csvOf } from "../../../../src/tools/core/ledger/csv.ts";
+import { html, reportPage } from "../../../../src/tools/core/ledger/page.ts";
 import { chooseRecords, sinceOf, summarise } from "../../../../src/tools/core/ledger/summary.ts";
 import {
-  dayLines,
-  offenderColumns,
-  summaryDocument,
-  totalsColumns,
+  type Render,
+  summaryTables,
   totalsLine,
   WOULD_COLUMNS,
   wouldLine,
 } from "../../../../src/tools/core/ledger/summary-view.ts";
-import type { Column } from "../../../../src/tools/core/text/shown.ts";
 import { ledgerRecord as reap } from "../../../helpers/ledger-records.ts";
 
 const noon = (day: string): number => new Date(`${day}T12:00:00`).getTime();
+const since = noon("2026-12-31");
+const until = noon("2027-01-05");
 
 const bob = { user: "bob", uid: 2002, product: "cursor", kind: "aged", reasonCode: "two-sweeps" } as const;
 const records = [
-  reap("2027-01-03", bob),
+  reap("2027-01-03", { ...bob, host: "login2" }),
   reap("2027-01-01"),
   reap("2027-01-01", { freedKiB: 2048 }),
   reap("2027-01-04", { survivors: 2, killed: 4 }),
   reap("2027-01-04", { user: "carol", uid: 2003, kind: "forced", reasonCode: "forced" }),
 ];
-const since = noon("2026-12-31");
-const rowsOf = <T>(columns: readonly Column<T>[], rows: readonly T[]): string[][] =>
-  rows.map((row) => columns.map(({ of }) => of(row)));
+const joined: Render = (columns, rows) =>
+  [columns.map(({ head }) => head), ...rows.map((row) => columns.map(({ of }) => of(row)))]
+    .map((cells) => cells.join("|"))
+    .join("\n");
+const page = (of = records) => reportPage(summarise(of), since, until, ["Users are numbered."]);
+const EVIL = `<script>alert(1)</script>" onload='x' &\u202e\u001b[2J\n`;
 
 test("what would have ended is counted apart, each tree once with its newest record", () => {
   const tree = { root: { pid: 7, startTime: 7 }, would: true };
@@ -42,86 +47,22 @@ test("what would have ended is counted apart, each tree once with its newest rec
     /^Sweeps would have ended 2 trees of 2 users \(2 MiB\) since 2026-12-31 12:00;/,
   );
   assert.match(wouldLine([], since), /^Sweeps would have ended nothing since/);
-  const cells = rowsOf(WOULD_COLUMNS, chosen);
-  assert.deepEqual(cells.map(([user, product, pid, , unused]) => [user, product, pid, unused]).sort(), [
-    ["alice", "vscode", "7", "2027-01-03 10:00"],
-    ["bob", "cursor", "500", "-"],
-  ]);
+  const shown = joined(WOULD_COLUMNS, chosen);
+  assert.match(shown, /^alice\|vscode\|7\|1 MiB\|2027-01-03 10:00\|/m);
+  assert.match(shown, /^bob\|cursor\|500\|1 MiB\|-\|/m);
 });
 
 test("records are chosen by time and user, put in order and counted once", () => {
   const chosen = chooseRecords([...records, ...records.slice(0, 2)], since);
-  assert.equal(chosen.length, 5);
   assert.deepEqual(
     chosen.map(({ id }) => id),
     records.map(({ id }) => id).sort(),
   );
   const of = (users?: string[], from = since): number => chooseRecords(records, from, users).length;
-  assert.equal(of(["bob"]), 1);
-  assert.equal(of(["2001"]), 3);
-  assert.equal(of(["bob", "carol"]), 2);
-  assert.equal(of(["nobody"]), 0);
-  assert.equal(of(undefined, noon("2027-01-03")), 3);
-});
-
-test("totals and shares, the largest first", () => {
-  const summary = summarise(records, since, noon("2027-01-05"));
-  assert.deepEqual(summary.totals, { trees: 5, processes: 28, survivors: 2, freedKiB: 6144 });
-  assert.deepEqual(summary.byProduct, [
-    { name: "vscode", trees: 4, processes: 22, survivors: 2, freedKiB: 5120 },
-    { name: "cursor", trees: 1, processes: 6, survivors: 0, freedKiB: 1024 },
-  ]);
   assert.deepEqual(
-    summary.byUser.map(({ name, trees }) => [name, trees]),
-    [
-      ["alice", 3],
-      ["bob", 1],
-      ["carol", 1],
-    ],
+    [of(["bob"]), of(["2001"]), of(["bob", "carol"]), of(["nobody"]), of(undefined, noon("2027-01-03"))],
+    [1, 3, 2, 0, 3],
   );
-  assert.deepEqual(
-    summary.byReasonCode.map(({ name, trees }) => [name, trees]),
-    [
-      ["tag-past-grace", 3],
-      ["forced", 1],
-      ["two-sweeps", 1],
-    ],
-  );
-});
-
-test("users who come back: on several days before many on one", () => {
-  const busy = Array.from({ length: 9 }, () => reap("2027-01-02", bob));
-  const { offenders } = summarise([...records, ...busy], since, noon("2027-01-05"));
-  assert.deepEqual(
-    offenders.map(({ user, trees, days }) => [user, trees, days]),
-    [
-      ["bob", 10, 2],
-      ["alice", 3, 2],
-    ],
-  );
-  assert.deepEqual(rowsOf(offenderColumns("User"), offenders)[0], ["bob", "10", "2", "10 MiB", "cursor"]);
-  const crowd = Array.from({ length: 40 }, (_, i) => reap("2027-01-01", { user: `u${i % 20}` }));
-  assert.equal(summarise(crowd, since, noon("2027-01-01")).offenders.length, 10);
-});
-
-test("every day is there, quiet ones as well, also across a change of the clock", () => {
-  const { days } = summarise(records, since, noon("2027-01-05"));
-  assert.deepEqual(
-    days.map(({ day, trees }) => [day.slice(5), trees]),
-    [
-      ["12-31", 0],
-      ["01-01", 2],
-      ["01-02", 0],
-      ["01-03", 1],
-      ["01-04", 2],
-      ["01-05", 0],
-    ],
-  );
-  const year = summarise([], noon("2027-01-01"), noon("2027-12-31")).days;
-  assert.equal(new Set(year.map(({ day }) => day)).size, 365);
-  // A record of a host whose clock is ahead is shown all the same.
-  const ahead = summarise([reap("2027-01-09")], since, noon("2027-01-05"));
-  assert.deepEqual(ahead.days.at(-1), { day: "2027-01-09", trees: 1, freedKiB: 1024 });
 });
 
 test("since: durations and dates, nothing else", () => {
@@ -132,43 +73,113 @@ test("since: durations and dates, nothing else", () => {
     assert.equal(sinceOf(wrong, now), null, wrong);
 });
 
-test("bars fill the width and never more; a single tree has at least a sign", () => {
-  const days = [
-    { day: "2027-01-01", trees: 1000 },
-    { day: "2027-01-02", trees: 500 },
-    { day: "2027-01-03", trees: 1 },
-    { day: "2027-01-04", trees: 0 },
-  ];
-  assert.deepEqual(dayLines(days, { width: 36, blocks: false }), [
-    "2027-01-01 1000 ####################",
-    "2027-01-02  500 ##########",
-    "2027-01-03    1 #",
+test("totals by product, user, host, reason and day: the largest first, days in their order", () => {
+  const { totals, byProduct, byDay } = summarise(records);
+  assert.equal(totalsLine(totals), "5 trees, 28 processes, 6 MiB given back; 2 processes survived");
+  assert.deepEqual(byProduct, [
+    { name: "vscode", trees: 4, processes: 22, survivors: 2, freedKiB: 5120 },
+    { name: "cursor", trees: 1, processes: 6, survivors: 0, freedKiB: 1024 },
   ]);
-  assert.deepEqual(dayLines(days, { width: 27, blocks: true }), [
-    "2027-01-01 1000 ███████████",
-    "2027-01-02  500 █████▌",
-    "2027-01-03    1 ▏",
-  ]);
-  for (const width of [24, 80, 200])
-    for (const line of dayLines(days, { width, blocks: true })) assert.ok([...line].length <= width, line);
-  assert.deepEqual(dayLines([{ day: "2027-01-01", trees: 0 }], { width: 80, blocks: false }), []);
+  assert.equal(byDay[0]?.name, "2027-01-01");
+  const tables = summaryTables(summarise(records), joined);
+  assert.equal(
+    tables[0],
+    `Product|Trees|Processes|Survived|Freed|
+vscode|4|22|2|5 MiB|${"#".repeat(20)}
+cursor|1|6|0|1 MiB|${"#".repeat(5)}`,
+  );
+  assert.deepEqual(
+    tables.map((table) => table.match(/^[^|]+\|\d+/gm)?.join(" ")),
+    [
+      "vscode|4 cursor|1",
+      "alice|3 bob|1 carol|1",
+      "login1|4 login2|1",
+      "tag-past-grace|3 forced|1 two-sweeps|1",
+      "2027-01-01|2 2027-01-03|1 2027-01-04|2",
+      "alice|3",
+    ],
+  );
 });
 
-test("names from a ledger reach a terminal escaped", () => {
-  const evil = reap("2027-01-01", { user: "a\u001b[2J\n", product: "\u202ex" });
-  const summary = summarise([evil, { ...evil, id: `${evil.id}x` }], since, noon("2027-01-01"));
-  const printed = [
-    ...rowsOf(totalsColumns("USER"), [...summary.byUser, ...summary.byProduct]),
-    ...rowsOf(offenderColumns("User"), summary.offenders),
-  ];
-  assert.doesNotMatch(printed.flat().join(""), /\p{C}/u);
+test("users who come back: on several days before many on one", () => {
+  const busy = Array.from({ length: 9 }, () => reap("2027-01-02", bob));
+  const tables = summaryTables(summarise([...records, ...busy]), joined);
+  assert.equal(
+    tables.at(-1),
+    "Comes back|Trees|Days|Freed|Products\nbob|10|2|10 MiB|cursor\nalice|3|2|4 MiB|vscode",
+  );
+  const crowd = Array.from({ length: 40 }, (_, i) => reap("2027-01-01", { user: `u${i % 20}` }));
+  assert.equal(summarise(crowd).offenders.length, 10);
 });
 
-test("what stands above the tables, and the document for programs", () => {
-  const summary = summarise(records, since, noon("2027-01-05"));
-  assert.equal(totalsLine(summary.totals), "5 trees, 28 processes, 6 MiB given back; 2 processes survived");
-  const document = summaryDocument(summary, { files: ["/a"], badLines: 3, since });
-  assert.equal(document.schemaVersion, 1);
-  assert.equal(document.badLines, 3);
-  assert.deepEqual(document.totals, summary.totals);
+test("names from a ledger reach a terminal escaped, and a page as text", () => {
+  const evil = { user: EVIL, product: EVIL, host: EVIL };
+  const hostile = [reap("2027-01-01", evil), reap("2027-01-01", evil)];
+  const printed = summaryTables(summarise(hostile), joined).join("").replaceAll("\n", "");
+  assert.doesNotMatch(printed, /\p{C}/u);
+  const text = page(hostile);
+  assert.doesNotMatch(text.replaceAll("\n", ""), /<script|onload='|"\s+onload|\p{C}/u);
+  assert.match(text, /&lt;script&gt;alert\(1\)&lt;\/script&gt;/);
+  assert.equal(html(`<&>"'`), "&lt;&amp;&gt;&quot;&#39;");
+});
+
+test("the page shows the tables with bars, and reasons as sentences", () => {
+  const text = page([...records, reap("2027-01-01", { reasonCode: "of-a-later-version" })]);
+  for (const shown of ["alice", "login2", "cursor", "2027-01-03", "Users are numbered.", "6 trees"])
+    assert.ok(text.includes(shown), shown);
+  for (const said of ["Two sweeps, the grace or more apart", "of-a-later-version"])
+    assert.ok(text.includes(said), said);
+  assert.ok(text.includes('<i style="width:10.0rem"></i>') && text.includes('<i style="width:2.0rem"></i>'));
+});
+
+test("the page asks no network for anything, runs no script, and closes every element that it opens", () => {
+  const text = page();
+  assert.doesNotMatch(text, /<script|<link|<img|<iframe|\bsrc=|\bhref=|url\(|@import|https?:|\bon\w+=/i);
+  assert.match(text, /Content-Security-Policy" content="default-src 'none'; style-src 'unsafe-inline'"/);
+  const open: string[] = [];
+  for (const [, slash, name = ""] of text.matchAll(/<(\/?)([a-z][a-z0-9]*)[^>]*>/g)) {
+    if (name === "meta") continue;
+    if (slash) assert.equal(open.pop(), name);
+    else open.push(name);
+  }
+  assert.deepEqual(open, []);
+});
+
+test("anonymous records number the users, and hold no name, address or path of theirs in any format", () => {
+  const told = { reasons: ["/home/alice"], remoteHost: "alices-laptop", terminals: ["alice-tool"] };
+  const hidden = anonymise(records.map((one) => ({ ...one, ...told })));
+  assert.deepEqual(
+    hidden.map(({ user, uid }) => [user, uid]),
+    [2, 1, 1, 1, 3].map((number) => [`user ${number}`, number]),
+  );
+  for (const text of [page(hidden), csvOf(hidden), JSON.stringify(hidden)])
+    assert.doesNotMatch(text, /alice|bob|carol|200[123]/);
+});
+
+test("CSV: fields quoted as RFC 4180 says, formulas tamed, one line a reap", () => {
+  const rows: readonly (readonly [Parameters<typeof csvField>[0], string])[] = [
+    ["plain", "plain"],
+    ['a "b", c', '"a ""b"", c"'],
+    ["=1+1", "'=1+1"],
+    ["+1", "'+1"],
+    ["-1", "'-1"],
+    ["@SUM(A1)", "'@SUM(A1)"],
+    ["  =cmd", "'  =cmd"],
+    [" a", '" a"'],
+    ['=HYPERLINK("x","y")', '"\'=HYPERLINK(""x"",""y"")"'],
+    ["a;=1+1", '"a;=1+1"'],
+    ["\uff1d1+1", "'\uff1d1+1"],
+    ["\uff20x", "'\uff20x"],
+    ["a\nb", "a\\nb"],
+    ["\t=1", "\\t=1"],
+    [null, ""],
+    [-5, "-5"],
+    [true, "true"],
+  ];
+  for (const [value, field] of rows) assert.equal(csvField(value), field);
+  const one = reap("2027-01-01", { user: '=cmd|"/c calc"!A1', remoteHost: "a,b", reasons: ["x", "y"] });
+  const [head = "", line = "", ...rest] = csvOf([one]).split("\r\n");
+  assert.deepEqual(rest, [""]);
+  assert.match(head, /^schemaVersion,id,would,time,epochMs,host,bootId,uid,user,product,root,killed,/);
+  assert.match(line, /,"'=cmd\|""\/c calc""!A1",vscode,500,6,.*,"x; y",.*,"a,b",/);
 });

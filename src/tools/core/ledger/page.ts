@@ -1,0 +1,76 @@
+/** The report as one HTML page: nothing in it asks a network for anything, and no script runs. */
+
+import { localMinute } from "../../../core/text/format.ts";
+import { escapeText } from "../../../core/text/safe-text.ts";
+import { REASON_CODES } from "../../../core/verdict/reason-codes.ts";
+import type { GroupTotals, Summary } from "./summary.ts";
+import { type Render, summaryTables, totalsLine } from "./summary-view.ts";
+
+const NAMED: Readonly<Record<string, string>> = {
+  "&": "&amp;",
+  "<": "&lt;",
+  ">": "&gt;",
+  '"': "&quot;",
+  "'": "&#39;",
+};
+
+/** Makes text safe inside HTML. Guard: product, user and host names are chosen by others. */
+export function html(text: string): string {
+  return escapeText(text).replace(/[&<>"']/g, (char) => NAMED[char] ?? "");
+}
+
+const table: Render = (columns, rows) => {
+  const line = (tag: "th" | "td", cells: readonly string[]): string =>
+    cells.map((cell, i) => `<${tag}${columns[i]?.right ? ' class="n"' : ""}>${cell}</${tag}>`).join("");
+  const head = line(
+    "th",
+    columns.map((column) => html(column.head)),
+  );
+  const body = rows.map((row) => {
+    const cells = columns.map(({ of, share }) => (share ? bar(share(row)) : html(of(row))));
+    return `<tr>${line("td", cells)}</tr>`;
+  });
+  return `<table><thead><tr>${head}</tr></thead><tbody>\n${body.join("\n")}\n</tbody></table>`;
+};
+
+const bar = (share: number): string => `<i style="width:${(share * 10).toFixed(1)}rem"></i>`;
+
+/** A reason as a sentence; a code of a later version as it is. */
+function withMeaning(row: GroupTotals): GroupTotals {
+  const found = Object.entries(REASON_CODES).find(([code]) => code === row.name);
+  return { ...row, name: found?.[1].meaning.replaceAll("`", "") ?? row.name };
+}
+
+const STYLE = `:root { color-scheme: light dark }
+body { font: 16px/1.5 system-ui, sans-serif; max-width: 62rem; margin: 2rem auto; padding: 0 1rem }
+table { border-collapse: collapse; width: 100%; margin: 2rem 0 }
+th, td { text-align: left; padding: .4rem .75rem .4rem 0; border-bottom: 1px solid }
+.n { text-align: right; white-space: nowrap }
+i { display: block; height: .8rem; background: #3a84c4; print-color-adjust: exact }`;
+
+const TITLE = "Server trees that nobody used";
+
+/** Makes the page. `notes`: what else a reader must know, as sentences. */
+export function reportPage(summary: Summary, since: number, now: number, notes: readonly string[]): string {
+  const shown = { ...summary, byReasonCode: summary.byReasonCode.map(withMeaning) };
+  const period = `${localMinute(since)} to ${localMinute(now)}: ${totalsLine(summary.totals)}.`;
+  return `<!doctype html>
+<html lang="en">
+<head>
+<meta charset="utf-8">
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<meta http-equiv="Content-Security-Policy" content="default-src 'none'; style-src 'unsafe-inline'">
+<meta name="referrer" content="no-referrer">
+<title>${TITLE}</title>
+<style>
+${STYLE}
+</style>
+</head>
+<body>
+<h1>${TITLE}</h1>
+<p>${html([period, ...notes].join(" "))}</p>
+${summaryTables(shown, table).join("\n")}
+</body>
+</html>
+`;
+}
