@@ -8,15 +8,12 @@ import { addConfig, durationArgument, type Finish } from "../commands/options.ts
 import { type Common, complain, isRoot, ownUid, print } from "../commands/shared.ts";
 import { formatDuration } from "../core/text/duration.ts";
 import { countOf, formatMemory } from "../core/text/format.ts";
-import { escapeText, safeJson } from "../core/text/safe-text.ts";
+import { safeJson } from "../core/text/safe-text.ts";
 import { loadConfig } from "../shell/config.ts";
-import { writeAll } from "../shell/output/log.ts";
-import { type Choice, chooseVersions } from "./core/clean/choose.ts";
+import { type Choice, CLEAN_COLUMNS, chooseVersions, versionDocument } from "./core/clean/choose.ts";
 import { serverFolders } from "./core/clean/layout.ts";
-import { CLEAN_COLUMNS, cleanDocument, removedKiB, shortVersion } from "./core/clean/view.ts";
-import { findVersions } from "./shell/clean/find-versions.ts";
-import { measured, removeVersion } from "./shell/clean/remove-version.ts";
-import { runningVersions } from "./shell/clean/running.ts";
+import { findVersions, runningVersions } from "./shell/find-versions.ts";
+import { removeVersion } from "./shell/remove-version.ts";
 import { renderTable } from "./shell/terminal.ts";
 
 interface CleanOptions extends Common {
@@ -43,59 +40,55 @@ async function clean(options: CleanOptions): Promise<number> {
   if (isRoot()) throw new Failure(EXIT.usage, "root does not clean; each user runs it for their own home");
   const { policy } = loadConfig(options.config ?? null);
   const uid = ownUid();
-  const found = findVersions(homedir(), uid, serverFolders(policy.catalogue), runningVersions(uid));
-  progress(`Measuring ${countOf(found.versions.length, "version")} …`);
-  const { versions, errors: unmeasured } = measured(found.versions);
-  const errors = [...found.errors, ...unmeasured];
-  const choices = chooseVersions(versions, options.older, Date.now());
+  if (process.stderr.isTTY) complain("looking for versions and measuring them …");
+  const found = findVersions(homedir(), uid, serverFolders(policy.catalogue), runningVersions());
+  const errors = [...found.errors];
+  const choices = chooseVersions(found.versions, options.older, Date.now());
   const chosen = choices.filter(({ remove }) => remove);
-  progress("");
   if (!options.json) print(choices.length > 0 ? renderTable(CLEAN_COLUMNS, choices) : "No server versions.");
-  const wanted = chosen.length > 0 && (options.yes || (!options.json && (await isWanted(choices))));
-  const outcome = wanted ? chosen.map((choice) => removed(choice, uid, errors)) : chosen;
-  progress("");
-  const result = choices.map((choice) => outcome.find(({ version }) => version === choice.version) ?? choice);
-  if (options.json) print(safeJson(cleanDocument(hostname(), result, wanted, errors)));
-  else print(lastLine(result, wanted));
+  const wanted = chosen.length > 0 && (options.yes || (!options.json && (await isWanted(chosen))));
+  const result = wanted ? choices.map((one) => (one.remove ? removed(one, uid, errors) : one)) : choices;
+  const gone = result.filter(({ remove }) => remove);
+  if (options.json)
+    print(
+      safeJson({
+        schemaVersion: 1,
+        host: hostname(),
+        removed: wanted,
+        freedKiB: sizeOf(gone),
+        versions: result.map(versionDocument),
+        errors,
+      }),
+    );
+  else if (wanted) print(`Removed ${inWords(gone)}.`);
+  else if (gone.length === 0) print("Nothing to remove.");
+  else print(`Would remove ${inWords(gone)}. To remove them: vscode-grim-reaper clean --yes`);
   for (const error of errors) complain(error);
   return errors.length > 0 ? EXIT.failed : EXIT.ok;
 }
 
-/** Says on a terminal what takes long; an empty text erases the line. */
-function progress(text: string): void {
-  if (process.stderr.isTTY) writeAll(2, `\r\u001b[K${text}`);
-}
-
 function removed(choice: Choice, uid: number, errors: string[]): Choice {
-  const { version } = choice;
-  progress(`Removing ${escapeText(version.product)} ${shortVersion(version.version)} …`);
   try {
     // The processes of this moment, not those of the first look.
-    const spared = removeVersion(version, uid, (...asked) => runningVersions(uid)(...asked));
-    return spared === null ? choice : { version, remove: false, reason: spared };
+    const spared = removeVersion(choice, uid, (...asked) => runningVersions()(...asked));
+    return spared === null ? choice : { ...choice, remove: false, reason: spared };
   } catch (error) {
     const reason = `not removed: ${(error as Error).message}`;
-    errors.push(`${version.folder}: ${version.version}: ${reason}`);
-    return { version, remove: false, reason };
+    errors.push(`${choice.folder}: ${choice.version}: ${reason}`);
+    return { ...choice, remove: false, reason };
   }
 }
 
 /** Asks on a terminal; elsewhere returns false. */
-async function isWanted(choices: readonly Choice[]): Promise<boolean> {
+async function isWanted(chosen: readonly Choice[]): Promise<boolean> {
   if (!process.stdin.isTTY || !process.stdout.isTTY) return false;
-  return confirm(`Remove ${removable(choices)}, ${formatMemory(removedKiB(choices))}?`);
+  return confirm(`Remove ${inWords(chosen)}?`);
 }
 
-const removable = (choices: readonly Choice[]): string =>
-  countOf(choices.filter(({ remove }) => remove).length, "version");
-
-function lastLine(choices: readonly Choice[], removedThem: boolean): string {
-  const what = `${removable(choices)}, ${formatMemory(removedKiB(choices))}`;
-  if (removedThem) return `Removed ${what}.`;
-  return choices.some(({ remove }) => remove)
-    ? `Would remove ${what}. To remove them: vscode-grim-reaper clean --yes`
-    : "Nothing to remove.";
-}
+/** KiB of versions; unmeasured ones count as nothing. */
+const sizeOf = (some: readonly Choice[]): number => some.reduce((sum, { kib }) => sum + (kib ?? 0), 0);
+const inWords = (some: readonly Choice[]): string =>
+  `${countOf(some.length, "version")}, ${formatMemory(sizeOf(some))}`;
 
 export function addClean(program: Command, finish: Finish): void {
   addConfig(

@@ -1,16 +1,19 @@
-/** Which installed versions `clean` removes, and why each of the others stays. */
+/** Which installed versions `clean` removes, why each of the others stays, and how that is shown. */
 
 import { formatDuration } from "../../../core/text/duration.ts";
+import { formatMemory, localDate } from "../../../core/text/format.ts";
+import { escapeText } from "../../../core/text/safe-text.ts";
+import type { Column } from "../text/shown.ts";
 
-/** An installed version as it was found. Times are milliseconds since the epoch. */
+/** An installed version as it was found. Paths are absolute; times are milliseconds since the epoch. */
 export interface Version {
   readonly product: string;
-  /** The server folder, as an absolute path without symbolic links. */
+  /** The server folder, without symbolic links. */
   readonly folder: string;
   readonly version: string;
-  /** What can be downloaded again, relative to the folder. */
+  /** What can be downloaded again. */
   readonly installs: readonly string[];
-  /** Logs, locks and tokens beside it, relative to the folder. */
+  /** Logs, locks and tokens beside it. */
   readonly traces: readonly string[];
   /** When its newest log, lock or token was written; null: it has none. */
   readonly tracedAt: number | null;
@@ -28,23 +31,23 @@ export interface Version {
   readonly pid: number | null;
 }
 
-export interface Choice {
-  readonly version: Version;
+export interface Choice extends Version {
   readonly remove: boolean;
   /** Why it stays, or goes. */
   readonly reason: string;
 }
 
 /** A log or lock that is younger speaks of a server that may run on another host of a shared home. */
-export const RECENT_MS = 86_400_000;
+const RECENT_MS = 86_400_000;
 
 /** Judges all versions together, for the newest of each folder stays. `older`: milliseconds without use. */
 export function chooseVersions(versions: readonly Version[], older: number, now: number): Choice[] {
   return versions.map((version): Choice => {
-    const reason = whyItStays(version, versions, older, now);
-    if (reason !== null) return { version, remove: false, reason };
-    if (version.leftover) return { version, remove: true, reason: "left by an interrupted clean" };
-    return { version, remove: true, reason: `unused for ${formatDuration(now - version.usedAt)}` };
+    const stays = whyItStays(version, versions, older, now);
+    const goes = version.leftover
+      ? "left by an interrupted clean"
+      : `unused for ${formatDuration(now - version.usedAt)}`;
+    return { ...version, remove: stays === null, reason: stays ?? goes };
   });
 }
 
@@ -58,4 +61,20 @@ function whyItStays(version: Version, all: readonly Version[], older: number, no
   if (beside.every((other) => other.usedAt <= usedAt)) return "the last one used of its product";
   if (now - usedAt < older) return `used ${formatDuration(now - usedAt)} ago`;
   return now - placedAt < older ? `installed ${formatDuration(now - placedAt)} ago` : null;
+}
+
+export const CLEAN_COLUMNS: readonly Column<Choice>[] = [
+  { head: "PRODUCT", of: ({ product }) => escapeText(product) },
+  // Enough to tell two commits apart.
+  { head: "VERSION", of: ({ version }) => escapeText(version.replace(/^([0-9a-f]{12})[0-9a-f]{28}$/, "$1")) },
+  { head: "SIZE", right: true, of: ({ kib }) => (kib === null ? "?" : formatMemory(kib)) },
+  { head: "LAST USE", of: ({ usedAt }) => localDate(new Date(usedAt)) },
+  { head: "", of: ({ remove }) => (remove ? "remove" : "keep") },
+  { head: "WHY", of: ({ reason }) => escapeText(reason) },
+];
+
+/** A version as --json has it. */
+export function versionDocument({ product, folder, version, kib, usedAt, pid, remove, reason }: Choice) {
+  const used = new Date(usedAt).toISOString();
+  return { product, folder, version, kib, usedAt: used, runsHere: pid, remove, reason };
 }

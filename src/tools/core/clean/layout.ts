@@ -13,8 +13,6 @@ export interface ServerFolder {
 export interface Part {
   /** The commit, or the whole name where a product numbers its versions otherwise. */
   readonly version: string;
-  /** Relative to the server folder: "bin/<commit>". */
-  readonly path: string;
   /** `install`: files that can be downloaded again. `trace`: a log, a lock or a token, whose age says when it was used. */
   readonly role: "install" | "trace";
   /** An interrupted `clean` has renamed it. */
@@ -24,19 +22,24 @@ export interface Part {
 /** The prefix of what `clean` is about to remove: a server finds a version whole or not at all. */
 export const LEFTOVER = ".vscode-grim-reaper-clean.";
 
-/** Folders of a server folder that hold versions; PLATFORM stands for one such as linux-x64. */
-const PLATFORM = /^(?:linux|alpine|darwin)-[a-z0-9-]+$/;
-const COMMIT = "[0-9a-f]{40}";
+/** Folders of a server folder that hold versions, itself among them. */
+export const HOLDERS = ["", "bin", "cli/servers", "servers"] as const;
+/** Folders in `bin` that hold versions as well. */
+export const PLATFORM = /^(?:linux|alpine|darwin)-[a-z0-9-]+$/;
+
+const COMMIT = "([0-9a-f]{40})";
 /** `bin/<commit>`, Antigravity's `bin/<number>-<commit>`, `cli/servers/Stable-<commit>`. */
-const VERSION_FOLDER = new RegExp(`^(?:[A-Za-z0-9][A-Za-z0-9.]*-)?(${COMMIT})$`);
+const VERSION_FOLDER = new RegExp(`^.+/(?:[A-Za-z0-9][A-Za-z0-9.]*-)?${COMMIT}$`);
 /** The command-line program: `code-<commit>`, `code-insiders-<commit>`. */
-const PROGRAM = new RegExp(`^[a-z][a-z-]*-(${COMMIT})$`);
+const PROGRAM = new RegExp(`^[a-z][a-z-]*-${COMMIT}$`);
 /** `.<commit>.log`, `.cli.<commit>.log`, `.stable-<commit>.token`, `vscode-remote-lock.<user>.<commit>`. */
 const TRACE = new RegExp(
-  `^(?:\\.(?:[a-z-]+[.-])?(${COMMIT})\\.(?:log|pid|token)|vscode-remote-lock\\..*\\.(${COMMIT}))$`,
+  `^(?:\\.(?:[a-z-]+[.-])?${COMMIT}\\.(?:log|pid|token)|vscode-remote-lock\\..*\\.${COMMIT})$`,
 );
-const ZED = /^zed-remote-server-[a-z]+-\d[\w.+-]*$/;
-const JETBRAINS = /^[0-9a-f]{8,}_[A-Za-z][\w.-]*$/;
+const OWN_NUMBERS: Readonly<Record<string, RegExp>> = {
+  zed: /^(zed-remote-server-[a-z]+-\d[\w.+-]*)$/,
+  jetbrains: /^([0-9a-f]{8,}_[A-Za-z][\w.-]*)$/,
+};
 
 /** The server folders that may lie in a home: those of products that ssh or a tunnel reaches, and a site's own. */
 export function serverFolders(catalogue: Catalogue): ServerFolder[] {
@@ -50,27 +53,16 @@ export function serverFolders(catalogue: Catalogue): ServerFolder[] {
   );
 }
 
-/** Whether the entries of this folder are to be read: "" is the server folder itself. */
-export function holdsVersions(path: string): boolean {
-  if (["", "bin", "cli", "cli/servers", "servers"].includes(path)) return true;
-  const [above, platform = "", ...rest] = path.split("/");
-  return above === "bin" && rest.length === 0 && PLATFORM.test(platform);
-}
-
-/** What an entry of the folder `above` is; null: nothing that `clean` knows. */
-export function partOf(product: string, above: string, entry: string): Part | null {
-  const leftover = entry.startsWith(LEFTOVER);
-  const name = leftover ? entry.slice(LEFTOVER.length) : entry;
-  const part = (version: string | undefined, role: Part["role"] = "install"): Part | null =>
-    version === undefined
-      ? null
-      : { version, path: above === "" ? entry : `${above}/${entry}`, role, leftover };
-  if (product === "zed") return part(above === "" && ZED.test(name) ? name : undefined);
-  if (product === "jetbrains") return part(above === "" && JETBRAINS.test(name) ? name : undefined);
-  if (above !== "") return above === "cli" ? null : part(VERSION_FOLDER.exec(name)?.[1]);
-  const trace = TRACE.exec(name);
-  if (trace) return part(trace[1] ?? trace[2], "trace");
-  return part(PROGRAM.exec(name)?.[1]);
+/** What the entry `name` of the holder `above` is; null: nothing that `clean` knows. */
+export function partOf(product: string, above: string, name: string): Part | null {
+  const leftover = name.startsWith(LEFTOVER);
+  const path = (above === "" ? "" : `${above}/`) + (leftover ? name.slice(LEFTOVER.length) : name);
+  const own = OWN_NUMBERS[product];
+  const install = own ? own.exec(path) : (VERSION_FOLDER.exec(path) ?? PROGRAM.exec(path));
+  if (install?.[1]) return { version: install[1], role: "install", leftover };
+  const [, log, lock] = (own ? null : TRACE.exec(path)) ?? [];
+  const version = log ?? lock;
+  return version === undefined ? null : { version, role: "trace", leftover };
 }
 
 /** Files inside a version that its server writes at each start. */
