@@ -29,12 +29,11 @@ export function commandList(commands: readonly CommandModel[]): string {
       const own = args
         .filter(({ meaning: said }) => said !== "")
         .map(({ term, meaning: said }) => `*${term.replace(/[<>[\]]/g, "")}*\n:   ${said}.`);
-      const listed = options.map(({ short, long, value, values, meaning }) => {
-        const said = typeof values === "string" ? meaning : `${meaning}: ${values.join(" or ")}`;
+      const listed = options.map(({ short, long, value, meaning }) => {
         const flags = [short, long]
           .filter((flag) => flag !== null && flag !== "")
           .map((flag) => `**${flag}**`);
-        return `${flags.join(", ")}${value === "" ? "" : ` *${value.replace(/[<>]/g, "")}*`}\n:   ${said}.`;
+        return `${flags.join(", ")}${value === "" ? "" : ` *${value.replace(/[<>]/g, "")}*`}\n:   ${meaning}.`;
       });
       return [head, `${meaning[0]?.toUpperCase()}${meaning.slice(1)}.`, ...own, ...listed].join("\n\n");
     })

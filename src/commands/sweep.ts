@@ -217,7 +217,7 @@ export function addSweep(program: Command, finish: Finish): void {
     .option("--json", "print the result as JSON")
     .option("-y, --yes", "with --force: do not ask before the whole host is swept", false)
     .addOption(
-      new Option("--log-format <format>", "the format of the log")
+      new Option("--log-format <format>", "the format of the log: standard or json")
         .choices(["standard", "json"])
         .default("standard"),
     )

@@ -25,15 +25,17 @@ const DEFAULT_OLDER_MS = 30 * 86_400_000;
 
 const EXAMPLES = `
 Examples:
-  vscode-grim-reaper clean                 what old server versions take up, and which could go
-  vscode-grim-reaper clean --yes           remove those that were not used for 30 days
-  vscode-grim-reaper clean --older 7d      with another age
+  vscode-grim-reaper clean             what old versions take up; which can go
+  vscode-grim-reaper clean --yes       remove those not used for 30 days
+  vscode-grim-reaper clean --older 7d  with another age
 
-Extensions and settings are not touched, and an editor that needs a removed version downloads it again. These stay: the
-newest version of each product and the last one used, what runs on this host, and what has a log or a lock that was
+Extensions and settings are not touched, and an editor that needs a removed
+version downloads it again. These stay: the newest version of each product and
+the last one used, what runs on this host, and what has a log or a lock that was
 written within a day, perhaps by a server on another host with the same home.
 
-Exit status: 0 all well; 1 something could not be read or removed; 64 usage, or the caller is root.`;
+Exit status: 0 all well; 1 something could not be read or removed; 64 usage, or
+the caller is root.`;
 
 async function clean(options: CleanOptions): Promise<number> {
   // Guard: root never opens a home; whoever rules its folders could lead root anywhere.

@@ -1,6 +1,6 @@
 /** The program with every command and the one help. */
 
-import { type Command, Help, type Option } from "commander";
+import { type Command, Help } from "commander";
 import { EXIT, Failure } from "../commands/exit.ts";
 import { programOf } from "../commands/program.ts";
 import { addSweep } from "../commands/sweep.ts";
@@ -17,48 +17,33 @@ import { addMode } from "./mode.ts";
 import { addReplay } from "./replay.ts";
 import { addReport } from "./report.ts";
 import { addRunNotify } from "./run-notify.ts";
-import { wrapLine } from "./shell/terminal.ts";
 import { addSnapshot } from "./snapshot.ts";
 import { addStatus } from "./status.ts";
 
 const AFTER_HELP = `
 Examples:
-  vscode-grim-reaper                    end every orphaned tree, as the hourly timer does
-  vscode-grim-reaper -n -vv             show what would be ended and why; change nothing
-  vscode-grim-reaper status             the mode, the last and next sweep, the trees in numbers
-  vscode-grim-reaper list               every tree with its verdict, age, CPU time and memory
-  vscode-grim-reaper explain 4711       every fact about the tree of process 4711
-  vscode-grim-reaper -f -u alice        end all of alice's trees, connected or not
-  vscode-grim-reaper report --since 30d what was ended, by product, user and day
-  vscode-grim-reaper keep 24h           as a user: leave my trees alone until tomorrow
+  vscode-grim-reaper                    end every orphan, as the timer does
+  vscode-grim-reaper -n -vv             show what would be ended, and why
+  vscode-grim-reaper status             mode, last and next sweep, trees
+  vscode-grim-reaper list               every tree with its verdict
+  vscode-grim-reaper explain 4711       every fact about the tree of 4711
+  vscode-grim-reaper -f -u alice        end all of alice's trees, used or not
+  vscode-grim-reaper report --since 30d what was ended, by product, user, day
+  vscode-grim-reaper keep 24h           as a user: leave my trees alone
   vscode-grim-reaper end                as a user: end my trees now
-  vscode-grim-reaper clean              as a user: what old server versions take up, and which can go
-  vscode-grim-reaper snapshot >a.json   save what this host shows, for replay and bug reports
+  vscode-grim-reaper clean              as a user: old server versions
+  vscode-grim-reaper snapshot >a.json   for replay and bug reports
 
 Files:
-  /etc/vscode-grim-reaper/config.toml         the configuration, and config.d/*.toml beside it
-  /var/log/vscode-grim-reaper/sweep.log       the log of the hourly sweeps
-  /var/log/vscode-grim-reaper/ledger.jsonl    every tree that was ended, for report
-  /run/vscode-grim-reaper/                    the lock, and the tags of the logout hook`;
-const EXIT_STATUS =
-  "Exit status: 0 all well; 1 something survived or failed; 64 usage; 70 internal error; 75 another sweep is running; 77 not permitted; 78 bad configuration.";
+  /etc/vscode-grim-reaper/config.toml       configuration, and config.d/*.toml
+  /var/log/vscode-grim-reaper/sweep.log     the log of the hourly sweeps
+  /var/log/vscode-grim-reaper/ledger.jsonl  every tree that was ended
+  /run/vscode-grim-reaper/                  the lock, and the tags of the hook`;
+const EXIT_STATUS = `
+Exit status: 0 all well; 1 something survived or failed; 64 usage; 70 internal
+error; 75 another sweep is running; 77 not permitted; 78 bad configuration.`;
 /** Commands whose help says what their statuses mean. */
 const OWN_STATUS = ["clean", "doctor", "end", "keep", "report", "run-notify"];
-const HELP_WIDTH = 80;
-
-/** Shows defaults only where they are worth reading: not "false", "0" or "-". */
-class PlainHelp extends Help {
-  override optionDescription(option: Option): string {
-    const { description, argChoices, defaultValue, defaultValueDescription } = option;
-    const worth = typeof defaultValue === "string" && defaultValue !== "-";
-    const byDefault = defaultValueDescription ?? (worth ? defaultValue : undefined);
-    const notes = [
-      ...(argChoices ? [argChoices.join(", ")] : []),
-      ...(byDefault === undefined ? [] : [`default: ${byDefault}`]),
-    ];
-    return notes.length > 0 ? `${description} (${notes.join("; ")})` : description;
-  }
-}
 
 const COMMANDS = [
   addSweep,
@@ -82,25 +67,14 @@ export function makeProgram(done: (status: number) => void): Command {
   const program = programOf(COMMANDS, done).description(
     "Finds the process trees that VS Code Remote-SSH and other remote IDEs leave behind on a login node, and ends those that no client is connected to. A tree in use, or in doubt, is left alone.",
   );
-  program.addHelpText("after", () => `\n${sweepOptions(program)}\n${AFTER_HELP}`);
+  const sweep = program.commands.find((command) => command.name() === "sweep");
+  program.addHelpText("after", () => `\nWithout a command:\n\n${sweep?.helpInformation()}${AFTER_HELP}`);
   for (const command of [program, ...program.commands]) {
-    command.createHelp = () => new PlainHelp();
-    command.configureOutput({
-      getOutHelpWidth: () => HELP_WIDTH,
-      writeOut: (text) => process.stdout.write(fitHelp(text)),
-    });
-    if (!OWN_STATUS.includes(command.name())) command.addHelpText("after", `\n${EXIT_STATUS}`);
+    command.configureHelp({ optionDescription: ({ description }) => description });
+    command.configureOutput({ getOutHelpWidth: () => 80 });
+    if (!OWN_STATUS.includes(command.name())) command.addHelpText("after", EXIT_STATUS);
   }
   return program;
-}
-
-/** Fills paragraphs, which begin at the margin, and breaks lines that are too long. */
-function fitHelp(text: string): string {
-  const filled = text.replace(/^(\S.*[^:\n])\n(?=\S)/gm, "$1 ").replace(/^(\S.*[^:\n])\n(?=\S)/gm, "$1 ");
-  return filled
-    .split("\n")
-    .flatMap((line) => wrapLine(line, HELP_WIDTH))
-    .join("\n");
 }
 
 /** Makes the program for a command line. @throws Failure if its command is unknown */
@@ -108,19 +82,6 @@ export function checkedProgram(done: (status: number) => void, args: readonly st
   const program = makeProgram(done);
   refuseUnknownCommand(program, args);
   return program;
-}
-
-/** Lists the options of `sweep`, which need no command. */
-function sweepOptions(program: Command): string {
-  const sweep = program.commands.find((command) => command.name() === "sweep");
-  if (sweep === undefined) return "";
-  const help = sweep.createHelp();
-  const options = help.visibleOptions(sweep).filter(({ long }) => long !== "--help");
-  const width = Math.max(...options.map((option) => help.optionTerm(option).length));
-  const lines = options.map(
-    (option) => `  ${help.optionTerm(option).padEnd(width)}  ${help.optionDescription(option)}`,
-  );
-  return `Options of sweep, which also work without its name:\n${lines.join("\n")}`;
 }
 
 /** Guard: with a default command, commander would sweep for a mistyped one, and complain about an argument. */

@@ -13,7 +13,7 @@ import { observeAndJudge } from "../sweep/sweep.ts";
 import { diagnose, doctorLines } from "./core/doctor/doctor.ts";
 import { ask, askAsync } from "./shell/ask.ts";
 import { examine } from "./shell/examine-host.ts";
-import { painter, wrapLines } from "./shell/terminal.ts";
+import { painter } from "./shell/terminal.ts";
 
 async function doctor(options: Common): Promise<number> {
   const loaded = ask(() => loadConfig(options.config ?? null));
@@ -26,7 +26,7 @@ async function doctor(options: Common): Promise<number> {
   });
   const checks = diagnose(await examine(ports.native, loaded, look));
   if (options.json) print(safeJson({ schemaVersion: 1, checks }));
-  else print(wrapLines(doctorLines(checks, painter())).join("\n"));
+  else print(doctorLines(checks, painter()).join("\n"));
   return checks.some(({ health }) => health === "fault") ? EXIT.failed : EXIT.ok;
 }
 

@@ -23,12 +23,13 @@ interface EndOptions extends Common {
 
 const EXAMPLES = `
 Examples:
-  vscode-grim-reaper end               all your trees on this login node, connected or not
-  vscode-grim-reaper end -n            say which, change nothing
-  vscode-grim-reaper end --pid 4711    only the tree of process 4711
+  vscode-grim-reaper end             all your trees on this login node
+  vscode-grim-reaper end -n          say which, change nothing
+  vscode-grim-reaper end --pid 4711  only the tree of process 4711
 
-The tree that this command itself runs in, that of an editor's terminal, stays unless --this-too is given. What the site
-never touches (batch jobs, tmux and screen) stays.
+The tree that this command itself runs in, that of an editor's terminal, stays
+unless --this-too is given. What the site never touches (batch jobs, tmux and
+screen) stays.
 
 Exit status: as of sweep.`;
 

@@ -13,11 +13,11 @@ import { loadConfig } from "../shell/config.ts";
 import { readConnections } from "../shell/read-host.ts";
 import { observeAndJudge, type Ports } from "../sweep/sweep.ts";
 import { explainLines } from "./core/views/explain-view.ts";
-import { hintsOf, scopeOf, whatWouldChange } from "./core/views/hints.ts";
+import { hintsOf, whatWouldChange } from "./core/views/hints.ts";
+import { asSeen } from "./core/views/observer.ts";
 import { pathTo } from "./core/views/path.ts";
 import { readLimits } from "./shell/limits.ts";
-import { askLogind } from "./shell/logind.ts";
-import { painter, wrapLines } from "./shell/terminal.ts";
+import { painter } from "./shell/terminal.ts";
 import { countWatches } from "./shell/watches.ts";
 
 async function explain(pid: number, options: Common): Promise<number> {
@@ -28,18 +28,23 @@ async function explain(pid: number, options: Common): Promise<number> {
   // A program between a client and the tree is a process of the tree's user; no other command reads those.
   const ports = portsFor(silent);
   const { view, observation, judgements } = await observeAndJudge(ports, request, true);
-  const judgement = judgements[0];
-  if (!judgement) throw noTree([pid]);
-  const scope = scopeOf(judgement.tree.root.cgroups);
-  const hints = hintsOf(judgement, view, scope === null ? null : askLogind(scope));
-  const path = await findPath(ports, judgement, view, policy.catalogue);
-  const { tree } = judgement;
-  const limits = readLimits(tree.uid);
-  const fileWatches = countWatches(tree.members);
-  const change = whatWouldChange(judgement, policy.enforce);
-  const shown = { hints, fileWatches, limits, path, change };
+  const [found] = judgements;
+  if (!found) throw noTree([pid]);
+  const judgement = asSeen(found, observation);
+  const { tree, verdict } = judgement;
+  const change =
+    verdict === found.verdict
+      ? whatWouldChange(judgement, policy.enforce)
+      : "Ask an administrator, or end it yourself: vscode-grim-reaper end";
+  const shown = {
+    hints: hintsOf(judgement, view),
+    fileWatches: countWatches(tree.members),
+    limits: readLimits(tree.uid),
+    path: await findPath(ports, judgement, view, policy.catalogue),
+    change,
+  };
   if (options.json) printJson({ schemaVersion: 1, ...treeDocument(judgement, observation), ...shown });
-  else print(wrapLines(explainLines(judgement, observation, pid, shown, painter())).join("\n"));
+  else print(explainLines(judgement, observation, pid, shown, painter()).join("\n"));
   return EXIT.ok;
 }
 

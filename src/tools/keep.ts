@@ -19,14 +19,16 @@ interface KeepOptions extends Common {
 
 const EXAMPLES = `
 Examples:
-  vscode-grim-reaper keep 8h           for eight hours; it takes the place of an earlier request
-  vscode-grim-reaper keep              show until when
-  vscode-grim-reaper keep --cancel     withdraw the request
+  vscode-grim-reaper keep 8h        for eight hours, also after an earlier request
+  vscode-grim-reaper keep           show until when
+  vscode-grim-reaper keep --cancel  withdraw the request
 
-The request is a process of yours, which "ps" shows, on this login node only. A reboot ends it. The site limits how long
-it counts for a tree without a connection ([keep] max), and an administrator can still end the trees.
+The request is a process of yours, which "ps" shows, on this login node only. A
+reboot ends it. The site limits how long it counts for a tree without a
+connection ([keep] max), and an administrator can still end the trees.
 
-Exit status: 0 all well; 1 it could not be done; 64 usage; 77 the site does not allow such requests.`;
+Exit status: 0 all well; 1 it could not be done; 64 usage; 77 the site does not
+allow such requests.`;
 
 async function runKeep(duration: number | undefined, options: KeepOptions): Promise<number> {
   if (duration !== undefined && options.cancel) throw new Failure(EXIT.usage, "--cancel takes no duration");

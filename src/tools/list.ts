@@ -14,7 +14,6 @@ import {
   silent,
 } from "../commands/shared.ts";
 import { faultLine, isOfHost } from "../core/observation/fault.ts";
-import type { Observation } from "../core/observation/observation.ts";
 import type { Policy } from "../core/policy/policy.ts";
 import { hostDocument } from "../core/report/json.ts";
 import { localMinute } from "../core/text/format.ts";
@@ -24,10 +23,11 @@ import { VERDICTS } from "../core/verdict/orphan.ts";
 import { loadConfig } from "../shell/config.ts";
 import { namesOf } from "../shell/host/accounts.ts";
 import { type Look, observeAndJudge } from "../sweep/sweep.ts";
-import { agentColumns, agentRows, agentsDocument, sortAgents } from "./core/views/agents-view.ts";
-import { limitLines, type UserLimits } from "./core/views/limits.ts";
+import { sortedBy } from "./core/text/shown.ts";
+import { agentColumns, agentRows } from "./core/views/agents-view.ts";
+import { limitLines } from "./core/views/limits.ts";
 import { listColumns, SORT_KEYS, type SortKey, sortTrees, totalsLine } from "./core/views/list-view.ts";
-import { isBlind, ownOnly, shownVerdict } from "./core/views/observer.ts";
+import { asSeen, isBlind, ownOnly } from "./core/views/observer.ts";
 import { readLimits } from "./shell/limits.ts";
 import { painter, renderTable } from "./shell/terminal.ts";
 
@@ -52,13 +52,18 @@ async function list(options: ListOptions): Promise<number> {
 
 /** Prints every agent and kernel, those that their users run themselves too; returns the exit status. */
 function showAgents(seen: Shown, policy: Policy, { json, full }: ListOptions): number {
-  const { observation, judgements } = seen;
-  const found = agentRows(observation, judgements, policy.catalogue);
+  const { observation } = seen;
+  const found = agentRows(observation, judgedBy(seen), policy.catalogue);
   const nameOf = namesOf(found.map(({ uid }) => uid));
-  const rows = sortAgents(found, nameOf);
-  if (json) printJson(agentsDocument(observation, rows));
+  const agents = sortedBy(
+    found,
+    ({ uid }) => nameOf(uid),
+    ({ root }) => root.pid,
+  );
+  const takenAt = new Date(observation.takenAt).toISOString();
+  if (json) printJson({ schemaVersion: 1, host: observation.host, agents, takenAt });
   else {
-    print(rows.length === 0 ? "No agents." : renderTable(agentColumns(nameOf), rows, full));
+    print(agents.length === 0 ? "No agents." : renderTable(agentColumns(nameOf), agents, full));
     if (observation.observerUid !== 0) print(ownOnly(observation));
   }
   return reportFaults(seen);
@@ -73,36 +78,31 @@ function reportFaults({ faults }: Shown): number {
 /** What is shown of an observation, which may be a saved one. */
 export type Shown = Pick<Look, "observation" | "judgements" | "faults">;
 
+const judgedBy = ({ observation, judgements }: Shown): Judgement[] =>
+  judgements.map((one) => asSeen(one, observation));
+
 /** Prints the trees as a table or as JSON, and the faults to standard error; returns the exit status. */
 export function showTrees(seen: Shown, policy: Policy, options: ListOptions, live = true): number {
   const { observation, faults } = seen;
-  const wanted = seen.judgements.filter(
-    (one) => !options.verdict || options.verdict.includes(shownVerdict(one, observation)),
-  );
-  const owners = [...new Set(wanted.map(({ tree }) => tree.uid))];
-  const limits = live ? owners.map((uid) => readLimits(uid)) : [];
-  if (options.json) printJson({ ...hostDocument(observation, wanted, faults), users: limits });
+  const { verdict, json, sort = "pid", full } = options;
+  const wanted = judgedBy(seen).filter((one) => verdict?.includes(one.verdict) ?? true);
+  const uids = [...new Set(wanted.map(({ tree }) => tree.uid))];
+  const limits = live ? uids.map((uid) => readLimits(uid)) : [];
+  if (json) printJson({ ...hostDocument(observation, wanted, faults), users: limits });
   else {
-    if (wanted.length === 0) print(options.verdict ? "No server tree has that verdict." : "No server trees.");
-    else printTable(wanted, observation, limits, options);
+    if (wanted.length === 0) print(verdict ? "No server tree has that verdict." : "No server trees.");
+    else {
+      const paint = painter();
+      const nameOf = namesOf(uids);
+      const rows = sortTrees(wanted, sort, observation, nameOf);
+      print(renderTable(listColumns(observation, nameOf, paint), rows, full));
+      print(`\n${paint("bold", totalsLine(wanted))}`);
+      for (const one of limits)
+        for (const line of limitLines(one)) print(`${escapeText(nameOf(one.uid))} is near a limit: ${line}`);
+    }
     if (live) printNotes(seen, policy);
   }
   return reportFaults(seen);
-}
-
-function printTable(
-  wanted: readonly Judgement[],
-  observation: Observation,
-  limits: readonly UserLimits[],
-  { sort = "pid", full }: ListOptions,
-): void {
-  const paint = painter();
-  const nameOf = namesOf(wanted.map(({ tree }) => tree.uid));
-  const rows = sortTrees(wanted, sort, observation, nameOf);
-  print(renderTable(listColumns(observation, nameOf, paint), rows, full));
-  print(`\n${paint("bold", totalsLine(wanted, observation))}`);
-  for (const one of limits)
-    for (const line of limitLines(one)) print(`${escapeText(nameOf(one.uid))} is near a limit: ${line}`);
 }
 
 function printNotes({ observation, judgements }: Shown, policy: Policy): void {
@@ -114,7 +114,6 @@ function printNotes({ observation, judgements }: Shown, policy: Policy): void {
     print("Sweeps only observe here; they end nothing. To let them: vscode-grim-reaper enforce");
 }
 
-/** Parses a verdict. */
 function verdictOf(text: string): Verdict {
   const verdict = VERDICTS.find((one) => one === text);
   if (verdict === undefined) throw new InvalidArgumentError(`Allowed choices are ${VERDICTS.join(", ")}.`);
@@ -125,11 +124,12 @@ function verdictOf(text: string): Verdict {
 export function addListOptions(command: Command): Command {
   return command
     .option("--json", "print JSON")
-    .addOption(new Option("--sort <key>", "sort the rows").choices(SORT_KEYS))
+    .addOption(new Option("--sort <key>", `sort the rows by ${SORT_KEYS.join(", ")}`).choices(SORT_KEYS))
     .addOption(
-      new Option("--verdict <verdict>", "show only trees with this verdict (repeatable)")
-        .choices(VERDICTS)
-        .argParser((text, before: Verdict[] | undefined) => collect(verdictOf)(text, before)),
+      new Option(
+        "--verdict <verdict>",
+        `show only trees with this verdict: ${VERDICTS.join(", ")} (repeatable)`,
+      ).argParser(collect(verdictOf)),
     )
     .option("--full", "show every column, and do not cut the last one at the edge of the terminal");
 }

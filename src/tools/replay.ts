@@ -70,7 +70,7 @@ export function addReplay(program: Command, finish: Finish): void {
     .description("judge a saved observation with this host's configuration")
     .argument("<file>", "a file that snapshot wrote; - is standard input")
     .addOption(
-      new Option("--format <format>", "what the file holds: a snapshot, or the output of ps")
+      new Option("--format <format>", "what the file holds: snapshot, or ps for its output")
         .choices(["snapshot", "ps"])
         .default("snapshot"),
     )

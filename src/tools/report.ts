@@ -29,16 +29,16 @@ interface ReportOptions extends Common {
 
 const EXAMPLES = `
 Examples:
-  vscode-grim-reaper report                       the last 30 days
-  vscode-grim-reaper report --since 2027-01-01    from a day on
-  vscode-grim-reaper report --since 2d -u alice   one user
-  vscode-grim-reaper report --would               after days of observing: what sweeps would have ended
-  vscode-grim-reaper report --csv > reaps.csv     every ended tree, for a spreadsheet
+  vscode-grim-reaper report                      the last 30 days
+  vscode-grim-reaper report --since 2027-01-01   from a day on
+  vscode-grim-reaper report --since 2d -u alice  one user
+  vscode-grim-reaper report --would              what observing sweeps would end
+  vscode-grim-reaper report --csv > reaps.csv    every tree, for a spreadsheet
   vscode-grim-reaper report --html report.html --anonymous
   vscode-grim-reaper report --file login1.jsonl --file login2.jsonl.gz
 
-Exit status: 0 all well, even if some lines are not records; 1 a file could not be read; 64 usage; 77 not permitted;
-78 bad configuration.`;
+Exit status: 0 all well, even if some lines are not records; 1 a file could not
+be read; 64 usage; 77 not permitted; 78 bad configuration.`;
 
 async function report(options: ReportOptions): Promise<number> {
   const { json, csv, html, would, anonymous } = options;
@@ -162,7 +162,7 @@ export function addReport(program: Command, finish: Finish): void {
     program
       .command("report")
       .description("show what was ended: totals by product, user, host, reason and day, and repeated cases")
-      .option("--since <when>", "a duration such as 30d, or a date such as 2027-01-31", "30d")
+      .option("--since <when>", "a duration, or a date such as 2027-01-31 (default: 30d)", "30d")
       .option("-u, --user <user>", "only trees of this user, by name or uid (repeatable)", collect(String))
       .option(
         "--file <file>",

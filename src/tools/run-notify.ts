@@ -17,10 +17,12 @@ import { runHook } from "./shell/run-hook.ts";
 const LIMIT_MS = 60_000;
 
 const EXPLANATION = `
-The program gets one line of JSON on standard input for each tree, a run each, and a minute. It is run again after the
-next sweep when its exit status is not 0, and given up after three days.
+The program gets one line of JSON on standard input for each tree, a run each,
+and a minute. It is run again after the next sweep when its exit status is not
+0, and given up after three days.
 
-Exit status: 0 all well; 1 a run failed; 75 it is at work already; 77 not permitted.`;
+Exit status: 0 all well; 1 a run failed; 75 it is at work already; 77 not
+permitted.`;
 
 async function runNotify(options: Common): Promise<number> {
   if (!actsForHost())

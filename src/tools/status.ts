@@ -6,7 +6,6 @@ import { addConfig, type Finish } from "../commands/options.ts";
 import { type Common, isRoot, portsFor, print, requestFor, silent } from "../commands/shared.ts";
 import { memoryKiBOf } from "../core/costs/costs.ts";
 import { faultLine, isOfHost } from "../core/observation/fault.ts";
-import type { LastSweep } from "../core/report/sweep-summary.ts";
 import { safeJson } from "../core/text/safe-text.ts";
 import type { Verdict } from "../core/verdict/judge.ts";
 import { loadConfig } from "../shell/config.ts";
@@ -15,8 +14,8 @@ import { STATE_FOLDER } from "../shell/store/paths.ts";
 import { observeAndJudge } from "../sweep/sweep.ts";
 import { chooseRecords, type Totals, totalsOf } from "./core/ledger/summary.ts";
 import type { Answer } from "./core/text/shown.ts";
-import { isBlind, shownVerdict } from "./core/views/observer.ts";
-import { type Status, statusLines } from "./core/views/status-view.ts";
+import { asSeen, isBlind } from "./core/views/observer.ts";
+import { type LastSweepText, type Status, statusLines } from "./core/views/status-view.ts";
 import { ask } from "./shell/ask.ts";
 import { readHookFaults, unitProperties } from "./shell/examine-host.ts";
 import { recordsIn } from "./shell/read-ledger.ts";
@@ -29,15 +28,15 @@ async function status(options: Common): Promise<number> {
   const seen = await observeAndJudge(portsFor(silent), requestFor(policy, options));
   const { observation, judgements, faults } = seen;
   const trees: Record<Verdict, number> = { reap: 0, wait: 0, spare: 0, exempt: 0, unknown: 0 };
-  for (const one of judgements) trees[shownVerdict(one, observation)]++;
+  for (const one of judgements) trees[asSeen(one, observation).verdict]++;
   const now = Date.now();
   const memory = (some: typeof judgements): number => memoryKiBOf(some.flatMap(({ tree }) => tree.members));
   const report: Status = {
     schemaVersion: 1,
     host: observation.host,
-    now,
+    now: timeOf(now),
     enforcing: policy.enforce,
-    lastSweep: ask(() => readLastSweep(STATE_FOLDER)),
+    lastSweep: ask(lastSweep),
     nextSweep: nextSweep(),
     trees,
     ownTreesOnly: !isRoot() && isBlind(observation),
@@ -47,22 +46,16 @@ async function status(options: Common): Promise<number> {
     endedSinceYesterday: ask(() => endedSince(policy.ledger.file, now - DAY_MS)),
     faults: faults.filter(isOfHost).map(faultLine),
   };
-  if (options.json) print(safeJson(documentOf(report)));
-  else print(statusLines(report, painter()).join("\n"));
+  print(options.json ? safeJson(report) : statusLines(report, painter()).join("\n"));
   return report.faults.length > 0 ? EXIT.failed : EXIT.ok;
 }
 
-/** Formats what `--json` prints: times as text, with their zone. */
-function documentOf({ now, lastSweep, ...report }: Status): object {
-  const timeOf = (ms: number): string => new Date(ms).toISOString();
-  const sweep = (last: LastSweep) => ({
-    ...last,
-    at: timeOf(last.at),
-    lastGood: last.lastGood === null ? null : timeOf(last.lastGood),
-  });
-  const known =
-    "value" in lastSweep && lastSweep.value !== null ? { value: sweep(lastSweep.value) } : lastSweep;
-  return { ...report, now: timeOf(now), lastSweep: known };
+const timeOf = (ms: number): string => new Date(ms).toISOString();
+
+function lastSweep(): LastSweepText | null {
+  const last = readLastSweep(STATE_FOLDER);
+  if (last === null) return null;
+  return { ...last, at: timeOf(last.at), lastGood: last.lastGood === null ? null : timeOf(last.lastGood) };
 }
 
 /** As systemd words it; null: the timer is not active. */

@@ -4,7 +4,7 @@ import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { before, it } from "node:test";
-import type { AgentRow, AgentsDocument } from "../../src/tools/core/views/agents-view.ts";
+import type { AgentRow } from "../../src/tools/core/views/agents-view.ts";
 import { until } from "../helpers/until.ts";
 import { onLoginNode } from "./available.ts";
 import { repository } from "./boot.ts";
@@ -128,7 +128,8 @@ onLoginNode("coding agents and kernels", () => {
   /** What `list --agents --json` says of the agent that has this root; the table must say the same. */
   async function agentAt(pid: number, idle = ""): Promise<Partial<AgentRow>> {
     const json = await node.run([PROGRAM, "list", "--agents", "--json"]);
-    const agent = (JSON.parse(json) as AgentsDocument).agents.find(({ root }) => root.pid === pid);
+    const { agents } = JSON.parse(json) as { agents: AgentRow[] };
+    const agent = agents.find(({ root }) => root.pid === pid);
     if (!agent) return {};
     const { product, kind, verdict } = agent;
     const cells = `${pid} +alice +${product} +${kind} .*${idle} +${verdict} `;

@@ -63,24 +63,3 @@ function tableOf(columns: readonly Cells[], width: number): string {
 
 // biome-ignore lint/suspicious/noControlCharactersInRegex: colours are made of them
 const visibleLength = (text: string): number => Array.from(text.replace(/\x1b\[[\d;]*m/g, "")).length;
-
-/** Breaks lines at words so that they fit the terminal; elsewhere they stay as they are. */
-export function wrapLines(lines: readonly string[]): string[] {
-  const width = process.stdout.isTTY ? process.stdout.columns : 0;
-  return width > 0 ? lines.flatMap((line) => wrapLine(line, width)) : [...lines];
-}
-
-/** Breaks a line at words; what follows stands below the start of the last column. A longer word stays whole. */
-export function wrapLine(line: string, width: number): string[] {
-  if (visibleLength(line) <= width) return [line];
-  const before = visibleLength(/^.* {2,}(?=\S)/.exec(line)?.[0] ?? "");
-  const indent = " ".repeat(before > width / 2 ? 4 : before);
-  const lines = [""];
-  for (const word of line.match(/ *[^ ]+/g) ?? []) {
-    const current = lines.at(-1) ?? "";
-    const isFull = visibleLength(current + word) > width && current.trim() !== "";
-    if (isFull) lines.push(indent + word.trimStart());
-    else lines[lines.length - 1] = current + word;
-  }
-  return lines;
-}

@@ -2,6 +2,7 @@ import type { LedgerRecord } from "../../../core/ledger/record.ts";
 import { parseDuration } from "../../../core/text/duration.ts";
 import { localDate } from "../../../core/text/format.ts";
 import { groupBy } from "../../../core/text/group-by.ts";
+import { sortedBy } from "../text/shown.ts";
 
 /** Sums up a ledger: totals, by product, user, host, reason and day, and the users whose trees keep coming back. */
 
@@ -77,7 +78,7 @@ export function summarise(records: readonly LedgerRecord[]): Summary {
   const offenders = [...byUser].flatMap(([user, group]): Offender[] => {
     const { trees, freedKiB } = totalsOf(group);
     const days = new Set(group.map(dayOf)).size;
-    const products = [...new Set(group.map(({ product }) => product))].sort(byName);
+    const products = [...new Set(group.map(({ product }) => product))].sort();
     return trees > 1 ? [{ user, trees, days, freedKiB, products }] : [];
   });
   return {
@@ -86,11 +87,14 @@ export function summarise(records: readonly LedgerRecord[]): Summary {
     byUser: totalsBy(records, ({ user }) => user),
     byHost: totalsBy(records, ({ host }) => host),
     byReasonCode: totalsBy(records, ({ reasonCode }) => reasonCode),
-    byDay: totalsBy(records, dayOf).sort((a, b) => byName(a.name, b.name)),
+    byDay: sortedBy(totalsBy(records, dayOf), ({ name }) => name),
     // Days count first: one bad day is an accident, many are a habit.
-    offenders: offenders
-      .sort((a, b) => b.days - a.days || b.trees - a.trees || byName(a.user, b.user))
-      .slice(0, MAX_OFFENDERS),
+    offenders: sortedBy(
+      offenders,
+      ({ days }) => -days,
+      ({ trees }) => -trees,
+      ({ user }) => user,
+    ).slice(0, MAX_OFFENDERS),
   };
 }
 
@@ -106,10 +110,11 @@ export function totalsOf(records: readonly LedgerRecord[]): Totals {
   };
 }
 
-const byName = (a: string, b: string): number => (a < b ? -1 : a > b ? 1 : 0);
-
 function totalsBy(records: readonly LedgerRecord[], nameOf: (one: LedgerRecord) => string): GroupTotals[] {
-  return [...groupBy(records, nameOf)]
-    .map(([name, group]): GroupTotals => ({ name, ...totalsOf(group) }))
-    .sort((a, b) => b.trees - a.trees || b.freedKiB - a.freedKiB || byName(a.name, b.name));
+  return sortedBy(
+    [...groupBy(records, nameOf)].map(([name, group]) => ({ name, ...totalsOf(group) })),
+    ({ trees }) => -trees,
+    ({ freedKiB }) => -freedKiB,
+    ({ name }) => name,
+  );
 }

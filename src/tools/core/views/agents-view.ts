@@ -16,7 +16,6 @@ import { workSince } from "../../../core/verdict/agents.ts";
 import type { Judgement, Verdict } from "../../../core/verdict/judge.ts";
 import type { Column } from "../text/shown.ts";
 import { type NameOf, secondsOrDash } from "./list-view.ts";
-import { shownVerdict } from "./observer.ts";
 
 const SHOWN: readonly Kind[] = ["agent", "kernel", "tunnel"];
 
@@ -70,7 +69,7 @@ export function agentRows(
     const program = known ? null : agentProgramOf(process, catalogue);
     if (program) found.set(process.pid, { product: program.id, kind: "own" });
   }
-  return [...found].flatMap(([pid, named]) => {
+  return [...found].flatMap(([pid, { product, kind }]): AgentRow[] => {
     const root = table.byPid.get(pid);
     if (!root) return [];
     const above = ancestorsOf(table, root).ancestors.filter(({ uid }) => uid === root.uid);
@@ -85,14 +84,12 @@ export function agentRows(
       {
         root: { pid, startTime: root.startTime },
         uid: root.uid,
-        product: named.product,
-        kind: named.kind,
+        product,
+        kind,
         ageSeconds: Math.floor(ageOf(root, observation) / 1000),
         ...costs,
         idleSeconds: judgement ? idleSeconds(judgement, observation) : null,
-        ...(inMultiplexer
-          ? { verdict: "never", reason: "runs in a terminal multiplexer" }
-          : verdictOf(root, judgement, observation)),
+        ...endOf(pid, inMultiplexer, judgement),
       },
     ];
   });
@@ -114,15 +111,16 @@ function idleSeconds({ tree, clock }: Judgement, observation: Observation): numb
   return busy === "no" && before ? Math.floor((observation.uptime - before.at) / 1000) : null;
 }
 
-function verdictOf(
-  { pid }: Proc,
+/** Whether a sweep would end it, and why. */
+function endOf(
+  pid: number,
+  inMultiplexer: boolean,
   judgement: Judgement | undefined,
-  observation: Observation,
 ): Pick<AgentRow, "verdict" | "reason"> {
+  if (inMultiplexer) return { verdict: "never", reason: "runs in a terminal multiplexer" };
   if (!judgement) return { verdict: "never", reason: "its user runs it" };
-  const { tree, reasons } = judgement;
-  const reason = tree.root.pid === pid ? reasons.join("; ") : `part of tree ${tree.root.pid}`;
-  return { verdict: shownVerdict(judgement, observation), reason };
+  const { tree, verdict, reasons } = judgement;
+  return { verdict, reason: tree.root.pid === pid ? reasons.join("; ") : `part of tree ${tree.root.pid}` };
 }
 
 /** The columns of `list --agents`. */
@@ -144,21 +142,3 @@ export const agentColumns = (nameOf: NameOf): Column<AgentRow>[] => [
   { head: "VERDICT", of: ({ verdict }) => verdict },
   { head: "WHY", of: ({ reason }) => escapeText(reason) },
 ];
-
-/** Sorts agents by user, then by pid. */
-export function sortAgents(rows: readonly AgentRow[], nameOf: NameOf): AgentRow[] {
-  const order = (a: string, b: string): number => (a === b ? 0 : a < b ? -1 : 1);
-  return [...rows].sort((a, b) => order(nameOf(a.uid), nameOf(b.uid)) || a.root.pid - b.root.pid);
-}
-
-/** What `list --agents --json` prints. */
-export interface AgentsDocument extends Pick<Observation, "host"> {
-  readonly schemaVersion: 1;
-  readonly takenAt: string;
-  readonly agents: readonly AgentRow[];
-}
-
-/** Makes the document of one host. */
-export function agentsDocument({ host, takenAt }: Observation, agents: readonly AgentRow[]): AgentsDocument {
-  return { schemaVersion: 1, host, agents, takenAt: new Date(takenAt).toISOString() };
-}

@@ -12,7 +12,6 @@ import { sinceWhen } from "../../../core/verdict/orphan.ts";
 import type { Paint } from "../text/shown.ts";
 import { limitLines, type UserLimits } from "./limits.ts";
 import { paintVerdict } from "./list-view.ts";
-import { shownFact, shownVerdict, whyUnseen } from "./observer.ts";
 
 /** Guard: a user can start any number of processes; this many are shown. */
 const MAX_PROCESSES = 40;
@@ -37,75 +36,60 @@ export function explainLines(
   { hints, fileWatches, limits, path = null, change }: Shown,
   paint: Paint,
 ): string[] {
-  const { tree, reasons, facts, use } = judgement;
+  const { tree, verdict, reasons, facts, use, grace, clock } = judgement;
   const place = tree.root.pid === pid ? `Process ${pid} is the root` : `Process ${pid} belongs to the tree`;
   const size = `${countOf(tree.members.length, "process", "processes")}, ${formatMemory(memoryKiBOf(tree.members))}`;
-  const unseen = whyUnseen(judgement, observation);
+  const since = use === null ? `, ${sinceWhen(clock, observation)}` : "";
+  const { cpuSeconds, threads } = treeCosts(tree, observation.ticksPerSecond);
+  const costs = [
+    ...(cpuSeconds === null ? [] : [`${formatDuration(cpuSeconds * 1000)} of CPU time`]),
+    countOf(threads, "thread"),
+    ...(fileWatches === null ? [] : [countOf(fileWatches, "file watch", "file watches")]),
+  ];
   return [
     `${place} of ${tree.root.pid}: ${tree.product}, uid ${tree.uid}, ${size}, started ${formatDuration(ageOf(tree.root, observation))} ago`,
     `    ${commandLine(tree.root)}`,
     "",
-    `Verdict  ${paintVerdict(shownVerdict(judgement, observation), paint)}`,
-    ...(unseen === null ? reasons : [unseen, ...reasons.map((reason) => `as you see it: ${reason}`)]).map(
-      (reason) => `         ${escapeText(reason)}`,
-    ),
-    `Grace    ${formatDuration(judgement.grace)}${use === null ? `, ${sinceWhen(judgement.clock, observation)}` : ""}`,
-    costLine(judgement, observation, fileWatches),
-    ...limitLines(limits, 0).map((line, i) => `${i === 0 ? "User    " : "        "} ${line}`),
+    ...labelled("Verdict", [paintVerdict(verdict, paint), ...reasons.map(escapeText)]),
+    ...labelled("Grace", [formatDuration(grace) + since]),
+    ...labelled("Costs", [costs.join(", ")]),
+    ...labelled("User", limitLines(limits, 0)),
     "",
     paint("bold", "Facts that decide"),
-    ...facts.map((fact) => factLine(shownFact(fact, observation))),
+    ...facts.map(factLine),
     ...(path === null ? [] : [factLine({ fact: "path", value: "yes", detail: path })]),
     paint("bold", "Hints, which never decide"),
-    ...hints.map((fact) => factLine(fact)),
+    ...hints.map(factLine),
     paint("bold", "Its processes"),
     ...processLines(judgement),
-    ...below(judgement, paint),
+    ...(tree.sparedBelow.length > 0 ? [paint("bold", "Below it, but not part of it")] : []),
+    ...tree.sparedBelow.map(
+      ({ process, why }) => `  ${process.pid}  ${commandLine(process)}: ${escapeText(why)}`,
+    ),
     "",
-    unseen === null ? change : "Ask an administrator, or end it yourself: vscode-grim-reaper end",
+    change,
   ];
 }
 
-/** "Costs    3h2m of CPU time, 24 processes, 310 threads, 52311 file watches". What is unknown is left out. */
-function costLine({ tree }: Judgement, { ticksPerSecond }: Observation, fileWatches: number | null): string {
-  const { cpuSeconds, processes, threads } = treeCosts(tree, ticksPerSecond);
-  const parts = [
-    ...(cpuSeconds === null ? [] : [`${formatDuration(cpuSeconds * 1000)} of CPU time`]),
-    countOf(processes, "process", "processes"),
-    countOf(threads, "thread"),
-    ...(fileWatches === null ? [] : [countOf(fileWatches, "file watch", "file watches")]),
-  ];
-  return `Costs    ${parts.join(", ")}`;
-}
+/** Lines with a label before the first one. */
+const labelled = (label: string, lines: readonly string[]): string[] =>
+  lines.map((line, i) => `${fit(i === 0 ? label : "", 8)} ${line}`);
 
-function processLines(judgement: Judgement): string[] {
-  const rows = rowsOf(judgement, judgement.tree.members);
+function processLines({ tree, ...judgement }: Judgement): string[] {
+  const rows = rowsOf({ tree, ...judgement }, tree.members);
   const width = rows.reduce((most, { process }) => Math.max(most, String(process.pid).length), 0);
-  const memory = new Map(judgement.tree.members.map(({ pid, rssKiB }) => [pid, rssKiB]));
-  const lines = rows
-    .slice(0, MAX_PROCESSES)
-    .map(
-      ({ process, depth }) =>
-        `  ${String(process.pid).padStart(width)}  ${formatMemory(memory.get(process.pid) ?? 0).padStart(8)}  ${"  ".repeat(Math.min(depth, 12))}${shortCommand(judgement, commandLine(process))}`,
-    );
+  const memory = new Map(tree.members.map(({ pid, rssKiB }) => [pid, rssKiB]));
+  // Every process of a server repeats the folder of the installation.
+  const folder = escapeText(tree.root.exe?.replace(/[^/]+$/, "") ?? "");
+  const lines = rows.slice(0, MAX_PROCESSES).map(({ process, depth }) => {
+    const command = commandLine(process);
+    const short = folder.length > 2 ? command.replaceAll(folder, "…/") : command;
+    const kib = formatMemory(memory.get(process.pid) ?? 0);
+    return `  ${String(process.pid).padStart(width)}  ${kib.padStart(8)}  ${"  ".repeat(Math.min(depth, 12))}${short}`;
+  });
   const more = rows.length - MAX_PROCESSES;
   return more > 0 ? [...lines, `  … and ${more} more`] : lines;
 }
 
-/** Shortens the folder of the installation, which every process of a server repeats. */
-function shortCommand({ tree }: Judgement, command: string): string {
-  const path = tree.root.exe?.replace(/\/[^/]+$/, "") ?? "";
-  return path.length < 2 ? command : command.replaceAll(`${escapeText(path)}/`, "…/");
-}
-
-function below({ tree }: Judgement, paint: Paint): string[] {
-  if (tree.sparedBelow.length === 0) return [];
-  const lines = tree.sparedBelow.map(
-    ({ process, why }) => `  ${process.pid}  ${commandLine(process)}: ${escapeText(why)}`,
-  );
-  return [paint("bold", "Below it, but not part of it"), ...lines];
-}
-
-function factLine({ fact, value, detail }: Fact): string {
-  return `  ${fit(fact, 10)} ${fit(value, 8)} ${escapeText(detail)}`;
-}
+const factLine = ({ fact, value, detail }: Fact): string =>
+  `  ${fit(fact, 10)} ${fit(value, 8)} ${escapeText(detail)}`;

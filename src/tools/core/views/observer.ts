@@ -1,8 +1,7 @@
 /** What an observer without root cannot know, and how that is shown. */
 
-import type { Fact } from "../../../core/evidence/evidence.ts";
 import type { Observation } from "../../../core/observation/observation.ts";
-import type { Judgement, Verdict } from "../../../core/verdict/judge.ts";
+import type { Judgement } from "../../../core/verdict/judge.ts";
 
 const ONLY_ROOT = "only root can tell whether it is in use";
 
@@ -18,18 +17,15 @@ export function isBlind({ observerUid, counts, source }: Observation): boolean {
 export const ownOnly = (observation: Observation): string =>
   `Only your own processes were looked at${isBlind(observation) ? "; only root can see who is connected to them" : ""}.`;
 
-/** Says why a verdict for lack of use is not shown; null if it can be. */
-export function whyUnseen({ verdict }: Pick<Judgement, "verdict">, observation: Observation): string | null {
-  return isBlind(observation) && (verdict === "reap" || verdict === "wait") ? ONLY_ROOT : null;
-}
-
-/** The verdict that the observer can know: without root, nothing shows that a tree is unused. */
-export function shownVerdict(judgement: Pick<Judgement, "verdict">, observation: Observation): Verdict {
-  return whyUnseen(judgement, observation) === null ? judgement.verdict : "unknown";
-}
-
-/** The fact that the observer can know. */
-export function shownFact(fact: Fact, observation: Observation): Fact {
-  if (!isBlind(observation) || fact.value !== "no") return fact;
-  return { ...fact, value: "unknown", detail: `${ONLY_ROOT}; what you can see: ${fact.detail}` };
+/** A judgement with what the observer can know: without root, nothing shows that a tree is unused. */
+export function asSeen(judgement: Judgement, observation: Observation): Judgement {
+  if (!isBlind(observation)) return judgement;
+  const facts = judgement.facts.map((fact) =>
+    fact.value === "no"
+      ? { ...fact, value: "unknown" as const, detail: `${ONLY_ROOT}; what you can see: ${fact.detail}` }
+      : fact,
+  );
+  if (judgement.verdict !== "reap" && judgement.verdict !== "wait") return { ...judgement, facts };
+  const reasons = [ONLY_ROOT, ...judgement.reasons.map((reason) => `as you see it: ${reason}`)];
+  return { ...judgement, facts, verdict: "unknown", reasons };
 }

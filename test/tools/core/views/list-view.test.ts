@@ -6,7 +6,7 @@ import { contextFor, type Judgement, judge } from "../../../../src/core/verdict/
 import { plain } from "../../../../src/tools/core/text/shown.ts";
 import { listColumns, sortTrees, totalsLine } from "../../../../src/tools/core/views/list-view.ts";
 import { NO_GRACE } from "../../../helpers/policy.ts";
-import { ALICE, legacyTree, observation } from "../../../helpers/proc.ts";
+import { legacyTree, observation } from "../../../helpers/proc.ts";
 import { judged, tag } from "../../../helpers/tagged.ts";
 
 const tree = legacyTree(500);
@@ -36,14 +36,6 @@ test("list shows the kind, the verdict, the tag with its remote host, age, memor
   ]);
 });
 
-test("without root, list does not call a tree an orphan", () => {
-  const counts = { listed: 90, read: 6, gone: 0, denied: 84, malformed: 0, timedOut: 0 };
-  const seen = observation(tree, { observerUid: ALICE, counts });
-  const row = listRow(judged(seen), seen);
-  assert.equal(row[4], "unknown");
-  assert.equal(row.at(-1), "only root can tell whether it is in use");
-});
-
 test("trees are sorted by a column, the largest first, and summed up", () => {
   const young = legacyTree(600, { startTime: 3_590_000, rssKiB: 4096 });
   const seen = observation([...tree, ...young]);
@@ -53,5 +45,5 @@ test("trees are sorted by a column, the largest first, and summed up", () => {
   assert.deepEqual(order("pid"), [500, 600]);
   assert.deepEqual(order("memory"), [600, 500]);
   assert.deepEqual(order("age"), [500, 600]);
-  assert.equal(totalsLine(all, seen), "2 trees, 12 processes, 30 MiB: 2 reap (30 MiB)");
+  assert.equal(totalsLine(all), "2 trees, 12 processes, 30 MiB: 2 reap (30 MiB)");
 });

@@ -6,19 +6,21 @@ import { type Status, statusLines } from "../../../../src/tools/core/views/statu
 
 const NOW = 1_700_000_000_000;
 const HOUR = 3_600_000;
+const timeOf = (ms: number): string => new Date(ms).toISOString();
+const last = { schemaVersion: 1, at: timeOf(NOW - HOUR), survivors: 0 } as const;
 const status = (more: Partial<Status> = {}): Status => ({
   schemaVersion: 1,
   host: "login1",
-  now: NOW,
+  now: timeOf(NOW),
   enforcing: true,
-  lastSweep: { value: { schemaVersion: 1, at: NOW - HOUR, lastGood: NOW - HOUR, survivors: 0, faults: [] } },
+  lastSweep: { value: { ...last, lastGood: last.at, faults: [] } },
   nextSweep: { value: "Tue 2026-11-24 04:00:00 UTC" },
   trees: { reap: 1, wait: 0, spare: 2, exempt: 0, unknown: 0 },
   ownTreesOnly: false,
   memoryKiB: 1_468_006,
   orphanedKiB: 478_208,
   hookFaults: { value: 0 },
-  endedSinceYesterday: { value: { trees: 3, processes: 21, freedKiB: 1_258_291 } },
+  endedSinceYesterday: { value: { trees: 3, processes: 21, survivors: 0, freedKiB: 1_258_291 } },
   faults: [],
   ...more,
 });
@@ -31,7 +33,7 @@ test("status has one line per question", () => {
     "next sweep  Tue 2026-11-24 04:00:00 UTC",
     "trees       3: 1 reap, 2 spare",
     "memory      1.4 GiB, of which orphans hold 467 MiB",
-    "ended       3 trees in 24 hours (21 processes, 1.2 GiB)",
+    "ended       3 trees, 21 processes, 1.2 GiB given back in 24 hours",
     "hook faults 0",
   ]);
 });
@@ -42,10 +44,8 @@ test("what is wrong or not known is said as such", () => {
       enforcing: false,
       lastSweep: {
         value: {
-          schemaVersion: 1,
-          at: NOW - HOUR,
+          ...last,
           lastGood: null,
-          survivors: 0,
           faults: ["cannot read x: \u001b[2J", "cannot write the log: no space\u001b[2J"],
         },
       },
