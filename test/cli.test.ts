@@ -109,7 +109,13 @@ const rows: readonly Row[] = [
   ["replay /nonexistent", 1, /\/nonexistent: cannot be read/],
   ["replay FILE", 1, /config\.toml: schemaVersion: .*make one with snapshot/, "stderr", "{}"],
   ["replay FILE", 1, /config\.toml: .*JSON.*make one with snapshot/, "stderr", "x"],
-  ["replay FILE --format ps", 1, /\.toml:1: is neither uid<TAB>pid<TAB>ppid<TAB>args nor/, "stderr", "x"],
+  [
+    "replay FILE --format ps",
+    1,
+    /\.toml:1: is no row of uid, pid, ppid and args; make a listing/,
+    "stderr",
+    "x",
+  ],
   [
     `replay ${LISTING} --format ps`,
     0,

@@ -9,11 +9,8 @@ import { observation as savedObservation } from "../core/observation/schema.ts";
 import { localDate } from "../core/text/format.ts";
 import { parseJson } from "../core/text/parse-json.ts";
 import { escapeText } from "../core/text/safe-text.ts";
-import { viewOf } from "../core/tree/host-view.ts";
-import { NO_ACCOUNTS } from "../core/verdict/exemption.ts";
-import { type JudgeContext, judgeView, UNFORCED } from "../core/verdict/judge.ts";
+import { contextFor, judge } from "../core/verdict/judge.ts";
 import { loadConfig, systemMinUid } from "../shell/config.ts";
-import { recogniseRows } from "./core/replay/cut-rows.ts";
 import { parseListing } from "./core/replay/ps-listing.ts";
 import { addListOptions, type ListOptions, showTrees } from "./list.ts";
 
@@ -23,19 +20,11 @@ async function replay(
 ): Promise<number> {
   const { policy } = loadConfig(options.config ?? null);
   const text = readInput(file);
-  const isListing = options.format === "ps";
-  const observation = isListing ? readListing(file, text) : readSaved(file, text);
-  const { catalogue } = policy;
-  const view = viewOf(observation, catalogue, isListing ? recogniseRows(observation, catalogue) : undefined);
-  const context: JudgeContext = {
-    policy,
-    accounts: NO_ACCOUNTS,
-    minUid: policy.minUid ?? systemMinUid(),
-    // Exemptions with an end date count if they were in force on the day of the observation.
-    today: localDate(new Date(observation.takenAt)),
-    options: UNFORCED,
-  };
-  const judgements = judgeView(view, context);
+  const observation = options.format === "ps" ? readListing(file, text) : readSaved(file, text);
+  // Exemptions with an end date count if they were in force on the day of the observation.
+  const context = contextFor(policy, localDate(new Date(observation.takenAt)));
+  const minUid = policy.minUid ?? systemMinUid();
+  const judgements = judge(observation, { ...context, minUid });
   return showTrees({ observation, judgements, faults: observation.faults }, policy, options, false);
 }
 
@@ -50,10 +39,9 @@ function readInput(file: string): string {
 function readListing(file: string, text: string): Observation {
   const { observation, errors } = parseListing(text);
   if (errors.length === 0) return observation;
-  const what = "neither uid<TAB>pid<TAB>ppid<TAB>args nor a row below the heading of ps -ef";
   const more = errors.length > 1 ? ` (and ${errors.length - 1} more lines)` : "";
-  const remedy = "make a listing with: ps -eo uid,pid,ppid,args";
-  throw new Failure(EXIT.failed, `${file}:${errors[0]}: is ${what}${more}; ${remedy}`);
+  const what = `is no row of uid, pid, ppid and args${more}; make a listing with: ps -eo uid,pid,ppid,args`;
+  throw new Failure(EXIT.failed, `${file}:${errors[0]}: ${what}`);
 }
 
 /** It may come from anywhere: every field is checked, and the first wrong one named. */
@@ -70,7 +58,7 @@ export function addReplay(program: Command, finish: Finish): void {
     .description("judge a saved observation with this host's configuration")
     .argument("<file>", "a file that snapshot wrote; - is standard input")
     .addOption(
-      new Option("--format <format>", "what the file holds: snapshot, or ps for its output")
+      new Option("--format <format>", "snapshot, or ps: what ps -eo uid,pid,ppid,args wrote")
         .choices(["snapshot", "ps"])
         .default("snapshot"),
     )

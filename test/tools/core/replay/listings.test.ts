@@ -5,7 +5,6 @@ import { makeCatalogue } from "../../../../src/core/recognition/catalogue.ts";
 import { viewOf } from "../../../../src/core/tree/host-view.ts";
 import { clientWorkersOf, type Tree } from "../../../../src/core/tree/tree.ts";
 import { contextFor, judge } from "../../../../src/core/verdict/judge.ts";
-import { recogniseRows } from "../../../../src/tools/core/replay/cut-rows.ts";
 import { parseListing } from "../../../../src/tools/core/replay/ps-listing.ts";
 import { DEFAULT_POLICY } from "../../../helpers/policy.ts";
 
@@ -24,8 +23,7 @@ function lineOf({ product, kind, members, recognised }: Tree): string {
 function treesIn(name: string): Tree[] {
   const { observation, errors } = parseListing(readFileSync(`${FOLDER}/${name}`, "utf8"));
   assert.deepEqual(errors, []);
-  const catalogue = makeCatalogue();
-  return [...viewOf(observation, catalogue, recogniseRows(observation, catalogue)).trees];
+  return [...viewOf(observation, makeCatalogue()).trees];
 }
 
 /** The expected trees by the name of the listing: a name without indent, then its trees, indented. */
@@ -63,7 +61,6 @@ const clientWorkers: Readonly<Record<string, readonly number[]>> = {
   // 1730005 and 1751550 watch files, 1730061 is a language server.
   "08-bobide-open-remote-ssh-fork-two-extensionhosts.tsv": [1730036, 1751538],
   "18-zed-remote-server-live.tsv": [],
-  "36-legacy-server-cut-at-80-columns.tsv": [],
   "40-code-server-and-serve-web.tsv": [2002, 2102],
 };
 for (const [name, pids] of Object.entries(clientWorkers))
@@ -87,47 +84,23 @@ test("every listing names its source", () => {
   for (const name of files) assert.match(readFileSync(`${FOLDER}/${name}`, "utf8"), /^# source: .{20}/);
 });
 
-test("rows that end at one column were cut there, unless few do or they are the same", () => {
-  const cut = (...args: string[]): boolean[] =>
-    parseListing(args.map((text, i) => `1000\t${i + 5}\t1\t${text}`).join("\n")).observation.processes.map(
-      ({ argvTruncated }) => argvTruncated,
-    );
-  assert.deepEqual(cut("sh aa", "sh bb", "sh cc", "sh"), [true, true, true, false]);
-  assert.deepEqual(cut("sh aa", "sh bb", "sh"), [false, false, false]);
-  assert.deepEqual(cut("sh aa", "sh aa", "sh aa"), [false, false, false]);
-});
+test("columns stand between tabs or as ps lays them out, and other lines are errors with their number", () => {
+  const text = `# comment
+    UID     PID    PPID COMMAND
+   1001       7       1 node  out/server-main.js
+1001\t8\t-1\t-bash
+1001\t8\t-1\tanother thread of it
+1000 6 x sh
 
-const rowsOf = (text: string): unknown[] =>
-  parseListing(text).observation.processes.map(({ uid, pid, ppid, argv }) => [
-    uid,
-    pid,
-    ppid,
-    argv.join(" "),
-  ]);
-
-test("the output of ps -ef is read by its heading, and users stay apart", () => {
-  const text = `UID          PID    PPID  C STIME TTY          TIME CMD
-root           1       0  0 Nov24 ?        00:00:09 /sbin/init splash
-alice       4711       1  0 09:12 ?        00:00:01 sh /home/alice/x --start  now
-bob         4712       1  0 09:12 pts/0    00:00:01 -bash
+x\t7\t1\tsh
 `;
-  assert.deepEqual(parseListing(text).errors, []);
-  assert.deepEqual(rowsOf(text), [
-    [0, 1, 0, "/sbin/init splash"],
-    [100_001, 4711, 1, "sh /home/alice/x --start now"],
-    [100_002, 4712, 1, "-bash"],
-  ]);
-});
-
-test("columns chosen with -o are read by their heading, in any order", () => {
-  const text = "    PID    PPID  RUID COMMAND\n      7       1  1001 node out/server-main.js\n";
-  assert.deepEqual(rowsOf(text), [[1001, 7, 1, "node out/server-main.js"]]);
-});
-
-test("lines between tabs need no heading, and other lines are errors with their number", () => {
-  assert.deepEqual(rowsOf("1001\t7\t1\tnode x\n"), [[1001, 7, 1, "node x"]]);
-  const errors = (text: string): number[] => parseListing(text).errors;
-  assert.deepEqual(errors("# comment\n1000\t5\t1\tsh\n1000 6 1 sh\n\nx\t7\t1\tsh\n"), [3, 5]);
-  assert.deepEqual(errors("PID TTY TIME CMD\n7 ? 0 x\n"), [1, 2]);
-  assert.deepEqual(errors("UID PID PPID CMD\nalice x 1 sh\n"), [2]);
+  const { observation, errors } = parseListing(text);
+  assert.deepEqual(errors, [6, 8]);
+  assert.deepEqual(
+    observation.processes.map(({ uid, pid, ppid, argv, comm }) => [uid, pid, ppid, argv.join(" "), comm]),
+    [
+      [1001, 7, 1, "node out/server-main.js", "node"],
+      [1001, 8, -1, "-bash", "bash"],
+    ],
+  );
 });
