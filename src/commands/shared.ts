@@ -44,12 +44,11 @@ export function portsFor(log: Log, stop: AbortSignal = new AbortController().sig
     stop,
     wait: (ms) => sleep(ms, undefined, { signal: stop }).catch(() => undefined),
     // A user's own trees need no lock: each process is pinned and checked before each signal.
-    holdSignals: async () => (isRoot() || actsForHost() ? holdSignals(native, stop) : undefined),
+    holdSignals: async () => (actsForHost() ? holdSignals(native, stop) : undefined),
     runFolder: RUN_FOLDER,
     procRoot: "/proc",
     lookUpAccounts,
-    recorders: [],
-    closers: [],
+    keepsAccount: actsForHost(),
   };
 }
 

@@ -2,7 +2,6 @@
 
 import { setFlagsFromString } from "node:v8";
 import { type Command, Option } from "commander";
-import { faultLine } from "../core/observation/fault.ts";
 import { keyOf } from "../core/observation/process.ts";
 import type { Policy } from "../core/policy/policy.ts";
 import { hostDocument } from "../core/report/json.ts";
@@ -10,31 +9,16 @@ import type { LogEvent } from "../core/report/standard-log.ts";
 import { leftAloneEvents } from "../core/report/sweep-events.ts";
 import { sweepSummaryLine } from "../core/report/sweep-summary.ts";
 import { loadConfig } from "../shell/config.ts";
-import { loadNative } from "../shell/host/native.ts";
 import { bothLogs, journalDescriptor, journalLine, journalLog } from "../shell/output/journal.ts";
 import { type Log, openLog } from "../shell/output/log.ts";
 import { withProgress } from "../shell/output/progress.ts";
 import { heedInterrupts } from "../shell/reap/on-termination.ts";
-import { writeLastSweep } from "../shell/store/last-sweep.ts";
-import { LOG_FOLDER, NOTICE_FOLDER, NOTIFY_FOLDER, RUN_FOLDER, STATE_FOLDER } from "../shell/store/paths.ts";
-import { attempt, prepareFolder } from "../shell/store/safe-files.ts";
 import { actsForHost } from "../shell/store/service-account.ts";
-import { noticeRecorder, notifyRecorder } from "../sweep/notify-users.ts";
-import { ledgerRecorder, metricsRecorder } from "../sweep/recorders.ts";
-import {
-  observeAndJudge,
-  type Ports,
-  type Recorder,
-  type SweepRequest,
-  type SweepResult,
-  sweep,
-} from "../sweep/sweep.ts";
+import { observeAndJudge, type SweepRequest, type SweepResult, sweep } from "../sweep/sweep.ts";
 import { confirmForce } from "./confirm-force.ts";
 import { EXIT, Failure } from "./exit.ts";
 import { addConfig, addUsers, collect, durationArgument, type Finish, pidArgument } from "./options.ts";
 import { type Common, holdLock, noTree, portsFor, printJson, requestFor, silent } from "./shared.ts";
-
-declare const PACKAGE_VERSION: string;
 
 interface SweepOptions extends Common {
   readonly verbose: number;
@@ -75,7 +59,7 @@ async function runSweep(options: SweepOptions): Promise<number> {
   const plain = portsFor(logFor(options, policy, journal), interrupt?.stop);
   const { log, wait, stop } = withProgress(plain.log, plain.wait, changes);
   try {
-    const ports = { ...plain, log, wait, ...recordersFor(options, policy, log) };
+    const ports = { ...plain, log, wait };
     // A forced sweep need not wait for one that settles, which looks again anyway.
     if (changes && !options.force) holdLock(ports.native);
     const settle = options.force ? 0 : (options.settle ?? policy.settle);
@@ -150,42 +134,6 @@ function answersOf(result: SweepResult, options: SweepOptions): LogEvent[] {
   if (result.observing && !options.dryRun && !nothing)
     events.push(info("Sweeps only observe here and end nothing; to enforce: vscode-grim-reaper enforce"));
   return events;
-}
-
-/** Lists what records each batch of a sweep, and the sweep. Of a dry run the ledger alone records what it would have ended. */
-export function recordersFor(
-  { dryRun, force, user, pid }: Pick<SweepOptions, "dryRun" | "force" | "user" | "pid">,
-  policy: Policy,
-  log: Log,
-): Pick<Ports, "recorders" | "closers"> {
-  // A forced dry run says nothing of what sweeps would have ended.
-  if (!actsForHost() || (dryRun && force)) return { recorders: [], closers: [] };
-  const ofWholeHost = user === undefined && pid === undefined;
-  const places = { file: policy.metrics.file, stateFolder: STATE_FOLDER, runFolder: RUN_FOLDER };
-  const ledger: Recorder[] = [
-    () => attempt(`use ${LOG_FOLDER}`, () => prepareFolder(LOG_FOLDER, 0o755)),
-    ledgerRecorder(policy.ledger.file),
-  ];
-  if (dryRun) return { recorders: ledger, closers: [] };
-  const recorders: Recorder[] = [
-    () => attempt(`use ${STATE_FOLDER}`, () => prepareFolder(STATE_FOLDER, 0o711)),
-    ...ledger,
-    noticeRecorder(loadNative(), NOTICE_FOLDER, policy),
-    notifyRecorder(NOTIFY_FOLDER, policy),
-  ];
-  const closers: Recorder[] = [
-    () => {
-      const trouble = log.trouble();
-      return trouble === null ? [] : [{ what: "write the log", detail: trouble }];
-    },
-    metricsRecorder(places, policy, PACKAGE_VERSION, !ofWholeHost),
-    // Last, so that doctor and the metrics agree when one of them could not be written.
-    ({ hostFailed, outcomes, faults }) => {
-      const survivors = outcomes.flatMap((outcome) => outcome.survivors).length;
-      return ofWholeHost ? writeLastSweep(STATE_FOLDER, hostFailed, survivors, faults.map(faultLine)) : [];
-    },
-  ];
-  return { recorders, closers };
 }
 
 /** Adds the command to the program. */

@@ -4,7 +4,7 @@ import type { Fault } from "../core/observation/fault.ts";
 import type { Observation } from "../core/observation/observation.ts";
 import { keyOf, type ProcId } from "../core/observation/process.ts";
 import type { Outcome } from "../core/reap/outcome.ts";
-import type { JudgeContext, Judgement } from "../core/verdict/judge.ts";
+import type { Judgement, JudgeOptions } from "../core/verdict/judge.ts";
 import { servedTags, statesAfter } from "../core/verdict/states.ts";
 import type { Native } from "../shell/host/native.ts";
 import { attempt, prepareFolder } from "../shell/store/safe-files.ts";
@@ -26,7 +26,7 @@ export interface RecordPorts {
 /** Notes when each tree was seen in use or first found an orphan, and drops the tags of users without trees. */
 export async function recordState(
   { native, runFolder }: RecordPorts,
-  { options }: JudgeContext,
+  options: Pick<JudgeOptions, "uids" | "pids">,
   seen: Seen,
 ): Promise<Fault[]> {
   const { observation, judgements } = seen;

@@ -19,6 +19,7 @@ import type { Native } from "../shell/host/native.ts";
 import { type ObserveOptions, observe } from "../shell/observe.ts";
 import type { Log } from "../shell/output/log.ts";
 import { reap } from "../shell/reap/reap.ts";
+import { recordBatch, recordSweep } from "./account.ts";
 import { recordState } from "./record-state.ts";
 
 /** What concrete things a sweep works with. */
@@ -33,19 +34,14 @@ export interface Ports {
   readonly stop: AbortSignal;
   /** Makes sure that no other sweep sends signals until this program ends. @throws where that takes too long */
   readonly holdSignals: () => Promise<void>;
-  /** Called in this order with the outcomes of each batch, before the next begins. */
-  readonly recorders: readonly Recorder[];
-  /** Called in this order when all is done, also when the breaker ended the sweep. */
-  readonly closers: readonly Recorder[];
+  /** Whether ledger, notices, metrics and the record of the last sweep are kept: not of a user's sweep of their own trees. */
+  readonly keepsAccount: boolean;
   /** Looks up the names in the policy for the users who own trees. */
   readonly lookUpAccounts: (
     policy: Policy,
     uids: readonly number[],
   ) => { readonly accounts: Accounts; readonly faults: readonly Fault[] };
 }
-
-/** Keeps account of sweeps. What it could not write is a fault, never an error that ends the sweep. */
-export type Recorder = (result: SweepResult) => Promise<readonly Fault[]> | readonly Fault[];
 
 export interface SweepRequest {
   readonly context: JudgeContext;
@@ -72,9 +68,7 @@ export interface SweepResult extends Look {
   readonly observing: boolean;
   /** Why the circuit breaker ended the sweep, or null. */
   readonly broken: string | null;
-  /** True if something of the whole host was not seen or written: the sweep was not a good one. */
-  readonly hostFailed: boolean;
-  /** True also if a user exceeded a budget, or a process survived that no earlier sweep of this boot has reported. */
+  /** True if a fault is of the whole host or a user exceeded a budget, or a process survived that no earlier sweep reported. */
   readonly failed: boolean;
 }
 
@@ -106,33 +100,33 @@ function observeOptions(
 
 /** Reports a look, ends what it says is to be ended, and records the result. */
 export async function sweep(ports: Ports, request: SweepRequest, seen: Look): Promise<SweepResult> {
-  const { policy, options } = request.context;
+  const { context, dryRun } = request;
+  const { policy, options } = context;
   const { view, observation, judgements } = seen;
-  const observing = request.dryRun || (!policy.enforce && !options.force);
+  const observing = dryRun || (!policy.enforce && !options.force);
+  const faults = [...seen.faults];
+  const report = async (more: readonly Fault[]): Promise<void> => {
+    faults.push(...more);
+    await ports.log.write(more.map(faultEvent));
+  };
+  // States are root's; a user who ends their own trees keeps none. An observing sweep keeps them, to know what it would end.
+  const keepsStates = !dryRun && observation.observerUid === 0;
   await ports.log.write([
     ...seen.faults.map(faultEvent),
     ...verdictEvents(observation, judgements, observing),
     ...exemptEvents(observation, judgements),
   ]);
-  const { plan, faults: bounded } = planOf(judgements, options.force);
   const broken = options.force ? null : breakerTrips(view, judgements, policy);
   if (broken !== null) {
     await ports.log.write([{ level: "error", message: `Nothing was ended: ${broken}` }]);
-    const fault: Fault = { what: "trust the evidence", detail: broken };
-    // What is in use is certain even then; the rest would be a first mark by evidence that is not to be trusted.
-    const used = { observation, judgements: judgements.filter(({ isInUse }) => isInUse), outcomes: [] };
-    const part = { ...request.context, options: { ...options, uids: [] } };
-    const stateFaults = isRecorded(request, observation) ? await recordState(ports, part, used) : [];
-    const faults = [...seen.faults, fault, ...stateFaults];
-    const result = { ...seen, faults, outcomes: [], observing, broken, hostFailed: true, failed: true };
-    return record(ports, [...ports.recorders, ...ports.closers], result);
+    faults.push({ what: "trust the evidence", detail: broken });
   }
-  // Guard: a sweep that is killed while it waits loses no sign of use, and what is left of a tree that it ended in part
-  // keeps the clock of that tree.
-  if (plan.length > 0 && !observing && isRecorded(request, observation))
-    await recordState(ports, request.context, { observation, judgements, outcomes: [] });
-  await ports.log.write(bounded.map(faultEvent));
+  const { plan, faults: bounded } = planOf(broken === null ? judgements : [], options.force);
+  await report(bounded);
   if (plan.length > 0 && !observing) {
+    // Guard: a sweep that is killed while it waits loses no sign of use, and what is left of a tree that it ended in part
+    // keeps the clock of that tree.
+    if (keepsStates) await recordState(ports, options, { observation, judgements, outcomes: [] });
     await ports.wait(request.settle);
     if (!ports.stop.aborted) await ports.holdSignals();
   }
@@ -141,49 +135,37 @@ export async function sweep(ports: Ports, request: SweepRequest, seen: Look): Pr
   for (const batch of batchesOf(plan, judgements, observation)) {
     if (batch.alone !== null && !observing) await ports.log.write([warning(batch.alone)]);
     const part = observing ? wouldReap(batch) : await carryOut(ports, request, seen, batch, stuck);
-    await ports.log.write(part.faults.map(faultEvent));
+    await report(part.faults);
     await ports.log.write(part.outcomes.flatMap((outcome) => outcomeEvents(outcome, observation, observing)));
     // Now, and not when all is done: the next batch may exceed what this program has.
-    const done = { ...seen, outcomes: part.outcomes, observing, broken, hostFailed: false, failed: false };
-    const { faults } = await record(ports, ports.recorders, { ...done, faults: [] });
-    parts.push({ ...part, faults: [...part.faults, ...faults] });
+    if (ports.keepsAccount)
+      await report(recordBatch(ports.native, request, { observation, outcomes: part.outcomes, observing }));
+    parts.push(part);
   }
   await ports.log.write(noticesOf(parts, ports.stop.aborted).map(warning));
   const outcomes = parts.flatMap((part) => part.outcomes);
-  const again = parts.flatMap((part) => part.again);
-  const newest = newestOf(judgements, again);
-  const stateFaults = isRecorded(request, observation)
-    ? await recordState(ports, request.context, { observation, judgements: newest, outcomes })
-    : [];
-  await ports.log.write(stateFaults.map(faultEvent));
-  const faults = [...seen.faults, ...bounded, ...parts.flatMap((part) => part.faults), ...stateFaults];
-  const hostFailed = faults.some(isOfHost);
+  if (keepsStates && broken === null) {
+    const newest = newestOf(
+      judgements,
+      parts.flatMap((part) => part.again),
+    );
+    await report(await recordState(ports, options, { observation, judgements: newest, outcomes }));
+  } else if (keepsStates) {
+    // What is in use is certain even then; the rest would be a first mark by evidence that is not to be trusted.
+    const used = judgements.filter(({ isInUse }) => isInUse);
+    await report(
+      await recordState(ports, { ...options, uids: [] }, { observation, judgements: used, outcomes }),
+    );
+  }
   const isNew = (process: Proc): boolean => !stuck.has(keyOf(process));
   // Guard: one user's process that cannot be killed fails one sweep, and not every one after it.
-  const exceeded = faults.some(isExceeded);
-  const failed = hostFailed || exceeded || outcomes.some(({ survivors }) => survivors.some(isNew));
-  return record(ports, ports.closers, { ...seen, faults, outcomes, observing, broken, hostFailed, failed });
-}
-
-/** States are root's; a user who ends their own trees keeps none. An observing sweep keeps them, to know what it would end. */
-const isRecorded = ({ dryRun }: SweepRequest, { observerUid }: Observation): boolean =>
-  !dryRun && observerUid === 0;
-
-/** Passes the result to each recorder, with what those before could not write. */
-async function record(
-  ports: Ports,
-  recorders: readonly Recorder[],
-  result: SweepResult,
-): Promise<SweepResult> {
-  let current = result;
-  for (const recorder of recorders) {
-    const faults = await recorder(current);
-    await ports.log.write(faults.map(faultEvent));
-    const isFailed = faults.some(isOfHost);
-    const [hostFailed, failed] = [current.hostFailed || isFailed, current.failed || isFailed];
-    current = { ...current, faults: [...current.faults, ...faults], hostFailed, failed };
-  }
-  return current;
+  const hasSurvivor = outcomes.some(({ survivors }) => survivors.some(isNew));
+  const result = (): SweepResult => {
+    const failed = hasSurvivor || faults.some((fault) => isOfHost(fault) || isExceeded(fault));
+    return { ...seen, faults, outcomes, observing, broken, failed };
+  };
+  if (ports.keepsAccount) await report(recordSweep(ports.log.trouble(), request, result()));
+  return result();
 }
 
 /** What became of a batch. */

@@ -6,7 +6,6 @@ import { type Command, Option } from "commander";
 import { EXIT, Failure } from "../commands/exit.ts";
 import { addConfig, addUsers, collect, type Finish, pidArgument } from "../commands/options.ts";
 import { type Common, complain, isRoot, noTree, portsFor, requestFor } from "../commands/shared.ts";
-import { recordersFor } from "../commands/sweep.ts";
 import type { Policy } from "../core/policy/policy.ts";
 import { loadConfig } from "../shell/config.ts";
 import { openLog } from "../shell/output/log.ts";
@@ -43,10 +42,7 @@ async function runEnd(options: EndOptions): Promise<number> {
   const log = openLog({ format: "standard", file: null, verbosity: options.verbose });
   const interrupt = heedInterrupts();
   try {
-    const ports = {
-      ...portsFor(log, interrupt.stop),
-      ...recordersFor({ ...options, force: true }, policy, log),
-    };
+    const ports = portsFor(log, interrupt.stop);
     const chosen = requestFor(withoutKeeps(policy), options, { force: true, pids: options.pid ?? null });
     const request = { ...chosen, dryRun: options.dryRun };
     const seen = await observeAndJudge(ports, request, true);

@@ -57,7 +57,7 @@ async function drive(at: number, end: End, file: string): Promise<void> {
   const places = { runFolder: RUN_FOLDER, procRoot: "/proc" };
   const { stop, obey } = heedInterrupts();
   const waits = { wait: async () => {}, holdSignals: async () => {}, stop };
-  const ports = { native, log, ...places, ...waits, lookUpAccounts, recorders: [], closers: [] };
+  const ports = { native, log, ...places, ...waits, lookUpAccounts, keepsAccount: false };
   const request = { context, dryRun: false, settle: 0, uids: [USER] };
   const { failed } = await sweep(ports, request, await observeAndJudge(ports, request));
   process.exitCode = failed ? 1 : 0;

@@ -84,7 +84,7 @@ async function sweepWith({ beforeSignal, seen, termWait = 500 }: Changes): Promi
   const request = requestFor({ ...DEFAULT_POLICY, grace: 0, termWait }, {});
   // A program holds that lock until it ends; this one sweeps again.
   const holdSignals = async (): Promise<void> => {};
-  const forged = { ...ports, native, holdSignals };
+  const forged = { ...ports, native, holdSignals, keepsAccount: false };
   const enforcing = { ...request, dryRun: false };
   const result = await sweep(forged, enforcing, await observeAndJudge(forged, enforcing));
   return { result, messages, signals };

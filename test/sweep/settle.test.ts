@@ -73,8 +73,7 @@ async function ran(
     },
     holdSignals: async () => void acts.push("lock"),
     stop: asked.signal,
-    recorders: [],
-    closers: [],
+    keepsAccount: false,
     lookUpAccounts: () => ({ accounts: NO_ACCOUNTS, faults: [] }),
   };
   const context = contextFor(mergePolicy([{ grace: "0s" }]), "2026-11-29");
