@@ -16,7 +16,7 @@ import { withUsers } from "../shell/output/with-users.ts";
 import { RUN_FOLDER } from "../shell/store/paths.ts";
 import { prepareFolder } from "../shell/store/safe-files.ts";
 import { actsForHost } from "../shell/store/service-account.ts";
-import type { Ports, SweepRequest } from "../sweep/sweep.ts";
+import type { Ports, SweepRequest } from "../sweep/ports.ts";
 import { EXIT, Failure, isBrokenPipe } from "./exit.ts";
 
 /** The options that most commands take. */

@@ -14,7 +14,7 @@ import { dropNotices, writeNotices } from "../shell/store/notices.ts";
 import { LOG_FOLDER, NOTICE_FOLDER, NOTIFY_FOLDER, RUN_FOLDER, STATE_FOLDER } from "../shell/store/paths.ts";
 import { attempt, prepareFolder } from "../shell/store/safe-files.ts";
 import { putIntoSpool } from "../shell/store/spool.ts";
-import type { SweepRequest, SweepResult } from "./sweep.ts";
+import type { SweepRequest, SweepResult } from "./ports.ts";
 
 declare const PACKAGE_VERSION: string;
 

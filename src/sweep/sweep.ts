@@ -1,7 +1,6 @@
 /** The story: observe, judge, reap, record. */
 
 import { type Fault, faultLine, isExceeded, isOfHost } from "../core/observation/fault.ts";
-import type { Observation } from "../core/observation/observation.ts";
 import { keyOf, type Proc } from "../core/observation/process.ts";
 import type { Policy } from "../core/policy/policy.ts";
 import type { Outcome } from "../core/reap/outcome.ts";
@@ -9,68 +8,15 @@ import { type Batch, batchesOf, planOf } from "../core/reap/plan.ts";
 import type { LogEvent } from "../core/report/standard-log.ts";
 import { exemptEvents, faultEvent, outcomeEvents, verdictEvents } from "../core/report/sweep-events.ts";
 import { countOf } from "../core/text/format.ts";
-import type { HostView } from "../core/tree/host-view.ts";
 import { breakerTrips } from "../core/verdict/circuit-breaker.ts";
-import type { Accounts } from "../core/verdict/exemption.ts";
 import { shortestGrace } from "../core/verdict/grace.ts";
-import { type JudgeContext, type Judgement, judgeView } from "../core/verdict/judge.ts";
+import { type Judgement, judgeView } from "../core/verdict/judge.ts";
 import { newestOf } from "../core/verdict/states.ts";
-import type { Native } from "../shell/host/native.ts";
 import { type ObserveOptions, observe } from "../shell/observe.ts";
-import type { Log } from "../shell/output/log.ts";
 import { reap } from "../shell/reap/reap.ts";
 import { recordBatch, recordSweep } from "./account.ts";
+import type { Look, Ports, SweepRequest, SweepResult } from "./ports.ts";
 import { recordState } from "./record-state.ts";
-
-/** What concrete things a sweep works with. */
-export interface Ports {
-  readonly native: Native;
-  readonly log: Log;
-  readonly runFolder: string;
-  readonly procRoot: string;
-  /** Waits for this many milliseconds. */
-  readonly wait: (ms: number) => Promise<void>;
-  /** Aborted when the sweep is asked to end. It then ends no further tree, and records what it did. */
-  readonly stop: AbortSignal;
-  /** Makes sure that no other sweep sends signals until this program ends. @throws where that takes too long */
-  readonly holdSignals: () => Promise<void>;
-  /** Whether ledger, notices, metrics and the record of the last sweep are kept: not of a user's sweep of their own trees. */
-  readonly keepsAccount: boolean;
-  /** Looks up the names in the policy for the users who own trees. */
-  readonly lookUpAccounts: (
-    policy: Policy,
-    uids: readonly number[],
-  ) => { readonly accounts: Accounts; readonly faults: readonly Fault[] };
-}
-
-export interface SweepRequest {
-  readonly context: JudgeContext;
-  /** Say what would be done and change nothing. */
-  readonly dryRun: boolean;
-  /** Look at these users only; null: at all. */
-  readonly uids: readonly number[] | null;
-  /** Milliseconds between the look that found something to end and the one right before the first signal. */
-  readonly settle: number;
-  /** Whether the sweep skips a user once a first stage has shown that all of that user's trees stay (default false). */
-  readonly staged?: boolean;
-}
-
-export interface Look {
-  readonly view: HostView;
-  readonly observation: Observation;
-  readonly judgements: readonly Judgement[];
-  readonly faults: readonly Fault[];
-}
-
-export interface SweepResult extends Look {
-  readonly outcomes: readonly Outcome[];
-  /** Nothing was to be changed: the outcomes say what would have been. */
-  readonly observing: boolean;
-  /** Why the circuit breaker ended the sweep, or null. */
-  readonly broken: string | null;
-  /** True if a fault is of the whole host or a user exceeded a budget, or a process survived that no earlier sweep reported. */
-  readonly failed: boolean;
-}
 
 /** Observes and judges: what `list` shows and a sweep starts from. */
 export async function observeAndJudge(ports: Ports, request: SweepRequest, full = false): Promise<Look> {

@@ -11,7 +11,8 @@ import type { LogEvent } from "../../src/core/report/standard-log.ts";
 import { NO_ACCOUNTS } from "../../src/core/verdict/exemption.ts";
 import { contextFor } from "../../src/core/verdict/judge.ts";
 import type { Native, RawSnapshot } from "../../src/shell/host/native.ts";
-import { observeAndJudge, type Ports, type SweepResult, sweep } from "../../src/sweep/sweep.ts";
+import type { Ports, SweepResult } from "../../src/sweep/ports.ts";
+import { observeAndJudge, sweep } from "../../src/sweep/sweep.ts";
 import { fromHost, legacyTree, linked, observation, sshSession } from "../helpers/proc.ts";
 
 const BOOT = "6a7b8c9d-0123-4567-89ab-cdef01234567";

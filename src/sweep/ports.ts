@@ -1,0 +1,61 @@
+/** What a sweep is given, and what it returns. */
+
+import type { Fault } from "../core/observation/fault.ts";
+import type { Observation } from "../core/observation/observation.ts";
+import type { Policy } from "../core/policy/policy.ts";
+import type { Outcome } from "../core/reap/outcome.ts";
+import type { HostView } from "../core/tree/host-view.ts";
+import type { Accounts } from "../core/verdict/exemption.ts";
+import type { JudgeContext, Judgement } from "../core/verdict/judge.ts";
+import type { Native } from "../shell/host/native.ts";
+import type { Log } from "../shell/output/log.ts";
+
+/** What concrete things a sweep works with. */
+export interface Ports {
+  readonly native: Native;
+  readonly log: Log;
+  readonly runFolder: string;
+  readonly procRoot: string;
+  /** Waits for this many milliseconds. */
+  readonly wait: (ms: number) => Promise<void>;
+  /** Aborted when the sweep is asked to end. It then ends no further tree, and records what it did. */
+  readonly stop: AbortSignal;
+  /** Makes sure that no other sweep sends signals until this program ends. @throws where that takes too long */
+  readonly holdSignals: () => Promise<void>;
+  /** Whether ledger, notices, metrics and the record of the last sweep are kept: not of a user's sweep of their own trees. */
+  readonly keepsAccount: boolean;
+  /** Looks up the names in the policy for the users who own trees. */
+  readonly lookUpAccounts: (
+    policy: Policy,
+    uids: readonly number[],
+  ) => { readonly accounts: Accounts; readonly faults: readonly Fault[] };
+}
+
+export interface SweepRequest {
+  readonly context: JudgeContext;
+  /** Say what would be done and change nothing. */
+  readonly dryRun: boolean;
+  /** Look at these users only; null: at all. */
+  readonly uids: readonly number[] | null;
+  /** Milliseconds between the look that found something to end and the one right before the first signal. */
+  readonly settle: number;
+  /** Whether the sweep skips a user once a first stage has shown that all of that user's trees stay (default false). */
+  readonly staged?: boolean;
+}
+
+export interface Look {
+  readonly view: HostView;
+  readonly observation: Observation;
+  readonly judgements: readonly Judgement[];
+  readonly faults: readonly Fault[];
+}
+
+export interface SweepResult extends Look {
+  readonly outcomes: readonly Outcome[];
+  /** Nothing was to be changed: the outcomes say what would have been. */
+  readonly observing: boolean;
+  /** Why the circuit breaker ended the sweep, or null. */
+  readonly broken: string | null;
+  /** True if a fault is of the whole host or a user exceeded a budget, or a process survived that no earlier sweep reported. */
+  readonly failed: boolean;
+}
