@@ -2,11 +2,8 @@
 
 import { Command, CommanderError } from "commander";
 import { escapeText } from "../core/text/safe-text.ts";
-import { ConfigError } from "../shell/config.ts";
-import { NativeLoadError } from "../shell/host/native.ts";
+import { EXIT, Failure } from "../shell/failure.ts";
 import { writeAll } from "../shell/output/log.ts";
-import { ObserveError } from "../shell/read-host.ts";
-import { EXIT, Failure } from "./exit.ts";
 import type { Finish } from "./options.ts";
 
 declare const PACKAGE_VERSION: string;
@@ -61,13 +58,8 @@ export async function run(
 
 function report(error: unknown): number {
   if (error instanceof CommanderError) return error.exitCode === 0 ? EXIT.ok : EXIT.usage;
-  const known: readonly (readonly [new (...args: never[]) => Error, number])[] = [
-    [ConfigError, EXIT.config],
-    [ObserveError, EXIT.failed],
-    [NativeLoadError, EXIT.internal],
-  ];
-  const status = error instanceof Failure ? error.status : known.find(([kind]) => error instanceof kind)?.[1];
-  const text = status === undefined ? ((error as Error).stack ?? String(error)) : (error as Error).message;
+  const status = error instanceof Failure ? error.status : EXIT.internal;
+  const text = error instanceof Failure ? error.message : ((error as Error).stack ?? String(error));
   for (const line of text.split("\n")) writeAll(2, `vscode-grim-reaper: ${line}\n`);
-  return status ?? EXIT.internal;
+  return status;
 }

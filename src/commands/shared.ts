@@ -9,6 +9,7 @@ import { escapeText, safeJson } from "../core/text/safe-text.ts";
 import { NO_ACCOUNTS } from "../core/verdict/exemption.ts";
 import { type JudgeOptions, UNFORCED } from "../core/verdict/judge.ts";
 import { systemMinUid } from "../shell/config.ts";
+import { EXIT, Failure, isBrokenPipe } from "../shell/failure.ts";
 import { lookUpAccounts, uidOf } from "../shell/host/accounts.ts";
 import { loadNative, type Native } from "../shell/host/native.ts";
 import { type Log, writeAll } from "../shell/output/log.ts";
@@ -17,7 +18,6 @@ import { RUN_FOLDER } from "../shell/store/paths.ts";
 import { prepareFolder } from "../shell/store/safe-files.ts";
 import { actsForHost } from "../shell/store/service-account.ts";
 import type { Ports, SweepRequest } from "../sweep/ports.ts";
-import { EXIT, Failure, isBrokenPipe } from "./exit.ts";
 
 /** The options that most commands take. */
 export interface Common {

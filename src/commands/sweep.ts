@@ -9,15 +9,14 @@ import type { LogEvent } from "../core/report/standard-log.ts";
 import { leftAloneEvents } from "../core/report/sweep-events.ts";
 import { sweepSummaryLine } from "../core/report/sweep-summary.ts";
 import { loadConfig } from "../shell/config.ts";
-import { bothLogs, journalDescriptor, journalLine, journalLog } from "../shell/output/journal.ts";
-import { type Log, openLog } from "../shell/output/log.ts";
+import { EXIT, Failure } from "../shell/failure.ts";
+import { bothLogs, journalDescriptor, type Log, openLog, STDERR } from "../shell/output/log.ts";
 import { withProgress } from "../shell/output/progress.ts";
 import { heedInterrupts } from "../shell/reap/on-termination.ts";
 import { actsForHost } from "../shell/store/service-account.ts";
 import type { SweepRequest, SweepResult } from "../sweep/ports.ts";
 import { observeAndJudge, sweep } from "../sweep/sweep.ts";
 import { confirmForce } from "./confirm-force.ts";
-import { EXIT, Failure } from "./exit.ts";
 import { addConfig, addUsers, collect, durationArgument, type Finish, pidArgument } from "./options.ts";
 import { type Common, holdLock, noTree, portsFor, printJson, requestFor, silent } from "./shared.ts";
 
@@ -74,7 +73,8 @@ async function runSweep(options: SweepOptions): Promise<number> {
     if (options.pid && judgements.length === 0) throw noTree(options.pid);
     await log.write(answersOf(result, options));
     if (options.json) printJson(hostDocument(observation, judgements, faults, outcomes, result.observing));
-    if (journal !== null) journalLine(journal, sweepSummaryLine(result));
+    if (journal !== null)
+      await openLog({ format: "journal", to: journal, verbosity: 0 }).write([info(sweepSummaryLine(result))]);
     return result.failed || log.trouble() !== null ? EXIT.failed : EXIT.ok;
   } finally {
     stop();
@@ -88,17 +88,17 @@ function isStaged({ force, json, verbose, user, pid }: SweepOptions): boolean {
   return !(force || json || verbose > 1 || user !== undefined || pid !== undefined);
 }
 
-/** Opens the log that -l and the configuration name; the service also writes to the journal. */
+/** Opens the log that -l and the configuration name; the service, whose journal is given, also writes to that. */
 function logFor(options: SweepOptions, policy: Policy, journal: number | null): Log {
-  const { verbose, logFormat } = options;
-  if (journal !== null && policy.log === "journal") return journalLog(journal, verbose);
-  const named = options.log === "-" ? null : options.log;
-  const file = journal !== null && policy.log !== "both" ? policy.log : named;
-  const log = openLog({ format: logFormat, file, verbosity: verbose });
+  const { verbose: verbosity, logFormat: format, log } = options;
+  const named = log === "-" ? STDERR : log;
+  if (journal === null) return openLog({ format, to: named, verbosity });
+  if (policy.log === "journal") return openLog({ format: "journal", to: journal, verbosity });
+  if (policy.log !== "both") return openLog({ format, to: policy.log, verbosity });
+  const first = openLog({ format, to: named, verbosity });
   // Without a file the log goes to standard error, which the journal has already.
-  return journal !== null && policy.log === "both" && file !== null
-    ? bothLogs(log, journalLog(journal, 0))
-    : log;
+  if (named === STDERR) return first;
+  return bothLogs(first, openLog({ format: "journal", to: journal, verbosity: 0 }));
 }
 
 /** Whether a sweep would end what is in use on the whole host, and no option agrees to that. */
@@ -120,11 +120,12 @@ async function askFor(request: SweepRequest): Promise<ReadonlySet<string>> {
   return new Set(planned.map(({ tree }) => keyOf(tree.root)));
 }
 
+const info = (message: string): LogEvent => ({ level: "info", message });
+
 /** What a person waits for: why each tree of a targeted sweep was left alone, or that there is nothing to end. */
 function answersOf(result: SweepResult, options: SweepOptions): LogEvent[] {
   const { observation, judgements, outcomes, broken } = result;
   const events: LogEvent[] = [];
-  const info = (message: string): LogEvent => ({ level: "info", message });
   if (options.user && judgements.length === 0) events.push(info("There is no server tree of this user"));
   // At -vv every verdict is in the log already.
   if ((options.user || options.pid) && options.verbose < 2)

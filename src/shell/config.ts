@@ -4,6 +4,7 @@ import { readdirSync, readFileSync, statSync } from "node:fs";
 import { join } from "node:path";
 import { mergePolicy, type Policy, type PolicyLayer, parsePolicyLayer } from "../core/policy/policy.ts";
 import { escapeText } from "../core/text/safe-text.ts";
+import { EXIT, Failure } from "./failure.ts";
 import { actsForHost } from "./store/service-account.ts";
 
 /** The main file. */
@@ -11,9 +12,6 @@ export const CONFIG_FILE = "/etc/vscode-grim-reaper/config.toml";
 /** Files that are read after it, in order of their names. */
 export const CONFIG_FOLDER = "/etc/vscode-grim-reaper/config.d";
 const LOGIN_DEFS = "/etc/login.defs";
-
-/** The configuration cannot be used; the message has one line per mistake, with file, line, key and remedy. */
-export class ConfigError extends Error {}
 
 /** A configuration and where it comes from. */
 export interface LoadedConfig {
@@ -26,7 +24,7 @@ export interface LoadedConfig {
 
 /**
  * Reads `file`, or the system's files if it is null. A named file must exist; the system's files need not.
- * @throws ConfigError
+ * @throws Failure with one line per mistake: file, line, key and remedy
  */
 export function loadConfig(file: string | null): LoadedConfig {
   const found = file === null ? systemFiles() : [file];
@@ -54,11 +52,13 @@ function systemFiles(): string[] {
     names = readdirSync(CONFIG_FOLDER);
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code === "ENOENT") return main;
-    throw new ConfigError(`${CONFIG_FOLDER}: ${(error as Error).message}`);
+    throw unusable(`${CONFIG_FOLDER}: ${(error as Error).message}`);
   }
   const extra = names.filter((name) => name.endsWith(".toml")).sort();
   return [...main, ...extra.map((name) => join(CONFIG_FOLDER, name))];
 }
+
+const unusable = (message: string): Failure => new Failure(EXIT.config, message);
 
 function exists(path: string): boolean {
   return statSync(path, { throwIfNoEntry: false }) !== undefined;
@@ -70,10 +70,10 @@ function readLayer(file: string): { readonly layer: PolicyLayer; readonly text: 
     checkOwner(file);
     text = readFileSync(file, "utf8");
   } catch (error) {
-    if (error instanceof ConfigError) throw error;
+    if (error instanceof Failure) throw error;
     const { code, message } = error as NodeJS.ErrnoException;
     const denied = `${file}: only root can read it; an administrator mends that with chmod 644`;
-    throw new ConfigError(code === "EACCES" ? denied : `${file}: cannot be read: ${message}`);
+    throw unusable(code === "EACCES" ? denied : `${file}: cannot be read: ${message}`);
   }
   const { layer, errors } = parsePolicyLayer(text);
   if (errors.length === 0) return { layer, text };
@@ -81,7 +81,7 @@ function readLayer(file: string): { readonly layer: PolicyLayer; readonly text: 
     const where = `${file}${line === null ? "" : `:${line}`}`;
     return escapeText(`${where}: ${key ? `${key}: ` : ""}${message}`);
   });
-  throw new ConfigError(lines.join("\n"));
+  throw unusable(lines.join("\n"));
 }
 
 /** Guard: a user who could write the policy would choose what root ends. */
@@ -90,9 +90,7 @@ function checkOwner(file: string): void {
   const { uid, gid, mode } = statSync(file);
   const writable = (mode & 0o002) !== 0 || ((mode & 0o020) !== 0 && gid !== 0);
   if (uid !== 0 || writable)
-    throw new ConfigError(
-      `${file}: users other than root can write it; run chown root:root and chmod go-w on it`,
-    );
+    throw unusable(`${file}: users other than root can write it; run chown root:root and chmod go-w on it`);
 }
 
 /** Reads where ordinary users begin: UID_MIN of /etc/login.defs, else 1000. */

@@ -21,7 +21,7 @@ export interface ObserveOptions extends TableOptions {
   readonly shortestGrace?: number | undefined;
 }
 
-/** Takes one look at the host, and returns it with what is derived from it. @throws ObserveError */
+/** Takes one look at the host, and returns it with what is derived from it. @throws Failure */
 export async function observe(native: Native, options: ObserveOptions): Promise<HostView> {
   const { shortestGrace: grace, catalogue } = options;
   const toSkip: SkippedUsers | null =

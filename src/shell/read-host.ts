@@ -12,6 +12,7 @@ import { scanMarkers } from "../core/recognition/scan-markers.ts";
 import { redactArgv } from "../core/text/redact.ts";
 import { jobVariableNames } from "../core/tree/batch-job.ts";
 import type { ChainProcess } from "../core/verdict/skipped-users.ts";
+import { EXIT, Failure } from "./failure.ts";
 import { capabilities } from "./host/capabilities.ts";
 import type { Native, RawSnapshot } from "./host/native.ts";
 import { subordinateUids } from "./host/subordinate-uids.ts";
@@ -35,14 +36,11 @@ export interface TableOptions {
   readonly procRoot: string;
 }
 
-/** The process table could not be read at all. */
-export class ObserveError extends Error {}
-
 /** For command lines and, again, for environments: for one process and for all, in milliseconds. */
 const MEMORY_TIMES = { timeoutMs: 200, budgetMs: 5000 };
 const CAP_SYS_PTRACE = 19;
 
-/** Reads processes, tags and states; with `toSkip` in two stages. @throws ObserveError */
+/** Reads processes, tags and states; with `toSkip` in two stages. @throws Failure */
 export async function readProcessTable(
   native: Native,
   options: TableOptions,
@@ -73,7 +71,7 @@ export async function readProcessTable(
     return { ...observationOf(rest, known), ...(skipped.length > 0 && { skipped }) };
   } catch (error) {
     const why = `${(error as Error).message}; ${remedyFor(error as Error)}`;
-    throw new ObserveError(`cannot read the process table in ${procRoot}: ${why}`);
+    throw new Failure(EXIT.failed, `cannot read the process table in ${procRoot}: ${why}`);
   }
 }
 

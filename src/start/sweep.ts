@@ -1,8 +1,8 @@
 /** The bundle that the service and a manual `sweep` load: one command and nothing else. */
 
-import { EXIT } from "../commands/exit.ts";
 import { programOf, run } from "../commands/program.ts";
 import { addSweep } from "../commands/sweep.ts";
+import { EXIT } from "../shell/failure.ts";
 import { writeAll } from "../shell/output/log.ts";
 
 run((done) => programOf([addSweep], done)).then(hintAtStatus);

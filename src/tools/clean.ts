@@ -3,13 +3,13 @@
 import { homedir, hostname } from "node:os";
 import type { Command } from "commander";
 import { confirm } from "../commands/confirm-force.ts";
-import { EXIT, Failure } from "../commands/exit.ts";
 import { addConfig, durationArgument, type Finish } from "../commands/options.ts";
 import { type Common, complain, isRoot, ownUid, print } from "../commands/shared.ts";
 import { formatDuration } from "../core/text/duration.ts";
 import { countOf, formatMemory } from "../core/text/format.ts";
 import { safeJson } from "../core/text/safe-text.ts";
 import { loadConfig } from "../shell/config.ts";
+import { EXIT, Failure } from "../shell/failure.ts";
 import { type Choice, CLEAN_COLUMNS, chooseVersions, versionDocument } from "./core/clean/choose.ts";
 import { serverFolders } from "./core/clean/layout.ts";
 import { findVersions, runningVersions } from "./shell/find-versions.ts";

@@ -1,11 +1,11 @@
 /** The program with every command and the one help. */
 
 import { type Command, Help } from "commander";
-import { EXIT, Failure } from "../commands/exit.ts";
 import { programOf } from "../commands/program.ts";
 import { addSweep } from "../commands/sweep.ts";
 import { nearest } from "../core/text/did-you-mean.ts";
 import { escapeText } from "../core/text/safe-text.ts";
+import { EXIT, Failure } from "../shell/failure.ts";
 import { addCheckConfig } from "./check-config.ts";
 import { addClean } from "./clean.ts";
 import { addDoctor } from "./doctor.ts";

@@ -1,7 +1,6 @@
 /** `doctor`: is everything in place, on this host, now? */
 
 import type { Command } from "commander";
-import { EXIT } from "../commands/exit.ts";
 import { addConfig, type Finish } from "../commands/options.ts";
 import { type Common, portsFor, print, requestFor, silent } from "../commands/shared.ts";
 import { isOfHost } from "../core/observation/fault.ts";
@@ -9,6 +8,7 @@ import { mergePolicy } from "../core/policy/policy.ts";
 import { safeJson } from "../core/text/safe-text.ts";
 import { breakerTrips } from "../core/verdict/circuit-breaker.ts";
 import { loadConfig } from "../shell/config.ts";
+import { EXIT } from "../shell/failure.ts";
 import { observeAndJudge } from "../sweep/sweep.ts";
 import { diagnose, doctorLines } from "./core/doctor/doctor.ts";
 import { ask, askAsync } from "./shell/ask.ts";

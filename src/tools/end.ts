@@ -3,12 +3,12 @@
 import { spawn } from "node:child_process";
 import { setTimeout as sleep } from "node:timers/promises";
 import { type Command, Option } from "commander";
-import { EXIT, Failure } from "../commands/exit.ts";
 import { addConfig, addUsers, collect, type Finish, pidArgument } from "../commands/options.ts";
 import { type Common, complain, isRoot, noTree, portsFor, requestFor } from "../commands/shared.ts";
 import type { Policy } from "../core/policy/policy.ts";
 import { loadConfig } from "../shell/config.ts";
-import { openLog } from "../shell/output/log.ts";
+import { EXIT, Failure } from "../shell/failure.ts";
+import { openLog, STDERR } from "../shell/output/log.ts";
 import { heedInterrupts } from "../shell/reap/on-termination.ts";
 import { observeAndJudge, sweep } from "../sweep/sweep.ts";
 
@@ -39,7 +39,7 @@ async function runEnd(options: EndOptions): Promise<number> {
     throw new Failure(EXIT.usage, "root has no trees of its own to end; name a user: -u USER");
   const { policy } = loadConfig(options.config ?? null);
   if (options.behind !== undefined) await waitForEndOf(options.behind);
-  const log = openLog({ format: "standard", file: null, verbosity: options.verbose });
+  const log = openLog({ format: "standard", to: STDERR, verbosity: options.verbose });
   const interrupt = heedInterrupts();
   try {
     const ports = portsFor(log, interrupt.stop);

@@ -2,7 +2,6 @@
 
 import { statSync } from "node:fs";
 import type { Command } from "commander";
-import { EXIT } from "../commands/exit.ts";
 import { addConfig, type Finish, pidArgument } from "../commands/options.ts";
 import { type Common, noTree, portsFor, print, printJson, requestFor, silent } from "../commands/shared.ts";
 import type { Catalogue } from "../core/recognition/catalogue.ts";
@@ -10,6 +9,7 @@ import { treeDocument } from "../core/report/json.ts";
 import type { HostView } from "../core/tree/host-view.ts";
 import type { Judgement } from "../core/verdict/judge.ts";
 import { loadConfig } from "../shell/config.ts";
+import { EXIT } from "../shell/failure.ts";
 import { readConnections } from "../shell/read-host.ts";
 import type { Ports } from "../sweep/ports.ts";
 import { observeAndJudge } from "../sweep/sweep.ts";

@@ -1,7 +1,6 @@
 /** `list`: shows every tree with its verdict; `replay` prints its table through the same function. */
 
 import { type Command, InvalidArgumentError, Option } from "commander";
-import { EXIT } from "../commands/exit.ts";
 import { addConfig, addUsers, collect, type Finish } from "../commands/options.ts";
 import {
   type Common,
@@ -21,6 +20,7 @@ import { escapeText } from "../core/text/safe-text.ts";
 import type { Judgement, Verdict } from "../core/verdict/judge.ts";
 import { VERDICTS } from "../core/verdict/orphan.ts";
 import { loadConfig } from "../shell/config.ts";
+import { EXIT } from "../shell/failure.ts";
 import { namesOf } from "../shell/host/accounts.ts";
 import type { Look } from "../sweep/ports.ts";
 import { observeAndJudge } from "../sweep/sweep.ts";

@@ -3,10 +3,10 @@
 import { mkdirSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import type { Command } from "commander";
-import { EXIT, Failure } from "../commands/exit.ts";
 import type { Finish } from "../commands/options.ts";
 import { isRoot, print } from "../commands/shared.ts";
 import { CONFIG_FOLDER, loadConfig } from "../shell/config.ts";
+import { EXIT, Failure } from "../shell/failure.ts";
 import { replaceFile } from "../shell/store/safe-files.ts";
 import { chooseRecords } from "./core/ledger/summary.ts";
 import { wouldLine } from "./core/ledger/summary-view.ts";

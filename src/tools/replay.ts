@@ -2,7 +2,6 @@
 
 import { readFileSync } from "node:fs";
 import { type Command, Option } from "commander";
-import { EXIT, Failure } from "../commands/exit.ts";
 import { addConfig, type Finish } from "../commands/options.ts";
 import type { Observation } from "../core/observation/observation.ts";
 import { observation as savedObservation } from "../core/observation/schema.ts";
@@ -11,6 +10,7 @@ import { parseJson } from "../core/text/parse-json.ts";
 import { escapeText } from "../core/text/safe-text.ts";
 import { contextFor, judge } from "../core/verdict/judge.ts";
 import { loadConfig, systemMinUid } from "../shell/config.ts";
+import { EXIT, Failure } from "../shell/failure.ts";
 import { parseListing } from "./core/replay/ps-listing.ts";
 import { addListOptions, type ListOptions, showTrees } from "./list.ts";
 

@@ -2,13 +2,13 @@
 
 import { statSync } from "node:fs";
 import type { Command } from "commander";
-import { EXIT, Failure } from "../commands/exit.ts";
 import { addConfig, collect, type Finish } from "../commands/options.ts";
 import { type Common, complain, print } from "../commands/shared.ts";
 import type { LedgerRecord } from "../core/ledger/record.ts";
 import { countOf, localMinute } from "../core/text/format.ts";
 import { escapeText, safeJson } from "../core/text/safe-text.ts";
 import { loadConfig } from "../shell/config.ts";
+import { EXIT, Failure } from "../shell/failure.ts";
 import { replaceFile } from "../shell/store/safe-files.ts";
 import { anonymise } from "./core/ledger/anonymous.ts";
 import { csvOf } from "./core/ledger/csv.ts";

@@ -2,11 +2,11 @@
 
 import { join } from "node:path";
 import type { Command } from "commander";
-import { EXIT, Failure } from "../commands/exit.ts";
 import { addConfig, type Finish } from "../commands/options.ts";
 import { type Common, complain, isRoot } from "../commands/shared.ts";
 import { faultLine } from "../core/observation/fault.ts";
 import { loadConfig } from "../shell/config.ts";
+import { EXIT, Failure } from "../shell/failure.ts";
 import { loadNative } from "../shell/host/native.ts";
 import { NOTIFY_FOLDER, RUN_FOLDER } from "../shell/store/paths.ts";
 import { prepareFolder } from "../shell/store/safe-files.ts";

@@ -1,11 +1,11 @@
 /** `snapshot`: writes the observation as JSON, without secrets, for `replay` and bug reports. */
 
 import type { Command } from "commander";
-import { EXIT } from "../commands/exit.ts";
 import { addConfig, type Finish } from "../commands/options.ts";
 import { type Common, portsFor, print, requestFor, silent } from "../commands/shared.ts";
 import { safeJson } from "../core/text/safe-text.ts";
 import { loadConfig } from "../shell/config.ts";
+import { EXIT } from "../shell/failure.ts";
 import { observeAndJudge } from "../sweep/sweep.ts";
 
 async function snapshot(options: Common): Promise<number> {

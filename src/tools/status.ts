@@ -1,7 +1,6 @@
 /** `status`: shows in a few lines what the reaper does on this host. */
 
 import type { Command } from "commander";
-import { EXIT } from "../commands/exit.ts";
 import { addConfig, type Finish } from "../commands/options.ts";
 import { type Common, isRoot, portsFor, print, requestFor, silent } from "../commands/shared.ts";
 import { memoryKiBOf } from "../core/costs/costs.ts";
@@ -9,6 +8,7 @@ import { faultLine, isOfHost } from "../core/observation/fault.ts";
 import { safeJson } from "../core/text/safe-text.ts";
 import type { Verdict } from "../core/verdict/judge.ts";
 import { loadConfig } from "../shell/config.ts";
+import { EXIT } from "../shell/failure.ts";
 import { readLastSweep } from "../shell/store/last-sweep.ts";
 import { STATE_FOLDER } from "../shell/store/paths.ts";
 import { observeAndJudge } from "../sweep/sweep.ts";

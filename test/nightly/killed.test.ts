@@ -11,7 +11,7 @@ import { NO_ACCOUNTS } from "../../src/core/verdict/exemption.ts";
 import { UNFORCED } from "../../src/core/verdict/judge.ts";
 import { loadConfig } from "../../src/shell/config.ts";
 import { loadNative, type Native } from "../../src/shell/host/native.ts";
-import { openLog } from "../../src/shell/output/log.ts";
+import { openLog, STDERR } from "../../src/shell/output/log.ts";
 import { heedInterrupts } from "../../src/shell/reap/on-termination.ts";
 import { prepareFolder } from "../../src/shell/store/safe-files.ts";
 import { readTags } from "../../src/shell/store/tags.ts";
@@ -49,7 +49,7 @@ async function drive(at: number, end: End, file: string): Promise<void> {
   syncBuiltinESMExports();
   prepareFolder(RUN_FOLDER, 0o700);
   assert.equal(native.lock(join(RUN_FOLDER, "lock")), "acquired");
-  const log = openLog({ format: "standard", file: null, verbosity: 2 });
+  const log = openLog({ format: "standard", to: STDERR, verbosity: 2 });
   const lookUpAccounts = () => ({ accounts: NO_ACCOUNTS, faults: [] });
   const { policy } = loadConfig(file);
   const options = { ...UNFORCED, uids: [USER] };

@@ -6,6 +6,7 @@ import type { Connections } from "../../core/observation/connections.ts";
 import type { Fault } from "../../core/observation/fault.ts";
 import type { Proc, ProcId, SnapshotCounts } from "../../core/observation/process.ts";
 import type { ChainProcess } from "../../core/verdict/skipped-users.ts";
+import { EXIT, Failure } from "../failure.ts";
 
 /** A range of subordinate uids (subuid(5)): their processes count against the owner's budgets. */
 export interface UidRange {
@@ -105,14 +106,12 @@ export interface Native {
   lock(path: string): "acquired" | "busy";
 }
 
-/** The addon could not be loaded; the message says where it was looked for and how to build it. */
-export class NativeLoadError extends Error {}
-
 let loaded: Native | undefined;
 
 /**
  * Loads the addon once: beside the program (an installation), else from the build folder of a checkout.
  * No environment variable and no working directory takes part, for this runs as root.
+ * @throws Failure that says where it was looked for and how to build it
  */
 export function loadNative(): Native {
   if (loaded) return loaded;
@@ -128,10 +127,14 @@ export function loadNative(): Native {
     } catch (error) {
       // Only an absent file is a reason to try the next place; a broken addon must be seen.
       if ((error as NodeJS.ErrnoException).code !== "MODULE_NOT_FOUND")
-        throw new NativeLoadError(
+        throw new Failure(
+          EXIT.internal,
           `cannot load the native addon ${place}: ${(error as Error).message}; install the package for this machine, or build it with: npm run build:native`,
         );
     }
   }
-  throw new NativeLoadError(`no native addon at ${places.join(", ")}; build it with: npm run build:native`);
+  throw new Failure(
+    EXIT.internal,
+    `no native addon at ${places.join(", ")}; build it with: npm run build:native`,
+  );
 }

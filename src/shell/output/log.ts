@@ -1,16 +1,19 @@
-/** Writes the log, in the standard format or as pino's JSON lines. A full disk stops no sweep. */
+/** Writes the log: in the standard format, as pino's JSON lines, or for systemd's journal. A full disk stops no sweep. */
 
-import { closeSync, constants, openSync, writeSync } from "node:fs";
+import { closeSync, constants, fstatSync, openSync, writeSync } from "node:fs";
 import type { Logger } from "pino";
 import { type Level, type LogEvent, standardLine } from "../../core/report/standard-log.ts";
-import { escapeJsonText } from "../../core/text/safe-text.ts";
+import { escapeJsonText, escapeText } from "../../core/text/safe-text.ts";
 import { withUsers } from "./with-users.ts";
+
+/** The descriptor of standard error. */
+export const STDERR = 2;
 
 /** Where and how to log. */
 export interface LogOptions {
-  readonly format: "standard" | "json";
-  /** The file to append to; null for standard error. */
-  readonly file: string | null;
+  readonly format: "standard" | "json" | "journal";
+  /** The file to append to, or a descriptor. */
+  readonly to: string | number;
   /** How often -v was given. */
   readonly verbosity: number;
 }
@@ -24,25 +27,23 @@ export interface Log {
 }
 
 const LEVELS: readonly Level[] = ["trace", "debug", "info", "warn", "error"];
-const STDERR = 2;
-
-/** Leaves out the events that are not shown when -v is given so often. */
-export function shownAt(verbosity: number, events: readonly LogEvent[]): LogEvent[] {
-  const lowest = Math.max(0, LEVELS.indexOf("info") - verbosity);
-  return events.filter(({ level }) => LEVELS.indexOf(level) >= lowest);
-}
+/** Syslog priorities that journald takes from the start of a line (sd-daemon(3)); it has times of its own. */
+const PRIORITY: Readonly<Record<Level, number>> = { error: 3, warn: 4, info: 6, debug: 7, trace: 7 };
 
 /**
  * Opens the log. A file that cannot be opened or written does not stop a sweep: its lines go to standard error and
  * `trouble` says so. pino is loaded at the first line of JSON.
  */
-export function openLog({ format, file, verbosity }: LogOptions): Log {
-  const sink = new Sink(file);
+export function openLog({ format, to, verbosity }: LogOptions): Log {
+  const sink = new Sink(to);
+  const lowest = Math.max(0, LEVELS.indexOf("info") - verbosity);
   let logger: Logger | null = null;
   return {
     async write(events) {
-      for (const { level, message, data } of shownAt(verbosity, events)) {
+      for (const { level, message, data } of events) {
+        if (LEVELS.indexOf(level) < lowest) continue;
         if (format === "standard") sink.put(`${standardLine(new Date(), message)}\n`);
+        else if (format === "journal") sink.put(`<${PRIORITY[level]}>${escapeText(message)}\n`);
         // An event without data is one process of a tree, and the event of the tree lists them all.
         else if (level !== "debug" || data) {
           if (!logger) {
@@ -59,20 +60,48 @@ export function openLog({ format, file, verbosity }: LogOptions): Log {
   };
 }
 
+/** Makes a log that writes to both. */
+export function bothLogs(first: Log, second: Log): Log {
+  return {
+    async write(events) {
+      await first.write(events);
+      await second.write(events);
+    },
+    trouble: () => first.trouble() ?? second.trouble(),
+    close() {
+      first.close();
+      second.close();
+    },
+  };
+}
+
+/**
+ * Returns the descriptor that is connected to the journal, or null. systemd names the stream in JOURNAL_STREAM
+ * (systemd.exec(5)); it counts only if standard output or standard error is that very stream.
+ */
+export function journalDescriptor(): number | null {
+  const named = process.env.JOURNAL_STREAM ?? "";
+  for (const fd of [1, STDERR]) {
+    const { dev, ino } = fstatSync(fd, { bigint: true });
+    if (named === `${dev}:${ino}`) return fd;
+  }
+  return null;
+}
+
 class Sink {
   trouble: string | null = null;
   private fd = STDERR;
-  private readonly file: string | null;
+  private readonly name: string;
 
-  constructor(file: string | null) {
-    this.file = file;
-    if (file === null) return;
+  constructor(to: string | number) {
+    this.name = typeof to === "number" ? "journal" : `log file ${to}`;
     try {
       // Guard: follows no symlink, creates no file that others can read, does not wait for a pipe's reader.
       const { O_APPEND, O_CREAT, O_WRONLY, O_NOFOLLOW, O_NONBLOCK } = constants;
-      this.fd = openSync(file, O_APPEND | O_CREAT | O_WRONLY | O_NOFOLLOW | O_NONBLOCK, 0o640);
+      const flags = O_APPEND | O_CREAT | O_WRONLY | O_NOFOLLOW | O_NONBLOCK;
+      this.fd = typeof to === "number" ? to : openSync(to, flags, 0o640);
     } catch (error) {
-      this.fail(`cannot open the log file ${file}: ${(error as Error).message}`);
+      this.fail(`cannot open the ${this.name}: ${(error as Error).message}`);
     }
   }
 
@@ -84,7 +113,7 @@ class Sink {
         this.trouble ??= `cannot write to standard error: ${(error as Error).message}`;
         return;
       }
-      this.fail(`cannot write to the log file ${this.file}: ${(error as Error).message}`);
+      this.fail(`cannot write to the ${this.name}: ${(error as Error).message}`);
       this.put(line);
     }
   }
@@ -92,7 +121,6 @@ class Sink {
   private fail(trouble: string): void {
     this.trouble ??= trouble;
     this.close();
-    this.fd = STDERR;
     try {
       writeAll(STDERR, `vscode-grim-reaper: ${trouble}; logging to standard error instead\n`);
     } catch {
@@ -101,7 +129,7 @@ class Sink {
   }
 
   close(): void {
-    if (this.fd !== STDERR) closeSync(this.fd);
+    if (this.fd > STDERR) closeSync(this.fd);
     this.fd = STDERR;
   }
 }
