@@ -32,7 +32,7 @@ put 755 /usr/libexec/$name/ "$native/session-close" "$native/keep" "$here/pam-li
 # A scriptlet of an RPM prints nothing.
 if [ "$family" = deb ]; then put 755 /usr/libexec/$name/ "$here/after-install"; fi
 put 644 /usr/lib/$name/ "$native/reaper_native.node"
-put 644 /usr/lib/$name/ "$dist/$name.cjs" "$dist/sweep.cjs" "$dist/tools.cjs"
+put 644 /usr/lib/$name/ "$dist/$name.cjs" "$dist/sweep.cjs" "$dist/tools.cjs" "$dist/pino.cjs"
 # The launcher starts it; started by hand it must not search a caller's PATH for Node.js.
 sed -i '1s,^#!.*,#!/usr/bin/node,' "$root/usr/lib/$name/$name.cjs"
 chmod 755 "$root/usr/lib/$name/$name.cjs"

@@ -28,14 +28,14 @@ if [ "${1:-}" = --uninstall ]; then
   exit 0
 fi
 
-for file in dist/$name.cjs dist/sweep.cjs dist/tools.cjs dist/reaper_native.node dist/session-close dist/keep dist/launcher; do
+for file in dist/$name.cjs dist/sweep.cjs dist/tools.cjs dist/pino.cjs dist/reaper_native.node dist/session-close dist/keep dist/launcher; do
   if [ ! -e "$file" ]; then
     echo "install.sh: $file is missing; run: npm ci && npm run build" >&2
     exit 1
   fi
 done
 install -d "$library" /usr/libexec/$name /usr/share/$name/pam /etc/$name/config.d
-install -m 644 dist/$name.cjs dist/sweep.cjs dist/tools.cjs dist/reaper_native.node "$library/"
+install -m 644 dist/$name.cjs dist/sweep.cjs dist/tools.cjs dist/pino.cjs dist/reaper_native.node "$library/"
 # The launcher starts Node.js by an absolute path and passes on no NODE_OPTIONS and no LD_PRELOAD.
 install -m 755 dist/launcher /usr/sbin/$name
 if [ ! -e /usr/bin/node ]; then

@@ -39,7 +39,7 @@ const MAY_IMPORT: readonly (readonly [string, RegExp])[] = [
   ["src/shell/", /^src\/(?:core|shell)\//],
   ["src/sweep/", /^src\/(?:core|shell|sweep)\//],
   ["src/commands/", /^src\/(?:core|shell|sweep|commands)\//],
-  ["src/start/bin.ts", /^src\/start\/compile-cache\.ts$/],
+  ["src/start/bin.ts", /^src\/(?:start\/compile-cache|commands\/sweep-options)\.ts$/],
   ["src/start/sweep.ts", /^src\/(?:core|shell|sweep|commands)\//],
   ["src/tools/core/", /^src\/(?:tools\/)?core\//],
   ["src/tools/shell/", /^src\/(?:tools\/)?(?:core|shell)\//],

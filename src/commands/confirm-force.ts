@@ -1,6 +1,5 @@
 /** Asks before a forced sweep of a whole host ends trees that are in use. */
 
-import { createInterface } from "node:readline";
 import { countOf } from "../core/text/format.ts";
 import { escapeText } from "../core/text/safe-text.ts";
 import type { Judgement } from "../core/verdict/judge.ts";
@@ -21,6 +20,7 @@ export async function confirmForce(planned: readonly Judgement[]): Promise<boole
 
 /** Asks a question on the terminal; true for yes. */
 export async function confirm(question: string): Promise<boolean> {
+  const { createInterface } = await import("node:readline");
   const terminal = createInterface({ input: process.stdin, output: process.stderr });
   const answer = await new Promise<string>((resolve) => {
     terminal.question(`${question} [y/N] `, resolve);

@@ -5,6 +5,7 @@
 
 import module, { createRequire } from "node:module";
 import { join } from "node:path";
+import { sweepOptionsOf } from "../commands/sweep-options.ts";
 import { cacheFolder } from "./compile-cache.ts";
 
 // Node 22.1 and newer have it. A cache that cannot be used costs time and nothing else.
@@ -12,8 +13,6 @@ const { enableCompileCache } = module as { readonly enableCompileCache?: (folder
 const cache = cacheFolder(process.env.CACHE_DIRECTORY);
 if (cache !== null) enableCompileCache?.(cache);
 
-const [first = "sweep", ...rest] = process.argv.slice(2);
-const isSweep = first === "sweep" || first.startsWith("-");
-// tools.cjs knows `sweep` too, with its help.
-const asksHelp = [first, ...rest].some((arg) => /^(?:-h|--help|-V|--version)$/.test(arg));
-createRequire(__filename)(join(__dirname, isSweep && !asksHelp ? "sweep.cjs" : "tools.cjs"));
+const options = sweepOptionsOf(process.argv.slice(2));
+const bundle = createRequire(__filename)(join(__dirname, options === null ? "tools.cjs" : "sweep.cjs"));
+if (options !== null) bundle.startSweep(options);

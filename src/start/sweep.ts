@@ -1,14 +1,17 @@
 /** The bundle that the service and a manual `sweep` load: one command and nothing else. */
 
-import { programOf, run } from "../commands/program.ts";
-import { addSweep } from "../commands/sweep.ts";
+import { run } from "../commands/run.ts";
+import { runSweep } from "../commands/sweep.ts";
+import type { SweepOptions } from "../commands/sweep-options.ts";
 import { EXIT } from "../shell/failure.ts";
 import { writeAll } from "../shell/output/log.ts";
 
-run((done) => programOf([addSweep], done)).then(hintAtStatus);
-
-/** Points to `status` on a terminal when only the program's name was typed, because a sweep may print nothing. */
-function hintAtStatus(): void {
-  if (process.argv.length > 2 || process.exitCode !== EXIT.ok || process.stderr.isTTY !== true) return;
-  writeAll(2, "The sweep is done. What this host looks like now: vscode-grim-reaper status\n");
-}
+/** Sweeps, and sets the exit status. */
+export const startSweep = (options: SweepOptions): Promise<void> =>
+  run(async () => {
+    const status = await runSweep(options);
+    // When only the program's name was typed: a sweep may print nothing.
+    if (status === EXIT.ok && process.argv.length === 2 && process.stderr.isTTY === true)
+      writeAll(2, "The sweep is done. What this host looks like now: vscode-grim-reaper status\n");
+    return status;
+  });

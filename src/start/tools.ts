@@ -1,6 +1,7 @@
 /** The bundle with every command: what people ask, and what needs no root. */
 
-import { run } from "../commands/program.ts";
+import { run } from "../commands/run.ts";
 import { checkedProgram } from "../tools/cli.ts";
+import { runProgram } from "../tools/program.ts";
 
-run(checkedProgram);
+run(() => runProgram(checkedProgram));

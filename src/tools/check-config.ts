@@ -2,7 +2,6 @@
 
 import { basename } from "node:path";
 import type { Command } from "commander";
-import type { Finish } from "../commands/options.ts";
 import { complain, print } from "../commands/shared.ts";
 import { isTable, type Policy, type PolicyLayer } from "../core/policy/policy.ts";
 import { formatDuration } from "../core/text/duration.ts";
@@ -11,6 +10,7 @@ import { escapeText } from "../core/text/safe-text.ts";
 import { namedIn } from "../core/verdict/exemption.ts";
 import { type LoadedConfig, loadConfig, systemMinUid } from "../shell/config.ts";
 import { EXIT } from "../shell/failure.ts";
+import type { Finish } from "./options.ts";
 import { findConfigProblems } from "./shell/config-problems.ts";
 
 /** A key of the configuration as it is shown: its path in the file, or a label without one. */

@@ -3,7 +3,6 @@
 import { homedir, hostname } from "node:os";
 import type { Command } from "commander";
 import { confirm } from "../commands/confirm-force.ts";
-import { addConfig, durationArgument, type Finish } from "../commands/options.ts";
 import { type Common, complain, isRoot, ownUid, print } from "../commands/shared.ts";
 import { formatDuration } from "../core/text/duration.ts";
 import { countOf, formatMemory } from "../core/text/format.ts";
@@ -12,6 +11,7 @@ import { loadConfig } from "../shell/config.ts";
 import { EXIT, Failure } from "../shell/failure.ts";
 import { type Choice, CLEAN_COLUMNS, chooseVersions, versionDocument } from "./core/clean/choose.ts";
 import { serverFolders } from "./core/clean/layout.ts";
+import { addConfig, durationArgument, type Finish } from "./options.ts";
 import { findVersions, runningVersions } from "./shell/find-versions.ts";
 import { removeVersion } from "./shell/remove-version.ts";
 import { renderTable } from "./shell/terminal.ts";

@@ -1,8 +1,6 @@
 /** The program with every command and the one help. */
 
 import { type Command, Help } from "commander";
-import { programOf } from "../commands/program.ts";
-import { addSweep } from "../commands/sweep.ts";
 import { nearest } from "../core/text/did-you-mean.ts";
 import { escapeText } from "../core/text/safe-text.ts";
 import { EXIT, Failure } from "../shell/failure.ts";
@@ -14,11 +12,13 @@ import { addExplain } from "./explain.ts";
 import { addKeep } from "./keep.ts";
 import { addList } from "./list.ts";
 import { addMode } from "./mode.ts";
+import { programOf } from "./program.ts";
 import { addReplay } from "./replay.ts";
 import { addReport } from "./report.ts";
 import { addRunNotify } from "./run-notify.ts";
 import { addSnapshot } from "./snapshot.ts";
 import { addStatus } from "./status.ts";
+import { addSweep } from "./sweep.ts";
 
 const AFTER_HELP = `
 Examples:

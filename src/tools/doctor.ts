@@ -1,7 +1,6 @@
 /** `doctor`: is everything in place, on this host, now? */
 
 import type { Command } from "commander";
-import { addConfig, type Finish } from "../commands/options.ts";
 import { type Common, portsFor, print, requestFor, silent } from "../commands/shared.ts";
 import { isOfHost } from "../core/observation/fault.ts";
 import { mergePolicy } from "../core/policy/policy.ts";
@@ -11,6 +10,7 @@ import { loadConfig } from "../shell/config.ts";
 import { EXIT } from "../shell/failure.ts";
 import { observeAndJudge } from "../sweep/sweep.ts";
 import { diagnose, doctorLines } from "./core/doctor/doctor.ts";
+import { addConfig, type Finish } from "./options.ts";
 import { ask, askAsync } from "./shell/ask.ts";
 import { examine } from "./shell/examine-host.ts";
 import { painter } from "./shell/terminal.ts";

@@ -3,7 +3,6 @@
 import { spawn } from "node:child_process";
 import { setTimeout as sleep } from "node:timers/promises";
 import { type Command, Option } from "commander";
-import { addConfig, addUsers, collect, type Finish, pidArgument } from "../commands/options.ts";
 import { type Common, complain, isRoot, noTree, portsFor, requestFor } from "../commands/shared.ts";
 import type { Policy } from "../core/policy/policy.ts";
 import { loadConfig } from "../shell/config.ts";
@@ -11,6 +10,7 @@ import { EXIT, Failure } from "../shell/failure.ts";
 import { openLog, STDERR } from "../shell/output/log.ts";
 import { heedInterrupts } from "../shell/reap/on-termination.ts";
 import { observeAndJudge, sweep } from "../sweep/sweep.ts";
+import { addConfig, addUsers, collect, type Finish, pidArgument } from "./options.ts";
 
 interface EndOptions extends Common {
   readonly verbose: number;

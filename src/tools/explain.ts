@@ -2,7 +2,6 @@
 
 import { statSync } from "node:fs";
 import type { Command } from "commander";
-import { addConfig, type Finish, pidArgument } from "../commands/options.ts";
 import { type Common, noTree, portsFor, print, printJson, requestFor, silent } from "../commands/shared.ts";
 import type { Catalogue } from "../core/recognition/catalogue.ts";
 import { treeDocument } from "../core/report/json.ts";
@@ -17,6 +16,7 @@ import { explainLines } from "./core/views/explain-view.ts";
 import { hintsOf, whatWouldChange } from "./core/views/hints.ts";
 import { asSeen } from "./core/views/observer.ts";
 import { pathTo } from "./core/views/path.ts";
+import { addConfig, type Finish, pidArgument } from "./options.ts";
 import { readLimits } from "./shell/limits.ts";
 import { painter } from "./shell/terminal.ts";
 import { countWatches } from "./shell/watches.ts";

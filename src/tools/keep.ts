@@ -2,7 +2,6 @@
 
 import { hostname } from "node:os";
 import { type Command, InvalidArgumentError, Option } from "commander";
-import { addConfig, type Finish } from "../commands/options.ts";
 import { type Common, isRoot, ownUid, print } from "../commands/shared.ts";
 import type { Keep } from "../core/observation/observation.ts";
 import { DURATION_HELP, formatDuration, parseDuration } from "../core/text/duration.ts";
@@ -11,6 +10,7 @@ import { escapeText } from "../core/text/safe-text.ts";
 import { loadConfig } from "../shell/config.ts";
 import { EXIT, Failure } from "../shell/failure.ts";
 import { loadNative } from "../shell/host/native.ts";
+import { addConfig, type Finish } from "./options.ts";
 import { endKeeps, killsAtLogout, readKeeps, startKeep } from "./shell/keep.ts";
 
 interface KeepOptions extends Common {

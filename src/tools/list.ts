@@ -1,7 +1,6 @@
 /** `list`: shows every tree with its verdict; `replay` prints its table through the same function. */
 
 import { type Command, InvalidArgumentError, Option } from "commander";
-import { addConfig, addUsers, collect, type Finish } from "../commands/options.ts";
 import {
   type Common,
   complain,
@@ -29,6 +28,7 @@ import { agentColumns, agentRows } from "./core/views/agents-view.ts";
 import { limitLines } from "./core/views/limits.ts";
 import { listColumns, SORT_KEYS, type SortKey, sortTrees, totalsLine } from "./core/views/list-view.ts";
 import { asSeen, isBlind, ownOnly } from "./core/views/observer.ts";
+import { addConfig, addUsers, collect, type Finish } from "./options.ts";
 import { readLimits } from "./shell/limits.ts";
 import { painter, renderTable } from "./shell/terminal.ts";
 

@@ -2,7 +2,6 @@
 
 import { readFileSync } from "node:fs";
 import { type Command, Option } from "commander";
-import { addConfig, type Finish } from "../commands/options.ts";
 import type { Observation } from "../core/observation/observation.ts";
 import { observation as savedObservation } from "../core/observation/schema.ts";
 import { localDate } from "../core/text/format.ts";
@@ -13,6 +12,7 @@ import { loadConfig, systemMinUid } from "../shell/config.ts";
 import { EXIT, Failure } from "../shell/failure.ts";
 import { parseListing } from "./core/replay/ps-listing.ts";
 import { addListOptions, type ListOptions, showTrees } from "./list.ts";
+import { addConfig, type Finish } from "./options.ts";
 
 async function replay(
   file: string,

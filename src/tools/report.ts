@@ -2,7 +2,6 @@
 
 import { statSync } from "node:fs";
 import type { Command } from "commander";
-import { addConfig, collect, type Finish } from "../commands/options.ts";
 import { type Common, complain, print } from "../commands/shared.ts";
 import type { LedgerRecord } from "../core/ledger/record.ts";
 import { countOf, localMinute } from "../core/text/format.ts";
@@ -15,6 +14,7 @@ import { csvOf } from "./core/ledger/csv.ts";
 import { reportPage } from "./core/ledger/page.ts";
 import { chooseRecords, type Summary, sinceOf, summarise } from "./core/ledger/summary.ts";
 import { summaryTables, totalsLine, WOULD_COLUMNS, wouldLine } from "./core/ledger/summary-view.ts";
+import { addConfig, collect, type Finish } from "./options.ts";
 import { ledgerFiles, readLedger } from "./shell/read-ledger.ts";
 import { painter, renderTable } from "./shell/terminal.ts";
 

@@ -2,7 +2,6 @@
 
 import { join } from "node:path";
 import type { Command } from "commander";
-import { addConfig, type Finish } from "../commands/options.ts";
 import { type Common, complain, isRoot } from "../commands/shared.ts";
 import { faultLine } from "../core/observation/fault.ts";
 import { loadConfig } from "../shell/config.ts";
@@ -11,6 +10,7 @@ import { loadNative } from "../shell/host/native.ts";
 import { NOTIFY_FOLDER, RUN_FOLDER } from "../shell/store/paths.ts";
 import { prepareFolder } from "../shell/store/safe-files.ts";
 import { actsForHost, serviceAccount } from "../shell/store/service-account.ts";
+import { addConfig, type Finish } from "./options.ts";
 import { emptySpool } from "./shell/empty-spool.ts";
 import { runHook } from "./shell/run-hook.ts";
 

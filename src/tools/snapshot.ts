@@ -1,12 +1,12 @@
 /** `snapshot`: writes the observation as JSON, without secrets, for `replay` and bug reports. */
 
 import type { Command } from "commander";
-import { addConfig, type Finish } from "../commands/options.ts";
 import { type Common, portsFor, print, requestFor, silent } from "../commands/shared.ts";
 import { safeJson } from "../core/text/safe-text.ts";
 import { loadConfig } from "../shell/config.ts";
 import { EXIT } from "../shell/failure.ts";
 import { observeAndJudge } from "../sweep/sweep.ts";
+import { addConfig, type Finish } from "./options.ts";
 
 async function snapshot(options: Common): Promise<number> {
   const { policy } = loadConfig(options.config ?? null);

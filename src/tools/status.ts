@@ -1,7 +1,6 @@
 /** `status`: shows in a few lines what the reaper does on this host. */
 
 import type { Command } from "commander";
-import { addConfig, type Finish } from "../commands/options.ts";
 import { type Common, isRoot, portsFor, print, requestFor, silent } from "../commands/shared.ts";
 import { memoryKiBOf } from "../core/costs/costs.ts";
 import { faultLine, isOfHost } from "../core/observation/fault.ts";
@@ -16,6 +15,7 @@ import { chooseRecords, type Totals, totalsOf } from "./core/ledger/summary.ts";
 import type { Answer } from "./core/text/shown.ts";
 import { asSeen, isBlind } from "./core/views/observer.ts";
 import { type LastSweepText, type Status, statusLines } from "./core/views/status-view.ts";
+import { addConfig, type Finish } from "./options.ts";
 import { ask } from "./shell/ask.ts";
 import { readHookFaults, unitProperties } from "./shell/examine-host.ts";
 import { recordsIn } from "./shell/read-ledger.ts";

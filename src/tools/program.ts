@@ -1,9 +1,8 @@
-/** The command line of both bundles: every error is one clear line, and the status says what kind it is. */
+/** The command line of the tools: every mistake is one clear line. */
 
 import { Command, CommanderError } from "commander";
 import { escapeText } from "../core/text/safe-text.ts";
-import { EXIT, Failure } from "../shell/failure.ts";
-import { writeAll } from "../shell/output/log.ts";
+import { EXIT } from "../shell/failure.ts";
 import type { Finish } from "./options.ts";
 
 declare const PACKAGE_VERSION: string;
@@ -41,25 +40,21 @@ function plainError(text: string): string {
     );
 }
 
-/** Runs this process's command line and sets the exit status. */
-export async function run(
+/** Runs this process's command line with the program that `make` returns; resolves with the exit status. */
+export async function runProgram(
   make: (done: (status: number) => void, args: readonly string[]) => Command,
-): Promise<void> {
+): Promise<number> {
   const args = process.argv.slice(2);
+  let status: number = EXIT.ok;
+  const done = (given: number): void => {
+    status = given;
+  };
   try {
-    const program = make((status) => {
-      process.exitCode = status;
-    }, args);
-    await program.parseAsync(args, { from: "user" });
+    await make(done, args).parseAsync(args, { from: "user" });
+    return status;
   } catch (error) {
-    process.exitCode = report(error);
+    if (!(error instanceof CommanderError)) throw error;
+    // Help and the version end it as well.
+    return error.exitCode === 0 ? EXIT.ok : EXIT.usage;
   }
-}
-
-function report(error: unknown): number {
-  if (error instanceof CommanderError) return error.exitCode === 0 ? EXIT.ok : EXIT.usage;
-  const status = error instanceof Failure ? error.status : EXIT.internal;
-  const text = error instanceof Failure ? error.message : ((error as Error).stack ?? String(error));
-  for (const line of text.split("\n")) writeAll(2, `vscode-grim-reaper: ${line}\n`);
-  return status;
 }

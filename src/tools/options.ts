@@ -1,0 +1,44 @@
+/** Defines the options that several commands take. */
+import { type Command, InvalidArgumentError, Option } from "commander";
+import { CONFIG_OPTION, type OptionRow, parsePid, USER_OPTION } from "../commands/sweep-options.ts";
+import { DURATION_HELP, parseDuration } from "../core/text/duration.ts";
+
+/** Makes a commander action of a function whose result becomes the program's exit status. */
+export type Finish = <A extends unknown[]>(
+  act: (...args: A) => Promise<number> | number,
+) => (...args: A) => Promise<void>;
+
+/** Parses a process id. */
+export function pidArgument(text: string): number {
+  const pid = parsePid(text);
+  if (pid === null) throw new InvalidArgumentError("A process id is a whole number above 0.");
+  return pid;
+}
+
+/** Parses a duration into milliseconds. */
+export function durationArgument(text: string): number {
+  const ms = parseDuration(text);
+  if (ms === null) throw new InvalidArgumentError(`Give ${DURATION_HELP}.`);
+  return ms;
+}
+
+/** Makes a parser for an option that may be repeated. */
+export const collect =
+  <T>(parse: (text: string) => T) =>
+  (text: string, before: T[] | undefined): T[] => [...(before ?? []), parse(text)];
+
+/** Makes an option of commander's from a row of the table that Node's parser reads; `parse` reads its value. */
+export function optionOf(name: string, row: OptionRow, parse: (text: string) => unknown = String): Option {
+  const value = row.value === undefined ? "" : ` <${row.value}>`;
+  const option = new Option(`${row.short === undefined ? "" : `-${row.short}, `}--${name}${value}`, row.help);
+  if (row.default !== undefined) option.default(row.default);
+  if (row.choices !== undefined) return option.choices(row.choices);
+  if (row.type === "string") return row.multiple ? option.argParser(collect(parse)) : option.argParser(parse);
+  return row.multiple ? option.default(0).argParser((_, count: number) => count + 1) : option;
+}
+
+/** Adds --config. */
+export const addConfig = (command: Command): Command => command.addOption(optionOf("config", CONFIG_OPTION));
+
+/** Adds --user. */
+export const addUsers = (command: Command): Command => command.addOption(optionOf("user", USER_OPTION));

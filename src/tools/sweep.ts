@@ -1,0 +1,21 @@
+/** `sweep` as the help shows it; it runs from here only where its own bundle refuses what commander takes. */
+
+import type { Command } from "commander";
+import { runSweep } from "../commands/sweep.ts";
+import { SWEEP_OPTIONS } from "../commands/sweep-options.ts";
+import { durationArgument, type Finish, optionOf, pidArgument } from "./options.ts";
+
+const READERS: Readonly<Record<string, (text: string) => unknown>> = {
+  pid: pidArgument,
+  settle: durationArgument,
+};
+
+/** Adds the command to the program. */
+export function addSweep(program: Command, finish: Finish): void {
+  const command = program
+    .command("sweep", { isDefault: true })
+    .description("end orphaned trees (the default command)")
+    .action(finish(runSweep));
+  for (const [name, row] of Object.entries(SWEEP_OPTIONS))
+    command.addOption(optionOf(name, row, READERS[name]));
+}
