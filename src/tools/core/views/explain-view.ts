@@ -36,10 +36,10 @@ export function explainLines(
   { hints, fileWatches, limits, path = null, change }: Shown,
   paint: Paint,
 ): string[] {
-  const { tree, verdict, reasons, facts, use, grace, clock } = judgement;
+  const { tree, verdict, reasons, facts, isInUse, grace, clock } = judgement;
   const place = tree.root.pid === pid ? `Process ${pid} is the root` : `Process ${pid} belongs to the tree`;
   const size = `${countOf(tree.members.length, "process", "processes")}, ${formatMemory(memoryKiBOf(tree.members))}`;
-  const since = use === null ? `, ${sinceWhen(clock, observation)}` : "";
+  const since = isInUse ? "" : `, ${sinceWhen(clock, observation)}`;
   const { cpuSeconds, threads } = treeCosts(tree, observation.ticksPerSecond);
   const costs = [
     ...(cpuSeconds === null ? [] : [`${formatDuration(cpuSeconds * 1000)} of CPU time`]),
