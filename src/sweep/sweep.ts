@@ -67,7 +67,8 @@ export async function sweep(ports: Ports, request: SweepRequest, seen: Look): Pr
     await ports.log.write([{ level: "error", message: `Nothing was ended: ${broken}` }]);
     faults.push({ what: "trust the evidence", detail: broken });
   }
-  const { plan, faults: bounded } = planOf(broken === null ? judgements : [], options.force);
+  const stuck = new Set(observation.survivors.map(keyOf));
+  const { plan, faults: bounded } = planOf(broken === null ? judgements : [], options.force, stuck);
   await report(bounded);
   if (plan.length > 0 && !observing) {
     // Guard: a sweep that is killed while it waits loses no sign of use, and what is left of a tree that it ended in part
@@ -76,9 +77,8 @@ export async function sweep(ports: Ports, request: SweepRequest, seen: Look): Pr
     await ports.wait(request.settle);
     if (!ports.stop.aborted) await ports.holdSignals();
   }
-  const stuck = new Set(observation.survivors.map(keyOf));
   const parts: Part[] = [];
-  for (const batch of batchesOf(plan, judgements, observation)) {
+  for (const batch of batchesOf(plan, judgements, observation.processes, stuck)) {
     if (batch.alone !== null && !observing) await ports.log.write([warning(batch.alone)]);
     const part = observing ? wouldReap(batch) : await carryOut(ports, request, seen, batch, stuck);
     await report(part.faults);
@@ -91,10 +91,8 @@ export async function sweep(ports: Ports, request: SweepRequest, seen: Look): Pr
   await ports.log.write(noticesOf(parts, ports.stop.aborted).map(warning));
   const outcomes = parts.flatMap((part) => part.outcomes);
   if (keepsStates && broken === null) {
-    const newest = newestOf(
-      judgements,
-      parts.flatMap((part) => part.again),
-    );
+    const again = parts.flatMap((part) => part.again);
+    const newest = newestOf(judgements, again);
     await report(await recordState(ports, options, { observation, judgements: newest, outcomes }));
   } else if (keepsStates) {
     // What is in use is certain even then; the rest would be a first mark by evidence that is not to be trusted.

@@ -147,6 +147,9 @@ test("interrupted while it waits, it takes no lock and signals nothing, and note
   assert.match(still.lines.join("\n"), /^Interrupted: 0 processes ended, 6 left$/m);
   assert.match(still.lines.join("\n"), /^Spared 6 processes .*: the sweep was interrupted$/m);
   assert.deepEqual([still.result.failed, still.result.outcomes[0]?.survivors], [false, []]);
+  const gone = observation(sshSession(300), { bootId: BOOT });
+  const later = await ran(t, [unused, unused, gone], { interrupted: true });
+  assert.deepEqual(later.result.outcomes[0]?.killed, [], "it got no signal, so no sweep ended it");
 });
 
 test("what the first look saw is noted before the wait, each process of a tree that is to end for the tree", {

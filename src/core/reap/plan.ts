@@ -1,8 +1,7 @@
 /** What a sweep ends, and in what order: one user's mass of processes must not delay the end of another's orphans. */
 
 import type { Fault } from "../observation/fault.ts";
-import type { Observation } from "../observation/observation.ts";
-import { keyOf } from "../observation/process.ts";
+import { keyOf, type Proc } from "../observation/process.ts";
 import { countOf } from "../text/format.ts";
 import { groupBy } from "../text/group-by.ts";
 import type { Judgement } from "../verdict/judge.ts";
@@ -15,10 +14,14 @@ const LIGHT_TREES = 64;
 
 const uidOf = ({ tree }: Judgement): number => tree.uid;
 
-/** Picks the trees to end, at most 256 per user, and reports the users who have more. A forced sweep ends all. */
+/**
+ * Picks the trees to end, at most 256 per user, and reports the users who have more. A forced sweep ends all. Trees with
+ * processes that an earlier sweep could not end come last, or 256 of them would keep the others for ever.
+ */
 export function planOf(
   judgements: readonly Judgement[],
   force: boolean,
+  stuck: ReadonlySet<string>,
 ): { plan: Judgement[]; faults: Fault[] } {
   const byUser = groupBy(
     judgements.filter(({ verdict }) => verdict === "reap"),
@@ -31,7 +34,10 @@ export function planOf(
       const detail = `this sweep ends ${most} of ${trees.length}, the next ones the others`;
       return { what: "end all unused trees", uid, detail };
     });
-  return { plan: [...byUser.values()].flatMap((trees) => trees.slice(0, most)), faults };
+  const isStuck = ({ tree }: Judgement): boolean => tree.members.some((member) => stuck.has(keyOf(member)));
+  const picked = (trees: readonly Judgement[]): Judgement[] =>
+    [...trees.filter((one) => !isStuck(one)), ...trees.filter(isStuck)].slice(0, most);
+  return { plan: [...byUser.values()].flatMap(picked), faults };
 }
 
 /** Trees that are ended together. */
@@ -47,9 +53,9 @@ export interface Batch {
 export function batchesOf(
   plan: readonly Judgement[],
   judgements: readonly Judgement[],
-  { processes, survivors }: Observation,
+  processes: readonly Proc[],
+  stuck: ReadonlySet<string>,
 ): Batch[] {
-  const stuck = new Set(survivors.map(keyOf));
   const trees = groupBy(judgements, uidOf);
   const counts = new Map<number, number>();
   const withSurvivors = new Set<number>();
@@ -67,7 +73,7 @@ export function batchesOf(
     else {
       const has = `${countOf(size, "process", "processes")} in ${countOf(count, "tree")}`;
       const also = hasSurvivors ? ", some that nothing ended before" : "";
-      const why = `uid ${uid} has ${has}${also}: these trees are ended after those of all others`;
+      const why = `uid ${uid} has ${has}${also}: its trees are ended apart from those of others`;
       alone.push({ plan: own, alone: why, hasSurvivors, size });
     }
   }

@@ -57,6 +57,14 @@ export async function reap(plan: readonly Judgement[], ports: ReapPorts): Promis
   if (confirmed.length === 0) return { outcomes: spared, faults: [], weak: false, left: 0 };
   const reaping = new Reaping(ports, uids, confirmed, view);
   await reaping.findKillableCgroups();
+  if (ports.stop.aborted) {
+    // Guard: no signal was sent, so what dies from now on is not this sweep's doing.
+    const left = confirmed.map(
+      (judgement): Outcome => ({ judgement, killed: [], survivors: [], spared: INTERRUPTED }),
+    );
+    const processes = confirmed.flatMap(({ tree }) => tree.members).length;
+    return { outcomes: [...left, ...spared], faults: reaping.faults, weak: false, left: processes };
+  }
   await reaping.terminate();
   await reaping.kill();
   const { faults, weak } = reaping;
@@ -105,7 +113,6 @@ class Reaping {
 
   /** Sends SIGTERM to the servers, which fold their own trees, and wakes stopped processes so that they receive it. */
   async terminate(): Promise<void> {
-    if (this.ports.stop.aborted) return;
     for (const { tracked } of this.trees) {
       const { alive, tree } = tracked;
       for (const process of alive)

@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import test from "node:test";
 import fc from "fast-check";
+import { keyOf } from "../../../src/core/observation/process.ts";
 import { type Batch, batchesOf, planOf } from "../../../src/core/reap/plan.ts";
 import type { Judgement } from "../../../src/core/verdict/judge.ts";
 import { ALICE, observation, proc } from "../../helpers/proc.ts";
@@ -31,7 +32,8 @@ function host(users: readonly User[]) {
 
 function batches(users: readonly User[]) {
   const { judgements, seen } = host(users);
-  return batchesOf(planOf(judgements, false).plan, judgements, seen);
+  const stuck = new Set(seen.survivors.map(keyOf));
+  return batchesOf(planOf(judgements, false, stuck).plan, judgements, seen.processes, stuck);
 }
 
 const rootsOf = (batch: Batch | undefined) => batch?.plan.map(({ tree }) => tree.root.pid);
@@ -42,7 +44,7 @@ test("a sweep ends 256 trees of a user, and reports the others; a forced one end
     { uid: ALICE, trees: 257, others: 0 },
     { uid: ALICE + 1, trees: 256, others: 0 },
   ]);
-  const { plan, faults } = planOf(judgements, false);
+  const { plan, faults } = planOf(judgements, false, new Set());
   assert.equal(plan.length, 512);
   assert.deepEqual(faults, [
     {
@@ -52,7 +54,16 @@ test("a sweep ends 256 trees of a user, and reports the others; a forced one end
       detail: "this sweep ends 256 of 257, the next ones the others",
     },
   ]);
-  assert.deepEqual(planOf(judgements, true), { plan: judgements, faults: [] });
+  assert.deepEqual(planOf(judgements, true, new Set()), { plan: judgements, faults: [] });
+});
+
+test("trees that an earlier sweep could not end do not keep the others from their turn", () => {
+  const { judgements } = host([{ uid: ALICE, trees: 300, others: 0 }]);
+  const rootOf = ({ tree }: Judgement) => keyOf(tree.root);
+  const stuck = new Set(judgements.slice(0, 256).map(rootOf));
+  const picked = planOf(judgements, false, stuck).plan.map(rootOf);
+  assert.deepEqual(picked.slice(0, 44), judgements.slice(256).map(rootOf));
+  assert.deepEqual(picked.slice(44), [...stuck].slice(0, 212));
 });
 
 test("users with more than is usual are handled alone and last, the smaller first", () => {
@@ -69,11 +80,11 @@ test("users with more than is usual are handled alone and last, the smaller firs
       [[2, 5], null, false],
       [
         [4],
-        "uid 4 has 1 process in 1 tree, some that nothing ended before: these trees are ended after those of all others",
+        "uid 4 has 1 process in 1 tree, some that nothing ended before: its trees are ended apart from those of others",
         true,
       ],
-      [[1], "uid 1 has 65 processes in 65 trees: these trees are ended after those of all others", false],
-      [[3], "uid 3 has 513 processes in 1 tree: these trees are ended after those of all others", false],
+      [[1], "uid 1 has 65 processes in 65 trees: its trees are ended apart from those of others", false],
+      [[3], "uid 3 has 513 processes in 1 tree: its trees are ended apart from those of others", false],
     ],
   );
 });
