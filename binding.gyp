@@ -1,6 +1,7 @@
 {
   "variables": {
     "core_sources": [
+      "native/core/base/owners.cc",
       "native/core/proc/parse.cc",
       "native/core/proc/proc_dir.cc",
       "native/core/killable/reader.cc",

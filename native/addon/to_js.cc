@@ -82,6 +82,7 @@ class Converter {
         {"rssKiB", value(process.rss_kib)},
         {"uids", value(process.uids)},
         {"uid", value(process.uid)},
+        {"account", process.account != process.uid ? value(process.account) : absent()},
         {"ignoresHangup", value(process.ignores_hangup)},
         {"comm", value(process.comm)},
         {"exe", value(process.exe)},

@@ -47,7 +47,7 @@ std::vector<ArgvResult> read_argv(MemoryReader& reader, const std::vector<ArgvRe
                                   std::vector<Fault>* faults) {
   std::vector<ArgvResult> results(requests.size());
   std::vector<MemoryRequest> files;
-  for (const auto& [pid, uid] : requests) files.push_back({std::to_string(pid) + "/cmdline", uid});
+  for (const auto& [pid, account] : requests) files.push_back({std::to_string(pid) + "/cmdline", account});
   reader.read(
       files, [&](std::size_t i, int error, std::string_view text) { results[i] = result_of(error, text); },
       faults);

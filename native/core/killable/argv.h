@@ -12,7 +12,7 @@ namespace reaper {
 
 struct ArgvRequest {
   pid_t pid;
-  uid_t uid;
+  uid_t account;
 };
 
 struct ArgvResult {

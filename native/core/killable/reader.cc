@@ -114,12 +114,11 @@ struct MemoryReader::Waiting {
   Account* account;  // an element of the map, which stays where it is
 };
 
-MemoryReader::MemoryReader(MemoryFile file, int proc_fd, int timeout_ms, int budget_ms, Owners owners)
+MemoryReader::MemoryReader(MemoryFile file, int proc_fd, int timeout_ms, int budget_ms)
     : file_(file),
       proc_fd_(proc_fd),
       timeout_ms_(std::max(timeout_ms, kChecks)),
-      budget_ms_(std::max(budget_ms, 0)),
-      owners_(std::move(owners)) {}
+      budget_ms_(std::max(budget_ms, 0)) {}
 
 void MemoryReader::read(const std::vector<MemoryRequest>& requests, const OnAnswer& on_answer,
                         std::vector<Fault>* faults) {
@@ -128,7 +127,7 @@ void MemoryReader::read(const std::vector<MemoryRequest>& requests, const OnAnsw
   std::vector<Waiting> waiting;
   std::unordered_map<Account*, std::size_t> asked;
   for (const MemoryRequest& request : requests) {
-    Account& account = accounts_.emplace(owners_.of(request.uid), Account{file_.user_budget}).first->second;
+    Account& account = accounts_.emplace(request.account, Account{file_.user_budget}).first->second;
     waiting.push_back({waiting.size(), asked[&account]++, &request.path, &account});
   }
   std::stable_sort(waiting.begin(), waiting.end(),

@@ -17,7 +17,6 @@
 #include <unordered_set>
 #include <vector>
 
-#include "core/base/owners.h"
 #include "core/base/result.h"
 
 namespace reaper {
@@ -45,7 +44,7 @@ int read_in_helper(const char* path, std::size_t piece, char* to, std::size_t ro
 
 struct MemoryRequest {
   std::string path;  // below the proc root: "PID/cmdline"
-  uid_t uid;
+  uid_t account;     // whom it is charged to (base/owners.h)
 };
 
 // What a helper shares with its parent. It fills slots in order and counts them in `done`; the bytes go one
@@ -73,7 +72,7 @@ class MemoryReader {
   using OnAnswer = std::function<void(std::size_t index, int error, std::string_view text)>;
 
   // proc_fd: an open proc root. timeout_ms bounds one file, budget_ms all of them.
-  MemoryReader(MemoryFile file, int proc_fd, int timeout_ms, int budget_ms, Owners owners = {});
+  MemoryReader(MemoryFile file, int proc_fd, int timeout_ms, int budget_ms);
 
   // Reads users in turns. A request that gets no answer in time has none here. Blocks for no longer than the
   // budget plus one timeout. A fork that fails is a fault, and EIO for its processes.
@@ -97,7 +96,6 @@ class MemoryReader {
   int proc_fd_;
   int timeout_ms_;
   std::int64_t budget_ms_;
-  Owners owners_;
   std::unordered_map<uid_t, Account> accounts_;
   std::unordered_set<std::string> stalled_;
 };

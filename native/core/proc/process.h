@@ -30,6 +30,7 @@ struct Process : Stat {
   std::int64_t rss_kib = 0;
   std::optional<std::array<uid_t, 4>> uids;  // real, effective, saved, filesystem
   uid_t uid = 0;                             // effective: the owner of /proc/PID
+  uid_t account = 0;                         // whom it is charged to (base/owners.h)
   std::optional<bool> ignores_hangup;
   std::optional<std::string> exe;  // nullopt without exe_unreadable: a kernel thread, a zombie
   std::optional<ExeUnreadable> exe_unreadable;

@@ -39,9 +39,9 @@ class SnapshotBuilder {
   SnapshotBuilder(const SnapshotOptions& options, ProcDir proc)
       : options_(options),
         proc_(std::move(proc)),
-        argv_(kCmdline, proc_.fd(), options.timeout_ms, options.budget_ms, options.owners),
-        environ_(environ_file(options_.variables), proc_.fd(), options.timeout_ms, options.budget_ms,
-                 options.owners) {}
+        argv_(kCmdline, proc_.fd(), options.timeout_ms, options.budget_ms),
+        environ_(environ_file(options_.variables), proc_.fd(), options.timeout_ms, options.budget_ms),
+        owners_(options.owners) {}
 
   // The scan; then, where it is staged and found suspects, the first stage; then the rest.
   std::optional<Failure> begin();
@@ -96,6 +96,7 @@ class SnapshotBuilder {
   ProcDir proc_;
   Snapshot out_;
   MemoryReader argv_, environ_;
+  Owners owners_;
   std::array<std::string, kSpaces.size()> own_spaces_;  // empty: not known
   std::vector<ScanEntry> entries_;
   std::unordered_map<std::string, ExeKind> kinds_;

@@ -72,7 +72,8 @@ void SnapshotBuilder::read_links(int folder, Process& process) {
 
 void SnapshotBuilder::read_argv() {
   std::vector<ArgvRequest> requests;
-  for (const std::size_t i : wants_argv_) requests.push_back({out_.processes[i].pid, out_.processes[i].uid});
+  for (const std::size_t i : wants_argv_)
+    requests.push_back({out_.processes[i].pid, out_.processes[i].account});
   std::vector<ArgvResult> results = reaper::read_argv(argv_, requests, &out_.faults);
   for (std::size_t k = 0; k < results.size(); ++k) {
     Process& process = out_.processes[wants_argv_[k]];
@@ -93,7 +94,7 @@ void SnapshotBuilder::read_environ() {
     // Guard: a process whose command line hung would hang again, and is reported already.
     if (process.argv_status == ArgvStatus::kTimeout) continue;
     asked.push_back(&process);
-    requests.push_back({std::to_string(process.pid) + "/environ", process.uid});
+    requests.push_back({std::to_string(process.pid) + "/environ", process.account});
   }
   std::vector<int> errors(requests.size(), ETIMEDOUT);
   const auto on_answer = [&](std::size_t i, int error, std::string_view text) {
@@ -160,7 +161,7 @@ void SnapshotBuilder::add_over_budget(uid_t uid, const char* what, std::string d
 
 // Says once what one user's doing is.
 void SnapshotBuilder::add_users_fault(uid_t uid, const char* what, std::string detail) {
-  const uid_t account = options_.owners.of(uid);
+  const uid_t account = owners_.of(uid);
   const auto same = [&](const Fault& fault) { return fault.uid == account && fault.what == what; };
   if (std::none_of(out_.faults.begin(), out_.faults.end(), same))
     out_.faults.push_back({what, 0, std::move(detail), account});

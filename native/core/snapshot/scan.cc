@@ -80,7 +80,7 @@ void SnapshotBuilder::match_command_lines() {
   for (ScanEntry& entry : entries_) {
     if (!entry.interpreter || !asks_for(entry.uid)) continue;
     asked.push_back(&entry);
-    requests.push_back({entry.pid, entry.uid});
+    requests.push_back({entry.pid, owners_.of(entry.uid, proc_.fd(), entry.pid)});
   }
   const std::vector<ArgvResult> results = reaper::read_argv(argv_, requests, &out_.faults);
   std::string line;

@@ -8,12 +8,14 @@ namespace reaper {
 void SnapshotBuilder::read_full(pid_t pid, uid_t owner, bool wants_argv) {
   if (!tried_.insert(pid).second) return;
   // Guard: without root's ssh servers no tree can be judged, so root has no budget.
-  if (owner != 0 && read_of_[options_.owners.of(owner)]++ >= options_.user_processes)
+  const uid_t account = owners_.of(owner, proc_.fd(), pid);
+  if (owner != 0 && read_of_[account]++ >= options_.user_processes)
     return add_over_budget(
         owner, "read processes",
         "this user has more than " + std::to_string(options_.user_processes) + "; the rest was not read");
   Process process;
   if (!read_process(pid, owner, process)) return;
+  process.account = account;
   index_[pid] = out_.processes.size();
   if (wants_argv) wants_argv_.push_back(out_.processes.size());
   out_.processes.push_back(std::move(process));

@@ -43,7 +43,7 @@ class Scan {
     uid_t owner = 0;
     int code = proc_.owner(pid, &owner);
     if (is_gone(code)) return;
-    account_ = table_.accounts[pid] = options_.owners.of(owner);
+    account_ = table_.accounts[pid] = table_.owners.of(owner, proc_.fd(), pid);
     bool is_empty = true;
     if (code == 0) code = read_task(pid, pid, is_empty);
     // A main thread that has ended shows no descriptors while its other threads go on with theirs (measured).
@@ -128,6 +128,7 @@ class Scan {
 
 HolderTable read_holders(const HolderOptions& options) {
   HolderTable table;
+  table.owners = options.owners;
   auto proc = ProcDir::open(options.proc_root);
   if (!proc) {
     table.faults.push_back({proc.failure().what, 0, error_text(proc.failure().code)});

@@ -45,6 +45,7 @@ struct HolderTable {
   uid_t account_of(pid_t pid) const { return accounts.count(pid) != 0 ? accounts.at(pid) : 0; }
 
   std::array<Holders, kThings> held;
+  Owners owners;                    // with what the processes that were read tell
   std::map<pid_t, uid_t> accounts;  // who is charged, of every process that was read
   std::vector<pid_t> unreadable;
   std::string own_net;       // the text of this program's network namespace; empty: not known

@@ -82,13 +82,14 @@ class Nets {
       : sockets_(sockets), to_(to), proc_(ProcDir::open(sockets.options.proc_root)) {
     const auto pids = proc_ ? proc_.value().list() : Result<std::vector<pid_t>>(proc_.failure());
     if (!pids) to_.faults.push_back({pids.failure().what, 0, error_text(pids.failure().code)});
+    Owners owners = sockets.holders.owners;
     std::map<std::string, Net> nets;
     for (const pid_t pid : pids ? pids.value() : std::vector<pid_t>()) {
       uid_t uid = 0;
       std::string_view link;
       if (proc_.value().owner(pid, &uid) != 0 || proc_.value().link_of(pid, "ns/net", &link) != 0) continue;
       if (link == sockets.holders.own_net) continue;
-      const uid_t account = sockets.options.owners.of(uid);
+      const uid_t account = owners.of(uid, proc_.value().fd(), pid);
       Net& net = nets[std::string(link)];
       net.pids.push_back(pid);
       net.accounts.insert(account);

@@ -23,8 +23,8 @@ struct Host {
     fake.cmdline_blocks = blocks;
     fixture.add(fake);
   }
-  MemoryReader reader(int timeout_ms, int budget_ms, Owners owners = {}) const {
-    return MemoryReader(kCmdline, proc.fd(), timeout_ms, budget_ms, std::move(owners));
+  MemoryReader reader(int timeout_ms, int budget_ms) const {
+    return MemoryReader(kCmdline, proc.fd(), timeout_ms, budget_ms);
   }
 
   ProcFixture fixture;
@@ -125,16 +125,16 @@ void bytes_are_charged_to_the_user() {
   std::vector<Fault> faults;
   std::vector<ArgvRequest> requests(400, ArgvRequest{10, 666});
   requests.push_back({12, 1});
-  MemoryReader reader = host.reader(2000, 60000, Owners{{{100000, 65536, 666}}});
+  MemoryReader reader = host.reader(2000, 60000);
   std::vector<ArgvResult> results = read_argv(reader, requests, &faults);
   const auto allowed = static_cast<std::ptrdiff_t>(kArgvUserBudget / 30000) + 1;
   CHECK(count_read(results) >= allowed - 1 && count_read(results) <= allowed + 1);
   CHECK(results[400].status == ArgvStatus::kRead);
   CHECK(results[399].error == EDQUOT && results[399].status == ArgvStatus::kDenied &&
         results[399].argv.empty());
-  // A later pass and a subordinate uid are charged to the same user.
-  results = read_argv(reader, {{12, 666}, {12, 100001}, {12, 1}}, &faults);
-  CHECK(results[0].error == EDQUOT && results[1].error == EDQUOT && results[2].status == ArgvStatus::kRead);
+  // A later pass is charged to the same user.
+  results = read_argv(reader, {{12, 666}, {12, 1}}, &faults);
+  CHECK(results[0].error == EDQUOT && results[1].status == ArgvStatus::kRead);
 
   MemoryReader fresh = host.reader(2000, 60000);
   results = read_argv(fresh, std::vector<ArgvRequest>(100, ArgvRequest{11, 666}), &faults);

@@ -1,5 +1,6 @@
 #include "core/snapshot/snapshot.h"
 
+#include <sched.h>
 #include <sys/resource.h>
 
 #include <algorithm>
@@ -340,14 +341,40 @@ void a_too_long_path_is_distinguished() {
   std::filesystem::remove_all(base);
 }
 
+// Becomes this user in a user namespace of its own, and a subordinate one in a further one that this one
+// makes.
+bool enter_namespaces(uid_t user, uid_t subordinate) {
+  int made[2];
+  if (pipe(made) != 0) return false;
+  const pid_t self = getpid(), root = fork();
+  if (root == 0) {
+    char byte;
+    if (read(made[0], &byte, 1) != 1) _exit(1);
+    write_file("/proc/" + std::to_string(self) + "/uid_map",
+               "0 " + std::to_string(user) + " 1\n1 " + std::to_string(subordinate) + " 9\n");
+    _exit(0);
+  }
+  int status = 1;
+  return setresuid(user, user, user) == 0 && unshare(CLONE_NEWUSER) == 0 && write(made[1], "x", 1) == 1 &&
+         waitpid(root, &status, 0) == root && status == 0 && setresuid(1, 1, 1) == 0 &&
+         unshare(CLONE_NEWUSER) == 0;
+}
+
 // Guard: a user with more processes than the budget is named, and the other user's are read all the same, and
 // all of root's.
 void the_budget_of_processes_is_per_user() {
   if (!is_root()) return;
   Host host;
-  for (pid_t pid = 100; pid < 120; ++pid)  // half of them under a subordinate uid of the same user
-    host.add_of(pid % 2 == 0 ? 3000 : 200001, pid, pid == 100 ? 1 : pid - 1,
-                pid == 100 ? kServer : "/usr/bin/bash");
+  // Most of them under subordinate uids of the same user: one of a range, one that the kernel alone knows.
+  const uid_t uids[] = {3000, 200001, 300001};
+  const Child container([](int) { return enter_namespaces(3000, 300000); });
+  for (pid_t pid = 100; pid < 120; ++pid) {
+    host.add_of(uids[pid % 3], pid, pid == 100 ? 1 : pid - 1, pid == 100 ? kServer : "/usr/bin/bash");
+    if (uids[pid % 3] != 300001) continue;
+    const std::string space = host.proc.path(pid, "ns/user");
+    std::filesystem::remove(space);
+    std::filesystem::create_symlink("/proc/" + std::to_string(container.pid()) + "/ns/user", space);
+  }
   for (pid_t pid = 200; pid < 210; ++pid) host.add(pid, pid == 200 ? 1 : pid - 1, kServer);
   for (pid_t pid = 300; pid < 320; ++pid) host.add_of(0, pid, 1, "/usr/sbin/sshd");
   host.options.full = true;
@@ -359,7 +386,8 @@ void the_budget_of_processes_is_per_user() {
                          [&](const Process& process) { return process.pid >= from && process.pid < to; });
   };
   CHECK(of(100, 120) == 10 && of(200, 210) == 10 && of(300, 320) == 20);
-  CHECK((snapshot.over_budget == std::vector<uid_t>{3000, 200001}));
+  CHECK((snapshot.over_budget == std::vector<uid_t>{3000, 200001, 300001}));
+  CHECK(at(snapshot, 101).account == 3000 && at(snapshot, 200).account == fixture_uid());
   CHECK(snapshot.faults.size() == 1 && snapshot.faults[0].uid == 3000U && snapshot.faults[0].pid == 0);
 }
 

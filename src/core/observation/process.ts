@@ -15,6 +15,9 @@ export type ProcId = DataOf<typeof procId>;
 /** One process as the kernel described it. A field that could not be read is null, never zero. */
 export type Proc = DataOf<typeof process>;
 
+/** Returns the uid whose budgets count this process. */
+export const accountOf = ({ uid, account = uid }: Proc): number => account;
+
 /** How many processes the snapshot met, and what became of them. */
 export type SnapshotCounts = DataOf<typeof counts>;
 

@@ -33,6 +33,8 @@ export const process = v.object({
   uids: v.nullable(v.tuple([uid, uid, uid, uid])),
   /** The effective uid, which owns /proc/PID. */
   uid,
+  /** Whose subordinate uid that is: every budget of that user counts this process as well. Absent: the uid's own. */
+  account: v.optional(uid),
   /** Whether it ignores SIGHUP, as nohup arranges it; null: /proc/PID/status could not be read. */
   ignoresHangup: truth,
   /** The kernel's 15 bytes of name: text that the user chooses. */

@@ -1,7 +1,7 @@
 /** What a sweep ends, and in what order: one user's mass of processes must not delay the end of another's orphans. */
 
 import type { Fault } from "../observation/fault.ts";
-import { keyOf, type Proc } from "../observation/process.ts";
+import { accountOf, keyOf, type Proc } from "../observation/process.ts";
 import { countOf } from "../text/format.ts";
 import { groupBy } from "../text/group-by.ts";
 import type { Judgement } from "../verdict/judge.ts";
@@ -12,7 +12,7 @@ const MAX_TREES = 256;
 const LIGHT_PROCESSES = 512;
 const LIGHT_TREES = 64;
 
-const uidOf = ({ tree }: Judgement): number => tree.uid;
+const userOf = ({ tree }: Judgement): number => accountOf(tree.root);
 
 /**
  * Picks the trees to end, at most 256 per user, and reports the users who have more. A forced sweep ends all. Trees with
@@ -25,7 +25,7 @@ export function planOf(
 ): { plan: Judgement[]; faults: Fault[] } {
   const byUser = groupBy(
     judgements.filter(({ verdict }) => verdict === "reap"),
-    uidOf,
+    userOf,
   );
   const most = force ? Number.POSITIVE_INFINITY : MAX_TREES;
   const faults = [...byUser]
@@ -56,16 +56,17 @@ export function batchesOf(
   processes: readonly Proc[],
   stuck: ReadonlySet<string>,
 ): Batch[] {
-  const trees = groupBy(judgements, uidOf);
+  const trees = groupBy(judgements, userOf);
   const counts = new Map<number, number>();
   const withSurvivors = new Set<number>();
   for (const process of processes) {
-    counts.set(process.uid, (counts.get(process.uid) ?? 0) + 1);
-    if (stuck.has(keyOf(process))) withSurvivors.add(process.uid);
+    const user = accountOf(process);
+    counts.set(user, (counts.get(user) ?? 0) + 1);
+    if (stuck.has(keyOf(process))) withSurvivors.add(user);
   }
   const light: Judgement[] = [];
   const alone: (Batch & { readonly size: number })[] = [];
-  for (const [uid, own] of groupBy(plan, uidOf)) {
+  for (const [uid, own] of groupBy(plan, userOf)) {
     const size = counts.get(uid) ?? 0;
     const count = trees.get(uid)?.length ?? 0;
     const hasSurvivors = withSurvivors.has(uid);

@@ -1,7 +1,7 @@
 /** The circuit breaker: when the evidence itself looks broken, an unforced sweep stops before its first kill. */
 
 import type { Observation } from "../observation/observation.ts";
-import type { Proc } from "../observation/process.ts";
+import { accountOf, type Proc } from "../observation/process.ts";
 import type { Policy } from "../policy/policy.ts";
 import { groupBy } from "../text/group-by.ts";
 import type { HostView } from "../tree/host-view.ts";
@@ -78,6 +78,6 @@ function doubtful(
 /** Guard: of one user's trees at most half of `maxTrees` counts, so that no user alone stops the end of others'. */
 function countForMax(plan: readonly Judgement[], maxTrees: number): number {
   const most = Math.max(1, Math.floor(maxTrees / 2));
-  const byUser = groupBy(plan, ({ tree }) => tree.uid);
+  const byUser = groupBy(plan, ({ tree }) => accountOf(tree.root));
   return [...byUser.values()].reduce((sum, trees) => sum + Math.min(trees.length, most), 0);
 }

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import test from "node:test";
 import fc from "fast-check";
-import { keyOf } from "../../../src/core/observation/process.ts";
+import { accountOf, keyOf } from "../../../src/core/observation/process.ts";
 import { type Batch, batchesOf, planOf } from "../../../src/core/reap/plan.ts";
 import type { Judgement } from "../../../src/core/verdict/judge.ts";
 import { ALICE, observation, proc } from "../../helpers/proc.ts";
@@ -12,20 +12,23 @@ interface User {
   readonly trees: number;
   readonly others: number;
   readonly hasSurvivor?: boolean;
+  /** Each of its processes has a subordinate uid of its own. */
+  readonly isSpread?: boolean;
 }
 
 function host(users: readonly User[]) {
   const judgements: Judgement[] = [];
-  const processes = users.flatMap(({ uid, trees, others }) =>
+  const processes = users.flatMap(({ uid: user, trees, others, isSpread }) =>
     Array.from({ length: trees + others }, (_, i) => {
-      const root = proc({ pid: uid * 10_000 + i, uid });
+      const uid = isSpread ? user * 100_000 + i : user;
+      const root = proc({ pid: user * 10_000 + i, uid, ...(isSpread && { account: user }) });
       if (i < trees)
         judgements.push({ verdict: "reap", tree: { uid, root, members: [root] } } as unknown as Judgement);
       return root;
     }),
   );
   const survivors = users.flatMap(({ uid, hasSurvivor }) =>
-    hasSurvivor ? processes.filter((one) => one.uid === uid).slice(0, 1) : [],
+    hasSurvivor ? processes.filter((one) => accountOf(one) === uid).slice(0, 1) : [],
   );
   return { judgements, seen: observation(processes, { survivors }) };
 }
@@ -37,7 +40,9 @@ function batches(users: readonly User[]) {
 }
 
 const rootsOf = (batch: Batch | undefined) => batch?.plan.map(({ tree }) => tree.root.pid);
-const uidsOf = (plan: readonly Judgement[]): number[] => [...new Set(plan.map(({ tree }) => tree.uid))];
+const uidsOf = (plan: readonly Judgement[]): number[] => [
+  ...new Set(plan.map(({ tree }) => accountOf(tree.root))),
+];
 
 test("a sweep ends 256 trees of a user, and reports the others; a forced one ends all", () => {
   const { judgements } = host([
@@ -94,6 +99,7 @@ test("what one user has changes nothing for those who are handled together", () 
   const heavy = fc.record({
     trees: fc.integer({ min: 65, max: 400 }),
     others: fc.integer({ min: 0, max: 600 }),
+    isSpread: fc.boolean(),
   });
   fc.assert(
     fc.property(fc.tuple(user(1), user(2), user(3)), heavy, fc.nat(3), (users, mass, at) => {

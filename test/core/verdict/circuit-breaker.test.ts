@@ -43,8 +43,8 @@ function trips(given: Case): string | null {
     connections: connections && { ...NO_CONNECTIONS, ...connections },
   });
   const judgements = verdicts.map((verdict, i) => {
-    const root = { pid: ROOT + i } as Proc;
-    const uid = given.ofOneUser ? ALICE : ALICE + i;
+    const uid = ALICE + i;
+    const root = { pid: ROOT + i, uid, ...(given.ofOneUser && { account: ALICE }) } as Proc;
     return { verdict, tree: { root, uid, members: [root] } } as unknown as Judgement;
   });
   const policy = { ...DEFAULT_POLICY, maxTrees: given.maxTrees ?? null };
