@@ -1,7 +1,7 @@
 /** The story: observe, judge, reap, record. */
 
 import { type Fault, faultLine, isExceeded, isOfHost } from "../core/observation/fault.ts";
-import { keyOf, type Proc } from "../core/observation/process.ts";
+import { accountOf, keyOf, type Proc } from "../core/observation/process.ts";
 import type { Policy } from "../core/policy/policy.ts";
 import type { Outcome } from "../core/reap/outcome.ts";
 import { type Batch, batchesOf, planOf } from "../core/reap/plan.ts";
@@ -25,7 +25,7 @@ export async function observeAndJudge(ports: Ports, request: SweepRequest, full 
   const shortest = request.staged && !full ? shortestGrace(policy) : undefined;
   const view = await observe(ports.native, { ...options, shortestGrace: shortest });
   const { observation } = view;
-  const owners = [...new Set(observation.processes.map(({ uid }) => uid))];
+  const owners = [...new Set(view.trees.map(({ root }) => accountOf(root)))];
   const { accounts, faults } = ports.lookUpAccounts(policy, owners);
   const judgements = judgeView(view, { ...request.context, accounts });
   const all = [...observation.faults, ...faults];

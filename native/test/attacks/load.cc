@@ -7,6 +7,9 @@
 //   sockets       COUNT processes with SIZE connected unix sockets each
 //   chain         COUNT nested processes
 //   trees         COUNT servers of one process each, adopted by pid 1
+//   subordinate   the same under COUNT subordinate uids, with SIZE bytes of arguments each; says "map PID"
+//   and
+//                 waits for a line, until somebody has written its uid_map
 #include <fcntl.h>
 #include <sched.h>
 #include <signal.h>
@@ -116,6 +119,15 @@ int carry_on(const char* step) {
   return 0;
 }
 
+// Enters a user namespace, whose uids root or newuidmap says.
+bool enter_namespace() {
+  if (unshare(CLONE_NEWUSER) != 0) return false;
+  std::printf("map %d\n", getpid());
+  std::fflush(stdout);
+  char byte = 0;
+  return read(STDIN_FILENO, &byte, 1) == 1;
+}
+
 void raise(int resource, rlim_t wanted) {
   rlimit limit{};
   getrlimit(static_cast<__rlimit_resource>(resource), &limit);
@@ -138,14 +150,17 @@ int main(int argc, char** argv) {
   g_life = life[0];
   g_ready = ready[1];
   const std::string step = mode + "," + std::to_string(count) + "," + std::to_string(size);
-  const bool is_server_each = mode == "argv" || mode == "trees";
+  const bool is_subordinate = mode == "subordinate", is_adopted = mode == "trees" || is_subordinate;
+  const bool is_server_each = mode == "argv" || is_adopted;
+  if (is_subordinate && !enter_namespace()) return 1;
   const long starts = is_server_each ? count : 1;
   for (long i = 0; i < starts; ++i) {
     const pid_t child = fork();
     if (child == 0) {
       close(life[1]);
-      if (mode == "trees" && (setsid() < 0 || fork() != 0)) _exit(0);
-      become_server(step, mode == "argv" ? static_cast<std::size_t>(size) : 0,
+      if (is_adopted && (setsid() < 0 || fork() != 0)) _exit(0);
+      if (is_subordinate && setuid(static_cast<uid_t>(i + 1)) != 0) _exit(1);
+      become_server(step, mode == "argv" || is_subordinate ? static_cast<std::size_t>(size) : 0,
                     mode == "environment" ? static_cast<std::size_t>(size) : 0);
     }
     if (child < 0) break;

@@ -2,7 +2,7 @@
 
 import type { Reason, ReasonCode } from "../evidence/reasons.ts";
 import type { Observation } from "../observation/observation.ts";
-import { exeName, exePath, type Proc } from "../observation/process.ts";
+import { accountOf, exeName, exePath, type Proc } from "../observation/process.ts";
 import { exemptionsIn, type Policy } from "../policy/policy.ts";
 import type { Exemption } from "../policy/schema.ts";
 import type { Catalogue, Kind } from "../recognition/catalogue.ts";
@@ -151,13 +151,13 @@ function byPolicy(tree: Tree, context: ExemptionContext): Rule[] {
   ];
 }
 
-function byEntry(entry: Exemption, { uid, product }: Tree, { accounts, today }: ExemptionContext): Rule {
+function byEntry(entry: Exemption, tree: Tree, { accounts, today }: ExemptionContext): Rule {
   const { until, reason } = entry;
   const fits = [
     until === undefined || until >= today,
-    entry.user === undefined || isUser(uid, entry.user, accounts),
-    entry.group === undefined || isInGroup(uid, entry.group, accounts),
-    entry.product === undefined || entry.product === product,
+    entry.user === undefined || isUser(tree, entry.user, accounts),
+    entry.group === undefined || isInGroup(accountOf(tree.root), entry.group, accounts),
+    entry.product === undefined || entry.product === tree.product,
   ];
   if (fits.includes(false)) return null;
   const more = `${until ? ` until ${until}` : ""}${reason ? `: ${reason}` : ""}`;
@@ -189,10 +189,11 @@ function byKeep({ uid }: Tree, { policy, observation, markedFor }: ExemptionCont
 }
 
 /** Exact comparison, by number: exempting bob must not exempt bobby, nor uid 1000 uid 100. */
-function isUser(uid: number, user: string | number, accounts: Accounts): boolean | null {
+function isUser({ uid, root }: Tree, user: string | number, accounts: Accounts): boolean | null {
+  const account = accountOf(root);
   const named = toNumber(user) ?? accounts.uidOf[user];
-  if (typeof named === "number") return uid === named;
-  const login = accounts.loginOf?.[uid] ?? null;
+  if (typeof named === "number") return uid === named || account === named;
+  const login = accounts.loginOf?.[account] ?? null;
   if (login === user) return true;
   // Guard: where the look-up failed, the owner may be that user by another spelling (alice@example.org).
   return login === null || named === undefined ? null : false;

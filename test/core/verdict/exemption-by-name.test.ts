@@ -83,6 +83,15 @@ const accounts = (more: Partial<Accounts> = {}): Accounts => ({
   ...more,
 });
 
+test("whom a policy exempts is exempt under a subordinate uid as well", () => {
+  const seen = observation(legacyTree(500, { uid: 300_001, account: ALICE }));
+  const staff = '[[exempt]]\ngroup = "staff"\n';
+  const inStaff = accounts({ gidOf: { staff: 50 }, groupsOf: { [ALICE]: [50] } });
+  for (const toml of [thesis, `[[exempt]]\nuser = ${ALICE}\n`, "[[exempt]]\nuser = 300001\n", staff])
+    assert.equal(only(seen, policyOf(toml), inStaff).verdict, "exempt", toml);
+  assert.equal(only(seen, policyOf("[[exempt]]\nuser = 2\n"), inStaff).verdict, "reap");
+});
+
 test("what a kept tree is connected to is used through it, another user's as well", () => {
   const bobs = legacyTree(800, { uid: 2002, uids: [2002, 2002, 2002, 2002], loginUid: 2002 });
   const seen = observation([...legacyTree(500), ...bobs], {
