@@ -46,11 +46,11 @@ async function explain(pid: number, options: Common): Promise<number> {
 /** Reads the connections of all processes of the tree's user, and finds the host or session behind the tree's client. */
 async function findPath(
   { native, procRoot }: Ports,
-  { tree, use }: Judgement,
+  { tree, facts }: Judgement,
   view: HostView,
   catalogue: Catalogue,
 ): Promise<string | null> {
-  if (use === null) return null;
+  if (facts.every(({ value }) => value !== "yes")) return null;
   const { observation, sshd } = view;
   const near = observation.processes.filter(({ uid }) => uid === tree.uid || uid === tree.root.loginUid);
   const pids = [...near, ...sshd.genuine.values(), ...sshd.sessions.values()].map(({ pid }) => pid);

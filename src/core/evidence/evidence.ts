@@ -5,69 +5,57 @@
 
 import type { HostView } from "../tree/host-view.ts";
 import type { Tree } from "../tree/tree.ts";
-import { type Doubt, type DoubtCode, doubtAbove, doubtAround } from "./doubt.ts";
+import { doubtAbove, doubtAround } from "./doubt.ts";
 import { groupsOf, type TreeSources } from "./groups.ts";
-import { makeOutside, sessionsAbove, type UseCode, type Way, waysInto } from "./use.ts";
-
-export type Value = "yes" | "no" | "unknown";
+import type { Reason, ReasonCode } from "./reasons.ts";
+import { makeOutside, sessionsAbove, waysInto } from "./use.ts";
 
 export interface Fact {
   readonly fact: string;
-  readonly value: Value;
+  readonly value: "yes" | "no" | "unknown";
   readonly detail: string;
 }
 
+/** What is known of trees that are connected with each other. */
 export interface Evidence {
-  /** The two facts that decide. */
-  readonly ancestor: Fact;
-  readonly client: Fact;
-  /** Why the tree is in use; null: nothing is known to use it. */
-  readonly use: UseCode | null;
-  /** The code of the first fact that is unknown; null: none is. */
-  readonly doubt: DoubtCode | null;
-  /** Every tree that this one is connected with, itself among them: they are judged together. */
-  readonly group: readonly Tree[];
+  readonly trees: readonly Tree[];
+  /** The two facts that decide, each with the code of the reason that it is; null where its value is no. */
+  readonly facts: readonly (Fact & { readonly code: ReasonCode | null })[];
 }
 
-/** How the evidence is collected. */
-export interface EvidenceOptions {
-  /** Trees that count as outside for the others (tunnels, web servers, what its user keeps), and why. */
-  readonly sources?: TreeSources;
-  /** After so many milliseconds without data a TCP connection is not use; null: it counts for ever. */
-  readonly silentAfter: number | null;
-}
-
-/** Collects the evidence for every tree. */
+/**
+ * Collects the evidence for all trees, each of which is in one group. `sources`: trees that count as outside for the others (tunnels, web servers, what its
+ * user keeps), and why. `silentAfter`: after so many milliseconds without data a TCP connection is not use; null: it counts
+ * for ever.
+ */
 export function collectEvidence(
   view: HostView,
-  { sources = new Map(), silentAfter }: EvidenceOptions,
-): Map<Tree, Evidence> {
-  const found = new Map<Tree, Evidence>();
+  sources: TreeSources,
+  silentAfter: number | null,
+): Evidence[] {
   const outside = makeOutside(view, sources, silentAfter);
-  for (const group of groupsOf(view, sources)) {
+  return groupsOf(view, sources).map((group) => {
     const above = sessionsAbove(group, outside);
-    const { ways: around, silent } = waysInto(group, outside);
-    const doubts = [
-      group.trees.map((tree) => doubtAbove(tree, view)).find((one) => one !== null) ?? null,
-      group.trees.map((tree) => doubtAround(tree, group, view)).find((one) => one !== null) ?? null,
-    ] as const;
-    const ancestor = factOf("ancestor", above, doubts[0], "no ssh session is above it");
-    const client = factOf("client", around, doubts[1], ["no client is connected", ...silent].join("; "));
-    const unknown = [ancestor, client].findIndex(({ value }) => value === "unknown");
-    const ways = [...above, ...around];
-    const evidence: Evidence = {
-      ancestor,
-      client,
-      use: ways[0]?.code ?? null,
-      doubt: doubts[unknown]?.code ?? null,
-      group: group.trees,
-    };
-    for (const tree of group.trees) found.set(tree, evidence);
-  }
-  return found;
+    const { ways, silent } = waysInto(group, outside);
+    const doubtIn = (doubtOf: (tree: Tree) => Reason | null): Reason | null =>
+      group.trees.map(doubtOf).find((one) => one !== null) ?? null;
+    const unseen = doubtIn((tree) => doubtAbove(tree, view));
+    const hidden = doubtIn((tree) => doubtAround(tree, group, view));
+    const facts = [
+      factOf("ancestor", above[0], unseen, "no ssh session is above it"),
+      factOf("client", ways[0], hidden, ["no client is connected", ...silent].join("; ")),
+    ];
+    return { trees: group.trees, facts };
+  });
 }
 
-function factOf(fact: string, [way]: readonly Way[], doubt: Doubt | null, no: string): Fact {
-  if (way) return { fact, value: "yes", detail: way.detail };
-  return doubt === null ? { fact, value: "no", detail: no } : { fact, value: "unknown", detail: doubt.why };
+function factOf(
+  fact: string,
+  use: Reason | undefined,
+  doubt: Reason | null,
+  no: string,
+): Evidence["facts"][number] {
+  if (use) return { fact, value: "yes", detail: use.text, code: use.code };
+  if (doubt) return { fact, value: "unknown", detail: doubt.text, code: doubt.code };
+  return { fact, value: "no", detail: no, code: null };
 }

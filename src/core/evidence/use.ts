@@ -7,21 +7,7 @@ import { clientOfSession, connectionsByPid, type HostView } from "../tree/host-v
 import { sessionUserOf } from "../tree/sshd.ts";
 import type { Tree } from "../tree/tree.ts";
 import type { Group, TreeSources } from "./groups.ts";
-
-export type UseCode =
-  | "in-use-session"
-  | "in-use-other-host"
-  | "in-use-this-host"
-  | "in-use-exempt-tree"
-  | "in-use-other-user"
-  | "in-use-display";
-
-/** One thing that uses a tree. */
-export interface Way {
-  readonly code: UseCode;
-  /** Names the far end, for people. */
-  readonly detail: string;
-}
+import type { Reason, ReasonCode } from "./reasons.ts";
 
 /** The sockets of X11 (path and abstract name) and Wayland; any user may make one, and thereby shield a tree. */
 const DISPLAY = /^@?\/tmp\/\.X11-unix\/|\/wayland-[^/]*$/;
@@ -50,7 +36,7 @@ export function makeOutside(view: HostView, sources: TreeSources, silentAfter: n
 }
 
 /** Lists the ssh sessions above a group of trees. */
-export function sessionsAbove({ trees }: Group, outside: Outside): Way[] {
+export function sessionsAbove({ trees }: Group, outside: Outside): Reason[] {
   const above = trees.flatMap(({ ancestors }) => ancestors.map(({ pid }) => pid));
   const sessions = above.flatMap((pid) => outside.view.sshd.sessions.get(pid) ?? []);
   return sessions.map((session) => sessionWay(session, trees, outside));
@@ -60,9 +46,9 @@ export function sessionsAbove({ trees }: Group, outside: Outside): Way[] {
  * Lists what is connected to a group of trees from outside, sessions first, and says for people which TCP connections have
  * been silent for too long to be use.
  */
-export function waysInto(group: Group, outside: Outside): { ways: Way[]; silent: string[] } {
+export function waysInto(group: Group, outside: Outside): { ways: Reason[]; silent: string[] } {
   const { view, silentAfter } = outside;
-  const ways: Way[] = [];
+  const ways: Reason[] = [];
   const silent: string[] = [];
   for (const connection of connectionsOut(group, outside)) {
     const { near, far, kind, idle, remote } = connection;
@@ -104,9 +90,9 @@ function countsWithoutSession(
 const isDisplay = ({ direction, remote }: Connection): boolean =>
   direction === "opened" && DISPLAY.test(remote);
 
-function clientWay(connection: Connection, { trees }: Group, { view, sources }: Outside): Way {
+function clientWay(connection: Connection, { trees }: Group, { view, sources }: Outside): Reason {
   const { far, farUid, otherHost, remote, local, idle } = connection;
-  const way = (code: UseCode, what: string): Way => ({ code, detail: `${what}${lastHeard(idle)}` });
+  const way = (code: ReasonCode, what: string): Reason => ({ code, text: `${what}${lastHeard(idle)}` });
   if (isDisplay(connection)) return way("in-use-display", `one of its programs shows a window on ${remote}`);
   if (otherHost) return way("in-use-other-host", `host ${remote} is connected to ${local}`);
   const [tree, why] = sources.get(far[0] ?? 0) ?? [];
@@ -117,14 +103,14 @@ function clientWay(connection: Connection, { trees }: Group, { view, sources }: 
     : way("in-use-other-user", `${name} of uid ${farUid} is connected to ${local}`);
 }
 
-function sessionWay(session: Proc, trees: readonly Tree[], { view, of }: Outside): Way {
+function sessionWay(session: Proc, trees: readonly Tree[], { view, of }: Outside): Reason {
   const user = sessionUserOf(session, view.table);
   const client = clientOfSession(of.get(session.pid) ?? []);
   const from = client ? ` from ${client.remote}${lastHeard(client.idle)}` : "";
   const isOwn = user === null || trees.some(({ uid, root }) => user === uid || user === root.loginUid);
   return {
     code: isOwn ? "in-use-session" : "in-use-other-user",
-    detail: `session ${nameOf(session)}${isOwn ? "" : ` of uid ${user}`}${from}`,
+    text: `session ${nameOf(session)}${isOwn ? "" : ` of uid ${user}`}${from}`,
   };
 }
 

@@ -32,7 +32,7 @@ export function treeDocument(judgement: Judgement, observation: Observation, out
     pids: tree.members.map((member) => member.pid),
     sparedBelow: tree.sparedBelow.map(({ process, why }) => ({ pid: process.pid, why })),
     costs,
-    evidence: judgement.facts,
+    evidence: judgement.facts.map(({ fact, value, detail }) => ({ fact, value, detail })),
     /** One of docs/reasons.md. */
     reasonCode: judgement.reasonCode,
     reasons: judgement.reasons,

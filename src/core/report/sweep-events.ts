@@ -6,6 +6,7 @@ import { keyOf, type Proc } from "../observation/process.ts";
 import { GONE, type Outcome } from "../reap/outcome.ts";
 import { countOf } from "../text/format.ts";
 import { makeTable } from "../tree/process-table.ts";
+import { isAsked } from "../verdict/exemption.ts";
 import type { Judgement, Verdict } from "../verdict/judge.ts";
 import { VERDICTS } from "../verdict/orphan.ts";
 import { outcomeDocument, treeDocument } from "./json.ts";
@@ -84,7 +85,7 @@ function inUseEvents({ tree, unforced, verdict, reasons }: Judgement): LogEvent[
 }
 
 function isSavedByAsking({ verdict, byEvidence, exemptions }: Judgement): boolean {
-  return verdict === "exempt" && byEvidence === "reap" && exemptions.every(({ asked }) => asked === true);
+  return verdict === "exempt" && byEvidence === "reap" && exemptions.every(isAsked);
 }
 
 /** Makes the standard log output of one tree, or says why a planned tree was spared. */

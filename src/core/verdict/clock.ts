@@ -30,10 +30,10 @@ export interface Clock {
   readonly state: TreeState | null;
 }
 
-/** Makes the clocks of trees; what all share is looked up once. */
-export function makeClock(view: HostView): (tree: Tree) => Clock {
+/** Makes the clock of every tree. */
+export function clocksOf(view: HostView): Map<Tree, Clock> {
   const states = new Map(view.observation.states.map((state) => [keyOf(state), state]));
-  return (tree) => clockOf(tree, view, states.get(keyOf(tree.root)) ?? null);
+  return new Map(view.trees.map((tree) => [tree, clockOf(tree, view, states.get(keyOf(tree.root)) ?? null)]));
 }
 
 function clockOf(tree: Tree, { observation, sshd, table }: HostView, state: TreeState | null): Clock {

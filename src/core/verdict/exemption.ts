@@ -1,5 +1,6 @@
 /** Trees that are left alone regardless of the evidence, and the flag that includes them in a forced sweep. */
 
+import type { Reason, ReasonCode } from "../evidence/reasons.ts";
 import type { Observation } from "../observation/observation.ts";
 import { exeName, exePath, type Proc } from "../observation/process.ts";
 import { exemptionsIn, type Policy } from "../policy/policy.ts";
@@ -11,8 +12,6 @@ import { isJobClient, jobOf, jobOfAncestor, jobOfEnvironment } from "../tree/bat
 import { isMultiplexer, type ManagersHere, managerOf } from "../tree/boundary.ts";
 import { SYSTEM_PATH } from "../tree/sshd.ts";
 import { leadersOf, type Spared, type Tree } from "../tree/tree.ts";
-import { keptBy } from "./kept.ts";
-import type { ReasonCode } from "./reason-codes.ts";
 
 /** Names of the configuration looked up on this host. A look-up that failed is null: unknown, so it spares. */
 export interface Accounts {
@@ -25,91 +24,87 @@ export interface Accounts {
 
 export const NO_ACCOUNTS: Accounts = { uidOf: {}, gidOf: {}, groupsOf: {} };
 
-export interface Exempt {
-  readonly code: ReasonCode;
-  readonly reason: string;
-  /** `asked`: by a name in the configuration, or by the user. Worth a line in the log when nothing else saved the tree. */
-  readonly asked?: boolean;
-  /** True: others are used through this tree without an ssh session. */
-  readonly isSource?: boolean;
-  /** The flag that includes it in a forced sweep; null: nothing does. */
+/** One reason to leave a tree alone. */
+export interface Exempt extends Reason {
+  /** The flag that includes the tree in a forced sweep; null: nothing does. */
   readonly liftedBy: "--include-jobs" | "--include-exempt" | null;
 }
 
-export interface ExemptionContext {
+/** By a name in the configuration, or by the user: worth a line in the log when nothing else saved the tree. */
+const ASKED: readonly ReasonCode[] = ["exempt-entry", "exempt-lookup-failed", "kept"];
+
+/** Others are used through such trees without an ssh session. */
+const SOURCES: readonly ReasonCode[] = ["tunnel", "agent-exempt", "web-server", "kept"];
+
+export const isAsked = ({ code }: Exempt): boolean => ASKED.includes(code);
+export const isSource = ({ code }: Exempt): boolean => SOURCES.includes(code);
+
+interface ExemptionContext {
   readonly policy: Policy;
-  readonly catalogue: Catalogue;
   readonly accounts: Accounts;
   readonly minUid: number;
   readonly here: ManagersHere;
   /** Local date, "2026-11-23". */
   readonly today: string;
-  /** For the requests of users, and for how long a tree is known as an orphan. */
+  /** For the requests of users. */
   readonly observation: Pick<Observation, "keeps" | "takenAt">;
   /** Milliseconds since the tree's mark. */
   readonly markedFor: number;
 }
 
-type Maybe = Exempt | false | null | undefined | "";
+/** The code of a reason and its text, where it holds. */
+type Rule = readonly [code: ReasonCode, text: string] | false | null | undefined | "";
 
 /** Every reason to leave a tree alone; an empty list means that evidence decides. */
 export function exemptionsOf(tree: Tree, context: ExemptionContext): Exempt[] {
-  const all: readonly Maybe[] = [
-    ...bySystem(tree, context),
-    ...byJob(tree, context),
-    ...byTerminal(tree, context),
-    ...byPolicy(tree, context),
-    byKeep(tree, context),
+  const held = (liftedBy: Exempt["liftedBy"], rules: readonly Rule[]): Exempt[] =>
+    rules.flatMap((rule) => (rule ? { code: rule[0], text: rule[1], liftedBy } : []));
+  return [
+    ...held(null, bySystem(tree, context)),
+    ...held("--include-jobs", byJob(tree, context)),
+    ...held("--include-exempt", byTerminal(tree, context)),
+    ...held("--include-exempt", byPolicy(tree, context)),
   ];
-  return all.filter((one): one is Exempt => Boolean(one));
 }
 
-function bySystem({ root, uid, ancestors }: Tree, { catalogue, minUid, here }: ExemptionContext): Maybe[] {
-  const never = (code: ReasonCode, reason: string): Exempt => ({ code, reason, liftedBy: null });
+function bySystem({ root, uid, ancestors }: Tree, { policy, minUid, here }: ExemptionContext): Rule[] {
   const isMixed = root.uids?.some((one) => one !== uid);
-  const multiplexer = ancestors.find((one) => isMultiplexer(one, catalogue));
+  const multiplexer = ancestors.find((one) => isMultiplexer(one, policy.catalogue));
   const manager = managerOf(root, here);
   return [
-    uid === 0 && never("root-user", "runs as root"),
-    uid > 0 && uid < minUid && never("system-account", `uid ${uid} is below ${minUid}, a system account`),
-    isMixed && never("mixed-user-ids", `process ${root.pid} has other user ids (${root.uids?.join(" ")})`),
-    multiplexer && never("terminal-multiplexer", `runs below a terminal multiplexer (${multiplexer.pid})`),
-    root.foreignPidNs && never("other-pid-namespace", "lives in another pid namespace (a container)"),
-    manager && never("managed-service", `is managed by ${manager}`),
+    uid === 0 && ["root-user", "runs as root"],
+    uid > 0 && uid < minUid && ["system-account", `uid ${uid} is below ${minUid}, a system account`],
+    isMixed && ["mixed-user-ids", `process ${root.pid} has other user ids (${root.uids?.join(" ")})`],
+    multiplexer && ["terminal-multiplexer", `runs below a terminal multiplexer (${multiplexer.pid})`],
+    root.foreignPidNs && ["other-pid-namespace", "lives in another pid namespace (a container)"],
+    manager && ["managed-service", `is managed by ${manager}`],
   ];
 }
 
-function byJob(tree: Tree, { policy, catalogue }: ExemptionContext): Maybe[] {
-  const first = <T>(of: readonly Proc[], find: (one: Proc) => T | null): T | null =>
+function byJob(tree: Tree, { policy }: ExemptionContext): Rule[] {
+  const { catalogue } = policy;
+  const first = (of: readonly Proc[], find: (one: Proc) => string | null): string | null =>
     of.map(find).find((found) => found !== null) ?? null;
-  const lifted = (code: ReasonCode, reason: string): Exempt => ({ code, reason, liftedBy: "--include-jobs" });
   const job =
     jobOf(tree.root, catalogue) ?? first(tree.ancestors, (one) => jobOfAncestor(one, tree.uid, catalogue));
   const system =
-    policy.jobEnvironment === "exempt"
-      ? first(leadersOf(tree), (leader) => jobOfEnvironment(leader, catalogue))
-      : null;
+    policy.jobEnvironment === "exempt" &&
+    first(leadersOf(tree), (leader) => jobOfEnvironment(leader, catalogue));
   const client =
-    policy.jobClients === "exempt" ? tree.members.find((member) => isJobClient(member, catalogue)) : null;
+    policy.jobClients === "exempt" && tree.members.find((member) => isJobClient(member, catalogue));
   return [
-    job && lifted("batch-job", `is in a ${job} job`),
-    !job && system && lifted("job-environment", `has the environment of a ${system} job`),
-    client && lifted("job-client", `holds a batch allocation (${nameOf(client)})`),
+    job && ["batch-job", `is in a ${job} job`],
+    !job && system && ["job-environment", `has the environment of a ${system} job`],
+    client && ["job-client", `holds a batch allocation (${nameOf(client)})`],
   ];
 }
-
-const optional = (code: ReasonCode, reason: string, more: Partial<Exempt> = {}): Exempt => ({
-  code,
-  reason,
-  liftedBy: "--include-exempt",
-  ...more,
-});
 
 const nameOf = ({ exe, comm, pid }: Proc): string => `${exeName(exe) || comm} ${pid}`;
 
 /** What is in the tree's terminals and would be hung up with them, though it is not the tree's to lose. */
-function byTerminal(tree: Tree, { policy, catalogue }: ExemptionContext): Maybe[] {
-  const others = tree.sparedBelow.find(
+function byTerminal(tree: Tree, { policy }: ExemptionContext): Rule[] {
+  const { catalogue } = policy;
+  const other = tree.sparedBelow.find(
     (one) => one.process.tty !== 0 && one.process.uid !== tree.uid && !isWaitingPrompt(one, catalogue),
   )?.process;
   const sshd = tree.members.find(({ exe }) => catalogue.sshd.includes(exeName(exe)));
@@ -120,14 +115,10 @@ function byTerminal(tree: Tree, { policy, catalogue }: ExemptionContext): Maybe[
     (tree.members.find((member) => mayBeSshTunnel(member, catalogue)) ?? ofKind("tunnel"));
   const web = policy.webServers === "exempt" && ofKind("web-server");
   return [
-    others &&
-      optional(
-        "terminal-other-user",
-        `has a program of uid ${others.uid} in its terminal (${nameOf(others)})`,
-      ),
-    sshd && optional("terminal-ssh-server", `has an ssh server in its terminal (${nameOf(sshd)})`),
-    tunnel && optional("terminal-tunnel", `has a tunnel in its terminal (${nameOf(tunnel)})`),
-    web && optional("terminal-web-server", `has a web server in its terminal (${nameOf(web)})`),
+    other && ["terminal-other-user", `has a program of uid ${other.uid} in its terminal (${nameOf(other)})`],
+    sshd && ["terminal-ssh-server", `has an ssh server in its terminal (${nameOf(sshd)})`],
+    tunnel && ["terminal-tunnel", `has a tunnel in its terminal (${nameOf(tunnel)})`],
+    web && ["terminal-web-server", `has a web server in its terminal (${nameOf(web)})`],
   ];
 }
 
@@ -147,41 +138,33 @@ function mayBeSshTunnel({ exe, argv, argvStatus, argvTruncated }: Proc, { sshCli
   return argvStatus !== "read" || argvTruncated || isSshTunnel(argv);
 }
 
-function byPolicy(tree: Tree, { policy, accounts, today }: ExemptionContext): Maybe[] {
-  const { kind, product, uid } = tree;
-  const source = { isSource: true };
+function byPolicy(tree: Tree, context: ExemptionContext): Rule[] {
+  const { tunnels, agents, webServers } = context.policy;
+  const { kind } = tree;
   return [
-    kind === "tunnel" &&
-      policy.tunnels === "exempt" &&
-      optional("tunnel", "is a tunnel, reached without ssh", source),
-    kind === "agent" &&
-      policy.agents.policy === "exempt" &&
-      optional("agent-exempt", "is a coding agent's daemon", source),
+    kind === "tunnel" && tunnels === "exempt" && ["tunnel", "is a tunnel, reached without ssh"],
+    kind === "agent" && agents.policy === "exempt" && ["agent-exempt", "is a coding agent's daemon"],
     kind === "web-server" &&
-      policy.webServers === "exempt" &&
-      optional("web-server", "is a web server, reached without ssh", source),
-    ...exemptionsIn(policy).map((entry): Maybe => {
-      const { until, reason } = entry;
-      if (until !== undefined && until < today) return null;
-      const fits = [
-        entry.user === undefined || isUser(uid, entry.user, accounts),
-        entry.group === undefined || isInGroup(uid, entry.group, accounts),
-        entry.product === undefined || entry.product === product,
-      ];
-      if (fits.includes(false)) return null;
-      const more = `${until ? ` until ${until}` : ""}${reason ? `: ${reason}` : ""}`;
-      return fits.includes(null)
-        ? optional(
-            "exempt-lookup-failed",
-            `may be exempt by ${namedIn(entry)}${more} (its look-up failed)`,
-            ASKED,
-          )
-        : optional("exempt-entry", `${namedIn(entry)} is exempt${more}`, ASKED);
-    }),
+      webServers === "exempt" && ["web-server", "is a web server, reached without ssh"],
+    ...exemptionsIn(context.policy).map((entry) => byEntry(entry, tree, context)),
+    byKeep(tree, context),
   ];
 }
 
-const ASKED = { asked: true };
+function byEntry(entry: Exemption, { uid, product }: Tree, { accounts, today }: ExemptionContext): Rule {
+  const { until, reason } = entry;
+  const fits = [
+    until === undefined || until >= today,
+    entry.user === undefined || isUser(uid, entry.user, accounts),
+    entry.group === undefined || isInGroup(uid, entry.group, accounts),
+    entry.product === undefined || entry.product === product,
+  ];
+  if (fits.includes(false)) return null;
+  const more = `${until ? ` until ${until}` : ""}${reason ? `: ${reason}` : ""}`;
+  return fits.includes(null)
+    ? ["exempt-lookup-failed", `may be exempt by ${namedIn(entry)}${more} (its look-up failed)`]
+    : ["exempt-entry", `${namedIn(entry)} is exempt${more}`];
+}
 
 /** "user alice, product cursor": all that an exemption names. */
 export function namedIn({ user, group, product }: Exemption): string {
@@ -189,10 +172,20 @@ export function namedIn({ user, group, product }: Exemption): string {
   return named.flatMap(([what, name]) => (name === undefined ? [] : [`${what} ${name}`])).join(", ");
 }
 
-function byKeep(tree: Tree, { policy, observation, markedFor }: ExemptionContext): Maybe {
-  const kept = keptBy(tree.uid, observation, policy.keep.max - markedFor);
-  const until = kept?.until ? ` until ${localMinute(kept.until)}` : "";
-  return kept && optional("kept", `kept by its user${until}`, { ...ASKED, isSource: true });
+/** The longest request of its user that keeps it, for at most the site's `keep.max` since its mark. */
+function byKeep({ uid }: Tree, { policy, observation, markedFor }: ExemptionContext): Rule {
+  const { keeps, takenAt } = observation;
+  const left = policy.keep.max - markedFor;
+  const own = keeps.filter((keep) => keep.uid === uid);
+  if (left <= 0 || own.length === 0) return null;
+  // A time that has passed is not true of a process that lives.
+  const times = own.map(({ until }) =>
+    until !== null && until > takenAt ? until : Number.POSITIVE_INFINITY,
+  );
+  const last = Math.max(...times);
+  const until =
+    last < Number.POSITIVE_INFINITY ? ` until ${localMinute(Math.min(last, takenAt + left))}` : "";
+  return ["kept", `kept by its user${until}`];
 }
 
 /** Exact comparison, by number: exempting bob must not exempt bobby, nor uid 1000 uid 100. */

@@ -1,7 +1,7 @@
 /** The judgement: an observation and a policy in, a verdict with its reasons for every tree out. Pure. */
 
 import { collectEvidence, type Evidence, type Fact } from "../evidence/evidence.ts";
-import type { UseCode } from "../evidence/use.ts";
+import type { Reason, ReasonCode } from "../evidence/reasons.ts";
 import type { Observation } from "../observation/observation.ts";
 import { exeName } from "../observation/process.ts";
 import type { Policy } from "../policy/policy.ts";
@@ -9,29 +9,21 @@ import { mayBeOneProduct } from "../recognition/catalogue.ts";
 import { managersHere } from "../tree/boundary.ts";
 import { type HostView, viewOf } from "../tree/host-view.ts";
 import { isHelpersOnly, type Tree } from "../tree/tree.ts";
-import { type Clock, makeClock } from "./clock.ts";
-import { type Accounts, type Exempt, exemptionsOf, NO_ACCOUNTS } from "./exemption.ts";
+import { clocksOf } from "./clock.ts";
+import { type Accounts, type Exempt, exemptionsOf, isSource, NO_ACCOUNTS } from "./exemption.ts";
 import { graceOf } from "./grace.ts";
-import { type Decision, decideOrphan, type Orphan, type Verdict } from "./orphan.ts";
-import type { ReasonCode } from "./reason-codes.ts";
+import { areSome, type Decision, decideOrphan, type Orphan, type Verdict } from "./orphan.ts";
 import { unread } from "./unread.ts";
 
 export type { Verdict } from "./orphan.ts";
 
-export interface Judgement {
-  readonly tree: Tree;
+export interface Judgement extends Orphan {
   readonly verdict: Verdict;
   readonly reasonCode: ReasonCode;
   readonly reasons: readonly string[];
   readonly facts: readonly Fact[];
-  /** Why the tree is in use; null: nothing is known to use it. */
-  readonly use: UseCode | null;
   /** Whether this look saw it in use: that is a sign of use for the next ones. */
   readonly isInUse: boolean;
-  /** Since when the tree is unused, if it is. */
-  readonly clock: Clock;
-  /** Milliseconds after the last sign of use that an orphan is left alone. */
-  readonly grace: number;
   /** Milliseconds until a sweep ends a waiting orphan at the earliest; null: it is not waiting. */
   readonly endsIn: number | null;
   readonly exemptions: readonly Exempt[];
@@ -78,35 +70,42 @@ export function judge(observation: Observation, context: JudgeContext): Judgemen
 
 /** Judges every tree, or the chosen ones. Connections among all trees count, chosen or not. */
 export function judgeView(view: HostView, context: JudgeContext): Judgement[] {
-  const { observation, catalogue, trees, sshd } = view;
+  const { observation, sshd } = view;
   const { policy } = context;
-  const here = managersHere(
-    [...sshd.genuine.values()].filter(({ uid }) => uid === 0),
-    observation.ownCgroups ?? [],
-  );
-  const clockOf = makeClock(view);
-  const clocks = new Map(trees.map((tree) => [tree, clockOf(tree)]));
-  const exemptions = new Map(
-    [...clocks].map(([tree, { mark }]) => {
-      const markedFor = observation.uptime - mark;
-      return [tree, exemptionsOf(tree, { ...context, catalogue, here, observation, markedFor })];
+  const rootSshd = [...sshd.genuine.values()].filter(({ uid }) => uid === 0);
+  const here = managersHere(rootSshd, observation.ownCgroups ?? []);
+  const orphans = new Map(
+    [...clocksOf(view)].map(([tree, clock]) => {
+      const markedFor = observation.uptime - clock.mark;
+      const exemptions = exemptionsOf(tree, { ...context, here, observation, markedFor });
+      return [tree, { tree, clock, grace: graceOf(tree, policy), exemptions }];
     }),
   );
-  const { silentAfter } = policy;
-  const evidence = collectEvidence(view, { sources: sourcesAmong(exemptions), silentAfter });
-  const cases = [...clocks].flatMap(([tree, own]): TreeCase[] => {
-    const facts = evidence.get(tree);
-    if (!facts) return [];
-    // Trees that are connected with each other were last used when any of them was.
-    const group = facts.group.flatMap((one) => clocks.get(one) ?? []);
-    const { at, sign } = group.reduce((a, b) => (b.at > a.at ? b : a), own);
-    const orphan = { tree, clock: { ...own, at, sign }, grace: graceOf(tree, policy) };
-    return [{ orphan, facts, exemptions: exemptions.get(tree) ?? [], observation, context }];
+  // Trees through which others are used without a session on this host.
+  const sources = [...orphans].flatMap(([tree, { exemptions }]) => {
+    const source = exemptions.find(isSource);
+    return source ? [[tree, source.text] as const] : [];
+  });
+  const evidence = collectEvidence(view, new Map(sources), policy.silentAfter);
+  const cases = evidence.flatMap(({ trees, facts }): TreeCase[] => {
+    const group = trees.flatMap((tree) => orphans.get(tree) ?? []);
+    return group.map((one) => {
+      // Trees that are connected with each other were last used when any of them was.
+      const { at, sign } = group.reduce((a, { clock: b }) => (b.at > a.at ? b : a), one.clock);
+      return { ...one, clock: { ...one.clock, at, sign }, facts };
+    });
   });
   // Helpers get the verdict of the server that they may belong to, so servers are judged first.
-  const isOfHelpers = ({ orphan }: TreeCase): boolean => isHelpersOnly(orphan.tree);
-  const servers = cases.filter((one) => !isOfHelpers(one)).map((one) => judgeTree(one, []));
-  const helpers = cases.filter(isOfHelpers).map((one) => judgeTree(one, servers));
+  const judgeAll = (some: readonly TreeCase[], servers: readonly Judgement[]): Judgement[] =>
+    some.map((one) => judgeTree(one, servers, observation, context));
+  const servers = judgeAll(
+    cases.filter(({ tree }) => !isHelpersOnly(tree)),
+    [],
+  );
+  const helpers = judgeAll(
+    cases.filter(({ tree }) => isHelpersOnly(tree)),
+    servers,
+  );
   const { uids, pids } = context.options;
   return (
     [...servers, ...helpers]
@@ -118,101 +117,82 @@ export function judgeView(view: HostView, context: JudgeContext): Judgement[] {
   );
 }
 
-/** Trees through which others are used without a session on this host. */
-function sourcesAmong(exemptions: ReadonlyMap<Tree, readonly Exempt[]>): Map<Tree, string> {
-  return new Map(
-    [...exemptions].flatMap(([tree, list]) => {
-      const source = list.find(({ isSource }) => isSource);
-      return source ? [[tree, source.reason] as const] : [];
-    }),
-  );
-}
-
-interface TreeCase {
-  /** The tree, with what counts should it turn out to be an orphan. */
-  readonly orphan: Orphan;
-  readonly facts: Evidence;
+/** The tree, with what counts should it turn out to be an orphan, and all that decides. */
+interface TreeCase extends Orphan {
+  readonly facts: Evidence["facts"];
   readonly exemptions: readonly Exempt[];
-  readonly observation: Observation;
-  readonly context: JudgeContext;
 }
 
-function judgeTree(given: TreeCase, servers: readonly Judgement[]): Judgement {
-  const { orphan, facts, exemptions, observation, context } = given;
-  const { tree, clock, grace } = orphan;
-  const server = possibleServerOf(tree, servers);
-  const byEvidence = decideByEvidence(given, server);
+function judgeTree(
+  given: TreeCase,
+  servers: readonly Judgement[],
+  observation: Observation,
+  { policy, options }: JudgeContext,
+): Judgement {
+  const { tree, facts, exemptions } = given;
+  const byEvidence =
+    decideByFacts(tree, facts, policy) ??
+    decideAsHelpers(tree, servers) ??
+    decideOrphan(given, observation, policy);
   const unforced = applyExemptions(observation, byEvidence, exemptions);
-  const final = context.options.force ? decideByForce(unforced, exemptions, context.options) : unforced;
+  const {
+    verdict,
+    reasons,
+    endsIn = null,
+  } = options.force ? decideByForce(unforced, exemptions, options) : unforced;
   return {
-    tree,
-    verdict: final.verdict,
-    reasonCode: final.reasonCode,
-    reasons: final.reasons,
-    facts: [facts.ancestor, facts.client],
-    use: facts.use ?? server?.use ?? null,
-    isInUse: byEvidence.verdict === "spare" && byEvidence.reasonCode !== "agent-busy",
-    clock,
-    grace,
-    endsIn: final.endsIn ?? null,
-    exemptions,
+    ...given,
+    verdict,
+    reasonCode: reasons[0].code,
+    reasons: reasons.map(({ text }) => text),
+    isInUse: byEvidence.verdict === "spare" && byEvidence.reasons[0].code !== "agent-busy",
+    endsIn,
     byEvidence: byEvidence.verdict,
     unforced: unforced.verdict,
   };
 }
 
+/** Without regard to exemptions: use spares, then doubt does; null: it is an orphan, and time counts. */
+function decideByFacts(tree: Tree, facts: Evidence["facts"], policy: Policy): Decision | null {
+  const reasonsOf = (which: Fact["value"], textOf: (fact: Fact) => string): Reason[] =>
+    facts.flatMap((one) =>
+      one.value === which && one.code !== null ? [{ code: one.code, text: textOf(one) }] : [],
+    );
+  const use = reasonsOf("yes", ({ detail }) => `in use: ${detail}`);
+  if (areSome(use)) return { verdict: "spare", reasons: use };
+  const doubts = [
+    ...reasonsOf("unknown", ({ fact, detail }) => `${fact} unknown: ${detail}`),
+    ...unread(tree, policy),
+  ];
+  return areSome(doubts) ? { verdict: "unknown", reasons: doubts } : null;
+}
+
+/** Decides about helpers alone: what they may serve decides, a parent or a server. */
+function decideAsHelpers(tree: Tree, servers: readonly Judgement[]): Decision | null {
+  if (!isHelpersOnly(tree)) return null;
+  const parent = tree.ancestors[0];
+  if (parent && parent.pid !== 1 && exeName(parent.exe) !== "systemd") {
+    const text = `its parent ${exeName(parent.exe)} ${parent.pid} lives, belongs to no tree and uses it`;
+    return { verdict: "spare", reasons: [{ code: "parent-alive", text }] };
+  }
+  const server = possibleServerOf(tree, servers);
+  if (!server) return null;
+  const { unforced: verdict, endsIn } = server;
+  const text = `may belong to tree ${server.tree.root.pid} (${verdict})`;
+  return { verdict, reasons: [{ code: "as-its-server", text }], endsIn };
+}
+
 function applyExemptions(
-  observation: Observation,
+  { source }: Observation,
   byEvidence: Decision,
   exemptions: readonly Exempt[],
 ): Decision {
-  const reasons = exemptions.map(({ reason }) => reason);
   // A listing has no sockets, no sessions and no executables: it shows what is recognised, never what to do.
-  if (observation.source === "ps")
-    return {
-      verdict: "unknown",
-      reasonCode: "process-listing",
-      reasons: [...byEvidence.reasons, ...reasons],
-    };
-  const [first] = exemptions;
-  return first ? { verdict: "exempt", reasonCode: first.code, reasons } : byEvidence;
-}
-
-/** Decides without regard to exemptions: use spares, then doubt does, and only then does time count. */
-function decideByEvidence(given: TreeCase, server: Judgement | undefined): Decision {
-  const { orphan, facts, observation, context } = given;
-  const { tree } = orphan;
-  const both = [facts.ancestor, facts.client];
-  const inUseBy = both.filter(({ value }) => value === "yes");
-  if (facts.use)
-    return {
-      verdict: "spare",
-      reasonCode: facts.use,
-      reasons: inUseBy.map(({ detail }) => `in use: ${detail}`),
-    };
-  const doubts = both.filter(({ value }) => value === "unknown");
-  const hidden = unread(tree, context.policy);
-  const reasons = [
-    ...doubts.map(({ fact, detail }) => `${fact} unknown: ${detail}`),
-    ...hidden.map(({ reason }) => reason),
-  ];
-  const doubt = facts.doubt ?? hidden[0]?.code;
-  if (doubt !== undefined) return { verdict: "unknown", reasonCode: doubt, reasons };
-  const parent = tree.ancestors[0];
-  if (isHelpersOnly(tree) && parent && parent.pid !== 1 && exeName(parent.exe) !== "systemd")
-    return {
-      verdict: "spare",
-      reasonCode: "parent-alive",
-      reasons: [`its parent ${exeName(parent.exe)} ${parent.pid} lives, belongs to no tree and uses it`],
-    };
-  if (server)
-    return {
-      verdict: server.unforced,
-      reasonCode: "as-its-server",
-      reasons: [`may belong to tree ${server.tree.root.pid} (${server.unforced})`],
-      ...(server.endsIn !== null && { endsIn: server.endsIn }),
-    };
-  return decideOrphan(orphan, observation, context.policy);
+  if (source === "ps") {
+    const [{ text }, ...more] = [...byEvidence.reasons, ...exemptions] as const;
+    return { verdict: "unknown", reasons: [{ code: "process-listing", text }, ...more] };
+  }
+  return areSome(exemptions) ? { verdict: "exempt", reasons: exemptions } : byEvidence;
 }
 
 /** Force overrides evidence, grace and doubt; never an exemption without the flag that lifts it. */
@@ -222,15 +202,10 @@ function decideByForce(unforced: Decision, exemptions: readonly Exempt[], option
       !(liftedBy === "--include-jobs" && options.includeJobs) &&
       !(liftedBy === "--include-exempt" && options.includeExempt),
   );
-  const [first] = standing;
-  if (first)
-    return { verdict: "exempt", reasonCode: first.code, reasons: standing.map(({ reason }) => reason) };
+  if (areSome(standing)) return { verdict: "exempt", reasons: standing };
   if (unforced.verdict === "reap") return unforced;
-  return {
-    verdict: "reap",
-    reasonCode: "forced",
-    reasons: [`forced, otherwise ${unforced.verdict}`, ...unforced.reasons],
-  };
+  const forced: Reason = { code: "forced", text: `forced, otherwise ${unforced.verdict}` };
+  return { verdict: "reap", reasons: [forced, ...unforced.reasons] };
 }
 
 /**

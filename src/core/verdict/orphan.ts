@@ -1,5 +1,6 @@
 /** When an orphan is ended: by one sweep, by two, or not yet. */
 
+import type { Reason, ReasonCode } from "../evidence/reasons.ts";
 import type { Observation } from "../observation/observation.ts";
 import type { Policy } from "../policy/policy.ts";
 import { isBusyKind } from "../recognition/kinds.ts";
@@ -8,7 +9,6 @@ import { localMinute } from "../text/format.ts";
 import type { Tree } from "../tree/tree.ts";
 import { workSince } from "./agents.ts";
 import type { Clock } from "./clock.ts";
-import type { ReasonCode } from "./reason-codes.ts";
 
 /** Every verdict, in the order in which lists and counts show them. */
 export const VERDICTS = ["reap", "wait", "spare", "exempt", "unknown"] as const;
@@ -19,13 +19,16 @@ export const VERDICTS = ["reap", "wait", "spare", "exempt", "unknown"] as const;
  */
 export type Verdict = (typeof VERDICTS)[number];
 
+/** All reasons of a verdict, the decisive one first. */
+type Reasons = readonly [Reason, ...Reason[]];
+
+export const areSome = (reasons: readonly Reason[]): reasons is Reasons => reasons.length > 0;
+
 export interface Decision {
   readonly verdict: Verdict;
-  /** The first and decisive reason. */
-  readonly reasonCode: ReasonCode;
-  readonly reasons: readonly string[];
-  /** Milliseconds until a sweep ends the orphan at the earliest; absent: it is not waiting. */
-  readonly endsIn?: number;
+  readonly reasons: Reasons;
+  /** Milliseconds until a sweep ends the orphan at the earliest; absent or null: it is not waiting. */
+  readonly endsIn?: number | null;
 }
 
 export interface Orphan {
@@ -57,17 +60,15 @@ export function decideOrphan(
   const shields = worksAlone && busyFor > markedFor;
   const work = shields ? workSince(tree, clock.state?.cpu, observation) : null;
   if (work?.busy === "yes")
-    return { verdict: "spare", reasonCode: "agent-busy", reasons: [`busy: ${work.detail}`] };
+    return { verdict: "spare", reasons: [{ code: "agent-busy", text: `busy: ${work.detail}` }] };
   if (work?.busy === "unknown" && left <= 0)
     return waiting("cpu-time-unknown", grace, `${since}; its CPU time since the last sweep is not known`);
-  if (left <= 0)
-    return {
-      verdict: "reap",
-      reasonCode: isOneSweep ? "tag-past-grace" : "two-sweeps",
-      reasons: [
-        `${since}, ${formatDuration(unusedFor)} ago, longer than its grace of ${formatDuration(grace)}${isOneSweep || clock.mark === clock.at ? "" : `; first found orphaned ${formatDuration(markedFor)} ago`}`,
-      ],
-    };
+  if (left <= 0) {
+    const marked =
+      isOneSweep || clock.mark === clock.at ? "" : `; first found orphaned ${formatDuration(markedFor)} ago`;
+    const text = `${since}, ${formatDuration(unusedFor)} ago, longer than its grace of ${formatDuration(grace)}${marked}`;
+    return { verdict: "reap", reasons: [{ code: isOneSweep ? "tag-past-grace" : "two-sweeps", text }] };
+  }
   if (ofClock >= ofMark)
     return waiting("inside-grace", left, `${since}, inside its grace of ${formatDuration(grace)}`);
   const why = clock.userIsHere
@@ -81,9 +82,8 @@ export function sinceWhen({ at, sign }: Clock, { takenAt, uptime }: Observation)
   return `unused since ${localMinute(takenAt - (uptime - at))}: ${sign}`;
 }
 
-const waiting = (reasonCode: ReasonCode, left: number, reason: string): Decision => ({
+const waiting = (code: ReasonCode, endsIn: number, why: string): Decision => ({
   verdict: "wait",
-  reasonCode,
-  reasons: [`${reason}; the first sweep in ${formatDuration(left)} or later will end it`],
-  endsIn: left,
+  reasons: [{ code, text: `${why}; the first sweep in ${formatDuration(endsIn)} or later will end it` }],
+  endsIn,
 });

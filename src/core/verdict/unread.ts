@@ -1,31 +1,27 @@
+import type { Reason } from "../evidence/reasons.ts";
 import type { Policy } from "../policy/policy.ts";
 import { leadersOf, type Tree } from "../tree/tree.ts";
-import type { ReasonCode } from "./reason-codes.ts";
-
-interface Unread {
-  readonly code: ReasonCode;
-  readonly reason: string;
-}
 
 /** Lists what could not be read of a tree and may be a reason to leave it alone. */
-export function unread(tree: Tree, policy: Policy): Unread[] {
-  const { root } = tree;
-  const found: Unread[] = [];
-  const add = (code: ReasonCode, reason: string): void => {
-    found.push({ code, reason });
-  };
-  if (root.uids === null) add("user-ids-unreadable", `the user ids of ${root.pid} could not be read`);
-  if (root.cgroups === null)
-    add("cgroups-unreadable", `the cgroups of ${root.pid} could not be read; it may be in a batch job`);
+export function unread(tree: Tree, { jobEnvironment }: Policy): Reason[] {
+  const { pid, uids, cgroups, argvStatus } = tree.root;
   // An environment that nothing asked for may be a batch job's, too.
   const hidden = leadersOf(tree).find(({ jobVariables }) => (jobVariables ?? null) === null);
-  if (hidden && policy.jobEnvironment === "exempt")
-    add(
-      "environment-unreadable",
-      `the environment of ${hidden.pid} could not be read; it may be a batch job's`,
-    );
-  const hasNoArgv = root.argvStatus === "timeout" || root.argvStatus === "denied";
-  if (hasNoArgv || [...tree.recognised.values()].every(({ role }) => role === "unknown"))
-    add("command-line-unreadable", `the command line of ${root.pid} could not be read`);
-  return found;
+  const hasNoArgv = argvStatus === "timeout" || argvStatus === "denied";
+  const isUnknown = [...tree.recognised.values()].every(({ role }) => role === "unknown");
+  const may = "could not be read; it may be";
+  const all: readonly (Reason | false | undefined)[] = [
+    uids === null && { code: "user-ids-unreadable", text: `the user ids of ${pid} could not be read` },
+    cgroups === null && { code: "cgroups-unreadable", text: `the cgroups of ${pid} ${may} in a batch job` },
+    jobEnvironment === "exempt" &&
+      hidden && {
+        code: "environment-unreadable",
+        text: `the environment of ${hidden.pid} ${may} a batch job's`,
+      },
+    (hasNoArgv || isUnknown) && {
+      code: "command-line-unreadable",
+      text: `the command line of ${pid} could not be read`,
+    },
+  ];
+  return all.filter((one) => one !== false && one !== undefined);
 }

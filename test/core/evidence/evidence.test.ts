@@ -71,8 +71,8 @@ function evidenceOf({
   const left = view.trees
     .filter(({ root }) => root.pid === source)
     .map((one) => [one, "is a tunnel"] as const);
-  const found = [...collectEvidence(view, { silentAfter, sources: new Map(left) })];
-  const evidence = found.find(([{ root }]) => root.pid === 500)?.[1];
+  const found = collectEvidence(view, new Map(left), silentAfter);
+  const evidence = found.find(({ trees }) => trees.some(({ root }) => root.pid === 500));
   assert.ok(evidence);
   return evidence;
 }
@@ -479,24 +479,28 @@ const rows: Readonly<Record<string, readonly Row[]>> = {
 for (const [is, some] of Object.entries(rows))
   for (const row of some)
     test(`${is}: ${row.what}`, () => {
-      const { use, doubt, ancestor, client } = evidenceOf(row);
-      const said = `${ancestor.detail} | ${client.detail}`;
-      assert.equal(use ?? doubt ?? "unused", is, said);
+      const { facts } = evidenceOf(row);
+      const said = facts.map(({ detail }) => detail).join(" | ");
+      const decisive =
+        facts.find(({ value }) => value === "yes") ?? facts.find(({ value }) => value !== "no");
+      assert.equal(decisive?.code ?? "unused", is, said);
+      assert.equal(
+        decisive?.value ?? "no",
+        is === "unused" ? "no" : is.startsWith("in-use") ? "yes" : "unknown",
+      );
       if (row.says) assert.match(said, row.says);
-      const values = [ancestor.value, client.value];
-      assert.equal(values.includes("yes"), use !== null);
-      if (use === null) assert.equal(values.includes("unknown"), doubt !== null);
     });
 
 test("what is connected to one tree is use of the trees connected with it, and of no other", () => {
   const third = legacyTree(800);
   const connections = { ...NO_CONNECTIONS, connections: [...joined(700, 501), fromHost(700)] };
   const view = viewOf(observation([...tree, cli, ...third], { connections }), DEFAULT_POLICY.catalogue);
-  const found = collectEvidence(view, { silentAfter: null });
-  const uses = [...found].map(([{ root }, { use, group }]) => [root.pid, use, group.length]);
-  assert.deepEqual(uses.sort(), [
-    [500, "in-use-other-host", 2],
-    [700, "in-use-other-host", 2],
-    [800, null, 1],
+  const uses = collectEvidence(view, new Map(), null).map(({ trees, facts }) => [
+    trees.map(({ root }) => root.pid).sort(),
+    facts[1]?.code,
+  ]);
+  assert.deepEqual(uses, [
+    [[500, 700], "in-use-other-host"],
+    [[800], null],
   ]);
 });

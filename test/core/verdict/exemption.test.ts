@@ -140,7 +140,7 @@ const helper = (init: Partial<Proc> = {}): Proc =>
 test("helpers whose parent lives and belongs to no tree are not orphans", () => {
   const parent = proc({ pid: 880, exe: "/opt/other-ide/bin/host" });
   const judgement = only(observation([parent, helper({ ppid: 880 })]));
-  assert.deepEqual([judgement.verdict, judgement.use], ["spare", null]);
+  assert.deepEqual([judgement.verdict, judgement.isInUse], ["spare", true]);
   assert.match(judgement.reasons.join(), /its parent host 880 lives, belongs to no tree and uses it/);
   assert.equal(only(observation([helper()])).verdict, "reap");
   const manager = proc({ pid: 880, exe: "/usr/lib/systemd/systemd" });

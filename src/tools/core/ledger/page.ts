@@ -1,8 +1,8 @@
 /** The report as one HTML page: nothing in it asks a network for anything, and no script runs. */
 
+import { REASONS } from "../../../core/evidence/reasons.ts";
 import { localMinute } from "../../../core/text/format.ts";
 import { escapeText } from "../../../core/text/safe-text.ts";
-import { REASON_CODES } from "../../../core/verdict/reason-codes.ts";
 import type { GroupTotals, Summary } from "./summary.ts";
 import { type Render, summaryTables, totalsLine } from "./summary-view.ts";
 
@@ -37,8 +37,10 @@ const bar = (share: number): string => `<i style="width:${(share * 10).toFixed(1
 
 /** A reason as a sentence; a code of a later version as it is. */
 function withMeaning(row: GroupTotals): GroupTotals {
-  const found = Object.entries(REASON_CODES).find(([code]) => code === row.name);
-  return { ...row, name: found?.[1].meaning.replaceAll("`", "") ?? row.name };
+  const [meaning = row.name] = Object.values(REASONS).flatMap((some) =>
+    Object.entries(some).flatMap(([code, meaning]) => (code === row.name ? [meaning] : [])),
+  );
+  return { ...row, name: meaning.replaceAll("`", "") };
 }
 
 const STYLE = `:root { color-scheme: light dark }

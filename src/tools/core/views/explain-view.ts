@@ -37,7 +37,7 @@ export function explainLines(
   { hints, fileWatches, limits, path = null, change }: Shown,
   paint: Paint,
 ): string[] {
-  const { tree, reasons, facts, use } = judgement;
+  const { tree, reasons, facts, isInUse } = judgement;
   const place = tree.root.pid === pid ? `Process ${pid} is the root` : `Process ${pid} belongs to the tree`;
   const size = `${countOf(tree.members.length, "process", "processes")}, ${formatMemory(memoryKiBOf(tree.members))}`;
   const unseen = whyUnseen(judgement, observation);
@@ -49,7 +49,7 @@ export function explainLines(
     ...(unseen === null ? reasons : [unseen, ...reasons.map((reason) => `as you see it: ${reason}`)]).map(
       (reason) => `         ${escapeText(reason)}`,
     ),
-    `Grace    ${formatDuration(judgement.grace)}${use === null ? `, ${sinceWhen(judgement.clock, observation)}` : ""}`,
+    `Grace    ${formatDuration(judgement.grace)}${isInUse ? "" : `, ${sinceWhen(judgement.clock, observation)}`}`,
     costLine(judgement, observation, fileWatches),
     ...limitLines(limits, 0).map((line, i) => `${i === 0 ? "User    " : "        "} ${line}`),
     "",

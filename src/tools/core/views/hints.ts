@@ -1,6 +1,6 @@
 /** Finds the facts that explain a tree but never decide, and what would change its verdict. */
 
-import type { Fact, Value } from "../../../core/evidence/evidence.ts";
+import type { Fact } from "../../../core/evidence/evidence.ts";
 import { ageOf } from "../../../core/observation/observation.ts";
 import { exeName } from "../../../core/observation/process.ts";
 import { formatDuration } from "../../../core/text/duration.ts";
@@ -8,7 +8,7 @@ import type { HostView } from "../../../core/tree/host-view.ts";
 import type { Judgement } from "../../../core/verdict/judge.ts";
 import type { Answer } from "../text/shown.ts";
 
-const yesNo = (value: boolean): Value => (value ? "yes" : "no");
+const yesNo = (value: boolean): Fact["value"] => (value ? "yes" : "no");
 
 /** Makes the hints that `explain` shows. */
 export function hintsOf(
@@ -77,7 +77,7 @@ export function scopeOf(cgroups: readonly string[] | null): string | null {
 function scopeHint({ tree }: Judgement, logind: Answer<string> | null): Fact {
   const scope = scopeOf(tree.root.cgroups);
   if (scope === null) return { fact: "scope", value: "unknown", detail: "in no session scope" };
-  const hint = (value: Value, detail: string): Fact => ({ fact: "scope", value, detail });
+  const hint = (value: Fact["value"], detail: string): Fact => ({ fact: "scope", value, detail });
   if (logind === null || "failed" in logind)
     return hint("unknown", `${scope}: ${logind?.failed ?? "logind was not asked"}`);
   return hint(yesNo(logind.value === "active"), `${scope} is ${logind.value}`);
