@@ -9,4 +9,4 @@ fi
 cmake -S . -B "$build" "$@" >/dev/null
 touch "$build/configured"
 cmake --build "$build" --parallel "$(nproc)"
-ctest --test-dir "$build" --output-on-failure
+ctest --test-dir "$build" --output-on-failure --parallel 4

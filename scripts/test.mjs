@@ -2,6 +2,7 @@
 // bundling replaces a loader, which Node 20 would start once per file.
 import { spawnSync } from "node:child_process";
 import { existsSync, readdirSync, rmSync } from "node:fs";
+import { availableParallelism } from "node:os";
 import { build } from "esbuild";
 import { runWhereUsersCanRead } from "./public-checkout.mjs";
 
@@ -41,10 +42,13 @@ await build({
 });
 if (bundleOnly) process.exit(0);
 const files = sources.map((source) => source.replace(/^test\//, `${out}/`).replace(/\.ts$/, ".mjs"));
-// The limit only ends a test that hangs: a busy host takes many times what an idle one does.
-const run = spawnSync(
-  process.execPath,
-  ["--enable-source-maps", "--test", "--test-timeout=3600000", ...files],
-  { stdio: "inherit" },
-);
+const options = [
+  "--enable-source-maps",
+  "--test",
+  // Node's own choice is one file less than there are processors; most files wait more than they compute.
+  `--test-concurrency=${Math.max(4, availableParallelism())}`,
+  // Only ends a test that hangs: a busy host takes many times what an idle one does.
+  "--test-timeout=3600000",
+];
+const run = spawnSync(process.execPath, [...options, ...files], { stdio: "inherit" });
 process.exit(run.status ?? 1);

@@ -123,7 +123,7 @@ onLoginNode("the users' side", () => {
     });
     await gone(other);
     const log = () => node.read("/home/alice/end.log");
-    await until(async () => assert.match(await log(), /status 0/), { timeoutMs: 20_000 });
+    await until(async () => assert.match(await log(), /status 0/));
     assert.match(
       await log(),
       new RegExp(`left alone: this command runs in the tree of ${careful.pid}; --this-too`),
@@ -133,9 +133,7 @@ onLoginNode("the users' side", () => {
     const meant = await startStandIn(node, {
       run: `${PROGRAM} end -v --this-too >/home/alice/this.log 2>&1; exec sleep 7302`,
     });
-    await until(() => assert.ok(!node.alive(meant.pid) && !node.alive(meant.shell ?? 0)), {
-      timeoutMs: 20_000,
-    });
+    await until(() => assert.ok(!node.alive(meant.pid) && !node.alive(meant.shell ?? 0)));
     await gone(careful);
     const said = await until(async () => {
       const text = await node.read("/home/alice/this.log");

@@ -311,8 +311,8 @@ function insideNamespace(): void {
   }, async () => {
     const home = makeHome(uid);
     const [ready, left, path] = [join(home, "ready"), join(home, "left"), gate(home, "gate")];
-    // The shell's own loop runs the trap between two reads.
-    const leave = `setsid -f "$BASH" --norc -c 'echo $$ > ${left}; read -r go < ${path}'`;
+    // The shell's own loop runs the trap between two reads. Who opens the gate for both never sees its end.
+    const leave = `setsid -f "$BASH" --norc -c 'echo $$ > ${left}; read -r go <> ${path}'`;
     const argv = shellServer(home, [
       `trap '' HUP; trap "$(cat <<'END'\n${leave}; while [ ! -s ${left} ]; do read -r -t 0.02 go <> ${path}; done; exit 0\nEND\n)" TERM`,
       `echo ready > ${ready}`,

@@ -96,7 +96,7 @@ function keeping(): void {
     assert.deepEqual([Number(session), tty], [pid, "0"]);
     const files = readdirSync(`/proc/${pid}/fd`).map((fd) => readlinkSync(`/proc/${pid}/fd/${fd}`));
     assert.deepEqual(files, ["/dev/null", "/dev/null", "/dev/null"]);
-    await until(() => assert.deepEqual(requests(), []), { timeoutMs: 5000 });
+    await until(() => assert.deepEqual(requests(), []));
     for (const seconds of ["0", "-1", "1s", "31622401", ""])
       assert.equal(spawnSync(KEEP_PROGRAM, [seconds]).status, 64, seconds);
   });

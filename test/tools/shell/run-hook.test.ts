@@ -53,23 +53,20 @@ describe("a program of the site's", { skip }, () => {
 
   test("one that hangs is killed with what it started, and does not hold the others", async () => {
     const note = join(folder, "pids");
-    const file = program(`echo $$ >${note}; sleep 60 & echo $! >>${note}; sleep 60`);
-    const started = performance.now();
+    const file = program(`echo $$ >${note}; sleep 600 & echo $! >>${note}; sleep 600`);
     assert.deepEqual(await runHook(file, "", 500), { failed: "no answer within 0.5 s" });
-    assert.ok(performance.now() - started < 5000);
     const pids = readFileSync(note, "utf8").trim().split("\n");
     assert.equal(pids.length, 2);
     const isAlive = (pid: string): boolean =>
       existsSync(`/proc/${pid}/stat`) && !/\) Z /.test(readFileSync(`/proc/${pid}/stat`, "latin1"));
-    await until(() => assert.ok(!pids.some(isAlive)), { timeoutMs: 5000 });
+    await until(() => assert.ok(!pids.some(isAlive)));
   });
 
   test("what it leaves behind with its output open is not waited for", async () => {
-    const file = program("sleep 3 & exit 10");
-    const started = performance.now();
-    const run = await runHook(file, "", 30_000);
-    assert.ok("value" in run && run.value === 10);
-    assert.ok(performance.now() - started < 2500);
+    const note = join(folder, "left");
+    const file = program(`sleep 600 & echo $! >${note}; exit 10`);
+    assert.deepEqual(await runHook(file, "", 30_000), { value: 10 });
+    process.kill(Number(readFileSync(note, "utf8")), "SIGKILL");
   });
 
   test("one that floods its output, or does not read its input, does no harm", async () => {
