@@ -3,7 +3,7 @@
 //
 //   stalled_fuse --serve FOLDER     mounts there; the folder then holds the files "1" to "999". "ready" on
 //                                   standard output; ends, and aborts every waiting request, at the end of
-//                                   its input, and by itself after a minute: until then any ps on the host
+//                                   its input, and by itself after ten minutes: until then any ps on the host
 //                                   hangs.
 //   stalled_fuse --serve FOLDER mute  the same, and it answers nothing at all once it is mounted: whoever
 //                                   touches the folder is stuck and cannot be killed.
@@ -34,7 +34,7 @@
 
 namespace {
 
-constexpr unsigned kSeconds = 60;
+constexpr unsigned kSeconds = 600;
 constexpr std::size_t kPage = 4096;
 
 int g_fuse = -1;

@@ -68,8 +68,12 @@ function insideNamespace(): void {
   const ENDS = ["sleep 7506 &", "sleep 7507 & disown"];
 
   test("nohup, setsid and a cgroup of its own outlive the tree; a job in the background does not, disowned or not", async () => {
+    const home = makeHome(USER);
+    const steps = (): string => readFileSync(join(home, "steps"), "utf8");
     const jobs = [...LIVES_ON, IN_A_CGROUP, ...ENDS];
-    const stage = await startTree(serverWithTerminal(makeHome(USER), jobs));
+    // While the tree is ended, for the shell is deaf to SIGTERM, a job that left it starts one step after the other.
+    const steady = `trap '' TERM; setsid -f sh -c 'while sleep 0.3; do echo >> ${home}/steps; done'`;
+    const stage = await startTree(serverWithTerminal(home, [steady, ...jobs]));
     const lines = jobs.map((job) => /sleep \d+/.exec(job)?.[0] ?? "");
     for (const line of lines) await pidOf(line);
     const cgroup = join(hierarchy ?? "", `set-free-${process.pid}-${Date.now()}`);
@@ -88,6 +92,8 @@ function insideNamespace(): void {
       assert.deepEqual(living(stage), []);
       const expected = lines.slice(0, LIVES_ON.length + (hierarchy === undefined ? 0 : 1));
       assert.deepEqual(left(), expected);
+      const { length } = steps();
+      await eventually(() => steps().length > length, "the job goes on with its steps");
       // Once their parents are dead they are outside every tree.
       run(["--force", "-u", String(USER), "-c", config()]);
       assert.deepEqual(left(), expected);
