@@ -19,7 +19,7 @@ interface KeepOptions extends Common {
 
 const EXAMPLES = `
 Examples:
-  vscode-grim-reaper keep 8h        for eight hours, also after an earlier request
+  vscode-grim-reaper keep 8h        for eight hours, after an earlier one too
   vscode-grim-reaper keep           show until when
   vscode-grim-reaper keep --cancel  withdraw the request
 
