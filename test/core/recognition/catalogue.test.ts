@@ -3,11 +3,11 @@ import test from "node:test";
 import data from "../../../src/core/recognition/catalogue.json" with { type: "json" };
 import {
   isMultiplexerPath,
+  KIND_NAMES,
   makeCatalogue,
   mayBeOneProduct,
   type ProgramRule,
 } from "../../../src/core/recognition/catalogue.ts";
-import { KIND_NAMES } from "../../../src/core/recognition/kinds.ts";
 
 const catalogue = makeCatalogue();
 

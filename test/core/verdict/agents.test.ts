@@ -3,7 +3,7 @@ import test from "node:test";
 import type { CpuReading, TreeState } from "../../../src/core/observation/observation.ts";
 import type { Proc } from "../../../src/core/observation/process.ts";
 import { mergePolicy, type PolicyLayer } from "../../../src/core/policy/policy.ts";
-import type { Kind } from "../../../src/core/recognition/kinds.ts";
+import type { Kind } from "../../../src/core/recognition/catalogue.ts";
 import { makeTable } from "../../../src/core/tree/process-table.ts";
 import { findTrees, type Tree } from "../../../src/core/tree/tree.ts";
 import { readCpu, workSince } from "../../../src/core/verdict/agents.ts";

@@ -3,8 +3,7 @@
 import { type TreeCosts, treeCosts } from "../../../core/costs/costs.ts";
 import { ageOf, type Observation } from "../../../core/observation/observation.ts";
 import type { Proc, ProcId } from "../../../core/observation/process.ts";
-import type { Catalogue, Product } from "../../../core/recognition/catalogue.ts";
-import { isBusyKind, type Kind } from "../../../core/recognition/kinds.ts";
+import { type Catalogue, isBusyKind, type Kind, type Product } from "../../../core/recognition/catalogue.ts";
 import { rulesAt } from "../../../core/recognition/program-rules.ts";
 import { runOf } from "../../../core/recognition/recognise.ts";
 import { formatMemory } from "../../../core/text/format.ts";
