@@ -1,7 +1,7 @@
 /** What a server process looks like: the catalogue's data with a site's additions. */
 
 import data from "./catalogue.json" with { type: "json" };
-import { componentsOf, fitsEnd, fitsName, globToRegExp, runsToRegExp } from "./path-pattern.ts";
+import { componentsOf, fitsName, globToRegExp, runsToRegExp } from "./path-pattern.ts";
 
 /** The kinds of programs that the catalogue knows, in the order of docs/products.md. */
 export const KIND_NAMES = [
@@ -208,10 +208,4 @@ export function mayBeOneProduct(a: string, b: string): boolean {
 /** Tells whether a program's file name is one of a list of names and patterns: `tmux`, `tmux-*`. */
 export function isNamed(name: string, patterns: readonly string[]): boolean {
   return patterns.some((pattern) => fitsName(name, pattern));
-}
-
-/** Tells whether an executable is a terminal multiplexer's, by its file name or, where that says too little, its path. */
-export function isMultiplexerPath(path: string, { multiplexers }: Pick<Catalogue, "multiplexers">): boolean {
-  const parts = componentsOf(path);
-  return multiplexers.some((ending) => fitsEnd(parts, ending));
 }
