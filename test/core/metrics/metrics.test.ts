@@ -10,14 +10,14 @@ import {
   type Sample,
 } from "../../../src/core/metrics/metrics.ts";
 import { parseJson } from "../../../src/core/text/parse-json.ts";
-import { contextFor, type Judgement, judge, type Verdict } from "../../../src/core/verdict/judge.ts";
+import type { Judgement, Verdict } from "../../../src/core/verdict/judge.ts";
 import { readExposition, seriesValue } from "../../helpers/exposition.ts";
-import { DEFAULT_POLICY } from "../../helpers/policy.ts";
+import { judge } from "../../helpers/judge.ts";
 import { legacyTree, observation, proc } from "../../helpers/proc.ts";
 
 const parseCounters = (text: string) => parseJson(counters, text);
 const VERDICTS: readonly Verdict[] = ["reap", "wait", "spare", "exempt", "unknown"];
-const judged = judge(observation(legacyTree(500)), contextFor(DEFAULT_POLICY, "2027-01-31"))[0] as Judgement;
+const judged = judge(observation(legacyTree(500)))[0] as Judgement;
 const one = (product: string, verdict: Verdict): Judgement => ({
   ...judged,
   tree: { ...judged.tree, product },

@@ -2,7 +2,6 @@ import assert from "node:assert/strict";
 import test from "node:test";
 import type { TreeState } from "../../../../src/core/observation/observation.ts";
 import { makeCatalogue } from "../../../../src/core/recognition/catalogue.ts";
-import { contextFor, judge } from "../../../../src/core/verdict/judge.ts";
 import {
   type AgentRow,
   agentColumns,
@@ -11,7 +10,7 @@ import {
   agentsDocument,
   sortAgents,
 } from "../../../../src/tools/core/views/agents-view.ts";
-import { DEFAULT_POLICY } from "../../../helpers/policy.ts";
+import { judge } from "../../../helpers/judge.ts";
 import {
   ALICE,
   HOME,
@@ -32,7 +31,7 @@ function rowsOf(
   more: Parameters<typeof observation>[1] = {},
 ): AgentRow[] {
   const seen = observation([...processes], more);
-  return agentRows(seen, judge(seen, contextFor(DEFAULT_POLICY, "2026-01-01")), catalogue);
+  return agentRows(seen, judge(seen), catalogue);
 }
 
 const daemon = (init: Partial<ProcInit> = {}): ReturnType<typeof proc> =>
