@@ -1,6 +1,11 @@
 import data from "../../src/core/recognition/catalogue.json" with { type: "json" };
-import { type Catalogue, makeCatalogue, type Product } from "../../src/core/recognition/catalogue.ts";
-import { KIND_NAMES, type Kind } from "../../src/core/recognition/kinds.ts";
+import {
+  type Catalogue,
+  KIND_NAMES,
+  type Kind,
+  makeCatalogue,
+  type Product,
+} from "../../src/core/recognition/catalogue.ts";
 import { kindIn } from "../../src/core/recognition/program-rules.ts";
 
 /** The tables of what the catalogue knows, for README and docs/products.md. */

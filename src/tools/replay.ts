@@ -7,7 +7,9 @@ import { observation as savedObservation } from "../core/observation/schema.ts";
 import { localDate } from "../core/text/format.ts";
 import { parseJson } from "../core/text/parse-json.ts";
 import { escapeText } from "../core/text/safe-text.ts";
-import { contextFor, judge } from "../core/verdict/judge.ts";
+import { viewOf } from "../core/tree/host-view.ts";
+import { NO_ACCOUNTS } from "../core/verdict/exemption.ts";
+import { type JudgeContext, judgeView, UNFORCED } from "../core/verdict/judge.ts";
 import { loadConfig, systemMinUid } from "../shell/config.ts";
 import { EXIT, Failure } from "../shell/failure.ts";
 import { parseListing } from "./core/replay/ps-listing.ts";
@@ -21,10 +23,15 @@ async function replay(
   const { policy } = loadConfig(options.config ?? null);
   const text = readInput(file);
   const observation = options.format === "ps" ? readListing(file, text) : readSaved(file, text);
-  // Exemptions with an end date count if they were in force on the day of the observation.
-  const context = contextFor(policy, localDate(new Date(observation.takenAt)));
-  const minUid = policy.minUid ?? systemMinUid();
-  const judgements = judge(observation, { ...context, minUid });
+  const context: JudgeContext = {
+    policy,
+    accounts: NO_ACCOUNTS,
+    minUid: policy.minUid ?? systemMinUid(),
+    // Exemptions with an end date count if they were in force on the day of the observation.
+    today: localDate(new Date(observation.takenAt)),
+    options: UNFORCED,
+  };
+  const judgements = judgeView(viewOf(observation, policy.catalogue), context);
   return showTrees({ observation, judgements, faults: observation.faults }, policy, options, false);
 }
 
@@ -40,7 +47,7 @@ function readListing(file: string, text: string): Observation {
   const { observation, errors } = parseListing(text);
   if (errors.length === 0) return observation;
   const more = errors.length > 1 ? ` (and ${errors.length - 1} more lines)` : "";
-  const what = `is no row of uid, pid, ppid and args${more}; make a listing with: ps -eo uid,pid,ppid,args`;
+  const what = `is not a row of uid, pid, ppid and args${more}; make a listing with: ps -eo uid,pid,ppid,args`;
   throw new Failure(EXIT.failed, `${file}:${errors[0]}: ${what}`);
 }
 

@@ -1,5 +1,5 @@
 import type { Connection, Connections } from "../../src/core/observation/connections.ts";
-import type { Observation } from "../../src/core/observation/observation.ts";
+import type { Observation, Tag } from "../../src/core/observation/observation.ts";
 import type { Proc } from "../../src/core/observation/process.ts";
 /** Builders: a process table and an observation from a few words. What is not given is an ordinary idle process. */
 
@@ -180,6 +180,12 @@ export function observation(processes: readonly Proc[], init: Partial<Observatio
     faults: [],
     ...init,
   };
+}
+
+/** What session-close left when a session of a user closed, so many milliseconds before the look. */
+export function tagOf(ago: number, more: Partial<Tag> = {}): Tag {
+  const rest = { auditSession: 7, logindSession: "7", closedAt: 0, remoteHost: null };
+  return { uid: ALICE, ...rest, closedUptime: UPTIME - ago, ...more };
 }
 
 export function linked(...connections: readonly Connection[]): Connections {

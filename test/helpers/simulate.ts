@@ -4,15 +4,15 @@ import type { Connections } from "../../src/core/observation/connections.ts";
 import type { Observation } from "../../src/core/observation/observation.ts";
 import { keyOf } from "../../src/core/observation/process.ts";
 import { confirmPlan } from "../../src/core/reap/second-look.ts";
-import { contextFor, type Judgement, judge, UNFORCED } from "../../src/core/verdict/judge.ts";
+import { type Judgement, UNFORCED } from "../../src/core/verdict/judge.ts";
 import { newestOf, type States, servedTags, statesAfter } from "../../src/core/verdict/states.ts";
-import { DEFAULT_POLICY } from "./policy.ts";
+import { contextFor, judge } from "./judge.ts";
 import { accepted, fromHost, onTerminal, opened, paired, piped } from "./proc.ts";
 import type { Pick, Seen, SimulatedHost, SimulatedTree } from "./simulated-host.ts";
 import { HOUR, isDuring, SETTLE } from "./simulated-host.ts";
 import { populate } from "./simulated-users.ts";
 
-export const CONTEXT = contextFor(DEFAULT_POLICY, "2026-01-01");
+export const CONTEXT = contextFor();
 const SILENT_AFTER = 12 * HOUR;
 const SESSIONS_MOVE_THE_CLOCK = 24 * HOUR;
 

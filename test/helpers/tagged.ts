@@ -1,7 +1,8 @@
 /** What the views of a tree are tried with: a tag half an hour old, and a judgement without a grace. */
 
 import type { Observation, Tag } from "../../src/core/observation/observation.ts";
-import { contextFor, type Judgement, judge } from "../../src/core/verdict/judge.ts";
+import type { Judgement } from "../../src/core/verdict/judge.ts";
+import { contextFor, judge } from "./judge.ts";
 import { NO_GRACE } from "./policy.ts";
 import { ALICE, UPTIME } from "./proc.ts";
 
@@ -18,5 +19,4 @@ export const tag: Tag = {
 };
 
 /** Judges the first tree of an observation. */
-export const judged = (seen: Observation): Judgement =>
-  judge(seen, contextFor(NO_GRACE, "2026-01-01"))[0] as Judgement;
+export const judged = (seen: Observation): Judgement => judge(seen, contextFor(NO_GRACE))[0] as Judgement;

@@ -8,7 +8,7 @@ import test, { after } from "node:test";
 import type { Observation } from "../../src/core/observation/observation.ts";
 import { hostDocument } from "../../src/core/report/json.ts";
 import { safeJson } from "../../src/core/text/safe-text.ts";
-import { contextFor, judge } from "../../src/core/verdict/judge.ts";
+import { contextFor, judge } from "../helpers/judge.ts";
 import { DEFAULT_POLICY } from "../helpers/policy.ts";
 import { fromHost, legacyTree, linked, observation, sshSession } from "../helpers/proc.ts";
 
@@ -29,7 +29,7 @@ function blockWith(text: string): string {
 }
 
 function listOf(host: string, seen: Observation): string {
-  const context = contextFor({ ...DEFAULT_POLICY, minUid: 1000 }, "2026-11-29");
+  const context = contextFor({ ...DEFAULT_POLICY, minUid: 1000 });
   return safeJson(hostDocument({ ...seen, host }, judge(seen, context), seen.faults));
 }
 

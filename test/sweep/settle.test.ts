@@ -9,10 +9,10 @@ import type { Observation } from "../../src/core/observation/observation.ts";
 import { mergePolicy } from "../../src/core/policy/policy.ts";
 import type { LogEvent } from "../../src/core/report/standard-log.ts";
 import { NO_ACCOUNTS } from "../../src/core/verdict/exemption.ts";
-import { contextFor } from "../../src/core/verdict/judge.ts";
 import type { Native, RawSnapshot } from "../../src/shell/host/native.ts";
 import type { Ports, SweepResult } from "../../src/sweep/ports.ts";
 import { observeAndJudge, sweep } from "../../src/sweep/sweep.ts";
+import { contextFor } from "../helpers/judge.ts";
 import { fromHost, legacyTree, linked, observation, sshSession } from "../helpers/proc.ts";
 
 const BOOT = "6a7b8c9d-0123-4567-89ab-cdef01234567";
@@ -77,7 +77,7 @@ async function ran(
     keepsAccount: false,
     lookUpAccounts: () => ({ accounts: NO_ACCOUNTS, faults: [] }),
   };
-  const context = contextFor(mergePolicy([{ grace: "0s" }]), "2026-11-29");
+  const context = contextFor(mergePolicy([{ grace: "0s" }]));
   const options = { ...context.options, force: more.force ?? false };
   const request = {
     context: { ...context, options },

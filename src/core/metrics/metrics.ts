@@ -4,11 +4,11 @@ import * as v from "valibot";
 import { memoryKiBOf, type TreeCosts, treeCosts } from "../costs/costs.ts";
 import { keyOf } from "../observation/process.ts";
 import type { Outcome } from "../reap/outcome.ts";
+import { groupBy } from "../text/group-by.ts";
 import { type DataOf, wholeNumber } from "../text/parse-json.ts";
 import { escapeText } from "../text/safe-text.ts";
-import type { Judgement } from "../verdict/judge.ts";
+import type { Judgement, Verdict } from "../verdict/judge.ts";
 import { VERDICTS } from "../verdict/orphan.ts";
-import { expose, type Metric, type Series } from "./exposition.ts";
 
 /** The counters that outlive a sweep, by metric, with what each counts. */
 const TOTALS = {
@@ -98,30 +98,39 @@ export function addUp(before: Counters, sample: Sample): Counters {
   };
 }
 
-export const MAX_SERIES = 63;
-/** The other products are counted as "other", so that the file stays below MAX_SERIES. */
+/** The other products are counted as "other". */
 const MAX_PRODUCTS = 6;
 const OTHER = "other";
 const PREFIX = "vscode_grim_reaper_";
 
+/** A value, or one for each set of labels: `{product="vscode",verdict="reap"}`. */
+type Values = number | Readonly<Record<string, number>>;
+/** One whose name ends in `_total` is a counter, any other a gauge. */
+type Metric = readonly [name: string, help: string, values: Values];
+
+/** Guard: an escaped text holds no control character, so a label's value cannot end its quotes or its line. */
+const quoted = (text: string): string => JSON.stringify(escapeText(text));
+
 /** Counts trees. Guard: products are bounded, and no user or process is a label, so no user can add series. */
-function treesByProduct(judgements: readonly Judgement[]): Series[] {
-  const sizes = new Map<string, number>();
-  for (const { tree } of judgements) sizes.set(tree.product, (sizes.get(tree.product) ?? 0) + 1);
-  const shown = [...sizes]
-    .sort(([a, n], [b, m]) => m - n || (a < b ? -1 : 1))
+function treesByProduct(judgements: readonly Judgement[]): Readonly<Record<string, number>> {
+  const shown = [...groupBy(judgements, ({ tree }) => tree.product)]
+    .sort(([a, n], [b, m]) => m.length - n.length || (a < b ? -1 : 1))
     .map(([product]) => product)
     .filter((product) => product !== OTHER)
-    .slice(0, MAX_PRODUCTS);
-  const groupOf = (product: string): string => (shown.includes(product) ? product : OTHER);
-  return [...shown.sort(), OTHER].flatMap((group) =>
-    VERDICTS.map((verdict) => ({
-      labels: { product: escapeText(group), verdict },
-      value: judgements.filter((one) => one.verdict === verdict && groupOf(one.tree.product) === group)
-        .length,
-    })),
+    .slice(0, MAX_PRODUCTS)
+    .sort();
+  const counts = new Map(
+    [...shown, OTHER].flatMap((product) => VERDICTS.map((verdict) => [labelsOf(product, verdict), 0])),
   );
+  for (const { tree, verdict } of judgements) {
+    const labels = labelsOf(shown.includes(tree.product) ? tree.product : OTHER, verdict);
+    counts.set(labels, (counts.get(labels) ?? 0) + 1);
+  }
+  return Object.fromEntries(counts);
 }
+
+const labelsOf = (product: string, verdict: Verdict): string =>
+  `{product=${quoted(product)},verdict="${verdict}"}`;
 
 /** What the trees cost that live on; those that ended are in the ledger. */
 function costsAfter({ judgements, outcomes, ticksPerSecond }: Sample): TreeCosts[] {
@@ -135,14 +144,14 @@ function costsAfter({ judgements, outcomes, ticksPerSecond }: Sample): TreeCosts
     .map(({ tree }) => treeCosts(tree, ticksPerSecond));
 }
 
-/** Formats the whole file. `total` holds the counters after this sweep. */
+/** Formats the whole file, as Prometheus reads it (exposition format 0.0.4). `total` holds the counters after this sweep. */
 export function metricsText(sample: Sample, total: Counters): string {
   const costs = costsAfter(sample);
   const sum = (pick: (one: TreeCosts) => number): number => costs.reduce((all, one) => all + pick(one), 0);
   const largest = costs.reduce((most, { memoryKiB }) => Math.max(most, memoryKiB), 0);
   const seconds = (ms: number): number => ms / 1000;
   const metrics: readonly Metric[] = [
-    ["build_info", "The version of the last sweep.", [{ labels: { version: sample.version }, value: 1 }]],
+    ["build_info", "The version of the last sweep.", { [`{version=${quoted(sample.version)}}`]: 1 }],
     [
       "trees",
       "Server trees that the last sweep found, by product and verdict.",
@@ -170,5 +179,12 @@ export function metricsText(sample: Sample, total: Counters): string {
     ],
     ...Object.entries(TOTALS).map(([name, help]): Metric => [name, help, total.totals[name] ?? 0]),
   ];
-  return expose(metrics.map(([name, help, value]) => [`${PREFIX}${name}`, help, value]));
+  const lines = metrics.flatMap(([name, help, values]) => [
+    `# HELP ${PREFIX}${name} ${help}`,
+    `# TYPE ${PREFIX}${name} ${name.endsWith("_total") ? "counter" : "gauge"}`,
+    ...Object.entries(typeof values === "number" ? { "": values } : values).map(
+      ([labels, value]) => `${PREFIX}${name}${labels} ${value}`,
+    ),
+  ]);
+  return `${lines.join("\n")}\n`;
 }

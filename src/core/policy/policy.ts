@@ -9,11 +9,7 @@ import { REPLACED_KEYS } from "./replaced-keys.ts";
 import { type Exemption, type Keys, schema } from "./schema.ts";
 
 /** What the site wants: every key of the configuration with its value. */
-export interface Policy extends Omit<Keys, "minUid" | "maxTrees" | "catalogue"> {
-  /** Null for the system's own (UID_MIN of /etc/login.defs). */
-  readonly minUid: number | null;
-  /** Null for no limit. */
-  readonly maxTrees: number | null;
+export interface Policy extends Omit<Keys, "catalogue"> {
   /** The shipped catalogue with the site's additions. */
   readonly catalogue: Catalogue;
   /** Where the files name an account, "config.toml:7" each; absent where the policy comes from no file. */
@@ -41,7 +37,7 @@ export function parsePolicyLayer(toml: string): { layer: PolicyLayer; errors: Po
     return { layer: {}, errors: [{ line: error.line, key: "", message }] };
   }
   const checked = v.safeParse(schema, layer);
-  if (checked.success) return { layer, errors: checkExemptions(layer, toml) };
+  if (checked.success) return { layer, errors: [] };
   const errors = checked.issues.map((issue): PolicyError => {
     const path = (issue.path ?? []).map((step) => String(step.key));
     const key = keyName(path);
@@ -55,7 +51,8 @@ export function parsePolicyLayer(toml: string): { layer: PolicyLayer; errors: Po
 
 /** Merges layers into a policy: later ones win key by key, also inside tables; lists add up. No layer gives the defaults. */
 export function mergePolicy(layers: readonly PolicyLayer[]): Policy {
-  return complete(v.parse(schema, layers.reduce<PolicyLayer>(merge, {})));
+  const keys = v.parse(schema, layers.reduce<PolicyLayer>(merge, {}));
+  return { ...keys, catalogue: makeCatalogue(keys.catalogue) };
 }
 
 function merge(below: PolicyLayer, above: PolicyLayer): PolicyLayer {
@@ -73,35 +70,9 @@ export function isTable(value: unknown): value is PolicyLayer {
   return typeof value === "object" && value !== null && !Array.isArray(value) && !(value instanceof Date);
 }
 
-function complete(parsed: Keys): Policy {
-  const { directories = [], patterns = [], sshd = [] } = parsed.catalogue;
-  return {
-    ...parsed,
-    minUid: parsed.minUid ?? null,
-    maxTrees: parsed.maxTrees ?? null,
-    catalogue: makeCatalogue({ directories, patterns, sshd }),
-  };
-}
-
 /** Lists all exemptions: the users and groups that are named alone, and the entries of `[[exempt]]`. */
 export function exemptionsIn({ exemptUsers, exemptGroups, exempt }: Policy): Exemption[] {
   return [...exemptUsers.map((user) => ({ user })), ...exemptGroups.map((group) => ({ group })), ...exempt];
-}
-
-/** Refuses an exemption that names no user and no product, because it would exempt everything. */
-function checkExemptions(layer: PolicyLayer, toml: string): PolicyError[] {
-  const list = (layer.exempt ?? []) as Exemption[];
-  return list.flatMap((entry, i) =>
-    entry.user === undefined && entry.group === undefined && entry.product === undefined
-      ? [
-          {
-            line: lineOf(toml, ["exempt", String(i)]),
-            key: keyName(["exempt", String(i)]),
-            message: "names no user, group or product",
-          },
-        ]
-      : [],
-  );
 }
 
 /** Formats the place of a value; entries of a list are counted from one: "exempt #2.until". */

@@ -20,13 +20,20 @@ import {
   wholeNumber,
 } from "./schema-values.ts";
 
-const exemption = table({
-  user: v.optional(account),
-  group: v.optional(account),
-  product: v.optional(text),
-  until: v.optional(day),
-  reason: v.optional(text),
-});
+const exemption = v.pipe(
+  table({
+    user: v.optional(account),
+    group: v.optional(account),
+    product: v.optional(text),
+    until: v.optional(day),
+    reason: v.optional(text),
+  }),
+  // It would exempt everything.
+  v.check(
+    ({ user, group, product }) => [user, group, product].some((name) => name !== undefined),
+    "names no user, group or product",
+  ),
+);
 
 const agents = table({
   policy: v.optional(exemptOrReap, "reap"),
@@ -62,8 +69,10 @@ export const schema = v.strictObject({
   silentAfter: v.optional(durationOrOff, "12h"),
   settle: v.optional(duration, "2m"),
   termWait: v.optional(duration, "10s"),
-  minUid: v.optional(wholeNumber(1)),
-  maxTrees: v.optional(wholeNumber(1)),
+  /** Null: the system's own (UID_MIN of /etc/login.defs). */
+  minUid: v.nullish(wholeNumber(1), null),
+  /** Null: no limit. */
+  maxTrees: v.nullish(wholeNumber(1), null),
   tunnels: v.optional(exemptOrReap, "exempt"),
   webServers: v.optional(exemptOrReap, "exempt"),
   jobClients: v.optional(exemptOrReap, "exempt"),

@@ -4,7 +4,7 @@ import { exeName, keyOf, type Proc } from "../observation/process.ts";
 import { setFreeBy } from "../tree/boundary.ts";
 import type { HostView } from "../tree/host-view.ts";
 import { isDead, type ProcTable, parentOf } from "../tree/process-table.ts";
-import { membersBelow, type Tree } from "../tree/tree.ts";
+import { descend, type Tree } from "../tree/tree.ts";
 
 /** A tree being ended. `refreshTrackedTree` changes it in place. */
 export interface TrackedTree {
@@ -81,7 +81,7 @@ export function refreshTrackedTree(tracked: TrackedTree, now: HostView): void {
   const add = (process: Proc): void => {
     // The boundaries of the first look hold: other users, jobs and multiplexers are never reached into.
     const inTerminal = tracked.inTerminal.has(keyOf(process));
-    for (const member of membersBelow(now.table, process, now.catalogue, inTerminal))
+    for (const member of descend(now.table, process, now.catalogue, inTerminal).members)
       alive.set(keyOf(member), member);
   };
   for (const known of tracked.known.values()) {

@@ -1,10 +1,26 @@
 /** What a server process looks like: the catalogue's data with a site's additions. */
 
 import data from "./catalogue.json" with { type: "json" };
-import type { Kind } from "./kinds.ts";
-import { componentsOf, fitsEnd, fitsName, globToRegExp, runsToRegExp } from "./path-pattern.ts";
+import { componentsOf, fitsName, globToRegExp, runsToRegExp } from "./path-pattern.ts";
 
-export type { Kind } from "./kinds.ts";
+/** The kinds of programs that the catalogue knows, in the order of docs/products.md. */
+export const KIND_NAMES = [
+  "server",
+  "agent",
+  "kernel",
+  "tunnel",
+  "web-server",
+  "multiplexer",
+  "own",
+] as const;
+
+/** A kind decides more about the verdict than a product does. */
+export type Kind = (typeof KIND_NAMES)[number];
+
+/** Tells whether trees of a kind are left alone while they use CPU time: they work without a client. */
+export function isBusyKind(kind: Kind): boolean {
+  return kind === "agent" || kind === "kernel";
+}
 
 /**
  * `agent`: a coding agent's daemon, which works without a client. `kernel`: an interpreter with a user's data, or what
@@ -192,10 +208,4 @@ export function mayBeOneProduct(a: string, b: string): boolean {
 /** Tells whether a program's file name is one of a list of names and patterns: `tmux`, `tmux-*`. */
 export function isNamed(name: string, patterns: readonly string[]): boolean {
   return patterns.some((pattern) => fitsName(name, pattern));
-}
-
-/** Tells whether an executable is a terminal multiplexer's, by its file name or, where that says too little, its path. */
-export function isMultiplexerPath(path: string, { multiplexers }: Pick<Catalogue, "multiplexers">): boolean {
-  const parts = componentsOf(path);
-  return multiplexers.some((ending) => fitsEnd(parts, ending));
 }

@@ -3,7 +3,7 @@
 /** Options of node and python whose value is the next element. */
 const VALUE_OPTIONS = "-r --require --import --loader --experimental-loader -C --conditions -W -X".split(" ");
 
-/** These give program text or a module instead of a script: never an IDE's server. */
+/** These give program text or a module instead of a script. */
 const NO_SCRIPT = "-e --eval -p --print -c -m -".split(" ");
 
 const LOADER_VALUE_OPTIONS = "--library-path --argv0 --preload --audit --inhibit-rpath".split(" ");
@@ -22,16 +22,14 @@ function wordIndex(
   return argv.length;
 }
 
-/** Finds the index of the script that an interpreter runs; null: none, or program text on the command line. */
+/**
+ * Finds the index of the script that an interpreter runs, or of python's module (`python -Xfrozen_modules=off -m
+ * ipykernel_launcher`); null: none, or program text on the command line.
+ */
 export function scriptIndex(argv: readonly string[]): number | null {
-  const at = wordIndex(argv, VALUE_OPTIONS, NO_SCRIPT);
-  return at >= argv.length || NO_SCRIPT.includes(argv[at] ?? "") ? null : at;
-}
-
-/** Finds the index of the module that python runs: `python -Xfrozen_modules=off -m ipykernel_launcher`; null: none. */
-export function moduleIndex(argv: readonly string[]): number | null {
-  const at = wordIndex(argv, VALUE_OPTIONS, NO_SCRIPT);
-  return argv[at] === "-m" && at + 1 < argv.length ? at + 1 : null;
+  const stop = wordIndex(argv, VALUE_OPTIONS, NO_SCRIPT);
+  const at = argv[stop] === "-m" ? stop + 1 : stop;
+  return at >= argv.length || (at === stop && NO_SCRIPT.includes(argv[at] ?? "")) ? null : at;
 }
 
 /** Finds the index of the program that a loader of the C library starts: `ld-linux.so.2 --library-path L node …`. */

@@ -46,10 +46,9 @@ export function recogniseServerScript(run: ScriptRun, catalogue: Catalogue): Rec
  */
 export function isOwnNode(exe: string, script: string, catalogue: Catalogue): boolean {
   const { shapes } = catalogue;
-  const name = [...shapes.serverScripts, ...shapes.workerScripts].find((end) => endsWithPath(script, end));
-  if (name === undefined) return false;
-  const root = script.slice(0, -name.length);
-  if (!root.startsWith("/") || !exe.startsWith(root)) return false;
+  const shape = shapeOf(script, catalogue);
+  if (shape === null || shapes.webScripts.includes(shape.name)) return false;
+  if (shape.root === "" || !exe.startsWith(`${shape.root}/`)) return false;
   const file = componentsOf(exe).at(-1) ?? "";
   return (
     shapes.nodeNames.some((node) => file.startsWith(node)) || findInstall(exe, catalogue)?.by === "folder"

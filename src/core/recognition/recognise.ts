@@ -2,7 +2,7 @@
 
 import { exeName, exePath, type Proc } from "../observation/process.ts";
 import { type Catalogue, isNamed } from "./catalogue.ts";
-import { loadedIndex, moduleIndex, scriptIndex } from "./command-line.ts";
+import { loadedIndex, scriptIndex } from "./command-line.ts";
 import { isOwnNode, recogniseLauncher, recogniseNodeWrapper, recogniseServerScript } from "./ide-server.ts";
 import { findInstall, type Install, isHelperPath, isRenamedByNfs, rootPath } from "./install-path.ts";
 import { componentsOf } from "./path-pattern.ts";
@@ -18,98 +18,95 @@ export type Seen = Pick<Proc, "exe" | "argv" | "argvStatus"> &
     readonly serves?: boolean;
   };
 
+/** What a process runs. */
+export interface Run {
+  /** The path of its executable, without the kernel's " (deleted)" and NFS's name for a removed file that still runs. */
+  readonly exe: string;
+  /** The kind of interpreter that it is; null: none. */
+  readonly by: "node" | "shell" | "other" | null;
+  /** Its command line; null: it could not be read. */
+  readonly argv: readonly string[] | null;
+  /** Where the script or module of an interpreter stands in that; null: nowhere. */
+  readonly at: number | null;
+}
+
+/** Finds out what a process runs; null: a loader of the C library that shows no program. */
+export function runOf({ exe: link, argv }: Pick<Proc, "exe" | "argv">, catalogue: Catalogue): Run | null {
+  const exe = programOf(exePath(link ?? ""), argv[0] ?? "", catalogue);
+  const name = exeName(exe);
+  const bare = name.replace(/[-.]?\d+(?:\.\d+)*$/, "");
+  const { loaderPrefixes, node, shell, other } = catalogue.interpreters;
+  // Guard: a process may wipe its command line, which the kernel then shows as nothing but NULs.
+  const isRead = argv.some((element) => element !== "");
+  if (loaderPrefixes.some((start) => name.startsWith(start))) {
+    const loaded = isRead ? loadedIndex(argv) : null;
+    return loaded === null ? null : runOf({ exe: argv[loaded] ?? "", argv: argv.slice(loaded) }, catalogue);
+  }
+  if (!isRead) return { exe, by: node.includes(bare) ? "node" : null, argv: null, at: null };
+  const at = scriptIndex(argv);
+  // A file of an installation that runs one of its server's scripts is its node, under any name.
+  if (node.includes(bare) || isOwnNode(exe, argv[at ?? argv.length] ?? "", catalogue))
+    return { exe, by: "node", argv, at };
+  if (shell.includes(bare)) return { exe, by: "shell", argv, at };
+  if (!other.includes(bare)) return { exe, by: null, argv, at: null };
+  const jar = argv.indexOf("-jar");
+  return { exe, by: "other", argv, at: jar > 0 ? jar + 1 : at };
+}
+
+function programOf(path: string, called: string, catalogue: Catalogue): string {
+  const name = componentsOf(called).at(-1);
+  const isRenamed = name !== undefined && isRenamedByNfs(exeName(path), catalogue);
+  return isRenamed ? `${path.slice(0, path.lastIndexOf("/"))}/${name}` : path;
+}
+
 /** Recognises a process; null: it belongs to a server only by being below one. */
 export function recognise(seen: Seen, catalogue: Catalogue): Recognition | null {
   const site = recogniseBySite(seen, catalogue);
   if (site) return site;
-  const exe = programOf(seen, catalogue);
-  const name = exeName(exe);
-  const bare = name.replace(/[-.]?\d+(?:\.\d+)*$/, "");
-  const { interpreters } = catalogue;
-  // Guard: a process may wipe its command line, which the kernel then shows as nothing but NULs.
-  const isRead = seen.argv.some((element) => element !== "");
-  if (isLoader(name, catalogue)) {
-    const at = isRead ? loadedIndex(seen.argv) : null;
-    const argv = seen.argv.slice(at ?? 0);
-    return at === null ? null : recognise({ ...seen, exe: argv[0] ?? "", argv }, catalogue);
+  const run = runOf(seen, catalogue);
+  if (!run) return null;
+  const { exe, by, argv, at } = run;
+  if (argv === null && by === "node") return unreadNode(exe, catalogue);
+  if (by === null || by === "other") {
+    const found = recogniseFile(exe, argv?.slice(1) ?? null, run, seen, catalogue);
+    if (found !== undefined || by === null) return found ?? null;
   }
-  if (interpreters.node.includes(bare) || (isRead && runsOwnScript(exe, seen, catalogue)))
-    return isRead ? recogniseNode(exe, seen, catalogue) : unreadNode(exe, catalogue);
-  if (interpreters.shell.includes(bare)) {
-    const at = isRead ? scriptIndex(seen.argv) : null;
-    return at === null ? null : recogniseShell(seen, at, catalogue);
-  }
-  const args = isRead ? seen.argv.slice(1) : null;
-  const program = recogniseProgram(exe, args, catalogue);
-  if (program !== undefined) return program;
-  const cli = recogniseCli(exe, args, catalogue);
-  if (cli !== undefined) return cli;
-  const install = findInstall(exe, catalogue);
-  if (install) return helper(install, exe, seen, catalogue);
-  return interpreters.other.includes(bare) && isRead ? recogniseOther(seen, catalogue) : null;
+  // What an interpreter runs decides, for a user's web application may run on the IDE's node.
+  const script = argv?.[at ?? argv.length];
+  if (!argv || at === null || script === undefined) return null;
+  return recogniseFile(script, argv.slice(at + 1), run, seen, catalogue) ?? null;
 }
 
-/** Tells whether an executable is a loader of the C library, which runs the program that its command line names. */
-export const isLoader = (name: string, { interpreters }: Catalogue): boolean =>
-  interpreters.loaderPrefixes.some((start) => name.startsWith(start));
-
-/** A file of an installation that runs one of its server's scripts is its node, under any name. */
-function runsOwnScript(exe: string, { argv }: Seen, catalogue: Catalogue): boolean {
-  const at = scriptIndex(argv);
-  return at !== null && isOwnNode(exe, argv[at] ?? "", catalogue);
-}
-
-/** The path of the program, without the kernel's " (deleted)" and NFS's name for a removed file that still runs. */
-export function programOf({ exe, argv }: Pick<Proc, "exe" | "argv">, catalogue: Catalogue): string {
-  const path = exePath(exe ?? "");
-  if (!isRenamedByNfs(exeName(path), catalogue)) return path;
-  const called = componentsOf(argv[0] ?? "").at(-1);
-  return called === undefined ? path : `${path.slice(0, path.lastIndexOf("/"))}/${called}`;
-}
-
-/** node and the like: what it runs decides, for a user's web application may run on the IDE's node. */
-function recogniseNode(exe: string, seen: Seen, catalogue: Catalogue): Recognition | null {
-  const at = scriptIndex(seen.argv);
-  const script = at === null ? undefined : seen.argv[at];
-  if (at === null || script === undefined) return null;
-  const args = seen.argv.slice(at + 1);
-  const program = recogniseProgram(script, args, catalogue);
-  if (program !== undefined) return program;
-  const server = recogniseServerScript({ exe, script, args, serves: seen.serves === true }, catalogue);
-  if (server !== undefined) return server;
-  const install = findInstall(script, catalogue);
-  return install && helper(install, script, seen, catalogue);
-}
-
-function recogniseShell(seen: Seen, at: number, catalogue: Catalogue): Recognition | null {
-  const script = seen.argv[at] ?? "";
-  const args = seen.argv.slice(at + 1);
-  const program = recogniseProgram(script, args, catalogue);
+/** Recognises an executable or a script with its arguments; undefined: nothing is known of this path. */
+function recogniseFile(
+  path: string,
+  args: readonly string[] | null,
+  { by, exe }: Run,
+  seen: Seen,
+  catalogue: Catalogue,
+): Recognition | null | undefined {
+  const program = recogniseProgram(path, args, catalogue);
   if (program !== undefined) return program;
   const serves = seen.serves === true;
-  return (
-    recogniseLauncher(script, args, serves, catalogue) ??
-    recogniseNodeWrapper(script, args, serves, catalogue)
-  );
+  if (by === "shell" && args)
+    return (
+      recogniseLauncher(path, args, serves, catalogue) ?? recogniseNodeWrapper(path, args, serves, catalogue)
+    );
+  const found =
+    by === "node" && args
+      ? recogniseServerScript({ exe, script: path, args, serves }, catalogue)
+      : path === exe
+        ? recogniseCli(path, args, catalogue)
+        : undefined;
+  if (found !== undefined) return found;
+  const install = findInstall(path, catalogue);
+  return install ? helper(install, path, seen, catalogue) : undefined;
 }
 
 /** An IDE's own node whose command line is unknown: a bare folder's name such as `.acme-server` does not make it one. */
 function unreadNode(exe: string, catalogue: Catalogue): Recognition | null {
   const install = findInstall(exe, catalogue);
   return install && install.by !== "fork-folder" ? as(install, "unknown") : null;
-}
-
-/** python, java and the like running a script of an extension, or a program that the catalogue has by its script. */
-function recogniseOther(seen: Seen, catalogue: Catalogue): Recognition | null {
-  const jar = seen.argv.indexOf("-jar");
-  const at = jar > 0 ? jar + 1 : (moduleIndex(seen.argv) ?? scriptIndex(seen.argv));
-  const script = at === null ? undefined : seen.argv[at];
-  if (at === null || script === undefined) return null;
-  const args = seen.argv.slice(at + 1);
-  const program = recogniseProgram(script, args, catalogue);
-  if (program !== undefined) return program;
-  const install = findInstall(script, catalogue);
-  return install && helper(install, script, seen, catalogue);
 }
 
 function helper(install: Install, path: string, seen: Seen, catalogue: Catalogue): Recognition | null {

@@ -1,8 +1,8 @@
 /** What a tree must not reach into: batch jobs, services, containers, terminal multiplexers, other users. */
 
 import { exePath, type Proc } from "../observation/process.ts";
-import { type Catalogue, isMultiplexerPath } from "../recognition/catalogue.ts";
-import { componentsOf } from "../recognition/path-pattern.ts";
+import type { Catalogue } from "../recognition/catalogue.ts";
+import { componentsOf, fitsEnd } from "../recognition/path-pattern.ts";
 import { rootsComponents } from "./batch-job.ts";
 
 /** What this host's own logins live in, and so is not a manager from where they stand. */
@@ -57,9 +57,10 @@ const isSshService = (unit: string): boolean =>
  */
 export function isMultiplexer(
   { exe, comm = "" }: Pick<Proc, "exe"> & Partial<Pick<Proc, "comm">>,
-  catalogue: Catalogue,
+  { multiplexers }: Catalogue,
 ): boolean {
-  return isMultiplexerPath(exePath(exe ?? ""), catalogue) || isMultiplexerPath(comm, catalogue);
+  const names = [exePath(exe ?? ""), comm].map(componentsOf);
+  return multiplexers.some((ending) => names.some((parts) => fitsEnd(parts, ending)));
 }
 
 /**

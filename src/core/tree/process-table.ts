@@ -1,4 +1,5 @@
 import type { Proc, ProcId } from "../observation/process.ts";
+import { groupBy } from "../text/group-by.ts";
 
 /** A process table with its parents checked. */
 export interface ProcTable {
@@ -13,16 +14,9 @@ export function isDead(process: Proc): boolean {
 
 export function makeTable(processes: readonly Proc[]): ProcTable {
   const byPid = new Map(processes.map((process) => [process.pid, process]));
-  const children = new Map<number, Proc[]>();
-  for (const process of byPid.values()) {
-    const parent = parentOf({ byPid }, process);
-    if (!parent) continue;
-    const list = children.get(parent.pid);
-    if (list) list.push(process);
-    else children.set(parent.pid, [process]);
-  }
-  for (const list of children.values()) list.sort((a, b) => a.pid - b.pid);
-  return { byPid, children };
+  const withParent = [...byPid.values()].filter((process) => parentOf({ byPid }, process) !== null);
+  const inOrder = withParent.sort((a, b) => a.pid - b.pid);
+  return { byPid, children: groupBy(inOrder, ({ ppid }) => ppid) };
 }
 
 /** The parent, or null: none, not in the table, or another process under its number. */

@@ -120,6 +120,10 @@ function growTree(
   catalogue: Catalogue,
 ): Tree {
   const { members, sparedBelow } = descend(table, root, catalogue);
+  const own = members.flatMap(({ pid }) => {
+    const found = recognised.get(pid);
+    return found ? [[pid, found] as const] : [];
+  });
   const found = recognised.get(root.pid);
   const { ancestors, broken } = ancestorsOf(table, root);
   return {
@@ -128,12 +132,7 @@ function growTree(
     product: found?.product ?? "unknown",
     kind: found?.kind ?? "server",
     members,
-    recognised: new Map(
-      members.flatMap(({ pid }) => {
-        const found = recognised.get(pid);
-        return found ? [[pid, found] as const] : [];
-      }),
-    ),
+    recognised: new Map(own),
     sparedBelow,
     ancestors,
     ancestryBroken: broken,
@@ -141,19 +140,10 @@ function growTree(
 }
 
 /**
- * Lists a living process and its descendants of the same user, up to the boundaries of a tree. `inTerminal`: the process
+ * Finds a living process and its descendants of the same user, up to the boundaries of a tree. `inTerminal`: the process
  * has or had a terminal.
  */
-export function membersBelow(
-  table: ProcTable,
-  root: Proc,
-  catalogue: Catalogue,
-  inTerminal: boolean,
-): readonly Proc[] {
-  return descend(table, root, catalogue, inTerminal).members;
-}
-
-function descend(
+export function descend(
   table: ProcTable,
   root: Proc,
   catalogue: Catalogue,

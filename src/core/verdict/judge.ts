@@ -7,10 +7,10 @@ import { exeName } from "../observation/process.ts";
 import type { Policy } from "../policy/policy.ts";
 import { mayBeOneProduct } from "../recognition/catalogue.ts";
 import { managersHere } from "../tree/boundary.ts";
-import { type HostView, viewOf } from "../tree/host-view.ts";
+import type { HostView } from "../tree/host-view.ts";
 import { isHelpersOnly, type Tree } from "../tree/tree.ts";
 import { clocksOf } from "./clock.ts";
-import { type Accounts, type Exempt, exemptionsOf, isSource, NO_ACCOUNTS } from "./exemption.ts";
+import { type Accounts, type Exempt, exemptionsOf, isSource } from "./exemption.ts";
 import { graceOf } from "./grace.ts";
 import { areSome, type Decision, decideOrphan, type Orphan, type Verdict } from "./orphan.ts";
 import { unread } from "./unread.ts";
@@ -57,15 +57,6 @@ export interface JudgeContext {
   /** Local date, "2026-11-23", for exemptions that end. */
   readonly today: string;
   readonly options: JudgeOptions;
-}
-
-export function contextFor(policy: Policy, today: string): JudgeContext {
-  return { policy, accounts: NO_ACCOUNTS, minUid: policy.minUid ?? 1000, today, options: UNFORCED };
-}
-
-/** Judges an observation of which no view was made yet. */
-export function judge(observation: Observation, context: JudgeContext): Judgement[] {
-  return judgeView(viewOf(observation, context.policy.catalogue), context);
 }
 
 /** Judges every tree, or the chosen ones. Connections among all trees count, chosen or not. */

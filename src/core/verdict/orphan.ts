@@ -3,7 +3,7 @@
 import type { Reason, ReasonCode } from "../evidence/reasons.ts";
 import type { Observation } from "../observation/observation.ts";
 import type { Policy } from "../policy/policy.ts";
-import { isBusyKind } from "../recognition/kinds.ts";
+import { isBusyKind } from "../recognition/catalogue.ts";
 import { formatDuration } from "../text/duration.ts";
 import { localMinute } from "../text/format.ts";
 import type { Tree } from "../tree/tree.ts";

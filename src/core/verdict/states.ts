@@ -2,7 +2,7 @@
 
 import type { Observation, Tag, TreeState } from "../observation/observation.ts";
 import { keyOf } from "../observation/process.ts";
-import { isBusyKind } from "../recognition/kinds.ts";
+import { isBusyKind } from "../recognition/catalogue.ts";
 import { readCpu } from "./agents.ts";
 import { usersOf } from "./clock.ts";
 import type { Judgement, JudgeOptions } from "./judge.ts";

@@ -4,10 +4,11 @@ import fc from "fast-check";
 import { type LedgerRecord, lastIdIn, recordLine, recordsOf } from "../../../src/core/ledger/record.ts";
 import type { Observation } from "../../../src/core/observation/observation.ts";
 import type { Outcome } from "../../../src/core/reap/outcome.ts";
-import { contextFor, type Judgement, judge, UNFORCED } from "../../../src/core/verdict/judge.ts";
+import { type Judgement, UNFORCED } from "../../../src/core/verdict/judge.ts";
 import { parseLedger } from "../../../src/tools/core/ledger/parse.ts";
+import { contextFor, judge } from "../../helpers/judge.ts";
 import { DEFAULT_POLICY, NO_GRACE } from "../../helpers/policy.ts";
-import { ALICE, legacyTree, observation, UPTIME } from "../../helpers/proc.ts";
+import { ALICE, legacyTree, observation, tagOf, UPTIME } from "../../helpers/proc.ts";
 
 /** The record that a line holds; null: it is torn or none. */
 const parseRecord = (line: string): LedgerRecord | null => parseLedger(line).records[0] ?? null;
@@ -17,7 +18,7 @@ const tree = legacyTree(500);
 const host = observation(tree);
 const judged = (seen: Observation, force = false): Judgement =>
   judge(seen, {
-    ...contextFor(force ? DEFAULT_POLICY : NO_GRACE, "2027-01-31"),
+    ...contextFor(force ? DEFAULT_POLICY : NO_GRACE),
     options: { ...UNFORCED, force },
   })[0] as Judgement;
 const ended = (judgement: Judgement, over: Partial<Outcome> = {}): Outcome => ({
@@ -68,14 +69,7 @@ test("a record holds the user, the tree, the time, the reason and the memory", (
 });
 
 test("a tag gives the kind, the time and the remote host; force is recorded", () => {
-  const tag = {
-    uid: ALICE,
-    auditSession: 7,
-    logindSession: "7",
-    closedAt: NOW - 7_200_000,
-    closedUptime: UPTIME - 1_800_000,
-    remoteHost: "laptop.example.org",
-  } as const;
+  const tag = tagOf(1_800_000, { closedAt: NOW - 7_200_000, remoteHost: "laptop.example.org" });
   const seen = observation(tree, { tags: [tag] });
   const closed = recorded(ended(judged(seen)), seen);
   assert.equal(closed.kind, "closed");

@@ -3,12 +3,13 @@ import test from "node:test";
 import type { Observation } from "../../../src/core/observation/observation.ts";
 import type { Proc } from "../../../src/core/observation/process.ts";
 import { confirmPlan } from "../../../src/core/reap/second-look.ts";
-import { contextFor, type Judgement, judge } from "../../../src/core/verdict/judge.ts";
+import type { Judgement } from "../../../src/core/verdict/judge.ts";
+import { contextFor, judge } from "../../helpers/judge.ts";
 import { NO_GRACE } from "../../helpers/policy.ts";
 import { accepted, legacyTree, linked, observation, sshSession } from "../../helpers/proc.ts";
 
 const judged = (processes: readonly Proc[], more: Partial<Observation> = {}): Judgement[] =>
-  judge(observation(processes, more), contextFor(NO_GRACE, "2026-11-23"));
+  judge(observation(processes, more), contextFor(NO_GRACE));
 const roots = (judgements: readonly Judgement[]): number[] => judgements.map(({ tree }) => tree.root.pid);
 
 const [first, second] = [legacyTree(500), legacyTree(800)];

@@ -3,7 +3,7 @@ import test from "node:test";
 import type { Proc } from "../../../src/core/observation/process.ts";
 import { makeTracker, refreshTrackedTree } from "../../../src/core/reap/tracked-tree.ts";
 import { viewOf } from "../../../src/core/tree/host-view.ts";
-import { contextFor, judge } from "../../../src/core/verdict/judge.ts";
+import { judge } from "../../helpers/judge.ts";
 import { DEFAULT_POLICY } from "../../helpers/policy.ts";
 import {
   ALICE,
@@ -18,7 +18,7 @@ import {
 } from "../../helpers/proc.ts";
 
 const tree = legacyTree(500, { auditSession: 7 });
-const judged = judge(observation(tree), contextFor(DEFAULT_POLICY, "2026-01-01"))[0];
+const judged = judge(observation(tree))[0];
 assert.ok(judged);
 const { tree: judgedTree } = judged;
 const viewed = (processes: readonly Proc[]) => viewOf(observation(processes), DEFAULT_POLICY.catalogue);
@@ -53,7 +53,7 @@ test("new descendants of a survivor are taken, but not across a boundary", () =>
 test("what a dying program of a terminal set free is not taken, also once the terminal is hung up", () => {
   const shell = { ...(tree[5] as Proc), tty: 34816 };
   const before = [...tree.slice(0, 5), shell];
-  const [first] = judge(observation(before), contextFor(DEFAULT_POLICY, "2026-01-01"));
+  const [first] = judge(observation(before));
   assert.ok(first);
   const tracked = makeTracker([first.tree], viewed(before))(first.tree);
   const job = proc({ pid: 900, ppid: 505, sid: 505, tty: 34816, startTime: late });
@@ -74,7 +74,7 @@ test("what a dying program of a terminal set free is not taken, also once the te
 test("what a dying program of a terminal set free is not taken either once pid 1 has adopted it", () => {
   const shell = { ...(tree[5] as Proc), tty: 34816 };
   const before = [...tree.slice(0, 5), shell];
-  const [first] = judge(observation(before), contextFor(DEFAULT_POLICY, "2026-01-01"));
+  const [first] = judge(observation(before));
   assert.ok(first);
   const taken = (init: Partial<Proc>): boolean => {
     const tracked = makeTracker([first.tree], viewed(before))(first.tree);
@@ -177,7 +177,7 @@ test("without audit, or without an executable, looking alike proves nothing", ()
     const members = legacyTree(500, { ...init, auditSession: init.auditSession ?? null }).map((one) =>
       "exe" in init ? { ...one, exe: one.pid === 505 ? null : one.exe } : one,
     );
-    const [first] = judge(observation(members), contextFor(DEFAULT_POLICY, "2026-01-01"));
+    const [first] = judge(observation(members));
     assert.ok(first);
     const tracked = makeTracker([first.tree], viewed(members))(first.tree);
     refreshTrackedTree(tracked, viewed([runaway(like)]));
@@ -224,7 +224,7 @@ for (const [what, processes, taken, before] of cases)
 test("all trees of a user share what was there before them, and a group of two trees is neither's", () => {
   const second = legacyTree(800);
   const both = [...tree, ...second];
-  const trees = judge(observation(both), contextFor(DEFAULT_POLICY, "2026-01-01")).map((one) => one.tree);
+  const trees = judge(observation(both)).map((one) => one.tree);
   const fork = proc({ pid: 900, ppid: 1, pgid: 800, startTime: late });
   const aliveOf = (inGroup: Partial<Proc>): number[][] => {
     const members = both.map((one) => (one.pid === 503 ? { ...one, ...inGroup } : one));

@@ -9,7 +9,7 @@ import {
 } from "../../../src/core/reap/whole-cgroup.ts";
 import { viewOf } from "../../../src/core/tree/host-view.ts";
 import type { Tree } from "../../../src/core/tree/tree.ts";
-import { contextFor, judge } from "../../../src/core/verdict/judge.ts";
+import { judge } from "../../helpers/judge.ts";
 import { DEFAULT_POLICY } from "../../helpers/policy.ts";
 import { ALICE, legacyTree, observation, proc } from "../../helpers/proc.ts";
 
@@ -17,7 +17,7 @@ const bystander = proc({ pid: 900, exe: "/usr/bin/bash", argv: "-bash" });
 const before = viewOf(observation([...legacyTree(100), bystander]), DEFAULT_POLICY.catalogue);
 
 function onlyTree(processes: readonly Proc[]): Tree {
-  const [judgement] = judge(observation(processes), contextFor(DEFAULT_POLICY, "2026-11-23"));
+  const [judgement] = judge(observation(processes));
   assert.ok(judgement);
   return judgement.tree;
 }

@@ -2,12 +2,12 @@ import assert from "node:assert/strict";
 import test from "node:test";
 import data from "../../../src/core/recognition/catalogue.json" with { type: "json" };
 import {
-  isMultiplexerPath,
+  KIND_NAMES,
   makeCatalogue,
   mayBeOneProduct,
   type ProgramRule,
 } from "../../../src/core/recognition/catalogue.ts";
-import { KIND_NAMES } from "../../../src/core/recognition/kinds.ts";
+import { isMultiplexer } from "../../../src/core/tree/boundary.ts";
 
 const catalogue = makeCatalogue();
 
@@ -97,7 +97,7 @@ const multiplexers: readonly (readonly [is: boolean, name: string])[] = [
 
 for (const [is, name] of multiplexers)
   test(`${JSON.stringify(name)} is ${is ? "" : "not "}a multiplexer`, () =>
-    assert.equal(isMultiplexerPath(name, catalogue), is));
+    assert.equal(isMultiplexer({ exe: name }, catalogue), is));
 
 test("a batch client is known by the file that the kernel names: qlogin and qrsh are links to qsh", () => {
   for (const name of [

@@ -8,7 +8,7 @@ import { outcomeEvents } from "../../../src/core/report/sweep-events.ts";
 import { viewOf } from "../../../src/core/tree/host-view.ts";
 import { makeTable } from "../../../src/core/tree/process-table.ts";
 import { findTrees } from "../../../src/core/tree/tree.ts";
-import { contextFor, judge } from "../../../src/core/verdict/judge.ts";
+import { judge } from "../../helpers/judge.ts";
 import { DEFAULT_POLICY } from "../../helpers/policy.ts";
 import { LEGACY, observation, proc } from "../../helpers/proc.ts";
 
@@ -79,7 +79,7 @@ test("a tree that is being ended is found again in as many steps as there are pr
 
 test("the log of a chain neither overflows the stack nor grows with the square of its length", () => {
   const seen = observation(chain(LENGTH));
-  const judgement = judge(seen, contextFor(DEFAULT_POLICY, "2027-01-31"))[0];
+  const judgement = judge(seen)[0];
   assert.ok(judgement);
   const killed = judgement.tree.members;
   const events = outcomeEvents({ judgement, killed, survivors: [], spared: null }, seen, false);

@@ -3,18 +3,17 @@ import test from "node:test";
 import type { CpuReading, TreeState } from "../../../src/core/observation/observation.ts";
 import type { Proc } from "../../../src/core/observation/process.ts";
 import { mergePolicy, type PolicyLayer } from "../../../src/core/policy/policy.ts";
-import type { Kind } from "../../../src/core/recognition/kinds.ts";
+import type { Kind } from "../../../src/core/recognition/catalogue.ts";
 import { makeTable } from "../../../src/core/tree/process-table.ts";
 import { findTrees, type Tree } from "../../../src/core/tree/tree.ts";
 import { readCpu, workSince } from "../../../src/core/verdict/agents.ts";
-import { graceOf } from "../../../src/core/verdict/grace.ts";
-import { contextFor, judge } from "../../../src/core/verdict/judge.ts";
 import { statesAfter } from "../../../src/core/verdict/states.ts";
-import { ALICE, HOME, legacyTree, observation, proc, UPTIME } from "../../helpers/proc.ts";
+import { contextFor, judge } from "../../helpers/judge.ts";
+import { HOME, legacyTree, observation, proc, tagOf, UPTIME } from "../../helpers/proc.ts";
 
 const CODEX = `${HOME}/.codex/packages/standalone/releases/0.147.0/bin/codex`;
 const daemon = proc({ pid: 500, exe: CODEX, argv: "codex app-server --listen unix://", startTime: 7 });
-const [MINUTE, HOUR] = [60_000, 3_600_000];
+const [_MINUTE, HOUR] = [60_000, 3_600_000];
 
 function treeOf(...processes: readonly Proc[]): Tree {
   const [tree] = findTrees(makeTable(processes), mergePolicy([]).catalogue);
@@ -28,24 +27,9 @@ test("a daemon is an agent's by its root, not by an agent that runs in a termina
   assert.equal(treeOf(...legacyTree(600), { ...daemon, pid: 700, ppid: 605 }).kind, "server");
 });
 
-test("agents have a grace of their own, which a product's overrides and a daemon's own shortens to 10 minutes", () => {
-  const grace = (layer: PolicyLayer, ...processes: readonly Proc[]): number =>
-    graceOf(treeOf(...processes), mergePolicy([layer])) / MINUTE;
-  assert.equal(grace({}, daemon), 120);
-  assert.equal(grace({ agents: { grace: "4h" } }, daemon), 240);
-  assert.equal(grace({ graceByProduct: { codex: "5m" } }, daemon), 5);
-  assert.equal(grace({ agents: { grace: "4h" } }, ...legacyTree(600)), 180);
-  const host = (seconds: number): Proc => {
-    const argv = `${HOME}/.vscode-cli/code agent host --idle-timeout ${seconds}`;
-    return proc({ pid: 500, exe: `${HOME}/.vscode-cli/code`, argv });
-  };
-  assert.equal(grace({}, host(1200)), 20);
-  assert.equal(grace({}, host(300)), 10);
-});
-
 test("a site may leave agents alone", () => {
   const verdict = (layer: PolicyLayer, ...processes: readonly Proc[]): string | undefined =>
-    judge(observation(processes), contextFor(mergePolicy([layer]), "2026-11-25"))[0]?.verdict;
+    judge(observation(processes), contextFor(mergePolicy([layer])))[0]?.verdict;
   assert.equal(verdict({ agents: { policy: "exempt" } }, daemon), "exempt");
   assert.notEqual(verdict({}, daemon), "exempt");
   assert.notEqual(verdict({ agents: { policy: "exempt" } }, ...legacyTree(600)), "exempt");
@@ -108,18 +92,12 @@ function sweepsOf(
   let states: readonly TreeState[] = [];
   return ticks.map((cpuTicks, i) => {
     const uptime = UPTIME + i * HOUR;
-    const tags = [
-      {
-        uid: ALICE,
-        auditSession: null,
-        logindSession: null,
-        closedAt: 0,
-        closedUptime: 1000,
-        remoteHost: null,
-      },
-    ];
-    const seen = observation([{ ...root, cpuTicks }, ...extra], { states, uptime, tags });
-    const judged = judge(seen, contextFor(mergePolicy([layer]), "2026-11-25"));
+    const seen = observation([{ ...root, cpuTicks }, ...extra], {
+      states,
+      uptime,
+      tags: [tagOf(UPTIME - 1000)],
+    });
+    const judged = judge(seen, contextFor(mergePolicy([layer])));
     states = statesAfter(seen, judged, { uids: null, pids: null }, new Set()).states;
     return judged[0]?.verdict ?? "none";
   });

@@ -3,8 +3,9 @@ import test from "node:test";
 import type { Observation, Tag, TreeState } from "../../../src/core/observation/observation.ts";
 import type { Proc } from "../../../src/core/observation/process.ts";
 import { localMinute } from "../../../src/core/text/format.ts";
-import { contextFor, type Judgement, judge } from "../../../src/core/verdict/judge.ts";
+import type { Judgement } from "../../../src/core/verdict/judge.ts";
 import { sinceWhen } from "../../../src/core/verdict/orphan.ts";
+import { contextFor, judge } from "../../helpers/judge.ts";
 import { DEFAULT_POLICY } from "../../helpers/policy.ts";
 import {
   ALICE,
@@ -16,6 +17,7 @@ import {
   observation,
   sshSession,
   TICKS,
+  tagOf,
 } from "../../helpers/proc.ts";
 
 const [MINUTE, HOUR] = [60_000, 3_600_000];
@@ -45,14 +47,7 @@ interface Row {
 }
 
 /** The tag of a user whose last session closed so many milliseconds ago. */
-const tag = (uid: number, closed: number): Tag => ({
-  uid,
-  auditSession: 7,
-  logindSession: "7",
-  closedAt: 0,
-  closedUptime: NOW - closed,
-  remoteHost: "laptop",
-});
+const tag = (uid: number, closed: number): Tag => tagOf(0, { uid, closedUptime: NOW - closed });
 
 function judged(row: Row): Judgement {
   const { grace = 3 * HOUR, treeStarted = 9 * HOUR, worker = 8 * HOUR, session, login = ALICE } = row;
@@ -77,7 +72,7 @@ function judged(row: Row): Judgement {
     lastSweepAt: ago(row.lastSweep),
   });
   const policy = { ...DEFAULT_POLICY, grace };
-  const found = judge(seen, contextFor(policy, "2026-11-29")).find(({ tree: { root } }) => root.pid === 500);
+  const found = judge(seen, contextFor(policy)).find(({ tree: { root } }) => root.pid === 500);
   assert.ok(found);
   return found;
 }
@@ -249,10 +244,7 @@ test("the newest tag of the user and of the login behind the tree counts, in wha
   const tree = legacyTree(500, { startTime: ticksAgo(9 * HOUR), loginUid: BOB });
   const tags = [tag(ALICE, 5 * HOUR), tag(BOB, 4 * HOUR)];
   for (const given of [tags, tags.toReversed()]) {
-    const [found] = judge(
-      observation(tree, { uptime: NOW, tags: given }),
-      contextFor(DEFAULT_POLICY, "2026-11-29"),
-    );
+    const [found] = judge(observation(tree, { uptime: NOW, tags: given }), contextFor());
     assert.equal(found?.clock.tag?.uid, BOB);
   }
 });
@@ -276,10 +268,7 @@ test("trees that are connected with each other were last used when any of them w
   });
   const seen = (more: Partial<Observation>): Record<number, string> => {
     const states = [state(500, 4 * HOUR), state(700, HOUR)];
-    const found = judge(
-      observation([cli, ...tree], { uptime: NOW, states, ...more }),
-      contextFor(DEFAULT_POLICY, "2026-11-29"),
-    );
+    const found = judge(observation([cli, ...tree], { uptime: NOW, states, ...more }), contextFor());
     return Object.fromEntries(found.map(({ tree: { root }, verdict }) => [root.pid, verdict]));
   };
   assert.deepEqual(seen({}), { 500: "reap", 700: "wait" });
@@ -288,6 +277,6 @@ test("trees that are connected with each other were last used when any of them w
 
 test("a tree in use is spared, and its clock says nothing", () => {
   const seen = observation(legacyTree(500), { connections: linked(fromHost(501)) });
-  const [found] = judge(seen, contextFor(DEFAULT_POLICY, "2026-11-29"));
+  const [found] = judge(seen);
   assert.deepEqual([found?.verdict, found?.isInUse, found?.endsIn], ["spare", true, null]);
 });

@@ -7,7 +7,8 @@ import { mergePolicy, type Policy, parsePolicyLayer } from "../../../src/core/po
 import { exemptEvents } from "../../../src/core/report/sweep-events.ts";
 import { localMinute } from "../../../src/core/text/format.ts";
 import type { Accounts } from "../../../src/core/verdict/exemption.ts";
-import { contextFor, type Judgement, judge } from "../../../src/core/verdict/judge.ts";
+import type { Judgement } from "../../../src/core/verdict/judge.ts";
+import { contextFor, judge } from "../../helpers/judge.ts";
 import { NO_GRACE } from "../../helpers/policy.ts";
 import { ALICE, accepted, joined, legacyTree, linked, observation, sshSession } from "../../helpers/proc.ts";
 
@@ -22,7 +23,7 @@ const policyOf = (toml: string): Policy => {
 };
 
 function only(seen: Observation, policy: Policy, accounts?: Accounts, force = false): Judgement {
-  const context = contextFor(policy, TODAY);
+  const context = contextFor(policy);
   const options = { ...context.options, force };
   const judged = judge(seen, { ...context, options, ...(accounts && { accounts }) });
   assert.equal(judged.length, 1);
@@ -98,7 +99,7 @@ test("what a kept tree is connected to is used through it, another user's as wel
     keeps: [keep(1)],
     connections: linked(...joined(501, 801)),
   });
-  const [kept, other] = judge(seen, contextFor(NO_GRACE, TODAY));
+  const [kept, other] = judge(seen, contextFor(NO_GRACE));
   assert.equal(kept?.verdict, "exempt");
   assert.deepEqual([other?.verdict, other?.reasonCode], ["spare", "in-use-exempt-tree"]);
 });
@@ -123,13 +124,13 @@ test("no line where something else spares the tree as well", () => {
   });
   const job = legacyTree(500, { cgroups: ["/system.slice/slurmstepd.scope/job_7/step_0"] });
   for (const seen of [used, observation(job)]) {
-    const judged = judge(seen, { ...contextFor(policy, TODAY), accounts: accounts() });
+    const judged = judge(seen, { ...contextFor(policy), accounts: accounts() });
     assert.ok(judged.some(({ verdict }) => verdict === "exempt"));
     assert.deepEqual(exemptEvents(seen, judged), []);
   }
   const seen = observation(legacyTree(500));
   const forced = judge(seen, {
-    ...contextFor(policy, TODAY),
+    ...contextFor(policy),
     accounts: accounts(),
     options: { force: true, includeJobs: false, includeExempt: true, uids: null, pids: null },
   });

@@ -3,8 +3,9 @@ import test from "node:test";
 import type { Observation } from "../../../src/core/observation/observation.ts";
 import type { Proc } from "../../../src/core/observation/process.ts";
 import type { Policy } from "../../../src/core/policy/policy.ts";
-import { contextFor, type Judgement, judge } from "../../../src/core/verdict/judge.ts";
-import { DEFAULT_POLICY, NO_GRACE } from "../../helpers/policy.ts";
+import type { Judgement } from "../../../src/core/verdict/judge.ts";
+import { contextFor, judge } from "../../helpers/judge.ts";
+import { NO_GRACE } from "../../helpers/policy.ts";
 import {
   COMMIT,
   HOME,
@@ -18,7 +19,7 @@ import {
 } from "../../helpers/proc.ts";
 
 const only = (seen: Observation, policy: Partial<Policy> = {}): Judgement => {
-  const judged = judge(seen, contextFor({ ...NO_GRACE, ...policy }, "2026-11-23"));
+  const judged = judge(seen, contextFor({ ...NO_GRACE, ...policy }));
   assert.equal(judged.length, 1, judged.map(({ tree }) => tree.root.pid).join(" "));
   return judged[0] as Judgement;
 };
@@ -162,7 +163,7 @@ test("an init that is not systemd adopts helpers, and does not use them", () => 
 
 test("helpers wait as long as the server that they may serve, and trees come in the order of their pids", () => {
   const server = legacyTree(950, { startTime: helper().startTime });
-  const judged = judge(observation([...server, helper()]), contextFor(DEFAULT_POLICY, "2026-11-23"));
+  const judged = judge(observation([...server, helper()]));
   assert.deepEqual(
     judged.map(({ tree, verdict, reasonCode, endsIn }) => [tree.root.pid, verdict, reasonCode, endsIn]),
     [
@@ -171,17 +172,14 @@ test("helpers wait as long as the server that they may serve, and trees come in 
     ],
   );
   assert.deepEqual(judged[0]?.reasons, ["may belong to tree 950 (wait)"]);
-  const kept = judge(
-    observation([...legacyTree(500, { ppid: 444 }), helper()]),
-    contextFor(DEFAULT_POLICY, "2026-11-23"),
-  );
+  const kept = judge(observation([...legacyTree(500, { ppid: 444 }), helper()]), contextFor());
   assert.deepEqual([kept[1]?.verdict, kept[1]?.endsIn], ["unknown", null]);
 });
 
 test("helpers get the verdict of the first server that stays, of their own user and product", () => {
   const judged = (...processes: Proc[]): Record<number, string> =>
     Object.fromEntries(
-      judge(observation(processes), contextFor(NO_GRACE, "2026-11-23")).map(({ tree, verdict }) => [
+      judge(observation(processes), contextFor(NO_GRACE)).map(({ tree, verdict }) => [
         tree.root.pid,
         verdict,
       ]),
@@ -289,5 +287,5 @@ test("the longest grace of several servers of one tree counts", () => {
     legacyTree(pid).map((one) => ({ ...one, argv: [...one.argv, `--reconnection-grace-time=${seconds}`] }));
   const inner = flagged(900, 600).map((one) => (one.pid === 600 ? { ...one, ppid: 505 } : one));
   const seen = observation([...flagged(1200, 500), ...inner]);
-  assert.equal(judge(seen, contextFor(DEFAULT_POLICY, "2026-11-23"))[0]?.grace, 1_200_000);
+  assert.equal(judge(seen)[0]?.grace, 1_200_000);
 });

@@ -88,14 +88,16 @@ for (const [seconds, flags] of kernels) {
     ));
 }
 
-test("a site sets another grace for kernels, which is the shortest of all where it is the shortest", () => {
-  const policy = mergePolicy([{ grace: "3h", agents: { grace: "2h" }, kernels: { grace: "1h" } }]);
-  const [tree] = findTrees(
-    makeTable([proc({ pid: 100, exe: KC, argv: `${KC} --handshake-socket /tmp/h.sock` })]),
-    policy.catalogue,
-  );
-  assert.ok(tree);
-  assert.equal(graceOf(tree, policy), 3_600_000);
+test("a site sets another grace for kernels, agents and products; the shortest of all is what staging counts by", () => {
+  const policy = mergePolicy([
+    { agents: { grace: "2h" }, kernels: { grace: "1h" }, graceByProduct: { zed: "5h" } },
+  ]);
+  const graces = [`${KC} --handshake-socket /tmp/h.sock`, `${CLI} agent host`].map((argv) => {
+    const processes = [proc({ pid: 100, exe: argv.split(" ")[0] ?? "", argv })];
+    const [tree] = findTrees(makeTable(processes), policy.catalogue);
+    return tree && graceOf(tree, policy);
+  });
+  assert.deepEqual(graces, [3_600_000, 7_200_000]);
   assert.equal(shortestGrace(policy), 3_600_000);
   assert.equal(shortestGrace(mergePolicy([{ grace: "3h", agents: { grace: "2h" } }])), 7_200_000);
 });

@@ -1,13 +1,13 @@
 import assert from "node:assert/strict";
 import test from "node:test";
-import type { Observation, Tag } from "../../../src/core/observation/observation.ts";
+import type { Observation } from "../../../src/core/observation/observation.ts";
 import type { Proc } from "../../../src/core/observation/process.ts";
 import type { Policy } from "../../../src/core/policy/policy.ts";
 import { rowsOf } from "../../../src/core/report/sweep-events.ts";
-import { contextFor, type JudgeContext, type Judgement, judge } from "../../../src/core/verdict/judge.ts";
-import { DEFAULT_POLICY } from "../../helpers/policy.ts";
+import type { JudgeContext, Judgement, JudgeOptions } from "../../../src/core/verdict/judge.ts";
+import { contextFor, judge } from "../../helpers/judge.ts";
+import { NO_GRACE } from "../../helpers/policy.ts";
 import {
-  ALICE,
   accepted,
   HOME,
   LEFT_BEHIND,
@@ -17,14 +17,13 @@ import {
   proc,
   sshSession,
   TICKS,
+  tagOf,
   UPTIME,
 } from "../../helpers/proc.ts";
 
-const TODAY = "2026-11-23";
-const context = (policy: Partial<Policy> = {}, more: Partial<JudgeContext> = {}): JudgeContext => ({
-  ...contextFor({ ...DEFAULT_POLICY, grace: 0, ...policy }, TODAY),
-  ...more,
-});
+/** An orphan ends at once, so that what is tested is what is one. */
+const context = (policy: Partial<Policy> = {}, options: Partial<JudgeOptions> = {}): JudgeContext =>
+  contextFor({ ...NO_GRACE, ...policy }, options);
 
 function only(seen: Observation, given: JudgeContext = context()): Judgement {
   const judged = judge(seen, given);
@@ -35,18 +34,6 @@ function only(seen: Observation, given: JudgeContext = context()): Judgement {
 const verdictOf = (seen: Observation, given?: JudgeContext): string => only(seen, given).verdict;
 const verdicts = (seen: Observation, given: JudgeContext = context()): Record<number, string> =>
   Object.fromEntries(judge(seen, given).map(({ tree, verdict }) => [tree.root.pid, verdict]));
-
-function tagFor(process: Proc, closedAgoMs: number, more: Partial<Tag> = {}): Tag {
-  return {
-    uid: process.uid,
-    auditSession: 7,
-    logindSession: "7",
-    closedAt: 1_700_000_000_000 - closedAgoMs,
-    closedUptime: UPTIME - closedAgoMs,
-    remoteHost: null,
-    ...more,
-  };
-}
 
 const tree = legacyTree(500);
 const [root, server, extensionHost] = tree as [Proc, Proc, Proc];
@@ -77,7 +64,7 @@ test("five dead servers and a live one of the same user: five are reaped", () =>
 
 test("a tag never overrides a connection", () => {
   const seen = observation([...sshSession(300), ...tree], {
-    tags: [tagFor(root, 600 * MINUTE)],
+    tags: [tagOf(600 * MINUTE)],
     connections: linked(accepted(server.pid, 301)),
   });
   assert.equal(verdictOf(seen), "spare");
@@ -85,42 +72,8 @@ test("a tag never overrides a connection", () => {
 
 test("a clock that was set back does not make a tag from the future reap", () => {
   const given = context({ grace: MINUTE });
-  assert.equal(verdictOf(observation(tree, { tags: [tagFor(root, -5 * MINUTE)] }), given), "wait");
+  assert.equal(verdictOf(observation(tree, { tags: [tagOf(-5 * MINUTE)] }), given), "wait");
 });
-
-const inCgroup = (path: string): Observation => observation(legacyTree(500, { cgroups: [path] }));
-const below = (init: Partial<Proc>): Observation =>
-  observation([proc({ pid: 77, ...init }), ...legacyTree(500, { ppid: 77 })]);
-const exemptCases: readonly (readonly [name: string, Observation, RegExp])[] = [
-  ["root", observation(legacyTree(500, { uid: 0, uids: [0, 0, 0, 0] })), /runs as root/],
-  ["a system account", observation(legacyTree(500, { uid: 999, uids: [999, 999, 999, 999] })), /below 1000/],
-  ["a job", inCgroup("/system.slice/slurmstepd.scope/job_7/step_0/user/task_0"), /Slurm/],
-  ["below slurmstepd", below({ uid: 0, exe: "/usr/sbin/slurmstepd" }), /Slurm/],
-  ["below tmux", below({ exe: "/usr/bin/tmux" }), /terminal multiplexer/],
-  ["a system service", inCgroup("/system.slice/ide.service"), /managed by ide.service/],
-  ["a container", inCgroup("/machine.slice/libpod-ab.scope"), /machine.slice/],
-  ["another pid namespace", observation(legacyTree(500, { foreignPidNs: true })), /pid namespace/],
-  [
-    "a batch allocation",
-    observation([...tree, proc({ pid: 506, ppid: 505, exe: "/usr/bin/srun", argv: "srun --pty bash" })]),
-    /batch allocation \(srun 506\)/,
-  ],
-  [
-    "other user ids",
-    observation(tree.map((one) => (one.pid === 500 ? { ...one, uids: [ALICE, ALICE, 0, ALICE] } : one))),
-    /process 500 has other user ids \(2001 2001 0 2001\)/,
-  ],
-];
-for (const [name, seen, says] of exemptCases) {
-  test(`exempt: ${name}; also under force`, () => {
-    for (const force of [false, true]) {
-      const given = context({}, { options: { ...context().options, force } });
-      const judgement = only(seen, given);
-      assert.equal(judgement.verdict, "exempt");
-      assert.match(judgement.reasons.join(), says);
-    }
-  });
-}
 
 const withVariables = (names: readonly string[] | null | undefined, pid = 500): Observation =>
   observation(
@@ -130,33 +83,15 @@ const withVariables = (names: readonly string[] | null | undefined, pid = 500): 
       return names === undefined ? rest : { ...rest, jobVariables: names };
     }),
   );
-const jobEnvironments: readonly (readonly [names: readonly string[], system: RegExp | null])[] = [
-  [["SLURM_JOB_ID"], /environment of a Slurm job/],
-  [["PBS_JOBID"], /environment of a PBS job/],
-  [["LSB_JOBID"], /environment of a LSF job/],
-  [["JOB_ID", "SGE_ROOT"], /environment of a Grid Engine job/],
-  [["SGE_TASK_ID", "JOB_ID"], /environment of a Grid Engine job/],
-  [["_CONDOR_JOB_AD"], /environment of a HTCondor job/],
-  [["_CONDOR_SCRATCH_DIR"], /environment of a HTCondor job/],
-  [["FLUX_JOB_ID"], /environment of a Flux job/],
-  [["JOB_ID"], null],
-  [["SGE_ROOT", "SGE_TASK_ID"], null],
-  [[], null],
-];
-for (const [names, system] of jobEnvironments) {
-  test(`the environment of a root or server with ${names.join(" and ") || "nothing"} in it`, () => {
-    for (const pid of [root.pid, server.pid]) {
-      const judgement = only(withVariables(names, pid));
-      assert.equal(judgement.verdict, system ? "exempt" : "reap");
-      if (system) assert.match(judgement.reasons.join(), system);
-      assert.equal(verdictOf(withVariables(names, pid), context({ jobEnvironment: "ignore" })), "reap");
-    }
-  });
-}
-
-test("a job's environment of what a server started is not the server's", () => {
-  assert.equal(verdictOf(withVariables(["SLURM_JOB_ID"], 505)), "reap");
-  assert.equal(verdictOf(withVariables(["SLURM_JOB_ID"], extensionHost.pid)), "reap");
+test("the environment of a root or a server is a job's, that of what a server started is not", () => {
+  for (const { pid } of tree) {
+    const isLeader = [root, server].some((one) => one.pid === pid);
+    assert.equal(verdictOf(withVariables(["SLURM_JOB_ID"], pid)), isLeader ? "exempt" : "reap");
+    assert.equal(
+      verdictOf(withVariables(["SLURM_JOB_ID"], pid), context({ jobEnvironment: "ignore" })),
+      "reap",
+    );
+  }
 });
 
 test("an environment that could not be read, or that was not asked for, is unknown and names the process", () => {
@@ -171,12 +106,18 @@ test("an environment that could not be read, or that was not asked for, is unkno
 });
 
 test("force spares a job by its environment, but for its own flag; not what could not be read", () => {
-  const forced = (includeJobs: boolean) =>
-    context({}, { options: { ...context().options, force: true, includeJobs } });
+  const forced = (includeJobs: boolean) => context({}, { force: true, includeJobs });
   assert.equal(verdictOf(withVariables(["SLURM_JOB_ID"]), forced(false)), "exempt");
   assert.equal(verdictOf(withVariables(["SLURM_JOB_ID"]), forced(true)), "reap");
   const hidden = only(withVariables(null), forced(false));
   assert.deepEqual([hidden.verdict, hidden.unforced], ["reap", "unknown"]);
+});
+
+test("what a batch daemon started is in its job", () => {
+  const daemon = proc({ pid: 77, uid: 0, exe: "/usr/sbin/slurmstepd" });
+  assert.deepEqual(only(observation([daemon, ...legacyTree(500, { ppid: 77 })])).reasons, [
+    "is in a Slurm job",
+  ]);
 });
 
 test("a job by cgroup and by environment is one reason", () => {
@@ -196,9 +137,8 @@ test("a listing of ps is reported with everything that is known, and decides not
   ]);
 });
 
-test("force overrides use, grace and doubt; jobs and exempt users need their own flag", () => {
-  const forced = (more: object = {}) =>
-    context({}, { options: { ...context().options, force: true, ...more } });
+test("force overrides use, grace and doubt", () => {
+  const forced = (more: Partial<JudgeOptions> = {}) => context({}, { force: true, ...more });
   const used = observation([...sshSession(300), ...tree], { connections: linked(accepted(server.pid, 301)) });
   assert.equal(verdictOf(used, forced()), "reap");
   assert.equal(only(used, forced()).unforced, "spare");
@@ -208,15 +148,6 @@ test("force overrides use, grace and doubt; jobs and exempt users need their own
     "client unknown: sockets were not looked at",
   ]);
   assert.equal(only(observation(tree), forced()).reasonCode, "two-sweeps", "without force as well");
-  const job = observation(legacyTree(500, { cgroups: ["/slurm/uid_2001/job_7"] }));
-  assert.equal(verdictOf(job, forced()), "exempt");
-  assert.equal(verdictOf(job, forced({ includeJobs: true })), "reap");
-  const user: Partial<Policy> = { exemptUsers: [ALICE] };
-  assert.equal(verdictOf(observation(tree), context(user, { options: forced().options })), "exempt");
-  const both = forced({ includeExempt: true }).options;
-  assert.equal(verdictOf(observation(tree), context(user, { options: both })), "reap");
-  const rootTree = observation(legacyTree(500, { uid: 0, uids: [0, 0, 0, 0] }));
-  assert.equal(verdictOf(rootTree, forced({ includeJobs: true, includeExempt: true })), "exempt");
 });
 
 test("helpers left alone follow the server they may belong to, not one that came after them", () => {
@@ -245,9 +176,9 @@ test("a helper that only its layout names may belong to any server of its user",
 });
 
 test("a choice of users or processes limits what is judged, not what counts as connected", () => {
-  const bob = legacyTree(800, { uid: 2002, uids: [2002, 2002, 2002, 2002] });
+  const bob = legacyTree(800, { uid: 2002 });
   const seen = observation([...tree, ...bob]);
-  const chosen = (options: object) => context({}, { options: { ...context().options, ...options } });
+  const chosen = (options: Partial<JudgeOptions>) => context({}, options);
   assert.deepEqual(Object.keys(verdicts(seen, chosen({ uids: [2002] }))), ["800"]);
   assert.deepEqual(Object.keys(verdicts(seen, chosen({ pids: [505] }))), ["500"]);
   assert.deepEqual(Object.keys(verdicts(seen, chosen({ pids: [4242] }))), []);

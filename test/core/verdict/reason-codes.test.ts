@@ -4,12 +4,13 @@ import assert from "node:assert/strict";
 import test from "node:test";
 import { REASONS, type ReasonCode } from "../../../src/core/evidence/reasons.ts";
 import type { Connection, Connections } from "../../../src/core/observation/connections.ts";
-import type { CpuReading, Observation, Tag, TreeState } from "../../../src/core/observation/observation.ts";
+import type { CpuReading, Observation, TreeState } from "../../../src/core/observation/observation.ts";
 import type { Proc } from "../../../src/core/observation/process.ts";
 import { mergePolicy, type PolicyLayer } from "../../../src/core/policy/policy.ts";
 import { hostDocument } from "../../../src/core/report/json.ts";
 import { type Accounts, NO_ACCOUNTS } from "../../../src/core/verdict/exemption.ts";
-import { contextFor, judge, UNFORCED } from "../../../src/core/verdict/judge.ts";
+import type { Judgement, JudgeOptions } from "../../../src/core/verdict/judge.ts";
+import { contextFor, judge } from "../../helpers/judge.ts";
 import {
   ALICE,
   accepted,
@@ -25,6 +26,7 @@ import {
   opened,
   proc,
   sshSession,
+  tagOf,
   UPTIME,
 } from "../../helpers/proc.ts";
 
@@ -41,7 +43,16 @@ interface Case {
   readonly force?: boolean;
   /** The root of the tree in question. */
   readonly root?: number;
+  /** The sentence that people read. */
+  readonly says?: string;
 }
+
+/** Exemptions that no flag lifts, and those that `--include-jobs` does; `--include-exempt` lifts the others. */
+const NEVER_LIFTED: readonly string[] = [
+  ...["root-user", "system-account", "mixed-user-ids"],
+  ...["terminal-multiplexer", "other-pid-namespace", "managed-service"],
+];
+const JOBS: readonly string[] = ["batch-job", "job-environment", "job-client"];
 
 const tree = legacyTree(500);
 const [root] = tree as [Proc];
@@ -50,14 +61,6 @@ const asked = (more: Partial<Connections>): Partial<Observation> => ({
   connections: { ...NO_CONNECTIONS, ...more },
 });
 const links = (...some: Connection[]): Partial<Observation> => ({ connections: linked(...some) });
-const tag = (ago: number): Tag => ({
-  uid: ALICE,
-  auditSession: 7,
-  logindSession: "7",
-  closedAt: 0,
-  closedUptime: UPTIME - ago,
-  remoteHost: null,
-});
 const mark = (ago: number, startTime: number, rows?: CpuReading["rows"]): TreeState => ({
   pid: 500,
   startTime,
@@ -80,13 +83,13 @@ const helper = (ppid: number): Proc =>
 const ssh = sshSession(300);
 
 const cases: Readonly<Record<ReasonCode, Case>> = {
-  "tag-past-grace": { init: { tags: [tag(10 * MINUTE)] }, policy: { grace: "10m" } },
+  "tag-past-grace": { init: { tags: [tagOf(10 * MINUTE)] }, policy: { grace: "10m" } },
   "two-sweeps": { init: { states: [mark(10 * MINUTE, root.startTime)] }, policy: { grace: "10m" } },
   forced: { force: true },
-  "inside-grace": { init: { tags: [tag(9 * MINUTE)] } },
+  "inside-grace": { init: { tags: [tagOf(9 * MINUTE)] } },
   marked: {
     processes: [...sshSession(300), ...tree],
-    init: { tags: [tag(10 * MINUTE)] },
+    init: { tags: [tagOf(10 * MINUTE)] },
     policy: { grace: "10m" },
   },
   "cpu-time-unknown": { processes: [daemon], init: { states: [mark(3 * HOUR, 7)] } },
@@ -101,18 +104,37 @@ const cases: Readonly<Record<ReasonCode, Case>> = {
     processes: [{ ...daemon, cpuTicks: 90_000 }],
     init: { states: [mark(HOUR, 7, [[500, 7, 0]])] },
   },
-  "root-user": { processes: legacyTree(500, { uid: 0, uids: [0, 0, 0, 0] }) },
-  "system-account": { processes: legacyTree(500, { uid: 999, uids: [999, 999, 999, 999] }) },
-  "mixed-user-ids": { processes: rootWith({ uids: [ALICE, ALICE, 0, ALICE] }) },
+  "root-user": { says: "runs as root", processes: legacyTree(500, { uid: 0 }) },
+  "system-account": {
+    says: "uid 999 is below 1000, a system account",
+    processes: legacyTree(500, { uid: 999 }),
+  },
+  "mixed-user-ids": {
+    says: "process 500 has other user ids (2001 2001 0 2001)",
+    processes: rootWith({ uids: [ALICE, ALICE, 0, ALICE] }),
+  },
   "terminal-multiplexer": {
+    says: "runs below a terminal multiplexer (77)",
     processes: [proc({ pid: 77, exe: "/usr/bin/tmux" }), ...legacyTree(500, { ppid: 77 })],
   },
-  "other-pid-namespace": { processes: legacyTree(500, { foreignPidNs: true }) },
-  "managed-service": { processes: legacyTree(500, { cgroups: ["/system.slice/ide.service"] }) },
-  "batch-job": { processes: legacyTree(500, { cgroups: ["/system.slice/slurmstepd.scope/job_7/step_0"] }) },
-  "job-environment": { processes: rootWith({ jobVariables: ["SLURM_JOB_ID", "SLURM_STEP_ID"] }) },
-  "job-client": inTerminal({ exe: "/usr/bin/srun", argv: ["srun", "--pty", "bash"] }),
-  "terminal-other-user": inTerminal({ uid: BOB, uids: [BOB, BOB, BOB, BOB] }),
+  "other-pid-namespace": {
+    says: "lives in another pid namespace (a container)",
+    processes: legacyTree(500, { foreignPidNs: true }),
+  },
+  "managed-service": {
+    says: "is managed by ide.service",
+    processes: legacyTree(500, { cgroups: ["/system.slice/ide.service"] }),
+  },
+  "batch-job": {
+    says: "is in a Slurm job",
+    processes: legacyTree(500, { cgroups: ["/system.slice/slurmstepd.scope/job_7/step_0"] }),
+  },
+  "job-environment": {
+    says: "has the environment of a Slurm job",
+    processes: rootWith({ jobVariables: ["SLURM_JOB_ID", "SLURM_STEP_ID"] }),
+  },
+  "job-client": { ...inTerminal({ exe: "/usr/bin/srun" }), says: "holds a batch allocation (srun 510)" },
+  "terminal-other-user": inTerminal({ uid: BOB }),
   "terminal-ssh-server": inTerminal({ exe: `${HOME}/conda/bin/sshd` }),
   "terminal-tunnel": inTerminal({ exe: code, argv: ["code", "tunnel"] }),
   "terminal-web-server": inTerminal({ exe: codeServer[0] ?? "", argv: codeServer }),
@@ -146,27 +168,37 @@ for (const [expected, one] of Object.entries(cases) as [ReasonCode, Case][])
   test(`reason code ${expected}`, () => {
     const { processes = tree, init, policy = {}, accounts, force = false, root: pid = 500 } = one;
     const seen = observation(processes, init);
-    const judged = judge(seen, {
-      ...contextFor(mergePolicy([policy]), "2026-11-25"),
-      accounts: { ...NO_ACCOUNTS, ...accounts },
-      options: { ...UNFORCED, force },
-    });
-    const found = judged.find(({ tree: { root: it } }) => it.pid === pid);
+    const judgedBy = (options: Partial<JudgeOptions>): Judgement[] => {
+      const context = contextFor(mergePolicy([policy]), options);
+      return judge(seen, { ...context, accounts: { ...NO_ACCOUNTS, ...accounts } });
+    };
+    const isIt = ({ tree: { root: it } }: Judgement): boolean => it.pid === pid;
+    const judged = judgedBy({ force });
+    const found = judged.find(isIt);
     assert.equal(found?.reasonCode, expected, `${found?.verdict}: ${found?.reasons.join("; ")}`);
+    if (one.says) assert.deepEqual(found?.reasons, [one.says]);
     // Each tree beside it has a code of its own verdict, too.
     for (const { verdict, reasonCode } of judged)
       if (reasonCode === "as-its-server") assert.notEqual(verdict, "reap");
       else assert.ok(reasonCode in REASONS[verdict], `${verdict} ${reasonCode}`);
     const [document] = hostDocument(seen, found ? [found] : [], []).trees;
     assert.equal(document?.reasonCode, expected);
+    if (!(expected in REASONS.exempt)) return;
+    for (const includeJobs of [false, true])
+      for (const includeExempt of [false, true]) {
+        const isLifted = JOBS.includes(expected)
+          ? includeJobs
+          : includeExempt && !NEVER_LIFTED.includes(expected);
+        const forced = judgedBy({ force: true, includeJobs, includeExempt }).find(isIt);
+        assert.equal(forced?.verdict, isLifted ? "reap" : "exempt");
+      }
   });
 
 test("a session above a tree, or the first that is connected to it, gives the code", () => {
   const both = observation([...ssh, ...tree], links(fromHost(501), accepted(501, 301)));
-  const context = contextFor(mergePolicy([]), "2026-11-25");
-  assert.equal(judge(both, context)[0]?.reasonCode, "in-use-session");
+  assert.equal(judge(both)[0]?.reasonCode, "in-use-session");
   const below = observation([...ssh, ...legacyTree(500, { ppid: 301 })], links(fromHost(501)));
-  assert.equal(judge(below, context)[0]?.reasonCode, "in-use-session");
+  assert.equal(judge(below)[0]?.reasonCode, "in-use-session");
 });
 
 test("a code is a plain word and its meaning one sentence", () => {

@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import test from "node:test";
-import { type Judgement, judge } from "../../../src/core/verdict/judge.ts";
+import type { Judgement } from "../../../src/core/verdict/judge.ts";
+import { judge } from "../../helpers/judge.ts";
 import { CONTEXT, disturb, type Look, type Sweep, simulate, without } from "../../helpers/simulate.ts";
 import { type Pick, SimulatedHost } from "../../helpers/simulated-host.ts";
 

@@ -1,11 +1,11 @@
 import assert from "node:assert/strict";
 import test from "node:test";
-import type { Observation, Tag } from "../../../src/core/observation/observation.ts";
+import type { Observation } from "../../../src/core/observation/observation.ts";
 import type { Proc } from "../../../src/core/observation/process.ts";
 import { viewOf } from "../../../src/core/tree/host-view.ts";
 import { type ChainProcess, skippedUsers } from "../../../src/core/verdict/skipped-users.ts";
 import { DEFAULT_POLICY } from "../../helpers/policy.ts";
-import { ALICE, observation, proc, sshSession, TICKS, UPTIME } from "../../helpers/proc.ts";
+import { ALICE, observation, proc, sshSession, TICKS, tagOf, UPTIME } from "../../helpers/proc.ts";
 
 const BOB = 2002;
 const GRACE = 600_000;
@@ -27,14 +27,6 @@ const SESSION = sshSession(300, ALICE, { startTime: OLD - 100 });
 const SHELL = at(400, 301, { suspect: false });
 const below = [SHELL, at(500, 400), at(501, 500)];
 const young = [at(600, 1, { startTime: NEW }), at(601, 600, { startTime: NEW })];
-const TAG: Tag = {
-  uid: ALICE,
-  auditSession: null,
-  logindSession: null,
-  closedAt: 0,
-  closedUptime: 1,
-  remoteHost: null,
-};
 const child = (more: Partial<Proc>): Proc[] => SESSION.slice(1).map((one) => ({ ...one, ...more }));
 
 const CASES: readonly (readonly [
@@ -71,7 +63,7 @@ const CASES: readonly (readonly [
   ],
   ["they are a circle", [], [at(500, 501), at(501, 500)]],
   ["they are root's", [], young.map((one) => ({ ...one, uid: 0 }))],
-  ["the user has a tag", [], [...below, ...young], { tags: [TAG] }],
+  ["the user has a tag", [], [...below, ...young], { tags: [tagOf(0)] }],
   ["the session is of the user's own ssh server", [], below, {}, child({ ppid: 1, exe: "/home/a/sshd" })],
   ["the session's monitor has died", [], below, {}, child({ ppid: 1 })],
   [

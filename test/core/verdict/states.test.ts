@@ -2,18 +2,12 @@
 
 import assert from "node:assert/strict";
 import test from "node:test";
-import type { Observation, Tag, TreeState } from "../../../src/core/observation/observation.ts";
+import type { Observation, TreeState } from "../../../src/core/observation/observation.ts";
 import { keyOf } from "../../../src/core/observation/process.ts";
-import {
-  contextFor,
-  type Judgement,
-  type JudgeOptions,
-  judge,
-  UNFORCED,
-} from "../../../src/core/verdict/judge.ts";
+import { type Judgement, type JudgeOptions, UNFORCED } from "../../../src/core/verdict/judge.ts";
 import { newestOf, type States, servedTags, statesAfter } from "../../../src/core/verdict/states.ts";
-import { DEFAULT_POLICY } from "../../helpers/policy.ts";
-import { ALICE, fromHost, legacyTree, linked, observation, proc } from "../../helpers/proc.ts";
+import { judge } from "../../helpers/judge.ts";
+import { ALICE, fromHost, legacyTree, linked, observation, proc, tagOf, UPTIME } from "../../helpers/proc.ts";
 
 const BOB = 2002;
 const NOW = 3_600_000;
@@ -25,7 +19,7 @@ const others: TreeState = { pid: 900, startTime: 90, uid: BOB, usedAt: 1, orphan
 
 const seen = (more: Partial<Observation> = {}): Observation =>
   observation(tree, { uptime: NOW, states: [before, others], ...more });
-const judged = (from: Observation): Judgement[] => judge(from, contextFor(DEFAULT_POLICY, "2026-11-29"));
+const judged = (from: Observation): Judgement[] => judge(from);
 const after = (from: Observation, chosen: Partial<typeof UNFORCED> = {}): States =>
   statesAfter(from, judged(from), { ...UNFORCED, ...chosen }, NOTHING);
 const lineOf = (from: Observation): TreeState | undefined =>
@@ -89,16 +83,8 @@ test("what either look of a sweep saw in use was in use", () => {
 });
 
 test("a tag has served once its user has no tree left; a look at a part of the host removes none", () => {
-  const tag = (uid: number): Tag => ({
-    uid,
-    auditSession: 7,
-    logindSession: null,
-    closedAt: 0,
-    closedUptime: 1,
-    remoteHost: null,
-  });
   const served = (more: Partial<Observation>, chosen = WHOLE, ended = NOTHING): number[] => {
-    const from = seen({ tags: [tag(ALICE), tag(BOB)], ...more });
+    const from = seen({ tags: [tagOf(UPTIME - 1), tagOf(UPTIME - 1, { uid: BOB })], ...more });
     return servedTags(from, judged(from), chosen, ended).map(({ uid }) => uid);
   };
   assert.deepEqual(served({}), [BOB]);

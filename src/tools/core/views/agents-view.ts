@@ -2,12 +2,10 @@
 
 import { type TreeCosts, treeCosts } from "../../../core/costs/costs.ts";
 import { ageOf, type Observation } from "../../../core/observation/observation.ts";
-import { exeName, type Proc, type ProcId } from "../../../core/observation/process.ts";
-import type { Catalogue, Product } from "../../../core/recognition/catalogue.ts";
-import { loadedIndex, moduleIndex, scriptIndex } from "../../../core/recognition/command-line.ts";
-import { isBusyKind, type Kind } from "../../../core/recognition/kinds.ts";
+import type { Proc, ProcId } from "../../../core/observation/process.ts";
+import { type Catalogue, isBusyKind, type Kind, type Product } from "../../../core/recognition/catalogue.ts";
 import { rulesAt } from "../../../core/recognition/program-rules.ts";
-import { isLoader, programOf } from "../../../core/recognition/recognise.ts";
+import { runOf } from "../../../core/recognition/recognise.ts";
 import { formatMemory } from "../../../core/text/format.ts";
 import { escapeText } from "../../../core/text/safe-text.ts";
 import { isMultiplexer } from "../../../core/tree/boundary.ts";
@@ -35,19 +33,11 @@ export interface AgentRow extends Omit<TreeCosts, "threads"> {
 }
 
 /** Names the agent or the kernel whose program a process runs, whoever started it and whatever for; null: of none. */
-export function agentProgramOf(
-  { exe, argv }: Pick<Proc, "exe" | "argv">,
-  catalogue: Catalogue,
-): Product | null {
-  const loaded = isLoader(exeName(exe), catalogue) ? loadedIndex(argv) : null;
-  if (loaded !== null)
-    return agentProgramOf({ exe: argv[loaded] ?? "", argv: argv.slice(loaded) }, catalogue);
-  const path = programOf({ exe, argv }, catalogue);
-  const { node, other } = catalogue.interpreters;
-  const bare = exeName(path).replace(/[-.]?\d+(?:\.\d+)*$/, "");
-  const runs = node.includes(bare) || other.includes(bare);
-  const script = runs ? argv[moduleIndex(argv) ?? scriptIndex(argv) ?? argv.length] : undefined;
-  const products = rulesAt(script ?? path, catalogue).map(({ product }) => catalogue.byId.get(product));
+export function agentProgramOf(process: Pick<Proc, "exe" | "argv">, catalogue: Catalogue): Product | null {
+  const run = runOf(process, catalogue);
+  if (!run) return null;
+  const script = run.by === "shell" ? undefined : run.argv?.[run.at ?? run.argv.length];
+  const products = rulesAt(script ?? run.exe, catalogue).map(({ product }) => catalogue.byId.get(product));
   return products.find((product) => product !== undefined && isBusyKind(product.kind)) ?? null;
 }
 

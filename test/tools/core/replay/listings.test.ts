@@ -4,9 +4,8 @@ import test from "node:test";
 import { makeCatalogue } from "../../../../src/core/recognition/catalogue.ts";
 import { viewOf } from "../../../../src/core/tree/host-view.ts";
 import { clientWorkersOf, type Tree } from "../../../../src/core/tree/tree.ts";
-import { contextFor, judge } from "../../../../src/core/verdict/judge.ts";
 import { parseListing } from "../../../../src/tools/core/replay/ps-listing.ts";
-import { DEFAULT_POLICY } from "../../../helpers/policy.ts";
+import { judge } from "../../../helpers/judge.ts";
 
 const FOLDER = "test/fixtures/ps-listings";
 const EXPECTED = "test/fixtures/ps-listings/expected.txt";
@@ -75,8 +74,7 @@ for (const [name, pids] of Object.entries(clientWorkers))
 test("a listing has no sockets, so nothing in it is ever ended", () => {
   for (const name of files) {
     const { observation } = parseListing(readFileSync(`${FOLDER}/${name}`, "utf8"));
-    for (const { verdict } of judge(observation, contextFor(DEFAULT_POLICY, "2026-01-01")))
-      assert.equal(verdict, "unknown", name);
+    for (const { verdict } of judge(observation)) assert.equal(verdict, "unknown", name);
   }
 });
 

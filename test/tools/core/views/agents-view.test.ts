@@ -2,14 +2,13 @@ import assert from "node:assert/strict";
 import test from "node:test";
 import type { TreeState } from "../../../../src/core/observation/observation.ts";
 import { makeCatalogue } from "../../../../src/core/recognition/catalogue.ts";
-import { contextFor, judge } from "../../../../src/core/verdict/judge.ts";
 import {
   type AgentRow,
   agentColumns,
   agentProgramOf,
   agentRows,
 } from "../../../../src/tools/core/views/agents-view.ts";
-import { DEFAULT_POLICY } from "../../../helpers/policy.ts";
+import { judge } from "../../../helpers/judge.ts";
 import {
   ALICE,
   HOME,
@@ -30,7 +29,7 @@ function rowsOf(
   more: Parameters<typeof observation>[1] = {},
 ): AgentRow[] {
   const seen = observation([...processes], more);
-  return agentRows(seen, judge(seen, contextFor(DEFAULT_POLICY, "2026-01-01")), catalogue);
+  return agentRows(seen, judge(seen), catalogue);
 }
 
 const daemon = (init: Partial<ProcInit> = {}): ReturnType<typeof proc> =>

@@ -2,9 +2,10 @@ import assert from "node:assert/strict";
 import test from "node:test";
 import type { Observation } from "../../../../src/core/observation/observation.ts";
 import { localMinute } from "../../../../src/core/text/format.ts";
-import { contextFor, type Judgement, judge } from "../../../../src/core/verdict/judge.ts";
+import type { Judgement } from "../../../../src/core/verdict/judge.ts";
 import { plain } from "../../../../src/tools/core/text/shown.ts";
 import { listColumns, sortTrees, totalsLine } from "../../../../src/tools/core/views/list-view.ts";
+import { contextFor, judge } from "../../../helpers/judge.ts";
 import { NO_GRACE } from "../../../helpers/policy.ts";
 import { legacyTree, observation } from "../../../helpers/proc.ts";
 import { judged, tag } from "../../../helpers/tagged.ts";
@@ -39,7 +40,7 @@ test("list shows the kind, the verdict, the tag with its remote host, age, memor
 test("trees are sorted by a column, the largest first, and summed up", () => {
   const young = legacyTree(600, { startTime: 3_590_000, rssKiB: 4096 });
   const seen = observation([...tree, ...young]);
-  const all = judge(seen, contextFor(NO_GRACE, "2026-01-01"));
+  const all = judge(seen, contextFor(NO_GRACE));
   const order = (key: Parameters<typeof sortTrees>[1]): number[] =>
     sortTrees(all, key, seen, nameOf).map(({ tree }) => tree.root.pid);
   assert.deepEqual(order("pid"), [500, 600]);
