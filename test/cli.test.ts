@@ -112,7 +112,7 @@ const rows: readonly Row[] = [
   [
     "replay FILE --format ps",
     1,
-    /\.toml:1: is no row of uid, pid, ppid and args; make a listing/,
+    /\.toml:1: is not a row of uid, pid, ppid and args; make a listing/,
     "stderr",
     "x",
   ],
