@@ -1,9 +1,9 @@
 /** Leaves what users are to read at their next login, and what the site's notify program gets. */
 
-import { notificationLines } from "../core/hooks/notification.ts";
 import { type NoticeContext, noticeLines } from "../core/notify/notice.ts";
 import type { Policy } from "../core/policy/policy.ts";
 import type { Outcome } from "../core/reap/outcome.ts";
+import { notificationLines } from "../core/report/json.ts";
 import { namesOf } from "../shell/host/accounts.ts";
 import type { Native } from "../shell/host/native.ts";
 import { dropNotices, writeNotices } from "../shell/store/notices.ts";
