@@ -64,7 +64,6 @@ const FLOORS = [
   ["verdict"],
   ["reap"],
   ["report", "ledger", "metrics", "notify"],
-  ["hooks"],
   ["tools/text"],
   ["tools/doctor", "tools/clean", "tools/replay", "tools/ledger"],
   ["tools/views"],

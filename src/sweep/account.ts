@@ -1,9 +1,9 @@
 /** Keeps account of a sweep: the ledger, what users and the site's program are told, the metrics, the last sweep. */
 
-import { notificationLines } from "../core/hooks/notification.ts";
 import { recordsOf } from "../core/ledger/record.ts";
 import { noticeLines } from "../core/notify/notice.ts";
 import { type Fault, faultLine, isOfHost } from "../core/observation/fault.ts";
+import { notificationLines } from "../core/report/json.ts";
 import { groupBy } from "../core/text/group-by.ts";
 import { namesOf } from "../shell/host/accounts.ts";
 import type { Native } from "../shell/host/native.ts";

@@ -1,24 +1,54 @@
 /** Every key of the configuration with its type and default. docs/configuration.md says what each means. */
 
 import * as v from "valibot";
-import {
-  account,
-  accounts,
+import { DURATION_HELP, parseDuration } from "../text/duration.ts";
+
+const table = <E extends v.ObjectEntries>(entries: E) => v.strictObject(entries, "must be a table");
+const listOf = <S extends v.GenericSchema>(item: S) => v.array(item, "must be a list of tables");
+const duration = v.pipe(
+  v.string(`must be ${DURATION_HELP}`),
+  v.check((value) => parseDuration(value) !== null, `must be ${DURATION_HELP}`),
+  v.transform((value) => parseDuration(value) ?? 0),
+);
+/** A duration, or null for "off". */
+const durationOrOff = v.union(
+  [
+    v.pipe(
+      v.literal("off"),
+      v.transform(() => null),
+    ),
+    duration,
+  ],
+  `must be ${DURATION_HELP}, or "off"`,
+);
+const anyText = v.string("must be text in quotes");
+const text = v.pipe(anyText, v.minLength(1, "must not be empty"));
+const texts = v.array(text, "must be a list of texts in quotes");
+const path = v.pipe(anyText, v.regex(/^(?:$|\/)/, 'must be an absolute path, or "" for none'));
+/** "both", "journal" or the path of a file. */
+const logTarget = v.pipe(
   anyText,
-  bool,
-  day,
-  duration,
-  durationOrOff,
-  exemptOrReap,
-  listOf,
-  logTarget,
-  oneOf,
-  path,
-  table,
-  text,
-  texts,
-  wholeNumber,
-} from "./schema-values.ts";
+  v.regex(/^(?:both$|journal$|\/)/, 'must be "both", "journal" or an absolute path'),
+);
+const wholeNumber = (lowest: number) => {
+  const message = `must be a whole number of at least ${lowest}`;
+  return v.pipe(v.number(message), v.integer(message), v.minValue(lowest, message));
+};
+const bool = v.boolean("must be true or false");
+const oneOf = <const T extends readonly string[]>(options: T) =>
+  v.picklist(options, `must be one of ${options.map((option) => `"${option}"`).join(", ")}`);
+const exemptOrReap = oneOf(["exempt", "reap"]);
+/** A user name or a uid; 1001 and "1001" both mean the uid. */
+const account = v.union(
+  [wholeNumber(0), text],
+  'must be a name in quotes or a number, such as "alice" or 1001',
+);
+const accounts = v.array(account, "must be a list of names or numbers");
+const day = v.pipe(
+  v.union([v.string(), v.date()], 'must be a date such as "2027-01-31"'),
+  v.transform((value) => (typeof value === "string" ? value : value.toISOString().slice(0, 10))),
+  v.regex(/^\d{4}-(?:0[1-9]|1[0-2])-(?:0[1-9]|[12]\d|3[01])$/, 'must be a date such as "2027-01-31"'),
+);
 
 const exemption = v.pipe(
   table({

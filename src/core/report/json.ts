@@ -1,9 +1,10 @@
-/** Makes the JSON of `list`, `sweep`, `replay` and `explain`: schemaVersion 1. */
+/** Makes the JSON of `list`, `sweep`, `replay`, `explain` and of the notify program: schemaVersion 1. */
 
 import { memoryKiBOf, treeCosts } from "../costs/costs.ts";
 import type { Fault } from "../observation/fault.ts";
 import { ageOf, type Observation } from "../observation/observation.ts";
-import type { Outcome } from "../reap/outcome.ts";
+import { endedOnly, type Outcome } from "../reap/outcome.ts";
+import { safeJson } from "../text/safe-text.ts";
 import { closeOf } from "../verdict/clock.ts";
 import type { Judgement } from "../verdict/judge.ts";
 
@@ -72,4 +73,23 @@ export function hostDocument(
     errors,
     takenAt: new Date(observation.takenAt).toISOString(),
   };
+}
+
+/** What the site's notify program gets: the trees of a sweep that were ended or survived, each as one line of JSON that ends with a newline. */
+export function notificationLines(
+  outcomes: readonly Outcome[],
+  observation: Observation,
+  at: { readonly now: number; readonly userOf: (uid: number) => string },
+): string[] {
+  return endedOnly(outcomes).map((outcome) => {
+    const { judgement, survivors } = outcome;
+    return `${safeJson({
+      schemaVersion: 1,
+      event: survivors.length > 0 ? "failed" : "ended",
+      time: new Date(at.now).toISOString(),
+      host: observation.host,
+      user: at.userOf(judgement.tree.uid),
+      ...treeDocument(judgement, observation, outcomeDocument(outcome, false)),
+    })}\n`;
+  });
 }

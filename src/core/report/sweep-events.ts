@@ -7,7 +7,7 @@ import { GONE, type Outcome } from "../reap/outcome.ts";
 import { countOf } from "../text/format.ts";
 import { makeTable } from "../tree/process-table.ts";
 import { isAsked } from "../verdict/exemption.ts";
-import type { Judgement, Verdict } from "../verdict/judge.ts";
+import type { Judgement } from "../verdict/judge.ts";
 import { VERDICTS } from "../verdict/orphan.ts";
 import { outcomeDocument, treeDocument } from "./json.ts";
 import { type LogEvent, type Row, treeEvents } from "./standard-log.ts";
@@ -19,62 +19,61 @@ export function faultEvent(fault: Fault): LogEvent {
   return { level: "warn", message: faultLine(fault), data: { event: "fault", fault } };
 }
 
+/** What is said of one tree, with all that is known of it. */
+function treeEvent(
+  event: string,
+  level: LogEvent["level"],
+  message: string,
+  judgement: Judgement,
+  observation: Observation,
+): LogEvent {
+  return { level, message, data: { event, tree: treeDocument(judgement, observation) } };
+}
+
 /** At -vv: every verdict with its reasons, and the counts; at -v what would be ended, if the sweep only observes. */
 export function verdictEvents(
   observation: Observation,
   judgements: readonly Judgement[],
   observing: boolean,
 ): LogEvent[] {
-  const events = judgements.map((judgement): LogEvent => {
+  const events = judgements.map((judgement) => {
     const { tree, verdict, reasons } = judgement;
-    const what = `${verdict}: tree ${tree.root.pid} (uid ${tree.uid}, ${tree.product}, ${processes(tree.members.length)})`;
-    return {
-      level: observing && verdict === "reap" ? "debug" : "trace",
-      message: `${what}: ${reasons.join("; ")}`,
-      data: { event: "verdict", tree: treeDocument(judgement, observation) },
-    };
+    const what = `tree ${tree.root.pid} (uid ${tree.uid}, ${tree.product}, ${processes(tree.members.length)})`;
+    const level = observing && verdict === "reap" ? "debug" : "trace";
+    return treeEvent("verdict", level, `${verdict}: ${what}: ${reasons.join("; ")}`, judgement, observation);
   });
-  const tally = (verdict: Verdict): string =>
-    `${verdict} ${judgements.filter((judgement) => judgement.verdict === verdict).length}`;
-  const verdicts = VERDICTS.map(tally).join(", ");
-  const { listed, gone, denied, malformed, timedOut } = observation.counts;
+  const tally = VERDICTS.map(
+    (verdict) => `${verdict} ${judgements.filter((one) => one.verdict === verdict).length}`,
+  );
+  const { counts } = observation;
+  const { listed, gone, denied, malformed, timedOut } = counts;
   const looked = `Looked at ${processes(listed)} (gone ${gone}, denied ${denied}, malformed ${malformed}, timed out ${timedOut})`;
-  const counts = { event: "counts", counts: observation.counts, trees: judgements.length };
+  const message = `${looked}, found ${countOf(judgements.length, "tree")}: ${tally.join(", ")}`;
   return [
     ...events,
-    {
-      level: "trace",
-      message: `${looked}, found ${countOf(judgements.length, "tree")}: ${verdicts}`,
-      data: counts,
-    },
+    { level: "trace", message, data: { event: "counts", counts, trees: judgements.length } },
   ];
 }
 
 /** At -v: orphans that are left alone only because the configuration names them, or because their user asked. */
 export function exemptEvents(observation: Observation, judgements: readonly Judgement[]): LogEvent[] {
-  return judgements.filter(isSavedByAsking).map((judgement): LogEvent => {
-    const data = { event: "exempt", tree: treeDocument(judgement, observation) };
-    return { level: "debug", message: leftAloneLine(judgement, judgement.reasons), data };
-  });
+  return judgements
+    .filter(isSavedByAsking)
+    .map((one) => treeEvent("exempt", "debug", leftAlone(one, one.reasons.join("; ")), one, observation));
 }
 
 /** At the default level, for a sweep that names users or processes: why each tree that it found was left alone. */
 export function leftAloneEvents(observation: Observation, judgements: readonly Judgement[]): LogEvent[] {
   return judgements
     .filter(({ verdict }) => verdict !== "reap")
-    .map((judgement): LogEvent => {
-      const data = { event: "left-alone", tree: treeDocument(judgement, observation) };
-      const reasons = judgement.reasons.map((reason, i) =>
-        i === 0 ? `${judgement.verdict}: ${reason}` : reason,
-      );
-      return { level: "info", message: leftAloneLine(judgement, reasons), data };
+    .map((one) => {
+      const why = `${one.verdict}: ${one.reasons.join("; ")}`;
+      return treeEvent("left-alone", "info", leftAlone(one, why), one, observation);
     });
 }
 
-function leftAloneLine({ tree }: Judgement, reasons: readonly string[]): string {
-  const what = `Left alone ${processes(tree.members.length)} under pid ${tree.root.pid} (uid ${tree.uid})`;
-  return `${what}: ${reasons.join("; ")}`;
-}
+const leftAlone = ({ tree }: Judgement, why: string): string =>
+  `Left alone ${processes(tree.members.length)} under pid ${tree.root.pid} (uid ${tree.uid}): ${why}`;
 
 /** Names the trees in use that a forced sweep ends; the standard head line has no room for it. */
 function inUseEvents({ tree, unforced, verdict, reasons }: Judgement): LogEvent[] {

@@ -20,7 +20,6 @@ const workers = rest.slice(1).map((one) => ({ ...one, ppid: one.ppid === 501 ? 1
 const plan = judged(first);
 
 interface Look {
-  readonly what: string;
   readonly processes: readonly Proc[];
   readonly more?: Partial<Observation>;
   /** Roots of the trees that are still to be ended. */
@@ -29,38 +28,31 @@ interface Look {
   readonly spared?: RegExp;
 }
 
-const looks: readonly Look[] = [
-  { what: "nothing changed", processes: first, ended: [500] },
-  {
-    what: "another orphan is there by now, which was not planned",
-    processes: [...first, ...second],
-    ended: [500],
-  },
-  { what: "it is gone", processes: [], ended: [], spared: /^gone by itself$/ },
-  {
-    what: "other processes have all its numbers by now",
+const looks: Readonly<Record<string, Look>> = {
+  "nothing changed": { processes: first, ended: [500] },
+  "another orphan is there by now, which was not planned": { processes: [...first, ...second], ended: [500] },
+  "it is gone": { processes: [], ended: [], spared: /^gone by itself$/ },
+  "other processes have all its numbers by now": {
     processes: first.map((one) => ({ ...one, startTime: one.startTime + 1 })),
     ended: [],
     spared: /^gone by itself$/,
   },
-  {
-    what: "a client is connected by now",
+  "a client is connected by now": {
     processes: [...sshSession(300), ...first],
     more: { connections: linked(accepted(501, 301)) },
     ended: [],
     spared: /^spare: in use: /,
   },
-  { what: "its launcher has died", processes: rest, ended: [501] },
-  { what: "its launcher and its server have died", processes: workers, ended: [502, 503, 504] },
-  {
-    what: "its launcher and its server have died, and a client is connected to one of its workers",
+  "its launcher has died": { processes: rest, ended: [501] },
+  "its launcher and its server have died": { processes: workers, ended: [502, 503, 504] },
+  "its launcher and its server have died, and a client is connected to one of its workers": {
     processes: [...sshSession(300), ...workers],
     more: { connections: linked(accepted(503, 301)) },
     ended: [],
     spared: /^spare: in use: /,
   },
-];
-for (const { what, processes, more, ended, spared } of looks)
+};
+for (const [what, { processes, more, ended, spared }] of Object.entries(looks))
   test(`right before the first signal, ${what}`, () => {
     const now = judged(processes, more);
     const result = confirmPlan(plan, now);

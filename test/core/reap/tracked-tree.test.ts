@@ -1,9 +1,8 @@
 import assert from "node:assert/strict";
 import test from "node:test";
 import type { Proc } from "../../../src/core/observation/process.ts";
-import { makeTracker, refreshTrackedTree } from "../../../src/core/reap/tracked-tree.ts";
+import { makeTracker, refreshTrackedTree, type TrackedTree } from "../../../src/core/reap/tracked-tree.ts";
 import { viewOf } from "../../../src/core/tree/host-view.ts";
-import { judge } from "../../helpers/judge.ts";
 import { DEFAULT_POLICY } from "../../helpers/policy.ts";
 import {
   ALICE,
@@ -18,16 +17,20 @@ import {
 } from "../../helpers/proc.ts";
 
 const tree = legacyTree(500, { auditSession: 7 });
-const judged = judge(observation(tree))[0];
-assert.ok(judged);
-const { tree: judgedTree } = judged;
 const viewed = (processes: readonly Proc[]) => viewOf(observation(processes), DEFAULT_POLICY.catalogue);
+/** Starts to track the first tree of a look. */
+function trackIn(before: readonly Proc[]): TrackedTree {
+  const view = viewed(before);
+  const [first] = view.trees;
+  assert.ok(first);
+  return makeTracker([first], view)(first);
+}
 const node = `${LEGACY}/node`;
 const late = (UPTIME / 1000) * TICKS + 5;
 
 /** What a look that shows `processes` finds alive of the tree, after one that showed `others` beside the tree. */
 function aliveAmong(processes: readonly Proc[], others: readonly Proc[] = []): number[] {
-  const tracked = makeTracker([judgedTree], viewed([...tree, ...others]))(judgedTree);
+  const tracked = trackIn([...tree, ...others]);
   refreshTrackedTree(tracked, viewed(processes));
   return tracked.alive.map(({ pid }) => pid);
 }
@@ -53,9 +56,7 @@ test("new descendants of a survivor are taken, but not across a boundary", () =>
 test("what a dying program of a terminal set free is not taken, also once the terminal is hung up", () => {
   const shell = { ...(tree[5] as Proc), tty: 34816 };
   const before = [...tree.slice(0, 5), shell];
-  const [first] = judge(observation(before));
-  assert.ok(first);
-  const tracked = makeTracker([first.tree], viewed(before))(first.tree);
+  const tracked = trackIn(before);
   const job = proc({ pid: 900, ppid: 505, sid: 505, tty: 34816, startTime: late });
   const saving = proc({ pid: 901, ppid: 505, startTime: late, ignoresHangup: true, sid: 505 });
   refreshTrackedTree(tracked, viewed([{ ...shell, tty: 0 }, job, saving]));
@@ -74,10 +75,8 @@ test("what a dying program of a terminal set free is not taken, also once the te
 test("what a dying program of a terminal set free is not taken either once pid 1 has adopted it", () => {
   const shell = { ...(tree[5] as Proc), tty: 34816 };
   const before = [...tree.slice(0, 5), shell];
-  const [first] = judge(observation(before));
-  assert.ok(first);
   const taken = (init: Partial<Proc>): boolean => {
-    const tracked = makeTracker([first.tree], viewed(before))(first.tree);
+    const tracked = trackIn(before);
     const started = proc({ pid: 901, startTime: late, pgid: 505, sid: 505, ...init });
     refreshTrackedTree(tracked, viewed([started]));
     return tracked.alive.length > 0;
@@ -177,9 +176,7 @@ test("without audit, or without an executable, looking alike proves nothing", ()
     const members = legacyTree(500, { ...init, auditSession: init.auditSession ?? null }).map((one) =>
       "exe" in init ? { ...one, exe: one.pid === 505 ? null : one.exe } : one,
     );
-    const [first] = judge(observation(members));
-    assert.ok(first);
-    const tracked = makeTracker([first.tree], viewed(members))(first.tree);
+    const tracked = trackIn(members);
     refreshTrackedTree(tracked, viewed([runaway(like)]));
     return tracked.alive.length > 0;
   };
@@ -208,7 +205,7 @@ test("a member that changed its user is not the tree's any more", () => {
 });
 
 test("what every look found stays known, so that it counts as killed when it is gone", () => {
-  const tracked = makeTracker([judgedTree], viewed(tree))(judgedTree);
+  const tracked = trackIn(tree);
   const child = proc({ pid: 901, ppid: 505, startTime: late });
   refreshTrackedTree(tracked, viewed([...tree, child]));
   refreshTrackedTree(tracked, viewed([]));
@@ -224,7 +221,7 @@ for (const [what, processes, taken, before] of cases)
 test("all trees of a user share what was there before them, and a group of two trees is neither's", () => {
   const second = legacyTree(800);
   const both = [...tree, ...second];
-  const trees = judge(observation(both)).map((one) => one.tree);
+  const { trees } = viewed(both);
   const fork = proc({ pid: 900, ppid: 1, pgid: 800, startTime: late });
   const aliveOf = (inGroup: Partial<Proc>): number[][] => {
     const members = both.map((one) => (one.pid === 503 ? { ...one, ...inGroup } : one));

@@ -24,7 +24,6 @@ const server = legacyTree(500).map((one) =>
 const job = (init: Partial<Proc> = {}): Proc => proc({ pid: 510, ppid: 505, sid: 505, tty: PTS, ...init });
 
 interface Case {
-  readonly what: string;
   readonly processes: readonly Proc[];
   /** Which of 510 to 512 are members, and what is said of 510 where it is not. */
   readonly members: readonly number[];
@@ -36,55 +35,47 @@ const IGNORES = "was set free by its user: ignores the hangup of its terminal";
 const CGROUP = "was set free by its user: is in a cgroup of its own";
 const below = (pid: number, init: Partial<Proc> = {}): Proc => job({ pid, ppid: pid - 1, ...init });
 
-const cases: readonly Case[] = [
-  { what: "a job, in the background or disowned", processes: [job()], members: [510] },
-  { what: "setsid", processes: [job({ sid: 510, tty: 0 })], members: [], why: LEADS },
-  { what: "nohup", processes: [job({ ignoresHangup: true })], members: [], why: IGNORES },
-  { what: "systemd-run --scope", processes: [job({ cgroups: [SCOPE] })], members: [], why: CGROUP },
-  {
-    what: "cgexec with one controller of cgroup v1",
+const cases: Readonly<Record<string, Case>> = {
+  "a job, in the background or disowned": { processes: [job()], members: [510] },
+  setsid: { processes: [job({ sid: 510, tty: 0 })], members: [], why: LEADS },
+  nohup: { processes: [job({ ignoresHangup: true })], members: [], why: IGNORES },
+  "systemd-run --scope": { processes: [job({ cgroups: [SCOPE] })], members: [], why: CGROUP },
+  "cgexec with one controller of cgroup v1": {
     processes: [job({ cgroups: [SESSION, "/mine"] })],
     members: [],
     why: CGROUP,
   },
-  {
-    what: "what the set-free program started",
+  "what the set-free program started": {
     processes: [job({ ignoresHangup: true }), below(511), below(512)],
     members: [],
     why: IGNORES,
   },
-  {
-    what: "nohup deep in the terminal",
+  "nohup deep in the terminal": {
     processes: [job(), below(511), below(512, { ignoresHangup: true })],
     members: [510, 511],
   },
-  {
-    what: "a terminal of its own within the terminal (script, ssh)",
+  "a terminal of its own within the terminal (script, ssh)": {
     processes: [job(), below(511, { sid: 511, tty: PTS + 1 })],
     members: [510, 511],
   },
-  {
-    what: "setsid below a program that has no terminal, but its parent has",
+  "setsid below a program that has no terminal, but its parent has": {
     processes: [job({ tty: 0 }), below(511, { sid: 511, tty: 0 })],
     members: [510],
   },
-  {
-    what: "a service of the extension host in a session of its own",
+  "a service of the extension host in a session of its own": {
     processes: [job({ ppid: 502, sid: 510, tty: 0 })],
     members: [510],
   },
-  {
-    what: "an extension's program that ignores SIGHUP, in a cgroup of its own",
+  "an extension's program that ignores SIGHUP, in a cgroup of its own": {
     processes: [job({ ppid: 502, tty: 0, sid: 500, ignoresHangup: true, cgroups: [SCOPE] })],
     members: [510],
   },
-  {
-    what: "a program of which it is not known whether it ignores SIGHUP",
+  "a program of which it is not known whether it ignores SIGHUP": {
     processes: [job({ ignoresHangup: null })],
     members: [510],
   },
-];
-for (const { what, processes, members, why } of cases)
+};
+for (const [what, { processes, members, why }] of Object.entries(cases))
   test(`${what}: ${members.length > 0 ? `${members.join(" and ")} end` : "nothing ends"} with the tree`, () => {
     const [tree, ...others] = treesAmong(...server, ...processes);
     const found = tree?.members.map(({ pid }) => pid).filter((pid) => pid >= 510);

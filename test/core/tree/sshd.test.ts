@@ -14,80 +14,64 @@ const alices = (pid: number, ppid: number, more: Partial<ProcInit> = {}): Proc =
   proc({ pid, ppid, exe: SSHD, ...more });
 
 interface Row {
-  readonly what: string;
   readonly processes: readonly Proc[];
   /** The host's own, and those of the rest that a session whose monitor died may be. */
   readonly genuine: readonly number[];
   readonly adopted?: readonly number[];
 }
 
-const rows: readonly Row[] = [
-  {
-    what: "the listener, a monitor, and a session",
+const rows: Readonly<Record<string, Row>> = {
+  "the listener, a monitor, and a session": {
     processes: [root(300), root(310, { ppid: 300 }), alices(311, 310)],
     genuine: [300, 310, 311],
   },
-  {
-    what: "the user's process below that of the session",
+  "the user's process below that of the session": {
     processes: [root(300), alices(301, 300), alices(302, 301)],
     genuine: [300, 301, 302],
   },
-  {
-    what: "a session below a process of root's that cannot be read",
+  "a session below a process of root's that cannot be read": {
     processes: [root(300, { exe: null }), alices(301, 300)],
     genuine: [301],
   },
-  {
-    what: "a file of the user's own, even started by root's ssh server, under a path that ends as the host's does",
+  "a file of the user's own, even started by root's ssh server, under a path that ends as the host's does": {
     processes: [root(300), alices(301, 300, { exe: `${HOME}/usr/sbin/sshd` })],
     genuine: [300],
   },
-  {
-    what: "one in a user namespace of its own",
+  "one in a user namespace of its own": {
     processes: [root(300), alices(301, 300, { foreignUserNs: true })],
     genuine: [300],
   },
-  {
-    what: "one that the user's shell started within a session",
+  "one that the user's shell started within a session": {
     processes: [root(300), alices(301, 300), alices(310, 301, { exe: "/bin/bash" }), alices(311, 310)],
     genuine: [300, 301],
   },
-  {
-    what: "one that another program of root's started",
+  "one that another program of root's started": {
     processes: [root(400, { exe: "/usr/sbin/cron" }), alices(401, 400)],
     genuine: [],
   },
-  {
-    what: "one that a program of the user's started which cannot be read",
+  "one that a program of the user's started which cannot be read": {
     processes: [alices(400, 1, { exe: null }), alices(401, 400)],
     genuine: [],
   },
-  { what: "one whose parent was not seen", processes: [alices(401, 999)], genuine: [] },
-  { what: "one that init adopted", processes: [INIT, alices(401, 1)], genuine: [], adopted: [401] },
-  {
-    what: "one that an init adopted which cannot be read",
+  "one whose parent was not seen": { processes: [alices(401, 999)], genuine: [] },
+  "one that init adopted": { processes: [INIT, alices(401, 1)], genuine: [], adopted: [401] },
+  "one that an init adopted which cannot be read": {
     processes: [{ ...INIT, exe: null }, alices(401, 1)],
     genuine: [],
     adopted: [401],
   },
-  {
-    what: "one that an ssh server adopted which is the first process of a container",
+  "one that an ssh server adopted which is the first process of a container": {
     processes: [{ ...INIT, exe: SSHD }, alices(401, 1)],
     genuine: [1],
     adopted: [401],
   },
-  {
-    what: "a file of the user's own that init adopted",
+  "a file of the user's own that init adopted": {
     processes: [INIT, alices(401, 1, { exe: `${HOME}/bin/sshd` })],
     genuine: [],
   },
-  {
-    what: "one that is dead",
-    processes: [root(300, { state: "Z" })],
-    genuine: [],
-  },
-];
-for (const { what, processes, genuine, adopted = [] } of rows)
+  "one that is dead": { processes: [root(300, { state: "Z" })], genuine: [] },
+};
+for (const [what, { processes, genuine, adopted = [] }] of Object.entries(rows))
   test(`ssh servers: ${what}`, () => {
     const found = findSshd(makeTable(processes), DEFAULT_POLICY.catalogue);
     assert.deepEqual([...found.genuine.keys()], genuine);

@@ -27,14 +27,6 @@ test("a daemon is an agent's by its root, not by an agent that runs in a termina
   assert.equal(treeOf(...legacyTree(600), { ...daemon, pid: 700, ppid: 605 }).kind, "server");
 });
 
-test("a site may leave agents alone", () => {
-  const verdict = (layer: PolicyLayer, ...processes: readonly Proc[]): string | undefined =>
-    judge(observation(processes), contextFor(mergePolicy([layer])))[0]?.verdict;
-  assert.equal(verdict({ agents: { policy: "exempt" } }, daemon), "exempt");
-  assert.notEqual(verdict({}, daemon), "exempt");
-  assert.notEqual(verdict({ agents: { policy: "exempt" } }, ...legacyTree(600)), "exempt");
-});
-
 /** A member by pid and the clock ticks that it has used; a tick is 10 ms. */
 const member = (pid: number, cpuTicks: number | undefined, startTime = 7): Proc => ({
   ...proc({ pid, startTime, exe: CODEX }),

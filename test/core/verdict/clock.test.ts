@@ -27,7 +27,6 @@ const ticksAgo = (ms: number): number => ((NOW - ms) / 1000) * TICKS;
 const BOB = 2002;
 
 interface Row {
-  readonly what: string;
   /** How many milliseconds ago each was; the tree started nine hours ago, the workers eight. */
   readonly closed?: number;
   readonly mark?: number;
@@ -77,159 +76,134 @@ function judged(row: Row): Judgement {
   return found;
 }
 
-const rows: Readonly<Record<string, readonly Row[]>> = {
-  reap: [
-    {
-      what: "its session closed longer ago than the grace",
+const rows: Readonly<Record<string, Readonly<Record<string, Row>>>> = {
+  reap: {
+    "its session closed longer ago than the grace": {
       closed: 3 * HOUR,
       code: "tag-past-grace",
       says: /a session of its user closed then, 3h ago, longer than its grace of 3h$/,
       tagged: true,
     },
-    {
-      what: "the user is here, and two sweeps found it unused",
+    "the user is here, and two sweeps found it unused": {
       closed: 5 * HOUR,
       session: 4 * HOUR,
       mark: 3 * HOUR,
       code: "two-sweeps",
       says: /first found orphaned 3h ago$/,
     },
-    { what: "the tree started a tick earlier", closed: 4 * HOUR, treeStarted: 4 * HOUR + 10, tagged: true },
-    { what: "a sweep saw it in use before the close", closed: 4 * HOUR, used: 6 * HOUR, tagged: true },
-    {
-      what: "the session of the login behind it closed",
-      closed: 4 * HOUR,
-      tagOf: BOB,
-      login: BOB,
-      tagged: true,
-    },
-    {
-      what: "a sweep found it the grace ago",
+    "the tree started a tick earlier": { closed: 4 * HOUR, treeStarted: 4 * HOUR + 10, tagged: true },
+    "a sweep saw it in use before the close": { closed: 4 * HOUR, used: 6 * HOUR, tagged: true },
+    "the session of the login behind it closed": { closed: 4 * HOUR, tagOf: BOB, login: BOB, tagged: true },
+    "a sweep found it the grace ago": {
       mark: 3 * HOUR,
       code: "two-sweeps",
       says: /a sweep first found it unused then/,
     },
-    {
-      what: "it has no state, and the last sweep came before the close",
+    "it has no state, and the last sweep came before the close": {
       closed: 4 * HOUR,
       lastSweep: 5 * HOUR,
       tagged: true,
     },
-    {
-      what: "a session that starts each hour, 24 h after the mark and the grace",
+    "a session that starts each hour, 24 h after the mark and the grace": {
       mark: 27 * HOUR,
       session: HOUR,
       treeStarted: 40 * HOUR,
     },
-    {
-      what: "sessions that close each hour, 24 h after the mark and the grace",
+    "sessions that close each hour, 24 h after the mark and the grace": {
       mark: 27 * HOUR,
       closed: HOUR,
       treeStarted: 40 * HOUR,
     },
-    {
-      what: "two sweeps, and nothing else",
+    "two sweeps, and nothing else": {
       mark: 3 * HOUR,
       code: "two-sweeps",
       says: /a sweep first found it unused then, 3h ago, longer than its grace of 3h$/,
     },
-    { what: "no grace: what one sweep finds", grace: 0, code: "two-sweeps" },
-    { what: "no grace, tagged", grace: 0, closed: 0, code: "tag-past-grace" },
-  ],
-  wait: [
-    {
-      what: "its session closed less than the grace ago",
+    "no grace: what one sweep finds": { grace: 0, code: "two-sweeps" },
+    "no grace, tagged": { grace: 0, closed: 0, code: "tag-past-grace" },
+  },
+  wait: {
+    "its session closed less than the grace ago": {
       closed: 3 * HOUR - MINUTE,
       code: "inside-grace",
       endsIn: MINUTE,
       says: /the first sweep in 1m or later will end it$/,
       tagged: true,
     },
-    {
-      what: "the user is here again",
+    "the user is here again": {
       closed: 5 * HOUR,
       session: 4 * HOUR,
       code: "marked",
       endsIn: 3 * HOUR,
       says: /its user has an ssh session here/,
     },
-    {
-      what: "the tree started after the close",
+    "the tree started after the close": {
       closed: 4 * HOUR,
       treeStarted: 3.5 * HOUR,
       code: "inside-grace",
       tagged: false,
     },
-    {
-      what: "the tree started within the clock tick of the close",
+    "the tree started within the clock tick of the close": {
       closed: 4 * HOUR,
       treeStarted: 4 * HOUR,
       tagged: false,
     },
-    {
-      what: "a sweep saw it in use after the close",
+    "a sweep saw it in use after the close": {
       closed: 6 * HOUR,
       used: 4 * HOUR,
       code: "inside-grace",
       tagged: false,
     },
-    {
-      what: "it has no state, and is older than the last sweep, which came after the close",
+    "it has no state, and is older than the last sweep, which came after the close": {
       closed: 6 * HOUR,
       lastSweep: 4 * HOUR,
       tagged: false,
     },
-    { what: "another user's session closed", closed: 4 * HOUR, tagOf: BOB, tagged: false },
-    {
-      what: "this sweep is the first to find it",
+    "another user's session closed": { closed: 4 * HOUR, tagOf: BOB, tagged: false },
+    "this sweep is the first to find it": {
       code: "inside-grace",
       endsIn: 3 * HOUR,
       says: /this sweep is the first to find it unused/,
     },
-    { what: "a sweep found it less than the grace ago", mark: 3 * HOUR - MINUTE, endsIn: MINUTE },
-    { what: "it was in use since that mark", mark: 6 * HOUR, used: 4 * HOUR, endsIn: 3 * HOUR },
-    {
-      what: "a worker started for a client less than the grace ago",
+    "a sweep found it less than the grace ago": { mark: 3 * HOUR - MINUTE, endsIn: MINUTE },
+    "it was in use since that mark": { mark: 6 * HOUR, used: 4 * HOUR, endsIn: 3 * HOUR },
+    "a worker started for a client less than the grace ago": {
       closed: 5 * HOUR,
       worker: HOUR,
       code: "inside-grace",
       endsIn: 2 * HOUR,
       says: /its extension host 502 started then, for a client/,
     },
-    {
-      what: "a worker does, however old the mark is",
+    "a worker does, however old the mark is": {
       mark: 40 * HOUR,
       worker: HOUR,
       treeStarted: 50 * HOUR,
       endsIn: 2 * HOUR,
     },
-    {
-      what: "a session of its user started less than the grace ago",
+    "a session of its user started less than the grace ago": {
       mark: 5 * HOUR,
       session: HOUR,
       endsIn: 2 * HOUR,
       says: /the ssh session 30[01] of its user started then/,
     },
-    {
-      what: "the same a minute before",
+    "the same a minute before": {
       mark: 27 * HOUR - MINUTE,
       session: HOUR,
       treeStarted: 40 * HOUR,
       endsIn: MINUTE,
     },
-    {
-      what: "sessions that close each hour, less than that",
+    "sessions that close each hour, less than that": {
       mark: 26 * HOUR,
       closed: HOUR,
       treeStarted: 40 * HOUR,
       endsIn: HOUR,
     },
-  ],
+  },
 };
 
 for (const [verdict, some] of Object.entries(rows))
-  for (const row of some)
-    test(`the clock: ${row.what}: ${verdict}`, () => {
+  for (const [what, row] of Object.entries(some))
+    test(`the clock: ${what}: ${verdict}`, () => {
       const found = judged(row);
       const said = found.reasons.join("; ");
       assert.equal(found.verdict, verdict, said);

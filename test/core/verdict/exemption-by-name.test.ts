@@ -39,7 +39,6 @@ const keep = (hours: number | null, uid = ALICE): Keep => ({
 });
 
 interface KeptRow {
-  readonly what: string;
   readonly keeps: readonly Keep[];
   /** The site's limit, and how long ago the tree was first found an orphan, in hours. */
   readonly max?: number;
@@ -48,19 +47,19 @@ interface KeptRow {
   readonly until: number | "unknown" | null;
 }
 
-const keptRows: readonly KeptRow[] = [
-  { what: "no request", keeps: [], until: null },
-  { what: "another user's", keeps: [keep(8, 2002)], until: null },
-  { what: "the longest of several", keeps: [keep(2), keep(8), keep(4)], until: 8 },
-  { what: "longer than the limit, not an orphan yet", keeps: [keep(48)], until: 24 },
-  { what: "longer than the limit, an orphan", keeps: [keep(48)], marked: 1, until: 23 },
-  { what: "within the limit, an orphan", keeps: [keep(8)], marked: 1, until: 8 },
-  { what: "an orphan for as long as the limit", keeps: [keep(8)], marked: 24, until: null },
-  { what: "a site that refuses", keeps: [keep(8)], max: 0, until: null },
-  { what: "a time that has passed, of a process that lives", keeps: [keep(-1)], until: "unknown" },
-  { what: "an unreadable time", keeps: [keep(8), keep(null)], marked: 1, until: "unknown" },
-];
-for (const { what, keeps, max = 24, marked, until } of keptRows)
+const keptRows: Readonly<Record<string, KeptRow>> = {
+  "no request": { keeps: [], until: null },
+  "another user's": { keeps: [keep(8, 2002)], until: null },
+  "the longest of several": { keeps: [keep(2), keep(8), keep(4)], until: 8 },
+  "longer than the limit, not an orphan yet": { keeps: [keep(48)], until: 24 },
+  "longer than the limit, an orphan": { keeps: [keep(48)], marked: 1, until: 23 },
+  "within the limit, an orphan": { keeps: [keep(8)], marked: 1, until: 8 },
+  "an orphan for as long as the limit": { keeps: [keep(8)], marked: 24, until: null },
+  "a site that refuses": { keeps: [keep(8)], max: 0, until: null },
+  "a time that has passed, of a process that lives": { keeps: [keep(-1)], until: "unknown" },
+  "an unreadable time": { keeps: [keep(8), keep(null)], marked: 1, until: "unknown" },
+};
+for (const [what, { keeps, max = 24, marked, until }] of Object.entries(keptRows))
   test(`a kept tree: ${what}`, () => {
     const tree = legacyTree(500);
     const startTime = tree[0]?.startTime ?? 0;
@@ -146,7 +145,6 @@ test("an exemption that ended holds no more; all that it names must fit", () => 
 });
 
 interface Entry {
-  readonly what: string;
   readonly toml: string;
   readonly accounts?: Partial<Accounts>;
   /** Null: nothing exempts it. */
@@ -155,62 +153,50 @@ interface Entry {
 
 const GROUP = '[[exempt]]\ngroup = "hpc"\n';
 const FAILED = "exempt-lookup-failed";
-const entries: readonly Entry[] = [
-  { what: "a uid written as text", toml: `exemptUsers = ["${ALICE}"]`, code: "exempt-entry" },
-  { what: "another uid written as text", toml: `exemptUsers = ["20010", "200", "1"]`, code: null },
-  {
-    what: "a login name that begins with a number",
+const entries: Readonly<Record<string, Entry>> = {
+  "a uid written as text": { toml: `exemptUsers = ["${ALICE}"]`, code: "exempt-entry" },
+  "another uid written as text": { toml: `exemptUsers = ["20010", "200", "1"]`, code: null },
+  "a login name that begins with a number": {
     toml: 'exemptUsers = ["2001a"]',
     accounts: { uidOf: { "2001a": ALICE } },
     code: "exempt-entry",
   },
-  {
-    what: "a login name that ends with a number",
+  "a login name that ends with a number": {
     toml: 'exemptUsers = ["a2001"]',
     accounts: { uidOf: { a2001: ALICE } },
     code: "exempt-entry",
   },
-  { what: "a user whose name was not looked up", toml: 'exemptUsers = ["carol"]', code: FAILED },
-  { what: "a user whose look-up failed", toml: thesis, accounts: { uidOf: { alice: null } }, code: FAILED },
-  {
-    what: "a group that the user is in",
+  "a user whose name was not looked up": { toml: 'exemptUsers = ["carol"]', code: FAILED },
+  "a user whose look-up failed": { toml: thesis, accounts: { uidOf: { alice: null } }, code: FAILED },
+  "a group that the user is in": {
     toml: GROUP,
     accounts: { gidOf: { hpc: 50 }, groupsOf: { [ALICE]: [40, 50] } },
     code: "exempt-entry",
   },
-  {
-    what: "a group that the user is not in",
+  "a group that the user is not in": {
     toml: GROUP,
     accounts: { gidOf: { hpc: 50 }, groupsOf: { [ALICE]: [40] } },
     code: null,
   },
-  { what: "a group whose look-up failed", toml: GROUP, accounts: { gidOf: { hpc: null } }, code: FAILED },
-  {
-    what: "a group by number whose look-up failed, of a user whose groups are known",
+  "a group whose look-up failed": { toml: GROUP, accounts: { gidOf: { hpc: null } }, code: FAILED },
+  "a group by number whose look-up failed, of a user whose groups are known": {
     toml: '[[exempt]]\ngroup = "5000"\n',
     accounts: { gidOf: { "5000": undefined }, groupsOf: { [ALICE]: [40] } },
     code: FAILED,
   },
-  {
-    what: "a group that was not looked up",
-    toml: GROUP,
-    accounts: { groupsOf: { [ALICE]: [40] } },
-    code: FAILED,
-  },
-  {
-    what: "a group whose look-up failed, of a user whose groups are known",
+  "a group that was not looked up": { toml: GROUP, accounts: { groupsOf: { [ALICE]: [40] } }, code: FAILED },
+  "a group whose look-up failed, of a user whose groups are known": {
     toml: GROUP,
     accounts: { gidOf: { hpc: null }, groupsOf: { [ALICE]: [40] } },
     code: FAILED,
   },
-  {
-    what: "a group, of a user whose groups were not looked up",
+  "a group, of a user whose groups were not looked up": {
     toml: GROUP,
     accounts: { gidOf: { hpc: 50 } },
     code: FAILED,
   },
-];
-for (const { what, toml, accounts: more, code } of entries)
+};
+for (const [what, { toml, accounts: more, code }] of Object.entries(entries))
   test(`exempt by ${what}: ${code ?? "no"}`, () => {
     const judged = only(observation(legacyTree(500)), policyOf(toml), accounts(more));
     assert.equal(judged.exemptions[0]?.code ?? null, code, judged.reasons.join());

@@ -43,6 +43,8 @@ interface Case {
   readonly force?: boolean;
   /** The root of the tree in question. */
   readonly root?: number;
+  /** By which policy it is no reason. */
+  readonly unless?: PolicyLayer;
   /** The sentence that people read. */
   readonly says?: string;
 }
@@ -130,18 +132,36 @@ const cases: Readonly<Record<ReasonCode, Case>> = {
     processes: legacyTree(500, { cgroups: ["/system.slice/slurmstepd.scope/job_7/step_0"] }),
   },
   "job-environment": {
+    unless: { jobEnvironment: "ignore" },
     says: "has the environment of a Slurm job",
     processes: rootWith({ jobVariables: ["SLURM_JOB_ID", "SLURM_STEP_ID"] }),
   },
-  "job-client": { ...inTerminal({ exe: "/usr/bin/srun" }), says: "holds a batch allocation (srun 510)" },
+  "job-client": {
+    unless: { jobClients: "reap" },
+    ...inTerminal({ exe: "/usr/bin/srun" }),
+    says: "holds a batch allocation (srun 510)",
+  },
   "terminal-other-user": inTerminal({ uid: BOB }),
   "terminal-ssh-server": inTerminal({ exe: `${HOME}/conda/bin/sshd` }),
-  "terminal-tunnel": inTerminal({ exe: code, argv: ["code", "tunnel"] }),
-  "terminal-web-server": inTerminal({ exe: codeServer[0] ?? "", argv: codeServer }),
-  tunnel: { processes: [tunnel], root: 800 },
-  "agent-exempt": { processes: [daemon], policy: { agents: { policy: "exempt" } } },
-  "web-server": { processes: [proc({ pid: 500, exe: codeServer[0] ?? "", argv: codeServer })] },
-  "exempt-entry": { policy: { exempt: [{ product: "vscode" }] } },
+  "terminal-tunnel": { ...inTerminal({ exe: code, argv: ["code", "tunnel"] }), unless: { tunnels: "reap" } },
+  "terminal-web-server": {
+    ...inTerminal({ exe: codeServer[0] ?? "", argv: codeServer }),
+    unless: { webServers: "reap" },
+  },
+  tunnel: { unless: { tunnels: "reap" }, processes: [tunnel], root: 800 },
+  "agent-exempt": {
+    unless: { agents: { policy: "reap" } },
+    processes: [daemon],
+    policy: { agents: { policy: "exempt" } },
+  },
+  "web-server": {
+    unless: { webServers: "reap" },
+    processes: [proc({ pid: 500, exe: codeServer[0] ?? "", argv: codeServer })],
+  },
+  "exempt-entry": {
+    unless: { exempt: [{ product: "cursor" }] },
+    policy: { exempt: [{ product: "vscode" }] },
+  },
   "exempt-lookup-failed": { policy: { exemptUsers: ["alice"] }, accounts: { uidOf: { alice: null } } },
   kept: { init: { keeps: [{ uid: ALICE, pid: 9, startTime: 9, until: 1_700_000_000_001 }] } },
   "process-listing": { init: { source: "ps", connections: null } },
@@ -168,8 +188,8 @@ for (const [expected, one] of Object.entries(cases) as [ReasonCode, Case][])
   test(`reason code ${expected}`, () => {
     const { processes = tree, init, policy = {}, accounts, force = false, root: pid = 500 } = one;
     const seen = observation(processes, init);
-    const judgedBy = (options: Partial<JudgeOptions>): Judgement[] => {
-      const context = contextFor(mergePolicy([policy]), options);
+    const judgedBy = (options: Partial<JudgeOptions>, layer = policy): Judgement[] => {
+      const context = contextFor(mergePolicy([layer]), options);
       return judge(seen, { ...context, accounts: { ...NO_ACCOUNTS, ...accounts } });
     };
     const isIt = ({ tree: { root: it } }: Judgement): boolean => it.pid === pid;
@@ -183,6 +203,7 @@ for (const [expected, one] of Object.entries(cases) as [ReasonCode, Case][])
       else assert.ok(reasonCode in REASONS[verdict], `${verdict} ${reasonCode}`);
     const [document] = hostDocument(seen, found ? [found] : [], []).trees;
     assert.equal(document?.reasonCode, expected);
+    if (one.unless) assert.notEqual(judgedBy({}, one.unless).find(isIt)?.verdict, "exempt");
     if (!(expected in REASONS.exempt)) return;
     for (const includeJobs of [false, true])
       for (const includeExempt of [false, true]) {
