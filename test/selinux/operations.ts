@@ -1,6 +1,6 @@
 /**
  * What session-close does, and the permissions that SELinux asks for it. The tests hold `call` against a trace of the hook and
- * `needs` against the module. They do not check `sshd`: no policy of RHEL's is compiled or loaded here. That column notes what
+ * `needs` against the module in a policy like RHEL's. They do not check `sshd`. That column notes what
  * RHEL's targeted policies give to sshd_t and sshd_session_t by themselves. It rests partly on sesearch's answers of November
  * 2026 about policies compiled elsewhere (Fedora 30 as a proxy of RHEL 8; 9; 10; a fork as a proxy of 10.2; the four agree):
  * exec, /proc, the run folder, log and /etc.

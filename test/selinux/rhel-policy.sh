@@ -1,22 +1,52 @@
 #!/bin/bash
-# By hand: the module against a policy of RHEL's, which no package of Debian's has. `rhel-policy.sh CHECKOUT BRANCH...`, where CHECKOUT
-# is a clone of github.com/fedora-selinux/selinux-policy with the branches c9s, c10s and rawhide (which has the list of modules).
-# Builds each policy, links the module into it with all neverallow rules, and asks for every operation (ask.py).
-# Needs checkpolicy, secilc, m4, make, python3-setools; 3 minutes for each on two processors, and 500 MB below /tmp.
-# Approximations: named file transitions, role transitions, and calls of interfaces of modules that are elsewhere (container,
-# ipa, passt) are left out; sshd_session_t, which is younger than these branches, is added with the attributes of sshd_t.
+# Writes a policy in CIL, like that of RHEL: `rhel-policy.sh OUT.cil [CHECKOUT BRANCH [CONTRIB]]`.
+#   OUT.cil alone      from the reference policy of Debian's package selinux-policy-src, from which RHEL's is a fork, with the build
+#                      options of RHEL and without the module "unconfined", which would allow init_t everything. What RHEL's
+#                      policies have besides is in rhel.cil. A minute.
+#   CHECKOUT BRANCH    by hand, RHEL's own: a clone of github.com/fedora-selinux/selinux-policy and its branch f30 (RHEL 8), c9s or
+#                      c10s. f30 needs CONTRIB, a clone of fedora-selinux/selinux-policy-contrib. Left out of it: named file
+#                      transitions, role transitions, the user unconfined_u of f30, and calls of interfaces of modules that are
+#                      elsewhere (container, ipa, passt).
+# rhel.test.ts asks the policies. Needs checkpolicy, m4, make, gawk, zstd, python3, 300 MB below /tmp.
 set -euo pipefail
-here=$(cd "$(dirname "$0")" && pwd)
-checkout=$(cd "$1" && pwd)
-shift
+out=$(realpath "$1")
 work=$(mktemp -d)
 trap 'rm -rf -- "$work"' EXIT
-settings=(MONOLITHIC=y TYPE=mcs NAME=targeted DISTRO=redhat UBAC=n DIRECT_INITRC=n UNK_PERMS=allow MLS_CATS=1024 MCS_CATS=1024)
+settings=(MONOLITHIC=y TYPE=mcs NAME=targeted DISTRO=redhat SYSTEMD=y UBAC=n DIRECT_INITRC=n UNK_PERMS=allow MLS_CATS=1024 MCS_CATS=1024)
+mkdir "$work/policy"
+cd "$work/policy"
+
+make_policy() { make "${settings[@]}" "$@" >"$work/log" 2>&1 || { tail -n 5 "$work/log" >&2; exit 1; }; }
+compile() { checkpolicy -M -C -o "$out" policy.conf >"$work/log" 2>&1; }
+failed() { tail -n 5 "$work/log" >&2; exit 1; }
+
+if [ $# = 1 ]; then
+  tar --zstd --extract --strip-components=1 --file=/usr/src/selinux-policy-src.tar.zst
+  sed -i 's/^unconfined = .*/unconfined = off/' policy/modules.conf
+  make_policy policy.conf
+  compile || failed
+  exit
+fi
+
+checkout=$2 branch=$3 contrib=${4:-}
+git -C "$checkout" archive "$branch" | tar --extract
+[ -z "$contrib" ] || git -C "$contrib" archive "$branch" | tar --extract --directory=policy/modules/contrib
+make_policy conf
+# The list of the modules that RHEL's package builds, less those that the branch lacks.
+git -C "$checkout" show rawhide:dist/targeted/modules.conf >policy/modules.conf
+while
+  make -n "${settings[@]}" policy.conf >/dev/null 2>"$work/log" || true
+  absent=$(sed -n "s/.*No rule to make target '\([^']*\)\.te'.*/\1/p" "$work/log")
+  [ -n "$absent" ]
+do
+  sed -i "/^$absent = /d" policy/modules.conf
+done
+make_policy policy.conf
 
 # What checkpolicy cannot read of a policy.conf: calls that m4 left as they were, and the blocks that are empty without them.
 cat >"$work/mend.py" <<'PYTHON'
 import re, sys
-unread = re.compile(r'#line|#####|\s*$|\s*[a-z_0-9]+\([^)]*\)\s*;?\s*$|\s*type_transition .*"\s*;|\s*role_transition')
+unread = re.compile(r'#line|#####|\s*$|\s*[a-z_0-9]+\([^)]*\)\s*;?\s*$|\s*type_transition .*"\s*;|\s*role_transition|user unconfined_u ')
 text = "".join(line for line in open(sys.argv[1], errors="replace") if not unread.match(line))
 empty = re.compile(r"optional \{\s*(?:#[^\n]*\n\s*)*(?:require \{\s*(?:(?:type|attribute|role|class|bool)[^;{}]*(?:\{[^}]*\})?;\s*)*"
                    r"\} # end require\s*)*\} # end optional\n")
@@ -27,31 +57,11 @@ while True:
         break
 open(sys.argv[1], "w").write(text)
 PYTHON
-
-failed=0
-for branch; do
-  tree=$work/$branch
-  mkdir "$tree"
-  git -C "$checkout" archive "$branch" | tar --extract --directory="$tree"
-  cd "$tree"
-  make "${settings[@]}" conf >"$work/log" 2>&1
-  git -C "$checkout" show rawhide:dist/targeted/modules.conf >policy/modules.conf
-  # A module that the branch lacks.
-  while absent=$(make -n "${settings[@]}" policy.conf 2>&1 >/dev/null | sed -n "s/.*No rule to make target '\([^']*\)\.te'.*/\1/p") && [ -n "$absent" ]; do
-    sed -i "/^$absent = /d" policy/modules.conf
-  done
-  make "${settings[@]}" policy.conf >>"$work/log" 2>&1
+/usr/bin/python3 "$work/mend.py" policy.conf
+# A type that only a module elsewhere declares.
+until compile; do
+  type=$(sed -n 's/.*unknown type \([a-z_0-9]*\).*/\1/p' "$work/log" | head -n 1)
+  [ -n "$type" ] || failed
+  sed -i "/\b$type\b/d" policy.conf
   /usr/bin/python3 "$work/mend.py" policy.conf
-  # A type that only a module elsewhere declares.
-  until checkpolicy -M -C -o base.cil policy.conf >"$work/log" 2>&1; do
-    type=$(sed -n 's/.*unknown type \([a-z_0-9]*\).*/\1/p' "$work/log" | head -n 1)
-    [ -n "$type" ] || { tail -n 5 "$work/log" >&2; exit 1; }
-    sed -i "/\b$type\b/d" policy.conf
-    /usr/bin/python3 "$work/mend.py" policy.conf
-  done
-  echo "=== $branch"
-  bash "$here/ask.sh" base.cil || failed=1
-  cd "$here"
-  rm -rf "$tree"
 done
-exit "$failed"
