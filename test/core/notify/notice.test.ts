@@ -31,12 +31,12 @@ function outcome(processes: readonly Proc[], more: Partial<Outcome> = {}): Outco
   return { judgement, killed: judgement.tree.members, survivors: [], spared: null, ...more };
 }
 
-/** A tree whose terminal runs these. */
+/** A tree whose terminal runs these. It was started by hand in another one, and an extension of it runs clangd. */
 function withTerminals(...names: readonly string[]): Proc[] {
-  const tree = legacyTree(500);
+  const tree = legacyTree(500, { tty: 34817, comm: "node" });
   const shell = { ...(tree[5] as Proc), tty: 34816, comm: "bash" };
   const programs = names.map((comm, i) => proc({ pid: 600 + i, ppid: 505, tty: 34816, comm }));
-  return [...tree.slice(0, 5), shell, ...programs];
+  return [...tree.slice(0, 5), shell, ...programs, proc({ pid: 520, ppid: 502, sid: 500, comm: "clangd" })];
 }
 
 test("a notice says what was stopped, when and why, what was lost, and what to do", () => {

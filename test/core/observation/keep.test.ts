@@ -1,5 +1,8 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import { keepsIn } from "../../../src/core/observation/keep.ts";
+import type { Proc } from "../../../src/core/observation/process.ts";
+import { ALICE, proc, TICKS, UPTIME } from "../../helpers/proc.ts";
 
 const PROGRAM = "/usr/libexec/vscode-grim-reaper/keep";
 const NOW = 1_700_000_000_000;
@@ -28,7 +31,3 @@ for (const [what, changes, until] of rows)
     );
     assert.deepEqual(found, until === undefined ? [] : [{ uid: ALICE, pid: 500, startTime, until }]);
   });
-
-import { keepsIn } from "../../../src/core/observation/keep.ts";
-import type { Proc } from "../../../src/core/observation/process.ts";
-import { ALICE, proc, TICKS, UPTIME } from "../../helpers/proc.ts";

@@ -7,7 +7,6 @@ import {
   mayBeOneProduct,
   type ProgramRule,
 } from "../../../src/core/recognition/catalogue.ts";
-import { isMultiplexer } from "../../../src/core/tree/boundary.ts";
 
 const catalogue = makeCatalogue();
 
@@ -74,30 +73,6 @@ test("without a site's additions nothing is added, and no name stands for a prod
   assert.deepEqual([...catalogue.cliProducts.keys()], names("cli"));
   assert.deepEqual([...catalogue.launcherProducts.keys()], names("launchers"));
 });
-
-/** Programs under the names that they are really installed by. */
-const multiplexers: readonly (readonly [is: boolean, name: string])[] = [
-  ...["tmux", "tmux: server", "tmux-3.4", "tmux-static", "tmux.appimage", "tmate"].map(
-    (name) => [true, name] as const,
-  ),
-  ...["screen", "SCREEN", "screen-4.9.1", "zellij", "zellij-0.43", "dtach", "abduco"].map(
-    (n) => [true, n] as const,
-  ),
-  ...["byobu", "byobu-tmux", "shpool", "wezterm-mux-server", "mosh-server"].map(
-    (name) => [true, name] as const,
-  ),
-  ...["/usr/bin/tmux", "/home/alice/.waveterm/bin/wsh"].map((path) => [true, path] as const),
-  ...["tmuxinator", "screenfetch", "xscreensaver", "bash", "", "code-tunnel"].map(
-    (name) => [false, name] as const,
-  ),
-  ...["mosh-client", "wezterm", "wsh", "/usr/local/bin/wsh", "/home/tmux/bash"].map(
-    (name) => [false, name] as const,
-  ),
-];
-
-for (const [is, name] of multiplexers)
-  test(`${JSON.stringify(name)} is ${is ? "" : "not "}a multiplexer`, () =>
-    assert.equal(isMultiplexer({ exe: name }, catalogue), is));
 
 test("a batch client is known by the file that the kernel names: qlogin and qrsh are links to qsh", () => {
   for (const name of [

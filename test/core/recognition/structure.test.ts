@@ -18,14 +18,19 @@ const worker = (init: Partial<ProcInit> = {}): Proc =>
     ...init,
   });
 
+/** Processes by pid, and what each is by itself. */
+function tableOf(processes: readonly Proc[]) {
+  const byPid = new Map(processes.map((process) => [process.pid, process]));
+  const found = processes.flatMap((process) => {
+    const one = recognise(process, catalogue);
+    return one ? [[process.pid, one] as const] : [];
+  });
+  return { byPid, recognised: new Map<number, Recognition>(found) };
+}
+
 /** What the structure adds to a table of processes, by pid: "product role". */
 function added(processes: readonly Proc[]): Record<number, string> {
-  const recognised = new Map<number, Recognition>();
-  for (const process of processes) {
-    const found = recognise(process, catalogue);
-    if (found) recognised.set(process.pid, found);
-  }
-  const byPid = new Map(processes.map((process) => [process.pid, process]));
+  const { recognised, byPid } = tableOf(processes);
   const more = recogniseParents(recognised, byPid, catalogue);
   return Object.fromEntries([...more].map(([pid, { product, role }]) => [pid, `${product} ${role}`]));
 }
@@ -106,12 +111,8 @@ test("processes that are each other's parents end the walk", () => {
 
 /** The pids that stay recognised in a table of processes. */
 function kept(processes: readonly Proc[]): number[] {
-  const recognised = new Map<number, Recognition>();
-  for (const process of processes) {
-    const found = recognise(process, catalogue);
-    if (found) recognised.set(process.pid, found);
-  }
-  dropUnproved(recognised, new Map(processes.map((process) => [process.pid, process])), catalogue);
+  const { recognised, byPid } = tableOf(processes);
+  dropUnproved(recognised, byPid, catalogue);
   return [...recognised.keys()];
 }
 

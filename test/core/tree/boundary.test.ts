@@ -178,6 +178,30 @@ test("the service of root's ssh server holds sessions; its user's manager is not
     assert.deepEqual([...managersHere([proc({ pid: 7, cgroups })], []).services], []);
 });
 
+/** Programs under the names that they are really installed by. */
+const multiplexers: readonly (readonly [is: boolean, name: string])[] = [
+  ...["tmux", "tmux: server", "tmux-3.4", "tmux-static", "tmux.appimage", "tmate"].map(
+    (name) => [true, name] as const,
+  ),
+  ...["screen", "SCREEN", "screen-4.9.1", "zellij", "zellij-0.43", "dtach", "abduco"].map(
+    (n) => [true, n] as const,
+  ),
+  ...["byobu", "byobu-tmux", "shpool", "wezterm-mux-server", "mosh-server"].map(
+    (name) => [true, name] as const,
+  ),
+  ...["/usr/bin/tmux", "/home/alice/.waveterm/bin/wsh"].map((path) => [true, path] as const),
+  ...["tmuxinator", "screenfetch", "xscreensaver", "bash", "", "code-tunnel"].map(
+    (name) => [false, name] as const,
+  ),
+  ...["mosh-client", "wezterm", "wsh", "/usr/local/bin/wsh", "/home/tmux/bash"].map(
+    (name) => [false, name] as const,
+  ),
+];
+
+for (const [is, name] of multiplexers)
+  test(`${JSON.stringify(name)} is ${is ? "" : "not "}a multiplexer`, () =>
+    assert.equal(isMultiplexer({ exe: name }, DEFAULT_POLICY.catalogue), is));
+
 const ownNames: readonly (readonly [comm: string, isOne: boolean])[] = [
   ["mymux: server", true],
   ["tmux3.3a: serve", true],

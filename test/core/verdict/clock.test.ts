@@ -10,7 +10,6 @@ import { DEFAULT_POLICY } from "../../helpers/policy.ts";
 import {
   ALICE,
   commandShell,
-  fromHost,
   joined,
   legacyTree,
   linked,
@@ -97,7 +96,7 @@ const rows: Readonly<Record<string, Readonly<Record<string, Row>>>> = {
     "a sweep found it the grace ago": {
       mark: 3 * HOUR,
       code: "two-sweeps",
-      says: /a sweep first found it unused then/,
+      says: /a sweep first found it unused then, 3h ago, longer than its grace of 3h$/,
     },
     "it has no state, and the last sweep came before the close": {
       closed: 4 * HOUR,
@@ -113,11 +112,6 @@ const rows: Readonly<Record<string, Readonly<Record<string, Row>>>> = {
       mark: 27 * HOUR,
       closed: HOUR,
       treeStarted: 40 * HOUR,
-    },
-    "two sweeps, and nothing else": {
-      mark: 3 * HOUR,
-      code: "two-sweeps",
-      says: /a sweep first found it unused then, 3h ago, longer than its grace of 3h$/,
     },
     "no grace: what one sweep finds": { grace: 0, code: "two-sweeps" },
     "no grace, tagged": { grace: 0, closed: 0, code: "tag-past-grace" },
@@ -247,10 +241,4 @@ test("trees that are connected with each other were last used when any of them w
   };
   assert.deepEqual(seen({}), { 500: "reap", 700: "wait" });
   assert.deepEqual(seen({ connections: linked(...joined(700, 501)) }), { 500: "wait", 700: "wait" });
-});
-
-test("a tree in use is spared, and its clock says nothing", () => {
-  const seen = observation(legacyTree(500), { connections: linked(fromHost(501)) });
-  const [found] = judge(seen);
-  assert.deepEqual([found?.verdict, found?.isInUse, found?.endsIn], ["spare", true, null]);
 });

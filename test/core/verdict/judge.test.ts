@@ -9,7 +9,6 @@ import { contextFor, judge } from "../../helpers/judge.ts";
 import { NO_GRACE } from "../../helpers/policy.ts";
 import {
   accepted,
-  HOME,
   LEFT_BEHIND,
   legacyTree,
   linked,
@@ -148,17 +147,6 @@ test("force overrides use, grace and doubt", () => {
     "client unknown: sockets were not looked at",
   ]);
   assert.equal(only(observation(tree), forced()).reasonCode, "two-sweeps", "without force as well");
-});
-
-test("helpers left alone follow the server they may belong to, not one that came after them", () => {
-  const exe = `${HOME}/.vscode-server/extensions/ms-vscode.cpptools-1/bin/cpptools`;
-  const helper = (ago: number): Proc =>
-    proc({ ...LEFT_BEHIND, pid: 900, exe, argv: "cpptools", startTime: startedAgo(ago) });
-  const used = { connections: linked(accepted(server.pid, 301)) };
-  const around = (ago: number) => [...sshSession(300), ...tree, helper(ago)];
-  assert.deepEqual(verdicts(observation(around(30 * MINUTE), used)), { 500: "spare", 900: "spare" });
-  assert.deepEqual(verdicts(observation(around(120 * MINUTE), used)), { 500: "spare", 900: "reap" });
-  assert.deepEqual(verdicts(observation(around(30 * MINUTE))), { 500: "reap", 900: "reap" });
 });
 
 test("a helper that only its layout names may belong to any server of its user", () => {
