@@ -11,8 +11,8 @@ import { type Recognition, recogniseCli, recogniseProgram } from "./program-rule
 export type { Role } from "./catalogue.ts";
 export type { Recognition } from "./program-rules.ts";
 
-/** What recognising needs of a process. */
-export type Seen = Pick<Proc, "exe" | "argv" | "argvStatus"> &
+/** What recognising needs of a process; a command line that could not be read is empty. */
+export type Seen = Pick<Proc, "exe" | "argv"> &
   Partial<Pick<Proc, "pid" | "pgid" | "sid">> & {
     /** A server or a worker of one is known to run below it, so no flag makes it a passing command. */
     readonly serves?: boolean;

@@ -85,9 +85,16 @@ export function findTrees(
     }
     trees.set(process.pid, tree);
   }
-  return [...trees.values()]
-    .filter((tree) => !isHelpersOnly(tree) || isLeftBehind(tree))
-    .sort((a, b) => a.root.pid - b.root.pid);
+  return (
+    [...trees.values()]
+      // Extensions' programs alone are a tree if they are a former server's, and not run or set free by their user.
+      .filter(
+        ({ root, recognised }) =>
+          !isHelpersOnly({ recognised }) ||
+          couldBeServersChild(root, recognised.get(root.pid)?.leadsSession === true),
+      )
+      .sort((a, b) => a.root.pid - b.root.pid)
+  );
 }
 
 /** Lists a process and its descendants of the same user, without regard to boundaries. */
@@ -102,11 +109,6 @@ function allBelow(table: ProcTable, top: Proc): Proc[] {
 /** Whether a tree is of extensions' programs alone, whose server has died. */
 export function isHelpersOnly({ recognised }: Pick<Tree, "recognised">): boolean {
   return [...recognised.values()].every(({ role }) => role === "helper");
-}
-
-/** Whether extensions' programs are a former server's, and not run or set free by their user. */
-function isLeftBehind({ root, recognised }: Tree): boolean {
-  return couldBeServersChild(root, recognised.get(root.pid)?.leadsSession === true);
 }
 
 function growTree(

@@ -8,7 +8,7 @@ import { readProcessRows, START } from "../../helpers/process-rows.ts";
 
 const catalogue = makeCatalogue();
 const see = (exe: string, argv: string): ReturnType<typeof recognise> =>
-  recognise({ exe, argv: argv.split(" "), argvStatus: "read" }, catalogue);
+  recognise({ exe, argv: argv.split(" ") }, catalogue);
 
 for (const { expected, exe, argv } of readProcessRows()) {
   test(
@@ -17,7 +17,7 @@ for (const { expected, exe, argv } of readProcessRows()) {
       160,
     ),
     () => {
-      const found = recognise({ exe, argv, argvStatus: "read" }, catalogue);
+      const found = recognise({ exe, argv }, catalogue);
       const where = found?.left ? " if left" : found?.beside ? " if beside" : "";
       assert.equal(found ? `${found.product} ${found.role} ${found.kind}${where}` : "-", expected);
     },
@@ -45,12 +45,12 @@ test("a process that calls itself by an option of java's is read like any other"
 
 test("an empty argument among others is not a wiped command line", () => {
   const argv = [`${LEGACY}/node`, `${LEGACY}/out/server-main.js`, "", "--start-server"];
-  assert.equal(recognise({ exe: `${LEGACY}/node`, argv, argvStatus: "read" }, catalogue)?.role, "server");
+  assert.equal(recognise({ exe: `${LEGACY}/node`, argv }, catalogue)?.role, "server");
 });
 
 test("a process that wiped its command line is unknown on the IDE's node", () => {
   for (const argv of [[""], ["", "", ""]])
-    assert.equal(recognise({ exe: `${LEGACY}/node`, argv, argvStatus: "read" }, catalogue)?.role, "unknown");
+    assert.equal(recognise({ exe: `${LEGACY}/node`, argv }, catalogue)?.role, "unknown");
 });
 
 /** An executable whose command line could not be read, and the role that its path alone leaves. */
@@ -81,8 +81,7 @@ const unread: readonly (readonly [exe: string | null, role: string | undefined])
 
 for (const [exe, role] of unread) {
   test(`with its command line unread, ${exe} is ${role ?? "not part of a server"}`, () => {
-    for (const argvStatus of ["timeout", "denied", "empty"] as const)
-      assert.equal(recognise({ exe, argv: [], argvStatus }, catalogue)?.role, role);
+    assert.equal(recognise({ exe, argv: [] }, catalogue)?.role, role);
   });
 }
 
@@ -93,7 +92,7 @@ test("a site's patterns and directories add to the catalogue", () => {
     sshd: ["mysshd"],
   });
   const of = (exe: string, argv: string): string | undefined =>
-    recognise({ exe, argv: argv.split(" "), argvStatus: "read" }, site)?.product;
+    recognise({ exe, argv: argv.split(" ") }, site)?.product;
   const root = `${HOME}/.house/ide/${C}`;
   assert.equal(of(`${root}/node`, `${root}/node ${root}/out/server-main.js ${START}`), "house");
   assert.equal(of("/home/bob/.acme/ab/daemon", "daemon --all --serve"), "acme");
@@ -103,13 +102,13 @@ test("a site's patterns and directories add to the catalogue", () => {
   assert.ok(site.sshd.includes("mysshd"));
   const own = { product: "tunnel", exe: "/opt/tunnel", argv: [] };
   const tunnels = makeCatalogue({ directories: [], patterns: [own], sshd: [] });
-  assert.equal(recognise({ exe: "/opt/tunnel", argv: ["x"], argvStatus: "read" }, tunnels)?.kind, "tunnel");
+  assert.equal(recognise({ exe: "/opt/tunnel", argv: ["x"] }, tunnels)?.kind, "tunnel");
 });
 
 test("a helper that leads a process group of its own within a session is a job that an interactive shell started", () => {
   const exe = `${HOME}/.vscode-server/extensions/julialang.language-julia-1.0.0/julia`;
   const role = (pid: number, pgid: number, sid: number): string | undefined =>
-    recognise({ exe, argv: ["julia"], argvStatus: "read", pid, pgid, sid }, catalogue)?.role;
+    recognise({ exe, argv: ["julia"], pid, pgid, sid }, catalogue)?.role;
   assert.equal(role(500, 500, 400), undefined);
   // A child of the extension host stays in its group, or is given a session.
   assert.equal(role(500, 400, 400), "helper");
