@@ -23,10 +23,10 @@ export function recogniseServerScript(run: ScriptRun, catalogue: Catalogue): Rec
   const isWorker = shapes.workerScripts.includes(shape.name);
   if (isWorker && !args.some((arg) => /^--type=\w+$/.test(arg))) return null;
   if (!isWorker && !run.serves && isOneShot(args, catalogue)) return null;
-  const perClient = args.some((arg) => shapes.clientWorkers.includes(arg));
+  const perClient = shapes.clientWorkers.find(({ argument }) => args.includes(argument))?.name;
   const role: Role = isWorker ? "worker" : hasFlag(args, shapes.agentFlags) ? "agent" : "server";
   const install = findBestInstall(script, exe, catalogue);
-  const more = perClient && { perClient };
+  const more = perClient !== undefined && { perClient };
   if (install && install.by !== "fork-folder")
     return { ...as(install.product, install.product.kind, role), ...more };
   // Nothing but its own node beside its own out/ speaks for it, or a web server's node in its lib/.

@@ -11,8 +11,8 @@ export interface Recognition {
   readonly role: Role;
   /** Its server starts it in a session of its own (setsid). */
   readonly leadsSession?: boolean;
-  /** Its server starts it when a client comes, as an extension host: its start is a sign of use. */
-  readonly perClient?: boolean;
+  /** What its server starts when a client comes, such as "extension host": its start is a sign of use. */
+  readonly perClient?: string;
   /** It counts only where nothing that started it lives. */
   readonly left?: true;
   /** It counts only beside a server or a worker of the installation at this path. */

@@ -45,11 +45,6 @@ export function leadersOf(tree: Tree): Proc[] {
   );
 }
 
-/** Lists the processes that the tree's servers started for a client: extension hosts, terminal hosts. */
-export function clientWorkersOf({ members, recognised }: Tree): Proc[] {
-  return members.filter(({ pid }) => recognised.get(pid)?.perClient === true);
-}
-
 /** Recognises every living process of the table that belongs to a server, by pid. */
 export function recogniseAll(table: ProcTable, catalogue: Catalogue): ReadonlyMap<number, Recognition> {
   const recognised = new Map<number, Recognition>();

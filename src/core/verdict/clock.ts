@@ -1,10 +1,10 @@
 /** The clock: when a tree showed its last sign of use, and what that was. */
 
 import { type Observation, startedAt, type Tag, type TreeState } from "../observation/observation.ts";
-import { exeName, keyOf, type Proc } from "../observation/process.ts";
+import { keyOf } from "../observation/process.ts";
 import type { HostView } from "../tree/host-view.ts";
 import { sessionsOf } from "../tree/sshd.ts";
-import { clientWorkersOf, type Tree } from "../tree/tree.ts";
+import type { Tree } from "../tree/tree.ts";
 
 /**
  * What closes and starts of sessions move the clock for at most, after the mark, in milliseconds: a cron job over ssh must
@@ -55,11 +55,10 @@ function clockOf(tree: Tree, { observation, sshd, table }: HostView, state: Tree
       mark,
       mark === uptime ? "this sweep is the first to find it unused" : "a sweep first found it unused then",
     );
-  for (const worker of clientWorkersOf(tree))
-    add(
-      startedAt(worker, observation),
-      `its ${nameOf(worker, tree)} ${worker.pid} started then, for a client`,
-    );
+  for (const worker of tree.members) {
+    const name = tree.recognised.get(worker.pid)?.perClient;
+    if (name) add(startedAt(worker, observation), `its ${name} ${worker.pid} started then, for a client`);
+  }
   for (const session of sessions)
     add(
       Math.min(startedAt(session, observation), mark + SESSIONS_MOVE),
@@ -101,16 +100,4 @@ export function closeOf({ tag }: Clock) {
     closedAt: tag ? new Date(tag.closedAt).toISOString() : null,
     remoteHost: tag?.remoteHost ?? null,
   };
-}
-
-const WORKERS: Readonly<Record<string, string>> = {
-  extensionHost: "extension host",
-  ptyHost: "terminal host",
-};
-
-function nameOf(worker: Proc, tree: Tree): string {
-  const type = worker.argv
-    .map((one) => WORKERS[one.replace("--type=", "")])
-    .find((name) => name !== undefined);
-  return type ?? tree.recognised.get(worker.pid)?.role ?? exeName(worker.exe);
 }

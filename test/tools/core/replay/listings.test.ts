@@ -3,7 +3,7 @@ import { readdirSync, readFileSync } from "node:fs";
 import test from "node:test";
 import { makeCatalogue } from "../../../../src/core/recognition/catalogue.ts";
 import { viewOf } from "../../../../src/core/tree/host-view.ts";
-import { clientWorkersOf, type Tree } from "../../../../src/core/tree/tree.ts";
+import type { Tree } from "../../../../src/core/tree/tree.ts";
 import { parseListing } from "../../../../src/tools/core/replay/ps-listing.ts";
 import { judge } from "../../../helpers/judge.ts";
 
@@ -64,7 +64,9 @@ const clientWorkers: Readonly<Record<string, readonly number[]>> = {
 };
 for (const [name, pids] of Object.entries(clientWorkers))
   test(`what the servers of ${name} started for a client`, () => {
-    const found = treesIn(name).flatMap(clientWorkersOf);
+    const found = treesIn(name).flatMap(({ members, recognised }) =>
+      members.filter(({ pid }) => recognised.get(pid)?.perClient),
+    );
     assert.deepEqual(
       found.map(({ pid }) => pid),
       pids,
