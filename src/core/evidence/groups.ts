@@ -1,6 +1,6 @@
 /** Trees of one user that are connected with each other: they are judged together. */
 
-import { exeName } from "../observation/process.ts";
+import { isAdopter } from "../observation/process.ts";
 import type { HostView } from "../tree/host-view.ts";
 import type { Tree } from "../tree/tree.ts";
 
@@ -29,10 +29,9 @@ export function groupsOf({ trees, sshd, observation }: HostView, sources: TreeSo
     for (const tree of new Set(ends)) if (ends[0]) join(ends[0], tree);
   }
   const startersOf = ({ uid, ancestors }: Tree): number[] =>
-    ancestors.flatMap((one) => {
-      const isOther = one.uid !== uid || one.pid === 1 || exeName(one.exe) === "systemd";
-      return isOther || sshd.sessions.has(one.pid) ? [] : [one.pid];
-    });
+    ancestors
+      .filter((one) => one.uid === uid && !isAdopter(one) && !sshd.sessions.has(one.pid))
+      .map(({ pid }) => pid);
   return [...new Set(trees.map((tree) => joined.get(tree) ?? new Set([tree])))].map((members) => ({
     trees: [...members],
     pids: new Set([...members].flatMap((tree) => tree.members.map(({ pid }) => pid))),

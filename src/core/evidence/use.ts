@@ -1,11 +1,11 @@
 /** What uses trees: the ssh sessions above them, and what is connected to them from outside. */
 
 import type { Connection } from "../observation/connections.ts";
-import { exeName, type Proc } from "../observation/process.ts";
+import { nameOf, type Proc } from "../observation/process.ts";
 import { formatDuration } from "../text/duration.ts";
 import { clientOfSession, connectionsByPid, type HostView } from "../tree/host-view.ts";
 import { sessionUserOf } from "../tree/sshd.ts";
-import type { Tree } from "../tree/tree.ts";
+import { type Tree, usersOf } from "../tree/tree.ts";
 import type { Group, TreeSources } from "./groups.ts";
 import type { Reason, ReasonCode } from "./reasons.ts";
 
@@ -107,7 +107,7 @@ function sessionWay(session: Proc, trees: readonly Tree[], { view, of }: Outside
   const user = sessionUserOf(session, view.table);
   const client = clientOfSession(of.get(session.pid) ?? []);
   const from = client ? ` from ${client.remote}${lastHeard(client.idle)}` : "";
-  const isOwn = user === null || trees.some(({ uid, root }) => user === uid || user === root.loginUid);
+  const isOwn = user === null || trees.some((tree) => usersOf(tree).includes(user));
   return {
     code: isOwn ? "in-use-session" : "in-use-other-user",
     text: `session ${nameOf(session)}${isOwn ? "" : ` of uid ${user}`}${from}`,
@@ -121,5 +121,3 @@ function holderOf({ far: [pid] }: Connection, { table }: HostView): string | nul
   const holder = table.byPid.get(pid ?? 0);
   return holder ? nameOf(holder) : null;
 }
-
-const nameOf = ({ exe, comm, pid }: Proc): string => `${exeName(exe) || comm} ${pid}`;

@@ -34,3 +34,11 @@ export function exeName(exe: string | null): string {
   const path = exePath(exe);
   return path.slice(path.lastIndexOf("/") + 1);
 }
+
+/** Names a process for people: "sudo 510", by the kernel's name where its executable is not known. */
+export const nameOf = ({ exe, comm, pid }: Pick<Proc, "exe" | "comm" | "pid">): string =>
+  `${exeName(exe) || comm} ${pid}`;
+
+/** Whether a process adopts what others left behind: pid 1, or a user's service manager. */
+export const isAdopter = ({ pid, exe }: Pick<Proc, "exe" | "pid">): boolean =>
+  pid === 1 || exeName(exe) === "systemd";

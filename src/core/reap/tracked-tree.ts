@@ -1,6 +1,6 @@
 /** Follows the processes of a tree while it is being ended: its members, what they fork, and what leaves it. */
 
-import { exeName, keyOf, type Proc } from "../observation/process.ts";
+import { isAdopter, keyOf, type Proc } from "../observation/process.ts";
 import { setFreeBy } from "../tree/boundary.ts";
 import type { HostView } from "../tree/host-view.ts";
 import { isDead, type ProcTable, parentOf } from "../tree/process-table.ts";
@@ -144,5 +144,5 @@ function escapedChildren({ tree, known, inTerminal, before }: TrackedTree, now: 
 /** Whether its parent is pid 1 or the user's service manager, which adopt, and not a process that started it. */
 function isAdopted(table: ProcTable, process: Proc): boolean {
   const parent = parentOf(table, process);
-  return process.ppid === 1 || (parent !== null && exeName(parent.exe) === "systemd");
+  return process.ppid === 1 || (parent !== null && isAdopter(parent));
 }

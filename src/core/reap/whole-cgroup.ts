@@ -1,6 +1,6 @@
 /** Decides whether a cgroup may be ended as a whole: only one that holds one tree and nothing else. */
 
-import { exeName, keyOf, type ProcId } from "../observation/process.ts";
+import { isAdopter, keyOf, type ProcId } from "../observation/process.ts";
 import type { Catalogue } from "../recognition/catalogue.ts";
 import { componentsOf } from "../recognition/path-pattern.ts";
 import { jobOfCgroup } from "../tree/batch-job.ts";
@@ -71,6 +71,6 @@ function whyNotOurs(
   if (isKnown) return null;
   if (isMultiplexer(member, catalogue)) return "is a terminal multiplexer";
   const parent = member.outsideParent;
-  if (parent && parent.pid !== 1 && exeName(parent.exe) !== "systemd") return `was started by ${parent.pid}`;
+  if (parent && !isAdopter(parent)) return `was started by ${parent.pid}`;
   return null;
 }

@@ -33,6 +33,11 @@ export interface Tree {
   readonly ancestryBroken: boolean;
 }
 
+/** The user of a tree: its uid, and the login uid of its root where it has one (`sudo -iu project`). */
+export function usersOf({ uid, root: { loginUid } }: Pick<Tree, "uid" | "root">): number[] {
+  return [uid, loginUid ?? uid];
+}
+
 /** Whether a process in this role serves in its own right and was not forked by a server. */
 export function isServerRole(role: Role | undefined): boolean {
   return role !== undefined && role !== "worker" && role !== "helper";

@@ -1,7 +1,7 @@
 /** Coding agents' daemons and kernels: they may be meant to work without a client. */
 
 import type { CpuReading, Observation } from "../observation/observation.ts";
-import { exeName, keyOf, type Proc } from "../observation/process.ts";
+import { keyOf, nameOf, type Proc } from "../observation/process.ts";
 import { formatDuration } from "../text/duration.ts";
 import type { Tree } from "../tree/tree.ts";
 
@@ -34,8 +34,7 @@ export function workSince(
   { uptime, ticksPerSecond }: Pick<Observation, "uptime" | "ticksPerSecond">,
 ): Work {
   const command = kind === "agent" && members.find(({ pid }) => !recognised.has(pid));
-  if (command)
-    return { busy: "yes", detail: `it runs ${exeName(command.exe) || command.comm} ${command.pid}` };
+  if (command) return { busy: "yes", detail: `it runs ${nameOf(command)}` };
   const elapsed = Math.max(0, uptime - (before?.at ?? uptime));
   const ticksBefore = new Map(
     before?.rows.map(([pid, startTime, ticks]) => [keyOf({ pid, startTime }), ticks]),

@@ -4,7 +4,7 @@ import { type Observation, startedAt, type Tag, type TreeState } from "../observ
 import { keyOf } from "../observation/process.ts";
 import type { HostView } from "../tree/host-view.ts";
 import { sessionsOf } from "../tree/sshd.ts";
-import type { Tree } from "../tree/tree.ts";
+import { type Tree, usersOf } from "../tree/tree.ts";
 
 /**
  * What closes and starts of sessions move the clock for at most, after the mark, in milliseconds: a cron job over ssh must
@@ -76,11 +76,6 @@ function usedAtOf({ root }: Tree, observation: Observation, state: TreeState | n
   if (state !== null) return state.usedAt ?? 0;
   const { lastSweepAt } = observation;
   return lastSweepAt !== null && startedAt(root, observation) <= lastSweepAt ? lastSweepAt : 0;
-}
-
-/** The user of a tree: its uid, and the login uid of its root where it has one (`sudo -iu project`). */
-export function usersOf({ uid, root: { loginUid } }: Pick<Tree, "uid" | "root">): number[] {
-  return [uid, loginUid ?? uid];
 }
 
 /** The newest close of a session of the tree's user that came after the tree's start and after its last use. */

@@ -2,7 +2,7 @@
 
 import type { Reason, ReasonCode } from "../evidence/reasons.ts";
 import type { Observation } from "../observation/observation.ts";
-import { accountOf, exeName, exePath, type Proc } from "../observation/process.ts";
+import { accountOf, exeName, exePath, nameOf, type Proc } from "../observation/process.ts";
 import { exemptionsIn, type Policy } from "../policy/policy.ts";
 import type { Exemption } from "../policy/schema.ts";
 import type { Catalogue, Kind } from "../recognition/catalogue.ts";
@@ -98,8 +98,6 @@ function byJob(tree: Tree, { policy }: ExemptionContext): Rule[] {
     client && ["job-client", `holds a batch allocation (${nameOf(client)})`],
   ];
 }
-
-const nameOf = ({ exe, comm, pid }: Proc): string => `${exeName(exe) || comm} ${pid}`;
 
 /** What is in the tree's terminals and would be hung up with them, though it is not the tree's to lose. */
 function byTerminal(tree: Tree, { policy }: ExemptionContext): Rule[] {

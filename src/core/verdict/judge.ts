@@ -3,7 +3,7 @@
 import { collectEvidence, type Evidence, type Fact } from "../evidence/evidence.ts";
 import type { Reason, ReasonCode } from "../evidence/reasons.ts";
 import type { Observation } from "../observation/observation.ts";
-import { exeName } from "../observation/process.ts";
+import { isAdopter, nameOf } from "../observation/process.ts";
 import type { Policy } from "../policy/policy.ts";
 import { mayBeOneProduct } from "../recognition/catalogue.ts";
 import { managersHere } from "../tree/boundary.ts";
@@ -162,8 +162,8 @@ function decideByFacts(tree: Tree, facts: Evidence["facts"], policy: Policy): De
 function decideAsHelpers(tree: Tree, servers: readonly Judgement[]): Decision | null {
   if (!isHelpersOnly(tree)) return null;
   const parent = tree.ancestors[0];
-  if (parent && parent.pid !== 1 && exeName(parent.exe) !== "systemd") {
-    const text = `its parent ${exeName(parent.exe)} ${parent.pid} lives, belongs to no tree and uses it`;
+  if (parent && !isAdopter(parent)) {
+    const text = `its parent ${nameOf(parent)} lives, belongs to no tree and uses it`;
     return { verdict: "spare", reasons: [{ code: "parent-alive", text }] };
   }
   const server = possibleServerOf(tree, servers);

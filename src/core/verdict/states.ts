@@ -3,8 +3,8 @@
 import type { Observation, Tag, TreeState } from "../observation/observation.ts";
 import { keyOf } from "../observation/process.ts";
 import { isBusyKind } from "../recognition/catalogue.ts";
+import { usersOf } from "../tree/tree.ts";
 import { readCpu } from "./agents.ts";
-import { usersOf } from "./clock.ts";
 import type { Judgement, JudgeOptions } from "./judge.ts";
 
 /** Guard: all users share the file. Of a user with more trees, the oldest of these many have a state. */
