@@ -1,7 +1,7 @@
 /** What a server process looks like: the catalogue's data with a site's additions. */
 
 import data from "./catalogue.json" with { type: "json" };
-import { componentsOf, fitsName, globToRegExp, runsToRegExp } from "./path-pattern.ts";
+import { componentsOf, endingOf, fitsName, globToRegExp } from "./path-pattern.ts";
 
 /** The kinds of programs that the catalogue knows, in the order of docs/products.md. */
 export const KIND_NAMES = [
@@ -165,7 +165,7 @@ export function makeCatalogue(site: SiteCatalogue = NO_SITE) {
     extensionFolder: { components: componentsOf(path), notIn },
     programs: (data.programs as readonly ProgramRule[]).map((rule) => ({
       ...rule,
-      endings: rule.paths.map(componentsOf),
+      endings: rule.paths.map(endingOf),
     })),
     cli: data.cli as { readonly valueFlags: readonly string[]; readonly roles: readonly RoleRule[] },
     /** Which product a command-line program or a launcher belongs to, by its file name. */
@@ -175,8 +175,9 @@ export function makeCatalogue(site: SiteCatalogue = NO_SITE) {
     ownPrograms: data.own.flatMap(({ programs }) => programs),
     graceFlags: data.graceFlags as readonly GraceFlag[],
     /** Ends of paths, by component. */
-    multiplexers: data.multiplexers.flatMap(({ programs }) => programs.map(componentsOf)),
-    jobCgroups: data.jobCgroups.map(({ system, paths }) => ({ system, pattern: runsToRegExp(paths) })),
+    multiplexers: data.multiplexers.flatMap(({ programs }) => programs.map(endingOf)),
+    /** Runs of components in the path of a cgroup. */
+    jobCgroups: data.jobCgroups.map(({ system, paths }) => ({ system, runs: paths.map(componentsOf) })),
     sshd: [...data.sshd, ...site.sshd],
   };
 }

@@ -50,33 +50,31 @@ export function componentsOf(path: string): string[] {
 
 /** Tells whether the components from `at` on begin with those of the pattern. Nothing fits a component that is not there. */
 export function fitsAt(parts: readonly string[], at: number, pattern: readonly string[]): boolean {
-  return fitsRange(parts, at, pattern, 0, pattern.length);
-}
-
-/** The same of the pattern's components from `from` to `to`. */
-function fitsRange(
-  parts: readonly string[],
-  at: number,
-  pattern: readonly string[],
-  from: number,
-  to: number,
-): boolean {
   // From the end, for most paths differ in the file's name.
-  for (let i = to - 1; i >= from; i--)
-    if (!fitsName(parts[at + i - from] ?? "", pattern[i] ?? "")) return false;
+  for (let i = pattern.length - 1; i >= 0; i--)
+    if (!fitsName(parts[at + i] ?? "", pattern[i] ?? "")) return false;
   return true;
 }
 
-/**
- * Tells whether the end of a path fits a pattern of whole components, in which `**` stands for one component or more.
- * At most one `**` is allowed.
- */
-export function fitsEnd(parts: readonly string[], pattern: readonly string[]): boolean {
-  const gap = pattern.indexOf("**");
-  if (gap < 0) return fitsAt(parts, parts.length - pattern.length, pattern);
-  const end = parts.length - (pattern.length - gap - 1);
-  if (!fitsRange(parts, end, pattern, gap + 1, pattern.length)) return false;
-  for (let at = 0; at + gap < end; at++) if (fitsRange(parts, at, pattern, 0, gap)) return true;
+/** The end of a path, as a pattern of whole components. */
+export interface Ending {
+  readonly tail: readonly string[];
+  /** What stands anywhere above the tail, with a component or more between them (`**`). */
+  readonly above: readonly string[] | null;
+}
+
+/** Reads a pattern in which at most one `**` stands for one component or more. */
+export function endingOf(pattern: string): Ending {
+  const parts = componentsOf(pattern);
+  const gap = parts.indexOf("**");
+  return { tail: parts.slice(gap + 1), above: gap < 0 ? null : parts.slice(0, gap) };
+}
+
+export function fitsEnd(parts: readonly string[], { tail, above }: Ending): boolean {
+  const end = parts.length - tail.length;
+  if (!fitsAt(parts, end, tail)) return false;
+  if (above === null) return true;
+  for (let at = 0; at + above.length < end; at++) if (fitsAt(parts, at, above)) return true;
   return false;
 }
 
@@ -89,12 +87,6 @@ export function endsWithPath(path: string, end: string): boolean {
 export function globToRegExp(glob: string): RegExp {
   const body = glob.split("**").map((part) => part.split("*").map(escaped).join("[^/]*"));
   return new RegExp(`^${body.join(".*")}$`, "s");
-}
-
-/** Makes a regular expression that finds one of these runs of components in a path; `*`: one character or more. */
-export function runsToRegExp(runs: readonly string[]): RegExp {
-  const bodies = runs.map((run) => run.split("*").map(escaped).join("[^/]+"));
-  return new RegExp(`(?:^|/)(?:${bodies.join("|")})(?:/|$)`);
 }
 
 const escaped = (text: string): string => text.replace(/[.+?^${}()|[\]\\]/g, "\\$&");

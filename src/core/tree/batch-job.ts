@@ -1,6 +1,6 @@
 import { exeName, type Proc } from "../observation/process.ts";
 import type { Catalogue } from "../recognition/catalogue.ts";
-import { componentsOf } from "../recognition/path-pattern.ts";
+import { componentsOf, fitsAt } from "../recognition/path-pattern.ts";
 
 /** The components that root named: below `user@UID.service` users name cgroups as they like. */
 export function rootsComponents(path: string): string[] {
@@ -11,8 +11,9 @@ export function rootsComponents(path: string): string[] {
 
 /** Names the batch system whose cgroup this is, or null. */
 export function jobOfCgroup(path: string, { jobCgroups }: Catalogue): string | null {
-  const own = rootsComponents(path).join("/");
-  return jobCgroups.find(({ pattern }) => pattern.test(own))?.system ?? null;
+  const own = rootsComponents(path);
+  const holds = (run: readonly string[]): boolean => own.some((_, at) => fitsAt(own, at, run));
+  return jobCgroups.find(({ runs }) => runs.some(holds))?.system ?? null;
 }
 
 /** The batch system that an ancestor belongs to, or null. Not as the tree's own user, who could take a daemon's name. */
