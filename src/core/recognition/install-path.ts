@@ -70,27 +70,9 @@ export function rootPath(path: string, { rest }: Install): string {
   return `/${componentsOf(path).slice(0, -rest.length).join("/")}`;
 }
 
-/** Tells whether the path lies below a folder of extensions or of modules. */
-export function isHelperPath(install: Install, { shapes }: Catalogue): boolean {
-  return (
-    install.by !== "fork-folder" &&
-    install.rest.slice(0, -1).some((part) => shapes.helperFolders.includes(part))
-  );
-}
-
 /** The product of a command-line program by its file name: `code`, `code-<commit>`; null: not one that is known. */
 export function cliProductOf(name: string, { cliProducts }: Catalogue): Product | null {
   const known = cliProducts.get(name);
   if (known) return known;
   return fitsName(name, "*-{commit}") ? (cliProducts.get(name.slice(0, -41)) ?? null) : null;
-}
-
-/** Tells whether a file name is that of a command-line program, of an unknown product too: `acme-<commit>`. */
-export function isCliName(name: string, catalogue: Catalogue): boolean {
-  return catalogue.cliProducts.has(name) || fitsName(name, "*-{commit}");
-}
-
-/** NFS keeps a removed file that still runs under such a name, in the folder where it lay. */
-export function isRenamedByNfs(name: string, { shapes }: Catalogue): boolean {
-  return name.length > shapes.nfsRenamed.length && name.startsWith(shapes.nfsRenamed);
 }

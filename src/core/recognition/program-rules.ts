@@ -2,8 +2,8 @@
 
 import { type Catalogue, isNamed, type Kind, type Program, type Role, type RoleRule } from "./catalogue.ts";
 import { firstWords, valuesOf } from "./command-line.ts";
-import { cliProductOf, findInstall, isCliName } from "./install-path.ts";
-import { componentsOf, fitsEnd } from "./path-pattern.ts";
+import { cliProductOf, findInstall } from "./install-path.ts";
+import { componentsOf, fitsEnd, fitsName } from "./path-pattern.ts";
 
 export interface Recognition {
   readonly product: string;
@@ -63,8 +63,9 @@ export function recogniseCli(
   const name = componentsOf(path).at(-1) ?? "";
   const install = findInstall(path, catalogue);
   const isDirect = install !== null && install.by !== "layout" && install.rest.length === 1;
-  const isKnown = cliProductOf(name, catalogue) !== null;
-  if (!isKnown && !(isDirect && isCliName(name, catalogue))) return undefined;
+  const known = cliProductOf(name, catalogue);
+  // One of an unknown product, too: `acme-<commit>`.
+  if (known === null && !(isDirect && fitsName(name, "*-{commit}"))) return undefined;
   // A file of that name in an installation, such as a script of remote-cli, is another thing.
   if (install && !isDirect) return undefined;
   // A desktop editor has the same name; with its command line unread, only the folder tells them apart.
@@ -72,7 +73,7 @@ export function recogniseCli(
   const { valueFlags, roles } = catalogue.cli;
   const found = roleOf(roles, args, valueFlags);
   if (!found) return null;
-  const product = install?.by === "folder" ? install.product : cliProductOf(name, catalogue);
+  const product = install?.by === "folder" ? install.product : known;
   const kind = found.kind ?? kindIn(found.role, product?.kind);
   // Outside any folder a tunnel is a product of its own, whichever editor's program opens it.
   const id = found.role === "tunnel" && install?.by !== "folder" ? "tunnel" : product?.id;

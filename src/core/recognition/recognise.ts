@@ -4,7 +4,7 @@ import { exeName, exePath, type Proc } from "../observation/process.ts";
 import { type Catalogue, isNamed } from "./catalogue.ts";
 import { loadedIndex, scriptIndex } from "./command-line.ts";
 import { isOwnNode, recogniseLauncher, recogniseNodeWrapper, recogniseServerScript } from "./ide-server.ts";
-import { findInstall, type Install, isHelperPath, isRenamedByNfs, rootPath } from "./install-path.ts";
+import { findInstall, type Install, rootPath } from "./install-path.ts";
 import { componentsOf } from "./path-pattern.ts";
 import { type Recognition, recogniseCli, recogniseProgram } from "./program-rules.ts";
 
@@ -53,9 +53,10 @@ export function runOf({ exe: link, argv }: Pick<Proc, "exe" | "argv">, catalogue
   return { exe, by: "other", argv, at: jar > 0 ? jar + 1 : at };
 }
 
-function programOf(path: string, called: string, catalogue: Catalogue): string {
+/** NFS keeps a removed file that still runs under such a name, in the folder where it lay. */
+function programOf(path: string, called: string, { shapes }: Catalogue): string {
   const name = componentsOf(called).at(-1);
-  const isRenamed = name !== undefined && isRenamedByNfs(exeName(path), catalogue);
+  const isRenamed = name !== undefined && exeName(path).startsWith(shapes.nfsRenamed);
   return isRenamed ? `${path.slice(0, path.lastIndexOf("/"))}/${name}` : path;
 }
 
@@ -110,7 +111,8 @@ function unreadNode(exe: string, catalogue: Catalogue): Recognition | null {
 }
 
 function helper(install: Install, path: string, seen: Seen, catalogue: Catalogue): Recognition | null {
-  if (!isHelperPath(install, catalogue) || isUsersOwn(path, seen, catalogue)) return null;
+  const isBelow = install.rest.slice(0, -1).some((part) => catalogue.shapes.helperFolders.includes(part));
+  if (install.by === "fork-folder" || !isBelow || isUsersOwn(path, seen, catalogue)) return null;
   const found = as(install, "helper");
   // Guard: any folder of a web site may be called bin/<commit> and have its node_modules.
   return install.by === "layout" ? { ...found, beside: rootPath(path, install) } : found;
