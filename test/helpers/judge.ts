@@ -1,3 +1,4 @@
+import assert from "node:assert/strict";
 import type { Observation } from "../../src/core/observation/observation.ts";
 import type { Policy } from "../../src/core/policy/policy.ts";
 import { viewOf } from "../../src/core/tree/host-view.ts";
@@ -25,4 +26,11 @@ export function contextFor(
 
 export function judge(seen: Observation, context: JudgeContext = contextFor()): Judgement[] {
   return judgeView(viewOf(seen, context.policy.catalogue), context);
+}
+
+/** Judges the only tree of an observation. */
+export function judgeOne(seen: Observation, context?: JudgeContext): Judgement {
+  const judged = judge(seen, context);
+  assert.equal(judged.length, 1, judged.map(({ tree }) => tree.root.pid).join(" "));
+  return judged[0] as Judgement;
 }

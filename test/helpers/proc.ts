@@ -47,7 +47,13 @@ export function proc(init: ProcInit): Proc {
 }
 
 /** What a server that has died started is still in the session and the process group of a leader that has died too. */
-export const LEFT_BEHIND = { pgid: 77, sid: 77 } as const;
+const LEFT_BEHIND = { pgid: 77, sid: 77 } as const;
+
+/** An extension's program that a server which has died left behind. */
+export const leftHelper = (init: Partial<ProcInit> = {}): Proc => {
+  const exe = `${HOME}/.vscode-server/extensions/ms-vscode.cpptools-1/bin/cpptools`;
+  return proc({ ...LEFT_BEHIND, pid: 900, exe, argv: "cpptools", ...init });
+};
 
 export const INIT = proc({
   pid: 1,

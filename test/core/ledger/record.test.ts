@@ -4,9 +4,9 @@ import fc from "fast-check";
 import { type LedgerRecord, lastIdIn, recordLine, recordsOf } from "../../../src/core/ledger/record.ts";
 import type { Observation } from "../../../src/core/observation/observation.ts";
 import type { Outcome } from "../../../src/core/reap/outcome.ts";
-import { type Judgement, UNFORCED } from "../../../src/core/verdict/judge.ts";
+import type { Judgement } from "../../../src/core/verdict/judge.ts";
 import { parseLedger } from "../../../src/tools/core/ledger/parse.ts";
-import { contextFor, judge } from "../../helpers/judge.ts";
+import { contextFor, judgeOne } from "../../helpers/judge.ts";
 import { DEFAULT_POLICY, NO_GRACE } from "../../helpers/policy.ts";
 import { ALICE, legacyTree, observation, tagOf, UPTIME } from "../../helpers/proc.ts";
 
@@ -17,10 +17,7 @@ const NOW = Date.UTC(2027, 0, 31, 12);
 const tree = legacyTree(500);
 const host = observation(tree);
 const judged = (seen: Observation, force = false): Judgement =>
-  judge(seen, {
-    ...contextFor(force ? DEFAULT_POLICY : NO_GRACE),
-    options: { ...UNFORCED, force },
-  })[0] as Judgement;
+  judgeOne(seen, contextFor(force ? DEFAULT_POLICY : NO_GRACE, { force }));
 const ended = (judgement: Judgement, over: Partial<Outcome> = {}): Outcome => ({
   judgement,
   killed: judgement.tree.members,

@@ -13,8 +13,7 @@ import type { Proc } from "../../../src/core/observation/process.ts";
 import type { Outcome } from "../../../src/core/reap/outcome.ts";
 import { localMinute } from "../../../src/core/text/format.ts";
 import { programsInTerminals } from "../../../src/core/tree/terminal-programs.ts";
-import type { Judgement } from "../../../src/core/verdict/judge.ts";
-import { contextFor, judge } from "../../helpers/judge.ts";
+import { contextFor, judgeOne } from "../../helpers/judge.ts";
 import { NO_GRACE } from "../../helpers/policy.ts";
 import { HOME, legacyTree, observation, proc } from "../../helpers/proc.ts";
 
@@ -25,9 +24,7 @@ const CONTEXT = { observation: observation([]), now: NOW, policy: NO_GRACE };
 const ESC = String.fromCharCode(27);
 
 function outcome(processes: readonly Proc[], more: Partial<Outcome> = {}): Outcome {
-  const judged = judge(observation(processes), contextFor(NO_GRACE));
-  assert.equal(judged.length, 1);
-  const judgement = judged[0] as Judgement;
+  const judgement = judgeOne(observation(processes), contextFor(NO_GRACE));
   return { judgement, killed: judgement.tree.members, survivors: [], spared: null, ...more };
 }
 
@@ -57,8 +54,7 @@ test("a notice names the command that continues a session, where the catalogue k
     const cpu = { at: 0, rows: [[500, startTime, 0] as const] };
     const states = [{ pid: 500, startTime, uid: 2001, usedAt: null, orphanAt: 0, cpu }];
     const process = { ...proc({ pid: 500, exe: `${HOME}/${path}`, argv, startTime }), cpuTicks: 0 };
-    const judged = judge(observation([process], { states }), contextFor(NO_GRACE));
-    const judgement = judged[0] as Judgement;
+    const judgement = judgeOne(observation([process], { states }), contextFor(NO_GRACE));
     assert.equal(judgement.verdict, "reap");
     return { judgement, killed: judgement.tree.members, survivors: [], spared: null };
   };

@@ -9,19 +9,14 @@ import {
 } from "../../../src/core/reap/whole-cgroup.ts";
 import { viewOf } from "../../../src/core/tree/host-view.ts";
 import type { Tree } from "../../../src/core/tree/tree.ts";
-import { judge } from "../../helpers/judge.ts";
+import { judgeOne } from "../../helpers/judge.ts";
 import { DEFAULT_POLICY } from "../../helpers/policy.ts";
 import { ALICE, legacyTree, observation, proc } from "../../helpers/proc.ts";
 
 const bystander = proc({ pid: 900, exe: "/usr/bin/bash", argv: "-bash" });
 const before = viewOf(observation([...legacyTree(100), bystander]), DEFAULT_POLICY.catalogue);
 
-function onlyTree(processes: readonly Proc[]): Tree {
-  const [judgement] = judge(observation(processes));
-  assert.ok(judgement);
-  return judgement.tree;
-}
-
+const onlyTree = (processes: readonly Proc[]): Tree => judgeOne(observation(processes)).tree;
 const trackedTreeOf = (tree: Tree): TrackedTree => makeTracker([tree], before)(tree);
 
 const enclosures = (...cgroups: string[]): string[] =>

@@ -6,7 +6,7 @@ import type { Proc } from "../../../src/core/observation/process.ts";
 import { makeTable } from "../../../src/core/tree/process-table.ts";
 import { findTrees, type Tree } from "../../../src/core/tree/tree.ts";
 import { DEFAULT_POLICY } from "../../helpers/policy.ts";
-import { HOME, INIT, LEFT_BEHIND, legacyTree, proc } from "../../helpers/proc.ts";
+import { HOME, INIT, leftHelper, legacyTree, proc } from "../../helpers/proc.ts";
 
 const treesAmong = (...processes: readonly Proc[]): Tree[] =>
   findTrees(makeTable([INIT, ...processes]), DEFAULT_POLICY.catalogue);
@@ -14,7 +14,6 @@ const treesAmong = (...processes: readonly Proc[]): Tree[] =>
 const PTS = 34_816;
 const SESSION = "/user.slice/user-2001.slice/session-7.scope";
 const SCOPE = "/user.slice/user-2001.slice/user@2001.service/app.slice/run-r5.scope";
-const EXTENSION = `${HOME}/.vscode-server/extensions/x.y-1`;
 
 /** A server with a shell in its terminal: 502 is the extension host, 504 the terminal host, 505 the shell. */
 const server = legacyTree(500).map((one) =>
@@ -134,21 +133,19 @@ test("servers that started in one tick are one tree, whichever is listed first",
     );
 });
 
-const tool = (init: Partial<Proc> = {}): Proc =>
-  proc({ pid: 900, ...LEFT_BEHIND, exe: `${EXTENSION}/bin/tool`, argv: ["tool"], ...init });
 const agent = (init: Partial<Proc> = {}): Proc =>
-  tool({ exe: `${HOME}/.local/share/zed/external_agents/registry/x/v1/agent`, ...init });
+  leftHelper({ exe: `${HOME}/.local/share/zed/external_agents/registry/x/v1/agent`, ...init });
 
 const leftBehind: readonly (readonly [what: string, process: Proc, isTree: boolean])[] = [
-  ["in the group of its session's leader", tool(), true],
-  ["that leads a session (setsid)", tool({ pgid: 900, sid: 900 }), false],
-  ["that a shell started as a job", tool({ pgid: 900 }), false],
-  ["in a job that a shell started (a pipeline)", tool({ pgid: 890 }), false],
-  ["with a terminal", tool({ tty: PTS }), false],
-  ["that ignores SIGHUP", tool({ ignoresHangup: true }), false],
-  ["in a scope of the user's service manager", tool({ cgroups: [SCOPE] }), false],
-  ["in the service of the host's ssh server", tool({ cgroups: ["/system.slice/ssh.service"] }), true],
-  ["whose cgroups could not be read", tool({ cgroups: null }), true],
+  ["in the group of its session's leader", leftHelper(), true],
+  ["that leads a session (setsid)", leftHelper({ pgid: 900, sid: 900 }), false],
+  ["that a shell started as a job", leftHelper({ pgid: 900 }), false],
+  ["in a job that a shell started (a pipeline)", leftHelper({ pgid: 890 }), false],
+  ["with a terminal", leftHelper({ tty: PTS }), false],
+  ["that ignores SIGHUP", leftHelper({ ignoresHangup: true }), false],
+  ["in a scope of the user's service manager", leftHelper({ cgroups: [SCOPE] }), false],
+  ["in the service of the host's ssh server", leftHelper({ cgroups: ["/system.slice/ssh.service"] }), true],
+  ["whose cgroups could not be read", leftHelper({ cgroups: null }), true],
   ["of Zed's, each of which Zed starts in a session", agent({ pgid: 900, sid: 900 }), true],
   ["of Zed's, with a terminal", agent({ pgid: 900, sid: 900, tty: PTS }), false],
   ["of Zed's, that ignores SIGHUP", agent({ ignoresHangup: true }), false],
@@ -167,7 +164,7 @@ test("a server is one, however it was started", () => {
 
 test("an extension's program below what its user set free is not a former server's", () => {
   const python = job({ ignoresHangup: true });
-  for (const child of [tool({ ppid: 510 }), tool({ ppid: 505, sid: 900, pgid: 900 })])
+  for (const child of [leftHelper({ ppid: 510 }), leftHelper({ ppid: 505, sid: 900, pgid: 900 })])
     assert.deepEqual(
       treesAmong(...server, python, child).map(({ root }) => root.pid),
       [500],

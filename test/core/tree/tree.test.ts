@@ -4,31 +4,12 @@ import type { Proc } from "../../../src/core/observation/process.ts";
 import { ancestorsOf, isDead, makeTable } from "../../../src/core/tree/process-table.ts";
 import { findTrees, leadersOf, type Tree } from "../../../src/core/tree/tree.ts";
 import { DEFAULT_POLICY } from "../../helpers/policy.ts";
-import {
-  ALICE,
-  HOME,
-  INIT,
-  LEFT_BEHIND,
-  LEGACY,
-  legacyTree,
-  proc,
-  TICKS,
-  UPTIME,
-} from "../../helpers/proc.ts";
+import { ALICE, INIT, LEGACY, leftHelper, legacyTree, proc, TICKS, UPTIME } from "../../helpers/proc.ts";
 
 const treesAmong = (...processes: readonly Proc[]): Tree[] =>
   findTrees(makeTable([INIT, ...processes]), DEFAULT_POLICY.catalogue);
 const pidsOf = (tree: Tree | undefined): number[] => tree?.members.map(({ pid }) => pid) ?? [];
 const LATE = (UPTIME / 1000) * TICKS;
-const helper = (pid: number, init: Partial<Proc> = {}): Proc =>
-  proc({
-    ...LEFT_BEHIND,
-    ...init,
-    pid,
-    exe: `${HOME}/.vscode-server/extensions/x.y-1/bin/cpptools`,
-    argv: ["cpptools"],
-  });
-
 test("a child that is older than the process of its parent's number is not below that", () => {
   const [root, ...rest] = legacyTree(500) as [Proc, ...Proc[]];
   const recycled = { ...root, pid: 500, startTime: LATE };
@@ -137,8 +118,8 @@ test("the leaders are the root, whatever it is, and what serves in its own right
   const leaders = (...processes: Proc[]): number[] =>
     leadersOf(treesAmong(...processes)[0] as Tree).map(({ pid }) => pid);
   assert.deepEqual(leaders(...legacyTree(500)), [500, 501]);
-  assert.deepEqual(leaders(...legacyTree(500), helper(510, { ppid: 502 })), [500, 501]);
-  assert.deepEqual(leaders(helper(510), helper(511, { ppid: 510 })), [510]);
+  assert.deepEqual(leaders(...legacyTree(500), leftHelper({ pid: 510, ppid: 502 })), [500, 501]);
+  assert.deepEqual(leaders(leftHelper({ pid: 510 }), leftHelper({ pid: 511, ppid: 510 })), [510]);
 });
 
 test("a server of another user below a tree, and one below a multiplexer, is a tree of its own", () => {

@@ -8,7 +8,7 @@ import { exemptEvents } from "../../../src/core/report/sweep-events.ts";
 import { localMinute } from "../../../src/core/text/format.ts";
 import type { Accounts } from "../../../src/core/verdict/exemption.ts";
 import type { Judgement } from "../../../src/core/verdict/judge.ts";
-import { contextFor, judge } from "../../helpers/judge.ts";
+import { contextFor, judge, judgeOne } from "../../helpers/judge.ts";
 import { NO_GRACE } from "../../helpers/policy.ts";
 import { ALICE, accepted, joined, legacyTree, linked, observation, sshSession } from "../../helpers/proc.ts";
 
@@ -23,11 +23,8 @@ const policyOf = (toml: string): Policy => {
 };
 
 function only(seen: Observation, policy: Policy, accounts?: Accounts, force = false): Judgement {
-  const context = contextFor(policy);
-  const options = { ...context.options, force };
-  const judged = judge(seen, { ...context, options, ...(accounts && { accounts }) });
-  assert.equal(judged.length, 1);
-  return judged[0] as Judgement;
+  const context = contextFor(policy, { force });
+  return judgeOne(seen, { ...context, ...(accounts && { accounts }) });
 }
 
 /** A request that was made for so many hours from now. */

@@ -4,25 +4,22 @@ import type { Observation } from "../../../src/core/observation/observation.ts";
 import type { Proc } from "../../../src/core/observation/process.ts";
 import type { Policy } from "../../../src/core/policy/policy.ts";
 import type { Judgement } from "../../../src/core/verdict/judge.ts";
-import { contextFor, judge } from "../../helpers/judge.ts";
+import { contextFor, judge, judgeOne } from "../../helpers/judge.ts";
 import { NO_GRACE } from "../../helpers/policy.ts";
 import {
   COMMIT,
   HOME,
   INIT,
-  LEFT_BEHIND,
   LEGACY,
+  leftHelper,
   legacyTree,
   observation,
   proc,
   sshSession,
 } from "../../helpers/proc.ts";
 
-const only = (seen: Observation, policy: Partial<Policy> = {}): Judgement => {
-  const judged = judge(seen, contextFor({ ...NO_GRACE, ...policy }));
-  assert.equal(judged.length, 1, judged.map(({ tree }) => tree.root.pid).join(" "));
-  return judged[0] as Judgement;
-};
+const only = (seen: Observation, policy: Partial<Policy> = {}): Judgement =>
+  judgeOne(seen, contextFor({ ...NO_GRACE, ...policy }));
 
 const PTS = 34_816;
 const bobs = { uid: 2002, uids: [2002, 2002, 2002, 2002] as const };
@@ -107,36 +104,32 @@ for (const [what, { below, policy, says }] of Object.entries(terminals))
     }
   });
 
-const cpptools = `${HOME}/.vscode-server/extensions/ms-vscode.cpptools-1/bin/cpptools`;
-const helper = (init: Partial<Proc> = {}): Proc =>
-  proc({ ...LEFT_BEHIND, pid: 900, exe: cpptools, argv: ["cpptools"], ...init });
-
 test("helpers whose parent lives and belongs to no tree are not orphans", () => {
   const parent = proc({ pid: 880, exe: "/opt/other-ide/bin/host" });
-  const judgement = only(observation([parent, helper({ ppid: 880 })]));
+  const judgement = only(observation([parent, leftHelper({ ppid: 880 })]));
   assert.deepEqual([judgement.verdict, judgement.isInUse], ["spare", true]);
   assert.match(judgement.reasons.join(), /its parent host 880 lives, belongs to no tree and uses it/);
-  assert.equal(only(observation([helper()])).verdict, "reap");
+  assert.equal(only(observation([leftHelper()])).verdict, "reap");
   const manager = proc({ pid: 880, exe: "/usr/lib/systemd/systemd" });
-  assert.equal(only(observation([manager, helper({ ppid: 880 })])).verdict, "reap");
+  assert.equal(only(observation([manager, leftHelper({ ppid: 880 })])).verdict, "reap");
   // A server's parent says nothing: a plain shell may have started it long ago.
   assert.equal(only(observation([parent, ...legacyTree(900, { ppid: 880 })])).verdict, "reap");
 });
 
 test("a server with helpers below it is a server, whose parent says nothing", () => {
   const parent = proc({ pid: 880, exe: "/opt/other-ide/bin/host" });
-  const tree = [...legacyTree(500, { ppid: 880 }), helper({ ppid: 502 })];
+  const tree = [...legacyTree(500, { ppid: 880 }), leftHelper({ ppid: 502 })];
   const older = { ...parent, startTime: 1 };
   assert.equal(only(observation([older, ...tree])).verdict, "reap");
 });
 
 test("an init that is not systemd adopts helpers, and does not use them", () => {
-  assert.equal(only(observation([{ ...INIT, exe: "/usr/bin/tini" }, helper()])).verdict, "reap");
+  assert.equal(only(observation([{ ...INIT, exe: "/usr/bin/tini" }, leftHelper()])).verdict, "reap");
 });
 
 test("helpers wait as long as the server that they may serve, and trees come in the order of their pids", () => {
-  const server = legacyTree(950, { startTime: helper().startTime });
-  const judged = judge(observation([...server, helper()]));
+  const server = legacyTree(950, { startTime: leftHelper().startTime });
+  const judged = judge(observation([...server, leftHelper()]));
   assert.deepEqual(
     judged.map(({ tree, verdict, reasonCode, endsIn }) => [tree.root.pid, verdict, reasonCode, endsIn]),
     [
@@ -145,7 +138,7 @@ test("helpers wait as long as the server that they may serve, and trees come in 
     ],
   );
   assert.deepEqual(judged[0]?.reasons, ["may belong to tree 950 (wait)"]);
-  const kept = judge(observation([...legacyTree(500, { ppid: 444 }), helper()]), contextFor());
+  const kept = judge(observation([...legacyTree(500, { ppid: 444 }), leftHelper()]), contextFor());
   assert.deepEqual([kept[1]?.verdict, kept[1]?.endsIn], ["unknown", null]);
 });
 
@@ -159,13 +152,13 @@ test("helpers get the verdict of the first server that stays, of their own user 
     );
   // Two servers: the one that is ended says nothing about the helpers of the other.
   const kept = legacyTree(600, { ppid: 444 });
-  assert.deepEqual(judged(...legacyTree(500), ...kept, helper()), {
+  assert.deepEqual(judged(...legacyTree(500), ...kept, leftHelper()), {
     500: "reap",
     600: "unknown",
     900: "unknown",
   });
   const others = legacyTree(600, { ...bobs, ppid: 444 });
-  assert.deepEqual(judged(...others, helper()), { 600: "unknown", 900: "reap" });
+  assert.deepEqual(judged(...others, leftHelper()), { 600: "unknown", 900: "reap" });
   const node = `${HOME}/.cursor-server/bin/${COMMIT}/node`;
   const cursor = proc({
     pid: 600,
@@ -173,12 +166,12 @@ test("helpers get the verdict of the first server that stays, of their own user 
     exe: node,
     argv: [node, node.replace(/node$/, "out/server-main.js")],
   });
-  assert.deepEqual(judged(cursor, helper()), { 600: "unknown", 900: "reap" });
-  const started = helper().startTime;
+  assert.deepEqual(judged(cursor, leftHelper()), { 600: "unknown", 900: "reap" });
+  const started = leftHelper().startTime;
   const sameTick = kept.map((process) => ({ ...process, startTime: started }));
-  assert.equal(judged(...sameTick, helper())[900], "unknown");
+  assert.equal(judged(...sameTick, leftHelper())[900], "unknown");
   const younger = kept.map((process) => ({ ...process, startTime: started + 1 }));
-  assert.equal(judged(...younger, helper())[900], "reap");
+  assert.equal(judged(...younger, leftHelper())[900], "reap");
 });
 
 test("a root whose command line could not be read makes its tree unknown", () => {

@@ -5,11 +5,11 @@ import type { Proc } from "../../../src/core/observation/process.ts";
 import type { Policy } from "../../../src/core/policy/policy.ts";
 import { rowsOf } from "../../../src/core/report/sweep-events.ts";
 import type { JudgeContext, Judgement, JudgeOptions } from "../../../src/core/verdict/judge.ts";
-import { contextFor, judge } from "../../helpers/judge.ts";
+import { contextFor, judge, judgeOne } from "../../helpers/judge.ts";
 import { NO_GRACE } from "../../helpers/policy.ts";
 import {
   accepted,
-  LEFT_BEHIND,
+  leftHelper,
   legacyTree,
   linked,
   observation,
@@ -24,12 +24,7 @@ import {
 const context = (policy: Partial<Policy> = {}, options: Partial<JudgeOptions> = {}): JudgeContext =>
   contextFor({ ...NO_GRACE, ...policy }, options);
 
-function only(seen: Observation, given: JudgeContext = context()): Judgement {
-  const judged = judge(seen, given);
-  assert.equal(judged.length, 1, judged.map(({ tree }) => tree.root.pid).join(" "));
-  return judged[0] as Judgement;
-}
-
+const only = (seen: Observation, given = context()): Judgement => judgeOne(seen, given);
 const verdictOf = (seen: Observation, given?: JudgeContext): string => only(seen, given).verdict;
 const verdicts = (seen: Observation, given: JudgeContext = context()): Record<number, string> =>
   Object.fromEntries(judge(seen, given).map(({ tree, verdict }) => [tree.root.pid, verdict]));
@@ -151,13 +146,7 @@ test("force overrides use, grace and doubt", () => {
 
 test("a helper that only its layout names may belong to any server of its user", () => {
   const exe = "/scratch/alice/vs/extensions/ms-vscode.cpptools-1.23.6/bin/cpptools";
-  const helper = proc({
-    ...LEFT_BEHIND,
-    pid: 900,
-    exe,
-    argv: "cpptools",
-    startTime: startedAgo(30 * MINUTE),
-  });
+  const helper = leftHelper({ exe, startTime: startedAgo(30 * MINUTE) });
   const used = { connections: linked(accepted(server.pid, 301)) };
   const seen = observation([...sshSession(300), ...tree, helper], used);
   assert.deepEqual(verdicts(seen), { 500: "spare", 900: "spare" });

@@ -17,8 +17,8 @@ import {
   fromHost,
   HOME,
   joined,
-  LEFT_BEHIND,
   LEGACY,
+  leftHelper,
   legacyTree,
   linked,
   NO_CONNECTIONS,
@@ -79,9 +79,6 @@ const tunnel = proc({ pid: 800, exe: code, argv: "code tunnel" });
 const codeServer = ["/usr/lib/code-server/lib/node", "/usr/lib/code-server/out/node/entry"];
 const exe = `${HOME}/.codex/packages/standalone/releases/0.147.0/bin/codex`;
 const daemon = proc({ pid: 500, exe, argv: "codex app-server --listen unix://", startTime: 7 });
-const cpptools = `${HOME}/.vscode-server/extensions/ms-vscode.cpptools-1/bin/cpptools`;
-const helper = (ppid: number): Proc =>
-  proc({ ...LEFT_BEHIND, pid: 900, ppid, exe: cpptools, argv: ["cpptools"] });
 const ssh = sshSession(300);
 
 const cases: Readonly<Record<ReasonCode, Case>> = {
@@ -101,7 +98,10 @@ const cases: Readonly<Record<ReasonCode, Case>> = {
   "in-use-display": { init: links(opened(505, null, { kind: "unix", remote: "/tmp/.X11-unix/X0" })) },
   "in-use-exempt-tree": { processes: [...tree, tunnel], init: links(...joined(800, 501)) },
   "in-use-other-user": { processes: [...sshSession(300, BOB), ...tree], init: links(accepted(501, 301)) },
-  "parent-alive": { processes: [proc({ pid: 880, exe: "/opt/other/bin/host" }), helper(880)], root: 900 },
+  "parent-alive": {
+    processes: [proc({ pid: 880, exe: "/opt/other/bin/host" }), leftHelper({ ppid: 880 })],
+    root: 900,
+  },
   "agent-busy": {
     processes: [{ ...daemon, cpuTicks: 90_000 }],
     init: { states: [mark(HOUR, 7, [[500, 7, 0]])] },
@@ -181,7 +181,7 @@ const cases: Readonly<Record<ReasonCode, Case>> = {
   "command-line-unreadable": {
     processes: [proc({ pid: 500, exe: `${LEGACY}/node`, argvStatus: "denied" })],
   },
-  "as-its-server": { processes: [...tree, helper(1)], root: 900 },
+  "as-its-server": { processes: [...tree, leftHelper({ ppid: 1 })], root: 900 },
 };
 
 for (const [expected, one] of Object.entries(cases) as [ReasonCode, Case][])
