@@ -10,7 +10,7 @@ import { NO_ACCOUNTS } from "../core/verdict/exemption.ts";
 import { type JudgeOptions, UNFORCED } from "../core/verdict/judge.ts";
 import { systemMinUid } from "../shell/config.ts";
 import { EXIT, Failure, isBrokenPipe } from "../shell/failure.ts";
-import { lookUpAccounts, uidOf } from "../shell/host/accounts.ts";
+import { uidOf } from "../shell/host/accounts.ts";
 import { loadNative, type Native } from "../shell/host/native.ts";
 import { type Log, writeAll } from "../shell/output/log.ts";
 import { withUsers } from "../shell/output/with-users.ts";
@@ -46,8 +46,6 @@ export function portsFor(log: Log, stop: AbortSignal = new AbortController().sig
     // A user's own trees need no lock: each process is pinned and checked before each signal.
     holdSignals: async () => (actsForHost() ? holdSignals(native, stop) : undefined),
     runFolder: RUN_FOLDER,
-    procRoot: "/proc",
-    lookUpAccounts,
     keepsAccount: actsForHost(),
   };
 }

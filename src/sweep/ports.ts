@@ -2,10 +2,8 @@
 
 import type { Fault } from "../core/observation/fault.ts";
 import type { Observation } from "../core/observation/observation.ts";
-import type { Policy } from "../core/policy/policy.ts";
 import type { Outcome } from "../core/reap/outcome.ts";
 import type { HostView } from "../core/tree/host-view.ts";
-import type { Accounts } from "../core/verdict/exemption.ts";
 import type { JudgeContext, Judgement } from "../core/verdict/judge.ts";
 import type { Native } from "../shell/host/native.ts";
 import type { Log } from "../shell/output/log.ts";
@@ -15,7 +13,6 @@ export interface Ports {
   readonly native: Native;
   readonly log: Log;
   readonly runFolder: string;
-  readonly procRoot: string;
   /** Waits for this many milliseconds. */
   readonly wait: (ms: number) => Promise<void>;
   /** Aborted when the sweep is asked to end. It then ends no further tree, and records what it did. */
@@ -24,11 +21,6 @@ export interface Ports {
   readonly holdSignals: () => Promise<void>;
   /** Whether ledger, notices, metrics and the record of the last sweep are kept: not of a user's sweep of their own trees. */
   readonly keepsAccount: boolean;
-  /** Looks up the names in the policy for the users who own trees. */
-  readonly lookUpAccounts: (
-    policy: Policy,
-    uids: readonly number[],
-  ) => { readonly accounts: Accounts; readonly faults: readonly Fault[] };
 }
 
 export interface SweepRequest {

@@ -12,6 +12,7 @@ import { breakerTrips } from "../core/verdict/circuit-breaker.ts";
 import { shortestGrace } from "../core/verdict/grace.ts";
 import { type Judgement, judgeView } from "../core/verdict/judge.ts";
 import { newestOf } from "../core/verdict/states.ts";
+import { lookUpAccounts } from "../shell/host/accounts.ts";
 import { type ObserveOptions, observe } from "../shell/observe.ts";
 import { reap } from "../shell/reap/reap.ts";
 import { recordBatch, recordSweep } from "./account.ts";
@@ -26,7 +27,7 @@ export async function observeAndJudge(ports: Ports, request: SweepRequest, full 
   const view = await observe(ports.native, { ...options, shortestGrace: shortest });
   const { observation } = view;
   const owners = [...new Set(view.trees.map(({ root }) => accountOf(root)))];
-  const { accounts, faults } = ports.lookUpAccounts(policy, owners);
+  const { accounts, faults } = lookUpAccounts(policy, owners);
   const judgements = judgeView(view, { ...request.context, accounts });
   const all = [...observation.faults, ...faults];
   return { view, observation, judgements, faults: all };
@@ -38,10 +39,10 @@ function observeOptions(
   uids: readonly number[] | null,
   full: boolean,
 ): ObserveOptions {
-  const { runFolder, procRoot } = ports;
+  const { runFolder } = ports;
   const environments = policy.jobEnvironment === "exempt";
   const { catalogue } = policy;
-  return { catalogue, uids, full, sockets: true, environments, runFolder, procRoot };
+  return { catalogue, uids, full, sockets: true, environments, runFolder };
 }
 
 /** Reports a look, ends what it says is to be ended, and records the result. */

@@ -51,7 +51,7 @@ async function explain(pid: number, options: Common): Promise<number> {
 
 /** Reads the connections of all processes of the tree's user, and finds the host or session behind the tree's client. */
 async function findPath(
-  { native, procRoot }: Ports,
+  { native }: Ports,
   { tree, facts }: Judgement,
   view: HostView,
   catalogue: Catalogue,
@@ -60,7 +60,7 @@ async function findPath(
   const { observation, sshd } = view;
   const near = observation.processes.filter(({ uid }) => uid === tree.uid || uid === tree.root.loginUid);
   const pids = [...near, ...sshd.genuine.values(), ...sshd.sessions.values()].map(({ pid }) => pid);
-  const asked = await readConnections(native, [...new Set(pids)], procRoot);
+  const asked = await readConnections(native, [...new Set(pids)]);
   return pathTo(tree, view, asked?.connections ?? [], catalogue);
 }
 

@@ -50,14 +50,12 @@ async function drive(at: number, end: End, file: string): Promise<void> {
   prepareFolder(RUN_FOLDER, 0o700);
   assert.equal(native.lock(join(RUN_FOLDER, "lock")), "acquired");
   const log = openLog({ format: "standard", to: STDERR, verbosity: 2 });
-  const lookUpAccounts = () => ({ accounts: NO_ACCOUNTS, faults: [] });
   const { policy } = loadConfig(file);
   const options = { ...UNFORCED, uids: [USER] };
   const context = { policy, accounts: NO_ACCOUNTS, minUid: 1000, today: "2026-01-01", options };
-  const places = { runFolder: RUN_FOLDER, procRoot: "/proc" };
   const { stop, obey } = heedInterrupts();
   const waits = { wait: async () => {}, holdSignals: async () => {}, stop };
-  const ports = { native, log, ...places, ...waits, lookUpAccounts, keepsAccount: false };
+  const ports = { native, log, runFolder: RUN_FOLDER, ...waits, keepsAccount: false };
   const request = { context, dryRun: false, settle: 0, uids: [USER] };
   const { failed } = await sweep(ports, request, await observeAndJudge(ports, request));
   process.exitCode = failed ? 1 : 0;

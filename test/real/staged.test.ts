@@ -109,8 +109,8 @@ const LOOK = {
   uids: null,
   full: false,
   sockets: true,
+  environments: true,
   runFolder: "/run/vscode-grim-reaper",
-  procRoot: "/proc",
 } as const;
 const STAGED = { ...LOOK, shortestGrace: 600_000 };
 

@@ -8,7 +8,6 @@ import test, { type TestContext } from "node:test";
 import type { Observation } from "../../src/core/observation/observation.ts";
 import { mergePolicy } from "../../src/core/policy/policy.ts";
 import type { LogEvent } from "../../src/core/report/standard-log.ts";
-import { NO_ACCOUNTS } from "../../src/core/verdict/exemption.ts";
 import type { Native, RawSnapshot } from "../../src/shell/host/native.ts";
 import type { Ports, SweepResult } from "../../src/sweep/ports.ts";
 import { observeAndJudge, sweep } from "../../src/sweep/sweep.ts";
@@ -67,7 +66,6 @@ async function ran(
       close: () => {},
     },
     runFolder,
-    procRoot: "/proc",
     wait: async (ms) => {
       acts.push(`wait ${ms}`);
       if (more.interrupted) asked.abort();
@@ -75,7 +73,6 @@ async function ran(
     holdSignals: async () => void acts.push("lock"),
     stop: asked.signal,
     keepsAccount: false,
-    lookUpAccounts: () => ({ accounts: NO_ACCOUNTS, faults: [] }),
   };
   const context = contextFor(mergePolicy([{ grace: "0s" }]));
   const options = { ...context.options, force: more.force ?? false };

@@ -48,28 +48,21 @@ export function appendLedger(
 
 /** Guard: refuses a link, a device, a hard link, and a file that others can write. */
 function openLedger(file: string): number {
-  const { O_APPEND, O_CREAT, O_EXCL, O_NOFOLLOW, O_NONBLOCK, O_RDWR } = constants;
-  const flags = O_RDWR | O_APPEND | O_NOFOLLOW | O_NONBLOCK;
-  try {
-    const fd = openSync(file, flags | O_CREAT | O_EXCL, MODE);
+  const { O_APPEND, O_CREAT, O_NOFOLLOW, O_NONBLOCK, O_RDWR } = constants;
+  const fd = openSync(file, O_RDWR | O_APPEND | O_CREAT | O_NOFOLLOW | O_NONBLOCK, MODE);
+  const status = fstatSync(fd);
+  const { uid, mode, nlink, size } = status;
+  const isTrusted = isTrustedOwner(uid) || isInRootsFolder(file);
+  if (!status.isFile() || nlink !== 1 || !isTrusted || (mode & 0o022) !== 0) {
+    closeSync(fd);
+    throw new Error("it is not a plain file that only root or the sweep's account can write; move it away");
+  }
+  if (size === 0) {
     // open applies the umask.
     fchmodSync(fd, MODE);
     giveToAccount(fd, file);
-    return fd;
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code !== "EEXIST") throw error;
   }
-  const fd = openSync(file, flags);
-  const { uid, mode, nlink } = fstatSync(fd);
-  if (
-    (mode & constants.S_IFMT) === constants.S_IFREG &&
-    nlink === 1 &&
-    (isTrustedOwner(uid) || isInRootsFolder(file)) &&
-    !(mode & 0o022)
-  )
-    return fd;
-  closeSync(fd);
-  throw new Error("it is not a plain file that only root or the sweep's account can write; move it away");
+  return fd;
 }
 
 /** Whether only root can have put a file there: it belongs to whom root gave it to, such as the account of an earlier unit. */

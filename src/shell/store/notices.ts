@@ -1,12 +1,12 @@
 /** Keeps notices until their users' next login: one file per user, which only that user can read. */
 
-import { lstatSync, readdirSync, renameSync, rmSync, writeFileSync } from "node:fs";
+import { lstatSync, readdirSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { addNotices, type Notice, noticeFile, parseNotices, siteLines } from "../../core/notify/notice.ts";
 import type { Fault } from "../../core/observation/fault.ts";
 import type { Policy } from "../../core/policy/policy.ts";
 import type { Native } from "../host/native.ts";
-import { prepareFolder, readSmallFile } from "./safe-files.ts";
+import { attempt, prepareFolder, readSmallFile, replaceFile } from "./safe-files.ts";
 
 /** Twenty notices are far below it. */
 const MAX_BYTES = 262_144;
@@ -27,22 +27,15 @@ export function writeNotices(
   { native, folder, policy, host, now }: NoticePorts,
   added: ReadonlyMap<number, readonly (readonly string[])[]>,
 ): Fault[] {
-  const faults: Fault[] = [];
-  if (added.size === 0) return faults;
-  try {
-    prepareFolder(folder, 0o711);
-  } catch (error) {
-    return [{ what: `write notices in ${folder}`, detail: (error as Error).message }];
-  }
+  if (added.size === 0) return [];
+  const faults = attempt(`write notices in ${folder}`, () => prepareFolder(folder, 0o711));
+  if (faults.length > 0) return faults;
   for (const [uid, lines] of added) {
     const file = join(folder, String(uid));
-    const temporary = `${file}.${process.pid}`;
     try {
       const notices = addNotices(readNotices(file), lines, now, policy.days);
       const text = noticeFile(host, notices, siteLines(policy.text));
-      writeFileSync(temporary, text, { mode: 0o600, flag: "wx" });
-      native.grantRead(temporary, uid);
-      renameSync(temporary, file);
+      replaceFile(file, text, 0o600, (temporary) => native.grantRead(temporary, uid));
     } catch (error) {
       const { code, message } = error as NodeJS.ErrnoException;
       const what = `write the notice ${file}`;
@@ -52,8 +45,6 @@ export function writeNotices(
         return [...faults, { what, detail: `its file system does not support ACLs; ${remedy} (${message})` }];
       }
       faults.push({ what, detail: message });
-    } finally {
-      rmSync(temporary, { force: true });
     }
   }
   return faults;

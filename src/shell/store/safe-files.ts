@@ -100,8 +100,16 @@ function makeFolder(folder: string, mode: number): boolean {
   }
 }
 
-/** Writes a whole file by rename, so that no reader sees half of it; the old file stays if that fails. @throws */
-export function replaceFile(file: string, text: string, mode: number): void {
+/**
+ * Writes a whole file by rename, so that no reader sees half of it; the old file stays if that fails. `finish` is called
+ * with the temporary name before. @throws
+ */
+export function replaceFile(
+  file: string,
+  text: string,
+  mode: number,
+  finish = (_: string): void => {},
+): void {
   const temporary = `${file}.${process.pid}`;
   try {
     const fd = openSync(temporary, "wx", mode);
@@ -113,6 +121,7 @@ export function replaceFile(file: string, text: string, mode: number): void {
     } finally {
       closeSync(fd);
     }
+    finish(temporary);
     renameSync(temporary, file);
   } finally {
     rmSync(temporary, { force: true });

@@ -29,3 +29,9 @@ export function actsForHost(): boolean {
 export function isTrustedOwner(uid: number): boolean {
   return uid === 0 || uid === process.geteuid?.() || uid === serviceAccount().uid;
 }
+
+/** Returns true where this program may use what sweeps keep below a run folder: an ordinary user may not read root's. */
+export function mayRead(runFolder: string): boolean {
+  const found = lstatSync(runFolder, { throwIfNoEntry: false });
+  return found !== undefined && (actsForHost() || found.uid === process.geteuid?.());
+}

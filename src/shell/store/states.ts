@@ -3,7 +3,7 @@
  * processes that no signal ended, so that later sweeps do not wait for them again.
  */
 
-import { lstatSync, rmSync } from "node:fs";
+import { rmSync } from "node:fs";
 import { join } from "node:path";
 import * as v from "valibot";
 import type { Fault } from "../../core/observation/fault.ts";
@@ -12,7 +12,7 @@ import { procId, treeState } from "../../core/observation/records.ts";
 import { SCHEMA_VERSION } from "../../core/text/parse-json.ts";
 import type { States } from "../../core/verdict/states.ts";
 import { readDocument, writeDocument } from "./document.ts";
-import { actsForHost } from "./service-account.ts";
+import { mayRead } from "./service-account.ts";
 
 /** A hundred thousand states; this program writes no longer file. */
 const MAX_BYTES = 16 * 1024 * 1024;
@@ -35,8 +35,7 @@ const schema = v.object({
  * damaged every tree counts as used now (`uptime`), so that none ends earlier for it.
  */
 export function readStates(folder: string, bootId: string, uptime: number): Notes & { faults: Fault[] } {
-  const found = lstatSync(folder, { throwIfNoEntry: false });
-  if (!found || (!actsForHost() && found.uid !== process.geteuid?.())) return { ...NONE, faults: [] };
+  if (!mayRead(folder)) return { ...NONE, faults: [] };
   const file = join(folder, "states.json");
   try {
     const notes = readDocument(file, schema, MAX_BYTES);

@@ -8,7 +8,7 @@ import type { Tag } from "../../core/observation/observation.ts";
 import { tag } from "../../core/observation/records.ts";
 import { readDocument } from "./document.ts";
 import { attempt } from "./safe-files.ts";
-import { actsForHost, isTrustedOwner } from "./service-account.ts";
+import { isTrustedOwner, mayRead } from "./service-account.ts";
 
 /** The longest tag that the hook writes: two texts of 255 bytes, escaped. */
 const MAX_TAG_BYTES = 4096;
@@ -73,8 +73,7 @@ export function removeTags(runFolder: string, uids: readonly number[], uptime: n
 /** The names in the folder of tags. Guard: only a folder that root and the account of the sweep alone can use counts. */
 function namesIn(runFolder: string, faults: Fault[]): string[] {
   const folder = join(runFolder, "tags");
-  const above = lstatSync(runFolder, { throwIfNoEntry: false });
-  if (!above || (!actsForHost() && above.uid !== process.geteuid?.())) return [];
+  if (!mayRead(runFolder)) return [];
   try {
     const found = lstatSync(folder, { throwIfNoEntry: false });
     if (found === undefined) return [];
