@@ -32,20 +32,22 @@ export const ownUid = (): number => process.geteuid?.() ?? -1;
 /** Whether this process is root. */
 export const isRoot = (): boolean => ownUid() === 0;
 
-/** A log that drops everything. */
-export const silent: Log = { write: async () => {}, trouble: () => null, close: () => {} };
+/** What a look at this machine works with. */
+export const thisHost = (): Pick<Ports, "native" | "runFolder"> => ({
+  native: loadNative(),
+  runFolder: RUN_FOLDER,
+});
 
 /** Connects a sweep to this machine; `stop` interrupts it. */
 export function portsFor(log: Log, stop: AbortSignal = new AbortController().signal): Ports {
-  const native = loadNative();
+  const host = thisHost();
   return {
-    native,
+    ...host,
     log,
     stop,
     wait: (ms) => sleep(ms, undefined, { signal: stop }).catch(() => undefined),
     // A user's own trees need no lock: each process is pinned and checked before each signal.
-    holdSignals: async () => (actsForHost() ? holdSignals(native, stop) : undefined),
-    runFolder: RUN_FOLDER,
+    holdSignals: async () => (actsForHost() ? holdSignals(host.native, stop) : undefined),
     keepsAccount: actsForHost(),
   };
 }

@@ -5,23 +5,8 @@
 
 import { parseArgs } from "node:util";
 import { parseDuration } from "../core/text/duration.ts";
-import type { Common } from "./shared.ts";
-
-export interface SweepOptions extends Common {
-  readonly verbose: number;
-  readonly log: string;
-  readonly dryRun: boolean;
-  readonly force: boolean;
-  readonly includeJobs: boolean;
-  readonly includeExempt: boolean;
-  readonly yes: boolean;
-  readonly pid?: readonly number[];
-  readonly settle?: number;
-  readonly logFormat: LogFormat;
-}
 
 const LOG_FORMATS = ["standard", "json"] as const;
-type LogFormat = (typeof LOG_FORMATS)[number];
 
 /** An option as Node's parser knows it, with what help says of it. */
 export interface OptionRow {
@@ -99,8 +84,10 @@ export const SWEEP_OPTIONS = {
   config: CONFIG_OPTION,
 } as const satisfies Readonly<Record<string, OptionRow>>;
 
+export type SweepOptions = NonNullable<ReturnType<typeof sweepOptionsOf>>;
+
 /** Reads the arguments of a sweep, which may begin with its name; null if they are not, or hold a mistake. */
-export function sweepOptionsOf(args: readonly string[]): SweepOptions | null {
+export function sweepOptionsOf(args: readonly string[]) {
   const own = args[0] === "sweep" ? args.slice(1) : [...args];
   try {
     const { values } = parseArgs({ args: own, options: SWEEP_OPTIONS });

@@ -16,7 +16,7 @@ import { actsForHost } from "../shell/store/service-account.ts";
 import type { SweepRequest, SweepResult } from "../sweep/ports.ts";
 import { observeAndJudge, sweep } from "../sweep/sweep.ts";
 import { confirmForce } from "./confirm-force.ts";
-import { holdLock, noTree, portsFor, printJson, requestFor, silent } from "./shared.ts";
+import { holdLock, noTree, portsFor, printJson, requestFor, thisHost } from "./shared.ts";
 import type { SweepOptions } from "./sweep-options.ts";
 
 /** Runs a sweep and returns its exit status. @throws Failure */
@@ -100,7 +100,7 @@ async function askFor(request: SweepRequest): Promise<ReadonlySet<string>> {
       EXIT.usage,
       "--force on the whole host also ends what is in use, and there is no terminal to ask on: give -u USER or --pid PID, or add --yes",
     );
-  const { judgements } = await observeAndJudge(portsFor(silent), request);
+  const { judgements } = await observeAndJudge(thisHost(), request);
   const planned = judgements.filter(({ verdict }) => verdict === "reap");
   if (planned.length > 0 && !(await confirmForce(planned)))
     throw new Failure(EXIT.failed, "nothing was ended");

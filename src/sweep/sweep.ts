@@ -20,7 +20,11 @@ import type { Look, Ports, SweepRequest, SweepResult } from "./ports.ts";
 import { recordState } from "./record-state.ts";
 
 /** Observes and judges: what `list` shows and a sweep starts from. */
-export async function observeAndJudge(ports: Ports, request: SweepRequest, full = false): Promise<Look> {
+export async function observeAndJudge(
+  ports: Pick<Ports, "native" | "runFolder">,
+  request: SweepRequest,
+  full = false,
+): Promise<Look> {
   const { policy } = request.context;
   const options = observeOptions(ports, policy, request.uids, full);
   const shortest = request.staged && !full ? shortestGrace(policy) : undefined;
@@ -34,12 +38,11 @@ export async function observeAndJudge(ports: Ports, request: SweepRequest, full 
 }
 
 function observeOptions(
-  ports: Ports,
+  { runFolder }: Pick<Ports, "runFolder">,
   policy: Policy,
   uids: readonly number[] | null,
   full: boolean,
 ): ObserveOptions {
-  const { runFolder } = ports;
   const environments = policy.jobEnvironment === "exempt";
   const { catalogue } = policy;
   return { catalogue, uids, full, sockets: true, environments, runFolder };

@@ -1,7 +1,7 @@
 /** `doctor`: is everything in place, on this host, now? */
 
 import type { Command } from "commander";
-import { type Common, portsFor, print, requestFor, silent } from "../commands/shared.ts";
+import { type Common, print, requestFor, thisHost } from "../commands/shared.ts";
 import { faultLine, isOfHost } from "../core/observation/fault.ts";
 import { mergePolicy } from "../core/policy/policy.ts";
 import { safeJson } from "../core/text/safe-text.ts";
@@ -18,7 +18,7 @@ import { painter } from "./shell/terminal.ts";
 async function doctor(options: Common): Promise<number> {
   const loaded = ask(() => loadConfig(options.config ?? null));
   const policy = "value" in loaded ? loaded.value.policy : mergePolicy([]);
-  const ports = portsFor(silent);
+  const ports = thisHost();
   const look = await askAsync(async () => {
     const { view, judgements, faults } = await observeAndJudge(ports, requestFor(policy, {}));
     const servers = [...view.sshd.genuine.values()];

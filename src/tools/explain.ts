@@ -2,7 +2,7 @@
 
 import { statSync } from "node:fs";
 import type { Command } from "commander";
-import { type Common, noTree, portsFor, print, printJson, requestFor, silent } from "../commands/shared.ts";
+import { type Common, noTree, print, printJson, requestFor, thisHost } from "../commands/shared.ts";
 import type { Catalogue } from "../core/recognition/catalogue.ts";
 import { treeDocument } from "../core/report/json.ts";
 import type { HostView } from "../core/tree/host-view.ts";
@@ -27,7 +27,7 @@ async function explain(pid: number, options: Common): Promise<number> {
   const owner = statSync(`/proc/${pid}`, { throwIfNoEntry: false })?.uid;
   const request = { ...asked, uids: asked.uids ?? (owner === undefined ? [] : [owner]) };
   // A program between a client and the tree is a process of the tree's user; no other command reads those.
-  const ports = portsFor(silent);
+  const ports = thisHost();
   const { view, observation, judgements } = await observeAndJudge(ports, request, true);
   const [found] = judgements;
   if (!found) throw noTree([pid]);
@@ -51,7 +51,7 @@ async function explain(pid: number, options: Common): Promise<number> {
 
 /** Reads the connections of all processes of the tree's user, and finds the host or session behind the tree's client. */
 async function findPath(
-  { native }: Ports,
+  { native }: Pick<Ports, "native">,
   { tree, facts }: Judgement,
   view: HostView,
   catalogue: Catalogue,

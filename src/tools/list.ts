@@ -1,16 +1,7 @@
 /** `list`: shows every tree with its verdict; `replay` prints its table through the same function. */
 
 import { type Command, InvalidArgumentError, Option } from "commander";
-import {
-  type Common,
-  complain,
-  ownUid,
-  portsFor,
-  print,
-  printJson,
-  requestFor,
-  silent,
-} from "../commands/shared.ts";
+import { type Common, complain, ownUid, print, printJson, requestFor, thisHost } from "../commands/shared.ts";
 import { faultLine, isOfHost } from "../core/observation/fault.ts";
 import type { Policy } from "../core/policy/policy.ts";
 import { hostDocument } from "../core/report/json.ts";
@@ -43,7 +34,7 @@ export interface ListOptions extends Common {
 
 async function list(options: ListOptions): Promise<number> {
   const { policy } = loadConfig(options.config ?? null);
-  const seen = await observeAndJudge(portsFor(silent), requestFor(policy, options));
+  const seen = await observeAndJudge(thisHost(), requestFor(policy, options));
   if (options.pids) {
     print(seen.judgements.flatMap(({ tree }) => tree.members.map(({ pid }) => pid)).join("\n"));
     return EXIT.ok;

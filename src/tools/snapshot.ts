@@ -1,7 +1,7 @@
 /** `snapshot`: writes the observation as JSON, without secrets, for `replay` and bug reports. */
 
 import type { Command } from "commander";
-import { type Common, portsFor, print, requestFor, silent } from "../commands/shared.ts";
+import { type Common, print, requestFor, thisHost } from "../commands/shared.ts";
 import { safeJson } from "../core/text/safe-text.ts";
 import { loadConfig } from "../shell/config.ts";
 import { EXIT } from "../shell/failure.ts";
@@ -10,7 +10,7 @@ import { addConfig, type Finish } from "./options.ts";
 
 async function snapshot(options: Common): Promise<number> {
   const { policy } = loadConfig(options.config ?? null);
-  const { observation } = await observeAndJudge(portsFor(silent), requestFor(policy, options));
+  const { observation } = await observeAndJudge(thisHost(), requestFor(policy, options));
   print(safeJson(observation));
   return EXIT.ok;
 }

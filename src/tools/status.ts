@@ -1,7 +1,7 @@
 /** `status`: shows in a few lines what the reaper does on this host. */
 
 import type { Command } from "commander";
-import { type Common, isRoot, portsFor, print, requestFor, silent } from "../commands/shared.ts";
+import { type Common, isRoot, print, requestFor, thisHost } from "../commands/shared.ts";
 import { memoryKiBOf } from "../core/costs/costs.ts";
 import { faultLine, isOfHost } from "../core/observation/fault.ts";
 import { safeJson } from "../core/text/safe-text.ts";
@@ -25,7 +25,7 @@ const DAY_MS = 86_400_000;
 
 async function status(options: Common): Promise<number> {
   const { policy } = loadConfig(options.config ?? null);
-  const seen = await observeAndJudge(portsFor(silent), requestFor(policy, options));
+  const seen = await observeAndJudge(thisHost(), requestFor(policy, options));
   const { observation, judgements, faults } = seen;
   const trees: Record<Verdict, number> = { reap: 0, wait: 0, spare: 0, exempt: 0, unknown: 0 };
   for (const one of judgements) trees[asSeen(one, observation).verdict]++;
