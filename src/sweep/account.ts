@@ -11,7 +11,7 @@ import { writeLastSweep } from "../shell/store/last-sweep.ts";
 import { appendLedger } from "../shell/store/ledger.ts";
 import { writeMetrics } from "../shell/store/metrics.ts";
 import { dropNotices, writeNotices } from "../shell/store/notices.ts";
-import { LOG_FOLDER, NOTICE_FOLDER, NOTIFY_FOLDER, RUN_FOLDER, STATE_FOLDER } from "../shell/store/paths.ts";
+import { LOG_FOLDER, NOTICE_FOLDER, NOTIFY_FOLDER, STATE_FOLDER } from "../shell/store/paths.ts";
 import { attempt, prepareFolder } from "../shell/store/safe-files.ts";
 import { putIntoSpool } from "../shell/store/spool.ts";
 import type { SweepRequest, SweepResult } from "./ports.ts";
@@ -72,7 +72,6 @@ export function recordSweep(
   const partial = uids !== null || options.pids !== null;
   const faults: Fault[] = trouble === null ? [] : [{ what: "write the log", detail: trouble }];
   if (policy.metrics.file !== "") {
-    const places = { file: policy.metrics.file, stateFolder: STATE_FOLDER, runFolder: RUN_FOLDER };
     const sample = {
       version: PACKAGE_VERSION,
       enforcing: policy.enforce,
@@ -88,7 +87,7 @@ export function recordSweep(
       bootId: observation.bootId,
       partial,
     };
-    faults.push(...writeMetrics(places, sample));
+    faults.push(...writeMetrics(policy.metrics.file, sample));
   }
   // Last, so that doctor and the metrics agree when one of them could not be written.
   if (!partial) {

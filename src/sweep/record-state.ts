@@ -10,6 +10,7 @@ import type { Native } from "../shell/host/native.ts";
 import { attempt, prepareFolder } from "../shell/store/safe-files.ts";
 import { writeStates } from "../shell/store/states.ts";
 import { removeTags } from "../shell/store/tags.ts";
+import type { Ports } from "./ports.ts";
 
 interface Seen {
   readonly observation: Observation;
@@ -18,14 +19,9 @@ interface Seen {
   readonly outcomes: readonly Outcome[];
 }
 
-export interface RecordPorts {
-  readonly native: Native;
-  readonly runFolder: string;
-}
-
 /** Notes when each tree was seen in use or first found an orphan, and drops the tags of users without trees. */
 export async function recordState(
-  { native, runFolder }: RecordPorts,
+  { native, runFolder }: Pick<Ports, "native" | "runFolder">,
   options: Pick<JudgeOptions, "uids" | "pids">,
   seen: Seen,
 ): Promise<Fault[]> {

@@ -1,3 +1,4 @@
+// What is taken for a tag, and what becomes of the rest.
 import assert from "node:assert/strict";
 import { execFileSync } from "node:child_process";
 import {
@@ -13,6 +14,8 @@ import {
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { type TestContext, test } from "node:test";
+import type { Tag } from "../../src/core/observation/observation.ts";
+import { readTags, removeTags } from "../../src/shell/store/tags.ts";
 
 const BOOT = "6a7b8c9d-0123-4567-89ab-cdef01234567";
 const EXAMPLE: Tag = {
@@ -132,6 +135,3 @@ test("the tags of the users named are removed, but one that closed since", (t) =
   assert.deepEqual(readdirSync(join(folder, "tags")).sort(), ["1002.json", "1003.json"]);
   assert.deepEqual(removeTags(join(folder, "absent"), [1001], 0), []);
 });
-
-import type { Tag } from "../../src/core/observation/observation.ts";
-import { readTags, removeTags } from "../../src/shell/store/tags.ts";

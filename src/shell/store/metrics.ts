@@ -12,32 +12,23 @@ import {
 } from "../../core/metrics/metrics.ts";
 import type { Fault } from "../../core/observation/fault.ts";
 import { readDocument, writeDocument } from "./document.ts";
+import { RUN_FOLDER, STATE_FOLDER } from "./paths.ts";
 import { attempt, replaceFile } from "./safe-files.ts";
 
 const MAX_COUNTER_BYTES = 65_536;
 
-/** Where the files are. */
-export interface MetricsPlaces {
-  /** The text file, which all users may read. */
-  readonly file: string;
-  readonly stateFolder: string;
-  readonly runFolder: string;
-}
-
-/** Adds a sweep to the counters, and writes the text unless the sweep was limited to a part of the host. */
-export function writeMetrics(places: MetricsPlaces, sample: Omit<Sample, "hookFaults">): Fault[] {
-  const saved = join(places.stateFolder, "metrics.json");
+/** Adds a sweep to the counters, and writes the text, which all users may read, unless the sweep was limited to a part of the host. */
+export function writeMetrics(file: string, sample: Omit<Sample, "hookFaults">): Fault[] {
+  const saved = join(STATE_FOLDER, "metrics.json");
   const faults: Fault[] = [];
   const before = readCounters(saved, faults);
-  const hookFaults = countHookFaults(join(places.runFolder, "hook.faults"), faults);
+  const hookFaults = countHookFaults(join(RUN_FOLDER, "hook.faults"), faults);
   const full: Sample = { ...sample, hookFaults, faults: sample.faults + faults.length };
   const total = addUp(before, full);
   faults.push(...attempt(`write ${saved}`, () => writeDocument(saved, total)));
   if (!sample.partial)
     faults.push(
-      ...attempt(`write the metrics ${places.file}`, () =>
-        replaceFile(places.file, metricsText(full, total), 0o644),
-      ),
+      ...attempt(`write the metrics ${file}`, () => replaceFile(file, metricsText(full, total), 0o644)),
     );
   return faults;
 }
