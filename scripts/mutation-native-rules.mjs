@@ -133,17 +133,11 @@ export function mutate(compiler, texts) {
 /** What clang makes of a source: trees in which each place names its file. */
 function parse(compiler, path) {
   const options = ["-std=c++17", "-Inative", "-fsyntax-only", "-w", "-Xclang", "-ast-dump=json"];
-  // A program has something outside the project's namespace.
-  return (path.endsWith("main.cc") ? ["(anonymous", "main"] : ["reaper"]).flatMap((filter) => {
-    const filtered = [...options, "-Xclang", `-ast-dump-filter=${filter}`, path];
-    const text = execFileSync(compiler, filtered, { encoding: "utf8", maxBuffer: 2 ** 29 });
-    const trees = text
-      .split(/^(?=\{)/m)
-      .filter((part) => part.startsWith("{"))
-      .map((part) => JSON.parse(part));
-    trees.forEach(nameFiles());
-    return trees;
-  });
+  const filtered = [...options, "-Xclang", "-ast-dump-filter=reaper", path];
+  const text = execFileSync(compiler, filtered, { encoding: "utf8", maxBuffer: 2 ** 29 });
+  const trees = text.split(/^(?=\{)/m).map((part) => JSON.parse(part));
+  trees.forEach(nameFiles());
+  return trees;
 }
 
 /** A place names its file only where that is another one than that of the place before. */

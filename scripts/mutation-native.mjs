@@ -3,7 +3,7 @@
 // is build/mutation-native/report.txt. All changes are in one build below build/, and the environment chooses one for
 // each run. For a nightly run or by hand, as root: each test has namespaces of its own, for a wrong signal is a mutant.
 import { execFileSync, spawn, spawnSync } from "node:child_process";
-import { cpSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { cpSync, existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { basename, dirname, resolve } from "node:path";
 import { mutate } from "./mutation-native-rules.mjs";
 
@@ -18,6 +18,7 @@ const home = resolve("build/mutation-native");
 const build = `${home}/build`;
 const rooms = process.argv.length > 2 ? process.argv.slice(2) : ROOMS;
 
+mkdirSync(home, { recursive: true });
 const mutants = change();
 run("cmake", ["-S", `${home}/src`, "-B", build, "-DREAPER_WERROR=OFF", "-DCMAKE_BUILD_TYPE=Debug"]);
 run("cmake", ["--build", build, "--parallel", String(WORKERS)]);
@@ -40,33 +41,34 @@ for (const path of tests) {
   });
 }
 
-const waiting = mutants.values();
-let done = 0;
+const waiting = mutants.filter(({ room }) => rooms.includes(room)).values();
 await Promise.all(
   Array.from({ length: WORKERS }, async () => {
     for (const mutant of waiting) {
       mutant.caught = await isCaught(mutant);
-      done += 1;
-      if (done % 50 === 0) console.log(`${done} of ${mutants.length}`);
+      if (!mutant.caught && !reasonOf(mutant)) console.log(lineOf(mutant));
     }
   }),
 );
 process.exitCode = report() ? 0 : 1;
 
-/** Puts the changed sources below build/ and returns the mutants. */
+/** Puts the changed sources below build/ and returns the mutants: those of all rooms, so that another room needs no build. */
 function change() {
-  rmSync(`${home}/src`, { recursive: true, force: true });
-  mkdirSync(home, { recursive: true });
-  for (const path of ["native", "CMakeLists.txt", "binding.gyp"])
-    cpSync(path, `${home}/src/${path}`, { recursive: true, preserveTimestamps: true });
   const texts = new Map();
-  for (const room of rooms) {
+  for (const room of ROOMS) {
     const folder = room === "hook" ? "native/hook" : `native/core/${room}`;
-    for (const name of readdirSync(folder))
+    // The hook as a program is started by test/hook.
+    for (const name of readdirSync(folder).filter((one) => one !== "main.cc"))
       texts.set(`${folder}/${name}`, readFileSync(`${folder}/${name}`, "utf8"));
   }
+  const options = { recursive: true, preserveTimestamps: true, filter: (path) => !texts.has(path) };
+  for (const path of ["native", "CMakeLists.txt", "binding.gyp"])
+    cpSync(path, `${home}/src/${path}`, options);
   const made = mutate(COMPILER, texts);
-  for (const [path, text] of texts) writeFileSync(`${home}/src/${path}`, text);
+  for (const [path, text] of texts) {
+    const copy = `${home}/src/${path}`;
+    if (!existsSync(copy) || readFileSync(copy, "utf8") !== text) writeFileSync(copy, text);
+  }
   return made.map((mutant) => ({ ...mutant, room: basename(dirname(mutant.path)) }));
 }
 
@@ -101,13 +103,16 @@ function reasonOf({ path, code, change }) {
   return EQUIVALENT[path]?.[`${code} → ${change}`];
 }
 
+function lineOf({ path, line, code, change, id }) {
+  return `${path}:${line}: ${code} → ${change}${reached.has(id) ? "" : " (no test comes by)"}`;
+}
+
 function report() {
   const lines = [];
   const scores = rooms.map((room) => {
     const all = mutants.filter((mutant) => mutant.room === room && !reasonOf(mutant));
     const caught = all.filter((mutant) => mutant.caught).length;
-    for (const { path, line, code, change, id } of all.filter((mutant) => !mutant.caught))
-      lines.push(`${path}:${line}: ${code} → ${change}${reached.has(id) ? "" : " (no test comes by)"}`);
+    lines.push(...all.filter((mutant) => !mutant.caught).map(lineOf));
     return { room, caught, all: all.length, percent: all.length === 0 ? 100 : (100 * caught) / all.length };
   });
   for (const { room, caught, all, percent } of scores)

@@ -1,19 +1,9 @@
 #include "hook/close.h"
 
-#include <time.h>
-
+#include "core/base/clock.h"
 #include "hook/tag_store.h"
 
 namespace reaper::hook {
-namespace {
-
-std::int64_t now_ms(clockid_t clock) {
-  timespec now{};
-  clock_gettime(clock, &now);
-  return std::int64_t{now.tv_sec} * 1000 + now.tv_nsec / 1'000'000;
-}
-
-}  // namespace
 
 Result<std::optional<Tag>> close_session(const Places& places, const ClientText& text) {
   Result<ProcDir> proc = ProcDir::open(places.proc_root);

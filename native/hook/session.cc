@@ -25,16 +25,6 @@ bool is_alphanumeric(std::string_view text) {
   return !text.empty() && text.size() <= kMaxTagText;
 }
 
-// Calls `visit` for each piece of `text` between separators.
-template <typename Visit>
-void for_each_piece(std::string_view text, char separator, Visit visit) {
-  while (!text.empty()) {
-    const std::size_t end = text.find(separator);
-    visit(text.substr(0, end));
-    text.remove_prefix(end == std::string_view::npos ? text.size() : end + 1);
-  }
-}
-
 // Answers the text between the two affixes, or an empty one.
 std::string_view between(std::string_view text, std::string_view prefix, std::string_view suffix) {
   if (text.size() <= prefix.size() + suffix.size() || !starts_with(text, prefix)) return {};
@@ -52,19 +42,16 @@ struct Place {
 // Finds the first user-UID.slice on the way down. Guard: the user may name what lies below it.
 Place place_of(std::string_view path) {
   Place place;
-  bool outside = false;
-  for_each_piece(path, '/', [&](std::string_view component) {
-    if (component.empty()) return;
-    if (component == "..") outside = true;
+  while (!path.empty()) {
+    const std::string_view component = take_word(path, '/');
+    if (component == "..") return {};  // another cgroup namespace: the path does not start at the mount
     if (!place.uid) {
       place.uid = parse_id(between(component, "user-", ".slice"));
     } else if (!place.session) {
       const std::string_view id = between(component, "session-", ".scope");
       if (is_alphanumeric(id)) place.session = std::string(id);
     }
-  });
-  // Another cgroup namespace: the path does not start at the mount.
-  if (outside) return {};
+  }
   return place;
 }
 
@@ -147,17 +134,18 @@ uid_t read_uid_min(ProcDir& reader, const std::string& login_defs) {
   uid_t uid_min = kDefaultUidMin;
   std::string_view text;
   if (reader.read(AT_FDCWD, login_defs.c_str(), &text) != 0) return uid_min;
-  for_each_piece(text, '\n', [&](std::string_view line) {
+  while (!text.empty()) {
+    std::string_view line = take_word(text, '\n');
     constexpr std::string_view kBlanks = " \t";
     constexpr std::string_view kKey = "UID_MIN";
     line.remove_prefix(std::min(line.find_first_not_of(kBlanks), line.size()));
-    if (!starts_with(line, kKey)) return;
+    if (!starts_with(line, kKey)) continue;
     line.remove_prefix(kKey.size());
     const std::size_t start = line.find_first_not_of(kBlanks);
-    if (start == 0 || start == std::string_view::npos) return;  // a longer word, or no value
+    if (start == 0 || start == std::string_view::npos) continue;  // a longer word, or no value
     const std::size_t end = std::min(line.find_first_of(kBlanks, start), line.size());
     if (const auto value = parse_id(line.substr(start, end - start))) uid_min = *value;
-  });
+  }
   return uid_min;
 }
 

@@ -56,6 +56,7 @@ class SnapshotBuilder {
   ExeKind kind_of(std::string_view exe);
   bool asks_for(uid_t uid) const { return !options_.uids || options_.uids->count(uid) != 0; }
   void match_command_lines();
+  bool may_hold_marker(ArgvStatus status, bool truncated, const std::vector<std::string>& argv) const;
   // select.cc: which processes are read in full
   void read_sshd();
   std::vector<ChainProcess> read_chains();
@@ -63,6 +64,7 @@ class SnapshotBuilder {
   void read_ancestors();
   void read_full(pid_t pid, uid_t owner, bool wants_argv);
   pid_t read_parent(const ScanEntry& entry);
+  std::unordered_set<pid_t> near_suspects();
   // read_process.cc. False: gone, or unreadable, which the report describes
   bool read_process(pid_t pid, uid_t owner, Process& process);
   void read_links(int folder, Process& process);
@@ -89,7 +91,12 @@ class SnapshotBuilder {
   bool expects_access(uid_t uid) const { return options_.observer == 0 || options_.observer == uid; }
 
   bool is_suspect(const ScanEntry& entry) const {
-    return entry.suspect && suspect_uids_.count(entry.uid) != 0;
+    return (entry.suspect || options_.full) && suspect_uids_.count(entry.uid) != 0;
+  }
+  // Guard: one user's set-uid programs must not use up another's budgets, so the real uid pays.
+  uid_t payer_of(const Process& process) const {
+    const uid_t real = process.uids ? (*process.uids)[0] : process.uid;
+    return real == process.uid ? process.account : owners_.of(real);
   }
 
   const SnapshotOptions options_;

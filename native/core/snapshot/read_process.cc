@@ -73,11 +73,11 @@ void SnapshotBuilder::read_links(int folder, Process& process) {
 void SnapshotBuilder::read_argv() {
   std::vector<ArgvRequest> requests;
   for (const std::size_t i : wants_argv_)
-    requests.push_back({out_.processes[i].pid, out_.processes[i].account});
+    requests.push_back({out_.processes[i].pid, payer_of(out_.processes[i])});
   std::vector<ArgvResult> results = reaper::read_argv(argv_, requests, &out_.faults);
   for (std::size_t k = 0; k < results.size(); ++k) {
     Process& process = out_.processes[wants_argv_[k]];
-    report_argv(results[k], process.pid, process.uid);
+    report_argv(results[k], process.pid, requests[k].uid);
     process.argv_status = results[k].status;
     process.argv_truncated = results[k].truncated;
     process.argv = std::move(results[k].argv);
@@ -86,15 +86,17 @@ void SnapshotBuilder::read_argv() {
 
 void SnapshotBuilder::read_environ() {
   if (options_.variables.empty()) return;
+  const std::unordered_set<pid_t> near = near_suspects();
   std::vector<MemoryRequest> requests;
   std::vector<Process*> asked;
   for (const std::size_t i : wants_argv_) {
     Process& process = out_.processes[i];
+    if (near.count(process.pid) == 0) continue;
     process.variables_asked = true;
     // Guard: a process whose command line hung would hang again, and is reported already.
     if (process.argv_status == ArgvStatus::kTimeout) continue;
     asked.push_back(&process);
-    requests.push_back({std::to_string(process.pid) + "/environ", process.account});
+    requests.push_back({std::to_string(process.pid) + "/environ", payer_of(process)});
   }
   std::vector<int> errors(requests.size(), ETIMEDOUT);
   const auto on_answer = [&](std::size_t i, int error, std::string_view text) {
@@ -103,11 +105,11 @@ void SnapshotBuilder::read_environ() {
   };
   environ_.read(requests, on_answer, &out_.faults);
   for (std::size_t i = 0; i < asked.size(); ++i) {
-    const auto& [pid, uid] = std::tie(asked[i]->pid, asked[i]->uid);
+    const uid_t payer = requests[i].uid;
     if (errors[i] == EDQUOT)
-      add_users_fault(uid, "read environments", "they exceed 64 MiB for this user; the rest was not read");
+      add_users_fault(payer, "read environments", "they exceed 64 MiB for this user; the rest was not read");
     else if (errors[i] != 0 && !is_gone(errors[i]))
-      add_error("read the environment", pid, uid, errors[i]);
+      add_error("read the environment", asked[i]->pid, payer, errors[i]);
   }
 }
 

@@ -65,12 +65,11 @@ void SnapshotBuilder::scan(const std::vector<pid_t>& pids) {
       continue;
     }
     scan_exe(entry);
-    entry.suspect |= options_.full;
     entries_.push_back(entry);
   }
   if (!options_.full) match_command_lines();
   for (const ScanEntry& entry : entries_)
-    if (entry.suspect && asks_for(entry.uid)) suspect_uids_.insert(entry.uid);
+    if ((entry.suspect || options_.full) && asks_for(entry.uid)) suspect_uids_.insert(entry.uid);
 }
 
 // Makes suspects of the interpreters whose command line holds a marker.
@@ -83,17 +82,21 @@ void SnapshotBuilder::match_command_lines() {
     requests.push_back({entry.pid, owners_.of(entry.uid, proc_.fd(), entry.pid)});
   }
   const std::vector<ArgvResult> results = reaper::read_argv(argv_, requests, &out_.faults);
-  std::string line;
   for (std::size_t i = 0; i < results.size(); ++i) {
-    const ArgvResult& result = results[i];
-    if (result.status == ArgvStatus::kGone) continue;
-    report_argv(result, asked[i]->pid, asked[i]->uid);
-    line.clear();
-    for (const std::string& argument : result.argv) line.append(argument) += ' ';
-    // Guard: a line that was refused, hidden, cut or never came may hold a marker.
-    asked[i]->suspect =
-        result.status != ArgvStatus::kRead || result.truncated || contains_any(line, options_.argv_markers);
+    const auto& [status, error, argv, truncated] = results[i];
+    if (status == ArgvStatus::kGone) continue;
+    report_argv(results[i], asked[i]->pid, asked[i]->uid);
+    asked[i]->suspect = may_hold_marker(status, truncated, argv);
   }
+}
+
+// Guard: a line that was refused, hidden, cut or never came may hold a marker.
+bool SnapshotBuilder::may_hold_marker(ArgvStatus status, bool truncated,
+                                      const std::vector<std::string>& argv) const {
+  if (status != ArgvStatus::kRead || truncated) return true;
+  std::string line;
+  for (const std::string& argument : argv) line.append(argument) += ' ';
+  return contains_any(line, options_.argv_markers);
 }
 
 }  // namespace reaper

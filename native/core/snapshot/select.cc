@@ -100,4 +100,30 @@ void SnapshotBuilder::read_ancestors() {
   }
 }
 
+// Of what was read: the suspects with what lives below and above them, which alone can lead a tree. A full
+// look reads more, and that must not use up its user's budget of environments.
+std::unordered_set<pid_t> SnapshotBuilder::near_suspects() {
+  std::unordered_map<pid_t, std::vector<pid_t>> children;
+  for (const Process& process : out_.processes) children[process.ppid].push_back(process.pid);
+  std::unordered_set<pid_t> near, above;
+  for (const ScanEntry& entry : entries_) {
+    auto found = index_.find(entry.pid);
+    if (found == index_.end()) continue;
+    const Process& process = out_.processes[found->second];
+    const bool suspect = entry.interpreter && options_.full
+                             ? may_hold_marker(process.argv_status, process.argv_truncated, process.argv)
+                             : entry.suspect;
+    if (!suspect) continue;
+    for (std::vector<pid_t> below = {entry.pid}; !below.empty();) {
+      const pid_t pid = below.back();
+      below.pop_back();
+      if (near.insert(pid).second) below.insert(below.end(), children[pid].begin(), children[pid].end());
+    }
+    while (found != index_.end() && above.insert(found->first).second)
+      found = index_.find(out_.processes[found->second].ppid);
+  }
+  near.merge(above);
+  return near;
+}
+
 }  // namespace reaper

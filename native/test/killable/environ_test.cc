@@ -215,6 +215,61 @@ void bytes_are_charged_to_the_user() {
         found.faults[0].detail.find("64 MiB") != std::string::npos);
 }
 
+// Guard: a full look reads every process of a user, and what has no part in a tree must not use up the
+// budget.
+void asks_only_what_may_lead_a_tree() {
+  Host host;
+  host.options.full = true;
+  host.options.uids = {{fixture_uid()}};
+  host.options.interpreters = {"node"};
+  host.options.argv_markers = {"/server/"};
+  host.options.timeout_ms = 10000;
+  host.options.budget_ms = 60000;
+  const auto add = [&host](pid_t pid, pid_t ppid, const char* exe, const char* argument) {
+    FakeProcess fake;
+    fake.pid = pid;
+    fake.ppid = ppid;
+    fake.exe = exe;
+    fake.argv = {"x", argument};
+    host.fixture.add(fake);
+    write_file(host.fixture.path(pid, "environ"), "SLURM_JOB_ID=1" + kEnd);
+  };
+  for (pid_t pid = 10; pid < 30; ++pid) add(pid, 1, "/usr/bin/vim", "large");
+  for (pid_t pid = 10; pid < 30; ++pid)
+    write_file(host.fixture.path(pid, "environ"), std::string(6 << 20, 'x') + kEnd);
+  add(40, 1, "/bin/sh", "above");
+  add(41, 40, "/usr/bin/sleep", "suspect");
+  add(42, 41, "/bin/sh", "below");
+  add(43, 42, "/bin/sh", "further below");
+  add(44, 40, "/bin/sh", "beside");
+  add(50, 1, "/usr/bin/node", "/server/main.js");
+  add(51, 1, "/usr/bin/node", "/work/main.js");
+  const Snapshot found = look(host.options);
+  for (const pid_t pid : {40, 41, 42, 43, 50}) CHECK(at(found, pid).variables == Names({"SLURM_JOB_ID"}));
+  for (const pid_t pid : {10, 29, 44, 51}) CHECK(!at(found, pid).variables_asked);
+  CHECK(found.faults.empty());
+}
+
+// Guard: anybody may run another user's set-uid program, as often as they like.
+void the_real_uid_pays() {
+  if (!is_root()) return;
+  Host host;
+  host.options.timeout_ms = 10000;
+  host.options.budget_ms = 60000;
+  const std::string large = std::string(6 << 20, 'x') + kEnd;
+  for (pid_t pid = 10; pid < 40; ++pid) {
+    FakeProcess fake = host.add(pid, large, 3002);
+    write_file(host.fixture.path(pid, "status"), "Name:\tx\nUid:\t3001\t3002\t3002\t3002\n");
+    write_file(host.fixture.path(pid, "cmdline"), std::string(30000, '\0'));
+  }
+  host.add(50, "SLURM_JOB_ID=1" + kEnd, 3002);
+  const Snapshot found = look(host.options);
+  CHECK(at(found, 50).variables == Names({"SLURM_JOB_ID"}) && at(found, 50).argv_status == ArgvStatus::kRead);
+  CHECK(!at(found, 39).variables && at(found, 39).argv_status == ArgvStatus::kDenied);
+  CHECK(found.over_budget == std::vector<uid_t>{3001});
+  for (const Fault& fault : found.faults) CHECK(fault.uid == 3001U);
+}
+
 bool holds_value(const std::string& bytes) {
   for (std::size_t at = 0; at + kValue <= bytes.size(); ++at) {
     std::size_t same = 0;
@@ -266,6 +321,8 @@ int main() {
   what_cannot_be_read_is_a_fault();
   one_user_cannot_spend_the_time_of_others();
   bytes_are_charged_to_the_user();
+  asks_only_what_may_lead_a_tree();
+  the_real_uid_pays();
   values_never_leave_the_helper();
   return report("environ");
 }
