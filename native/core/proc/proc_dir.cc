@@ -87,13 +87,11 @@ int ProcDir::read(int folder, const char* path, std::string_view* text, Records 
   return 0;
 }
 
-int ProcDir::read_of(pid_t pid, const char* file, std::string_view* text) {
-  return read(root_.get(), path_of(pid, file).c_str(), text);
-}
-
 int ProcDir::read_stat(pid_t pid, int folder, Stat* stat) {
   std::string_view text;
-  if (const int error = folder < 0 ? read_of(pid, "stat", &text) : read(folder, "stat", &text)) return error;
+  const int error =
+      folder < 0 ? read(root_.get(), path_of(pid, "stat").c_str(), &text) : read(folder, "stat", &text);
+  if (error != 0) return error;
   const auto parsed = parse_stat(text);
   if (!parsed || parsed->pid != pid) return EBADMSG;
   *stat = *parsed;

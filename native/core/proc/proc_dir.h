@@ -54,7 +54,6 @@ class ProcDir {
   static constexpr std::size_t kFileLimit = std::size_t{256} * 1024;
   int read(int folder, const char* path, std::string_view* text, Records records = Records::kOne,
            std::size_t most = kFileLimit);
-  int read_of(pid_t pid, const char* file, std::string_view* text);
 
   // Reads and parses a process's stat, below its pinned folder (-1: by its number). EBADMSG: it is malformed,
   // or another process's.

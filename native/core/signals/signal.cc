@@ -7,7 +7,6 @@
 #include <unistd.h>
 
 #include <algorithm>
-#include <atomic>
 #include <cerrno>
 
 #include "core/base/clock.h"
@@ -19,53 +18,30 @@ namespace {
 // By number: glibc has wrappers since 2.36 only.
 constexpr long kPidfdSendSignal = 424;
 constexpr long kPidfdOpen = 434;
-constexpr int kRereadMs = 20;
-
-// What this kernel, or a seccomp filter, turned out to lack. Learned once.
-std::atomic<bool> g_no_pidfd_open{false};
-std::atomic<bool> g_no_send_signal{false};
-
-bool is_missing(int error) { return error == ENOSYS || error == EPERM; }
+constexpr std::int64_t kRereadMs = 20;
 
 // Holds a process while its identity is checked, so that no other process can take its number in between.
 struct Pin {
-  SignalPin kind = SignalPin::kNumber;
-  UniqueFd fd;  // a pidfd, or the folder of the process; invalid for kNumber
+  UniqueFd pidfd;   // invalid where this kernel has none
+  UniqueFd folder;  // below it everything is read of this process, or fails
 };
 
-// A pidfd, or an errno. ENOSYS: the kernel (RHEL 8) or a seccomp filter has no pidfd_open(2).
-int open_pidfd(pid_t pid, UniqueFd* fd) {
-  if (g_no_pidfd_open) return ENOSYS;
-  *fd = UniqueFd(static_cast<int>(syscall(kPidfdOpen, pid, 0)));
-  if (fd->valid()) return 0;
-  if (!is_missing(errno)) return errno;
-  g_no_pidfd_open = true;
-  return ENOSYS;
-}
-
-// Pins a process by the best means that this kernel has. Answers 0, or the errno that says that the process
-// is gone or that no descriptor can be had.
+// Answers 0 or an errno.
 int take_pin(const ProcDir& proc, pid_t pid, Pin* pin) {
-  int error = open_pidfd(pid, &pin->fd);
-  if (error == 0) pin->kind = SignalPin::kPidfd;
-  if (error != ENOSYS) return error;
-  if (g_no_send_signal) return 0;
   // pidfd_send_signal(2) takes a folder of /proc since Linux 5.1, if it was not opened with O_PATH.
-  error = proc.pin(pid, &pin->fd, O_RDONLY);
-  if (error == 0) pin->kind = SignalPin::kProcFolder;
-  // hidepid may deny the folder and allow the signal: by number, then.
-  return is_denied(error) ? 0 : error;
+  if (const int error = proc.pin(pid, &pin->folder, O_RDONLY)) return error;
+  pin->pidfd = UniqueFd(static_cast<int>(syscall(kPidfdOpen, pid, 0)));
+  // ENOSYS: the kernel (RHEL 8) has no pidfd_open(2); EPERM: a seccomp filter.
+  return pin->pidfd.valid() || errno == ENOSYS || errno == EPERM ? 0 : errno;
 }
 
 // Signals through the pin. Answers 0 or an errno; ENOSYS: this pin cannot carry a signal, so kill(2) must.
 int signal_pinned(const Pin& pin, int signo) {
-  if (!pin.fd.valid() || g_no_send_signal) return ENOSYS;
-  if (syscall(kPidfdSendSignal, pin.fd.get(), signo, nullptr, 0) == 0) return 0;
-  const int error = errno;
-  if (error == ENOSYS) g_no_send_signal = true;
+  const int fd = pin.pidfd.valid() ? pin.pidfd.get() : pin.folder.get();
+  if (syscall(kPidfdSendSignal, fd, signo, nullptr, 0) == 0) return 0;
   // EPERM: a seccomp filter, or the truth, which kill(2) will say again. EBADF: the folder is not one of
   // procfs.
-  return is_missing(error) || error == EBADF ? ENOSYS : error;
+  return errno == EPERM || errno == EBADF ? ENOSYS : errno;
 }
 
 SignalOutcome unreadable(int error) { return is_gone(error) ? SignalOutcome::kGone : SignalOutcome::kDenied; }
@@ -84,21 +60,19 @@ std::optional<SignalOutcome> identity_refusal(ProcDir& proc, int folder, const P
 std::optional<SignalOutcome> refusal(ProcDir& proc, int folder, const ProcId& id, uid_t uid,
                                      std::optional<std::uint32_t> expected_login) {
   if (const auto refused = identity_refusal(proc, folder, id)) return refused;
-  const auto read = [&](const char* file, std::string_view* text) {
-    return folder < 0 ? proc.read_of(id.pid, file, text) : proc.read(folder, file, text);
-  };
   std::string_view text;
-  if (const int error = read("status", &text)) return unreadable(error);
+  if (const int error = proc.read(folder, "status", &text)) return unreadable(error);
   const auto uids = parse_status_uids(text);
   if (!uids) return SignalOutcome::kDenied;
   // A setuid program or a user namespace shows in one of the four: then it is not only the user's.
   for (const uid_t each : *uids)
     if (each != uid) return SignalOutcome::kForeign;
+  if (!expected_login) return std::nullopt;
+  std::string_view login_text;
   // A kernel without audit records no login uid to compare. Only a privileged process changes one that is
   // set.
-  const int error = expected_login ? read("loginuid", &text) : ENOENT;
-  if (is_gone(error)) return std::nullopt;
-  const auto login = error == 0 ? parse_id(text) : std::nullopt;
+  if (is_gone(proc.read(folder, "loginuid", &login_text))) return std::nullopt;
+  const auto login = parse_id(login_text);
   if (!login) return SignalOutcome::kDenied;
   if (*login != kUnsetId && *login != *expected_login) return SignalOutcome::kForeign;
   return std::nullopt;
@@ -122,16 +96,17 @@ SignalResult signal_process(const std::string& proc_root, const ProcId& id, uid_
   auto proc = ProcDir::open(proc_root);
   // Never init, kthreadd, a process group (0 and below) or this process, whatever the plan says; nor where
   // the number would be checked in another namespace than the one where it is signalled.
-  if (id.pid <= 2 || id.pid == getpid() || !proc || (proc_root == "/proc" && proc.value().is_foreign()))
+  if (id.pid <= 2 || id.pid == getpid() || !proc || proc.value().is_foreign())
     return {SignalOutcome::kDenied, SignalPin::kNone};
 
   Pin pin;
-  const int error = take_pin(proc.value(), id.pid, &pin);
-  // EINVAL, ENOENT: the number now names a thread of another process, or no process.
-  if (error == ESRCH || error == EINVAL || error == ENOENT) return {SignalOutcome::kGone, SignalPin::kNone};
-  const int folder = pin.kind == SignalPin::kProcFolder ? pin.fd.get() : -1;
-  if (const auto refused = refusal(proc.value(), folder, id, uid, login_uid)) return {*refused, pin.kind};
-  if (const int sent = signal_pinned(pin, signo); sent != ENOSYS) return {outcome_of(sent), pin.kind};
+  // EINVAL: the number now names a thread of another process.
+  if (const int error = take_pin(proc.value(), id.pid, &pin))
+    return {error == EINVAL ? SignalOutcome::kGone : unreadable(error), SignalPin::kNone};
+  const SignalPin kind = pin.pidfd.valid() ? SignalPin::kPidfd : SignalPin::kProcFolder;
+  if (const auto refused = refusal(proc.value(), pin.folder.get(), id, uid, login_uid))
+    return {*refused, kind};
+  if (const int sent = signal_pinned(pin, signo); sent != ENOSYS) return {outcome_of(sent), kind};
 
   // Without a pin: a second check with the same result, then the signal at once. Two processes could only be
   // confused if the pid came round within one clock tick or between these two calls.
@@ -139,47 +114,19 @@ SignalResult signal_process(const std::string& proc_root, const ProcId& id, uid_
   return {outcome_of(kill(id.pid, signo) == 0 ? 0 : errno), SignalPin::kNumber};
 }
 
-std::vector<ProcId> wait_gone(const std::string& proc_root, const std::vector<ProcId>& ids, int timeout_ms) {
-  const std::int64_t deadline = now_ms() + std::max(timeout_ms, 0);
+std::vector<ProcId> wait_gone(const std::string& proc_root, std::vector<ProcId> ids, int timeout_ms) {
+  const std::int64_t deadline = now_ms() + timeout_ms;
   auto proc = ProcDir::open(proc_root);
   if (!proc) return ids;  // nothing can be said to be dead
-
-  struct Awaited {
-    ProcId id;
-    UniqueFd pin;  // invalid: its stat is read again and again
-  };
-  std::vector<Awaited> alive;
-  bool room = true;
-  for (const ProcId& id : ids) {
-    UniqueFd pin;
-    const int error = room ? open_pidfd(id.pid, &pin) : 0;
-    if (is_exhausted(error)) {
-      room = false;
-      for (Awaited& each : alive) each.pin.reset();  // to read takes descriptors too
-    }
-    if (error != ESRCH && !has_ended(proc.value(), id)) alive.push_back({id, std::move(pin)});
+  for (;;) {
+    const auto ended = [&proc](const ProcId& id) { return has_ended(proc.value(), id); };
+    ids.erase(std::remove_if(ids.begin(), ids.end(), ended), ids.end());
+    const std::int64_t left = deadline - now_ms();
+    if (ids.empty() || left <= 0) return ids;
+    // Read again and again: a pidfd for each would take the descriptors that are there, and some kernels have
+    // none.
+    poll(nullptr, 0, static_cast<int>(std::min(left, kRereadMs)));
   }
-  while (!alive.empty()) {
-    std::vector<pollfd> watched;  // poll(2) ignores an invalid descriptor
-    for (const Awaited& each : alive) watched.push_back({each.pin.get(), POLLIN, 0});
-    const bool reread = std::any_of(alive.begin(), alive.end(), [](auto& each) { return !each.pin.valid(); });
-    const std::int64_t left = std::max<std::int64_t>(deadline - now_ms(), 0);
-    const std::int64_t pause = reread ? std::min<std::int64_t>(left, kRereadMs) : left;
-    if (poll(watched.data(), watched.size(), static_cast<int>(pause)) < 0) watched.clear();
-    std::vector<Awaited> still;
-    for (std::size_t i = 0; i < alive.size(); ++i) {
-      // A pidfd is readable when every thread of the process has ended.
-      const bool gone = alive[i].pin.valid()
-                            ? i < watched.size() && (watched[i].revents & (POLLIN | POLLHUP)) != 0
-                            : has_ended(proc.value(), alive[i].id);
-      if (!gone) still.push_back(std::move(alive[i]));
-    }
-    alive = std::move(still);
-    if (left == 0) break;
-  }
-  std::vector<ProcId> survivors;
-  for (const Awaited& each : alive) survivors.push_back(each.id);
-  return survivors;
 }
 
 }  // namespace reaper

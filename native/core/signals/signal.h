@@ -38,6 +38,6 @@ SignalResult signal_process(const std::string& proc_root, const ProcId& id, uid_
                             std::optional<std::uint32_t> login_uid = std::nullopt);
 
 // Waits until every process is dead or timeout_ms has passed; the survivors.
-std::vector<ProcId> wait_gone(const std::string& proc_root, const std::vector<ProcId>& ids, int timeout_ms);
+std::vector<ProcId> wait_gone(const std::string& proc_root, std::vector<ProcId> ids, int timeout_ms);
 
 }  // namespace reaper

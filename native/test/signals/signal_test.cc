@@ -1,18 +1,14 @@
 #include "core/signals/signal.h"
 
-#include <linux/filter.h>
-#include <linux/seccomp.h>
 #include <sched.h>
 #include <sys/mman.h>
 #include <sys/mount.h>
 #include <sys/resource.h>
-#include <sys/syscall.h>
-
-#include <cstddef>
 
 #include "core/base/clock.h"
 #include "test/child.h"
 #include "test/proc_fixture.h"
+#include "test/refuse.h"
 
 using namespace reaper;
 
@@ -21,8 +17,8 @@ namespace {
 // The kernels that the product runs on, as a seccomp filter makes them.
 struct Kernel {
   const char* name;
-  unsigned pidfd_open, send_signal;  // the errno with which they are refused; 0: they work
-  SignalPin pin;                     // what must come of it
+  int pidfd_open, send_signal;  // the errno with which they are refused; 0: they work
+  SignalPin pin;                // what must come of it
 };
 
 constexpr Kernel kKernels[] = {
@@ -35,27 +31,15 @@ constexpr Kernel kKernels[] = {
 
 SignalPin g_pin = SignalPin::kPidfd;
 
-void deny(std::vector<sock_filter>& filter, unsigned number, unsigned error) {
-  filter.push_back(BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, number, 0, 1));
-  filter.push_back(BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ERRNO | error));
-}
-
 // From here on this process and its children have that kernel's system calls. With a pin, kill(2) of SIGTERM
 // is refused: a signal that arrives all the same went through the descriptor.
 bool become(const Kernel& kernel) {
-  std::vector<sock_filter> filter = {BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(seccomp_data, nr))};
-  if (kernel.pidfd_open != 0) deny(filter, 434, kernel.pidfd_open);
-  if (kernel.send_signal != 0) deny(filter, 424, kernel.send_signal);
-  if (kernel.pin != SignalPin::kNumber) {
-    filter.push_back(BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_kill, 0, 3));
-    filter.push_back(BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(seccomp_data, args[1])));
-    deny(filter, SIGTERM, EPERM);
-  }
-  filter.push_back(BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW));
-  const sock_fprog program = {static_cast<unsigned short>(filter.size()), filter.data()};
+  std::vector<Refusal> refusals;
+  if (kernel.pidfd_open != 0) refusals.push_back({434, kernel.pidfd_open});
+  if (kernel.send_signal != 0) refusals.push_back({424, kernel.send_signal});
+  if (kernel.pin != SignalPin::kNumber) refusals.push_back({SYS_kill, EPERM, 1, ~0U, SIGTERM});
   g_pin = kernel.pin;
-  return prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == 0 &&
-         prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &program) == 0;
+  return refuse(refusals);
 }
 
 SignalOutcome outcome(const ProcId& id, uid_t uid, int signo, const std::string& proc_root = "/proc",
@@ -127,11 +111,20 @@ void spares_what_is_not_surely_the_users() {
       return outcome({fake.pid, fake.start_time}, geteuid(), 0, fixture.root(), 1001);
     };
     CHECK(sent() == each.expected);
+    // Nobody's login is asked for.
+    if (each.login != "1001")
+      CHECK(outcome({fake.pid, fake.start_time}, geteuid(), 0, fixture.root()) == SignalOutcome::kSent);
     std::filesystem::remove(fixture.path(fake.pid, "loginuid"));  // a kernel without audit
     if (each.login != "1001") CHECK(sent() == SignalOutcome::kSent);
+    std::filesystem::create_directory(fixture.path(fake.pid, "loginuid"));  // EISDIR
+    if (each.login != "1001") CHECK(sent() == SignalOutcome::kDenied);
     std::filesystem::remove(fixture.path(fake.pid, "status"));
+    CHECK(sent() == SignalOutcome::kGone);
     std::filesystem::create_directory(fixture.path(fake.pid, "status"));  // EISDIR
     CHECK(sent() == SignalOutcome::kDenied);
+    fake.state = 'X';
+    write_file(fixture.path(fake.pid, "stat"), stat_line(fake));
+    CHECK(sent() == SignalOutcome::kGone);
   }
   CHECK(child.lives());
 }
@@ -197,6 +190,51 @@ void signals_a_zombie_leader_with_threads() {
   CHECK(wait_gone("/proc", {id}, 5000).empty());
 }
 
+// The number of a thread that is not the first one, with that thread's own start time, names no process: a
+// signal would reach the process that the thread is of. Without pidfd_open(2) only the start time tells the
+// two apart.
+void spares_the_process_of_a_thread() {
+  if (g_pin != SignalPin::kPidfd) return;
+  const Child child([](int) {
+    pthread_t thread;
+    const auto body = [](void*) -> void* {
+      for (;;) pause();
+    };
+    return pthread_create(&thread, nullptr, body, nullptr) == 0;
+  });
+  const std::string tasks = "/proc/" + std::to_string(child.pid()) + "/task";
+  for (const auto& entry : std::filesystem::directory_iterator(tasks)) {
+    const pid_t thread = std::stoi(entry.path().filename());
+    if (thread != child.pid()) CHECK(outcome(id_of(thread), geteuid(), SIGTERM) == SignalOutcome::kGone);
+  }
+  CHECK(child.lives());
+}
+
+// What the kernel answers to the pin, and to the signal through it. Guard: where the one failed, or the other
+// for a reason of the process's own, nothing is sent by number.
+void a_failure_is_no_reason_to_signal_by_number() {
+  const struct {
+    unsigned call;
+    int error;
+    SignalOutcome expected;
+  } cases[] = {
+      {434, EMFILE, SignalOutcome::kDenied}, {434, ENOMEM, SignalOutcome::kDenied},
+      {434, EINVAL, SignalOutcome::kGone},   {434, ESRCH, SignalOutcome::kGone},
+      {424, ESRCH, SignalOutcome::kGone},    {424, EAGAIN, SignalOutcome::kDenied},
+  };
+  for (const auto& each : cases) {
+    const Child child;
+    const ProcId id = id_of(child.pid());
+    const bool asked = each.call == 434 ? g_pin == SignalPin::kPidfd : g_pin != SignalPin::kNumber;
+    if (!asked) continue;  // refused already
+    CHECK(exit_of([&] {
+            return refuse({{each.call, each.error}}) && outcome(id, geteuid(), SIGKILL) == each.expected ? 0
+                                                                                                         : 1;
+          }) == 0);
+    CHECK(child.lives());
+  }
+}
+
 void waits_for_the_dead() {
   const Child lives, dies;
   const ProcId living = id_of(lives.pid()), dying = id_of(dies.pid());
@@ -223,17 +261,18 @@ void waits_for_the_dead() {
   CHECK(wait_gone("/nonexistent", {id_of(killer.pid())}, 0).size() == 1);
 }
 
-// Out of descriptors: the start times are read again instead. One is left, for reading.
+// It takes one descriptor, however many processes are waited for.
 void waits_without_descriptors() {
   CHECK(exit_of([] {
           const Child children[8];
           std::vector<ProcId> ids;
           for (const Child& child : children) ids.push_back(id_of(child.pid()));
-          const struct rlimit few = {8, 8};
-          setrlimit(RLIMIT_NOFILE, &few);
-          const bool all = wait_gone("/proc", ids, 50).size() == 8;
-          for (const ProcId& id : ids) kill(id.pid, SIGKILL);
-          return all && wait_gone("/proc", ids, 5000).empty() ? 0 : 1;
+          const auto next = static_cast<rlim_t>(open("/dev/null", O_RDONLY | O_CLOEXEC));
+          const struct rlimit few = {next + 2, next + 2};
+          if (close(static_cast<int>(next)) != 0 || setrlimit(RLIMIT_NOFILE, &few) != 0) return 2;
+          for (int i = 4; i < 8; ++i) kill(ids[static_cast<std::size_t>(i)].pid, SIGKILL);
+          if (wait_gone("/proc", {ids.begin() + 4, ids.end()}, 10000).size() != 0) return 3;
+          return wait_gone("/proc", ids, 0).size() == 4 ? 0 : 1;
         }) == 0);
 }
 
@@ -278,6 +317,8 @@ int run_all(const Kernel& kernel) {
   spares_another_uid();
   spares_another_login();
   signals_a_zombie_leader_with_threads();
+  spares_the_process_of_a_thread();
+  a_failure_is_no_reason_to_signal_by_number();
   waits_for_the_dead();
   waits_without_descriptors();
   spares_a_recycled_pid();

@@ -1,13 +1,13 @@
 #include "core/snapshot/snapshot.h"
 
 #include <sched.h>
-#include <sys/resource.h>
 
 #include <algorithm>
 #include <functional>
 
 #include "test/child.h"
 #include "test/proc_fixture.h"
+#include "test/refuse.h"
 
 using namespace reaper;
 
@@ -447,8 +447,8 @@ void fails_when_nothing_can_be_known() {
   CHECK(result.failure().what.find("boot_id") != std::string::npos);
 }
 
-// Guard: a snapshot that ran out of descriptors, in either stage, may lack any process, so it fails as a
-// whole.
+// Guard: a snapshot that ran out of descriptors or memory, in either stage, may lack any process, so it fails
+// as a whole.
 void fails_where_descriptors_run_out() {
   for (const bool staged : {false, true}) {
     Host host;
@@ -456,15 +456,13 @@ void fails_where_descriptors_run_out() {
     if (staged) host.add(40, 1, "/usr/sbin/sshd");
     host.options.staged = staged;
     host.options.interpreters.clear();
-    CHECK(exit_of([&host] {
-            // One descriptor for the proc root and one to read; a process takes two.
-            const auto few = static_cast<rlim_t>(open("/dev/null", O_RDONLY | O_CLOEXEC)) + 2;
-            close(static_cast<int>(few) - 2);
-            const struct rlimit limit = {few, few};
-            if (setrlimit(RLIMIT_NOFILE, &limit) != 0) return 2;
-            const auto result = take_snapshot(host.options);
-            return !result.ok() && result.failure().code == EMFILE ? 0 : 1;
-          }) == 0);
+    for (const int error : {EMFILE, ENFILE, ENOMEM})
+      CHECK(exit_of([&] {
+              // The folder of a process, in which all is read in full.
+              if (!refuse({{SYS_openat, error, 2, O_PATH, O_PATH}})) return 2;
+              const auto result = take_snapshot(host.options);
+              return !result.ok() && result.failure().code == error ? 0 : 1;
+            }) == 0);
   }
 }
 
