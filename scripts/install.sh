@@ -34,13 +34,26 @@ for file in dist/$name.cjs dist/sweep.cjs dist/tools.cjs dist/pino.cjs dist/reap
     exit 1
   fi
 done
+node=/usr/bin/node
+[ -e $node ] || node=$(command -v node)
+# Guard: root will run it each hour, and must not run what another user can change or put in its place.
+part=$(readlink -f "$node")
+while :; do
+  if [ -n "$(find "$part" -prune \( ! -user 0 -o -perm -002 -o -perm -020 ! -group 0 \))" ]; then
+    echo "install.sh: others than root can change $part, so root must not run $node;" \
+      "install Node.js as a package, or: chown root:root $part; chmod go-w $part" >&2
+    exit 1
+  fi
+  [ "$part" != / ] || break
+  part=$(dirname "$part")
+done
 install -d "$library" /usr/libexec/$name /usr/share/$name/pam /etc/$name/config.d
 install -m 644 dist/$name.cjs dist/sweep.cjs dist/tools.cjs dist/pino.cjs dist/reaper_native.node "$library/"
 # The launcher starts Node.js by an absolute path and passes on no NODE_OPTIONS and no LD_PRELOAD.
 install -m 755 dist/launcher /usr/sbin/$name
-if [ ! -e /usr/bin/node ]; then
+if [ $node != /usr/bin/node ]; then
   install -d "$library/node/bin"
-  ln -sf "$(readlink -f "$(command -v node)")" "$library/node/bin/node"
+  ln -sf "$(readlink -f "$node")" "$library/node/bin/node"
 fi
 # Ordinary users have no sbin in their PATH on Debian.
 [ "$(readlink -f /usr/bin)" = "$(readlink -f /usr/sbin)" ] || ln -sf ../sbin/$name /usr/bin/$name

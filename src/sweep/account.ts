@@ -13,6 +13,7 @@ import { writeMetrics } from "../shell/store/metrics.ts";
 import { dropNotices, writeNotices } from "../shell/store/notices.ts";
 import { LOG_FOLDER, NOTICE_FOLDER, NOTIFY_FOLDER, STATE_FOLDER } from "../shell/store/paths.ts";
 import { attempt, prepareFolder } from "../shell/store/safe-files.ts";
+import { asAccount } from "../shell/store/service-account.ts";
 import { putIntoSpool } from "../shell/store/spool.ts";
 import type { SweepRequest, SweepResult } from "./ports.ts";
 
@@ -42,21 +43,22 @@ export function recordBatch(
       ),
     );
   if (observing) return faults;
-  faults.push(...dropNotices(NOTICE_FOLDER, policy.notice, now));
-  if (policy.notice.enabled) {
-    const killed = ended.filter((outcome) => outcome.killed.length > 0);
-    const lines = [...groupBy(killed, ({ judgement }) => judgement.tree.uid)].map(
-      ([uid, own]) =>
-        [uid, own.map((outcome) => noticeLines(outcome, { observation, now, policy }))] as const,
+  const killed = policy.notice.enabled ? ended.filter((outcome) => outcome.killed.length > 0) : [];
+  const lines = [...groupBy(killed, ({ judgement }) => judgement.tree.uid)].map(
+    ([uid, own]) => [uid, own.map((outcome) => noticeLines(outcome, { observation, now, policy }))] as const,
+  );
+  const { host } = observation;
+  const ports = { native, folder: NOTICE_FOLDER, policy: policy.notice, host, now };
+  const leave = (): void =>
+    void faults.push(
+      ...dropNotices(NOTICE_FOLDER, policy.notice, now),
+      ...writeNotices(ports, new Map(lines)),
     );
-    const { host } = observation;
-    const ports = { native, folder: NOTICE_FOLDER, policy: policy.notice, host, now };
-    faults.push(...writeNotices(ports, new Map(lines)));
-  }
+  faults.push(...attempt(`use ${NOTICE_FOLDER}`, () => asAccount(leave)));
   if (policy.hooks.notify !== "") {
-    const lines = notificationLines(outcomes, observation, { now, userOf });
-    const put = (): void => putIntoSpool(NOTIFY_FOLDER, lines, now);
-    faults.push(...attempt(`put notifications into ${NOTIFY_FOLDER}`, put));
+    const documents = notificationLines(outcomes, observation, { now, userOf });
+    const put = (): void => putIntoSpool(NOTIFY_FOLDER, documents, now);
+    faults.push(...attempt(`put notifications into ${NOTIFY_FOLDER}`, () => asAccount(put)));
   }
   return faults;
 }

@@ -3,7 +3,7 @@ import assert from "node:assert/strict";
 import { spawnSync } from "node:child_process";
 import { chmodSync, copyFileSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
-import { join } from "node:path";
+import { dirname, join } from "node:path";
 import { after, describe, test } from "node:test";
 import { isRoot, USER } from "../helpers/real.ts";
 
@@ -87,4 +87,43 @@ test("the tests run below a home that only root may enter", { skip: isRoot ? fal
   const { status, stdout, stderr } = run("moved");
   assert.equal(stdout, "0 0\n", stderr);
   assert.equal(status, 7);
+});
+
+describe("install.sh", { skip: isRoot ? false : "root only" }, () => {
+  /** Runs it where /usr/bin has no node and nothing can be written; `node` comes first in PATH. */
+  const install = (node: string) => {
+    const script = `mount -t tmpfs tmpfs /mnt && mkdir /mnt/up /mnt/work
+      mount -t overlay -o lowerdir=/usr/bin,upperdir=/mnt/up,workdir=/mnt/work overlay /usr/bin
+      rm -f /usr/bin/node; mount -o remount,bind,ro /; PATH=$1:$PATH; exec sh scripts/install.sh`;
+    const command = ["--mount", "sh", "-ec", script, "sh", dirname(node)];
+    const { status, stderr } = spawnSync("unshare", command, { encoding: "utf8" });
+    return { status, stderr };
+  };
+
+  for (const [what, change] of [
+    ["belongs to a user", "chown 64000 node"],
+    ["can be written by a group", "chgrp 64000 node; chmod 775 node"],
+    ["lies in a user's folder", "chown 64000 ."],
+    ["lies below a folder that everybody may write", "chmod 777 .."],
+    ["is a link to a user's", "mv node ../theirs; chown 64000 ../theirs; ln -s ../theirs node"],
+  ] as const)
+    test(`refuses a node that ${what}`, () => {
+      const place = mkdtempSync("/usr/local/reaper-install-");
+      try {
+        chmodSync(place, 0o755);
+        mkdirSync(join(place, "bin"));
+        const node = join(place, "bin", "node");
+        writeFileSync(node, "", { mode: 0o755 });
+        assert.match(install(node).stderr, /Read-only file system/, "root's alone is taken");
+        assert.equal(spawnSync("sh", ["-ec", change], { cwd: join(place, "bin") }).status, 0);
+        const { status, stderr } = install(node);
+        assert.equal(status, 1);
+        assert.match(
+          stderr,
+          /^install\.sh: others than root can change \/usr\/local\/reaper-\S+, so root must/,
+        );
+      } finally {
+        rmSync(place, { recursive: true });
+      }
+    });
 });

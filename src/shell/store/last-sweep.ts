@@ -5,6 +5,7 @@ import type { Fault } from "../../core/observation/fault.ts";
 import { type LastSweep, lastSweep } from "../../core/report/sweep-summary.ts";
 import { readDocument, writeDocument } from "./document.ts";
 import { attempt } from "./safe-files.ts";
+import { asAccount } from "./service-account.ts";
 
 const NAME = "last-sweep.json";
 const MAX_BYTES = 65_536;
@@ -40,5 +41,5 @@ export function writeLastSweep(
   const lines = faults.slice(0, MAX_FAULTS).map((line) => line.slice(0, MAX_LINE));
   const file = join(stateFolder, NAME);
   const last: LastSweep = { schemaVersion: 1, at, lastGood, survivors, faults: lines };
-  return attempt(`write ${file}`, () => writeDocument(file, last));
+  return attempt(`write ${file}`, () => asAccount(() => writeDocument(file, last)));
 }

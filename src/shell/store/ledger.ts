@@ -14,7 +14,7 @@ import {
 import { dirname } from "node:path";
 import { type LedgerRecord, lastIdIn, recordLine } from "../../core/ledger/record.ts";
 import type { Fault } from "../../core/observation/fault.ts";
-import { attempt, giveToAccount } from "./safe-files.ts";
+import { attempt } from "./safe-files.ts";
 import { isTrustedOwner } from "./service-account.ts";
 
 const MODE = 0o640;
@@ -57,11 +57,8 @@ function openLedger(file: string): number {
     closeSync(fd);
     throw new Error("it is not a plain file that only root or the sweep's account can write; move it away");
   }
-  if (size === 0) {
-    // open applies the umask.
-    fchmodSync(fd, MODE);
-    giveToAccount(fd, file);
-  }
+  // open applies the umask.
+  if (size === 0) fchmodSync(fd, MODE);
   return fd;
 }
 

@@ -14,6 +14,7 @@ import type { Fault } from "../../core/observation/fault.ts";
 import { readDocument, writeDocument } from "./document.ts";
 import { RUN_FOLDER, STATE_FOLDER } from "./paths.ts";
 import { attempt, replaceFile } from "./safe-files.ts";
+import { asAccount } from "./service-account.ts";
 
 const MAX_COUNTER_BYTES = 65_536;
 
@@ -25,7 +26,7 @@ export function writeMetrics(file: string, sample: Omit<Sample, "hookFaults">): 
   const hookFaults = countHookFaults(join(RUN_FOLDER, "hook.faults"), faults);
   const full: Sample = { ...sample, hookFaults, faults: sample.faults + faults.length };
   const total = addUp(before, full);
-  faults.push(...attempt(`write ${saved}`, () => writeDocument(saved, total)));
+  faults.push(...attempt(`write ${saved}`, () => asAccount(() => writeDocument(saved, total))));
   if (!sample.partial)
     faults.push(
       ...attempt(`write the metrics ${file}`, () => replaceFile(file, metricsText(full, total), 0o644)),

@@ -4,7 +4,6 @@ import {
   closeSync,
   constants,
   fchmodSync,
-  fchownSync,
   fstatSync,
   lstatSync,
   mkdirSync,
@@ -15,9 +14,8 @@ import {
   type Stats,
   writeFileSync,
 } from "node:fs";
-import { dirname } from "node:path";
 import type { Fault } from "../../core/observation/fault.ts";
-import { isTrustedOwner, serviceAccount } from "./service-account.ts";
+import { isTrustedOwner } from "./service-account.ts";
 
 /** Runs an act and returns what went wrong as a fault. `what` names the act: "write /var/lib/…". */
 export function attempt(what: string, act: () => void): Fault[] {
@@ -64,27 +62,13 @@ export function readSmallFile(path: string, most: number, check = (_: Stats): vo
  * write to a folder of root's. @throws
  */
 export function prepareFolder(folder: string, mode: number): void {
-  if (makeFolder(folder, mode))
-    withOpenFile(folder, (fd) => {
-      // mkdir applies the umask.
-      fchmodSync(fd, mode);
-      giveToAccount(fd, folder);
-    });
+  // mkdir applies the umask.
+  if (makeFolder(folder, mode)) withOpenFile(folder, (fd) => fchmodSync(fd, mode));
   const found = lstatSync(folder);
   // The group of a folder of root's is the one that root gave it: the sweep's own account.
   const forbidden = found.uid === 0 ? 0o002 : 0o022;
   if (!found.isDirectory() || !isTrustedOwner(found.uid) || (found.mode & forbidden) !== 0)
     throw new Error(`${folder} is not a folder that only this user can write; remove it and try again`);
-}
-
-/**
- * Gives what root made by hand in a folder of the service account to that account, which must go on using it. Guard: by
- * descriptor. The account owns the folder and can exchange the names in it at any moment.
- */
-export function giveToAccount(fd: number, path: string): void {
-  const account = serviceAccount();
-  if (process.geteuid?.() !== 0 || account.uid === 0) return;
-  if (lstatSync(dirname(path)).uid === account.uid) fchownSync(fd, account.uid, account.gid);
 }
 
 /** Returns true if the folder had to be made. One step first: a recursive mkdir reports a read-only disk as ENOENT. */
@@ -117,7 +101,6 @@ export function replaceFile(
       // open applies the umask.
       fchmodSync(fd, mode);
       writeFileSync(fd, text);
-      giveToAccount(fd, file);
     } finally {
       closeSync(fd);
     }

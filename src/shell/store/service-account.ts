@@ -19,6 +19,26 @@ export function serviceAccount(folder: string = STATE_FOLDER): Account {
   return found?.isDirectory() ? { uid: found.uid, gid: found.gid } : ROOT;
 }
 
+/**
+ * Acts in the folders of the unit's account. Guard: the account can exchange the names in them at any moment, so root acts
+ * there with the account's rights alone. @throws also where root may become nobody else
+ */
+export function asAccount<T>(act: () => T): T {
+  const { uid, gid } = serviceAccount();
+  if (process.geteuid?.() !== 0 || uid === 0) return act();
+  const [group = 0, groups = []] = [process.getegid?.(), process.getgroups?.()];
+  process.setgroups?.([gid]);
+  process.setegid?.(gid);
+  process.seteuid?.(uid);
+  try {
+    return act();
+  } finally {
+    process.seteuid?.(0);
+    process.setegid?.(group);
+    process.setgroups?.(groups);
+  }
+}
+
 /** Returns true for root and for the account of the unit: they sweep the host, other users only their own trees. */
 export function actsForHost(): boolean {
   const uid = process.geteuid?.();
