@@ -220,3 +220,11 @@ test("an exempt user whose uid cannot be looked up is known by the owner's name,
     );
   }
 });
+
+test("whom a policy exempts is exempt under a subordinate uid as well", () => {
+  const seen = observation(legacyTree(500, { uid: 300_001, account: ALICE }));
+  const inStaff = accounts({ gidOf: { staff: 50 }, groupsOf: { [ALICE]: [50] } });
+  for (const entry of ['user = "alice"', `user = ${ALICE}`, "user = 300001", 'group = "staff"'])
+    assert.equal(only(seen, policyOf(`[[exempt]]\n${entry}\n`), inStaff).verdict, "exempt", entry);
+  assert.equal(only(seen, policyOf("[[exempt]]\nuser = 2\n"), inStaff).verdict, "reap");
+});
