@@ -15,7 +15,6 @@
       "native/core/sockets/sock_diag.cc",
       "native/core/sockets/socket_table.cc",
       "native/core/sockets/socket_holders.cc",
-      "native/core/sockets/join.cc",
       "native/core/sockets/unlisted.cc",
       "native/core/sockets/connections.cc",
       "native/core/files/files.cc"

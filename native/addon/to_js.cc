@@ -12,7 +12,7 @@ namespace {
 
 // In the order of the enumerations.
 constexpr const char* kOutcomes[] = {"sent", "gone", "recycled", "foreign", "denied"};
-constexpr const char* kKinds[] = {"tcp", "unix", "pipe", "terminal", "other"};
+constexpr const char* kKinds[] = {"tcp", "unix", "pipe", "terminal"};
 constexpr const char* kDirections[] = {"accepted", "opened", "pair"};
 constexpr const char* kArgvStatuses[] = {"read", "empty", "timeout", "denied", "gone", "skipped"};
 constexpr const char* kUnreadable[] = {"too-long", "denied"};
@@ -161,9 +161,7 @@ class Converter {
   }
 
   Napi::Value value(const Unlisted& socket) const {
-    return object({{"pid", value(socket.pid)},
-                   {"net", value(socket.net)},
-                   {"kind", value(name_of(kKinds, socket.kind))}});
+    return object({{"pid", value(socket.pid)}, {"net", value(socket.net)}});
   }
 
   Napi::Value value(const Connections& found) const {

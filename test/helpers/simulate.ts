@@ -70,7 +70,7 @@ export function disturb(seen: Seen, pick: Pick): Observation {
   const changes: Partial<Connections>[] = [
     { connections: [...connections.connections, pick([...one, ...two])] },
     { unreadable: [...connections.unreadable, pid] },
-    { unlisted: [...connections.unlisted, { pid, net: null, kind: "unix" }] },
+    { unlisted: [...connections.unlisted, { pid, net: null }] },
     { otherNets: [...connections.otherNets, { id: "net:[2]", pids: [pid], onlyLoopback: false }] },
   ];
   return { ...seen, connections: { ...connections, ...pick(changes) } };

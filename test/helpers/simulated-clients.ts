@@ -99,8 +99,8 @@ export function addNoDoubt(scene: Scene): void {
   const { host, tree, life } = scene;
   const other = addOther(scene, STRANGER);
   const [own, foreign] = [netOf(true, tree.extensionHost, tree.terminal), netOf(false, other)];
-  const inside = { pid: tree.terminal, net: own.id, kind: host.pick(["tcp", "unix"] as const) };
-  const unlisted = [inside, { pid: other, net: null, ...UNIX }];
+  const inside = { pid: tree.terminal, net: own.id };
+  const unlisted = [inside, { pid: other, net: null }];
   const theirs = { unreadable: [other], overBudget: [STRANGER] };
   host.blinds.push({ ...life, ...theirs, unlisted, otherNets: [own, foreign] });
 }
@@ -108,15 +108,14 @@ export function addNoDoubt(scene: Scene): void {
 /** What leaves it unknown whether anything is connected to a tree. */
 const DOUBTS_OF_ONE: readonly Doubt[] = [
   ({ host, tree }) => ({ unreadable: [host.pick([tree.server, tree.terminal, tree.starter ?? tree.root])] }),
-  ({ tree }) => ({ unlisted: [{ pid: tree.starter ?? tree.server, net: null, kind: "other" }] }),
-  ({ tree }) => ({ unlisted: [{ pid: tree.terminal, net: null, kind: "unix" }] }),
+  ({ tree }) => ({ unlisted: [{ pid: tree.starter ?? tree.server, net: null }] }),
+  ({ tree }) => ({ unlisted: [{ pid: tree.terminal, net: null }] }),
   ({ tree }) => ({ otherNets: [netOf(false, tree.extensionHost)] }),
   ({ tree }) => ({ otherNets: [netOf(true, tree.extensionHost, LISTENER.pid)] }),
   // A TCP socket in no list may be of any namespace in which a process of its user lives.
   (scene) => {
     const net = netOf(true, addOther(scene, scene.tree.uid));
-    const id = scene.host.pick([net.id, null]);
-    return { otherNets: [net], unlisted: [{ pid: scene.tree.server, net: id, kind: "tcp" }] };
+    return { otherNets: [net], unlisted: [{ pid: scene.tree.server, net: net.id }] };
   },
 ];
 

@@ -15,7 +15,7 @@
 
 namespace reaper {
 
-enum class Kind { kTcp, kUnix, kPipe, kTerminal, kOther };
+enum class Kind { kTcp, kUnix, kPipe, kTerminal };
 enum class Direction { kAccepted, kOpened, kPair };
 
 struct Connection {
@@ -37,7 +37,6 @@ struct OtherNet {
 struct Unlisted {
   pid_t pid;
   std::optional<std::string> net;
-  Kind kind;
 };
 
 struct Connections {

@@ -43,12 +43,13 @@ bool each_attribute(std::string_view bytes, std::size_t at, Each each) {
   return true;
 }
 
-Endpoint endpoint(std::uint8_t family, const void* address, std::uint16_t port_be) {
-  Endpoint end{};
-  if (family == AF_INET) end[10] = end[11] = 0xff;
-  std::memcpy(&end[family == AF_INET ? 12 : 0], address, family == AF_INET ? 4 : 16);
-  std::memcpy(&end[16], &port_be, 2);
-  return end;
+Place tcp_place(std::uint8_t family, const void* address, std::uint16_t port_be) {
+  static constexpr std::string_view kMapped("\0\0\0\0\0\0\0\0\0\0\xff\xff", 12);
+  std::string_view host(static_cast<const char*>(address), family == AF_INET ? 4 : 16);
+  if (host.substr(0, kMapped.size()) == kMapped) host.remove_prefix(kMapped.size());
+  Place place(host.size() == 4 ? "4" : "6");
+  if (host.find_first_not_of('\0') != host.npos) place += host;
+  return place.append(reinterpret_cast<const char*>(&port_be), sizeof port_be);
 }
 
 // The kernel's structure grows at its end, so it may be shorter than this one. A client that is alive and
@@ -63,39 +64,41 @@ std::optional<std::uint32_t> idle_of(std::string_view info, const inet_diag_msg&
   return std::min({sent, received, probed ? answered : sent});
 }
 
-bool parse(std::string_view payload, TcpRecord& record) {
+bool parse_tcp(std::string_view payload, SocketRecord& record) {
   inet_diag_msg message;
   if (!copy(payload, message)) return false;
-  if (message.idiag_family != AF_INET && message.idiag_family != AF_INET6) return false;
-  record.local = endpoint(message.idiag_family, message.id.idiag_src, message.id.idiag_sport);
-  record.remote = endpoint(message.idiag_family, message.id.idiag_dst, message.id.idiag_dport);
+  record.is_tcp = true;
+  record.place = record.end = tcp_place(message.idiag_family, message.id.idiag_src, message.id.idiag_sport);
+  record.far = tcp_place(message.idiag_family, message.id.idiag_dst, message.id.idiag_dport);
   record.device = message.id.idiag_if;
   record.inode = message.idiag_inode;
-  record.uid = message.idiag_uid;
+  if (record.inode != 0) record.uid = message.idiag_uid;
   record.state = message.idiag_state;
+  const bool any6 = record.place[0] == '6' && record.place.size() == 3;
+  if (any6) record.place[0] = '*';
   return each_attribute(payload, sizeof message, [&](int type, std::string_view value) {
     if (type == INET_DIAG_INFO) record.idle = idle_of(value, message);
-    if (type == INET_DIAG_SKV6ONLY) record.v6_only = !value.empty() && value[0] != 0;
+    const bool v6_only = type == INET_DIAG_SKV6ONLY && value.substr(0, 1) == "\1";
+    if (any6 && v6_only) record.place[0] = '6';
     return true;
   });
 }
 
-bool parse(std::string_view payload, UnixRecord& record) {
+bool parse_unix(std::string_view payload, SocketRecord& record) {
   unix_diag_msg message;
-  if (!copy(payload, message) || message.udiag_family != AF_UNIX) return false;
+  if (!copy(payload, message)) return false;
   record.inode = message.udiag_ino;
   record.type = message.udiag_type;
   record.state = message.udiag_state;
-  return each_attribute(payload, sizeof message, [&](int type, std::string_view value) {
+  const bool sound = each_attribute(payload, sizeof message, [&](int type, std::string_view value) {
     switch (type) {
       case UNIX_DIAG_NAME:
         record.name = value;
         if (record.name[0] != '\0') record.name.resize(std::min(value.size(), value.find('\0')));
-        if (record.key.empty()) record.key = record.name;
+        if (record.place.empty()) record.place = "@" + record.name;
         return true;
       case UNIX_DIAG_VFS:
-        // A file is its inode and device; no abstract name begins with a slash.
-        record.key = "/" + std::string(value);
+        record.place = "/" + std::string(value);
         return value.size() == sizeof(unix_diag_vfs);
       case UNIX_DIAG_RQLEN:
         return copy(value, record.queue);
@@ -114,19 +117,21 @@ bool parse(std::string_view payload, UnixRecord& record) {
         return true;
     }
   });
+  record.end = "unix:" + std::to_string(record.inode);
+  record.far = "unix:" + std::to_string(record.peer);
+  return sound;
 }
 
 // An exact question (`flags` 0) has one message for an answer.
-template <typename Record, typename Body>
-std::optional<Failure> request(const AskKernel& ask, const Body& body, int flags,
-                               const std::function<void(const Record&)>& on_record) {
+template <typename Body>
+std::optional<Failure> request(const AskKernel& ask, const Body& body, int flags, const OnRecord& on_record) {
   nlmsghdr header{sizeof header + sizeof body, SOCK_DIAG_BY_FAMILY, 0, kSequence, 0};
   header.nlmsg_flags = static_cast<std::uint16_t>(NLM_F_REQUEST | flags);
   std::string bytes(reinterpret_cast<const char*>(&header), sizeof header);
   bytes.append(reinterpret_cast<const char*>(&body), sizeof body);
   Result<bool> done = false;
   const auto lost = ask(bytes, [&](std::string_view buffer) {
-    done = parse_buffer(buffer, on_record);
+    done = parse_buffer(body.sdiag_family, buffer, on_record);
     return done && !done.value() && flags != 0;
   });
   if (lost || !done) return lost ? lost : done.failure();
@@ -136,8 +141,7 @@ std::optional<Failure> request(const AskKernel& ask, const Body& body, int flags
 
 }  // namespace
 
-template <typename Record>
-Result<bool> parse_buffer(std::string_view bytes, const std::function<void(const Record&)>& on_record) {
+Result<bool> parse_buffer(int family, std::string_view bytes, const OnRecord& on_record) {
   nlmsghdr header;
   for (std::size_t at = 0; at < bytes.size(); at += NLMSG_ALIGN(header.nlmsg_len)) {
     if (!copy(bytes, header, at) || header.nlmsg_len < sizeof header || header.nlmsg_len > bytes.size() - at)
@@ -146,8 +150,10 @@ Result<bool> parse_buffer(std::string_view bytes, const std::function<void(const
     if ((header.nlmsg_flags & NLM_F_DUMP_INTR) != 0) return Failure{EINTR, "socket dump"};
     const std::string_view payload = bytes.substr(at + sizeof header, header.nlmsg_len - sizeof header);
     if (header.nlmsg_type == SOCK_DIAG_BY_FAMILY) {
-      Record record;
-      if (!parse(payload, record)) return Failure{EBADMSG, "socket record"};
+      SocketRecord record;
+      const bool is_asked = !payload.empty() && payload[0] == family;  // the first byte of either structure
+      if (!is_asked || !(family == AF_UNIX ? parse_unix : parse_tcp)(payload, record))
+        return Failure{EBADMSG, "socket record"};
       on_record(record);
       continue;
     }
@@ -163,9 +169,6 @@ Result<bool> parse_buffer(std::string_view bytes, const std::function<void(const
   }
   return false;
 }
-
-template Result<bool> parse_buffer(std::string_view, const std::function<void(const TcpRecord&)>&);
-template Result<bool> parse_buffer(std::string_view, const std::function<void(const UnixRecord&)>&);
 
 std::optional<Failure> ask_kernel(const std::string& request, const OnBuffer& on_buffer) {
   const UniqueFd fd(socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, NETLINK_SOCK_DIAG));
@@ -194,8 +197,15 @@ std::optional<Failure> ask_kernel(const std::string& request, const OnBuffer& on
   }
 }
 
-std::optional<Failure> dump_tcp(const AskKernel& ask, int family, std::uint32_t states,
-                                const std::function<void(const TcpRecord&)>& on_record) {
+std::optional<Failure> dump_sockets(const AskKernel& ask, int family, std::uint32_t states,
+                                    const OnRecord& on_record) {
+  if (family == AF_UNIX) {
+    unix_diag_req body{};
+    body.sdiag_family = AF_UNIX;
+    body.udiag_states = states;
+    body.udiag_show = kShowUnix | UDIAG_SHOW_RQLEN;
+    return request(ask, body, NLM_F_DUMP, on_record);
+  }
   // MPTCP listeners and subflows are in this list, with the MPTCP socket's inode.
   inet_diag_req_v2 body{};
   body.sdiag_family = static_cast<std::uint8_t>(family);
@@ -205,33 +215,23 @@ std::optional<Failure> dump_tcp(const AskKernel& ask, int family, std::uint32_t 
   return request(ask, body, NLM_F_DUMP, on_record);
 }
 
-std::optional<Failure> dump_unix(const AskKernel& ask, std::uint32_t states,
-                                 const std::function<void(const UnixRecord&)>& on_record) {
-  unix_diag_req body{};
-  body.sdiag_family = AF_UNIX;
-  body.udiag_states = states;
-  body.udiag_show = kShowUnix | UDIAG_SHOW_RQLEN;
-  return request(ask, body, NLM_F_DUMP, on_record);
-}
-
-std::optional<Failure> find_unix(const AskKernel& ask, std::uint32_t inode, UnixRecord& found) {
+std::optional<Failure> find_unix(const AskKernel& ask, std::uint32_t inode, SocketRecord& found) {
   unix_diag_req body{};
   body.sdiag_family = AF_UNIX;
   body.udiag_states = ~0u;
   body.udiag_ino = inode;
   body.udiag_show = kShowUnix | UDIAG_SHOW_ICONS;
   body.udiag_cookie[0] = body.udiag_cookie[1] = INET_DIAG_NOCOOKIE;
-  const auto failure = request<UnixRecord>(ask, body, 0, [&found](auto& record) { found = record; });
+  const auto failure = request(ask, body, 0, [&found](auto& record) { found = record; });
   return failure || found.inode == inode ? failure : Failure{EBADMSG, "answer about one unix socket"};
 }
 
-std::string endpoint_text(const Endpoint& end) {
-  static constexpr std::uint8_t kMapped[12] = {0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff};
-  char address[INET6_ADDRSTRLEN] = "?";
-  const std::string port = std::to_string(end[16] * 256 + end[17]);
-  const bool is_ipv4 = std::memcmp(end.data(), kMapped, sizeof kMapped) == 0;
-  inet_ntop(is_ipv4 ? AF_INET : AF_INET6, &end[is_ipv4 ? 12 : 0], address, sizeof address);
-  return (is_ipv4 ? std::string(address) : "[" + std::string(address) + "]") + ":" + port;
+std::string place_text(const Place& tcp) {
+  if (tcp.size() < 7) return "*";
+  char address[INET6_ADDRSTRLEN] = "";
+  const std::string port = std::to_string(port_of(tcp));
+  inet_ntop(tcp[0] == '4' ? AF_INET : AF_INET6, &tcp[1], address, sizeof address);
+  return (tcp[0] == '4' ? std::string(address) : "[" + std::string(address) + "]") + ":" + port;
 }
 
 }  // namespace reaper

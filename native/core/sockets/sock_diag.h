@@ -1,9 +1,9 @@
 // Lists the sockets of this network namespace by NETLINK_SOCK_DIAG (sock_diag(7)).
 #pragma once
 
+#include <sys/socket.h>
 #include <sys/types.h>
 
-#include <array>
 #include <cstdint>
 #include <functional>
 #include <optional>
@@ -16,11 +16,6 @@
 
 namespace reaper {
 
-// An address and a port as 16 + 2 bytes in network order. IPv4 is kept in its IPv6-mapped form, so an IPv4
-// socket and its dual-stack peer, which the kernel lists as ::ffff:a.b.c.d, compare equal.
-using Endpoint = std::array<std::uint8_t, 18>;
-std::string endpoint_text(const Endpoint& end);  // "127.0.0.1:22", "[::1]:22"
-
 // Sets of states: the kernel's numbers (netinet/tcp.h), also of unix sockets.
 template <typename... States>
 constexpr std::uint32_t bits(States... states) {
@@ -30,36 +25,43 @@ inline bool is_in(std::uint32_t states, std::uint8_t state) {
   return state < 32 && (states >> state & 1) != 0;
 }
 
-struct TcpRecord {
-  Endpoint local{}, remote{};
-  std::uint32_t device = 0;  // sockets that are bound to different devices may share both addresses
-  std::uint32_t inode = 0;   // 0: no descriptor: it waits to be accepted, or its process has closed it
-  uid_t uid = 0;
-  std::uint8_t state = 0;
-  bool v6_only = false;
-  std::optional<std::uint32_t> idle{};  // milliseconds since data flowed
+// What a listener has in common with what it accepts. TCP: "4" or "6", the address (none: any) and the port
+// in network order; IPv4-mapped is IPv4, and "*" with a port is [::] that takes IPv4 too. unix: "/" with the
+// file's inode and device, or "@" with the abstract name; empty: none is bound.
+using Place = std::string;
+std::string place_text(const Place& tcp);  // "127.0.0.1:22", "[::1]:22"
+inline int port_of(const Place& tcp) {
+  return static_cast<std::uint8_t>(tcp[tcp.size() - 2]) * 256 + static_cast<std::uint8_t>(tcp.back());
+}
 
-  bool operator<(const TcpRecord& other) const {
-    return std::tie(local, remote, device) < std::tie(other.local, other.remote, other.device);
+struct SocketRecord {
+  bool is_tcp = false;
+  std::uint8_t type = SOCK_STREAM, state = 0, shutdown = 0;
+  std::uint32_t inode = 0;     // 0: no descriptor: it waits to be accepted, or its process has closed it
+  std::optional<uid_t> uid{};  // nullopt: not known (TCP without an inode, unix before Linux 5.3)
+  Place place{};
+  std::string end{}, far{};  // this end and the other: of TCP their places, else "unix:INODE"
+  std::uint32_t device = 0;  // TCP sockets that are bound to different devices may share both addresses
+  std::optional<std::uint32_t> idle{};   // of TCP: milliseconds since data flowed
+  std::uint32_t peer = 0;                // of unix; 0: it waits to be accepted, or its peer has closed
+  std::string name{};                    // of unix, as bound; an abstract one begins with NUL
+  std::uint32_t queue = 0;               // of a unix listener: how many wait
+  std::vector<std::uint32_t> waiting{};  // of one that was asked: the clients' inodes; 0: it has died
+
+  // A unix socket stays the same one with another peer.
+  bool operator<(const SocketRecord& other) const {
+    if (end != other.end || !is_tcp) return end < other.end;
+    return std::tie(far, device) < std::tie(other.far, other.device);
   }
-};
-
-struct UnixRecord {
-  std::uint32_t inode = 0, peer = 0;  // peer 0: it waits to be accepted, or its peer has closed
-  std::optional<uid_t> uid{};         // nullopt: Linux before 5.3
-  std::uint8_t type = 0, state = 0, shutdown = 0;
-  std::uint32_t queue = 0;  // of a listener: how many wait
-  std::string name, key;    // as bound (an abstract name begins with NUL); the same name has an equal key
-  std::vector<std::uint32_t> waiting{};  // of a listener that was asked: the clients' inodes; 0: it has died
 };
 
 inline constexpr std::uint32_t kSequence = 1;  // of every request: each has a netlink socket of its own
 
-// Parses one received buffer. True: the kernel has no more. Failures: the kernel's errno; EBADMSG for
-// anything short or malformed; EINTR where the tables changed under the dump, which these families do not
-// report (Linux 6.18).
-template <typename Record>
-Result<bool> parse_buffer(std::string_view bytes, const std::function<void(const Record&)>& on_record);
+// Parses one received buffer of records of this family. True: the kernel has no more. Failures: the kernel's
+// errno; EBADMSG for anything short, malformed or of another family; EINTR where the tables changed under
+// the dump, which these families do not report (Linux 6.18).
+using OnRecord = std::function<void(const SocketRecord&)>;
+Result<bool> parse_buffer(int family, std::string_view bytes, const OnRecord& on_record);
 
 // Sends one request and hands over the kernel's answer, buffer by buffer, until `on_buffer` returns false.
 using OnBuffer = std::function<bool(std::string_view bytes)>;
@@ -67,15 +69,14 @@ using AskKernel =
     std::function<std::optional<Failure>(const std::string& request, const OnBuffer& on_buffer)>;
 std::optional<Failure> ask_kernel(const std::string& request, const OnBuffer& on_buffer);
 
-// Dump the sockets in these states; no privilege needed. nullopt: the dump is complete.
-std::optional<Failure> dump_tcp(const AskKernel& ask, int family, std::uint32_t states,
-                                const std::function<void(const TcpRecord&)>& on_record);
-std::optional<Failure> dump_unix(const AskKernel& ask, std::uint32_t states,
-                                 const std::function<void(const UnixRecord&)>& on_record);
+// Dumps the TCP (AF_INET, AF_INET6) or unix sockets in these states; no privilege needed. nullopt: the dump
+// is complete.
+std::optional<Failure> dump_sockets(const AskKernel& ask, int family, std::uint32_t states,
+                                    const OnRecord& on_record);
 
 // Asks for one unix socket, with the clients that wait. ENOENT: not in this namespace. EMSGSIZE: more clients
 // wait than fit an answer. Guard: a dump that asks for them ends early, and says it is complete, at a
 // listener with a thousand of them.
-std::optional<Failure> find_unix(const AskKernel& ask, std::uint32_t inode, UnixRecord& found);
+std::optional<Failure> find_unix(const AskKernel& ask, std::uint32_t inode, SocketRecord& found);
 
 }  // namespace reaper

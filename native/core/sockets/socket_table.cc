@@ -1,9 +1,11 @@
 #include "core/sockets/socket_table.h"
 
 #include <netinet/tcp.h>
-#include <sys/socket.h>
 
+#include <algorithm>
+#include <array>
 #include <cerrno>
+#include <functional>
 
 #include "core/base/clock.h"
 #include "core/proc/proc_dir.h"
@@ -22,76 +24,73 @@ bool is_refusal(int code) {
          code == ENOENT;
 }
 
+bool is_tcp(const Place& place) { return !place.empty() && (place[0] == '4' || place[0] == '6'); }
+
+// The places of the listeners that take connections to one: itself, and those of any address.
+std::array<Place, 3> takers_of(const Place& place) {
+  if (!is_tcp(place)) return {place};
+  const Place port = place.substr(place.size() - 2);
+  return {place, place[0] + port, '*' + port};
+}
+
 }  // namespace
 
-std::array<Endpoint, 3> listening_for(const Endpoint& end) {
-  static constexpr Endpoint kMapped = {0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff};
-  Endpoint own{}, any{};
-  const bool is_ipv4 = std::equal(end.begin(), end.begin() + 12, kMapped.begin());
-  if (is_ipv4) own = kMapped;
-  if (!is_ipv4) own.fill(0xff);  // no socket's address
-  for (Endpoint* each : {&own, &any}) std::copy(end.begin() + 16, end.end(), each->begin() + 16);
-  return {end, own, any};
+std::vector<pid_t> SocketTable::holders_of(const SocketRecord& socket) const {
+  if (holders.is_held(socket.inode)) return holders.holders_of(socket.inode);
+  return listeners_of(socket.place, socket.uid);
 }
 
-void SocketTable::add(const TcpRecord& record) {
-  const bool held = holders.is_held(record.inode);
-  if (held) known.insert(record.inode);
-  if (record.state == TCP_LISTEN) {
-    const auto places = listening_for(record.local);
-    const Endpoint& at = record.v6_only && record.local == places[2] ? places[1] : places[0];
-    listening.insert(at);
-    if (!held) return;
-    for (const pid_t pid : holders.holders_of(record.inode)) tcp_holders[at][record.uid].insert(pid);
-    return;
-  }
-  if (record.state == TCP_ESTABLISHED) ++established_tcp;
-  const bool is_near = held || is_any_in(tcp_holders, record.local);
-  if (is_near) far.insert(record.remote);
-  has_half_closed |= is_near && is_in(kGotFin, record.state);
-  if (!is_near && far.count(record.local) == 0) return;
-  tcp.erase(record);
-  tcp.insert(record);
+std::vector<pid_t> SocketTable::listeners_of(const Place& place, std::optional<uid_t> uid) const {
+  std::set<pid_t> found;
+  for (const Place& at : takers_of(place))
+    if (const auto listeners = listeners_.find(at); listeners != listeners_.end())
+      for (const auto& [owner, pids] : listeners->second)
+        if (!uid || !owner || *uid == *owner) found.insert(pids.begin(), pids.end());
+  return {found.begin(), found.end()};
 }
 
-void SocketTable::add(const UnixRecord& record) {
+bool SocketTable::has_listener(const Place& place) const {
+  const auto takers = takers_of(place);
+  return std::any_of(takers.begin(), takers.end(), [this](auto& at) { return listeners_.count(at) != 0; });
+}
+
+bool SocketTable::is_listening(const Place& place) const {
+  if (!is_tcp(place)) return listening_unix_.count(std::hash<Place>()(place)) != 0;
+  const auto takers = takers_of(place);
+  return std::any_of(takers.begin(), takers.end(), [this](auto& at) { return listening_.count(at) != 0; });
+}
+
+void SocketTable::add(const SocketRecord& record) {
   const bool held = holders.is_held(record.inode);
   if (held) known.insert(record.inode);
   if (record.type != SOCK_STREAM && record.type != SOCK_SEQPACKET) return;
   if (record.state == TCP_LISTEN) {
-    names.insert(std::hash<std::string>()(record.key));
-    if (!held) return;
-    for (const pid_t pid : holders.holders_of(record.inode))
-      local_holders[record.key][record.uid].insert(pid);
-    local_listeners[record.inode] = record;
-  } else if (record.state == TCP_ESTABLISHED) {
-    ++established_unix;
-    const bool is_near = held || (!record.key.empty() && local_holders.count(record.key) != 0);
-    if (is_near) peers.insert(record.peer);
-    if (is_near || peers.count(record.inode) != 0 || holders.is_held(record.peer))
-      local[record.inode] = record;
+    if (record.is_tcp) listening_.insert(record.place);
+    if (!record.is_tcp) listening_unix_.insert(std::hash<Place>()(record.place));
+    for (const pid_t pid : holders.holders_of(record.inode)) listeners_[record.place][record.uid].insert(pid);
+    if (held && !record.is_tcp) queues_[record.inode] = record;
+    return;
   }
-}
-
-void SocketTable::dump_tcp(std::uint32_t states) {
-  established_tcp = 0;
-  for (const int family : {AF_INET, AF_INET6})
-    note("list TCP sockets", reaper::dump_tcp(ask, family, states, [this](auto& record) { add(record); }));
+  if (record.state == TCP_ESTABLISHED) ++(record.is_tcp ? established_tcp : established_unix);
+  const bool is_near = held || has_listener(record.place);
+  if (is_near) far_.insert(record.far);
+  if (!is_near && far_.count(record.end) == 0 && !holders.is_held(record.peer)) return;
+  ends.erase(record);
+  ends.insert(record);
 }
 
 void SocketTable::dump(std::uint32_t states) {
-  dump_tcp(states);
-  established_unix = 0;
-  note("list unix sockets", dump_unix(ask, states, [this](auto& record) { add(record); }));
-}
-
-void SocketTable::note(const char* what, const std::optional<Failure>& failure) {
-  if (!failure) return;
-  const char* remedy = is_refusal(failure->code)
-                           ? "; load the kernel modules inet_diag, tcp_diag and unix_diag, and allow "
-                             "AF_NETLINK in the unit (RestrictAddressFamilies=)"
-                           : "";
-  faults.push_back({what, 0, failure->what + ": " + error_text(failure->code) + remedy});
+  established_tcp = established_unix = 0;
+  for (const int family : {AF_INET, AF_INET6, AF_UNIX}) {
+    const auto failure = dump_sockets(ask, family, states, [this](auto& record) { add(record); });
+    if (!failure) continue;
+    const char* remedy = is_refusal(failure->code)
+                             ? "; load the kernel modules inet_diag, tcp_diag and unix_diag, and allow "
+                               "AF_NETLINK in the unit (RestrictAddressFamilies=)"
+                             : "";
+    faults.push_back({family == AF_UNIX ? "list unix sockets" : "list TCP sockets", 0,
+                      failure->what + ": " + error_text(failure->code) + remedy});
+  }
 }
 
 std::optional<Failure> SocketTable::find(std::uint32_t inode, uid_t account) {
@@ -101,24 +100,33 @@ std::optional<Failure> SocketTable::find(std::uint32_t inode, uid_t account) {
   ++count;
   // The kernel's search counts, and not what other programs take of the processor.
   ms -= now_ms(CLOCK_THREAD_CPUTIME_ID);
-  UnixRecord found;
+  SocketRecord found;
   const auto failure = find_unix(ask, inode, found);
   ms += now_ms(CLOCK_THREAD_CPUTIME_ID);
   if (failure) return failure;
   add(found);
   for (const std::uint32_t client : found.waiting)
-    if (client != 0) waiting.emplace(client, inode);  // 0: it has died
+    if (client != 0) add_waiting(found, client);  // 0: it has died
   return std::nullopt;
 }
 
+void SocketTable::add_waiting(const SocketRecord& listener, std::uint32_t client) {
+  SocketRecord end = listener;
+  end.inode = 0;
+  end.state = TCP_ESTABLISHED;
+  end.peer = client;
+  end.end = waiting_end(client != 0 ? client : listener.inode);
+  end.far = "unix:" + std::to_string(client);
+  ends.insert(end);
+}
+
 void SocketTable::ask_for_queues() {
-  std::vector<std::uint32_t> asked;
-  for (const auto& [inode, listener] : local_listeners)
-    if (listener.queue > 0) asked.push_back(inode);
-  for (const std::uint32_t inode : asked) {
+  const auto queues = queues_;
+  for (const auto& [inode, listener] : queues) {
+    if (listener.queue == 0) continue;
     const auto failure = find(inode, holders.account_of(holders.holders_of(inode).front()));
-    // One that has closed meanwhile has none.
-    if (failure && failure->code != ENOENT) waiting.emplace(0, inode);
+    // Who waits is not known then, unless it has closed meanwhile.
+    if (failure && failure->code != ENOENT) add_waiting(listener, 0);
   }
 }
 

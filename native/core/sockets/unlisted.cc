@@ -1,9 +1,8 @@
-#include <sys/socket.h>
 #include <sys/xattr.h>
 
 #include <algorithm>
-#include <array>
 #include <cerrno>
+#include <cstdio>
 #include <set>
 #include <string_view>
 
@@ -19,7 +18,7 @@ constexpr std::uint64_t kUserProtocols = 16384;
 constexpr int kTimeoutMs = 200, kBudgetMs = 2000;
 // Guard: a user may make namespaces and sockets in any number. So many of each user's are read, and no longer
 // lists (2 MiB have 15,000 sockets).
-constexpr int kUserNets = 64;
+constexpr std::size_t kUserNets = 64;
 constexpr std::size_t kFileBytes = std::size_t{2} * 1024 * 1024;
 
 // Every socket has this attribute (net/socket.c), whatever its family; no other file has it.
@@ -39,11 +38,6 @@ bool connects_nothing(std::string_view protocol) {
   return false;
 }
 
-std::string_view next_word(std::string_view& rest) {
-  rest.remove_prefix(std::min(rest.find_first_not_of(" \t"), rest.size()));
-  return take_word(rest, ' ');
-}
-
 // A held socket that no dump shows.
 struct Lost {
   std::uint32_t inode;
@@ -53,9 +47,7 @@ struct Lost {
 };
 
 // A descriptor may lead to a file on a dead file system by now, so a process that can be killed asks.
-void read_protocols(const SocketTable& sockets, std::vector<Lost>& lost, std::vector<Fault>& faults) {
-  auto proc = ProcDir::open(sockets.options.proc_root);
-  if (!proc) return;
+void read_protocols(const SocketTable& sockets, ProcDir& proc, std::vector<Lost>& lost, Connections& to) {
   std::vector<MemoryRequest> requests;
   for (const Lost& each : lost)
     requests.push_back({std::to_string(each.at.task) + "/fd/" + std::to_string(each.at.fd),
@@ -65,143 +57,121 @@ void read_protocols(const SocketTable& sockets, std::vector<Lost>& lost, std::ve
     if (error == 0) lost[i].protocol = text.substr(0, text.find('\0'));
     if (is_gone(error) || error == ENODATA || error == EOPNOTSUPP) lost[i].protocol = "closed";
   };
-  MemoryReader(file, proc.value().fd(), kTimeoutMs, kBudgetMs).read(requests, on_answer, &faults);
+  MemoryReader(file, proc.fd(), kTimeoutMs, kBudgetMs).read(requests, on_answer, &to.faults);
 }
 
-struct Net {
-  std::vector<pid_t> pids;
-  std::set<uid_t> accounts;  // of them
-  bool matters = false;
+// What one user has in other network namespaces than this program's.
+struct Elsewhere {
+  std::set<std::optional<std::string>> nets;  // in which they have a process; nullopt: and in more than that
+  std::map<std::uint32_t, std::string> listed;  // the unix sockets there, and in which
 };
 
-// The other network namespaces of the host: who has a process in one, and the unix sockets that those of the
-// asked users list.
-class Nets {
- public:
-  Nets(const SocketTable& sockets, Connections& to)
-      : sockets_(sockets), to_(to), proc_(ProcDir::open(sockets.options.proc_root)) {
-    const auto pids = proc_ ? proc_.value().list() : Result<std::vector<pid_t>>(proc_.failure());
-    if (!pids) to_.faults.push_back({pids.failure().what, 0, error_text(pids.failure().code)});
-    Owners owners = sockets.holders.owners;
-    std::map<std::string, Net> nets;
-    for (const pid_t pid : pids ? pids.value() : std::vector<pid_t>()) {
-      uid_t uid = 0;
-      std::string_view link;
-      if (proc_.value().owner(pid, &uid) != 0 || proc_.value().link_of(pid, "ns/net", &link) != 0) continue;
-      if (link == sockets.holders.own_net) continue;
-      const uid_t account = owners.of(uid, proc_.value().fd(), pid);
-      Net& net = nets[std::string(link)];
+// Lists the other network namespaces that asked processes, or others of their users, live in.
+std::map<uid_t, Elsewhere> look_elsewhere(const SocketTable& sockets, ProcDir& proc, Connections& to) {
+  const auto add_fault = [&to](pid_t pid, const std::string& detail, std::optional<uid_t> uid = {}) {
+    to.faults.push_back({"list the sockets of another network namespace", pid, detail, uid});
+  };
+  const auto& asked = sockets.holders.accounts;
+  std::set<uid_t> users;
+  for (const auto& [pid, account] : asked) users.insert(account);
+  users.erase(0);  // of root's processes only ssh servers and ancestors are asked for
+  const auto pids = proc.list();
+  if (!pids) add_fault(0, pids.failure().what + ": " + error_text(pids.failure().code));
+  Owners owners = sockets.holders.owners;
+  std::map<std::string, std::map<pid_t, uid_t>> nets;
+  for (const pid_t pid : pids ? pids.value() : std::vector<pid_t>()) {
+    uid_t uid = 0;
+    std::string_view link;
+    if (proc.owner(pid, &uid) != 0 || proc.link_of(pid, "ns/net", &link) != 0) continue;
+    if (link != sockets.holders.own_net) nets[std::string(link)][pid] = owners.of(uid, proc.fd(), pid);
+  }
+  std::map<uid_t, Elsewhere> found;
+  for (const auto& [id, accounts] : nets) {
+    OtherNet net{id, {}, false};
+    uid_t charged = 0;
+    bool matters = false;
+    for (const auto& [pid, account] : accounts) {
       net.pids.push_back(pid);
-      net.accounts.insert(account);
-      net.matters |= is_asked(pid, account);
-      users_.insert(account);
+      charged = std::max(charged, account);
+      matters |= asked.count(pid) != 0 || users.count(account) != 0;
     }
-    for (auto& [id, net] : nets)
-      if (net.matters) add(id, net);
-  }
-
-  bool has(uid_t account) const { return users_.count(account) != 0; }
-
-  // The namespace that lists the unix socket, of those in which the user has a process.
-  std::optional<std::string> find(std::uint32_t inode, uid_t account) const {
-    const auto found = listed_.find({account, inode});
-    return found == listed_.end() ? std::nullopt : std::optional(found->second);
-  }
-
- private:
-  bool is_asked(pid_t pid, uid_t account) const {
-    const auto& asked = sockets_.holders.accounts;
-    return asked.count(pid) != 0 ||
-           (account != 0 && std::any_of(asked.begin(), asked.end(),
-                                        [account](const auto& each) { return each.second == account; }));
-  }
-
-  void add(const std::string& id, Net& net) {
-    const uid_t account = *net.accounts.rbegin();
-    const bool is_over = account != 0 && ++nets_of_[account] > kUserNets;
-    if (is_over && nets_of_[account] == kUserNets + 1)
-      to_.faults.push_back({kFault, 0, "this user has too many", account});
+    if (!matters) continue;
+    const std::size_t number = found[charged].nets.size();
+    const bool is_read = charged == 0 || number < kUserNets;
+    if (!is_read && number == kUserNets) add_fault(0, "this user has too many", charged);
+    const auto read = [&](const char* name) {
+      std::string_view text;
+      const std::string path = std::to_string(net.pids[0]) + "/net/" + name;
+      const int error = proc.read(proc.fd(), path.c_str(), &text, ProcDir::Records::kMany, kFileBytes);
+      if (error != 0) add_fault(net.pids[0], path + ": " + error_text(error));
+      return text;
+    };
     std::vector<std::uint32_t> inodes;
-    if (!is_over && !parse_net_unix(read(net, "unix"), inodes))
-      to_.faults.push_back({kFault, net.pids[0], "malformed: unix"});
-    for (const std::uint32_t inode : inodes)
-      for (const uid_t user : net.accounts) listed_.emplace(std::pair(user, inode), id);
-    // Two lines of heads, then one for each device.
-    const std::string_view devices = is_over ? std::string_view() : read(net, "dev");
-    const bool only_loopback = std::count(devices.begin(), devices.end(), '\n') == 3 &&
-                               devices.find(" lo:") != std::string_view::npos;
-    to_.other_nets.push_back({id, std::move(net.pids), only_loopback});
+    if (is_read) {
+      inodes = parse_net_unix(read("unix"));
+      const std::string_view devices = read("dev");  // two lines of heads, then one for each
+      net.only_loopback =
+          std::count(devices.begin(), devices.end(), '\n') == 3 && devices.find(" lo:") != devices.npos;
+    }
+    for (const auto& [pid, account] : accounts) {
+      found[account].nets.insert(is_read ? std::optional(id) : std::nullopt);
+      for (const std::uint32_t inode : inodes) found[account].listed.emplace(inode, id);
+    }
+    to.other_nets.push_back(std::move(net));
   }
-
-  // A file below /proc/PID/net; empty, and a fault: unreadable, or too long.
-  std::string_view read(const Net& net, const char* name) {
-    const std::string path = std::to_string(net.pids[0]) + "/net/" + name;
-    std::string_view text;
-    const int error =
-        proc_.value().read(proc_.value().fd(), path.c_str(), &text, ProcDir::Records::kMany, kFileBytes);
-    if (error != 0) to_.faults.push_back({kFault, net.pids[0], path + ": " + error_text(error)});
-    return text;
-  }
-
-  static constexpr const char* kFault = "list the sockets of another network namespace";
-
-  const SocketTable& sockets_;
-  Connections& to_;
-  Result<ProcDir> proc_;
-  std::set<uid_t> users_;
-  std::map<std::pair<uid_t, std::uint32_t>, std::string> listed_;
-  std::map<uid_t, int> nets_of_;
-};
+  return found;
+}
 
 }  // namespace
 
-// The seventh word of a line that begins with an address; a bound path may hold newlines that its user chose.
-bool parse_net_unix(std::string_view text, std::vector<std::uint32_t>& inodes) {
-  if (!text.empty() && text.back() != '\n') return false;  // cut
-  take_word(text, '\n');
+// A bound path may hold newlines that its user chose: what looks like a line then is about that user alone.
+std::vector<std::uint32_t> parse_net_unix(std::string_view text) {
+  std::vector<std::uint32_t> inodes;
   while (!text.empty()) {
-    std::string_view line = take_word(text, '\n');
-    std::array<std::string_view, 8> words;
-    for (auto& word : words) word = next_word(line);
-    std::uint64_t inode = 0;
-    if (words[0].empty() || words[0].back() != ':' || !to_number(words[6], inode)) continue;
-    // The fourth word is the flags, in hexadecimal. A listener with a path takes clients from every
-    // namespace: the list does not show who waits there.
-    const bool is_open = words[3] == "00010000" && !words[7].empty() && words[7][0] != '@';
-    if (!is_open) inodes.push_back(static_cast<std::uint32_t>(inode));
+    const std::string line(take_word(text, '\n'));
+    unsigned flags = 0, inode = 0;
+    char first = '\0';
+    if (std::sscanf(line.c_str(), "%*x: %*x %*x %x %*x %*x %u %c", &flags, &inode, &first) < 2) continue;
+    // A listener with a path takes clients from every namespace: the list does not show who waits there.
+    constexpr unsigned kAcceptsConnections = 0x10000;
+    if (flags != kAcceptsConnections || first == '\0' || first == '@') inodes.push_back(inode);
   }
-  return true;
+  return inodes;
 }
 
 void find_unlisted(SocketTable& sockets, Connections& to) {
   const HolderTable& holders = sockets.holders;
+  auto proc = ProcDir::open(sockets.options.proc_root);
   std::vector<Lost> lost;
   for (const auto& [inode, pids] : holders.held[kSocket])
     for (const auto& [pid, at] : pids)
       if (sockets.known.count(inode) == 0) lost.push_back({inode, pid, at});
+  if (!proc || (lost.empty() && !holders.has_foreign)) return;
+  read_protocols(sockets, proc.value(), lost, to);
+  std::set<std::uint32_t> absent;
+  const auto is_explained = [&](const Lost& each) {
+    if (connects_nothing(each.protocol) || sockets.known.count(each.inode) != 0) return true;
+    return each.protocol.rfind("UNIX", 0) == 0 && absent.insert(each.inode).second &&
+           !sockets.find(each.inode, holders.account_of(each.pid));
+  };
+  lost.erase(std::remove_if(lost.begin(), lost.end(), is_explained), lost.end());
   if (lost.empty() && !holders.has_foreign) return;
-  read_protocols(sockets, lost, to.faults);
-  std::optional<Nets> nets;
-  if (holders.has_foreign) nets.emplace(sockets, to);
-  std::set<std::tuple<pid_t, std::string, Kind>> seen;
-  std::uint32_t absent = 0;
+  auto elsewhere = look_elsewhere(sockets, proc.value(), to);
+  std::set<std::pair<pid_t, std::optional<std::string>>> unlisted;
   for (const auto& [inode, pid, at, protocol] : lost) {
-    const uid_t account = holders.account_of(pid);
-    const auto starts = [&name = protocol](const char* with) { return name.rfind(with, 0) == 0; };
-    const Kind kind = starts("UNIX")                     ? Kind::kUnix
-                      : starts("TCP") || starts("MPTCP") ? Kind::kTcp
-                                                         : Kind::kOther;
-    if (connects_nothing(protocol) || sockets.known.count(inode) != 0) continue;
-    if (kind == Kind::kUnix && inode != absent && !sockets.find(inode, account)) continue;
-    absent = inode;
-    if (!nets) nets.emplace(sockets, to);
-    // A TCP socket in no list was closed at both ends and keeps its descriptor ("can't identify protocol" in
-    // lsof), or is not connected, unless it is of another namespace: then its user has a process in one.
-    // Of root's processes only ssh servers are asked for.
-    if (kind == Kind::kTcp && (account == 0 || !nets->has(account))) continue;
-    const auto net = kind == Kind::kUnix ? nets->find(inode, account) : std::nullopt;
-    if (seen.emplace(pid, net.value_or(""), kind).second) to.unlisted.push_back({pid, net, kind});
+    const auto& [nets, listed] = elsewhere[holders.account_of(pid)];
+    const auto found = listed.find(inode);
+    if (protocol.rfind("UNIX", 0) == 0 && found != listed.end()) {
+      unlisted.emplace(pid, found->second);
+    } else if (protocol.rfind("TCP", 0) == 0 || protocol.rfind("MPTCP", 0) == 0) {
+      // A TCP socket in no list was closed at both ends and keeps its descriptor ("can't identify protocol"
+      // in lsof), or is not connected, or is of a namespace in which its user has a process.
+      for (const auto& net : nets) unlisted.emplace(pid, net);
+    } else {
+      unlisted.emplace(pid, std::nullopt);
+    }
   }
+  for (const auto& [pid, net] : unlisted) to.unlisted.push_back({pid, net});
 }
 
 }  // namespace reaper

@@ -28,8 +28,7 @@ using reaper::Connection;
 using reaper::Connections;
 using reaper::Direction;
 using reaper::kSequence;
-using reaper::TcpRecord;
-using reaper::UnixRecord;
+using reaper::SocketRecord;
 
 namespace {
 
@@ -103,14 +102,12 @@ std::string name(const std::string& text) { return attribute(UNIX_DIAG_NAME, tex
 std::string uid(std::uint32_t of) { return attribute(7, raw(of)); }
 
 // 0, or the errno; -1: unfinished.
-template <typename Record>
-int code_of(const std::string& bytes, std::vector<Record>* records = nullptr) {
+int code_of(int family, const std::string& bytes, std::vector<SocketRecord>* records = nullptr) {
   // A copy of exactly this size on the heap, so that a sanitizer sees a read past its end.
   const std::vector<char> exact(bytes.begin(), bytes.end());
-  const std::function<void(const Record&)> keep = [&](const Record& each) {
+  const auto parsed = reaper::parse_buffer(family, {exact.data(), exact.size()}, [&](auto& each) {
     if (records != nullptr) records->push_back(each);
-  };
-  const auto parsed = reaper::parse_buffer({exact.data(), exact.size()}, keep);
+  });
   return !parsed ? parsed.failure().code : parsed.value() ? 0 : -1;
 }
 
@@ -124,9 +121,14 @@ std::string info(std::uint32_t sent, std::uint32_t received, std::uint32_t ackno
 
 std::string good_tcp() {
   return tcp({"127.0.0.1", 22, "127.0.0.1", 40123, 11, TCP_ESTABLISHED, 7, info(500, 400, 3, 104)}) +
-         tcp({"::ffff:127.0.0.1", 22, "::ffff:127.0.0.1", 40123, 12, TCP_CLOSE_WAIT, 7, info(5, 9, 3, 300)}) +
-         tcp({"::1", 22, "::", 0, 13, TCP_LISTEN, 7, attribute(INET_DIAG_SKV6ONLY, "\1")}) +
-         tcp({"127.0.0.1", 1, "127.0.0.1", 2, 0, TCP_SYN_RECV, 7, info(5, 9, 3, 59)}) + kDone;
+         tcp({"0.0.0.0", 1, "127.0.0.1", 2, 0, TCP_SYN_RECV, 7, info(5, 9, 3, 59)}) + kDone;
+}
+
+std::string good_tcp6() {
+  return tcp({"::ffff:127.0.0.1", 22, "::ffff:127.0.0.1", 40123, 12, TCP_CLOSE_WAIT, 7, info(5, 9, 3, 300)}) +
+         tcp({"::", 22, "::", 0, 13, TCP_LISTEN, 7, attribute(INET_DIAG_SKV6ONLY, "\1")}) +
+         tcp({"::", 22, "::", 0, 14, TCP_LISTEN, 7, attribute(INET_DIAG_SKV6ONLY, std::string(1, '\0'))}) +
+         tcp({"::1", 22, "::1", 5, 15}) + kDone;
 }
 
 std::string good_unix() {
@@ -142,51 +144,53 @@ std::string good_unix() {
 }
 
 void records_are_read() {
-  std::vector<TcpRecord> found;
-  CHECK(code_of(good_tcp(), &found) == 0 && found.size() == 4);
-  CHECK(found[0].local == found[1].local && found[0].remote == found[1].remote);
-  CHECK(reaper::endpoint_text(found[1].local) == "127.0.0.1:22" &&
-        reaper::endpoint_text(found[2].local) == "[::1]:22");
-  CHECK(found[0].inode == 11 && found[0].uid == 7 && found[1].state == TCP_CLOSE_WAIT);
-  CHECK(found[0].idle == 400U && found[1].idle == 5U && !found[2].idle && !found[3].idle);
-  CHECK(found[2].v6_only && !found[1].v6_only);
-  std::vector<UnixRecord> units;
-  CHECK(code_of(good_unix(), &units) == 0 && units.size() == 4);
+  std::vector<SocketRecord> found;
+  CHECK(code_of(AF_INET, good_tcp(), &found) == 0 && found.size() == 2);
+  CHECK(code_of(AF_INET6, good_tcp6(), &found) == 0 && found.size() == 6);
+  CHECK(found[0].end == found[2].end && found[0].far == found[2].far && found[0].place == found[0].end);
+  CHECK(reaper::place_text(found[2].end) == "127.0.0.1:22" && reaper::place_text(found[5].far) == "[::1]:5");
+  CHECK(found[0].inode == 11 && found[0].uid == 7U && found[2].state == TCP_CLOSE_WAIT && !found[1].uid);
+  CHECK(found[0].idle == 400U && found[2].idle == 5U && !found[3].idle && !found[1].idle);
+  CHECK(found[1].place[0] == '4' && found[3].place[0] == '6' && found[4].place[0] == '*');
+  for (const std::size_t any : {1, 3, 4}) CHECK(found[any].place.size() == 3);
+  std::vector<SocketRecord> units;
+  CHECK(code_of(AF_UNIX, good_unix(), &units) == 0 && units.size() == 4);
   CHECK(units[0].name == "/tmp/code-1.sock\n\x1b[2J" && units[0].peer == 22 && units[0].shutdown == 3);
-  CHECK(units[0].uid == 1001U && !units[1].uid && units[1].key == std::string("\0abs\0x", 6));
-  CHECK(units[2].name == std::string(108, 'p') && units[2].key == "/" + std::string(8, 'v'));
+  CHECK(units[0].end == units[1].far && units[0].far == units[1].end);
+  CHECK(units[0].uid == 1001U && !units[1].uid && units[1].place == std::string("@\0abs\0x", 7));
+  CHECK(units[2].name == std::string(108, 'p') && units[2].place == "/" + std::string(8, 'v'));
   CHECK((units[3].waiting == std::vector<std::uint32_t>{31, 0, 32}) && units[3].queue == 3);
 }
 
 void what_is_not_an_answer_is_an_error() {
-  for (std::size_t size = 0; size < good_tcp().size(); ++size) {
-    const int code = code_of<TcpRecord>(good_tcp().substr(0, size));
-    CHECK(code == EBADMSG || code == -1);
+  for (const auto& [family, good] :
+       {std::pair(AF_INET, good_tcp()), {AF_INET6, good_tcp6()}, {AF_UNIX, good_unix()}}) {
+    for (std::size_t size = 0; size < good.size(); ++size) {
+      const int code = code_of(family, good.substr(0, size));
+      CHECK(code == EBADMSG || code == -1);
+    }
+    for (const int other : {AF_INET, AF_INET6, AF_UNIX})
+      CHECK(code_of(other, good) == (other == family ? 0 : EBADMSG));
   }
-  for (std::size_t size = 0; size < good_unix().size(); ++size) {
-    const int code = code_of<UnixRecord>(good_unix().substr(0, size));
-    CHECK(code == EBADMSG || code == -1);
-  }
-  CHECK(code_of<TcpRecord>(message(NLMSG_ERROR, raw(-EPERM))) == EPERM);
-  CHECK(code_of<TcpRecord>(message(NLMSG_DONE, raw(-ENOENT))) == ENOENT);
+  CHECK(code_of(AF_INET, message(NLMSG_ERROR, raw(-EPERM))) == EPERM);
+  CHECK(code_of(AF_INET, message(NLMSG_DONE, raw(-ENOENT))) == ENOENT);
   for (const std::string& bad :
        {message(NLMSG_ERROR, raw(0)), message(NLMSG_ERROR, raw(5)), message(NLMSG_DONE, raw(INT32_MIN)),
         message(NLMSG_ERROR, ""), message(NLMSG_OVERRUN, raw(0)), message(4711, raw(0)),
-        message(NLMSG_DONE, raw(0), 0, kSequence + 1), good_unix()})
-    CHECK(code_of<TcpRecord>(bad) == EBADMSG);
-  CHECK(code_of<UnixRecord>(good_tcp()) == EBADMSG);
+        message(NLMSG_DONE, raw(0), 0, kSequence + 1), record("")})
+    CHECK(code_of(AF_INET, bad) == EBADMSG);
   for (const int type :
        {int{UNIX_DIAG_PEER}, int{UNIX_DIAG_SHUTDOWN}, int{UNIX_DIAG_RQLEN}, int{UNIX_DIAG_VFS}, 7})
-    CHECK(code_of<UnixRecord>(local(1, attribute(type, ""))) == EBADMSG);
+    CHECK(code_of(AF_UNIX, local(1, attribute(type, ""))) == EBADMSG);
   for (const std::uint32_t length : {0u, 3u, 15u, 4096u, 0xffffffffu}) {
     std::string in_header = good_tcp(), in_attribute = local(1, peer(2));
     in_header.replace(0, 4, raw(length));
-    CHECK(code_of<TcpRecord>(in_header) == EBADMSG);
+    CHECK(code_of(AF_INET, in_header) == EBADMSG);
     in_attribute.replace(sizeof(nlmsghdr) + sizeof(unix_diag_msg), 2,
                          raw(static_cast<std::uint16_t>(length)));
-    CHECK(code_of<UnixRecord>(in_attribute) == EBADMSG);
+    CHECK(code_of(AF_UNIX, in_attribute) == EBADMSG);
   }
-  CHECK(code_of<TcpRecord>(record("", NLM_F_DUMP_INTR)) == EINTR);
+  CHECK(code_of(AF_INET, record("", NLM_F_DUMP_INTR)) == EINTR);
 }
 
 class ProcFolder {
@@ -217,7 +221,7 @@ class ProcFolder {
 
 // What a kernel answers to the first, second, ... full dump; the last answer is repeated.
 struct Kernel {
-  std::vector<std::string> tcp4 = {kDone}, unix_local = {kDone};
+  std::vector<std::string> tcp4 = {kDone}, unix_local = {kDone}, tcp6 = {kDone};
   std::string exact = message(NLMSG_ERROR, raw(-ENOENT));  // to a question for one unix socket
   std::size_t tcp_dumps = 0, unix_dumps = 0;
 
@@ -238,7 +242,7 @@ struct Kernel {
           if (family == AF_UNIX) {
             std::memcpy(&local_request, body.data(), sizeof local_request);
             const bool is_exact = local_request.udiag_ino != 0;
-            const bool full = local_request.udiag_states != 1u << TCP_LISTEN;
+            const bool full = local_request.udiag_states == ~0u;
             if (is_exact)
               answer = exact;
             else if (full)
@@ -247,8 +251,10 @@ struct Kernel {
               answer = unix_local[0];
           } else if (family == AF_INET) {
             std::memcpy(&inet_request, body.data(), sizeof inet_request);
-            const bool full = inet_request.idiag_states != 1u << TCP_LISTEN;
+            const bool full = inet_request.idiag_states == ~0u;
             answer = full ? tcp4[std::min(tcp_dumps++, tcp4.size() - 1)] : tcp4[0];
+          } else {
+            answer = tcp6[0];
           }
           if (answer == "refused") return std::optional(reaper::Failure{EPERM, "socket NETLINK_SOCK_DIAG"});
           if (!answer.empty()) on_buffer(answer);
@@ -283,13 +289,14 @@ void what_one_dump_lacks_another_adds() {
     CHECK(text_of(kernel.look(proc, {10})).substr(0, 31) == "127.0.0.1:22<127.0.0.1:40123 10");
     CHECK(kernel.tcp_dumps == 2 && kernel.unix_dumps == 2);
   }
-  // What a later dump says counts, and a far end that is in none is looked for once more.
+  // What the later dump says counts, and a far end that only one of them shows is alive.
   const Tcp half = {"127.0.0.1", 22, "127.0.0.1", 40123, 11, TCP_CLOSE_WAIT};
   const Tcp alive = {"127.0.0.1", 40123, "127.0.0.1", 22, 12, TCP_FIN_WAIT2};
-  Kernel changing{{near, tcp(half) + kDone}};
-  CHECK(changing.look(proc, {10}).connections.empty() && changing.tcp_dumps == 3);
-  Kernel third{{tcp(half) + kDone, tcp(half) + kDone, tcp(half) + tcp(alive) + kDone}};
-  CHECK(third.look(proc, {10}).connections.size() == 1 && third.tcp_dumps == 3);
+  CHECK((Kernel{{near, tcp(half) + kDone}}.look(proc, {10}).connections.empty()));
+  const std::string half_alive = tcp(alive) + tcp(half) + kDone;
+  for (const auto& dumps :
+       {std::vector<std::string>{half_alive, tcp(half) + kDone}, {tcp(half) + kDone, half_alive}})
+    CHECK(Kernel{dumps}.look(proc, {10}).connections.size() == 1);
   // A listener that no dump shows is asked for by itself, and so is who waits there. Only the kernel knows
   // what the descriptor is, so this one is a real socket.
   const int listener = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
@@ -310,9 +317,9 @@ void ends_follow_the_addresses() {
   proc.process(10, {10, 11, 31, 41});
   proc.process(20, {12});
   const auto text = [&](const std::vector<Tcp>& sockets) {
-    std::string all;
-    for (const Tcp& each : sockets) all += tcp(each);
-    return text_of(Kernel{{all + kDone}}.look(proc, {10, 20}));
+    std::string four, six;
+    for (const Tcp& each : sockets) (std::strchr(each.local, ':') ? six : four) += tcp(each);
+    return text_of(Kernel{{four + kDone}, {kDone}, {six + kDone}}.look(proc, {10, 20}));
   };
   // Another host: also half-closed, for nothing shows its end.
   for (const int state : {int{TCP_ESTABLISHED}, int{TCP_CLOSE_WAIT}, int{TCP_FIN_WAIT1}, int{TCP_LAST_ACK}})
@@ -458,13 +465,10 @@ void what_proc_lacks_is_no_absence() {
     CHECK(std::count_if(read.other_nets.begin(), read.other_nets.end(),
                         [](const auto& net) { return net.only_loopback; }) == 64);
   }
-  std::vector<std::uint32_t> shown;
-  CHECK(reaper::parse_net_unix(
-            "Num\n00000: 3 0 0 0001 03 61 /run/x\nhostile: a b c 0001 9 line\nno 1 2 3 4 5 62\n"
-            "00000: 2 0 00010000 0001 01 63 /run/x\n00000: 2 0 00010000 0001 01 64 @x\n",
-            shown) &&
-        (shown == std::vector<std::uint32_t>{61, 64}));
-  CHECK(!reaper::parse_net_unix("Num\n00000: 3 0", shown) && shown.size() == 2);
+  CHECK((reaper::parse_net_unix(
+             "Num\n00000: 3 0 0 0001 03 61 /run/x\nhostile: a b c 0001 9 line\nno 1 2 3 4 5 62\n"
+             "00000: 2 0 00010000 0001 01 63 /run/x\n00000: 2 0 00010000 0001 01 64 @x\n"
+             "00000: 2 0 00010000 0001 01 65\n00000: 3 0") == std::vector<std::uint32_t>{61, 64, 65}));
 }
 
 // Guard: another process may send to the port of this program's netlink socket.
@@ -485,7 +489,7 @@ void only_the_kernel_is_believed() {
   if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends) != 0) return;
   for (int turn = 0; turn < 3000; ++turn) {
     std::size_t seen = 0;
-    const auto failure = reaper::dump_unix(reaper::ask_kernel, ~0u, [&](auto&) { ++seen; });
+    const auto failure = reaper::dump_sockets(reaper::ask_kernel, AF_UNIX, ~0u, [&](auto&) { ++seen; });
     CHECK(seen >= 2 || failure);
   }
   kill(liar, SIGKILL);

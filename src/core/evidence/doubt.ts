@@ -33,7 +33,7 @@ export function doubtAround(tree: Tree, group: Group, view: HostView): Reason | 
     const text = `uid ${tree.uid} has more processes or command lines than the sweep reads for one user`;
     return { code: "over-budget", text };
   }
-  return unreadable(tree, connections, view) ?? unlisted(tree, group, connections, view);
+  return unreadable(tree, connections, view) ?? unlisted(tree, group, connections);
 }
 
 function unreadable(tree: Tree, connections: Connections, { sshd, table }: HostView): Reason | null {
@@ -48,10 +48,9 @@ function unreadable(tree: Tree, connections: Connections, { sshd, table }: HostV
 
 /** The kernel lists no socket of another network namespace: if that is the tree's alone, such a socket raises no doubt. */
 function unlisted(
-  { uid, members, ancestors }: Tree,
+  { members, ancestors }: Tree,
   { pids, starters }: Group,
   connections: Connections,
-  { table }: HostView,
 ): Reason | null {
   const isInside = (pid: number): boolean => pids.has(pid) || starters.has(pid);
   const mine = new Set([...members, ...ancestors].map(({ pid }) => pid).filter(isInside));
@@ -62,12 +61,8 @@ function unlisted(
     const text = `${pid} is in a network namespace (${outside.id}) that is not the tree's alone`;
     return { code: "other-network-namespace", text };
   }
-  const usersNets = open.filter(({ pids }) => pids.some((pid) => table.byPid.get(pid)?.uid === uid));
-  const found = connections.unlisted.find(({ pid, net, kind }) => {
-    if (!mine.has(pid)) return false;
-    if (net !== null) return open.some(({ id }) => id === net);
-    return kind !== "tcp" || usersNets.length > 0 || connections.otherNets.length === 0;
-  });
+  const isOpen = (net: string | null): boolean => net === null || open.some(({ id }) => id === net);
+  const found = connections.unlisted.find(({ pid, net }) => mine.has(pid) && isOpen(net));
   const text = `${found?.pid} has a socket that the kernel did not list`;
   return found ? { code: "socket-not-listed", text } : null;
 }

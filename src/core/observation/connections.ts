@@ -41,13 +41,14 @@ const connection = v.object({
  */
 export type Connection = DataOf<typeof connection>;
 
-/** A stream socket that an asked process holds and no list of this network namespace shows. */
+/**
+ * A stream socket that an asked process holds and no list of this network namespace shows. A TCP socket may also be closed or
+ * not yet connected, which no list shows: it has an entry for each other namespace that its user has a process in.
+ */
 const unlisted = v.object({
   pid: wholeNumber,
-  /** The id of the other namespace whose list shows it; null: none that could be read does, and always for TCP. */
+  /** The id of the other namespace whose list shows it, or of TCP may; null: none that could be read does. */
   net: v.nullable(v.string()),
-  /** `tcp`: it may also be closed or not yet connected, which no list shows. */
-  kind: v.picklist(["tcp", "unix", "other"]),
 });
 
 /** Another network namespace that a process lives in whose user has an asked process. */

@@ -171,20 +171,13 @@ const rows: Readonly<Record<string, Readonly<Record<string, Row>>>> = {
       processes: [...bobs, young(900)],
       more: { unreadable: [351, 900] },
     },
-    "a socket in no list of another process": { more: { unlisted: [{ pid: 900, net: null, kind: "unix" }] } },
+    "a socket in no list of another process": { more: { unlisted: [{ pid: 900, net: null }] } },
     "a member in a network namespace of its own": { more: { otherNets: [lonely] } },
     "a socket of its own namespace": {
-      more: { otherNets: [lonely], unlisted: [{ pid: 501, net: "net:[7]", kind: "unix" }] },
+      more: { otherNets: [lonely], unlisted: [{ pid: 501, net: "net:[7]" }] },
     },
     "a closed TCP socket beside a namespace of its own": {
-      more: { otherNets: [lonely], unlisted: [{ pid: 501, net: null, kind: "tcp" }] },
-    },
-    "a TCP socket in no list, and another user has a process elsewhere": {
-      processes: [old(900, ids(BOB))],
-      more: {
-        otherNets: [lonely, { id: "net:[8]", pids: [900], onlyLoopback: true }],
-        unlisted: [{ pid: 501, net: null, kind: "tcp" }],
-      },
+      more: { otherNets: [lonely], unlisted: [{ pid: 501, net: lonely.id }] },
     },
   },
   "in-use-session": {
@@ -354,27 +347,24 @@ const rows: Readonly<Record<string, Readonly<Record<string, Row>>>> = {
   "over-budget": { "its user exceeds a budget": { seen: { overBudget: [2001] } } },
   "socket-not-listed": {
     "a socket in no list": {
-      more: { unlisted: [{ pid: 502, net: null, kind: "unix" }] },
+      more: { unlisted: [{ pid: 502, net: null }] },
       says: /502 has a socket that the kernel did not list/,
     },
     "a socket of a namespace in which another lives": {
       more: {
         otherNets: [{ ...lonely, pids: [900] }],
-        unlisted: [{ pid: 501, net: "net:[7]", kind: "unix" }],
+        unlisted: [{ pid: 501, net: "net:[7]" }],
       },
     },
     "a TCP socket in no list, and its user has a process elsewhere": {
       processes: [young(900)],
       more: {
         otherNets: [lonely, { id: "net:[8]", pids: [900, 901], onlyLoopback: true }],
-        unlisted: [{ pid: 501, net: null, kind: "tcp" }],
+        unlisted: [lonely.id, "net:[8]"].map((net) => ({ pid: 501, net })),
       },
     },
-    "a TCP socket in no list where all share one namespace": {
-      more: { unlisted: [{ pid: 501, net: null, kind: "tcp" }] },
-    },
     "a unix socket in no list beside a namespace of its own": {
-      more: { otherNets: [lonely], unlisted: [{ pid: 501, net: null, kind: "unix" }] },
+      more: { otherNets: [lonely], unlisted: [{ pid: 501, net: null }] },
     },
   },
   "other-network-namespace": {

@@ -172,7 +172,7 @@ const cases: Readonly<Record<ReasonCode, Case>> = {
   "other-network-namespace": {
     init: asked({ otherNets: [{ id: "net:[7]", pids: [501], onlyLoopback: false }] }),
   },
-  "socket-not-listed": { init: asked({ unlisted: [{ pid: 501, net: null, kind: "unix" }] }) },
+  "socket-not-listed": { init: asked({ unlisted: [{ pid: 501, net: null }] }) },
   "ancestor-not-seen": { processes: legacyTree(500, { ppid: 444 }) },
   "ancestor-unreadable": { processes: [proc({ pid: 77, exe: null }), ...legacyTree(500, { ppid: 77 })] },
   "user-ids-unreadable": { processes: rootWith({ uids: null }) },
