@@ -12,7 +12,6 @@ namespace reaper {
 namespace {
 
 constexpr std::uint8_t kShutBothWays = 3;  // RCV_SHUTDOWN | SEND_SHUTDOWN
-constexpr std::uint32_t kGotFin = bits(TCP_CLOSE_WAIT, TCP_LAST_ACK, TCP_CLOSING);
 constexpr std::uint32_t kSentFin =
     bits(TCP_FIN_WAIT1, TCP_FIN_WAIT2, TCP_LAST_ACK, TCP_CLOSING, TCP_TIME_WAIT);
 constexpr std::uint32_t kFlowing = kGotFin | bits(TCP_ESTABLISHED, TCP_SYN_RECV, TCP_FIN_WAIT1, TCP_FIN_WAIT2,
@@ -142,8 +141,8 @@ class Joiner {
     made.direction = direction_of(near, far);
     made.far = far != nullptr && far->inode == 0 ? sockets_.holders_of(*far) : holders_.holders_of(near.peer);
     if (far != nullptr && far->inode != 0) made.far_uid = far->uid;
-    made.local = unix_text(&near, near.end);
-    made.remote = unix_text(far, near.far);
+    made.local = unix_text(&near, near.inode);
+    made.remote = unix_text(far, near.peer);
     return true;
   }
 
@@ -160,8 +159,8 @@ class Joiner {
   }
 
   // As /proc/net/unix shows it.
-  static std::string unix_text(const SocketRecord* socket, const std::string& unnamed) {
-    if (socket == nullptr || socket->name.empty()) return unnamed;
+  static std::string unix_text(const SocketRecord* socket, std::uint32_t inode) {
+    if (socket == nullptr || socket->name.empty()) return "unix:" + std::to_string(inode);
     std::string text = socket->name;
     if (text[0] == '\0') std::replace(text.begin(), text.end(), '\0', '@');
     return text;
@@ -180,14 +179,15 @@ class Joiner {
 
 Connections find_connections(const HolderOptions& options, const AskKernel& ask) {
   Connections result;
-  const HolderTable holders = read_holders(options);
-  SocketTable sockets(options, holders, ask);
+  SocketTable sockets(options, ask);
+  const HolderTable& holders = sockets.holders;
   constexpr std::uint32_t kAll = ~0u;
-  // The far end of a half-closed connection is dead if neither full list shows it, so both must look for it.
-  sockets.dump(bits(TCP_LISTEN) | kGotFin);
+  sockets.dump(bits(TCP_LISTEN));
   sockets.dump(kAll);
   sockets.ask_for_queues();  // before the last list, which shows what is accepted meanwhile
   sockets.dump(kAll);
+  // The far end of a half-closed connection is dead if no record shows it, so that is looked for once more.
+  if (sockets.has_half_closed) sockets.dump(kAll, {AF_INET, AF_INET6});
   find_unlisted(sockets, result);
   Joiner joiner(options, sockets, result);
   joiner.add_sockets();
@@ -195,8 +195,8 @@ Connections find_connections(const HolderOptions& options, const AskKernel& ask)
   joiner.add_pairs(Kind::kTerminal, kTerminal, kMaster, "pts/");
   joiner.finish();
   result.complete = sockets.faults.empty() && !holders.own_net.empty();
-  result.established_tcp = sockets.established_tcp;
-  result.established_unix = sockets.established_unix;
+  result.established_tcp = sockets.established[AF_INET] + sockets.established[AF_INET6];
+  result.established_unix = sockets.established[AF_UNIX];
   result.unreadable.insert(result.unreadable.end(), holders.unreadable.begin(), holders.unreadable.end());
   sort_unique(result.unreadable);
   result.faults.insert(result.faults.end(), sockets.faults.begin(), sockets.faults.end());

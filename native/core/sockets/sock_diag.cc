@@ -10,6 +10,7 @@
 #include <sys/time.h>
 
 #include <algorithm>
+#include <array>
 #include <cerrno>
 #include <cstring>
 
@@ -32,15 +33,18 @@ bool copy(std::string_view bytes, T& to, std::size_t at = 0) {
   return true;
 }
 
-// Calls `each` with the type and value of every attribute behind the first `at` bytes; false: malformed.
-template <typename Each>
-bool each_attribute(std::string_view bytes, std::size_t at, Each each) {
+// The values behind the first `at` bytes by their types, those without data that are missing; nullopt:
+// malformed. Later kernels' types are left out.
+using Attributes = std::array<std::string_view, 16>;
+std::optional<Attributes> attributes_of(std::string_view bytes, std::size_t at) {
+  Attributes values;
   for (nlattr head; at < bytes.size(); at += NLA_ALIGN(head.nla_len)) {
     if (!copy(bytes, head, at) || head.nla_len < sizeof head || head.nla_len > bytes.size() - at)
-      return false;
-    if (!each(head.nla_type, bytes.substr(at + sizeof head, head.nla_len - sizeof head))) return false;
+      return std::nullopt;
+    if (head.nla_type < values.size())
+      values[head.nla_type] = bytes.substr(at + sizeof head, head.nla_len - sizeof head);
   }
-  return true;
+  return values;
 }
 
 Place tcp_place(std::uint8_t family, const void* address, std::uint16_t port_be) {
@@ -66,60 +70,49 @@ std::optional<std::uint32_t> idle_of(std::string_view info, const inet_diag_msg&
 
 bool parse_tcp(std::string_view payload, SocketRecord& record) {
   inet_diag_msg message;
-  if (!copy(payload, message)) return false;
+  const auto attributes = attributes_of(payload, sizeof message);
+  if (!copy(payload, message) || !attributes) return false;
   record.is_tcp = true;
   record.place = record.end = tcp_place(message.idiag_family, message.id.idiag_src, message.id.idiag_sport);
   record.far = tcp_place(message.idiag_family, message.id.idiag_dst, message.id.idiag_dport);
+  const bool is_any6 = record.place[0] == '6' && record.place.size() == 3;
+  if (is_any6 && (*attributes)[INET_DIAG_SKV6ONLY].substr(0, 1) != "\1") record.place[0] = '*';
   record.device = message.id.idiag_if;
   record.inode = message.idiag_inode;
   if (record.inode != 0) record.uid = message.idiag_uid;
   record.state = message.idiag_state;
-  const bool any6 = record.place[0] == '6' && record.place.size() == 3;
-  if (any6) record.place[0] = '*';
-  return each_attribute(payload, sizeof message, [&](int type, std::string_view value) {
-    if (type == INET_DIAG_INFO) record.idle = idle_of(value, message);
-    const bool v6_only = type == INET_DIAG_SKV6ONLY && value.substr(0, 1) == "\1";
-    if (any6 && v6_only) record.place[0] = '6';
-    return true;
-  });
+  record.idle = idle_of((*attributes)[INET_DIAG_INFO], message);
+  return true;
 }
 
 bool parse_unix(std::string_view payload, SocketRecord& record) {
   unix_diag_msg message;
-  if (!copy(payload, message)) return false;
+  const auto attributes = attributes_of(payload, sizeof message);
+  if (!copy(payload, message) || !attributes) return false;
   record.inode = message.udiag_ino;
   record.type = message.udiag_type;
   record.state = message.udiag_state;
-  const bool sound = each_attribute(payload, sizeof message, [&](int type, std::string_view value) {
-    switch (type) {
-      case UNIX_DIAG_NAME:
-        record.name = value;
-        if (record.name[0] != '\0') record.name.resize(std::min(value.size(), value.find('\0')));
-        if (record.place.empty()) record.place = "@" + record.name;
-        return true;
-      case UNIX_DIAG_VFS:
-        record.place = "/" + std::string(value);
-        return value.size() == sizeof(unix_diag_vfs);
-      case UNIX_DIAG_RQLEN:
-        return copy(value, record.queue);
-      case UNIX_DIAG_PEER:
-        return copy(value, record.peer);
-      case UNIX_DIAG_SHUTDOWN:
-        return copy(value, record.shutdown);
-      case UNIX_DIAG_ICONS:
-        record.waiting.resize(value.size() / sizeof record.peer);
-        for (std::size_t at = 0; at < record.waiting.size(); ++at)
-          copy(value, record.waiting[at], at * sizeof record.peer);
-        return true;
-      case kUnixUid:
-        return copy(value, record.uid.emplace());
-      default:
-        return true;
-    }
-  });
-  record.end = "unix:" + std::to_string(record.inode);
-  record.far = "unix:" + std::to_string(record.peer);
-  return sound;
+  const auto read = [&](int type, auto& to) {
+    const std::string_view value = (*attributes)[static_cast<std::size_t>(type)];
+    return value.data() == nullptr || copy(value, to);
+  };
+  uid_t uid = 0;
+  unix_diag_vfs file{};
+  if (!read(UNIX_DIAG_PEER, record.peer) || !read(UNIX_DIAG_SHUTDOWN, record.shutdown) ||
+      !read(UNIX_DIAG_RQLEN, record.queue) || !read(kUnixUid, uid) || !read(UNIX_DIAG_VFS, file))
+    return false;
+  if ((*attributes)[kUnixUid].data() != nullptr) record.uid = uid;
+  record.name = (*attributes)[UNIX_DIAG_NAME];
+  if (record.name[0] != '\0') record.name.resize(std::min(record.name.size(), record.name.find('\0')));
+  if (!record.name.empty()) record.place = "@" + record.name;
+  if (const auto place = (*attributes)[UNIX_DIAG_VFS]; !place.empty())
+    record.place = "/" + std::string(place);
+  constexpr std::size_t kClient = sizeof record.peer;
+  for (auto left = (*attributes)[UNIX_DIAG_ICONS]; left.size() >= kClient; left.remove_prefix(kClient))
+    copy(left, record.waiting.emplace_back());
+  record.end = unix_end(record.inode);
+  record.far = unix_end(record.peer);
+  return true;
 }
 
 // An exact question (`flags` 0) has one message for an answer.

@@ -34,13 +34,17 @@ inline int port_of(const Place& tcp) {
   return static_cast<std::uint8_t>(tcp[tcp.size() - 2]) * 256 + static_cast<std::uint8_t>(tcp.back());
 }
 
+inline std::string unix_end(std::uint32_t inode) {
+  return std::string("u").append(reinterpret_cast<const char*>(&inode), sizeof inode);
+}
+
 struct SocketRecord {
   bool is_tcp = false;
   std::uint8_t type = SOCK_STREAM, state = 0, shutdown = 0;
   std::uint32_t inode = 0;     // 0: no descriptor: it waits to be accepted, or its process has closed it
   std::optional<uid_t> uid{};  // nullopt: not known (TCP without an inode, unix before Linux 5.3)
   Place place{};
-  std::string end{}, far{};  // this end and the other: of TCP their places, else "unix:INODE"
+  std::string end{}, far{};  // this end and the other: of TCP their places, else unix_end(inode)
   std::uint32_t device = 0;  // TCP sockets that are bound to different devices may share both addresses
   std::optional<std::uint32_t> idle{};   // of TCP: milliseconds since data flowed
   std::uint32_t peer = 0;                // of unix; 0: it waits to be accepted, or its peer has closed

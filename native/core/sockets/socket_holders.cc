@@ -10,6 +10,7 @@
 #include <utility>
 
 #include "core/base/folder.h"
+#include "core/base/sorted.h"
 #include "core/proc/proc_dir.h"
 
 namespace reaper {
@@ -53,13 +54,11 @@ class Scan {
       });
     if (code == 0) return;
     table_.unreadable.push_back(pid);
-    if (code != EDQUOT && !is_denied(code))
-      table_.faults.push_back({"list descriptors", pid, error_text(code)});
-    if (code == EDQUOT && reported_.insert(account_).second)
-      table_.faults.push_back({"list descriptors", 0,
-                               "the processes of this user have more than " +
-                                   std::to_string(options_.user_descriptors) + "; the rest was not read",
-                               account_});
+    if (is_denied(code) || (code == EDQUOT && !reported_.insert(account_).second)) return;
+    Fault fault{"list descriptors", pid, error_text(code)};
+    if (code == EDQUOT)
+      fault = {fault.what, 0, "this user's processes have too many; the rest was not read", account_};
+    table_.faults.push_back(std::move(fault));
   }
 
  private:
@@ -71,7 +70,7 @@ class Scan {
     const int code = each_number(task, "fd", [&](int folder, const char* name, int fd) {
       is_empty = false;
       ++used;
-      return is_over() ? EDQUOT : read_descriptor(folder, name, pid, {task, fd});
+      return is_over() ? EDQUOT : read_descriptor(folder, name, {pid, task, fd});
     });
     std::string_view net;
     const int error = proc_.link_of(task, "ns/net", &net);
@@ -80,8 +79,11 @@ class Scan {
   }
 
   // Links are only read, never followed: a file behind one may hang the reader.
-  int read_descriptor(int folder, const char* name, pid_t pid, Descriptor descriptor) {
-    const auto add = [&](Thing thing, std::uint32_t inode) { table_.held[thing][inode][pid] = descriptor; };
+  int read_descriptor(int folder, const char* name, const Holder& holder) {
+    const auto add = [&](Thing thing, std::uint32_t inode) {
+      auto& by = table_.held[thing][inode].by;
+      if (by.empty() || by.back().pid != holder.pid) by.push_back(holder);
+    };
     std::string_view link;
     int error = proc_.link(folder, name, &link);
     if (error != 0) return is_gone(error) ? 0 : error;
@@ -97,7 +99,7 @@ class Scan {
       add(kTerminal, *terminal);
     } else if (link == "/dev/ptmx" || link == "/dev/pts/ptmx") {
       std::string_view text;
-      const std::string path = std::to_string(descriptor.task) + "/fdinfo/" + name;
+      const std::string path = std::to_string(holder.task) + "/fdinfo/" + name;
       error = proc_.read(proc_.fd(), path.c_str(), &text);
       while (error == 0 && !text.empty())
         if (const auto index = number_in(take_word(text, '\n'), "tty-index:\t")) add(kMaster, *index);
@@ -136,14 +138,16 @@ HolderTable read_holders(const HolderOptions& options) {
     return table;
   }
   Scan scan(table, options, proc.take());
-  for (const pid_t pid : options.pids) scan.process(pid);
+  std::vector<pid_t> pids = options.pids;
+  sort_unique(pids);
+  for (const pid_t pid : pids) scan.process(pid);
   return table;
 }
 
 std::vector<pid_t> HolderTable::holders_of(std::uint32_t inode, Thing thing) const {
   std::vector<pid_t> pids;
   if (const auto found = held[thing].find(inode); found != held[thing].end())
-    for (const auto& [pid, descriptor] : found->second) pids.push_back(pid);
+    for (const Holder& holder : found->second.by) pids.push_back(holder.pid);
   return pids;
 }
 

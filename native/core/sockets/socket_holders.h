@@ -15,12 +15,17 @@
 
 namespace reaper {
 
-struct Descriptor {
-  pid_t task;  // the thread through which it shows: the first one, or another where that has ended
+struct Holder {
+  pid_t pid;
+  pid_t
+      task;  // the thread through which the descriptor shows: the first one, or another where that has ended
   int fd;
 };
-// By inode (of a terminal: by its number), then by process, the newest descriptor.
-using Holders = std::unordered_map<std::uint32_t, std::map<pid_t, Descriptor>>;
+struct Holding {
+  std::vector<Holder> by;  // sorted by pid, one descriptor of each process
+  bool is_listed = false;  // of a socket: whether the kernel's lists show it
+};
+using Holders = std::unordered_map<std::uint32_t, Holding>;  // by inode; of a terminal by its number
 
 // What descriptors are of: sockets, ends of pipes (both have one inode), pseudo terminals and their masters.
 enum Thing { kSocket, kPipeReader, kPipeWriter, kTerminal, kMaster, kThings };

@@ -1,7 +1,5 @@
 #include "core/sockets/socket_table.h"
 
-#include <netinet/tcp.h>
-
 #include <algorithm>
 #include <array>
 #include <cerrno>
@@ -16,13 +14,12 @@ namespace {
 // Guard: the kernel searches all unix sockets of the host for each question (0.3 s where there are 1.4
 // million), and one user may hold any number that need one. As many as a server's tree has listeners are
 // answered however long they take, so that no user with a million sockets makes another's tree unknown.
-constexpr std::uint32_t kUserQuestions = 64, kPatientQuestions = 12;
+constexpr std::uint32_t kPatientQuestions = 12;
 
-// A sandbox refuses, or a module is missing (the kernel says ENOENT when it has no handler for the family).
-bool is_refusal(int code) {
-  return is_denied(code) || code == EPROTONOSUPPORT || code == EAFNOSUPPORT || code == EOPNOTSUPP ||
-         code == ENOENT;
-}
+// The kernel says ENOENT where a module is missing, and a sandbox refuses.
+constexpr const char* kNeeds =
+    "; it takes the kernel modules inet_diag, tcp_diag and unix_diag, and AF_NETLINK in the unit "
+    "(RestrictAddressFamilies=)";
 
 bool is_tcp(const Place& place) { return !place.empty() && (place[0] == '4' || place[0] == '6'); }
 
@@ -61,8 +58,9 @@ bool SocketTable::is_listening(const Place& place) const {
 }
 
 void SocketTable::add(const SocketRecord& record) {
-  const bool held = holders.is_held(record.inode);
-  if (held) known.insert(record.inode);
+  const auto holding = holders.held[kSocket].find(record.inode);
+  const bool held = holding != holders.held[kSocket].end();
+  if (held) holding->second.is_listed = true;
   if (record.type != SOCK_STREAM && record.type != SOCK_SEQPACKET) return;
   if (record.state == TCP_LISTEN) {
     if (record.is_tcp) listening_.insert(record.place);
@@ -71,31 +69,31 @@ void SocketTable::add(const SocketRecord& record) {
     if (held && !record.is_tcp) queues_[record.inode] = record;
     return;
   }
-  if (record.state == TCP_ESTABLISHED) ++(record.is_tcp ? established_tcp : established_unix);
   const bool is_near = held || has_listener(record.place);
   if (is_near) far_.insert(record.far);
+  has_half_closed |= is_near && is_in(kGotFin, record.state);
   if (!is_near && far_.count(record.end) == 0 && !holders.is_held(record.peer)) return;
-  ends.erase(record);
-  ends.insert(record);
+  auto at = ends.lower_bound(record);
+  if (at != ends.end() && !(record < *at)) at = ends.erase(at);
+  ends.insert(at, record);
 }
 
-void SocketTable::dump(std::uint32_t states) {
-  established_tcp = established_unix = 0;
-  for (const int family : {AF_INET, AF_INET6, AF_UNIX}) {
-    const auto failure = dump_sockets(ask, family, states, [this](auto& record) { add(record); });
-    if (!failure) continue;
-    const char* remedy = is_refusal(failure->code)
-                             ? "; load the kernel modules inet_diag, tcp_diag and unix_diag, and allow "
-                               "AF_NETLINK in the unit (RestrictAddressFamilies=)"
-                             : "";
-    faults.push_back({family == AF_UNIX ? "list unix sockets" : "list TCP sockets", 0,
-                      failure->what + ": " + error_text(failure->code) + remedy});
+void SocketTable::dump(std::uint32_t states, std::initializer_list<int> families) {
+  for (const int family : families) {
+    std::uint32_t& number = established[family] = 0;
+    const auto failure = dump_sockets(ask, family, states, [&](auto& record) {
+      number += record.state == TCP_ESTABLISHED;
+      add(record);
+    });
+    if (failure)
+      faults.push_back({family == AF_UNIX ? "list unix sockets" : "list TCP sockets", 0,
+                        failure->what + ": " + error_text(failure->code) + kNeeds});
   }
 }
 
 std::optional<Failure> SocketTable::find(std::uint32_t inode, uid_t account) {
   auto& [count, ms] = asked_[account];
-  if (count >= kUserQuestions || (count >= kPatientQuestions && ms >= options.user_question_ms))
+  if (count >= kPatientQuestions && ms >= options.user_question_ms)
     return Failure{EDQUOT, "ask for one unix socket"};
   ++count;
   // The kernel's search counts, and not what other programs take of the processor.
@@ -116,7 +114,7 @@ void SocketTable::add_waiting(const SocketRecord& listener, std::uint32_t client
   end.state = TCP_ESTABLISHED;
   end.peer = client;
   end.end = waiting_end(client != 0 ? client : listener.inode);
-  end.far = "unix:" + std::to_string(client);
+  end.far = unix_end(client);
   ends.insert(end);
 }
 

@@ -1,6 +1,9 @@
 // Collects from socket dumps what matters for the given processes: one user may have millions of sockets.
 #pragma once
 
+#include <netinet/tcp.h>
+
+#include <initializer_list>
 #include <map>
 #include <optional>
 #include <set>
@@ -15,13 +18,15 @@
 
 namespace reaper {
 
+constexpr std::uint32_t kGotFin = bits(TCP_CLOSE_WAIT, TCP_LAST_ACK, TCP_CLOSING);
+
 struct SocketTable {
-  SocketTable(const HolderOptions& with, const HolderTable& by, const AskKernel& from)
-      : options(with), holders(by), ask(from) {}
+  SocketTable(const HolderOptions& with, const AskKernel& from)
+      : options(with), holders(read_holders(with)), ask(from) {}
 
   // What one dump lacks another adds; of a socket that several show, the last one counts. Each finds the
   // connections of the listeners, and the far ends of the connections, that were shown before.
-  void dump(std::uint32_t states);
+  void dump(std::uint32_t states, std::initializer_list<int> families = {AF_INET, AF_INET6, AF_UNIX});
   // Asks for one unix socket, and adds it, within a budget of the account. EDQUOT: that is used up.
   std::optional<Failure> find(std::uint32_t inode, uid_t account);
   // Finds who waits at the held unix listeners whose queues the last dump showed.
@@ -36,14 +41,14 @@ struct SocketTable {
   bool is_listening(const Place& place) const;  // any process's
 
   const HolderOptions& options;
-  const HolderTable& holders;
+  HolderTable holders;
   const AskKernel& ask;
   // Connections of held sockets and of held listeners, and what may be their far ends. A unix client that
   // waits has no end at its listener yet, so one is made here, without an inode, as TCP shows it.
   std::set<SocketRecord> ends;
-  std::unordered_set<std::uint32_t> known;  // held sockets in whatever state
-  std::uint32_t established_tcp = 0, established_unix = 0;
-  std::vector<Fault> faults;  // none: every dump was complete
+  bool has_half_closed = false;              // a connection whose peer has closed or shut its sending side
+  std::map<int, std::uint32_t> established;  // by family: how many the last list showed
+  std::vector<Fault> faults;                 // none: every dump was complete
 
  private:
   void add(const SocketRecord& record);
@@ -59,7 +64,7 @@ struct SocketTable {
 };
 
 // The end that a unix client has at its listener while it waits.
-inline std::string waiting_end(std::uint32_t client) { return "waits:" + std::to_string(client); }
+inline std::string waiting_end(std::uint32_t client) { return "waits" + unix_end(client); }
 
 // Adds the connections.
 void join(const SocketTable& sockets, Connections& to);

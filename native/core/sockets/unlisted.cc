@@ -41,8 +41,7 @@ bool connects_nothing(std::string_view protocol) {
 // A held socket that no dump shows.
 struct Lost {
   std::uint32_t inode;
-  pid_t pid;
-  Descriptor at;
+  Holder by;
   std::string protocol{};  // the kernel's name of it: "TCP", "UDPv6", "UNIX-STREAM"; empty: unreadable
 };
 
@@ -50,8 +49,8 @@ struct Lost {
 void read_protocols(const SocketTable& sockets, ProcDir& proc, std::vector<Lost>& lost, Connections& to) {
   std::vector<MemoryRequest> requests;
   for (const Lost& each : lost)
-    requests.push_back({std::to_string(each.at.task) + "/fd/" + std::to_string(each.at.fd),
-                        sockets.holders.account_of(each.pid)});
+    requests.push_back({std::to_string(each.by.task) + "/fd/" + std::to_string(each.by.fd),
+                        sockets.holders.account_of(each.by.pid)});
   const MemoryFile file{"read the protocols of sockets", 64, kUserProtocols, read_protocol};
   const auto on_answer = [&lost](std::size_t i, int error, std::string_view text) {
     if (error == 0) lost[i].protocol = text.substr(0, text.find('\0'));
@@ -140,26 +139,27 @@ std::vector<std::uint32_t> parse_net_unix(std::string_view text) {
 }
 
 void find_unlisted(SocketTable& sockets, Connections& to) {
-  const HolderTable& holders = sockets.holders;
+  auto& held = sockets.holders.held[kSocket];
   auto proc = ProcDir::open(sockets.options.proc_root);
   std::vector<Lost> lost;
-  for (const auto& [inode, pids] : holders.held[kSocket])
-    for (const auto& [pid, at] : pids)
-      if (sockets.known.count(inode) == 0) lost.push_back({inode, pid, at});
-  if (!proc || (lost.empty() && !holders.has_foreign)) return;
+  for (const auto& [inode, holding] : held)
+    for (const Holder& holder : holding.by)
+      if (!holding.is_listed) lost.push_back({inode, holder});
+  if (!proc || (lost.empty() && !sockets.holders.has_foreign)) return;
   read_protocols(sockets, proc.value(), lost, to);
   std::set<std::uint32_t> absent;
   const auto is_explained = [&](const Lost& each) {
-    if (connects_nothing(each.protocol) || sockets.known.count(each.inode) != 0) return true;
+    if (connects_nothing(each.protocol) || held.at(each.inode).is_listed) return true;
     return each.protocol.rfind("UNIX", 0) == 0 && absent.insert(each.inode).second &&
-           !sockets.find(each.inode, holders.account_of(each.pid));
+           !sockets.find(each.inode, sockets.holders.account_of(each.by.pid));
   };
   lost.erase(std::remove_if(lost.begin(), lost.end(), is_explained), lost.end());
-  if (lost.empty() && !holders.has_foreign) return;
+  if (lost.empty() && !sockets.holders.has_foreign) return;
   auto elsewhere = look_elsewhere(sockets, proc.value(), to);
   std::set<std::pair<pid_t, std::optional<std::string>>> unlisted;
-  for (const auto& [inode, pid, at, protocol] : lost) {
-    const auto& [nets, listed] = elsewhere[holders.account_of(pid)];
+  for (const auto& [inode, holder, protocol] : lost) {
+    const pid_t pid = holder.pid;
+    const auto& [nets, listed] = elsewhere[sockets.holders.account_of(pid)];
     const auto found = listed.find(inode);
     if (protocol.rfind("UNIX", 0) == 0 && found != listed.end()) {
       unlisted.emplace(pid, found->second);
