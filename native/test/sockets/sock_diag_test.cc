@@ -18,6 +18,7 @@
 #include <cstring>
 #include <filesystem>
 #include <fstream>
+#include <map>
 
 #include "core/sockets/connections.h"
 #include "core/sockets/socket_table.h"
@@ -28,6 +29,7 @@ using reaper::Connection;
 using reaper::Connections;
 using reaper::Direction;
 using reaper::kSequence;
+using reaper::OnBuffer;
 using reaper::SocketRecord;
 
 namespace {
@@ -219,11 +221,21 @@ class ProcFolder {
   std::string root;
 };
 
-// What a kernel answers to the first, second, ... full dump; the last answer is repeated.
+// An answer to one request: the kernel's bytes, or the errno with which asking fails.
+struct Answer {
+  std::string bytes;
+  int error = 0;
+};
+
+// What a kernel answers to the first, second, ... full dump; the last answer is repeated. The first answers
+// the dump of listeners as well.
 struct Kernel {
   std::vector<std::string> tcp4 = {kDone}, unix_local = {kDone}, tcp6 = {kDone};
-  std::string exact = message(NLMSG_ERROR, raw(-ENOENT));  // to a question for one unix socket
-  std::size_t tcp_dumps = 0, unix_dumps = 0;
+  Answer exact = {message(NLMSG_ERROR, raw(-ENOENT))};  // to a question for one unix socket
+  // The answer to a family's request of one turn (0: the listeners, 1 and 2: all; -1: to each).
+  int bad_family = 0, bad_turn = 0;
+  Answer bad{};
+  std::map<int, std::size_t> dumps{};  // how many full ones, by family
 
   Connections look(const ProcFolder& proc, std::vector<pid_t> pids) {
     return look(proc.root, std::move(pids));
@@ -232,34 +244,27 @@ struct Kernel {
     reaper::HolderOptions options;
     options.proc_root = proc_root;
     options.pids = std::move(pids);
-    return reaper::find_connections(
-        options, [this](const std::string& request, const reaper::OnBuffer& on_buffer) {
-          unix_diag_req local_request{};
-          inet_diag_req_v2 inet_request{};
-          const int family = request[sizeof(nlmsghdr)];
-          const std::string body = request.substr(sizeof(nlmsghdr));
-          std::string answer = kDone;
-          if (family == AF_UNIX) {
-            std::memcpy(&local_request, body.data(), sizeof local_request);
-            const bool is_exact = local_request.udiag_ino != 0;
-            const bool full = local_request.udiag_states == ~0u;
-            if (is_exact)
-              answer = exact;
-            else if (full)
-              answer = unix_local[std::min(unix_dumps++, unix_local.size() - 1)];
-            else
-              answer = unix_local[0];
-          } else if (family == AF_INET) {
-            std::memcpy(&inet_request, body.data(), sizeof inet_request);
-            const bool full = inet_request.idiag_states == ~0u;
-            answer = full ? tcp4[std::min(tcp_dumps++, tcp4.size() - 1)] : tcp4[0];
-          } else {
-            answer = tcp6[0];
-          }
-          if (answer == "refused") return std::optional(reaper::Failure{EPERM, "socket NETLINK_SOCK_DIAG"});
-          if (!answer.empty()) on_buffer(answer);
-          return std::optional<reaper::Failure>();
-        });
+    return reaper::find_connections(options, [this](const std::string& request, const OnBuffer& on_buffer) {
+      const Answer answer = answer_to(request.substr(sizeof(nlmsghdr)));
+      if (answer.error != 0) return std::optional(reaper::Failure{answer.error, "ask"});
+      if (!answer.bytes.empty()) on_buffer(answer.bytes);
+      return std::optional<reaper::Failure>();
+    });
+  }
+
+ private:
+  Answer answer_to(const std::string& body) {
+    const int family = body[0];
+    unix_diag_req local{};
+    inet_diag_req_v2 inet{};
+    std::memcpy(&local, body.data(), family == AF_UNIX ? sizeof local : 0);
+    std::memcpy(&inet, body.data(), family == AF_UNIX ? 0 : sizeof inet);
+    if (local.udiag_ino != 0) return exact;
+    const auto& lists = family == AF_UNIX ? unix_local : family == AF_INET ? tcp4 : tcp6;
+    const bool is_full = (family == AF_UNIX ? local.udiag_states : inet.idiag_states) == ~0u;
+    const std::size_t turn = is_full ? ++dumps[family] : 0;
+    if (family == bad_family && (bad_turn < 0 || bad_turn == static_cast<int>(turn))) return bad;
+    return {lists[std::min(turn == 0 ? 0 : turn - 1, lists.size() - 1)]};
   }
 };
 
@@ -287,16 +292,19 @@ void what_one_dump_lacks_another_adds() {
   for (const auto& dumps : {std::vector<std::string>{both}, {near, kDone}, {kDone, near}}) {
     Kernel kernel{dumps};
     CHECK(text_of(kernel.look(proc, {10})).substr(0, 31) == "127.0.0.1:22<127.0.0.1:40123 10");
-    CHECK(kernel.tcp_dumps == 2 && kernel.unix_dumps == 2);
+    CHECK(kernel.dumps[AF_INET] == 2 && kernel.dumps[AF_UNIX] == 2);
   }
-  // What the later dump says counts, and a far end that only one of them shows is alive.
+  // What a later dump says counts, and a far end that is in none is looked for once more.
   const Tcp half = {"127.0.0.1", 22, "127.0.0.1", 40123, 11, TCP_CLOSE_WAIT};
   const Tcp alive = {"127.0.0.1", 40123, "127.0.0.1", 22, 12, TCP_FIN_WAIT2};
-  CHECK((Kernel{{near, tcp(half) + kDone}}.look(proc, {10}).connections.empty()));
-  const std::string half_alive = tcp(alive) + tcp(half) + kDone;
-  for (const auto& dumps :
-       {std::vector<std::string>{half_alive, tcp(half) + kDone}, {tcp(half) + kDone, half_alive}})
-    CHECK(Kernel{dumps}.look(proc, {10}).connections.size() == 1);
+  Kernel changing{{near, tcp(half) + kDone}};
+  CHECK(changing.look(proc, {10}).connections.empty() && changing.dumps[AF_INET] == 3);
+  for (const std::size_t turn : {1, 2, 3}) {
+    Kernel kernel{std::vector<std::string>(3, tcp(half) + kDone)};
+    kernel.tcp4[turn - 1] = tcp(half) + tcp(alive) + kDone;
+    CHECK(kernel.look(proc, {10}).connections.size() == 1);
+    CHECK(kernel.dumps[AF_INET] == 3 && kernel.dumps[AF_UNIX] == 2);
+  }
   // A listener that no dump shows is asked for by itself, and so is who waits there. Only the kernel knows
   // what the descriptor is, so this one is a real socket.
   const int listener = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
@@ -304,7 +312,7 @@ void what_one_dump_lacks_another_adds() {
   CHECK(fstat(listener, &info) == 0);
   const auto inode = static_cast<std::uint32_t>(info.st_ino);
   Kernel lacking{{kDone}, {kDone}};
-  lacking.exact = local(inode, name("/x") + attribute(UNIX_DIAG_ICONS, raw(0) + raw(51)), TCP_LISTEN);
+  lacking.exact = {local(inode, name("/x") + attribute(UNIX_DIAG_ICONS, raw(0) + raw(51)), TCP_LISTEN)};
   const std::string waits = text_of(lacking.look("/proc", {getpid()}));
   CHECK(waits.find("/x<unix:51 10; ") != std::string::npos);
   close(listener);
@@ -398,22 +406,91 @@ void ends_follow_the_names() {
   CHECK(text_of(found) == "unix:11=unix:51 10; " && !found.connections[0].far_uid);
 }
 
+// Of each family, once and always: no absence means anything then, and what the other lists show is told.
 void a_failed_dump_is_incomplete() {
   const ProcFolder proc;
-  proc.process(10, {11});
-  const std::string near = tcp(kNear), cut = near, interrupted = message(NLMSG_DONE, raw(0), NLM_F_DUMP_INTR);
-  for (const std::string& bad :
-       {std::string("refused"), std::string(), cut, interrupted, message(NLMSG_DONE, raw(-EIO)),
-        message(NLMSG_ERROR, raw(-ENOENT)), message(NLMSG_DONE, raw(0), 0, kSequence + 1),
-        near + kDone.substr(0, 10), tcp({"127.0.0.1", 1, "127.0.0.1", 2, 11}).substr(0, 40)}) {
-    for (const auto& dumps : {std::vector<std::string>{near + kDone, bad}, {bad}}) {
-      const Connections found = Kernel{dumps}.look(proc, {10});
-      CHECK(!found.complete && !found.faults.empty() && found.faults[0].what == "list TCP sockets");
-      CHECK(found.faults[0].detail.find("AF_NETLINK") != std::string::npos);
-    }
-    const Connections units = Kernel{{kDone}, {bad}}.look(proc, {10});
-    CHECK(!units.complete && units.faults[0].what == "list unix sockets");
+  proc.process(10, {11, 13});
+  const std::string near = tcp(kNear) + kDone, units = local(13, peer(14)) + kDone;
+  for (const Answer& bad : {Answer{"", EPERM},
+                            {"", EINTR},
+                            {"", ENOENT},
+                            {""},
+                            {tcp(kNear)},
+                            {local(13)},
+                            {message(NLMSG_DONE, raw(0), NLM_F_DUMP_INTR)},
+                            {message(NLMSG_DONE, raw(-EIO))},
+                            {message(NLMSG_ERROR, raw(-ENOENT))},
+                            {message(NLMSG_DONE, raw(0), 0, kSequence + 1)},
+                            {kDone.substr(0, 10)},
+                            {tcp(kNear).substr(0, 40)}})
+    for (const int family : {AF_INET, AF_INET6, AF_UNIX})
+      for (const int turn : {-1, 0, 1, 2}) {
+        Kernel kernel{{near}, {units}};
+        kernel.bad_family = family;
+        kernel.bad_turn = turn;
+        kernel.bad = bad;
+        const Connections found = kernel.look(proc, {10});
+        CHECK(!found.complete && found.faults.size() == (turn < 0 ? 3 : 1));
+        CHECK(found.faults[0].what == (family == AF_UNIX ? "list unix sockets" : "list TCP sockets"));
+        CHECK(found.faults[0].detail.find("AF_NETLINK") != std::string::npos);
+        CHECK(found.connections.size() >= (turn < 0 && family != AF_INET6 ? 1U : 2U));
+      }
+}
+
+// A queue shows that somebody waits; who it is takes a question, and without an answer it counts.
+void who_waits_is_asked_for() {
+  const ProcFolder proc;
+  proc.process(10, {10});
+  const auto clients = [](const std::string& inodes, std::uint32_t inode = 10) {
+    return local(inode, name("/x") + attribute(UNIX_DIAG_ICONS, inodes), TCP_LISTEN);
+  };
+  const struct {
+    Answer exact;
+    const char* text;
+    int queue = 1;
+  } rows[] = {{{clients(raw(51))}, "/x<unix:51 10; "},
+              {{clients(raw(0) + raw(51) + raw(52))}, "/x<unix:51 10; /x<unix:52 10; "},
+              {{clients(raw(0))}, ""},  // it has died
+              {{clients(raw(51))}, "", 0},
+              {{message(NLMSG_ERROR, raw(-ENOENT))}, ""},  // it has closed
+              {{message(NLMSG_ERROR, raw(-EMSGSIZE))}, "/x<unix:0 10; "},
+              {{clients(raw(51), 99)}, "/x<unix:0 10; "},  // about another socket
+              {{tcp(kNear)}, "/x<unix:0 10; "},
+              {{clients(raw(51)).substr(0, 30)}, "/x<unix:0 10; "},
+              {{""}, "/x<unix:0 10; "},
+              {{"", EINTR}, "/x<unix:0 10; "}};
+  for (const auto& [exact, wanted, queue] : rows) {
+    Kernel kernel{
+        {kDone},
+        {local(10, name("/x") + attribute(UNIX_DIAG_RQLEN, raw(queue) + raw(9)), TCP_LISTEN) + kDone}};
+    kernel.exact = exact;
+    const Connections found = kernel.look(proc, {10});
+    CHECK(text_of(found) == wanted && found.complete);
   }
+}
+
+// Nothing is concluded about a process whose namespace, descriptors or owner cannot be read.
+void what_cannot_be_read_is_unreadable() {
+  const ProcFolder proc;
+  proc.process(10, {11});
+  proc.write("20/ns/net", "no link");
+  proc.write("30/fd", "no folder");
+  const auto codes = [&] {
+    Kernel kernel{{tcp(kNear) + kDone}};
+    return kernel.look(proc, {40, 30, 20, 10, 10}).unreadable;  // 40 has ended
+  };
+  CHECK((codes() == std::vector<pid_t>{20, 30}));
+  // Who may list /proc and not search it knows no owner. Root may always, so another user looks.
+  fs::permissions(proc.root,
+                  fs::perms::all & ~fs::perms::others_exec & ~fs::perms::group_exec & ~fs::perms::owner_exec);
+  const pid_t stranger = fork();
+  if (stranger == 0) {
+    if (geteuid() == 0 && setuid(54321) != 0) std::_Exit(2);
+    std::_Exit(codes() == std::vector<pid_t>{10, 20, 30, 40} ? 0 : 1);
+  }
+  int status = -1;
+  CHECK(waitpid(stranger, &status, 0) == stranger && status == 0);
+  fs::permissions(proc.root, fs::perms::owner_all);
 }
 
 void what_proc_lacks_is_no_absence() {
@@ -505,6 +582,8 @@ int main() {
   ends_follow_the_addresses();
   ends_follow_the_names();
   a_failed_dump_is_incomplete();
+  who_waits_is_asked_for();
+  what_cannot_be_read_is_unreadable();
   what_proc_lacks_is_no_absence();
   only_the_kernel_is_believed();
   return report("sock_diag");
