@@ -1,17 +1,20 @@
 /** `keep`: users have their own trees left alone for a while. */
 
+import { spawnSync } from "node:child_process";
+import { existsSync } from "node:fs";
 import { hostname } from "node:os";
 import { type Command, InvalidArgumentError, Option } from "commander";
-import { type Common, isRoot, ownUid, print } from "../commands/shared.ts";
+import { EXIT, Failure } from "../shell/failure.ts";
+import { addConfig, type Finish } from "./options.ts";
+import { type Common, isRoot, ownUid, portsFor, print, requestFor, silent } from "../commands/shared.ts";
 import type { Keep } from "../core/observation/observation.ts";
 import { DURATION_HELP, formatDuration, parseDuration } from "../core/text/duration.ts";
 import { localMinute } from "../core/text/format.ts";
-import { escapeText } from "../core/text/safe-text.ts";
 import { loadConfig } from "../shell/config.ts";
-import { EXIT, Failure } from "../shell/failure.ts";
-import { loadNative } from "../shell/host/native.ts";
-import { addConfig, type Finish } from "./options.ts";
-import { endKeeps, killsAtLogout, readKeeps, startKeep } from "./shell/keep.ts";
+import { runTool } from "../shell/host/run-tool.ts";
+import { KEEP_PROGRAM } from "../shell/store/paths.ts";
+import { observeAndJudge } from "../sweep/sweep.ts";
+import { ask } from "./shell/ask.ts";
 
 interface KeepOptions extends Common {
   readonly cancel: boolean;
@@ -37,18 +40,22 @@ async function runKeep(duration: number | undefined, options: KeepOptions): Prom
       EXIT.usage,
       "root's own trees are never ended; to exempt a user, add an [[exempt]] to the configuration",
     );
-  const native = loadNative();
-  const before = await readKeeps(native, ownUid());
-  if (options.cancel) {
-    await endKeeps(native, before);
-    print(before.length > 0 ? "Withdrawn." : "There was no request.");
-  } else if (duration === undefined) show(before);
-  else {
-    start(duration, loadConfig(options.config ?? null).policy.keep.max);
-    await endKeeps(native, before);
+  const { policy } = loadConfig(options.config ?? null);
+  const ports = portsFor(silent);
+  const { observation } = await observeAndJudge(ports, requestFor(policy, {}));
+  const before = observation.keeps.filter(({ uid }) => uid === ownUid());
+  if (duration === undefined && !options.cancel) {
+    show(before);
+    return EXIT.ok;
   }
+  if (duration !== undefined) start(Math.min(duration, LONGEST), policy.keep.max);
+  for (const keep of before) ports.native.signal(keep, keep.uid, SIGTERM);
+  await ports.native.waitGone(before, 1000);
+  if (options.cancel) print(before.length > 0 ? "Withdrawn." : "There was no request.");
   return EXIT.ok;
 }
+
+const on = `Your servers on ${hostname()} are left alone`;
 
 function show(keeps: readonly Keep[]): void {
   const [first] = keeps;
@@ -58,32 +65,37 @@ function show(keeps: readonly Keep[]): void {
   }
   const until = Math.max(...keeps.map((keep) => keep.until ?? 0));
   const when = until > 0 ? `until ${localMinute(until)}` : "for as long as that process lives";
-  print(`Your servers on ${hostname()} are left alone ${when} (process ${first.pid}).\n${earlyEnd()}`);
+  print(`${on} ${when} (process ${first.pid}).\n${earlyEnd()}`);
 }
 
+/** Starts a request: a program that goes into the background by itself. @throws Failure */
 function start(asked: number, max: number): void {
   if (max === 0)
     throw new Failure(EXIT.denied, "this site does not allow such requests; ask its administrators");
-  try {
-    startKeep(Math.ceil(Math.min(asked, LONGEST) / 1000));
-  } catch (error) {
-    throw new Failure(EXIT.failed, `cannot make the request: ${escapeText((error as Error).message)}`);
-  }
-  const until = localMinute(Date.now() + Math.min(asked, LONGEST));
-  const capped =
-    asked > max
-      ? `, but at most ${formatDuration(max)} after a sweep first found them without a connection`
-      : "";
-  print(
-    `Your servers on ${hostname()} are left alone until ${until}${capped}.\n${earlyEnd()}\nWithdraw it with: vscode-grim-reaper keep --cancel`,
-  );
+  if (!existsSync(KEEP_PROGRAM))
+    throw new Failure(EXIT.failed, `${KEEP_PROGRAM} is not installed; ask the administrators of this host`);
+  const seconds = String(Math.ceil(asked / 1000));
+  const { status, error } = spawnSync(KEEP_PROGRAM, [seconds], { stdio: "ignore", cwd: "/" });
+  if (status !== 0)
+    throw new Failure(EXIT.failed, `${KEEP_PROGRAM}: ${error?.message ?? `exit status ${status}`}`);
+  const limit = `, but at most ${formatDuration(max)} after a sweep first found them without a connection`;
+  const until = localMinute(Date.now() + asked);
+  print(`${on} until ${until}${asked > max ? limit : ""}.\n${earlyEnd()}`);
+  print("Withdraw it with: vscode-grim-reaper keep --cancel");
 }
 
+/** What else ends a request: a reboot, and a logout where logind ends a user's processes then. */
 function earlyEnd(): string {
-  const logout = killsAtLogout() ? ", and so does your last logout: KillUserProcesses=yes here" : "";
+  const logind = "org.freedesktop.login1";
+  const manager = "/org/freedesktop/login1";
+  const property = ["get-property", logind, manager, `${logind}.Manager`, "KillUserProcesses"];
+  const answer = ask(() => runTool("/usr/bin/busctl", property, 1000).trim());
+  const kills = "value" in answer && answer.value === "b true";
+  const logout = kills ? ", and so does your last logout: KillUserProcesses=yes here" : "";
   return `A reboot ends that early${logout}.`;
 }
 
+const SIGTERM = 15;
 /** What the program takes. */
 const LONGEST = 366 * 86_400_000;
 

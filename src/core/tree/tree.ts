@@ -51,15 +51,11 @@ export function clientWorkersOf({ members, recognised }: Tree): Proc[] {
 }
 
 /** Recognises every living process of the table that belongs to a server, by pid. */
-export function recogniseAll(
-  table: ProcTable,
-  catalogue: Catalogue,
-  recogniseOne: (process: Proc, catalogue: Catalogue) => Recognition | null = recognise,
-): ReadonlyMap<number, Recognition> {
+export function recogniseAll(table: ProcTable, catalogue: Catalogue): ReadonlyMap<number, Recognition> {
   const recognised = new Map<number, Recognition>();
   for (const process of table.byPid.values()) {
     if (isDead(process)) continue;
-    const found = recogniseOne(process, catalogue);
+    const found = recognise(process, catalogue);
     if (found) recognised.set(process.pid, found);
   }
   dropUnproved(recognised, table.byPid, catalogue);
