@@ -2,7 +2,7 @@
 
 import type { Command } from "commander";
 import { type Common, portsFor, print, requestFor, silent } from "../commands/shared.ts";
-import { isOfHost } from "../core/observation/fault.ts";
+import { faultLine, isOfHost } from "../core/observation/fault.ts";
 import { mergePolicy } from "../core/policy/policy.ts";
 import { safeJson } from "../core/text/safe-text.ts";
 import { breakerTrips } from "../core/verdict/circuit-breaker.ts";
@@ -21,8 +21,14 @@ async function doctor(options: Common): Promise<number> {
   const ports = portsFor(silent);
   const look = await askAsync(async () => {
     const { view, judgements, faults } = await observeAndJudge(ports, requestFor(policy, {}));
-    const ofHost = faults.filter(isOfHost);
-    return { view, broken: breakerTrips(view, judgements, policy), faults: ofHost };
+    const servers = [...view.sshd.genuine.values()];
+    return {
+      processes: view.observation.counts.listed,
+      sshServers: servers.length,
+      monitors: servers.filter(({ uid }) => uid === 0).map(({ pid }) => pid),
+      broken: breakerTrips(view, judgements, policy),
+      faults: faults.filter(isOfHost).map(faultLine),
+    };
   });
   const checks = diagnose(await examine(ports.native, loaded, look));
   if (options.json) print(safeJson({ schemaVersion: 1, checks }));

@@ -1,7 +1,9 @@
 /** `report`: sums up the ledger. */
 
 import { statSync } from "node:fs";
-import type { Command } from "commander";
+import { type Command, InvalidArgumentError, Option } from "commander";
+import { EXIT, Failure } from "../shell/failure.ts";
+import { addConfig, collect, type Finish } from "./options.ts";
 import { type Common, complain, print } from "../commands/shared.ts";
 import type { LedgerRecord } from "../core/ledger/record.ts";
 import { countOf, localMinute } from "../core/text/format.ts";
@@ -19,7 +21,7 @@ import { ledgerFiles, readLedger } from "./shell/read-ledger.ts";
 import { painter, renderTable } from "./shell/terminal.ts";
 
 interface ReportOptions extends Common {
-  readonly since: string;
+  readonly since?: number;
   readonly csv: boolean;
   readonly would: boolean;
   readonly html?: string;
@@ -42,20 +44,8 @@ be read; 64 usage; 77 not permitted; 78 bad configuration.`;
 
 async function report(options: ReportOptions): Promise<number> {
   const { json, csv, html, would, anonymous } = options;
-  if ([json, csv, html !== undefined].filter(Boolean).length > 1)
-    throw new Failure(EXIT.usage, "give only one of --json, --csv and --html");
-  if (would && html !== undefined)
-    throw new Failure(
-      EXIT.usage,
-      "the page of --html shows what was ended; with --would give --json or --csv",
-    );
   const now = Date.now();
-  const since = sinceOf(options.since, now);
-  if (since === null)
-    throw new Failure(
-      EXIT.usage,
-      `--since ${escapeText(options.since)}: give a duration such as 30d, or a date such as 2027-01-31`,
-    );
+  const since = options.since ?? now - 30 * 86_400_000;
   const { files, badLines, failed, ...read } = readAll(filesOf(options));
   const chosen = chooseRecords(read.records, since, options.user, would);
   const records = anonymous ? anonymise(chosen) : chosen;
@@ -156,13 +146,20 @@ function showWould(records: readonly LedgerRecord[], since: number): void {
   if (records.length > 0) print(`\n${renderTable(WOULD_COLUMNS, records)}`);
 }
 
+function sinceArgument(text: string): number {
+  const since = sinceOf(text, Date.now());
+  if (since === null)
+    throw new InvalidArgumentError("Give a duration such as 30d, or a date such as 2027-01-31.");
+  return since;
+}
+
 /** Adds the command to the program. */
 export function addReport(program: Command, finish: Finish): void {
   addConfig(
     program
       .command("report")
       .description("show what was ended: totals by product, user, host, reason and day, and repeated cases")
-      .option("--since <when>", "a duration, or a date such as 2027-01-31 (default: 30d)", "30d")
+      .option("--since <when>", "a duration, or a date such as 2027-01-31 (default: 30d)", sinceArgument)
       .option("-u, --user <user>", "only trees of this user, by name or uid (repeatable)", collect(String))
       .option(
         "--file <file>",
@@ -170,8 +167,13 @@ export function addReport(program: Command, finish: Finish): void {
         collect(String),
       )
       .option("--would", "show the trees that sweeps would have ended while they only observed", false)
-      .option("--json", "print JSON")
-      .option("--html <file>", "write one page for a browser; - is standard output")
+      .addOption(new Option("--json", "print JSON").conflicts(["csv", "html"]))
+      .addOption(
+        new Option(
+          "--html <file>",
+          "write one page of what was ended for a browser; - is standard output",
+        ).conflicts(["csv", "would"]),
+      )
       .option("--anonymous", "number the users instead of naming them", false)
       .option("--csv", "print every ended tree as a line of comma-separated values", false)
       .addHelpText("after", EXAMPLES)

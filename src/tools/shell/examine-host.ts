@@ -3,8 +3,7 @@
 import { existsSync, lstatSync, readFileSync, realpathSync, statSync } from "node:fs";
 import { release } from "node:os";
 import { join } from "node:path";
-import { type Fault, faultLine } from "../../core/observation/fault.ts";
-import type { HostView } from "../../core/tree/host-view.ts";
+import { faultLine } from "../../core/observation/fault.ts";
 import type { LoadedConfig } from "../../shell/config.ts";
 import type { Native } from "../../shell/host/native.ts";
 import { runTool } from "../../shell/host/run-tool.ts";
@@ -23,29 +22,22 @@ const HOOK = "/usr/libexec/vscode-grim-reaper/session-close";
 const PAM_FOLDER = "/etc/pam.d";
 const DEADLINE_MS = 5000;
 const LAUNCHER = "/usr/sbin/vscode-grim-reaper";
-const LOCAL_PROGRAMS = ["/usr/local/bin/vscode-grim-reaper", "/usr/local/sbin/vscode-grim-reaper"];
-const UNITS = ["vscode-grim-reaper.service", "vscode-grim-reaper.timer"];
-const SITE_UNITS = "/etc/systemd/system";
-const PACKAGE_UNITS = ["/usr/lib/systemd/system", "/lib/systemd/system"];
+/** What comes first for systemd or a shell, and what it hides. */
+const HIDES = [
+  ["/etc/systemd/system/vscode-grim-reaper.service", "/usr/lib/systemd/system/vscode-grim-reaper.service"],
+  ["/etc/systemd/system/vscode-grim-reaper.timer", "/usr/lib/systemd/system/vscode-grim-reaper.timer"],
+  ["/usr/local/bin/vscode-grim-reaper", LAUNCHER],
+  ["/usr/local/sbin/vscode-grim-reaper", LAUNCHER],
+] as const;
 const CGROUPS = ["/sys/fs/cgroup", "/sys/fs/cgroup/unified"];
-
-/** What a sweep would see, and why it would end nothing. */
-export interface Sight {
-  readonly view: HostView;
-  readonly broken: string | null;
-  readonly faults: readonly Fault[];
-}
 
 export async function examine(
   native: Native,
   loaded: Answer<LoadedConfig>,
-  look: Answer<Sight>,
+  look: Examination["look"],
 ): Promise<Examination> {
-  const sshd = "value" in look ? [...look.value.view.sshd.genuine.values()] : [];
-  // Listeners and monitors, which run PAM; a session's other process has the user's uid.
-  const monitors = sshd.filter(({ uid }) => uid === 0).map(({ pid }) => pid);
   const service = unitProperties("vscode-grim-reaper.service");
-  const faultLines = (faults: readonly Fault[]): string[] => faults.map(faultLine);
+  const monitors = "value" in look ? look.value.monitors : [];
   return {
     uid: process.geteuid?.() ?? -1,
     now: Date.now(),
@@ -60,7 +52,11 @@ export async function examine(
     tags: ask(() => {
       const bootId = readFileSync("/proc/sys/kernel/random/boot_id", "utf8").trim();
       const { tags, faults } = readTags(RUN_FOLDER, bootId);
-      return { folder: fileFacts(join(RUN_FOLDER, "tags")), valid: tags.length, faults: faultLines(faults) };
+      return {
+        folder: fileFacts(join(RUN_FOLDER, "tags")),
+        valid: tags.length,
+        faults: faults.map(faultLine),
+      };
     }),
     kernel: release(),
     hasCgroupV2: CGROUPS.some((folder) => existsSync(join(folder, "cgroup.controllers"))),
@@ -69,12 +65,7 @@ export async function examine(
       complete: found.complete,
       detail: found.faults[0]?.detail ?? "",
     })),
-    look: then(look, ({ view: { observation }, broken, faults }) => ({
-      processes: observation.counts.listed,
-      sshServers: sshd.length,
-      broken,
-      faults: faultLines(faults),
-    })),
+    look,
     config: then(loaded, (config) => ({
       files: config.files,
       enforce: config.policy.enforce,
@@ -123,18 +114,11 @@ function rotationOf(files: readonly string[]): { file: string; why: string | nul
 }
 
 /** Finds what the Python script left behind: a unit or a program that hides the installed one. */
-function findPredecessor(): string[] {
-  const units = UNITS.filter(
-    (unit) =>
-      existsSync(join(SITE_UNITS, unit)) && PACKAGE_UNITS.some((folder) => existsSync(join(folder, unit))),
-  ).map((unit) => join(SITE_UNITS, unit));
-  const installed = ask(() => realpathSync(LAUNCHER));
-  const programs = LOCAL_PROGRAMS.filter((file) => {
-    const target = ask(() => realpathSync(file));
-    return "value" in installed && "value" in target && target.value !== installed.value;
+const findPredecessor = (): string[] =>
+  HIDES.flatMap(([old, installed]) => {
+    const [one, other] = [old, installed].map((file) => ask(() => realpathSync(file)));
+    return one && "value" in one && other && "value" in other && one.value !== other.value ? [old] : [];
   });
-  return [...units, ...programs];
-}
 
 function pamLines(): PamLine[] | null {
   const read = (name: string): string | null => {

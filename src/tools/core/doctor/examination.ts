@@ -67,6 +67,8 @@ export interface Examination {
   readonly look: Answer<{
     readonly processes: number;
     readonly sshServers: number;
+    /** Their processes that run PAM: listeners and monitors. A session's other process has the user's uid. */
+    readonly monitors: readonly number[];
     /** Why it would end nothing at all, or null. */
     readonly broken: string | null;
     readonly faults: readonly string[];

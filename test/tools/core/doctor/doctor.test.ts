@@ -38,7 +38,7 @@ const well: Examination = {
   hasCgroupV2: true,
   hasAudit: true,
   sockets: value({ complete: true, detail: "" }),
-  look: value({ processes: 100, sshServers: 3, broken: null, faults: [] }),
+  look: value({ processes: 100, sshServers: 3, monitors: [], broken: null, faults: [] }),
   predecessor: [],
   rotation: value([{ file: LOG, why: null }]),
   config: value({ files: ["/etc/vscode-grim-reaper/config.toml"], enforce: true, log: LOG, problems: [] }),
