@@ -1,6 +1,7 @@
 /** Prints tables and colours on a terminal, and plain text elsewhere. */
 
-import { styleText } from "node:util";
+import { stripVTControlCharacters, styleText } from "node:util";
+import { fit } from "../../core/text/safe-text.ts";
 import { type Column, type Paint, plain } from "../core/text/shown.ts";
 
 /** Returns a function that colours text if standard output is a terminal that shows colours. It respects NO_COLOR. */
@@ -24,42 +25,30 @@ export function renderTable<Row>(
   rows: readonly Row[],
   full = false,
 ): string {
-  const cells = columns.map((column) => ({
-    ...column,
-    cells: [column.head.toUpperCase(), ...rows.map(column.of)],
-  }));
-  const width = !full && process.stdout.isTTY ? process.stdout.columns : 0;
-  return tableOf(cells, width > 0 ? width : Number.POSITIVE_INFINITY);
+  const width = (!full && process.stdout.isTTY && process.stdout.columns) || Number.POSITIVE_INFINITY;
+  const cells = columns.map(({ head, of }) => [head.toUpperCase(), ...rows.map(of)]);
+  const widths = cells.map((column) => column.reduce((most, cell) => Math.max(most, lengthOf(cell)), 0));
+  const ranks = columns.flatMap(({ rank }) => rank ?? []).sort((a, b) => a - b);
+  const last = columns.length - 1;
+  let shown = columns.map((_, i) => i);
+  const room = (): number =>
+    width - shown.slice(0, -1).reduce((sum, i) => sum + (widths[i] ?? 0) + GAP.length, 0);
+  for (const lowest of ranks)
+    if (room() < Math.min(widths[last] ?? 0, GOOD_LAST))
+      shown = shown.filter((i) => columns[i]?.rank !== lowest);
+  const fits = Math.max(room(), MIN_LAST);
+  const line = (row: number): string =>
+    shown
+      .map((i) => {
+        const cell = cells[i]?.[row] ?? "";
+        if (i === last && lengthOf(cell) > fits) return `${fit(cell, fits - 1)}…`;
+        const space = " ".repeat((widths[i] ?? 0) - lengthOf(cell));
+        return columns[i]?.right ? space + cell : cell + space;
+      })
+      .join(GAP)
+      .trimEnd();
+  return [...rows.keys(), rows.length].map(line).join("\n");
 }
 
-type Cells = Omit<Column<never>, "of"> & { readonly cells: readonly string[] };
-
-function tableOf(columns: readonly Cells[], width: number): string {
-  const widths = columns.map(({ cells }) =>
-    cells.reduce((most, cell) => Math.max(most, visibleLength(cell)), 0),
-  );
-  const others = widths.slice(0, -1).reduce((sum, one) => sum + one + GAP.length, 0);
-  const last = widths.at(-1) ?? 0;
-  const room = Math.max(width - others, MIN_LAST);
-  const ranks = columns.flatMap(({ rank }) => rank ?? []);
-  if (last > room && room < GOOD_LAST && ranks.length > 0)
-    return tableOf(
-      columns.filter(({ rank }) => rank !== Math.min(...ranks)),
-      width,
-    );
-  const lines = (columns[0]?.cells ?? []).map((_, row) =>
-    columns.map(({ cells, right = false }, i) => {
-      const cell = cells[row] ?? "";
-      if (i === columns.length - 1 && visibleLength(cell) > room)
-        return `${Array.from(cell)
-          .slice(0, room - 1)
-          .join("")}…`;
-      const space = " ".repeat((widths[i] ?? 0) - visibleLength(cell));
-      return right ? space + cell : cell + space;
-    }),
-  );
-  return lines.map((line) => line.join(GAP).trimEnd()).join("\n");
-}
-
-// biome-ignore lint/suspicious/noControlCharactersInRegex: colours are made of them
-const visibleLength = (text: string): number => Array.from(text.replace(/\x1b\[[\d;]*m/g, "")).length;
+/** Without the signs that colour it. */
+const lengthOf = (text: string): number => Array.from(stripVTControlCharacters(text)).length;
