@@ -9,7 +9,7 @@ import { parseJson } from "../core/text/parse-json.ts";
 import { escapeText } from "../core/text/safe-text.ts";
 import { viewOf } from "../core/tree/host-view.ts";
 import { NO_ACCOUNTS } from "../core/verdict/exemption.ts";
-import { type JudgeContext, judgeView, UNFORCED } from "../core/verdict/judge.ts";
+import { judgeView, UNFORCED } from "../core/verdict/judge.ts";
 import { loadConfig, systemMinUid } from "../shell/config.ts";
 import { EXIT, Failure } from "../shell/failure.ts";
 import { parseListing } from "./core/replay/ps-listing.ts";
@@ -23,15 +23,14 @@ async function replay(
   const { policy } = loadConfig(options.config ?? null);
   const text = readInput(file);
   const observation = options.format === "ps" ? readListing(file, text) : readSaved(file, text);
-  const context: JudgeContext = {
+  const judgements = judgeView(viewOf(observation, policy.catalogue), {
     policy,
     accounts: NO_ACCOUNTS,
     minUid: policy.minUid ?? systemMinUid(),
     // Exemptions with an end date count if they were in force on the day of the observation.
     today: localDate(new Date(observation.takenAt)),
     options: UNFORCED,
-  };
-  const judgements = judgeView(viewOf(observation, policy.catalogue), context);
+  });
   return showTrees({ observation, judgements, faults: observation.faults }, policy, options, false);
 }
 

@@ -46,8 +46,9 @@ async function report(options: ReportOptions): Promise<number> {
   const { json, csv, html, would, anonymous } = options;
   const now = Date.now();
   const since = options.since ?? now - 30 * 86_400_000;
-  const { files, badLines, failed, ...read } = readAll(filesOf(options));
-  const chosen = chooseRecords(read.records, since, options.user, would);
+  const files = filesOf(options);
+  const { records: all, badLines, failed } = readAll(files);
+  const chosen = chooseRecords(all, since, options.user, would);
   const records = anonymous ? anonymise(chosen) : chosen;
   const summary = summarise(records);
   if (csv) print(csvOf(records).slice(0, -1));
@@ -59,8 +60,10 @@ async function report(options: ReportOptions): Promise<number> {
     writePage(html, reportPage(summary, since, now, notes), files[0]);
   } else if (json)
     print(safeJson({ schemaVersion: 1, since: new Date(since).toISOString(), files, badLines, ...summary }));
-  else if (would) showWould(records, since);
-  else show(summary, since);
+  else if (would) {
+    print(painter()("bold", wouldLine(records, since)));
+    if (records.length > 0) print(`\n${renderTable(WOULD_COLUMNS, records)}`);
+  } else show(summary, since);
   return failed ? EXIT.failed : EXIT.ok;
 }
 
@@ -100,15 +103,8 @@ function failureOf(file: string, error: unknown): Failure {
     : new Failure(EXIT.failed, `${file}: cannot be read: ${message}`);
 }
 
-interface Read {
-  readonly files: readonly string[];
-  readonly records: readonly LedgerRecord[];
-  readonly badLines: number;
-  readonly failed: boolean;
-}
-
 /** Reads every file that can be read. A torn line, which a crash leaves, is counted and is not a failure. */
-function readAll(files: readonly string[]): Read {
+function readAll(files: readonly string[]) {
   const records: LedgerRecord[] = [];
   let badLines = 0;
   let failed = false;
@@ -117,10 +113,10 @@ function readAll(files: readonly string[]): Read {
       const one = readLedger(file);
       for (const record of one.records) records.push(record);
       badLines += one.badLines;
+      failed ||= one.newerLines > 0;
       const newer = `${countOf(one.newerLines, "line")} of a newer version left out; upgrade vscode-grim-reaper here`;
       if (one.newerLines > 0) complain(`${file}: ${newer}`);
       if (one.badLines > 0) complain(`${file}: ${countOf(one.badLines, "line")} without a record left out`);
-      failed ||= one.newerLines > 0;
     } catch (error) {
       const failure = failureOf(file, error);
       if (failure.status === EXIT.denied) throw failure;
@@ -128,22 +124,16 @@ function readAll(files: readonly string[]): Read {
       failed = true;
     }
   }
-  return { files, records, badLines, failed };
+  return { records, badLines, failed };
 }
 
 function show(summary: Summary, since: number): void {
   const from = `since ${localMinute(since)}`;
-  if (summary.totals.trees === 0) {
-    print(`Nothing was ended ${from}.`);
-    return;
+  if (summary.totals.trees === 0) print(`Nothing was ended ${from}.`);
+  else {
+    print(`${painter()("bold", totalsLine(summary.totals))}, ${from}`);
+    for (const table of summaryTables(summary, renderTable)) print(`\n${table}`);
   }
-  print(`${painter()("bold", totalsLine(summary.totals))}, ${from}`);
-  for (const table of summaryTables(summary, renderTable)) print(`\n${table}`);
-}
-
-function showWould(records: readonly LedgerRecord[], since: number): void {
-  print(painter()("bold", wouldLine(records, since)));
-  if (records.length > 0) print(`\n${renderTable(WOULD_COLUMNS, records)}`);
 }
 
 function sinceArgument(text: string): number {

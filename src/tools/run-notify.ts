@@ -1,20 +1,22 @@
 /** `run-notify`: runs the site's notify program for what sweeps left; started by a path unit, outside the sandbox. */
 
+import { readFileSync, renameSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import type { Command } from "commander";
 import { type Common, complain, isRoot } from "../commands/shared.ts";
-import { faultLine } from "../core/observation/fault.ts";
+import { type Fault, faultLine } from "../core/observation/fault.ts";
 import { loadConfig } from "../shell/config.ts";
 import { EXIT, Failure } from "../shell/failure.ts";
 import { loadNative } from "../shell/host/native.ts";
 import { NOTIFY_FOLDER, RUN_FOLDER } from "../shell/store/paths.ts";
 import { prepareFolder } from "../shell/store/safe-files.ts";
 import { actsForHost, serviceAccount } from "../shell/store/service-account.ts";
+import { filesIn, prepareSpool, SPOOLED } from "../shell/store/spool.ts";
 import { addConfig, type Finish } from "./options.ts";
-import { emptySpool } from "./shell/empty-spool.ts";
 import { runHook } from "./shell/run-hook.ts";
 
 const LIMIT_MS = 60_000;
+const GIVE_UP_MS = 3 * 86_400_000;
 
 const EXPLANATION = `
 The program gets one line of JSON on standard input for each tree, a run each,
@@ -37,13 +39,29 @@ async function runNotify(options: Common): Promise<number> {
   const lock = join(RUN_FOLDER, "notify.lock");
   if (loadNative().lock(lock) === "busy")
     throw new Failure(EXIT.busy, `it is at work already (another process holds ${lock})`);
-  const faults = await emptySpool(NOTIFY_FOLDER, Date.now(), async (text) => {
-    const run = await runHook(program, text, LIMIT_MS);
-    if ("failed" in run) throw new Error(`${program}: ${run.failed}`);
-    if (run.value !== 0) throw new Error(`${program}: exit status ${run.value}`);
-  });
+  const faults = await deliverAll(program, Date.now());
   for (const fault of faults) complain(faultLine(fault));
   return faults.length > 0 ? EXIT.failed : EXIT.ok;
+}
+
+/** Runs the program for each text that sweeps left. What failed is kept, and given up after three days. @throws */
+async function deliverAll(program: string, now: number): Promise<Fault[]> {
+  const { fresh, kept } = prepareSpool(NOTIFY_FOLDER);
+  const faults: Fault[] = [];
+  for (const name of filesIn(fresh)) {
+    const file = join(kept, name);
+    // It leaves the watched folder first, so that even a crash does not start this again.
+    renameSync(join(fresh, name), file);
+    const run = await runHook(program, readFileSync(file, "utf8"), LIMIT_MS);
+    const done = "value" in run && run.value === 0;
+    const old = now - Number(SPOOLED.exec(name)?.[1]) > GIVE_UP_MS;
+    if (done || old) rmSync(file);
+    if (done) continue;
+    const why = "failed" in run ? run.failed : `exit status ${run.value}`;
+    const rest = old ? "given up" : "kept; tried again after the next sweep";
+    faults.push({ what: `deliver ${file}`, detail: `${program}: ${why}; ${rest}` });
+  }
+  return faults;
 }
 
 /** Guard: the account owns the spool, so root runs nothing for it with rights that the account lacks. */

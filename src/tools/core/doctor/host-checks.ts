@@ -125,18 +125,16 @@ export const HOST_CHECKS: Checks = {
   kernel: ({ kernel, hasCgroupV2, hasAudit }) => {
     const [major = 0, minor = 0] = kernel.split(".").map((part) => Number.parseInt(part, 10));
     const isAtLeast = (...[m, n]: [number, number]): boolean => major > m || (major === m && minor >= n);
-    const storms = "fork storms cannot be ended as a whole";
-    const lacks = [
-      ...(isAtLeast(5, 3) ? [] : ["no pidfd_open (5.3): processes are held by other means, or only checked"]),
-      ...(hasCgroupV2 ? [] : [`no cgroup v2: ${storms}`]),
-      ...(hasCgroupV2 && !isAtLeast(5, 14) ? [`no cgroup.kill (5.14): ${storms}`] : []),
-      ...(hasAudit ? [] : ["no audit session ids: the hook goes by user slices"]),
+    const needs: readonly (readonly [boolean, string])[] = [
+      [isAtLeast(5, 3), "no pidfd_open (5.3): processes are held by other means, or only checked"],
+      [hasCgroupV2, "no cgroup v2: fork storms cannot be ended as a whole"],
+      [isAtLeast(5, 14), "no cgroup.kill (5.14): fork storms cannot be ended as a whole"],
+      [hasAudit, "no audit session ids: the hook goes by user slices"],
     ];
+    const lacks = needs.flatMap(([is, lack]) => (is ? [] : [lack]));
     if (lacks.length === 0) return `${escapeText(kernel)}: pidfd, cgroup.kill, audit`;
-    return warning(
-      `${escapeText(kernel)}: ${lacks.join("; ")}`,
-      "works, with these limits; a newer kernel has them",
-    );
+    const detail = `${escapeText(kernel)}: ${lacks.join("; ")}`;
+    return warning(detail, "works, with these limits; a newer kernel has them");
   },
 
   "sshd keepalive": ({ sshd }) => {
