@@ -3,7 +3,7 @@
 import { basename } from "node:path";
 import type { Command } from "commander";
 import { complain, print } from "../commands/shared.ts";
-import { isTable, type Policy, type PolicyLayer } from "../core/policy/policy.ts";
+import { isTable, type Policy } from "../core/policy/policy.ts";
 import { formatDuration } from "../core/text/duration.ts";
 import { countOf, localDate } from "../core/text/format.ts";
 import { escapeText } from "../core/text/safe-text.ts";
@@ -62,19 +62,14 @@ function rowsAt(key: string, value: unknown): Row[] {
   return [[key, String(value) || "none"]];
 }
 
-/** Tells which of the layers sets a key, by index: the last one; for a list all that do. Empty for a default. */
-function layersWith(layers: readonly PolicyLayer[], path: readonly string[]): number[] {
-  const found = layers.flatMap((layer, i) => {
-    const value = path.reduce<unknown>((at, step) => (isTable(at) ? at[step] : undefined), layer);
-    return value === undefined ? [] : [{ i, isList: Array.isArray(value) }];
-  });
-  return (found.every(({ isList }) => isList) ? found : found.slice(-1)).map(({ i }) => i);
-}
-
-/** Names the files that set a key; nothing for a default. */
+/** Names the file that sets a key, the last one; for a list all that do; nothing for a default. */
 function originOf(key: string, { files, layers }: LoadedConfig): string {
-  const names = layersWith(layers, key.split(".")).map((i) => basename(files[i] ?? ""));
-  return names.length > 0 ? `  [${names.join(", ")}]` : "";
+  const found = layers.flatMap((layer, i) => {
+    const value = key.split(".").reduce<unknown>((at, step) => (isTable(at) ? at[step] : undefined), layer);
+    return value === undefined ? [] : [{ name: basename(files[i] ?? ""), isList: Array.isArray(value) }];
+  });
+  const counts = found.every(({ isList }) => isList) ? found : found.slice(-1);
+  return counts.length > 0 ? `  [${counts.map(({ name }) => name).join(", ")}]` : "";
 }
 
 /** Adds the command to the program. */

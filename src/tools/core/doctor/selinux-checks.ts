@@ -29,21 +29,18 @@ export const SELINUX_CHECKS: Checks = {
   SELinux: ({ selinux }) => {
     if ("failed" in selinux) return warning(`cannot be examined: ${selinux.failed}`, "run doctor as root");
     if (selinux.value === null) return "not enabled";
-    const { enforcing, moduleLoaded, mislabelled, hookDomains } = selinux.value;
+    const { enforcing, moduleLoaded, hookDomains } = selinux.value;
     const mode = enforcing ? "enforcing" : "permissive";
-    if (!moduleLoaded)
-      return warning(
-        `${mode}, and the policy module is not loaded: the hook runs in sshd's domain, which can write tags only in folders of systemd-tmpfiles`,
-        INSTALL,
-      );
+    if (!moduleLoaded) {
+      const detail = `${mode}, and the policy module is not loaded: the hook runs in sshd's domain, which can write tags only in folders of systemd-tmpfiles`;
+      return warning(detail, INSTALL);
+    }
     const stays = hookDomains.find(({ hook }) => hook !== HOOK_DOMAIN);
     if (stays === undefined) return `${mode}; the hook runs in ${HOOK_DOMAIN}`;
-    if ("value" in mislabelled && mislabelled.value.length > 0)
-      return warning(`${mode}; from ${stays.sshd} the hook would run in ${stays.hook}`, RELABEL);
-    return warning(
-      `${mode}; from ${stays.sshd} the hook would run in ${stays.hook}, not in ${HOOK_DOMAIN}: the module does not know that domain of sshd's`,
-      "install a newer vscode-grim-reaper-selinux, and report the name of the domain",
-    );
+    const detail = `${mode}; from ${stays.sshd} the hook would run in ${stays.hook}, not in ${HOOK_DOMAIN}`;
+    const newer =
+      "if that changes nothing, install a newer vscode-grim-reaper-selinux, and report the domain";
+    return warning(detail, `${RELABEL}; ${newer}`);
   },
 
   "SELinux labels": enabled(({ mislabelled, execStart, execStartType, sweepDomain }) => {

@@ -43,9 +43,8 @@ const wrong: Readonly<Record<string, readonly Row[]>> = {
       newDomain,
       "warning",
       /from sshd_new_t .* in sshd_new_t/,
-      /newer vscode-grim-reaper/,
+      /restorecon -RFv .*newer vscode-grim-reaper/,
     ],
-    ["the hook's label", { ...newDomain, ...relabel }, "warning", /from sshd_new_t/, /restorecon -RFv/],
   ],
   "SELinux labels": [
     ["a tag", relabel, "warning", /relabel \/run\/x/, /restorecon/],
