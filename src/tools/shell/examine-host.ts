@@ -10,7 +10,6 @@ import { runTool } from "../../shell/host/run-tool.ts";
 import { readLastSweep } from "../../shell/store/last-sweep.ts";
 import { LOG_FILE, RUN_FOLDER, STATE_FOLDER } from "../../shell/store/paths.ts";
 import { readTags } from "../../shell/store/tags.ts";
-import { isStaticElf } from "../core/doctor/elf.ts";
 import type { Examination, FileFacts, UnitProperties } from "../core/doctor/examination.ts";
 import { type PamLine, pamStack } from "../core/doctor/pam.ts";
 import type { Answer } from "../core/text/shown.ts";
@@ -137,8 +136,14 @@ function fileFacts(path: string): FileFacts | null {
 function hookFacts(): Examination["hook"] {
   const facts = fileFacts(HOOK);
   if (facts === null) return null;
-  const bytes = ask(() => readFileSync(HOOK));
-  return { ...facts, isStatic: "value" in bytes ? isStaticElf(bytes.value) : null };
+  const program = ask(() => readFileSync(HOOK));
+  return { ...facts, isStatic: "value" in program && isStatic(program.value) };
+}
+
+/** An ELF program without a loader, which LD_PRELOAD reaches: linkers write the loader's path next to the head. */
+export function isStatic(program: Buffer): boolean {
+  const head = program.toString("latin1", 0, 4096);
+  return head.startsWith("\x7fELF") && !head.includes("/ld-");
 }
 
 /** The properties of a unit by name. */

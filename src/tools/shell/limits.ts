@@ -1,31 +1,28 @@
 /** Reads what the kernel counts for a user: the cgroup `user-UID.slice`, version 2 or 1. */
 
 import { readFileSync } from "node:fs";
-import { parseLimit, type UserLimits } from "../core/views/limits.ts";
+import type { Use, UserLimits } from "../core/views/limits.ts";
+import { ask } from "./ask.ts";
 
-/** What cannot be read is null. */
+/** What cannot be read, and what is not limited, is null. */
 export function readLimits(uid: number, cgroupRoot = "/sys/fs/cgroup"): UserLimits {
+  const read = (file: string, unit: number): number | null => {
+    const text = ask(() => readFileSync(`${cgroupRoot}/${file}`, "latin1").trim());
+    const value = "value" in text && text.value !== "" ? Number(text.value) : Number.NaN;
+    // "max", and the huge numbers of version 1, are no limit.
+    return value < 2 ** 60 ? value / unit : null;
+  };
   const slice = `user.slice/user-${uid}.slice`;
-  const read = (now: string, before: string): number | null =>
-    firstOf(`${cgroupRoot}/${slice}/${now}`, `${cgroupRoot}/${before.split(".")[0]}/${slice}/${before}`);
-  const kib = (bytes: number | null): number | null => (bytes === null ? null : bytes / 1024);
+  const use = (folder: string, used: string, limit: string, unit: number): Use => ({
+    used: read(`${folder}${slice}/${used}`, unit),
+    limit: read(`${folder}${slice}/${limit}`, unit),
+  });
+  const isV2 = use("", "pids.current", "pids.max", 1).used !== null;
   return {
     uid,
-    tasks: { used: read("pids.current", "pids.current"), limit: read("pids.max", "pids.max") },
-    memoryKiB: {
-      used: kib(read("memory.current", "memory.usage_in_bytes")),
-      limit: kib(read("memory.max", "memory.limit_in_bytes")),
-    },
+    tasks: use(isV2 ? "" : "pids/", "pids.current", "pids.max", 1),
+    memoryKiB: isV2
+      ? use("", "memory.current", "memory.max", 1024)
+      : use("memory/", "memory.usage_in_bytes", "memory.limit_in_bytes", 1024),
   };
-}
-
-function firstOf(...files: string[]): number | null {
-  for (const file of files) {
-    try {
-      return parseLimit(readFileSync(file, "latin1"));
-    } catch {
-      // The other version of cgroups, or no such controller.
-    }
-  }
-  return null;
 }

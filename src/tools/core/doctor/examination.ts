@@ -45,7 +45,7 @@ export interface Examination {
   readonly sshd: Answer<string>;
   readonly hookPath: string;
   /** Null: it is not there. */
-  readonly hook: (FileFacts & { readonly isStatic: boolean | null }) | null;
+  readonly hook: (FileFacts & { readonly isStatic: boolean }) | null;
   readonly hookFaults: Answer<number>;
   /** Null: SELinux is not enabled. */
   readonly selinux: Answer<SelinuxFacts | null>;

@@ -75,7 +75,7 @@ export const HOOK_CHECKS: Checks = {
         `chown root:root ${hookPath}; chmod 755 ${hookPath}`,
       );
     if ((hook.mode & 0o111) === 0) return fault(`${hookPath} is not executable`, `chmod 755 ${hookPath}`);
-    if (hook.isStatic !== true) {
+    if (!hook.isStatic) {
       const detail = `${hookPath} is not a static program: a user's LD_PRELOAD could reach it`;
       return fault(detail, "install the program of the package");
     }

@@ -19,12 +19,6 @@ export interface UserLimits {
 /** From this share on a user is near a limit. */
 const NEAR = 0.8;
 
-/** A limit of a cgroup: "max" and the huge numbers of version 1 are none. */
-export function parseLimit(text: string): number | null {
-  const value = Number(text.trim());
-  return text.trim() !== "" && Number.isFinite(value) && value < 2 ** 60 ? value : null;
-}
-
 /** A line for each limit of a user; `least`: only those of which this share is used. */
 export function limitLines({ tasks, memoryKiB }: UserLimits, least = NEAR): string[] {
   const rows: readonly (readonly [string, Use, (value: number) => string])[] = [

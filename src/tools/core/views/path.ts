@@ -32,10 +32,12 @@ export function pathTo(
       ({ direction, otherHost }) => otherHost === true && (direction === "accepted" || isClient),
     );
     if (host) return [`host ${host.remote}`, ...path].join(" → ");
-    const session = sessionAbove(process, view);
+    const above = [process, ...ancestorsOf(view.table, process).ancestors];
+    const session = above.map(({ pid }) => view.sshd.sessions.get(pid)).find((one) => one !== undefined);
     if (session) {
       const hops = session === process ? path : [nameIn(session, tree), ...path];
-      return [...behind(session, links), ...hops].join(" → ");
+      const client = clientOfSession(links.get(session.pid) ?? []);
+      return [...(client ? [`host ${client.remote}`] : []), ...hops].join(" → ");
     }
     if (met.size > MAX_PROCESSES) return null;
     // The process at the other end of what it accepted, or of a stream without a direction, may be the client.
@@ -52,18 +54,6 @@ export function pathTo(
     }
   }
   return null;
-}
-
-/** The session that a process is, or is below. */
-function sessionAbove(process: Proc, { sshd, table }: HostView): Proc | undefined {
-  const { ancestors } = ancestorsOf(table, process);
-  return [process, ...ancestors].map(({ pid }) => sshd.sessions.get(pid)).find((one) => one !== undefined);
-}
-
-/** The host whose connection a session serves. */
-function behind({ pid }: Proc, links: ReadonlyMap<number, readonly Connection[]>): string[] {
-  const client = clientOfSession(links.get(pid) ?? []);
-  return client ? [`host ${client.remote}`] : [];
 }
 
 const NAMED_ROLES = ["server", "cli", "agent-host", "launcher", "tunnel"];
