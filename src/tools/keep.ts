@@ -4,16 +4,16 @@ import { spawnSync } from "node:child_process";
 import { existsSync } from "node:fs";
 import { hostname } from "node:os";
 import { type Command, InvalidArgumentError, Option } from "commander";
-import { EXIT, Failure } from "../shell/failure.ts";
-import { addConfig, type Finish } from "./options.ts";
 import { type Common, isRoot, ownUid, portsFor, print, requestFor, silent } from "../commands/shared.ts";
 import type { Keep } from "../core/observation/observation.ts";
 import { DURATION_HELP, formatDuration, parseDuration } from "../core/text/duration.ts";
 import { localMinute } from "../core/text/format.ts";
 import { loadConfig } from "../shell/config.ts";
+import { EXIT, Failure } from "../shell/failure.ts";
 import { runTool } from "../shell/host/run-tool.ts";
 import { KEEP_PROGRAM } from "../shell/store/paths.ts";
 import { observeAndJudge } from "../sweep/sweep.ts";
+import { addConfig, type Finish } from "./options.ts";
 import { ask } from "./shell/ask.ts";
 
 interface KeepOptions extends Common {

@@ -2,8 +2,6 @@
 
 import { statSync } from "node:fs";
 import { type Command, InvalidArgumentError, Option } from "commander";
-import { EXIT, Failure } from "../shell/failure.ts";
-import { addConfig, collect, type Finish } from "./options.ts";
 import { type Common, complain, print } from "../commands/shared.ts";
 import type { LedgerRecord } from "../core/ledger/record.ts";
 import { countOf, localMinute } from "../core/text/format.ts";
