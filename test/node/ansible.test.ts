@@ -6,7 +6,7 @@ import { after, before, it } from "node:test";
 import { ControlNode, type PlayResult, whyNoAnsible } from "./ansible.ts";
 import { onLoginNode, whyNoLoginNode } from "./available.ts";
 import { LoginNode } from "./login-node.ts";
-import { buildDebs, contents, whyNoPackages } from "./packages.ts";
+import { buildDebs, contents, type Debs, whyNoPackages } from "./packages.ts";
 import { PROGRAM } from "./scenario-helpers.ts";
 
 const CONFIG = "/etc/vscode-grim-reaper/config.toml";
@@ -23,7 +23,7 @@ const SETTINGS = {
 onLoginNode(
   "the Ansible role",
   () => {
-    let debs: Awaited<ReturnType<typeof buildDebs>>;
+    let debs: Debs;
     let nodes: Record<string, LoginNode>;
     let control: ControlNode;
     let untouched: string[];

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { accessSync, constants, readFileSync } from "node:fs";
-import { describe, type TestContext, test } from "node:test";
+import { describe, test } from "node:test";
 
 const COMMANDS = ["bash", "mmdebstrap", "nsenter", "setpriv", "systemd-nspawn", "unshare"];
 
@@ -23,15 +23,6 @@ export function whyNoLoginNode(): string | null {
   if (missing.length > 0)
     return `not installed: ${missing.join(", ")} (Debian: apt-get install mmdebstrap systemd-container)`;
   return null;
-}
-
-/** True when the test can go on. Else it is skipped, saying why; with CI=true it fails, for a skip goes unread. */
-export function hasLoginNode(t: TestContext): boolean {
-  const reason = whyNoLoginNode();
-  if (reason === null) return true;
-  if (process.env.CI === "true") assert.fail(reason);
-  t.skip(reason);
-  return false;
 }
 
 /** A suite that needs a login node, or where it is given something else; skipped, saying why, where that is missing. */

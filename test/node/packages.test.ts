@@ -5,9 +5,9 @@ import { execFileSync } from "node:child_process";
 import { mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { basename, dirname, join } from "node:path";
-import { after, before, describe, it, type TestContext } from "node:test";
+import { after, before, describe, it } from "node:test";
 import { until } from "../helpers/until.ts";
-import { hasLoginNode, whyNoLoginNode } from "./available.ts";
+import { onLoginNode, whyNoLoginNode } from "./available.ts";
 import { repository } from "./boot.ts";
 import { LoginNode } from "./login-node.ts";
 import {
@@ -22,7 +22,7 @@ import {
   rpmTest,
   whyNoPackages,
 } from "./packages.ts";
-import { AT_ONCE, configure, endAll, killedIn, PROGRAM, treeOf } from "./scenario-helpers.ts";
+import { AT_ONCE, configure, endAll, PROGRAM, treeOf } from "./scenario-helpers.ts";
 
 const UNIT = "vscode-grim-reaper.service";
 const TIMER = "vscode-grim-reaper.timer";
@@ -35,38 +35,26 @@ const PAM_LINE = "/usr/libexec/vscode-grim-reaper/pam-line";
 const HOOK_LINE = "type=close_session /usr/libexec/vscode-grim-reaper/session-close";
 const RUNTIME = "/usr/lib/vscode-grim-reaper/node/bin/node";
 
-function ready(t: TestContext): boolean {
-  if (!hasLoginNode(t)) return false;
-  const reason = whyNoPackages();
-  if (reason === null) return true;
-  if (process.env.CI === "true") assert.fail(reason);
-  t.skip(reason);
-  return false;
-}
-
-const can = whyNoLoginNode() === null && whyNoPackages() === null;
-
-describe("the packages", () => {
+function packaging(): void {
   let packages: Packages;
 
   before(
     async () => {
-      if (can) packages = await buildPackages();
+      packages = await buildPackages();
     },
     { timeout: 20 * 60_000 },
   );
-  after(() => packages?.remove());
+  after(() => packages.remove());
 
   describe("on Debian", () => {
     let node: LoginNode;
     let untouched: string[];
 
     before(async () => {
-      if (!can) return;
       node = await LoginNode.boot();
       untouched = await contents(node);
     });
-    after(() => node?.powerOff());
+    after(() => node.powerOff());
 
     const state = async (unit: string) => {
       const { stdout } = await node.exec(["systemctl", "show", "-p", "ActiveState,UnitFileState", unit]);
@@ -82,8 +70,7 @@ describe("the packages", () => {
       return stdout.split("\n").filter((line) => line !== "").length;
     };
 
-    it("installs: timer running, hook in the PAM stack, no sweep yet", async (t) => {
-      if (!ready(t)) return;
+    it("installs: timer running, hook in the PAM stack, no sweep yet", async () => {
       await installDeb(node, packages.deb);
       assert.deepEqual(await state(TIMER), { ActiveState: "active", UnitFileState: "enabled" });
       assert.deepEqual(await state(UNIT), { ActiveState: "inactive", UnitFileState: "static" });
@@ -98,16 +85,14 @@ describe("the packages", () => {
       assert.equal(await node.run(["dpkg", "--verify", "vscode-grim-reaper"]).then(ownFiles), "");
     });
 
-    it("is found by an ordinary user, whose PATH has no sbin", async (t) => {
-      if (!ready(t)) return;
+    it("is found by an ordinary user, whose PATH has no sbin", async () => {
       const found = await node.run(["su", "-", "alice", "-c", "echo $PATH; vscode-grim-reaper --version"]);
       assert.match(found, /^[^\n]*\/usr\/bin[^\n]*\n/);
       assert.doesNotMatch(found, /sbin/, "this PATH would find it anyway");
       assert.ok(found.endsWith(`\n${packages.version}\n`), found);
     });
 
-    it("every key of the example is one that the program knows", async (t) => {
-      if (!ready(t)) return;
+    it("every key of the example is one that the program knows", async () => {
       const example = await node.read(CONFIG);
       assert.ok(example.split("\n").every((line) => line === "" || line.startsWith("#")));
       const uncommented = example
@@ -121,8 +106,7 @@ describe("the packages", () => {
       assert.match(stderr, /^vscode-grim-reaper: hooks\.notify: .*ENOENT/m);
     });
 
-    it("takes neither code nor programs from the caller's environment", async (t) => {
-      if (!ready(t)) return;
+    it("takes neither code nor programs from the caller's environment", async () => {
       const trap = 'require("node:fs").writeFileSync("/tmp/trapped", "")';
       await node.copyIn("/tmp/trap/trap.cjs", trap);
       await node.copyIn("/tmp/trap/node", "#!/bin/sh\ntouch /tmp/trapped\n", { mode: 0o755 });
@@ -147,27 +131,9 @@ describe("the packages", () => {
       assert.equal(await trapped(), true);
     });
 
-    it("a tree that a logout leaves is tagged by the hook and ended by the unit", async (t) => {
-      if (!ready(t)) return;
-      await configure(node, AT_ONCE);
-      // A first installation observes.
+    it("enforces by the site's word; prove-on-host passes, and takes away what it made", async (t) => {
       assert.match(await node.read(OBSERVE), /^enforce = false$/m);
       assert.match(await node.run([PROGRAM, "enforce"]), /From now on sweeps end orphans/);
-      const left = await leaveServer(node, "alice");
-      const { pids } = await until(async () => {
-        const tree = await treeOf(node, left.pid);
-        assert.deepEqual([tree.tagged, tree.verdict], [true, "reap"]);
-        return tree;
-      });
-      await node.run(["systemctl", "start", UNIT]);
-      const log = (await node.read(LOG)).split("\n").filter((line) => line !== "");
-      assert.deepEqual([...killedIn(log, left.pid)].sort(), [...pids].sort());
-      assert.equal(node.alive(left.pid), false);
-      await endAll(node);
-    });
-
-    it("prove-on-host passes, and takes away what it made", async (t) => {
-      if (!ready(t)) return;
       const before = await node.run(["ls", "/home", "/run/systemd/system", "/etc/pam.d"]);
       const script = readFileSync(join(repository(), "packaging/prove-on-host"), "utf8");
       await node.copyIn("/root/prove-on-host", script, { mode: 0o755 });
@@ -178,8 +144,7 @@ describe("the packages", () => {
       assert.equal(await node.run(["ls", "/home", "/run/systemd/system", "/etc/pam.d"]), before);
     });
 
-    it("an upgrade keeps the configuration, the timer and one line of PAM", async (t) => {
-      if (!ready(t)) return;
+    it("an upgrade keeps the configuration, the timer and one line of PAM", async () => {
       const config = await node.read(CONFIG);
       await installDeb(node, packages.nextDeb);
       const version = await node.run(["dpkg-query", "-W", "-f", `\${Version}`, "vscode-grim-reaper"]);
@@ -193,16 +158,14 @@ describe("the packages", () => {
       assert.equal(await hookLines(), 1, "the profile is enough");
     });
 
-    it("an upgrade leaves a timer off that the administrator has turned off", async (t) => {
-      if (!ready(t)) return;
+    it("an upgrade leaves a timer off that the administrator has turned off", async () => {
       await node.run(["systemctl", "disable", "--now", TIMER]);
       await installDeb(node, packages.nextDeb);
       assert.deepEqual(await state(TIMER), { ActiveState: "inactive", UnitFileState: "disabled" });
       await node.run(["systemctl", "enable", "--now", TIMER]);
     });
 
-    it("runs in the private runtime where there is one, and says what it needs where there is none", async (t) => {
-      if (!ready(t)) return;
+    it("runs in the private runtime where there is one, and says what it needs where there is none", async () => {
       await node.run(["mv", "/usr/bin/node", "/usr/bin/node.away"]);
       try {
         const without = await node.exec([PROGRAM, "--version"]);
@@ -236,8 +199,7 @@ describe("the packages", () => {
       assert.equal(await node.run([PROGRAM, "--version"]), `${packages.nextVersion}\n`);
     });
 
-    it("a removal turns the profile off before the program goes, and edits no file of the administrator's", async (t) => {
-      if (!ready(t)) return;
+    it("a removal turns the profile off before the program goes, and edits no file of the administrator's", async () => {
       const sshd = await node.read("/etc/pam.d/sshd");
       // A unit that has failed, for the purge below.
       await configure(node, 'grase = "0"\n');
@@ -259,8 +221,7 @@ describe("the packages", () => {
       assert.equal((await node.exec(["test", "-e", LOG])).status, 0, "and the log");
     });
 
-    it("a purge leaves nothing, also no unit that has failed", async (t) => {
-      if (!ready(t)) return;
+    it("a purge leaves nothing, also no unit that has failed", async () => {
       await node.run([
         "sh",
         "-c",
@@ -280,8 +241,7 @@ describe("the packages", () => {
     });
   });
 
-  it("README's dnf command names a whole transaction for a host with the targeted policy", (t) => {
-    if (!ready(t)) return;
+  it("README's dnf command names a whole transaction for a host with the targeted policy", () => {
     const folder = mkdtempSync(join(tmpdir(), "transaction-"));
     try {
       const beside = ["-node-24.0.0-1.x86_64", `-${packages.version}-1.aarch64`];
@@ -311,12 +271,11 @@ describe("the packages", () => {
     let node: LoginNode;
 
     before(async () => {
-      if (can) node = await LoginNode.boot();
+      node = await LoginNode.boot();
     });
-    after(() => node?.powerOff());
+    after(() => node.powerOff());
 
-    it("installs, tags by the line that the administrator adds, upgrades, and erases without a trace in PAM", async (t) => {
-      if (!ready(t)) return;
+    it("installs, tags by the line that the administrator adds, upgrades, and erases without a trace in PAM", async () => {
       const sshd = await node.read("/etc/pam.d/sshd");
       const active = async () => (await node.exec(["systemctl", "is-active", TIMER])).stdout.trim();
       const said = await rpm(node, packages, "--install", insideOf(packages.rpm));
@@ -370,8 +329,7 @@ describe("the packages", () => {
     });
   });
 
-  it("the npm package runs without scripts, dependencies or a compiler", async (t) => {
-    if (!ready(t)) return;
+  it("the npm package runs without scripts, dependencies or a compiler", async () => {
     const prefix = mkdtempSync(join(tmpdir(), "npm-package-"));
     try {
       const env = { HOME: prefix, PATH: `${dirname(process.execPath)}:/usr/bin:/bin` };
@@ -397,7 +355,9 @@ describe("the packages", () => {
       rmSync(prefix, { recursive: true, force: true });
     }
   });
-});
+}
+
+onLoginNode("the packages", packaging, whyNoLoginNode() ?? whyNoPackages());
 
 /** The node's dpkg leaves manuals and documents out; what it then misses is not a fault of the package. */
 function ownFiles(verified: string): string {

@@ -53,28 +53,38 @@ export interface Packages {
   readonly remove: () => void;
 }
 
+/** The version of this checkout, and a later one. */
+function versions(): Pick<Packages, "version" | "nextVersion"> {
+  const { version } = JSON.parse(readFileSync(join(repository(), "package.json"), "utf8")) as {
+    version: string;
+  };
+  return { version, nextVersion: version.replace(/\d+$/, (patch) => `${Number(patch) + 1}`) };
+}
+
+/** Runs packaging/build.sh for this architecture alone, with what is built already. */
+async function buildInto(folder: string, environment: Readonly<Record<string, string>>): Promise<void> {
+  const own = { ARCHES: "amd64", SKIP_BUNDLE: "yes", OUT: folder };
+  await run("bash", [join(repository(), "packaging/build.sh")], {
+    cwd: repository(),
+    env: { ...process.env, ...own, ...environment },
+    timeout: BUILD_MS,
+  });
+}
+
 /** Builds the packages of this checkout, and the same once more as a later version. */
 export async function buildPackages(): Promise<Packages> {
-  const repo = repository();
-  const { version } = JSON.parse(readFileSync(join(repo, "package.json"), "utf8")) as { version: string };
-  const nextVersion = version.replace(/\d+$/, (patch) => `${Number(patch) + 1}`);
-  const kept = join(repo, "build/packages");
-  const out = mkdtempSync(join(repo, "build/packages-test-"));
-  const build = (folder: string, env: Record<string, string>) =>
-    run("bash", [join(repo, "packaging/build.sh")], {
-      cwd: repo,
-      env: { ...process.env, ARCHES: "amd64", SKIP_BUNDLE: "yes", OUT: folder, ...env },
-      timeout: BUILD_MS,
-    });
+  const { version, nextVersion } = versions();
+  const kept = join(repository(), "build/packages");
+  const out = mkdtempSync(join(repository(), "build/packages-test-"));
   const find = (folder: string, pattern: RegExp): string => {
     const found = readdirSync(folder).find((name) => pattern.test(name));
     if (!found) throw new Error(`no ${pattern} in ${folder}`);
     return join(folder, found);
   };
   // The runtime is made once and stays with what `npm run package` makes.
-  await build(kept, { FORMATS: "deb rpm" });
-  await build(out, { FORMATS: "deb rpm npm", NODE_RUNTIME: "no" });
-  await build(out, { FORMATS: "deb rpm", NODE_RUNTIME: "no", VERSION: nextVersion });
+  await buildInto(kept, { FORMATS: "deb rpm" });
+  await buildInto(out, { FORMATS: "deb rpm npm", NODE_RUNTIME: "no" });
+  await buildInto(out, { FORMATS: "deb rpm", NODE_RUNTIME: "no", VERSION: nextVersion });
   carryRpm(join(out, "rpm"));
   return {
     folder: out,
@@ -92,23 +102,14 @@ export async function buildPackages(): Promise<Packages> {
   };
 }
 
+export type Debs = Pick<Packages, "deb" | "nextDeb" | "version" | "nextVersion" | "remove">;
+
 /** Builds only the .deb of this checkout, and the same once more as a later version. */
-export async function buildDebs(): Promise<
-  Pick<Packages, "deb" | "nextDeb" | "version" | "nextVersion" | "remove">
-> {
-  const repo = repository();
-  const { version } = JSON.parse(readFileSync(join(repo, "package.json"), "utf8")) as { version: string };
-  const nextVersion = version.replace(/\d+$/, (patch) => `${Number(patch) + 1}`);
-  const out = mkdtempSync(join(repo, "build/debs-test-"));
+export async function buildDebs(): Promise<Debs> {
+  const { version, nextVersion } = versions();
+  const out = mkdtempSync(join(repository(), "build/debs-test-"));
   for (const VERSION of [version, nextVersion])
-    await run("bash", [join(repo, "packaging/build.sh")], {
-      cwd: repo,
-      env: {
-        ...process.env,
-        ...{ ARCHES: "amd64", FORMATS: "deb", NODE_RUNTIME: "no", SKIP_BUNDLE: "yes", OUT: out, VERSION },
-      },
-      timeout: BUILD_MS,
-    });
+    await buildInto(out, { FORMATS: "deb", NODE_RUNTIME: "no", VERSION });
   const fileOf = (of: string): string => join(out, `vscode-grim-reaper_${of}-1_amd64.deb`);
   const remove = (): void => rmSync(out, { recursive: true, force: true });
   return { deb: fileOf(version), nextDeb: fileOf(nextVersion), version, nextVersion, remove };

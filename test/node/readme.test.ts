@@ -3,11 +3,11 @@
 import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
-import { after, before, describe, it, type TestContext } from "node:test";
-import { hasLoginNode, whyNoLoginNode } from "./available.ts";
+import { after, before, it } from "node:test";
+import { onLoginNode, whyNoLoginNode } from "./available.ts";
 import { repository } from "./boot.ts";
 import { LoginNode } from "./login-node.ts";
-import { buildDebs, insideOf, leaveServer, whyNoPackages } from "./packages.ts";
+import { buildDebs, type Debs, insideOf, leaveServer, whyNoPackages } from "./packages.ts";
 import { AT_ONCE } from "./scenario-helpers.ts";
 
 const UNIT = "vscode-grim-reaper.service";
@@ -29,32 +29,20 @@ function blockWith(text: string): string {
   return block;
 }
 
-function ready(t: TestContext): boolean {
-  if (!hasLoginNode(t)) return false;
-  const reason = whyNoPackages();
-  if (reason === null) return true;
-  if (process.env.CI === "true") assert.fail(reason);
-  t.skip(reason);
-  return false;
-}
-
-const can = whyNoLoginNode() === null && whyNoPackages() === null;
-
-describe("the README's commands", () => {
-  let debs: Awaited<ReturnType<typeof buildDebs>>;
+function commands(): void {
+  let debs: Debs;
   let node: LoginNode;
 
   before(
     async () => {
-      if (!can) return;
       debs = await buildDebs();
       node = await LoginNode.boot();
     },
     { timeout: 20 * 60_000 },
   );
   after(async () => {
-    await node?.powerOff();
-    debs?.remove();
+    await node.powerOff();
+    debs.remove();
   });
 
   /** As an administrator types it in a checkout; apt asks nothing. */
@@ -75,8 +63,7 @@ describe("the README's commands", () => {
       assert.ok(script !== undefined && script in scripts, script);
   });
 
-  it("a first installation observes, and says so", async (t) => {
-    if (!ready(t)) return;
+  it("a first installation observes, and says so", async () => {
     await node.run(["sh", "-c", "mkdir -p /root/checkout/build/packages"]);
     await node.run(["sh", "-c", `cp ${insideOf(debs.deb)} /root/checkout/build/packages/`]);
     // Another architecture's package and the runtime's lie beside it.
@@ -97,22 +84,19 @@ describe("the README's commands", () => {
     assert.match(doctor.stdout, new RegExp(`^fault +predecessor +${OLD_FILES.join(", ")}: `, "m"));
   });
 
-  it("the predecessor's files go, and the package's unit is in effect", async (t) => {
-    if (!ready(t)) return;
+  it("the predecessor's files go, and the package's unit is in effect", async () => {
     await succeeds(blockWith("/usr/local/bin/vscode-grim-reaper"));
     const path = await node.run(["systemctl", "show", "--property=FragmentPath", "--value", UNIT]);
     assert.match(path, /^\/usr\/lib\/systemd\/system\//);
   });
 
-  it("doctor answers", async (t) => {
-    if (!ready(t)) return;
+  it("doctor answers", async () => {
     const ran = await type(blockWith("vscode-grim-reaper doctor").replace(/^set -e$/m, ""));
     assert.match(ran.stdout, /^ok +/m, ran.stderr);
     assert.doesNotMatch(ran.stderr, /^\s+at /m);
   });
 
-  it("a day of observing ends with a report, and then sweeps enforce", async (t) => {
-    if (!ready(t)) return;
+  it("a day of observing ends with a report, and then sweeps enforce", async () => {
     await node.copyIn("/etc/vscode-grim-reaper/config.d/10-test.toml", AT_ONCE);
     const { pid } = await leaveServer(node, "alice");
     await node.run(["systemctl", "start", UNIT]);
@@ -132,8 +116,7 @@ describe("the README's commands", () => {
     assert.match(journal, /1 tree: 1 reap; 1 tree ended/);
   });
 
-  it("pam/README: the line in sshd's own file, checked, and taken out again", async (t) => {
-    if (!ready(t)) return;
+  it("pam/README: the line in sshd's own file, checked, and taken out again", async () => {
     const [own = "", add = "", check = "", remove = ""] = [
       ...readFileSync(join(repository(), "pam/README.md"), "utf8").matchAll(/^```sh\n([\s\S]*?)^```$/gm),
     ]
@@ -159,11 +142,12 @@ describe("the README's commands", () => {
 
   it("dnf's block is one of packages.test.ts", () => assert.match(blockWith("dnf install"), /pam-line add/));
 
-  it("no block is left over", (t) => {
-    if (!ready(t)) return;
+  it("no block is left over", () => {
     assert.deepEqual(
       blocks.filter((block) => !taken.has(block)),
       [],
     );
   });
-});
+}
+
+onLoginNode("the README's commands", commands, whyNoLoginNode() ?? whyNoPackages());

@@ -16,7 +16,6 @@ import {
   configure,
   dropIn,
   killedIn,
-  list,
   PROGRAM,
   startStandIn,
   suiteNode,
@@ -29,7 +28,6 @@ const LOG = "/var/log/vscode-grim-reaper/sweep.log";
 const LEDGER = "/var/log/vscode-grim-reaper/ledger.jsonl";
 const COLLECTOR = "/var/lib/prometheus/node-exporter";
 const METRICS = `${COLLECTOR}/vscode-grim-reaper.prom`;
-const TAGS = "/run/vscode-grim-reaper/tags";
 
 onLoginNode("the systemd unit", () => {
   const node = suiteNode();
@@ -99,46 +97,6 @@ onLoginNode("the systemd unit", () => {
     assert.match(await node.run([PROGRAM, "report"]), /^1 tree, \d+ processes, [\s\S]*^tag-past-grace +1 /m);
     assert.equal((await node.exec(["su", "bob", "-c", `${PROGRAM} report`])).status, 77);
     assert.deepEqual([await value("killed_trees_total"), await value("hook_faults_total")], [1, 0]);
-  });
-
-  it("counts the faults of the hook", async () => {
-    // A folder that others may write is refused by the hook: a fault, and a tree without a tag.
-    await node.run(["chmod", "1777", TAGS]);
-    await startStandIn(node, { user: "bob" });
-    await logInAndOut("bob");
-    await until(() => node.run(["test", "-s", "/run/vscode-grim-reaper/hook.faults"]));
-    await node.run(["chmod", "770", TAGS]);
-    await sweepByUnit();
-    assert.ok((await value("hook_faults_total")) >= 1, await node.read(METRICS));
-    assert.equal((JSON.parse((await node.read(LEDGER)).split("\n")[1] ?? "") as LedgerRecord).kind, "aged");
-  });
-
-  it("judges in its sandbox as it does outside", async () => {
-    const window = await attach(node, await startStandIn(node));
-    await startStandIn(node, { user: "bob" });
-    const outside = await list(node);
-    // The unit's own sandbox around another command.
-    const seen = "/run/vscode-grim-reaper/seen";
-    await dropIn(node, `ExecStart=\nExecStart=/bin/sh -c '${PROGRAM} list --json >${seen}'`);
-    await node.run(["systemctl", "start", UNIT]);
-    const inside = JSON.parse(await node.read(seen)) as typeof outside;
-    await node.run(["rm", seen]);
-    const facts = ({ trees, errors }: typeof outside) => ({
-      trees: trees.map(({ root, verdict, evidence, pids, tagged }) => [
-        root,
-        verdict,
-        evidence,
-        pids,
-        tagged,
-      ]),
-      errors,
-    });
-    assert.deepEqual(facts(inside), facts(outside));
-    assert.deepEqual(
-      outside.trees.map(({ verdict }) => verdict),
-      ["spare", "reap"],
-    );
-    await window.drop();
   });
 
   const BLINDERS: readonly (readonly [setting: string, says: RegExp, status?: string])[] = [

@@ -103,23 +103,13 @@ onLoginNode("what is connected to a server is use, until it ends:", () => {
 
   const KINDS: readonly Kind[] = [
     { what: "ssh -L to its port", use: ssh("-L port"), ...SESSION },
-    { what: "ssh -L to a port of ::", args: ["--host=::"], use: ssh("-L port"), ...SESSION },
+    { what: "ssh -D to a port of ::", args: ["--host=::"], use: ssh("-D"), ...SESSION },
     { what: "ssh -L to its unix socket", args: ON_SOCKET, use: ssh("-L socket"), ...SESSION },
-    { what: "ssh -D", use: ssh("-D"), ...SESSION },
     {
       what: "another user's ssh -L",
       use: ssh("-L port", "bob"),
       code: "in-use-other-user",
       says: /session sshd-session \d+ of uid 2002/,
-    },
-    {
-      what: "an ssh session whose monitor was killed",
-      use: async (server) => {
-        const window = await attach(reach.node, server);
-        await killed((await window.ssh.session()).monitor);
-        return window.drop;
-      },
-      ...SESSION,
     },
     {
       what: "an ssh session whose program was upgraded",
@@ -220,15 +210,6 @@ onLoginNode("what is connected to a server is use, until it ends:", () => {
       ...HERE,
     },
     {
-      what: "socat to an abstract unix socket",
-      args: ["--socket-path=@reaper-test"],
-      use: relayed(
-        (_, port) => `exec socat TCP-LISTEN:${port},bind=10.9.0.1,fork ABSTRACT-CONNECT:reaper-test`,
-      ),
-      ...HERE,
-      path: /host 10\.9\.0\.2:\d+ → socat1? \d+ → server \d+/,
-    },
-    {
       what: "nginx in a rootless namespace, whose worker has a subordinate uid",
       use: relayed(async ({ at }, port) => {
         const to = `listen 10.9.0.1:${port}; proxy_pass 127.0.0.1:${at};`;
@@ -311,13 +292,6 @@ onLoginNode("what is connected to a server is use, until it ends:", () => {
         "threading.Thread(target=work).start()",
       ]),
       ...HERE,
-    },
-    { what: "the user's own program", use: loose(({ at }) => holdScript(at)), ...HERE },
-    {
-      what: "another user's program",
-      use: loose(({ at }) => holdScript(at), "bob"),
-      code: "in-use-other-user",
-      says: /a process of uid 2002 is connected to /,
     },
     {
       what: "a client of the relay that started it",
