@@ -1,4 +1,4 @@
-/** Runs ansible-playbook on this machine against booted nodes, over ssh. */
+/** Runs ansible-playbook on this machine against a booted node, over ssh. */
 
 import { execFile, execFileSync } from "node:child_process";
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
@@ -11,8 +11,8 @@ export interface PlayResult {
   readonly status: number;
   /** Standard output and standard error. */
   readonly text: string;
-  /** By host, the counts of the recap: ok, changed, unreachable, failed … */
-  readonly recap: ReadonlyMap<string, Readonly<Record<string, number>>>;
+  /** Of the recap: ok, changed, unreachable, failed … */
+  readonly counts: Readonly<Record<string, number>>;
 }
 
 /** Joins ssh's standard streams to the sshd of a node, whose network namespace has only a loopback. */
@@ -30,7 +30,7 @@ export function whyNoAnsible(): string | null {
   }
 }
 
-/** An inventory of nodes that alice administers through sudo, without a password. */
+/** An inventory of one node, which alice administers through sudo, without a password. */
 export class ControlNode {
   readonly #folder: string;
   readonly playbooks: string;
@@ -40,23 +40,21 @@ export class ControlNode {
     this.playbooks = join(repository(), "packaging/ansible");
   }
 
-  static async of(nodes: Readonly<Record<string, LoginNode>>): Promise<ControlNode> {
+  static async of(node: LoginNode): Promise<ControlNode> {
     const folder = mkdtempSync(join(tmpdir(), "reaper-ansible-"));
-    const lines = ["[login]"];
-    for (const [name, node] of Object.entries(nodes)) {
-      await node.copyIn("/etc/sudoers.d/ansible", "alice ALL=(ALL) NOPASSWD: ALL\n", { mode: 0o440 });
-      writeFileSync(join(folder, `${name}.key`), await node.read("/root/keys/alice"), { mode: 0o600 });
-      const relay = join(folder, `${name}.sh`);
-      const enter = `exec nsenter -n -t ${node.machine.initPid} '${process.execPath}' -e '${RELAY}'`;
-      writeFileSync(relay, `#!/bin/sh\n${enter}\n`, { mode: 0o700 });
-      lines.push(
-        `${name} ansible_ssh_private_key_file=${folder}/${name}.key ansible_ssh_common_args='${[
-          `-o ProxyCommand=${relay}`,
-          "-o StrictHostKeyChecking=no -o UserKnownHostsFile=/dev/null -o LogLevel=ERROR",
-        ].join(" ")}'`,
-      );
-    }
-    lines.push("[login:vars]", "ansible_user=alice", "ansible_python_interpreter=/usr/bin/python3");
+    await node.copyIn("/etc/sudoers.d/ansible", "alice ALL=(ALL) NOPASSWD: ALL\n", { mode: 0o440 });
+    writeFileSync(join(folder, "key"), await node.read("/root/keys/alice"), { mode: 0o600 });
+    const relay = join(folder, "relay.sh");
+    const enter = `exec nsenter -n -t ${node.machine.initPid} '${process.execPath}' -e '${RELAY}'`;
+    writeFileSync(relay, `#!/bin/sh\n${enter}\n`, { mode: 0o700 });
+    const options = "-o StrictHostKeyChecking=no -o UserKnownHostsFile=/dev/null -o LogLevel=ERROR";
+    const lines = [
+      "[login]",
+      `one ansible_ssh_private_key_file=${folder}/key ansible_ssh_common_args='-o ProxyCommand=${relay} ${options}'`,
+      "[login:vars]",
+      "ansible_user=alice",
+      "ansible_python_interpreter=/usr/bin/python3",
+    ];
     writeFileSync(join(folder, "inventory"), `${lines.join("\n")}\n`);
     return new ControlNode(folder);
   }
@@ -80,11 +78,11 @@ export class ControlNode {
       ANSIBLE_SSH_CONTROL_PATH_DIR: join(this.#folder, "cp"),
     };
     return new Promise((resolve) => {
-      const options = { cwd: this.playbooks, env, timeout: 120_000, maxBuffer: 1 << 26 };
+      const options = { cwd: this.playbooks, env, timeout: 600_000, maxBuffer: 1 << 26 };
       execFile("ansible-playbook", argv, options, (error, stdout, stderr) => {
         const status = error ? (typeof error.code === "number" ? error.code : 255) : 0;
         const text = `${stdout}${stderr}`;
-        resolve({ status, text, recap: recapOf(text) });
+        resolve({ status, text, counts: countsOf(text) });
       });
     });
   }
@@ -94,13 +92,7 @@ export class ControlNode {
   }
 }
 
-function recapOf(text: string): Map<string, Record<string, number>> {
-  const recap = new Map<string, Record<string, number>>();
-  const [, rows = ""] = text.split("PLAY RECAP");
-  for (const [, host = "", counts = ""] of rows.matchAll(/^(\S+)\s+: (ok=.*)$/gm))
-    recap.set(
-      host,
-      Object.fromEntries([...counts.matchAll(/(\w+)=(\d+)/g)].map(([, key, count]) => [key, Number(count)])),
-    );
-  return recap;
+function countsOf(text: string): Record<string, number> {
+  const [, counts = ""] = /PLAY RECAP[\s\S]*?^\S+\s+: (ok=.*)$/m.exec(text) ?? [];
+  return Object.fromEntries([...counts.matchAll(/(\w+)=(\d+)/g)].map(([, key, n]) => [key, Number(n)]));
 }
