@@ -77,21 +77,13 @@ const STATE_FOLDERS: readonly Fault[] = (
   says,
 }));
 
-/** A tag that is none: it hangs nothing, protects no tree, and is reported with its remedy. */
-const TAGGED: readonly Fault[] = [
-  ["half of one", `echo '{"schemaVersion":1,"boo' > ${TAGS}/7.json`],
-  ["an empty file", `touch ${TAGS}/7.json`],
-  ["a folder", `mkdir ${TAGS}/7.json`, "it is not a regular file"],
-  ["a pipe", `mkfifo ${TAGS}/7.json`, "it is not a regular file"],
-  ["a link", `ln -s /etc/passwd ${TAGS}/7.json`, "ELOOP"],
-  ["a gigabyte", `truncate -s 1G ${TAGS}/7.json`],
-  ["of another name", `ln -s /dev/zero ${TAGS}/a`],
-].map(([what, make = "", why = ""]) => ({
-  what: `a tag that is ${what}`,
-  before: `${TMPFS} tmpfs /run\nmkdir -p -m 700 ${RUN_FOLDER} ${TAGS}\n${make}`,
-  says: new RegExp(`read a tag: (?:7\\.json|a): ${why}.*; remove it from`),
+/** A tag that is none hangs nothing, protects no tree, and is reported with its remedy; shell/tags.test.ts has all kinds. */
+const TAGGED: Fault = {
+  what: "a tag that is a pipe",
+  before: `${TMPFS} tmpfs /run\nmkdir -p -m 700 ${RUN_FOLDER} ${TAGS}\nmkfifo ${TAGS}/7.json`,
+  says: /read a tag: 7\.json: it is not a regular file.*; remove it from/,
   ...ENDS,
-}));
+};
 
 export const HIDDEN = "mount -t proc -o hidepid=2 proc /proc";
 const BLIND = ["setpriv", "--bounding-set=-sys_ptrace"];
@@ -211,7 +203,7 @@ const ADDONS: readonly Fault[] = (
 export const FAULTS: readonly Fault[] = [
   ...LOGS,
   ...STATE_FOLDERS,
-  ...TAGGED,
+  TAGGED,
   ...SIGHT,
   ...NAMES,
   ...LOOKUPS,

@@ -3,6 +3,7 @@ import { spawnSync } from "node:child_process";
 import { chmodSync, existsSync, mkdtempSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { dirname, join, resolve } from "node:path";
+import type { HostDocument, TreeDocument } from "../../src/core/report/json.ts";
 
 export const PROGRAM = resolve("dist/vscode-grim-reaper.cjs");
 
@@ -53,6 +54,12 @@ export function config(more = ""): string {
   chmodSync(dirname(file), 0o755);
   return file;
 }
+
+/** What `list --json` says of the tree that holds a process, or undefined. */
+export const treeOf = (pid: number, file = config()): TreeDocument | undefined =>
+  listed(file).find(({ pids }) => pids.includes(pid));
+export const listed = (file = config()): readonly TreeDocument[] =>
+  (JSON.parse(run(["list", "--json", "-c", file]).stdout) as HostDocument).trees;
 
 process.on("exit", () => {
   for (const folder of folders.splice(0)) spawnSync("rm", ["-rf", "--", folder]);

@@ -6,9 +6,10 @@ import { spawnSync } from "node:child_process";
 import { existsSync, mkdirSync, rmdirSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { after, before, test } from "node:test";
+import type { TreeDocument } from "../../src/core/report/json.ts";
 import { bareServer } from "../helpers/ide-trees.ts";
 import { installPuppet, writeOwned } from "../helpers/install.ts";
-import { config, run, temporaryFile } from "../helpers/program.ts";
+import { config, run, temporaryFile, treeOf } from "../helpers/program.ts";
 import { living, type PlanNode, type Stage, startTree } from "../helpers/puppet.ts";
 import { eventually, makeHome, USER } from "../helpers/real.ts";
 import { insidePidNamespace } from "../helpers/sandbox.ts";
@@ -53,14 +54,6 @@ function jetbrains(home: string): PlanNode {
   return { uid, exe: "/bin/bash", argv, behaviours: ["foreign", "launch", "daemon"], children };
 }
 
-interface Listed {
-  readonly product: string;
-  readonly verdict: string;
-  readonly reasonCode: string;
-  readonly graceSeconds: number;
-  readonly pids: readonly number[];
-}
-
 function insideNamespace(): void {
   let stage: Stage;
   const made = CGROUPS.filter(([mount]) => mount !== undefined);
@@ -98,12 +91,10 @@ function insideNamespace(): void {
   });
 
   /** The tree of a name, under a configuration. */
-  function listed(name: string, settings = ""): Listed {
-    const file = temporaryFile("config.toml", `settle = "0s"\n${settings}`);
-    const { trees } = JSON.parse(run(["list", "--json", "-c", file]).stdout) as { trees: Listed[] };
-    const found = trees.find(({ pids }) => pids.includes(stage.node(name).pid));
-    assert.ok(found, `no tree: ${name}`);
-    return found;
+  function treeAt(name: string, settings = ""): TreeDocument {
+    const tree = treeOf(stage.node(name).pid, temporaryFile("config.toml", `settle = "0s"\n${settings}`));
+    assert.ok(tree, `no tree: ${name}`);
+    return tree;
   }
 
   const NO_GRACE = 'grace = "0"\n';
@@ -123,10 +114,10 @@ function insideNamespace(): void {
     ...made.map(([, path, code]) => [`a tree in ${path}`, path, NO_GRACE, code] as const),
   ];
   for (const [claim, name, settings, code] of CLAIMS)
-    test(`${claim}: ${code}`, () => assert.equal(listed(name, settings).reasonCode, code));
+    test(`${claim}: ${code}`, () => assert.equal(treeAt(name, settings).reasonCode, code));
 
   test("the layouts of Zed and of JetBrains' Gateway, each with its product and all its processes", () => {
-    const trees = ["plain", "zed", "jetbrains"].map((name) => listed(name));
+    const trees = ["plain", "zed", "jetbrains"].map((name) => treeAt(name));
     assert.deepEqual(
       trees.map(({ product, pids }) => [product, pids.length]),
       [
@@ -135,7 +126,7 @@ function insideNamespace(): void {
         ["jetbrains", 3],
       ],
     );
-    assert.equal(listed("jetbrains", '[graceByProduct]\njetbrains = "2h"\n').graceSeconds, 7200);
+    assert.equal(treeAt("jetbrains", '[graceByProduct]\njetbrains = "2h"\n').graceSeconds, 7200);
   });
 
   test("a forced sweep ends what is nobody's job and no account's of the system; --include-jobs ends jobs as well", () => {

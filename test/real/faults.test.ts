@@ -17,7 +17,7 @@ import {
   type Trouble,
   writeTag,
 } from "../helpers/faults.ts";
-import { run, temporaryFile } from "../helpers/program.ts";
+import { temporaryFile, treeOf } from "../helpers/program.ts";
 import { USER } from "../helpers/real.ts";
 import { insidePidNamespace } from "../helpers/sandbox.ts";
 
@@ -120,11 +120,7 @@ cat /dev/zero > ${RUN_FOLDER}/full 2>/dev/null || true`;
   });
 
   test("a tag of an earlier boot is ignored", () => {
-    const isTagged = (): unknown => {
-      const { trees } = JSON.parse(run(["list", "--json", "-c", config()]).stdout);
-      return trees.find((tree: { root: { pid: number } }) => tree.root.pid === host.orphan.node("server").pid)
-        ?.tagged;
-    };
+    const isTagged = () => treeOf(host.orphan.node("server").pid)?.tagged;
     writeTag(TAGS, { closed: "now", bootId: "11111111-2222-3333-4444-555555555555" });
     assert.equal(isTagged(), false);
     writeTag(TAGS, { closed: "now" });

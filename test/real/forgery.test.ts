@@ -9,7 +9,7 @@ import { dirname, join } from "node:path";
 import { after, test } from "node:test";
 import { RUN_FOLDER, writeTag } from "../helpers/faults.ts";
 import { bareServer, COMMIT, installPuppet, puppetNamed, sleeper } from "../helpers/ide-trees.ts";
-import { config, type Ran, run, temporaryFile } from "../helpers/program.ts";
+import { config, listed, type Ran, run, temporaryFile, treeOf } from "../helpers/program.ts";
 import { type Behaviour, living, type PlanNode, readStat, readUids, startTree } from "../helpers/puppet.ts";
 import { makeHome, USER } from "../helpers/real.ts";
 import { insidePidNamespace } from "../helpers/sandbox.ts";
@@ -19,16 +19,6 @@ insidePidNamespace(import.meta.url, "forgeries", insideNamespace);
 const uid = USER;
 const victim = USER + 1;
 
-interface Listed {
-  readonly uid: number;
-  readonly verdict: string;
-  readonly reasonCode: string;
-  readonly reasons: readonly string[];
-  readonly pids: readonly number[];
-}
-/** The tree that holds a process, or undefined. */
-const treeOf = (pid: number): Listed | undefined => listed().find(({ pids }) => pids.includes(pid));
-const listed = (): readonly Listed[] => JSON.parse(run(["list", "--json", "-c", config()]).stdout).trees;
 const sweep = (...args: string[]): Ran => run(["sweep", ...args, "-c", config()]);
 const openToAll = (home: string): string => {
   spawnSync("chmod", ["-R", "a+rX", home]);

@@ -1,12 +1,9 @@
 // Whole sweeps over real process trees, by the built program, as root in a pid namespace of their own.
 
 import assert from "node:assert/strict";
-import { spawnSync } from "node:child_process";
 import { existsSync, readFileSync } from "node:fs";
 import { test } from "node:test";
-import { ageStates, outgrow } from "../helpers/faults.ts";
 import { bareServer, execServerTree, legacy, sleeper } from "../helpers/ide-trees.ts";
-import { puppetNamed } from "../helpers/install.ts";
 import { config, run, temporaryFile } from "../helpers/program.ts";
 import { type Behaviour, living, type PlanNode, startTree } from "../helpers/puppet.ts";
 import { eventually, makeHome, USER } from "../helpers/real.ts";
@@ -89,67 +86,6 @@ function insideNamespace(): void {
     assert.match(swept.stderr, /Killed 4 process\(es\)/);
     await eventually(() => stage.forks.length === 3, "three copies");
     for (const pid of stage.forks) assert.ok(!existsSync(`/proc/${pid}`), `${pid} lives`);
-  });
-
-  test("another user's process inside the tree lives, and what is below it", async () => {
-    const home = makeHome();
-    const exe = puppetNamed(home, "sleeper");
-    spawnSync("chmod", ["-R", "a+rX", home]);
-    const own: PlanNode = { name: "own", uid, exe, argv: ["own"] };
-    const other: PlanNode = {
-      name: "other",
-      uid: uid + 1,
-      exe,
-      argv: ["other"],
-      children: [{ ...own, name: "below" }],
-    };
-    const root: PlanNode = { name: "root-shell", uid: 0, exe, argv: ["sudo"] };
-    const stage = await startTree(bareServer(home, uid, [], [own, other, root]));
-    const swept = run(["--force", "--yes", "-c", config()]);
-    assert.equal(swept.status, 0, swept.stderr);
-    assert.deepEqual(living(stage), ["other", "below", "root-shell"]);
-  });
-
-  test("inside its grace an orphan waits; explain says so", async () => {
-    const stage = await startTree(bareServer(makeHome(uid), uid));
-    const patient = temporaryFile("config.toml", 'settle = "0s"\ngrace = "1h"\n');
-    const swept = run(["-vv", "-c", patient]);
-    assert.equal(swept.status, 0);
-    assert.match(swept.stderr, /wait: tree \d+ \(uid 64001, vscode, 1 process\)/);
-    assert.deepEqual(living(stage), ["server"]);
-    const explained = run(["explain", String(stage.node("server").pid), "-c", patient]);
-    assert.match(explained.stdout, /Verdict {2}wait/);
-    assert.match(explained.stdout, /client +no/);
-    const json = JSON.parse(run(["list", "--json", "-c", patient]).stdout);
-    assert.equal(json.schemaVersion, 1);
-    assert.equal(json.trees[0].verdict, "wait");
-    assert.deepEqual(
-      json.trees[0].root,
-      (({ pid, startTime }) => ({ pid, startTime }))(stage.node("server")),
-    );
-  });
-
-  test("the first sweep only marks an orphan without a tag, one a grace later ends it", async () => {
-    const stage = await startTree(bareServer(makeHome(uid), uid));
-    const careful = temporaryFile("config.toml", 'settle = "0s"\ngrace = "1s"\ntermWait = "1s"\n');
-    assert.equal(run(["-c", careful]).status, 0);
-    // Younger than its grace it gets no mark.
-    await outgrow(stage.node("server"));
-    assert.equal(run(["-c", careful]).status, 0);
-    assert.deepEqual(living(stage), ["server"]);
-    ageStates();
-    assert.equal(run(["-c", careful]).status, 0);
-    assert.deepEqual(living(stage), []);
-  });
-
-  test("enforce = false only says what it would do; --force acts", async () => {
-    const stage = await startTree(bareServer(makeHome(uid), uid));
-    const observing = config("enforce = false\n");
-    const swept = run(["-c", observing]);
-    assert.match(swept.stderr, /Would kill 1 process\(es\)/);
-    assert.deepEqual(living(stage), ["server"]);
-    assert.equal(run(["--force", "--yes", "-c", observing]).status, 0);
-    assert.deepEqual(living(stage), []);
   });
 
   test("-u and --pid choose the trees", async () => {
