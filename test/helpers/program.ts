@@ -1,5 +1,6 @@
 // Runs the built program as a user would.
-import { spawnSync } from "node:child_process";
+import { spawn, spawnSync } from "node:child_process";
+import { once } from "node:events";
 import { chmodSync, existsSync, mkdtempSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { dirname, join, resolve } from "node:path";
@@ -35,6 +36,19 @@ export function run(args: readonly string[], options: RunOptions = {}): Ran {
   });
   if (error) throw error;
   return { status, stdout, stderr };
+}
+
+/** Runs a command beside others to its end. */
+export async function start(command: string, args: readonly string[], uid?: number): Promise<Ran> {
+  const identity = uid === undefined ? {} : { uid, gid: uid };
+  const child = spawn(command, args, { stdio: ["ignore", "pipe", "pipe"], timeout: HANG_MS, ...identity });
+  const ran = { stdout: "", stderr: "" };
+  for (const stream of ["stdout", "stderr"] as const)
+    child[stream].setEncoding("utf8").on("data", (text: string) => {
+      ran[stream] += text;
+    });
+  const [status] = (await once(child, "close")) as [number | null];
+  return { ...ran, status };
 }
 
 const folders: string[] = [];

@@ -24,7 +24,6 @@ import { quoted } from "./ssh-client.ts";
 
 const HOME = "/home/alice";
 const CODEX = `${HOME}/.nvm/versions/node/v24.13.0/bin/codex`;
-const REMOTE = `${HOME}/.claude/remote/srv/5db5e4a12f88487e47c2c48259b69a2d630bb3f7`;
 const CLAUDE = `${HOME}/.local/share/claude/versions/2.1.168`;
 const WARP = `${HOME}/.warp/remote-server/oz-v0.2026.08.19.08.12.stable_01`;
 const EXTENSIONS = `${HOME}/.positron-server/bin/${COMMIT}/extensions`;
@@ -48,12 +47,6 @@ const DAEMONS: readonly Daemon[] = [
     kind: "agent",
     daemon: `/usr/bin/node ${CODEX} app-server --listen unix://${HOME}/codex.sock`,
     relay: `/usr/bin/node ${CODEX} app-server proxy --sock ${HOME}/codex.sock`,
-  },
-  {
-    product: "claude-remote",
-    kind: "agent",
-    daemon: `${REMOTE}/server ${REMOTE}/stand-in.cjs --serve --socket ${HOME}/rpc.sock`,
-    relay: `${REMOTE}/server ${REMOTE}/stand-in.cjs --bridge --socket ${HOME}/rpc.sock`,
   },
   {
     product: "claude",
@@ -109,9 +102,9 @@ onLoginNode("coding agents and kernels", () => {
     const standIn = readFileSync(join(repository(), "test/node/agent-stand-in.cjs"));
     const verbs = ["daemon", "attach"].map((verb) => join(dirname(CLAUDE), verb));
     verbs.push(...["daemon", "proxy"].map((verb) => join(dirname(WARP), `remote-server-${verb}`)));
-    for (const path of [CODEX, `${REMOTE}/stand-in.cjs`, ...verbs]) await node.copyIn(path, standIn);
+    for (const path of [CODEX, ...verbs]) await node.copyIn(path, standIn);
     for (const [path, text] of Object.entries(SCRIPTS)) await node.copyIn(path, text);
-    for (const path of [`${REMOTE}/server`, CLAUDE, WARP]) await node.run(["cp", "/usr/bin/node", path]);
+    for (const path of [CLAUDE, WARP]) await node.run(["cp", "/usr/bin/node", path]);
     for (const path of [`${SUPERVISOR}/kallichore/kcserver`, ARK])
       await node.run(["install", "-D", "/bin/bash", path]);
     await node.run(["chown", "-R", "alice:alice", HOME]);

@@ -1,12 +1,11 @@
 // `end`: a user ends their own trees, and only those.
 
 import assert from "node:assert/strict";
-import { spawn } from "node:child_process";
 import { chmodSync, existsSync } from "node:fs";
-import { join, resolve } from "node:path";
+import { join } from "node:path";
 import { test } from "node:test";
 import { bareServer, legacy, sleeper } from "../helpers/ide-trees.ts";
-import { config, type Ran, run, temporaryFile } from "../helpers/program.ts";
+import { config, PROGRAM, run, start, temporaryFile } from "../helpers/program.ts";
 import { living, type PlanNode, startTree } from "../helpers/puppet.ts";
 import { makeHome } from "../helpers/real.ts";
 import { as, NOTICE, other, server, uid, usersSuite } from "../helpers/users-side.ts";
@@ -61,20 +60,10 @@ function ending(): void {
     const home = makeHome(uid);
     const stage = await startTree(legacy(home, { uid, behaviours: ["ignore-term"] }));
     const own = config();
-    const start = (args: readonly string[], who: number): Promise<Ran> =>
-      new Promise((done) => {
-        const argv = [resolve("dist/vscode-grim-reaper.cjs"), ...args, "-c", own];
-        const child = spawn(process.execPath, argv, {
-          uid: who,
-          gid: who,
-          stdio: ["ignore", "pipe", "pipe"],
-        });
-        let [stdout, stderr] = ["", ""];
-        child.stdout.on("data", (text: Buffer) => (stdout += text.toString()));
-        child.stderr.on("data", (text: Buffer) => (stderr += text.toString()));
-        child.on("close", (status) => done({ status, stdout, stderr }));
-      });
-    const [swept, ended] = await Promise.all([start(["sweep", "-vv"], 0), start(["end", "-vv"], uid)]);
+    const [swept, ended] = await Promise.all([
+      start(process.execPath, [PROGRAM, "sweep", "-vv", "-c", own]),
+      start(process.execPath, [PROGRAM, "end", "-vv", "-c", own], uid),
+    ]);
     assert.deepEqual(living(stage), []);
     const both = `${swept.stderr}\n${ended.stderr}`;
     assert.deepEqual([swept.status, ended.status], [0, 0], both);

@@ -149,21 +149,15 @@ function keeping(): void {
   for (const [where, [command = "", ...args]] of forgeries)
     test(`a forged request counts for nothing: ${where}`, async (t) => {
       const stage = await server();
+      assert.equal(as(other, "keep", "1h", "-c", config()).status, 0, "another user's request keeps nothing");
       const forger: ChildProcess = spawn(command, [...args, KEEP_PROGRAM], { stdio: "ignore" });
       t.after(() => forger.kill("SIGKILL"));
       const commandLine = (): string => readFileSync(`/proc/${forger.pid}/cmdline`, "latin1");
       await until(() => assert.match(commandLine(), /keep\0(?:1000\0)?$|^sleep/));
       assert.match(run(["-c", config()]).stderr, /Killed 1 process/);
       assert.deepEqual(living(stage), []);
+      assert.equal(as(other, "keep", "--cancel").stdout, "Withdrawn.\n");
     });
-
-  test("another user's request keeps nothing", async () => {
-    const stage = await server();
-    assert.equal(as(other, "keep", "1h", "-c", config()).status, 0);
-    assert.match(run(["-c", config()]).stderr, /Killed 1 process/);
-    assert.deepEqual(living(stage), []);
-    assert.equal(as(other, "keep", "--cancel").stdout, "Withdrawn.\n");
-  });
 
   test("root, a bad duration and a missing program get a clear message", () => {
     assert.equal(run(["keep", "1h"]).status, 64);

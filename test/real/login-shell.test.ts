@@ -106,29 +106,21 @@ function shells(): void {
     }
   });
 
-  test("what a user put in the marker's place neither hangs nor fails the login", () => {
+  /** Made by the user in the marker's place, whose path is $0. */
+  const MARKERS = [
+    'mkfifo "$0"',
+    'mkdir "$0"',
+    ...["", "x", "-5", "1e9", "99999999999999999999999", "$(touch /run/owned)", "\\033[2J"].map(
+      (text) => `printf %b '${text}' >"$0"`,
+    ),
+  ];
+  test("what a user put in the marker's place neither hangs nor fails the login; .hushlogin holds", () => {
     putNotice([T]);
-    const marker = (home: string): string => `${home}/.local/state/vscode-grim-reaper/notice-seen.login1`;
-    for (const make of ["mkfifo", "mkdir"]) {
+    for (const make of MARKERS) {
       const home = makeHome(uid);
-      must(["sh", "-c", `mkdir -p ${home}/.local/state/vscode-grim-reaper && ${make} ${marker(home)}`], {
-        uid,
-      });
-      assert.match(login(home), /^ended[\s\S]*end 0\n$/);
-    }
-    for (const text of [
-      "",
-      "x",
-      "-5",
-      "1e9",
-      "99999999999999999999999",
-      "$(touch /run/owned)",
-      "\u001b[2J",
-    ]) {
-      const home = makeHome(uid);
-      must(["mkdir", "-p", `${home}/.local/state/vscode-grim-reaper`], { uid });
-      writeFileSync(marker(home), text);
-      assert.match(login(home), /^ended[\s\S]*end 0\n$/, text);
+      const marker = `${home}/.local/state/vscode-grim-reaper/notice-seen.login1`;
+      must(["sh", "-c", `mkdir -p "\${0%/*}" && ${make}`, marker], { uid });
+      assert.match(login(home), /^ended[\s\S]*end 0\n$/, make);
     }
     assert.ok(!existsSync("/run/owned"));
     const hushed = makeHome(uid);

@@ -13,7 +13,7 @@ import {
   readUids,
   startTree,
 } from "../helpers/puppet.ts";
-import { eventually, isRoot, makeHome, USER } from "../helpers/real.ts";
+import { isRoot, makeHome, USER } from "../helpers/real.ts";
 
 const exe = puppetBinary();
 const read = (pid: number, file: string): string => readFileSync(`/proc/${pid}/${file}`, "latin1");
@@ -59,15 +59,6 @@ for (const [behaviour, isShown] of SHOWN)
     const pid = stage.pids[0] ?? 0;
     assert.ok(isShown(pid), `${read(pid, "status")}${read(pid, "cmdline")}`);
   });
-
-test("fork-chain goes on under ever new pids until the stage ends", async () => {
-  const stage = await startTree({ exe, argv: ["chain"], behaviours: ["fork-chain"] }, { subreaper: true });
-  const seen = new Set<string>();
-  const children = () => read(stage.pid, `task/${stage.pid}/children`).trim();
-  process.kill(stage.pids[0] ?? 0, "SIGUSR1");
-  await eventually(() => seen.add(children()).size > 5, "five other links");
-  await stage.end(); // resolves only when no process holds the stage's pipe any more
-});
 
 const skip = isRoot && existsSync("/proc/self/loginuid") ? false : "needs root, and audit session ids";
 test("loginuid opens an audit session, which children of another uid inherit", { skip }, async () => {

@@ -2,30 +2,18 @@
 // and those of trees that stay stay.
 
 import assert from "node:assert/strict";
-import { spawn } from "node:child_process";
-import { once } from "node:events";
 import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { join, resolve } from "node:path";
 import { test } from "node:test";
 import { readTags } from "../../src/shell/store/tags.ts";
 import { Host, RUN_FOLDER } from "../helpers/faults.ts";
-import { PROGRAM, type Ran, run, temporaryFile } from "../helpers/program.ts";
+import { PROGRAM, type Ran, run, start, temporaryFile } from "../helpers/program.ts";
 import { USER } from "../helpers/real.ts";
 import { insidePidNamespace } from "../helpers/sandbox.ts";
 
 const TAGS = join(RUN_FOLDER, "tags");
 const BOOT_ID = readFileSync("/proc/sys/kernel/random/boot_id", "utf8").trim();
 const HOOK = ["build/session-close", "build/core/session-close"].find((path) => existsSync(path));
-
-async function start(command: string, args: readonly string[]): Promise<Ran> {
-  const child = spawn(command, args, { stdio: ["ignore", "pipe", "pipe"], timeout: 300_000 });
-  let stdout = "";
-  let stderr = "";
-  child.stdout.on("data", (chunk: Buffer) => (stdout += chunk.toString()));
-  child.stderr.on("data", (chunk: Buffer) => (stderr += chunk.toString()));
-  const [status] = (await once(child, "close")) as [number | null];
-  return { status, stdout, stderr };
-}
 
 const sweepNow = (file: string, ...args: readonly string[]): Promise<Ran> =>
   start(process.execPath, [PROGRAM, "-v", "-c", file, ...args]);
