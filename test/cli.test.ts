@@ -100,6 +100,13 @@ const rows: readonly Row[] = [
     "enforce = false\n",
   ],
   ["check-config FILE", 0, /grace +1h {2}\[config\.toml\][\s\S]*\nOK\n$/, "stdout", 'grace = "1h"\n'],
+  [
+    "check-config FILE",
+    0,
+    /^exempt +group staff \(ended 2020-01-31\): pilot {2}\[config\.toml\]$[\s\S]*^notice\.days +14$[\s\S]*^keep\.max +1d$/m,
+    "stdout",
+    '[[exempt]]\ngroup = "staff"\nuntil = 2020-01-31\nreason = "pilot"\n',
+  ],
   ["check-config FILE", 1, /x-1 \(.*\.toml:1\): .*; it exempts no user/, "stderr", 'exemptUsers = ["x-1"]\n'],
   ["check-config FILE", 1, NOBODY, "stderr", NO_GROUP],
   ["list -c FILE", 1, NOBODY, "stderr", NO_GROUP],

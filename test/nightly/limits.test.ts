@@ -4,8 +4,7 @@ import assert from "node:assert/strict";
 import { existsSync, mkdirSync, rmdirSync, writeFileSync } from "node:fs";
 import { type TestContext, test } from "node:test";
 import { config, Host, runIn } from "../helpers/faults.ts";
-import type { Ran } from "../helpers/program.ts";
-import { eventually, USER } from "../helpers/real.ts";
+import { eventually } from "../helpers/real.ts";
 import { insidePidNamespace } from "../helpers/sandbox.ts";
 
 /** A line of the product's own, as opposed to Node's that cannot even start. */
@@ -54,42 +53,12 @@ function insideNamespace(): void {
       numbers(8, 64).map((n) => ["prlimit", `--nofile=${n}:${n}`]),
     ));
 
-  function assertListed({ status, stdout, stderr }: Ran, where: string): void {
-    if (status !== 0) return;
-    const { trees } = JSON.parse(stdout) as { trees: { root: { pid: number }; verdict: string }[] };
-    const verdicts = new Map(trees.map(({ root, verdict }) => [root.pid, verdict]));
-    assert.ok(verdicts.has(host.orphan.node("server").pid), `${where}: nothing found, status 0: ${stderr}`);
-    assert.notEqual(verdicts.get(host.neighbours.node("used").pid), "reap", where);
-  }
-
   test("an address space of 400 MB to 1.6 GB", (t) =>
     sweepAtEach(
       t,
       "address space",
       numbers(400, 1600, 60).map((mb) => ["prlimit", `--as=${mb * 1_000_000}`]),
     ));
-
-  test("a user's 17 to 26 processes and threads, eight of them the trees': list answers or fails", async (t) => {
-    await host.renew();
-    let worked = 0;
-    let forked = 0;
-    for (const n of numbers(17, 26)) {
-      const user = [
-        "setpriv",
-        `--reuid=${USER}`,
-        `--regid=${USER}`,
-        "--clear-groups",
-        "prlimit",
-        `--nproc=${n}:${n}`,
-      ];
-      const ran = runIn({ under: [...IN_TIME, ...user], mayDie: true }, ["list", "--json"]);
-      assertListed(ran, `${n} processes`);
-      if (ran.status === 0) worked += 1;
-      else if (/fork: /.test(ran.stdout + ran.stderr)) forked += 1;
-    }
-    t.diagnostic(`processes: ${worked} worked, ${forked} could not fork`);
-    assert.ok(worked > 0 && worked < 11, `${worked} worked`);
-  });
 
   const cgroup = pidsCgroup();
   // Below that Node 20 hangs before it runs a line of ours, on a thread that it cannot have (measured).

@@ -62,25 +62,11 @@ onLoginNode("doctor", () => {
       /LD_PRELOAD/,
     ],
     [
-      "UsePAM no",
-      "echo UsePAM no >/etc/ssh/sshd_config.d/00-no.conf",
-      "rm /etc/ssh/sshd_config.d/00-no.conf",
-      "sshd UsePAM",
-      /never runs/,
-    ],
-    [
       "no keepalive but TCP's",
       "echo ClientAliveInterval 0 >/etc/ssh/sshd_config.d/00-no.conf",
       "rm /etc/ssh/sshd_config.d/00-no.conf",
       "sshd keepalive",
       /a sleeping laptop counts as connected for two hours/,
-    ],
-    [
-      "an exempt group that is not there",
-      `mkdir -p /etc/vscode-grim-reaper/config.d && printf 'exemptGroups = ["hpc-admin"]\\n' >/etc/vscode-grim-reaper/config.d/10-x.toml`,
-      "rm /etc/vscode-grim-reaper/config.d/10-x.toml",
-      "configuration",
-      /hpc-admin \(\/etc\/.*10-x\.toml:1\): there is none .* nothing that it may exempt is ended until/,
     ],
     [
       "a file that users cannot read",

@@ -275,15 +275,6 @@ onLoginNode("what is connected to a server is use, until it ends:", () => {
       ...HERE,
     },
     {
-      what: "a socket in flight between two processes",
-      use: python(({ at }) => [
-        `a, b = socket.socketpair(); s = socket.create_connection(("127.0.0.1", ${at}))`,
-        'text = s.recv(6).decode(); socket.send_fds(a, [b"x"], [s.fileno()]); s.close()',
-        "print(text, flush=True); time.sleep(1000)",
-      ]),
-      ...HERE,
-    },
-    {
       what: "a socket in the table of a thread alone",
       use: python(({ at }) => [
         "def work():",

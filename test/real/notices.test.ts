@@ -71,17 +71,6 @@ function noticing(): void {
       must(["umount", `${STATE}/notices`]);
     }
   });
-
-  test("check-config shows exemptions, ends that are past, and what users read", () => {
-    const toml =
-      '[[exempt]]\ngroup = "staff"\nuntil = 2020-01-31\nreason = "pilot"\n[[exempt]]\nuser = "root"\nuntil = 2099-12-31\n';
-    const { stdout } = run(["check-config", config(toml)]);
-    assert.match(stdout, /^exempt +group staff \(ended 2020-01-31\): pilot {2}\[config\.toml\]$/m);
-    assert.match(stdout, /^exempt +user root until 2099-12-31 {2}\[config\.toml\]$/m);
-    assert.match(stdout, /^notice\.enabled +true$/m);
-    assert.match(stdout, /^notice\.days +14$/m);
-    assert.match(stdout, /^keep\.max +1d$/m);
-  });
 }
 
 usersSuite(import.meta.url, "notices", noticing);
