@@ -103,7 +103,7 @@ const rows: readonly Row[] = [
   [
     "check-config FILE",
     0,
-    /^exempt +group staff \(ended 2020-01-31\): pilot {2}\[config\.toml\]$[\s\S]*^notice\.days +14$[\s\S]*^keep\.max +1d$/m,
+    /^notice\.days +14$[\s\S]*^keep\.max +1d$[\s\S]*^exempt +group staff \(ended 2020-01-31\): pilot {2}\[config\.toml\]$/m,
     "stdout",
     '[[exempt]]\ngroup = "staff"\nuntil = 2020-01-31\nreason = "pilot"\n',
   ],
