@@ -62,19 +62,6 @@ export function waitForTag(node: LoginNode, uid: number, address: string): Promi
   return until(find, { timeoutMs: 20_000, everyMs: 10 });
 }
 
-/** When sshd's monitor said this, in milliseconds since 1970, by the journal's clock. */
-export async function saidAt(node: LoginNode, monitor: number, pattern: RegExp): Promise<number> {
-  return until(async () => {
-    const lines = (await node.journal("-o", "json", `_PID=${monitor}`)).split("\n").filter(Boolean);
-    const entries = lines.map(
-      (line) => JSON.parse(line) as { MESSAGE: string; __REALTIME_TIMESTAMP: string },
-    );
-    const found = entries.find(({ MESSAGE }) => pattern.test(MESSAGE));
-    assert.ok(found, `${pattern} is not among: ${entries.map(({ MESSAGE }) => MESSAGE).join("; ")}`);
-    return Number(found.__REALTIME_TIMESTAMP) / 1000;
-  });
-}
-
 /** What the hook told the system log. */
 export async function saidByHook(node: LoginNode, priority = "info"): Promise<string[]> {
   const said = await node.journal("-q", "-o", "cat", "-p", priority, "-t", "vscode-grim-reaper");

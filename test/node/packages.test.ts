@@ -16,13 +16,12 @@ import {
   dpkg,
   insideOf,
   installDeb,
-  leaveServer,
   type Packages,
   rpm,
   rpmTest,
   whyNoPackages,
 } from "./packages.ts";
-import { AT_ONCE, configure, endAll, PROGRAM, treeOf } from "./scenario-helpers.ts";
+import { AT_ONCE, configure, endAll, PROGRAM, startStandIn, treeOf } from "./scenario-helpers.ts";
 
 const UNIT = "vscode-grim-reaper.service";
 const TIMER = "vscode-grim-reaper.timer";
@@ -288,7 +287,7 @@ function packaging(): void {
 
       await node.run([PAM_LINE, "add"]);
       await node.run([PAM_LINE, "check"]);
-      const left = await leaveServer(node, "alice");
+      const left = await startStandIn(node);
       await until(async () => assert.equal((await treeOf(node, left.pid)).tagged, true));
       await endAll(node);
 

@@ -14,8 +14,6 @@ import { basename, join, relative } from "node:path";
 import { promisify } from "node:util";
 import { repository } from "./boot.ts";
 import type { LoginNode } from "./login-node.ts";
-import { type StandIn, standInCommand, started } from "./scenario-helpers.ts";
-import { quoted } from "./ssh-client.ts";
 
 const run = promisify(execFile);
 const TOOLS = [
@@ -174,18 +172,6 @@ export function rpmTest(folder: string, packages: Packages, files: readonly stri
 /** Where the node sees a file of the checkout. */
 export function insideOf(path: string): string {
   return join("/opt/vscode-grim-reaper", relative(repository(), path));
-}
-
-/** A server that a session starts, waits for and leaves behind. */
-export async function leaveServer(node: LoginNode, user: string): Promise<StandIn> {
-  const command = (await standInCommand(node, { user })).map(quoted).join(" ");
-  const log = `/home/${user}/left.log`;
-  const session = await node.ssh(user, null);
-  session.stdin.write(`setsid ${command} >${log} 2>&1 </dev/null &\n`);
-  const left = await started(() => node.read(log));
-  session.stdin.end();
-  await session.waitExit();
-  return left;
 }
 
 /**

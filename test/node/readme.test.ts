@@ -7,8 +7,8 @@ import { after, before, it } from "node:test";
 import { onLoginNode, whyNoLoginNode } from "./available.ts";
 import { repository } from "./boot.ts";
 import { LoginNode } from "./login-node.ts";
-import { buildDebs, type Debs, insideOf, leaveServer, whyNoPackages } from "./packages.ts";
-import { AT_ONCE } from "./scenario-helpers.ts";
+import { buildDebs, type Debs, insideOf, whyNoPackages } from "./packages.ts";
+import { AT_ONCE, startStandIn } from "./scenario-helpers.ts";
 
 const UNIT = "vscode-grim-reaper.service";
 const OBSERVE = "/etc/vscode-grim-reaper/config.d/00-observe.toml";
@@ -98,7 +98,7 @@ function commands(): void {
 
   it("a day of observing ends with a report, and then sweeps enforce", async () => {
     await node.copyIn("/etc/vscode-grim-reaper/config.d/10-test.toml", AT_ONCE);
-    const { pid } = await leaveServer(node, "alice");
+    const { pid } = await startStandIn(node);
     await node.run(["systemctl", "start", UNIT]);
     const said = await succeeds(blockWith("report --would"));
     assert.match(said, /^mode +observing/m);

@@ -223,26 +223,21 @@ export async function attach(
   return { ssh, client, drop };
 }
 
-/** The living processes of a user below his IDE folders, or, of a tree's members, those that live. */
-export async function serverProcesses(node: LoginNode, user: string): Promise<number[]> {
-  const all = await node.processes();
-  return all
-    .filter((p) => p.uid === UIDS[user] && p.args.includes("/.vscode-server/") && node.alive(p.pid))
+/** The living processes of these users below their IDE folders; of all by default. */
+export async function serverProcesses(node: LoginNode, ...users: readonly string[]): Promise<number[]> {
+  const uids = (users.length > 0 ? users : Object.keys(UIDS)).map((user) => UIDS[user]);
+  return (await node.processes())
+    .filter((p) => uids.includes(p.uid) && p.args.includes("/.vscode-server/") && node.alive(p.pid))
     .map(({ pid }) => pid);
 }
 
-/** Ends every server process of a user, so that one scenario leaves nothing to the next. */
-export async function endServers(node: LoginNode, user = "alice"): Promise<void> {
-  await until(async () => {
-    const left = await serverProcesses(node, user);
-    if (left.length > 0) await node.exec(["kill", "-KILL", ...left.map(String)]);
-    assert.deepEqual(await serverProcesses(node, user), []);
-  });
-}
-
-/** After each scenario, so that a failed one is not the next one's failure. */
+/** Ends every server process, after each scenario, so that a failed one is not the next one's failure. */
 export async function endAll(node: LoginNode): Promise<void> {
-  for (const user of Object.keys(UIDS)) await endServers(node, user);
+  await until(async () => {
+    const left = await serverProcesses(node);
+    if (left.length > 0) await node.exec(["kill", "-KILL", ...left.map(String)]);
+    assert.deepEqual(left, []);
+  });
 }
 
 export async function extensionHostOf(node: LoginNode, server: RealServer): Promise<number> {

@@ -89,15 +89,6 @@ onLoginNode("the users' side", () => {
   it("a user keeps an orphan, sees it, withdraws it; the unit reads the request in its sandbox", async () => {
     const server = await startStandIn(node);
     await becomes(node, server.pid, "reap");
-    const conf = "/etc/systemd/logind.conf.d/kill.conf";
-    await node.copyIn(conf, "[Login]\nKillUserProcesses=yes\n");
-    await node.run(["systemctl", "reload", "systemd-logind"]);
-    assert.match(
-      (await byAlice("keep", "1m")).said,
-      /and so does your last logout: KillUserProcesses=yes here\.\n/,
-    );
-    await node.run(["rm", conf]);
-    await node.run(["systemctl", "reload", "systemd-logind"]);
     const asked = await byAlice("keep", "12h");
     assert.equal(asked.status, 0, asked.said);
     assert.match(asked.said, /\nA reboot ends that early\.\n/);
