@@ -77,7 +77,7 @@ void SnapshotBuilder::read_argv() {
   std::vector<ArgvResult> results = reaper::read_argv(argv_, requests, &out_.faults);
   for (std::size_t k = 0; k < results.size(); ++k) {
     Process& process = out_.processes[wants_argv_[k]];
-    report_argv(results[k], process.pid, requests[k].uid);
+    report_argv(results[k], process.pid, requests[k].account);
     process.argv_status = results[k].status;
     process.argv_truncated = results[k].truncated;
     process.argv = std::move(results[k].argv);
@@ -105,7 +105,7 @@ void SnapshotBuilder::read_environ() {
   };
   environ_.read(requests, on_answer, &out_.faults);
   for (std::size_t i = 0; i < asked.size(); ++i) {
-    const uid_t payer = requests[i].uid;
+    const uid_t payer = requests[i].account;
     if (errors[i] == EDQUOT)
       add_users_fault(payer, "read environments", "they exceed 64 MiB for this user; the rest was not read");
     else if (errors[i] != 0 && !is_gone(errors[i]))
