@@ -158,7 +158,10 @@ function decideByFacts(tree: Tree, facts: Evidence["facts"], policy: Policy): De
   return areSome(doubts) ? { verdict: "unknown", reasons: doubts } : null;
 }
 
-/** Decides about helpers alone: what they may serve decides, a parent or a server. */
+/**
+ * Decides about helpers alone by what they may serve: a parent, or a server by pipes that nothing attributes, which is one of
+ * the same user and product that stays and is older. The helpers get that server's verdict; older ones are not shielded by it.
+ */
 function decideAsHelpers(tree: Tree, servers: readonly Judgement[]): Decision | null {
   if (!isHelpersOnly(tree)) return null;
   const parent = tree.ancestors[0];
@@ -166,7 +169,13 @@ function decideAsHelpers(tree: Tree, servers: readonly Judgement[]): Decision | 
     const text = `its parent ${nameOf(parent)} lives, belongs to no tree and uses it`;
     return { verdict: "spare", reasons: [{ code: "parent-alive", text }] };
   }
-  const server = possibleServerOf(tree, servers);
+  const server = servers.find(
+    ({ tree: other, unforced }) =>
+      unforced !== "reap" &&
+      other.uid === tree.uid &&
+      mayBeOneProduct(other.product, tree.product) &&
+      other.root.startTime <= tree.root.startTime,
+  );
   if (!server) return null;
   const { unforced: verdict, endsIn } = server;
   const text = `may belong to tree ${server.tree.root.pid} (${verdict})`;
@@ -197,18 +206,4 @@ function decideByForce(unforced: Decision, exemptions: readonly Exempt[], option
   if (unforced.verdict === "reap") return unforced;
   const forced: Reason = { code: "forced", text: `forced, otherwise ${unforced.verdict}` };
   return { verdict: "reap", reasons: [forced, ...unforced.reasons] };
-}
-
-/**
- * The server that a tree of helpers alone may belong to, by pipes that nothing attributes: one of the same user and
- * product that stays and is older. The helpers get that server's verdict; older helpers are not shielded by it.
- */
-function possibleServerOf(tree: Tree, servers: readonly Judgement[]): Judgement | undefined {
-  return servers.find(
-    ({ tree: other, unforced }) =>
-      unforced !== "reap" &&
-      other.uid === tree.uid &&
-      mayBeOneProduct(other.product, tree.product) &&
-      other.root.startTime <= tree.root.startTime,
-  );
 }
