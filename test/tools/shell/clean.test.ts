@@ -29,9 +29,9 @@ import { removeVersion } from "../../../src/tools/shell/remove-version.ts";
 import { run } from "../../helpers/program.ts";
 
 const root = process.getuid?.() === 0;
-/** Root's tests act for a user that no account has. */
-const USER = root ? 54_321 : (process.getuid?.() ?? 0);
-const OTHER = 54_322;
+/** Root's tests act for a user that no account has, and that no other run at this time has: it sees all processes. */
+const USER = root ? 50_000 + 2 * (process.pid % 5000) : (process.getuid?.() ?? 0);
+const OTHER = USER + 1;
 const OLD = "1".repeat(40);
 const NEW = "2".repeat(40);
 const FOLDERS = [{ product: "vscode", path: ".vscode-server" }];
@@ -245,11 +245,11 @@ describe("clean", () => {
 
   test("another user's folder and another user's version are left alone", { skip: !root }, () => {
     chownSync(join(server, "bin", OLD), OTHER, OTHER);
-    assert.throws(() => remove(old()), /belongs to uid 54322/);
+    assert.throws(() => remove(old()), new RegExp(`belongs to uid ${OTHER}`));
     chownSync(server, OTHER, OTHER);
     const { versions, errors } = find();
     assert.deepEqual(versions, []);
-    assert.match(errors.join("\n"), /belongs to uid 54322, not to you/);
+    assert.match(errors.join("\n"), new RegExp(`belongs to uid ${OTHER}, not to you`));
   });
 
   test("a file system that is mounted inside is not entered", { skip: !root }, () => {
