@@ -163,3 +163,37 @@ inline Pair socket_pair(int type) {
   if (socketpair(AF_UNIX, type | SOCK_CLOEXEC, 0, ends) != 0) give_up("socketpair");
   return {reaper::UniqueFd(ends[0]), reaper::UniqueFd(ends[1])};
 }
+
+// Sends descriptors through a unix socket, where they are nobody's until they are taken.
+inline void pass(const reaper::UniqueFd& through, const std::vector<int>& fds) {
+  const std::size_t size = fds.size() * sizeof(int);
+  std::vector<char> control(CMSG_SPACE(size));
+  char byte = 0;
+  iovec data{&byte, 1};
+  msghdr message{};
+  message.msg_iov = &data;
+  message.msg_iovlen = 1;
+  message.msg_control = control.data();
+  message.msg_controllen = control.size();
+  cmsghdr* head = CMSG_FIRSTHDR(&message);
+  head->cmsg_level = SOL_SOCKET;
+  head->cmsg_type = SCM_RIGHTS;
+  head->cmsg_len = CMSG_LEN(size);
+  std::memcpy(CMSG_DATA(head), fds.data(), size);
+  if (sendmsg(through.get(), &message, 0) != 1) give_up("pass descriptors");
+}
+
+inline reaper::UniqueFd take(const reaper::UniqueFd& through) {
+  char control[CMSG_SPACE(sizeof(int))] = {};
+  char byte = 0;
+  iovec data{&byte, 1};
+  msghdr message{};
+  message.msg_iov = &data;
+  message.msg_iovlen = 1;
+  message.msg_control = control;
+  message.msg_controllen = sizeof control;
+  int fd = -1;
+  if (recvmsg(through.get(), &message, MSG_CMSG_CLOEXEC) == 1 && CMSG_FIRSTHDR(&message) != nullptr)
+    std::memcpy(&fd, CMSG_DATA(CMSG_FIRSTHDR(&message)), sizeof fd);
+  return reaper::UniqueFd(fd);
+}

@@ -13,8 +13,9 @@ namespace {
 
 // Guard: the kernel searches all unix sockets of the host for each question (0.3 s where there are 1.4
 // million), and one user may hold any number that need one. As many as a server's tree has listeners are
-// answered however long they take, so that no user with a million sockets makes another's tree unknown.
-constexpr std::uint32_t kPatientQuestions = 12;
+// answered however long they take, so that no user with a million sockets makes another's tree unknown. Each
+// answer may name a thousand clients.
+constexpr std::uint32_t kUserQuestions = 64, kPatientQuestions = 12;
 
 // The kernel says ENOENT where a module is missing, and a sandbox refuses.
 constexpr const char* kNeeds =
@@ -93,7 +94,7 @@ void SocketTable::dump(std::uint32_t states, std::initializer_list<int> families
 
 std::optional<Failure> SocketTable::find(std::uint32_t inode, uid_t account) {
   auto& [count, ms] = asked_[account];
-  if (count >= kPatientQuestions && ms >= options.user_question_ms)
+  if (count >= kUserQuestions || (count >= kPatientQuestions && ms >= options.user_question_ms))
     return Failure{EDQUOT, "ask for one unix socket"};
   ++count;
   // The kernel's search counts, and not what other programs take of the processor.
