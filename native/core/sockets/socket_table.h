@@ -66,9 +66,6 @@ struct SocketTable {
 // The end that a unix client has at its listener while it waits.
 inline std::string waiting_end(std::uint32_t client) { return "waits" + unix_end(client); }
 
-// Adds the connections.
-void join(const SocketTable& sockets, Connections& to);
-
 // Adds what held sockets no dump shows, and the other network namespaces that matter.
 void find_unlisted(SocketTable& sockets, Connections& to);
 

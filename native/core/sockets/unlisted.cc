@@ -87,14 +87,15 @@ std::map<uid_t, Elsewhere> look_elsewhere(const SocketTable& sockets, ProcDir& p
   std::map<uid_t, Elsewhere> found;
   for (const auto& [id, accounts] : nets) {
     OtherNet net{id, {}, false};
-    uid_t charged = 0;
+    std::set<uid_t> owners;
     bool matters = false;
     for (const auto& [pid, account] : accounts) {
       net.pids.push_back(pid);
-      charged = std::max(charged, account);
+      owners.insert(account);
       matters |= asked.count(pid) != 0 || users.count(account) != 0;
     }
     if (!matters) continue;
+    const uid_t charged = *owners.rbegin();
     const std::size_t number = found[charged].nets.size();
     const bool is_read = charged == 0 || number < kUserNets;
     if (!is_read && number == kUserNets) add_fault(0, "this user has too many", charged);
@@ -112,9 +113,9 @@ std::map<uid_t, Elsewhere> look_elsewhere(const SocketTable& sockets, ProcDir& p
       net.only_loopback =
           std::count(devices.begin(), devices.end(), '\n') == 3 && devices.find(" lo:") != devices.npos;
     }
-    for (const auto& [pid, account] : accounts) {
-      found[account].nets.insert(is_read ? std::optional(id) : std::nullopt);
-      for (const std::uint32_t inode : inodes) found[account].listed.emplace(inode, id);
+    for (const uid_t owner : owners) {
+      found[owner].nets.insert(is_read ? std::optional(id) : std::nullopt);
+      for (const std::uint32_t inode : inodes) found[owner].listed.emplace(inode, id);
     }
     to.other_nets.push_back(std::move(net));
   }
