@@ -532,14 +532,19 @@ void a_traveller_is_no_absence() {
     });
     auto traveller = take(channel.server);
     const Holding holder({traveller.get()});
-    const auto text = [&](pid_t here) {
-      const Connections found = connections_of({holder.pid()});
-      CHECK(found.complete && found.connections.empty());
-      return unlisted_text(found, {{holder.pid(), "T"}}, here);
+    // On a busy host the helper that asks what a socket is may not answer in time: that is a doubt.
+    const auto comes_to = [&](pid_t here, const std::string& wanted) {
+      std::string text;
+      for (int turn = 0; turn < 100 && (turn == 0 || text != wanted); ++turn) {
+        const Connections found = connections_of({holder.pid()});
+        CHECK(found.complete && found.connections.empty());
+        text = unlisted_text(found, {{holder.pid(), "T"}}, here);
+      }
+      return text == wanted;
     };
-    CHECK(text(there->pid()) == "T here,");
+    CHECK(comes_to(there->pid(), "T here,"));
     there.reset();
-    CHECK(text(getpid()) == (is_tcp ? "" : "T ?,"));
+    CHECK(comes_to(getpid(), is_tcp ? "" : "T ?,"));
   }
 }
 
