@@ -140,7 +140,7 @@ class Joiner {
     const SocketRecord* far = found == sockets_.ends.end() ? nullptr : &*found;
     made.direction = direction_of(near, far);
     made.far = far != nullptr && far->inode == 0 ? sockets_.holders_of(*far) : holders_.holders_of(near.peer);
-    if (far != nullptr && far->inode != 0) made.far_uid = far->uid;
+    if (far != nullptr) made.far_uid = far->uid;
     made.local = unix_text(&near, near.inode);
     made.remote = unix_text(far, near.peer);
     return true;
@@ -153,8 +153,8 @@ class Joiner {
     if (near.peer == 0) return Direction::kOpened;    // it waits to be accepted
     if (far == nullptr) return Direction::kAccepted;  // its name is not known
     if (near.place.empty() && far->place.empty()) return Direction::kPair;
-    const bool is_fars = near.place.empty() || (!far->place.empty() && sockets_.is_listening(far->place) &&
-                                                !sockets_.is_listening(near.place));
+    const bool is_fars =
+        near.place.empty() || (sockets_.is_listening(far->place) && !sockets_.is_listening(near.place));
     return is_fars ? Direction::kOpened : Direction::kAccepted;
   }
 

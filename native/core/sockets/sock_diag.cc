@@ -183,7 +183,7 @@ std::optional<Failure> ask_kernel(const std::string& request, const OnBuffer& on
     if (got < 0 && errno == EINTR) continue;
     if (got < 0) return Failure{errno, "receive sockets"};
     // Guard: another process may send to this port; only the kernel (port 0) is believed.
-    if (length != sizeof sender || sender.nl_pid != 0) continue;
+    if (sender.nl_pid != 0) continue;
     const auto size = static_cast<std::size_t>(got);
     if (size > buffer.size()) return Failure{EBADMSG, "socket message too long"};
     if (size == 0 || !on_buffer(std::string_view(buffer).substr(0, size))) return std::nullopt;
@@ -211,7 +211,6 @@ std::optional<Failure> dump_sockets(const AskKernel& ask, int family, std::uint3
 std::optional<Failure> find_unix(const AskKernel& ask, std::uint32_t inode, SocketRecord& found) {
   unix_diag_req body{};
   body.sdiag_family = AF_UNIX;
-  body.udiag_states = ~0u;
   body.udiag_ino = inode;
   body.udiag_show = kShowUnix | UDIAG_SHOW_ICONS;
   body.udiag_cookie[0] = body.udiag_cookie[1] = INET_DIAG_NOCOOKIE;

@@ -74,7 +74,7 @@ class Scan {
     });
     std::string_view net;
     const int error = proc_.link_of(task, "ns/net", &net);
-    table_.has_foreign |= error == 0 && !table_.own_net.empty() && net != table_.own_net;
+    table_.has_foreign |= error == 0 && net != table_.own_net;
     return code != 0 || is_gone(error) ? code : error;
   }
 
@@ -91,8 +91,8 @@ class Scan {
       add(kSocket, *socket);
     } else if (const auto pipe = number_in(link, "pipe:[", "]")) {
       // The link itself shows how the descriptor was opened (proc_pid_fd(5)).
-      struct stat info;
-      if (fstatat(folder, name, &info, AT_SYMLINK_NOFOLLOW) != 0) return is_gone(errno) ? 0 : errno;
+      struct stat info{};
+      if (fstatat(folder, name, &info, AT_SYMLINK_NOFOLLOW) != 0) error = errno;
       if (info.st_mode & S_IRUSR) add(kPipeReader, *pipe);
       if (info.st_mode & S_IWUSR) add(kPipeWriter, *pipe);
     } else if (const auto terminal = number_in(link, "/dev/pts/")) {

@@ -22,7 +22,7 @@ constexpr const char* kNeeds =
     "; it takes the kernel modules inet_diag, tcp_diag and unix_diag, and AF_NETLINK in the unit "
     "(RestrictAddressFamilies=)";
 
-bool is_tcp(const Place& place) { return !place.empty() && (place[0] == '4' || place[0] == '6'); }
+bool is_tcp(const Place& place) { return place[0] == '4' || place[0] == '6'; }
 
 // The places of the listeners that take connections to one: itself, and those of any address.
 std::array<Place, 3> takers_of(const Place& place) {
@@ -67,7 +67,7 @@ void SocketTable::add(const SocketRecord& record) {
     if (record.is_tcp) listening_.insert(record.place);
     if (!record.is_tcp) listening_unix_.insert(std::hash<Place>()(record.place));
     for (const pid_t pid : holders.holders_of(record.inode)) listeners_[record.place][record.uid].insert(pid);
-    if (held && !record.is_tcp) queues_[record.inode] = record;
+    if (held) queues_[record.inode] = record;
     return;
   }
   const bool is_near = held || has_listener(record.place);

@@ -55,7 +55,7 @@ struct SocketTable {
   void add_waiting(const SocketRecord& listener, std::uint32_t client);
 
   std::map<Place, std::map<std::optional<uid_t>, std::set<pid_t>>> listeners_;  // held ones
-  std::map<std::uint32_t, SocketRecord> queues_;                                // held unix listeners
+  std::map<std::uint32_t, SocketRecord> queues_;                                // held listeners
   // The far ends; the places of any process's listeners, of unix as hashes, for names may be long.
   std::unordered_set<std::string> far_, listening_;
   std::unordered_set<std::size_t> listening_unix_;

@@ -680,6 +680,8 @@ void pids_are_charged_to_the_user() {
   const Connections found = reaper::find_connections(options);
   CHECK(found.unreadable.size() == 20 && found.complete && found.faults.size() == 1 &&
         found.faults[0].uid == 54321U);
+  CHECK(std::count_if(found.connections.begin(), found.connections.end(),
+                      [](const Connection& each) { return each.kind == reaper::Kind::kTcp; }) == 30);
 }
 
 void gone_and_denied_differ() {
