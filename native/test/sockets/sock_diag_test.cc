@@ -73,6 +73,7 @@ struct Tcp {
   int state = TCP_ESTABLISHED;
   uid_t uid = 7;
   std::string attributes{};
+  std::uint32_t device = 0;
 };
 
 std::string tcp(const Tcp& of) {
@@ -82,6 +83,7 @@ std::string tcp(const Tcp& of) {
   made.idiag_state = static_cast<std::uint8_t>(of.state);
   made.idiag_inode = of.inode;
   made.idiag_uid = of.uid;
+  made.id.idiag_if = of.device;
   made.id.idiag_sport = htons(static_cast<std::uint16_t>(of.port));
   made.id.idiag_dport = htons(static_cast<std::uint16_t>(of.remote_port));
   inet_pton(made.idiag_family, of.local, made.id.idiag_src);
@@ -318,7 +320,8 @@ void what_one_dump_lacks_another_adds() {
   CHECK(waits.find("/x<unix:51 10; ") != std::string::npos);
   close(listener);
   Kernel units{{kDone}, {local(11, peer(12) + name("/x")) + kDone, local(12, peer(11)) + kDone}};
-  CHECK(text_of(units.look(proc, {10})) == "/x<unix:12 10; ");
+  const Connections named = units.look(proc, {10});
+  CHECK(text_of(named) == "/x<unix:12 10; " && named.established_unix == 1 && named.established_tcp == 0);
 }
 
 void ends_follow_the_addresses() {
@@ -362,6 +365,15 @@ void ends_follow_the_addresses() {
   // Two sockets of the far end's address: which it is is not known.
   CHECK(text({kNear, client, {"127.0.0.1", 40123, "127.0.0.1", 81, 50}}).substr(0, 31) ==
         "127.0.0.1:22<127.0.0.1:40123 10");
+  CHECK(text({kNear, client, {"127.0.0.1", 40123, "127.0.0.1", 81, 0, TCP_TIME_WAIT}}).substr(0, 31) ==
+        "127.0.0.1:22<127.0.0.1:40123 11");
+  // This host has many addresses: what has a record here, or comes from loopback, is here.
+  CHECK(text({{"192.0.2.1", 22, "192.0.2.2", 40123, 11}, {"192.0.2.2", 40123, "192.0.2.1", 22, 12}})
+            .substr(0, 31) == "192.0.2.1:22<192.0.2.2:40123 11");
+  CHECK(text({{"127.0.0.1", 22, "127.0.0.2", 40123, 11}}) == "127.0.0.1:22<127.0.0.2:40123 10; ");
+  // Sockets that are bound to different devices may share both addresses.
+  const Tcp other = {"127.0.0.1", 22, "127.0.0.1", 40123, 31, TCP_ESTABLISHED, 7, "", 2};
+  CHECK(text({kNear, other}) == "127.0.0.1:22<127.0.0.1:40123 10; 127.0.0.1:22<127.0.0.1:40123 10; ");
   // Guard: a list may lack the client's record while its address has another, dead one.
   CHECK(text({kNear, {"127.0.0.1", 40123, "127.0.0.1", 81, 0, TCP_TIME_WAIT}}) ==
         "127.0.0.1:22<127.0.0.1:40123 10; ");
