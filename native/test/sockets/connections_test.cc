@@ -34,6 +34,8 @@ using reaper::UniqueFd;
 namespace {
 
 std::string g_folder;
+// Guard: this host's other runs of the test have users of their own, for a user's namespaces are looked for.
+const uid_t g_user = 300'000 + 2 * static_cast<uid_t>(getpid() % 100'000);
 
 Connections connections_of(const std::vector<pid_t>& pids) {
   reaper::HolderOptions options;
@@ -217,7 +219,7 @@ void another_users_socket_is_not_the_listeners() {
   if (needs_root("sockets of two users")) return;
   const auto other = listener_at(loopback4(0));
   const int on = 1;
-  for (const uid_t uid : {uid_t{0}, uid_t{54321}}) {
+  for (const uid_t uid : {uid_t{0}, g_user}) {
     if (seteuid(uid) != 0) give_up("seteuid");
     UniqueFd outbound(socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0));
     if (seteuid(0) != 0) give_up("seteuid");
@@ -456,13 +458,12 @@ void other_namespaces_are_listed() {
   Pair channel = socket_pair(SOCK_STREAM);
   static Pair kept, kept_tcp;
   const UniqueFd home(open("/proc/self/ns/net", O_RDONLY | O_CLOEXEC));
-  constexpr uid_t kUid = 54321;
   for (const bool with_cable : {false, true}) {
     const Child inside([&] {
       close_sockets_but({});
       enter_new_net(with_cable);
       kept = socket_pair(SOCK_STREAM);
-      become(kUid);
+      become(g_user);
     });
     const Child sleeper([&] {
       close_sockets_but({});
@@ -477,7 +478,7 @@ void other_namespaces_are_listed() {
       kept = socket_pair(SOCK_STREAM);
       kept_tcp = tcp4_pair();
       if (setns(home.get(), CLONE_NEWNET) != 0) give_up("setns");
-      become(kUid);
+      become(g_user);
     });
     const Names names = {{inside.pid(), "I"}, {outside.pid(), "O"}};
     Connections found = connections_of({outside.pid()});
@@ -496,7 +497,7 @@ void other_namespaces_are_listed() {
     // Another user's namespace is none of this one's.
     const Child stranger([] {
       close_sockets_but({});
-      become(54322);
+      become(g_user + 1);
     });
     CHECK(connections_of({stranger.pid()}).other_nets.empty());
   }
@@ -507,13 +508,13 @@ void other_namespaces_are_listed() {
     kept = socket_pair(SOCK_STREAM);
     kept_tcp = tcp4_pair();
     if (setns(home.get(), CLONE_NEWNET) != 0) give_up("setns");
-    become(kUid);
+    become(g_user);
   });
   CHECK(unlisted_text(connections_of({lonely.pid()}), {{lonely.pid(), "L"}}, lonely.pid()) == "L ?,");
   const Child elsewhere([&] {
     close_sockets_but({});
     enter_new_net();
-    become(kUid);
+    become(g_user);
   });
   // TCP in no list was closed, but where its user has processes in other namespaces.
   CHECK(unlisted_text(connections_of({lonely.pid()}), {{lonely.pid(), "L"}}, lonely.pid()) == "L ?,L there,");
@@ -554,7 +555,7 @@ void as_user(void (*test)()) {
   const pid_t user = fork();
   if (user == 0) {
     g_failures = 0;
-    become(54321);
+    become(g_user);
     test();
     std::_Exit(g_failures == 0 ? 0 : 1);
   }
@@ -618,19 +619,19 @@ void descriptors_are_charged_to_the_user() {
   Served tcp;
   const Child greedy([&] {
     for (int fd = 100; fd < 400; ++fd) dup2(tcp.accepted.get(), fd);
-    become(54321);
+    become(g_user);
   });
   const Child subordinate([&] { become(200001); });
-  const Child modest([&] { become(54322); });
+  const Child modest([&] { become(g_user + 1); });
   reaper::HolderOptions options;
   options.pids = {greedy.pid(), subordinate.pid(), modest.pid()};
   options.user_descriptors = 200;
-  options.owners = reaper::Owners{{{200000, 65536, 54321}}};
+  options.owners = reaper::Owners{{{200000, 65536, g_user}}};
   const Connections found = reaper::find_connections(options);
   std::vector<pid_t> both = {greedy.pid(), subordinate.pid()};
   std::sort(both.begin(), both.end());
   CHECK(found.unreadable == both && found.complete && !found.faults.empty());
-  for (const reaper::Fault& fault : found.faults) CHECK(fault.uid == 54321U && fault.pid == 0);
+  for (const reaper::Fault& fault : found.faults) CHECK(fault.uid == g_user && fault.pid == 0);
   CHECK(reaper::read_holders(options).held[reaper::kSocket].size() <
         20);  // three hundred descriptors of one socket are one entry
 }
@@ -670,7 +671,7 @@ void pids_are_charged_to_the_user() {
   for (int i = 0; i < 20; ++i) {
     holders.push_back(std::make_unique<Child>([&] {
       close_sockets_but({listener.get()});
-      become(54321);
+      become(g_user);
     }));
     options.pids.push_back(holders.back()->pid());
   }
@@ -679,7 +680,7 @@ void pids_are_charged_to_the_user() {
   clients.push_back(client_of(port_of(listener.get())));
   const Connections found = reaper::find_connections(options);
   CHECK(found.unreadable.size() == 20 && found.complete && found.faults.size() == 1 &&
-        found.faults[0].uid == 54321U);
+        found.faults[0].uid == g_user);
   CHECK(std::count_if(found.connections.begin(), found.connections.end(),
                       [](const Connection& each) { return each.kind == reaper::Kind::kTcp; }) == 30);
 }
