@@ -21,10 +21,8 @@ namespace {
 bool is_trusted(const struct stat& file, const std::string& path) {
   if (file.st_uid == geteuid() || file.st_uid == 0) return true;
   struct stat folder;
-  const std::size_t slash = path.rfind('/');
-  return geteuid() == 0 && slash != std::string::npos && slash > 0 &&
-         stat(path.substr(0, slash).c_str(), &folder) == 0 && folder.st_uid == 0 &&
-         (folder.st_mode & S_IWGRP) != 0 && file.st_gid == folder.st_gid;
+  return geteuid() == 0 && stat(path.substr(0, path.rfind('/') + 1).c_str(), &folder) == 0 &&
+         folder.st_uid == 0 && (folder.st_mode & S_IWGRP) != 0 && file.st_gid == folder.st_gid;
 }
 
 struct Acl {

@@ -31,14 +31,12 @@ std::optional<Stat> parse_stat(std::string_view text) {
   // A text cut anywhere lacks the final newline: a short read must never pass for a process.
   if (text.empty() || text.back() != '\n') return std::nullopt;
   text.remove_suffix(1);
-  const std::size_t open = text.find('(');
+  const std::size_t open = text.find(" (");
   // comm is the user's choice and may hold ") R 1 1": only the last ")" ends it.
   const std::size_t close = text.rfind(')');
-  if (open == std::string_view::npos || close == std::string_view::npos || close < open) return std::nullopt;
   Stat stat;
-  if (open < 2 || text[open - 1] != ' ' || !to_number(text.substr(0, open - 1), stat.pid))
-    return std::nullopt;
-  stat.comm = text.substr(open + 1, close - open - 1);
+  if (close == std::string_view::npos || !to_number(text.substr(0, open), stat.pid)) return std::nullopt;
+  stat.comm = text.substr(open + 2, close - open - 2);
   std::string_view rest = text.substr(close + 1);
   if (rest.size() < 3 || rest[0] != ' ' || rest[2] != ' ') return std::nullopt;
   stat.state = rest[1];

@@ -5,6 +5,7 @@
 
 #include "core/files/files.h"
 #include "test/child.h"
+#include "test/files/terminal.h"
 
 using namespace reaper;
 
@@ -34,6 +35,8 @@ int main() {
     return report("acl");
   }
   CHECK(granted.ok() && granted.value());
+  struct stat status;  // the group's bits are the mask
+  CHECK(stat(path.c_str(), &status) == 0 && (status.st_mode & 07777) == 0640);
   if (geteuid() == 0) {
     CHECK(opens(path, 2001, O_RDONLY));
     CHECK(!opens(path, 2001, O_WRONLY));
@@ -57,6 +60,8 @@ int main() {
   CHECK(grant_read(folder + "/fifo", 2001).failure().code == EPERM);
   CHECK(grant_read(folder, 2001).failure().code == EPERM);
   CHECK(grant_read(folder + "/none", 2001).failure().code == ENOENT);
+
+  CHECK(takes_no_terminal([](const char* terminal) { return grant_read(terminal, 2001).ok(); }));
 
   std::filesystem::remove_all(folder);
   return report("acl");

@@ -7,6 +7,8 @@
 
 #include "core/files/files.h"
 #include "test/child.h"
+#include "test/files/terminal.h"
+#include "test/refuse.h"
 
 using namespace reaper;
 
@@ -52,13 +54,24 @@ void trusts_root_and_the_service_account(const std::string& folder) {
     CHECK(chown(path.c_str(), 1001, each.file_gid) == 0);
     CHECK(elsewhere(path) == (each.trusted ? 1 : 2));
   }
-  CHECK(chown(folder.c_str(), 0, 0) == 0 && chmod(folder.c_str(), 0755) == 0);
   for (const uid_t owner : {0, 1002}) {
+    CHECK(chown(folder.c_str(), 0, owner) == 0 && chmod(folder.c_str(), 0775) == 0);
     make(path, owner, owner);
     CHECK(exit_of([&] {
             return !become_service_account() ? 9 : take_lock(path).ok() ? 1 : 0;
           }) == (owner == 0 ? 1 : 0));
   }
+}
+
+// A user's own file is the user's to lock: `list` and dry runs take the lock of their own folder.
+void an_ordinary_user_locks_what_is_their_own(const std::string& folder) {
+  if (geteuid() != 0) return;
+  CHECK(chmod(folder.c_str(), 0777) == 0);
+  CHECK(exit_of([&folder] {
+          const bool is_user = setresgid(1001, 1001, 1001) == 0 && setresuid(1001, 1001, 1001) == 0;
+          const auto taken = take_lock(folder + "/own");
+          return is_user && taken && taken.value() ? 0 : 1;
+        }) == 0);
 }
 
 }  // namespace
@@ -101,6 +114,10 @@ int main() {
   CHECK(take_lock(wide).ok());
   CHECK(stat(wide.c_str(), &status) == 0 && (status.st_mode & 07777) == 0600);
   trusts_root_and_the_service_account(folder);
+  an_ordinary_user_locks_what_is_their_own(folder);
+  CHECK(takes_no_terminal([](const char* terminal) { return take_lock(terminal).ok(); }));
+  // A lock that cannot be asked for is not one that another process holds.
+  CHECK(exit_of([&path] { return refuse({{SYS_flock, ENOLCK}}) && !take_lock(path) ? 0 : 1; }) == 0);
 
   const auto missing = take_lock(folder + "/none/lock");
   CHECK(!missing.ok() && missing.failure().code == ENOENT);

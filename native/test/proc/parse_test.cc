@@ -56,6 +56,13 @@ void stat_lines() {
   CHECK(!parse_stat("5 (a) RR" + tail + "9 0 7 0\n"));
   CHECK(!parse_stat("5 (a) R 4294967296 1 1 0 -1 0 0 0 0 0 0 0 0 0 20 0 1 0 9 0 7 0\n"));
   CHECK(!parse_stat("5 (a) R" + tail + "9x 0 7 0\n"));
+  for (const char* negative :
+       {"-1 1 1 34816 -1 0 0 0 0 0 0 0 0 0 20 0 1", "1 1 1 34816 -1 0 0 0 0 0 0 0 0 0 20 0 -1"})
+    CHECK(!parse_stat("5 (a) R " + std::string(negative) + " 0 9 0 7 0\n"));
+  CHECK(!parse_stat("5 (a R" + tail + "9 0 7 0\n"));
+  CHECK(!parse_stat("5 (a)R " + tail + "9 0 7 0\n"));
+  CHECK(!parse_stat("5 (a) R\n"));
+  CHECK(!parse_stat("5 (a) \n"));
   CHECK(!parse_stat("\n"));
 }
 
@@ -72,6 +79,8 @@ void uids() {
   CHECK(four && (*four)[0] == 0 && (*four)[1] == 1 && (*four)[2] == 2 && (*four)[3] == 4294967294U);
   for (std::size_t cut = 0; cut < text.size(); ++cut)
     CHECK(!parse_status_uids(std::string_view(text).substr(0, cut)));
+  CHECK(!parse_status_uids(""));
+  CHECK(!parse_status_uids("no uid1\t2\t3\t4\n"));
   CHECK(!parse_status_uids("Name:\tUid:\t0\t0\t0\t0\n"));
   CHECK(!parse_status_uids("Name:\tx\\nUid:\t0\t0\t0\t0\n"));
   CHECK(!parse_status_uids("Name:\tx\nUid:\t0\t0\t0\n"));
