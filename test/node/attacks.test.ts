@@ -6,7 +6,8 @@ import { before, it } from "node:test";
 import { attackBinary } from "../helpers/attacks.ts";
 import { until } from "../helpers/until.ts";
 import { onLoginNode } from "./available.ts";
-import { becomes, COMMIT, dropIn, startStandIn, suiteNode, sweep } from "./scenario-helpers.ts";
+import type { Running } from "./inside.ts";
+import { attach, becomes, COMMIT, dropIn, startStandIn, suiteNode, sweep } from "./scenario-helpers.ts";
 
 const UNIT = "vscode-grim-reaper.service";
 const LOG = "/var/log/vscode-grim-reaper/sweep.log";
@@ -15,11 +16,13 @@ const TAKEN_OVER = "/usr/local/bin/attack";
 const PEAK = "/run/vscode-grim-reaper/peak";
 const MEMORY_MAX = 512 * 1024 * 1024;
 
-/** 200 cgroups, each below the last, in a scope of the attacker's. */
-const NESTED = `/sys/fs/cgroup/user.slice/user-2003.slice/a.scope${"/n".repeat(200)}`;
+/** 250 cgroups, each below the last, in a scope of the attacker's. */
+const NESTED = `/sys/fs/cgroup/user.slice/user-2003.slice/a.scope${"/n".repeat(250)}`;
+
+type Attack = readonly [mode: string, count: string, size: string, cgroup?: string];
 
 /** What each is made of, as attack_load takes it; bounded for a machine that runs other tests. */
-const ATTACKS: readonly (readonly [mode: string, count: string, size: string, cgroup?: string])[] = [
+const BOUNDED: readonly Attack[] = [
   ["argv", "1500", "32768"],
   ["argv", "200", "2000000"],
   ["environment", "1500", "6000000"],
@@ -28,7 +31,25 @@ const ATTACKS: readonly (readonly [mode: string, count: string, size: string, cg
   ["chain", "1500", "0"],
   ["chain", "1500", "0", NESTED],
   ["trees", "3000", "0"],
+  ["subordinate", "600", "32768"],
+  ["held", "20", "0"],
 ];
+
+/** By hand, REAPER_ATTACKS=full: what SECURITY.md gives figures for. */
+const FULL: readonly Attack[] = [
+  ["trees", "3000", "0"],
+  ["trees", "4000", "0"],
+  ["chain", "5000", "0", NESTED],
+  ["subordinate", "3000", "32768"],
+  ["subordinate", "12000", "0"],
+  ["scopes", "30000", "12000"],
+  ["held", "20", "0"],
+];
+const ATTACKS = process.env.REAPER_ATTACKS === "full" ? FULL : BOUNDED;
+
+const LEDGER = "/var/log/vscode-grim-reaper/ledger.jsonl";
+/** Where carol's service manager makes scopes. */
+const SCOPES = "/sys/fs/cgroup/user.slice/user-2003.slice/user@2003.service/app.slice";
 
 /** The attempts that root without the sandbox carries out: what the test would not notice is not tested. */
 const WORK_FOR_ROOT = [
@@ -77,7 +98,8 @@ onLoginNode("attacks on the unit", () => {
       assert.equal(status, 0, await node.journal("-u", UNIT, "-n", "20"));
       assert.equal(node.alive(orphan.pid), false);
       // By hand as well, in between.
-      assert.equal((await sweep(node)).status, 0);
+      const byHand = await sweep(node);
+      assert.equal(byHand.status, 0, byHand.stderr);
     }
     assert.doesNotMatch(await node.read(LOG), /cannot/);
   });
@@ -96,9 +118,10 @@ onLoginNode("attacks on the unit", () => {
   /** Installs the sweep with the kernel's word on its largest process, as the node's cgroups have no memory controller. */
   before(async () => {
     const script = [
-      "import resource, subprocess, sys",
+      "import resource, subprocess, sys, time",
+      "began = time.monotonic()",
       `status = subprocess.call("/usr/sbin/vscode-grim-reaper -v -l ${LOG}".split())`,
-      `open("${PEAK}", "w").write(str(resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss))`,
+      `open("${PEAK}", "w").write(f"{resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss} {time.monotonic() - began}")`,
       "sys.exit(status)",
     ];
     const text = `#!/usr/bin/python3\n${script.join("\n")}\n`;
@@ -108,39 +131,92 @@ onLoginNode("attacks on the unit", () => {
   const property = async (name: string) =>
     (await node.run(["systemctl", "show", "--value", "-p", name, UNIT])).trim();
 
-  async function measured(): Promise<{ peak: number; result: string }> {
+  async function measured(): Promise<{ took: number; peak: number; result: string }> {
     await dropIn(node, "ExecStart=\nExecStart=/usr/local/bin/measured\n");
     await node.exec(["systemctl", "reset-failed", UNIT]);
     await node.exec(["systemctl", "start", UNIT], { timeoutMs: 290_000 });
-    return { peak: Number(await node.read(PEAK)) * 1024, result: await property("Result") };
+    const [peak = 0, took = 0] = (await node.read(PEAK)).split(" ").map(Number);
+    return { took, peak: peak * 1024, result: await property("Result") };
   }
 
-  for (const [mode, count, size, cgroup] of ATTACKS)
-    it(`${mode} ${count} ${size}${cgroup ? " in nested cgroups" : ""} of one user: another user's orphan ends, within the memory of the unit`, async (t) => {
+  it("a ledger that root wrote before there was an account is handed over", async () => {
+    await dropIn(node, "");
+    await node.run(["sh", "-c", `rm -f ${LEDGER}; : >${LEDGER}; chmod 600 ${LEDGER}`]);
+    const orphan = await startStandIn(node);
+    await becomes(node, orphan.pid, "reap");
+    await node.run(["systemctl", "start", UNIT]);
+    assert.equal((await node.run(["stat", "-c", "%U", LEDGER])).trim(), "vscode-grim-reaper");
+    assert.match(await node.read(LEDGER), new RegExp(`"pid":${orphan.pid},`));
+  });
+
+  /** Starts the attack, with all that root must do for it; resolves when it runs. */
+  async function attack([mode, count, size, cgroup]: Attack): Promise<Running> {
+    const isScopes = mode === "scopes";
+    const timeoutMs = 240_000;
+    if (isScopes) {
+      const make = `mkdir -p ${SCOPES} && cd ${SCOPES} && seq -f a%.0f.scope ${count} | xargs mkdir &&
+        seq -f a%.0f.scope ${size} | xargs chown 700000 && chown 2003 .`;
+      await node.run(["sh", "-c", make], { timeoutMs });
+    }
+    const argv = isScopes ? ["trees", "1", "0"] : [mode, count, size];
+    const attacker = await node.spawn([LOAD, ...argv], { user: "carol" });
+    if (mode === "subordinate") {
+      const [, pid] = await attacker.waitOutput(/map (\d+)/);
+      await node.run(["sh", "-c", `printf '0 2003 1\\n1 700000 ${count}\\n' >/proc/${pid}/uid_map`]);
+      attacker.stdin.write("\n");
+    }
+    await attacker.waitOutput(/ready/, timeoutMs);
+    if (cgroup) {
+      const move = `mkdir -p ${cgroup}; for p in $(pgrep -u carol); do echo $p >${cgroup}/cgroup.procs; done`;
+      await node.run(["sh", "-c", move], { timeoutMs });
+    }
+    return attacker;
+  }
+
+  /** Bytes of the sweep's log and of the whole journal. */
+  const logged = async (): Promise<number> =>
+    Number(await node.run(["sh", "-c", `{ cat ${LOG}; journalctl -q --no-pager; } 2>/dev/null | wc -c`]));
+
+  for (const each of ATTACKS)
+    it(`${each.slice(0, 3).join(" ")}${each[3] ? " in nested cgroups" : ""} of one user: another user's orphan ends and is recorded, a third one's tree in use stays, within the unit's memory and 2 MB of log`, async (t) => {
       const orphan = await startStandIn(node, { user: "bob" });
-      const attacker = await node.spawn([LOAD, mode, count, size], { user: "carol" });
+      const used = await startStandIn(node);
+      const client = await attach(node, used);
+      const attacker = await attack(each);
       try {
-        await attacker.waitOutput(/ready/, 90_000);
-        if (cgroup) {
-          const move = `mkdir -p ${cgroup}; for p in $(pgrep -u carol); do echo $p >${cgroup}/cgroup.procs; done`;
-          await node.run(["sh", "-c", move]);
-        }
-        const { peak, result } = await measured();
-        t.diagnostic(`${(peak / 1048576).toFixed(0)} MiB, ${result}`);
+        const before = await logged();
+        const { took, peak, result } = await measured();
+        const log = (await logged()) - before;
+        const mib = (bytes: number) => (bytes / 1048576).toFixed(bytes < 1e7 ? 2 : 0);
+        t.diagnostic(`${took.toFixed(1)} s, ${mib(peak)} MiB, ${result}, ${mib(log)} MiB of log`);
         assert.equal(node.alive(orphan.pid), false, await node.journal("-u", UNIT, "-n", "20"));
+        assert.match(await node.read(LEDGER), new RegExp(`"pid":${orphan.pid},`));
+        assert.ok(node.alive(used.pid), "the tree in use was ended");
         assert.notEqual(result, "oom-kill");
         assert.ok(peak < MEMORY_MAX, `${peak} bytes`);
+        assert.ok(log < 2_000_000, `${log} bytes of log`);
       } finally {
+        await client.drop();
         attacker.kill("SIGKILL");
         // The kernel takes a while to close a user's hundred thousand descriptors.
-        await until(
-          async () =>
-            assert.deepEqual(
-              (await node.processes()).filter(({ uid }) => uid === 2003),
-              [],
-            ),
-          { timeoutMs: 60_000, everyMs: 500 },
-        );
+        const isAttackers = ({ uid }: { uid: number }) => uid === 2003 || uid >= 700_000;
+        await until(async () => assert.deepEqual((await node.processes()).filter(isAttackers), []), {
+          timeoutMs: 60_000,
+          everyMs: 500,
+        });
+        await node.exec([
+          "find",
+          SCOPES,
+          "-mindepth",
+          "1",
+          "-depth",
+          "-type",
+          "d",
+          "-exec",
+          "rmdir",
+          "{}",
+          "+",
+        ]);
       }
     });
 });

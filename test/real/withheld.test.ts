@@ -22,26 +22,55 @@ function insideNamespace(): void {
   ] as const)
     test(`a user who exceeds a budget (${mode}) is named, the status says so, others' orphans end, and the sweep counts as good`, () =>
       exceeds(mode, range));
+
+  test("exits that a tracer holds are waited for once, and delay nobody's end", async () => {
+    const orphan = () => startTree(legacy(makeHome(USER), { uid: USER }));
+    const sweep = () => run(["-v", "-c", config('termWait = "1s"\n')]);
+    const failed = new RegExp(`Failed to kill 1 process\\(es\\) under pid \\d+ \\(uid ${USER + 1}\\)`, "g");
+    const first = await startAttacker(["held", "20", "0"]);
+    const one = sweep();
+    assert.deepEqual([one.status, one.stderr.match(failed)?.length], [1, 20], one.stderr);
+    const stage = await orphan();
+    const second = await startAttacker(["held", "20", "0"]);
+    const two = sweep();
+    assert.deepEqual(living(stage), []);
+    assert.equal(two.status, 1, "twenty more");
+    const alone = new RegExp(
+      `uid ${USER + 1} has \\d+ processes in 40 trees, some that nothing ended before: `,
+    );
+    const [killed, named] = [two.stderr.indexOf("Killed 7 process"), two.stderr.search(alone)];
+    assert.ok(killed >= 0 && named > killed, two.stderr);
+    assert.equal(sweep().status, 0, "all of them are known");
+    for (const attacker of [first, second]) {
+      attacker.stdin.end();
+      await once(attacker, "exit");
+    }
+  });
+}
+
+/** Starts the attackers' program at a server's place, or no sweep would read what it says; it has said something then. */
+async function startAttacker(args: readonly string[], said: (text: string) => void = () => {}) {
+  const node = `${makeHome(USER + 1)}/.vscode-server/bin/${COMMIT}/node`;
+  mkdirSync(dirname(node), { recursive: true });
+  copyFileSync(attackBinary("load"), node);
+  chmodSync(node, 0o755);
+  const identity = { uid: USER + 1, gid: USER + 1 };
+  const attacker = spawn(node, args, { ...identity, stdio: ["pipe", "pipe", "inherit"], cwd: "/" });
+  const [text] = await once(attacker.stdout, "data");
+  said(String(text));
+  return attacker;
 }
 
 /** `range`: uids that are the attacker's by the kernel alone, with one process each. */
 async function exceeds(mode: string, range: string | null): Promise<void> {
   const stage = await startTree(legacy(makeHome(USER), { uid: USER }));
   // Bounded: 600 processes with 64 KiB of arguments each, ended with this test's namespace.
-  // At a server's place, or no sweep would read what it says.
-  const node = `${makeHome(USER + 1)}/.vscode-server/bin/${COMMIT}/node`;
-  mkdirSync(dirname(node), { recursive: true });
-  copyFileSync(attackBinary("load"), node);
-  chmodSync(node, 0o755);
-  const attacker = spawn(node, [mode, "600", "65536"], {
-    uid: USER + 1,
-    gid: USER + 1,
-    stdio: ["pipe", "pipe", "inherit"],
-    cwd: "/",
+  let said = "";
+  const attacker = await startAttacker([mode, "600", "65536"], (text) => {
+    said = text;
   });
-  const [said] = await once(attacker.stdout, "data");
   if (range !== null) {
-    writeFileSync(`/proc/${/\d+/.exec(String(said))}/uid_map`, `0 ${USER + 1} 1\n${range}\n`);
+    writeFileSync(`/proc/${/\d+/.exec(said)}/uid_map`, `0 ${USER + 1} 1\n${range}\n`);
     attacker.stdin.write("\n");
     await once(attacker.stdout, "data");
   }

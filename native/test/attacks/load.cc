@@ -1,22 +1,25 @@
 // One user's attempt to use up what a sweep has: `NODE MODE COUNT SIZE`, installed as an IDE's server, so
 // that a sweep reads its processes. Says "ready" when all run; everything ends with its standard input, and
-// after two minutes.
+// after five minutes.
 //   argv          COUNT processes with SIZE bytes of arguments each
 //   environment   COUNT copy-on-write forks of one process with SIZE bytes of environment
 //   descriptors   COUNT processes that share one table of SIZE descriptors
 //   sockets       COUNT processes with SIZE connected unix sockets each
 //   chain         COUNT nested processes
 //   trees         COUNT servers of one process each, adopted by pid 1
-//   subordinate   the same under COUNT subordinate uids, with SIZE bytes of arguments each; says "map PID"
-//   and
+//   held          COUNT servers that a tracer holds while they die (PTRACE_EVENT_EXIT)
+//   subordinate   as trees, each under a subordinate uid, with SIZE bytes of arguments; says "map PID" and
 //                 waits for a line, until somebody has written its uid_map
 #include <fcntl.h>
+#include <poll.h>
 #include <sched.h>
 #include <signal.h>
 #include <sys/prctl.h>
+#include <sys/ptrace.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -28,8 +31,8 @@
 
 namespace {
 
-constexpr long kMostProcesses = 4000;
-constexpr unsigned kSeconds = 120;
+constexpr long kMostProcesses = 12000;
+constexpr unsigned kSeconds = 300;
 constexpr std::size_t kOneText = 100'000;  // below MAX_ARG_STRLEN
 constexpr char kStep[] = "ATTACK_STEP";
 
@@ -128,6 +131,33 @@ bool enter_namespace() {
   return read(STDIN_FILENO, &byte, 1) == 1;
 }
 
+// Goes on as a child of pid 1 without the starter's input and output; tells it the new pid.
+void leave(int to) {
+  const pid_t starter = getppid();
+  if (setsid() < 0 || fork() != 0) _exit(0);
+  prctl(PR_SET_PTRACER, starter);
+  const int nothing = open("/dev/null", O_RDWR);
+  for (int fd = 0; fd <= 2; ++fd) dup2(nothing, fd);
+  const pid_t pid = getpid();
+  (void)!write(to, &pid, sizeof pid);
+}
+
+// Traces processes until somebody writes: what dies never gets any further.
+void hold_the_dying() {
+  pollfd input{STDIN_FILENO, POLLIN, 0};
+  while (poll(&input, 1, 10) == 0) {
+    int status = 0;
+    for (pid_t pid = 0; (pid = waitpid(-1, &status, WNOHANG | __WALL)) > 0;) {
+      const int event = status >> 16, signo = WSTOPSIG(status);
+      if (!WIFSTOPPED(status) || event == PTRACE_EVENT_EXIT) continue;
+      if (event == PTRACE_EVENT_STOP)
+        ptrace(signo == SIGTRAP ? PTRACE_CONT : PTRACE_LISTEN, pid, nullptr, nullptr);
+      else
+        ptrace(PTRACE_CONT, pid, nullptr, signo);
+    }
+  }
+}
+
 void raise(int resource, rlim_t wanted) {
   rlimit limit{};
   getrlimit(static_cast<__rlimit_resource>(resource), &limit);
@@ -145,12 +175,13 @@ int main(int argc, char** argv) {
   const long count = std::min(std::atol(argv[2]), kMostProcesses), size = std::atol(argv[3]);
   raise(RLIMIT_NOFILE, 65536);
   raise(RLIMIT_STACK, rlim_t{64} << 20);  // a quarter of it bounds arguments and environment (execve(2))
-  int life[2], ready[2];
-  if (pipe(life) != 0 || pipe(ready) != 0) return 1;
+  int life[2], ready[2], tracees[2];
+  if (pipe(life) != 0 || pipe(ready) != 0 || pipe2(tracees, O_CLOEXEC) != 0) return 1;
   g_life = life[0];
   g_ready = ready[1];
   const std::string step = mode + "," + std::to_string(count) + "," + std::to_string(size);
-  const bool is_subordinate = mode == "subordinate", is_adopted = mode == "trees" || is_subordinate;
+  const bool is_subordinate = mode == "subordinate", is_held = mode == "held";
+  const bool is_adopted = mode == "trees" || is_subordinate || is_held;
   const bool is_server_each = mode == "argv" || is_adopted;
   if (is_subordinate && !enter_namespace()) return 1;
   const long starts = is_server_each ? count : 1;
@@ -158,12 +189,16 @@ int main(int argc, char** argv) {
     const pid_t child = fork();
     if (child == 0) {
       close(life[1]);
-      if (is_adopted && (setsid() < 0 || fork() != 0)) _exit(0);
+      if (is_adopted) leave(tracees[1]);
       if (is_subordinate && setuid(static_cast<uid_t>(i + 1)) != 0) _exit(1);
       become_server(step, mode == "argv" || is_subordinate ? static_cast<std::size_t>(size) : 0,
                     mode == "environment" ? static_cast<std::size_t>(size) : 0);
     }
     if (child < 0) break;
+    pid_t adopted = 0;
+    if (is_held && (read(tracees[0], &adopted, sizeof adopted) != sizeof adopted ||
+                    ptrace(PTRACE_SEIZE, adopted, nullptr, PTRACE_O_TRACEEXIT) != 0))
+      return 1;
   }
   close(ready[1]);
   char byte = 0;
@@ -172,6 +207,7 @@ int main(int argc, char** argv) {
     if (read(ready[0], &byte, 1) <= 0) break;
   std::puts("ready");
   std::fflush(stdout);
+  if (is_held) hold_the_dying();
   while (read(STDIN_FILENO, &byte, 1) > 0) {
   }
   return 0;
