@@ -86,21 +86,26 @@ test("what fails is a fault that names the file, and no descriptor stays open", 
 
 test("never through a link, into a pipe, or a file that others may write", () => {
   const victim = newFile();
-  const makes: readonly ((file: string) => void)[] = [
-    (file) => symlinkSync(victim, file),
-    (file) => linkSync(victim, file),
-    (file) => symlinkSync(`${victim}-absent`, file),
-    (file) => execFileSync("mkfifo", [file]),
-    (file) => {
-      writeFileSync(file, "");
-      chmodSync(file, 0o666);
-    },
+  const makes: readonly (readonly [make: (file: string) => void, says: RegExp])[] = [
+    [(file) => symlinkSync(victim, file), /ELOOP/],
+    [(file) => linkSync(victim, file), /not a plain file/],
+    [(file) => symlinkSync(`${victim}-absent`, file), /ELOOP/],
+    [(file) => execFileSync("mkfifo", ["-m", "640", file]), /not a plain file/],
+    [
+      (file) => {
+        writeFileSync(file, "");
+        chmodSync(file, 0o666);
+      },
+      /not a plain file/,
+    ],
   ];
-  for (const make of makes) {
+  for (const [make, says] of makes) {
     writeFileSync(victim, "victim\n", { mode: 0o640 });
     const file = newFile();
     make(file);
-    assert.equal(appendLedger(file, () => [reap(0)])[0]?.what, `write the ledger ${file}`);
+    const [fault] = appendLedger(file, () => [reap(0)]);
+    assert.equal(fault?.what, `write the ledger ${file}`);
+    assert.match(fault.detail, says);
     assert.equal(readFileSync(victim, "utf8"), "victim\n");
     assert.ok(!existsSync(`${victim}-absent`));
   }

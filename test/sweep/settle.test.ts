@@ -196,4 +196,8 @@ test("a sweep that the breaker stops ends nothing, and still notes what it saw i
     [kept.map(({ pid, usedAt }) => [pid, usedAt]), lastSweepAt],
     [[[500, blind.uptime]], null],
   );
+  const denied = { ...unused.counts, denied: unused.counts.listed };
+  const stopped = await ran(t, [{ ...unused, counts: denied }]);
+  assert.deepEqual([stopped.acts, stopped.result.outcomes], [["look"], []], "not even an orphan");
+  assert.ok(stopped.result.broken !== null && stopped.result.failed);
 });
