@@ -62,6 +62,8 @@ export function scanMarkers(catalogue: Catalogue) {
 
 /** Each text once; one that holds another finds nothing that the other does not. */
 function unique(texts: readonly string[]): string[] {
-  const all = [...new Set(texts.filter((text) => text !== ""))];
-  return all.filter((text) => !all.some((other) => other !== text && text.includes(other)));
+  const kept: string[] = [];
+  for (const text of [...new Set(texts)].sort((a, b) => a.length - b.length))
+    if (text !== "" && !kept.some((shorter) => text.includes(shorter))) kept.push(text);
+  return kept;
 }
