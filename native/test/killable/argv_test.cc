@@ -6,7 +6,6 @@
 #include <algorithm>
 #include <cstddef>
 
-#include "core/base/clock.h"
 #include "test/child.h"
 #include "test/proc_fixture.h"
 
@@ -82,11 +81,10 @@ void goes_on_after_a_stall() {
   CHECK(results[1].status == ArgvStatus::kTimeout && results[1].argv.empty());
   CHECK(results[2].status == ArgvStatus::kRead);
   CHECK(has_no_child());
-  // A second pass does not wait for it again.
-  const std::int64_t before = now_ms();
-  const auto again = read_argv(reader, {{11, 1}}, &faults);
-  CHECK(again[0].status == ArgvStatus::kTimeout);
-  CHECK(now_ms() - before < 200);
+  // Later passes do not wait for it again, or its user's time would be spent.
+  for (int pass = 0; pass < 10; ++pass)
+    CHECK(read_argv(reader, {{11, 1}}, &faults)[0].status == ArgvStatus::kTimeout);
+  CHECK(read_argv(reader, {{10, 1}}, &faults)[0].status == ArgvStatus::kRead);
 }
 
 void one_user_cannot_spend_the_time_of_others() {
@@ -98,16 +96,14 @@ void one_user_cannot_spend_the_time_of_others() {
   }
   host.add(50, {"other"});
   host.add(51, {"own"});
-  requests.push_back({50, 1});
+  for (int i = 0; i < 31; ++i) requests.push_back({50, 1});  // in turns: the last one comes after all stalls
   requests.push_back({51, 666});
-  MemoryReader reader = host.reader(200, 60000);
+  MemoryReader reader = host.reader(200, 5000);  // for three stalls, and not for thirty
   std::vector<Fault> faults;
-  const std::int64_t before = now_ms();
   const auto results = read_argv(reader, requests, &faults);
-  CHECK(now_ms() - before < 30 * 200 / 2);  // three stalls, not thirty
-  CHECK(results[30].status == ArgvStatus::kRead);
-  CHECK(results[31].status == ArgvStatus::kTimeout);
   for (std::size_t i = 0; i < 30; ++i) CHECK(results[i].status == ArgvStatus::kTimeout);
+  for (std::size_t i = 30; i < 61; ++i) CHECK(results[i].status == ArgvStatus::kRead);
+  CHECK(results[61].status == ArgvStatus::kTimeout);
   CHECK(has_no_child());
 }
 
@@ -149,13 +145,13 @@ void the_budget_ends_it() {
     host.add(pid, {}, true);
     requests.push_back({pid, static_cast<uid_t>(pid)});  // each of another user
   }
+  host.add(70, {"readable"});
+  requests.push_back({70, 70});
   MemoryReader reader = host.reader(100, 400);
   std::vector<Fault> faults;
-  const std::int64_t before = now_ms();
   const auto results = read_argv(reader, requests, &faults);
-  CHECK(now_ms() - before < 1500);
   for (const ArgvResult& result : results) CHECK(result.status == ArgvStatus::kTimeout);
-  CHECK(read_argv(reader, {{10, 99}}, &faults)[0].status == ArgvStatus::kTimeout);
+  CHECK(read_argv(reader, {{70, 99}}, &faults)[0].status == ArgvStatus::kTimeout);
   CHECK(has_no_child());
 }
 
@@ -215,16 +211,15 @@ void the_helper_holds_nothing() {
     signal(SIGALRM, [](int) { close(g_end); });
     const struct itimerval soon = {{0, 0}, {0, 100 * 1000}};
     setitimer(ITIMER_REAL, &soon, nullptr);
-    MemoryReader reader = host.reader(3000, 3000);
+    MemoryReader reader = host.reader(60000, 60000);
     std::vector<Fault> faults;
     read_argv(reader, {{10, 1}}, &faults);
     _exit(0);
   }
   close(fds[1]);
-  const std::int64_t before = now_ms();
   char byte;
   CHECK(read(fds[0], &byte, 1) == 0);
-  CHECK(now_ms() - before < 1500);  // by the program's close, not by the helper's end at 3000
+  CHECK(waitpid(program, nullptr, WNOHANG) == 0);  // by the program's close, not by the helper's end
   close(fds[0]);
   kill(program, SIGKILL);
   waitpid(program, nullptr, 0);
