@@ -51,7 +51,7 @@ install -d "$library" /usr/libexec/$name /usr/share/$name/pam /etc/$name/config.
 install -m 644 dist/$name.cjs dist/sweep.cjs dist/tools.cjs dist/pino.cjs dist/reaper_native.node "$library/"
 # The launcher starts Node.js by an absolute path and passes on no NODE_OPTIONS and no LD_PRELOAD.
 install -m 755 dist/launcher /usr/sbin/$name
-if [ $node != /usr/bin/node ]; then
+if [ "$node" != /usr/bin/node ]; then
   install -d "$library/node/bin"
   ln -sf "$(readlink -f "$node")" "$library/node/bin/node"
 fi

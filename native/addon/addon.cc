@@ -125,6 +125,13 @@ Napi::Value js_grant_read(const Napi::CallbackInfo& info) {
   return info.Env().Undefined();
 }
 
+Napi::Value js_act_on_files_as(const Napi::CallbackInfo& info) {
+  const auto acts = act_on_files_as(Argument(info[0], "uid").uid(),
+                                    Argument(info[1], "groups").list(std::mem_fn(&Argument::uid)));
+  if (!acts) throw to_error(info.Env(), acts.failure());
+  return info.Env().Undefined();
+}
+
 }  // namespace
 }  // namespace reaper
 
@@ -139,6 +146,7 @@ static Napi::Object init(Napi::Env env, Napi::Object exports) {
   add("signal", reaper::js_signal);
   add("lock", reaper::js_lock);
   add("grantRead", reaper::js_grant_read);
+  add("actOnFilesAs", reaper::js_act_on_files_as);
   return exports;
 }
 

@@ -5,8 +5,11 @@
 #include <linux/posix_acl.h>
 #include <linux/posix_acl_xattr.h>
 #include <sys/file.h>
+#include <sys/fsuid.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <sys/xattr.h>
+#include <unistd.h>
 
 #include <array>
 #include <cerrno>
@@ -16,6 +19,8 @@
 
 namespace reaper {
 namespace {
+
+constexpr auto kNoId = static_cast<uid_t>(-1);  // changes nothing (setfsuid(2))
 
 // This account's; root's; or, for root, the service account's, through whose group it writes the folder.
 bool is_trusted(const struct stat& file, const std::string& path) {
@@ -57,7 +62,8 @@ Result<bool> grant_read(const std::string& path, uid_t uid) {
   struct stat status;
   if (fstat(fd.get(), &status) != 0) return Failure{errno, "stat " + path};
   // Guard: only what this program made itself is opened to another user.
-  if (!S_ISREG(status.st_mode) || status.st_uid != geteuid() || status.st_nlink != 1)
+  if (!S_ISREG(status.st_mode) || status.st_uid != static_cast<uid_t>(setfsuid(kNoId)) ||
+      status.st_nlink != 1)
     return Failure{EPERM, path + " is not a regular file of this user's alone"};
 
   constexpr std::uint32_t kNobody = ~0U;  // ACL_UNDEFINED_ID, in any byte order
@@ -70,6 +76,17 @@ Result<bool> grant_read(const std::string& path, uid_t uid) {
                   {htole16(ACL_OTHER), 0, kNobody}}}};
   if (fsetxattr(fd.get(), "system.posix_acl_access", &acl, sizeof acl, 0) != 0)
     return Failure{errno, "grant uid " + std::to_string(uid) + " to read " + path};
+  return true;
+}
+
+Result<bool> act_on_files_as(uid_t uid, const std::vector<gid_t>& groups) {
+  const gid_t group = groups.empty() ? 0 : groups[0];
+  // Not glibc's setgroups(), which changes all threads.
+  if (syscall(SYS_setgroups, groups.size(), groups.data()) != 0) return Failure{errno, "setgroups"};
+  setfsgid(group);
+  setfsuid(uid);
+  if (static_cast<gid_t>(setfsgid(kNoId)) != group || static_cast<uid_t>(setfsuid(kNoId)) != uid)
+    return Failure{EPERM, "setfsuid " + std::to_string(uid)};
   return true;
 }
 

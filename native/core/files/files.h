@@ -1,9 +1,10 @@
-// Root's files that other processes share: a lock, and a file that one more user may read.
+// Root's files that other processes share: a lock, a file that one more user may read, and another account's.
 #pragma once
 
 #include <sys/types.h>
 
 #include <string>
+#include <vector>
 
 #include "core/base/result.h"
 
@@ -18,5 +19,10 @@ Result<bool> take_lock(const std::string& path);
 // a regular one of this user's with a single name; a symlink is not followed. ENOTSUP: the file system keeps
 // no ACLs. True always, when ok.
 Result<bool> grant_read(const std::string& path, uid_t uid);
+
+// From now on this thread has that user's rights to files, and no capability for them (setfsuid(2)); 0 goes
+// back. `groups` begins with the one that new files get. Node's own setgroups() and seteuid() refuse where
+// libuv may use io_uring (CVE-2024-22017). EPERM: the kernel does not let this process.
+Result<bool> act_on_files_as(uid_t uid, const std::vector<gid_t>& groups);
 
 }  // namespace reaper

@@ -102,6 +102,11 @@ export interface Native {
   waitGone(ids: readonly ProcId[], timeoutMs: number): Promise<ProcId[]>;
   /** Lets one more user read the file, by a POSIX ACL. @throws with code ENOTSUP where the file system has none */
   grantRead(path: string, uid: number): void;
+  /**
+   * From now on this thread has that user's rights to files and no more; 0 goes back. `groups` begins with the one that new
+   * files get. @throws
+   */
+  actOnFilesAs(uid: number, groups: readonly number[]): void;
   /** Takes a lock that this process holds until it ends. `busy`: another process holds it. */
   lock(path: string): "acquired" | "busy";
 }

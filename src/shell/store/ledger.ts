@@ -57,8 +57,8 @@ function openLedger(file: string): number {
     closeSync(fd);
     throw new Error("it is not a plain file that only root or the sweep's account can write; move it away");
   }
-  // open applies the umask.
-  if (size === 0) fchmodSync(fd, MODE);
+  // open applies the umask. One that root made for the unit's account has its mode.
+  if (size === 0 && uid === process.geteuid?.()) fchmodSync(fd, MODE);
   return fd;
 }
 

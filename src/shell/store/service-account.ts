@@ -1,6 +1,7 @@
 /** The account that the packaged sweep runs as, and what that account and root have in common. */
 
 import { lstatSync } from "node:fs";
+import { loadNative } from "../host/native.ts";
 import { STATE_FOLDER } from "./paths.ts";
 
 export interface Account {
@@ -26,16 +27,13 @@ export function serviceAccount(folder: string = STATE_FOLDER): Account {
 export function asAccount<T>(act: () => T): T {
   const { uid, gid } = serviceAccount();
   if (process.geteuid?.() !== 0 || uid === 0) return act();
-  const [group = 0, groups = []] = [process.getegid?.(), process.getgroups?.()];
-  process.setgroups?.([gid]);
-  process.setegid?.(gid);
-  process.seteuid?.(uid);
+  const native = loadNative();
+  const groups = [process.getegid?.() ?? 0, ...(process.getgroups?.() ?? [])];
+  native.actOnFilesAs(uid, [gid]);
   try {
     return act();
   } finally {
-    process.seteuid?.(0);
-    process.setegid?.(group);
-    process.setgroups?.(groups);
+    native.actOnFilesAs(0, groups);
   }
 }
 
