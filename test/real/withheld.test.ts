@@ -25,7 +25,7 @@ function insideNamespace(): void {
 
   test("exits that a tracer holds are waited for once, and delay nobody's end", async () => {
     const orphan = () => startTree(legacy(makeHome(USER), { uid: USER }));
-    const sweep = () => run(["-v", "-c", config('termWait = "1s"\n')]);
+    const sweep = () => run(["-v", "-c", config()]);
     const failed = new RegExp(`Failed to kill 1 process\\(es\\) under pid \\d+ \\(uid ${USER + 1}\\)`, "g");
     const first = await startAttacker(["held", "20", "0"]);
     const one = sweep();
