@@ -94,8 +94,9 @@ class SnapshotBuilder {
     return (entry.suspect || options_.full) && suspect_uids_.count(entry.uid) != 0;
   }
   // Guard: one user's set-uid programs must not use up another's budgets, so the real uid pays.
+  static uid_t real_uid_of(const Process& process) { return process.uids ? (*process.uids)[0] : process.uid; }
   uid_t payer_of(const Process& process) const {
-    const uid_t real = process.uids ? (*process.uids)[0] : process.uid;
+    const uid_t real = real_uid_of(process);
     return real == process.uid ? process.account : owners_.of(real);
   }
 

@@ -77,7 +77,7 @@ void SnapshotBuilder::read_argv() {
   std::vector<ArgvResult> results = reaper::read_argv(argv_, requests, &out_.faults);
   for (std::size_t k = 0; k < results.size(); ++k) {
     Process& process = out_.processes[wants_argv_[k]];
-    report_argv(results[k], process.pid, requests[k].account);
+    report_argv(results[k], process.pid, real_uid_of(process));
     process.argv_status = results[k].status;
     process.argv_truncated = results[k].truncated;
     process.argv = std::move(results[k].argv);
