@@ -30,8 +30,9 @@ export async function observeAndJudge(
   const shortest = request.staged && !full ? shortestGrace(policy) : undefined;
   const view = await observe(ports.native, { ...options, shortestGrace: shortest });
   const { observation } = view;
-  const owners = [...new Set(view.trees.map(({ root }) => accountOf(root)))];
-  const { accounts, faults } = lookUpAccounts(policy, owners);
+  const owners = new Set(view.trees.map(({ root }) => accountOf(root)));
+  const charged = new Set(view.trees.map(({ uid }) => uid).filter((uid) => !owners.has(uid)));
+  const { accounts, faults } = lookUpAccounts(policy, [...owners], [...charged]);
   const judgements = judgeView(view, { ...request.context, accounts });
   const all = [...observation.faults, ...faults];
   return { view, observation, judgements, faults: all };

@@ -83,7 +83,7 @@ void SocketTable::dump(std::uint32_t states, std::initializer_list<int> families
   for (const int family : families) {
     std::uint32_t& number = established[family] = 0;
     const auto failure = dump_sockets(ask, family, states, [&](auto& record) {
-      number += record.state == TCP_ESTABLISHED;
+      number += record.state == TCP_ESTABLISHED && record.type != SOCK_DGRAM;
       add(record);
     });
     if (failure)
@@ -113,6 +113,7 @@ void SocketTable::add_waiting(const SocketRecord& listener, std::uint32_t client
   SocketRecord end = listener;
   end.inode = 0;
   end.state = TCP_ESTABLISHED;
+  end.shutdown = 0;  // what the listener shut no client has to mind
   end.peer = client;
   end.end = waiting_end(client != 0 ? client : listener.inode);
   end.far = unix_end(client);

@@ -146,7 +146,9 @@ void find_unlisted(SocketTable& sockets, Connections& to) {
   for (const auto& [inode, holding] : held)
     for (const Holder& holder : holding.by)
       if (!holding.is_listed) lost.push_back({inode, holder});
-  if (!proc || (lost.empty() && !sockets.holders.has_foreign)) return;
+  if (lost.empty() && !sockets.holders.has_foreign) return;
+  if (!proc)  // the lists are not complete without this
+    return void(sockets.faults.push_back({"look for unlisted sockets", 0, error_text(proc.failure().code)}));
   read_protocols(sockets, proc.value(), lost, to);
   std::set<std::uint32_t> absent;
   const auto is_explained = [&](const Lost& each) {

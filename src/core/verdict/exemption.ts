@@ -154,7 +154,7 @@ function byEntry(entry: Exemption, tree: Tree, { accounts, today }: ExemptionCon
   const fits = [
     until === undefined || until >= today,
     entry.user === undefined || isUser(tree, entry.user, accounts),
-    entry.group === undefined || isInGroup(accountOf(tree.root), entry.group, accounts),
+    entry.group === undefined || isInGroup(tree, entry.group, accounts),
     entry.product === undefined || entry.product === tree.product,
   ];
   if (fits.includes(false)) return null;
@@ -187,22 +187,38 @@ function byKeep({ uid }: Tree, { policy, observation, markedFor }: ExemptionCont
 }
 
 /** Exact comparison, by number: exempting bob must not exempt bobby, nor uid 1000 uid 100. */
-function isUser({ uid, root }: Tree, user: string | number, accounts: Accounts): boolean | null {
-  const account = accountOf(root);
+function isUser(tree: Tree, user: string | number, accounts: Accounts): boolean | null {
   const named = toNumber(user) ?? accounts.uidOf[user];
-  if (typeof named === "number") return uid === named || account === named;
-  const login = accounts.loginOf?.[account] ?? null;
-  if (login === user) return true;
-  // Guard: where the look-up failed, the owner may be that user by another spelling (alice@example.org).
-  return login === null || named === undefined ? null : false;
+  return ofAny(tree, accounts.loginOf, (uid) => {
+    if (typeof named === "number") return uid === named;
+    const login = accounts.loginOf?.[uid] ?? null;
+    if (login === user) return true;
+    // Guard: where the look-up failed, the owner may be that user by another spelling (alice@example.org).
+    return login === null || named === undefined ? null : false;
+  });
 }
 
-function isInGroup(uid: number, group: string | number, accounts: Accounts): boolean | null {
+function isInGroup(tree: Tree, group: string | number, accounts: Accounts): boolean | null {
   const key = String(group);
   const gid = key in accounts.gidOf ? accounts.gidOf[key] : toNumber(group);
-  const groups = accounts.groupsOf[uid];
-  if (gid === null || gid === undefined || groups === null || groups === undefined) return null;
-  return groups.includes(gid);
+  return ofAny(tree, accounts.groupsOf, (uid) => {
+    const groups = accounts.groupsOf[uid];
+    if (gid === null || gid === undefined || groups === null || groups === undefined) return null;
+    return groups.includes(gid);
+  });
+}
+
+/** What is so of the account that a tree is charged to, or of the tree's own uid, which may be a login of its own. */
+function ofAny(
+  { uid, root }: Tree,
+  logins: Readonly<Record<number, unknown>> | undefined,
+  is: (uid: number) => boolean | null,
+): boolean | null {
+  const account = is(accountOf(root));
+  if (uid === accountOf(root) || account === true) return account;
+  const own = is(uid);
+  // Null: the look-up of its login failed. Absent: it has none.
+  return own === true || (own === null && logins?.[uid] !== undefined) ? own : account;
 }
 
 function toNumber(account: string | number): number | undefined {

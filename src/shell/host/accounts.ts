@@ -51,37 +51,49 @@ export function uidOf(user: string): number | null {
 /** Users per call; the kernel limits argument lists to some megabytes. */
 const USERS_AT_ONCE = 1000;
 
-/**
- * Finds the login names of uids, for display; a uid without a name is its own. Never fails, because nothing depends on
- * it. Asks for all of them in one call, because a directory service may be slow.
- */
-export function namesOf(owners: readonly number[]): (uid: number) => string {
+/** Finds the login names of uids, for display; a uid without a name is its own. Never fails, because nothing depends on it. */
+export function namesOf(uids: readonly number[]): (uid: number) => string {
+  let logins = new Map<number, string>();
+  try {
+    logins = loginsOf(uids);
+  } catch {
+    // The numbers are shown.
+  }
+  return (uid) => logins.get(uid) ?? String(uid);
+}
+
+/** Those of the uids that have one, in few calls, because a directory service may be slow. @throws ToolError */
+function loginsOf(owners: readonly number[]): Map<number, string> {
   const uids = [...new Set(owners)];
-  const names = new Map<number, string>();
+  const logins = new Map<number, string>();
   for (let at = 0; at < uids.length; at += USERS_AT_ONCE)
     for (const line of passwdLines(uids.slice(at, at + USERS_AT_ONCE))) {
       const [name = "", , uid = ""] = line.split(":");
-      if (name !== "" && /^\d{1,10}$/.test(uid)) names.set(Number(uid), name);
+      if (name !== "" && /^\d{1,10}$/.test(uid)) logins.set(Number(uid), name);
     }
-  return (uid) => names.get(uid) ?? String(uid);
+  return logins;
 }
 
 function passwdLines(uids: readonly number[]): string[] {
   try {
     return runTool("/usr/bin/getent", ["passwd", "--", ...uids.map(String)], DEADLINE_MS).split("\n");
   } catch (error) {
-    // Status 2: one uid has no entry; the answer lists the others.
-    return ((error as ToolError).output ?? "").split("\n");
+    const { status, output } = error as ToolError;
+    if (status !== NOT_FOUND) throw error;
+    // One uid has no entry; the answer lists the others.
+    return output.split("\n");
   }
 }
 
 /**
- * Looks up what the policy's exemptions name. A failed look-up is null, which exempts, and a fault. A name that does not
+ * Looks up what the policy's exemptions name, for the accounts that own trees and for the uids of trees that another account
+ * is charged for, of which a directory's login may be one although a range of subordinate uids holds it. A failed look-up is null, which exempts, and a fault. A name that does not
  * exist is a fault too, because a mistyped exemption protects no user.
  */
 export function lookUpAccounts(
   policy: Policy,
-  uids: readonly number[],
+  owners: readonly number[],
+  charged: readonly number[] = [],
 ): { accounts: Accounts; faults: Fault[] } {
   const faults: Fault[] = [];
   const named = (list: readonly (string | number | undefined)[]): string[] => [
@@ -119,6 +131,12 @@ export function lookUpAccounts(
       const text = runLookup("/usr/bin/id", ["-G", "--", String(uid)]);
       return text === null ? null : text.trim().split(/\s+/).map(idIn);
     });
+  // Guard: a user can have any number of subordinate uids, so only those with a login are asked for one by one.
+  const isAsked = exemptionsIn(policy).some(({ user, group }) => (user ?? group) !== undefined);
+  const logins = isAsked
+    ? answer("the subordinate uids that have a login", () => loginsOf(charged))
+    : new Map();
+  const uids = [...owners, ...(logins === null ? charged : logins.keys())];
   const byKey = <K extends string | number, T>(keys: readonly K[], of: (key: K) => T) =>
     Object.fromEntries(keys.map((key) => [key, of(key)])) as Record<K, T>;
   const exemptions = exemptionsIn(policy);

@@ -29,8 +29,8 @@ export function asAccount<T>(act: () => T): T {
   if (process.geteuid?.() !== 0 || uid === 0) return act();
   const native = loadNative();
   const groups = [process.getegid?.() ?? 0, ...(process.getgroups?.() ?? [])];
-  native.actOnFilesAs(uid, [gid]);
   try {
+    native.actOnFilesAs(uid, [gid]);
     return act();
   } finally {
     native.actOnFilesAs(0, groups);

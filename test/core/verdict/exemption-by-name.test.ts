@@ -80,15 +80,6 @@ const accounts = (more: Partial<Accounts> = {}): Accounts => ({
   ...more,
 });
 
-test("whom a policy exempts is exempt under a subordinate uid as well", () => {
-  const seen = observation(legacyTree(500, { uid: 300_001, account: ALICE }));
-  const staff = '[[exempt]]\ngroup = "staff"\n';
-  const inStaff = accounts({ gidOf: { staff: 50 }, groupsOf: { [ALICE]: [50] } });
-  for (const toml of [thesis, `[[exempt]]\nuser = ${ALICE}\n`, "[[exempt]]\nuser = 300001\n", staff])
-    assert.equal(only(seen, policyOf(toml), inStaff).verdict, "exempt", toml);
-  assert.equal(only(seen, policyOf("[[exempt]]\nuser = 2\n"), inStaff).verdict, "reap");
-});
-
 test("what a kept tree is connected to is used through it, another user's as well", () => {
   const bobs = legacyTree(800, { uid: 2002, uids: [2002, 2002, 2002, 2002], loginUid: 2002 });
   const seen = observation([...legacyTree(500), ...bobs], {
@@ -227,4 +218,15 @@ test("whom a policy exempts is exempt under a subordinate uid as well", () => {
   for (const entry of ['user = "alice"', `user = ${ALICE}`, "user = 300001", 'group = "staff"'])
     assert.equal(only(seen, policyOf(`[[exempt]]\n${entry}\n`), inStaff).verdict, "exempt", entry);
   assert.equal(only(seen, policyOf("[[exempt]]\nuser = 2\n"), inStaff).verdict, "reap");
+});
+
+test("a login of its own that lies in another account's range of subordinate uids is exempt by its own groups", () => {
+  const seen = observation(legacyTree(500, { uid: 300_001, account: ALICE }));
+  const staff = policyOf('[[exempt]]\ngroup = "staff"\n');
+  const groupsOf = (own: number[] | null | undefined) =>
+    accounts({ gidOf: { staff: 50 }, groupsOf: { [ALICE]: [1], ...(own !== undefined && { 300001: own }) } });
+  assert.equal(only(seen, staff, groupsOf([50])).reasonCode, "exempt-entry");
+  assert.equal(only(seen, staff, groupsOf(null)).reasonCode, "exempt-lookup-failed");
+  assert.equal(only(seen, staff, groupsOf([2])).verdict, "reap");
+  assert.equal(only(seen, staff, groupsOf(undefined)).verdict, "reap", "it is no login");
 });
