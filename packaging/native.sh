@@ -13,6 +13,9 @@ esac
 sysroot=$(bash "$here/sysroot.sh" "$arch")
 work=$repo/build/packages/native-$arch
 mkdir -p "$work/source" "$out"
+# Two tests may build packages at once.
+exec 9>"$work/lock"
+flock 9
 
 # A copy: CMakeLists.txt puts the addon below its own folder, where the checkout's own build has it.
 rm -rf "$work/source/native"

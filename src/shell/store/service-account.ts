@@ -2,7 +2,7 @@
 
 import { lstatSync } from "node:fs";
 import { loadNative } from "../host/native.ts";
-import { STATE_FOLDER } from "./paths.ts";
+import { RUN_FOLDER, STATE_FOLDER } from "./paths.ts";
 
 export interface Account {
   readonly uid: number;
@@ -50,6 +50,8 @@ export function isTrustedOwner(uid: number): boolean {
 
 /** Returns true where this program may use what sweeps keep below a run folder: an ordinary user may not read root's. */
 export function mayRead(runFolder: string): boolean {
+  // Under SELinux a confined user may not even ask whose the host's folder is.
+  if (runFolder === RUN_FOLDER && !actsForHost()) return false;
   const found = lstatSync(runFolder, { throwIfNoEntry: false });
   return found !== undefined && (actsForHost() || found.uid === process.geteuid?.());
 }
