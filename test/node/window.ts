@@ -52,7 +52,7 @@ export class Window {
       ...(server.token ? ["--token", server.token] : []),
       ...(options.reconnectionToken ? ["--reconnect"] : []),
     ]);
-    await client.waitOutput(/"event":"ready"/, 30_000);
+    await client.waitOutput(/"event":"ready"/, 120_000);
     return new Window(ssh, client, reconnectionToken);
   }
 
