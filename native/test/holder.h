@@ -164,7 +164,7 @@ inline Pair socket_pair(int type) {
   return {reaper::UniqueFd(ends[0]), reaper::UniqueFd(ends[1])};
 }
 
-// Sends descriptors through a unix socket, where they are nobody's until they are taken.
+// Sends descriptors through a unix socket. No process holds them until the receiver takes them.
 inline void pass(const reaper::UniqueFd& through, const std::vector<int>& fds) {
   const std::size_t size = fds.size() * sizeof(int);
   std::vector<char> control(CMSG_SPACE(size));

@@ -1,4 +1,4 @@
-/** Keeps account of a sweep: the ledger, what users and the site's program are told, the metrics, the last sweep. */
+/** Keeps account of a sweep: writes the ledger, users' notices, the site's notifications, the metrics and the last sweep. */
 
 import { recordsOf } from "../core/ledger/record.ts";
 import { noticeLines } from "../core/notify/notice.ts";
@@ -49,11 +49,10 @@ export function recordBatch(
   );
   const { host } = observation;
   const ports = { native, folder: NOTICE_FOLDER, policy: policy.notice, host, now };
-  const leave = (): void =>
-    void faults.push(
-      ...dropNotices(NOTICE_FOLDER, policy.notice, now),
-      ...writeNotices(ports, new Map(lines)),
-    );
+  const leave = (): void => {
+    faults.push(...dropNotices(NOTICE_FOLDER, policy.notice, now));
+    faults.push(...writeNotices(ports, new Map(lines)));
+  };
   faults.push(...attempt(`use ${NOTICE_FOLDER}`, () => asAccount(leave)));
   if (policy.hooks.notify !== "") {
     const documents = notificationLines(outcomes, observation, { now, userOf });

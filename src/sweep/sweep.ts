@@ -95,16 +95,13 @@ export async function sweep(ports: Ports, request: SweepRequest, seen: Look): Pr
   }
   await ports.log.write(noticesOf(parts, ports.stop.aborted).map(warning));
   const outcomes = parts.flatMap((part) => part.outcomes);
-  if (keepsStates && broken === null) {
+  if (keepsStates) {
     const again = parts.flatMap((part) => part.again);
     const newest = newestOf(judgements, again);
-    await report(await recordState(ports, options, { observation, judgements: newest, outcomes }));
-  } else if (keepsStates) {
-    // What is in use is certain even then; the rest would be a first mark by evidence that is not to be trusted.
-    const used = judgements.filter(({ isInUse }) => isInUse);
-    await report(
-      await recordState(ports, { ...options, uids: [] }, { observation, judgements: used, outcomes }),
-    );
+    // Where the breaker ended the sweep, use is certain, and a first mark would rest on evidence that cannot be trusted.
+    const known = broken === null ? newest : newest.filter(({ isInUse }) => isInUse);
+    const part = broken === null ? options : { ...options, uids: [] };
+    await report(await recordState(ports, part, { observation, judgements: known, outcomes }));
   }
   const isNew = (process: Proc): boolean => !stuck.has(keyOf(process));
   // Guard: one user's process that cannot be killed fails one sweep, and not every one after it.

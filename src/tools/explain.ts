@@ -6,6 +6,7 @@ import { type Common, noTree, print, printJson, requestFor, thisHost } from "../
 import type { Catalogue } from "../core/recognition/catalogue.ts";
 import { treeDocument } from "../core/report/json.ts";
 import type { HostView } from "../core/tree/host-view.ts";
+import { usersOf } from "../core/tree/tree.ts";
 import type { Judgement } from "../core/verdict/judge.ts";
 import { loadConfig } from "../shell/config.ts";
 import { EXIT } from "../shell/failure.ts";
@@ -58,7 +59,8 @@ async function findPath(
 ): Promise<string | null> {
   if (facts.every(({ value }) => value !== "yes")) return null;
   const { observation, sshd } = view;
-  const near = observation.processes.filter(({ uid }) => uid === tree.uid || uid === tree.root.loginUid);
+  const users = usersOf(tree);
+  const near = observation.processes.filter(({ uid }) => users.includes(uid));
   const pids = [...near, ...sshd.genuine.values(), ...sshd.sessions.values()].map(({ pid }) => pid);
   const asked = await readConnections(native, [...new Set(pids)]);
   return pathTo(tree, view, asked?.connections ?? [], catalogue);

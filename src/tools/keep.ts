@@ -2,7 +2,7 @@
 
 import { spawnSync } from "node:child_process";
 import { existsSync } from "node:fs";
-import { hostname } from "node:os";
+import { constants, hostname } from "node:os";
 import { type Command, InvalidArgumentError, Option } from "commander";
 import { type Common, isRoot, ownUid, print, requestFor, thisHost } from "../commands/shared.ts";
 import type { Keep } from "../core/observation/observation.ts";
@@ -49,7 +49,7 @@ async function runKeep(duration: number | undefined, options: KeepOptions): Prom
     return EXIT.ok;
   }
   if (duration !== undefined) start(Math.min(duration, LONGEST), policy.keep.max);
-  for (const keep of before) ports.native.signal(keep, keep.uid, SIGTERM);
+  for (const keep of before) ports.native.signal(keep, keep.uid, constants.signals.SIGTERM);
   await ports.native.waitGone(before, 1000);
   if (options.cancel) print(before.length > 0 ? "Withdrawn." : "There was no request.");
   return EXIT.ok;
@@ -95,7 +95,6 @@ function earlyEnd(): string {
   return `A reboot ends that early${logout}.`;
 }
 
-const SIGTERM = 15;
 /** What the program takes. */
 const LONGEST = 366 * 86_400_000;
 

@@ -66,7 +66,7 @@ struct Elsewhere {
 };
 
 // Lists the other network namespaces that asked processes, or others of their users, live in.
-std::map<uid_t, Elsewhere> look_elsewhere(const SocketTable& sockets, ProcDir& proc, Connections& to) {
+std::map<uid_t, Elsewhere> look_elsewhere(SocketTable& sockets, ProcDir& proc, Connections& to) {
   const auto add_fault = [&to](pid_t pid, const std::string& detail, std::optional<uid_t> uid = {}) {
     to.faults.push_back({"list the sockets of another network namespace", pid, detail, uid});
   };
@@ -76,13 +76,13 @@ std::map<uid_t, Elsewhere> look_elsewhere(const SocketTable& sockets, ProcDir& p
   users.erase(0);  // of root's processes only ssh servers and ancestors are asked for
   const auto pids = proc.list();
   if (!pids) add_fault(0, pids.failure().what + ": " + error_text(pids.failure().code));
-  Owners known = sockets.holders.owners;
   std::map<std::string, std::map<pid_t, uid_t>> nets;
   for (const pid_t pid : pids ? pids.value() : std::vector<pid_t>()) {
     uid_t uid = 0;
     std::string_view link;
     if (proc.owner(pid, &uid) != 0 || proc.link_of(pid, "ns/net", &link) != 0) continue;
-    if (link != sockets.holders.own_net) nets[std::string(link)][pid] = known.of(uid, proc.fd(), pid);
+    if (link != sockets.holders.own_net)
+      nets[std::string(link)][pid] = sockets.holders.owners.of(uid, proc.fd(), pid);
   }
   std::map<uid_t, Elsewhere> found;
   for (const auto& [id, accounts] : nets) {

@@ -57,7 +57,7 @@ void a_failed_read_is_no_empty_file() {
   fixture.add({});
   CHECK(built.pin(100, &folder) == 0 && (fcntl(folder.get(), F_GETFD) & FD_CLOEXEC) != 0);
   CHECK((fcntl(built.fd(), F_GETFD) & FD_CLOEXEC) != 0);
-  // Guard: a number that is a link is no process.
+  // Guard: the reader does not take a link for a process.
   std::filesystem::create_directory_symlink("100", fixture.root() + "/101");
   CHECK(built.pin(101, &folder) != 0);
   for (const int error : {EACCES, EIO})

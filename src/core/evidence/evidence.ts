@@ -19,14 +19,14 @@ export interface Fact {
 /** What is known of trees that are connected with each other. */
 export interface Evidence {
   readonly trees: readonly Tree[];
-  /** The two facts that decide, each with the code of the reason that it is; null where its value is no. */
+  /** The two facts that decide. `code` names the reason; null: the value is no. */
   readonly facts: readonly (Fact & { readonly code: ReasonCode | null })[];
 }
 
 /**
- * Collects the evidence for all trees, each of which is in one group. `sources`: trees that count as outside for the others (tunnels, web servers, what its
- * user keeps), and why. `silentAfter`: after so many milliseconds without data a TCP connection is not use; null: it counts
- * for ever.
+ * Collects the evidence for all trees, each of which is in one group. `sources`: trees that count as outside for the others
+ * (tunnels, web servers, what its user keeps), and why. `silentAfter`: after so many milliseconds without data a TCP
+ * connection is not use; null: it counts for ever.
  */
 export function collectEvidence(
   view: HostView,

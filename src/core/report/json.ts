@@ -75,7 +75,10 @@ export function hostDocument(
   };
 }
 
-/** What the site's notify program gets: the trees of a sweep that were ended or survived, each as one line of JSON that ends with a newline. */
+/**
+ * Makes what the site's notify program gets: of each tree that a sweep ended or that survived, one line of JSON that ends with
+ * a newline.
+ */
 export function notificationLines(
   outcomes: readonly Outcome[],
   observation: Observation,

@@ -86,9 +86,9 @@ function passwdLines(uids: readonly number[]): string[] {
 }
 
 /**
- * Looks up what the policy's exemptions name, for the accounts that own trees and for the uids of trees that another account
- * is charged for, of which a directory's login may be one although a range of subordinate uids holds it. A failed look-up is null, which exempts, and a fault. A name that does not
- * exist is a fault too, because a mistyped exemption protects no user.
+ * Looks up what the policy's exemptions name. `owners`: the accounts that are charged for trees. `charged`: other uids of
+ * trees, of which a directory's login may be one although a range of subordinate uids holds it. A failed look-up is null,
+ * which exempts, and a fault. A name that does not exist is a fault too, because a mistyped exemption protects no user.
  */
 export function lookUpAccounts(
   policy: Policy,
@@ -131,12 +131,6 @@ export function lookUpAccounts(
       const text = runLookup("/usr/bin/id", ["-G", "--", String(uid)]);
       return text === null ? null : text.trim().split(/\s+/).map(idIn);
     });
-  // Guard: a user can have any number of subordinate uids, so only those with a login are asked for one by one.
-  const isAsked = exemptionsIn(policy).some(({ user, group }) => (user ?? group) !== undefined);
-  const logins = isAsked
-    ? answer("the subordinate uids that have a login", () => loginsOf(charged))
-    : new Map();
-  const uids = [...owners, ...(logins === null ? charged : logins.keys())];
   const byKey = <K extends string | number, T>(keys: readonly K[], of: (key: K) => T) =>
     Object.fromEntries(keys.map((key) => [key, of(key)])) as Record<K, T>;
   const exemptions = exemptionsIn(policy);
@@ -146,6 +140,10 @@ export function lookUpAccounts(
   const gidOf = byKey([...new Set(groups.map(String))], (name) => find("group", name));
   // If the uid of a name cannot be looked up, the name is compared with the name of the tree's owner.
   const anyName = Object.values(uidOf).some((found) => typeof found !== "number");
+  // Guard: a user can have any number of subordinate uids, so only those with a login are asked for one by one.
+  const asked = anyName || groups.length > 0 ? charged : [];
+  const logins = answer("the subordinate uids that have a login", () => [...loginsOf(asked).keys()]);
+  const uids = [...owners, ...(logins ?? charged)];
   return {
     accounts: {
       uidOf,

@@ -58,8 +58,8 @@ export interface RawSnapshot {
    */
   readonly processes: readonly Proc[];
   /**
-   * Effective uids of which something was left out, because their owner exceeds a budget (8,192 processes, 8 MiB of
-   * command lines): nothing missing from their trees means anything.
+   * Uids of processes that were left out, because their owner exceeds a budget (8,192 processes, by effective uid; 8 MiB of
+   * command lines, by real uid): nothing that their trees lack means anything.
    */
   readonly overBudget: readonly number[];
   readonly counts: SnapshotCounts;

@@ -18,7 +18,9 @@ import { asAccount } from "./service-account.ts";
 
 const MAX_COUNTER_BYTES = 65_536;
 
-/** Adds a sweep to the counters, and writes the text, which all users may read, unless the sweep was limited to a part of the host. */
+/**
+ * Adds a sweep to the counters. Writes the text, which all users may read, unless the sweep was limited to a part of the host.
+ */
 export function writeMetrics(file: string, sample: Omit<Sample, "hookFaults">): Fault[] {
   const saved = join(STATE_FOLDER, "metrics.json");
   const faults: Fault[] = [];

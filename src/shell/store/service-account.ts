@@ -22,7 +22,7 @@ export function serviceAccount(folder: string = STATE_FOLDER): Account {
 
 /**
  * Acts in the folders of the unit's account. Guard: the account can exchange the names in them at any moment, so root acts
- * there with the account's rights alone. @throws also where root may become nobody else
+ * there with the account's rights alone. @throws also where the kernel does not let root take these rights
  */
 export function asAccount<T>(act: () => T): T {
   const { uid, gid } = serviceAccount();

@@ -73,7 +73,7 @@ function versionsIn(folder: string, product: string, pidOf: PidOf, errors: strin
   });
 }
 
-/** The names in a folder of a server folder; none where there is no such folder. */
+/** Lists the names in a folder of a server folder, and none where that folder does not exist. */
 function namesIn(path: string, errors: string[]): string[] {
   try {
     // Guard: a link inside a server folder may lead anywhere.

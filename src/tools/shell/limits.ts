@@ -9,7 +9,7 @@ export function readLimits(uid: number, cgroupRoot = "/sys/fs/cgroup"): UserLimi
   const read = (file: string, unit: number): number | null => {
     const text = ask(() => readFileSync(`${cgroupRoot}/${file}`, "latin1").trim());
     const value = "value" in text && text.value !== "" ? Number(text.value) : Number.NaN;
-    // "max", and the huge numbers of version 1, are no limit.
+    // "max", and the huge numbers of version 1, mean that there is no limit.
     return value < 2 ** 60 ? value / unit : null;
   };
   const slice = `user.slice/user-${uid}.slice`;

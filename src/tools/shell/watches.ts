@@ -3,7 +3,7 @@
 import type { ProcId } from "../../core/observation/process.ts";
 import { runTool, ToolError } from "../../shell/host/run-tool.ts";
 
-/** Guard: a user may open a million descriptors and watch as many files; then there is no answer in time. */
+/** Milliseconds. Guard: a user may open a million descriptors, and grep, which reads them, is ended then. */
 const BUDGET_MS = 500;
 
 /** Null: one process could not be read, or not in time; a part would pass for the whole. */

@@ -43,7 +43,7 @@ interface Case {
   readonly force?: boolean;
   /** The root of the tree in question. */
   readonly root?: number;
-  /** By which policy it is no reason. */
+  /** The policy under which it is not a reason. */
   readonly unless?: PolicyLayer;
   /** The sentence that people read. */
   readonly says?: string;

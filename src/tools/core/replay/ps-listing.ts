@@ -8,7 +8,7 @@ const ROW = /^\s*(\d+)\s+(\d+)\s+(-1|\d+)(?:\s(.*))?$/;
 
 /**
  * Reads a listing; lines with `#` are comments. A pid that stands more than once (one row per thread) counts once; ppid -1
- * means not shown. `errors` holds the numbers of the lines that are no rows.
+ * means not shown. `errors` holds the numbers of the lines that are not rows.
  */
 export function parseListing(text: string): { observation: Observation; errors: number[] } {
   const processes = new Map<number, Proc>();

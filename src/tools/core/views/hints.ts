@@ -2,7 +2,7 @@
 
 import type { Fact } from "../../../core/evidence/evidence.ts";
 import { ageOf } from "../../../core/observation/observation.ts";
-import { exeName } from "../../../core/observation/process.ts";
+import { nameOf } from "../../../core/observation/process.ts";
 import { formatDuration } from "../../../core/text/duration.ts";
 import type { HostView } from "../../../core/tree/host-view.ts";
 import type { Judgement } from "../../../core/verdict/judge.ts";
@@ -27,7 +27,7 @@ export function hintsOf({ tree, clock }: Judgement, { observation, sshd }: HostV
     ? `a session${from} closed ${formatDuration(observation.uptime - tag.closedUptime)} ago and left it behind`
     : "no session of its user closed since it was last seen in use";
   const impostors = sshd.impostors.filter(({ uid }) => uid === root.uid);
-  const names = impostors.map(({ exe, pid }) => `${exeName(exe)} ${pid}`).join(", ");
+  const names = impostors.map(nameOf).join(", ");
   return [
     id === null
       ? { fact: "session", value: "unknown", detail: "no audit session id" }
