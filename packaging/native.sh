@@ -24,8 +24,10 @@ cp -a "$repo/CMakeLists.txt" "$repo/binding.gyp" "$repo/native" "$work/source/"
 # The same bytes wherever the checkout lies; no name of it in an assertion's text.
 export CXXFLAGS="-O2 -D_FORTIFY_SOURCE=2 -ffile-prefix-map=$work/source=. -ffile-prefix-map=$repo=."
 headers="$repo/node_modules/node-addon-api;$repo/node_modules/node-api-headers/include"
-# Flags of the toolchain count at the first configuration only.
-if [ ! "$work/cmake/CMakeCache.txt" -nt "$here/toolchain.cmake" ] || [ ! "$work/cmake/CMakeCache.txt" -nt "$here/exports.map" ]; then
+# Flags of the toolchain count at the first configuration only, and CMake refuses a cache of a checkout that was moved.
+cache=$work/cmake/CMakeCache.txt
+if [ ! "$cache" -nt "$here/toolchain.cmake" ] || [ ! "$cache" -nt "$here/exports.map" ] ||
+  ! grep -qxF "CMAKE_CACHEFILE_DIR:INTERNAL=$work/cmake" "$cache"; then
   rm -rf "$work/cmake"
 fi
 cmake -S "$work/source" -B "$work/cmake" -DCMAKE_TOOLCHAIN_FILE="$here/toolchain.cmake" \
