@@ -1,7 +1,7 @@
 /** What a server process looks like: the catalogue's data with a site's additions. */
 
 import data from "./catalogue.json" with { type: "json" };
-import { componentsOf, endingOf, fitsName, globToRegExp } from "./path-pattern.ts";
+import { endingOf, fitsName, globToRegExp, type Pattern, patternOf } from "./path-pattern.ts";
 
 /** The kinds of programs that the catalogue knows, in the order of docs/products.md. */
 export const KIND_NAMES = [
@@ -115,7 +115,7 @@ export interface SiteCatalogue {
 /** A pattern of consecutive components and the product that it stands for. */
 export interface Location {
   readonly product: Product;
-  readonly components: readonly string[];
+  readonly components: Pattern;
 }
 
 export type Catalogue = ReturnType<typeof makeCatalogue>;
@@ -140,9 +140,9 @@ export function makeCatalogue(site: SiteCatalogue = NO_SITE) {
   const folders = new Map<string, Location[]>();
   const folderPatterns: Location[] = [];
   for (const location of locationsOf(products)) {
-    const last = location.components.at(-1) ?? "";
-    if (/[*{]/.test(last)) folderPatterns.push(location);
-    else folders.set(last, [...(folders.get(last) ?? []), location]);
+    const last = location.components.at(-1);
+    if (!last?.isPlain) folderPatterns.push(location);
+    else folders.set(last.text, [...(folders.get(last.text) ?? []), location]);
   }
   const namedBy = (key: "cli" | "launchers"): ReadonlyMap<string, Product> =>
     new Map(shipped.flatMap((product) => (product[key] ?? []).map((name) => [name, product] as const)));
@@ -160,9 +160,9 @@ export function makeCatalogue(site: SiteCatalogue = NO_SITE) {
     /** The layout of an installation, wherever it lies. */
     installs: data.installs.map(({ path, product }) => ({
       product: byId.get(product ?? UNKNOWN_FORK) ?? FORK,
-      components: componentsOf(path),
+      components: patternOf(path),
     })),
-    extensionFolder: { components: componentsOf(path), notIn },
+    extensionFolder: { components: patternOf(path), notIn },
     programs: (data.programs as readonly ProgramRule[]).map((rule) => ({
       ...rule,
       endings: rule.paths.map(endingOf),
@@ -177,7 +177,7 @@ export function makeCatalogue(site: SiteCatalogue = NO_SITE) {
     /** Ends of paths, by component. */
     multiplexers: data.multiplexers.flatMap(({ programs }) => programs.map(endingOf)),
     /** Runs of components in the path of a cgroup. */
-    jobCgroups: data.jobCgroups.map(({ system, paths }) => ({ system, runs: paths.map(componentsOf) })),
+    jobCgroups: data.jobCgroups.map(({ system, paths }) => ({ system, runs: paths.map(patternOf) })),
     sshd: [...data.sshd, ...site.sshd],
   };
 }
@@ -197,7 +197,7 @@ function productOfSite(
 
 function locationsOf(products: readonly Product[]): Location[] {
   return products.flatMap((product) =>
-    product.directories.map((directory) => ({ product, components: componentsOf(directory) })),
+    product.directories.map((directory) => ({ product, components: patternOf(directory) })),
   );
 }
 

@@ -7,11 +7,6 @@ const COMMIT_LENGTH = 40;
  * 40 lower-case hexadecimal digits. Takes time in proportion to both lengths.
  */
 export function fitsName(name: string, pattern: string): boolean {
-  // Most names differ in their first or last character already.
-  const first = pattern[0];
-  if (first !== "*" && first !== "{" && first !== name[0]) return false;
-  const last = pattern.at(-1);
-  if (last !== "*" && last !== "}" && last !== name.at(-1)) return false;
   // Guard: a user names their folders. A regular expression with several stars could take hours over a hostile name.
   let at = 0;
   let wanted = 0;
@@ -43,30 +38,42 @@ function isCommitAt(name: string, at: number): boolean {
   return true;
 }
 
-/** Splits a path or a pattern of a path into its components; runs of slashes count as one. */
+/** Splits a path into its components; runs of slashes count as one. */
 export function componentsOf(path: string): string[] {
   return path.split("/").filter(Boolean);
 }
 
+/** A pattern of consecutive components. Most hold no `*` and no `{commit}`, and are compared at once. */
+export type Pattern = readonly { readonly text: string; readonly isPlain: boolean }[];
+
+/** Reads a pattern of consecutive components. */
+export function patternOf(path: string): Pattern {
+  return componentsOf(path).map((text) => ({ text, isPlain: !/[*{]/.test(text) }));
+}
+
 /** Tells whether the components from `at` on begin with those of the pattern. Nothing fits a component that is not there. */
-export function fitsAt(parts: readonly string[], at: number, pattern: readonly string[]): boolean {
+export function fitsAt(parts: readonly string[], at: number, pattern: Pattern): boolean {
   // From the end, for most paths differ in the file's name.
-  for (let i = pattern.length - 1; i >= 0; i--)
-    if (!fitsName(parts[at + i] ?? "", pattern[i] ?? "")) return false;
+  for (let i = pattern.length - 1; i >= 0; i--) {
+    const part = parts[at + i];
+    const wanted = pattern[i];
+    if (part === undefined || wanted === undefined) return false;
+    if (wanted.isPlain ? part !== wanted.text : !fitsName(part, wanted.text)) return false;
+  }
   return true;
 }
 
 /** The end of a path, as a pattern of whole components. */
 export interface Ending {
-  readonly tail: readonly string[];
+  readonly tail: Pattern;
   /** What stands anywhere above the tail, with a component or more between them (`**`). */
-  readonly above: readonly string[] | null;
+  readonly above: Pattern | null;
 }
 
 /** Reads a pattern in which at most one `**` stands for one component or more. */
 export function endingOf(pattern: string): Ending {
-  const parts = componentsOf(pattern);
-  const gap = parts.indexOf("**");
+  const parts = patternOf(pattern);
+  const gap = parts.findIndex(({ text }) => text === "**");
   return { tail: parts.slice(gap + 1), above: gap < 0 ? null : parts.slice(0, gap) };
 }
 

@@ -31,10 +31,12 @@ export function scanMarkers(catalogue: Catalogue) {
   const mentions = programs.flatMap(({ mention }) => mention ?? []);
   const sites = patterns.map(({ exe }) => longest(exe));
   // "bin" would make every program of the host a suspect; a node there shows by its script.
-  const places = [...folders, ...installs].filter(({ components }) => longest(...components) !== "bin");
+  const places = [...folders, ...installs]
+    .map(({ components }) => components.map(({ text }) => text))
+    .filter((place) => longest(...place) !== "bin");
   return {
     exeMarkers: unique([
-      ...places.map(({ components }) => longest(`/${components.join("/")}/`)),
+      ...places.map((place) => longest(`/${place.join("/")}/`)),
       ...files.map((path) => longest(`/${path}`)),
       ...[...mentions, ...sites],
       // Forks that no list knows; a command-line program, and the one that opens a tunnel; what NFS renamed.
@@ -48,7 +50,7 @@ export function scanMarkers(catalogue: Catalogue) {
     ],
     // By one component: users write folders without the slash before them, or with two between their components.
     argvMarkers: unique([
-      ...places.map(({ components }) => longest(...components)),
+      ...places.map((place) => longest(...place)),
       ...files.map((path) => rarest(path.split("/"))),
       ...[...mentions, ...sites, "-server", ...names.map((name) => `${name}-`)],
       ...[...shapes.serverScripts, ...shapes.workerScripts, ...shapes.webScripts],

@@ -1,6 +1,6 @@
 import { exeName, type Proc } from "../observation/process.ts";
 import type { Catalogue } from "../recognition/catalogue.ts";
-import { componentsOf, fitsAt } from "../recognition/path-pattern.ts";
+import { componentsOf, fitsAt, type Pattern } from "../recognition/path-pattern.ts";
 
 /** The components that root named: below `user@UID.service` users name cgroups as they like. */
 export function rootsComponents(path: string): string[] {
@@ -12,7 +12,7 @@ export function rootsComponents(path: string): string[] {
 /** Names the batch system whose cgroup this is, or null. */
 export function jobOfCgroup(path: string, { jobCgroups }: Catalogue): string | null {
   const own = rootsComponents(path);
-  const holds = (run: readonly string[]): boolean => own.some((_, at) => fitsAt(own, at, run));
+  const holds = (run: Pattern): boolean => own.some((_, at) => fitsAt(own, at, run));
   return jobCgroups.find(({ runs }) => runs.some(holds))?.system ?? null;
 }
 

@@ -86,7 +86,9 @@ export function couldBeServersChild(process: Proc, inSession: boolean): boolean 
 
 const leadsSession = ({ pid, sid, tty }: Proc): boolean => sid === pid && tty === 0;
 
-const isSameCgroup = (a: Proc, b: Proc): boolean => JSON.stringify(a.cgroups) === JSON.stringify(b.cgroups);
+/** Whether two processes are in the same cgroups, of every hierarchy. */
+export const isSameCgroup = (a: Proc, b: Proc): boolean =>
+  JSON.stringify(a.cgroups) === JSON.stringify(b.cgroups);
 
 /** Sessions have their cgroups beside the user's service manager; below it is what its user asked that for. */
 const isInUsersCgroup = ({ cgroups }: Proc): boolean =>

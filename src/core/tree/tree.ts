@@ -5,7 +5,7 @@ import type { Catalogue, Kind } from "../recognition/catalogue.ts";
 import { type Recognition, type Role, recognise } from "../recognition/recognise.ts";
 import { dropUnproved, recogniseParents } from "../recognition/structure.ts";
 import { jobOf } from "./batch-job.ts";
-import { couldBeServersChild, isMultiplexer, setFreeBy } from "./boundary.ts";
+import { couldBeServersChild, isMultiplexer, isSameCgroup, setFreeBy } from "./boundary.ts";
 import { ancestorsOf, isDead, type ProcTable } from "./process-table.ts";
 
 /** A process that lives below a tree and is not part of it, and why. */
@@ -190,7 +190,7 @@ function boundaryOf(process: Proc, root: Proc, catalogue: Catalogue): string | n
   if (process.cgroups === null) return "its cgroups could not be read";
   if (process.uids.some((uid) => uid !== root.uid)) return `has other user ids (${process.uids.join(" ")})`;
   if (isMultiplexer(process, catalogue)) return "is a terminal multiplexer";
-  const job = jobOf(process, catalogue);
+  const job = isSameCgroup(process, root) ? null : jobOf(process, catalogue);
   if (job && job !== jobOf(root, catalogue)) return `is in a ${job} job`;
   return null;
 }
