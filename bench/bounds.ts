@@ -1,5 +1,5 @@
 import { type HostCost, nameOf, ofScript, type Results, type TreeCost } from "./results.ts";
-import type { TreeState } from "./trees.ts";
+import { ONE_USERS, type TreeState } from "./trees.ts";
 
 /** The bounds that hold on every machine that runs the benchmark, with what was measured. */
 export interface Bound {
@@ -16,17 +16,19 @@ function hasCompileCache(version: string): boolean {
 }
 
 /** What a dry sweep of 10,000 processes may take at most of `ps` and `python3 -c 0`: CPU time and wall time. */
-const OF_TREES: Readonly<Record<TreeState | "none", readonly [number, number]>> = {
+const OF_TREES: Readonly<Record<TreeState | "none", readonly [number, number] | null>> = {
   none: [0.4, 0.4],
   "below a session": [0.5, 0.5],
   "inside grace": [0.45, 0.45],
   "used by sockets": [1.35, 1.35],
   "past grace": [1.2, 1.2],
+  [ONE_USERS]: null,
 };
 
 function boundsOfTrees(cost: TreeCost): Bound[] {
-  if (cost.trees !== 0 && cost.trees !== 100) return [];
-  const [cpu, wall] = OF_TREES[cost.state ?? "none"];
+  const bounds = OF_TREES[cost.state ?? "none"];
+  if ((cost.trees !== 0 && cost.trees !== 100) || bounds === null) return [];
+  const [cpu, wall] = bounds;
   const what = `sweep of 10,000 processes, ${nameOf(cost)}, of \`ps\` and \`python3 -c 0\``;
   return [
     { what: `CPU time of a ${what}`, measured: ofScript(cost.cpu), atMost: cpu, unit: "" },
@@ -44,6 +46,17 @@ function boundsOfTrees(cost: TreeCost): Bound[] {
           { what: "… `explain` by root", measured: cost.prompt.explain, atMost: 350, unit: " ms" } as const,
         ]),
   ];
+}
+
+/** One user's trees cost the same each, however many they are: nothing about them grows with their square. */
+function boundsOfOneUser(trees: readonly TreeCost[]): Bound[] {
+  const none = trees.find(({ state }) => state === null)?.cpu.sweep ?? 0;
+  const [few, many] = trees
+    .filter(({ state }) => state === ONE_USERS)
+    .map(({ cpu, trees: count }) => (cpu.sweep - none) / count);
+  if (few === undefined || many === undefined) return [];
+  const what = "CPU time per tree of one user with 4,000, of one with 1,000";
+  return [{ what, measured: many / few, atMost: 1.5, unit: "" }];
 }
 
 /** Lists the bounds for which this run has a measurement. */
@@ -68,6 +81,7 @@ export function boundsOf({ machine, hosts, trees, reaping, hook }: Results): Bou
       { what: "… peak memory", measured: host.sweepPeak / 1024, atMost: 60, unit: " MiB" },
     ]),
     ...trees.flatMap(boundsOfTrees),
+    ...boundsOfOneUser(trees),
     ...near(150).map(
       (host): Bound => ({
         what: "sweep of 150 processes, more than `node -e 0`",

@@ -95,7 +95,7 @@ function sweeps(hosts: readonly HostCost[]): string {
 
 function treesOf({ trees }: Results): string {
   const head = [
-    "trees of 12",
+    "trees of 12, of one user: of one process",
     "CPU time",
     "of `ps` and `python3`",
     "wall time",

@@ -84,9 +84,10 @@ test("a connection is plain data from both of its ends, and gone with its client
     ["tcp", "accepted", here, there, mine, its],
     ["tcp", "opened", there, here, its, mine],
   ]);
-  const closed = once(socket, "close");
+  // Its socket closes before it has died: until then the kernel lets no other process read its descriptors.
+  const ended = Promise.all([once(socket, "close"), once(child, "exit")]);
   child.kill("SIGKILL");
-  await closed;
+  await ended;
   const left = await native.connections(pids, "/proc");
   assert.deepEqual([left.connections.filter(({ local }) => local === here), left.unreadable], [[], []]);
 });
