@@ -143,13 +143,18 @@ export function lookUpAccounts(
   // Guard: a user can have any number of subordinate uids, so only those with a login are asked for one by one.
   const asked = anyName || groups.length > 0 ? charged : [];
   const logins = answer("the subordinate uids that have a login", () => [...loginsOf(asked).keys()]);
-  const uids = [...owners, ...(logins ?? charged)];
+  // Nothing is known of the others while that look-up fails; one by one, thousands would each cost a process.
+  const others = byKey(logins === null ? charged : [], () => null);
+  const ofEach = <T>(of: (uid: number) => T | null) => ({
+    ...others,
+    ...byKey([...owners, ...(logins ?? [])], of),
+  });
   return {
     accounts: {
       uidOf,
       gidOf,
-      groupsOf: byKey(groups.length > 0 ? uids : [], groupsOf),
-      loginOf: byKey(anyName ? uids : [], loginOf),
+      groupsOf: groups.length > 0 ? ofEach(groupsOf) : {},
+      loginOf: anyName ? ofEach(loginOf) : {},
     },
     faults,
   };
