@@ -8,7 +8,7 @@ import type { Tag } from "../../core/observation/observation.ts";
 import { tag } from "../../core/observation/records.ts";
 import { readDocument } from "./document.ts";
 import { attempt } from "./safe-files.ts";
-import { isTrustedOwner, mayRead } from "./service-account.ts";
+import { asAccount, isTrustedOwner, mayRead } from "./service-account.ts";
 
 /** The longest tag that the hook writes: two texts of 255 bytes, escaped. */
 const MAX_TAG_BYTES = 4096;
@@ -64,7 +64,8 @@ export function removeTags(runFolder: string, uids: readonly number[], uptime: n
   for (const name of uids.map((uid) => `${uid}.json`).filter((one) => there.has(one)))
     faults.push(
       ...attempt(`remove the tag ${name} in ${folder}`, () => {
-        if ((readTag(folder, name)?.closedUptime ?? 0) <= uptime) rmSync(join(folder, name), { force: true });
+        if ((readTag(folder, name)?.closedUptime ?? 0) <= uptime)
+          asAccount(() => rmSync(join(folder, name), { force: true }));
       }),
     );
   return faults;
@@ -106,6 +107,6 @@ function readTag(folder: string, name: string): v.InferOutput<typeof tagFile> | 
 function removeOldTemporary(folder: string, name: string): Fault[] {
   const file = join(folder, name);
   if (Date.now() - lstatSync(file).mtimeMs < TEMPORARY_MS) return [];
-  rmSync(file);
+  asAccount(() => rmSync(file));
   return [{ what: "write a tag", detail: `${name}: removed, left half-written` }];
 }
