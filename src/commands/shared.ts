@@ -4,6 +4,7 @@ import { existsSync } from "node:fs";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import type { Policy } from "../core/policy/policy.ts";
+import { formatDuration } from "../core/text/duration.ts";
 import { localDate } from "../core/text/format.ts";
 import { escapeText, safeJson } from "../core/text/safe-text.ts";
 import { NO_ACCOUNTS } from "../core/verdict/exemption.ts";
@@ -45,7 +46,11 @@ export function portsFor(log: Log, stop: AbortSignal = new AbortController().sig
     ...host,
     log,
     stop,
-    wait: (ms) => sleep(ms, undefined, { signal: stop }).catch(() => undefined),
+    wait: async (ms) => {
+      if (ms > 0 && process.stderr.isTTY)
+        complain(`Looking again in ${formatDuration(ms)}; nothing is ended before that (Ctrl-C stops)`);
+      await sleep(ms, undefined, { signal: stop }).catch(() => undefined);
+    },
     // A user's own trees need no lock: each process is pinned and checked before each signal.
     holdSignals: async () => (actsForHost() ? holdSignals(host.native, stop) : undefined),
     keepsAccount: actsForHost(),

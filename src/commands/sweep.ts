@@ -10,7 +10,6 @@ import { sweepSummaryLine } from "../core/report/sweep-summary.ts";
 import { loadConfig } from "../shell/config.ts";
 import { EXIT, Failure } from "../shell/failure.ts";
 import { bothLogs, journalDescriptor, type Log, openLog, STDERR } from "../shell/output/log.ts";
-import { withProgress } from "../shell/output/progress.ts";
 import { heedInterrupts } from "../shell/reap/on-termination.ts";
 import { actsForHost } from "../shell/store/service-account.ts";
 import type { SweepRequest, SweepResult } from "../sweep/ports.ts";
@@ -43,10 +42,9 @@ export async function runSweep(options: SweepOptions): Promise<number> {
   const journal = journalDescriptor();
   const agreed = mustAsk(options) ? await askFor(request) : null;
   const interrupt = changes ? heedInterrupts() : null;
-  const plain = portsFor(logFor(options, policy, journal), interrupt?.stop);
-  const { log, wait, stop } = withProgress(plain.log, plain.wait, changes);
+  const log = logFor(options, policy, journal);
   try {
-    const ports = { ...plain, log, wait };
+    const ports = portsFor(log, interrupt?.stop);
     // A forced sweep need not wait for one that settles, which looks again anyway.
     if (changes && !options.force) holdLock(ports.native);
     const settle = options.force ? 0 : (options.settle ?? policy.settle);
@@ -64,7 +62,6 @@ export async function runSweep(options: SweepOptions): Promise<number> {
       await openLog({ format: "journal", to: journal, verbosity: 0 }).write([info(sweepSummaryLine(result))]);
     return result.failed || log.trouble() !== null ? EXIT.failed : EXIT.ok;
   } finally {
-    stop();
     log.close();
     interrupt?.obey();
   }
