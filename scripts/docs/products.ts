@@ -111,7 +111,7 @@ function placesOf(product: Product, catalogue: Catalogue): string[] {
   );
   const layouts = catalogue.installs
     .filter(({ product: of }) => of.id === product.id)
-    .map(({ components }) => components.join("/"));
+    .map(({ components }) => components.map(({ text }) => text).join("/"));
   return [...new Set([...product.directories, ...layouts, ...programs])];
 }
 
