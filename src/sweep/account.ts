@@ -38,8 +38,9 @@ export function recordBatch(
   // Where no tree was ended, the file is not touched.
   if (policy.ledger.file !== "" && ended.length > 0)
     faults.push(
-      ...appendLedger(policy.ledger.file, (lastId) =>
-        recordsOf(ended, observation, { epochMs: now, lastId, userOf, would: observing }),
+      ...appendLedger(
+        policy.ledger.file,
+        recordsOf(ended, observation, { epochMs: now, userOf, would: observing }),
       ),
     );
   if (observing) return faults;

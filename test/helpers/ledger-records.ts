@@ -8,7 +8,6 @@ export function ledgerRecord(day: string, init: Partial<LedgerRecord> = {}): Led
   const epochMs = new Date(`${day}T12:00:00`).getTime();
   return {
     schemaVersion: 1,
-    id: `${epochMs}-${String(made++ % 10_000).padStart(4, "0")}-b007`,
     would: false,
     time: new Date(epochMs).toISOString(),
     epochMs,
@@ -17,7 +16,7 @@ export function ledgerRecord(day: string, init: Partial<LedgerRecord> = {}): Led
     uid: 2001,
     user: "alice",
     product: "vscode",
-    root: { pid: 500, startTime: 1 },
+    root: { pid: 500, startTime: ++made },
     killed: 6,
     survivors: 0,
     kind: "closed",

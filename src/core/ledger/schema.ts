@@ -5,8 +5,6 @@ import { type DataOf, epochTime, idNumber, pidNumber, wholeNumber } from "../tex
 
 export const record = v.object({
   schemaVersion: v.literal(1),
-  /** Orders all records of a host even if its clock was set back: milliseconds, number, boot. */
-  id: v.pipe(v.string(), v.regex(/^\d{13}-\d{4}-[0-9a-z]{1,8}$/)),
   /** Whether the sweep only observed: the tree would have been ended, and lives. */
   would: v.boolean(),
   time: v.string(),

@@ -12,27 +12,21 @@ import {
   writeSync,
 } from "node:fs";
 import { dirname } from "node:path";
-import { type LedgerRecord, lastIdIn, recordLine } from "../../core/ledger/record.ts";
+import { type LedgerRecord, recordLine } from "../../core/ledger/record.ts";
 import type { Fault } from "../../core/observation/fault.ts";
 import { attempt } from "./safe-files.ts";
 import { isTrustedOwner } from "./service-account.ts";
 
 const MODE = 0o640;
-/** Longer than any record. */
-const TAIL = 65_536;
 
-/** Appends the records that `make` returns for the newest id in the file, each with one write. */
-export function appendLedger(
-  file: string,
-  make: (lastId: string | null) => readonly LedgerRecord[],
-): Fault[] {
+/** Appends records, each with one write. */
+export function appendLedger(file: string, records: readonly LedgerRecord[]): Fault[] {
   return attempt(`write the ledger ${file}`, () => {
     const fd = openLedger(file);
     try {
-      const tail = readTail(fd);
       // A line that a crash or a full disk cut off is ended first, so that only that line is lost.
-      let cut = tail !== "" && !tail.endsWith("\n");
-      for (const one of make(lastIdIn(tail))) {
+      let cut = isCut(fd);
+      for (const one of records) {
         const line = Buffer.from(`${cut ? "\n" : ""}${recordLine(one)}`);
         const written = writeSync(fd, line);
         if (written < line.length)
@@ -68,9 +62,9 @@ function isInRootsFolder(file: string): boolean {
   return uid === 0 && (mode & 0o022) === 0;
 }
 
-function readTail(fd: number): string {
+/** Whether the last line has no end. */
+function isCut(fd: number): boolean {
   const { size } = fstatSync(fd);
-  const bytes = Buffer.alloc(Math.min(size, TAIL));
-  const got = readSync(fd, bytes, 0, bytes.length, size - bytes.length);
-  return bytes.toString("utf8", 0, got);
+  const last = Buffer.alloc(1);
+  return size > 0 && readSync(fd, last, 0, 1, size - 1) === 1 && last.toString() !== "\n";
 }

@@ -57,9 +57,10 @@ export function chooseRecords(
       epochMs >= since &&
       (users === undefined || users.includes(user) || users.includes(String(uid))),
   );
-  chosen.sort((a, b) => (a.id < b.id ? -1 : 1));
-  const keyOf = ({ id, host, bootId, root }: LedgerRecord): string =>
-    would ? `${host} ${bootId} ${root.pid} ${root.startTime}` : id;
+  chosen.sort((a, b) => a.epochMs - b.epochMs);
+  // A tree that survived one sweep may have a record of the next one as well.
+  const keyOf = ({ host, bootId, root, epochMs }: LedgerRecord): string =>
+    `${host} ${bootId} ${root.pid} ${root.startTime}${would ? "" : ` ${epochMs}`}`;
   return [...new Map(chosen.map((one) => [keyOf(one), one])).values()];
 }
 
