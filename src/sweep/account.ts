@@ -1,18 +1,18 @@
 /** Keeps account of a sweep: writes the ledger, users' notices, the site's notifications, the metrics and the last sweep. */
 
 import { recordsOf } from "../core/ledger/record.ts";
+import { addUp, type LastSweep, metricsText } from "../core/metrics/metrics.ts";
 import { noticeLines } from "../core/notify/notice.ts";
 import { type Fault, faultLine, isOfHost } from "../core/observation/fault.ts";
 import { notificationLines } from "../core/report/json.ts";
 import { groupBy } from "../core/text/group-by.ts";
 import { namesOf } from "../shell/host/accounts.ts";
 import type { Native } from "../shell/host/native.ts";
-import { writeLastSweep } from "../shell/store/last-sweep.ts";
+import { countHookFaults, readLastSweep, writeLastSweep } from "../shell/store/last-sweep.ts";
 import { appendLedger } from "../shell/store/ledger.ts";
-import { writeMetrics } from "../shell/store/metrics.ts";
 import { dropNotices, writeNotices } from "../shell/store/notices.ts";
 import { LOG_FOLDER, NOTICE_FOLDER, NOTIFY_FOLDER, STATE_FOLDER } from "../shell/store/paths.ts";
-import { attempt, prepareFolder } from "../shell/store/safe-files.ts";
+import { attempt, prepareFolder, replaceFile } from "../shell/store/safe-files.ts";
 import { asAccount } from "../shell/store/service-account.ts";
 import { putIntoSpool } from "../shell/store/spool.ts";
 import type { SweepRequest, SweepResult } from "./ports.ts";
@@ -63,39 +63,55 @@ export function recordBatch(
   return faults;
 }
 
-/** Records a whole sweep, also one that the breaker stopped. Each part counts the faults of those before it. */
+/** Records a sweep, also one that the breaker stopped. One of some users or trees adds to the counters alone. */
 export function recordSweep(
   trouble: string | null,
   { context: { policy, options }, dryRun, uids }: SweepRequest,
   result: SweepResult,
 ): Fault[] {
   if (dryRun) return [];
-  const { observation, judgements, observing, broken } = result;
+  const { observation, judgements, observing, broken, outcomes } = result;
   const partial = uids !== null || options.pids !== null;
   const faults: Fault[] = trouble === null ? [] : [{ what: "write the log", detail: trouble }];
-  if (policy.metrics.file !== "") {
-    const sample = {
-      version: PACKAGE_VERSION,
-      enforcing: policy.enforce,
-      judgements,
-      ticksPerSecond: observation.ticksPerSecond,
-      outcomes: observing ? [] : result.outcomes,
-      faults: result.faults.length + faults.length,
-      failed: result.failed || faults.length > 0,
-      breakerTripped: broken !== null,
-      // Since this program started.
-      took: performance.now(),
-      endedAt: Date.now(),
-      bootId: observation.bootId,
-      partial,
-    };
-    faults.push(...writeMetrics(policy.metrics.file, sample));
+  let before: LastSweep | null = null;
+  let hookFaults = 0;
+  try {
+    before = readLastSweep(STATE_FOLDER);
+    hookFaults = countHookFaults();
+  } catch (error) {
+    faults.push({ what: "read what was counted before", detail: (error as Error).message });
   }
-  // Last, so that doctor and the metrics agree when one of them could not be written.
-  if (!partial) {
-    const survivors = result.outcomes.flatMap((outcome) => outcome.survivors).length;
+  // The first whole sweep makes the record.
+  if (partial && before === null) return faults;
+  const at = Date.now();
+  const sample = {
+    version: PACKAGE_VERSION,
+    enforcing: policy.enforce,
+    judgements,
+    ticksPerSecond: observation.ticksPerSecond,
+    outcomes: observing ? [] : outcomes,
+    faults: result.faults.length + faults.length,
+    failed: result.failed || faults.length > 0,
+    breakerTripped: broken !== null,
+    // Since this program started.
+    took: performance.now(),
+    endedAt: at,
+    hookFaults,
+  };
+  const totals = addUp(before?.totals ?? {}, sample);
+  const lastNow = (): LastSweep => {
     const all = [...result.faults, ...faults];
-    faults.push(...writeLastSweep(STATE_FOLDER, all.some(isOfHost), survivors, all.map(faultLine)));
+    const lastGood = all.some(isOfHost) ? (before?.lastGood ?? null) : at;
+    const survivors = outcomes.flatMap((outcome) => outcome.survivors).length;
+    return { schemaVersion: 1, at, lastGood, survivors, faults: all.map(faultLine), totals };
+  };
+  const { file } = policy.metrics;
+  if (file !== "" && !partial) {
+    const write = (): void => replaceFile(file, metricsText(sample, lastNow()), 0o644);
+    faults.push(...attempt(`write the metrics ${file}`, write));
   }
+  // Last, so that doctor and status say when the metrics could not be written.
+  const last = partial && before !== null ? { ...before, totals } : lastNow();
+  faults.push(...attempt("record the sweep", () => writeLastSweep(STATE_FOLDER, last)));
   return faults;
 }

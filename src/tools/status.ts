@@ -8,7 +8,7 @@ import { safeJson } from "../core/text/safe-text.ts";
 import type { Verdict } from "../core/verdict/judge.ts";
 import { loadConfig } from "../shell/config.ts";
 import { EXIT } from "../shell/failure.ts";
-import { readLastSweep } from "../shell/store/last-sweep.ts";
+import { countHookFaults, readLastSweep } from "../shell/store/last-sweep.ts";
 import { STATE_FOLDER } from "../shell/store/paths.ts";
 import { observeAndJudge } from "../sweep/sweep.ts";
 import { chooseRecords, type Totals, totalsOf } from "./core/ledger/summary.ts";
@@ -17,7 +17,7 @@ import { asSeen, isBlind } from "./core/views/observer.ts";
 import { type LastSweepText, type Status, statusLines } from "./core/views/status-view.ts";
 import { addConfig, type Finish } from "./options.ts";
 import { ask } from "./shell/ask.ts";
-import { readHookFaults, unitProperties } from "./shell/examine-host.ts";
+import { unitProperties } from "./shell/examine-host.ts";
 import { recordsIn } from "./shell/read-ledger.ts";
 import { painter } from "./shell/terminal.ts";
 
@@ -42,7 +42,7 @@ async function status(options: Common): Promise<number> {
     ownTreesOnly: !isRoot() && isBlind(observation),
     memoryKiB: memory(judgements),
     orphanedKiB: memory(judgements.filter(({ verdict }) => verdict === "reap" || verdict === "wait")),
-    hookFaults: ask(readHookFaults),
+    hookFaults: ask(countHookFaults),
     endedSinceYesterday: ask(() => endedSince(policy.ledger.file, now - DAY_MS)),
     faults: faults.filter(isOfHost).map(faultLine),
   };
@@ -55,7 +55,8 @@ const timeOf = (ms: number): string => new Date(ms).toISOString();
 function lastSweep(): LastSweepText | null {
   const last = readLastSweep(STATE_FOLDER);
   if (last === null) return null;
-  return { ...last, at: timeOf(last.at), lastGood: last.lastGood === null ? null : timeOf(last.lastGood) };
+  const { at, lastGood, survivors, faults } = last;
+  return { at: timeOf(at), lastGood: lastGood === null ? null : timeOf(lastGood), survivors, faults };
 }
 
 /** As systemd words it; null: the timer is not active. */

@@ -5,7 +5,7 @@ import { memoryKiBOf, type TreeCosts, treeCosts } from "../costs/costs.ts";
 import { keyOf } from "../observation/process.ts";
 import type { Outcome } from "../reap/outcome.ts";
 import { groupBy } from "../text/group-by.ts";
-import { type DataOf, wholeNumber } from "../text/parse-json.ts";
+import { type DataOf, epochTime, wholeNumber } from "../text/parse-json.ts";
 import { escapeText } from "../text/safe-text.ts";
 import type { Judgement, Verdict } from "../verdict/judge.ts";
 import { VERDICTS } from "../verdict/orphan.ts";
@@ -20,32 +20,25 @@ const TOTALS = {
   killed_processes_total: "Processes ended, verified dead.",
   survivors_total: "Processes that survived a sweep.",
   freed_bytes_total: "Memory of the processes ended.",
-  hook_faults_total: "Faults of the session-close hook, at most 1,048,576 per boot.",
 } as const;
 
 type Total = keyof typeof TOTALS;
 
-export const counters = v.object({
+export const lastSweep = v.object({
   schemaVersion: v.literal(1),
+  /** Milliseconds since the epoch: of the last one, and of the last one without failure (null: none yet). */
+  at: epochTime,
+  lastGood: v.nullable(epochTime),
+  /** Processes that the last one could not end. */
+  survivors: wholeNumber,
+  /** What it could not do, a line each. */
+  faults: v.array(v.string()),
+  /** The counters of all sweeps, by metric; those of some users add to them. */
   totals: v.record(v.string(), wholeNumber),
-  /** How long the hook's file of faults was at the last sweep, and the boot in which it was made. */
-  hookSeen: wholeNumber,
-  hookBoot: v.string(),
-  /** Milliseconds since the epoch; 0 for never. */
-  lastSuccess: wholeNumber,
 });
 
-/** What outlives a sweep. */
-export type Counters = DataOf<typeof counters>;
-
-/** Makes counters that all stand at 0. */
-export const noCounters = (): Counters => ({
-  schemaVersion: 1,
-  totals: {},
-  hookSeen: 0,
-  hookBoot: "",
-  lastSuccess: 0,
-});
+/** What the last sweep of the whole host that was no dry run leaves. */
+export type LastSweep = DataOf<typeof lastSweep>;
 
 /** What the metrics need to know of one sweep. */
 export interface Sample {
@@ -61,20 +54,15 @@ export interface Sample {
   /** How long the sweep took, and when it ended since the epoch; both in milliseconds. */
   readonly took: number;
   readonly endedAt: number;
-  readonly bootId: string;
-  /** How many faults the hook has counted since boot; null if that is not known. */
-  readonly hookFaults: number | null;
-  /** Whether the sweep was limited to some users or trees: then it adds to the counters, and the gauges do not change. */
-  readonly partial: boolean;
+  /** How many faults the hook has counted since boot. */
+  readonly hookFaults: number;
 }
 
 /** Adds a sweep to the counters. None of them ever falls. */
-export function addUp(before: Counters, sample: Sample): Counters {
-  const { outcomes, failed, partial } = sample;
+export function addUp(before: LastSweep["totals"], sample: Sample): LastSweep["totals"] {
+  const { outcomes, failed } = sample;
   const sum = (pick: (outcome: Outcome) => number): number =>
     outcomes.reduce((total, outcome) => total + pick(outcome), 0);
-  const seen = before.hookBoot === sample.bootId ? before.hookSeen : 0;
-  const now = sample.hookFaults ?? seen;
   const added: Readonly<Record<Total, number>> = {
     sweeps_total: 1,
     failed_sweeps_total: failed ? 1 : 0,
@@ -84,18 +72,8 @@ export function addUp(before: Counters, sample: Sample): Counters {
     killed_processes_total: sum(({ killed }) => killed.length),
     survivors_total: sum(({ survivors }) => survivors.length),
     freed_bytes_total: sum(({ killed }) => memoryKiBOf(killed)) * 1024,
-    // A shorter file is a new one, so all its faults are new.
-    hook_faults_total: now >= seen ? now - seen : now,
   };
-  return {
-    schemaVersion: 1,
-    totals: Object.fromEntries(
-      Object.entries(added).map(([name, more]) => [name, (before.totals[name] ?? 0) + more]),
-    ),
-    hookSeen: now,
-    hookBoot: sample.bootId,
-    lastSuccess: failed || partial ? before.lastSuccess : sample.endedAt,
-  };
+  return Object.fromEntries(Object.entries(added).map(([name, more]) => [name, (before[name] ?? 0) + more]));
 }
 
 /** The other products are counted as "other". */
@@ -144,8 +122,8 @@ function costsAfter({ judgements, outcomes, ticksPerSecond }: Sample): TreeCosts
     .map(({ tree }) => treeCosts(tree, ticksPerSecond));
 }
 
-/** Formats the whole file, as Prometheus reads it (exposition format 0.0.4). `total` holds the counters after this sweep. */
-export function metricsText(sample: Sample, total: Counters): string {
+/** Formats the whole file, as Prometheus reads it (exposition format 0.0.4). `last`: with the counters after this sweep. */
+export function metricsText(sample: Sample, last: Pick<LastSweep, "totals" | "lastGood">): string {
   const costs = costsAfter(sample);
   const sum = (pick: (one: TreeCosts) => number): number => costs.reduce((all, one) => all + pick(one), 0);
   const largest = costs.reduce((most, { memoryKiB }) => Math.max(most, memoryKiB), 0);
@@ -166,8 +144,8 @@ export function metricsText(sample: Sample, total: Counters): string {
     ["last_sweep_timestamp_seconds", "When the last sweep of the whole host ended.", seconds(sample.endedAt)],
     [
       "last_success_timestamp_seconds",
-      "When a sweep last ended without a failure; 0 for never.",
-      seconds(total.lastSuccess),
+      "When a sweep last ended without a failure of the whole host; 0 for never.",
+      seconds(last.lastGood ?? 0),
     ],
     ["sweep_duration_seconds", "How long the last sweep took.", seconds(Math.round(sample.took))],
     ["sweep_failed", "1 if something survived, or could not be read or written.", sample.failed ? 1 : 0],
@@ -177,7 +155,8 @@ export function metricsText(sample: Sample, total: Counters): string {
       "1 if the evidence looked broken and the sweep ended nothing.",
       sample.breakerTripped ? 1 : 0,
     ],
-    ...Object.entries(TOTALS).map(([name, help]): Metric => [name, help, total.totals[name] ?? 0]),
+    ["hook_faults_total", "Faults of the session-close hook since boot.", sample.hookFaults],
+    ...Object.entries(TOTALS).map(([name, help]): Metric => [name, help, last.totals[name] ?? 0]),
   ];
   const lines = metrics.flatMap(([name, help, values]) => [
     `# HELP ${PREFIX}${name} ${help}`,

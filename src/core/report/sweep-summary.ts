@@ -1,28 +1,12 @@
-/** Sums up a sweep: in one line for the journal, and as what the next commands read of it. */
+/** Sums up a sweep in one line for the journal. */
 
-import * as v from "valibot";
 import { memoryKiBOf } from "../costs/costs.ts";
 import type { Fault } from "../observation/fault.ts";
 import type { Observation } from "../observation/observation.ts";
 import type { Outcome } from "../reap/outcome.ts";
 import { countOf, formatMemory } from "../text/format.ts";
-import { type DataOf, epochTime, wholeNumber } from "../text/parse-json.ts";
 import type { Judgement } from "../verdict/judge.ts";
 import { VERDICTS } from "../verdict/orphan.ts";
-
-export const lastSweep = v.object({
-  schemaVersion: v.literal(1),
-  /** Milliseconds since the epoch: of the last one, and of the last one without failure (null: none yet). */
-  at: epochTime,
-  lastGood: v.nullable(epochTime),
-  /** Processes that the last one could not end. */
-  survivors: wholeNumber,
-  /** What it could not do, a line each. */
-  faults: v.array(v.string()),
-});
-
-/** The outcome of the last sweep of the whole host that was no dry run. */
-export type LastSweep = DataOf<typeof lastSweep>;
 
 /** What the line needs to know of a sweep. */
 export interface SweepSummary {

@@ -1,10 +1,10 @@
-/** Records when the last sweep of the whole host ran, and when one last succeeded; `doctor` and `status` read it. */
+/** Keeps when the last sweep of the whole host ran and when one last succeeded, for `doctor` and `status`, and the counters. */
 
+import { lstatSync } from "node:fs";
 import { join } from "node:path";
-import type { Fault } from "../../core/observation/fault.ts";
-import { type LastSweep, lastSweep } from "../../core/report/sweep-summary.ts";
+import { type LastSweep, lastSweep } from "../../core/metrics/metrics.ts";
 import { readDocument, writeDocument } from "./document.ts";
-import { attempt } from "./safe-files.ts";
+import { RUN_FOLDER } from "./paths.ts";
 import { asAccount } from "./service-account.ts";
 
 const NAME = "last-sweep.json";
@@ -23,23 +23,13 @@ export function readLastSweep(stateFolder: string): LastSweep | null {
   }
 }
 
-/** Records a sweep that ended now. */
-export function writeLastSweep(
-  stateFolder: string,
-  failed: boolean,
-  survivors: number,
-  faults: readonly string[],
-): Fault[] {
-  const at = Date.now();
-  let before: LastSweep | null = null;
-  try {
-    before = readLastSweep(stateFolder);
-  } catch {
-    // A torn file is replaced; when a sweep last succeeded is then not known.
-  }
-  const lastGood = failed ? (before?.lastGood ?? null) : at;
-  const lines = faults.slice(0, MAX_FAULTS).map((line) => line.slice(0, MAX_LINE));
-  const file = join(stateFolder, NAME);
-  const last: LastSweep = { schemaVersion: 1, at, lastGood, survivors, faults: lines };
-  return attempt(`write ${file}`, () => asAccount(() => writeDocument(file, last)));
+/** Replaces the record. @throws */
+export function writeLastSweep(stateFolder: string, last: LastSweep): void {
+  const faults = last.faults.slice(0, MAX_FAULTS).map((line) => line.slice(0, MAX_LINE));
+  asAccount(() => writeDocument(join(stateFolder, NAME), { ...last, faults }));
+}
+
+/** Counts the faults of the hook, which adds a byte to its file for each. @throws */
+export function countHookFaults(): number {
+  return lstatSync(join(RUN_FOLDER, "hook.faults"), { throwIfNoEntry: false })?.size ?? 0;
 }

@@ -1,13 +1,13 @@
 /** Asks a host all that `doctor` wants to know. Every question may fail by itself; none changes anything. */
 
-import { existsSync, lstatSync, readFileSync, realpathSync, statSync } from "node:fs";
+import { existsSync, lstatSync, readFileSync, realpathSync } from "node:fs";
 import { release } from "node:os";
 import { join } from "node:path";
 import { faultLine } from "../../core/observation/fault.ts";
 import type { LoadedConfig } from "../../shell/config.ts";
 import type { Native } from "../../shell/host/native.ts";
 import { runTool } from "../../shell/host/run-tool.ts";
-import { readLastSweep } from "../../shell/store/last-sweep.ts";
+import { countHookFaults, readLastSweep } from "../../shell/store/last-sweep.ts";
 import { LOG_FILE, RUN_FOLDER, STATE_FOLDER } from "../../shell/store/paths.ts";
 import { readTags } from "../../shell/store/tags.ts";
 import type { Examination, FileFacts, UnitProperties } from "../core/doctor/examination.ts";
@@ -44,7 +44,7 @@ export async function examine(
     sshd: ask(() => runTool("/usr/sbin/sshd", ["-T"], DEADLINE_MS)),
     hookPath: HOOK,
     hook: hookFacts(),
-    hookFaults: ask(readHookFaults),
+    hookFaults: ask(countHookFaults),
     timer: unitProperties("vscode-grim-reaper.timer"),
     service,
     selinux: ask(() => examineSelinux(HOOK, execStartOf(service), monitors)),
@@ -78,10 +78,6 @@ export async function examine(
     lastSweep: ask(() => readLastSweep(STATE_FOLDER)),
   };
 }
-
-/** The hook adds a byte for each. @throws */
-export const readHookFaults = (): number =>
-  statSync(join(RUN_FOLDER, "hook.faults"), { throwIfNoEntry: false })?.size ?? 0;
 
 /** What follows from an answer, where there is one. */
 function then<T, U>(answer: Answer<T>, act: (value: T) => U): Answer<U> {

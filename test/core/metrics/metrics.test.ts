@@ -1,21 +1,12 @@
 import assert from "node:assert/strict";
 import test from "node:test";
 import fc from "fast-check";
-import {
-  addUp,
-  type Counters,
-  counters,
-  metricsText,
-  noCounters,
-  type Sample,
-} from "../../../src/core/metrics/metrics.ts";
-import { parseJson } from "../../../src/core/text/parse-json.ts";
+import { addUp, metricsText, type Sample } from "../../../src/core/metrics/metrics.ts";
 import type { Judgement, Verdict } from "../../../src/core/verdict/judge.ts";
 import { readExposition, seriesValue } from "../../helpers/exposition.ts";
 import { judge } from "../../helpers/judge.ts";
 import { legacyTree, observation, proc } from "../../helpers/proc.ts";
 
-const parseCounters = (text: string) => parseJson(counters, text);
 const VERDICTS: readonly Verdict[] = ["reap", "wait", "spare", "exempt", "unknown"];
 const judged = judge(observation(legacyTree(500)))[0] as Judgement;
 const one = (product: string, verdict: Verdict): Judgement => ({
@@ -34,11 +25,10 @@ const quiet: Sample = {
   breakerTripped: false,
   took: 1234.5,
   endedAt: 1_800_000_000_500,
-  bootId: "b007",
   hookFaults: 0,
-  partial: false,
 };
-const text = (sample: Sample, before = noCounters()): string => metricsText(sample, addUp(before, sample));
+const text = (sample: Sample, lastGood: number | null = null): string =>
+  metricsText(sample, { totals: addUp({}, sample), lastGood });
 
 test("the text is what Prometheus reads, and says what the sweep saw and did", () => {
   const reaped = one("vscode", "reap");
@@ -120,11 +110,8 @@ test("counters never fall, whatever comes", () => {
   const change = fc.record({
     failed: fc.boolean(),
     breakerTripped: fc.boolean(),
-    partial: fc.boolean(),
     ticksPerSecond: fc.constant(100),
     faults: fc.nat(5),
-    bootId: fc.constantFrom("b1", "b2"),
-    hookFaults: fc.option(fc.nat(1_048_576)),
     ended: fc.array(fc.tuple(fc.boolean(), fc.boolean()), { maxLength: 3 }),
   });
   const sample = change.map(
@@ -141,52 +128,22 @@ test("counters never fall, whatever comes", () => {
   );
   fc.assert(
     fc.property(fc.array(sample), (sweeps) => {
-      let before: Counters = noCounters();
+      let before: ReturnType<typeof addUp> = {};
       for (const sweep of sweeps) {
         const after = addUp(before, sweep);
-        const old = readExposition(metricsText(sweep, before));
-        const now = readExposition(metricsText(sweep, after));
-        for (const { name, value } of now.filter((series) => series.name.endsWith("_total")))
-          assert.ok(value >= (old.find((series) => series.name === name)?.value ?? 0), name);
-        assert.deepEqual(parseCounters(JSON.stringify(after)), { value: after });
+        const [old, now] = [before, after].map((totals) =>
+          readExposition(metricsText(sweep, { totals, lastGood: null })),
+        );
+        for (const { name, value } of (now ?? []).filter((series) => series.name.endsWith("_total")))
+          assert.ok(value >= (old?.find((series) => series.name === name)?.value ?? 0), name);
         before = after;
       }
     }),
   );
 });
 
-test("the hook's file is counted once: growth, a new boot, a removed file, one that cannot be seen", () => {
-  let counters = noCounters();
-  const after = (hookFaults: number | null, bootId = "b007"): number => {
-    counters = addUp(counters, { ...quiet, hookFaults, bootId });
-    return counters.totals.hook_faults_total ?? 0;
-  };
-  assert.deepEqual([after(3), after(3), after(5), after(null), after(6)], [3, 3, 5, 5, 6]);
-  assert.deepEqual([after(2), after(2)], [8, 8]);
-  assert.deepEqual([after(2, "b008"), after(9, "b008")], [10, 17]);
-});
-
-test("the last success is of a whole sweep that did not fail", () => {
-  const first = addUp(noCounters(), quiet);
-  assert.equal(first.lastSuccess, quiet.endedAt);
-  for (const worse of [{ failed: true }, { partial: true }])
-    assert.equal(addUp(first, { ...quiet, endedAt: quiet.endedAt + 5, ...worse }).lastSuccess, quiet.endedAt);
-});
-
-test("saved counters are read as they were written, damaged files are refused", () => {
-  const written = { ...noCounters(), totals: { sweeps_total: 3 } };
-  assert.deepEqual(parseCounters(JSON.stringify(written)), { value: written });
-  const version = '"schemaVersion":1';
-  for (const bad of [
-    "",
-    "x",
-    "[]",
-    "null",
-    '{"totals":{}}',
-    ...["-1", '"3"', "1.5", "null"].map((count) =>
-      JSON.stringify(noCounters()).replace("{}", `{"x":${count}}`),
-    ),
-    `{${version},"totals":{}}`,
-  ])
-    assert.ok("error" in parseCounters(bad), bad);
+test("the last success is a time in seconds, 0 for never", () => {
+  const value = (lastGood: number | null): number =>
+    seriesValue(readExposition(text(quiet, lastGood)), "last_success_timestamp_seconds");
+  assert.deepEqual([value(null), value(1_800_000_000_500)], [0, 1_800_000_000.5]);
 });

@@ -1,4 +1,4 @@
-import type { LastSweep } from "../../../core/report/sweep-summary.ts";
+import type { LastSweep } from "../../../core/metrics/metrics.ts";
 import type { Answer } from "../text/shown.ts";
 import type { PamLine } from "./pam.ts";
 
@@ -84,5 +84,5 @@ export interface Examination {
   }>;
   /** Each file that grows, and why logrotate would not rotate it; null: it would. */
   readonly rotation: Answer<readonly { readonly file: string; readonly why: string | null }[]>;
-  readonly lastSweep: Answer<LastSweep | null>;
+  readonly lastSweep: Answer<Omit<LastSweep, "totals"> | null>;
 }

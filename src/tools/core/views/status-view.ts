@@ -1,6 +1,6 @@
 /** Formats `status` for people: the mode, the sweeps, the trees and what was ended, in a few lines. */
 
-import type { LastSweep } from "../../../core/report/sweep-summary.ts";
+import type { LastSweep } from "../../../core/metrics/metrics.ts";
 import { formatDuration } from "../../../core/text/duration.ts";
 import { formatMemory, localMinute } from "../../../core/text/format.ts";
 import { escapeText } from "../../../core/text/safe-text.ts";
@@ -31,7 +31,7 @@ export interface Status {
 }
 
 /** The last sweep, with its times as text. */
-export type LastSweepText = Omit<LastSweep, "at" | "lastGood"> & {
+export type LastSweepText = Pick<LastSweep, "survivors" | "faults"> & {
   readonly at: string;
   readonly lastGood: string | null;
 };
