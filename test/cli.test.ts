@@ -13,7 +13,7 @@ const LISTING =
   "test/fixtures/ps-listings/15-msvscode-exec-server-LIVE-server-reparented-agents-in-terminals.tsv";
 
 const LISTED =
-  '"root":{"pid":496,"startTime":0},"uid":1000,"user":"[^"]+","product":"vscode","kind":"server","verdict":"unknown"';
+  '"user":"[^"]+","root":{"pid":496,"startTime":0},"uid":1000,"product":"vscode","kind":"server","verdict":"unknown"';
 const NO_GROUP = 'exemptGroups = ["no-such-group"]\n';
 const NOBODY = /group no-such-group \(.*config\.toml:1\): .*; nothing that it may exempt is ended until this/;
 

@@ -10,7 +10,7 @@ import { escapeText, safeJson } from "../core/text/safe-text.ts";
 import { NO_ACCOUNTS } from "../core/verdict/exemption.ts";
 import { type JudgeOptions, UNFORCED } from "../core/verdict/judge.ts";
 import { systemMinUid } from "../shell/config.ts";
-import { EXIT, Failure, isBrokenPipe } from "../shell/failure.ts";
+import { EXIT, Failure } from "../shell/failure.ts";
 import { uidOf } from "../shell/host/accounts.ts";
 import { loadNative, type Native } from "../shell/host/native.ts";
 import { type Log, writeAll } from "../shell/output/log.ts";
@@ -151,7 +151,7 @@ export function print(text: string): void {
   try {
     writeAll(1, `${text}\n`);
   } catch (error) {
-    if (!isBrokenPipe(error))
-      throw new Failure(EXIT.failed, `cannot write to standard output: ${(error as Error).message}`);
+    const { code, message } = error as NodeJS.ErrnoException;
+    if (code !== "EPIPE") throw new Failure(EXIT.failed, `cannot write to standard output: ${message}`);
   }
 }

@@ -8,11 +8,6 @@ export class Failure extends Error {
   }
 }
 
-/** Tells whether the reader of standard output has gone (`| head`), which is not a failure. */
-export function isBrokenPipe(error: unknown): boolean {
-  return (error as NodeJS.ErrnoException | undefined)?.code === "EPIPE";
-}
-
 /** The exit statuses, those of sysexits.h where it has one. */
 export const EXIT = {
   ok: 0,

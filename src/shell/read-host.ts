@@ -8,7 +8,6 @@ import { keepsIn } from "../core/observation/keep.ts";
 import type { Observation } from "../core/observation/observation.ts";
 import type { Proc } from "../core/observation/process.ts";
 import { redactArgv } from "../core/text/redact.ts";
-import { capabilities } from "./host/capabilities.ts";
 import type { Native, RawSnapshot } from "./host/native.ts";
 import { subordinateUids } from "./host/subordinate-uids.ts";
 import { KEEP_PROGRAM } from "./store/paths.ts";
@@ -16,7 +15,8 @@ import { actsForHost } from "./store/service-account.ts";
 
 /** Where proc is mounted. */
 export const PROC = "/proc";
-const CAP_SYS_PTRACE = 19;
+/** Its bit in a set of capabilities (linux/capability.h). */
+const CAP_SYS_PTRACE = 1n << 19n;
 
 /** Makes an observation of what the addon read of the processes, and what earlier sweeps and the hook left. */
 export function observationOf(
@@ -39,7 +39,7 @@ export function observationOf(
     connections: null,
     ...known,
     keeps: keepsIn(raw, KEEP_PROGRAM),
-    ownCgroups: readOwnCgroups(),
+    ownCgroups: ownCgroups(),
     faults: [...missingSight(), ...raw.faults, ...known.faults],
   };
 }
@@ -49,18 +49,23 @@ export function observationOf(
  * users' processes, and where proc is mounted with hidepid it does not even see these processes (proc(5)).
  */
 function missingSight(): Fault[] {
-  if (!actsForHost() || capabilities().includes(CAP_SYS_PTRACE)) return [];
+  const held = BigInt(`0x${/^CapEff:\s*([0-9a-f]+)$/m.exec(readOwn("status"))?.[1] ?? "0"}`);
+  if (!actsForHost() || (held & CAP_SYS_PTRACE) !== 0n) return [];
   const detail = "CAP_SYS_PTRACE is missing; add it to the unit's CapabilityBoundingSet";
   return [{ what: "see other users' processes", detail }];
 }
 
-/** The paths of /proc/self/cgroup; none in a kernel without cgroups. */
-function readOwnCgroups(): string[] {
+function ownCgroups(): string[] {
+  const lines = readOwn("cgroup").split("\n").filter(Boolean);
+  return [...new Set(lines.map((line) => line.split(":").slice(2).join(":")))];
+}
+
+/** Reads what the kernel says of this program; empty where it says nothing, as of cgroups in a kernel without them. */
+function readOwn(file: "status" | "cgroup"): string {
   try {
-    const lines = readFileSync("/proc/self/cgroup", "utf8").split("\n").filter(Boolean);
-    return [...new Set(lines.map((line) => line.split(":").slice(2).join(":")))];
+    return readFileSync(`/proc/self/${file}`, "utf8");
   } catch {
-    return [];
+    return "";
   }
 }
 

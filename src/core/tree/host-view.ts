@@ -1,36 +1,25 @@
 import type { Connection } from "../observation/connections.ts";
 import type { Observation } from "../observation/observation.ts";
 import type { Catalogue } from "../recognition/catalogue.ts";
-import type { Recognition } from "../recognition/recognise.ts";
 import { makeTable, type ProcTable } from "./process-table.ts";
 import { findSshd, type SshServers } from "./sshd.ts";
-import { findTrees, recogniseAll, type Tree } from "./tree.ts";
+import { findTrees, type Tree } from "./tree.ts";
 
 /** An observation with what is derived from it: made once per observation and passed along. */
 export interface HostView {
   readonly observation: Observation;
   readonly catalogue: Catalogue;
   readonly table: ProcTable;
-  /** By pid: the processes that belong to a server by their executable and arguments. */
-  readonly recognised: ReadonlyMap<number, Recognition>;
   /** Every tree, by the pid of its root. */
   readonly trees: readonly Tree[];
   readonly sshd: SshServers;
 }
 
-/**
- * Derives the process table, the trees and the ssh servers from an observation. `recognised`: as an earlier view of the
- * same processes has it; recognising them again took a fifth of a sweep's own CPU time at 10,000 processes.
- */
-export function viewOf(
-  observation: Observation,
-  catalogue: Catalogue,
-  recognised?: ReadonlyMap<number, Recognition>,
-): HostView {
+/** Derives the process table, the trees and the ssh servers from an observation. */
+export function viewOf(observation: Observation, catalogue: Catalogue): HostView {
   const table = makeTable(observation.processes);
-  const known = recognised ?? recogniseAll(table, catalogue);
-  const trees = findTrees(table, catalogue, known);
-  return { observation, catalogue, table, recognised: known, trees, sshd: findSshd(table, catalogue) };
+  const trees = findTrees(table, catalogue);
+  return { observation, catalogue, table, trees, sshd: findSshd(table, catalogue) };
 }
 
 /** Lists the connections of each process; `pidsOf` lists the processes that have a connection. */

@@ -51,7 +51,7 @@ export function leadersOf(tree: Tree): Proc[] {
 }
 
 /** Recognises every living process of the table that belongs to a server, by pid. */
-export function recogniseAll(table: ProcTable, catalogue: Catalogue): ReadonlyMap<number, Recognition> {
+function recogniseAll(table: ProcTable, catalogue: Catalogue): ReadonlyMap<number, Recognition> {
   const recognised = new Map<number, Recognition>();
   for (const process of table.byPid.values()) {
     if (isDead(process)) continue;
@@ -64,11 +64,8 @@ export function recogniseAll(table: ProcTable, catalogue: Catalogue): ReadonlyMa
 }
 
 /** Finds every tree of the table, in the order of the roots' pids. */
-export function findTrees(
-  table: ProcTable,
-  catalogue: Catalogue,
-  recognised: ReadonlyMap<number, Recognition> = recogniseAll(table, catalogue),
-): Tree[] {
+export function findTrees(table: ProcTable, catalogue: Catalogue): Tree[] {
+  const recognised = recogniseAll(table, catalogue);
   const trees = new Map<number, Tree>();
   /** Members of trees, and what is below a process that its user set free: no tree begins there. */
   const covered = new Set<number>();

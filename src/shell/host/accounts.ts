@@ -51,15 +51,18 @@ export function uidOf(user: string): number | null {
 /** Users per call; the kernel limits argument lists to some megabytes. */
 const USERS_AT_ONCE = 1000;
 
+const names = new Map<number, string>();
+
 /** Finds the login names of uids, for display; a uid without a name is its own. Never fails, because nothing depends on it. */
 export function namesOf(uids: readonly number[]): (uid: number) => string {
-  let logins = new Map<number, string>();
+  const unknown = uids.filter((uid) => !names.has(uid));
   try {
-    logins = loginsOf(uids);
+    for (const [uid, login] of loginsOf(unknown)) names.set(uid, login);
   } catch {
     // The numbers are shown.
   }
-  return (uid) => logins.get(uid) ?? String(uid);
+  for (const uid of unknown) if (!names.has(uid)) names.set(uid, String(uid));
+  return (uid) => names.get(uid) ?? String(uid);
 }
 
 /** Those of the uids that have one, in few calls, because a directory service may be slow. @throws ToolError */
@@ -124,8 +127,6 @@ export function lookUpAccounts(
       return null;
     }
   };
-  const loginOf = (uid: number): string | null =>
-    answer(`the name of uid ${uid}`, () => entry("passwd", String(uid))?.[0] ?? null);
   const groupsOf = (uid: number): number[] | null =>
     answer(`the groups of uid ${uid}`, () => {
       const text = runLookup("/usr/bin/id", ["-G", "--", String(uid)]);
@@ -141,20 +142,17 @@ export function lookUpAccounts(
   // If the uid of a name cannot be looked up, the name is compared with the name of the tree's owner.
   const anyName = Object.values(uidOf).some((found) => typeof found !== "number");
   // Guard: a user can have any number of subordinate uids, so only those with a login are asked for one by one.
-  const asked = anyName || groups.length > 0 ? charged : [];
-  const logins = answer("the subordinate uids that have a login", () => [...loginsOf(asked).keys()]);
+  const asked = [...(anyName ? owners : []), ...(anyName || groups.length > 0 ? charged : [])];
+  const logins = answer("the logins of trees' owners", () => loginsOf(asked));
   // Nothing is known of the others while that look-up fails; one by one, thousands would each cost a process.
-  const others = byKey(logins === null ? charged : [], () => null);
-  const ofEach = <T>(of: (uid: number) => T | null) => ({
-    ...others,
-    ...byKey([...owners, ...(logins ?? [])], of),
-  });
+  const unknown = logins === null ? charged : [];
+  const uids = [...owners, ...charged.filter((uid) => logins?.has(uid))];
   return {
     accounts: {
       uidOf,
       gidOf,
-      groupsOf: groups.length > 0 ? ofEach(groupsOf) : {},
-      loginOf: anyName ? ofEach(loginOf) : {},
+      groupsOf: groups.length > 0 ? { ...byKey(unknown, () => null), ...byKey(uids, groupsOf) } : {},
+      loginOf: byKey(anyName ? [...uids, ...unknown] : [], (uid) => logins?.get(uid) ?? null),
     },
     faults,
   };

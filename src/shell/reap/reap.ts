@@ -2,7 +2,7 @@
 
 import { constants } from "node:os";
 import type { Fault } from "../../core/observation/fault.ts";
-import { keyOf, type Proc, type ProcId } from "../../core/observation/process.ts";
+import { keyOf, type Proc } from "../../core/observation/process.ts";
 import { INTERRUPTED, type Outcome } from "../../core/reap/outcome.ts";
 import { confirmPlan } from "../../core/reap/second-look.ts";
 import { makeTracker, refreshTrackedTree, type TrackedTree } from "../../core/reap/tracked-tree.ts";
@@ -120,7 +120,7 @@ class Reaping {
           this.signal(process, SIGTERM);
       for (const process of alive) if (process.state === "T") this.signal(process, SIGCONT);
     }
-    await this.ports.native.waitGone(this.awaited().map(idOf), this.ports.termWait);
+    await this.ports.native.waitGone(this.awaited(), this.ports.termWait);
   }
 
   /**
@@ -155,7 +155,7 @@ class Reaping {
       }
       // Children first: if this program dies in between, what is left still hangs on what a later sweep recognises.
       for (const process of this.alive().reverse()) this.signal(process, SIGKILL);
-      await this.ports.native.waitGone(this.awaited().map(idOf), this.ports.killWait);
+      await this.ports.native.waitGone(this.awaited(), this.ports.killWait);
       if (this.awaited().length === 0) break;
     }
     await this.rescan();
@@ -228,7 +228,7 @@ class Reaping {
 
   /** Without a process table, asks which known processes still live; new ones cannot be found. */
   private async dropTheDead(): Promise<void> {
-    const living = new Set((await this.ports.native.waitGone(this.alive().map(idOf), 0)).map(keyOf));
+    const living = new Set((await this.ports.native.waitGone(this.alive(), 0)).map(keyOf));
     for (const { tracked } of this.trees)
       tracked.alive = tracked.alive.filter((process) => living.has(keyOf(process)));
   }
@@ -245,7 +245,7 @@ class Reaping {
   }
 
   private send(process: Proc, signo: number): ReturnType<Native["signal"]> {
-    return this.ports.native.signal(idOf(process), process.uid, signo, process.loginUid);
+    return this.ports.native.signal(process, process.uid, signo, process.loginUid);
   }
 
   private signal(process: Proc, signo: number): void {
@@ -259,5 +259,3 @@ class Reaping {
       });
   }
 }
-
-const idOf = ({ pid, startTime }: Proc): ProcId => ({ pid, startTime });
