@@ -9,6 +9,7 @@ import { leftAloneEvents } from "../core/report/sweep-events.ts";
 import { sweepSummaryLine } from "../core/report/sweep-summary.ts";
 import { loadConfig } from "../shell/config.ts";
 import { EXIT, Failure } from "../shell/failure.ts";
+import type { Reach } from "../shell/observe.ts";
 import { bothLogs, journalDescriptor, type Log, openLog, STDERR } from "../shell/output/log.ts";
 import { heedInterrupts } from "../shell/reap/on-termination.ts";
 import { actsForHost } from "../shell/store/service-account.ts";
@@ -48,8 +49,8 @@ export async function runSweep(options: SweepOptions): Promise<number> {
     // A forced sweep need not wait for one that settles, which looks again anyway.
     if (changes && !options.force) holdLock(ports.native);
     const settle = options.force ? 0 : (options.settle ?? policy.settle);
-    const whole = { ...request, dryRun: options.dryRun, settle, staged: isStaged(options) };
-    const seen = await observeAndJudge(ports, whole);
+    const whole = { ...request, dryRun: options.dryRun, settle };
+    const seen = await observeAndJudge(ports, whole, reachOf(options));
     const judgements = seen.judgements.filter(
       ({ tree, verdict }) => verdict !== "reap" || (agreed?.has(keyOf(tree.root)) ?? true),
     );
@@ -67,9 +68,9 @@ export async function runSweep(options: SweepOptions): Promise<number> {
   }
 }
 
-/** Whether nothing that is shown needs the trees that certainly stay. */
-function isStaged({ force, json, verbose, user, pid }: SweepOptions): boolean {
-  return !(force || json || verbose > 1 || user !== undefined || pid !== undefined);
+/** Trees that certainly stay are read only where they are shown, or may be ended. */
+function reachOf({ force, json, verbose, user, pid }: SweepOptions): Reach {
+  return force || json || verbose > 1 || user !== undefined || pid !== undefined ? "suspects" : "staged";
 }
 
 /** Opens the log that -l and the configuration name; the service, whose journal is given, also writes to that. */

@@ -31,8 +31,6 @@ export interface SweepRequest {
   readonly uids: readonly number[] | null;
   /** Milliseconds between the look that found something to end and the one right before the first signal. */
   readonly settle: number;
-  /** Whether the sweep skips a user once a first stage has shown that all of that user's trees stay (default false). */
-  readonly staged?: boolean;
 }
 
 export interface Look {

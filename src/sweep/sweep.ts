@@ -2,18 +2,16 @@
 
 import { type Fault, faultLine, isExceeded, isOfHost } from "../core/observation/fault.ts";
 import { accountOf, keyOf, type Proc } from "../core/observation/process.ts";
-import type { Policy } from "../core/policy/policy.ts";
 import type { Outcome } from "../core/reap/outcome.ts";
 import { type Batch, batchesOf, planOf } from "../core/reap/plan.ts";
 import type { LogEvent } from "../core/report/standard-log.ts";
 import { exemptEvents, faultEvent, outcomeEvents, verdictEvents } from "../core/report/sweep-events.ts";
 import { countOf } from "../core/text/format.ts";
 import { breakerTrips } from "../core/verdict/circuit-breaker.ts";
-import { shortestGrace } from "../core/verdict/grace.ts";
 import { type Judgement, judgeView } from "../core/verdict/judge.ts";
 import { newestOf } from "../core/verdict/states.ts";
 import { lookUpAccounts } from "../shell/host/accounts.ts";
-import { type ObserveOptions, observe } from "../shell/observe.ts";
+import { observe, type Reach } from "../shell/observe.ts";
 import { reap } from "../shell/reap/reap.ts";
 import { recordBatch, recordSweep } from "./account.ts";
 import type { Look, Ports, SweepRequest, SweepResult } from "./ports.ts";
@@ -21,32 +19,18 @@ import { recordState } from "./record-state.ts";
 
 /** Observes and judges: what `list` shows and a sweep starts from. */
 export async function observeAndJudge(
-  ports: Pick<Ports, "native" | "runFolder">,
-  request: SweepRequest,
-  full = false,
+  { native, runFolder }: Pick<Ports, "native" | "runFolder">,
+  { context, uids }: Pick<SweepRequest, "context" | "uids">,
+  reach: Reach = "suspects",
 ): Promise<Look> {
-  const { policy } = request.context;
-  const options = observeOptions(ports, policy, request.uids, full);
-  const shortest = request.staged && !full ? shortestGrace(policy) : undefined;
-  const view = await observe(ports.native, { ...options, shortestGrace: shortest });
+  const { policy } = context;
+  const view = await observe({ native, runFolder, policy, uids, reach });
   const { observation } = view;
   const owners = new Set(view.trees.map(({ root }) => accountOf(root)));
   const charged = new Set(view.trees.map(({ uid }) => uid).filter((uid) => !owners.has(uid)));
   const { accounts, faults } = lookUpAccounts(policy, [...owners], [...charged]);
-  const judgements = judgeView(view, { ...request.context, accounts });
-  const all = [...observation.faults, ...faults];
-  return { view, observation, judgements, faults: all };
-}
-
-function observeOptions(
-  { runFolder }: Pick<Ports, "runFolder">,
-  policy: Policy,
-  uids: readonly number[] | null,
-  full: boolean,
-): ObserveOptions {
-  const environments = policy.jobEnvironment === "exempt";
-  const { catalogue } = policy;
-  return { catalogue, uids, full, sockets: true, environments, runFolder };
+  const judgements = judgeView(view, { ...context, accounts });
+  return { view, observation, judgements, faults: [...observation.faults, ...faults] };
 }
 
 /** Reports a look, ends what it says is to be ended, and records the result. */
@@ -151,19 +135,17 @@ async function carryOut(
   if (plan.length === 0) return NOTHING;
   let unseen: readonly Fault[] = [];
   let again: readonly Judgement[] = [];
+  const { native, runFolder } = ports;
   const { policy } = request.context;
   const { faults, ...reaped } = await reap(plan, {
-    native: ports.native,
+    native,
     stop: ports.stop,
     termWait: hasSurvivors ? Math.min(policy.termWait, 5 * SHORT_WAIT_MS) : policy.termWait,
     killWait: hasSurvivors ? SHORT_WAIT_MS : KILL_WAIT_MS,
     stuck,
-    rescan: async (uids) => {
-      const options = { ...observeOptions(ports, policy, uids, true), sockets: false, environments: false };
-      return observe(ports.native, options);
-    },
+    rescan: (uids) => observe({ native, runFolder, policy, uids, reach: "processes" }),
     rejudge: async (uids) => {
-      const look = await observeAndJudge(ports, { ...request, uids }, true);
+      const look = await observeAndJudge(ports, { ...request, uids }, "all");
       unseen = newFaults(look.faults, reported);
       again = look.judgements;
       return look;

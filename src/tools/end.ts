@@ -45,7 +45,7 @@ async function runEnd(options: EndOptions): Promise<number> {
     const ports = portsFor(log, interrupt.stop);
     const chosen = requestFor(withoutKeeps(policy), options, { force: true, pids: options.pid ?? null });
     const request = { ...chosen, dryRun: options.dryRun };
-    const seen = await observeAndJudge(ports, request, true);
+    const seen = await observeAndJudge(ports, request, "all");
     if (options.pid && seen.judgements.length === 0) throw noTree(options.pid);
     const plan = seen.judgements.filter(({ verdict }) => verdict === "reap");
     const own = plan.find(({ tree }) => tree.members.some(({ pid }) => pid === process.pid));

@@ -29,7 +29,7 @@ async function explain(pid: number, options: Common): Promise<number> {
   const request = { ...asked, uids: asked.uids ?? (owner === undefined ? [] : [owner]) };
   // A program between a client and the tree is a process of the tree's user; no other command reads those.
   const ports = thisHost();
-  const { view, observation, judgements } = await observeAndJudge(ports, request, true);
+  const { view, observation, judgements } = await observeAndJudge(ports, request, "all");
   const [found] = judgements;
   if (!found) throw noTree([pid]);
   const judgement = asSeen(found, observation);

@@ -21,7 +21,12 @@ function insideNamespace(): void {
     const home = makeHome(USER);
     const stage = await startTree(sessionOf(home, [legacy(home, { uid: USER, daemon: false })]));
     const { native, asked } = recording(loadNative());
-    const { observation, trees } = await observe(native, { ...STAGED, shortestGrace: 0 });
+    const { observation, trees } = await observe({
+      ...LOOK,
+      native,
+      reach: "staged",
+      policy: { ...DEFAULT_POLICY, grace: 0 },
+    });
     assert.deepEqual(observation.skipped, [USER]);
     assert.deepEqual(trees, []);
     const session = stage.node("session").pid;
@@ -32,7 +37,7 @@ function insideNamespace(): void {
       assert.ok(!observation.processes.some((process) => process.pid === pid), `${name} was read`);
       assert.ok(!asked.has(pid), `${name} was asked`);
     }
-    const whole = await observe(native, LOOK);
+    const whole = await observe({ ...LOOK, native });
     assert.equal(whole.observation.skipped, undefined);
     assert.equal(whole.trees.length, 1);
     assert.ok(asked.has(stage.node("launcher").pid));
@@ -105,14 +110,11 @@ function exeOf(pid: string): string | null {
 }
 
 const LOOK = {
-  catalogue: DEFAULT_POLICY.catalogue,
+  policy: DEFAULT_POLICY,
   uids: null,
-  full: false,
-  sockets: true,
-  environments: true,
+  reach: "suspects",
   runFolder: "/run/vscode-grim-reaper",
 } as const;
-const STAGED = { ...LOOK, shortestGrace: 600_000 };
 
 /** The real addon, with the processes whose sockets it is asked for. */
 function recording(real: Native): { native: Native; asked: Set<number> } {
