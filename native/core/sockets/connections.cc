@@ -17,7 +17,7 @@ constexpr std::uint32_t kSentFin =
 constexpr std::uint32_t kFlowing = kGotFin | bits(TCP_ESTABLISHED, TCP_SYN_RECV, TCP_FIN_WAIT1, TCP_FIN_WAIT2,
                                                   12);  // 12: half open (TCP_NEW_SYN_RECV)
 
-// What has a far end's address.
+// The TCP sockets at an address.
 struct FarEnd {
   bool exists = false, waits = false;  // waits: one has no inode, and no process has closed it
   std::uint32_t held = 0;              // how many have an inode; `holder` is the last of them
@@ -26,10 +26,17 @@ struct FarEnd {
 
 class Joiner {
  public:
-  Joiner(const HolderOptions& options, const SocketTable& sockets, Connections& to)
-      : options_(options), sockets_(sockets), holders_(sockets.holders), to_(to) {
-    std::ifstream file(options.proc_root + "/sys/net/ipv4/ip_local_port_range");
+  Joiner(SocketTable& sockets, Connections& to) : sockets_(sockets), holders_(sockets.holders), to_(to) {
+    std::ifstream file(holders_.options.proc_root + "/sys/net/ipv4/ip_local_port_range");
     if (!(file >> low_port_ >> high_port_)) low_port_ = 32768, high_port_ = 60999;
+    for (const SocketRecord& each : sockets_.ends)
+      if (each.is_tcp)
+        for (FarEnd* at : {&ends_[{each.end, each.far}], &ends_[{each.end, {}}]}) {
+          at->exists = true;
+          at->waits |= each.inode == 0 && !is_in(kSentFin, each.state);
+          at->held += each.inode != 0;
+          if (each.inode != 0) at->holder = &each;
+        }
   }
 
   void add_sockets() {
@@ -56,10 +63,11 @@ class Joiner {
   // A user with too many pids in the lists is in doubt as a whole.
   void finish() {
     for (const auto& [account, pids] : listed_) {
-      if (account == 0 || pids <= options_.user_pids) continue;
-      to_.faults.push_back({"list connections", 0, "this user has too many that processes share", account});
+      if (account == 0 || pids <= holders_.options.user_pids) continue;
+      holders_.faults.push_back(
+          {"list connections", 0, "this user has too many that processes share", account});
       for (const auto& [pid, owner] : holders_.accounts)
-        if (owner == account) to_.unreadable.push_back(pid);
+        if (owner == account) holders_.unreadable.push_back(pid);
     }
   }
 
@@ -67,20 +75,15 @@ class Joiner {
   void add(Connection made) {
     const uid_t account = holders_.account_of(made.near.front());
     listed_[account] += made.near.size() + made.far.size();
-    if (account == 0 || listed_[account] <= options_.user_pids) to_.connections.push_back(std::move(made));
+    if (account == 0 || listed_[account] <= holders_.options.user_pids)
+      to_.connections.push_back(std::move(made));
   }
 
   // False: the far end is dead.
   bool join_tcp(const SocketRecord& near, Connection& made) {
-    FarEnd far = ends_at(near.far, &near);
+    FarEnd far = ends_[{near.far, near.end}];
     const bool has_mirror = far.exists, here = has_mirror || is_own(near);
-    // With NAT the far end's pair is another, and its own address the same. Counted once per address, for a
-    // busy listener has thousands.
-    if (here && !has_mirror) {
-      const auto [known, is_new] = far_.try_emplace(near.far);
-      if (is_new) known->second = ends_at(near.far, nullptr);
-      far = known->second;
-    }
+    if (here && !has_mirror) far = ends_[{near.far, {}}];  // with NAT the far end's pair is another
     // Guard: a record of the same address to another end (a TIME_WAIT) says nothing of a client that these
     // lists lack.
     const bool may_be_dead = here && far.held == 0 && !far.waits;
@@ -97,23 +100,6 @@ class Joiner {
     made.other_host = !here;
     made.idle = near.idle;
     return true;
-  }
-
-  // What has this end's address; with `near`, and has it for its far end.
-  FarEnd ends_at(const std::string& end, const SocketRecord* near) const {
-    FarEnd found;
-    SocketRecord first;
-    first.is_tcp = true;
-    first.end = end;
-    if (near != nullptr) first.far = near->end;
-    for (auto at = sockets_.ends.lower_bound(first); at != sockets_.ends.end() && at->end == end; ++at) {
-      if (near != nullptr && at->far != near->end) break;
-      found.exists = true;
-      found.waits |= at->inode == 0 && !is_in(kSentFin, at->state);
-      found.held += at->inode != 0;
-      if (at->inode != 0) found.holder = &*at;
-    }
-    return found;
   }
 
   // Whether the far end is on this host: to an address of its own a host connects from that address.
@@ -166,12 +152,12 @@ class Joiner {
     return text;
   }
 
-  const HolderOptions& options_;
   const SocketTable& sockets_;
-  const HolderTable& holders_;
+  HolderTable& holders_;
   Connections& to_;
   int low_port_ = 0, high_port_ = 0;  // the ports from which the kernel takes one for a connection
-  std::map<std::string, FarEnd> far_;
+  std::map<std::pair<Place, Place>, FarEnd>
+      ends_;  // by the address and its far one, and by the address alone
   std::map<uid_t, std::size_t> listed_;
 };
 
@@ -180,7 +166,6 @@ class Joiner {
 Connections find_connections(const HolderOptions& options, const AskKernel& ask) {
   Connections result;
   SocketTable sockets(options, ask);
-  const HolderTable& holders = sockets.holders;
   constexpr std::uint32_t kAll = ~0u;
   sockets.dump(bits(TCP_LISTEN));
   sockets.dump(kAll);
@@ -189,18 +174,17 @@ Connections find_connections(const HolderOptions& options, const AskKernel& ask)
   // The far end of a half-closed connection is dead if no record shows it, so that is looked for once more.
   if (sockets.has_half_closed) sockets.dump(kAll, {AF_INET, AF_INET6});
   find_unlisted(sockets, result);
-  Joiner joiner(options, sockets, result);
+  Joiner joiner(sockets, result);
   joiner.add_sockets();
   joiner.add_pairs(Kind::kPipe, kPipeReader, kPipeWriter, "pipe:");
   joiner.add_pairs(Kind::kTerminal, kTerminal, kMaster, "pts/");
   joiner.finish();
-  result.complete = sockets.faults.empty() && !holders.own_net.empty();
   result.established_tcp = sockets.established[AF_INET] + sockets.established[AF_INET6];
   result.established_unix = sockets.established[AF_UNIX];
-  result.unreadable.insert(result.unreadable.end(), holders.unreadable.begin(), holders.unreadable.end());
+  result.complete = sockets.holders.is_complete;
+  result.unreadable = std::move(sockets.holders.unreadable);
+  result.faults = std::move(sockets.holders.faults);
   sort_unique(result.unreadable);
-  result.faults.insert(result.faults.end(), sockets.faults.begin(), sockets.faults.end());
-  result.faults.insert(result.faults.end(), holders.faults.begin(), holders.faults.end());
   return result;
 }
 

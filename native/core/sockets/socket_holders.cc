@@ -5,13 +5,11 @@
 
 #include <cerrno>
 #include <optional>
-#include <set>
 #include <string_view>
 #include <utility>
 
 #include "core/base/folder.h"
 #include "core/base/sorted.h"
-#include "core/proc/proc_dir.h"
 
 namespace reaper {
 namespace {
@@ -29,119 +27,105 @@ std::optional<std::uint32_t> number_in(std::string_view text, std::string_view b
   return static_cast<std::uint32_t>(number);
 }
 
-// Reads one process after another.
-class Scan {
- public:
-  Scan(HolderTable& table, const HolderOptions& options, ProcDir proc)
-      : table_(table), options_(options), proc_(std::move(proc)) {
-    std::string_view net;
-    if (const int error = proc_.link(proc_.fd(), "self/ns/net", &net))
-      table_.faults.push_back({"read own network namespace", 0, error_text(error)});
-    table_.own_net = net;
-  }
-
-  void process(pid_t pid) {
-    uid_t owner = 0;
-    int code = proc_.owner(pid, &owner);
-    if (is_gone(code)) return;
-    account_ = table_.accounts[pid] = table_.owners.of(owner, proc_.fd(), pid);
-    bool is_empty = true;
-    if (code == 0) code = read_task(pid, pid, is_empty);
-    // A main thread that has ended shows no descriptors while its other threads go on with theirs (measured).
-    if (code == 0 && is_empty)
-      code = each_number(pid, "task", [&](int, const char*, pid_t task) {
-        return task == pid ? 0 : read_task(pid, task, is_empty);
-      });
-    if (code == 0) return;
-    table_.unreadable.push_back(pid);
-    if (is_denied(code) || (code == EDQUOT && !reported_.insert(account_).second)) return;
-    Fault fault{"list descriptors", pid, error_text(code)};
-    if (code == EDQUOT)
-      fault = {fault.what, 0, "this user's processes have too many; the rest was not read", account_};
-    table_.faults.push_back(std::move(fault));
-  }
-
- private:
-  // /proc/TID works for every thread, although /proc lists first threads alone.
-  int read_task(pid_t pid, pid_t task, bool& is_empty) {
-    std::size_t& used = used_[account_];
-    const auto is_over = [&] { return account_ != 0 && used > options_.user_descriptors; };
-    if (is_over()) return EDQUOT;  // to list a folder costs ms, for the kernel makes an inode per entry
-    const int code = each_number(task, "fd", [&](int folder, const char* name, int fd) {
-      is_empty = false;
-      ++used;
-      return is_over() ? EDQUOT : read_descriptor(folder, name, {pid, task, fd});
-    });
-    std::string_view net;
-    const int error = proc_.link_of(task, "ns/net", &net);
-    table_.has_foreign |= error == 0 && net != table_.own_net;
-    return code != 0 || is_gone(error) ? code : error;
-  }
-
-  // Links are only read, never followed: a file behind one may hang the reader.
-  int read_descriptor(int folder, const char* name, const Holder& holder) {
-    const auto add = [&](Thing thing, std::uint32_t inode) {
-      auto& by = table_.held[thing][inode].by;
-      if (by.empty() || by.back().pid != holder.pid) by.push_back(holder);
-    };
-    std::string_view link;
-    int error = proc_.link(folder, name, &link);
-    if (error != 0) return is_gone(error) ? 0 : error;
-    if (const auto socket = number_in(link, "socket:[", "]")) {
-      add(kSocket, *socket);
-    } else if (const auto pipe = number_in(link, "pipe:[", "]")) {
-      // The link itself shows how the descriptor was opened (proc_pid_fd(5)).
-      struct stat info{};
-      if (fstatat(folder, name, &info, AT_SYMLINK_NOFOLLOW) != 0) error = errno;
-      if (info.st_mode & S_IRUSR) add(kPipeReader, *pipe);
-      if (info.st_mode & S_IWUSR) add(kPipeWriter, *pipe);
-    } else if (const auto terminal = number_in(link, "/dev/pts/")) {
-      add(kTerminal, *terminal);
-    } else if (link == "/dev/ptmx" || link == "/dev/pts/ptmx") {
-      std::string_view text;
-      const std::string path = std::to_string(holder.task) + "/fdinfo/" + name;
-      error = proc_.read(proc_.fd(), path.c_str(), &text);
-      while (error == 0 && !text.empty())
-        if (const auto index = number_in(take_word(text, '\n'), "tty-index:\t")) add(kMaster, *index);
-    }
-    return is_gone(error) ? 0 : error;
-  }
-
-  // Calls `each` with every numeric entry of a process's folder; 0 also where the process ended meanwhile.
-  template <typename Each>
-  int each_number(pid_t task, const char* folder, Each each) {
-    const std::string path = std::to_string(task) + "/" + folder;
-    const int code = each_entry(proc_.fd(), path.c_str(), [&](int fd, const char* name) {
-      int number = 0;
-      return to_number(name, number) ? each(fd, name, number) : 0;
-    });
-    return is_gone(code) ? 0 : code;
-  }
-
-  HolderTable& table_;
-  const HolderOptions& options_;
-  ProcDir proc_;
-  uid_t account_ = 0;
-  std::unordered_map<uid_t, std::size_t> used_;
-  std::set<uid_t> reported_;
-};
+// Calls `each` with every numeric entry of a process's folder; 0 also where the process ended meanwhile.
+template <typename Each>
+int each_number(const ProcDir& proc, pid_t task, const char* folder, Each each) {
+  const std::string path = std::to_string(task) + "/" + folder;
+  const int code = each_entry(proc.fd(), path.c_str(), [&](int fd, const char* name) {
+    int number = 0;
+    return to_number(name, number) ? each(fd, name, number) : 0;
+  });
+  return is_gone(code) ? 0 : code;
+}
 
 }  // namespace
 
-HolderTable read_holders(const HolderOptions& options) {
-  HolderTable table;
-  table.owners = options.owners;
-  auto proc = ProcDir::open(options.proc_root);
+HolderTable::HolderTable(const HolderOptions& with)
+    : options(with), proc(ProcDir::open(with.proc_root)), owners(with.owners) {
   if (!proc) {
-    table.faults.push_back({proc.failure().what, 0, error_text(proc.failure().code)});
-    table.unreadable = options.pids;
-    return table;
+    unreadable = options.pids;
+    add_gap(proc.failure().what, error_text(proc.failure().code));
+    return;
   }
-  Scan scan(table, options, proc.take());
+  std::string_view net;
+  if (const int error = proc.value().link(proc.value().fd(), "self/ns/net", &net))
+    add_gap("read own network namespace", error_text(error));
+  own_net = net;
   std::vector<pid_t> pids = options.pids;
   sort_unique(pids);
-  for (const pid_t pid : pids) scan.process(pid);
-  return table;
+  for (const pid_t pid : pids) read_process(pid);
+}
+
+void HolderTable::add_gap(const std::string& what, const std::string& detail) {
+  is_complete = false;
+  faults.insert(faults.begin(), {what, 0, detail});  // it is what people are told first
+}
+
+void HolderTable::read_process(pid_t pid) {
+  uid_t owner = 0;
+  int code = proc.value().owner(pid, &owner);
+  if (is_gone(code)) return;
+  const uid_t account = accounts[pid] = owners.of(owner, proc.value().fd(), pid);
+  bool is_empty = true;
+  if (code == 0) code = read_task(pid, pid, is_empty);
+  // A main thread that has ended shows no descriptors while its other threads go on with theirs (measured).
+  if (code == 0 && is_empty)
+    code = each_number(proc.value(), pid, "task", [&](int, const char*, pid_t task) {
+      return task == pid ? 0 : read_task(pid, task, is_empty);
+    });
+  if (code == 0) return;
+  unreadable.push_back(pid);
+  if (is_denied(code) || (code == EDQUOT && !reported_.insert(account).second)) return;
+  Fault fault{"list descriptors", pid, error_text(code)};
+  if (code == EDQUOT)
+    fault = {fault.what, 0, "this user's processes have too many; the rest was not read", account};
+  faults.push_back(std::move(fault));
+}
+
+// /proc/TID works for every thread, although /proc lists first threads alone.
+int HolderTable::read_task(pid_t pid, pid_t task, bool& is_empty) {
+  const uid_t account = account_of(pid);
+  std::size_t& used = used_[account];
+  const auto is_over = [&] { return account != 0 && used > options.user_descriptors; };
+  if (is_over()) return EDQUOT;  // to list a folder costs ms, for the kernel makes an inode per entry
+  const int code = each_number(proc.value(), task, "fd", [&](int folder, const char* name, int fd) {
+    is_empty = false;
+    ++used;
+    return is_over() ? EDQUOT : read_descriptor(folder, name, {pid, task, fd});
+  });
+  std::string_view net;
+  const int error = proc.value().link_of(task, "ns/net", &net);
+  has_foreign |= error == 0 && net != own_net;
+  return code != 0 || is_gone(error) ? code : error;
+}
+
+// Links are only read, never followed: a file behind one may hang the reader.
+int HolderTable::read_descriptor(int folder, const char* name, const Holder& holder) {
+  const auto add = [&](Thing thing, std::uint32_t inode) {
+    auto& by = held[thing][inode].by;
+    if (by.empty() || by.back().pid != holder.pid) by.push_back(holder);
+  };
+  std::string_view link;
+  int error = proc.value().link(folder, name, &link);
+  if (error != 0) return is_gone(error) ? 0 : error;
+  if (const auto socket = number_in(link, "socket:[", "]")) {
+    add(kSocket, *socket);
+  } else if (const auto pipe = number_in(link, "pipe:[", "]")) {
+    // The link itself shows how the descriptor was opened (proc_pid_fd(5)).
+    struct stat info{};
+    if (fstatat(folder, name, &info, AT_SYMLINK_NOFOLLOW) != 0) error = errno;
+    if (info.st_mode & S_IRUSR) add(kPipeReader, *pipe);
+    if (info.st_mode & S_IWUSR) add(kPipeWriter, *pipe);
+  } else if (const auto terminal = number_in(link, "/dev/pts/")) {
+    add(kTerminal, *terminal);
+  } else if (link == "/dev/ptmx" || link == "/dev/pts/ptmx") {
+    std::string_view text;
+    const std::string path = std::to_string(holder.task) + "/fdinfo/" + name;
+    error = proc.value().read(proc.value().fd(), path.c_str(), &text);
+    while (error == 0 && !text.empty())
+      if (const auto index = number_in(take_word(text, '\n'), "tty-index:\t")) add(kMaster, *index);
+  }
+  return is_gone(error) ? 0 : error;
 }
 
 std::vector<pid_t> HolderTable::holders_of(std::uint32_t inode, Thing thing) const {

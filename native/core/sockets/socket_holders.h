@@ -6,19 +6,20 @@
 #include <array>
 #include <cstdint>
 #include <map>
+#include <set>
 #include <string>
 #include <unordered_map>
 #include <vector>
 
 #include "core/base/owners.h"
 #include "core/base/result.h"
+#include "core/proc/proc_dir.h"
 
 namespace reaper {
 
 struct Holder {
   pid_t pid;
-  pid_t
-      task;  // the thread through which the descriptor shows: the first one, or another where that has ended
+  pid_t task;  // through which the descriptor shows: the first thread, or another where that has ended
   int fd;
 };
 struct Holding {
@@ -44,22 +45,36 @@ struct HolderOptions {
   std::int64_t user_question_ms = 200;
 };
 
-struct HolderTable {
+// A process that is gone has no descriptors; one that cannot be read, or exceeds its user's budget, is
+// unreadable.
+class HolderTable {
+ public:
+  explicit HolderTable(const HolderOptions& with);
+
   std::vector<pid_t> holders_of(std::uint32_t inode, Thing thing = kSocket) const;
   bool is_held(std::uint32_t socket) const { return held[kSocket].count(socket) != 0; }
   uid_t account_of(pid_t pid) const { return accounts.count(pid) != 0 ? accounts.at(pid) : 0; }
+  // A fault with which sockets may be missing.
+  void add_gap(const std::string& what, const std::string& detail);
 
+  const HolderOptions& options;
+  Result<ProcDir> proc;
   std::array<Holders, kThings> held;
   Owners owners;                    // with what the processes that were read tell
   std::map<pid_t, uid_t> accounts;  // who is charged, of every process that was read
+  std::string own_net;              // the text of this program's network namespace
+  bool has_foreign = false;         // whether a process lives in another one
   std::vector<pid_t> unreadable;
-  std::string own_net;       // the text of this program's network namespace; empty: not known
-  bool has_foreign = false;  // whether a process lives in another one
   std::vector<Fault> faults;
-};
+  bool is_complete = true;
 
-// A process that is gone has no descriptors; one that cannot be read, or exceeds its user's budget, is
-// unreadable.
-HolderTable read_holders(const HolderOptions& options);
+ private:
+  void read_process(pid_t pid);
+  int read_task(pid_t pid, pid_t task, bool& is_empty);
+  int read_descriptor(int folder, const char* name, const Holder& holder);
+
+  std::unordered_map<uid_t, std::size_t> used_;  // descriptors, by account
+  std::set<uid_t> reported_;
+};
 
 }  // namespace reaper

@@ -31,6 +31,12 @@ std::array<Place, 3> takers_of(const Place& place) {
   return {place, place[0] + port, '*' + port};
 }
 
+template <typename Listeners>
+bool has_taker(const Listeners& listeners, const Place& place) {
+  const auto takers = takers_of(place);
+  return std::any_of(takers.begin(), takers.end(), [&](auto& at) { return listeners.count(at) != 0; });
+}
+
 }  // namespace
 
 std::vector<pid_t> SocketTable::holders_of(const SocketRecord& socket) const {
@@ -47,15 +53,11 @@ std::vector<pid_t> SocketTable::listeners_of(const Place& place, std::optional<u
   return {found.begin(), found.end()};
 }
 
-bool SocketTable::has_listener(const Place& place) const {
-  const auto takers = takers_of(place);
-  return std::any_of(takers.begin(), takers.end(), [this](auto& at) { return listeners_.count(at) != 0; });
-}
+bool SocketTable::has_listener(const Place& place) const { return has_taker(listeners_, place); }
 
 bool SocketTable::is_listening(const Place& place) const {
-  if (!is_tcp(place)) return listening_unix_.count(std::hash<Place>()(place)) != 0;
-  const auto takers = takers_of(place);
-  return std::any_of(takers.begin(), takers.end(), [this](auto& at) { return listening_.count(at) != 0; });
+  if (is_tcp(place)) return has_taker(listening_, place);
+  return listening_unix_.count(std::hash<Place>()(place)) != 0;
 }
 
 void SocketTable::add(const SocketRecord& record) {
@@ -87,14 +89,14 @@ void SocketTable::dump(std::uint32_t states, std::initializer_list<int> families
       add(record);
     });
     if (failure)
-      faults.push_back({family == AF_UNIX ? "list unix sockets" : "list TCP sockets", 0,
-                        failure->what + ": " + error_text(failure->code) + kNeeds});
+      holders.add_gap(family == AF_UNIX ? "list unix sockets" : "list TCP sockets",
+                      failure->what + ": " + error_text(failure->code) + kNeeds);
   }
 }
 
 std::optional<Failure> SocketTable::find(std::uint32_t inode, uid_t account) {
   auto& [count, ms] = asked_[account];
-  if (count >= kUserQuestions || (count >= kPatientQuestions && ms >= options.user_question_ms))
+  if (count >= kUserQuestions || (count >= kPatientQuestions && ms >= holders.options.user_question_ms))
     return Failure{EDQUOT, "ask for one unix socket"};
   ++count;
   // The kernel's search counts, and not what other programs take of the processor.

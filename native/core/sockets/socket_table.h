@@ -21,8 +21,7 @@ namespace reaper {
 constexpr std::uint32_t kGotFin = bits(TCP_CLOSE_WAIT, TCP_LAST_ACK, TCP_CLOSING);
 
 struct SocketTable {
-  SocketTable(const HolderOptions& with, const AskKernel& from)
-      : options(with), holders(read_holders(with)), ask(from) {}
+  SocketTable(const HolderOptions& options, const AskKernel& from) : holders(options), ask(from) {}
 
   // What one dump lacks another adds; of a socket that several show, the last one counts. Each finds the
   // connections of the listeners, and the far ends of the connections, that were shown before.
@@ -40,7 +39,6 @@ struct SocketTable {
   bool has_listener(const Place& place) const;  // one that an asked process holds
   bool is_listening(const Place& place) const;  // any process's
 
-  const HolderOptions& options;
   HolderTable holders;
   const AskKernel& ask;
   // Connections of held sockets and of held listeners, and what may be their far ends. A unix client that
@@ -48,7 +46,6 @@ struct SocketTable {
   std::set<SocketRecord> ends;
   bool has_half_closed = false;              // a connection whose peer has closed or shut its sending side
   std::map<int, std::uint32_t> established;  // by family: how many the last list showed
-  std::vector<Fault> faults;                 // none: every dump was complete
 
  private:
   void add(const SocketRecord& record);

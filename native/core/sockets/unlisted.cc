@@ -46,17 +46,18 @@ struct Lost {
 };
 
 // A descriptor may lead to a file on a dead file system by now, so a process that can be killed asks.
-void read_protocols(const SocketTable& sockets, ProcDir& proc, std::vector<Lost>& lost, Connections& to) {
+void read_protocols(HolderTable& holders, std::vector<Lost>& lost) {
   std::vector<MemoryRequest> requests;
   for (const Lost& each : lost)
     requests.push_back({std::to_string(each.by.task) + "/fd/" + std::to_string(each.by.fd),
-                        sockets.holders.account_of(each.by.pid)});
+                        holders.account_of(each.by.pid)});
   const MemoryFile file{"read the protocols of sockets", 64, kUserProtocols, read_protocol};
   const auto on_answer = [&lost](std::size_t i, int error, std::string_view text) {
     if (error == 0) lost[i].protocol = text.substr(0, text.find('\0'));
     if (is_gone(error) || error == ENODATA || error == EOPNOTSUPP) lost[i].protocol = "closed";
   };
-  MemoryReader(file, proc.fd(), kTimeoutMs, kBudgetMs).read(requests, on_answer, &to.faults);
+  MemoryReader reader(file, holders.proc.value().fd(), kTimeoutMs, kBudgetMs);
+  reader.read(requests, on_answer, &holders.faults);
 }
 
 // What one user has in other network namespaces than this program's.
@@ -66,11 +67,12 @@ struct Elsewhere {
 };
 
 // Lists the other network namespaces that asked processes, or others of their users, live in.
-std::map<uid_t, Elsewhere> look_elsewhere(SocketTable& sockets, ProcDir& proc, Connections& to) {
-  const auto add_fault = [&to](pid_t pid, const std::string& detail, std::optional<uid_t> uid = {}) {
-    to.faults.push_back({"list the sockets of another network namespace", pid, detail, uid});
+std::map<uid_t, Elsewhere> look_elsewhere(HolderTable& holders, Connections& to) {
+  ProcDir& proc = holders.proc.value();
+  const auto add_fault = [&holders](pid_t pid, const std::string& detail, std::optional<uid_t> uid = {}) {
+    holders.faults.push_back({"list the sockets of another network namespace", pid, detail, uid});
   };
-  const auto& asked = sockets.holders.accounts;
+  const auto& asked = holders.accounts;
   std::set<uid_t> users;
   for (const auto& [pid, account] : asked) users.insert(account);
   users.erase(0);  // of root's processes only ssh servers and ancestors are asked for
@@ -81,8 +83,7 @@ std::map<uid_t, Elsewhere> look_elsewhere(SocketTable& sockets, ProcDir& proc, C
     uid_t uid = 0;
     std::string_view link;
     if (proc.owner(pid, &uid) != 0 || proc.link_of(pid, "ns/net", &link) != 0) continue;
-    if (link != sockets.holders.own_net)
-      nets[std::string(link)][pid] = sockets.holders.owners.of(uid, proc.fd(), pid);
+    if (link != holders.own_net) nets[std::string(link)][pid] = holders.owners.of(uid, proc.fd(), pid);
   }
   std::map<uid_t, Elsewhere> found;
   for (const auto& [id, accounts] : nets) {
@@ -141,15 +142,12 @@ std::vector<std::uint32_t> parse_net_unix(std::string_view text) {
 
 void find_unlisted(SocketTable& sockets, Connections& to) {
   auto& held = sockets.holders.held[kSocket];
-  auto proc = ProcDir::open(sockets.options.proc_root);
   std::vector<Lost> lost;
   for (const auto& [inode, holding] : held)
     for (const Holder& holder : holding.by)
       if (!holding.is_listed) lost.push_back({inode, holder});
   if (lost.empty() && !sockets.holders.has_foreign) return;
-  if (!proc)  // the lists are not complete without this
-    return void(sockets.faults.push_back({"look for unlisted sockets", 0, error_text(proc.failure().code)}));
-  read_protocols(sockets, proc.value(), lost, to);
+  read_protocols(sockets.holders, lost);
   std::set<std::uint32_t> absent;
   const auto is_explained = [&](const Lost& each) {
     if (connects_nothing(each.protocol) || held.at(each.inode).is_listed) return true;
@@ -158,7 +156,7 @@ void find_unlisted(SocketTable& sockets, Connections& to) {
   };
   lost.erase(std::remove_if(lost.begin(), lost.end(), is_explained), lost.end());
   if (lost.empty() && !sockets.holders.has_foreign) return;
-  auto elsewhere = look_elsewhere(sockets, proc.value(), to);
+  auto elsewhere = look_elsewhere(sockets.holders, to);
   std::set<std::pair<pid_t, std::optional<std::string>>> unlisted;
   for (const auto& [inode, holder, protocol] : lost) {
     const pid_t pid = holder.pid;

@@ -68,6 +68,18 @@ void a_failed_read_is_no_empty_file() {
           }) == 0);
 }
 
+// Guard: a host whose processes cannot be listed is not one without processes.
+void a_failed_list_is_no_empty_host() {
+  const Refusal refusals[] = {{SYS_openat, EMFILE}, {SYS_getdents64, EIO}};
+  for (const Refusal& each : refusals)
+    CHECK(exit_of([&each] {
+            const auto proc = ProcDir::open("/proc").take();
+            if (!refuse({each})) return 2;
+            const auto pids = proc.list();
+            return !pids && pids.failure().code == each.error ? 0 : 1;
+          }) == 0);
+}
+
 // A signal that interrupts an open or a read ends neither. The file is a pipe, whose writer sends the signal
 // whenever the reader waits.
 void goes_on_after_an_interruption() {
@@ -144,6 +156,7 @@ void takes_no_cut_link_and_no_other_process() {
 int main() {
   reads_whole_files();
   a_failed_read_is_no_empty_file();
+  a_failed_list_is_no_empty_host();
   goes_on_after_an_interruption();
   knows_a_foreign_proc();
   says_what_an_errno_means();

@@ -632,7 +632,7 @@ void descriptors_are_charged_to_the_user() {
   std::sort(both.begin(), both.end());
   CHECK(found.unreadable == both && found.complete && !found.faults.empty());
   for (const reaper::Fault& fault : found.faults) CHECK(fault.uid == g_user && fault.pid == 0);
-  CHECK(reaper::read_holders(options).held[reaper::kSocket].size() <
+  CHECK(reaper::HolderTable(options).held[reaper::kSocket].size() <
         20);  // three hundred descriptors of one socket are one entry
 }
 

@@ -547,33 +547,35 @@ void what_proc_lacks_is_no_absence() {
   CHECK(elsewhere.unlisted.empty());  // these descriptors lead nowhere by now
   other.write("10/net/dev", "head\nhead\n    lo: 1 2\n  eth0: 1 2\n");
   CHECK(!kernel.look(other, {10}).other_nets.at(0).only_loopback);
-  // Guard: of one user's namespaces only so many are read, and the others are in doubt.
-  if (geteuid() == 0) {
-    const ProcFolder many;
-    std::vector<pid_t> pids;
-    for (pid_t pid = 100; pid < 168; ++pid) {
-      pids.push_back(pid);
-      many.process(pid, {}, ("net:[" + std::to_string(pid) + "]").c_str());
-      many.write(std::to_string(pid) + "/net/unix", "Num\n");
-      many.write(std::to_string(pid) + "/net/dev", "head\nhead\n    lo: 1 2\n");
-      CHECK(chown((many.root + "/" + std::to_string(pid)).c_str(), 54321, 0) == 0);
-    }
-    many.process(200, {}, "net:[200]");
-    CHECK(chown((many.root + "/200").c_str(), 54322, 0) == 0);  // of a user who was not asked for
-    const Connections read = kernel.look(many, pids);
-    CHECK(read.other_nets.size() == 68 && read.faults.size() == 1 && read.faults[0].uid == 54321U);
-    CHECK(std::count_if(read.other_nets.begin(), read.other_nets.end(),
-                        [](const auto& net) { return net.only_loopback; }) == 64);
-  }
   CHECK((reaper::parse_net_unix(
              "Num\n00000: 3 0 0 0001 03 61 /run/x\nhostile: a b c 0001 9 line\nno 1 2 3 4 5 62\n"
              "00000: 2 0 00010000 0001 01 63 /run/x\n00000: 2 0 00010000 0001 01 64 @x\n"
              "00000: 2 0 00010000 0001 01 65\n00000: 3 0") == std::vector<std::uint32_t>{61, 64, 65}));
 }
 
+// Guard: of one user's namespaces only so many are read, and the others are in doubt.
+void one_users_namespaces_are_bounded() {
+  if (geteuid() != 0) return skip("only root can build processes of two users");
+  const ProcFolder many;
+  std::vector<pid_t> pids;
+  for (pid_t pid = 100; pid < 168; ++pid) {
+    pids.push_back(pid);
+    many.process(pid, {}, ("net:[" + std::to_string(pid) + "]").c_str());
+    many.write(std::to_string(pid) + "/net/unix", "Num\n");
+    many.write(std::to_string(pid) + "/net/dev", "head\nhead\n    lo: 1 2\n");
+    CHECK(chown((many.root + "/" + std::to_string(pid)).c_str(), 54321, 0) == 0);
+  }
+  many.process(200, {}, "net:[200]");
+  CHECK(chown((many.root + "/200").c_str(), 54322, 0) == 0);  // of a user who was not asked for
+  const Connections read = Kernel().look(many, pids);
+  CHECK(read.other_nets.size() == 68 && read.faults.size() == 1 && read.faults[0].uid == 54321U);
+  CHECK(std::count_if(read.other_nets.begin(), read.other_nets.end(),
+                      [](const auto& net) { return net.only_loopback; }) == 64);
+}
+
 // Guard: another process may send to the port of this program's netlink socket.
 void only_the_kernel_is_believed() {
-  if (geteuid() != 0) return;
+  if (geteuid() != 0) return skip("only root may lie to another process");
   // The kernel gives a process's pid to its first netlink socket, so another process must lie.
   const pid_t own = getpid(), liar = fork();
   if (liar == 0) {
@@ -586,7 +588,7 @@ void only_the_kernel_is_believed() {
     std::_Exit(0);
   }
   int ends[2];
-  if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends) != 0) return;
+  CHECK(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends) == 0);
   for (int turn = 0; turn < 3000; ++turn) {
     std::size_t seen = 0;
     const auto failure = reaper::dump_sockets(reaper::ask_kernel, AF_UNIX, ~0u, [&](auto&) { ++seen; });
@@ -609,6 +611,7 @@ int main() {
   who_waits_is_asked_for();
   what_cannot_be_read_is_unreadable();
   what_proc_lacks_is_no_absence();
+  one_users_namespaces_are_bounded();
   only_the_kernel_is_believed();
   return report("sock_diag");
 }
