@@ -39,7 +39,7 @@ std::vector<pid_t> g_left_behind;
   if (getppid() != parent) _exit(1);  // the parent died before the line above
   // Guard: a helper that cannot die must not keep the sweep's lock, log or standard output open.
   const int proc = fcntl(proc_fd, F_DUPFD, 3), alive = fcntl(alive_fd, F_DUPFD, 3);
-  if (proc < 0 || alive < 0 || dup2(proc, 0) != 0 || dup2(alive, 1) != 1 || fchdir(0) != 0) _exit(1);
+  if (dup2(proc, 0) != 0 || dup2(alive, 1) != 1 || fchdir(0) != 0) _exit(1);
   if (syscall(436 /* close_range, Linux 5.9 */, 2U, ~0U, 0) != 0)
     for (int fd = 2; fd < 4096; ++fd) close(fd);
   work();
@@ -54,7 +54,7 @@ bool is_collected(pid_t helper) {
 
 // Forks a helper that does `work` in the proc root: async-signal-safe calls only, for threads of the parent
 // (Node) may hold any lock. It holds alive_fd until it ends, and no other descriptor of this program. Returns
-// its pid, or -1 and errno.
+// its pid, or a negative errno.
 pid_t start_helper(int proc_fd, int alive_fd, const std::function<void()>& work) {
   const pid_t parent = getpid();
   // Every signal is blocked, so the helper never runs a handler of Node, which would write into Node's pipes.
@@ -65,8 +65,7 @@ pid_t start_helper(int proc_fd, int alive_fd, const std::function<void()>& work)
   if (helper == 0) run_helper(proc_fd, alive_fd, parent, work);
   const int error = errno;
   pthread_sigmask(SIG_SETMASK, &before, nullptr);
-  errno = error;
-  return helper;
+  return helper < 0 ? -error : helper;
 }
 
 // One that is blocked in the kernel dies when its read ends; later calls of collect_helpers collect it.
@@ -92,7 +91,7 @@ void collect_helpers() {
 }  // namespace
 
 int read_in_helper(const char* path, std::size_t piece, char* to, std::size_t room, std::size_t* size) {
-  const int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
+  const int fd = open(path, O_RDONLY | O_NOFOLLOW);
   int error = fd < 0 ? errno : 0;
   while (error == 0 && *size < room) {
     const std::size_t asked = std::min(piece, room - *size);
@@ -160,7 +159,7 @@ std::optional<Failure> MemoryReader::serve(std::vector<Waiting>& waiting, Memory
   arena.done.store(0, std::memory_order_relaxed);
   const std::int64_t start = now_ms();
   const pid_t helper = start_helper(proc_fd_, alive.get(), [&] { fill(waiting.data(), count, arena); });
-  if (helper < 0) return Failure{errno, "fork"};
+  if (helper < 0) return Failure{-helper, "fork"};
   alive.reset();
 
   const End end = watch(waiting.data(), count, arena, ended.get());

@@ -1,34 +1,12 @@
 #include "core/killable/argv.h"
 
-#include <sys/resource.h>
-#include <sys/time.h>
-
 #include <algorithm>
-#include <cstddef>
 
-#include "test/child.h"
-#include "test/proc_fixture.h"
+#include "test/killable/host.h"
 
 using namespace reaper;
 
 namespace {
-
-// A built host, and the reader of its command lines.
-struct Host {
-  void add(pid_t pid, const std::vector<std::string>& argv, bool blocks = false) const {
-    FakeProcess fake;
-    fake.pid = pid;
-    fake.argv = argv;
-    fake.cmdline_blocks = blocks;
-    fixture.add(fake);
-  }
-  MemoryReader reader(int timeout_ms, int budget_ms) const {
-    return MemoryReader(kCmdline, proc.fd(), timeout_ms, budget_ms);
-  }
-
-  ProcFixture fixture;
-  ProcDir proc = ProcDir::open(fixture.root()).take();
-};
 
 void reads_every_shape() {
   const Host host;
@@ -38,10 +16,12 @@ void reads_every_shape() {
   host.add(13, {std::string(40 * 1024, 'b')});
   host.add(14, std::vector<std::string>(5000, ""));
   host.add(15, {std::string(kArgvBytes - 1, 'c')});  // exactly what is kept
+  host.add(17, {});
+  write_file(host.fixture.path(17, "cmdline"), std::string("a\0title", 7));
   MemoryReader reader = host.reader(2000, 5000);
   std::vector<Fault> faults;
-  const auto results =
-      read_argv(reader, {{10, 1}, {11, 1}, {12, 1}, {13, 1}, {14, 1}, {15, 1}, {16, 1}, {10, 1}}, &faults);
+  const auto results = read_argv(
+      reader, {{10, 1}, {11, 1}, {12, 1}, {13, 1}, {14, 1}, {15, 1}, {16, 1}, {10, 1}, {17, 1}}, &faults);
   CHECK(faults.empty());
   CHECK(results[0].status == ArgvStatus::kRead && !results[0].truncated);
   CHECK(results[0].argv == std::vector<std::string>({"node", "--flag", "", "x y"}));
@@ -52,6 +32,7 @@ void reads_every_shape() {
   CHECK(!results[5].truncated && results[5].argv.size() == 1);
   CHECK(results[6].status == ArgvStatus::kGone);
   CHECK(results[7].argv.size() == 4);
+  CHECK(results[8].argv == std::vector<std::string>({"a", "title"}));
   CHECK(has_no_child());
 }
 
@@ -155,129 +136,14 @@ void the_budget_ends_it() {
   CHECK(has_no_child());
 }
 
-void a_failed_fork_is_no_empty_answer() {
-  const Host host;
-  host.add(10, {"a"});
-  CHECK(exit_of([&host] {
-          // Processes of this uid are not counted for root: become someone else, who may have none.
-          const struct rlimit none = {0, 0};
-          if (geteuid() == 0 && setresuid(64123, 64123, 64123) != 0) return 2;
-          if (setrlimit(RLIMIT_NPROC, &none) != 0) return 3;
-          std::vector<Fault> faults;
-          MemoryReader reader = host.reader(100, 400);
-          const auto results = read_argv(reader, {{10, 1}, {11, 1}}, &faults);
-          return results[0].error == EIO && results[1].status == ArgvStatus::kDenied && faults.size() == 1
-                     ? 0
-                     : 1;
-        }) == 0);
-}
-
-// The host program's own children, descriptors and signal mask are none of the reader's business.
-void leaves_the_host_alone() {
-  const Host host;
-  host.add(10, {"a"});
-  host.add(11, {}, true);
-  const pid_t other = fork();
-  if (other == 0) _exit(42);
-  const int before = open_fds();
-  for (int i = 0; i < 20; ++i) {
-    MemoryReader reader = host.reader(20, 400);
-    std::vector<Fault> faults;
-    read_argv(reader, {{10, 1}, {11, 1}, {10, 1}}, &faults);
-  }
-  CHECK(open_fds() == before);
-  int status = 0;
-  CHECK(waitpid(other, &status, 0) == other);
-  CHECK(WIFEXITED(status) && WEXITSTATUS(status) == 42);
-  sigset_t mask;
-  sigprocmask(SIG_BLOCK, nullptr, &mask);
-  CHECK(sigismember(&mask, SIGTERM) == 0 && sigismember(&mask, SIGCHLD) == 0);
-  CHECK(has_no_child());
-}
-
-// A helper that hangs must not hold a descriptor of the host's (its lock, its standard output): here a pipe,
-// whose end of file shows that no process has the other end any more.
-int g_end = -1;
-
-void the_helper_holds_nothing() {
-  const Host host;
-  host.add(10, {}, true);
-  int fds[2];
-  CHECK(pipe(fds) == 0);
-  const pid_t program = fork();
-  if (program == 0) {
-    close(fds[0]);
-    g_end = fds[1];
-    signal(SIGALRM, [](int) { close(g_end); });
-    const struct itimerval soon = {{0, 0}, {0, 100 * 1000}};
-    setitimer(ITIMER_REAL, &soon, nullptr);
-    MemoryReader reader = host.reader(60000, 60000);
-    std::vector<Fault> faults;
-    read_argv(reader, {{10, 1}}, &faults);
-    _exit(0);
-  }
-  close(fds[1]);
-  char byte;
-  CHECK(read(fds[0], &byte, 1) == 0);
-  CHECK(waitpid(program, nullptr, WNOHANG) == 0);  // by the program's close, not by the helper's end
-  close(fds[0]);
-  kill(program, SIGKILL);
-  waitpid(program, nullptr, 0);
-}
-
-// What a helper that hostile input has taken over does to its parent: writes outside the arena, and counts
-// what it has not read. It never gets beyond its own user's answers.
-int hijack(const char* path, const MemoryFile& file, char* to, HelperAnswer* answer) {
-  auto* arena = reinterpret_cast<MemoryArena*>(to - offsetof(MemoryArena, bytes));
-  const int kind = *static_cast<const int*>(file.query);
-  if (path[0] == '1') {
-    const auto end = static_cast<std::uint32_t>(kMemoryBytes);
-    arena->slots[0] = {0,
-                       kind == 0   ? end + 1
-                       : kind == 1 ? end - 1
-                                   : 8,
-                       kind == 0   ? 0
-                       : kind == 1 ? 2
-                                   : ~0U,
-                       ~0ULL};
-    arena->done = kind == 3 ? ~0U : 1;
-    for (;;) pause();
-  }
-  to[0] = 'x';
-  answer->length = 1;
-  return 0;
-}
-
-void trusts_no_helper() {
-  const Host host;
-  for (int kind = 0; kind < 4; ++kind) {
-    const MemoryFile file{"read lies", 64, 1000, hijack, &kind};
-    MemoryReader reader(file, host.proc.fd(), 100, 5000);
-    std::vector<Fault> faults;
-    std::vector<int> errors(2, -1);
-    reader.read(
-        {{"1", 1}, {"2", 2}},
-        [&](std::size_t i, int error, std::string_view text) {
-          errors[i] = error;
-          CHECK(error != 0 ? text.empty() : i == 1);
-        },
-        &faults);
-    CHECK(errors[0] == EIO && errors[1] <= 0 && has_no_child());
-  }
-}
-
 }  // namespace
 
 int main() {
-  trusts_no_helper();
   reads_every_shape();
   serves_more_than_one_arena();
   goes_on_after_a_stall();
   one_user_cannot_spend_the_time_of_others();
   bytes_are_charged_to_the_user();
   the_budget_ends_it();
-  a_failed_fork_is_no_empty_answer();
-  leaves_the_host_alone();
-  the_helper_holds_nothing();
   return report("argv");
 }
