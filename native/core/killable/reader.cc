@@ -91,18 +91,16 @@ void collect_helpers() {
 }  // namespace
 
 int read_in_helper(const char* path, std::size_t piece, char* to, std::size_t room, std::size_t* size) {
-  const int fd = open(path, O_RDONLY | O_NOFOLLOW);
-  int error = fd < 0 ? errno : 0;
-  while (error == 0 && *size < room) {
+  const UniqueFd fd(open(path, O_RDONLY | O_NOFOLLOW));
+  if (!fd.valid()) return errno;
+  while (*size < room) {
     const std::size_t asked = std::min(piece, room - *size);
-    const ssize_t got = read(fd, to + *size, asked);
-    if (got < 0 && errno != EINTR) error = errno;
-    if (got < 0) continue;
+    const ssize_t got = read(fd.get(), to + *size, asked);
+    if (got < 0) return errno;  // never EINTR: every signal is blocked
     *size += static_cast<std::size_t>(got);
     if (static_cast<std::size_t>(got) < asked) break;
   }
-  if (fd >= 0) close(fd);
-  return error;
+  return 0;
 }
 
 // A request that has no answer yet.

@@ -68,6 +68,18 @@ void goes_on_after_a_stall() {
   CHECK(read_argv(reader, {{10, 1}}, &faults)[0].status == ArgvStatus::kRead);
 }
 
+void users_take_turns() {
+  const Host host;
+  host.add(10, {"a"});
+  MemoryReader reader = host.reader(2000, 5000);
+  std::vector<Fault> faults;
+  std::vector<std::size_t> order;
+  const auto on_answer = [&order](std::size_t i, int, std::string_view) { order.push_back(i); };
+  const std::string path = "10/cmdline";
+  reader.read({{path, 1}, {path, 1}, {path, 1}, {path, 2}, {path, 2}, {path, 3}}, on_answer, &faults);
+  CHECK((order == std::vector<std::size_t>{0, 3, 5, 1, 4, 2}));
+}
+
 void one_user_cannot_spend_the_time_of_others() {
   const Host host;
   std::vector<ArgvRequest> requests;
@@ -142,6 +154,7 @@ int main() {
   reads_every_shape();
   serves_more_than_one_arena();
   goes_on_after_a_stall();
+  users_take_turns();
   one_user_cannot_spend_the_time_of_others();
   bytes_are_charged_to_the_user();
   the_budget_ends_it();

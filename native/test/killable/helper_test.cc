@@ -143,6 +143,25 @@ pid_t helper_of(pid_t program) {
   }
 }
 
+void reads_what_there_is_room_for() {
+  const ProcFixture fixture;
+  const std::string path = fixture.root() + "/file";
+  write_file(path, std::string(20, 'x'));
+  for (const std::size_t room : {4, 10, 19, 20, 21, 30})
+    for (const std::size_t piece : {4, 7, 100}) {
+      std::string to(40, '-');
+      std::size_t size = 0;
+      CHECK(read_in_helper(path.c_str(), piece, to.data(), room, &size) == 0);
+      CHECK(size == std::min(room, std::size_t{20}));
+      CHECK(to == std::string(size, 'x') + std::string(40 - size, '-'));
+    }
+  std::size_t size = 0;
+  char byte;
+  CHECK(read_in_helper("/", 1, &byte, 1, &size) == EISDIR);
+  CHECK(read_in_helper("/proc/self", 1, &byte, 1, &size) == ELOOP);
+  CHECK(read_in_helper((path + "none").c_str(), 1, &byte, 1, &size) == ENOENT);
+}
+
 // A helper that hangs must not hold a descriptor of the host's (its lock, its standard output): here a pipe,
 // whose end of file shows that no process has the other end any more. It runs no handler of the host's, and
 // ends with the host.
@@ -233,6 +252,7 @@ int main() {
   leaves_the_host_alone();
   a_collected_helper_gets_no_signal();
   one_that_cannot_die_yet_is_collected_later();
+  reads_what_there_is_room_for();
   the_helper_holds_nothing();
   return report("helper");
 }
