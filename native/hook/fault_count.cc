@@ -4,8 +4,6 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include <cerrno>
-
 #include "core/base/fd.h"
 
 namespace reaper::hook {
@@ -18,7 +16,8 @@ constexpr mode_t kOthersMayWrite = 002;
 UniqueFd open_folder(const char* directory) {
   constexpr int kFlags = O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC;
   UniqueFd folder(open(directory, kFlags));
-  if (folder.valid() || errno != ENOENT || mkdir(directory, 0700) != 0) return folder;
+  if (folder.valid()) return folder;
+  mkdir(directory, 0700);
   return UniqueFd(open(directory, kFlags));
 }
 

@@ -31,15 +31,13 @@ Syslog::Syslog(const std::string& path) {
   if (path.size() >= sizeof(address.sun_path)) return;
   std::memcpy(address.sun_path, path.c_str(), path.size() + 1);
   UniqueFd fd(socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0));
-  if (!fd.valid() || connect(fd.get(), reinterpret_cast<const sockaddr*>(&address), sizeof(address)) != 0)
-    return;
-  fd_ = std::move(fd);
+  if (connect(fd.get(), reinterpret_cast<const sockaddr*>(&address), sizeof(address)) == 0)
+    fd_ = std::move(fd);
 }
 
 void Syslog::send(Priority priority, const std::string& text) const {
-  if (!fd_.valid()) return;
   const std::string line = format_log_line(priority, text);
-  (void)!::send(fd_.get(), line.data(), line.size(), MSG_DONTWAIT | MSG_NOSIGNAL);
+  (void)!::send(fd_.get(), line.data(), line.size(), MSG_DONTWAIT);
 }
 
 }  // namespace reaper::hook

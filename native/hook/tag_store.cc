@@ -35,7 +35,7 @@ Result<UniqueFd> open_directory(int parent, const std::string& name, uid_t owner
 Result<UniqueFd> use_directory(int parent, const std::string& name, uid_t owner, mode_t forbidden) {
   // Opened before it is made: SELinux lets the hook use a folder of systemd-tmpfiles, and make none.
   Result<UniqueFd> existing = open_directory(parent, name, owner, forbidden);
-  if (existing || existing.failure().code != ENOENT) return existing;
+  if (existing.failure().code != ENOENT) return existing;
   const int error = mkdirat(parent, name.c_str(), 0700) == 0 ? 0 : errno;
   Result<UniqueFd> made = open_directory(parent, name, owner, forbidden);
   if (!made && error != 0) return failed(error, "mkdir " + name);
@@ -44,12 +44,9 @@ Result<UniqueFd> use_directory(int parent, const std::string& name, uid_t owner,
 
 Result<bool> write_file(int directory, const std::string& temporary, const std::string& text) {
   constexpr int kFlags = O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC;
-  UniqueFd fd(openat(directory, temporary.c_str(), kFlags, 0600));
-  if (!fd.valid() && errno == EEXIST) {
-    // A dead writer that had this pid left it: two living ones cannot share a pid.
-    unlinkat(directory, temporary.c_str(), 0);
-    fd = UniqueFd(openat(directory, temporary.c_str(), kFlags, 0600));
-  }
+  // A dead writer that had this pid may have left it: two living ones cannot share a pid.
+  unlinkat(directory, temporary.c_str(), 0);
+  const UniqueFd fd(openat(directory, temporary.c_str(), kFlags, 0600));
   if (!fd.valid()) return failed(errno, "create " + temporary);
   const ssize_t written = write(fd.get(), text.data(), text.size());
   if (written < 0) return failed(errno, "write " + temporary);
@@ -75,7 +72,7 @@ Result<bool> write_tag(const std::string& directory, uid_t owner, const Tag& tag
   Result<bool> result = write_file(fd, temporary, encode_tag(tag));
   if (result && renameat(fd, temporary.c_str(), fd, name.c_str()) != 0)
     result = failed(errno, "rename " + name);
-  if (!result) unlinkat(fd, temporary.c_str(), 0);
+  unlinkat(fd, temporary.c_str(), 0);  // gone where it was renamed
   return result;
 }
 

@@ -120,7 +120,6 @@ MemoryReader::MemoryReader(MemoryFile file, int proc_fd, int timeout_ms, int bud
 void MemoryReader::read(const std::vector<MemoryRequest>& requests, const OnAnswer& on_answer,
                         std::vector<Fault>* faults) {
   collect_helpers();
-  if (requests.empty()) return;
   std::vector<Waiting> waiting;
   std::unordered_map<Account*, std::size_t> asked;
   for (const MemoryRequest& request : requests) {

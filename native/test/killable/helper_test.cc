@@ -100,6 +100,9 @@ void leaves_the_host_alone() {
   const int before = open_fds();
   for (int i = 0; i < 20; ++i) read_from(host, {{10, 1}, {11, 1}, {10, 1}}, 20);
   CHECK(open_fds() == before);
+  std::ifstream maps("/proc/self/maps");
+  for (std::string line; std::getline(maps, line);)
+    CHECK(line.find("/dev/zero") == line.npos);  // shared memory
   int status = 0;
   CHECK(waitpid(other, &status, 0) == other);
   CHECK(WIFEXITED(status) && WEXITSTATUS(status) == 42);
