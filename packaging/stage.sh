@@ -57,8 +57,8 @@ put 644 $policy/ "$here/selinux/$name.cil"
 put 644 /usr/share/$name/monitoring/ "$here"/alert-rules.yml "$here"/grafana-dashboard.json
 put 644 /usr/share/$name/pam/ "$repo"/pam/*.snippet
 # Examples: the site copies one and changes it.
-put 644 /usr/share/$name/hooks/ "$here"/hooks/README.md
-put 755 /usr/share/$name/hooks/ "$here"/hooks/*-*
+put 644 /usr/share/$name/hooks/ "$here"/hooks/*.{md,conf}
+put 755 /usr/share/$name/hooks/ "$here"/hooks/notify-*
 if [ "$family" = deb ]; then put 644 /usr/share/pam-configs/$name "$repo/pam/$name"; fi
 for section in 1 5 7 8; do put 644 "/usr/share/man/man$section/" "$dist"/man/*."$section"; done
 if [ "$family" = rpm ] && [ -d "$root/usr/share/man" ]; then find "$root/usr/share/man" -type f -exec gzip -9n {} +; fi

@@ -47,7 +47,7 @@ while :; do
   [ "$part" != / ] || break
   part=$(dirname "$part")
 done
-install -d "$library" /usr/libexec/$name /usr/share/$name/pam /etc/$name/config.d
+install -d "$library" /usr/libexec/$name /usr/share/$name/pam /usr/share/$name/hooks /etc/$name/config.d
 install -m 644 dist/$name.cjs dist/sweep.cjs dist/tools.cjs dist/pino.cjs dist/reaper_native.node "$library/"
 # The launcher starts Node.js by an absolute path and passes on no NODE_OPTIONS and no LD_PRELOAD.
 install -m 755 dist/launcher /usr/sbin/$name
@@ -59,6 +59,8 @@ fi
 [ "$(readlink -f /usr/bin)" = "$(readlink -f /usr/sbin)" ] || ln -sf ../sbin/$name /usr/bin/$name
 install -m 755 dist/session-close packaging/pam-line packaging/remove-metrics dist/keep /usr/libexec/$name/
 install -m 644 pam/sshd.snippet /usr/share/$name/pam/
+install -m 755 packaging/hooks/notify-* /usr/share/$name/hooks/
+install -m 644 packaging/hooks/*.md packaging/hooks/*.conf /usr/share/$name/hooks/
 if [ ! -e /etc/$name/config.toml ]; then
   install -m 644 packaging/config.toml /etc/$name/config.toml
   install -m 644 packaging/00-observe.toml /etc/$name/config.d/

@@ -17,6 +17,7 @@ import { runHook } from "./shell/run-hook.ts";
 
 const LIMIT_MS = 60_000;
 const GIVE_UP_MS = 3 * 86_400_000;
+const SETUID_MAILER = "a setuid mailer needs /usr/share/vscode-grim-reaper/hooks/setuid-mailer.conf";
 
 const EXPLANATION = `
 The program gets one line of JSON on standard input for each tree, a run each,
@@ -59,7 +60,7 @@ async function deliverAll(program: string, now: number): Promise<Fault[]> {
     if (done) continue;
     const why = "failed" in run ? run.failed : `exit status ${run.value}`;
     const rest = old ? "given up" : "kept; tried again after the next sweep";
-    faults.push({ what: `deliver ${file}`, detail: `${program}: ${why}; ${rest}` });
+    faults.push({ what: `deliver ${file}`, detail: `${program}: ${why}; ${rest}; ${SETUID_MAILER}` });
   }
   return faults;
 }

@@ -28,6 +28,7 @@ const LOG = "/var/log/vscode-grim-reaper/sweep.log";
 const LEDGER = "/var/log/vscode-grim-reaper/ledger.jsonl";
 const COLLECTOR = "/var/lib/prometheus/node-exporter";
 const METRICS = `${COLLECTOR}/vscode-grim-reaper.prom`;
+const NOTIFY = "vscode-grim-reaper-notify.service";
 
 onLoginNode("the systemd unit", () => {
   const node = suiteNode();
@@ -149,23 +150,54 @@ onLoginNode("the systemd unit", () => {
     await window.drop();
   });
 
-  it("has the site's program run outside its sandbox: notify-mail's setgid mailer gets the mail of one user", async () => {
-    // Postfix' postdrop and exim work so: setgid or setuid. A script cannot, so a program does it.
-    const prepare = `install -m 0770 -g mail -d /srv/mail
-      install -g mail -m 2755 /usr/bin/tee /usr/local/sbin/drop`;
-    await node.run(["sh", "-ec", prepare]);
-    const mailer = '#!/bin/sh\n{ echo "$*"; cat; } | /usr/local/sbin/drop -a /srv/mail/queue >/dev/null\n';
-    await node.copyIn("/usr/sbin/sendmail", mailer, { mode: 0o755 });
-    const program = "/etc/site/notify-mail";
-    await node.copyIn(program, readFileSync(join(repository(), "packaging/hooks/notify-mail")), {
-      mode: 0o755,
-    });
+  /** Has a sweep end an orphan, with this as the site's program. */
+  const endOneFor = async (program: string, text: string | Buffer): Promise<void> => {
+    await node.copyIn(program, text, { mode: 0o755 });
     await configure(node, `${AT_ONCE}[hooks]\nnotify = "${program}"\n`);
     await node.run(["systemctl", "start", "vscode-grim-reaper-notify.path"]);
     const server = await startStandIn(node);
     await becomes(node, server.pid, "reap");
     await sweepByUnit();
     assert.equal(node.alive(server.pid), false);
+  };
+  const saidByNotify = () => node.journal("-u", NOTIFY, "-o", "cat");
+
+  it("has the site's program run with the network, but without a capability, a home or new privileges", async () => {
+    await node.run(["install", "-d", "-m", "1777", "/srv/open"]);
+    const probe = `#!/bin/bash
+      exec >&2
+      grep -E '^(NoNewPrivs|Cap)' /proc/self/status
+      getent ahosts localhost
+      read -r line </dev/tcp/127.0.0.1/22 && echo "$line"
+      touch /srv/open/file
+      ls /home
+      touch /tmp/mine && chown root /tmp/mine`;
+    await endOneFor("/etc/site/probe", probe);
+    const capabilities = String.raw`(?:Cap\w+:\t0{16}\n){5}NoNewPrivs:\t1\n`;
+    const network = String.raw`[\s\S]*^127\.0\.0\.1 +STREAM[\s\S]*^SSH-2\.0-`;
+    const refused = String.raw`[\s\S]*file': Read-only[\s\S]*'/home': Permission denied[\s\S]*mine': Operation not permitted`;
+    const expected = new RegExp(`${capabilities}${network}${refused}`, "m");
+    await until(async () => assert.match(await saidByNotify(), expected));
+  });
+
+  it("has notify-mail's setgid mailer fail aloud; with the drop-in the mail of one user comes after the next sweep", async () => {
+    // Postfix' postdrop and exim work so: setgid or setuid. A script cannot, so a program does it.
+    const prepare = `install -m 0770 -g mail -d /srv/mail
+      install -g mail -m 2755 /usr/bin/tee /usr/local/sbin/drop`;
+    await node.run(["sh", "-ec", prepare]);
+    const mailer = '#!/bin/sh\n{ echo "$*"; cat; } | /usr/local/sbin/drop -a /srv/mail/queue >/dev/null\n';
+    await node.copyIn("/usr/sbin/sendmail", mailer, { mode: 0o755 });
+    const example = (name: string) => readFileSync(join(repository(), "packaging/hooks", name));
+    await endOneFor("/etc/site/notify-mail", example("notify-mail"));
+    await until(async () =>
+      assert.match(
+        await saidByNotify(),
+        /drop: \/srv\/mail\/queue: Permission denied[\s\S]*notify-mail: exit status 1; kept[\s\S]*\/hooks\/setuid-mailer\.conf$/m,
+      ),
+    );
+    await node.copyIn(`/etc/systemd/system/${NOTIFY}.d/setuid-mailer.conf`, example("setuid-mailer.conf"));
+    await node.run(["systemctl", "daemon-reload"]);
+    await sweepByUnit();
     await until(async () =>
       assert.match(
         await node.read("/srv/mail/queue"),

@@ -25,6 +25,10 @@ const OLD = new Set(
   ),
 );
 
+/** systemd.exec(5), of a unit whose account is not root: each setting that makes a filter of system calls. */
+const IMPLIES_NO_NEW_PRIVILEGES =
+  /^(?:NoNewPrivileges|SystemCall(?:Filter|Architectures)|Restrict\w+|LockPersonality|PrivateDevices|Protect(?:Clock|Hostname|Kernel\w+))$/;
+
 const units = readdirSync("systemd").filter((name) => /\.(?:service|timer|path)$/.test(name));
 const directivesOf = (name: string): string[] =>
   [...readFileSync(join("systemd", name), "utf8").matchAll(/^([A-Z]\w*)=/gm)].map((match) => match[1] ?? "");
@@ -43,6 +47,15 @@ test("the lists hold nothing that no unit uses", () => {
     [...OLD, ...Object.keys(NEWER)].filter((directive) => !used.has(directive)),
     [],
   );
+});
+
+test("the drop-in for a setuid mailer turns off whatever of the notify unit implies NoNewPrivileges", () => {
+  const unit = directivesOf("vscode-grim-reaper-notify.service");
+  const dropIn = readFileSync("packaging/hooks/setuid-mailer.conf", "utf8");
+  const implying = unit.filter((name) => IMPLIES_NO_NEW_PRIVILEGES.test(name));
+  assert.ok(implying.length > 10);
+  for (const name of implying) assert.match(dropIn, new RegExp(`^${name}=(?:no)?$`, "m"));
+  for (const [, name] of dropIn.matchAll(/^(\w+)=/gm)) assert.ok(unit.includes(name ?? ""), name);
 });
 
 test("the README says what stands in for each newer directive on RHEL 8", () => {
