@@ -95,11 +95,8 @@ onLoginNode("doctor", () => {
       await node.run(["sh", "-c", make]);
       const found = await bad();
       await node.run(["sh", "-c", mend]);
-      assert.deepEqual(
-        found.checks.map((check) => check.name),
-        [name],
-        JSON.stringify(found.checks),
-      );
+      const names = found.checks.map((check) => check.name);
+      assert.deepEqual(names, [name], JSON.stringify(found.checks));
       assert.match(found.checks[0]?.detail ?? "", detail);
       assert.equal(found.status, found.checks[0]?.health === "fault" ? 1 : 0);
       assert.deepEqual((await bad()).checks, []);

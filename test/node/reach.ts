@@ -100,10 +100,8 @@ export class Reach {
   async isLeft(pid: number, verdict: string, reason: RegExp): Promise<TreeDocument> {
     const tree = await becomes(this.node, pid, verdict);
     assert.match(tree.reasons.join(), reason);
-    assert.deepEqual(
-      (await sweep(this.node)).log.filter((line) => line.includes("Killed")),
-      [],
-    );
+    const killed = (await sweep(this.node)).log.filter((line) => line.includes("Killed"));
+    assert.deepEqual(killed, []);
     assert.equal(this.node.alive(pid), true);
     return tree;
   }

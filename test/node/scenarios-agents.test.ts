@@ -194,13 +194,11 @@ onLoginNode("coding agents and kernels", () => {
     const held = (await list(node)).trees.flatMap(({ pids }) => pids);
     assert.deepEqual([held.includes(others.site), held.includes(others.kernel)], [false, false]);
     const shown = await Promise.all(Object.values(others).map((pid) => agentAt(pid)));
-    assert.deepEqual(
-      shown.map(({ product, kind, verdict, reason }) => [product, kind, verdict, reason]),
-      [
-        [undefined, undefined, undefined, undefined],
-        ["jupyter", "own", "never", "its user runs it"],
-        ["codex", "agent", "never", "runs in a terminal multiplexer"],
-      ],
-    );
+    const rows = shown.map(({ product, kind, verdict, reason }) => [product, kind, verdict, reason]);
+    assert.deepEqual(rows, [
+      [undefined, undefined, undefined, undefined],
+      ["jupyter", "own", "never", "its user runs it"],
+      ["codex", "agent", "never", "runs in a terminal multiplexer"],
+    ]);
   });
 });

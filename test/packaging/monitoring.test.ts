@@ -105,10 +105,8 @@ test("the alerting rules ask for series that exist, and each says what to do", (
   const text = readFileSync(RULES, "utf8");
   assert.doesNotMatch(text, /\t/);
   const rules = text.split(/^ {6}- /m).slice(1);
-  assert.deepEqual(
-    rules.map((rule) => /^alert: (\w+)$/m.exec(rule)?.[1]),
-    ["ReaperSilent", "ReaperFailing", "ReaperBreakerTripped", "ReaperHookFaults"],
-  );
+  const alerts = rules.map((rule) => /^alert: (\w+)$/m.exec(rule)?.[1]);
+  assert.deepEqual(alerts, ["ReaperSilent", "ReaperFailing", "ReaperBreakerTripped", "ReaperHookFaults"]);
   for (const rule of rules) {
     const expr = /^ {8}expr: (.+)$/m.exec(rule)?.[1] ?? "";
     assert.ok(checkNames(expr, RULES) > 0, rule);

@@ -72,10 +72,8 @@ function insideNamespace(): void {
     const stage = await startTree([legacy(home, { uid }), sleeper(home, "bystander", ["x"], uid)]);
     const before = Date.now();
     assert.equal(run(["-n", "-c", config]).status, 0);
-    assert.deepEqual(
-      records().map(({ would, killed }) => [would, killed]),
-      [[true, 7]],
-    );
+    const dry = records().map(({ would, killed }) => [would, killed]);
+    assert.deepEqual(dry, [[true, 7]]);
     rmSync(LEDGER);
     const swept = run(["--json", "-c", config]);
     assert.equal(swept.status, 0, swept.stderr);

@@ -118,14 +118,12 @@ function insideNamespace(): void {
 
   test("the layouts of Zed and of JetBrains' Gateway, each with its product and all its processes", () => {
     const trees = ["plain", "zed", "jetbrains"].map((name) => treeAt(name));
-    assert.deepEqual(
-      trees.map(({ product, pids }) => [product, pids.length]),
-      [
-        ["vscode", 1],
-        ["zed", 1],
-        ["jetbrains", 3],
-      ],
-    );
+    const sizes = trees.map(({ product, pids }) => [product, pids.length]);
+    assert.deepEqual(sizes, [
+      ["vscode", 1],
+      ["zed", 1],
+      ["jetbrains", 3],
+    ]);
     assert.equal(treeAt("jetbrains", '[graceByProduct]\njetbrains = "2h"\n').graceSeconds, 7200);
   });
 

@@ -115,10 +115,8 @@ function forcing(): void {
     const json = (...args: string[]): unknown => JSON.parse(run([...args, "--json", "-c", file]).stdout);
     const listed = json("list") as { trees: { uid: number; user: string }[] };
     assert.deepEqual(whyNotValid("host", listed), []);
-    assert.deepEqual(
-      listed.trees.map(({ uid: owner, user }) => [owner, user]),
-      [[uid, String(uid)]],
-    );
+    const owners = listed.trees.map(({ uid: owner, user }) => [owner, user]);
+    assert.deepEqual(owners, [[uid, String(uid)]]);
     assert.deepEqual(whyNotValid("explain", json("explain", String(stage.pids[0]))), []);
     const [dry, swept] = [json("-n"), json("sweep")] as { dryRun: boolean; trees: { outcome: Ended }[] }[];
     for (const said of [dry, swept]) assert.deepEqual(whyNotValid("host", said), []);
@@ -129,13 +127,11 @@ function forcing(): void {
       .trim()
       .split("\n")
       .map((line) => JSON.parse(line));
-    assert.deepEqual(
-      records.map(({ would, killed }) => [would, killed]),
-      [
-        [true, 1],
-        [false, 1],
-      ],
-    );
+    const killed = records.map(({ would, killed }) => [would, killed]);
+    assert.deepEqual(killed, [
+      [true, 1],
+      [false, 1],
+    ]);
     for (const record of records) assert.deepEqual(whyNotValid("ledger", record), []);
     assert.match(run(["report", "-c", file]).stdout, /^1 tree, 1 process, /);
     assert.match(run(["report", "--would", "-c", file]).stdout, /^Sweeps would have ended 1 tree of 1 user/);

@@ -63,10 +63,11 @@ function insideNamespace(): void {
     assert.equal(list.status, 0, list.stderr);
     const document = JSON.parse(list.stdout);
     assert.deepEqual(document.errors, [fault]);
-    assert.deepEqual(
-      document.trees.map((tree: { root: { pid: number }; verdict: string }) => [tree.root.pid, tree.verdict]),
-      [[pid, "unknown"]],
-    );
+    const verdicts = document.trees.map((tree: { root: { pid: number }; verdict: string }) => [
+      tree.root.pid,
+      tree.verdict,
+    ]);
+    assert.deepEqual(verdicts, [[pid, "unknown"]]);
     assert.match(
       runToEnd(["list"]).stderr,
       new RegExp(`cannot read the command line of process ${pid}: no answer in time`),

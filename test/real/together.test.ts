@@ -71,11 +71,8 @@ function insideNamespace(): void {
     };
     await Promise.all([sweeping(), ...Array.from({ length: 2 }, logouts)]);
     host.assertSound(true, "in its grace");
-    assert.deepEqual(
-      readdirSync(TAGS).filter((name) => !/^\d+\.json$/.test(name)),
-      [],
-      "a temporary file stays",
-    );
+    const temporary = readdirSync(TAGS).filter((name) => !/^\d+\.json$/.test(name));
+    assert.deepEqual(temporary, [], "a temporary file stays");
     t.diagnostic(`50 logouts beside ${sweeps} sweeps`);
     assert.equal(run(["-c", patient]).status, 0);
     assert.deepEqual(readdirSync(TAGS), [own]);

@@ -90,10 +90,8 @@ describe("a host that enforces SELinux", { concurrency: 1 }, () => {
         [comm, source, target].some((text) => /reaper|session-close/.test(text)) &&
         !permissions.every((permission) => INHERITED.includes(permission)),
     );
-    assert.deepEqual(
-      ours.map(({ line }) => line),
-      [],
-    );
+    const lines = ours.map(({ line }) => line);
+    assert.deepEqual(lines, []);
     checkSweep(answers);
     checkRotation(answers, LOG_TYPE);
     const keep = answers.section("keep");

@@ -118,10 +118,8 @@ describe("snapshot", () => {
       { pid: 101, exe: server, comm: ") R 1 1\n" },
     );
     const { processes } = await native.snapshot(options(root));
-    assert.deepEqual(
-      processes.map((each) => each.comm),
-      ["a\ufffd\u001b[", ") R 1 1\n"],
-    );
+    const names = processes.map((each) => each.comm);
+    assert.deepEqual(names, ["a\ufffd\u001b[", ") R 1 1\n"]);
   });
 
   it("reports a command line that hangs, and lets the event loop run meanwhile", async () => {
@@ -132,10 +130,8 @@ describe("snapshot", () => {
     });
     const taken = await native.snapshot(options(root));
     assert.ok(turned, "the event loop stood still");
-    assert.deepEqual(
-      taken.processes.map((each) => each.argvStatus),
-      ["timeout", "read"],
-    );
+    const statuses = taken.processes.map((each) => each.argvStatus);
+    assert.deepEqual(statuses, ["timeout", "read"]);
     assert.equal(taken.counts.timedOut, 1);
     assert.equal(taken.faults[0]?.pid, 100);
   });
@@ -155,11 +151,8 @@ describe("snapshot", () => {
       for (const { processes } of all) assert.ok(processes.some(({ pid }) => pid === process.pid));
     }
     assert.ok(open() <= before, "descriptors grew");
-    assert.deepEqual(
-      (await native.snapshot(live)).processes.filter((each) => each.ppid === process.pid),
-      [],
-      "a helper was left behind",
-    );
+    const helpers = (await native.snapshot(live)).processes.filter((each) => each.ppid === process.pid);
+    assert.deepEqual(helpers, [], "a helper was left behind");
   });
 
   it("goes on after a first stage, once", async () => {
@@ -173,10 +166,8 @@ describe("snapshot", () => {
     assert.ok(chain && rest);
     assert.deepEqual(chain, [{ pid: 100, startTime: 5000, ppid: 90, uid: fixtureUid, suspect: true }]);
     const whole = await native.finishSnapshot(rest, []);
-    assert.deepEqual(
-      whole.processes.map(({ pid }) => pid),
-      [100, 101],
-    );
+    const pids = whole.processes.map(({ pid }) => pid);
+    assert.deepEqual(pids, [100, 101]);
     assert.deepEqual([whole.chain, whole.rest], [undefined, undefined]);
     assert.throws(() => native.finishSnapshot(rest, []), { message: /^rest must be/ });
     const again = await native.snapshot(staged);

@@ -109,10 +109,8 @@ test("what is in use at the second look is spared, logged with its reason, and n
 }, async (t) => {
   const { acts, result, lines, states } = await ran(t, [unused, used]);
   assert.deepEqual(acts, ["look", "wait 120000", "lock", "look"]);
-  assert.deepEqual(
-    result.outcomes.map(({ killed, spared }) => [killed.length, spared !== null]),
-    [[0, true]],
-  );
+  const ends = result.outcomes.map(({ killed, spared }) => [killed.length, spared !== null]);
+  assert.deepEqual(ends, [[0, true]]);
   assert.match(
     lines.join("\n"),
     /Spared 6 processes under pid 500 \(uid 2001\): spare: in use: host 10\.1\.2\.3/,
@@ -162,10 +160,8 @@ test("what the first look saw is noted before the wait, each process of a tree t
   assert.deepEqual(acts, ["look", "wait 120000", "lock", "look"]);
   assert.match(lines.join("\n"), /no second look/);
   const noted = (JSON.parse(states) as { states: { pid: number; orphanAt: number }[] }).states;
-  assert.deepEqual(
-    noted.map(({ pid, orphanAt }) => [pid, orphanAt]).sort(),
-    tree.map(({ pid }) => [pid, unused.uptime]).sort(),
-  );
+  const marks = noted.map(({ pid, orphanAt }) => [pid, orphanAt]).sort();
+  assert.deepEqual(marks, tree.map(({ pid }) => [pid, unused.uptime]).sort());
 });
 
 test("a sweep with nothing to end, and a dry run, neither wait nor lock; a dry run notes nothing", {
@@ -192,10 +188,8 @@ test("a sweep that the breaker stops ends nothing, and still notes what it saw i
     states: { pid: number; usedAt: number }[];
     lastSweepAt: null;
   };
-  assert.deepEqual(
-    [kept.map(({ pid, usedAt }) => [pid, usedAt]), lastSweepAt],
-    [[[500, blind.uptime]], null],
-  );
+  const used = [kept.map(({ pid, usedAt }) => [pid, usedAt]), lastSweepAt];
+  assert.deepEqual(used, [[[500, blind.uptime]], null]);
   const denied = { ...unused.counts, denied: unused.counts.listed };
   const stopped = await ran(t, [{ ...unused, counts: denied }]);
   assert.deepEqual([stopped.acts, stopped.result.outcomes], [["look"], []], "not even an orphan");

@@ -86,20 +86,14 @@ test("notices wait in order, each later one with a greater number, and not for e
   const DAY = 24 * HOUR;
   const SECONDS = NOW / 1000;
   const first = addNotices([], [["a"], ["b"]], NOW, 14);
-  assert.deepEqual(
-    first.map(({ id }) => id),
-    [SECONDS, SECONDS + 1],
-  );
+  const ids = first.map(({ id }) => id);
+  assert.deepEqual(ids, [SECONDS, SECONDS + 1]);
   // The clock was set back: the new one still comes after those that were shown.
   const next = addNotices(first, [["c"]], NOW - DAY, 14);
-  assert.deepEqual(
-    next.map(({ id }) => id),
-    [SECONDS, SECONDS + 1, SECONDS + 2],
-  );
-  assert.deepEqual(
-    addNotices(first, [["d"]], NOW + 15 * DAY, 14).map(({ lines }) => lines[0]),
-    ["d"],
-  );
+  const later = next.map(({ id }) => id);
+  assert.deepEqual(later, [SECONDS, SECONDS + 1, SECONDS + 2]);
+  const texts = addNotices(first, [["d"]], NOW + 15 * DAY, 14).map(({ lines }) => lines[0]);
+  assert.deepEqual(texts, ["d"]);
   const many = addNotices(
     [],
     Array.from({ length: 50 }, (_, i) => [String(i)]),

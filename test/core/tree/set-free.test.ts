@@ -22,68 +22,34 @@ const server = legacyTree(500).map((one) =>
 /** Started by the shell as a job of its own. */
 const job = (init: Partial<Proc> = {}): Proc => proc({ pid: 510, ppid: 505, sid: 505, tty: PTS, ...init });
 
-interface Case {
-  readonly processes: readonly Proc[];
-  /** Which of 510 to 512 are members, and what is said of 510 where it is not. */
-  readonly members: readonly number[];
-  readonly why?: string;
-}
-
 const LEADS = "was set free by its user: leads a session of its own without a terminal";
 const IGNORES = "was set free by its user: ignores the hangup of its terminal";
 const CGROUP = "was set free by its user: is in a cgroup of its own";
 const below = (pid: number, init: Partial<Proc> = {}): Proc => job({ pid, ppid: pid - 1, ...init });
+const ofExtension = { ppid: 502, tty: 0, sid: 500, ignoresHangup: true, cgroups: [SCOPE] };
 
-const cases: Readonly<Record<string, Case>> = {
-  "a job, in the background or disowned": { processes: [job()], members: [510] },
-  setsid: { processes: [job({ sid: 510, tty: 0 })], members: [], why: LEADS },
-  nohup: { processes: [job({ ignoresHangup: true })], members: [], why: IGNORES },
-  "systemd-run --scope": { processes: [job({ cgroups: [SCOPE] })], members: [], why: CGROUP },
-  "cgexec with one controller of cgroup v1": {
-    processes: [job({ cgroups: [SESSION, "/mine"] })],
-    members: [],
-    why: CGROUP,
-  },
-  "what the set-free program started": {
-    processes: [job({ ignoresHangup: true }), below(511), below(512)],
-    members: [],
-    why: IGNORES,
-  },
-  "nohup deep in the terminal": {
-    processes: [job(), below(511), below(512, { ignoresHangup: true })],
-    members: [510, 511],
-  },
-  "a terminal of its own within the terminal (script, ssh)": {
-    processes: [job(), below(511, { sid: 511, tty: PTS + 1 })],
-    members: [510, 511],
-  },
-  "setsid below a program that has no terminal, but its parent has": {
-    processes: [job({ tty: 0 }), below(511, { sid: 511, tty: 0 })],
-    members: [510],
-  },
-  "a service of the extension host in a session of its own": {
-    processes: [job({ ppid: 502, sid: 510, tty: 0 })],
-    members: [510],
-  },
-  "an extension's program that ignores SIGHUP, in a cgroup of its own": {
-    processes: [job({ ppid: 502, tty: 0, sid: 500, ignoresHangup: true, cgroups: [SCOPE] })],
-    members: [510],
-  },
-  "a program of which it is not known whether it ignores SIGHUP": {
-    processes: [job({ ignoresHangup: null })],
-    members: [510],
-  },
-};
-for (const [what, { processes, members, why }] of Object.entries(cases))
+/** Which of 510 to 512 are members, and what is said of 510 where it is not. */
+const cases: readonly (readonly [what: string, members: number[], processes: Proc[], why?: string])[] = [
+  ["a job, in the background or disowned", [510], [job()]],
+  ["setsid", [], [job({ sid: 510, tty: 0 })], LEADS],
+  ["nohup", [], [job({ ignoresHangup: true })], IGNORES],
+  ["systemd-run --scope", [], [job({ cgroups: [SCOPE] })], CGROUP],
+  ["cgexec with one controller of cgroup v1", [], [job({ cgroups: [SESSION, "/mine"] })], CGROUP],
+  ["what nohup started", [], [job({ ignoresHangup: true }), below(511), below(512)], IGNORES],
+  ["nohup deep in the terminal", [510, 511], [job(), below(511), below(512, { ignoresHangup: true })]],
+  ["a terminal within the terminal (ssh)", [510, 511], [job(), below(511, { sid: 511, tty: PTS + 1 })]],
+  ["setsid below a program without a terminal", [510], [job({ tty: 0 }), below(511, { sid: 511, tty: 0 })]],
+  ["a service of the extension host in its own session", [510], [job({ ppid: 502, sid: 510, tty: 0 })]],
+  ["an extension's program, deaf to SIGHUP, in its own cgroup", [510], [job(ofExtension)]],
+  ["what may ignore SIGHUP or not", [510], [job({ ignoresHangup: null })]],
+];
+for (const [what, members, processes, why] of cases)
   test(`${what}: ${members.length > 0 ? `${members.join(" and ")} end` : "nothing ends"} with the tree`, () => {
     const [tree, ...others] = treesAmong(...server, ...processes);
     const found = tree?.members.map(({ pid }) => pid).filter((pid) => pid >= 510);
     assert.deepEqual([others, found], [[], members]);
-    if (why)
-      assert.deepEqual(
-        tree?.sparedBelow.map((one) => [one.process.pid, one.why]),
-        [[510, why]],
-      );
+    const spared = tree?.sparedBelow.map((one) => [one.process.pid, one.why]);
+    if (why) assert.deepEqual(spared, [[510, why]]);
   });
 
 test("a shell is a member whatever it ignores: the terminal host started it", () => {
@@ -95,42 +61,31 @@ test("a shell is a member whatever it ignores: the terminal host started it", ()
 test("what a server started by hand set free is not part of it either", () => {
   const byHand = server.map((one) => ({ ...one, tty: PTS }));
   const [tree] = treesAmong(...byHand, job({ ppid: 502, sid: 510, tty: 0 }));
-  assert.deepEqual(
-    tree?.sparedBelow.map(({ why }) => why),
-    [LEADS],
-  );
+  const reasons = tree?.sparedBelow.map(({ why }) => why);
+  assert.deepEqual(reasons, [LEADS]);
 });
+
+/** Each tree among these, with the number of its members. */
+const sizes = (...processes: readonly Proc[]): number[][] =>
+  treesAmong(...processes).map(({ root, members }) => [root.pid, members.length]);
 
 test("a server that its user set free in the terminal of another is left alone until that is gone", () => {
   const inner = legacyTree(600, { ppid: 505, sid: 600, tty: 0 });
-  const among = (...processes: readonly Proc[]): number[][] =>
-    treesAmong(...processes).map(({ root, members }) => [root.pid, members.length]);
-  assert.deepEqual(among(...server, ...inner), [[500, 6]]);
+  const [root, ...rest] = inner as [Proc, ...Proc[]];
+  assert.deepEqual(sizes(...server, ...inner), [[500, 6]]);
   // What is below it is not looked at, so that no user makes a tree of each process of a chain.
   const tmux = proc({ pid: 690, ppid: 605, exe: "/usr/bin/tmux" });
-  assert.deepEqual(among(...server, ...inner, tmux, ...legacyTree(700, { ppid: 690 })), [[500, 6]]);
-  const bobs = { uid: 2002, uids: [2002, 2002, 2002, 2002] as const };
-  assert.deepEqual(among(...server, ...inner, ...legacyTree(700, { ...bobs, ppid: 605 })), [
-    [500, 6],
-    [700, 6],
-  ]);
-  assert.deepEqual(among(...inner.map((one) => (one.pid === 600 ? { ...one, ppid: 1 } : one))), [[600, 6]]);
+  assert.deepEqual(sizes(...server, ...inner, tmux, ...legacyTree(700, { ppid: 690 })), [[500, 6]]);
+  const withBobs = sizes(...server, ...inner, ...legacyTree(700, { uid: 2002, ppid: 605 }));
+  assert.equal(withBobs.join(" "), "500,6 700,6");
+  assert.deepEqual(sizes({ ...root, ppid: 1 }, ...rest), [[600, 6]]);
   const shells = server.map((one) => ({ ...one, tty: 0 }));
-  assert.deepEqual(among(...shells, ...inner), [[500, 12]]);
+  assert.deepEqual(sizes(...shells, ...inner), [[500, 12]]);
 });
 
 test("servers that started in one tick are one tree, whichever is listed first", () => {
-  const startTime = 1000;
-  const outer = legacyTree(700, { startTime });
-  const inner = legacyTree(600, { ppid: 705, startTime });
-  for (const processes of [
-    [...inner, ...outer],
-    [...outer, ...inner],
-  ])
-    assert.deepEqual(
-      treesAmong(...processes).map(({ members }) => members.length),
-      [12],
-    );
+  const both = [...legacyTree(600, { ppid: 705, startTime: 1000 }), ...legacyTree(700, { startTime: 1000 })];
+  for (const processes of [both, both.toReversed()]) assert.deepEqual(sizes(...processes), [[700, 12]]);
 });
 
 const agent = (init: Partial<Proc> = {}): Proc =>
@@ -165,8 +120,5 @@ test("a server is one, however it was started", () => {
 test("an extension's program below what its user set free is not a former server's", () => {
   const python = job({ ignoresHangup: true });
   for (const child of [leftHelper({ ppid: 510 }), leftHelper({ ppid: 505, sid: 900, pgid: 900 })])
-    assert.deepEqual(
-      treesAmong(...server, python, child).map(({ root }) => root.pid),
-      [500],
-    );
+    assert.deepEqual(sizes(...server, python, child), [[500, 6]]);
 });

@@ -37,15 +37,11 @@ const startedAgo = (ms: number): number => ((UPTIME - ms) / 1000) * TICKS;
 test("a tree without a client is reaped, with all of its processes", () => {
   const judgement = only(observation(tree));
   assert.equal(judgement.verdict, "reap");
-  assert.deepEqual(
-    judgement.tree.members.map(({ pid }) => pid),
-    [500, 501, 502, 503, 504, 505],
-  );
+  const pids = judgement.tree.members.map(({ pid }) => pid);
+  assert.deepEqual(pids, [500, 501, 502, 503, 504, 505]);
   const rows = rowsOf(judgement, judgement.tree.members);
-  assert.deepEqual(
-    rows.map(({ depth }) => depth),
-    [0, 1, 2, 2, 2, 3],
-  );
+  const depths = rows.map(({ depth }) => depth);
+  assert.deepEqual(depths, [0, 1, 2, 2, 2, 3]);
 });
 
 test("five dead servers and a live one of the same user: five are reaped", () => {

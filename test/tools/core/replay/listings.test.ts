@@ -67,10 +67,8 @@ for (const [name, pids] of Object.entries(clientWorkers))
     const found = treesIn(name).flatMap(({ members, recognised }) =>
       members.filter(({ pid }) => recognised.get(pid)?.perClient),
     );
-    assert.deepEqual(
-      found.map(({ pid }) => pid),
-      pids,
-    );
+    const started = found.map(({ pid }) => pid);
+    assert.deepEqual(started, pids);
   });
 
 test("a listing has no sockets, so nothing in it is ever ended", () => {
@@ -96,11 +94,15 @@ x\t7\t1\tsh
 `;
   const { observation, errors } = parseListing(text);
   assert.deepEqual(errors, [6, 8]);
-  assert.deepEqual(
-    observation.processes.map(({ uid, pid, ppid, argv, comm }) => [uid, pid, ppid, argv.join(" "), comm]),
-    [
-      [1001, 7, 1, "node out/server-main.js", "node"],
-      [1001, 8, -1, "-bash", "bash"],
-    ],
-  );
+  const rows = observation.processes.map(({ uid, pid, ppid, argv, comm }) => [
+    uid,
+    pid,
+    ppid,
+    argv.join(" "),
+    comm,
+  ]);
+  assert.deepEqual(rows, [
+    [1001, 7, 1, "node out/server-main.js", "node"],
+    [1001, 8, -1, "-bash", "bash"],
+  ]);
 });

@@ -73,13 +73,11 @@ test("an agent that its user runs is shown, and never ended: in a shell and belo
   const tmux = proc({ pid: 810, exe: "/usr/bin/tmux", argv: "tmux new" });
   const inTmux = proc({ pid: 811, ppid: 810, exe: CLAUDE, argv: "claude" });
   const rows = rowsOf([shell, inShell, tmux, inTmux]);
-  assert.deepEqual(
-    rows.map(({ root, kind, verdict, reason }) => [root.pid, kind, verdict, reason]),
-    [
-      [801, "own", "never", "its user runs it"],
-      [811, "own", "never", "runs in a terminal multiplexer"],
-    ],
-  );
+  const shown = rows.map(({ root, kind, verdict, reason }) => [root.pid, kind, verdict, reason]);
+  assert.deepEqual(shown, [
+    [801, "own", "never", "its user runs it"],
+    [811, "own", "never", "runs in a terminal multiplexer"],
+  ]);
 });
 
 test("a daemon below a multiplexer is never ended", () => {
