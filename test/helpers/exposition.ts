@@ -1,5 +1,21 @@
 // A strict reader of Prometheus' text format (exposition format 0.0.4): what it does not know is an error.
 import assert from "node:assert/strict";
+import type { Sample as Sweep } from "../../src/core/metrics/metrics.ts";
+
+/** A sweep that found nothing and did nothing. */
+export const QUIET: Sweep = {
+  version: "1.2.3",
+  enforcing: true,
+  judgements: [],
+  outcomes: [],
+  ticksPerSecond: 100,
+  faults: 0,
+  failed: false,
+  breakerTripped: false,
+  took: 1234.5,
+  endedAt: 1_800_000_000_500,
+  hookFaults: 0,
+};
 
 export interface Sample {
   readonly name: string;

@@ -4,24 +4,11 @@ import { spawnSync } from "node:child_process";
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import test from "node:test";
-import { addUp, metricsText, type Sample } from "../../src/core/metrics/metrics.ts";
-import { readExposition } from "../helpers/exposition.ts";
+import { addUp, metricsText } from "../../src/core/metrics/metrics.ts";
+import { QUIET, readExposition } from "../helpers/exposition.ts";
 import { temporaryFile } from "../helpers/program.ts";
 
-const quiet: Sample = {
-  version: "1.2.3",
-  enforcing: true,
-  judgements: [],
-  outcomes: [],
-  ticksPerSecond: 100,
-  faults: 0,
-  failed: false,
-  breakerTripped: false,
-  took: 1,
-  endedAt: 1,
-  hookFaults: 0,
-};
-const metrics = metricsText(quiet, { totals: addUp({}, quiet), lastGood: null });
+const metrics = metricsText(QUIET, { totals: addUp({}, QUIET), lastGood: null });
 const names = new Set(readExposition(metrics).map(({ name }) => name));
 
 const DASHBOARD = "packaging/grafana-dashboard.json";
@@ -44,26 +31,25 @@ test("promtool accepts the metrics", { skip }, () => {
   assert.equal(checked.status, 0, checked.stdout + checked.stderr);
 });
 
-interface Panel {
-  readonly id: number;
-  readonly type: string;
-  readonly title: string;
-  readonly targets: readonly {
-    readonly expr: string;
-    readonly refId: string;
-    readonly datasource: unknown;
+interface Board {
+  readonly id: unknown;
+  readonly uid: string;
+  readonly schemaVersion: number;
+  readonly panels: readonly {
+    readonly id: number;
+    readonly type: string;
+    readonly title: string;
+    readonly targets: readonly {
+      readonly expr: string;
+      readonly refId: string;
+      readonly datasource: unknown;
+    }[];
   }[];
+  readonly templating: { readonly list: readonly { readonly name: string }[] };
 }
+const board = JSON.parse(readFileSync(DASHBOARD, "utf8")) as Board;
 
 test("the dashboard is a model that Grafana takes, and asks for series that exist", () => {
-  const board = JSON.parse(readFileSync(DASHBOARD, "utf8")) as {
-    id: unknown;
-    uid: string;
-    title: string;
-    schemaVersion: number;
-    panels: Panel[];
-    templating: { list: { name: string; type: string; query: unknown }[] };
-  };
   assert.equal(board.id, null, "an id is the Grafana instance's to give");
   assert.match(board.uid, /^[\w-]{1,40}$/);
   assert.ok(board.schemaVersion >= 30);
@@ -91,7 +77,6 @@ test("the dashboard is a model that Grafana takes, and asks for series that exis
 });
 
 test("the dashboard's questions are ones that Prometheus understands", { skip }, () => {
-  const board = JSON.parse(readFileSync(DASHBOARD, "utf8")) as { panels: Panel[] };
   const rules = board.panels
     .flatMap(({ targets }) => targets)
     .map(({ expr }, i) => ({ record: `check:${i}`, expr: expr.replaceAll("$__range", "1h") }));

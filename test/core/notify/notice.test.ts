@@ -9,6 +9,7 @@ import {
   parseNotices,
   siteLines,
 } from "../../../src/core/notify/notice.ts";
+import type { Observation } from "../../../src/core/observation/observation.ts";
 import type { Proc } from "../../../src/core/observation/process.ts";
 import type { Outcome } from "../../../src/core/reap/outcome.ts";
 import { localMinute } from "../../../src/core/text/format.ts";
@@ -23,9 +24,9 @@ const CONTEXT = { observation: observation([]), now: NOW, policy: NO_GRACE };
 
 const ESC = String.fromCharCode(27);
 
-function outcome(processes: readonly Proc[], more: Partial<Outcome> = {}): Outcome {
-  const judgement = judgeOne(observation(processes), contextFor(NO_GRACE));
-  return { judgement, killed: judgement.tree.members, survivors: [], spared: null, ...more };
+function outcome(processes: readonly Proc[], init: Partial<Observation> = {}): Outcome {
+  const judgement = judgeOne(observation(processes, init), contextFor(NO_GRACE));
+  return { judgement, killed: judgement.tree.members, survivors: [], spared: null };
 }
 
 /** A tree whose terminal runs these. It was started by hand in another one, and an extension of it runs clangd. */
@@ -54,9 +55,9 @@ test("a notice names the command that continues a session, where the catalogue k
     const cpu = { at: 0, rows: [[500, startTime, 0] as const] };
     const states = [{ pid: 500, startTime, uid: 2001, usedAt: null, orphanAt: 0, cpu }];
     const process = { ...proc({ pid: 500, exe: `${HOME}/${path}`, argv, startTime }), cpuTicks: 0 };
-    const judgement = judgeOne(observation([process], { states }), contextFor(NO_GRACE));
-    assert.equal(judgement.verdict, "reap");
-    return { judgement, killed: judgement.tree.members, survivors: [], spared: null };
+    const ended = outcome([process], { states });
+    assert.equal(ended.judgement.verdict, "reap");
+    return ended;
   };
   const codex = agent(".codex/packages/standalone/current/codex", "codex app-server --listen unix://");
   const claude = agent(".claude/remote/server", "server --serve --socket x");
@@ -94,12 +95,8 @@ test("notices wait in order, each later one with a greater number, and not for e
   assert.deepEqual(later, [SECONDS, SECONDS + 1, SECONDS + 2]);
   const texts = addNotices(first, [["d"]], NOW + 15 * DAY, 14).map(({ lines }) => lines[0]);
   assert.deepEqual(texts, ["d"]);
-  const many = addNotices(
-    [],
-    Array.from({ length: 50 }, (_, i) => [String(i)]),
-    NOW,
-    14,
-  );
+  const numbers = Array.from({ length: 50 }, (_, i) => [String(i)]);
+  const many = addNotices([], numbers, NOW, 14);
   assert.equal(many.length, 20);
   assert.deepEqual(many.at(-1), { id: SECONDS + 49, lines: ["49"] });
 });

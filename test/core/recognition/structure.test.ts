@@ -9,14 +9,9 @@ import { COMMIT, LEGACY, type ProcInit, proc } from "../../helpers/proc.ts";
 const catalogue = makeCatalogue();
 const NODE = `${LEGACY}/node`;
 
+const PTY_HOST = `${LEGACY}/out/bootstrap-fork --type=ptyHost`;
 const worker = (init: Partial<ProcInit> = {}): Proc =>
-  proc({
-    pid: 200,
-    ppid: 100,
-    exe: NODE,
-    argv: `${NODE} ${LEGACY}/out/bootstrap-fork --type=ptyHost`,
-    ...init,
-  });
+  proc({ pid: 200, ppid: 100, exe: NODE, argv: `${NODE} ${PTY_HOST}`, ...init });
 
 /** Processes by pid, and what each is by itself. */
 function tableOf(processes: readonly Proc[]) {
@@ -38,17 +33,11 @@ function added(processes: readonly Proc[]): Record<number, string> {
 test("a server that installs extensions first is known by its workers, and its launcher with it", () => {
   const flags = "--install-builtin-extension a.b --install-extension c.d";
   const launcher = proc({ pid: 90, exe: "/usr/bin/dash", argv: `sh /ide/bin/gitpod-code ${flags}` });
-  const server = proc({
-    pid: 100,
-    ppid: 90,
-    exe: "/ide/node",
-    argv: `/ide/node /ide/out/server-main.js ${flags}`,
-  });
-  const child = worker({ exe: "/ide/node", argv: "/ide/node /ide/out/bootstrap-fork --type=extensionHost" });
-  assert.deepEqual(added([launcher, server, child]), {
-    90: "openvscode-server launcher",
-    100: "unknown-fork server",
-  });
+  const exe = "/ide/node";
+  const server = proc({ pid: 100, ppid: 90, exe, argv: `${exe} /ide/out/server-main.js ${flags}` });
+  const child = worker({ exe, argv: `${exe} /ide/out/bootstrap-fork --type=extensionHost` });
+  const both = { 90: "openvscode-server launcher", 100: "unknown-fork server" };
+  assert.deepEqual(added([launcher, server, child]), both);
   assert.deepEqual(added([launcher, server]), {});
 });
 
@@ -60,16 +49,14 @@ test("a server that installs extensions first is known by its script where it ru
 });
 
 test("whatever a process shows, workers of its own executable make it the server", () => {
-  const hidden = { pid: 100, exe: NODE, startTime: 1 };
-  assert.deepEqual(added([proc({ ...hidden, argv: `${NODE} strange.js` }), worker()]), {
-    100: "vscode server",
-  });
-  assert.deepEqual(added([proc({ ...hidden, argv: "", argvStatus: "timeout" }), worker()]), {
-    100: "vscode server",
-  });
-  assert.deepEqual(added([proc({ ...hidden, exe: `${NODE} (deleted)`, argv: "x" }), worker()]), {
-    100: "vscode server",
-  });
+  for (const shown of [
+    { argv: `${NODE} strange.js` },
+    { argv: "", argvStatus: "timeout" as const },
+    { exe: `${NODE} (deleted)`, argv: "x" },
+  ]) {
+    const hidden = proc({ pid: 100, exe: NODE, startTime: 1, ...shown });
+    assert.deepEqual(added([hidden, worker()]), { 100: "vscode server" });
+  }
 });
 
 test("Coder's first process, which names nothing but its folder, is known by the one that it starts", () => {
@@ -80,26 +67,18 @@ test("Coder's first process, which names nothing but its folder, is known by the
 });
 
 test("a parent that only shares the host's node, another user's or a recycled number is not the server", () => {
-  const script = `${LEGACY}/out/bootstrap-fork --type=ptyHost`;
-  const shared = { exe: "/usr/bin/node", argv: `node ${script}` };
   const parent = proc({ pid: 100, exe: "/usr/bin/node", argv: "node app.js" });
-  assert.deepEqual(added([parent, worker(shared)]), {});
-  const strange = { pid: 100, exe: NODE, argv: `${NODE} strange.js` };
-  assert.deepEqual(added([proc({ ...strange, uid: 2002 }), worker()]), {});
-  assert.deepEqual(added([proc({ ...strange, startTime: 9_999_999 }), worker()]), {});
-  assert.deepEqual(added([proc({ ...strange, exe: "/usr/bin/bash" }), worker()]), {});
-  assert.deepEqual(added([proc({ ...strange, exe: null }), worker()]), {});
-  assert.deepEqual(added([proc({ ...strange, exe: "/opt/app/node" }), worker()]), {});
+  assert.deepEqual(added([parent, worker({ exe: "/usr/bin/node", argv: `node ${PTY_HOST}` })]), {});
+  const others = ["/usr/bin/bash", null, "/opt/app/node"].map((exe) => ({ exe }));
+  for (const other of [{ uid: 2002 }, { startTime: 9_999_999 }, ...others]) {
+    const strange = proc({ pid: 100, exe: NODE, argv: `${NODE} strange.js`, ...other });
+    assert.deepEqual(added([strange, worker()]), {}, JSON.stringify(other));
+  }
 });
 
 test("a helper does not make its parent a server: a passing command may run one", () => {
   const argv = `${NODE} ${LEGACY}/out/server-main.js --install-extension a.b`;
-  const rg = proc({
-    pid: 200,
-    ppid: 100,
-    exe: `${LEGACY}/node_modules/@vscode/ripgrep/bin/rg`,
-    argv: "rg x",
-  });
+  const rg = worker({ exe: `${LEGACY}/node_modules/@vscode/ripgrep/bin/rg`, argv: "rg x" });
   assert.deepEqual(added([proc({ pid: 100, exe: NODE, argv }), rg]), {});
 });
 
@@ -116,16 +95,9 @@ function kept(processes: readonly Proc[]): number[] {
   return [...recognised.keys()];
 }
 
+const OPENCODE = { exe: "/home/alice/.opencode/bin/opencode", argv: "opencode serve" };
 const agent = (init: Partial<ProcInit> = {}): Proc =>
-  proc({
-    pid: 200,
-    ppid: 1,
-    pgid: 150,
-    sid: 150,
-    exe: "/home/alice/.opencode/bin/opencode",
-    argv: "opencode serve",
-    ...init,
-  });
+  proc({ pid: 200, pgid: 150, sid: 150, ...OPENCODE, ...init });
 
 test("a program that serves whoever started it counts only once its parent has ended", () => {
   assert.deepEqual(kept([agent()]), [200]);
@@ -137,13 +109,11 @@ test("a program that serves whoever started it counts only once its parent has e
 });
 
 test("an orphan below the user's service manager counts, and a child of root's does not", () => {
-  const manager = { pid: 100, exe: "/usr/lib/systemd/systemd" };
-  assert.deepEqual(kept([proc({ ...manager, argv: "systemd --user" }), agent({ ppid: 100 })]), [200]);
-  assert.deepEqual(kept([proc({ ...manager, argv: "systemd --system" }), agent({ ppid: 100 })]), []);
-  assert.deepEqual(
-    kept([proc({ ...manager, exe: "/usr/bin/sh", argv: "sh --user" }), agent({ ppid: 100 })]),
-    [],
-  );
+  const keptBelow = (exe: string, argv: string): number[] =>
+    kept([proc({ pid: 100, exe, argv }), agent({ ppid: 100 })]);
+  assert.deepEqual(keptBelow("/usr/lib/systemd/systemd", "systemd --user"), [200]);
+  assert.deepEqual(keptBelow("/usr/lib/systemd/systemd", "systemd --system"), []);
+  assert.deepEqual(keptBelow("/usr/bin/sh", "sh --user"), []);
 });
 
 test("a job that a shell started is its user's, also after the shell has ended", () => {
@@ -157,21 +127,13 @@ test("what an ordinary rule recognises stays, whoever its parent is", () => {
 });
 
 const SITE = `/srv/www/bin/${COMMIT}`;
-const web = proc({
-  pid: 200,
-  exe: "/usr/bin/node",
-  argv: `node ${SITE}/node_modules/next/dist/bin/next start`,
-});
-const esbuild = proc({
-  pid: 300,
-  exe: `${SITE}/node_modules/@esbuild/linux-x64/bin/esbuild`,
-  argv: "esbuild --ping",
-});
+const NEXT = `${SITE}/node_modules/next/dist/bin/next`;
+const web = proc({ pid: 200, exe: "/usr/bin/node", argv: `node ${NEXT} start` });
+const ESBUILD = `${SITE}/node_modules/@esbuild/linux-x64/bin/esbuild`;
+const esbuild = proc({ pid: 300, exe: ESBUILD, argv: "esbuild --ping" });
 
-test("a web site in a folder that looks like an installation is none", () => {
-  assert.deepEqual(kept([web]), []);
-  // Another helper beside it proves nothing.
-  assert.deepEqual(kept([web, esbuild]), []);
+test("a web site in a folder that looks like an installation is none, and another helper proves nothing", () => {
+  assert.deepEqual([kept([web]), kept([web, esbuild])], [[], []]);
 });
 
 test("a helper beside a server or a worker of its own installation is its helper", () => {

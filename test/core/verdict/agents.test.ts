@@ -13,7 +13,7 @@ import { HOME, legacyTree, observation, proc, tagOf, UPTIME } from "../../helper
 
 const CODEX = `${HOME}/.codex/packages/standalone/releases/0.147.0/bin/codex`;
 const daemon = proc({ pid: 500, exe: CODEX, argv: "codex app-server --listen unix://", startTime: 7 });
-const [_MINUTE, HOUR] = [60_000, 3_600_000];
+const HOUR = 3_600_000;
 
 function treeOf(...processes: readonly Proc[]): Tree {
   const [tree] = findTrees(makeTable(processes), mergePolicy([]).catalogue);
@@ -75,20 +75,12 @@ test("without a reading, or at the same moment, nothing shows CPU time in betwee
 });
 
 /** Sweeps an hour apart, each of the root with these clock ticks: the verdicts. */
-function sweepsOf(
-  ticks: readonly number[],
-  layer: PolicyLayer = {},
-  extra: readonly Proc[] = [],
-  root: Proc = daemon,
-): string[] {
+function sweepsOf(ticks: readonly number[], layer: PolicyLayer = {}, processes = [daemon]): string[] {
+  const [root, ...rest] = processes;
   let states: readonly TreeState[] = [];
   return ticks.map((cpuTicks, i) => {
-    const uptime = UPTIME + i * HOUR;
-    const seen = observation([{ ...root, cpuTicks }, ...extra], {
-      states,
-      uptime,
-      tags: [tagOf(UPTIME - 1000)],
-    });
+    const noted = { states, uptime: UPTIME + i * HOUR, tags: [tagOf(UPTIME - 1000)] };
+    const seen = observation([{ ...(root as Proc), cpuTicks }, ...rest], noted);
     const judged = judge(seen, contextFor(mergePolicy([layer])));
     states = statesAfter(seen, judged, { uids: null, pids: null }, new Set()).states;
     return judged[0]?.verdict ?? "none";
@@ -112,19 +104,17 @@ test("a busy one is left alone for a day after the mark, and ends once it has be
 
 test("one that runs a command is busy", () => {
   const command = proc({ pid: 501, ppid: 500, exe: "/usr/bin/make", startTime: 8 });
-  assert.deepEqual(sweepsOf(hours(3, 0), {}, [{ ...command, cpuTicks: 0 }]), ["spare", "spare", "spare"]);
+  const busy = sweepsOf(hours(3, 0), {}, [daemon, { ...command, cpuTicks: 0 }]);
+  assert.deepEqual(busy, ["spare", "spare", "spare"]);
 });
 
 test("a kernel ends by two sweeps a day apart, and is left alone for three while it is busy", () => {
   const exe = `${HOME}/.positron-server/bin/abc/extensions/positron-supervisor/resources/kallichore/kcserver`;
   const kernel = proc({ pid: 500, exe, argv: `${exe} --handshake-socket /tmp/h.sock`, startTime: 7 });
   const verdicts = (ticks: readonly number[], layer: PolicyLayer = {}): string[] =>
-    sweepsOf(ticks, layer, [], kernel);
+    sweepsOf(ticks, layer, [kernel]);
   assert.deepEqual(verdicts(hours(26, 0)).slice(22), ["wait", "wait", "reap", "reap"]);
   assert.deepEqual(verdicts(hours(74, 4000)).slice(70), ["spare", "spare", "reap", "reap"]);
-  assert.deepEqual(verdicts(hours(3, 4000), { kernels: { grace: "2h", busyFor: "0s" } }), [
-    "wait",
-    "wait",
-    "reap",
-  ]);
+  const layer = { kernels: { grace: "2h", busyFor: "0s" } };
+  assert.deepEqual(verdicts(hours(3, 4000), layer), ["wait", "wait", "reap"]);
 });

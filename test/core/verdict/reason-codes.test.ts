@@ -71,12 +71,17 @@ const mark = (ago: number, startTime: number, rows?: CpuReading["rows"]): TreeSt
   orphanAt: UPTIME - ago,
   ...(rows && { cpu: { at: UPTIME - ago, rows } }),
 });
-const inTerminal = (more: Partial<Proc>): Case => ({
+/** The tree with these properties of all its processes, and what is said of it. */
+const all = (init: Partial<Proc>, says: string): Case => ({ processes: legacyTree(500, init), says });
+const inTerminal = (more: Partial<Proc>, says: string): Case => ({
   processes: [...tree, proc({ pid: 510, ppid: 505, tty: 34_816, ...more })],
+  says,
 });
 const code = "/usr/local/bin/code";
 const tunnel = proc({ pid: 800, exe: code, argv: "code tunnel" });
-const codeServer = ["/usr/lib/code-server/lib/node", "/usr/lib/code-server/out/node/entry"];
+const NODE = "/usr/lib/code-server/lib/node";
+const codeServer = { exe: NODE, argv: [NODE, "/usr/lib/code-server/out/node/entry"] };
+const otherIde = proc({ pid: 880, exe: "/opt/other/bin/host" });
 const exe = `${HOME}/.codex/packages/standalone/releases/0.147.0/bin/codex`;
 const daemon = proc({ pid: 500, exe, argv: "codex app-server --listen unix://", startTime: 7 });
 const ssh = sshSession(300);
@@ -86,11 +91,7 @@ const cases: Readonly<Record<ReasonCode, Case>> = {
   "two-sweeps": { init: { states: [mark(10 * MINUTE, root.startTime)] }, policy: { grace: "10m" } },
   forced: { force: true },
   "inside-grace": { init: { tags: [tagOf(9 * MINUTE)] } },
-  marked: {
-    processes: [...sshSession(300), ...tree],
-    init: { tags: [tagOf(10 * MINUTE)] },
-    policy: { grace: "10m" },
-  },
+  marked: { processes: [...ssh, ...tree], init: { tags: [tagOf(10 * MINUTE)] }, policy: { grace: "10m" } },
   "cpu-time-unknown": { processes: [daemon], init: { states: [mark(3 * HOUR, 7)] } },
   "in-use-session": { processes: [...ssh, ...tree], init: links(accepted(501, 301)) },
   "in-use-other-host": { init: links(fromHost(501)) },
@@ -98,19 +99,13 @@ const cases: Readonly<Record<ReasonCode, Case>> = {
   "in-use-display": { init: links(opened(505, null, { kind: "unix", remote: "/tmp/.X11-unix/X0" })) },
   "in-use-exempt-tree": { processes: [...tree, tunnel], init: links(...joined(800, 501)) },
   "in-use-other-user": { processes: [...sshSession(300, BOB), ...tree], init: links(accepted(501, 301)) },
-  "parent-alive": {
-    processes: [proc({ pid: 880, exe: "/opt/other/bin/host" }), leftHelper({ ppid: 880 })],
-    root: 900,
-  },
+  "parent-alive": { processes: [otherIde, leftHelper({ ppid: 880 })], root: 900 },
   "agent-busy": {
     processes: [{ ...daemon, cpuTicks: 90_000 }],
     init: { states: [mark(HOUR, 7, [[500, 7, 0]])] },
   },
-  "root-user": { says: "runs as root", processes: legacyTree(500, { uid: 0 }) },
-  "system-account": {
-    says: "uid 999 is below 1000, a system account",
-    processes: legacyTree(500, { uid: 999 }),
-  },
+  "root-user": all({ uid: 0 }, "runs as root"),
+  "system-account": all({ uid: 999 }, "uid 999 is below 1000, a system account"),
   "mixed-user-ids": {
     says: "process 500 has other user ids (2001 2001 0 2001)",
     processes: rootWith({ uids: [ALICE, ALICE, 0, ALICE] }),
@@ -119,48 +114,41 @@ const cases: Readonly<Record<ReasonCode, Case>> = {
     says: "runs below a terminal multiplexer (77)",
     processes: [proc({ pid: 77, exe: "/usr/bin/tmux" }), ...legacyTree(500, { ppid: 77 })],
   },
-  "other-pid-namespace": {
-    says: "lives in another pid namespace (a container)",
-    processes: legacyTree(500, { foreignPidNs: true }),
-  },
-  "managed-service": {
-    says: "is managed by ide.service",
-    processes: legacyTree(500, { cgroups: ["/system.slice/ide.service"] }),
-  },
-  "batch-job": {
-    says: "is in a Slurm job",
-    processes: legacyTree(500, { cgroups: ["/system.slice/slurmstepd.scope/job_7/step_0"] }),
-  },
+  "other-pid-namespace": all({ foreignPidNs: true }, "lives in another pid namespace (a container)"),
+  "managed-service": all({ cgroups: ["/system.slice/ide.service"] }, "is managed by ide.service"),
+  "batch-job": all({ cgroups: ["/system.slice/slurmstepd.scope/job_7/step_0"] }, "is in a Slurm job"),
   "job-environment": {
     unless: { jobEnvironment: "ignore" },
     says: "has the environment of a Slurm job",
     processes: rootWith({ jobVariables: ["SLURM_JOB_ID", "SLURM_STEP_ID"] }),
   },
   "job-client": {
+    ...inTerminal({ exe: "/usr/bin/srun" }, "holds a batch allocation (srun 510)"),
     unless: { jobClients: "reap" },
-    ...inTerminal({ exe: "/usr/bin/srun" }),
-    says: "holds a batch allocation (srun 510)",
   },
-  "terminal-other-user": inTerminal({ uid: BOB }),
-  "terminal-ssh-server": inTerminal({ exe: `${HOME}/conda/bin/sshd` }),
-  "terminal-tunnel": { ...inTerminal({ exe: code, argv: ["code", "tunnel"] }), unless: { tunnels: "reap" } },
+  "terminal-other-user": inTerminal({ uid: BOB }, "has a program of uid 2002 in its terminal (x 510)"),
+  "terminal-ssh-server": inTerminal(
+    { exe: `${HOME}/conda/bin/sshd` },
+    "has an ssh server in its terminal (sshd 510)",
+  ),
+  "terminal-tunnel": {
+    ...inTerminal({ exe: code, argv: ["code", "tunnel"] }, "has a tunnel in its terminal (code 510)"),
+    unless: { tunnels: "reap" },
+  },
   "terminal-web-server": {
-    ...inTerminal({ exe: codeServer[0] ?? "", argv: codeServer }),
+    ...inTerminal(codeServer, "has a web server in its terminal (node 510)"),
     unless: { webServers: "reap" },
   },
-  tunnel: { unless: { tunnels: "reap" }, processes: [tunnel], root: 800 },
+  tunnel: { processes: [tunnel], root: 800, unless: { tunnels: "reap" } },
   "agent-exempt": {
-    unless: { agents: { policy: "reap" } },
     processes: [daemon],
     policy: { agents: { policy: "exempt" } },
+    unless: { agents: { policy: "reap" } },
   },
-  "web-server": {
-    unless: { webServers: "reap" },
-    processes: [proc({ pid: 500, exe: codeServer[0] ?? "", argv: codeServer })],
-  },
+  "web-server": { processes: [proc({ pid: 500, ...codeServer })], unless: { webServers: "reap" } },
   "exempt-entry": {
-    unless: { exempt: [{ product: "cursor" }] },
     policy: { exempt: [{ product: "vscode" }] },
+    unless: { exempt: [{ product: "cursor" }] },
   },
   "exempt-lookup-failed": { policy: { exemptUsers: ["alice"] }, accounts: { uidOf: { alice: null } } },
   kept: { init: { keeps: [{ uid: ALICE, pid: 9, startTime: 9, until: 1_700_000_000_001 }] } },
@@ -205,11 +193,10 @@ for (const [expected, one] of Object.entries(cases) as [ReasonCode, Case][])
     assert.equal(document?.reasonCode, expected);
     if (one.unless) assert.notEqual(judgedBy({}, one.unless).find(isIt)?.verdict, "exempt");
     if (!(expected in REASONS.exempt)) return;
+    const byOthers = !JOBS.includes(expected) && !NEVER_LIFTED.includes(expected);
     for (const includeJobs of [false, true])
       for (const includeExempt of [false, true]) {
-        const isLifted = JOBS.includes(expected)
-          ? includeJobs
-          : includeExempt && !NEVER_LIFTED.includes(expected);
+        const isLifted = JOBS.includes(expected) ? includeJobs : includeExempt && byOthers;
         const forced = judgedBy({ force: true, includeJobs, includeExempt }).find(isIt);
         assert.equal(forced?.verdict, isLifted ? "reap" : "exempt");
       }
