@@ -51,14 +51,8 @@ test("a sweep ends 256 trees of a user, and reports the others; a forced one end
   ]);
   const { plan, faults } = planOf(judgements, false, new Set());
   assert.equal(plan.length, 512);
-  assert.deepEqual(faults, [
-    {
-      what: "end all unused trees",
-      uid: ALICE,
-
-      detail: "this sweep ends 256 of 257, the next ones the others",
-    },
-  ]);
+  const detail = "this sweep ends 256 of 257, the next ones the others";
+  assert.deepEqual(faults, [{ what: "end all unused trees", uid: ALICE, detail }]);
   assert.deepEqual(planOf(judgements, true, new Set()), { plan: judgements, faults: [] });
 });
 
@@ -79,16 +73,13 @@ test("users with more than is usual are handled alone and last, the smaller firs
     { uid: 4, trees: 1, others: 0, hasSurvivor: true },
     { uid: 5, trees: 1, others: 0 },
   ]);
+  const apart = ": its trees are ended apart from those of others";
   const told = found.map(({ plan, alone, hasSurvivors }) => [uidsOf(plan), alone, hasSurvivors]);
   assert.deepEqual(told, [
     [[2, 5], null, false],
-    [
-      [4],
-      "uid 4 has 1 process in 1 tree, some that nothing ended before: its trees are ended apart from those of others",
-      true,
-    ],
-    [[1], "uid 1 has 65 processes in 65 trees: its trees are ended apart from those of others", false],
-    [[3], "uid 3 has 513 processes in 1 tree: its trees are ended apart from those of others", false],
+    [[4], `uid 4 has 1 process in 1 tree, some that nothing ended before${apart}`, true],
+    [[1], `uid 1 has 65 processes in 65 trees${apart}`, false],
+    [[3], `uid 3 has 513 processes in 1 tree${apart}`, false],
   ]);
 });
 

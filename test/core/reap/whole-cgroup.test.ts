@@ -59,11 +59,21 @@ const members = legacyTree(100).map(({ pid, startTime, uids, exe }) =>
 
 test("members and the unseen they forked are the tree's", () => {
   assert.equal(why(...members, newborn(), newborn({ pid: 5001, exe: "" })), null);
+  const outside = { outsideParent: { pid: 800, exe: "/usr/bin/bash" } };
+  assert.equal(
+    why({ ...(members[0] as CgroupMember), ...outside }),
+    null,
+    "a member, wherever its parent is",
+  );
   assert.equal(why(), null);
   assert.equal(why(newborn({ pid: 2 })), null);
-  assert.equal(why(newborn({ outsideParent: { pid: 1, exe: "/usr/lib/systemd/systemd" } })), null);
-  assert.equal(why(newborn({ outsideParent: { pid: 1, exe: "/usr/bin/tini" } })), null);
-  assert.equal(why(newborn({ outsideParent: { pid: 77, exe: "/usr/lib/systemd/systemd" } })), null);
+  const systemd = "/usr/lib/systemd/systemd";
+  for (const outsideParent of [
+    { pid: 1, exe: systemd },
+    { pid: 1, exe: "/tini" },
+    { pid: 77, exe: systemd },
+  ])
+    assert.equal(why(newborn({ outsideParent })), null);
 });
 
 test("what a program of a terminal set free while the tree was dying is not the tree's", () => {
@@ -81,17 +91,11 @@ test("what a program of a terminal set free while the tree was dying is not the 
   assert.equal(whyNot(legacyTree(100), { ignoresHangup: true }), null, "a tree without a terminal");
 });
 
-test("a member is the tree's wherever its parent is", () => {
-  const [launcher] = members;
-  const outsideParent = { pid: 800, exe: "/usr/bin/bash" };
-  assert.equal(why({ ...(launcher as CgroupMember), outsideParent }), null);
-});
-
 const REFUSED: readonly (readonly [string, Partial<CgroupMember>, RegExp])[] = [
   [
-    "a process that was there and is not a member",
+    "one that was there and is no member",
     { pid: 900, startTime: bystander.startTime },
-    /900 in it is not part of the tree/,
+    /900 in it is not part/,
   ],
   ["another user", { uids: [ALICE + 1, ALICE + 1, ALICE + 1, ALICE + 1] }, /other user ids \(2002/],
   ["a setuid program", { uids: [ALICE, 0, 0, 0] }, /other user ids \(2001 0 0 0\)/],
@@ -99,11 +103,7 @@ const REFUSED: readonly (readonly [string, Partial<CgroupMember>, RegExp])[] = [
   ["who cannot be read", { uids: null }, /could not be read/],
   ["whose program cannot be read", { exe: null }, /could not be read/],
   ["a new terminal multiplexer", { exe: "/usr/bin/tmux" }, /terminal multiplexer/],
-  [
-    "a new login",
-    { outsideParent: { pid: 800, exe: "/usr/lib/openssh/sshd-session" } },
-    /was started by 800/,
-  ],
+  ["a new login", { outsideParent: { pid: 800, exe: "/usr/sbin/sshd-session" } }, /was started by 800/],
   ["started by somebody unknown", { outsideParent: { pid: 800, exe: null } }, /was started by 800/],
   ["another pid namespace", { pid: 0 }, /outside this pid namespace/],
   ["init", { pid: 1 }, /outside this pid namespace/],
@@ -114,10 +114,7 @@ for (const [what, more, reason] of REFUSED)
   });
 
 test("never for root's trees", () => {
-  const root: readonly [number, number, number, number] = [0, 0, 0, 0];
-  const tree = onlyTree(legacyTree(100, { uid: 0, uids: root }));
-  assert.match(
-    whyNotOnlyThisTree(trackedTreeOf(tree), [newborn({ uids: root })], before.catalogue) ?? "",
-    /other user ids/,
-  );
+  const roots = trackedTreeOf(onlyTree(legacyTree(100, { uid: 0 })));
+  const why = whyNotOnlyThisTree(roots, [newborn({ uids: [0, 0, 0, 0] })], before.catalogue);
+  assert.match(why ?? "", /other user ids/);
 });

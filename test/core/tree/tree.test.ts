@@ -19,11 +19,8 @@ test("a child that is older than the process of its parent's number is not below
 });
 
 test("a child that started in the same tick as its parent is below it", () => {
-  const [root, ...rest] = legacyTree(500).map((process) => ({ ...process, startTime: 1000 })) as [
-    Proc,
-    ...Proc[],
-  ];
-  assert.deepEqual(pidsOf(treesAmong(root, ...rest)[0]), [500, 501, 502, 503, 504, 505]);
+  const [tree] = treesAmong(...legacyTree(500, { startTime: 1000 }));
+  assert.deepEqual(pidsOf(tree), [500, 501, 502, 503, 504, 505]);
 });
 
 test("in whatever order the kernel lists processes, trees go by their roots, and members depth first by their pids", () => {
@@ -41,35 +38,18 @@ test("a tree has its root's product and kind", () => {
   assert.deepEqual([tree?.product, tree?.kind], ["tunnel", "tunnel"]);
 });
 
-const above: readonly (readonly [
-  what: string,
-  processes: readonly Proc[],
-  pids: number[],
-  broken: boolean,
-])[] = [
-  [
-    "up to init",
-    [proc({ pid: 7, ppid: 6 }), proc({ pid: 6, ppid: 5 }), proc({ pid: 5 }), INIT],
-    [6, 5, 1],
-    false,
-  ],
-  ["up to an init that was not seen", [proc({ pid: 7, ppid: 6 }), proc({ pid: 6 })], [6], false],
-  ["of a process without a parent in its pid namespace", [proc({ pid: 7, ppid: 0 })], [], false],
-  ["of a process whose parent a listing does not show", [proc({ pid: 7, ppid: -1 })], [], true],
-  ["up to a parent that was not seen", [proc({ pid: 7, ppid: 6 }), proc({ pid: 6, ppid: 5 })], [6], true],
-  [
-    "up to another process under the parent's number",
-    [proc({ pid: 7, ppid: 6 }), proc({ pid: 6, startTime: LATE })],
-    [],
-    true,
-  ],
-  [
-    "in a circle",
-    [7, 6, 5].map((pid) => proc({ pid, ppid: pid === 5 ? 7 : pid - 1, startTime: 9 })),
-    [6, 5],
-    true,
-  ],
-  ["of a process that is its own parent", [proc({ pid: 7, ppid: 7 })], [], true],
+const at = (pid: number, ppid = 1): Proc => proc({ pid, ppid });
+const circle = [7, 6, 5].map((pid) => proc({ pid, ppid: pid === 5 ? 7 : pid - 1, startTime: 9 }));
+type Above = readonly [what: string, processes: readonly Proc[], pids: number[], broken: boolean];
+const above: readonly Above[] = [
+  ["up to init", [at(7, 6), at(6, 5), at(5), INIT], [6, 5, 1], false],
+  ["up to an init that was not seen", [at(7, 6), at(6)], [6], false],
+  ["of a process without a parent in its pid namespace", [at(7, 0)], [], false],
+  ["of a process whose parent a listing does not show", [at(7, -1)], [], true],
+  ["up to a parent that was not seen", [at(7, 6), at(6, 5)], [6], true],
+  ["up to another process under the parent's number", [at(7, 6), { ...at(6), startTime: LATE }], [], true],
+  ["in a circle", circle, [6, 5], true],
+  ["of a process that is its own parent", [at(7, 7)], [], true],
 ];
 for (const [what, processes, pids, broken] of above)
   test(`ancestors ${what}: ${broken ? "broken" : "all known"}`, () => {
@@ -123,7 +103,7 @@ test("the leaders are the root, whatever it is, and what serves in its own right
 });
 
 test("a server of another user below a tree, and one below a multiplexer, is a tree of its own", () => {
-  const other = { uid: 2002, uids: [2002, 2002, 2002, 2002] as const };
+  const other = { uid: 2002 };
   const roots = (...processes: Proc[]): number[] => treesAmong(...processes).map(({ root }) => root.pid);
   assert.deepEqual(roots(...legacyTree(500), ...legacyTree(600, { ...other, ppid: 505 })), [500, 600]);
   const tmux = proc({ pid: 506, ppid: 505, exe: "/usr/bin/tmux" });
@@ -136,11 +116,6 @@ test("a dead server is not a tree", () => {
 });
 
 test("a table whose parents form a circle ends", () => {
-  const [a, b] = legacyTree(500) as [Proc, Proc];
-  const circle = [a, b].map((process) => ({
-    ...process,
-    startTime: 0,
-    ppid: process.pid === 500 ? 501 : 500,
-  }));
-  assert.ok(treesAmong(...circle).length > 0);
+  const [a, b] = legacyTree(500, { startTime: 0 }) as [Proc, Proc];
+  assert.ok(treesAmong({ ...a, ppid: 501 }, b).length > 0);
 });

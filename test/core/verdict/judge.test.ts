@@ -31,32 +31,26 @@ const verdicts = (seen: Observation, given: JudgeContext = context()): Record<nu
 
 const tree = legacyTree(500);
 const [root, server, extensionHost] = tree as [Proc, Proc, Proc];
+/** A session is connected to the server. */
+const USED = { connections: linked(accepted(server.pid, 301)) };
 const MINUTE = 60_000;
 const startedAgo = (ms: number): number => ((UPTIME - ms) / 1000) * TICKS;
 
 test("a tree without a client is reaped, with all of its processes", () => {
   const judgement = only(observation(tree));
   assert.equal(judgement.verdict, "reap");
-  const pids = judgement.tree.members.map(({ pid }) => pid);
-  assert.deepEqual(pids, [500, 501, 502, 503, 504, 505]);
-  const rows = rowsOf(judgement, judgement.tree.members);
-  const depths = rows.map(({ depth }) => depth);
-  assert.deepEqual(depths, [0, 1, 2, 2, 2, 3]);
+  const rows = rowsOf(judgement, judgement.tree.members).map(({ process, depth }) => [process.pid, depth]);
+  assert.equal(rows.join(" "), "500,0 501,1 502,2 503,2 504,2 505,3");
 });
 
 test("five dead servers and a live one of the same user: five are reaped", () => {
   const dead = [1000, 1100, 1200, 1300, 1400].flatMap((base) => legacyTree(base));
-  const seen = observation([...sshSession(300), ...tree, ...dead], {
-    connections: linked(accepted(server.pid, 301)),
-  });
-  assert.deepEqual(Object.values(verdicts(seen)), ["spare", "reap", "reap", "reap", "reap", "reap"]);
+  const found = Object.values(verdicts(observation([...sshSession(300), ...tree, ...dead], USED)));
+  assert.deepEqual(found, ["spare", "reap", "reap", "reap", "reap", "reap"]);
 });
 
 test("a tag never overrides a connection", () => {
-  const seen = observation([...sshSession(300), ...tree], {
-    tags: [tagOf(600 * MINUTE)],
-    connections: linked(accepted(server.pid, 301)),
-  });
+  const seen = observation([...sshSession(300), ...tree], { tags: [tagOf(600 * MINUTE)], ...USED });
   assert.equal(verdictOf(seen), "spare");
 });
 
@@ -65,22 +59,19 @@ test("a clock that was set back does not make a tag from the future reap", () =>
   assert.equal(verdictOf(observation(tree, { tags: [tagOf(-5 * MINUTE)] }), given), "wait");
 });
 
-const withVariables = (names: readonly string[] | null | undefined, pid = 500): Observation =>
-  observation(
-    tree.map((process) => {
-      if (process.pid !== pid) return process;
-      const { jobVariables: _, ...rest } = process;
-      return names === undefined ? rest : { ...rest, jobVariables: names };
-    }),
-  );
+const withVariables = (names: readonly string[] | null | undefined, pid = 500): Observation => {
+  const changed = tree.map(({ jobVariables, ...process }): Proc => {
+    const own = process.pid === pid ? names : jobVariables;
+    return own === undefined ? process : { ...process, jobVariables: own };
+  });
+  return observation(changed);
+};
 test("the environment of a root or a server is a job's, that of what a server started is not", () => {
   for (const { pid } of tree) {
     const isLeader = [root, server].some((one) => one.pid === pid);
-    assert.equal(verdictOf(withVariables(["SLURM_JOB_ID"], pid)), isLeader ? "exempt" : "reap");
-    assert.equal(
-      verdictOf(withVariables(["SLURM_JOB_ID"], pid), context({ jobEnvironment: "ignore" })),
-      "reap",
-    );
+    const seen = withVariables(["SLURM_JOB_ID"], pid);
+    assert.equal(verdictOf(seen), isLeader ? "exempt" : "reap");
+    assert.equal(verdictOf(seen, context({ jobEnvironment: "ignore" })), "reap");
   }
 });
 
@@ -105,9 +96,8 @@ test("force spares a job by its environment, but for its own flag; not what coul
 
 test("what a batch daemon started is in its job", () => {
   const daemon = proc({ pid: 77, uid: 0, exe: "/usr/sbin/slurmstepd" });
-  assert.deepEqual(only(observation([daemon, ...legacyTree(500, { ppid: 77 })])).reasons, [
-    "is in a Slurm job",
-  ]);
+  const { reasons } = only(observation([daemon, ...legacyTree(500, { ppid: 77 })]));
+  assert.deepEqual(reasons, ["is in a Slurm job"]);
 });
 
 test("a job by cgroup and by environment is one reason", () => {
@@ -128,31 +118,27 @@ test("a listing of ps is reported with everything that is known, and decides not
 });
 
 test("force overrides use, grace and doubt", () => {
-  const forced = (more: Partial<JudgeOptions> = {}) => context({}, { force: true, ...more });
-  const used = observation([...sshSession(300), ...tree], { connections: linked(accepted(server.pid, 301)) });
-  assert.equal(verdictOf(used, forced()), "reap");
-  assert.equal(only(used, forced()).unforced, "spare");
-  assert.equal(verdictOf(observation(tree, { connections: null }), forced()), "reap");
-  assert.deepEqual(only(observation(tree, { connections: null }), forced()).reasons.slice(0, 2), [
-    "forced, otherwise unknown",
-    "client unknown: sockets were not looked at",
-  ]);
-  assert.equal(only(observation(tree), forced()).reasonCode, "two-sweeps", "without force as well");
+  const force = { force: true };
+  const used = only(observation([...sshSession(300), ...tree], USED), context({}, force));
+  assert.deepEqual([used.verdict, used.unforced], ["reap", "spare"]);
+  const doubtful = only(observation(tree, { connections: null }), context({}, force));
+  assert.equal(doubtful.verdict, "reap");
+  const why = ["forced, otherwise unknown", "client unknown: sockets were not looked at"];
+  assert.deepEqual(doubtful.reasons.slice(0, 2), why);
+  assert.equal(only(observation(tree), context({}, force)).reasonCode, "two-sweeps", "without force as well");
 });
 
 test("a helper that only its layout names may belong to any server of its user", () => {
   const exe = "/scratch/alice/vs/extensions/ms-vscode.cpptools-1.23.6/bin/cpptools";
   const helper = leftHelper({ exe, startTime: startedAgo(30 * MINUTE) });
-  const used = { connections: linked(accepted(server.pid, 301)) };
-  const seen = observation([...sshSession(300), ...tree, helper], used);
+  const seen = observation([...sshSession(300), ...tree, helper], USED);
   assert.deepEqual(verdicts(seen), { 500: "spare", 900: "spare" });
 });
 
 test("a choice of users or processes limits what is judged, not what counts as connected", () => {
-  const bob = legacyTree(800, { uid: 2002 });
-  const seen = observation([...tree, ...bob]);
-  const chosen = (options: Partial<JudgeOptions>) => context({}, options);
-  assert.deepEqual(Object.keys(verdicts(seen, chosen({ uids: [2002] }))), ["800"]);
-  assert.deepEqual(Object.keys(verdicts(seen, chosen({ pids: [505] }))), ["500"]);
-  assert.deepEqual(Object.keys(verdicts(seen, chosen({ pids: [4242] }))), []);
+  const seen = observation([...tree, ...legacyTree(800, { uid: 2002 })]);
+  const chosen = (options: Partial<JudgeOptions>) => Object.keys(verdicts(seen, context({}, options)));
+  assert.deepEqual(chosen({ uids: [2002] }), ["800"]);
+  assert.deepEqual(chosen({ pids: [505] }), ["500"]);
+  assert.deepEqual(chosen({ pids: [4242] }), []);
 });
