@@ -1,11 +1,10 @@
 // One table drives the built program: what is typed, the exit status, and what is said.
 import assert from "node:assert/strict";
 import { spawnSync } from "node:child_process";
-import { chmodSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
-import { tmpdir } from "node:os";
-import { join, resolve } from "node:path";
+import { chmodSync, readFileSync } from "node:fs";
+import { join } from "node:path";
 import { test } from "node:test";
-import { run, temporaryFile } from "./helpers/program.ts";
+import { PROGRAM, run, succeeds, temporaryFile, temporaryFolder } from "./helpers/program.ts";
 import { isRoot, USER } from "./helpers/real.ts";
 
 const toml = (text: string): string => temporaryFile("config.toml", text);
@@ -15,18 +14,23 @@ const LISTING =
 const LISTED =
   '"user":"[^"]+","root":{"pid":496,"startTime":0},"uid":1000,"product":"vscode","kind":"server","verdict":"unknown"';
 const NO_GROUP = 'exemptGroups = ["no-such-group"]\n';
+const PROM = '[metrics]\nfile = "/tmp/x.prom"\n';
 const NOBODY = /group no-such-group \(.*config\.toml:1\): .*; nothing that it may exempt is ended until this/;
 
-/** What is typed (`FILE` stands for a file with this text), the exit status, and what a stream says. */
-type Row = readonly [
-  typed: string,
-  status: number,
-  says?: RegExp,
-  stream?: "stdout" | "stderr",
-  file?: string,
-];
+function check(args: readonly string[], status: number, says = /^/, stream?: "stdout" | "stderr"): void {
+  const ran = run(args);
+  assert.equal(ran.status, status, ran.stderr);
+  assert.match(ran[stream ?? (status === 0 ? "stdout" : "stderr")], says);
+  if (status !== 0)
+    assert.doesNotMatch(ran.stderr, /\bat .*:\d+:\d+\)?$/m, "a stack trace for a person's mistake");
+}
 
-/** Where an error says its reason on standard error and anything else its answer on standard output. */
+/**
+ * What is typed, the exit status, and what is said: where a command succeeds on standard output, where it fails on
+ * standard error, unless a stream is named.
+ */
+type Row = readonly [typed: string, status: number, says?: RegExp, stream?: "stdout" | "stderr"];
+
 const rows: readonly Row[] = [
   ["--help", 0, /Examples:[\s\S]*Exit status: 0 all well/],
   ["--version", 0, /^\d+\.\d+\.\d+\n$/],
@@ -55,74 +59,7 @@ const rows: readonly Row[] = [
   ["-n --log-format xml", 64, /Allowed choices are standard, json/],
   ["-n --include-jobs", 64, /need --force/],
   ["-n -c /nonexistent.toml", 78, /^vscode-grim-reaper: \/nonexistent\.toml: cannot be read: ENOENT/],
-  [
-    "-n -c FILE",
-    78,
-    /config\.toml:1: graec: unknown key; did you mean "grace"\?\n$/,
-    "stderr",
-    'graec = "10m"\n',
-  ],
-  [
-    "list -c FILE",
-    78,
-    /\.toml:2: grace: must be a duration such as "90s"/,
-    "stderr",
-    '\ngrace = "ten minutes"\n',
-  ],
-  [
-    "check-config FILE",
-    1,
-    /"curser"; did you mean "cursor"\?/,
-    "stderr",
-    '[graceByProduct]\ncurser = "1h"\n',
-  ],
-  [
-    "check-config FILE",
-    1,
-    /\n2 problems\n$/,
-    "stdout",
-    'exemptUsers = ["x-1"]\n[metrics]\nfile = "/tmp/x.prom"\n',
-  ],
-  [
-    "check-config FILE",
-    1,
-    /x\.prom: the service does not see \/tmp/,
-    "stderr",
-    '[metrics]\nfile = "/tmp/x.prom"\n',
-  ],
-  ["check-config FILE", 78, /config\.toml:1: ledger: must be a table\n$/, "stderr", "ledger = 5\n"],
-  ["check-config FILE", 78, /config\.toml:1: not TOML: /, "stderr", "grace = ["],
-  [
-    "check-config FILE",
-    0,
-    /enforce +false: sweeps only observe {2}\[config\.toml\]\n/,
-    "stdout",
-    "enforce = false\n",
-  ],
-  ["check-config FILE", 0, /grace +1h {2}\[config\.toml\][\s\S]*\nOK\n$/, "stdout", 'grace = "1h"\n'],
-  [
-    "check-config FILE",
-    0,
-    /^notice\.days +14$[\s\S]*^keep\.max +1d$[\s\S]*^exempt +group staff \(ended 2020-01-31\): pilot {2}\[config\.toml\]$/m,
-    "stdout",
-    '[[exempt]]\ngroup = "staff"\nuntil = 2020-01-31\nreason = "pilot"\n',
-  ],
-  ["check-config FILE", 1, /x-1 \(.*\.toml:1\): .*; it exempts no user/, "stderr", 'exemptUsers = ["x-1"]\n'],
-  ["check-config FILE", 1, NOBODY, "stderr", NO_GROUP],
-  ["list -c FILE", 1, NOBODY, "stderr", NO_GROUP],
-  ["-n -c FILE", 1, NOBODY, "stderr", NO_GROUP],
-  ["status -c FILE", 1, NOBODY, "stdout", NO_GROUP],
-  ["doctor -c FILE", 1, NOBODY, "stdout", NO_GROUP],
   ["replay /nonexistent", 1, /\/nonexistent: cannot be read/],
-  ["replay FILE", 1, /config\.toml: schemaVersion: .*make one with snapshot/, "stderr", "{}"],
-  ["replay FILE", 1, /config\.toml: .*JSON.*make one with snapshot/, "stderr", "x"],
-  [
-    "replay FILE --format ps",
-    1,
-    /\.toml:1: is not a row of uid, pid, ppid and args; make a listing/,
-    "stderr",
-    "x",
-  ],
   [
     `replay ${LISTING} --format ps`,
     0,
@@ -131,26 +68,46 @@ const rows: readonly Row[] = [
   [`replay ${LISTING} --format ps --json`, 0, new RegExp(LISTED.replaceAll("{", "\\{"))],
   ["-n -l /nonexistent/x.log -vv", 1, /cannot open the log file \/nonexistent\/x\.log[\s\S]*Looked at/],
 ];
+for (const [typed, status, says, stream] of rows)
+  test(`vscode-grim-reaper ${typed}`, () => check(typed.split(" "), status, says, stream));
 
-for (const [typed, status, says, stream, file] of rows)
-  test(`vscode-grim-reaper ${typed}${file === undefined ? "" : `: ${JSON.stringify(file)}`}`, () => {
-    const path = file === undefined ? "" : toml(file);
-    const ran = run(typed.split(" ").map((word) => (word === "FILE" ? path : word)));
-    assert.equal(ran.status, status, ran.stderr);
-    if (says) assert.match(ran[stream ?? (status === 0 ? "stdout" : "stderr")], says);
-    if (status !== 0)
-      assert.doesNotMatch(ran.stderr, /\bat .*:\d+:\d+\)?$/m, "a stack trace for a person's mistake");
-  });
+/** The same with a file of this text. */
+const withFile: readonly (readonly [text: string, ...Row])[] = [
+  ['graec = "10m"\n', "-n -c", 78, /config\.toml:1: graec: unknown key; did you mean "grace"\?\n$/],
+  ['\ngrace = "ten minutes"\n', "list -c", 78, /\.toml:2: grace: must be a duration such as "90s"/],
+  ['[graceByProduct]\ncurser = "1h"\n', "check-config", 1, /"curser"; did you mean "cursor"\?/],
+  [`exemptUsers = ["x-1"]\n${PROM}`, "check-config", 1, /\n2 problems\n$/, "stdout"],
+  [PROM, "check-config", 1, /x\.prom: the service does not see \/tmp/],
+  ["ledger = 5\n", "check-config", 78, /config\.toml:1: ledger: must be a table\n$/],
+  ["grace = [", "check-config", 78, /config\.toml:1: not TOML: /],
+  ["enforce = false\n", "check-config", 0, /enforce +false: sweeps only observe {2}\[config\.toml\]\n/],
+  ['grace = "1h"\n', "check-config", 0, /grace +1h {2}\[config\.toml\][\s\S]*\nOK\n$/],
+  [
+    '[[exempt]]\ngroup = "staff"\nuntil = 2020-01-31\nreason = "pilot"\n',
+    "check-config",
+    0,
+    /^notice\.days +14$[\s\S]*^keep\.max +1d$[\s\S]*^exempt +group staff \(ended 2020-01-31\): pilot {2}\[config\.toml\]$/m,
+  ],
+  ['exemptUsers = ["x-1"]\n', "check-config", 1, /x-1 \(.*\.toml:1\): .*; it exempts no user/],
+  [NO_GROUP, "check-config", 1, NOBODY],
+  [NO_GROUP, "list -c", 1, NOBODY],
+  [NO_GROUP, "-n -c", 1, NOBODY],
+  [NO_GROUP, "status -c", 1, NOBODY, "stdout"],
+  [NO_GROUP, "doctor -c", 1, NOBODY, "stdout"],
+  ["{}", "replay", 1, /config\.toml: schemaVersion: .*make one with snapshot/],
+  ["x", "replay", 1, /config\.toml: .*JSON.*make one with snapshot/],
+  ["x", "replay --format ps", 1, /\.toml:1: is not a row of uid, pid, ppid and args; make a listing/],
+];
+for (const [text, typed, status, says, stream] of withFile)
+  test(`vscode-grim-reaper ${typed} FILE: ${JSON.stringify(text)}`, () =>
+    check([...typed.split(" "), toml(text)], status, says, stream));
 
 test("an ordinary user's list and dry run work, and list says what it did not look at", {
   skip: isRoot ? false : "root only: becomes that user",
 }, () => {
   for (const args of [["list"], ["list", "--agents"]])
     assert.match(run(args, { uid: USER }).stdout, /^Only your own processes were looked at.*\.$/m);
-  for (const args of [["list"], ["-n", "-vv"], ["list", "--json"]]) {
-    const ran = run(args, { uid: USER });
-    assert.equal(ran.status, 0, ran.stderr);
-  }
+  for (const args of [["list"], ["-n", "-vv"], ["list", "--json"]]) succeeds(args, { uid: USER });
   const refused = run([], { uid: USER });
   assert.equal(refused.status, 77);
   assert.match(
@@ -190,17 +147,13 @@ test("a configuration that users cannot read is a problem, named with its effect
 });
 
 test("a package's program prints the version of the package", () => {
-  const folder = mkdtempSync(join(tmpdir(), "reaper-version-"));
-  try {
-    const env = { ...process.env, REAPER_VERSION: "9.8.7-rc.1" };
-    const made = spawnSync(process.execPath, ["scripts/bundle.mjs", folder], { env, encoding: "utf8" });
-    assert.equal(made.status, 0, made.stderr);
-    const program = [join(folder, "vscode-grim-reaper.cjs"), "--version"];
-    const { stdout, stderr } = spawnSync(process.execPath, program, { encoding: "utf8" });
-    assert.equal(stdout, "9.8.7-rc.1\n", stderr);
-  } finally {
-    rmSync(folder, { recursive: true });
-  }
+  const folder = temporaryFolder();
+  const env = { ...process.env, REAPER_VERSION: "9.8.7-rc.1" };
+  const made = spawnSync(process.execPath, ["scripts/bundle.mjs", folder], { env, encoding: "utf8" });
+  assert.equal(made.status, 0, made.stderr);
+  const program = [join(folder, "vscode-grim-reaper.cjs"), "--version"];
+  const { stdout, stderr } = spawnSync(process.execPath, program, { encoding: "utf8" });
+  assert.equal(stdout, "9.8.7-rc.1\n", stderr);
   const build = readFileSync("packaging/build.sh", "utf8");
   assert.match(build, /^REAPER_VERSION=\$version node scripts\/bundle\.mjs "\$work\/dist"$/m);
 });
@@ -209,7 +162,7 @@ test("a table fits its terminal: the costs go first, then the reason is cut; --f
   skip: spawnSync("script", ["--version"]).error ? "script is not installed" : false,
 }, () => {
   const on = (columns: number, more = ""): string[] => {
-    const program = `${process.execPath} ${resolve("dist/vscode-grim-reaper.cjs")} replay ${more} test/fixtures/snapshot.json`;
+    const program = `${process.execPath} ${PROGRAM} replay ${more} test/fixtures/snapshot.json`;
     const command = ["-qec", `stty cols ${columns}; ${program}`, "/dev/null"];
     const { stdout } = spawnSync("script", command, {
       encoding: "utf8",
@@ -228,8 +181,7 @@ test("a table fits its terminal: the costs go first, then the reason is cut; --f
 });
 
 test("a reader of standard output that leaves is not a failure", () => {
-  const program = resolve("dist/vscode-grim-reaper.cjs");
-  const script = `"${process.execPath}" "${program}" snapshot | head -c 1 >/dev/null; echo "\${PIPESTATUS[0]}"`;
+  const script = `"${process.execPath}" "${PROGRAM}" snapshot | head -c 1 >/dev/null; echo "\${PIPESTATUS[0]}"`;
   const ran = spawnSync("bash", ["-c", script], { encoding: "utf8" });
   assert.equal(ran.stdout.trim(), "0", ran.stderr);
 });
@@ -237,11 +189,9 @@ test("a reader of standard output that leaves is not a failure", () => {
 test("a process table that cannot be read is one clear error", {
   skip: isRoot ? false : "root only: unshare",
 }, () => {
-  const program = resolve("dist/vscode-grim-reaper.cjs");
   const script = 'mount -t tmpfs none /proc && exec "$0" "$1" list';
-  const ran = spawnSync("unshare", ["--mount", "sh", "-c", script, process.execPath, program], {
-    encoding: "utf8",
-  });
+  const args = ["--mount", "sh", "-c", script, process.execPath, PROGRAM];
+  const ran = spawnSync("unshare", args, { encoding: "utf8" });
   assert.equal(ran.status, 1, ran.stderr);
   assert.match(
     ran.stderr,

@@ -2,19 +2,18 @@
 
 import assert from "node:assert/strict";
 import { execFileSync, spawnSync } from "node:child_process";
-import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
-import { tmpdir } from "node:os";
+import { existsSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { basename, dirname, join } from "node:path";
-import test, { after } from "node:test";
+import test from "node:test";
 import { parse } from "smol-toml";
 import { bash, fish, zsh } from "../scripts/docs/completions.ts";
 import { reference } from "../scripts/docs/keys.ts";
 import { commandsOf } from "../scripts/docs/program.ts";
 import { parsePolicyLayer } from "../src/core/policy/policy.ts";
+import { temporaryFolder } from "./helpers/program.ts";
 
 const commands = commandsOf();
-const folder = mkdtempSync(join(tmpdir(), "reaper-completion-"));
-after(() => rmSync(folder, { recursive: true }));
+const folder = temporaryFolder();
 
 function run(shell: string, script: string): string[] {
   const { status, stdout, stderr } = spawnSync(shell, ["-c", script], { encoding: "utf8", timeout: 120_000 });

@@ -1,5 +1,10 @@
-// Invented ledger records.
+// Ledger records: invented ones, and those that a sweep wrote.
+import { readFileSync } from "node:fs";
 import type { LedgerRecord } from "../../src/core/ledger/record.ts";
+
+/** The records of a ledger's file. */
+export const recordsIn = (file: string): LedgerRecord[] =>
+  (readFileSync(file, "utf8").match(/.+/g) ?? []).map((line) => JSON.parse(line));
 
 let made = 0;
 

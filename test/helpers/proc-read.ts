@@ -1,5 +1,5 @@
 // What /proc says of a live process, for tests.
-import { readFileSync } from "node:fs";
+import { readdirSync, readFileSync } from "node:fs";
 
 export interface ProcStat {
   readonly comm: string;
@@ -33,6 +33,18 @@ export function isAlive(node: { readonly pid: number; readonly startTime: number
   } catch {
     return false;
   }
+}
+
+/** The processes for which this holds; what has ended meanwhile is none of them. */
+export function pidsWhere(holds: (pid: number) => boolean): number[] {
+  const all = readdirSync("/proc").map(Number);
+  return all.filter((pid) => {
+    try {
+      return pid > 1 && holds(pid);
+    } catch {
+      return false;
+    }
+  });
 }
 
 /** Real, effective, saved and file system uid. */

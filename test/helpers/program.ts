@@ -1,4 +1,5 @@
 // Runs the built program as a user would.
+import assert from "node:assert/strict";
 import { spawn, spawnSync } from "node:child_process";
 import { once } from "node:events";
 import { chmodSync, existsSync, mkdtempSync, writeFileSync } from "node:fs";
@@ -38,6 +39,13 @@ export function run(args: readonly string[], options: RunOptions = {}): Ran {
   return { status, stdout, stderr };
 }
 
+/** The same where it must succeed. */
+export function succeeds(args: readonly string[], options: RunOptions = {}): Ran {
+  const ran = run(args, options);
+  assert.equal(ran.status, 0, `${args.join(" ")}: ${ran.stdout}${ran.stderr}`);
+  return ran;
+}
+
 /** Runs a command beside others to its end. */
 export async function start(command: string, args: readonly string[], uid?: number): Promise<Ran> {
   const identity = uid === undefined ? {} : { uid, gid: uid };
@@ -53,11 +61,16 @@ export async function start(command: string, args: readonly string[], uid?: numb
 
 const folders: string[] = [];
 
-/** A file with this text in a temporary folder of its own, removed when the test file ends. */
-export function temporaryFile(name: string, text: string): string {
-  const folder = mkdtempSync(join(tmpdir(), "reaper-file-"));
+/** A new folder that is removed when the test file ends. */
+export function temporaryFolder(): string {
+  const folder = mkdtempSync(join(tmpdir(), "reaper-test-"));
   folders.push(folder);
-  const path = join(folder, name);
+  return folder;
+}
+
+/** A file with this text in a temporary folder of its own. */
+export function temporaryFile(name: string, text: string): string {
+  const path = join(temporaryFolder(), name);
   writeFileSync(path, text, { mode: 0o644 });
   return path;
 }

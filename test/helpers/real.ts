@@ -1,6 +1,6 @@
 // What tests with real processes share.
 import assert from "node:assert/strict";
-import { chownSync, mkdtempSync, realpathSync, rmSync } from "node:fs";
+import { chownSync, existsSync, mkdtempSync, realpathSync, rmdirSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 
@@ -23,6 +23,19 @@ process.on("exit", removeHomes);
 
 function removeHomes(): void {
   for (const home of homes.splice(0)) rmSync(home, { recursive: true, force: true });
+}
+
+/** Removes a cgroup once whoever was in it is gone. */
+export function removeCgroup(folder: string): Promise<void> {
+  const isRemoved = (): boolean => {
+    try {
+      rmdirSync(folder);
+    } catch {
+      // Whoever just left it is still being buried.
+    }
+    return !existsSync(folder);
+  };
+  return eventually(isRemoved, `${folder} is empty`);
 }
 
 /** Waits until `check` holds; fails saying `what` never came about. */

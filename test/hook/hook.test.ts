@@ -2,11 +2,11 @@
 // its own. Whatever happens it ends with status 0, soon, and says nothing to the client.
 import assert from "node:assert/strict";
 import { spawnSync } from "node:child_process";
-import { chmodSync, copyFileSync, existsSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
-import { tmpdir } from "node:os";
+import { chmodSync, copyFileSync, existsSync, readFileSync } from "node:fs";
 import { join, resolve } from "node:path";
 import { test } from "node:test";
 import type { Tag } from "../../src/core/observation/observation.ts";
+import { temporaryFolder } from "../helpers/program.ts";
 
 const USER = 4321;
 const UNSET = 4294967295;
@@ -67,13 +67,12 @@ function closeSession({ loginUid = USER, before = "true", hook = '"$0"' }: Setti
 
 test("not as root it tags nothing, says why and succeeds", () => {
   const identity = process.getuid?.() === 0 ? { uid: 65534, gid: 65534 } : {};
-  const folder = mkdtempSync(join(tmpdir(), "hook-test-"));
+  const folder = temporaryFolder();
   chmodSync(folder, 0o755);
   const copy = join(folder, "session-close");
   copyFileSync(HOOK, copy);
   chmodSync(copy, 0o755);
   const run = spawnSync(copy, ["--tag-directory", folder], { encoding: "utf8", cwd: "/", ...identity });
-  rmSync(folder, { recursive: true });
   assert.deepEqual([run.status, run.stdout], [0, ""]);
   assert.match(run.stderr, /must be started as root/);
 });

@@ -4,7 +4,7 @@ import assert from "node:assert/strict";
 import { existsSync, mkdirSync, rmdirSync, writeFileSync } from "node:fs";
 import { type TestContext, test } from "node:test";
 import { config, Host, runIn } from "../helpers/faults.ts";
-import { eventually } from "../helpers/real.ts";
+import { removeCgroup } from "../helpers/real.ts";
 import { insidePidNamespace } from "../helpers/sandbox.ts";
 
 /** A line of the product's own, as opposed to Node's that cannot even start. */
@@ -34,11 +34,7 @@ function insideNamespace(): void {
       host.assertSound(ran.status === 0 ? false : ran.stderr.includes("Killed") ? null : true, where);
       if (ran.status !== 0) host.heal();
     }
-    t.diagnostic(
-      `${what}: ${Object.entries(went)
-        .map(([key, n]) => `${n} ${key}`)
-        .join(", ")}`,
-    );
+    t.diagnostic(`${what}: ${JSON.stringify(went)}`);
     assert.ok(went.worked > 0, "no limit was high enough");
     assert.ok(went["could not start"] + went.refused > 0, "no limit was low enough");
   }
@@ -46,19 +42,15 @@ function insideNamespace(): void {
   const numbers = (from: number, to: number, by = 1): number[] =>
     Array.from({ length: Math.floor((to - from) / by) + 1 }, (_, i) => from + i * by);
 
-  test("8 to 64 descriptors", (t) =>
-    sweepAtEach(
-      t,
-      "descriptors",
-      numbers(8, 64).map((n) => ["prlimit", `--nofile=${n}:${n}`]),
-    ));
+  test("8 to 64 descriptors", (t) => {
+    const limits = numbers(8, 64).map((n) => ["prlimit", `--nofile=${n}:${n}`]);
+    return sweepAtEach(t, "descriptors", limits);
+  });
 
-  test("an address space of 400 MB to 1.6 GB", (t) =>
-    sweepAtEach(
-      t,
-      "address space",
-      numbers(400, 1600, 60).map((mb) => ["prlimit", `--as=${mb * 1_000_000}`]),
-    ));
+  test("an address space of 400 MB to 1.6 GB", (t) => {
+    const limits = numbers(400, 1600, 60).map((mb) => ["prlimit", `--as=${mb * 1_000_000}`]);
+    return sweepAtEach(t, "address space", limits);
+  });
 
   const cgroup = pidsCgroup();
   // Below that Node 20 hangs before it runs a line of ours, on a thread that it cannot have (measured).
@@ -69,18 +61,9 @@ function insideNamespace(): void {
       const enter = `echo ${n} > ${cgroup}/pids.max; echo $$ > ${cgroup}/cgroup.procs; exec "$@"`;
       return ["sh", "-c", enter, "sh"];
     };
-    t.after(() => eventually(() => isRemoved(String(cgroup)), "the cgroup is empty"));
+    t.after(() => removeCgroup(String(cgroup)));
     await sweepAtEach(t, "processes", numbers(8, 20).map(limited));
   });
-}
-
-function isRemoved(folder: string): boolean {
-  try {
-    rmdirSync(folder);
-  } catch {
-    // Whoever just left it is still being buried.
-  }
-  return !existsSync(folder);
 }
 
 /** A new cgroup with a limit of processes, or null where there is no such controller. */

@@ -2,16 +2,17 @@
 
 import assert from "node:assert/strict";
 import { execFileSync } from "node:child_process";
-import { mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
-import { tmpdir } from "node:os";
+import { mkdirSync, readFileSync, symlinkSync, writeFileSync } from "node:fs";
 import { basename, dirname, join } from "node:path";
 import { after, before, describe, it } from "node:test";
+import { temporaryFolder } from "../helpers/program.ts";
 import { until } from "../helpers/until.ts";
 import { onLoginNode, whyNoLoginNode } from "./available.ts";
 import { repository } from "./boot.ts";
 import { LoginNode } from "./login-node.ts";
 import {
   buildPackages,
+  changedSince,
   contents,
   dpkg,
   insideOf,
@@ -57,12 +58,7 @@ function packaging(): void {
 
     const state = async (unit: string) => {
       const { stdout } = await node.exec(["systemctl", "show", "-p", "ActiveState,UnitFileState", unit]);
-      return Object.fromEntries(
-        stdout
-          .trim()
-          .split("\n")
-          .map((line) => line.split("=") as [string, string]),
-      );
+      return Object.fromEntries([...stdout.matchAll(/^(\w+)=(.*)$/gm)].map(([, key, value]) => [key, value]));
     };
     const hookLines = async () => {
       const { stdout } = await node.exec(["grep", "-rhF", HOOK_LINE, "/etc/pam.d"]);
@@ -119,10 +115,7 @@ function packaging(): void {
       };
       const trapped = async () => (await node.exec(["test", "-e", "/tmp/trapped"])).status === 0;
       const { status, stdout, stderr } = await node.exec([PROGRAM, "--version"], { env });
-      assert.deepEqual(
-        { status, stdout, stderr },
-        { status: 0, stdout: `${packages.version}\n`, stderr: "" },
-      );
+      assert.deepEqual([status, stdout, stderr], [0, `${packages.version}\n`, ""]);
       assert.equal(await trapped(), false);
       // The traps would have worked.
       const bare = ["/usr/bin/node", "/usr/lib/vscode-grim-reaper/vscode-grim-reaper.cjs", "--version"];
@@ -169,10 +162,7 @@ function packaging(): void {
       try {
         const without = await node.exec([PROGRAM, "--version"]);
         assert.equal(without.status, 70);
-        assert.match(
-          without.stderr,
-          /install the package nodejs \(20\.19 or newer\) or vscode-grim-reaper-node/,
-        );
+        assert.match(without.stderr, /install the package nodejs \(20\.19 or newer\) or \S+-node/);
         await installDeb(node, packages.nodeDeb);
         assert.equal(await node.run([PROGRAM, "--version"]), `${packages.nextVersion}\n`);
         // A distribution's Node beside it is not asked.
@@ -221,49 +211,34 @@ function packaging(): void {
     });
 
     it("a purge leaves nothing, also no unit that has failed", async () => {
-      await node.run([
-        "sh",
-        "-c",
-        "mkdir -p /var/lib/vscode-grim-reaper; echo old >/var/log/vscode-grim-reaper/sweep.log.1",
-      ]);
+      const rotated =
+        "mkdir -p /var/lib/vscode-grim-reaper; echo old >/var/log/vscode-grim-reaper/sweep.log.1";
+      await node.run(["sh", "-c", rotated]);
       await dpkg(node, "--purge", "vscode-grim-reaper");
-      const now = await contents(node);
-      assert.deepEqual(
-        {
-          added: now.filter((line) => !untouched.includes(line)),
-          gone: untouched.filter((line) => !now.includes(line)),
-        },
-        { added: [], gone: [] },
-      );
+      assert.deepEqual(await changedSince(node, untouched), { added: [], gone: [] });
       const units = await node.run(["systemctl", "list-units", "--all", "--plain"]);
       assert.doesNotMatch(units, /^vscode-grim-reaper/m);
     });
   });
 
   it("README's dnf command names a whole transaction for a host with the targeted policy", () => {
-    const folder = mkdtempSync(join(tmpdir(), "transaction-"));
-    try {
-      const beside = ["-node-24.0.0-1.x86_64", `-${packages.version}-1.aarch64`];
-      mkdirSync(join(folder, "build/packages"), { recursive: true });
-      for (const file of [packages.rpm, packages.selinuxRpm])
-        symlinkSync(file, join(folder, "build/packages", basename(file)));
-      for (const name of beside)
-        writeFileSync(join(folder, `build/packages/vscode-grim-reaper${name}.rpm`), "not for this host");
-      const readme = readFileSync(join(repository(), "README.md"), "utf8");
-      const line = /^dnf install .*$/m.exec(readme)?.[0] ?? "";
-      const printed = `dnf() { shift; realpath "$@"; }; uname() { echo x86_64; }; ${line}`;
-      const chosen = execFileSync("bash", ["-c", printed], { cwd: folder, encoding: "utf8" });
-      assert.deepEqual(chosen.trim().split("\n"), [packages.rpm, packages.selinuxRpm]);
-      const broken = (files: readonly string[]): string => rpmTest(folder, packages, files);
-      assert.equal(broken([packages.rpm, packages.selinuxRpm]), "");
-      // The stand-in asks for the policy's package as a host of RHEL's does.
-      assert.match(
-        broken([packages.rpm]),
-        /vscode-grim-reaper-selinux = \S+ if selinux-policy-targeted\) is needed/,
-      );
-    } finally {
-      rmSync(folder, { recursive: true, force: true });
-    }
+    const folder = temporaryFolder();
+    const beside = ["-node-24.0.0-1.x86_64", `-${packages.version}-1.aarch64`];
+    mkdirSync(join(folder, "build/packages"), { recursive: true });
+    for (const file of [packages.rpm, packages.selinuxRpm])
+      symlinkSync(file, join(folder, "build/packages", basename(file)));
+    for (const name of beside)
+      writeFileSync(join(folder, `build/packages/vscode-grim-reaper${name}.rpm`), "not for this host");
+    const readme = readFileSync(join(repository(), "README.md"), "utf8");
+    const line = /^dnf install .*$/m.exec(readme)?.[0] ?? "";
+    const printed = `dnf() { shift; realpath "$@"; }; uname() { echo x86_64; }; ${line}`;
+    const chosen = execFileSync("bash", ["-c", printed], { cwd: folder, encoding: "utf8" });
+    assert.deepEqual(chosen.trim().split("\n"), [packages.rpm, packages.selinuxRpm]);
+    const broken = (files: readonly string[]): string => rpmTest(folder, packages, files);
+    assert.equal(broken([packages.rpm, packages.selinuxRpm]), "");
+    // The stand-in asks for the policy's package as a host of RHEL's does.
+    const needed = /vscode-grim-reaper-selinux = \S+ if selinux-policy-targeted\) is needed/;
+    assert.match(broken([packages.rpm]), needed);
   });
 
   describe("as rpm", () => {
@@ -329,30 +304,14 @@ function packaging(): void {
   });
 
   it("the npm package runs without scripts, dependencies or a compiler", async () => {
-    const prefix = mkdtempSync(join(tmpdir(), "npm-package-"));
-    try {
-      const env = { HOME: prefix, PATH: `${dirname(process.execPath)}:/usr/bin:/bin` };
-      execFileSync(
-        "npm",
-        [
-          "install",
-          "--global",
-          "--prefix",
-          prefix,
-          "--ignore-scripts",
-          "--offline",
-          "--no-audit",
-          packages.npm,
-        ],
-        { env, stdio: "pipe" },
-      );
-      const program = join(prefix, "bin/vscode-grim-reaper");
-      const ask = (...args: string[]) => execFileSync(program, args, { env, encoding: "utf8" });
-      assert.equal(ask("--version"), `${packages.version}\n`);
-      assert.equal(JSON.parse(ask("list", "--json")).schemaVersion, 1);
-    } finally {
-      rmSync(prefix, { recursive: true, force: true });
-    }
+    const prefix = temporaryFolder();
+    const env = { HOME: prefix, PATH: `${dirname(process.execPath)}:/usr/bin:/bin` };
+    const options = ["--global", "--prefix", prefix, "--ignore-scripts", "--offline", "--no-audit"];
+    execFileSync("npm", ["install", ...options, packages.npm], { env, stdio: "pipe" });
+    const program = join(prefix, "bin/vscode-grim-reaper");
+    const ask = (...args: string[]) => execFileSync(program, args, { env, encoding: "utf8" });
+    assert.equal(ask("--version"), `${packages.version}\n`);
+    assert.equal(JSON.parse(ask("list", "--json")).schemaVersion, 1);
   });
 }
 

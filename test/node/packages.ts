@@ -16,16 +16,7 @@ import { repository } from "./boot.ts";
 import type { LoginNode } from "./login-node.ts";
 
 const run = promisify(execFile);
-const TOOLS = [
-  "clang++-19",
-  "llvm-strip-19",
-  "cmake",
-  "dh",
-  "dpkg-buildpackage",
-  "rpmbuild",
-  "openssl",
-  "go-md2man",
-];
+const TOOLS = "clang++-19 llvm-strip-19 cmake dh dpkg-buildpackage rpmbuild openssl go-md2man".split(" ");
 /** Compiling, and compressing a Node.js twice, on a machine that does other things too. */
 const BUILD_MS = 15 * 60_000;
 
@@ -136,13 +127,9 @@ function carryRpm(folder: string): void {
 export function rpm(node: LoginNode, packages: Packages, ...args: string[]): Promise<string> {
   const tool = insideOf(join(packages.folder, "rpm"));
   const script = `loader=$(echo ${tool}/ld-linux*) && "$loader" --library-path ${tool} ${tool}/rpm "$@" 2>&1`;
-  return node.run(
-    ["sh", "-c", script, "rpm", "--dbpath", "/var/lib/rpm", "--nodeps", "--nosignature", ...args],
-    {
-      env: { RPM_CONFIGDIR: `${tool}/config` },
-      timeoutMs: 120_000,
-    },
-  );
+  const options = ["--dbpath", "/var/lib/rpm", "--nodeps", "--nosignature"];
+  const env = { RPM_CONFIGDIR: `${tool}/config` };
+  return node.run(["sh", "-c", script, "rpm", ...options, ...args], { env, timeoutMs: 120_000 });
 }
 
 /** `rpm --test` of files on a host of RHEL's kind: what a stand-in provides, and what it says is missing. */
@@ -174,6 +161,13 @@ export function insideOf(path: string): string {
   return join("/opt/vscode-grim-reaper", relative(repository(), path));
 }
 
+/** What has come to the node's disks and what has gone since. */
+export async function changedSince(node: LoginNode, before: readonly string[]) {
+  const now = await contents(node);
+  const missingIn = (some: readonly string[]) => (line: string) => !some.includes(line);
+  return { added: now.filter(missingIn(before)), gone: before.filter(missingIn(now)) };
+}
+
 /**
  * Every path of the node's disks, with the text of what lies in /etc. Left out is what the machine itself writes in the
  * meantime: the package manager's lists, the journal, debconf's cache, homes and temporary files. Of /run, which is the
@@ -194,12 +188,8 @@ export async function contents(node: LoginNode): Promise<string[]> {
   // their backups, are compared without it.
   const accounts = ["passwd", "group", "shadow", "gshadow"];
   const backups = [...accounts, "subuid", "subgid"].map((name) => `${name}-`);
-  const left = [...own, ...single, ...backups.map((name) => `/etc/${name}`)].flatMap((path) => [
-    "-path",
-    path,
-    "-prune",
-    "-o",
-  ]);
+  const skipped = [...own, ...single, ...backups.map((name) => `/etc/${name}`)];
+  const left = skipped.flatMap((path) => ["-path", path, "-prune", "-o"]);
   const disk = await node.run(["find", "/", "-xdev", ...left, "-printf", "%p %M %u %l\\n"]);
   const others = [...accounts, ...backups].flatMap((name) => ["!", "-name", name]);
   const texts = await node.run(["find", "/etc", "-type", "f", ...others, "-exec", "sha256sum", "{}", "+"]);

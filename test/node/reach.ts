@@ -71,6 +71,15 @@ export class Reach {
     return this.run(wrap(...holdPort(port, host)), /hello/);
   }
 
+  /** The other host's sshd, at port 2200. */
+  async sshdFar(): Promise<Running> {
+    const sshd =
+      "exec /usr/sbin/sshd -D -e -p 2200 -o ListenAddress=10.9.0.2 -o PidFile=none >/dev/null 2>&1";
+    const running = await this.run(far("sh", "-c", sshd));
+    await this.listening(2200, far);
+    return running;
+  }
+
   async listening(port: number, wrap = (...argv: string[]) => argv): Promise<void> {
     const ss = wrap("ss", "-Htln", `sport = :${port}`);
     await until(async () => assert.notEqual(await this.node.run(ss), ""));

@@ -4,6 +4,7 @@ import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { after, before, it } from "node:test";
+import { blockWith as findBlock, shellBlocks } from "../helpers/markdown.ts";
 import { onLoginNode, whyNoLoginNode } from "./available.ts";
 import { repository } from "./boot.ts";
 import { LoginNode } from "./login-node.ts";
@@ -14,17 +15,12 @@ const UNIT = "vscode-grim-reaper.service";
 const OBSERVE = "/etc/vscode-grim-reaper/config.d/00-observe.toml";
 const OLD_FILES = ["/etc/systemd/system/vscode-grim-reaper.service", "/usr/local/bin/vscode-grim-reaper"];
 
-/** The blocks that a shell is meant to run, in order. */
-const blocks = [
-  ...readFileSync(join(repository(), "README.md"), "utf8").matchAll(/^```sh\n([\s\S]*?)^```$/gm),
-].map((found) => found[1] ?? "");
+const blocks = shellBlocks(join(repository(), "README.md"));
 
 /** Takes the one block that contains a text; each block is taken by one test, and none may be left over. */
 const taken = new Set<string>();
 function blockWith(text: string): string {
-  const [block, ...more] = blocks.filter((one) => one.includes(text));
-  assert.ok(block, `the README has no block with: ${text}`);
-  assert.deepEqual(more, [], `the README has more than one block with: ${text}`);
+  const block = findBlock(blocks, text);
   taken.add(block);
   return block;
 }
@@ -67,16 +63,13 @@ function commands(): void {
     await node.run(["sh", "-c", "mkdir -p /root/checkout/build/packages"]);
     await node.run(["sh", "-c", `cp ${insideOf(debs.deb)} /root/checkout/build/packages/`]);
     // Another architecture's package and the runtime's lie beside it.
-    for (const other of [
-      "vscode-grim-reaper_9.9.9-1_arm64.deb",
-      "vscode-grim-reaper-node_24.0.0-1_amd64.deb",
-    ])
-      await node.copyIn(`/root/checkout/build/packages/${other}`, "not a package");
+    for (const other of ["_9.9.9-1_arm64", "-node_24.0.0-1_amd64"])
+      await node.copyIn(`/root/checkout/build/packages/vscode-grim-reaper${other}.deb`, "not a package");
     await node.copyIn("/etc/apt/apt.conf.d/90test", 'APT::Get::Assume-Yes "1";\n');
     for (const file of OLD_FILES) await node.copyIn(file, "#!/bin/sh\n", { mode: 0o755 });
     const ran = await type(blockWith("apt install"));
-    assert.equal(ran.status, 0, ran.stdout + ran.stderr);
     const output = ran.stdout + ran.stderr;
+    assert.equal(ran.status, 0, output);
     assert.match(output, /the mode is: observing, nothing is ended/);
     assert.match(output, /to check the installation: vscode-grim-reaper doctor/);
     for (const file of OLD_FILES) assert.ok(output.includes(`warning: ${file} hides`), output);
@@ -117,27 +110,22 @@ function commands(): void {
   });
 
   it("pam/README: the line in sshd's own file, checked, and taken out again", async () => {
-    const [own = "", add = "", check = "", remove = ""] = [
-      ...readFileSync(join(repository(), "pam/README.md"), "utf8").matchAll(/^```sh\n([\s\S]*?)^```$/gm),
-    ]
-      .map((found) => found[1] ?? "")
-      .filter((block) => block.includes("pam-line"));
-    const lines = async (): Promise<string[]> =>
-      (await node.exec(["grep", "-rlF", "vscode-grim-reaper/session-close", "/etc/pam.d"])).stdout
-        .split("\n")
-        .filter(Boolean);
-    assert.deepEqual(await lines(), ["/etc/pam.d/common-session"]);
+    const pamBlocks = shellBlocks(join(repository(), "pam/README.md"));
+    const [own = "", add = "", check = "", remove = ""] = pamBlocks.filter((one) => one.includes("pam-line"));
+    const files = async (): Promise<string> =>
+      (await node.exec(["grep", "-rlF", "vscode-grim-reaper/session-close", "/etc/pam.d"])).stdout;
+    assert.equal(await files(), "/etc/pam.d/common-session\n");
     await succeeds(own);
-    assert.deepEqual(await lines(), ["/etc/pam.d/sshd"]);
+    assert.equal(await files(), "/etc/pam.d/sshd\n");
     await succeeds(add);
-    assert.deepEqual(await lines(), ["/etc/pam.d/sshd"]);
+    assert.equal(await files(), "/etc/pam.d/sshd\n");
     const checked = await type(check.replace(/^(vscode-grim-reaper doctor)/m, "$1 || :"));
     assert.equal(checked.status, 0, checked.stdout + checked.stderr);
     assert.match(checked.stdout, /^the hook is in: \/etc\/pam\.d\/sshd/);
     assert.match(checked.stdout, /^ok +PAM line +\/etc\/pam\.d\/sshd:/m);
     assert.match(checked.stdout, /^drwxrwx--- \d+ root +vscode-grim-reaper /m);
     await succeeds(remove);
-    assert.deepEqual(await lines(), []);
+    assert.equal(await files(), "");
   });
 
   it("dnf's block is one of packages.test.ts", () => assert.match(blockWith("dnf install"), /pam-line add/));

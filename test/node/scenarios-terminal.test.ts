@@ -3,7 +3,7 @@
 import assert from "node:assert/strict";
 import { before, it } from "node:test";
 import { onLoginNode } from "./available.ts";
-import { far, QUIET, Reach } from "./reach.ts";
+import { QUIET, Reach } from "./reach.ts";
 import { becomes, startStandIn, sweep } from "./scenario-helpers.ts";
 import { quoted } from "./ssh-client.ts";
 
@@ -18,11 +18,6 @@ onLoginNode("in an IDE's terminal", () => {
     // What `NAME tunnel` runs: the first argument is a script in the working folder.
     await reach.node.copyIn("/home/alice/tunnels/tunnel", "sleep 1000\n:\n");
   });
-
-  const copyOf = async (program: string, path: string): Promise<string> => {
-    await reach.node.run(["install", "-D", "-o", "alice", "-g", "alice", program, path]);
-    return path;
-  };
 
   // sge_submit(1), salloc(1), srun(1); nios is what `bsub -I` leaves running, condor_ssh_to_job(1).
   const JOBS = ["qlogin", "qrsh", "qsh", "srun", "salloc", "nios", "condor_ssh_to_job"];
@@ -57,10 +52,7 @@ onLoginNode("in an IDE's terminal", () => {
   it("what would be lost with its terminal leaves the whole tree alone", async () => {
     for (const name of TUNNELS) await reach.node.run(["install", "/bin/bash", `/usr/local/bin/${name}`]);
     for (const name of JOBS) await reach.node.run(["install", "/usr/bin/sleep", `/usr/local/bin/${name}`]);
-    const sshd =
-      "exec /usr/sbin/sshd -D -e -p 2200 -o ListenAddress=10.9.0.2 -o PidFile=none >/dev/null 2>&1";
-    await reach.run(far("sh", "-c", sshd));
-    await reach.listening(2200, far);
+    await reach.sshdFar();
     const servers = [];
     for (const { run } of LEFT) servers.push(await startStandIn(reach.node, { run }));
     for (const [i, { what, reason }] of LEFT.entries()) {
@@ -73,19 +65,15 @@ onLoginNode("in an IDE's terminal", () => {
   });
 
   /** Programs that outlive a tree, each with the command line of what lives on. */
-  const MULTIPLEXERS = [
-    { name: "screen", program: "/usr/bin/screen", run: (exe: string) => `${exe} -D -m -S real sleep 7411` },
-    {
-      name: "screen-4.9.1",
-      program: "/usr/bin/screen",
-      run: (exe: string) => `${exe} -D -m -S old sleep 7412`,
-    },
-    { name: "tmux-3.4", program: "/usr/bin/tmux", run: (exe: string) => `${exe} -L a -D` },
-    { name: "tmux-static", program: "/usr/bin/tmux", run: (exe: string) => `${exe} -L b -D` },
-    { name: "dtach", program: "/usr/bin/dtach", run: (exe: string) => `${exe} -N /tmp/dtach sleep 7415` },
+  const MULTIPLEXERS: readonly (readonly [name: string, program: string, args: string])[] = [
+    ["screen", "/usr/bin/screen", "-D -m -S real sleep 7411"],
+    ["screen-4.9.1", "/usr/bin/screen", "-D -m -S old sleep 7412"],
+    ["tmux-3.4", "/usr/bin/tmux", "-L a -D"],
+    ["tmux-static", "/usr/bin/tmux", "-L b -D"],
+    ["dtach", "/usr/bin/dtach", "-N /tmp/dtach sleep 7415"],
     // These two are in no Debian package.
-    { name: "zellij", program: "/bin/bash", run: (exe: string) => `${exe} -c "sleep 7416; :"` },
-    { name: "abduco", program: "/bin/bash", run: (exe: string) => `${exe} -c "sleep 7417; :"` },
+    ["zellij", "/bin/bash", '-c "sleep 7416; :"'],
+    ["abduco", "/bin/bash", '-c "sleep 7417; :"'],
   ];
   const FREE = [
     "tmux -L daemon new-session -d 'exec sleep 7421'",
@@ -99,21 +87,21 @@ onLoginNode("in an IDE's terminal", () => {
     const folder = "/home/alice/bin";
     // The user's systemd stays when the session that started it has closed.
     await reach.node.run(["loginctl", "enable-linger", "alice"]);
-    for (const { name, program } of MULTIPLEXERS) await copyOf(program, `${folder}/${name}`);
-    const inTmux = ["a", "b"].map(
-      (socket, i) =>
-        `until [ -S /tmp/tmux-2001/${socket} ]; do sleep 0.05; done; tmux -L ${socket} new-session -d "exec sleep ${7413 + i}"`,
-    );
+    for (const [name, program] of MULTIPLEXERS)
+      await reach.node.run(["install", "-D", "-o", "alice", "-g", "alice", program, `${folder}/${name}`]);
+    const inTmux = ["a", "b"].map((socket, i) => {
+      const wait = `until [ -S /tmp/tmux-2001/${socket} ]; do sleep 0.05; done`;
+      return `${wait}; tmux -L ${socket} new-session -d "exec sleep ${7413 + i}"`;
+    });
     await reach.node.copyIn("/home/alice/terminal", [...FREE, "sleep 7431", ":"].join("\n"));
-    const outside = [...MULTIPLEXERS.map(({ name, run }) => `${run(`${folder}/${name}`)} &`), ...inTmux];
+    const outside = [...MULTIPLEXERS.map(([name, , args]) => `${folder}/${name} ${args} &`), ...inTmux];
     const run = [...outside, inTerminal("bash /home/alice/terminal")].join("\n");
     const server = await startStandIn(reach.node, { run });
     const settings = "/home/alice/.vscode-server/data/Machine/settings.json";
     const editor = await reach.node.ssh("alice", ["vi", settings]);
     const numbers = [7411, 7412, 7413, 7414, 7415, 7416, 7417, 7421, 7424, 7425, 7428, 7429];
-    const free = await Promise.all(
-      numbers.map((n) => reach.processOf(new RegExp(`^(?:/usr/bin/)?sleep ${n}$`))),
-    );
+    const sleeping = (n: number) => reach.processOf(new RegExp(`^(?:/usr/bin/)?sleep ${n}$`));
+    const free = await Promise.all(numbers.map(sleeping));
     const vi = await reach.processOf(/^vi .*settings\.json/);
     const ended = await reach.processOf(/^sleep 7431$/);
     const bobs = await startStandIn(reach.node, { user: "bob" });

@@ -51,11 +51,6 @@ onLoginNode("what is connected to a server is use, until it ends:", () => {
     const pid = await reach.loose(script(server), /hello/, user);
     return () => reach.endLoose(pid);
   };
-  const python = (lines: (server: StandIn) => readonly string[]) =>
-    loose(
-      (server) =>
-        `exec python3 -c ${quoted(["import os, socket, threading, time", ...lines(server)].join("\n"))}`,
-    );
   /** A client on another host. It leaves a byte unread, so that its end resets the connection, as a closed server's would. */
   const remote =
     (then: string) =>
@@ -88,18 +83,9 @@ onLoginNode("what is connected to a server is use, until it ends:", () => {
   };
   const killed = async (pid: number) => reach.node.run(["kill", "-KILL", `${pid}`]);
 
-  const SESSION: Pick<Kind, "code" | "says"> = {
-    code: "in-use-session",
-    says: /in use: session sshd-session \d+/,
-  };
-  const HERE: Pick<Kind, "code" | "says"> = {
-    code: "in-use-this-host",
-    says: /a process of this host is connected to /,
-  };
-  const HOST: Pick<Kind, "code" | "says"> = {
-    code: "in-use-other-host",
-    says: /host 10\.9\.0\.2\S* is connected to /,
-  };
+  const SESSION = { code: "in-use-session", says: /in use: session sshd-session \d+/ };
+  const HERE = { code: "in-use-this-host", says: /a process of this host is connected to / };
+  const HOST = { code: "in-use-other-host", says: /host 10\.9\.0\.2\S* is connected to / };
 
   const KINDS: readonly Kind[] = [
     { what: "ssh -L to its port", use: ssh("-L port"), ...SESSION },
@@ -150,16 +136,12 @@ onLoginNode("what is connected to a server is use, until it ends:", () => {
     {
       what: "dropbear",
       use: async (server) => {
-        const listen =
-          "mkdir -p /etc/dropbear; exec dropbear -F -R -E -p 127.0.0.1:2201 </dev/null >/dev/null 2>&1";
-        await reach.run(["sh", "-c", listen]);
+        const listen = "exec dropbear -F -R -E -p 127.0.0.1:2201 </dev/null >/dev/null 2>&1";
+        await reach.run(["sh", "-c", `mkdir -p /etc/dropbear; ${listen}`]);
         await reach.listening(2201);
         const port = reach.node.nextPort();
-        return through(port, [
-          "sh",
-          "-c",
-          `exec ${forward(port, server, "-i /root/keys/alice -p 2201 alice@127.0.0.1")}`,
-        ]);
+        const client = forward(port, server, "-i /root/keys/alice -p 2201 alice@127.0.0.1");
+        return through(port, ["sh", "-c", `exec ${client}`]);
       },
       code: "in-use-session",
       says: /session dropbear \d+/,
@@ -185,10 +167,7 @@ onLoginNode("what is connected to a server is use, until it ends:", () => {
     {
       what: "the user's own ssh -R to another host",
       use: async (server) => {
-        const sshd =
-          "exec /usr/sbin/sshd -D -e -p 2200 -o ListenAddress=10.9.0.2 -o PidFile=none >/dev/null 2>&1";
-        const host = await reach.run(far("sh", "-c", sshd));
-        await reach.listening(2200, far);
+        const host = await reach.sshdFar();
         const back = `-R 7000:127.0.0.1:${server.at} bob@10.9.0.2`;
         const client = await reach.loose(`exec ssh -F none ${QUIET} -i ~/.ssh/bob -p 2200 -N ${back}`);
         await reach.listening(7000, far);
@@ -231,10 +210,8 @@ onLoginNode("what is connected to a server is use, until it ends:", () => {
         const port = reach.node.nextPort();
         const tunnel = forward(port, server, "-i ~/.ssh/id alice@127.0.0.1");
         const wait = `until (: <>/dev/tcp/127.0.0.1/${port}) 2>/dev/null; do sleep 0.05; done`;
-        const ide = await reach.loose(
-          `export DISPLAY=:7; xclock & ${tunnel} & ${wait}; ${holdScript(port)}`,
-          /hello/,
-        );
+        const script = `export DISPLAY=:7; xclock & ${tunnel} & ${wait}; ${holdScript(port)}`;
+        const ide = await reach.loose(script, /hello/);
         return () => reach.endLoose(ide);
       },
       ...SESSION,
@@ -276,12 +253,16 @@ onLoginNode("what is connected to a server is use, until it ends:", () => {
     },
     {
       what: "a socket in the table of a thread alone",
-      use: python(({ at }) => [
-        "def work():",
-        " os.unshare(os.CLONE_FILES)",
-        ` s = socket.create_connection(("127.0.0.1", ${at})); print(s.recv(6).decode(), flush=True); s.recv(1)`,
-        "threading.Thread(target=work).start()",
-      ]),
+      use: loose(({ at }) => {
+        const lines = [
+          "import os, socket, threading",
+          "def work():",
+          " os.unshare(os.CLONE_FILES)",
+          ` s = socket.create_connection(("127.0.0.1", ${at})); print(s.recv(6).decode(), flush=True); s.recv(1)`,
+          "threading.Thread(target=work).start()",
+        ];
+        return `exec python3 -c ${quoted(lines.join("\n"))}`;
+      }),
       ...HERE,
     },
     {
@@ -327,11 +308,11 @@ onLoginNode("what is connected to a server is use, until it ends:", () => {
       if (!endsAlone) await reach.isEnded(server);
     });
 
-  const STOPPED: readonly { what: string; args: readonly string[]; hold: (at: string) => string[] }[] = [
-    { what: "a port", args: [], hold: (at) => holdPort(at) },
-    { what: "a unix socket", args: ON_SOCKET, hold: (at) => ["socat", "-", `UNIX-CONNECT:${at}`] },
-  ];
-  for (const { what, args, hold } of STOPPED)
+  const toSocket = (at: string) => ["socat", "-", `UNIX-CONNECT:${at}`];
+  for (const [what, args, hold] of [
+    ["a port", [], holdPort],
+    ["a unix socket", ON_SOCKET, toSocket],
+  ] as const)
     it(`a client that waits at ${what} of a stopped server`, async () => {
       const server = await startStandIn(reach.node, { args });
       await reach.node.run(["kill", "-STOP", `${server.pid}`]);

@@ -1,12 +1,12 @@
 // The examples for the site's own programs, with the addresses and tools of a test in their place.
 import assert from "node:assert/strict";
 import { spawnSync } from "node:child_process";
-import { chmodSync, existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
-import { tmpdir } from "node:os";
+import { chmodSync, existsSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { after, describe, test } from "node:test";
+import { describe, test } from "node:test";
+import { temporaryFolder } from "../helpers/program.ts";
 
-const folder = mkdtempSync(join(tmpdir(), "hooks-test-"));
+const folder = temporaryFolder();
 const tree = {
   schemaVersion: 1,
   event: "failed",
@@ -42,8 +42,6 @@ function tool(name: string, text: string): string {
 }
 
 describe("the examples for the site's programs", () => {
-  after(() => rmSync(folder, { recursive: true, force: true }));
-
   test("notify-mail writes to the user of a tree that was ended, and to no name that is not plain", () => {
     const out = join(folder, "mail");
     const changes = { "/usr/sbin/sendmail": tool("mailer", `echo "$@" >${out}; cat >>${out}`) };

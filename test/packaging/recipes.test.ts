@@ -1,32 +1,23 @@
 // The commands of docs/monitoring.md, run block by block: a stand-in prints what clush or Ansible collects of two nodes.
 import assert from "node:assert/strict";
 import { spawnSync } from "node:child_process";
-import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
-import { tmpdir } from "node:os";
+import { existsSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import test, { after } from "node:test";
+import test from "node:test";
 import type { Observation } from "../../src/core/observation/observation.ts";
 import { hostDocument } from "../../src/core/report/json.ts";
 import { safeJson } from "../../src/core/text/safe-text.ts";
 import { contextFor, judge } from "../helpers/judge.ts";
+import { blockWith, shellBlocks } from "../helpers/markdown.ts";
 import { DEFAULT_POLICY } from "../helpers/policy.ts";
 import { fromHost, legacyTree, linked, observation, sshSession } from "../helpers/proc.ts";
+import { temporaryFolder } from "../helpers/program.ts";
 
-const folder = mkdtempSync(join(tmpdir(), "recipes-test-"));
-after(() => rmSync(folder, { recursive: true, force: true }));
+const folder = temporaryFolder();
 const skip = existsSync("/usr/bin/jq") ? false : "jq is not installed";
 
 const BOB = 2002;
-const blocks = [...readFileSync("docs/monitoring.md", "utf8").matchAll(/^```sh\n([\s\S]*?)^```$/gm)].map(
-  ([, block]) => block ?? "",
-);
-
-/** The block that contains a text, and that no other block contains. */
-function blockWith(text: string): string {
-  const [block, ...more] = blocks.filter((one) => one.includes(text));
-  assert.ok(block !== undefined && more.length === 0, `docs/monitoring.md: one block with ${text}`);
-  return block;
-}
+const blocks = shellBlocks("docs/monitoring.md");
 
 function listOf(host: string, seen: Observation): string {
   const context = contextFor({ ...DEFAULT_POLICY, minUid: 1000 });
@@ -43,8 +34,9 @@ const lists = {
   login1: listOf("login1", observation([...orphan(500, 2001), ...orphan(700, 2001), ...orphan(900, BOB)])),
 };
 
-/** Runs a block in a folder of its own, where a stand-in of the collecting tool comes first on PATH. */
-function type(block: string): string {
+/** Runs the block with a text in a folder of its own, where a stand-in of the collecting tool comes first on PATH. */
+function type(text: string): string {
+  const block = blockWith(blocks, text);
   const { status, stdout, stderr } = spawnSync("sh", ["-ec", block], {
     cwd: folder,
     encoding: "utf8",
@@ -64,47 +56,42 @@ const both = `${lists.login2}\n${lists.login1}\n`;
 
 test("clush and Ansible collect one line for each node", () => {
   standIn("clush", both);
-  type(blockWith("clush"));
+  type("clush");
   assert.equal(collected(), both);
-  standIn(
-    "ansible",
-    `login2 | CHANGED | rc=0 >>\n${lists.login2}\nlogin1 | CHANGED | rc=0 >>\n${lists.login1}\n`,
-  );
-  type(blockWith("ansible"));
+  const heads = (host: "login1" | "login2") => `${host} | CHANGED | rc=0 >>\n${lists[host]}\n`;
+  standIn("ansible", heads("login2") + heads("login1"));
+  type("ansible");
   assert.equal(collected(), both);
 });
 
 test("clush itself prints with -N what each node prints", (t) => {
-  const { error, stdout, stderr } = spawnSync(
-    "clush",
-    ["-N", "-R", "exec", "-w", "login[1-2]", `echo '{"host":"%h"}'`],
-    { encoding: "utf8" },
-  );
+  const args = ["-N", "-R", "exec", "-w", "login[1-2]", `echo '{"host":"%h"}'`];
+  const { error, stdout, stderr } = spawnSync("clush", args, { encoding: "utf8" });
   if (error) return t.skip("clush is not installed");
   assert.deepEqual(stdout.trim().split("\n").sort(), ['{"host":"login1"}', '{"host":"login2"}'], stderr);
 });
 
 test("the tables: nodes, users with trees on several, and what a node could not read", { skip }, () => {
   standIn("clush", both);
-  type(blockWith("clush"));
-  assert.deepEqual(type(blockWith("ORPHANS_MIB")).split("\n"), [
+  type("clush");
+  assert.deepEqual(type("ORPHANS_MIB").split("\n"), [
     "HOST\tTREES\tORPHANS\tMIB\tORPHANS_MIB\tERRORS",
     "login1\t3\t3\t27\t27\t0",
     "login2\t1\t0\t9\t0\t1",
     "all\t4\t3\t36\t27\t1",
     "",
   ]);
-  assert.deepEqual(type(blockWith("CONNECTED")).split("\n"), [
+  assert.deepEqual(type("CONNECTED").split("\n"), [
     "UID\tTREES\tCONNECTED\tORPHANED",
     "2001\t3\tlogin2\tlogin1",
     "",
   ]);
-  assert.equal(type(blockWith("cannot")), "login2: cannot read the tags: EACCES\n");
+  assert.equal(type("cannot"), "login2: cannot read the tags: EACCES\n");
 });
 
 test("a node without trees has a row of zeros, and no user is on several nodes", { skip }, () => {
   standIn("clush", `${listOf("login3", observation([]))}\n`);
-  type(blockWith("clush"));
-  assert.match(type(blockWith("ORPHANS_MIB")), /^login3\t0\t0\t0\t0\t0\nall\t0\t0\t0\t0\t0$/m);
-  assert.equal(type(blockWith("CONNECTED")), "UID\tTREES\tCONNECTED\tORPHANED\n");
+  type("clush");
+  assert.match(type("ORPHANS_MIB"), /^login3\t0\t0\t0\t0\t0\nall\t0\t0\t0\t0\t0$/m);
+  assert.equal(type("CONNECTED"), "UID\tTREES\tCONNECTED\tORPHANED\n");
 });

@@ -3,15 +3,15 @@
 
 import assert from "node:assert/strict";
 import { spawnSync } from "node:child_process";
-import { existsSync, mkdirSync, rmdirSync } from "node:fs";
+import { existsSync, mkdirSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { after, before, test } from "node:test";
 import type { TreeDocument } from "../../src/core/report/json.ts";
 import { bareServer } from "../helpers/ide-trees.ts";
 import { installPuppet, writeOwned } from "../helpers/install.ts";
-import { config, run, temporaryFile, treeOf } from "../helpers/program.ts";
+import { config, succeeds, temporaryFile, treeOf } from "../helpers/program.ts";
 import { living, type PlanNode, type Stage, startTree } from "../helpers/puppet.ts";
-import { eventually, makeHome, USER } from "../helpers/real.ts";
+import { makeHome, removeCgroup, USER } from "../helpers/real.ts";
 import { insidePidNamespace } from "../helpers/sandbox.ts";
 
 const uid = USER;
@@ -85,8 +85,9 @@ function insideNamespace(): void {
   after(async () => {
     await stage.end();
     for (const [mount, path] of made) {
-      await eventually(() => isRemoved(folderOf(mount, path)), `${path} is empty`);
-      for (let at = dirname(path); at !== "."; at = dirname(at)) isRemoved(folderOf(mount, at));
+      await removeCgroup(folderOf(mount, path));
+      const above = dirname(path);
+      spawnSync("rmdir", ["--parents", "--ignore-fail-on-non-empty", above], { cwd: mount });
     }
   });
 
@@ -129,21 +130,11 @@ function insideNamespace(): void {
 
   test("a forced sweep ends what is nobody's job and no account's of the system; --include-jobs ends jobs as well", () => {
     const jobs = made.flatMap(([, path, code]) => (code === "batch-job" ? [path] : []));
-    assert.equal(run(["--force", "--yes", "-c", config()]).status, 0);
+    succeeds(["--force", "--yes", "-c", config()]);
     assert.deepEqual(living(stage), ["root", "system", ...jobs]);
-    assert.equal(run(["--force", "--yes", "--include-jobs", "--include-exempt", "-c", config()]).status, 0);
+    succeeds(["--force", "--yes", "--include-jobs", "--include-exempt", "-c", config()]);
     assert.deepEqual(living(stage), ["root", "system"]);
   });
-}
-
-/** False while there is something in the cgroup. */
-function isRemoved(folder: string): boolean {
-  try {
-    rmdirSync(folder);
-    return true;
-  } catch {
-    return false;
-  }
 }
 
 insidePidNamespace(import.meta.url, "claims", insideNamespace);

@@ -2,10 +2,10 @@
 
 import assert from "node:assert/strict";
 import { chmodSync, existsSync } from "node:fs";
-import { join } from "node:path";
+import { dirname } from "node:path";
 import { test } from "node:test";
 import { bareServer, legacy, sleeper } from "../helpers/ide-trees.ts";
-import { config, PROGRAM, run, start, temporaryFile } from "../helpers/program.ts";
+import { config, PROGRAM, run, start, succeeds, temporaryFile } from "../helpers/program.ts";
 import { living, type PlanNode, startTree } from "../helpers/puppet.ts";
 import { makeHome } from "../helpers/real.ts";
 import { as, NOTICE, other, server, uid, usersSuite } from "../helpers/users-side.ts";
@@ -14,7 +14,7 @@ function ending(): void {
   test("a user ends their own trees and no other user's, whatever they asked before", async () => {
     const [mine, theirs] = [await server(), await server(other)];
     const patient = temporaryFile("config.toml", 'settle = "0s"\ntermWait = "1s"\n');
-    chmodSync(join(patient, ".."), 0o755);
+    chmodSync(dirname(patient), 0o755);
     assert.equal(as(uid, "keep", "-c", patient).status, 0);
     const dry = as(uid, "end", "-n", "-c", patient);
     assert.match(dry.stderr, /Would kill 1 process\(es\) under pid \d+ \(uid 64001\)/);
@@ -22,11 +22,7 @@ function ending(): void {
     const ended = as(uid, "end", "-v", "-c", patient);
     assert.equal(ended.status, 0, ended.stderr);
     assert.equal(ended.stdout, "");
-    assert.match(
-      ended.stderr,
-      /^\[[^\]]+\] Killed 1 process\(es\) under pid \d+ \(uid 64001\)\n\[[^\]]+\] {4}/,
-    );
-    assert.equal(ended.stderr.trim().split("\n").length, 2, ended.stderr);
+    assert.match(ended.stderr, /^\S+ Killed 1 process\(es\) under pid \d+ \(uid 64001\)\n\S+ {5}.*\n$/);
     assert.deepEqual([living(mine).length, living(theirs).length], [0, 1]);
     assert.equal(as(uid, "end", "-u", String(other), "-c", patient).status, 77);
     assert.equal(as(uid, "end", "--pid", String(theirs.pids[0]), "-c", patient).status, 1);
@@ -38,10 +34,8 @@ function ending(): void {
 
   test("only the tree that was named, also one in use", async () => {
     const home = makeHome(uid);
-    const client: PlanNode = {
-      ...sleeper(home, "client", ["client"], uid),
-      behaviours: ["tcp-connect=@server"],
-    };
+    const behaviours = ["tcp-connect=@server"] as const;
+    const client: PlanNode = { ...sleeper(home, "client", ["client"], uid), behaviours };
     const one = await startTree([bareServer(home, uid, ["tcp-listen"]), client]);
     const two = await server();
     assert.equal(as(uid, "end", "--pid", String(one.node("server").pid), "-c", config()).status, 0);
@@ -73,7 +67,7 @@ function ending(): void {
   test("root must name a user", async () => {
     const [mine, theirs] = [await server(), await server(other)];
     assert.equal(run(["end", "-c", config()]).status, 64);
-    assert.equal(run(["end", "-u", String(uid), "-c", config()]).status, 0);
+    succeeds(["end", "-u", String(uid), "-c", config()]);
     assert.deepEqual([living(mine).length, living(theirs).length], [0, 1]);
     assert.ok(existsSync(NOTICE), "a user gets a notice of what another ended");
   });

@@ -6,7 +6,6 @@ import {
   chownSync,
   existsSync,
   mkdirSync,
-  mkdtempSync,
   readdirSync,
   readFileSync,
   rmSync,
@@ -15,10 +14,9 @@ import {
   utimesSync,
   writeFileSync,
 } from "node:fs";
-import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { test } from "node:test";
-import { config, run } from "../helpers/program.ts";
+import { config, run, succeeds, temporaryFolder } from "../helpers/program.ts";
 import { living } from "../helpers/puppet.ts";
 import { STATE, server, uid, usersSuite } from "../helpers/users-side.ts";
 
@@ -38,7 +36,7 @@ function makeFolders(): void {
 }
 
 function escapes(): void {
-  const place = mkdtempSync(join(tmpdir(), "reaper-escapes-"));
+  const place = temporaryFolder();
   chmodSync(place, 0o755);
   const program = join(place, "notify");
   writeFileSync(program, `#!/bin/sh\n{ id -u; id -G; cat; } >>${place}/open/said\n`, { mode: 0o755 });
@@ -49,8 +47,7 @@ function escapes(): void {
   test("what a sweep of root's leaves in the account's folders is the account's", async () => {
     makeFolders();
     const stage = await server();
-    const swept = run(["-c", site]);
-    assert.equal(swept.status, 0, swept.stderr);
+    succeeds(["-c", site]);
     assert.deepEqual(living(stage), []);
     const made = [`${STATE}/notices/${uid}`, `${STATE}/last-sweep.json`];
     for (const name of readdirSync(`${STATE}/notify/new`)) made.push(`${STATE}/notify/new/${name}`);
@@ -65,10 +62,7 @@ function escapes(): void {
     const old = join(notices, "of-root");
     writeFileSync(old, "");
     utimesSync(old, 1, 1);
-    for (const [name, to] of [
-      ["notices", notices],
-      ["notify", spool],
-    ] as const) {
+    for (const [name, to] of Object.entries({ notices, notify: spool })) {
       rmSync(join(STATE, name), { recursive: true });
       symlinkSync(to, join(STATE, name));
     }
@@ -83,15 +77,12 @@ function escapes(): void {
 
   test("root delivers what waits with the account's rights, by the configured program alone", () => {
     makeFolders();
-    const forged = JSON.stringify({
-      program: "/usr/bin/touch",
-      notify: "/usr/bin/touch",
-      argv: [`${place}/root`],
-    });
-    writeFileSync(`${STATE}/notify/new/1700000000000-0`, forged);
-    chownSync(`${STATE}/notify/new/1700000000000-0`, ACCOUNT, ACCOUNT);
-    const ran = run(["run-notify", "-c", site]);
-    assert.equal(ran.status, 0, ran.stderr);
+    const touch = "/usr/bin/touch";
+    const forged = JSON.stringify({ program: touch, notify: touch, argv: [`${place}/root`] });
+    const waiting = `${STATE}/notify/new/1700000000000-0`;
+    writeFileSync(waiting, forged);
+    chownSync(waiting, ACCOUNT, ACCOUNT);
+    succeeds(["run-notify", "-c", site]);
     const said = readFileSync(`${place}/open/said`, "utf8");
     assert.equal(said.trim(), `${ACCOUNT}\n${ACCOUNT}\n${forged}`);
     assert.ok(!existsSync(`${place}/root`));

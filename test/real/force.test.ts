@@ -6,56 +6,62 @@ import { once } from "node:events";
 import { closeSync, existsSync, fstatSync, mkdirSync, openSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { test } from "node:test";
+import { setTimeout as delay } from "node:timers/promises";
 import { whyNotValid } from "../helpers/json-schema.ts";
-import { config, HANG_MS, PROGRAM, run, temporaryFile } from "../helpers/program.ts";
-import { living } from "../helpers/puppet.ts";
+import { recordsIn } from "../helpers/ledger-records.ts";
+import { config, HANG_MS, PROGRAM, run, succeeds, temporaryFile } from "../helpers/program.ts";
+import { living, type Stage } from "../helpers/puppet.ts";
+import { until } from "../helpers/until.ts";
 import { LOGS, must, other, server, uid, usersSuite } from "../helpers/users-side.ts";
-
-const ENVIRONMENT = { PATH: "/usr/sbin:/usr/bin:/sbin:/bin", TERM: "dumb" };
 
 interface Ended {
   readonly wouldKill?: number;
   readonly killed?: number;
 }
 
-/** The command that runs the program on a terminal of its own. */
-const terminal = (args: readonly string[]): string =>
-  `script -qec "${[process.execPath, PROGRAM, ...args].join(" ")}" /dev/null`;
+/** A forced sweep on a terminal of its own; all that it showed. The answer is typed once it asks, and `meanwhile` is done. */
+async function onTerminal(
+  args: readonly string[],
+  answer = "",
+  meanwhile: () => Promise<unknown> = async () => {},
+): Promise<string> {
+  const command = [process.execPath, PROGRAM, "-f", ...args, "-c", config()].join(" ");
+  const env = { PATH: "/usr/sbin:/usr/bin:/sbin:/bin", TERM: "dumb" };
+  const terminal = spawn("script", ["-qec", command, "/dev/null"], { env, timeout: HANG_MS });
+  const closed = once(terminal, "close");
+  let shown = "";
+  terminal.stdout.setEncoding("utf8").on("data", (text) => {
+    shown += text;
+  });
+  if (answer !== "") await until(() => assert.match(shown, /\[y\/N\]/));
+  await meanwhile();
+  terminal.stdin.end(answer);
+  await closed;
+  return shown.replaceAll("\r", "");
+}
 
 function forcing(): void {
-  /** Runs the program on a terminal of its own and types `input` after some seconds. */
-  const onTerminal = (input: string, args: readonly string[], after = 0): string => {
-    const typed = `(sleep ${after}; printf '${input}') | ${terminal(args)}`;
-    const { stdout } = spawnSync("sh", ["-c", typed], {
-      encoding: "utf8",
-      timeout: HANG_MS,
-      env: ENVIRONMENT,
-    });
-    return stdout.replaceAll("\r", "");
-  };
-
   test("a forced sweep of the host asks on a terminal, and ends nothing without a yes", async () => {
     const stage = await server();
-    const asked = onTerminal("n\\n", ["-f", "-c", config()], 2.5);
+    // Progress is shown after a second.
+    const asked = await onTerminal([], "n\n", () => delay(1200));
     assert.match(asked, /--force ends 1 tree \(64001: vscode\), none in use\./);
     assert.match(asked, /End it\? \[y\/N\]/);
     assert.match(asked, /nothing was ended/);
     assert.equal(living(stage).length, 1);
-    assert.match(onTerminal("\\003", ["-f", "-c", config()], 2), /nothing was ended|\^C/);
+    assert.match(await onTerminal([], "\u0003"), /nothing was ended|\^C/);
     assert.equal(living(stage).length, 1);
-    assert.match(onTerminal("y\\n", ["-f", "-c", config()]), /Killed 1 process\(es\)/);
+    assert.match(await onTerminal([], "y\n"), /Killed 1 process\(es\)/);
     assert.deepEqual(living(stage), []);
   });
 
   test("a tree that appears while the question waits is not ended by the answer", async () => {
     const stage = await server();
-    const asking = spawn("sh", ["-c", `(sleep 4; printf 'y\\n') | ${terminal(["-f", "-c", config()])}`], {
-      env: ENVIRONMENT,
-      stdio: ["ignore", "pipe", "inherit"],
+    let late: Stage | undefined;
+    await onTerminal([], "y\n", async () => {
+      late = await server(other);
     });
-    await once(asking.stdout, "data");
-    const late = await server(other);
-    await once(asking, "close");
+    assert.ok(late);
     assert.deepEqual([living(stage).length, living(late).length], [0, 1]);
     await late.end();
   });
@@ -63,8 +69,7 @@ function forcing(): void {
   test("--yes and -u are not asked; without a terminal the whole host needs --yes", async () => {
     for (const more of [["--yes"], ["-u", String(uid)]]) {
       const stage = await server();
-      const output = onTerminal("", ["-f", ...more, "-c", config()]);
-      assert.doesNotMatch(output, /\[y\/N\]/);
+      assert.doesNotMatch(await onTerminal(more), /\[y\/N\]/);
       assert.deepEqual(living(stage), []);
     }
     const stage = await server();
@@ -96,12 +101,8 @@ function forcing(): void {
   test("a targeted sweep says what it found and why it left it alone", async () => {
     const stage = await server();
     const exempt = config(`exemptUsers = [${uid}]\n`);
-    const swept = run(["-u", String(uid), "-c", exempt]);
-    assert.equal(swept.status, 0);
-    assert.match(
-      swept.stderr,
-      /Left alone 1 process under pid \d+ \(uid 64001\): exempt: user 64001 is exempt/,
-    );
+    const { stderr } = succeeds(["-u", String(uid), "-c", exempt]);
+    assert.match(stderr, /Left alone 1 process under pid \d+ \(uid 64001\): exempt: user 64001 is exempt/);
     assert.equal(run(["-c", exempt]).stderr, "", "an untargeted sweep has nothing to say");
     assert.match(run(["-u", String(other), "-c", exempt]).stderr, /There is no server tree of this user/);
     assert.equal(living(stage).length, 1);
@@ -123,15 +124,8 @@ function forcing(): void {
     assert.deepEqual([dry?.dryRun, dry?.trees[0]?.outcome], [true, { wouldKill: 1 }]);
     assert.deepEqual([swept?.dryRun, swept?.trees[0]?.outcome.killed], [false, 1]);
     assert.deepEqual(living(stage), []);
-    const records = readFileSync(`${LOGS}/ledger.jsonl`, "utf8")
-      .trim()
-      .split("\n")
-      .map((line) => JSON.parse(line));
-    const killed = records.map(({ would, killed }) => [would, killed]);
-    assert.deepEqual(killed, [
-      [true, 1],
-      [false, 1],
-    ]);
+    const records = recordsIn(`${LOGS}/ledger.jsonl`);
+    assert.equal(records.map(({ would, killed }) => [would, killed]).join(" "), "true,1 false,1");
     for (const record of records) assert.deepEqual(whyNotValid("ledger", record), []);
     assert.match(run(["report", "-c", file]).stdout, /^1 tree, 1 process, /);
     assert.match(run(["report", "--would", "-c", file]).stdout, /^Sweeps would have ended 1 tree of 1 user/);
@@ -141,13 +135,14 @@ function forcing(): void {
     const stage = await server();
     const observing = config("enforce = false\n");
     const { stderr } = run(["-v", "-c", observing]);
+    const would = "Would kill 1 process\\(es\\) under pid \\d+ \\(uid 64001\\)";
     assert.match(
       stderr,
-      /reap: tree \d+ \(uid 64001, vscode, 1 process\): .+\n\S+ Would kill 1 process\(es\) under pid \d+ \(uid 64001\)\n/,
+      new RegExp(`reap: tree \\d+ \\(uid 64001, vscode, 1 process\\): .+\n\\S+ ${would}\n`),
     );
     assert.match(stderr, /to enforce: vscode-grim-reaper enforce$/m);
     assert.equal(living(stage).length, 1);
-    assert.equal(run(["--force", "--yes", "-c", observing]).status, 0);
+    succeeds(["--force", "--yes", "-c", observing]);
     assert.deepEqual(living(stage), []);
   });
 
@@ -156,14 +151,12 @@ function forcing(): void {
     for (const folder of ["/run/etc", "/run/etc-work"]) mkdirSync(folder);
     must(["mount", "-t", "overlay", "overlay", "-o", overlay, "/etc"]);
     const site = "/etc/vscode-grim-reaper/config.d/50-site.toml";
-    assert.equal(run(["observe"]).status, 0);
+    succeeds(["observe"]);
     writeFileSync(site, 'settle = "0s"\ngrace = "0"\n');
     const stage = await server();
     assert.match(run([]).stderr, /Would kill 1 process/);
-    assert.match(
-      run(["enforce"]).stdout,
-      /^Sweeps would have ended 1 tree of 1 user .*\nFrom now on sweeps end orphans/,
-    );
+    const said = run(["enforce"]).stdout;
+    assert.match(said, /^Sweeps would have ended 1 tree of 1 user .*\nFrom now on sweeps end orphans/);
     assert.equal(living(stage).length, 1, "the command itself ends nothing");
     assert.match(run([]).stderr, /Killed 1 process/);
     writeFileSync(site, "enforce = false\n");

@@ -5,11 +5,10 @@ import assert from "node:assert/strict";
 import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { readFileSync, rmSync } from "node:fs";
-import { resolve } from "node:path";
 import { test } from "node:test";
 import { ageStates, outgrow } from "../helpers/faults.ts";
 import { legacy } from "../helpers/ide-trees.ts";
-import { run, temporaryFile } from "../helpers/program.ts";
+import { PROGRAM, succeeds, temporaryFile } from "../helpers/program.ts";
 import { isAlive, living, type Stage, startTree } from "../helpers/puppet.ts";
 import { eventually, makeHome } from "../helpers/real.ts";
 import { LOGS, STATE, uid, usersSuite } from "../helpers/users-side.ts";
@@ -20,14 +19,9 @@ const STATES = "/run/vscode-grim-reaper/states.json";
 const configured = (settle = "0s", termWait = "1s"): string =>
   temporaryFile("config.toml", `grace = "1s"\nsettle = "${settle}"\ntermWait = "${termWait}"\n`);
 
-interface Ended {
-  readonly signal: string | null;
-  readonly output: string;
-}
-
 /** Runs a sweep until `when` holds and sends it a signal. */
-async function interrupted(file: string, signal: NodeJS.Signals, when: () => boolean): Promise<Ended> {
-  const sweep = spawn(process.execPath, [resolve("dist/vscode-grim-reaper.cjs"), "-c", file]);
+async function interrupted(file: string, signal: NodeJS.Signals, when: () => boolean) {
+  const sweep = spawn(process.execPath, [PROGRAM, "-c", file]);
   let output = "";
   sweep.stderr.setEncoding("utf8").on("data", (text) => {
     output += text;
@@ -35,7 +29,7 @@ async function interrupted(file: string, signal: NodeJS.Signals, when: () => boo
   await eventually(when, "the moment to interrupt the sweep");
   sweep.kill(signal);
   const [, ended] = await once(sweep, "close");
-  return { signal: ended, output };
+  return { signal: ended as string | null, output };
 }
 
 /** A tree that a sweep has marked and the next one ends: launcher and server die by SIGTERM, what is below them stays. */
@@ -43,7 +37,7 @@ async function marked(): Promise<Stage> {
   rmSync(STATES, { force: true });
   const stage = await startTree(legacy(makeHome(uid), { uid }));
   await outgrow(stage.node("server"));
-  assert.equal(run(["-c", configured()]).status, 0);
+  succeeds(["-c", configured()]);
   ageStates();
   assert.equal(living(stage).length, stage.nodes.length);
   return stage;
@@ -80,7 +74,7 @@ function interrupting(): void {
     assert.match(ended.output, new RegExp(`Interrupted: ${dead} process(?:es)? ended, ${left} left`));
     const records = readFileSync(`${LOGS}/ledger.jsonl`, "utf8");
     assert.ok(records.includes(`"killed":${dead},"survivors":0`), records);
-    assert.equal(run(["-c", configured()]).status, 0);
+    succeeds(["-c", configured()]);
     assert.deepEqual(living(stage), []);
   });
 }

@@ -1,7 +1,7 @@
 // `keep`: a user's request is a process; it is honoured, bounded, and cannot be forged.
 
 import assert from "node:assert/strict";
-import { type ChildProcess, spawn, spawnSync } from "node:child_process";
+import { spawn, spawnSync } from "node:child_process";
 import {
   chmodSync,
   copyFileSync,
@@ -15,7 +15,8 @@ import {
 import { dirname, resolve } from "node:path";
 import { test } from "node:test";
 import { KEEP_PROGRAM } from "../../src/shell/store/paths.ts";
-import { config, run } from "../helpers/program.ts";
+import { pidsWhere, readStat } from "../helpers/proc-read.ts";
+import { config, run, succeeds } from "../helpers/program.ts";
 import { living } from "../helpers/puppet.ts";
 import { until } from "../helpers/until.ts";
 import { as, HOUR, must, other, server, uid, usersSuite } from "../helpers/users-side.ts";
@@ -31,18 +32,8 @@ function install(source: string): void {
 const built = (): string => resolve(existsSync("dist/keep") ? "dist/keep" : "build/keep");
 
 /** The living processes of that program, of whatever namespace. */
-function requests(): number[] {
-  return readdirSync("/proc")
-    .filter((name) => /^\d+$/.test(name))
-    .map(Number)
-    .filter((pid) => {
-      try {
-        return readlinkSync(`/proc/${pid}/exe`).startsWith(KEEP_PROGRAM);
-      } catch {
-        return false;
-      }
-    });
-}
+const requests = (): number[] =>
+  pidsWhere((pid) => readlinkSync(`/proc/${pid}/exe`).startsWith(KEEP_PROGRAM));
 
 const cancel = (): void => assert.deepEqual([as(uid, "keep", "--cancel").status, requests()], [0, []]);
 
@@ -61,8 +52,7 @@ function keeping(): void {
     const [first] = requests();
     assert.match(as(uid, "keep").stdout, new RegExp(`are left alone until .* \\(process ${first}\\)\\.\n`));
     assert.match(as(uid, "list", "-c", config()).stdout, /exempt[\s\S]*Your trees are left alone until/);
-    const swept = run(["-v", "-c", config()]);
-    assert.equal(swept.status, 0, swept.stderr);
+    const swept = succeeds(["-v", "-c", config()]);
     const left =
       /\] Left alone 1 process(?:es)? under pid \d+ \(uid 64001\): kept by its user until (\d{4}-\S+ \S+)\n/;
     const time = Date.parse(left.exec(swept.stderr)?.[1] ?? "");
@@ -88,10 +78,8 @@ function keeping(): void {
     const [pid] = requests();
     const status = readFileSync(`/proc/${pid}/status`, "utf8");
     assert.match(status, /^PPid:\t1$[\s\S]*^SigIgn:\t0*1$/m);
-    const [, , , session, tty] = readFileSync(`/proc/${pid}/stat`, "utf8")
-      .replace(/^.*\) /, "")
-      .split(" ");
-    assert.deepEqual([Number(session), tty], [pid, "0"]);
+    const { sid, tty } = readStat(pid ?? 0);
+    assert.deepEqual([sid, tty], [pid, 0]);
     const files = readdirSync(`/proc/${pid}/fd`).map((fd) => readlinkSync(`/proc/${pid}/fd/${fd}`));
     assert.deepEqual(files, ["/dev/null", "/dev/null", "/dev/null"]);
     await until(() => assert.deepEqual(requests(), []));
@@ -113,10 +101,8 @@ function keeping(): void {
   test("no longer than the site allows, refused where the limit is 0s, lifted by root's flag", async () => {
     const stage = await server();
     const short = config('[keep]\nmax = "1h"\n');
-    assert.match(
-      as(uid, "keep", "30h", "-c", short).stdout,
-      /, but at most 1h after a sweep first found them/,
-    );
+    const asked = as(uid, "keep", "30h", "-c", short).stdout;
+    assert.match(asked, /, but at most 1h after a sweep first found them/);
     const refusing = config('[keep]\nmax = "0s"\n');
     const refused = as(uid, "keep", "1h", "-c", refusing);
     assert.equal(refused.status, 77);
@@ -130,25 +116,18 @@ function keeping(): void {
 
   /** The user's own program at that path, in a mount namespace of its own. `$0` is the path. */
   const OWN = `mount -t tmpfs tmpfs /usr/libexec && mkdir "\${0%/*}" && cp /bin/sleep "$0" && exec`;
-  const forgeries: readonly (readonly [string, string[]])[] = [
-    [
-      "in a user namespace",
-      ["setpriv", `--reuid=${uid}`, "--clear-groups", "unshare", "-r", "-m", "sh", "-c", `${OWN} "$0" 1000`],
-    ],
-    [
-      "in a mount namespace that a set-user-ID program made",
-      ["unshare", "-m", "sh", "-c", `${OWN} setpriv --reuid=${uid} --clear-groups "$0" 1000`],
-    ],
-    [
-      "under another path",
-      ["setpriv", `--reuid=${uid}`, "--clear-groups", "bash", "-c", 'exec -a "$0" sleep 1000'],
-    ],
+  const become = `setpriv --reuid=${uid} --clear-groups`;
+  const forgeries: readonly (readonly [where: string, command: string, script: string])[] = [
+    ["in a user namespace", `${become} unshare -r -m sh -c`, `${OWN} "$0" 1000`],
+    ["in a mount namespace of a set-user-ID program's", "unshare -m sh -c", `${OWN} ${become} "$0" 1000`],
+    ["under another path", `${become} bash -c`, 'exec -a "$0" sleep 1000'],
   ];
-  for (const [where, [command = "", ...args]] of forgeries)
+  for (const [where, command, script] of forgeries)
     test(`a forged request counts for nothing: ${where}`, async (t) => {
       const stage = await server();
       assert.equal(as(other, "keep", "1h", "-c", config()).status, 0, "another user's request keeps nothing");
-      const forger: ChildProcess = spawn(command, [...args, KEEP_PROGRAM], { stdio: "ignore" });
+      const [program = "", ...args] = command.split(" ");
+      const forger = spawn(program, [...args, script, KEEP_PROGRAM], { stdio: "ignore" });
       t.after(() => forger.kill("SIGKILL"));
       const commandLine = (): string => readFileSync(`/proc/${forger.pid}/cmdline`, "latin1");
       await until(() => assert.match(commandLine(), /keep\0(?:1000\0)?$|^sleep/));

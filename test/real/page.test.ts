@@ -1,17 +1,15 @@
 // report --html of the ledgers of several hosts, by the built program.
 
 import assert from "node:assert/strict";
-import { chmodSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
-import { tmpdir } from "node:os";
+import { chmodSync, readFileSync, statSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { after, test } from "node:test";
+import { test } from "node:test";
 import { gzipSync } from "node:zlib";
 import { recordLine } from "../../src/core/ledger/record.ts";
 import { ledgerRecord } from "../helpers/ledger-records.ts";
-import { run } from "../helpers/program.ts";
+import { run, temporaryFolder } from "../helpers/program.ts";
 
-const folder = mkdtempSync(join(tmpdir(), "reaper-page-"));
-after(() => rmSync(folder, { recursive: true, force: true }));
+const folder = temporaryFolder();
 const page = join(folder, "report.html");
 
 /** Two months on three hosts. */

@@ -4,7 +4,7 @@ import assert from "node:assert/strict";
 import { spawnSync } from "node:child_process";
 import { chmodSync, mkdirSync, readFileSync, statSync, writeFileSync } from "node:fs";
 import { test } from "node:test";
-import { run } from "../helpers/program.ts";
+import { succeeds } from "../helpers/program.ts";
 import { must, usersSuite } from "../helpers/users-side.ts";
 
 const FOLDER = "/var/log/vscode-grim-reaper";
@@ -44,7 +44,7 @@ usersSuite(import.meta.url, "rotation", () => {
       readFileSync(CONFIG, "utf8").replaceAll(/create 0640 .*/g, "create 0640 root root"),
     );
     chmodSync(config, 0o644);
-    const sweep = (): void => assert.equal(run(["-vv", "-l", LOG]).status, 0);
+    const sweep = () => succeeds(["-vv", "-l", LOG]);
     sweep();
     for (const file of FILES) writeFileSync(file, "a line\n", { flag: "a", mode: MODE });
     must(["logrotate", "--force", "--verbose", "--state", "/run/logrotate.state", config]);

@@ -1,14 +1,14 @@
 // What runs in a real terminal of a tree that ends: what its user set free lives on, a prompt that waits holds up nothing.
 
 import assert from "node:assert/strict";
-import { existsSync, mkdirSync, readdirSync, readFileSync, rmdirSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { test } from "node:test";
 import { bareServer } from "../helpers/ide-trees.ts";
-import { argvOf } from "../helpers/proc-read.ts";
-import { config, run } from "../helpers/program.ts";
+import { argvOf, pidsWhere } from "../helpers/proc-read.ts";
+import { config, run, succeeds } from "../helpers/program.ts";
 import { living, type PlanNode, readStat, readUids, startTree } from "../helpers/puppet.ts";
-import { eventually, makeHome, USER } from "../helpers/real.ts";
+import { eventually, makeHome, removeCgroup, USER } from "../helpers/real.ts";
 import { insidePidNamespace } from "../helpers/sandbox.ts";
 
 insidePidNamespace(import.meta.url, "terminals", insideNamespace);
@@ -24,32 +24,14 @@ const hierarchy = ["/sys/fs/cgroup/unified", "/sys/fs/cgroup/pids", "/sys/fs/cgr
 function serverWithTerminal(home: string, commands: readonly string[], uid = USER): PlanNode {
   const file = join(home, "commands.sh");
   writeFileSync(file, [...commands, "sleep 7500", ":"].join("\n"));
-  return bareServer(
-    home,
-    uid,
-    [],
-    [
-      {
-        name: "terminal",
-        uid,
-        exe: "/usr/bin/script",
-        argv: ["script", "-qfc", `exec bash -m ${file}`, "/dev/null"],
-        behaviours: ["foreign", "hold-stdin"],
-      },
-    ],
-  );
+  const argv = ["script", "-qfc", `exec bash -m ${file}`, "/dev/null"];
+  const behaviours = ["foreign", "hold-stdin"] as const;
+  const terminal = { name: "terminal", uid, exe: "/usr/bin/script", argv, behaviours };
+  return bareServer(home, uid, [], [terminal]);
 }
 
 const pidsOf = (line: string): number[] =>
-  readdirSync("/proc")
-    .map(Number)
-    .filter((pid) => {
-      try {
-        return pid > 1 && argvOf(pid).join(" ") === line && readStat(pid).state !== "Z";
-      } catch {
-        return false;
-      }
-    });
+  pidsWhere((pid) => argvOf(pid).join(" ") === line && readStat(pid).state !== "Z");
 
 /** Waits until a terminal runs this command. */
 async function pidOf(line: string): Promise<number> {
@@ -87,8 +69,7 @@ function insideNamespace(): void {
       const server = String(stage.node("server").pid);
       const explained = run(["explain", server, "-c", config()]).stdout;
       assert.match(explained, /was set free by its user: ignores the hangup of its terminal/);
-      const swept = run(["-v", "-c", config()]);
-      assert.equal(swept.status, 0, swept.stderr);
+      succeeds(["-v", "-c", config()]);
       assert.deepEqual(living(stage), []);
       const expected = lines.slice(0, LIVES_ON.length + (hierarchy === undefined ? 0 : 1));
       assert.deepEqual(left(), expected);
@@ -99,10 +80,7 @@ function insideNamespace(): void {
       assert.deepEqual(left(), expected);
     } finally {
       for (const line of lines) for (const pid of pidsOf(line)) process.kill(pid, "SIGKILL");
-      if (hierarchy !== undefined) {
-        await eventually(() => readFileSync(`${cgroup}/cgroup.procs`, "utf8") === "", "the cgroup is empty");
-        rmdirSync(cgroup);
-      }
+      if (hierarchy !== undefined) await removeCgroup(cgroup);
     }
   });
 

@@ -1,7 +1,7 @@
 // What a staged look at real processes asks the addon for, and what the built program says and leaves out.
 
 import assert from "node:assert/strict";
-import { chmodSync, readdirSync, readlinkSync } from "node:fs";
+import { chmodSync, readlinkSync } from "node:fs";
 import { join } from "node:path";
 import { test } from "node:test";
 import { loadNative, type Native } from "../../src/shell/host/native.ts";
@@ -9,7 +9,8 @@ import { observe } from "../../src/shell/observe.ts";
 import { bareServer, legacy, puppetNamed } from "../helpers/ide-trees.ts";
 import { sleepAt } from "../helpers/install.ts";
 import { DEFAULT_POLICY } from "../helpers/policy.ts";
-import { config, run } from "../helpers/program.ts";
+import { pidsWhere } from "../helpers/proc-read.ts";
+import { config, run, succeeds } from "../helpers/program.ts";
 import { isAlive, type PlanNode, startTree } from "../helpers/puppet.ts";
 import { eventually, makeHome, USER } from "../helpers/real.ts";
 import { insidePidNamespace } from "../helpers/sandbox.ts";
@@ -32,8 +33,7 @@ function insideNamespace(): void {
     const session = stage.node("session").pid;
     assert.equal(asked.size, 0);
     assert.ok(observation.processes.some(({ pid }) => pid === session));
-    for (const { pid, name } of stage.nodes.filter(({ name }) => name !== "session")) {
-      if (name === undefined) continue;
+    for (const { pid, name } of stage.nodes.filter(({ name }) => name !== undefined && name !== "session")) {
       assert.ok(!observation.processes.some((process) => process.pid === pid), `${name} was read`);
       assert.ok(!asked.has(pid), `${name} was asked`);
     }
@@ -55,17 +55,16 @@ function insideNamespace(): void {
       { ...bareServer(home, USER, ["daemon"], [terminal]), name: "orphan" },
       sessionOf(theirs, [{ ...bareServer(theirs, USER + 1), name: "used", behaviours: [] }], USER + 1),
     ]);
-    await eventually(() => pidOf(program) !== null, "the program runs");
+    await eventually(() => pidOf(program) !== undefined, "the program runs");
     const inTerminal = new RegExp(`has a program of uid ${USER + 1} in its terminal`);
     assert.match(run(["sweep", "-n", "-vv", "-c", config()]).stderr, inTerminal);
-    const swept = run(["sweep", "-v", "-c", config()]);
-    assert.equal(swept.status, 0, swept.stderr);
+    const swept = succeeds(["sweep", "-v", "-c", config()]);
     assert.match(swept.stderr, inTerminal);
     assert.doesNotMatch(swept.stderr, /Killed/);
-    assert.ok(isAlive(stage.node("orphan")) && pidOf(program) !== null);
+    assert.ok(isAlive(stage.node("orphan")) && pidOf(program));
     process.kill(Number(pidOf(program)), "SIGKILL");
-    await eventually(() => pidOf(program) === null, "the program has ended");
-    assert.equal(run(["sweep", "-v", "-c", config()]).status, 0);
+    await eventually(() => pidOf(program) === undefined, "the program has ended");
+    succeeds(["sweep", "-v", "-c", config()]);
     assert.ok(!isAlive(stage.node("orphan")) && isAlive(stage.node("used")));
   });
 
@@ -75,16 +74,14 @@ function insideNamespace(): void {
     const mine: PlanNode = { ...bareServer(home, USER), name: "mine", behaviours: ["tcp-connect=@target"] };
     const stage = await startTree([{ ...theirs, name: "target" }, sessionOf(home, [mine])]);
     const target = stage.node("target");
-    assert.match(
-      run(["explain", String(target.pid), "-c", config()]).stdout,
-      /a process of uid 64001 is connected/,
-    );
-    assert.equal(run(["sweep", "-v", "-c", config()]).status, 0);
-    assert.equal(run(["sweep", "-v", "-u", String(USER + 1), "-c", config()]).status, 0);
+    const explained = run(["explain", String(target.pid), "-c", config()]).stdout;
+    assert.match(explained, /a process of uid 64001 is connected/);
+    succeeds(["sweep", "-v", "-c", config()]);
+    succeeds(["sweep", "-v", "-u", String(USER + 1), "-c", config()]);
     assert.ok(isAlive(target));
     process.kill(stage.node("mine").pid, "SIGKILL");
     await eventually(() => !isAlive(stage.node("mine")), "the client has ended");
-    assert.equal(run(["sweep", "-v", "-c", config()]).status, 0);
+    succeeds(["sweep", "-v", "-c", config()]);
     assert.ok(!isAlive(target));
   });
 }
@@ -96,18 +93,9 @@ function sessionOf(home: string, children: readonly PlanNode[], uid = USER): Pla
   return { uid: 0, exe, argv: ["sshd: u [priv]"], children: [user] };
 }
 
-/** The process that runs an executable; null: none does. */
-function pidOf(exe: string): string | null {
-  return readdirSync("/proc").find((pid) => /^\d+$/.test(pid) && exeOf(pid) === exe) ?? null;
-}
-
-function exeOf(pid: string): string | null {
-  try {
-    return readlinkSync(`/proc/${pid}/exe`);
-  } catch {
-    return null;
-  }
-}
+/** The process that runs an executable. */
+const pidOf = (exe: string): number | undefined =>
+  pidsWhere((pid) => readlinkSync(`/proc/${pid}/exe`) === exe)[0];
 
 const LOOK = {
   policy: DEFAULT_POLICY,

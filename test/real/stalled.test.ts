@@ -3,8 +3,9 @@
 import assert from "node:assert/strict";
 import { existsSync, readFileSync } from "node:fs";
 import { after, before, test } from "node:test";
+import type { HostDocument } from "../../src/core/report/json.ts";
 import { COMMIT, legacy } from "../helpers/ide-trees.ts";
-import { config, type Ran, run, temporaryFile } from "../helpers/program.ts";
+import { config, type Ran, run, succeeds, temporaryFile } from "../helpers/program.ts";
 import { living, readStat, startTree } from "../helpers/puppet.ts";
 import { makeHome, USER } from "../helpers/real.ts";
 import { insidePidNamespace } from "../helpers/sandbox.ts";
@@ -24,7 +25,10 @@ const uid = USER;
 const other = USER + 1;
 
 /** Runs the program, which must not hang: `run` fails if it does not return. */
-const runToEnd = (args: readonly string[]): Ran => run([...args, "-c", config()]);
+const runToEnd = (...args: readonly string[]): Ran => succeeds([...args, "-c", config()]);
+
+const unread = (pid: number): RegExp =>
+  new RegExp(`cannot read the command line of process ${pid}: no answer in time`);
 
 function insideNamespace(): void {
   let files: StalledFileSystem;
@@ -50,29 +54,18 @@ function insideNamespace(): void {
 
   test("snapshot, list and explain answer and name the process", () => {
     const { pid } = first();
-    const snapshot = runToEnd(["snapshot"]);
-    assert.equal(snapshot.status, 0, snapshot.stderr);
-    const { processes, counts, faults } = JSON.parse(snapshot.stdout);
+    const { processes, counts, faults } = JSON.parse(runToEnd("snapshot").stdout);
     const seen = processes.find((process: { pid: number }) => process.pid === pid);
     assert.equal(seen.argvStatus, "timeout");
     assert.match(seen.exe, /\/node$/);
     assert.equal(counts.timedOut, 1);
     const fault = { what: "read the command line", pid, detail: "no answer in time" };
     assert.deepEqual(faults, [fault]);
-    const list = runToEnd(["list", "--json"]);
-    assert.equal(list.status, 0, list.stderr);
-    const document = JSON.parse(list.stdout);
-    assert.deepEqual(document.errors, [fault]);
-    const verdicts = document.trees.map((tree: { root: { pid: number }; verdict: string }) => [
-      tree.root.pid,
-      tree.verdict,
-    ]);
-    assert.deepEqual(verdicts, [[pid, "unknown"]]);
-    assert.match(
-      runToEnd(["list"]).stderr,
-      new RegExp(`cannot read the command line of process ${pid}: no answer in time`),
-    );
-    const explain = runToEnd(["explain", String(pid)]);
+    const { trees, errors } = JSON.parse(runToEnd("list", "--json").stdout) as HostDocument;
+    assert.deepEqual(errors, [fault]);
+    assert.equal(trees.map(({ root, verdict }) => `${root.pid} ${verdict}`).join(), `${pid} unknown`);
+    assert.match(runToEnd("list").stderr, unread(pid));
+    const explain = runToEnd("explain", String(pid));
     assert.match(explain.stdout, /Verdict {2}unknown/);
     assert.match(explain.stdout, new RegExp(`the command line of ${pid} could not be read`));
   });
@@ -83,12 +76,8 @@ function insideNamespace(): void {
       legacy(makeHome(other), { uid: other, prefix: "other-" }),
     ]);
     const { pid, child } = first();
-    const swept = runToEnd(["sweep", "-vv"]);
-    assert.equal(swept.status, 0, swept.stderr);
-    assert.match(
-      swept.stderr,
-      new RegExp(`cannot read the command line of process ${pid}: no answer in time`),
-    );
+    const swept = runToEnd("sweep", "-vv");
+    assert.match(swept.stderr, unread(pid));
     assert.match(swept.stderr, new RegExp(`unknown: tree ${pid} `));
     assert.match(swept.stderr, /Killed 7 process\(es\) under pid \d+ \(uid 64001\)/);
     assert.match(swept.stderr, /Killed 7 process\(es\) under pid \d+ \(uid 64002\)/);
@@ -99,8 +88,7 @@ function insideNamespace(): void {
   test("many stuck processes of one user cost that user, not the others and not the sweep", async () => {
     await startStuck(11);
     const stage = await startTree(legacy(makeHome(other), { uid: other }));
-    const swept = runToEnd(["sweep", "-v"]);
-    assert.equal(swept.status, 0, swept.stderr);
+    const swept = runToEnd("sweep", "-v");
     assert.deepEqual(living(stage), []);
     for (const { pid } of stuck) {
       assert.match(swept.stderr, new RegExp(`cannot read the command line of process ${pid}: `));
@@ -117,25 +105,19 @@ function insideNamespace(): void {
     ] as const) {
       const swept = run(["sweep", "--force", "--yes", "-v", "-c", file]);
       assert.equal(swept.status, status, swept.stderr);
-      for (const { pid } of stuck)
-        assert.ok(
-          swept.stderr.includes(`Failed to kill 1 process(es) under pid ${pid} (uid ${uid})`),
-          swept.stderr,
-        );
+      for (const { pid } of stuck) {
+        const named = `Failed to kill 1 process(es) under pid ${pid} (uid ${uid})`;
+        assert.ok(swept.stderr.includes(named), swept.stderr);
+      }
     }
     const { survivors } = readJson("/run/vscode-grim-reaper/states.json");
-    assert.deepEqual(
-      survivors,
-      stuck.map(({ pid }) => ({ pid, startTime: readStat(pid).startTime })),
-    );
+    const left = stuck.map(({ pid }) => ({ pid, startTime: readStat(pid).startTime }));
+    assert.deepEqual(survivors, left);
     // Its parent cannot collect it.
     for (const { child } of stuck) assert.equal(readStat(child).state, "Z");
     const last = readJson("/var/lib/vscode-grim-reaper/last-sweep.json");
-    assert.deepEqual(
-      [last.survivors, last.lastGood],
-      [stuck.length, last.at],
-      "known survivors fail no sweep",
-    );
+    assert.equal(last.survivors, stuck.length);
+    assert.equal(last.lastGood, last.at, "known survivors fail no sweep");
   });
 }
 

@@ -3,14 +3,14 @@
 
 import assert from "node:assert/strict";
 import { spawnSync } from "node:child_process";
-import { existsSync, mkdirSync, readFileSync, rmdirSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { basename } from "node:path";
 import { after, test } from "node:test";
 import { isPopulated, membersOf } from "../../src/shell/host/cgroup.ts";
 import { bareServer, COMMIT, sleeper } from "../helpers/ide-trees.ts";
 import { config, type Ran, run } from "../helpers/program.ts";
 import { type Behaviour, living, type PlanNode, type Stage, startTree } from "../helpers/puppet.ts";
-import { eventually, makeHome, USER } from "../helpers/real.ts";
+import { makeHome, removeCgroup, USER } from "../helpers/real.ts";
 import { insidePidNamespace } from "../helpers/sandbox.ts";
 
 const mount = ["/sys/fs/cgroup/unified", "/sys/fs/cgroup"].find((at) => existsSync(`${at}/cgroup.procs`));
@@ -29,7 +29,7 @@ function makeCgroup(suffix: string): string {
   after(() => {
     // What a test could not end ends here, then the folder is empty.
     writeFileSync(`${folder}/cgroup.kill`, "1");
-    return eventually(() => isEmpty(folder), `${folder} is empty`).then(() => rmdirSync(folder));
+    return removeCgroup(folder);
   });
   return folder;
 }
@@ -38,7 +38,7 @@ const isEmpty = (folder: string): boolean =>
   /^populated 0$/m.test(readFileSync(`${folder}/cgroup.events`, "utf8"));
 
 /** A process of the tree that forks a successor and exits, for ever, once it gets SIGUSR1. */
-function chain(home: string, name = "chain"): PlanNode {
+function chain(home: string, name: string): PlanNode {
   const exe = `${home}/.vscode-server/bin/${COMMIT}/node`;
   return { name, uid, exe, argv: [exe, "chain"], behaviours: ["fork-chain", "ignore-term", "setsid"] };
 }
@@ -50,12 +50,12 @@ async function startChains(folder: string): Promise<Stage> {
   const home = makeHome(uid);
   const chains = CHAINS.map((name) => chain(home, name));
   const stage = await startTree(bareServer(home, uid, [`cgroup=${folder}`, "ignore-term"], chains));
-  letLoose(stage, CHAINS);
+  letLoose(stage);
   return stage;
 }
 
-function letLoose(stage: Stage, names: readonly string[]): void {
-  for (const name of names) process.kill(stage.node(name).pid, "SIGUSR1");
+function letLoose(stage: Stage): void {
+  for (const name of CHAINS) process.kill(stage.node(name).pid, "SIGUSR1");
 }
 
 function insideNamespace(): void {
@@ -99,18 +99,14 @@ function insideNamespace(): void {
       const folder = makeCgroup(".scope");
       const bystander = beside(home);
       spawnSync("chmod", ["-R", "a+rX", home]);
-      const names = ["chain1", "chain2", "chain3"];
+      const within: Behaviour = `cgroup=${folder}`;
+      const chains = CHAINS.map((name) => chain(home, name));
       const stage = await startTree([
-        bareServer(
-          home,
-          uid,
-          [`cgroup=${folder}`, "ignore-term"],
-          names.map((name) => chain(home, name)),
-        ),
-        { ...bystander, behaviours: [...(bystander.behaviours ?? []), `cgroup=${folder}`] },
+        bareServer(home, uid, [within, "ignore-term"], chains),
+        { ...bystander, behaviours: [...(bystander.behaviours ?? []), within] },
       ]);
       assert.ok(living(stage).includes(bystander.name ?? ""));
-      letLoose(stage, names);
+      letLoose(stage);
       const swept = sweep();
       assert.deepEqual(living(stage), [bystander.name]);
       // Catching every chain is luck. A chain that outran the rounds is named, and only then the sweep fails.

@@ -7,7 +7,7 @@ import { join, resolve } from "node:path";
 import { test } from "node:test";
 import { readTags } from "../../src/shell/store/tags.ts";
 import { Host, RUN_FOLDER } from "../helpers/faults.ts";
-import { PROGRAM, type Ran, run, start, temporaryFile } from "../helpers/program.ts";
+import { PROGRAM, type Ran, start, succeeds, temporaryFile } from "../helpers/program.ts";
 import { USER } from "../helpers/real.ts";
 import { insidePidNamespace } from "../helpers/sandbox.ts";
 
@@ -74,7 +74,7 @@ function insideNamespace(): void {
     const temporary = readdirSync(TAGS).filter((name) => !/^\d+\.json$/.test(name));
     assert.deepEqual(temporary, [], "a temporary file stays");
     t.diagnostic(`50 logouts beside ${sweeps} sweeps`);
-    assert.equal(run(["-c", patient]).status, 0);
+    succeeds(["-c", patient]);
     assert.deepEqual(readdirSync(TAGS), [own]);
     host.heal();
   });

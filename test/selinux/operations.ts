@@ -1,60 +1,45 @@
 /**
  * What session-close does, and the permissions that SELinux asks for it. The tests hold `call` against a trace of the hook and
- * `needs` against the module in a policy like RHEL's. They do not check `sshd`. That column notes what
- * RHEL's targeted policies give to sshd_t and sshd_session_t by themselves. It rests partly on sesearch's answers of November
- * 2026 about policies compiled elsewhere (Fedora 30 as a proxy of RHEL 8; 9; 10; a fork as a proxy of 10.2; the four agree):
- * exec, /proc, the run folder, log and /etc.
- * The other rows (limits, priority, capabilities, boot id) have no such answer.
+ * `needs` against the module in a policy like RHEL's. RHEL's targeted policies give these rights to sshd_t and
+ * sshd_session_t by themselves but for one row. That rests partly on sesearch's answers of November 2026 about policies
+ * compiled elsewhere (Fedora 30 as a proxy of RHEL 8; 9; 10; a fork as a proxy of 10.2; the four agree): exec, /proc, the run
+ * folder, log and /etc. The other rows (limits, priority, capabilities, boot id) have no such answer.
  */
 
-export interface Operation {
-  readonly what: string;
+export type Operation = readonly [
+  what: string,
   /** Matches a call as trace.ts writes it: its name, its access, its path with N for numbers. */
-  readonly call: RegExp;
+  call: RegExp,
   /** "TYPE class permission…"; "self" is the hook's own domain. */
-  readonly needs: readonly string[];
-  readonly sshd: "allowed" | "denied";
-}
+  needs: readonly string[],
+];
 
 const RUN = "vscode_grim_reaper_var_run_t";
 const BELOW_PROC = ["proc_t dir search", "self dir search"];
 
 export const OPERATIONS: readonly Operation[] = [
-  {
-    what: "be started by pam_exec",
-    call: /^execve /,
-    needs: ["vscode_grim_reaper_hook_exec_t file entrypoint open read execute map"],
-    sshd: "allowed",
-  },
-  {
-    what: "read the link to its own executable (static start-up code)",
-    call: /^readlink(?:at)? \/proc\/self\/exe$/,
-    needs: [...BELOW_PROC, "self lnk_file read"],
-    sshd: "allowed",
-  },
-  {
-    what: "lift limits of the user's",
-    call: /^prlimit64 set (?!RLIMIT_CORE)/,
-    needs: ["self process setrlimit", "self capability sys_resource"],
-    sshd: "allowed",
-  },
-  {
-    what: "make no core (the soft limit alone)",
-    call: /^prlimit64 set RLIMIT_CORE$/,
-    needs: [],
-    sshd: "allowed",
-  },
-  {
-    what: "take the usual priority again",
-    call: /^setpriority$/,
-    needs: ["self process setsched", "self capability sys_nice"],
-    sshd: "allowed",
-  },
-  { what: "drop its capabilities", call: /^capset$/, needs: ["self process setcap"], sshd: "allowed" },
-  {
-    what: "reach the system log",
-    call: /^(?:socket AF_UNIX SOCK_DGRAM|connect \/dev\/log|sendto log)$/,
-    needs: [
+  [
+    "be started by pam_exec",
+    /^execve /,
+    ["vscode_grim_reaper_hook_exec_t file entrypoint open read execute map"],
+  ],
+  [
+    "read the link to its own executable (static start-up code)",
+    /^readlink(?:at)? \/proc\/self\/exe$/,
+    [...BELOW_PROC, "self lnk_file read"],
+  ],
+  [
+    "lift limits of the user's",
+    /^prlimit64 set (?!RLIMIT_CORE)/,
+    ["self process setrlimit", "self capability sys_resource"],
+  ],
+  ["make no core (the soft limit alone)", /^prlimit64 set RLIMIT_CORE$/, []],
+  ["take the usual priority again", /^setpriority$/, ["self process setsched", "self capability sys_nice"]],
+  ["drop its capabilities", /^capset$/, ["self process setcap"]],
+  [
+    "reach the system log",
+    /^(?:socket AF_UNIX SOCK_DGRAM|connect \/dev\/log|sendto log)$/,
+    [
       "self unix_dgram_socket create connect write",
       "device_t dir search",
       "device_t lnk_file read",
@@ -64,68 +49,54 @@ export const OPERATIONS: readonly Operation[] = [
       "init_var_run_t dir search",
       "syslogd_var_run_t dir search",
     ],
-    sshd: "allowed",
-  },
-  {
-    what: "open /proc",
-    call: /^openat read \/proc$/,
-    needs: ["proc_t dir getattr open read search"],
-    sshd: "allowed",
-  },
-  {
-    what: "read its own login uid, audit session and cgroup",
-    call: /^(?:openat read|read) \/proc\/(?:self|N)\/(?:loginuid|sessionid|cgroup)$/,
-    needs: [...BELOW_PROC, "proc_t lnk_file read", "self file open read"],
-    sshd: "allowed",
-  },
-  {
-    what: "read the boot id",
-    call: /^(?:openat read|read) \/proc\/sys\/kernel\/random\/boot_id$/,
-    needs: ["sysctl_t dir search", "sysctl_kernel_t dir search", "sysctl_kernel_t file open read"],
-    sshd: "allowed",
-  },
-  {
-    what: "read UID_MIN",
-    call: /^(?:openat read|read) \/etc\/login\.defs$/,
-    needs: ["root_t dir search", "etc_t dir search", "etc_t file open read"],
-    sshd: "allowed",
-  },
-  {
-    what: "open the folders that systemd-tmpfiles made",
-    call: /^(?:openat read|fstat) \/run\/vscode-grim-reaper(?:\/tags)?$/,
-    needs: ["var_run_t dir search", `${RUN} dir getattr open read search`],
-    sshd: "allowed",
-  },
-  {
-    what: "make the tag folder where it is absent",
-    call: /^mkdirat \/run\/vscode-grim-reaper\/tags$/,
-    needs: [`${RUN} dir write add_name create`],
-    sshd: "denied",
-  },
-  {
-    what: "write a tag",
-    call: /^(?:openat create|write) \/run\/vscode-grim-reaper\/tags\/\.N\.json\.N\.tmp$/,
-    needs: [`${RUN} dir write add_name`, `${RUN} file create open write`],
-    sshd: "allowed",
-  },
-  {
-    what: "put a tag in its place",
-    call: /^renameat \/run\/vscode-grim-reaper\/tags\/\.N\.json\.N\.tmp \/run\/vscode-grim-reaper\/tags\/N\.json$/,
-    needs: [`${RUN} dir write add_name remove_name`, `${RUN} file rename unlink`],
-    sshd: "allowed",
-  },
-  {
-    what: "take away a temporary file, its own or a dead hook's",
-    call: /^unlinkat \/run\/vscode-grim-reaper\/tags\/\.N\.json\.N\.tmp$/,
-    needs: [`${RUN} dir write remove_name`, `${RUN} file unlink`],
-    sshd: "allowed",
-  },
-  {
-    what: "count a fault",
-    call: /^(?:openat create|fstat|write) \/run\/vscode-grim-reaper\/hook\.faults$/,
-    needs: [`${RUN} dir write add_name`, `${RUN} file create open append write getattr`],
-    sshd: "allowed",
-  },
+  ],
+  ["open /proc", /^openat read \/proc$/, ["proc_t dir getattr open read search"]],
+  [
+    "read its own login uid, audit session and cgroup",
+    /^(?:openat read|read) \/proc\/(?:self|N)\/(?:loginuid|sessionid|cgroup)$/,
+    [...BELOW_PROC, "proc_t lnk_file read", "self file open read"],
+  ],
+  [
+    "read the boot id",
+    /^(?:openat read|read) \/proc\/sys\/kernel\/random\/boot_id$/,
+    ["sysctl_t dir search", "sysctl_kernel_t dir search", "sysctl_kernel_t file open read"],
+  ],
+  [
+    "read UID_MIN",
+    /^(?:openat read|read) \/etc\/login\.defs$/,
+    ["root_t dir search", "etc_t dir search", "etc_t file open read"],
+  ],
+  [
+    "open the folders that systemd-tmpfiles made",
+    /^(?:openat read|fstat) \/run\/vscode-grim-reaper(?:\/tags)?$/,
+    ["var_run_t dir search", `${RUN} dir getattr open read search`],
+  ],
+  // The one that RHEL's policies deny to sshd_t.
+  [
+    "make the tag folder where it is absent",
+    /^mkdirat \/run\/vscode-grim-reaper\/tags$/,
+    [`${RUN} dir write add_name create`],
+  ],
+  [
+    "write a tag",
+    /^(?:openat create|write) \/run\/vscode-grim-reaper\/tags\/\.N\.json\.N\.tmp$/,
+    [`${RUN} dir write add_name`, `${RUN} file create open write`],
+  ],
+  [
+    "put a tag in its place",
+    /^renameat \/run\/vscode-grim-reaper\/tags\/\.N\.json\.N\.tmp \/run\/vscode-grim-reaper\/tags\/N\.json$/,
+    [`${RUN} dir write add_name remove_name`, `${RUN} file rename unlink`],
+  ],
+  [
+    "take away a temporary file, its own or a dead hook's",
+    /^unlinkat \/run\/vscode-grim-reaper\/tags\/\.N\.json\.N\.tmp$/,
+    [`${RUN} dir write remove_name`, `${RUN} file unlink`],
+  ],
+  [
+    "count a fault",
+    /^(?:openat create|fstat|write) \/run\/vscode-grim-reaper\/hook\.faults$/,
+    [`${RUN} dir write add_name`, `${RUN} file create open append write getattr`],
+  ],
 ];
 
 /** Calls that no SELinux check stands in the way of: memory without execution, the process's own identity and signals. */

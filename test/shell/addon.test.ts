@@ -2,21 +2,20 @@
 import assert from "node:assert/strict";
 import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
-import { mkdtempSync, readdirSync, readFileSync, rmSync, symlinkSync } from "node:fs";
+import { readdirSync, readFileSync, symlinkSync } from "node:fs";
 import { connect, createServer, type Socket } from "node:net";
-import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
 import { after, test } from "node:test";
 import type { ProcId } from "../../src/core/observation/process.ts";
 import { loadNative, type Native } from "../../src/shell/host/native.ts";
 import { ownUid } from "../helpers/proc-folder.ts";
+import { temporaryFolder } from "../helpers/program.ts";
 
 const native = loadNative();
-const folder = mkdtempSync(join(tmpdir(), "reaper-addon-"));
+const folder = temporaryFolder();
 const children: ChildProcess[] = [];
 after(() => {
   for (const child of children) child.kill("SIGKILL");
-  rmSync(folder, { recursive: true, force: true });
 });
 
 /** A Node that runs this script, once it has written a line: that line, too. */

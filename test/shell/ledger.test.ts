@@ -7,25 +7,22 @@ import {
   chownSync,
   existsSync,
   linkSync,
-  mkdtempSync,
   readdirSync,
   readFileSync,
-  rmSync,
   statSync,
   symlinkSync,
   writeFileSync,
 } from "node:fs";
-import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { after, test } from "node:test";
+import { test } from "node:test";
 import { gzipSync } from "node:zlib";
 import { type LedgerRecord, recordLine } from "../../src/core/ledger/record.ts";
 import { appendLedger } from "../../src/shell/store/ledger.ts";
 import { ledgerFiles, readLedger } from "../../src/tools/shell/read-ledger.ts";
 import { ledgerRecord } from "../helpers/ledger-records.ts";
+import { temporaryFolder } from "../helpers/program.ts";
 
-const folder = mkdtempSync(join(tmpdir(), "reaper-ledger-"));
-after(() => rmSync(folder, { recursive: true }));
+const folder = temporaryFolder();
 let count = 0;
 const newFile = (): string => join(folder, `ledger-${String.fromCharCode(97 + count++)}.jsonl`);
 
@@ -101,7 +98,7 @@ test("never through a link, into a pipe, or a file that others may write", () =>
 
 const notRoot = process.getuid?.() === 0 ? false : "needs root: it gives a file to another user";
 test("one of another account only where root alone can have put it", { skip: notRoot }, () => {
-  const site = mkdtempSync(join(tmpdir(), "reaper-ledger-"));
+  const site = temporaryFolder();
   const file = join(site, "ledger.jsonl");
   writeFileSync(file, "", { mode: 0o640 });
   chownSync(file, 54_321, 54_321);
@@ -111,7 +108,6 @@ test("one of another account only where root alone can have put it", { skip: not
     return appendLedger(file, [reap(0)]).length;
   };
   assert.deepEqual([faultsIn(0o755, 0), faultsIn(0o777, 0), faultsIn(0o755, 54_321)], [0, 1, 1]);
-  rmSync(site, { recursive: true });
 });
 
 test("a compressed ledger is read by what is in it, up to a bound", () => {

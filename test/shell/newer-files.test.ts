@@ -1,21 +1,19 @@
 // Files of a newer version are refused by name, and nothing of them is lost.
 import assert from "node:assert/strict";
-import { chmodSync, existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
-import { tmpdir } from "node:os";
+import { chmodSync, existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { after, test } from "node:test";
+import { test } from "node:test";
 import { recordLine } from "../../src/core/ledger/record.ts";
 import { readLastSweep } from "../../src/shell/store/last-sweep.ts";
 import { readStates, writeStates } from "../../src/shell/store/states.ts";
 import { readTags } from "../../src/shell/store/tags.ts";
 import { ledgerRecord } from "../helpers/ledger-records.ts";
-import { run } from "../helpers/program.ts";
+import { run, succeeds, temporaryFolder } from "../helpers/program.ts";
 
 const BOOT = "6a7b8c9d-0123-4567-89ab-cdef01234567";
 const NEWER = /schemaVersion is 2; this version of vscode-grim-reaper reads up to 1: upgrade it here/;
-const folder = mkdtempSync(join(tmpdir(), "newer-test-"));
+const folder = temporaryFolder();
 chmodSync(folder, 0o700);
-after(() => rmSync(folder, { recursive: true, force: true }));
 
 const newer = (text: string): string => text.replace('"schemaVersion":1', '"schemaVersion":2');
 const put = (name: string, text: string): string => {
@@ -60,7 +58,7 @@ test("ledger lines, and report counts them", () => {
 
 test("a snapshot", () => {
   const text = readFileSync("test/fixtures/snapshot.json", "utf8");
-  assert.equal(run(["replay", put("snapshot.json", text)]).status, 0);
+  succeeds(["replay", put("snapshot.json", text)]);
   const replay = run(["replay", put("snapshot.json", newer(text))]);
   assert.equal(replay.status, 1);
   assert.match(replay.stderr, NEWER);

@@ -1,14 +1,13 @@
 /** Whose the subordinate uids are. */
 
 import assert from "node:assert/strict";
-import { mkdtempSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
-import { tmpdir } from "node:os";
+import { symlinkSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { after, test } from "node:test";
+import { test } from "node:test";
 import { parseSubuid, subordinateUids } from "../../src/shell/host/subordinate-uids.ts";
+import { temporaryFolder } from "../helpers/program.ts";
 
-const folder = mkdtempSync(join(tmpdir(), "reaper-subuid-"));
-after(() => rmSync(folder, { recursive: true, force: true }));
+const folder = temporaryFolder();
 
 test("ranges belong to the user who is named, by name or by uid", () => {
   const uids = new Map([["alice", 2001]]);

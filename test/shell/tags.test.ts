@@ -1,21 +1,12 @@
 // What is taken for a tag, and what becomes of the rest.
 import assert from "node:assert/strict";
 import { execFileSync } from "node:child_process";
-import {
-  chmodSync,
-  mkdirSync,
-  mkdtempSync,
-  readdirSync,
-  rmSync,
-  symlinkSync,
-  utimesSync,
-  writeFileSync,
-} from "node:fs";
-import { tmpdir } from "node:os";
+import { chmodSync, mkdirSync, readdirSync, rmSync, symlinkSync, utimesSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { type TestContext, test } from "node:test";
+import { test } from "node:test";
 import type { Tag } from "../../src/core/observation/observation.ts";
 import { readTags, removeTags } from "../../src/shell/store/tags.ts";
+import { temporaryFolder } from "../helpers/program.ts";
 
 const BOOT = "6a7b8c9d-0123-4567-89ab-cdef01234567";
 const EXAMPLE: Tag = {
@@ -27,9 +18,8 @@ const EXAMPLE: Tag = {
   remoteHost: "login.example.org",
 };
 
-function runFolder(t: TestContext): string {
-  const folder = mkdtempSync(join(tmpdir(), "tags-test-"));
-  t.after(() => rmSync(folder, { recursive: true, force: true }));
+function runFolder(): string {
+  const folder = temporaryFolder();
   mkdirSync(join(folder, "tags"), { mode: 0o700 });
   return folder;
 }
@@ -46,15 +36,15 @@ function put(folder: string, name: string, text: string, mode = 0o600): void {
 const putTag = (folder: string, tag: Tag, bootId = BOOT): void =>
   put(folder, `${tag.uid}.json`, textOf(tag, bootId));
 
-test("without a run folder, or without a folder of tags in it, there are none", (t) => {
-  const folder = runFolder(t);
+test("without a run folder, or without a folder of tags in it, there are none", () => {
+  const folder = runFolder();
   assert.deepEqual(readTags(join(folder, "absent"), BOOT), { tags: [], faults: [] });
   rmSync(join(folder, "tags"), { recursive: true });
   assert.deepEqual(readTags(folder, BOOT), { tags: [], faults: [] });
 });
 
-test("tags of this boot are read with every field, unknown ones as null", (t) => {
-  const folder = runFolder(t);
+test("tags of this boot are read with every field, unknown ones as null", () => {
+  const folder = runFolder();
   const bare: Tag = { ...EXAMPLE, uid: 1002, auditSession: null, logindSession: null, remoteHost: null };
   putTag(folder, bare);
   putTag(folder, EXAMPLE);
@@ -80,8 +70,8 @@ const ALMOST: readonly (readonly [string, string, RegExp])[] = [
   [',"remoteHost":"login.example.org"', "", /remoteHost/],
 ];
 
-test("a text that is almost a tag is a fault that names the field", (t) => {
-  const folder = runFolder(t);
+test("a text that is almost a tag is a fault that names the field", () => {
+  const folder = runFolder();
   for (const [from, to, says] of ALMOST) {
     assert.ok(textOf(EXAMPLE).includes(from), from);
     put(folder, "1001.json", textOf(EXAMPLE).replace(from, to));
@@ -91,8 +81,8 @@ test("a text that is almost a tag is a fault that names the field", (t) => {
   }
 });
 
-test("files that are not tags are named, open nothing, and the good tag is still read", (t) => {
-  const folder = runFolder(t);
+test("files that are not tags are named, open nothing, and the good tag is still read", () => {
+  const folder = runFolder();
   putTag(folder, EXAMPLE);
   put(folder, "1.json", "");
   put(folder, "2.json", textOf(EXAMPLE).slice(0, 100));
@@ -108,8 +98,8 @@ test("files that are not tags are named, open nothing, and the good tag is still
   assert.deepEqual(names, ["1.json", "2.json", "3.json", "4.json", "5.json", "6.json", "7.json", "8.txt"]);
 });
 
-test("an interrupted writer's file is removed and reported once it is old", (t) => {
-  const folder = runFolder(t);
+test("an interrupted writer's file is removed and reported once it is old", () => {
+  const folder = runFolder();
   put(folder, ".7.json.123.tmp", '{"sch');
   assert.deepEqual(readTags(folder, BOOT), { tags: [], faults: [] });
   utimesSync(join(folder, "tags/.7.json.123.tmp"), 1000, 1000);
@@ -117,8 +107,8 @@ test("an interrupted writer's file is removed and reported once it is old", (t) 
   assert.deepEqual(readTags(folder, BOOT), { tags: [], faults: [] });
 });
 
-test("a folder that others may enter is not used", (t) => {
-  const folder = runFolder(t);
+test("a folder that others may enter is not used", () => {
+  const folder = runFolder();
   putTag(folder, EXAMPLE);
   chmodSync(join(folder, "tags"), 0o711);
   for (const faults of [readTags(folder, BOOT).faults, removeTags(folder, [1001], 1e12)])
@@ -127,8 +117,8 @@ test("a folder that others may enter is not used", (t) => {
   assert.deepEqual(readdirSync(join(folder, "tags")), ["1001.json"]);
 });
 
-test("the tags of the users named are removed, but one that closed since", (t) => {
-  const folder = runFolder(t);
+test("the tags of the users named are removed, but one that closed since", () => {
+  const folder = runFolder();
   for (const uid of [1001, 1002]) putTag(folder, { ...EXAMPLE, uid });
   putTag(folder, { ...EXAMPLE, uid: 1003, closedUptime: EXAMPLE.closedUptime + 1 });
   assert.deepEqual(removeTags(folder, [1001, 1003, 1004], EXAMPLE.closedUptime), []);

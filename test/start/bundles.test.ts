@@ -1,18 +1,17 @@
 // The command: which of the bundles it starts, and that both parsers of a sweep's options understand the same.
 import assert from "node:assert/strict";
 import { spawnSync } from "node:child_process";
-import { cpSync, mkdtempSync, rmSync } from "node:fs";
-import { tmpdir } from "node:os";
+import { cpSync, mkdtempSync } from "node:fs";
 import { join } from "node:path";
-import { after, test } from "node:test";
+import { test } from "node:test";
 import { Command } from "commander";
 import fc from "fast-check";
 import { sweepOptionsOf } from "../../src/commands/sweep-options.ts";
 import type { Finish } from "../../src/tools/options.ts";
 import { addSweep } from "../../src/tools/sweep.ts";
+import { temporaryFolder } from "../helpers/program.ts";
 
-const folder = mkdtempSync(join(tmpdir(), "reaper-bundles-"));
-after(() => rmSync(folder, { recursive: true }));
+const folder = temporaryFolder();
 
 /** Runs the program from a copy of dist/ that lacks some of its bundles. */
 function runWithout(...bundles: readonly string[]): (...args: readonly string[]) => number | null {

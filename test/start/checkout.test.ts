@@ -2,13 +2,12 @@
 import assert from "node:assert/strict";
 import { spawnSync } from "node:child_process";
 import { chmodSync, copyFileSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
-import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
-import { after, describe, test } from "node:test";
+import { describe, test } from "node:test";
+import { temporaryFolder } from "../helpers/program.ts";
 import { isRoot, USER } from "../helpers/real.ts";
 
-const folder = mkdtempSync(join(tmpdir(), "reaper-bare-"));
-after(() => rmSync(folder, { recursive: true }));
+const folder = temporaryFolder();
 
 describe("the check for what a build needs", () => {
   /** Runs it on a machine that has these programs alone; each prints its arguments. */

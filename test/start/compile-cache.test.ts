@@ -1,15 +1,14 @@
 // The starter: which folder Node may keep compiled code in, and that the environment does not choose it.
 import assert from "node:assert/strict";
 import { spawnSync } from "node:child_process";
-import { chmodSync, chownSync, mkdirSync, mkdtempSync, readdirSync, rmSync, symlinkSync } from "node:fs";
-import { tmpdir } from "node:os";
+import { chmodSync, chownSync, mkdirSync, readdirSync, symlinkSync } from "node:fs";
 import { join, resolve } from "node:path";
-import { after, test } from "node:test";
+import { test } from "node:test";
 import { cacheFolder } from "../../src/start/compile-cache.ts";
+import { temporaryFolder } from "../helpers/program.ts";
 import { isRoot, USER } from "../helpers/real.ts";
 
-const work = mkdtempSync(join(tmpdir(), "reaper-cache-"));
-after(() => rmSync(work, { recursive: true }));
+const work = temporaryFolder();
 
 function folder(name: string, mode = 0o700): string {
   const path = join(work, name);

@@ -1,18 +1,18 @@
 /** No sweep ends anything on one instant: it waits, looks again, and ends only what both looks found unused. */
 
 import assert from "node:assert/strict";
-import { mkdtempSync, readFileSync, rmSync } from "node:fs";
-import { tmpdir } from "node:os";
+import { existsSync, readFileSync } from "node:fs";
 import { join } from "node:path";
-import test, { type TestContext } from "node:test";
+import test from "node:test";
 import type { Observation } from "../../src/core/observation/observation.ts";
-import { mergePolicy } from "../../src/core/policy/policy.ts";
 import type { LogEvent } from "../../src/core/report/standard-log.ts";
 import type { Native, RawSnapshot } from "../../src/shell/host/native.ts";
 import type { Ports, SweepResult } from "../../src/sweep/ports.ts";
 import { observeAndJudge, sweep } from "../../src/sweep/sweep.ts";
 import { contextFor } from "../helpers/judge.ts";
+import { NO_GRACE } from "../helpers/policy.ts";
 import { fromHost, legacyTree, linked, observation, sshSession } from "../helpers/proc.ts";
+import { temporaryFolder } from "../helpers/program.ts";
 
 const BOOT = "6a7b8c9d-0123-4567-89ab-cdef01234567";
 const skip = process.getuid?.() !== 0 && "needs root, who keeps states";
@@ -30,12 +30,10 @@ interface Ran {
 
 /** Sweeps a host that looks like this at each look; the last look's processes die by SIGTERM. */
 async function ran(
-  t: TestContext,
   looks: readonly Observation[],
-  more: { readonly dryRun?: boolean; readonly force?: boolean; readonly interrupted?: boolean } = {},
+  { dryRun = false, interrupted = false }: { readonly dryRun?: boolean; readonly interrupted?: boolean } = {},
 ): Promise<Ran> {
-  const runFolder = mkdtempSync(join(tmpdir(), "reaper-settle-"));
-  t.after(() => rmSync(runFolder, { recursive: true }));
+  const runFolder = temporaryFolder();
   const acts: string[] = [];
   const lines: string[] = [];
   const asked = new AbortController();
@@ -68,37 +66,24 @@ async function ran(
     runFolder,
     wait: async (ms) => {
       acts.push(`wait ${ms}`);
-      if (more.interrupted) asked.abort();
+      if (interrupted) asked.abort();
     },
     holdSignals: async () => void acts.push("lock"),
     stop: asked.signal,
     keepsAccount: false,
   };
-  const context = contextFor(mergePolicy([{ grace: "0s" }]));
-  const options = { ...context.options, force: more.force ?? false };
-  const request = {
-    context: { ...context, options },
-    dryRun: more.dryRun ?? false,
-    settle: 120_000,
-    uids: null,
-  };
+  const request = { context: contextFor(NO_GRACE), dryRun, settle: 120_000, uids: null };
   const swept = await sweep(ports, request, await observeAndJudge(ports, request)).catch((error) => {
     lines.push(String(error));
     return null;
   });
   const result = swept as SweepResult;
-  const states = ((): string => {
-    try {
-      return readFileSync(join(runFolder, "states.json"), "utf8");
-    } catch {
-      return "";
-    }
-  })();
-  return { result, acts, lines, states };
+  const file = join(runFolder, "states.json");
+  return { result, acts, lines, states: existsSync(file) ? readFileSync(file, "utf8") : "" };
 }
 
-test("it waits, takes the lock, looks again, and only then signals", { skip }, async (t) => {
-  const { acts, result, states } = await ran(t, [unused, unused]);
+test("it waits, takes the lock, looks again, and only then signals", { skip }, async () => {
+  const { acts, result, states } = await ran([unused, unused]);
   assert.deepEqual(acts.slice(0, 5), ["look", "wait 120000", "lock", "look", "signal 15"]);
   assert.equal(result.outcomes[0]?.killed.length, 6);
   assert.match(states, /"states":\[\]/, "what was ended has no state");
@@ -106,8 +91,8 @@ test("it waits, takes the lock, looks again, and only then signals", { skip }, a
 
 test("what is in use at the second look is spared, logged with its reason, and noted as used", {
   skip,
-}, async (t) => {
-  const { acts, result, lines, states } = await ran(t, [unused, used]);
+}, async () => {
+  const { acts, result, lines, states } = await ran([unused, used]);
   assert.deepEqual(acts, ["look", "wait 120000", "lock", "look"]);
   const ends = result.outcomes.map(({ killed, spared }) => [killed.length, spared !== null]);
   assert.deepEqual(ends, [[0, true]]);
@@ -124,39 +109,39 @@ for (const [what, second] of [
   ["exempt", observation(legacyTree(500, { cgroups: ["/system.slice/ide.service"] }), { bootId: BOOT })],
   ["gone", observation(sshSession(300), { bootId: BOOT })],
 ] as const)
-  test(`what is ${what} at the second look is not ended`, { skip }, async (t) => {
-    const { acts, result } = await ran(t, [unused, second]);
+  test(`what is ${what} at the second look is not ended`, { skip }, async () => {
+    const { acts, result } = await ran([unused, second]);
     assert.deepEqual(acts, ["look", "wait 120000", "lock", "look"]);
     assert.equal(result.outcomes[0]?.killed.length, 0);
   });
 
 test("interrupted while it waits, it takes no lock and signals nothing, and notes what both looks saw", {
   skip,
-}, async (t) => {
-  const { acts, lines, result, states } = await ran(t, [unused, used], { interrupted: true });
+}, async () => {
+  const { acts, lines, result, states } = await ran([unused, used], { interrupted: true });
   assert.deepEqual(acts, ["look", "wait 120000", "look"]);
   assert.match(lines.join("\n"), /^Interrupted: 0 processes ended, 0 left$/m);
   assert.equal(result.outcomes[0]?.killed.length, 0);
   assert.match(states, /"usedAt":36000000/);
-  const still = await ran(t, [unused, unused], { interrupted: true });
+  const still = await ran([unused, unused], { interrupted: true });
   assert.match(still.lines.join("\n"), /^Interrupted: 0 processes ended, 6 left$/m);
   assert.match(still.lines.join("\n"), /^Spared 6 processes .*: the sweep was interrupted$/m);
   assert.deepEqual([still.result.failed, still.result.outcomes[0]?.survivors], [false, []]);
   const gone = observation(sshSession(300), { bootId: BOOT });
-  const later = await ran(t, [unused, unused, gone], { interrupted: true });
+  const later = await ran([unused, unused, gone], { interrupted: true });
   assert.deepEqual(later.result.outcomes[0]?.killed, [], "it got no signal, so no sweep ended it");
 });
 
 test("what the first look saw is noted before the wait, each process of a tree that is to end for the tree", {
   skip,
-}, async (t) => {
+}, async () => {
   const broken = new Proxy(unused, {
     get: (target, name) => {
       if (name === "processes") throw new Error("no second look");
       return target[name as keyof Observation];
     },
   });
-  const { acts, lines, states } = await ran(t, [unused, broken]);
+  const { acts, lines, states } = await ran([unused, broken]);
   assert.deepEqual(acts, ["look", "wait 120000", "lock", "look"]);
   assert.match(lines.join("\n"), /no second look/);
   const noted = (JSON.parse(states) as { states: { pid: number; orphanAt: number }[] }).states;
@@ -166,23 +151,23 @@ test("what the first look saw is noted before the wait, each process of a tree t
 
 test("a sweep with nothing to end, and a dry run, neither wait nor lock; a dry run notes nothing", {
   skip,
-}, async (t) => {
-  const idle = await ran(t, [used]);
+}, async () => {
+  const idle = await ran([used]);
   assert.deepEqual(idle.acts, ["look"]);
   assert.match(idle.states, /"usedAt":36000000/);
-  const dry = await ran(t, [unused], { dryRun: true });
+  const dry = await ran([unused], { dryRun: true });
   assert.deepEqual([dry.acts, dry.states], [["look"], ""]);
   assert.match(dry.lines.join("\n"), /^Would kill 6 process/m);
 });
 
 test("a sweep that the breaker stops ends nothing, and still notes what it saw in use", {
   skip,
-}, async (t) => {
-  const other = legacyTree(800, { uid: 2002, uids: [2002, 2002, 2002, 2002] });
+}, async () => {
+  const other = legacyTree(800, { uid: 2002 });
   const cut = { ...linked(fromHost(501)), complete: false };
   const seen = observation([...sshSession(300), ...tree, ...other], { bootId: BOOT, connections: cut });
   const blind = { ...seen, counts: { ...seen.counts, denied: seen.counts.listed } };
-  const { acts, result, states } = await ran(t, [blind]);
+  const { acts, result, states } = await ran([blind]);
   assert.deepEqual([acts, result.broken !== null], [["look"], true]);
   const { states: kept, lastSweepAt } = JSON.parse(states) as {
     states: { pid: number; usedAt: number }[];
@@ -191,7 +176,7 @@ test("a sweep that the breaker stops ends nothing, and still notes what it saw i
   const used = [kept.map(({ pid, usedAt }) => [pid, usedAt]), lastSweepAt];
   assert.deepEqual(used, [[[500, blind.uptime]], null]);
   const denied = { ...unused.counts, denied: unused.counts.listed };
-  const stopped = await ran(t, [{ ...unused, counts: denied }]);
+  const stopped = await ran([{ ...unused, counts: denied }]);
   assert.deepEqual([stopped.acts, stopped.result.outcomes], [["look"], []], "not even an orphan");
   assert.ok(stopped.result.broken !== null && stopped.result.failed);
 });

@@ -1,18 +1,16 @@
 // What explain adds from the machine: the file watches of real processes, and the limits of a user's slice.
 import assert from "node:assert/strict";
 import { spawn } from "node:child_process";
-import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
-import { tmpdir } from "node:os";
+import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
-import { after, test } from "node:test";
+import { test } from "node:test";
 import { readLimits } from "../../../src/tools/shell/limits.ts";
 import { countWatches } from "../../../src/tools/shell/watches.ts";
-import { HANG_MS } from "../../helpers/program.ts";
+import { HANG_MS, temporaryFolder } from "../../helpers/program.ts";
 import { until } from "../../helpers/until.ts";
 
 const WATCHES = 1500;
-const folder = mkdtempSync(join(tmpdir(), "reaper-costs-"));
-after(() => rmSync(folder, { recursive: true, force: true }));
+const folder = temporaryFolder();
 
 function put(path: string, text: string): void {
   mkdirSync(dirname(join(folder, path)), { recursive: true });

@@ -5,20 +5,18 @@ import {
   chownSync,
   existsSync,
   mkdirSync,
-  mkdtempSync,
   readFileSync,
-  rmSync,
   symlinkSync,
   writeFileSync,
 } from "node:fs";
-import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { after, describe, test } from "node:test";
+import { describe, test } from "node:test";
 import { runHook, whyNotRun } from "../../../src/tools/shell/run-hook.ts";
+import { temporaryFolder } from "../../helpers/program.ts";
 import { until } from "../../helpers/until.ts";
 
 const skip = process.getuid?.() === 0 ? false : "needs root: the programs are root's";
-const folder = skip ? "" : mkdtempSync(join(tmpdir(), "reaper-hook-"));
+const folder = skip ? "" : temporaryFolder();
 let count = 0;
 
 function program(text: string, mode = 0o755): string {
@@ -29,8 +27,6 @@ function program(text: string, mode = 0o755): string {
 }
 
 describe("a program of the site's", { skip }, () => {
-  after(() => rmSync(folder, { recursive: true, force: true }));
-
   test("gets its input, no argument and a clean environment, and its status comes back", async () => {
     process.env.REAPER_LEAK = "secret";
     const note = join(folder, "environment");
