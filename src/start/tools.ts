@@ -1,7 +1,6 @@
 /** The bundle with every command: what people ask, and what needs no root. */
 
 import { run } from "../commands/run.ts";
-import { checkedProgram } from "../tools/cli.ts";
-import { runProgram } from "../tools/program.ts";
+import { runProgram } from "../tools/cli.ts";
 
-run(() => runProgram(checkedProgram));
+run(runProgram);

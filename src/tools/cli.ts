@@ -1,6 +1,6 @@
-/** The program with every command and the one help. */
+/** The command line of the tools: every command, the one help, and every mistake as one clear line. */
 
-import { type Command, Help } from "commander";
+import { Command, CommanderError, Help } from "commander";
 import { nearest } from "../core/text/did-you-mean.ts";
 import { escapeText } from "../core/text/safe-text.ts";
 import { EXIT, Failure } from "../shell/failure.ts";
@@ -12,13 +12,15 @@ import { addExplain } from "./explain.ts";
 import { addKeep } from "./keep.ts";
 import { addList } from "./list.ts";
 import { addMode } from "./mode.ts";
-import { programOf } from "./program.ts";
+import type { Finish } from "./options.ts";
 import { addReplay } from "./replay.ts";
 import { addReport } from "./report.ts";
 import { addRunNotify } from "./run-notify.ts";
 import { addSnapshot } from "./snapshot.ts";
 import { addStatus } from "./status.ts";
 import { addSweep } from "./sweep.ts";
+
+declare const PACKAGE_VERSION: string;
 
 const AFTER_HELP = `
 Examples:
@@ -64,24 +66,59 @@ const COMMANDS = [
 
 /** Makes the program. `done` receives the exit status of the command that ran. */
 export function makeProgram(done: (status: number) => void): Command {
-  const program = programOf(COMMANDS, done).description(
-    "Finds the process trees that VS Code Remote-SSH and other remote IDEs leave behind on a login node, and ends those that no client is connected to. A tree in use, or in doubt, is left alone.",
-  );
+  const program = new Command("vscode-grim-reaper")
+    .version(PACKAGE_VERSION)
+    .description(
+      "Finds the process trees that VS Code Remote-SSH and other remote IDEs leave behind on a login node, and ends those that no client is connected to. A tree in use, or in doubt, is left alone.",
+    );
+  const finish: Finish =
+    (act) =>
+    async (...args) => {
+      done(await act(...args));
+    };
+  for (const add of COMMANDS) add(program, finish);
   const sweep = program.commands.find((command) => command.name() === "sweep");
   program.addHelpText("after", () => `\nWithout a command:\n\n${sweep?.helpInformation()}${AFTER_HELP}`);
   for (const command of [program, ...program.commands]) {
-    command.configureHelp({ optionDescription: ({ description }) => description });
-    command.configureOutput({ getOutHelpWidth: () => 80 });
+    command
+      .exitOverride()
+      .showHelpAfterError("(see --help)")
+      .configureHelp({ optionDescription: ({ description }) => description })
+      .configureOutput({
+        getOutHelpWidth: () => 80,
+        outputError: (text, write) => write(plainError(text)),
+      });
     if (!OWN_STATUS.includes(command.name())) command.addHelpText("after", EXIT_STATUS);
   }
   return program;
 }
 
-/** Makes the program for a command line. @throws Failure if its command is unknown */
-export function checkedProgram(done: (status: number) => void, args: readonly string[]): Command {
-  const program = makeProgram(done);
+/** Puts the library's words for a wrong argument into ours: "duration foo: it must be …". */
+function plainError(text: string): string {
+  return text
+    .replace(/^error: /, "vscode-grim-reaper: ")
+    .replace(
+      /command-argument value '([\s\S]*)' is invalid for argument '(\w+)'\. (\w)/,
+      (_, value, name, first) => `${name} ${escapeText(value)}: ${first.toLowerCase()}`,
+    );
+}
+
+/** Runs this process's command line; resolves with the exit status. @throws Failure if its command is unknown */
+export async function runProgram(): Promise<number> {
+  const args = process.argv.slice(2);
+  let status: number = EXIT.ok;
+  const program = makeProgram((given) => {
+    status = given;
+  });
   refuseUnknownCommand(program, args);
-  return program;
+  try {
+    await program.parseAsync(args, { from: "user" });
+    return status;
+  } catch (error) {
+    if (!(error instanceof CommanderError)) throw error;
+    // Help and the version end it as well.
+    return error.exitCode === 0 ? EXIT.ok : EXIT.usage;
+  }
 }
 
 /** Guard: with a default command, commander would sweep for a mistyped one, and complain about an argument. */
