@@ -8,19 +8,6 @@ import { countOf, localMinute } from "../text/format.ts";
 import { escapeText, hostName } from "../text/safe-text.ts";
 import { programsInTerminals } from "../tree/terminal-programs.ts";
 
-/** One tree that was ended. */
-export interface Notice {
-  /**
-   * Seconds since the epoch, made unique: a later notice of the same user has a greater one. Some shells that compare
-   * them use 32 bits.
-   */
-  readonly id: number;
-  /** Safe for every terminal. */
-  readonly lines: readonly string[];
-}
-
-const FIRST_LINE = /^vscode-grim-reaper notices 1 \S+$/;
-
 const MAX_NOTICES = 20;
 
 /** In code points. */
@@ -69,51 +56,39 @@ function safeLine(text: string): string {
   return points.length <= MAX_LINE ? points.join("") : `${points.slice(0, MAX_LINE - 1).join("")}…`;
 }
 
-/** Splits the site's own text into lines. */
-export function siteLines(text: string): string[] {
-  return text
-    .split("\n")
-    .filter((line) => line !== "")
-    .map(safeLine);
-}
+/** One notice in the file, with its id. */
+const NOTICE = /^> (\d{1,15})\n(?:\| .*\n)*/gm;
 
-/** Adds new notices to those that still wait, oldest first. `days` is how long a notice waits. */
-export function addNotices(
-  before: readonly Notice[],
-  added: readonly (readonly string[])[],
-  now: number,
-  days: number,
-): Notice[] {
-  const seconds = Math.floor(now / 1000);
-  const kept = before.filter(({ id }) => id > seconds - days * 86_400);
-  const last = kept.at(-1)?.id ?? 0;
-  // A new notice sorts after all that were shown, even if the clock was set back or two are of the same second.
-  const first = Math.max(seconds, last + 1);
-  return [...kept, ...added.map((lines, i) => ({ id: first + i, lines }))].slice(-MAX_NOTICES);
+/** What the file of a user is made of. */
+export interface NoticeFile {
+  readonly host: string;
+  /** The file as it is; of a text of another form nothing is kept. */
+  readonly before: string;
+  /** The lines about each tree that was ended. */
+  readonly added: readonly (readonly string[])[];
+  /** The site's own text. */
+  readonly site: string;
+  /** Milliseconds since the epoch. */
+  readonly now: number;
+  /** For how many days a notice waits. */
+  readonly days: number;
 }
 
 /**
- * Formats the file: a first line that names its form and the host, `> id` before each notice, `| ` before its lines, `= `
- * before the site's. A shell can read it without another program.
+ * Makes the file: a first line that names its form and the host, `> id` before each notice, `| ` before its lines, `= ` before
+ * the site's. A shell can read it without another program. An id is seconds since the epoch, for some shells compare 32 bits.
  */
-export function noticeFile(host: string, notices: readonly Notice[], site: readonly string[]): string {
-  const lines = [
-    `vscode-grim-reaper notices 1 ${hostName(host)}`,
-    ...notices.flatMap(({ id, lines }) => [`> ${id}`, ...lines.map((line) => `| ${line}`)]),
-    ...site.map((line) => `= ${line}`),
-  ];
-  return `${lines.join("\n")}\n`;
-}
-
-/** Reads the notices in such a file; none if it has another form. */
-export function parseNotices(text: string): Notice[] {
-  const [first = "", ...lines] = text.split("\n");
-  if (!FIRST_LINE.test(first)) return [];
-  const notices: { id: number; lines: string[] }[] = [];
-  for (const line of lines) {
-    const id = /^> (\d{1,15})$/.exec(line)?.[1];
-    if (id !== undefined) notices.push({ id: Number(id), lines: [] });
-    else if (line.startsWith("| ")) notices.at(-1)?.lines.push(line.slice(2));
-  }
-  return notices;
+export function noticeFile({ host, before, added, site, now, days }: NoticeFile): string {
+  const seconds = Math.floor(now / 1000);
+  const all = [...before.matchAll(NOTICE)].map(([text, id]) => ({ id: Number(id), text }));
+  const kept = all.filter(({ id }) => id > seconds - days * 86_400);
+  // A new notice sorts after all that were shown, even if the clock was set back or two are of the same second.
+  const first = Math.max(seconds, (kept.at(-1)?.id ?? 0) + 1);
+  const fresh = added.map((lines, i) => `> ${first + i}\n${lines.map((line) => `| ${line}\n`).join("")}`);
+  const siteLines = site.split("\n").filter((line) => line !== "");
+  return [
+    `vscode-grim-reaper notices 1 ${hostName(host)}\n`,
+    ...[...kept.map(({ text }) => text), ...fresh].slice(-MAX_NOTICES),
+    ...siteLines.map((line) => `= ${safeLine(line)}\n`),
+  ].join("");
 }

@@ -2,7 +2,7 @@
 
 import { lstatSync, readdirSync, rmSync } from "node:fs";
 import { join } from "node:path";
-import { addNotices, type Notice, noticeFile, parseNotices, siteLines } from "../../core/notify/notice.ts";
+import { noticeFile } from "../../core/notify/notice.ts";
 import type { Fault } from "../../core/observation/fault.ts";
 import type { Policy } from "../../core/policy/policy.ts";
 import type { Native } from "../host/native.ts";
@@ -33,8 +33,8 @@ export function writeNotices(
   for (const [uid, lines] of added) {
     const file = join(folder, String(uid));
     try {
-      const notices = addNotices(readNotices(file), lines, now, policy.days);
-      const text = noticeFile(host, notices, siteLines(policy.text));
+      const { text: site, days } = policy;
+      const text = noticeFile({ host, before: readWaiting(file), added: lines, site, now, days });
       replaceFile(file, text, 0o600, (temporary) => native.grantRead(temporary, uid));
     } catch (error) {
       const { code, message } = error as NodeJS.ErrnoException;
@@ -50,12 +50,12 @@ export function writeNotices(
   return faults;
 }
 
-/** Reads the notices that wait. A torn or foreign file counts as empty. */
-function readNotices(file: string): Notice[] {
+/** Reads the notices that wait. One that cannot be read counts as empty. */
+function readWaiting(file: string): string {
   try {
-    return parseNotices(readSmallFile(file, MAX_BYTES));
+    return readSmallFile(file, MAX_BYTES);
   } catch {
-    return [];
+    return "";
   }
 }
 

@@ -2,13 +2,7 @@
 
 import assert from "node:assert/strict";
 import test from "node:test";
-import {
-  addNotices,
-  noticeFile,
-  noticeLines,
-  parseNotices,
-  siteLines,
-} from "../../../src/core/notify/notice.ts";
+import { type NoticeFile, noticeFile, noticeLines } from "../../../src/core/notify/notice.ts";
 import type { Observation } from "../../../src/core/observation/observation.ts";
 import type { Proc } from "../../../src/core/observation/process.ts";
 import type { Outcome } from "../../../src/core/reap/outcome.ts";
@@ -21,6 +15,10 @@ import { HOME, legacyTree, observation, proc } from "../../helpers/proc.ts";
 const NOW = 1_700_000_000_000;
 const HOUR = 3_600_000;
 const CONTEXT = { observation: observation([]), now: NOW, policy: NO_GRACE };
+
+const FIRST = "vscode-grim-reaper notices 1 login1";
+const made = (more: Partial<NoticeFile>): string =>
+  noticeFile({ host: "login1", before: "", added: [], site: "", now: NOW, days: 14, ...more });
 
 const ESC = String.fromCharCode(27);
 
@@ -78,30 +76,30 @@ test("what a user calls their programs cannot act on their terminal, forge a lin
     assert.ok(Array.from(line).length <= 240);
   }
   assert.doesNotMatch(lines.join(), /hunter2/);
-  const file = noticeFile("login1", [{ id: 7, lines }], siteLines("a\nb"));
-  assert.deepEqual(parseNotices(file), [{ id: 7, lines }]);
+  const file = made({ added: [lines], site: "a\n\nb" });
+  const shown = lines.map((line) => `| ${line}`);
+  assert.deepEqual(file.split("\n"), [FIRST, `> ${NOW / 1000}`, ...shown, "= a", "= b", ""]);
+  assert.equal(made({ before: file, site: "a\n\nb" }), file);
   assert.equal(programsInTerminals(hostile.judgement.tree).length, 32);
 });
 
 test("notices wait in order, each later one with a greater number, and not for ever", () => {
   const DAY = 24 * HOUR;
   const SECONDS = NOW / 1000;
-  const first = addNotices([], [["a"], ["b"]], NOW, 14);
-  const ids = first.map(({ id }) => id);
-  assert.deepEqual(ids, [SECONDS, SECONDS + 1]);
+  const idsIn = (file: string): number[] => [...file.matchAll(/^> (\d+)$/gm)].map(([, id]) => Number(id));
+  const first = made({ added: [["a"], ["b"]] });
+  assert.deepEqual(idsIn(first), [SECONDS, SECONDS + 1]);
   // The clock was set back: the new one still comes after those that were shown.
-  const next = addNotices(first, [["c"]], NOW - DAY, 14);
-  const later = next.map(({ id }) => id);
-  assert.deepEqual(later, [SECONDS, SECONDS + 1, SECONDS + 2]);
-  const texts = addNotices(first, [["d"]], NOW + 15 * DAY, 14).map(({ lines }) => lines[0]);
-  assert.deepEqual(texts, ["d"]);
-  const numbers = Array.from({ length: 50 }, (_, i) => [String(i)]);
-  const many = addNotices([], numbers, NOW, 14);
-  assert.equal(many.length, 20);
-  assert.deepEqual(many.at(-1), { id: SECONDS + 49, lines: ["49"] });
+  const next = made({ before: first, added: [["c"]], now: NOW - DAY });
+  assert.deepEqual(idsIn(next), [SECONDS, SECONDS + 1, SECONDS + 2]);
+  const late = made({ before: first, added: [["d"]], now: NOW + 15 * DAY });
+  assert.equal(late, `${FIRST}\n> ${SECONDS + 15 * 86_400}\n| d\n`);
+  const many = made({ added: Array.from({ length: 50 }, (_, i) => [String(i)]) });
+  assert.equal(idsIn(many).length, 20);
+  assert.match(many, new RegExp(`\\n> ${SECONDS + 49}\\n\\| 49\\n$`));
 });
 
 test("a file of another form holds no notices", () => {
-  for (const text of ["", "x", "vscode-grim-reaper notices 2 h\n> 1\n| a\n", "| a\n"])
-    assert.deepEqual(parseNotices(text), []);
+  for (const before of ["", "x", "vscode-grim-reaper notices 1 h\n| a\n= b\n", "| a\n"])
+    assert.equal(made({ before }), `${FIRST}\n`);
 });
