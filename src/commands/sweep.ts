@@ -10,7 +10,7 @@ import { sweepSummaryLine } from "../core/report/sweep-summary.ts";
 import { loadConfig } from "../shell/config.ts";
 import { EXIT, Failure } from "../shell/failure.ts";
 import type { Reach } from "../shell/observe.ts";
-import { bothLogs, journalDescriptor, type Log, openLog, STDERR } from "../shell/output/log.ts";
+import { journalDescriptor, type Log, openLog, STDERR } from "../shell/output/log.ts";
 import { heedInterrupts } from "../shell/reap/on-termination.ts";
 import { actsForHost } from "../shell/store/service-account.ts";
 import type { SweepRequest, SweepResult } from "../sweep/ports.ts";
@@ -80,10 +80,9 @@ function logFor(options: SweepOptions, policy: Policy, journal: number | null): 
   if (journal === null) return openLog({ format, to: named, verbosity });
   if (policy.log === "journal") return openLog({ format: "journal", to: journal, verbosity });
   if (policy.log !== "both") return openLog({ format, to: policy.log, verbosity });
-  const first = openLog({ format, to: named, verbosity });
+  const first = { format, to: named, verbosity };
   // Without a file the log goes to standard error, which the journal has already.
-  if (named === STDERR) return first;
-  return bothLogs(first, openLog({ format: "journal", to: journal, verbosity: 0 }));
+  return named === STDERR ? openLog(first) : openLog(first, { format: "journal", to: journal, verbosity: 0 });
 }
 
 /** Whether a sweep would end what is in use on the whole host, and no option agrees to that. */

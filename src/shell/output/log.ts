@@ -26,53 +26,42 @@ export interface Log {
   close(): void;
 }
 
-const LEVELS: readonly Level[] = ["trace", "debug", "info", "warn", "error"];
+const LEVELS: readonly Level[] = ["error", "warn", "info", "debug", "trace"];
 /** Syslog priorities that journald takes from the start of a line (sd-daemon(3)); it has times of its own. */
 const PRIORITY: Readonly<Record<Level, number>> = { error: 3, warn: 4, info: 6, debug: 7, trace: 7 };
 
 /**
- * Opens the log. A file that cannot be opened or written does not stop a sweep: its lines go to standard error and
- * `trouble` says so. pino is loaded at the first line of JSON.
+ * Opens a log that writes to all of these. What cannot be opened or written does not stop a sweep: its lines go to standard
+ * error and `trouble` says so.
  */
-export function openLog({ format, to, verbosity }: LogOptions): Log {
-  const sink = new Sink(to);
-  const lowest = Math.max(0, LEVELS.indexOf("info") - verbosity);
-  let logger: Logger | null = null;
+export function openLog(...targets: readonly LogOptions[]): Log {
+  const outputs = targets.map((target) => ({ ...target, sink: new Sink(target.to) }));
   return {
     async write(events) {
-      for (const { level, message, data } of events) {
-        if (LEVELS.indexOf(level) < lowest) continue;
-        if (format === "standard") sink.put(`${standardLine(new Date(), message)}\n`);
-        else if (format === "journal") sink.put(`<${PRIORITY[level]}>${escapeText(message)}\n`);
-        // An event without data is one process of a tree, and the event of the tree lists them all.
-        else if (level !== "debug" || data) {
-          if (!logger) {
-            const { pino } = await import("pino");
-            const write = (line: string): void => sink.put(`${escapeJsonText(line.trimEnd())}\n`);
-            logger = pino({ base: null, level: "trace" }, { write });
-          }
-          logger[level](withUsers(data ?? {}), message);
-        }
-      }
+      for (const { sink, format, verbosity } of outputs)
+        for (const event of events)
+          if (LEVELS.indexOf(event.level) <= LEVELS.indexOf("info") + verbosity)
+            await writeEvent(sink, format, event);
     },
-    trouble: () => sink.trouble,
-    close: () => sink.close(),
+    trouble: () => outputs.map(({ sink }) => sink.trouble).find((trouble) => trouble !== null) ?? null,
+    close() {
+      for (const { sink } of outputs) sink.close();
+    },
   };
 }
 
-/** Makes a log that writes to both. */
-export function bothLogs(first: Log, second: Log): Log {
-  return {
-    async write(events) {
-      await first.write(events);
-      await second.write(events);
-    },
-    trouble: () => first.trouble() ?? second.trouble(),
-    close() {
-      first.close();
-      second.close();
-    },
-  };
+async function writeEvent(sink: Sink, format: LogOptions["format"], event: LogEvent): Promise<void> {
+  const { level, message, data } = event;
+  if (format === "standard") sink.put(`${standardLine(new Date(), message)}\n`);
+  else if (format === "journal") sink.put(`<${PRIORITY[level]}>${escapeText(message)}\n`);
+  // An event without data is one process of a tree, and the event of the tree lists them all.
+  else if (level !== "debug" || data) {
+    // Here, for no other format needs it.
+    const { pino } = await import("pino");
+    const write = (line: string): void => sink.put(`${escapeJsonText(line.trimEnd())}\n`);
+    sink.logger ??= pino({ base: null, level: "trace" }, { write });
+    sink.logger[level](withUsers(data ?? {}), message);
+  }
 }
 
 /**
@@ -90,6 +79,7 @@ export function journalDescriptor(): number | null {
 
 class Sink {
   trouble: string | null = null;
+  logger?: Logger;
   private fd = STDERR;
   private readonly name: string;
 
