@@ -86,6 +86,11 @@ export const SWEEP_OPTIONS = {
 
 export type SweepOptions = NonNullable<ReturnType<typeof sweepOptionsOf>>;
 
+/** Whether a sweep would end what is in use on the whole host, and no option agrees to that: then it asks first. */
+export function asksFirst({ force, dryRun, yes, user, pid }: SweepOptions): boolean {
+  return force && !dryRun && !yes && user === undefined && pid === undefined;
+}
+
 /** Reads the arguments of a sweep, which may begin with its name; null if they are not, or hold a mistake. */
 export function sweepOptionsOf(args: readonly string[]) {
   const own = args[0] === "sweep" ? args.slice(1) : [...args];

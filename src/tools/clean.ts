@@ -2,13 +2,13 @@
 
 import { homedir, hostname } from "node:os";
 import type { Command } from "commander";
-import { confirm } from "../commands/confirm-force.ts";
 import { type Common, complain, isRoot, ownUid, print } from "../commands/shared.ts";
 import { formatDuration } from "../core/text/duration.ts";
 import { countOf, formatMemory } from "../core/text/format.ts";
 import { safeJson } from "../core/text/safe-text.ts";
 import { loadConfig } from "../shell/config.ts";
 import { EXIT, Failure } from "../shell/failure.ts";
+import { confirm } from "./confirm-force.ts";
 import { type Choice, CLEAN_COLUMNS, chooseVersions, versionDocument } from "./core/clean/choose.ts";
 import { serverFolders } from "./core/clean/layout.ts";
 import { addConfig, durationArgument, type Finish } from "./options.ts";

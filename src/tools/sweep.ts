@@ -2,7 +2,8 @@
 
 import type { Command } from "commander";
 import { runSweep } from "../commands/sweep.ts";
-import { SWEEP_OPTIONS } from "../commands/sweep-options.ts";
+import { asksFirst, SWEEP_OPTIONS, type SweepOptions } from "../commands/sweep-options.ts";
+import { confirmForce } from "./confirm-force.ts";
 import { durationArgument, type Finish, optionOf, pidArgument } from "./options.ts";
 
 const READERS: Readonly<Record<string, (text: string) => unknown>> = {
@@ -15,7 +16,9 @@ export function addSweep(program: Command, finish: Finish): void {
   const command = program
     .command("sweep", { isDefault: true })
     .description("end orphaned trees (the default command)")
-    .action(finish(runSweep));
+    .action(
+      finish((options: SweepOptions) => runSweep(options, asksFirst(options) ? confirmForce : undefined)),
+    );
   for (const [name, row] of Object.entries(SWEEP_OPTIONS))
     command.addOption(optionOf(name, row, READERS[name]));
 }
