@@ -5,7 +5,6 @@
 #include <fstream>
 #include <map>
 
-#include "core/base/sorted.h"
 #include "core/sockets/socket_table.h"
 
 namespace reaper {
@@ -41,7 +40,7 @@ class Joiner {
 
   void add_sockets() {
     for (const SocketRecord& near : sockets_.ends) {
-      const bool is_closed = near.is_tcp && near.inode == 0 && is_in(kSentFin, near.state);
+      const bool is_closed = near.inode == 0 && is_in(kSentFin, near.state);
       if (!is_in(kFlowing, near.state) || is_closed) continue;
       Connection made{near.is_tcp ? Kind::kTcp : Kind::kUnix};
       made.near = sockets_.holders_of(near);
@@ -83,7 +82,7 @@ class Joiner {
   bool join_tcp(const SocketRecord& near, Connection& made) {
     FarEnd far = ends_[{near.far, near.end}];
     const bool has_mirror = far.exists, here = has_mirror || is_own(near);
-    if (here && !has_mirror) far = ends_[{near.far, {}}];  // with NAT the far end's pair is another
+    if (!has_mirror) far = ends_[{near.far, {}}];  // with NAT the far end's pair is another
     // Guard: a record of the same address to another end (a TIME_WAIT) says nothing of a client that these
     // lists lack.
     const bool may_be_dead = here && far.held == 0 && !far.waits;
@@ -125,7 +124,10 @@ class Joiner {
     const auto found = sockets_.ends.find(key);
     const SocketRecord* far = found == sockets_.ends.end() ? nullptr : &*found;
     made.direction = direction_of(near, far);
-    made.far = far != nullptr && far->inode == 0 ? sockets_.holders_of(*far) : holders_.holders_of(near.peer);
+    if (near.peer != 0)
+      made.far = holders_.holders_of(near.peer);
+    else if (far != nullptr)
+      made.far = sockets_.holders_of(*far);  // it waits there
     if (far != nullptr) made.far_uid = far->uid;
     made.local = unix_text(&near, near.inode);
     made.remote = unix_text(far, near.peer);
@@ -184,7 +186,6 @@ Connections find_connections(const HolderOptions& options, const AskKernel& ask)
   result.complete = sockets.holders.is_complete;
   result.unreadable = std::move(sockets.holders.unreadable);
   result.faults = std::move(sockets.holders.faults);
-  sort_unique(result.unreadable);
   return result;
 }
 

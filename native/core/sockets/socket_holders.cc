@@ -19,11 +19,11 @@ namespace {
 std::optional<std::uint32_t> number_in(std::string_view text, std::string_view before,
                                        std::string_view after = "") {
   std::uint64_t number = 0;
-  const std::size_t around = before.size() + after.size();
-  if (text.size() < around || text.substr(0, before.size()) != before ||
-      text.substr(text.size() - after.size()) != after ||
-      !to_number(text.substr(before.size(), text.size() - around), number))
+  if (text.substr(0, before.size()) != before || text.substr(text.size() - after.size()) != after)
     return std::nullopt;
+  text.remove_prefix(before.size());
+  text.remove_suffix(after.size());
+  if (!to_number(text, number)) return std::nullopt;
   return static_cast<std::uint32_t>(number);
 }
 
@@ -70,9 +70,8 @@ void HolderTable::read_process(pid_t pid) {
   if (code == 0) code = read_task(pid, pid, is_empty);
   // A main thread that has ended shows no descriptors while its other threads go on with theirs (measured).
   if (code == 0 && is_empty)
-    code = each_number(proc.value(), pid, "task", [&](int, const char*, pid_t task) {
-      return task == pid ? 0 : read_task(pid, task, is_empty);
-    });
+    code = each_number(proc.value(), pid, "task",
+                       [&](int, const char*, pid_t task) { return read_task(pid, task, is_empty); });
   if (code == 0) return;
   unreadable.push_back(pid);
   if (is_denied(code) || (code == EDQUOT && !reported_.insert(account).second)) return;
@@ -107,7 +106,6 @@ int HolderTable::read_descriptor(int folder, const char* name, const Holder& hol
   };
   std::string_view link;
   int error = proc.value().link(folder, name, &link);
-  if (error != 0) return is_gone(error) ? 0 : error;
   if (const auto socket = number_in(link, "socket:[", "]")) {
     add(kSocket, *socket);
   } else if (const auto pipe = number_in(link, "pipe:[", "]")) {
@@ -122,7 +120,7 @@ int HolderTable::read_descriptor(int folder, const char* name, const Holder& hol
     std::string_view text;
     const std::string path = std::to_string(holder.task) + "/fdinfo/" + name;
     error = proc.value().read(proc.value().fd(), path.c_str(), &text);
-    while (error == 0 && !text.empty())
+    while (!text.empty())
       if (const auto index = number_in(take_word(text, '\n'), "tty-index:\t")) add(kMaster, *index);
   }
   return is_gone(error) ? 0 : error;

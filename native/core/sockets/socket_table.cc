@@ -66,8 +66,10 @@ void SocketTable::add(const SocketRecord& record) {
   if (held) holding->second.is_listed = true;
   if (record.type != SOCK_STREAM && record.type != SOCK_SEQPACKET) return;
   if (record.state == TCP_LISTEN) {
-    if (record.is_tcp) listening_.insert(record.place);
-    if (!record.is_tcp) listening_unix_.insert(std::hash<Place>()(record.place));
+    if (record.is_tcp)
+      listening_.insert(record.place);
+    else
+      listening_unix_.insert(std::hash<Place>()(record.place));
     for (const pid_t pid : holders.holders_of(record.inode)) listeners_[record.place][record.uid].insert(pid);
     if (held) queues_[record.inode] = record;
     return;

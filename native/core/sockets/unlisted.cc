@@ -21,6 +21,8 @@ constexpr int kTimeoutMs = 200, kBudgetMs = 2000;
 constexpr std::size_t kUserNets = 64;
 constexpr std::size_t kFileBytes = std::size_t{2} * 1024 * 1024;
 
+constexpr const char* kElsewhere = "list the sockets of another network namespace";
+
 // Every socket has this attribute (net/socket.c), whatever its family; no other file has it.
 int read_protocol(const char* path, const MemoryFile& file, char* to, HelperAnswer* answer) {
   answer->cost = 1;
@@ -54,7 +56,7 @@ void read_protocols(HolderTable& holders, std::vector<Lost>& lost) {
   const MemoryFile file{"read the protocols of sockets", 64, kUserProtocols, read_protocol};
   const auto on_answer = [&lost](std::size_t i, int error, std::string_view text) {
     if (error == 0) lost[i].protocol = text.substr(0, text.find('\0'));
-    if (is_gone(error) || error == ENODATA || error == EOPNOTSUPP) lost[i].protocol = "closed";
+    if (is_gone(error) || error == EOPNOTSUPP) lost[i].protocol = "closed";
   };
   MemoryReader reader(file, holders.proc.value().fd(), kTimeoutMs, kBudgetMs);
   reader.read(requests, on_answer, &holders.faults);
@@ -66,27 +68,29 @@ struct Elsewhere {
   std::map<std::uint32_t, std::string> listed;  // the unix sockets there, and in which
 };
 
-// Lists the other network namespaces that asked processes, or others of their users, live in.
-std::map<uid_t, Elsewhere> look_elsewhere(HolderTable& holders, Connections& to) {
-  ProcDir& proc = holders.proc.value();
-  const auto add_fault = [&holders](pid_t pid, const std::string& detail, std::optional<uid_t> uid = {}) {
-    holders.faults.push_back({"list the sockets of another network namespace", pid, detail, uid});
-  };
-  const auto& asked = holders.accounts;
-  std::set<uid_t> users;
-  for (const auto& [pid, account] : asked) users.insert(account);
-  users.erase(0);  // of root's processes only ssh servers and ancestors are asked for
-  const auto pids = proc.list();
-  if (!pids) add_fault(0, pids.failure().what + ": " + error_text(pids.failure().code));
+// The other network namespaces of this host, and who is charged for each process there.
+std::map<std::string, std::map<pid_t, uid_t>> find_nets(HolderTable& holders) {
   std::map<std::string, std::map<pid_t, uid_t>> nets;
+  ProcDir& proc = holders.proc.value();
+  const auto pids = proc.list();
+  if (!pids) holders.add_gap(kElsewhere, pids.failure().what + ": " + error_text(pids.failure().code));
   for (const pid_t pid : pids ? pids.value() : std::vector<pid_t>()) {
     uid_t uid = 0;
     std::string_view link;
     if (proc.owner(pid, &uid) != 0 || proc.link_of(pid, "ns/net", &link) != 0) continue;
     if (link != holders.own_net) nets[std::string(link)][pid] = holders.owners.of(uid, proc.fd(), pid);
   }
+  return nets;
+}
+
+// Lists the other network namespaces that asked processes, or others of their users, live in.
+std::map<uid_t, Elsewhere> look_elsewhere(HolderTable& holders, Connections& to) {
+  const auto& asked = holders.accounts;
+  std::set<uid_t> users;
+  for (const auto& [pid, account] : asked) users.insert(account);
+  users.erase(0);  // of root's processes only ssh servers and ancestors are asked for
   std::map<uid_t, Elsewhere> found;
-  for (const auto& [id, accounts] : nets) {
+  for (const auto& [id, accounts] : find_nets(holders)) {
     OtherNet net{id, {}, false};
     std::set<uid_t> owners;
     bool matters = false;
@@ -99,12 +103,14 @@ std::map<uid_t, Elsewhere> look_elsewhere(HolderTable& holders, Connections& to)
     const uid_t charged = *owners.rbegin();
     const std::size_t number = found[charged].nets.size();
     const bool is_read = charged == 0 || number < kUserNets;
-    if (!is_read && number == kUserNets) add_fault(0, "this user has too many", charged);
+    if (!is_read && number == kUserNets)
+      holders.faults.push_back({kElsewhere, 0, "this user has too many", charged});
     const auto read = [&](const char* name) {
       std::string_view text;
       const std::string path = std::to_string(net.pids[0]) + "/net/" + name;
+      ProcDir& proc = holders.proc.value();
       const int error = proc.read(proc.fd(), path.c_str(), &text, ProcDir::Records::kMany, kFileBytes);
-      if (error != 0) add_fault(net.pids[0], path + ": " + error_text(error));
+      if (error != 0) holders.faults.push_back({kElsewhere, net.pids[0], path + ": " + error_text(error)});
       return text;
     };
     std::vector<std::uint32_t> inodes;
@@ -146,7 +152,6 @@ void find_unlisted(SocketTable& sockets, Connections& to) {
   for (const auto& [inode, holding] : held)
     for (const Holder& holder : holding.by)
       if (!holding.is_listed) lost.push_back({inode, holder});
-  if (lost.empty() && !sockets.holders.has_foreign) return;
   read_protocols(sockets.holders, lost);
   std::set<std::uint32_t> absent;
   const auto is_explained = [&](const Lost& each) {
