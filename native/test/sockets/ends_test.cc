@@ -1,0 +1,188 @@
+// Which socket is at the other end, by addresses and names, and what changes between two dumps.
+#include <sys/stat.h>
+
+#include "test/sockets/kernel.h"
+
+using namespace reaper;
+
+namespace {
+
+// Guard: no verdict rests on the absence of a record in one list.
+void what_one_dump_lacks_another_adds() {
+  const ProcFolder proc;
+  proc.process(10, {10, 11});
+  const std::string near = tcp(kNear) + kDone, far = tcp(kFar) + kDone, both = tcp(kNear) + tcp(kFar) + kDone;
+  for (const auto& dumps : {std::vector<std::string>{both}, {near, kDone}, {kDone, near}}) {
+    Kernel kernel{dumps};
+    CHECK(text_of(kernel.look(proc, {10})).substr(0, 31) == "127.0.0.1:22<127.0.0.1:40123 10");
+    CHECK(kernel.dumps[AF_INET] == 2 && kernel.dumps[AF_UNIX] == 2);
+  }
+  // What a later dump says counts, and a far end that is in none is looked for once more.
+  const Tcp half = {"127.0.0.1", 22, "127.0.0.1", 40123, 11, TCP_CLOSE_WAIT};
+  const Tcp alive = {"127.0.0.1", 40123, "127.0.0.1", 22, 12, TCP_FIN_WAIT2};
+  Kernel changing{{near, tcp(half) + kDone}};
+  CHECK(changing.look(proc, {10}).connections.empty() && changing.dumps[AF_INET] == 3);
+  for (const std::size_t turn : {1, 2, 3}) {
+    Kernel kernel{std::vector<std::string>(3, tcp(half) + kDone)};
+    kernel.tcp4[turn - 1] = tcp(half) + tcp(alive) + kDone;
+    CHECK(kernel.look(proc, {10}).connections.size() == 1);
+    CHECK(kernel.dumps[AF_INET] == 3 && kernel.dumps[AF_UNIX] == 2);
+  }
+  // A listener that no dump shows is asked for by itself, and so is who waits there. Only the kernel knows
+  // what the descriptor is, so this one is a real socket.
+  const int listener = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+  struct stat info;
+  CHECK(fstat(listener, &info) == 0);
+  const auto inode = static_cast<std::uint32_t>(info.st_ino);
+  Kernel lacking{{kDone}, {kDone}};
+  lacking.exact = {local(inode, name("/x") + attribute(UNIX_DIAG_ICONS, raw(0) + raw(51)), TCP_LISTEN)};
+  const std::string waits = text_of(lacking.look("/proc", {getpid()}));
+  CHECK(waits.find("/x<unix:51 10; ") != std::string::npos);
+  close(listener);
+  Kernel units{{kDone}, {local(11, peer(12) + name("/x")) + kDone, local(12, peer(11)) + kDone}};
+  const Connections named = units.look(proc, {10});
+  CHECK(text_of(named) == "/x<unix:12 10; " && named.established_unix == 1 && named.established_tcp == 0);
+}
+
+void ends_follow_the_addresses() {
+  const ProcFolder proc;
+  proc.process(10, {10, 11, 31, 41});
+  proc.process(20, {12});
+  const auto text = [&](const std::vector<Tcp>& sockets) {
+    std::string four, six;
+    for (const Tcp& each : sockets) (std::strchr(each.local, ':') ? six : four) += tcp(each);
+    return text_of(Kernel{{four + kDone}, {kDone}, {six + kDone}}.look(proc, {10, 20}));
+  };
+  // Another host: also half-closed, for nothing shows its end.
+  for (const int state : {int{TCP_ESTABLISHED}, int{TCP_CLOSE_WAIT}, int{TCP_FIN_WAIT1}, int{TCP_LAST_ACK}})
+    CHECK(text({{"192.0.2.1", 22, "192.0.2.9", 40123, 11, state}}) ==
+          "192.0.2.1:22<192.0.2.9:40123 10 elsewhere; ");
+  for (const int state : {int{TCP_TIME_WAIT}, int{TCP_SYN_SENT}})
+    CHECK(text({{"192.0.2.1", 22, "192.0.2.9", 40123, 11, state}}).empty());
+  CHECK(text({{"192.0.2.1", 40123, "192.0.2.9", 443, 11}}) == "192.0.2.1:40123>192.0.2.9:443 10 elsewhere; ");
+  CHECK(text({{"192.0.2.1", 40123, "192.0.2.9", 40124, 11}}) ==
+        "192.0.2.1:40123<192.0.2.9:40124 10 elsewhere; ");
+  CHECK(text({{"192.0.2.1", 40123, "0.0.0.0", 0, 10, TCP_LISTEN},
+              {"192.0.2.1", 40123, "192.0.2.9", 443, 11}}) == "192.0.2.1:40123<192.0.2.9:443 10 elsewhere; ");
+  // Both ports are a server's; and a listener here of any address is none of another host's.
+  CHECK(text({{"192.0.2.1", 8080, "192.0.2.9", 1023, 11}}) == "192.0.2.1:8080<192.0.2.9:1023 10 elsewhere; ");
+  CHECK(text({{"0.0.0.0", 40123, "0.0.0.0", 0, 99, TCP_LISTEN}, {"192.0.2.1", 22, "192.0.2.9", 40123, 11}}) ==
+        "192.0.2.1:22<192.0.2.9:40123 10 elsewhere; ");
+  // Guard: the far end listens at its own address, too.
+  CHECK(text({kListener,
+              {"127.0.0.1", 40123, "0.0.0.0", 0, 99, TCP_LISTEN},
+              kNear,
+              {"127.0.0.1", 40123, "127.0.0.1", 22, 50}}) == "127.0.0.1:22<127.0.0.1:40123 10; ");
+  // A connection that was redirected to another port of this host (nft redirect): the pairs differ.
+  const Tcp client = {"127.0.0.1", 40123, "127.0.0.1", 80, 12};
+  CHECK(text({kListener, kNear, client}) ==
+        "127.0.0.1:22<127.0.0.1:40123 11; 127.0.0.1:40123>127.0.0.1:80 10; ");
+  const Tcp half = {"127.0.0.1", 22, "127.0.0.1", 40123, 11, TCP_CLOSE_WAIT};
+  CHECK(
+      text({half, {"127.0.0.1", 40123, "127.0.0.1", 80, 12, TCP_FIN_WAIT2}}).find(":22<127.0.0.1:40123 11") ==
+      9);
+  CHECK(text({half, {"127.0.0.1", 40123, "127.0.0.1", 80, 0, TCP_FIN_WAIT2}}).empty());
+  // Two sockets of the far end's address: which it is is not known.
+  CHECK(text({kNear, client, {"127.0.0.1", 40123, "127.0.0.1", 81, 50}}).substr(0, 31) ==
+        "127.0.0.1:22<127.0.0.1:40123 10");
+  CHECK(text({kNear, client, {"127.0.0.1", 40123, "127.0.0.1", 81, 0, TCP_TIME_WAIT}}).substr(0, 31) ==
+        "127.0.0.1:22<127.0.0.1:40123 11");
+  // This host has many addresses: what has a record here, or comes from loopback, is here.
+  CHECK(text({{"192.0.2.1", 22, "192.0.2.2", 40123, 11}, {"192.0.2.2", 40123, "192.0.2.1", 22, 12}})
+            .substr(0, 31) == "192.0.2.1:22<192.0.2.2:40123 11");
+  CHECK(text({{"127.0.0.1", 22, "127.0.0.2", 40123, 11}}) == "127.0.0.1:22<127.0.0.2:40123 10; ");
+  // Sockets that are bound to different devices may share both addresses.
+  const Tcp other = {"127.0.0.1", 22, "127.0.0.1", 40123, 31, TCP_ESTABLISHED, 7, "", 2};
+  CHECK(text({kNear, other}) == "127.0.0.1:22<127.0.0.1:40123 10; 127.0.0.1:22<127.0.0.1:40123 10; ");
+  // Guard: a list may lack the client's record while its address has another, dead one.
+  CHECK(text({kNear, {"127.0.0.1", 40123, "127.0.0.1", 81, 0, TCP_TIME_WAIT}}) ==
+        "127.0.0.1:22<127.0.0.1:40123 10; ");
+  CHECK(text({kNear, {"127.0.0.1", 40123, "127.0.0.1", 22, 0, TCP_TIME_WAIT}}).empty());
+  // Half open, and a listener that takes no IPv4.
+  const Tcp opening = {"127.0.0.1", 22, "192.0.2.9", 40123, 0, 12, 0};
+  CHECK(text({kListener, opening}) == "127.0.0.1:22<192.0.2.9:40123 10 elsewhere; ");
+  Tcp six = {"::", 22, "::", 0, 10, TCP_LISTEN, 7, attribute(INET_DIAG_SKV6ONLY, std::string(1, '\0'))};
+  CHECK(text({six, opening}) == "127.0.0.1:22<192.0.2.9:40123 10 elsewhere; ");
+  six.attributes = attribute(INET_DIAG_SKV6ONLY, "\1");
+  CHECK(text({six, opening}).empty());
+  CHECK(text({six, {"2001:db8::1", 22, "2001:db8::9", 40123, 0}}) ==
+        "[2001:db8::1]:22<[2001:db8::9]:40123 10 elsewhere; ");
+}
+
+void ends_follow_the_names() {
+  const ProcFolder proc;
+  proc.process(10, {10, 11});
+  const auto text = [&](const std::string& records) {
+    return text_of(Kernel{{kDone}, {records + kDone}}.look(proc, {10}));
+  };
+  const std::string listener = local(10, name("/x") + uid(7), TCP_LISTEN);
+  // Passed on, to somebody who is not known, unless it is another user's.
+  CHECK(text(listener + local(50, name("/x") + peer(51) + uid(7))) == "/x<unix:51 10; ");
+  CHECK(text(listener + local(50, name("/x") + peer(51))) == "/x<unix:51 10; ");
+  CHECK(text(listener + local(50, name("/x") + peer(51) + uid(8))).empty());
+  // The same relative name in another folder is another file.
+  const auto in = [](char folder) { return attribute(UNIX_DIAG_VFS, std::string(8, folder)); };
+  CHECK(text(local(10, name("x") + in('a'), TCP_LISTEN) + local(50, name("x") + in('b') + peer(51))).empty());
+  CHECK(text(local(10, name("x") + in('a'), TCP_LISTEN) + local(50, name("x") + in('a') + peer(51))) ==
+        "x<unix:51 10; ");
+  // The listener is known before the first full dump, wherever that shows it.
+  Kernel once{{kDone}, {local(50, name("/x") + peer(51)) + listener + kDone, listener + kDone}};
+  CHECK(text_of(once.look(proc, {10})) == "/x<unix:51 10; ");
+  // One that waits, and what nothing tells about.
+  CHECK(text(local(11)) == "unix:11>unix:0 10; ");
+  CHECK(text(local(11, attribute(UNIX_DIAG_SHUTDOWN, "\3"))).empty());
+  CHECK(text(local(11, peer(51))) == "unix:11<unix:51 10; ");
+  // Both have names: the one that a listener has was accepted.
+  const std::string named = local(11, name("/me") + peer(51)), far = local(51, name("/x") + peer(11));
+  CHECK(text(named + far) == "/me</x 10; ");
+  CHECK(text(named + far + local(52, name("/x"), TCP_LISTEN)) == "/me>/x 10; ");
+  CHECK(text(named + far + local(52, name("/x"), TCP_LISTEN) + local(53, name("/me"), TCP_LISTEN)) ==
+        "/me</x 10; ");
+  const Connections found =
+      Kernel{{kDone}, {local(11, peer(51)) + local(51, peer(11)) + kDone}}.look(proc, {10});
+  CHECK(text_of(found) == "unix:11=unix:51 10; " && !found.connections[0].far_uid);
+}
+
+// A queue shows that somebody waits; who it is takes a question, and without an answer it counts.
+void who_waits_is_asked_for() {
+  const ProcFolder proc;
+  proc.process(10, {10});
+  const auto clients = [](const std::string& inodes, std::uint32_t inode = 10) {
+    return local(inode, name("/x") + attribute(UNIX_DIAG_ICONS, inodes), TCP_LISTEN);
+  };
+  const struct {
+    Answer exact;
+    const char* text;
+    int queue = 1;
+  } rows[] = {{{clients(raw(51))}, "/x<unix:51 10; "},
+              {{clients(raw(0) + raw(51) + raw(52))}, "/x<unix:51 10; /x<unix:52 10; "},
+              {{clients(raw(0))}, ""},  // it has died
+              {{clients(raw(51))}, "", 0},
+              {{message(NLMSG_ERROR, raw(-ENOENT))}, ""},  // it has closed
+              {{message(NLMSG_ERROR, raw(-EMSGSIZE))}, "/x<unix:0 10; "},
+              {{clients(raw(51), 99)}, "/x<unix:0 10; "},  // about another socket
+              {{tcp(kNear)}, "/x<unix:0 10; "},
+              {{clients(raw(51)).substr(0, 30)}, "/x<unix:0 10; "},
+              {{""}, "/x<unix:0 10; "},
+              {{"", EINTR}, "/x<unix:0 10; "}};
+  for (const auto& [exact, wanted, queue] : rows)
+    // What the listener shut says nothing about a client: both ways are 3.
+    for (const char shut : {'\0', '\3'}) {
+      const std::string queued = attribute(UNIX_DIAG_RQLEN, raw(queue) + raw(9));
+      const std::string closed = attribute(UNIX_DIAG_SHUTDOWN, std::string(1, shut));
+      Kernel kernel{{kDone}, {local(10, name("/x") + queued + closed, TCP_LISTEN) + kDone}};
+      kernel.exact = exact;
+      const Connections found = kernel.look(proc, {10});
+      CHECK(text_of(found) == wanted && found.complete);
+    }
+}
+
+}  // namespace
+
+int main() {
+  what_one_dump_lacks_another_adds();
+  ends_follow_the_addresses();
+  ends_follow_the_names();
+  who_waits_is_asked_for();
+  return report("ends");
+}
