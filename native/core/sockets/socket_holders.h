@@ -53,7 +53,7 @@ class HolderTable {
 
   std::vector<pid_t> holders_of(std::uint32_t inode, Thing thing = kSocket) const;
   bool is_held(std::uint32_t socket) const { return held[kSocket].count(socket) != 0; }
-  uid_t account_of(pid_t pid) const { return accounts.count(pid) != 0 ? accounts.at(pid) : 0; }
+  uid_t account_of(pid_t pid) const { return accounts.at(pid); }
   // A fault with which sockets may be missing.
   void add_gap(const std::string& what, const std::string& detail);
 

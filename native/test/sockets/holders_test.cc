@@ -1,8 +1,6 @@
 // What the folders of /proc show of descriptors and network namespaces, and what they lack.
 #include <sys/wait.h>
 
-#include <algorithm>
-
 #include "test/sockets/kernel.h"
 
 using namespace reaper;
@@ -44,10 +42,14 @@ void what_proc_lacks_is_no_absence() {
   proc.write("20/fd/9", "no link");
   proc.link("20/ns/net", "net:[1]");
   proc.write("30/fd", "not a directory");
+  proc.link("50/fd/3", "/");  // has no namespace any more
   Kernel kernel;
-  const Connections found = kernel.look(proc, {20, 30, 40});  // 40 has ended: not a fault
+  const Connections found = kernel.look(proc, {20, 30, 40, 50});  // 40 has ended: not a fault
   CHECK((found.unreadable == std::vector<pid_t>{20, 30}) && found.complete && found.connections.empty());
   CHECK(found.faults.size() == 2);
+  for (const Fault& fault : found.faults)
+    CHECK(fault.what == "list descriptors" && !fault.uid &&
+          fault.detail == (fault.pid == 20 ? "Invalid argument" : "Not a directory"));
   const Connections lost = kernel.look(ProcFolder(), {});
   CHECK(lost.complete);
   const ProcFolder no_self;
@@ -56,40 +58,63 @@ void what_proc_lacks_is_no_absence() {
   ProcFolder absent;
   fs::remove_all(absent.root);
   const Connections none = kernel.look(absent, {10});
-  CHECK(!none.complete && none.unreadable == std::vector<pid_t>{10} && !none.faults.empty());
-
-  const ProcFolder other;
-  other.process(10, {60, 61, 62, 63, 64}, "net:[2]");
-  other.write("10/net/dev", "head\nhead\n    lo: 1 2\n");
-  Connections elsewhere = kernel.look(other, {10});
-  CHECK(elsewhere.other_nets.size() == 1 && elsewhere.other_nets[0].only_loopback);
-  CHECK(elsewhere.unlisted.empty());  // these descriptors lead nowhere by now
-  other.write("10/net/dev", "head\nhead\n    lo: 1 2\n  eth0: 1 2\n");
-  CHECK(!kernel.look(other, {10}).other_nets.at(0).only_loopback);
-  CHECK((parse_net_unix("Num\n00000: 3 0 0 0001 03 61 /run/x\nhostile: a b c 0001 9 line\nno 1 2 3 4 5 62\n"
-                        "00000: 2 0 00010000 0001 01 63 /run/x\n00000: 2 0 00010000 0001 01 64 @x\n"
-                        "00000: 2 0 00010000 0001 01 65\n00000: 3 0") ==
-         std::vector<std::uint32_t>{61, 64, 65}));
+  CHECK(!none.complete && none.unreadable == std::vector<pid_t>{10} && none.faults.size() == 1);
+  CHECK(none.faults[0].what == "open " + absent.root);
 }
 
-// Guard: of one user's namespaces only so many are read, and the others are in doubt.
-void one_users_namespaces_are_bounded() {
-  if (geteuid() != 0) return skip("only root can build processes of two users");
-  const ProcFolder many;
-  std::vector<pid_t> pids;
-  for (pid_t pid = 100; pid < 168; ++pid) {
-    pids.push_back(pid);
-    many.process(pid, {}, ("net:[" + std::to_string(pid) + "]").c_str());
-    many.write(std::to_string(pid) + "/net/unix", "Num\n");
-    many.write(std::to_string(pid) + "/net/dev", "head\nhead\n    lo: 1 2\n");
-    CHECK(chown((many.root + "/" + std::to_string(pid)).c_str(), 54321, 0) == 0);
+// Both ends of a terminal, by either name of its master.
+void terminals_have_numbers() {
+  for (const char* master : {"/dev/ptmx", "/dev/pts/ptmx"}) {
+    const ProcFolder proc;
+    proc.process(10, {});
+    proc.process(20, {});
+    proc.link("10/fd/3", master);
+    proc.write("10/fdinfo/3", "pos:\t0\nflags:\t02\ntty-index:\t7\n");
+    proc.link("20/fd/3", "/dev/pts/7");
+    proc.link("20/fd/4", "/dev/pts/8");
+    CHECK(text_of(Kernel().look(proc, {10, 20})) == "pts/7=pts/7 11; ");
+    // One that was closed meanwhile is none, and one that cannot be read is unknown.
+    fs::remove(proc.root + "/10/fdinfo/3");
+    CHECK(Kernel().look(proc, {10, 20}).unreadable.empty());
+    fs::create_directory(proc.root + "/10/fdinfo/3");
+    CHECK(Kernel().look(proc, {10, 20}).unreadable == std::vector<pid_t>{10});
   }
-  many.process(200, {}, "net:[200]");
-  CHECK(chown((many.root + "/200").c_str(), 54322, 0) == 0);  // of a user who was not asked for
-  const Connections read = Kernel().look(many, pids);
-  CHECK(read.other_nets.size() == 68 && read.faults.size() == 1 && read.faults[0].uid == 54321U);
-  CHECK(std::count_if(read.other_nets.begin(), read.other_nets.end(),
-                      [](const auto& net) { return net.only_loopback; }) == 64);
+}
+
+// Guard: who exceeds a budget is unreadable alone, and root has none.
+void budgets_are_of_each_user() {
+  if (geteuid() != 0) return skip("only root can build processes of two users");
+  const ProcFolder proc;
+  proc.process(10, {61, 62, 63}, "net:[1]", 0);
+  proc.process(20, {71, 72, 73}, "net:[1]", 54321);
+  proc.process(21, {}, "net:[1]", 54321);
+  proc.process(22, {74}, "net:[1]", 54321);
+  proc.process(30, {81, 82}, "net:[1]", 54322);
+  const auto unreadable = [&proc](std::size_t descriptors) {
+    Kernel kernel;
+    kernel.options.user_descriptors = descriptors;
+    const Connections found = kernel.look(proc, {10, 20, 21, 22, 30});
+    CHECK(found.complete && found.faults.size() == (found.unreadable.empty() ? 0 : 1));
+    for (const Fault& fault : found.faults) CHECK(fault.what == "list descriptors" && fault.uid == 54321U);
+    return found.unreadable;
+  };
+  CHECK(unreadable(4).empty() && unreadable(3) == std::vector<pid_t>{22});
+  CHECK((unreadable(2) == std::vector<pid_t>{20, 21, 22}));
+
+  // The same of the pids in lists: each of these connections has one.
+  const auto listed = [&proc](std::size_t pids) {
+    Kernel kernel;
+    std::string records;
+    for (const std::uint32_t inode : {61, 62, 63, 71, 72, 73, 74, 81, 82})
+      records += tcp({"192.0.2.1", 22, "192.0.2.9", static_cast<int>(inode), inode});
+    kernel.tcp4 = {records + kDone};
+    kernel.options.user_pids = pids;
+    return kernel.look(proc, {10, 20, 22, 30});
+  };
+  CHECK(listed(4).unreadable.empty() && listed(4).connections.size() == 9);
+  const Connections found = listed(3);
+  CHECK((found.unreadable == std::vector<pid_t>{20, 22}) && found.connections.size() == 8);
+  CHECK(found.faults.size() == 1 && found.faults[0].uid == 54321U);
 }
 
 }  // namespace
@@ -97,6 +122,7 @@ void one_users_namespaces_are_bounded() {
 int main() {
   what_cannot_be_read_is_unreadable();
   what_proc_lacks_is_no_absence();
-  one_users_namespaces_are_bounded();
+  terminals_have_numbers();
+  budgets_are_of_each_user();
   return report("holders");
 }

@@ -113,11 +113,14 @@ class ProcFolder {
     fs::create_directories(fs::path(root + "/" + path).parent_path());
     std::ofstream(root + "/" + path) << text;
   }
-  void process(pid_t pid, const std::vector<std::uint32_t>& inodes, const char* net = "net:[1]") const {
+  // Of `owner` where root can give it away.
+  void process(pid_t pid, const std::vector<std::uint32_t>& inodes, const std::string& net = "net:[1]",
+               uid_t owner = 0) const {
     for (std::size_t i = 0; i < inodes.size(); ++i)
       link(std::to_string(pid) + "/fd/" + std::to_string(i + 3),
            "socket:[" + std::to_string(inodes[i]) + "]");
     link(std::to_string(pid) + "/ns/net", net);
+    if (geteuid() == 0 && chown((root + "/" + std::to_string(pid)).c_str(), owner, 0) != 0) std::abort();
   }
   std::string root;
 };
@@ -137,15 +140,18 @@ struct Kernel {
   int bad_family = 0, bad_turn = 0;
   Answer bad{};
   std::map<int, std::size_t> dumps{};  // how many full ones, by family
+  std::size_t questions = 0;           // for one unix socket
+  HolderOptions options{};
+  std::function<void()> meanwhile = [] {};  // what happens while the kernel is asked
 
   Connections look(const ProcFolder& proc, std::vector<pid_t> pids) {
     return look(proc.root, std::move(pids));
   }
   Connections look(const std::string& proc_root, std::vector<pid_t> pids) {
-    HolderOptions options;
     options.proc_root = proc_root;
     options.pids = std::move(pids);
     return find_connections(options, [this](const std::string& request, const OnBuffer& on_buffer) {
+      meanwhile();
       const Answer answer = answer_to(request.substr(sizeof(nlmsghdr)));
       if (answer.error != 0) return std::optional(Failure{answer.error, "ask"});
       if (!answer.bytes.empty()) on_buffer(answer.bytes);
@@ -160,6 +166,7 @@ struct Kernel {
     inet_diag_req_v2 inet{};
     std::memcpy(&local, body.data(), family == AF_UNIX ? sizeof local : 0);
     std::memcpy(&inet, body.data(), family == AF_UNIX ? 0 : sizeof inet);
+    questions += local.udiag_ino != 0;
     if (local.udiag_ino != 0) return exact;
     const auto& lists = family == AF_UNIX ? unix_local : family == AF_INET ? tcp4 : tcp6;
     const bool is_full = (family == AF_UNIX ? local.udiag_states : inet.idiag_states) == ~0u;
