@@ -65,7 +65,7 @@ describe("a host that enforces SELinux", { concurrency: 1 }, () => {
 
   it("with the policy module: tag, hook in its own domain, sweep from its unit, no denial", async (t) => {
     if (!canRun(t)) return;
-    const answers = await runMachine(deb, { module: true });
+    const answers = await runMachine(deb, { module: true, proof: true });
     assert.equal(answers.section("mode"), "Enforcing");
     assert.match(answers.section("modules"), /vscode-grim-reaper/);
     const labels = answers.section("labels");
@@ -105,6 +105,12 @@ describe("a host that enforces SELinux", { concurrency: 1 }, () => {
     );
     assert.doesNotMatch(answers.section("doctor"), /^fault/m);
     assert.match(answers.section("doctor"), /^ok +SELinux/m);
+    const proof = answers.section("proof");
+    assert.match(
+      proof,
+      /^pass +SELinux denied nothing$\n\n === doctor[\s\S]*^all passed$\nstatus 0, \d+ s, left behind:$/m,
+      proof,
+    );
   });
 
   it("without it: the tag is written from sshd's domain, in the folders of systemd-tmpfiles", async (t) => {

@@ -31,6 +31,8 @@ export interface Answers {
 export interface MachineOptions {
   /** Install packaging/selinux's module. */
   readonly module: boolean;
+  /** At last, have it run packaging/prove-on-host. */
+  readonly proof?: boolean;
   readonly kernelOptions?: readonly string[];
 }
 
@@ -63,7 +65,7 @@ export async function buildDeb(): Promise<string> {
 /** Boots a machine with the package, waits until it has powered off, and answers what it wrote. */
 export async function runMachine(
   deb: string,
-  { module, kernelOptions = [] }: MachineOptions,
+  { module, proof = false, kernelOptions = [] }: MachineOptions,
 ): Promise<Answers> {
   const folder = mkdtempSync(join(process.env.REAPER_MACHINE_FOLDER ?? tmpdir(), "reaper-machine-"));
   try {
@@ -73,6 +75,7 @@ export async function runMachine(
     copyFileSync(join(inside, "prepare.sh"), join(opt, "prepare"));
     copyFileSync(join(inside, "inside.sh"), join(opt, "inside.sh"));
     copyFileSync(deb, join(opt, "vscode-grim-reaper.deb"));
+    if (proof) copyFileSync(join(repository(), "packaging/prove-on-host"), join(opt, "prove-on-host"));
     const policy = module ? [join(repository(), MODULE)] : [];
     await run("bash", [script(), "image", folder, join(folder, "layer"), ...policy], {
       timeout: COLD_CACHE_MS,

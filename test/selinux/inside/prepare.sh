@@ -12,6 +12,8 @@ alice hard cpu 10
 alice - nofile 200
 alice - priority 5
 END
+# Root logs in, too: a domain of a unit's may not start ssh-keygen.
+install -D -m 0600 /root/key.pub /root/.ssh/authorized_keys
 useradd --create-home --shell /bin/bash --uid 2002 bob
 install -d -m 0700 -o bob -g bob /home/bob/.ssh
 install -m 0600 -o bob -g bob /root/key.pub /home/bob/.ssh/authorized_keys
