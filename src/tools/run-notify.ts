@@ -1,4 +1,4 @@
-/** `run-notify`: runs the site's notify program for what sweeps left; started by a path unit, outside the sandbox. */
+/** `run-notify`: runs the site's notify program for what sweeps left; started by a path unit, in a unit of its own. */
 
 import { readFileSync, renameSync, rmSync } from "node:fs";
 import { join } from "node:path";
