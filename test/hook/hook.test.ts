@@ -116,38 +116,30 @@ const SOFT = "--fsize=0: --nofile=3: --as=16000000: --data=1000000: --cpu=1: --n
 const HARD = "--fsize=0 --nofile=3 --as=16000000 --data=1000000 --cpu=1 --nproc=1";
 const mayRaise = spawnSync("prlimit", ["--nofile=64:64", "prlimit", "--nofile=65:65", "true"]).status === 0;
 
-const fine: readonly (readonly [string, Setting, string | false])[] = [
-  ["the user's soft limits and niceness", { hook: `nice -n 19 prlimit ${SOFT} "$0"` }, skip],
-  [
-    "the user's hard limits",
-    { hook: `nice -n 19 prlimit ${HARD} "$0"` },
-    skip || (mayRaise ? false : "needs CAP_SYS_RESOURCE"),
-  ],
+const notRaised = skip || (mayRaise ? false : "needs CAP_SYS_RESOURCE");
+
+const fine: readonly (readonly [what: string, hook: string, before?: string, skipped?: typeof skip])[] = [
+  ["the user's soft limits and niceness", `nice -n 19 prlimit ${SOFT} "$0"`],
+  ["the user's hard limits", `nice -n 19 prlimit ${HARD} "$0"`, "true", notRaised],
   [
     "a soft limit that it may lift no further than the hard one",
-    { hook: 'setpriv --bounding-set -sys_resource prlimit --fsize=0:1000000 "$0"' },
-    skip,
+    'setpriv --bounding-set -sys_resource prlimit --fsize=0:1000000 "$0"',
   ],
-  ["a umask that takes every right", { hook: `sh -c 'umask 0777; exec "$0"' "$0"` }, skip],
-  ["signals that sshd ignored", { hook: `sh -c 'trap "" TERM HUP XFSZ PIPE; exec "$0"' "$0"` }, skip],
-  ["processes that /proc hides", { before: "mount -t proc -o hidepid=2,gid=4 proc /proc" }, skip],
-  ["the least capabilities of root", { hook: 'setpriv --bounding-set -all "$0"' }, skip],
+  ["a umask that takes every right", `sh -c 'umask 0777; exec "$0"' "$0"`],
+  ["signals that sshd ignored", `sh -c 'trap "" TERM HUP XFSZ PIPE; exec "$0"' "$0"`],
+  ["processes that /proc hides", '"$0"', "mount -t proc -o hidepid=2,gid=4 proc /proc"],
+  ["the least capabilities of root", 'setpriv --bounding-set -all "$0"'],
   [
     "a pid's temporary file that a dead hook left",
-    {
-      before: `mkdir -p -m 700 ${RUN} ${TAGS}`,
-      hook: `sh -c ': >${TAGS}/.${USER}.json.$$.tmp; exec "$0"' "$0"`,
-    },
-    skip,
+    `sh -c ': >${TAGS}/.${USER}.json.$$.tmp; exec "$0"' "$0"`,
+    `mkdir -p -m 700 ${RUN} ${TAGS}`,
   ],
 ];
-for (const [what, setting, skipped] of fine)
+for (const [what, hook, before = "true", skipped = skip] of fine)
   test(`it tags with ${what}`, { skip: skipped }, () => {
-    const { status, tags, files, stderr } = closeSession(setting);
-    assert.deepEqual(
-      [status, tags.map(({ uid }) => uid), files, stderr],
-      ["0", [USER], [`${USER}.json`], ""],
-    );
+    const { status, tags, files, stderr } = closeSession({ before, hook });
+    assert.deepEqual([status, files, stderr], ["0", [`${USER}.json`], ""]);
+    assert.equal(tags.map(({ uid }) => uid).join(), String(USER));
   });
 
 const refused: readonly (readonly [string, Setting])[] = [
@@ -184,11 +176,7 @@ test("faults are counted by the length of a file, and a session without one make
   const count = (before: string, loginUid = USER): string =>
     inNamespace(`${before}; "$0"; "$0"; stat -c '%s %a %F' ${file} 2>&1; cat /run/victim 2>&1`, loginUid)
       .stdout;
-  for (const [before, loginUid] of [
-    ["true", USER],
-    ["true", 999],
-  ] as const)
-    assert.match(count(before, loginUid), /No such file/);
+  for (const loginUid of [USER, 999]) assert.match(count("true", loginUid), /No such file/);
   const badTags = `mkdir -p -m 700 ${RUN} && touch ${TAGS}`;
   assert.match(count(badTags), /^2 600 regular file\n/);
   assert.match(count("true", UNSET), /^2 600 regular file\n/);
@@ -234,10 +222,8 @@ test("its line in the system log: what was done, once; for a system user none; f
     system("$ENV{CALL}"); print "$_\\n" while defined recv($log, $_, 1000, MSG_DONTWAIT);`;
   const said = (loginUid: number, environment = "", before = "true"): string => {
     const dev = "mount -t tmpfs tmpfs /dev && mknod -m 666 /dev/null c 1 3";
-    const { stdout } = inNamespace(
-      `${before} && ${dev} && CALL="env ${environment} $0" perl -e '${daemon}'`,
-      loginUid,
-    );
+    const call = `CALL="env ${environment} $0" perl -e '${daemon}'`;
+    const { stdout } = inNamespace(`${before} && ${dev} && ${call}`, loginUid);
     return stdout.replace(/\[\d+\]/g, "[N]");
   };
   assert.equal(

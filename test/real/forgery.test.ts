@@ -135,17 +135,14 @@ function insideNamespace(): void {
     const home = makeHome(uid);
     const stage = await startTree([bareServer(home, uid, ["tcp-listen"]), sshd(home)]);
     const { port } = stage.node("server");
-    const make =
-      'mount -t tmpfs none /usr/sbin && cp /bin/bash /usr/sbin/sshd && exec /usr/sbin/sshd --norc -c "$0" "$@"';
+    const own = "mount -t tmpfs none /usr/sbin && cp /bin/bash /usr/sbin/sshd";
+    const make = `${own} && exec /usr/sbin/sshd --norc -c "$0" "$@"`;
     const connect = 'exec 3<>"/dev/tcp/127.0.0.1/$0" && echo connected && read -r line';
     const identity = { uid, gid: uid, env: { PATH: "/usr/bin:/bin" } };
     const fake = spawn("/usr/bin/unshare", ["-Urm", "sh", "-c", make, connect, String(port)], identity);
     after(() => fake.stdin.end());
-    const [said] = await Promise.race([
-      once(fake.stdout, "data"),
-      once(fake.stderr, "data"),
-      once(fake, "exit"),
-    ]);
+    const answers = [once(fake.stdout, "data"), once(fake.stderr, "data"), once(fake, "exit")];
+    const [said] = await Promise.race(answers);
     if (String(said) !== "connected\n") return t.skip(`no user namespaces for users here: ${said}`);
     assert.equal(spawnSync("readlink", [`/proc/${fake.pid}/exe`]).stdout.toString(), "/usr/sbin/sshd\n");
     assert.equal(treeOf(stage.node("server").pid)?.reasonCode, "in-use-this-host");
