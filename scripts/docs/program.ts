@@ -26,7 +26,7 @@ export interface CommandModel {
 export const NAME = "vscode-grim-reaper";
 
 export function commandsOf(): CommandModel[] {
-  const program = makeProgram(() => {});
+  const program = makeProgram();
   const { visibleCommands } = helperOf(program);
   return visibleCommands(program)
     .filter((command) => command.name() !== "help")

@@ -10,7 +10,7 @@ import { escapeText } from "../core/text/safe-text.ts";
 import { namedIn } from "../core/verdict/exemption.ts";
 import { type LoadedConfig, loadConfig, systemMinUid } from "../shell/config.ts";
 import { EXIT } from "../shell/failure.ts";
-import type { Finish } from "./options.ts";
+import { exitsWith } from "./options.ts";
 import { findConfigProblems } from "./shell/config-problems.ts";
 
 /** A key of the configuration as it is shown: its path in the file, or a label without one. */
@@ -73,10 +73,10 @@ function originOf(key: string, { files, layers }: LoadedConfig): string {
 }
 
 /** Adds the command to the program. */
-export function addCheckConfig(program: Command, finish: Finish): void {
+export function addCheckConfig(program: Command): void {
   program
     .command("check-config")
     .description("find mistakes in the configuration, and show every value with the file that sets it")
     .argument("[file]", "the file to check instead of /etc/vscode-grim-reaper")
-    .action(finish(checkConfig));
+    .action(exitsWith(checkConfig));
 }

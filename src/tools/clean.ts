@@ -11,7 +11,7 @@ import { EXIT, Failure } from "../shell/failure.ts";
 import { confirm } from "./confirm-force.ts";
 import { type Choice, CLEAN_COLUMNS, chooseVersions, versionDocument } from "./core/clean/choose.ts";
 import { serverFolders } from "./core/clean/layout.ts";
-import { addConfig, durationArgument, type Finish } from "./options.ts";
+import { addConfig, durationArgument, exitsWith } from "./options.ts";
 import { findVersions, runningVersions } from "./shell/find-versions.ts";
 import { removeVersion } from "./shell/remove-version.ts";
 import { renderTable } from "./shell/terminal.ts";
@@ -92,7 +92,7 @@ const sizeOf = (some: readonly Choice[]): number => some.reduce((sum, { kib }) =
 const inWords = (some: readonly Choice[]): string =>
   `${countOf(some.length, "version")}, ${formatMemory(sizeOf(some))}`;
 
-export function addClean(program: Command, finish: Finish): void {
+export function addClean(program: Command): void {
   addConfig(
     program
       .command("clean")
@@ -106,6 +106,6 @@ export function addClean(program: Command, finish: Finish): void {
       .option("-y, --yes", "remove them without a question", false)
       .option("--json", "as JSON; with --yes it removes them as well", false)
       .addHelpText("after", EXAMPLES)
-      .action(finish(clean)),
+      .action(exitsWith(clean)),
   );
 }

@@ -12,7 +12,6 @@ import { addExplain } from "./explain.ts";
 import { addKeep } from "./keep.ts";
 import { addList } from "./list.ts";
 import { addMode } from "./mode.ts";
-import type { Finish } from "./options.ts";
 import { addReplay } from "./replay.ts";
 import { addReport } from "./report.ts";
 import { addRunNotify } from "./run-notify.ts";
@@ -64,19 +63,14 @@ const COMMANDS = [
   addRunNotify,
 ];
 
-/** Makes the program. `done` receives the exit status of the command that ran. */
-export function makeProgram(done: (status: number) => void): Command {
+/** Makes the program. */
+export function makeProgram(): Command {
   const program = new Command("vscode-grim-reaper")
     .version(PACKAGE_VERSION)
     .description(
       "Finds the process trees that VS Code Remote-SSH and other remote IDEs leave behind on a login node, and ends those that no client is connected to. A tree in use, or in doubt, is left alone.",
     );
-  const finish: Finish =
-    (act) =>
-    async (...args) => {
-      done(await act(...args));
-    };
-  for (const add of COMMANDS) add(program, finish);
+  for (const add of COMMANDS) add(program);
   const sweep = program.commands.find((command) => command.name() === "sweep");
   program.addHelpText("after", () => `\nWithout a command:\n\n${sweep?.helpInformation()}${AFTER_HELP}`);
   for (const command of [program, ...program.commands]) {
@@ -106,14 +100,11 @@ function plainError(text: string): string {
 /** Runs this process's command line; resolves with the exit status. @throws Failure if its command is unknown */
 export async function runProgram(): Promise<number> {
   const args = process.argv.slice(2);
-  let status: number = EXIT.ok;
-  const program = makeProgram((given) => {
-    status = given;
-  });
+  const program = makeProgram();
   refuseUnknownCommand(program, args);
   try {
     await program.parseAsync(args, { from: "user" });
-    return status;
+    return Number(process.exitCode ?? EXIT.ok);
   } catch (error) {
     if (!(error instanceof CommanderError)) throw error;
     // Help and the version end it as well.

@@ -10,7 +10,7 @@ import { loadConfig } from "../shell/config.ts";
 import { EXIT } from "../shell/failure.ts";
 import { observeAndJudge } from "../sweep/sweep.ts";
 import { diagnose, doctorLines } from "./core/doctor/doctor.ts";
-import { addConfig, type Finish } from "./options.ts";
+import { addConfig, exitsWith } from "./options.ts";
 import { ask, askAsync } from "./shell/ask.ts";
 import { examine } from "./shell/examine-host.ts";
 import { painter } from "./shell/terminal.ts";
@@ -36,13 +36,13 @@ async function doctor(options: Common): Promise<number> {
   return checks.some(({ health }) => health === "fault") ? EXIT.failed : EXIT.ok;
 }
 
-export function addDoctor(program: Command, finish: Finish): void {
+export function addDoctor(program: Command): void {
   addConfig(
     program
       .command("doctor")
       .description("examine the installation and this host: what is in place, what is wrong, and the remedy")
       .option("--json", "as JSON", false)
       .addHelpText("after", "\nExit status: 0 without faults (warnings may be); 1 with one. Run it as root.")
-      .action(finish(doctor)),
+      .action(exitsWith(doctor)),
   );
 }

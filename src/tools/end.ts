@@ -10,7 +10,7 @@ import { EXIT, Failure } from "../shell/failure.ts";
 import { openLog, STDERR } from "../shell/output/log.ts";
 import { heedInterrupts } from "../shell/reap/on-termination.ts";
 import { observeAndJudge, sweep } from "../sweep/sweep.ts";
-import { addConfig, addUsers, collect, type Finish, pidArgument } from "./options.ts";
+import { addConfig, addUsers, collect, exitsWith, pidArgument } from "./options.ts";
 
 interface EndOptions extends Common {
   readonly verbose: number;
@@ -93,7 +93,7 @@ async function waitForEndOf(parent: number): Promise<void> {
     throw new Failure(EXIT.failed, `process ${parent}, which started this command, does not end`);
 }
 
-export function addEnd(program: Command, finish: Finish): void {
+export function addEnd(program: Command): void {
   const command = program
     .command("end")
     .description("end your own trees on this host now, connected or not")
@@ -107,6 +107,6 @@ export function addEnd(program: Command, finish: Finish): void {
         .hideHelp(),
     )
     .addHelpText("after", EXAMPLES)
-    .action(finish(runEnd));
+    .action(exitsWith(runEnd));
   addConfig(addUsers(command));
 }

@@ -17,7 +17,7 @@ import { explainLines } from "./core/views/explain-view.ts";
 import { hintsOf, whatWouldChange } from "./core/views/hints.ts";
 import { asSeen } from "./core/views/observer.ts";
 import { pathTo } from "./core/views/path.ts";
-import { addConfig, type Finish, pidArgument } from "./options.ts";
+import { addConfig, exitsWith, pidArgument } from "./options.ts";
 import { readLimits } from "./shell/limits.ts";
 import { painter } from "./shell/terminal.ts";
 import { countWatches } from "./shell/watches.ts";
@@ -67,13 +67,13 @@ async function findPath(
 }
 
 /** Adds the command to the program. */
-export function addExplain(program: Command, finish: Finish): void {
+export function addExplain(program: Command): void {
   addConfig(
     program
       .command("explain")
       .description("show every fact about one tree, the rule that decided, and what would change the verdict")
       .argument("<pid>", "any process of the tree", pidArgument)
       .option("--json", "print JSON")
-      .action(finish(explain)),
+      .action(exitsWith(explain)),
   );
 }

@@ -13,7 +13,7 @@ import { EXIT, Failure } from "../shell/failure.ts";
 import { runTool } from "../shell/host/run-tool.ts";
 import { KEEP_PROGRAM } from "../shell/store/paths.ts";
 import { observeAndJudge } from "../sweep/sweep.ts";
-import { addConfig, type Finish } from "./options.ts";
+import { addConfig, exitsWith } from "./options.ts";
 import { ask } from "./shell/ask.ts";
 
 interface KeepOptions extends Common {
@@ -105,7 +105,7 @@ function durationArgument(text: string): number {
 }
 
 /** Adds the command to the program. */
-export function addKeep(program: Command, finish: Finish): void {
+export function addKeep(program: Command): void {
   addConfig(
     program
       .command("keep")
@@ -113,6 +113,6 @@ export function addKeep(program: Command, finish: Finish): void {
       .argument("[duration]", `${DURATION_HELP}; without one it shows until when`, durationArgument)
       .addOption(new Option("--cancel", "withdraw the request").default(false))
       .addHelpText("after", EXAMPLES)
-      .action(finish(runKeep)),
+      .action(exitsWith(runKeep)),
   );
 }

@@ -19,7 +19,7 @@ import { agentColumns, agentRows } from "./core/views/agents-view.ts";
 import { limitLines } from "./core/views/limits.ts";
 import { listColumns, SORT_KEYS, type SortKey, sortTrees, totalsLine } from "./core/views/list-view.ts";
 import { asSeen, isBlind, ownOnly } from "./core/views/observer.ts";
-import { addConfig, addUsers, collect, type Finish } from "./options.ts";
+import { addConfig, addUsers, collect, exitsWith } from "./options.ts";
 import { readLimits } from "./shell/limits.ts";
 import { painter, renderTable } from "./shell/terminal.ts";
 
@@ -127,7 +127,7 @@ export function addListOptions(command: Command): Command {
 }
 
 /** Adds the command to the program. */
-export function addList(program: Command, finish: Finish): void {
+export function addList(program: Command): void {
   const command = program
     .command("list")
     .description("show every tree with its verdict, age, CPU time, memory and the reason")
@@ -136,6 +136,6 @@ export function addList(program: Command, finish: Finish): void {
       "show every coding agent, kernel and tunnel instead, and agents that users run themselves",
     )
     .addOption(new Option("--pids", "print only the process ids of trees").hideHelp())
-    .action(finish(list));
+    .action(exitsWith(list));
   addConfig(addUsers(addListOptions(command)));
 }

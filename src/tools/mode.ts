@@ -9,7 +9,7 @@ import { EXIT, Failure } from "../shell/failure.ts";
 import { replaceFile } from "../shell/store/safe-files.ts";
 import { chooseRecords } from "./core/ledger/summary.ts";
 import { wouldLine } from "./core/ledger/summary-view.ts";
-import type { Finish } from "./options.ts";
+import { exitsWith } from "./options.ts";
 import { recordsIn } from "./shell/read-ledger.ts";
 
 /** The first installation of a package writes it as well. */
@@ -50,13 +50,13 @@ function checkMode(wanted: boolean): void {
 }
 
 /** Adds both commands to the program. */
-export function addMode(program: Command, finish: Finish): void {
+export function addMode(program: Command): void {
   const add = (name: string, description: string, act: () => number): void => {
     const asRoot = (): number => {
       if (!isRoot()) throw new Failure(EXIT.denied, `${name} changes the configuration; run it with sudo`);
       return act();
     };
-    program.command(name).description(description).action(finish(asRoot));
+    program.command(name).description(description).action(exitsWith(asRoot));
   };
   add("enforce", "let sweeps end orphans, after a word on what the last ones would have ended", enforce);
   add("observe", "have sweeps only report what they would end", observe);

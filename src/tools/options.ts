@@ -4,9 +4,11 @@ import { CONFIG_OPTION, type OptionRow, parsePid, USER_OPTION } from "../command
 import { DURATION_HELP, parseDuration } from "../core/text/duration.ts";
 
 /** Makes a commander action of a function whose result becomes the program's exit status. */
-export type Finish = <A extends unknown[]>(
-  act: (...args: A) => Promise<number> | number,
-) => (...args: A) => Promise<void>;
+export const exitsWith =
+  <A extends unknown[]>(act: (...args: A) => Promise<number> | number) =>
+  async (...args: A): Promise<void> => {
+    process.exitCode = await act(...args);
+  };
 
 /** Parses a process id. */
 export function pidArgument(text: string): number {

@@ -14,7 +14,7 @@ import { loadConfig, systemMinUid } from "../shell/config.ts";
 import { EXIT, Failure } from "../shell/failure.ts";
 import { parseListing } from "./core/replay/ps-listing.ts";
 import { addListOptions, type ListOptions, showTrees } from "./list.ts";
-import { addConfig, type Finish } from "./options.ts";
+import { addConfig, exitsWith } from "./options.ts";
 
 async function replay(
   file: string,
@@ -58,7 +58,7 @@ function readSaved(file: string, text: string): Observation {
 }
 
 /** Adds the command to the program. */
-export function addReplay(program: Command, finish: Finish): void {
+export function addReplay(program: Command): void {
   const command = program
     .command("replay")
     .description("judge a saved observation with this host's configuration")
@@ -68,6 +68,6 @@ export function addReplay(program: Command, finish: Finish): void {
         .choices(["snapshot", "ps"])
         .default("snapshot"),
     )
-    .action(finish(replay));
+    .action(exitsWith(replay));
   addConfig(addListOptions(command));
 }

@@ -14,7 +14,7 @@ import { csvOf } from "./core/ledger/csv.ts";
 import { reportPage } from "./core/ledger/page.ts";
 import { chooseRecords, type Summary, sinceOf, summarise } from "./core/ledger/summary.ts";
 import { summaryTables, totalsLine, WOULD_COLUMNS, wouldLine } from "./core/ledger/summary-view.ts";
-import { addConfig, collect, type Finish } from "./options.ts";
+import { addConfig, collect, exitsWith } from "./options.ts";
 import { ledgerFiles, readLedger } from "./shell/read-ledger.ts";
 import { painter, renderTable } from "./shell/terminal.ts";
 
@@ -142,7 +142,7 @@ function sinceArgument(text: string): number {
 }
 
 /** Adds the command to the program. */
-export function addReport(program: Command, finish: Finish): void {
+export function addReport(program: Command): void {
   addConfig(
     program
       .command("report")
@@ -165,6 +165,6 @@ export function addReport(program: Command, finish: Finish): void {
       .option("--anonymous", "number the users instead of naming them", false)
       .option("--csv", "print every ended tree as a line of comma-separated values", false)
       .addHelpText("after", EXAMPLES)
-      .action(finish(report)),
+      .action(exitsWith(report)),
   );
 }

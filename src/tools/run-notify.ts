@@ -12,7 +12,7 @@ import { NOTIFY_FOLDER, RUN_FOLDER } from "../shell/store/paths.ts";
 import { prepareFolder } from "../shell/store/safe-files.ts";
 import { actsForHost, serviceAccount } from "../shell/store/service-account.ts";
 import { filesIn, prepareSpool, SPOOLED } from "../shell/store/spool.ts";
-import { addConfig, type Finish } from "./options.ts";
+import { addConfig, exitsWith } from "./options.ts";
 import { runHook } from "./shell/run-hook.ts";
 
 const LIMIT_MS = 60_000;
@@ -74,9 +74,9 @@ function dropToAccount(): void {
   process.setuid?.(uid);
 }
 
-export function addRunNotify(program: Command, finish: Finish): void {
+export function addRunNotify(program: Command): void {
   addConfig(program.command("run-notify"))
     .description("run the site's notify program for what sweeps left")
     .addHelpText("after", EXPLANATION)
-    .action(finish(runNotify));
+    .action(exitsWith(runNotify));
 }

@@ -6,7 +6,7 @@ import { safeJson } from "../core/text/safe-text.ts";
 import { loadConfig } from "../shell/config.ts";
 import { EXIT } from "../shell/failure.ts";
 import { observeAndJudge } from "../sweep/sweep.ts";
-import { addConfig, type Finish } from "./options.ts";
+import { addConfig, exitsWith } from "./options.ts";
 
 async function snapshot(options: Common): Promise<number> {
   const { policy } = loadConfig(options.config ?? null);
@@ -16,11 +16,11 @@ async function snapshot(options: Common): Promise<number> {
 }
 
 /** Adds the command to the program. */
-export function addSnapshot(program: Command, finish: Finish): void {
+export function addSnapshot(program: Command): void {
   addConfig(
     program
       .command("snapshot")
       .description("write what this host shows now as JSON, without secrets, for replay and bug reports")
-      .action(finish(snapshot)),
+      .action(exitsWith(snapshot)),
   );
 }

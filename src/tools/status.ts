@@ -15,7 +15,7 @@ import { chooseRecords, type Totals, totalsOf } from "./core/ledger/summary.ts";
 import type { Answer } from "./core/text/shown.ts";
 import { asSeen, isBlind } from "./core/views/observer.ts";
 import { type LastSweepText, type Status, statusLines } from "./core/views/status-view.ts";
-import { addConfig, type Finish } from "./options.ts";
+import { addConfig, exitsWith } from "./options.ts";
 import { ask } from "./shell/ask.ts";
 import { unitProperties } from "./shell/examine-host.ts";
 import { recordsIn } from "./shell/read-ledger.ts";
@@ -73,12 +73,12 @@ function endedSince(file: string, since: number): Totals {
 }
 
 /** Adds the command to the program. */
-export function addStatus(program: Command, finish: Finish): void {
+export function addStatus(program: Command): void {
   addConfig(
     program
       .command("status")
       .description("show the mode, the last and next sweep, the trees, and what was ended since yesterday")
       .option("--json", "print JSON")
-      .action(finish(status)),
+      .action(exitsWith(status)),
   );
 }

@@ -4,7 +4,7 @@ import type { Command } from "commander";
 import { runSweep } from "../commands/sweep.ts";
 import { asksFirst, SWEEP_OPTIONS, type SweepOptions } from "../commands/sweep-options.ts";
 import { confirmForce } from "./confirm-force.ts";
-import { durationArgument, type Finish, optionOf, pidArgument } from "./options.ts";
+import { durationArgument, exitsWith, optionOf, pidArgument } from "./options.ts";
 
 const READERS: Readonly<Record<string, (text: string) => unknown>> = {
   pid: pidArgument,
@@ -12,12 +12,12 @@ const READERS: Readonly<Record<string, (text: string) => unknown>> = {
 };
 
 /** Adds the command to the program. */
-export function addSweep(program: Command, finish: Finish): void {
+export function addSweep(program: Command): void {
   const command = program
     .command("sweep", { isDefault: true })
     .description("end orphaned trees (the default command)")
     .action(
-      finish((options: SweepOptions) => runSweep(options, asksFirst(options) ? confirmForce : undefined)),
+      exitsWith((options: SweepOptions) => runSweep(options, asksFirst(options) ? confirmForce : undefined)),
     );
   for (const [name, row] of Object.entries(SWEEP_OPTIONS))
     command.addOption(optionOf(name, row, READERS[name]));

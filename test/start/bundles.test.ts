@@ -7,7 +7,6 @@ import { test } from "node:test";
 import { Command } from "commander";
 import fc from "fast-check";
 import { sweepOptionsOf } from "../../src/commands/sweep-options.ts";
-import type { Finish } from "../../src/tools/options.ts";
 import { addSweep } from "../../src/tools/sweep.ts";
 import { temporaryFolder } from "../helpers/program.ts";
 
@@ -54,14 +53,12 @@ test("what Node's parser takes for a sweep, commander takes in the same sense", 
     if (own === null) return;
     taken++;
     let theirs: unknown;
-    const finish: Finish =
-      () =>
-      async (...given) => {
-        theirs = given[0];
-      };
     const program = new Command();
-    addSweep(program, finish);
-    for (const command of [program, ...program.commands]) command.exitOverride();
+    addSweep(program);
+    for (const command of [program, ...program.commands])
+      command.exitOverride().action((given) => {
+        theirs = given;
+      });
     await program.parseAsync(args, { from: "user" });
     assert.deepEqual({ ...(theirs as object) }, own, args.join(" "));
   };
