@@ -180,13 +180,12 @@ std::optional<Failure> ask_kernel(const std::string& request, const OnBuffer& on
     socklen_t length = sizeof sender;
     const ssize_t got = recvfrom(fd.get(), buffer.data(), buffer.size(), MSG_TRUNC,
                                  reinterpret_cast<sockaddr*>(&sender), &length);
-    if (got < 0 && errno == EINTR) continue;
     if (got < 0) return Failure{errno, "receive sockets"};
     // Guard: another process may send to this port; only the kernel (port 0) is believed.
     if (sender.nl_pid != 0) continue;
     const auto size = static_cast<std::size_t>(got);
     if (size > buffer.size()) return Failure{EBADMSG, "socket message too long"};
-    if (size == 0 || !on_buffer(std::string_view(buffer).substr(0, size))) return std::nullopt;
+    if (!on_buffer(std::string_view(buffer).substr(0, size))) return std::nullopt;
   }
 }
 

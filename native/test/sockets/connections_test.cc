@@ -244,6 +244,8 @@ void unix_ends_are_told_by_their_names() {
     EXPECT(WHO({waits.pid(), "S"}), "unix accepted S|");
     EXPECT(WHO({opener.pid(), "C"}), "unix opened C|");
     EXPECT(WHO({waits.pid(), "S"}, {opener.pid(), "C"}), "unix accepted S|C, unix opened C|S");
+    for (const Connection& each : connections_of({waits.pid(), opener.pid()}).connections)
+      CHECK(each.far_uid == geteuid());
     const auto accepted = accept_from(listener);
     const Holding server({accepted.get()});
     if (name[0] == '/') unlink(name.c_str());

@@ -64,6 +64,34 @@ void ends_follow_the_addresses() {
         "192.0.2.1:40123<192.0.2.9:40124 10 elsewhere; ");
   CHECK(text({{"192.0.2.1", 40123, "0.0.0.0", 0, 10, TCP_LISTEN},
               {"192.0.2.1", 40123, "192.0.2.9", 443, 11}}) == "192.0.2.1:40123<192.0.2.9:443 10 elsewhere; ");
+  // Which ports are given to clients the system says; of a state that no kernel has, nothing is known.
+  const auto direction = [&](int port, int remote_port) {
+    const std::string one = text({{"192.0.2.1", port, "192.0.2.9", remote_port, 11}});
+    return one[one.find_first_of("<>")];
+  };
+  for (const auto& [port, remote, wanted] : {std::tuple(32768, 443, '>'),
+                                             {60999, 443, '>'},
+                                             {32767, 443, '<'},
+                                             {61000, 443, '<'},
+                                             {40000, 32767, '>'},
+                                             {40000, 32768, '<'}})
+    CHECK(direction(port, remote) == wanted);
+  proc.write("sys/net/ipv4/ip_local_port_range", "1024\t2000\n");
+  for (const auto& [port, remote, wanted] :
+       {std::tuple(1024, 443, '>'), {2000, 443, '>'}, {2001, 443, '<'}, {1500, 1024, '<'}})
+    CHECK(direction(port, remote) == wanted);
+  fs::remove_all(proc.root + "/sys");
+  CHECK(text({{"192.0.2.1", 22, "192.0.2.9", 40123, 11, 33}}).empty());
+  // Of the sockets with the far address, the one of this pair is the far end; who listens at another host's
+  // address or at that of two sockets is not.
+  CHECK(text({kNear, kFar, {"127.0.0.1", 40123, "127.0.0.1", 81, 50}}).find(":22<127.0.0.1:40123 11") == 9);
+  const Tcp any = {"0.0.0.0", 40123, "0.0.0.0", 0, 10, TCP_LISTEN};
+  CHECK(text({any, {"192.0.2.1", 22, "192.0.2.9", 40123, 11}}) ==
+        "192.0.2.1:22<192.0.2.9:40123 10 elsewhere; ");
+  CHECK(
+      text({any, kNear, {"127.0.0.1", 40123, "127.0.0.1", 80, 50}, {"127.0.0.1", 40123, "127.0.0.1", 81, 51}})
+          .find("127.0.0.1:22>127.0.0.1:40123 10; ") != std::string::npos);
+  CHECK(Kernel{{tcp(kNear) + tcp(kFar) + kDone}}.look(proc, {10}).connections.at(0).far_uid == 7U);
   // Both ports are a server's; and a listener here of any address is none of another host's.
   CHECK(text({{"192.0.2.1", 8080, "192.0.2.9", 1023, 11}}) == "192.0.2.1:8080<192.0.2.9:1023 10 elsewhere; ");
   CHECK(text({{"0.0.0.0", 40123, "0.0.0.0", 0, 99, TCP_LISTEN}, {"192.0.2.1", 22, "192.0.2.9", 40123, 11}}) ==
@@ -120,6 +148,8 @@ void ends_follow_the_names() {
   CHECK(text(listener + local(50, name("/x") + peer(51) + uid(7))) == "/x<unix:51 10; ");
   CHECK(text(listener + local(50, name("/x") + peer(51))) == "/x<unix:51 10; ");
   CHECK(text(listener + local(50, name("/x") + peer(51) + uid(8))).empty());
+  CHECK(text(local(10, name("/x"), TCP_LISTEN) + local(50, name("/x") + peer(51) + uid(8))) ==
+        "/x<unix:51 10; ");
   // The same relative name in another folder is another file.
   const auto in = [](char folder) { return attribute(UNIX_DIAG_VFS, std::string(8, folder)); };
   CHECK(text(local(10, name("x") + in('a'), TCP_LISTEN) + local(50, name("x") + in('b') + peer(51))).empty());
@@ -131,6 +161,10 @@ void ends_follow_the_names() {
   // One that waits, and what nothing tells about.
   CHECK(text(local(11)) == "unix:11>unix:0 10; ");
   CHECK(text(local(11, attribute(UNIX_DIAG_SHUTDOWN, "\3"))).empty());
+  CHECK(text(local(11, attribute(UNIX_DIAG_SHUTDOWN, "\3") + peer(51))) == "unix:11<unix:51 10; ");
+  // The other end was passed on by this user's listener, and is another process's.
+  CHECK(text(listener + local(11, peer(50)) + local(50, name("/x") + peer(11) + uid(7))) ==
+        "unix:11>/x 10; /x<unix:11 11; ");
   CHECK(text(local(11, peer(51))) == "unix:11<unix:51 10; ");
   // Both have names: the one that a listener has was accepted.
   const std::string named = local(11, name("/me") + peer(51)), far = local(51, name("/x") + peer(11));
@@ -141,6 +175,31 @@ void ends_follow_the_names() {
   const Connections found =
       Kernel{{kDone}, {local(11, peer(51)) + local(51, peer(11)) + kDone}}.look(proc, {10});
   CHECK(text_of(found) == "unix:11=unix:51 10; " && !found.connections[0].far_uid);
+}
+
+// Guard: one user may have millions of sockets; what has nothing to do with the given processes takes no
+// memory.
+void only_what_matters_is_kept() {
+  const ProcFolder proc;
+  proc.process(10, {10, 11, 21});
+  const Tcp other = {"127.0.0.1", 80, "127.0.0.1", 50000, 91},
+            back = {"127.0.0.1", 50000, "127.0.0.1", 80, 92};
+  const std::string waits = tcp({"127.0.0.1", 22, "192.0.2.9", 1, 0, TCP_CLOSE_WAIT}),
+                    half = tcp({"127.0.0.1", 81, "192.0.2.9", 1, 93, TCP_CLOSE_WAIT});
+  Kernel kernel{{tcp(kListener) + tcp(other) + tcp(back) + half + tcp(kNear) + tcp(kFar) + kDone},
+                {local(21, peer(22)) + local(22, peer(21)) + local(31, peer(32)) + local(32, peer(31)) +
+                 local(41, "", TCP_ESTABLISHED, SOCK_DGRAM) + kDone}};
+  HolderOptions options;
+  options.proc_root = proc.root;
+  options.pids.push_back(10);
+  const AskKernel ask = kernel.asked();
+  SocketTable table(options, ask);
+  for (int turn = 0; turn < 3; ++turn) table.dump(~0u);
+  CHECK(table.ends.size() == 4 && !table.has_half_closed);
+  CHECK(table.established[AF_INET] == 4 && table.established[AF_UNIX] == 4);
+  kernel.tcp4 = {waits + kDone};
+  table.dump(~0u);
+  CHECK(table.ends.size() == 5 && table.has_half_closed);
 }
 
 // A queue shows that somebody waits; who it is takes a question, and without an answer it counts.
@@ -183,6 +242,7 @@ int main() {
   what_one_dump_lacks_another_adds();
   ends_follow_the_addresses();
   ends_follow_the_names();
+  only_what_matters_is_kept();
   who_waits_is_asked_for();
   return report("ends");
 }

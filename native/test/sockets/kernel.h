@@ -65,6 +65,8 @@ struct Tcp {
   uid_t uid = 7;
   std::string attributes{};
   std::uint32_t device = 0;
+  std::uint8_t timer = 0;
+  std::uint32_t unsent = 0;
 };
 
 inline std::string tcp(const Tcp& of) {
@@ -75,6 +77,8 @@ inline std::string tcp(const Tcp& of) {
   made.idiag_inode = of.inode;
   made.idiag_uid = of.uid;
   made.id.idiag_if = of.device;
+  made.idiag_timer = of.timer;
+  made.idiag_wqueue = of.unsent;
   made.id.idiag_sport = htons(static_cast<std::uint16_t>(of.port));
   made.id.idiag_dport = htons(static_cast<std::uint16_t>(of.remote_port));
   inet_pton(made.idiag_family, of.local, made.id.idiag_src);
@@ -150,13 +154,16 @@ struct Kernel {
   Connections look(const std::string& proc_root, std::vector<pid_t> pids) {
     options.proc_root = proc_root;
     options.pids = std::move(pids);
-    return find_connections(options, [this](const std::string& request, const OnBuffer& on_buffer) {
+    return find_connections(options, asked());
+  }
+  AskKernel asked() {
+    return [this](const std::string& request, const OnBuffer& on_buffer) {
       meanwhile();
       const Answer answer = answer_to(request.substr(sizeof(nlmsghdr)));
       if (answer.error != 0) return std::optional(Failure{answer.error, "ask"});
       if (!answer.bytes.empty()) on_buffer(answer.bytes);
       return std::optional<Failure>();
-    });
+    };
   }
 
  private:

@@ -2,9 +2,23 @@
 #include <signal.h>
 #include <sys/wait.h>
 
+#include "test/child.h"
+#include "test/refuse.h"
 #include "test/sockets/kernel.h"
 
 using namespace reaper;
+
+namespace {
+
+// What recvfrom(2) answers in place of the kernel.
+std::function<ssize_t(char* to, sockaddr_nl* sender)> g_answer;
+
+}  // namespace
+
+extern "C" ssize_t recvfrom(int fd, void* to, size_t size, int flags, sockaddr* from, socklen_t* length) {
+  if (g_answer) return g_answer(static_cast<char*>(to), reinterpret_cast<sockaddr_nl*>(from));
+  return syscall(SYS_recvfrom, fd, to, size, flags, from, length);
+}
 
 namespace {
 
@@ -70,6 +84,21 @@ void records_are_read() {
   CHECK((units[3].waiting == std::vector<std::uint32_t>{31, 0, 32}) && units[3].queue == 3);
 }
 
+// A client that is alive and does not read answers the probes of unsent data.
+void answered_probes_end_a_silence() {
+  const struct {
+    std::uint8_t timer;
+    std::uint32_t unsent, idle;
+  } rows[] = {{4, 1, 3}, {4, 0, 400}, {1, 1, 400}};
+  for (const auto& [timer, unsent, idle] : rows) {
+    std::vector<SocketRecord> found;
+    Tcp of{"127.0.0.1", 22, "127.0.0.1", 40123, 11, TCP_ESTABLISHED, 7, info(500, 400, 3, 104)};
+    of.timer = timer;
+    of.unsent = unsent;
+    CHECK(code_of(AF_INET, tcp(of), &found) == -1 && found.at(0).idle == idle);
+  }
+}
+
 void what_is_not_an_answer_is_an_error() {
   for (const auto& [family, good] :
        {std::pair(AF_INET, good_tcp()), {AF_INET6, good_tcp6()}, {AF_UNIX, good_unix()}}) {
@@ -82,6 +111,11 @@ void what_is_not_an_answer_is_an_error() {
   }
   CHECK(code_of(AF_INET, message(NLMSG_ERROR, raw(-EPERM))) == EPERM);
   CHECK(code_of(AF_INET, message(NLMSG_DONE, raw(-ENOENT))) == ENOENT);
+  CHECK(code_of(AF_INET, message(NLMSG_DONE, raw(-4095))) == 4095);
+  CHECK(code_of(AF_INET, message(NLMSG_DONE, raw(-4096))) == EBADMSG);
+  Tcp bad_attribute = kNear;
+  bad_attribute.attributes = raw(nlattr{3, INET_DIAG_INFO});
+  CHECK(code_of(AF_INET, tcp(bad_attribute)) == EBADMSG);
   for (const std::string& bad :
        {message(NLMSG_ERROR, raw(0)), message(NLMSG_ERROR, raw(5)), message(NLMSG_DONE, raw(INT32_MIN)),
         message(NLMSG_ERROR, ""), message(NLMSG_OVERRUN, raw(0)), message(4711, raw(0)),
@@ -134,6 +168,37 @@ void a_failed_dump_is_incomplete() {
       }
 }
 
+// What the kernel refuses, or does not answer as it does today, is no empty list.
+void a_question_that_fails_is_no_answer() {
+  const auto code = [] {
+    const auto failure = dump_sockets(ask_kernel, AF_UNIX, ~0u, [](auto&) {});
+    return failure ? failure->code : 0;
+  };
+  CHECK(code() == 0);
+  for (const unsigned call : {SYS_socket, SYS_setsockopt, SYS_sendto})
+    CHECK(exit_of([&] { return refuse({{call, EACCES}}) && code() == EACCES ? 0 : 1; }) == 0);
+  for (const int error : {EINTR, EAGAIN, ENOBUFS}) {
+    g_answer = [error](char*, sockaddr_nl*) {
+      errno = error;
+      return -1;
+    };
+    CHECK(code() == error);
+  }
+  g_answer = [](char*, sockaddr_nl*) { return 65537; };
+  CHECK(code() == EBADMSG);
+  // Of two messages the first is another process's.
+  bool is_first = true;
+  g_answer = [&is_first](char* to, sockaddr_nl* sender) {
+    const std::string bytes = is_first ? kDone : message(NLMSG_ERROR, raw(-EIO));
+    sender->nl_pid = is_first ? 77 : 0;
+    is_first = false;
+    std::memcpy(to, bytes.data(), bytes.size());
+    return static_cast<ssize_t>(bytes.size());
+  };
+  CHECK(code() == EIO);
+  g_answer = nullptr;
+}
+
 // Guard: another process may send to the port of this program's netlink socket.
 void only_the_kernel_is_believed() {
   if (geteuid() != 0) return skip("only root may lie to another process");
@@ -164,7 +229,9 @@ void only_the_kernel_is_believed() {
 
 int main() {
   records_are_read();
+  answered_probes_end_a_silence();
   what_is_not_an_answer_is_an_error();
+  a_question_that_fails_is_no_answer();
   a_failed_dump_is_incomplete();
   only_the_kernel_is_believed();
   return report("sock_diag");
