@@ -167,7 +167,7 @@ void find_unlisted(SocketTable& sockets, Connections& to) {
     const pid_t pid = holder.pid;
     const auto& [nets, listed] = elsewhere[sockets.holders.account_of(pid)];
     const auto found = listed.find(inode);
-    if (protocol.rfind("UNIX", 0) == 0 && found != listed.end()) {
+    if (found != listed.end()) {
       unlisted.emplace(pid, found->second);
     } else if (protocol.rfind("TCP", 0) == 0 || protocol.rfind("MPTCP", 0) == 0) {
       // A TCP socket in no list was closed at both ends and keeps its descriptor ("can't identify protocol"

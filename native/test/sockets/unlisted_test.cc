@@ -46,19 +46,24 @@ void what_no_list_shows_may_be_elsewhere() {
   const std::string lists_it = "Num\n00000: 3 0 0 0001 03 60 @x\n";
   const struct {
     UniqueFd real;
-    const char *alone, *beside, *listed;
+    const char *alone, *beside;
   } rows[] = {
-      {socket_of(AF_UNIX, SOCK_STREAM), "10 ?, ", "10 ?, ", "10 net:[20], "},
-      {socket_of(AF_UNIX, SOCK_SEQPACKET), "10 ?, ", "10 ?, ", "10 net:[20], "},
-      {socket_of(AF_INET, SOCK_STREAM), "", "10 net:[20], 10 net:[30], ", "10 net:[20], 10 net:[30], "},
-      {socket_of(AF_INET6, SOCK_STREAM), "", "10 net:[20], 10 net:[30], ", "10 net:[20], 10 net:[30], "},
-      {socket_of(AF_INET, SOCK_DGRAM), "", "", ""},
-      {socket_of(AF_NETLINK, SOCK_RAW), "", "", ""},
+      {socket_of(AF_UNIX, SOCK_STREAM), "10 ?, ", "10 ?, "},
+      {socket_of(AF_UNIX, SOCK_SEQPACKET), "10 ?, ", "10 ?, "},
+      {socket_of(AF_INET, SOCK_STREAM), "", "10 net:[20], 10 net:[30], "},
+      {socket_of(AF_INET6, SOCK_STREAM), "", "10 net:[20], 10 net:[30], "},
+      {socket_of(AF_INET, SOCK_STREAM, 262), "", "10 net:[20], 10 net:[30], "},
+      {socket_of(AF_INET, SOCK_DGRAM), "", ""},
+      {socket_of(AF_NETLINK, SOCK_RAW), "", ""},
   };
-  for (const auto& [real, alone, beside, listed] : rows) {
-    const auto is = [](const Host& host, const char* wanted) {
-      const Connections found = Kernel().look(host, {10});
-      return text_of_unlisted(found) == wanted && found.complete && found.faults.empty();
+  for (const auto& [real, alone, beside] : rows) {
+    if (!real.valid()) continue;  // a kernel without MPTCP
+    const bool is_unix = *alone != '\0';
+    const auto is = [&](const Host& host, const char* wanted) {
+      Kernel kernel;
+      const Connections found = kernel.look(host, {10});
+      return text_of_unlisted(found) == wanted && found.complete && found.faults.empty() &&
+             kernel.questions == (is_unix ? 1 : 0);
     };
     const Host host(path_of(real)), other(path_of(real));
     CHECK(is(host, alone));
@@ -67,7 +72,7 @@ void what_no_list_shows_may_be_elsewhere() {
     CHECK(is(host, beside));
     other.net(20, lists_it);
     other.net(30);
-    CHECK(is(other, listed));
+    if (is_unix) CHECK(is(other, "10 net:[20], "));
   }
   // A closed descriptor, one that leads to a file by now, and one of which nothing can be read.
   CHECK(Kernel().look(Host("none"), {10}).unlisted.empty());
