@@ -27,47 +27,31 @@ export const TMPFS = "mount -t tmpfs";
 const ENDS = { ends: true } as const;
 
 /** The log cannot be written: the sweep does its work and logs to standard error. */
+const FULL = `${TMPFS} -o size=64k tmpfs /mnt\ncat /dev/zero >/mnt/full 2>&- || :`;
 const LOGS: readonly Fault[] = [
-  [
-    "a full disk",
-    `${TMPFS} -o size=64k tmpfs /mnt\ncat /dev/zero >/mnt/full 2>&- || :`,
-    "/mnt/log",
-    "write to",
-    "ENOSPC",
-  ],
+  ["a full disk", FULL, "/mnt/log", "write to", "ENOSPC"],
   ["no folder", ":", "/nowhere/log", "open", "ENOENT"],
   ["a folder in its place", ":", "/run", "open", "EISDIR"],
   ["a link in its place", "ln -sf /run/victim /run/link", "/run/link", "open", "ELOOP"],
   ["a pipe without a reader", "mkfifo /run/pipe", "/run/pipe", "open", "ENXIO"],
   ["a read-only file system", `${TMPFS} -o ro tmpfs /mnt`, "/mnt/log", "open", "EROFS"],
-].map(([what, before = "", log = "", verb, error]) => ({
-  what: `the log: ${what}`,
-  before,
-  args: ["-l", log],
-  says: new RegExp(
-    `cannot ${verb} the log file ${log}: ${error}[\\s\\S]*logging to standard error instead[\\s\\S]*Killed 4 process`,
-  ),
-  ...ENDS,
-}));
+].map(([what, before = "", log = "", verb, error]) => {
+  const failed = `cannot ${verb} the log file ${log}: ${error}`;
+  const says = new RegExp(`${failed}[\\s\\S]*logging to standard error instead[\\s\\S]*Killed 4 process`);
+  return { what: `the log: ${what}`, before, args: ["-l", log], says, ...ENDS };
+});
 
+const OWN = `mkdir -m 700 ${RUN_FOLDER}`;
 /** The state folder cannot be used: nothing is ended. */
 const STATE_FOLDERS: readonly Fault[] = (
   [
-    ["full", `mkdir ${RUN_FOLDER}\n${TMPFS} -o nr_inodes=1,mode=700 tmpfs ${RUN_FOLDER}`, /No space left/],
-    [
-      "read-only",
-      `mkdir ${RUN_FOLDER}\n${TMPFS} -o ro,mode=700 tmpfs ${RUN_FOLDER}`,
-      /Read-only file system/,
-    ],
+    ["full", `${OWN}\n${TMPFS} -o nr_inodes=1,mode=700 tmpfs ${RUN_FOLDER}`, /No space left/],
+    ["read-only", `${OWN}\n${TMPFS} -o ro,mode=700 tmpfs ${RUN_FOLDER}`, /Read-only file system/],
     ["in a read-only /run", `${TMPFS} -o ro tmpfs /run`, /cannot use .*EROFS/],
     ["open to others", `mkdir -m 1777 ${RUN_FOLDER}`, /is not a folder that only this user can write/],
     ["a link", `mkdir /run/elsewhere\nln -s /run/elsewhere ${RUN_FOLDER}`, /remove it and try again/],
     ["with a folder as the lock", `mkdir -p -m 700 ${RUN_FOLDER}/lock`, /lock: Is a directory/],
-    [
-      "with a pipe as the lock",
-      `mkdir -m 700 ${RUN_FOLDER}\nmkfifo ${RUN_FOLDER}/lock`,
-      /is not a regular file/,
-    ],
+    ["with a pipe as the lock", `${OWN}\nmkfifo ${RUN_FOLDER}/lock`, /is not a regular file/],
   ] as const
 ).map(([what, make, says]) => ({
   what: `the state folder: ${what}`,
@@ -177,16 +161,8 @@ const copied = (changes: string): string =>
 const ADDONS: readonly Fault[] = (
   [
     ["not there", ":", /^vscode-grim-reaper: no native addon at .*; build it with: npm run build:native$/m],
-    [
-      "empty",
-      "touch /run/p/reaper_native.node",
-      /cannot load the native addon .*too short; install the package/,
-    ],
-    [
-      "of 32 bits",
-      copied("\\177ELF\\001"),
-      /cannot load the native addon .*ELF.*; install the package for this/,
-    ],
+    ["empty", "touch /run/p/reaper_native.node", /cannot load the native addon .*too short; install the/],
+    ["of 32 bits", copied("\\177ELF\\001"), /cannot load the native addon .*ELF.*; install the package for/],
   ] as const
 ).map(([what, make, says]) => ({
   what: `the addon is ${what}`,
@@ -197,12 +173,5 @@ const ADDONS: readonly Fault[] = (
   status: 70,
 }));
 
-export const FAULTS: readonly Fault[] = [
-  ...LOGS,
-  ...STATE_FOLDERS,
-  TAGGED,
-  ...SIGHT,
-  ...NAMES,
-  ...LOOKUPS,
-  ...ADDONS,
-];
+const STORES = [...LOGS, ...STATE_FOLDERS, TAGGED];
+export const FAULTS: readonly Fault[] = [...STORES, ...SIGHT, ...NAMES, ...LOOKUPS, ...ADDONS];

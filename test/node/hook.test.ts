@@ -91,12 +91,8 @@ onLoginNode("the session-close hook", () => {
         logindSession: session.logindSession,
         remoteHost: ssh.address,
       });
-      assert.match(
-        (await saidByHook(node)).at(-1) ?? "",
-        new RegExp(
-          `^session-close: uid ${ALICE}: session ${session.logindSession} from ${ssh.address} closed; `,
-        ),
-      );
+      const said = `session-close: uid ${ALICE}: session ${session.logindSession} from ${ssh.address} closed; `;
+      assert.ok((await saidByHook(node)).at(-1)?.startsWith(said));
       if (left) {
         const tree = await treeOf(node, left.pid);
         assert.deepEqual([tree.tagged, tree.remoteHost], [true, ssh.address]);
@@ -153,16 +149,11 @@ onLoginNode("the session-close hook", () => {
     assert.equal(node.alive(left.pid), true);
     await configure(node, 'settle = "0s"\ngrace = "1s"\n');
     await until(() => assert.ok(Date.now() - tag.closedAt > 1000));
-    assert.match(
-      await sweepByUnit(),
-      /^\[[-\dT:]{19}\] Killed \d+ process\(es\) under pid \d+ \(uid 2003\)\n/,
-    );
+    assert.match(await sweepByUnit(), /^\S+ Killed \d+ process\(es\) under pid \d+ \(uid 2003\)\n/);
     assert.equal(node.alive(left.pid), false);
     const folder = "770 root vscode-grim-reaper\n";
-    assert.equal(
-      await node.run(["stat", "-c", "%a %U %G", "/run/vscode-grim-reaper", TAGS]),
-      folder + folder,
-    );
+    const folders = await node.run(["stat", "-c", "%a %U %G", "/run/vscode-grim-reaper", TAGS]);
+    assert.equal(folders, folder + folder);
     await sweepByUnit();
     assert.deepEqual(tags(node), new Map());
     await configure(node, 'settle = "0s"\n');

@@ -45,10 +45,8 @@ onLoginNode("the users' side", () => {
   };
 
   it("what the unit ended is shown at the next login in a terminal, once, and nowhere else", async () => {
-    await configure(
-      node,
-      `${AT_ONCE}[notice]\ntext = "Questions: hpc@example.org\\nhttps://hpc.example.org/reaper"\n`,
-    );
+    const text = "Questions: hpc@example.org\\nhttps://hpc.example.org/reaper";
+    await configure(node, `${AT_ONCE}[notice]\ntext = "${text}"\n`);
     const server = await startStandIn(node, { run: "sleep 7201" });
     await becomes(node, server.pid, "reap");
     await runUnit();
@@ -96,12 +94,8 @@ onLoginNode("the users' side", () => {
     await node.run(["rm", "-f", "/var/log/vscode-grim-reaper/sweep.log"]);
     await runUnit();
     assert.ok(node.alive(server.pid));
-    assert.match(
-      await node.read("/var/log/vscode-grim-reaper/sweep.log"),
-      new RegExp(
-        `\\] Left alone \\d+ process(?:es|\\(es\\))? under pid ${server.pid} \\(uid 2001\\): kept by its user until `,
-      ),
-    );
+    const left = `under pid ${server.pid} (uid 2001): kept by its user until `;
+    assert.ok((await node.read("/var/log/vscode-grim-reaper/sweep.log")).includes(left));
     assert.equal((await byAlice("keep", "--cancel")).stdout, "Withdrawn.\n");
     await runUnit();
     await gone(server);
@@ -115,10 +109,8 @@ onLoginNode("the users' side", () => {
     await gone(other);
     const log = () => node.read("/home/alice/end.log");
     await until(async () => assert.match(await log(), /status 0/));
-    assert.match(
-      await log(),
-      new RegExp(`left alone: this command runs in the tree of ${careful.pid}; --this-too`),
-    );
+    const why = `left alone: this command runs in the tree of ${careful.pid}; --this-too`;
+    assert.ok((await log()).includes(why), await log());
     assert.ok(node.alive(careful.pid));
 
     const meant = await startStandIn(node, {

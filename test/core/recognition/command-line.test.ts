@@ -28,12 +28,13 @@ const scripts: readonly (readonly [line: string, script: string | null])[] = [
   ["python - -m pip", null],
   ["sh -c server.sh", null],
 ];
+/** The element at the index that is found. */
+const found = (indexIn: typeof scriptIndex, line: string): string | null | undefined => {
+  const at = indexIn(split(line));
+  return at === null ? null : split(line)[at];
+};
 for (const [line, script] of scripts)
-  test(`the script of "${line}": ${script ?? "none"}`, () => {
-    const argv = split(line);
-    const at = scriptIndex(argv);
-    assert.equal(at === null ? null : argv[at], script);
-  });
+  test(`the script of "${line}": ${script ?? "none"}`, () => assert.equal(found(scriptIndex, line), script));
 
 const loaded: readonly (readonly [line: string, program: string | null])[] = [
   ["ld.so /h/node x.js", "/h/node"],
@@ -49,11 +50,8 @@ const loaded: readonly (readonly [line: string, program: string | null])[] = [
   ["ld.so ld.so /h/node", null],
 ];
 for (const [line, program] of loaded)
-  test(`the program that "${line}" loads: ${program ?? "none"}`, () => {
-    const argv = split(line);
-    const at = loadedIndex(argv);
-    assert.equal(at === null ? null : argv[at], program);
-  });
+  test(`the program that "${line}" loads: ${program ?? "none"}`, () =>
+    assert.equal(found(loadedIndex, line), program));
 
 test("the first words are those that are neither options nor their values", () => {
   const args = split("--verbose --log x agent --cli-data-dir host host --port 0 relay");

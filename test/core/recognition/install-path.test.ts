@@ -31,13 +31,13 @@ test("the most specific folder names the product, and the first one of two as sp
     assert.equal(of(`/${folder}/node`), "unknown-fork");
   assert.deepEqual(findInstall("/h/.vscode-server/bin/x/node", catalogue)?.rest, ["bin", "x", "node"]);
   // A file that is called like a folder is not in it.
-  for (const path of [
+  const files = [
     "/h/.vscode-server",
     `/scratch/vs/bin/${COMMIT}`,
     "/h/.acme-server",
     "/x/extensions/a.b-1.2.3",
-  ])
-    assert.equal(findInstall(path, catalogue), null, path);
+  ];
+  for (const path of files) assert.equal(findInstall(path, catalogue), null, path);
 });
 
 const names: readonly (readonly [fits: boolean, name: string, pattern: string])[] = [
@@ -62,15 +62,12 @@ const names: readonly (readonly [fits: boolean, name: string, pattern: string])[
   [false, "ms-python.python-2025", "*.*-*.*.*"],
 ];
 
-for (const [fits, name, pattern] of names) {
+for (const [fits, name, pattern] of names)
   test(`${JSON.stringify(name)} ${fits ? "fits" : "does not fit"} ${pattern}`, () =>
     assert.equal(fitsName(name, pattern), fits));
-}
 
-test("a hostile name takes no longer than the product of both lengths", () => {
-  const before = process.cpuUsage().user;
+test("a hostile name does not hold up the look: with backtracking this would take years", () => {
   assert.equal(fitsName("a.a-".repeat(60), `${"*a".repeat(20)}b`), false);
-  assert.ok(process.cpuUsage().user - before < 1_000_000);
 });
 
 test("two stars stand for one component or more", () => {

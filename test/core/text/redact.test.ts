@@ -21,13 +21,8 @@ test("secrets leave command lines", () => {
 });
 
 test("a secret that is a whole element never survives behind its flag", () => {
-  const flag = fc.constantFrom(
-    "--connection-token",
-    "--require-token",
-    "--csrf_token",
-    "--token",
-    "--password",
-  );
+  const names = ["--connection-token", "--require-token", "--csrf_token", "--token", "--password"];
+  const flag = fc.constantFrom(...names);
   const secret = fc.string({ minLength: 8, unit: fc.constantFrom(..."0123456789abcdef") });
   fc.assert(
     fc.property(flag, secret, fc.boolean(), (name, value, joined) => {
@@ -92,7 +87,6 @@ test("a long command line, whatever its user put together, is redacted in linear
     "a.",
     "ghp_",
     "  ",
-    '"',
   ];
   /** CPU time, which other programs do not lengthen; the least of three. */
   const costOf = (piece: string, length: number): number => {
@@ -104,7 +98,7 @@ test("a long command line, whatever its user put together, is redacted in linear
     });
     return Math.min(...costs);
   };
-  for (const piece of [...pieces, "a", "-", ":", "@", "=", "eyJa."]) {
+  for (const piece of [...pieces, '"', "a", "-", ":", "@", "=", "eyJa."]) {
     const [short, long] = [costOf(piece, 16_384), costOf(piece, 262_144)];
     // 16 times the length: in quadratic time 256 times the cost.
     assert.ok(long < 64 * Math.max(short, 250), `${JSON.stringify(piece)}: ${short} µs, then ${long} µs`);

@@ -11,21 +11,13 @@ const SERVER = ["--start-server", "--enable-remote-auto-shutdown"];
 
 /** The grace in seconds of a launcher and a server with these flags. */
 function graceWith(launcher: readonly string[], server: readonly string[]): number {
-  const node = `${LEGACY}/node`;
-  const processes = [
-    proc({
-      pid: 100,
-      exe: "/usr/bin/dash",
-      argv: ["sh", `${LEGACY}/bin/code-server`, ...SERVER, ...launcher],
-    }),
-    proc({
-      pid: 200,
-      ppid: 100,
-      exe: node,
-      argv: [node, `${LEGACY}/out/server-main.js`, ...SERVER, ...server],
-    }),
-  ];
-  return secondsOf(processes);
+  const exe = `${LEGACY}/node`;
+  const above = ["sh", `${LEGACY}/bin/code-server`, ...SERVER, ...launcher];
+  const argv = [exe, `${LEGACY}/out/server-main.js`, ...SERVER, ...server];
+  return secondsOf([
+    proc({ pid: 100, exe: "/usr/bin/dash", argv: above }),
+    proc({ pid: 200, ppid: 100, exe, argv }),
+  ]);
 }
 
 function secondsOf(processes: ReturnType<typeof proc>[]): number {
@@ -49,10 +41,9 @@ const rows: readonly (readonly [seconds: number, launcher: string[], server: str
   [10_800, [], ["--reconnection-grace-timeout=5"]],
 ];
 
-for (const [seconds, launcher, server] of rows) {
+for (const [seconds, launcher, server] of rows)
   test(`the grace is ${seconds} s with ${[...launcher, ...server].join(" ") || "no flag"}`, () =>
     assert.equal(graceWith(launcher, server), seconds));
-}
 
 const CLI = `${HOME}/.vscode-server/code-${COMMIT}`;
 const agents: readonly (readonly [seconds: number, exe: string, argv: string])[] = [
@@ -65,10 +56,9 @@ const agents: readonly (readonly [seconds: number, exe: string, argv: string])[]
   [180, `${HOME}/.zed_server/zed-remote-server-stable`, "zed-remote-server-stable run"],
 ];
 
-for (const [seconds, exe, argv] of agents) {
+for (const [seconds, exe, argv] of agents)
   test(`the grace is ${seconds} s of ${argv}`, () =>
     assert.equal(secondsOf([proc({ pid: 100, exe, argv })]), seconds));
-}
 
 const KC = `${HOME}/.positron-server/bin/${COMMIT}/extensions/positron-supervisor/resources/kallichore/kcserver`;
 const kernels: readonly (readonly [seconds: number, flags: string])[] = [
@@ -80,13 +70,11 @@ const kernels: readonly (readonly [seconds: number, flags: string])[] = [
   [600, " --idle-shutdown-hours 0"],
 ];
 
-for (const [seconds, flags] of kernels) {
-  test(`a kernel's grace is ${seconds} s with${flags || " no flag"}`, () =>
-    assert.equal(
-      secondsOf([proc({ pid: 100, exe: KC, argv: `${KC} --handshake-socket /tmp/h.sock${flags}` })]),
-      seconds,
-    ));
-}
+for (const [seconds, flags] of kernels)
+  test(`a kernel's grace is ${seconds} s with${flags || " no flag"}`, () => {
+    const argv = `${KC} --handshake-socket /tmp/h.sock${flags}`;
+    assert.equal(secondsOf([proc({ pid: 100, exe: KC, argv })]), seconds);
+  });
 
 test("a site sets another grace for kernels, agents and products; the shortest of all is what staging counts by", () => {
   const policy = mergePolicy([

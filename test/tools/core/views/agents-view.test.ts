@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import test from "node:test";
-import type { TreeState } from "../../../../src/core/observation/observation.ts";
+import type { Observation, TreeState } from "../../../../src/core/observation/observation.ts";
+import type { Proc } from "../../../../src/core/observation/process.ts";
 import { makeCatalogue } from "../../../../src/core/recognition/catalogue.ts";
 import {
   type AgentRow,
@@ -24,20 +25,17 @@ const catalogue = makeCatalogue();
 const CODEX = `${HOME}/.codex/packages/standalone/current/codex`;
 const CLAUDE = `${HOME}/.local/share/claude/versions/2.1.168`;
 
-function rowsOf(
-  processes: readonly ReturnType<typeof proc>[],
-  more: Parameters<typeof observation>[1] = {},
-): AgentRow[] {
-  const seen = observation([...processes], more);
+function rowsOf(processes: readonly Proc[], more: Partial<Observation> = {}): AgentRow[] {
+  const seen = observation(processes, more);
   return agentRows(seen, judge(seen), catalogue);
 }
 
-const daemon = (init: Partial<ProcInit> = {}): ReturnType<typeof proc> =>
+const daemon = (init: Partial<ProcInit> = {}): Proc =>
   proc({ pid: 700, exe: CODEX, argv: `${CODEX} app-server --listen unix://`, ...init });
 
 test("an agent's daemon is a row with what it has started", () => {
   const child = proc({ pid: 701, ppid: 700, exe: "/usr/bin/make", argv: "make", rssKiB: 100, cpuTicks: 250 });
-  const foreign = proc({ pid: 702, ppid: 700, uid: 2002, exe: "/usr/bin/make", argv: "make", rssKiB: 100 });
+  const foreign = { ...child, pid: 702, uid: 2002 };
   const [row, ...others] = rowsOf([daemon({ rssKiB: 1000, cpuTicks: 150 }), child, foreign]);
   assert.deepEqual(others, []);
   assert.equal(row?.root.pid, 700);
@@ -55,16 +53,13 @@ test("it is idle since the look at which a sweep marked it, or busy, or nobody h
   const root = daemon({ cpuTicks: 1000 });
   const at = UPTIME - 600_000;
   const state = { pid: 700, startTime: root.startTime, uid: ALICE, usedAt: null, orphanAt: at };
-  const noted = (ticks: number): TreeState => ({
-    ...state,
-    cpu: { at, rows: [[700, root.startTime, ticks]] },
-  });
-  assert.equal(rowsOf([root], { states: [noted(999)] })[0]?.idleSeconds, 600);
-  assert.equal(rowsOf([root], { states: [noted(0)] })[0]?.idleSeconds, 0);
-  assert.equal(rowsOf([root])[0]?.idleSeconds, null);
-  assert.equal(rowsOf([root], { states: [state] })[0]?.idleSeconds, null);
+  const noted = (ticks: number): TreeState => {
+    return { ...state, cpu: { at, rows: [[700, root.startTime, ticks]] } };
+  };
+  const idle = (...states: TreeState[]) => rowsOf([root], { states })[0]?.idleSeconds;
   const former = { ...noted(999), startTime: root.startTime - 1 };
-  assert.equal(rowsOf([root], { states: [former] })[0]?.idleSeconds, null);
+  assert.deepEqual([idle(noted(999)), idle(noted(0))], [600, 0]);
+  assert.deepEqual([idle(), idle(state), idle(former)], [null, null, null]);
 });
 
 test("an agent that its user runs is shown, and never ended: in a shell and below a multiplexer", () => {
@@ -145,8 +140,6 @@ const programs: readonly (readonly [product: string | null, exe: string, argv: s
   [null, "/lib64/ld-linux-x86-64.so.2", "ld.so --version"],
 ];
 
-for (const [product, exe, argv] of programs) {
-  test(`"${argv}" is ${product ?? "no agent"}`, () => {
-    assert.equal(agentProgramOf({ exe, argv: argv.split(" ") }, catalogue)?.id ?? null, product);
-  });
-}
+for (const [product, exe, argv] of programs)
+  test(`"${argv}" is ${product ?? "no agent"}`, () =>
+    assert.equal(agentProgramOf({ exe, argv: argv.split(" ") }, catalogue)?.id ?? null, product));
