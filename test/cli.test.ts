@@ -52,7 +52,7 @@ const rows: readonly Row[] = [
   ["--nonsense", 64, /unknown option '--nonsense'/],
   ["lsit", 64, /^vscode-grim-reaper: unknown command lsit; did you mean "list"\? \(see --help\)\n$/],
   ["explain", 64, /missing required argument 'pid'/],
-  ["explain abc", 64, /pid abc: a process id is a whole number above 0/],
+  ["explain abc", 64, /'abc' is invalid for argument 'pid'\. A process id is a whole number above 0/],
   ["explain 4194399", 1, /there is no process 4194399; "vscode-grim-reaper list" shows/],
   ["--pid 4194399 -n", 1, /there is no process 4194399/],
   ["-n -u no-such-user-here", 64, /there is no user no-such-user-here/],

@@ -1,7 +1,6 @@
 /** `check-config`: finds mistakes in the configuration, and shows every value with where it comes from. */
 
 import { basename } from "node:path";
-import type { Command } from "commander";
 import { complain, print } from "../commands/shared.ts";
 import { isTable, type Policy } from "../core/policy/policy.ts";
 import { formatDuration } from "../core/text/duration.ts";
@@ -10,7 +9,7 @@ import { escapeText } from "../core/text/safe-text.ts";
 import { namedIn } from "../core/verdict/exemption.ts";
 import { type LoadedConfig, loadConfig, systemMinUid } from "../shell/config.ts";
 import { EXIT } from "../shell/failure.ts";
-import { exitsWith } from "./options.ts";
+import { commandOf } from "./options.ts";
 import { findConfigProblems } from "./shell/config-problems.ts";
 
 /** A key of the configuration as it is shown: its path in the file, or a label without one. */
@@ -72,11 +71,8 @@ function originOf(key: string, { files, layers }: LoadedConfig): string {
   return counts.length > 0 ? `  [${counts.map(({ name }) => name).join(", ")}]` : "";
 }
 
-/** Adds the command to the program. */
-export function addCheckConfig(program: Command): void {
-  program
-    .command("check-config")
-    .description("find mistakes in the configuration, and show every value with the file that sets it")
-    .argument("[file]", "the file to check instead of /etc/vscode-grim-reaper")
-    .action(exitsWith(checkConfig));
-}
+export const checkConfigCommand = commandOf(
+  "check-config",
+  "find mistakes in the configuration, and show every value with the file that sets it",
+  checkConfig,
+).argument("[file]", "the file to check instead of /etc/vscode-grim-reaper");

@@ -1,7 +1,6 @@
 /** `clean`: a user removes old server versions from their own home. */
 
 import { homedir, hostname } from "node:os";
-import type { Command } from "commander";
 import { type Common, complain, isRoot, ownUid, print } from "../commands/shared.ts";
 import { formatDuration } from "../core/text/duration.ts";
 import { countOf, formatMemory } from "../core/text/format.ts";
@@ -11,7 +10,7 @@ import { EXIT, Failure } from "../shell/failure.ts";
 import { confirm } from "./confirm-force.ts";
 import { type Choice, CLEAN_COLUMNS, chooseVersions, versionDocument } from "./core/clean/choose.ts";
 import { serverFolders } from "./core/clean/layout.ts";
-import { addConfig, durationArgument, exitsWith } from "./options.ts";
+import { CONFIG, commandOf, durationArgument } from "./options.ts";
 import { findVersions, runningVersions } from "./shell/find-versions.ts";
 import { removeVersion } from "./shell/remove-version.ts";
 import { renderTable } from "./shell/terminal.ts";
@@ -32,10 +31,7 @@ Examples:
 Extensions and settings are not touched, and an editor that needs a removed
 version downloads it again. These stay: the newest version of each product and
 the last one used, what runs on this host, and what has a log or a lock that was
-written within a day, perhaps by a server on another host with the same home.
-
-Exit status: 0 all well; 1 something could not be read or removed; 64 usage, or
-the caller is root.`;
+written within a day, perhaps by a server on another host with the same home.`;
 
 async function clean(options: CleanOptions): Promise<number> {
   // Guard: root never opens a home; whoever rules its folders could lead root anywhere.
@@ -92,20 +88,18 @@ const sizeOf = (some: readonly Choice[]): number => some.reduce((sum, { kib }) =
 const inWords = (some: readonly Choice[]): string =>
   `${countOf(some.length, "version")}, ${formatMemory(sizeOf(some))}`;
 
-export function addClean(program: Command): void {
-  addConfig(
-    program
-      .command("clean")
-      .description("show what old server versions take up in your home, and remove them")
-      .option(
-        "--older <duration>",
-        `remove what was not used for this long (default: ${formatDuration(DEFAULT_OLDER_MS)})`,
-        durationArgument,
-        DEFAULT_OLDER_MS,
-      )
-      .option("-y, --yes", "remove them without a question", false)
-      .option("--json", "as JSON; with --yes it removes them as well", false)
-      .addHelpText("after", EXAMPLES)
-      .action(exitsWith(clean)),
-  );
-}
+export const cleanCommand = commandOf(
+  "clean",
+  "show what old server versions take up in your home, and remove them",
+  clean,
+)
+  .option(
+    "--older <duration>",
+    `remove what was not used for this long (default: ${formatDuration(DEFAULT_OLDER_MS)})`,
+    durationArgument,
+    DEFAULT_OLDER_MS,
+  )
+  .option("-y, --yes", "remove them without a question", false)
+  .option("--json", "as JSON; with --yes it removes them as well", false)
+  .addOption(CONFIG)
+  .addHelpText("after", EXAMPLES);

@@ -1,23 +1,23 @@
-/** The command line of the tools: every command, the one help, and every mistake as one clear line. */
+/** The program with every command and the one help; every mistake is one clear line. */
 
 import { Command, CommanderError, Help } from "commander";
 import { nearest } from "../core/text/did-you-mean.ts";
 import { escapeText } from "../core/text/safe-text.ts";
 import { EXIT, Failure } from "../shell/failure.ts";
-import { addCheckConfig } from "./check-config.ts";
-import { addClean } from "./clean.ts";
-import { addDoctor } from "./doctor.ts";
-import { addEnd } from "./end.ts";
-import { addExplain } from "./explain.ts";
-import { addKeep } from "./keep.ts";
-import { addList } from "./list.ts";
-import { addMode } from "./mode.ts";
-import { addReplay } from "./replay.ts";
-import { addReport } from "./report.ts";
-import { addRunNotify } from "./run-notify.ts";
-import { addSnapshot } from "./snapshot.ts";
-import { addStatus } from "./status.ts";
-import { addSweep } from "./sweep.ts";
+import { checkConfigCommand } from "./check-config.ts";
+import { cleanCommand } from "./clean.ts";
+import { doctorCommand } from "./doctor.ts";
+import { endCommand } from "./end.ts";
+import { explainCommand } from "./explain.ts";
+import { keepCommand } from "./keep.ts";
+import { listCommand } from "./list.ts";
+import { enforceCommand, observeCommand } from "./mode.ts";
+import { replayCommand } from "./replay.ts";
+import { reportCommand } from "./report.ts";
+import { runNotifyCommand } from "./run-notify.ts";
+import { snapshotCommand } from "./snapshot.ts";
+import { statusCommand } from "./status.ts";
+import { sweepCommand } from "./sweep.ts";
 
 declare const PACKAGE_VERSION: string;
 
@@ -43,61 +43,47 @@ Files:
 const EXIT_STATUS = `
 Exit status: 0 all well; 1 something survived or failed; 64 usage; 70 internal
 error; 75 another sweep is running; 77 not permitted; 78 bad configuration.`;
-/** Commands whose help says what their statuses mean. */
-const OWN_STATUS = ["clean", "doctor", "end", "keep", "report", "run-notify"];
 
 const COMMANDS = [
-  addSweep,
-  addStatus,
-  addList,
-  addExplain,
-  addSnapshot,
-  addReplay,
-  addCheckConfig,
-  addDoctor,
-  addMode,
-  addReport,
-  addKeep,
-  addEnd,
-  addClean,
-  addRunNotify,
+  sweepCommand,
+  statusCommand,
+  listCommand,
+  explainCommand,
+  snapshotCommand,
+  replayCommand,
+  checkConfigCommand,
+  doctorCommand,
+  enforceCommand,
+  observeCommand,
+  reportCommand,
+  keepCommand,
+  endCommand,
+  cleanCommand,
+  runNotifyCommand,
 ];
 
-/** Makes the program. */
 export function makeProgram(): Command {
   const program = new Command("vscode-grim-reaper")
     .version(PACKAGE_VERSION)
     .description(
       "Finds the process trees that VS Code Remote-SSH and other remote IDEs leave behind on a login node, and ends those that no client is connected to. A tree in use, or in doubt, is left alone.",
-    );
-  for (const add of COMMANDS) add(program);
-  const sweep = program.commands.find((command) => command.name() === "sweep");
-  program.addHelpText("after", () => `\nWithout a command:\n\n${sweep?.helpInformation()}${AFTER_HELP}`);
-  for (const command of [program, ...program.commands]) {
+    )
+    .addHelpText("after", () => `\nWithout a command:\n\n${sweepCommand.helpInformation()}${AFTER_HELP}`);
+  for (const command of COMMANDS) program.addCommand(command, { isDefault: command === sweepCommand });
+  for (const command of [program, ...COMMANDS])
     command
       .exitOverride()
       .showHelpAfterError("(see --help)")
       .configureHelp({ optionDescription: ({ description }) => description })
       .configureOutput({
         getOutHelpWidth: () => 80,
-        outputError: (text, write) => write(plainError(text)),
-      });
-    if (!OWN_STATUS.includes(command.name())) command.addHelpText("after", EXIT_STATUS);
-  }
+        outputError: (text, write) => write(text.replace(/^error: /, "vscode-grim-reaper: ")),
+      })
+      .addHelpText("after", EXIT_STATUS);
   return program;
 }
 
-/** Puts the library's words for a wrong argument into ours: "duration foo: it must be …". */
-function plainError(text: string): string {
-  return text
-    .replace(/^error: /, "vscode-grim-reaper: ")
-    .replace(
-      /command-argument value '([\s\S]*)' is invalid for argument '(\w+)'\. (\w)/,
-      (_, value, name, first) => `${name} ${escapeText(value)}: ${first.toLowerCase()}`,
-    );
-}
-
-/** Runs this process's command line; resolves with the exit status. @throws Failure if its command is unknown */
+/** Runs this process's command line; resolves with the exit status. @throws Failure */
 export async function runProgram(): Promise<number> {
   const args = process.argv.slice(2);
   const program = makeProgram();

@@ -1,6 +1,5 @@
 /** `doctor`: is everything in place, on this host, now? */
 
-import type { Command } from "commander";
 import { type Common, print, requestFor, thisHost } from "../commands/shared.ts";
 import { faultLine, isOfHost } from "../core/observation/fault.ts";
 import { mergePolicy } from "../core/policy/policy.ts";
@@ -10,7 +9,7 @@ import { loadConfig } from "../shell/config.ts";
 import { EXIT } from "../shell/failure.ts";
 import { observeAndJudge } from "../sweep/sweep.ts";
 import { diagnose, doctorLines } from "./core/doctor/doctor.ts";
-import { addConfig, exitsWith } from "./options.ts";
+import { CONFIG, commandOf, JSON_OPTION } from "./options.ts";
 import { ask, askAsync } from "./shell/ask.ts";
 import { examine } from "./shell/examine-host.ts";
 import { painter } from "./shell/terminal.ts";
@@ -36,13 +35,11 @@ async function doctor(options: Common): Promise<number> {
   return checks.some(({ health }) => health === "fault") ? EXIT.failed : EXIT.ok;
 }
 
-export function addDoctor(program: Command): void {
-  addConfig(
-    program
-      .command("doctor")
-      .description("examine the installation and this host: what is in place, what is wrong, and the remedy")
-      .option("--json", "as JSON", false)
-      .addHelpText("after", "\nExit status: 0 without faults (warnings may be); 1 with one. Run it as root.")
-      .action(exitsWith(doctor)),
-  );
-}
+export const doctorCommand = commandOf(
+  "doctor",
+  "examine the installation and this host: what is in place, what is wrong, and the remedy",
+  doctor,
+)
+  .addOption(JSON_OPTION)
+  .addOption(CONFIG)
+  .addHelpText("after", "\nRun it as root. A fault makes the exit status 1, a warning does not.");

@@ -2,7 +2,7 @@
 
 import { spawn } from "node:child_process";
 import { setTimeout as sleep } from "node:timers/promises";
-import { type Command, Option } from "commander";
+import { Option } from "commander";
 import { type Common, complain, isRoot, noTree, portsFor, requestFor } from "../commands/shared.ts";
 import type { Policy } from "../core/policy/policy.ts";
 import { loadConfig } from "../shell/config.ts";
@@ -10,7 +10,7 @@ import { EXIT, Failure } from "../shell/failure.ts";
 import { openLog, STDERR } from "../shell/output/log.ts";
 import { heedInterrupts } from "../shell/reap/on-termination.ts";
 import { observeAndJudge, sweep } from "../sweep/sweep.ts";
-import { addConfig, addUsers, collect, exitsWith, pidArgument } from "./options.ts";
+import { CONFIG, collect, commandOf, pidArgument, USERS } from "./options.ts";
 
 interface EndOptions extends Common {
   readonly verbose: number;
@@ -28,13 +28,11 @@ Examples:
 
 The tree that this command itself runs in, that of an editor's terminal, stays
 unless --this-too is given. What the site never touches (batch jobs, tmux and
-screen) stays.
-
-Exit status: as of sweep.`;
+screen) stays.`;
 
 const LEAVE_MS = 5000;
 
-async function runEnd(options: EndOptions): Promise<number> {
+async function end(options: EndOptions): Promise<number> {
   if (isRoot() && !options.user)
     throw new Failure(EXIT.usage, "root has no trees of its own to end; name a user: -u USER");
   const { policy } = loadConfig(options.config ?? null);
@@ -93,20 +91,14 @@ async function waitForEndOf(parent: number): Promise<void> {
     throw new Failure(EXIT.failed, `process ${parent}, which started this command, does not end`);
 }
 
-export function addEnd(program: Command): void {
-  const command = program
-    .command("end")
-    .description("end your own trees on this host now, connected or not")
-    .option("-v, --verbose", "list each process ended; twice: every verdict", (_, n: number) => n + 1, 0)
-    .option("-n, --dry-run", "say what would be ended, change nothing", false)
-    .option("--pid <pid>", "only the tree that holds this process (repeatable)", collect(pidArgument))
-    .option("--this-too", "also the tree that this command runs in", false)
-    .addOption(
-      new Option("--behind <pid>", "wait for the end of this process first")
-        .argParser(pidArgument)
-        .hideHelp(),
-    )
-    .addHelpText("after", EXAMPLES)
-    .action(exitsWith(runEnd));
-  addConfig(addUsers(command));
-}
+export const endCommand = commandOf("end", "end your own trees on this host now, connected or not", end)
+  .option("-v, --verbose", "list each process ended; twice: every verdict", (_, n: number) => n + 1, 0)
+  .option("-n, --dry-run", "say what would be ended, change nothing", false)
+  .option("--pid <pid>", "only the tree that holds this process (repeatable)", collect(pidArgument))
+  .option("--this-too", "also the tree that this command runs in", false)
+  .addOption(
+    new Option("--behind <pid>", "wait for the end of this process first").argParser(pidArgument).hideHelp(),
+  )
+  .addOption(USERS)
+  .addOption(CONFIG)
+  .addHelpText("after", EXAMPLES);

@@ -1,7 +1,6 @@
 /** `explain PID`: shows every fact about one tree, the rule that decided, and what would change the verdict. */
 
 import { statSync } from "node:fs";
-import type { Command } from "commander";
 import { type Common, noTree, print, printJson, requestFor, thisHost } from "../commands/shared.ts";
 import type { Catalogue } from "../core/recognition/catalogue.ts";
 import { treeDocument } from "../core/report/json.ts";
@@ -17,7 +16,7 @@ import { explainLines } from "./core/views/explain-view.ts";
 import { hintsOf, whatWouldChange } from "./core/views/hints.ts";
 import { asSeen } from "./core/views/observer.ts";
 import { pathTo } from "./core/views/path.ts";
-import { addConfig, exitsWith, pidArgument } from "./options.ts";
+import { CONFIG, commandOf, JSON_OPTION, pidArgument } from "./options.ts";
 import { readLimits } from "./shell/limits.ts";
 import { painter } from "./shell/terminal.ts";
 import { countWatches } from "./shell/watches.ts";
@@ -66,14 +65,11 @@ async function findPath(
   return pathTo(tree, view, asked?.connections ?? [], catalogue);
 }
 
-/** Adds the command to the program. */
-export function addExplain(program: Command): void {
-  addConfig(
-    program
-      .command("explain")
-      .description("show every fact about one tree, the rule that decided, and what would change the verdict")
-      .argument("<pid>", "any process of the tree", pidArgument)
-      .option("--json", "print JSON")
-      .action(exitsWith(explain)),
-  );
-}
+export const explainCommand = commandOf(
+  "explain",
+  "show every fact about one tree, the rule that decided, and what would change the verdict",
+  explain,
+)
+  .argument("<pid>", "any process of the tree", pidArgument)
+  .addOption(JSON_OPTION)
+  .addOption(CONFIG);

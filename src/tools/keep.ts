@@ -3,17 +3,16 @@
 import { spawnSync } from "node:child_process";
 import { existsSync } from "node:fs";
 import { constants, hostname } from "node:os";
-import { type Command, InvalidArgumentError, Option } from "commander";
 import { type Common, isRoot, ownUid, print, requestFor, thisHost } from "../commands/shared.ts";
 import type { Keep } from "../core/observation/observation.ts";
-import { DURATION_HELP, formatDuration, parseDuration } from "../core/text/duration.ts";
+import { DURATION_HELP, formatDuration } from "../core/text/duration.ts";
 import { localMinute } from "../core/text/format.ts";
 import { loadConfig } from "../shell/config.ts";
 import { EXIT, Failure } from "../shell/failure.ts";
 import { runTool } from "../shell/host/run-tool.ts";
 import { KEEP_PROGRAM } from "../shell/store/paths.ts";
 import { observeAndJudge } from "../sweep/sweep.ts";
-import { addConfig, exitsWith } from "./options.ts";
+import { CONFIG, commandOf, durationArgument } from "./options.ts";
 import { ask } from "./shell/ask.ts";
 
 interface KeepOptions extends Common {
@@ -28,13 +27,11 @@ Examples:
 
 The request is a process of yours, which "ps" shows, on this login node only. A
 reboot ends it. The site limits how long it counts for a tree without a
-connection ([keep] max), and an administrator can still end the trees.
+connection ([keep] max), and an administrator can still end the trees.`;
 
-Exit status: 0 all well; 1 it could not be done; 64 usage; 77 the site does not
-allow such requests.`;
-
-async function runKeep(duration: number | undefined, options: KeepOptions): Promise<number> {
+async function keep(duration: number | undefined, options: KeepOptions): Promise<number> {
   if (duration !== undefined && options.cancel) throw new Failure(EXIT.usage, "--cancel takes no duration");
+  if (duration === 0) throw new Failure(EXIT.usage, `give ${DURATION_HELP}; to withdraw a request: --cancel`);
   if (isRoot())
     throw new Failure(
       EXIT.usage,
@@ -98,21 +95,12 @@ function earlyEnd(): string {
 /** What the program takes. */
 const LONGEST = 366 * 86_400_000;
 
-function durationArgument(text: string): number {
-  const ms = parseDuration(text);
-  if (ms === null || ms === 0) throw new InvalidArgumentError(`It must be ${DURATION_HELP}.`);
-  return ms;
-}
-
-/** Adds the command to the program. */
-export function addKeep(program: Command): void {
-  addConfig(
-    program
-      .command("keep")
-      .description("have your own trees left alone for a while, even without a connection")
-      .argument("[duration]", `${DURATION_HELP}; without one it shows until when`, durationArgument)
-      .addOption(new Option("--cancel", "withdraw the request").default(false))
-      .addHelpText("after", EXAMPLES)
-      .action(exitsWith(runKeep)),
-  );
-}
+export const keepCommand = commandOf(
+  "keep",
+  "have your own trees left alone for a while, even without a connection",
+  keep,
+)
+  .argument("[duration]", `${DURATION_HELP}; without one it shows until when`, durationArgument)
+  .option("--cancel", "withdraw the request", false)
+  .addOption(CONFIG)
+  .addHelpText("after", EXAMPLES);

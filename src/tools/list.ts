@@ -19,7 +19,7 @@ import { agentColumns, agentRows } from "./core/views/agents-view.ts";
 import { limitLines } from "./core/views/limits.ts";
 import { listColumns, SORT_KEYS, type SortKey, sortTrees, totalsLine } from "./core/views/list-view.ts";
 import { asSeen, isBlind, ownOnly } from "./core/views/observer.ts";
-import { addConfig, addUsers, collect, exitsWith } from "./options.ts";
+import { CONFIG, collect, commandOf, JSON_OPTION, USERS } from "./options.ts";
 import { readLimits } from "./shell/limits.ts";
 import { painter, renderTable } from "./shell/terminal.ts";
 
@@ -115,7 +115,7 @@ function verdictOf(text: string): Verdict {
 /** Adds the options that `list` and `replay` share. */
 export function addListOptions(command: Command): Command {
   return command
-    .option("--json", "print JSON")
+    .addOption(JSON_OPTION)
     .addOption(new Option("--sort <key>", `sort the rows by ${SORT_KEYS.join(", ")}`).choices(SORT_KEYS))
     .addOption(
       new Option(
@@ -126,16 +126,13 @@ export function addListOptions(command: Command): Command {
     .option("--full", "show every column, and do not cut the last one at the edge of the terminal");
 }
 
-/** Adds the command to the program. */
-export function addList(program: Command): void {
-  const command = program
-    .command("list")
-    .description("show every tree with its verdict, age, CPU time, memory and the reason")
+export const listCommand = addListOptions(
+  commandOf("list", "show every tree with its verdict, age, CPU time, memory and the reason", list)
     .option(
       "--agents",
       "show every coding agent, kernel and tunnel instead, and agents that users run themselves",
     )
-    .addOption(new Option("--pids", "print only the process ids of trees").hideHelp())
-    .action(exitsWith(list));
-  addConfig(addUsers(addListOptions(command)));
-}
+    .addOption(new Option("--pids", "print only the process ids of trees").hideHelp()),
+)
+  .addOption(USERS)
+  .addOption(CONFIG);

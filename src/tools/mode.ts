@@ -2,14 +2,13 @@
 
 import { mkdirSync, rmSync } from "node:fs";
 import { join } from "node:path";
-import type { Command } from "commander";
 import { isRoot, print } from "../commands/shared.ts";
 import { CONFIG_FOLDER, loadConfig } from "../shell/config.ts";
 import { EXIT, Failure } from "../shell/failure.ts";
 import { replaceFile } from "../shell/store/safe-files.ts";
 import { chooseRecords } from "./core/ledger/summary.ts";
 import { wouldLine } from "./core/ledger/summary-view.ts";
-import { exitsWith } from "./options.ts";
+import { commandOf } from "./options.ts";
 import { recordsIn } from "./shell/read-ledger.ts";
 
 /** The first installation of a package writes it as well. */
@@ -49,15 +48,18 @@ function checkMode(wanted: boolean): void {
   );
 }
 
-/** Adds both commands to the program. */
-export function addMode(program: Command): void {
-  const add = (name: string, description: string, act: () => number): void => {
-    const asRoot = (): number => {
-      if (!isRoot()) throw new Failure(EXIT.denied, `${name} changes the configuration; run it with sudo`);
-      return act();
-    };
-    program.command(name).description(description).action(exitsWith(asRoot));
-  };
-  add("enforce", "let sweeps end orphans, after a word on what the last ones would have ended", enforce);
-  add("observe", "have sweeps only report what they would end", observe);
-}
+const asRoot = (name: string, act: () => number) => (): number => {
+  if (!isRoot()) throw new Failure(EXIT.denied, `${name} changes the configuration; run it with sudo`);
+  return act();
+};
+
+export const enforceCommand = commandOf(
+  "enforce",
+  "let sweeps end orphans, after a word on what the last ones would have ended",
+  asRoot("enforce", enforce),
+);
+export const observeCommand = commandOf(
+  "observe",
+  "have sweeps only report what they would end",
+  asRoot("observe", observe),
+);

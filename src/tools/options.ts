@@ -1,14 +1,18 @@
-/** Defines the options that several commands take. */
-import { type Command, InvalidArgumentError, Option } from "commander";
+/** Makes commands, and the options that several of them take. */
+import { Command, InvalidArgumentError, Option } from "commander";
 import { CONFIG_OPTION, type OptionRow, parsePid, USER_OPTION } from "../commands/sweep-options.ts";
 import { DURATION_HELP, parseDuration } from "../core/text/duration.ts";
 
-/** Makes a commander action of a function whose result becomes the program's exit status. */
-export const exitsWith =
-  <A extends unknown[]>(act: (...args: A) => Promise<number> | number) =>
-  async (...args: A): Promise<void> => {
-    process.exitCode = await act(...args);
-  };
+/** Makes a command whose result becomes the exit status. */
+export function commandOf<A extends unknown[]>(
+  name: string,
+  description: string,
+  act: (...args: A) => Promise<number> | number,
+): Command {
+  return new Command(name).description(description).action(async (...args) => {
+    process.exitCode = await act(...(args as A));
+  });
+}
 
 /** Parses a process id. */
 export function pidArgument(text: string): number {
@@ -39,8 +43,6 @@ export function optionOf(name: string, row: OptionRow, parse: (text: string) => 
   return row.multiple ? option.default(0).argParser((_, count: number) => count + 1) : option;
 }
 
-/** Adds --config. */
-export const addConfig = (command: Command): Command => command.addOption(optionOf("config", CONFIG_OPTION));
-
-/** Adds --user. */
-export const addUsers = (command: Command): Command => command.addOption(optionOf("user", USER_OPTION));
+export const CONFIG = optionOf("config", CONFIG_OPTION);
+export const USERS = optionOf("user", USER_OPTION);
+export const JSON_OPTION = new Option("--json", "print JSON");

@@ -1,7 +1,7 @@
 /** `replay FILE`: judges a saved observation, or a process listing, with this host's configuration. */
 
 import { readFileSync } from "node:fs";
-import { type Command, Option } from "commander";
+import { Option } from "commander";
 import type { Observation } from "../core/observation/observation.ts";
 import { observation as savedObservation } from "../core/observation/schema.ts";
 import { localDate } from "../core/text/format.ts";
@@ -14,7 +14,7 @@ import { loadConfig, systemMinUid } from "../shell/config.ts";
 import { EXIT, Failure } from "../shell/failure.ts";
 import { parseListing } from "./core/replay/ps-listing.ts";
 import { addListOptions, type ListOptions, showTrees } from "./list.ts";
-import { addConfig, exitsWith } from "./options.ts";
+import { CONFIG, commandOf } from "./options.ts";
 
 async function replay(
   file: string,
@@ -57,17 +57,12 @@ function readSaved(file: string, text: string): Observation {
   throw new Failure(EXIT.failed, escapeText(`${file}: ${result.error}; make one with snapshot`));
 }
 
-/** Adds the command to the program. */
-export function addReplay(program: Command): void {
-  const command = program
-    .command("replay")
-    .description("judge a saved observation with this host's configuration")
+export const replayCommand = addListOptions(
+  commandOf("replay", "judge a saved observation with this host's configuration", replay)
     .argument("<file>", "a file that snapshot wrote; - is standard input")
     .addOption(
       new Option("--format <format>", "snapshot, or ps: what ps -eo uid,pid,ppid,args wrote")
         .choices(["snapshot", "ps"])
         .default("snapshot"),
-    )
-    .action(exitsWith(replay));
-  addConfig(addListOptions(command));
-}
+    ),
+).addOption(CONFIG);

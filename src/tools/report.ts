@@ -1,7 +1,7 @@
 /** `report`: sums up the ledger. */
 
 import { statSync } from "node:fs";
-import { type Command, InvalidArgumentError, Option } from "commander";
+import { InvalidArgumentError, Option } from "commander";
 import { type Common, complain, print } from "../commands/shared.ts";
 import type { LedgerRecord } from "../core/ledger/record.ts";
 import { countOf, localMinute } from "../core/text/format.ts";
@@ -14,7 +14,7 @@ import { csvOf } from "./core/ledger/csv.ts";
 import { reportPage } from "./core/ledger/page.ts";
 import { chooseRecords, type Summary, sinceOf, summarise } from "./core/ledger/summary.ts";
 import { summaryTables, totalsLine, WOULD_COLUMNS, wouldLine } from "./core/ledger/summary-view.ts";
-import { addConfig, collect, exitsWith } from "./options.ts";
+import { CONFIG, collect, commandOf, USERS } from "./options.ts";
 import { ledgerFiles, readLedger } from "./shell/read-ledger.ts";
 import { painter, renderTable } from "./shell/terminal.ts";
 
@@ -35,10 +35,7 @@ Examples:
   vscode-grim-reaper report --would              what observing sweeps would end
   vscode-grim-reaper report --csv > reaps.csv    every tree, for a spreadsheet
   vscode-grim-reaper report --html report.html --anonymous
-  vscode-grim-reaper report --file login1.jsonl --file login2.jsonl.gz
-
-Exit status: 0 all well, even if some lines are not records; 1 a file could not
-be read; 64 usage; 77 not permitted; 78 bad configuration.`;
+  vscode-grim-reaper report --file login1.jsonl --file login2.jsonl.gz`;
 
 async function report(options: ReportOptions): Promise<number> {
   const { json, csv, html, would, anonymous } = options;
@@ -141,30 +138,27 @@ function sinceArgument(text: string): number {
   return since;
 }
 
-/** Adds the command to the program. */
-export function addReport(program: Command): void {
-  addConfig(
-    program
-      .command("report")
-      .description("show what was ended: totals by product, user, host, reason and day, and repeated cases")
-      .option("--since <when>", "a duration, or a date such as 2027-01-31 (default: 30d)", sinceArgument)
-      .option("-u, --user <user>", "only trees of this user, by name or uid (repeatable)", collect(String))
-      .option(
-        "--file <file>",
-        "read this ledger, plain or compressed; - is standard input (repeatable)",
-        collect(String),
-      )
-      .option("--would", "show the trees that sweeps would have ended while they only observed", false)
-      .addOption(new Option("--json", "print JSON").conflicts(["csv", "html"]))
-      .addOption(
-        new Option(
-          "--html <file>",
-          "write one page of what was ended for a browser; - is standard output",
-        ).conflicts(["csv", "would"]),
-      )
-      .option("--anonymous", "number the users instead of naming them", false)
-      .option("--csv", "print every ended tree as a line of comma-separated values", false)
-      .addHelpText("after", EXAMPLES)
-      .action(exitsWith(report)),
-  );
-}
+export const reportCommand = commandOf(
+  "report",
+  "show what was ended: totals by product, user, host, reason and day, and repeated cases",
+  report,
+)
+  .option("--since <when>", "a duration, or a date such as 2027-01-31 (default: 30d)", sinceArgument)
+  .addOption(USERS)
+  .option(
+    "--file <file>",
+    "read this ledger, plain or compressed; - is standard input (repeatable)",
+    collect(String),
+  )
+  .option("--would", "show the trees that sweeps would have ended while they only observed", false)
+  .addOption(new Option("--json", "print JSON").conflicts(["csv", "html"]))
+  .addOption(
+    new Option(
+      "--html <file>",
+      "write one page of what was ended for a browser; - is standard output",
+    ).conflicts(["csv", "would"]),
+  )
+  .option("--anonymous", "number the users instead of naming them", false)
+  .option("--csv", "print every ended tree as a line of comma-separated values", false)
+  .addOption(CONFIG)
+  .addHelpText("after", EXAMPLES);

@@ -2,7 +2,6 @@
 
 import { readFileSync, renameSync, rmSync } from "node:fs";
 import { join } from "node:path";
-import type { Command } from "commander";
 import { type Common, complain, isRoot } from "../commands/shared.ts";
 import { type Fault, faultLine } from "../core/observation/fault.ts";
 import { loadConfig } from "../shell/config.ts";
@@ -12,7 +11,7 @@ import { NOTIFY_FOLDER, RUN_FOLDER } from "../shell/store/paths.ts";
 import { prepareFolder } from "../shell/store/safe-files.ts";
 import { actsForHost, serviceAccount } from "../shell/store/service-account.ts";
 import { filesIn, prepareSpool, SPOOLED } from "../shell/store/spool.ts";
-import { addConfig, exitsWith } from "./options.ts";
+import { CONFIG, commandOf } from "./options.ts";
 import { runHook } from "./shell/run-hook.ts";
 
 const LIMIT_MS = 60_000;
@@ -22,10 +21,7 @@ const SETUID_MAILER = "a setuid mailer needs /usr/share/vscode-grim-reaper/hooks
 const EXPLANATION = `
 The program gets one line of JSON on standard input for each tree, a run each,
 and a minute. It is run again after the next sweep when its exit status is not
-0, and given up after three days.
-
-Exit status: 0 all well; 1 a run failed; 75 it is at work already; 77 not
-permitted.`;
+0, and given up after three days.`;
 
 async function runNotify(options: Common): Promise<number> {
   if (!actsForHost())
@@ -74,9 +70,10 @@ function dropToAccount(): void {
   process.setuid?.(uid);
 }
 
-export function addRunNotify(program: Command): void {
-  addConfig(program.command("run-notify"))
-    .description("run the site's notify program for what sweeps left")
-    .addHelpText("after", EXPLANATION)
-    .action(exitsWith(runNotify));
-}
+export const runNotifyCommand = commandOf(
+  "run-notify",
+  "run the site's notify program for what sweeps left",
+  runNotify,
+)
+  .addOption(CONFIG)
+  .addHelpText("after", EXPLANATION);

@@ -1,6 +1,5 @@
 /** `status`: shows in a few lines what the reaper does on this host. */
 
-import type { Command } from "commander";
 import { type Common, isRoot, print, requestFor, thisHost } from "../commands/shared.ts";
 import { memoryKiBOf } from "../core/costs/costs.ts";
 import { faultLine, isOfHost } from "../core/observation/fault.ts";
@@ -15,7 +14,7 @@ import { chooseRecords, type Totals, totalsOf } from "./core/ledger/summary.ts";
 import type { Answer } from "./core/text/shown.ts";
 import { asSeen, isBlind } from "./core/views/observer.ts";
 import { type LastSweepText, type Status, statusLines } from "./core/views/status-view.ts";
-import { addConfig, exitsWith } from "./options.ts";
+import { CONFIG, commandOf, JSON_OPTION } from "./options.ts";
 import { ask } from "./shell/ask.ts";
 import { unitProperties } from "./shell/examine-host.ts";
 import { recordsIn } from "./shell/read-ledger.ts";
@@ -72,13 +71,10 @@ function endedSince(file: string, since: number): Totals {
   return totalsOf(chooseRecords(recordsIn(file), since));
 }
 
-/** Adds the command to the program. */
-export function addStatus(program: Command): void {
-  addConfig(
-    program
-      .command("status")
-      .description("show the mode, the last and next sweep, the trees, and what was ended since yesterday")
-      .option("--json", "print JSON")
-      .action(exitsWith(status)),
-  );
-}
+export const statusCommand = commandOf(
+  "status",
+  "show the mode, the last and next sweep, the trees, and what was ended since yesterday",
+  status,
+)
+  .addOption(JSON_OPTION)
+  .addOption(CONFIG);

@@ -7,7 +7,7 @@ import { test } from "node:test";
 import { Command } from "commander";
 import fc from "fast-check";
 import { sweepOptionsOf } from "../../src/commands/sweep-options.ts";
-import { addSweep } from "../../src/tools/sweep.ts";
+import { sweepCommand } from "../../src/tools/sweep.ts";
 import { temporaryFolder } from "../helpers/program.ts";
 
 const folder = temporaryFolder();
@@ -53,12 +53,11 @@ test("what Node's parser takes for a sweep, commander takes in the same sense", 
     if (own === null) return;
     taken++;
     let theirs: unknown;
-    const program = new Command();
-    addSweep(program);
-    for (const command of [program, ...program.commands])
-      command.exitOverride().action((given) => {
-        theirs = given;
-      });
+    sweepCommand.action((given) => {
+      theirs = given;
+    });
+    const program = new Command().addCommand(sweepCommand, { isDefault: true });
+    for (const command of [program, sweepCommand]) command.exitOverride();
     await program.parseAsync(args, { from: "user" });
     assert.deepEqual({ ...(theirs as object) }, own, args.join(" "));
   };
