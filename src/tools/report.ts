@@ -84,18 +84,7 @@ function filesOf(options: ReportOptions): readonly string[] {
   const { file } = loadConfig(options.config ?? null).policy.ledger;
   if (file === "")
     throw new Failure(EXIT.failed, 'this host keeps no ledger (ledger.file = ""); name one with --file');
-  try {
-    return ledgerFiles(file);
-  } catch (error) {
-    throw failureOf(file, error);
-  }
-}
-
-function failureOf(file: string, error: unknown): Failure {
-  const { code = "", message } = error as NodeJS.ErrnoException;
-  return ["EACCES", "EPERM"].includes(code)
-    ? new Failure(EXIT.denied, `${file}: only root may read the ledger; run it with sudo`)
-    : new Failure(EXIT.failed, `${file}: cannot be read: ${message}`);
+  return ledgerFiles(file);
 }
 
 /** Reads every file that can be read. A torn line, which a crash leaves, is counted and is not a failure. */
@@ -103,20 +92,23 @@ function readAll(files: readonly string[]) {
   const records: LedgerRecord[] = [];
   let badLines = 0;
   let failed = false;
+  const fail = (line: string): void => {
+    complain(line);
+    failed = true;
+  };
   for (const file of files) {
     try {
       const one = readLedger(file);
       for (const record of one.records) records.push(record);
       badLines += one.badLines;
-      failed ||= one.newerLines > 0;
-      const newer = `${countOf(one.newerLines, "line")} of a newer version left out; upgrade vscode-grim-reaper here`;
-      if (one.newerLines > 0) complain(`${file}: ${newer}`);
-      if (one.badLines > 0) complain(`${file}: ${countOf(one.badLines, "line")} without a record left out`);
+      const [newer, bad] = [countOf(one.newerLines, "line"), countOf(one.badLines, "line")];
+      if (one.badLines > 0) complain(`${file}: ${bad} without a record left out`);
+      if (one.newerLines > 0)
+        fail(`${file}: ${newer} of a newer version left out; upgrade vscode-grim-reaper here`);
     } catch (error) {
-      const failure = failureOf(file, error);
-      if (failure.status === EXIT.denied) throw failure;
-      complain(failure.message);
-      failed = true;
+      const { status, message } = error as Failure;
+      if (status === EXIT.denied) throw error;
+      fail(message);
     }
   }
   return { records, badLines, failed };

@@ -23,7 +23,7 @@ The program gets one line of JSON on standard input for each tree, a run each,
 and a minute. It is run again after the next sweep when its exit status is not
 0, and given up after three days.`;
 
-async function runNotify(options: Common): Promise<number> {
+function runNotify(options: Common): number {
   if (!actsForHost())
     throw new Failure(
       EXIT.denied,
@@ -36,20 +36,20 @@ async function runNotify(options: Common): Promise<number> {
   const lock = join(RUN_FOLDER, "notify.lock");
   if (loadNative().lock(lock) === "busy")
     throw new Failure(EXIT.busy, `it is at work already (another process holds ${lock})`);
-  const faults = await deliverAll(program, Date.now());
+  const faults = deliverAll(program, Date.now());
   for (const fault of faults) complain(faultLine(fault));
   return faults.length > 0 ? EXIT.failed : EXIT.ok;
 }
 
 /** Runs the program for each text that sweeps left. What failed is kept, and given up after three days. @throws */
-async function deliverAll(program: string, now: number): Promise<Fault[]> {
+function deliverAll(program: string, now: number): Fault[] {
   const { fresh, kept } = prepareSpool(NOTIFY_FOLDER);
   const faults: Fault[] = [];
   for (const name of filesIn(fresh)) {
     const file = join(kept, name);
     // It leaves the watched folder first, so that even a crash does not start this again.
     renameSync(join(fresh, name), file);
-    const run = await runHook(program, readFileSync(file, "utf8"), LIMIT_MS);
+    const run = runHook(program, readFileSync(file, "utf8"), LIMIT_MS);
     const done = "value" in run && run.value === 0;
     const old = now - Number(SPOOLED.exec(name)?.[1]) > GIVE_UP_MS;
     if (done || old) rmSync(file);

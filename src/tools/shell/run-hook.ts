@@ -1,6 +1,6 @@
 /** Runs a program of the site's: checked, without a shell, with a clean environment and a time limit. */
 
-import { spawn } from "node:child_process";
+import { spawnSync } from "node:child_process";
 import { constants, lstatSync, realpathSync } from "node:fs";
 import { dirname } from "node:path";
 import type { Answer } from "../core/text/shown.ts";
@@ -35,37 +35,22 @@ export function whyNotRun(program: string): string | null {
 const isWritable = (mode: number, gid: number): boolean =>
   (mode & 0o002) !== 0 || ((mode & 0o020) !== 0 && gid !== 0);
 
-/**
- * Runs the program with this standard input, and gives its exit status, or why there is none: it did not run, a signal or
- * the time limit ended it, or root would not run it. Never rejects. `limitMs`: then it and what it started are killed.
- */
-export function runHook(program: string, input: string, limitMs: number): Promise<Answer<number>> {
+/** Runs the program with this standard input; its exit status, or why there is none. `limitMs`: then all of it is killed. */
+export function runHook(program: string, input: string, limitMs: number): Answer<number> {
   const why = whyNotRun(program);
-  if (why !== null) return Promise.resolve({ failed: why });
-  return new Promise((resolve) => {
-    const started = performance.now();
-    // timeout(1) makes a process group and kills all of it.
-    const child = spawn("/usr/bin/timeout", ["--signal=KILL", `${limitMs / 1000}`, program], {
-      cwd: "/",
-      env: { LC_ALL: "C.UTF-8", PATH: "/usr/sbin:/usr/bin:/sbin:/bin" },
-      stdio: ["pipe", "ignore", "inherit"],
-    });
-    const end = (run: Answer<number>): void => {
-      clearTimeout(late);
-      child.stdin.destroy();
-      child.unref();
-      resolve(run);
-    };
-    const noAnswer = { failed: `no answer within ${limitMs / 1000} s` };
+  if (why !== null) return { failed: why };
+  // timeout(1) makes a process group and kills all of it, itself as well.
+  const args = ["--signal=KILL", `${limitMs / 1000}`, program];
+  const { status, signal, error } = spawnSync("/usr/bin/timeout", args, {
+    cwd: "/",
+    env: { LC_ALL: "C.UTF-8", PATH: "/usr/sbin:/usr/bin:/sbin:/bin" },
+    input,
+    stdio: ["pipe", "ignore", "inherit"],
     // Guard: a program that hangs in the kernel survives SIGKILL.
-    const late = setTimeout(() => end(noAnswer), limitMs + KILL_WAIT_MS);
-    // A program that does not read its input breaks the pipe; its exit status is what counts.
-    child.stdin.on("error", () => {});
-    child.stdin.end(input);
-    child.once("error", (error) => end({ failed: error.message }));
-    child.once("exit", (status, signal) => {
-      if (performance.now() - started >= limitMs) return end(noAnswer);
-      end(status === null ? { failed: `signal ${signal} ended it` } : { value: status });
-    });
+    timeout: limitMs + KILL_WAIT_MS,
+    killSignal: "SIGKILL",
   });
+  // A program that does not read its input breaks the pipe; its exit status is what counts.
+  if (status !== null) return { value: status };
+  return { failed: signal === null ? String(error?.message) : `no answer within ${limitMs / 1000} s` };
 }

@@ -5,7 +5,7 @@ import { type LedgerRecord, recordLine, recordsOf } from "../../../src/core/ledg
 import type { Observation } from "../../../src/core/observation/observation.ts";
 import type { Outcome } from "../../../src/core/reap/outcome.ts";
 import type { Judgement } from "../../../src/core/verdict/judge.ts";
-import { parseLedger } from "../../../src/tools/core/ledger/parse.ts";
+import { parseLedger } from "../../../src/tools/shell/read-ledger.ts";
 import { contextFor, judgeOne } from "../../helpers/judge.ts";
 import { DEFAULT_POLICY, NO_GRACE } from "../../helpers/policy.ts";
 import { ALICE, legacyTree, observation, tagOf, UPTIME } from "../../helpers/proc.ts";

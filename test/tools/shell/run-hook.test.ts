@@ -27,11 +27,11 @@ function program(text: string, mode = 0o755): string {
 }
 
 describe("a program of the site's", { skip }, () => {
-  test("gets its input, no argument and a clean environment, and its status comes back", async () => {
+  test("gets its input, no argument and a clean environment, and its status comes back", () => {
     process.env.REAPER_LEAK = "secret";
     const note = join(folder, "environment");
     const file = program(`exec >${note}; read line; echo "$line|$#|$PWD"; env; exit 10`);
-    const run = await runHook(file, '{"tree":1}\n', 5000);
+    const run = runHook(file, '{"tree":1}\n', 5000);
     delete process.env.REAPER_LEAK;
     assert.deepEqual(run, { value: 10 });
     const said = readFileSync(note, "utf8");
@@ -40,17 +40,17 @@ describe("a program of the site's", { skip }, () => {
     assert.match(said, /^PATH=\/usr\/sbin:\/usr\/bin:\/sbin:\/bin$/m);
   });
 
-  test("the path is not a command line for a shell", async () => {
+  test("the path is not a command line for a shell", () => {
     const file = join(folder, "x; touch marker");
     writeFileSync(file, "#!/bin/sh\nexit 0\n", { mode: 0o755 });
-    assert.deepEqual(await runHook(file, "", 5000), { value: 0 });
+    assert.deepEqual(runHook(file, "", 5000), { value: 0 });
     assert.ok(!existsSync("/marker") && !existsSync(join(folder, "marker")));
   });
 
   test("one that hangs is killed with what it started, and does not hold the others", async () => {
     const note = join(folder, "pids");
     const file = program(`echo $$ >${note}; sleep 600 & echo $! >>${note}; sleep 600`);
-    assert.deepEqual(await runHook(file, "", 500), { failed: "no answer within 0.5 s" });
+    assert.deepEqual(runHook(file, "", 500), { failed: "no answer within 0.5 s" });
     const pids = readFileSync(note, "utf8").trim().split("\n");
     assert.equal(pids.length, 2);
     const isAlive = (pid: string): boolean =>
@@ -58,15 +58,15 @@ describe("a program of the site's", { skip }, () => {
     await until(() => assert.ok(!pids.some(isAlive)));
   });
 
-  test("what it leaves behind with its output open is not waited for", async () => {
+  test("what it leaves behind with its output open is not waited for", () => {
     const note = join(folder, "left");
     const file = program(`sleep 600 & echo $! >${note}; exit 10`);
-    assert.deepEqual(await runHook(file, "", 30_000), { value: 10 });
+    assert.deepEqual(runHook(file, "", 30_000), { value: 10 });
     process.kill(Number(readFileSync(note, "utf8")), "SIGKILL");
   });
 
-  test("one that floods its output, or does not read its input, does no harm", async () => {
-    const run = await runHook(
+  test("one that floods its output, or does not read its input, does no harm", () => {
+    const run = runHook(
       program("head -c 100000 /dev/zero | tr '\\0' x; exit 10"),
       "y".repeat(1 << 20),
       10_000,
@@ -74,9 +74,9 @@ describe("a program of the site's", { skip }, () => {
     assert.deepEqual(run, { value: 10 });
   });
 
-  test("one that a signal ends is a failure", async () => {
+  test("one that a signal ends is a failure", () => {
     // As timeout(1) passes a deadly signal on.
-    const run = await runHook(program("kill -9 $$"), "", 5000);
+    const run = runHook(program("kill -9 $$"), "", 5000);
     assert.ok("failed" in run || run.value === 137, JSON.stringify(run));
   });
 
@@ -117,10 +117,10 @@ describe("a program of the site's", { skip }, () => {
       ["when it is not there", () => join(folder, "none"), /ENOENT/],
     ];
     for (const [name, make, reason] of refused)
-      test(name, async () => {
+      test(name, () => {
         const file = make();
         assert.match(whyNotRun(file) ?? "", reason);
-        const run = await runHook(file, "", 5000);
+        const run = runHook(file, "", 5000);
         assert.match("failed" in run ? run.failed : "", reason);
       });
   });

@@ -6,17 +6,9 @@ import { escapeText } from "../../../core/text/safe-text.ts";
 import type { GroupTotals, Summary } from "./summary.ts";
 import { type Render, summaryTables, totalsLine } from "./summary-view.ts";
 
-const NAMED: Readonly<Record<string, string>> = {
-  "&": "&amp;",
-  "<": "&lt;",
-  ">": "&gt;",
-  '"': "&quot;",
-  "'": "&#39;",
-};
-
 /** Makes text safe inside HTML. Guard: product, user and host names are chosen by others. */
 export function html(text: string): string {
-  return escapeText(text).replace(/[&<>"']/g, (char) => NAMED[char] ?? "");
+  return escapeText(text).replace(/[&<>"']/g, (char) => `&#${char.charCodeAt(0)};`);
 }
 
 const table: Render = (columns, rows) => {
@@ -35,13 +27,13 @@ const table: Render = (columns, rows) => {
 
 const bar = (share: number): string => `<i style="width:${(share * 10).toFixed(1)}rem"></i>`;
 
+const MEANINGS: Readonly<Record<string, string>> = Object.assign({}, ...Object.values(REASONS));
+
 /** A reason as a sentence; a code of a later version as it is. */
-function withMeaning(row: GroupTotals): GroupTotals {
-  const [meaning = row.name] = Object.values(REASONS).flatMap((some) =>
-    Object.entries(some).flatMap(([code, meaning]) => (code === row.name ? [meaning] : [])),
-  );
-  return { ...row, name: meaning.replaceAll("`", "") };
-}
+const withMeaning = (row: GroupTotals): GroupTotals => ({
+  ...row,
+  name: (MEANINGS[row.name] ?? row.name).replaceAll("`", ""),
+});
 
 const STYLE = `:root { color-scheme: light dark }
 body { font: 16px/1.5 system-ui, sans-serif; max-width: 62rem; margin: 2rem auto; padding: 0 1rem }

@@ -2,7 +2,7 @@ import type { LedgerRecord } from "../../../core/ledger/record.ts";
 import { countOf, formatMemory, localMinute } from "../../../core/text/format.ts";
 import { escapeText } from "../../../core/text/safe-text.ts";
 import type { Column } from "../text/shown.ts";
-import type { GroupTotals, Offender, Summary, Totals } from "./summary.ts";
+import { type GroupTotals, type Offender, type Summary, type Totals, totalsOf } from "./summary.ts";
 
 /** What `report` shows of a summary: the same tables on a terminal and on the page. */
 
@@ -69,7 +69,7 @@ export function wouldLine(records: readonly LedgerRecord[], since: number): stri
   const from = `since ${localMinute(since)}`;
   if (records.length === 0) return `Sweeps would have ended nothing ${from}.`;
   const users = new Set(records.map(({ user }) => user)).size;
-  const memory = formatMemory(records.reduce((sum, { freedKiB }) => sum + freedKiB, 0));
+  const memory = formatMemory(totalsOf(records).freedKiB);
   const trees = `${countOf(records.length, "tree")} of ${countOf(users, "user")} (${memory})`;
   return `Sweeps would have ended ${trees} ${from}; which: vscode-grim-reaper report --would`;
 }

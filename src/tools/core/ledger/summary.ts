@@ -18,25 +18,9 @@ export interface GroupTotals extends Totals {
   readonly name: string;
 }
 
+export type Summary = ReturnType<typeof summarise>;
 /** A user with more than one ended tree. */
-export interface Offender {
-  readonly user: string;
-  readonly trees: number;
-  readonly days: number;
-  readonly freedKiB: number;
-  readonly products: readonly string[];
-}
-
-export interface Summary {
-  readonly totals: Totals;
-  readonly byProduct: readonly GroupTotals[];
-  readonly byUser: readonly GroupTotals[];
-  readonly byHost: readonly GroupTotals[];
-  readonly byReasonCode: readonly GroupTotals[];
-  /** By local date, in order; days on which nothing was ended are left out. */
-  readonly byDay: readonly GroupTotals[];
-  readonly offenders: readonly Offender[];
-}
+export type Offender = Summary["offenders"][number];
 
 const MAX_OFFENDERS = 10;
 
@@ -72,16 +56,16 @@ export function sinceOf(text: string, now: number): number | null {
   return Number.isFinite(date.getTime()) && localDate(date) === text ? date.getTime() : null;
 }
 
-/** Sums up records. */
-export function summarise(records: readonly LedgerRecord[]): Summary {
+/** Sums up records. Days on which nothing was ended are left out. */
+export function summarise(records: readonly LedgerRecord[]) {
   const dayOf = ({ epochMs }: LedgerRecord): string => localDate(new Date(epochMs));
-  const byUser = groupBy(records, ({ user }) => user);
-  const offenders = [...byUser].flatMap(([user, group]): Offender[] => {
-    const { trees, freedKiB } = totalsOf(group);
-    const days = new Set(group.map(dayOf)).size;
-    const products = [...new Set(group.map(({ product }) => product))].sort();
-    return trees > 1 ? [{ user, trees, days, freedKiB, products }] : [];
-  });
+  const offenders = [...groupBy(records, ({ user }) => user)].map(([user, group]) => ({
+    user,
+    trees: group.length,
+    days: new Set(group.map(dayOf)).size,
+    freedKiB: totalsOf(group).freedKiB,
+    products: [...new Set(group.map(({ product }) => product))].sort(),
+  }));
   return {
     totals: totalsOf(records),
     byProduct: totalsBy(records, ({ product }) => product),
@@ -91,7 +75,7 @@ export function summarise(records: readonly LedgerRecord[]): Summary {
     byDay: sortedBy(totalsBy(records, dayOf), ({ name }) => name),
     // Days count first: one bad day is an accident, many are a habit.
     offenders: sortedBy(
-      offenders,
+      offenders.filter(({ trees }) => trees > 1),
       ({ days }) => -days,
       ({ trees }) => -trees,
       ({ user }) => user,

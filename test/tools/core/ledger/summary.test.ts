@@ -108,8 +108,8 @@ test("names from a ledger reach a terminal escaped, and a page as text", () => {
   assert.doesNotMatch(printed, /\p{C}/u);
   const text = page(hostile);
   assert.doesNotMatch(text.replaceAll("\n", ""), /<script|onload='|"\s+onload|\p{C}/u);
-  assert.match(text, /&lt;script&gt;alert\(1\)&lt;\/script&gt;/);
-  assert.equal(html(`<&>"'`), "&lt;&amp;&gt;&quot;&#39;");
+  assert.match(text, /&#60;script&#62;alert\(1\)&#60;\/script&#62;/);
+  assert.equal(html(`<&>"'`), "&#60;&#38;&#62;&#34;&#39;");
 });
 
 test("the page shows the tables with bars, and reasons as sentences", () => {
