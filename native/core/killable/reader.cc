@@ -20,6 +20,7 @@
 
 #include "core/base/clock.h"
 #include "core/base/fd.h"
+#include "core/proc/parse.h"
 #include "core/proc/proc_dir.h"
 
 namespace reaper {
@@ -30,6 +31,8 @@ constexpr int kStallsPerUser = 3;
 // Checks per timeout, and the progress between two checks below which the time counts as waiting.
 constexpr int kChecks = 4;
 constexpr std::uint32_t kProgressPerCheck = 16;
+// How many times the budget a read may take on a loaded host.
+constexpr std::int64_t kLoad = 10;
 
 std::mutex g_left_behind_mutex;
 std::vector<pid_t> g_left_behind;
@@ -154,14 +157,14 @@ std::optional<Failure> MemoryReader::serve(std::vector<Waiting>& waiting, Memory
   UniqueFd alive(pipe_fds[1]);
   const auto count = static_cast<std::uint32_t>(std::min(waiting.size(), kMemorySlots));
   arena.done.store(0, std::memory_order_relaxed);
-  const std::int64_t start = now_ms();
   const pid_t helper = start_helper(proc_fd_, alive.get(), [&] { fill(waiting.data(), count, arena); });
   if (helper < 0) return Failure{-helper, "fork"};
   alive.reset();
 
-  const End end = watch(waiting.data(), count, arena, ended.get());
+  std::int64_t spent = 1;  // so that no progress at all ends some time
+  const End end = watch(waiting.data(), count, arena, ended.get(), helper, &spent);
   end_helper(helper);
-  budget_ms_ -= std::max<std::int64_t>(now_ms() - start, 1);  // so that no progress at all ends some time
+  budget_ms_ -= spent;
   // Guard: the helper reads hostile input, so what it says is checked.
   const std::uint32_t done = std::min(arena.done.load(std::memory_order_acquire), count);
   for (std::uint32_t i = 0; i < done; ++i) {
@@ -194,23 +197,38 @@ void MemoryReader::fill(const Waiting* waiting, std::uint32_t count, MemoryArena
 
 // Waits for the helper. Its pipe shows its end, the shared counter its progress.
 MemoryReader::End MemoryReader::watch(const Waiting* waiting, std::uint32_t count, const MemoryArena& arena,
-                                      int ended_fd) const {
+                                      int ended_fd, pid_t helper, std::int64_t* spent) const {
   const std::int64_t start = now_ms();
-  std::int64_t last_progress = start, last_check = start;
+  std::int64_t silent = 0, last_check = start;
+  std::uint64_t cpu_ticks = 0;
   std::uint32_t seen = 0;
   for (;;) {
     struct pollfd pipe = {ended_fd, POLLIN, 0};
-    if (poll(&pipe, 1, timeout_ms_ / kChecks) > 0) return End::kHelperEnded;
-    const std::int64_t now = now_ms(), passed = now - std::exchange(last_check, now);
+    const bool has_ended = poll(&pipe, 1, timeout_ms_ / kChecks) > 0;
+    const std::int64_t now = now_ms(), since_check = now - std::exchange(last_check, now);
+    // Guard: a loaded host makes nobody's processes unknown.
+    const std::int64_t passed = has_no_processor(helper, &cpu_ticks) ? 0 : since_check;
+    *spent += passed;
+    if (has_ended) return End::kHelperEnded;
     const std::uint32_t done = arena.done.load(std::memory_order_acquire);
     const std::uint32_t progress = done - std::exchange(seen, done);
     if (done >= count) return End::kAllRead;
-    if (now - start >= budget_ms_) return End::kTimeSpent;
-    if (progress != 0) last_progress = now;
+    if (*spent >= budget_ms_ || now - start >= budget_ms_ * kLoad) return End::kTimeSpent;
+    silent = progress == 0 ? silent + passed : 0;
     if (progress >= kProgressPerCheck) continue;
     waiting[done].account->waited_ms += passed;
-    if (now - last_progress >= timeout_ms_ || is_hopeless(waiting[done])) return End::kStalled;
+    if (silent >= timeout_ms_ || is_hopeless(waiting[done])) return End::kStalled;
   }
+}
+
+// Whether the helper waits for a processor: it could run and has not run since the last look. One that a file
+// keeps is blocked, or runs in the kernel.
+bool MemoryReader::has_no_processor(pid_t helper, std::uint64_t* cpu_ticks) const {
+  char text[512];
+  const UniqueFd fd(openat(proc_fd_, (std::to_string(helper) + "/stat").c_str(), O_RDONLY | O_CLOEXEC));
+  const ssize_t got = fd.valid() ? ::read(fd.get(), text, sizeof text) : -1;
+  const auto stat = parse_stat(std::string_view(text, got > 0 ? static_cast<std::size_t>(got) : 0));
+  return stat && stat->state == 'R' && std::exchange(*cpu_ticks, stat->cpu_ticks) == stat->cpu_ticks;
 }
 
 // Guard: a file that stalled once would stall again, and one user must not use up the time of others.

@@ -74,8 +74,9 @@ class MemoryReader {
   // proc_fd: an open proc root. timeout_ms bounds one file, budget_ms all of them.
   MemoryReader(MemoryFile file, int proc_fd, int timeout_ms, int budget_ms);
 
-  // Reads users in turns. A request that gets no answer in time has none here. Blocks for no longer than the
-  // budget plus one timeout. A fork that fails is a fault, and EIO for its processes.
+  // Reads users in turns. A request that gets no answer in time has none here. Time in which the host has no
+  // processor for the helper does not count; in all a helper gets ten times the budget. A fork that fails is
+  // a fault, and EIO for its processes.
   void read(const std::vector<MemoryRequest>& requests, const OnAnswer& on_answer,
             std::vector<Fault>* faults);
 
@@ -89,7 +90,9 @@ class MemoryReader {
 
   std::optional<Failure> serve(std::vector<Waiting>& waiting, MemoryArena& arena, const OnAnswer& on_answer);
   void fill(const Waiting* waiting, std::uint32_t count, MemoryArena& arena) const;
-  End watch(const Waiting* waiting, std::uint32_t count, const MemoryArena& arena, int ended_fd) const;
+  End watch(const Waiting* waiting, std::uint32_t count, const MemoryArena& arena, int ended_fd, pid_t helper,
+            std::int64_t* spent) const;
+  bool has_no_processor(pid_t helper, std::uint64_t* cpu_ticks) const;
   bool is_hopeless(const Waiting& one) const;
 
   MemoryFile file_;

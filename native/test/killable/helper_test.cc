@@ -1,4 +1,5 @@
 // The helper: what it holds and blocks, how it ends, and what its parent believes of it.
+#include <sched.h>
 #include <sys/mman.h>
 #include <sys/resource.h>
 #include <sys/syscall.h>
@@ -6,6 +7,7 @@
 
 #include <cstddef>
 
+#include "core/base/clock.h"
 #include "core/signals/signal.h"
 #include "test/killable/host.h"
 #include "test/refuse.h"
@@ -247,6 +249,44 @@ void trusts_no_helper() {
   }
 }
 
+// In the helper: 1 has 5 ms of work and next to no processor for it, 2 is busy for ever.
+int read_at_last(const char* path, const MemoryFile&, char* to, HelperAnswer* answer) {
+  const sched_param none{};
+  if (path[0] == '1') CHECK(sched_setscheduler(0, SCHED_IDLE, &none) == 0);
+  const std::int64_t end = now_ms(CLOCK_PROCESS_CPUTIME_ID) + 5;
+  while (path[0] == '2' || (path[0] == '1' && now_ms(CLOCK_PROCESS_CPUTIME_ID) < end)) {
+  }
+  *to = path[0];
+  answer->length = 1;
+  return 0;
+}
+
+// Guard: the time in which a loaded host lets the helper wait is nobody's. One that is busy uses up its own.
+void a_loaded_host_makes_nobody_unknown() {
+  const Child busy([](int ready) {
+    close(ready);
+    while (now_ms() != 0) {
+    }
+    return true;
+  });
+  cpu_set_t before, one;
+  CHECK(sched_getaffinity(0, sizeof before, &before) == 0);
+  int cpu = 0;
+  while (!CPU_ISSET(cpu, &before)) ++cpu;
+  CPU_ZERO(&one);
+  CPU_SET(cpu, &one);
+  CHECK(sched_setaffinity(busy.pid(), sizeof one, &one) == 0 && sched_setaffinity(0, sizeof one, &one) == 0);
+  const UniqueFd proc(open("/proc", O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+  MemoryReader reader({"read at last", 64, 1000, read_at_last}, proc.get(), 20, 5000);
+  std::vector<Fault> faults;
+  std::string read;
+  reader.read(
+      {{"2", 2}, {"1", 1}, {"3", 3}}, [&](std::size_t, int, std::string_view text) { read += text; },
+      &faults);
+  CHECK(read == "13" && faults.empty());
+  CHECK(sched_setaffinity(0, sizeof before, &before) == 0);
+}
+
 }  // namespace
 
 int main() {
@@ -257,5 +297,6 @@ int main() {
   one_that_cannot_die_yet_is_collected_later();
   reads_what_there_is_room_for();
   the_helper_holds_nothing();
+  a_loaded_host_makes_nobody_unknown();
   return report("helper");
 }
