@@ -1,7 +1,7 @@
 /** `doctor`: is everything in place, on this host, now? */
 
 import { type Common, print, requestFor, thisHost } from "../commands/shared.ts";
-import { faultLine, isOfHost } from "../core/observation/fault.ts";
+import { type Fault, faultLine, isOfHost } from "../core/observation/fault.ts";
 import { mergePolicy } from "../core/policy/policy.ts";
 import { safeJson } from "../core/text/safe-text.ts";
 import { breakerTrips } from "../core/verdict/circuit-breaker.ts";
@@ -19,14 +19,19 @@ async function doctor(options: Common): Promise<number> {
   const policy = "value" in loaded ? loaded.value.policy : mergePolicy([]);
   const ports = thisHost();
   const look = await askAsync(async () => {
-    const { view, judgements, faults } = await observeAndJudge(ports, requestFor(policy, {}));
+    const { view, judgements } = await observeAndJudge(ports, requestFor(policy, {}));
     const servers = [...view.sshd.genuine.values()];
+    const { counts, tags, faults } = view.observation;
+    const ofHost = faults.filter(isOfHost);
+    const isOfTags = ({ what }: Fault): boolean => /\btags?\b/.test(what);
     return {
-      processes: view.observation.counts.listed,
+      processes: counts.listed,
       sshServers: servers.length,
       monitors: servers.filter(({ uid }) => uid === 0).map(({ pid }) => pid),
       broken: breakerTrips(view, judgements, policy),
-      faults: faults.filter(isOfHost).map(faultLine),
+      tags: tags.length,
+      tagFaults: ofHost.filter(isOfTags).map(faultLine),
+      faults: ofHost.filter((fault) => !isOfTags(fault)).map(faultLine),
     };
   });
   const checks = diagnose(await examine(ports.native, loaded, look));

@@ -55,13 +55,6 @@ onLoginNode("doctor", () => {
       /PrivateNetwork=yes/,
     ],
     [
-      "the users' environment",
-      "sed -i '1i session required pam_env.so user_readenv=1' /etc/pam.d/sshd",
-      "sed -i 1d /etc/pam.d/sshd",
-      "user_readenv",
-      /LD_PRELOAD/,
-    ],
-    [
       "no keepalive but TCP's",
       "echo ClientAliveInterval 0 >/etc/ssh/sshd_config.d/00-no.conf",
       "rm /etc/ssh/sshd_config.d/00-no.conf",

@@ -73,8 +73,6 @@ function commands(): void {
     assert.match(output, /the mode is: observing, nothing is ended/);
     assert.match(output, /to check the installation: vscode-grim-reaper doctor/);
     for (const file of OLD_FILES) assert.ok(output.includes(`warning: ${file} hides`), output);
-    const doctor = await node.exec(["/usr/sbin/vscode-grim-reaper", "doctor"]);
-    assert.match(doctor.stdout, new RegExp(`^fault +predecessor +${OLD_FILES.join(", ")}: `, "m"));
   });
 
   it("the predecessor's files go, and the package's unit is in effect", async () => {

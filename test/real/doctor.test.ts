@@ -1,4 +1,4 @@
-// `doctor` on hosts that lack something: for an ordinary user, beside the Python script's files, after a failed write.
+// `doctor` on hosts that lack something: for an ordinary user, after a failed write.
 
 import assert from "node:assert/strict";
 import { chmodSync, mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";

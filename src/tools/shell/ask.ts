@@ -17,10 +17,14 @@ export function ask<T>(question: () => T): Answer<T> {
   }
 }
 
-export async function askAsync<T>(question: () => Promise<T>): Promise<Answer<T>> {
+export const askAsync = <T>(question: () => Promise<T>): Promise<Answer<T>> =>
+  question().then((value) => ({ value }), failure);
+
+/** An answer where it matters not why there is none. */
+export function orNull<T>(question: () => T): T | null {
   try {
-    return { value: await question() };
-  } catch (error) {
-    return failure(error);
+    return question();
+  } catch {
+    return null;
   }
 }

@@ -1,33 +1,23 @@
 /** Asks a host all that `doctor` wants to know. Every question may fail by itself; none changes anything. */
 
-import { existsSync, lstatSync, readFileSync, realpathSync } from "node:fs";
+import { existsSync, lstatSync, readFileSync } from "node:fs";
 import { release } from "node:os";
 import { join } from "node:path";
-import { faultLine } from "../../core/observation/fault.ts";
 import type { LoadedConfig } from "../../shell/config.ts";
 import type { Native } from "../../shell/host/native.ts";
 import { runTool } from "../../shell/host/run-tool.ts";
 import { countHookFaults, readLastSweep } from "../../shell/store/last-sweep.ts";
-import { LOG_FILE, RUN_FOLDER, STATE_FOLDER } from "../../shell/store/paths.ts";
-import { readTags } from "../../shell/store/tags.ts";
-import type { Examination, FileFacts, UnitProperties } from "../core/doctor/examination.ts";
+import { LOG_FILE, STATE_FOLDER } from "../../shell/store/paths.ts";
+import { type Examination, HOOK, type UnitProperties } from "../core/doctor/examination.ts";
 import { type PamLine, pamStack } from "../core/doctor/pam.ts";
 import type { Answer } from "../core/text/shown.ts";
-import { ask, askAsync } from "./ask.ts";
+import { ask, askAsync, orNull } from "./ask.ts";
 import { findConfigProblems } from "./config-problems.ts";
 import { examineSelinux, LOGROTATE, whyNotRotated } from "./examine-selinux.ts";
 
-const HOOK = "/usr/libexec/vscode-grim-reaper/session-close";
 const PAM_FOLDER = "/etc/pam.d";
 const DEADLINE_MS = 5000;
 const LAUNCHER = "/usr/sbin/vscode-grim-reaper";
-/** What comes first for systemd or a shell, and what it hides. */
-const HIDES = [
-  ["/etc/systemd/system/vscode-grim-reaper.service", "/usr/lib/systemd/system/vscode-grim-reaper.service"],
-  ["/etc/systemd/system/vscode-grim-reaper.timer", "/usr/lib/systemd/system/vscode-grim-reaper.timer"],
-  ["/usr/local/bin/vscode-grim-reaper", LAUNCHER],
-  ["/usr/local/sbin/vscode-grim-reaper", LAUNCHER],
-] as const;
 const CGROUPS = ["/sys/fs/cgroup", "/sys/fs/cgroup/unified"];
 
 export async function examine(
@@ -42,28 +32,18 @@ export async function examine(
     now: Date.now(),
     pam: pamLines(),
     sshd: ask(() => runTool("/usr/sbin/sshd", ["-T"], DEADLINE_MS)),
-    hookPath: HOOK,
     hook: hookFacts(),
     hookFaults: ask(countHookFaults),
     timer: unitProperties("vscode-grim-reaper.timer"),
     service,
-    selinux: ask(() => examineSelinux(HOOK, execStartOf(service), monitors)),
-    tags: ask(() => {
-      const bootId = readFileSync("/proc/sys/kernel/random/boot_id", "utf8").trim();
-      const { tags, faults } = readTags(RUN_FOLDER, bootId);
-      return {
-        folder: fileFacts(join(RUN_FOLDER, "tags")),
-        valid: tags.length,
-        faults: faults.map(faultLine),
-      };
-    }),
+    selinux: ask(() => examineSelinux(execStartOf(service), monitors)),
     kernel: release(),
     hasCgroupV2: CGROUPS.some((folder) => existsSync(join(folder, "cgroup.controllers"))),
     hasAudit: existsSync("/proc/self/sessionid"),
-    sockets: then(await askAsync(() => native.connections([process.pid], "/proc")), (found) => ({
-      complete: found.complete,
-      detail: found.faults[0]?.detail ?? "",
-    })),
+    sockets: await askAsync(async () => {
+      const { complete, faults } = await native.connections([process.pid], "/proc");
+      return complete ? null : (faults[0]?.detail ?? "");
+    }),
     look,
     config: then(loaded, (config) => ({
       files: config.files,
@@ -71,7 +51,6 @@ export async function examine(
       log: logOf(config),
       problems: findConfigProblems(config),
     })),
-    predecessor: findPredecessor(),
     rotation: then(loaded, (config) =>
       rotationOf([logOf(config) ?? "", config.policy.ledger.file].filter((file) => file !== "")),
     ),
@@ -108,32 +87,21 @@ function rotationOf(files: readonly string[]): { file: string; why: string | nul
   });
 }
 
-/** Finds what the Python script left behind: a unit or a program that hides the installed one. */
-const findPredecessor = (): string[] =>
-  HIDES.flatMap(([old, installed]) => {
-    const [one, other] = [old, installed].map((file) => ask(() => realpathSync(file)));
-    return one && "value" in one && other && "value" in other && one.value !== other.value ? [old] : [];
-  });
-
 function pamLines(): PamLine[] | null {
-  const read = (name: string): string | null => {
-    const text = ask(() => readFileSync(join(PAM_FOLDER, name), "utf8"));
-    return "value" in text ? text.value : null;
-  };
+  const read = (name: string): string | null => orNull(() => readFileSync(join(PAM_FOLDER, name), "utf8"));
   return read("sshd") === null ? null : pamStack("sshd", read);
 }
 
-function fileFacts(path: string): FileFacts | null {
-  const found = lstatSync(path, { throwIfNoEntry: false });
-  if (!found) return null;
-  return { uid: found.uid, gid: found.gid, mode: found.mode & 0o7777, isFile: found.isFile() };
-}
-
 function hookFacts(): Examination["hook"] {
-  const facts = fileFacts(HOOK);
-  if (facts === null) return null;
-  const program = ask(() => readFileSync(HOOK));
-  return { ...facts, isStatic: "value" in program && isStatic(program.value) };
+  const found = lstatSync(HOOK, { throwIfNoEntry: false });
+  if (!found) return null;
+  const program = orNull(() => readFileSync(HOOK));
+  return {
+    uid: found.uid,
+    mode: found.mode & 0o7777,
+    isFile: found.isFile(),
+    isStatic: program !== null && isStatic(program),
+  };
 }
 
 /** An ELF program without a loader, which LD_PRELOAD reaches: linkers write the loader's path next to the head. */

@@ -3,9 +3,9 @@ import { closeSync, existsSync, openSync, readFileSync, readSync, writeSync } fr
 import { dirname, join } from "node:path";
 import { runTool } from "../../shell/host/run-tool.ts";
 import { LOG_FOLDER, RUN_FOLDER } from "../../shell/store/paths.ts";
-import type { SelinuxFacts } from "../core/doctor/examination.ts";
+import { HOOK, type SelinuxFacts } from "../core/doctor/examination.ts";
 import { HOOK_DOMAIN, typeOf } from "../core/doctor/selinux-checks.ts";
-import { ask } from "./ask.ts";
+import { orNull } from "./ask.ts";
 
 /** selinuxfs, at its one place since Linux 3.0. */
 const SELINUX = "/sys/fs/selinux";
@@ -20,46 +20,34 @@ const MAX_LABELS = 3;
  * Examines SELinux; null where it is not enabled. `execStart`: what systemd starts; `sshd`: processes of genuine ssh
  * servers. @throws where the kernel does not answer
  */
-export function examineSelinux(
-  hook: string,
-  execStart: string,
-  sshd: readonly number[],
-): SelinuxFacts | null {
+export function examineSelinux(execStart: string, sshd: readonly number[]): SelinuxFacts | null {
   if (!existsSync(join(SELINUX, "enforce"))) return null;
-  const hookContext = contextOf(hook);
   const execContext = contextOf(execStart);
   const init = contextOfProcess(1);
   const sweep = execContext === null ? init : transition(init, execContext);
-  const moduleLoaded = isKnown(`system_u:system_r:${HOOK_DOMAIN}${levelOf(init)}`);
-  const booleans = ["deny_execmem", "allow_execmem"] as const;
+  const domains = hookDomains(sshd);
+  const hasModule = domains.some(({ hook }) => hook === HOOK_DOMAIN);
   return {
     enforcing: read("enforce") === "1",
-    moduleLoaded,
-    mislabelled: ask(() => (moduleLoaded ? mislabelled(dirname(hook), RUN_FOLDER, LOG_FOLDER) : [])),
+    mislabelled: hasModule ? mislabelled(dirname(HOOK), RUN_FOLDER, LOG_FOLDER) : [],
     execStart,
     execStartType: execContext === null ? null : typeOf(execContext),
-    hookDomains: hookContext === null ? [] : hookDomains(sshd, hookContext),
+    hookDomains: domains,
     sweepDomain: typeOf(sweep),
     sweepMayExecmem: isAllowed(sweep, sweep, "process", "execmem"),
-    execmemBoolean: booleans.find((name) => existsSync(join(SELINUX, "booleans", name))) ?? null,
   };
 }
 
-/** The domains of sshd's processes, and those that its session program would get; and the hook's from each. */
-function hookDomains(sshd: readonly number[], hookContext: string): { sshd: string; hook: string }[] {
-  const running = sshd.flatMap((pid) => {
-    const context = ask(() => contextOfProcess(pid));
-    return "value" in context ? context.value : [];
-  });
+/** The domains of sshd's processes, or those that its session program would get; and the hook's from each. */
+function hookDomains(sshd: readonly number[]): { sshd: string; hook: string }[] {
+  const hook = contextOf(HOOK);
+  if (hook === null) return [];
+  const running = sshd.flatMap((pid) => orNull(() => contextOfProcess(pid)) ?? []);
   const programs = SESSION_PROGRAMS.flatMap((path) => contextOf(path) ?? []);
   const sessions = running.flatMap((context) => programs.map((program) => transition(context, program)));
   // Where there is a program for sessions, PAM's stack runs there and in no listener.
-  const callers = sessions.length > 0 ? sessions : running;
-  const pairs = callers.map((context) => ({
-    sshd: typeOf(context),
-    hook: typeOf(transition(context, hookContext)),
-  }));
-  return pairs.filter(({ sshd: type }, i) => pairs.findIndex((pair) => pair.sshd === type) === i);
+  const callers = new Set(sessions.length > 0 ? sessions : running);
+  return [...callers].map((context) => ({ sshd: typeOf(context), hook: typeOf(transition(context, hook)) }));
 }
 
 /** What a rotation does: a new file in the place of a renamed one, and in the end one removed. */
@@ -88,16 +76,10 @@ function contextOfProcess(pid: number): string {
   return readFileSync(`/proc/${pid}/attr/current`, "utf8").replaceAll("\0", "").trim();
 }
 
-/** The level of a context with its colon; empty in a policy without levels. */
-function levelOf(context: string): string {
-  const level = context.split(":").slice(3)[0]?.split("-")[0];
-  return level === undefined ? "" : `:${level}`;
-}
-
 /** The context of a path; null: it is not there. */
 function contextOf(path: string): string | null {
-  const text = ask(() => runTool("/usr/bin/stat", ["--format=%C", "--", path], DEADLINE_MS).trim());
-  return "value" in text && text.value.includes(":") ? text.value : null;
+  const text = orNull(() => runTool("/usr/bin/stat", ["--format=%C", "--", path], DEADLINE_MS).trim());
+  return text?.includes(":") ? text : null;
 }
 
 /** What restorecon would change below these folders. */
@@ -133,9 +115,4 @@ function isAllowed(source: string, target: string, targetClass: string, permissi
   const allowed =
     transact("access", `${source} ${target} ${read(`class/${targetClass}/index`)}`).split(" ")[0] ?? "0";
   return ((BigInt(`0x${allowed}`) >> BigInt(bit)) & 1n) === 1n;
-}
-
-/** Whether the kernel's policy has the parts of this context; it answers EINVAL where it has not. */
-function isKnown(context: string): boolean {
-  return "value" in ask(() => transact("context", context));
 }

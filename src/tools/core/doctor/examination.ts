@@ -4,13 +4,7 @@ import type { PamLine } from "./pam.ts";
 
 /** What `doctor` found on a host. Each question without an answer says why. */
 
-export interface FileFacts {
-  readonly uid: number;
-  readonly gid: number;
-  /** The lower twelve bits. */
-  readonly mode: number;
-  readonly isFile: boolean;
-}
+export const HOOK = "/usr/libexec/vscode-grim-reaper/session-close";
 
 /** Properties of a unit by name, as systemctl show gives them. */
 export type UnitProperties = Readonly<Record<string, string>>;
@@ -18,10 +12,8 @@ export type UnitProperties = Readonly<Record<string, string>>;
 /** What `doctor` asks of SELinux. Types are the third field of a context. */
 export interface SelinuxFacts {
   readonly enforcing: boolean;
-  /** The kernel's policy knows HOOK_DOMAIN. */
-  readonly moduleLoaded: boolean;
   /** "Would relabel PATH from A to B", of what restorecon would change; empty without the module. */
-  readonly mislabelled: Answer<readonly string[]>;
+  readonly mislabelled: readonly string[];
   /** What the service starts, and its type. */
   readonly execStart: string;
   readonly execStartType: string | null;
@@ -31,8 +23,6 @@ export interface SelinuxFacts {
   readonly sweepDomain: string;
   /** Whether that domain may make memory executable, without which V8 aborts. */
   readonly sweepMayExecmem: boolean;
-  /** The boolean that decides on execmem in this policy: RHEL's, Debian's, or neither. */
-  readonly execmemBoolean: "deny_execmem" | "allow_execmem" | null;
 }
 
 export interface Examination {
@@ -43,26 +33,25 @@ export interface Examination {
   readonly pam: readonly PamLine[] | null;
   /** What `sshd -T` prints: "usepam yes", "clientaliveinterval 0". */
   readonly sshd: Answer<string>;
-  readonly hookPath: string;
   /** Null: it is not there. */
-  readonly hook: (FileFacts & { readonly isStatic: boolean }) | null;
+  readonly hook: {
+    readonly uid: number;
+    /** The lower twelve bits. */
+    readonly mode: number;
+    readonly isFile: boolean;
+    readonly isStatic: boolean;
+  } | null;
   readonly hookFaults: Answer<number>;
   /** Null: SELinux is not enabled. */
   readonly selinux: Answer<SelinuxFacts | null>;
   readonly timer: Answer<UnitProperties>;
   readonly service: Answer<UnitProperties>;
-  readonly tags: Answer<{
-    /** Null: there is none yet. */
-    readonly folder: FileFacts | null;
-    readonly valid: number;
-    readonly faults: readonly string[];
-  }>;
   /** "6.12.0-55.el10.x86_64" */
   readonly kernel: string;
   readonly hasCgroupV2: boolean;
   readonly hasAudit: boolean;
-  /** Whether the list of sockets is complete, and why not. */
-  readonly sockets: Answer<{ readonly complete: boolean; readonly detail: string }>;
+  /** Why the list of sockets is not complete; null: it is. */
+  readonly sockets: Answer<string | null>;
   /** What a sweep would see of the host now. */
   readonly look: Answer<{
     readonly processes: number;
@@ -71,10 +60,11 @@ export interface Examination {
     readonly monitors: readonly number[];
     /** Why it would end nothing at all, or null. */
     readonly broken: string | null;
+    readonly tags: number;
+    readonly tagFaults: readonly string[];
+    /** All others of the host. */
     readonly faults: readonly string[];
   }>;
-  /** Files of the Python script that come before the installed ones: units for systemd, programs for a shell. */
-  readonly predecessor: readonly string[];
   readonly config: Answer<{
     readonly files: readonly string[];
     readonly enforce: boolean;

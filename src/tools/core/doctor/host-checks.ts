@@ -62,13 +62,6 @@ export const HOST_CHECKS: Checks = {
     return fault(detail, "journalctl -u vscode-grim-reaper.service");
   },
 
-  // Nothing on a host that never had the Python script.
-  predecessor: ({ predecessor }) => {
-    if (predecessor.length === 0) return null;
-    const detail = `${predecessor.join(", ")}: comes before the installed file of this name and hides it`;
-    return fault(detail, `rm ${predecessor.join(" ")}; systemctl daemon-reload`);
-  },
-
   "last sweep": (seen) => {
     const { lastSweep, now } = seen;
     if ("failed" in lastSweep) return unknown(lastSweep, "run doctor as root");
@@ -99,18 +92,13 @@ export const HOST_CHECKS: Checks = {
     return warning(`${escapeText(stuck.file)} grows without end: ${escapeText(stuck.why ?? "")}`, remedy);
   },
 
-  processes: ({ uid, look, tags, config }) => {
+  processes: ({ uid, look }) => {
     if (uid !== 0) return warning("only root can read those of other users", "run doctor as root");
     if ("failed" in look) return fault(escapeText(look.failed), "check that /proc is mounted");
     const { processes, sshServers, broken, faults } = look.value;
     if (broken !== null) return fault(escapeText(broken), "until then a sweep ends nothing");
-    const said = [
-      ...("value" in tags ? tags.value.faults : []),
-      ...("value" in config ? config.value.problems : []),
-    ];
-    const other = faults.filter((line) => !said.includes(line));
-    if (other[0] !== undefined)
-      return fault(escapeText(other.join("; ")), "what cannot be read is left alone; look at the log");
+    if (faults.length > 0)
+      return fault(escapeText(faults.join("; ")), "what cannot be read is left alone; look at the log");
     if (sshServers > 0) return `${processes} seen, ${sshServers} of ssh servers`;
     const detail = `${processes} seen, none of them an ssh server: no tree would count as in use`;
     return warning(detail, "when yours has another name, put it into catalogue.sshd");
@@ -118,8 +106,8 @@ export const HOST_CHECKS: Checks = {
 
   sockets: ({ sockets }) => {
     if ("failed" in sockets) return fault(escapeText(sockets.failed), NETLINK);
-    const { complete, detail } = sockets.value;
-    return complete ? "by netlink" : fault(`the list is not complete: ${escapeText(detail)}`, NETLINK);
+    if (sockets.value === null) return "by netlink";
+    return fault(`the list is not complete: ${escapeText(sockets.value)}`, NETLINK);
   },
 
   kernel: ({ kernel, hasCgroupV2, hasAudit }) => {
