@@ -12,10 +12,9 @@ import { explainCommand } from "./explain.ts";
 import { keepCommand } from "./keep.ts";
 import { listCommand } from "./list.ts";
 import { enforceCommand, observeCommand } from "./mode.ts";
-import { replayCommand } from "./replay.ts";
+import { replayCommand, snapshotCommand } from "./replay.ts";
 import { reportCommand } from "./report.ts";
 import { runNotifyCommand } from "./run-notify.ts";
-import { snapshotCommand } from "./snapshot.ts";
 import { statusCommand } from "./status.ts";
 import { sweepCommand } from "./sweep.ts";
 

@@ -1,14 +1,13 @@
 /** `doctor`: is everything in place, on this host, now? */
 
 import { type Common, print, requestFor, thisHost } from "../commands/shared.ts";
-import { type Fault, faultLine, isOfHost } from "../core/observation/fault.ts";
 import { mergePolicy } from "../core/policy/policy.ts";
 import { safeJson } from "../core/text/safe-text.ts";
-import { breakerTrips } from "../core/verdict/circuit-breaker.ts";
 import { loadConfig } from "../shell/config.ts";
 import { EXIT } from "../shell/failure.ts";
 import { observeAndJudge } from "../sweep/sweep.ts";
 import { diagnose, doctorLines } from "./core/doctor/doctor.ts";
+import { lookFacts } from "./core/doctor/examination.ts";
 import { CONFIG, commandOf, JSON_OPTION } from "./options.ts";
 import { ask, askAsync } from "./shell/ask.ts";
 import { examine } from "./shell/examine-host.ts";
@@ -20,19 +19,7 @@ async function doctor(options: Common): Promise<number> {
   const ports = thisHost();
   const look = await askAsync(async () => {
     const { view, judgements } = await observeAndJudge(ports, requestFor(policy, {}));
-    const servers = [...view.sshd.genuine.values()];
-    const { counts, tags, faults } = view.observation;
-    const ofHost = faults.filter(isOfHost);
-    const isOfTags = ({ what }: Fault): boolean => /\btags?\b/.test(what);
-    return {
-      processes: counts.listed,
-      sshServers: servers.length,
-      monitors: servers.filter(({ uid }) => uid === 0).map(({ pid }) => pid),
-      broken: breakerTrips(view, judgements, policy),
-      tags: tags.length,
-      tagFaults: ofHost.filter(isOfTags).map(faultLine),
-      faults: ofHost.filter((fault) => !isOfTags(fault)).map(faultLine),
-    };
+    return lookFacts(view, judgements, policy);
   });
   const checks = diagnose(await examine(ports.native, loaded, look));
   if (options.json) print(safeJson({ schemaVersion: 1, checks }));

@@ -3,17 +3,16 @@
 import { spawnSync } from "node:child_process";
 import { existsSync } from "node:fs";
 import { constants, hostname } from "node:os";
-import { type Common, isRoot, ownUid, print, requestFor, thisHost } from "../commands/shared.ts";
+import { type Common, isRoot, ownUid, print } from "../commands/shared.ts";
 import type { Keep } from "../core/observation/observation.ts";
 import { DURATION_HELP, formatDuration } from "../core/text/duration.ts";
 import { localMinute } from "../core/text/format.ts";
-import { loadConfig } from "../shell/config.ts";
 import { EXIT, Failure } from "../shell/failure.ts";
+import { loadNative } from "../shell/host/native.ts";
 import { runTool } from "../shell/host/run-tool.ts";
 import { KEEP_PROGRAM } from "../shell/store/paths.ts";
-import { observeAndJudge } from "../sweep/sweep.ts";
-import { CONFIG, commandOf, durationArgument } from "./options.ts";
-import { ask } from "./shell/ask.ts";
+import { CONFIG, commandOf, durationArgument, look } from "./options.ts";
+import { orNull } from "./shell/ask.ts";
 
 interface KeepOptions extends Common {
   readonly cancel: boolean;
@@ -37,17 +36,16 @@ async function keep(duration: number | undefined, options: KeepOptions): Promise
       EXIT.usage,
       "root's own trees are never ended; to exempt a user, add an [[exempt]] to the configuration",
     );
-  const { policy } = loadConfig(options.config ?? null);
-  const ports = thisHost();
-  const { observation } = await observeAndJudge(ports, requestFor(policy, {}));
+  const { policy, observation } = await look(options);
   const before = observation.keeps.filter(({ uid }) => uid === ownUid());
   if (duration === undefined && !options.cancel) {
     show(before);
     return EXIT.ok;
   }
   if (duration !== undefined) start(Math.min(duration, LONGEST), policy.keep.max);
-  for (const keep of before) ports.native.signal(keep, keep.uid, constants.signals.SIGTERM);
-  await ports.native.waitGone(before, 1000);
+  const native = loadNative();
+  for (const keep of before) native.signal(keep, keep.uid, constants.signals.SIGTERM);
+  await native.waitGone(before, 1000);
   if (options.cancel) print(before.length > 0 ? "Withdrawn." : "There was no request.");
   return EXIT.ok;
 }
@@ -86,8 +84,7 @@ function earlyEnd(): string {
   const logind = "org.freedesktop.login1";
   const manager = "/org/freedesktop/login1";
   const property = ["get-property", logind, manager, `${logind}.Manager`, "KillUserProcesses"];
-  const answer = ask(() => runTool("/usr/bin/busctl", property, 1000).trim());
-  const kills = "value" in answer && answer.value === "b true";
+  const kills = orNull(() => runTool("/usr/bin/busctl", property, 1000).trim()) === "b true";
   const logout = kills ? ", and so does your last logout: KillUserProcesses=yes here" : "";
   return `A reboot ends that early${logout}.`;
 }

@@ -1,7 +1,7 @@
 /** `list`: shows every tree with its verdict; `replay` prints its table through the same function. */
 
 import { type Command, InvalidArgumentError, Option } from "commander";
-import { type Common, complain, ownUid, print, printJson, requestFor, thisHost } from "../commands/shared.ts";
+import { type Common, complain, ownUid, print, printJson } from "../commands/shared.ts";
 import { faultLine, isOfHost } from "../core/observation/fault.ts";
 import type { Policy } from "../core/policy/policy.ts";
 import { hostDocument } from "../core/report/json.ts";
@@ -9,17 +9,15 @@ import { localMinute } from "../core/text/format.ts";
 import { escapeText } from "../core/text/safe-text.ts";
 import type { Judgement, Verdict } from "../core/verdict/judge.ts";
 import { VERDICTS } from "../core/verdict/orphan.ts";
-import { loadConfig } from "../shell/config.ts";
 import { EXIT } from "../shell/failure.ts";
 import { namesOf } from "../shell/host/accounts.ts";
 import type { Look } from "../sweep/ports.ts";
-import { observeAndJudge } from "../sweep/sweep.ts";
 import { sortedBy } from "./core/text/shown.ts";
 import { agentColumns, agentRows } from "./core/views/agents-view.ts";
 import { limitLines } from "./core/views/limits.ts";
 import { listColumns, SORT_KEYS, type SortKey, sortTrees, totalsLine } from "./core/views/list-view.ts";
 import { asSeen, isBlind, ownOnly } from "./core/views/observer.ts";
-import { CONFIG, collect, commandOf, JSON_OPTION, USERS } from "./options.ts";
+import { CONFIG, collect, commandOf, JSON_OPTION, look, USERS } from "./options.ts";
 import { readLimits } from "./shell/limits.ts";
 import { painter, renderTable } from "./shell/terminal.ts";
 
@@ -33,8 +31,7 @@ export interface ListOptions extends Common {
 }
 
 async function list(options: ListOptions): Promise<number> {
-  const { policy } = loadConfig(options.config ?? null);
-  const seen = await observeAndJudge(thisHost(), requestFor(policy, options));
+  const { policy, ...seen } = await look(options);
   if (options.pids) {
     print(seen.judgements.flatMap(({ tree }) => tree.members.map(({ pid }) => pid)).join("\n"));
     return EXIT.ok;

@@ -1,7 +1,10 @@
 /** Makes commands, and the options that several of them take. */
 import { Command, InvalidArgumentError, Option } from "commander";
+import { type Common, requestFor, thisHost } from "../commands/shared.ts";
 import { CONFIG_OPTION, type OptionRow, parsePid, USER_OPTION } from "../commands/sweep-options.ts";
 import { DURATION_HELP, parseDuration } from "../core/text/duration.ts";
+import { loadConfig } from "../shell/config.ts";
+import { observeAndJudge } from "../sweep/sweep.ts";
 
 /** Makes a command whose result becomes the exit status. */
 export function commandOf<A extends unknown[]>(
@@ -12,6 +15,12 @@ export function commandOf<A extends unknown[]>(
   return new Command(name).description(description).action(async (...args) => {
     process.exitCode = await act(...(args as A));
   });
+}
+
+/** Looks at this host, with the configuration and of the users that the options name. */
+export async function look(options: Common) {
+  const { policy } = loadConfig(options.config ?? null);
+  return { policy, ...(await observeAndJudge(thisHost(), requestFor(policy, options))) };
 }
 
 /** Parses a process id. */

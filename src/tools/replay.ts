@@ -1,12 +1,16 @@
-/** `replay FILE`: judges a saved observation, or a process listing, with this host's configuration. */
+/**
+ * `snapshot` writes the observation as JSON, without secrets; `replay FILE` judges a saved one, or a process listing, with
+ * this host's configuration.
+ */
 
 import { readFileSync } from "node:fs";
 import { Option } from "commander";
+import { type Common, print } from "../commands/shared.ts";
 import type { Observation } from "../core/observation/observation.ts";
 import { observation as savedObservation } from "../core/observation/schema.ts";
 import { localDate } from "../core/text/format.ts";
 import { parseJson } from "../core/text/parse-json.ts";
-import { escapeText } from "../core/text/safe-text.ts";
+import { escapeText, safeJson } from "../core/text/safe-text.ts";
 import { viewOf } from "../core/tree/host-view.ts";
 import { NO_ACCOUNTS } from "../core/verdict/exemption.ts";
 import { judgeView, UNFORCED } from "../core/verdict/judge.ts";
@@ -14,12 +18,15 @@ import { loadConfig, systemMinUid } from "../shell/config.ts";
 import { EXIT, Failure } from "../shell/failure.ts";
 import { parseListing } from "./core/replay/ps-listing.ts";
 import { addListOptions, type ListOptions, showTrees } from "./list.ts";
-import { CONFIG, commandOf } from "./options.ts";
+import { CONFIG, commandOf, look } from "./options.ts";
 
-async function replay(
-  file: string,
-  options: ListOptions & { readonly format: "snapshot" | "ps" },
-): Promise<number> {
+async function snapshot(options: Common): Promise<number> {
+  const { observation } = await look(options);
+  print(safeJson(observation));
+  return EXIT.ok;
+}
+
+function replay(file: string, options: ListOptions & { readonly format: "snapshot" | "ps" }): number {
   const { policy } = loadConfig(options.config ?? null);
   const text = readInput(file);
   const observation = options.format === "ps" ? readListing(file, text) : readSaved(file, text);
@@ -65,4 +72,10 @@ export const replayCommand = addListOptions(
         .choices(["snapshot", "ps"])
         .default("snapshot"),
     ),
+).addOption(CONFIG);
+
+export const snapshotCommand = commandOf(
+  "snapshot",
+  "write what this host shows now as JSON, without secrets, for replay and bug reports",
+  snapshot,
 ).addOption(CONFIG);

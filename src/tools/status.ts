@@ -1,20 +1,18 @@
 /** `status`: shows in a few lines what the reaper does on this host. */
 
-import { type Common, isRoot, print, requestFor, thisHost } from "../commands/shared.ts";
+import { type Common, isRoot, print } from "../commands/shared.ts";
 import { memoryKiBOf } from "../core/costs/costs.ts";
 import { faultLine, isOfHost } from "../core/observation/fault.ts";
 import { safeJson } from "../core/text/safe-text.ts";
 import type { Verdict } from "../core/verdict/judge.ts";
-import { loadConfig } from "../shell/config.ts";
 import { EXIT } from "../shell/failure.ts";
 import { countHookFaults, readLastSweep } from "../shell/store/last-sweep.ts";
 import { STATE_FOLDER } from "../shell/store/paths.ts";
-import { observeAndJudge } from "../sweep/sweep.ts";
 import { chooseRecords, type Totals, totalsOf } from "./core/ledger/summary.ts";
 import type { Answer } from "./core/text/shown.ts";
 import { asSeen, isBlind } from "./core/views/observer.ts";
 import { type LastSweepText, type Status, statusLines } from "./core/views/status-view.ts";
-import { CONFIG, commandOf, JSON_OPTION } from "./options.ts";
+import { CONFIG, commandOf, JSON_OPTION, look } from "./options.ts";
 import { ask } from "./shell/ask.ts";
 import { unitProperties } from "./shell/examine-host.ts";
 import { recordsIn } from "./shell/read-ledger.ts";
@@ -23,9 +21,7 @@ import { painter } from "./shell/terminal.ts";
 const DAY_MS = 86_400_000;
 
 async function status(options: Common): Promise<number> {
-  const { policy } = loadConfig(options.config ?? null);
-  const seen = await observeAndJudge(thisHost(), requestFor(policy, options));
-  const { observation, judgements, faults } = seen;
+  const { policy, observation, judgements, faults } = await look(options);
   const trees: Record<Verdict, number> = { reap: 0, wait: 0, spare: 0, exempt: 0, unknown: 0 };
   for (const one of judgements) trees[asSeen(one, observation).verdict]++;
   const now = Date.now();

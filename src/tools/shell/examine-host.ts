@@ -13,10 +13,11 @@ import { type PamLine, pamStack } from "../core/doctor/pam.ts";
 import type { Answer } from "../core/text/shown.ts";
 import { ask, askAsync, orNull } from "./ask.ts";
 import { findConfigProblems } from "./config-problems.ts";
-import { examineSelinux, LOGROTATE, whyNotRotated } from "./examine-selinux.ts";
+import { examineSelinux } from "./examine-selinux.ts";
 
 const PAM_FOLDER = "/etc/pam.d";
 const DEADLINE_MS = 5000;
+const LOGROTATE = "/usr/sbin/logrotate";
 const LAUNCHER = "/usr/sbin/vscode-grim-reaper";
 const CGROUPS = ["/sys/fs/cgroup", "/sys/fs/cgroup/unified"];
 
@@ -73,18 +74,21 @@ function logOf({ policy: { log } }: LoadedConfig): string | null {
   return log === "both" ? LOG_FILE : log === "journal" ? null : log;
 }
 
-/** From what `logrotate -d` prints, which rotates nothing: "considering log FILE", and an error that names the file. */
-function rotationOf(files: readonly string[]): { file: string; why: string | null }[] {
-  if (!existsSync(LOGROTATE)) return files.map((file) => ({ file, why: "logrotate is not installed" }));
+/**
+ * Says which files logrotate rotates, from what `logrotate -d` prints, which rotates nothing: "considering log FILE", and
+ * an error that names the file. @throws for one that it does not rotate
+ */
+function rotationOf(files: readonly string[]): string {
+  if (!existsSync(LOGROTATE)) throw new Error("logrotate is not installed");
   // It writes to standard error, and ends with 1 where any file of the host has a fault.
   const script = `${LOGROTATE} -d /etc/logrotate.conf 2>&1; true`;
   const lines = runTool("/bin/sh", ["-c", script], DEADLINE_MS).split("\n");
-  return files.map((file) => {
+  for (const file of files) {
     const error = lines.find((line) => line.startsWith("error:") && line.includes(file));
-    if (error !== undefined || lines.includes(`considering log ${file}`))
-      return { file, why: error ?? whyNotRotated(file) };
-    return { file, why: "no configuration of logrotate names it" };
-  });
+    if (error !== undefined || !lines.includes(`considering log ${file}`))
+      throw new Error(`${file} grows without end: ${error ?? "no configuration of logrotate names it"}`);
+  }
+  return files.length > 0 ? `logrotate rotates ${files.join(", ")}` : "no file grows";
 }
 
 function pamLines(): PamLine[] | null {

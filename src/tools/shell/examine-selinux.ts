@@ -12,7 +12,6 @@ const SELINUX = "/sys/fs/selinux";
 const DEADLINE_MS = 5000;
 /** Since OpenSSH 9.8 sshd starts this program for each session: RHEL's path and Debian's. */
 const SESSION_PROGRAMS = ["/usr/libexec/openssh/sshd-session", "/usr/lib/openssh/sshd-session"];
-export const LOGROTATE = "/usr/sbin/logrotate";
 /** More labels say no more. */
 const MAX_LABELS = 3;
 
@@ -34,7 +33,6 @@ export function examineSelinux(execStart: string, sshd: readonly number[]): Seli
     execStartType: execContext === null ? null : typeOf(execContext),
     hookDomains: domains,
     sweepDomain: typeOf(sweep),
-    sweepMayExecmem: isAllowed(sweep, sweep, "process", "execmem"),
   };
 }
 
@@ -48,26 +46,6 @@ function hookDomains(sshd: readonly number[]): { sshd: string; hook: string }[] 
   // Where there is a program for sessions, PAM's stack runs there and in no listener.
   const callers = new Set(sessions.length > 0 ? sessions : running);
   return [...callers].map((context) => ({ sshd: typeOf(context), hook: typeOf(transition(context, hook)) }));
-}
-
-/** What a rotation does: a new file in the place of a renamed one, and in the end one removed. */
-const ROTATION = [
-  ["dir", ["add_name", "remove_name", "write"]],
-  ["file", ["create", "rename", "setattr", "unlink", "write"]],
-] as const;
-
-/** Why SELinux keeps logrotate from rotating a log; null where it does not. */
-export function whyNotRotated(log: string): string | null {
-  const program = contextOf(LOGROTATE);
-  if (program === null || !existsSync(join(SELINUX, "enforce")) || read("enforce") !== "1") return null;
-  const logrotate = transition(contextOfProcess(1), program);
-  for (const [targetClass, permissions] of ROTATION) {
-    const context = contextOf(targetClass === "dir" ? dirname(log) : log);
-    if (context === null) continue;
-    if (permissions.some((permission) => !isAllowed(logrotate, context, targetClass, permission)))
-      return `SELinux lets logrotate rename nothing that is labelled ${typeOf(context)}`;
-  }
-  return null;
 }
 
 const read = (name: string): string => readFileSync(join(SELINUX, name), "utf8").replaceAll("\0", "").trim();
@@ -92,27 +70,18 @@ function mislabelled(...folders: string[]): string[] {
     .slice(0, MAX_LABELS);
 }
 
-/** One question to a file of selinuxfs: the answer belongs to the descriptor that asked. */
-function transact(file: string, question: string): string {
-  const descriptor = openSync(join(SELINUX, file), "r+");
+/**
+ * The context of a process of this context after it has executed a file of that one: the answer belongs to the descriptor
+ * that asked.
+ */
+function transition(process: string, file: string): string {
+  const descriptor = openSync(join(SELINUX, "create"), "r+");
   try {
-    writeSync(descriptor, question);
+    writeSync(descriptor, `${process} ${file} ${read("class/process/index")}`);
     const answer = Buffer.alloc(4096);
     const size = readSync(descriptor, answer, 0, answer.length, 0);
     return answer.toString("utf8", 0, size).replaceAll("\0", "").trim();
   } finally {
     closeSync(descriptor);
   }
-}
-
-/** The context of a process of this context after it has executed a file of that one. */
-function transition(process: string, file: string): string {
-  return transact("create", `${process} ${file} ${read("class/process/index")}`);
-}
-
-function isAllowed(source: string, target: string, targetClass: string, permission: string): boolean {
-  const bit = Number(read(`class/${targetClass}/perms/${permission}`)) - 1;
-  const allowed =
-    transact("access", `${source} ${target} ${read(`class/${targetClass}/index`)}`).split(" ")[0] ?? "0";
-  return ((BigInt(`0x${allowed}`) >> BigInt(bit)) & 1n) === 1n;
 }

@@ -93,15 +93,6 @@ done
 for file in $logs; do label "$file" "$file.1" "$file.2.gz"; done
 section doctor-rotated
 vscode-grim-reaper doctor
-# A ledger where logrotate may rename nothing.
-section doctor-misplaced
-echo line >/var/lib/ledger.jsonl
-cp -a /etc/logrotate.d/vscode-grim-reaper /root/logrotate
-printf '/var/lib/ledger.jsonl {\n  monthly\n}\n' >>/etc/logrotate.d/vscode-grim-reaper
-printf '[ledger]\nfile = "/var/lib/ledger.jsonl"\n' >/etc/vscode-grim-reaper/config.d/misplaced.toml
-vscode-grim-reaper doctor
-cat /root/logrotate >/etc/logrotate.d/vscode-grim-reaper
-rm /etc/vscode-grim-reaper/config.d/misplaced.toml
 # The unit goes on writing to the files that logrotate made.
 section server
 pgrep -u alice -x node || echo none

@@ -1,4 +1,9 @@
 import type { LastSweep } from "../../../core/metrics/metrics.ts";
+import { type Fault, faultLine, isOfHost } from "../../../core/observation/fault.ts";
+import type { Policy } from "../../../core/policy/policy.ts";
+import type { HostView } from "../../../core/tree/host-view.ts";
+import { breakerTrips } from "../../../core/verdict/circuit-breaker.ts";
+import type { Judgement } from "../../../core/verdict/judge.ts";
 import type { Answer } from "../text/shown.ts";
 import type { PamLine } from "./pam.ts";
 
@@ -21,8 +26,25 @@ export interface SelinuxFacts {
   readonly hookDomains: readonly { readonly sshd: string; readonly hook: string }[];
   /** The domain that the kernel gives a service with this ExecStart. */
   readonly sweepDomain: string;
-  /** Whether that domain may make memory executable, without which V8 aborts. */
-  readonly sweepMayExecmem: boolean;
+}
+
+/** What a sweep would see of the host now. */
+export function lookFacts(view: HostView, judgements: readonly Judgement[], policy: Policy) {
+  const { counts, tags, faults } = view.observation;
+  const servers = [...view.sshd.genuine.values()];
+  const ofHost = faults.filter(isOfHost);
+  const isOfTags = ({ what }: Fault): boolean => /\btags?\b/.test(what);
+  return {
+    processes: counts.listed,
+    sshServers: servers.length,
+    /** Those that run PAM: listeners and monitors. A session's other process has the user's uid. */
+    monitors: servers.filter(({ uid }) => uid === 0).map(({ pid }) => pid),
+    /** Why it would end nothing at all, or null. */
+    broken: breakerTrips(view, judgements, policy),
+    tags: tags.length,
+    tagFaults: ofHost.filter(isOfTags).map(faultLine),
+    faults: ofHost.filter((fault) => !isOfTags(fault)).map(faultLine),
+  };
 }
 
 export interface Examination {
@@ -52,19 +74,7 @@ export interface Examination {
   readonly hasAudit: boolean;
   /** Why the list of sockets is not complete; null: it is. */
   readonly sockets: Answer<string | null>;
-  /** What a sweep would see of the host now. */
-  readonly look: Answer<{
-    readonly processes: number;
-    readonly sshServers: number;
-    /** Their processes that run PAM: listeners and monitors. A session's other process has the user's uid. */
-    readonly monitors: readonly number[];
-    /** Why it would end nothing at all, or null. */
-    readonly broken: string | null;
-    readonly tags: number;
-    readonly tagFaults: readonly string[];
-    /** All others of the host. */
-    readonly faults: readonly string[];
-  }>;
+  readonly look: Answer<ReturnType<typeof lookFacts>>;
   readonly config: Answer<{
     readonly files: readonly string[];
     readonly enforce: boolean;
@@ -72,7 +82,7 @@ export interface Examination {
     readonly log: string | null;
     readonly problems: readonly string[];
   }>;
-  /** Each file that grows, and why logrotate would not rotate it; null: it would. */
-  readonly rotation: Answer<readonly { readonly file: string; readonly why: string | null }[]>;
+  /** Which files logrotate rotates, or of which it rotates none and why. */
+  readonly rotation: Answer<string>;
   readonly lastSweep: Answer<Omit<LastSweep, "totals"> | null>;
 }

@@ -14,10 +14,13 @@ const NEEDED_CAPABILITIES = ["CAP_DAC_READ_SEARCH", "CAP_KILL", "CAP_SYS_PTRACE"
 const BLINDERS = ["PrivateNetwork", "PrivateUsers", "PrivatePIDs"] as const;
 const NETLINK = "allow netlink sock_diag (kernel modules inet_diag, tcp_diag and unix_diag)";
 
+const JOURNAL = "journalctl -u vscode-grim-reaper.service";
+const EXECMEM = `${JOURNAL}; if SELinux denies execmem: setsebool -P deny_execmem off (RHEL), allow_execmem on (Debian)`;
+
 /** Says where the service writes why a sweep failed. */
 function logPlace({ config }: Examination): string {
   const log = "value" in config ? config.value.log : null;
-  return log === null ? "run journalctl -u vscode-grim-reaper.service" : `read ${escapeText(log)}`;
+  return log === null ? `run ${JOURNAL}` : `read ${escapeText(log)}`;
 }
 
 export const HOST_CHECKS: Checks = {
@@ -59,7 +62,8 @@ export const HOST_CHECKS: Checks = {
     if (lacks.length > 0) return fault(`CapabilityBoundingSet= lacks ${lacks.join(" ")}`, edit);
     if (Result === "success") return "its sandbox lets it see, its last run did not fail";
     const detail = `the last run ended with ${escapeText(Result)} (exit status ${escapeText(ExecMainStatus)})`;
-    return fault(detail, "journalctl -u vscode-grim-reaper.service");
+    // V8 aborts where it may not make memory executable.
+    return fault(detail, Result === "core-dump" || Result === "signal" ? EXECMEM : JOURNAL);
   },
 
   "last sweep": (seen) => {
@@ -83,13 +87,11 @@ export const HOST_CHECKS: Checks = {
   },
 
   rotation: ({ rotation }) => {
-    const remedy =
-      "name it in /etc/logrotate.d/vscode-grim-reaper; restorecon -RFv /var/log/vscode-grim-reaper";
-    if ("failed" in rotation) return unknown(rotation, remedy);
-    const stuck = rotation.value.find(({ why }) => why !== null);
-    const files = rotation.value.map(({ file }) => escapeText(file)).join(", ");
-    if (stuck === undefined) return files === "" ? "no file grows" : `logrotate rotates ${files}`;
-    return warning(`${escapeText(stuck.file)} grows without end: ${escapeText(stuck.why ?? "")}`, remedy);
+    if ("value" in rotation) return escapeText(rotation.value);
+    return warning(
+      escapeText(rotation.failed),
+      "name it in /etc/logrotate.d/vscode-grim-reaper; restorecon -RFv /var/log/vscode-grim-reaper",
+    );
   },
 
   processes: ({ uid, look }) => {

@@ -1,8 +1,7 @@
 /** The side of `doctor` that concerns SELinux: who may do what. */
 
 import { escapeText } from "../../../core/text/safe-text.ts";
-import { type Checks, type Finding, fault, warning } from "./check.ts";
-import type { Examination, SelinuxFacts } from "./examination.ts";
+import { type Checks, fault, warning } from "./check.ts";
 
 /** The hook's domain in packaging/selinux/vscode-grim-reaper.cil. */
 export const HOOK_DOMAIN = "vscode_grim_reaper_hook_t";
@@ -14,14 +13,6 @@ export function typeOf(context: string): string {
 
 const RELABEL = "restorecon -RFv /usr/libexec/vscode-grim-reaper /run/vscode-grim-reaper";
 const INSTALL = `install the package vscode-grim-reaper-selinux, or see packaging/README.md for semodule; then ${RELABEL}`;
-const EXECMEM =
-  "setsebool -P deny_execmem off (RHEL) or allow_execmem on (Debian), or allow it in a local policy module";
-
-/** A check of a host where SELinux is enabled; the first check says where it is not, or cannot be examined. */
-const enabled =
-  (check: (facts: SelinuxFacts) => Finding) =>
-  ({ selinux }: Examination): Finding =>
-    "value" in selinux && selinux.value !== null ? check(selinux.value) : null;
 
 export const SELINUX_CHECKS: Checks = {
   SELinux: ({ selinux }) => {
@@ -37,7 +28,10 @@ export const SELINUX_CHECKS: Checks = {
     return warning(detail, INSTALL);
   },
 
-  "SELinux labels": enabled(({ mislabelled, execStart, execStartType, sweepDomain }) => {
+  "SELinux labels": ({ selinux }) => {
+    // The check above says where SELinux is not enabled, or cannot be examined.
+    if ("failed" in selinux || selinux.value === null) return null;
+    const { mislabelled, execStart, execStartType, sweepDomain } = selinux.value;
     if (sweepDomain === "init_t")
       return fault(
         `${execStart} is labelled ${execStartType ?? "nothing"}, so the service stays in init_t, where V8 aborts`,
@@ -46,11 +40,5 @@ export const SELINUX_CHECKS: Checks = {
     if (mislabelled.length === 0) return `${execStart} starts in ${sweepDomain}; the labels are the policy's`;
     const found = escapeText(mislabelled.join("; "));
     return warning(`restorecon: ${found}: the hook cannot run or write there`, RELABEL);
-  }),
-
-  "SELinux execmem": enabled(({ sweepDomain, sweepMayExecmem, enforcing }) => {
-    if (sweepMayExecmem) return `${sweepDomain} may make memory executable, as V8 must`;
-    const detail = `the policy denies execmem to ${sweepDomain}: V8 aborts and the sweep ends with SIGTRAP`;
-    return enforcing ? fault(detail, EXECMEM) : warning(`${detail}, once SELinux enforces`, EXECMEM);
-  }),
+  },
 };

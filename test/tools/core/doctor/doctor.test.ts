@@ -45,7 +45,7 @@ const well: Examination = {
     tagFaults: [],
     faults: [],
   }),
-  rotation: value([{ file: LOG, why: null }]),
+  rotation: value(`logrotate rotates ${LOG}`),
   config: value({ files: ["/etc/vscode-grim-reaper/config.toml"], enforce: true, log: LOG, problems: [] }),
   lastSweep: value({ schemaVersion: 1, at: NOW - HOUR, lastGood: NOW - HOUR, survivors: 0, faults: [] }),
 };
@@ -113,6 +113,7 @@ const wrong: Readonly<Record<string, readonly [Partial<Examination>, "warning" |
   ],
   service: [
     [but("service", { Result: "exit-code", ExecMainStatus: "1" }), "fault", /exit-code \(exit status 1\)/],
+    [but("service", { Result: "core-dump", ExecMainStatus: "5" }), "fault", /core-dump/],
     [but("service", { PrivateNetwork: "yes" }), "fault", /PrivateNetwork=yes/],
     [but("service", { PrivatePIDs: "yes" }), "fault", /PrivatePIDs=yes/],
     [but("service", NO_KILL), "fault", /lacks CAP_KILL/],
@@ -125,10 +126,7 @@ const wrong: Readonly<Record<string, readonly [Partial<Examination>, "warning" |
     [but("lastSweep", { lastGood: NOW + 2 * HOUR }), "warning", /future/],
     [but("lastSweep", { survivors: 2 }), "warning", /2 processes survived/],
   ],
-  rotation: [
-    [{ rotation: value([{ file: "/srv/l", why: "no label" }]) }, "warning", /^\/srv\/l grows .*: no label/],
-    [failed("rotation", "ENOENT"), "warning", /unknown: ENOENT/],
-  ],
+  rotation: [[failed("rotation", "/srv/l grows without end: why"), "warning", /^\/srv\/l grows .*: why/]],
   processes: [
     [failed("look", "no /proc"), "fault", /no \/proc/],
     [but("look", { broken: "60 of 100 processes could not be read" }), "fault", /60 of 100/],

@@ -12,7 +12,6 @@ const well: SelinuxFacts = {
   execStartType: "bin_t",
   hookDomains: [{ sshd: "sshd_t", hook: HOOK_DOMAIN }],
   sweepDomain: "unconfined_service_t",
-  sweepMayExecmem: true,
 };
 /** The same host without the module. */
 const bare = { hookDomains: [{ sshd: "sshd_t", hook: "sshd_t" }] };
@@ -29,8 +28,6 @@ type Row = readonly [string, Partial<SelinuxFacts>, "warning" | "fault", detail:
 const newDomain = { hookDomains: [...well.hookDomains, { sshd: "sshd_new_t", hook: "sshd_new_t" }] };
 const relabel = { mislabelled: ["Would relabel /run/x from a to b"] };
 const inInit = { execStart: "/usr/lib/x/node", execStartType: "lib_t", sweepDomain: "init_t" };
-const denied = { sweepMayExecmem: false };
-const debian = { ...denied, sweepDomain: "initrc_t" };
 const PACKAGE = /vscode-grim-reaper-selinux/;
 
 const wrong: Readonly<Record<string, readonly Row[]>> = {
@@ -48,11 +45,6 @@ const wrong: Readonly<Record<string, readonly Row[]>> = {
       /x\/node is labelled lib_t/,
       /restorecon -Fv \/usr\/lib\/x\/node/,
     ],
-  ],
-  "SELinux execmem": [
-    ["deny_execmem", denied, "fault", /V8 aborts/, /setsebool -P deny_execmem off/],
-    ["Debian's", debian, "fault", /denies execmem to initrc_t/, /allow_execmem on/],
-    ["permissive", { ...denied, enforcing: false }, "warning", /once SELinux enforces/, /setsebool/],
   ],
 };
 
