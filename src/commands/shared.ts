@@ -51,32 +51,28 @@ export function portsFor(log: Log, stop: AbortSignal = new AbortController().sig
         complain(`Looking again in ${formatDuration(ms)}; nothing is ended before that (Ctrl-C stops)`);
       await sleep(ms, undefined, { signal: stop }).catch(() => undefined);
     },
-    // A user's own trees need no lock: each process is pinned and checked before each signal.
-    holdSignals: async () => (actsForHost() ? holdSignals(host.native, stop) : undefined),
+    // A lock under which signals are sent, forced or not. A user's own trees need none: each process is pinned and checked
+    // before each signal.
+    holdSignals: async () => {
+      if (actsForHost()) await hold(host.native, "signals.lock", "is ending processes", SIGNALS_MS, stop);
+    },
     keepsAccount: actsForHost(),
   };
 }
 
 /** Takes the lock that allows one unforced sweep at a time; held until this program ends. @throws Failure */
-export function holdLock(native: Native): void {
-  const lock = join(RUN_FOLDER, "lock");
-  if (takeLock(native, lock) === "busy")
-    throw new Failure(EXIT.busy, `another sweep is running (it holds ${lock}); wait for it to end`);
-}
+export const holdLock = (native: Native): Promise<void> => hold(native, "lock", "is running", 0);
 
 /** How long one sweep waits for another that sends signals: that one takes `termWait` and a few seconds. */
 const SIGNALS_MS = 120_000;
 
-/** Takes the lock under which signals are sent, forced or not; held until this program ends. @throws Failure */
-async function holdSignals(native: Native, stop: AbortSignal): Promise<void> {
-  const lock = join(RUN_FOLDER, "signals.lock");
-  const end = performance.now() + SIGNALS_MS;
-  while (!stop.aborted && takeLock(native, lock) === "busy") {
-    if (performance.now() > end)
-      throw new Failure(
-        EXIT.busy,
-        `another sweep is ending processes (it holds ${lock}); wait for it to end`,
-      );
+/** Takes a lock of the run folder, for which it waits this long. @throws Failure */
+async function hold(native: Native, name: string, what: string, waitMs: number, stop?: AbortSignal) {
+  const lock = join(RUN_FOLDER, name);
+  const end = performance.now() + waitMs;
+  while (!stop?.aborted && takeLock(native, lock) === "busy") {
+    if (performance.now() >= end)
+      throw new Failure(EXIT.busy, `another sweep ${what} (it holds ${lock}); wait for it to end`);
     await sleep(100);
   }
 }

@@ -49,7 +49,7 @@ export async function runSweep(options: SweepOptions, ask?: Ask): Promise<number
   try {
     const ports = portsFor(log, interrupt?.stop);
     // A forced sweep need not wait for one that settles, which looks again anyway.
-    if (changes && !options.force) holdLock(ports.native);
+    if (changes && !options.force) await holdLock(ports.native);
     const settle = options.force ? 0 : (options.settle ?? policy.settle);
     const whole = { ...request, dryRun: options.dryRun, settle };
     const seen = await observeAndJudge(ports, whole, reachOf(options));

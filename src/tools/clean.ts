@@ -39,9 +39,9 @@ async function clean(options: CleanOptions): Promise<number> {
   const { policy } = loadConfig(options.config ?? null);
   const uid = ownUid();
   if (process.stderr.isTTY) complain("looking for versions and measuring them …");
-  const found = findVersions(homedir(), uid, serverFolders(policy.catalogue), runningVersions());
-  const errors = [...found.errors];
-  const choices = chooseVersions(found.versions, options.older, Date.now());
+  const folders = serverFolders(policy.catalogue);
+  const { versions, errors } = findVersions(homedir(), uid, folders, runningVersions());
+  const choices = chooseVersions(versions, options.older, Date.now());
   const chosen = choices.filter(({ remove }) => remove);
   if (!options.json) print(choices.length > 0 ? renderTable(CLEAN_COLUMNS, choices) : "No server versions.");
   const wanted = chosen.length > 0 && (options.yes || (!options.json && (await isWanted(chosen))));

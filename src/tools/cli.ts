@@ -25,20 +25,13 @@ Examples:
   vscode-grim-reaper                    end every orphan, as the timer does
   vscode-grim-reaper -n -vv             show what would be ended, and why
   vscode-grim-reaper status             mode, last and next sweep, trees
-  vscode-grim-reaper list               every tree with its verdict
   vscode-grim-reaper explain 4711       every fact about the tree of 4711
   vscode-grim-reaper -f -u alice        end all of alice's trees, used or not
   vscode-grim-reaper report --since 30d what was ended, by product, user, day
   vscode-grim-reaper keep 24h           as a user: leave my trees alone
   vscode-grim-reaper end                as a user: end my trees now
-  vscode-grim-reaper clean              as a user: old server versions
-  vscode-grim-reaper snapshot >a.json   for replay and bug reports
 
-Files:
-  /etc/vscode-grim-reaper/config.toml       configuration, and config.d/*.toml
-  /var/log/vscode-grim-reaper/sweep.log     the log of the hourly sweeps
-  /var/log/vscode-grim-reaper/ledger.jsonl  every tree that was ended
-  /run/vscode-grim-reaper/                  the lock, and the tags of the hook`;
+The manual, vscode-grim-reaper(8), has the verdicts, the files and the log.`;
 const EXIT_STATUS = `
 Exit status: 0 all well; 1 something survived or failed; 64 usage; 70 internal
 error; 75 another sweep is running; 77 not permitted; 78 bad configuration.`;

@@ -3,6 +3,7 @@
 import { thisHost } from "../commands/shared.ts";
 import { keyOf } from "../core/observation/process.ts";
 import { countOf } from "../core/text/format.ts";
+import { groupBy } from "../core/text/group-by.ts";
 import { escapeText } from "../core/text/safe-text.ts";
 import type { Judgement } from "../core/verdict/judge.ts";
 import { EXIT, Failure } from "../shell/failure.ts";
@@ -52,10 +53,8 @@ export async function confirm(question: string): Promise<boolean> {
 /** Lists users with their products: "alice: vscode, bob: cursor 2". */
 function whose(judgements: readonly Judgement[]): string {
   const nameOf = namesOf(judgements.map(({ tree }) => tree.uid));
-  const counts = new Map<string, number>();
-  for (const { tree } of judgements) {
-    const name = `${nameOf(tree.uid)}: ${tree.product}`;
-    counts.set(name, (counts.get(name) ?? 0) + 1);
-  }
-  return [...counts].map(([name, count]) => escapeText(count > 1 ? `${name} ${count}` : name)).join(", ");
+  const trees = groupBy(judgements, ({ tree }) => `${nameOf(tree.uid)}: ${tree.product}`);
+  return [...trees]
+    .map(([name, { length }]) => escapeText(length > 1 ? `${name} ${length}` : name))
+    .join(", ");
 }

@@ -9,10 +9,8 @@ import { DURATION_HELP, formatDuration } from "../core/text/duration.ts";
 import { localMinute } from "../core/text/format.ts";
 import { EXIT, Failure } from "../shell/failure.ts";
 import { loadNative } from "../shell/host/native.ts";
-import { runTool } from "../shell/host/run-tool.ts";
 import { KEEP_PROGRAM } from "../shell/store/paths.ts";
 import { CONFIG, commandOf, durationArgument, look } from "./options.ts";
-import { orNull } from "./shell/ask.ts";
 
 interface KeepOptions extends Common {
   readonly cancel: boolean;
@@ -50,6 +48,7 @@ async function keep(duration: number | undefined, options: KeepOptions): Promise
   return EXIT.ok;
 }
 
+const EARLY_END = "A reboot ends that early.";
 const on = `Your servers on ${hostname()} are left alone`;
 
 function show(keeps: readonly Keep[]): void {
@@ -60,7 +59,7 @@ function show(keeps: readonly Keep[]): void {
   }
   const until = Math.max(...keeps.map((keep) => keep.until ?? 0));
   const when = until > 0 ? `until ${localMinute(until)}` : "for as long as that process lives";
-  print(`${on} ${when} (process ${first.pid}).\n${earlyEnd()}`);
+  print(`${on} ${when} (process ${first.pid}).\n${EARLY_END}`);
 }
 
 /** Starts a request: a program that goes into the background by itself. @throws Failure */
@@ -75,18 +74,8 @@ function start(asked: number, max: number): void {
     throw new Failure(EXIT.failed, `${KEEP_PROGRAM}: ${error?.message ?? `exit status ${status}`}`);
   const limit = `, but at most ${formatDuration(max)} after a sweep first found them without a connection`;
   const until = localMinute(Date.now() + asked);
-  print(`${on} until ${until}${asked > max ? limit : ""}.\n${earlyEnd()}`);
+  print(`${on} until ${until}${asked > max ? limit : ""}.\n${EARLY_END}`);
   print("Withdraw it with: vscode-grim-reaper keep --cancel");
-}
-
-/** What else ends a request: a reboot, and a logout where logind ends a user's processes then. */
-function earlyEnd(): string {
-  const logind = "org.freedesktop.login1";
-  const manager = "/org/freedesktop/login1";
-  const property = ["get-property", logind, manager, `${logind}.Manager`, "KillUserProcesses"];
-  const kills = orNull(() => runTool("/usr/bin/busctl", property, 1000).trim()) === "b true";
-  const logout = kills ? ", and so does your last logout: KillUserProcesses=yes here" : "";
-  return `A reboot ends that early${logout}.`;
 }
 
 /** What the program takes. */

@@ -29,10 +29,8 @@ interface ReportOptions extends Common {
 
 const EXAMPLES = `
 Examples:
-  vscode-grim-reaper report                      the last 30 days
   vscode-grim-reaper report --since 2027-01-01   from a day on
   vscode-grim-reaper report --since 2d -u alice  one user
-  vscode-grim-reaper report --would              what observing sweeps would end
   vscode-grim-reaper report --csv > reaps.csv    every tree, for a spreadsheet
   vscode-grim-reaper report --html report.html --anonymous
   vscode-grim-reaper report --file login1.jsonl --file login2.jsonl.gz`;

@@ -18,7 +18,6 @@ import { examineSelinux } from "./examine-selinux.ts";
 const PAM_FOLDER = "/etc/pam.d";
 const DEADLINE_MS = 5000;
 const LOGROTATE = "/usr/sbin/logrotate";
-const LAUNCHER = "/usr/sbin/vscode-grim-reaper";
 const CGROUPS = ["/sys/fs/cgroup", "/sys/fs/cgroup/unified"];
 
 export async function examine(
@@ -26,7 +25,6 @@ export async function examine(
   loaded: Answer<LoadedConfig>,
   look: Examination["look"],
 ): Promise<Examination> {
-  const service = unitProperties("vscode-grim-reaper.service");
   const monitors = "value" in look ? look.value.monitors : [];
   return {
     uid: process.geteuid?.() ?? -1,
@@ -36,8 +34,8 @@ export async function examine(
     hook: hookFacts(),
     hookFaults: ask(countHookFaults),
     timer: unitProperties("vscode-grim-reaper.timer"),
-    service,
-    selinux: ask(() => examineSelinux(execStartOf(service), monitors)),
+    service: unitProperties("vscode-grim-reaper.service"),
+    selinux: ask(() => examineSelinux(monitors)),
     kernel: release(),
     hasCgroupV2: CGROUPS.some((folder) => existsSync(join(folder, "cgroup.controllers"))),
     hasAudit: existsSync("/proc/self/sessionid"),
@@ -62,12 +60,6 @@ export async function examine(
 /** What follows from an answer, where there is one. */
 function then<T, U>(answer: Answer<T>, act: (value: T) => U): Answer<U> {
   return "value" in answer ? ask(() => act(answer.value)) : answer;
-}
-
-/** The path of "ExecStart={ path=… ; argv[]=… }"; the package's where there is no unit. */
-function execStartOf(service: Answer<UnitProperties>): string {
-  const text = "value" in service ? (service.value.ExecStart ?? "") : "";
-  return /\bpath=(\S+)/.exec(text)?.[1] ?? LAUNCHER;
 }
 
 function logOf({ policy: { log } }: LoadedConfig): string | null {

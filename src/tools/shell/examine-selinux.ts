@@ -3,7 +3,7 @@ import { closeSync, existsSync, openSync, readFileSync, readSync, writeSync } fr
 import { dirname, join } from "node:path";
 import { runTool } from "../../shell/host/run-tool.ts";
 import { LOG_FOLDER, RUN_FOLDER } from "../../shell/store/paths.ts";
-import { HOOK, type SelinuxFacts } from "../core/doctor/examination.ts";
+import { HOOK, LAUNCHER, type SelinuxFacts } from "../core/doctor/examination.ts";
 import { HOOK_DOMAIN, typeOf } from "../core/doctor/selinux-checks.ts";
 import { orNull } from "./ask.ts";
 
@@ -16,23 +16,21 @@ const SESSION_PROGRAMS = ["/usr/libexec/openssh/sshd-session", "/usr/lib/openssh
 const MAX_LABELS = 3;
 
 /**
- * Examines SELinux; null where it is not enabled. `execStart`: what systemd starts; `sshd`: processes of genuine ssh
+ * Examines SELinux; null where it is not enabled. `sshd`: processes of genuine ssh
  * servers. @throws where the kernel does not answer
  */
-export function examineSelinux(execStart: string, sshd: readonly number[]): SelinuxFacts | null {
+export function examineSelinux(sshd: readonly number[]): SelinuxFacts | null {
   if (!existsSync(join(SELINUX, "enforce"))) return null;
-  const execContext = contextOf(execStart);
+  const launcher = contextOf(LAUNCHER);
   const init = contextOfProcess(1);
-  const sweep = execContext === null ? init : transition(init, execContext);
   const domains = hookDomains(sshd);
   const hasModule = domains.some(({ hook }) => hook === HOOK_DOMAIN);
   return {
     enforcing: read("enforce") === "1",
     mislabelled: hasModule ? mislabelled(dirname(HOOK), RUN_FOLDER, LOG_FOLDER) : [],
-    execStart,
-    execStartType: execContext === null ? null : typeOf(execContext),
+    launcherType: launcher === null ? null : typeOf(launcher),
     hookDomains: domains,
-    sweepDomain: typeOf(sweep),
+    sweepDomain: typeOf(launcher === null ? init : transition(init, launcher)),
   };
 }
 

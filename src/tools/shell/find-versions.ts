@@ -12,13 +12,7 @@ import {
   type ServerFolder,
   TRACES_INSIDE,
 } from "../core/clean/layout.ts";
-import { ask } from "./ask.ts";
-
-export interface Found {
-  readonly versions: readonly Version[];
-  /** What could not be looked at, a line each. */
-  readonly errors: readonly string[];
-}
+import { orNull } from "./ask.ts";
 
 /** Answers which process runs a version of a server folder, or null. */
 export type PidOf = (folder: string, version: string) => number | null;
@@ -28,13 +22,8 @@ const MAX_ENTRIES = 10_000;
 /** A home on a slow file server may hold a million files. */
 export const DEADLINE_MS = 3_600_000;
 
-/** Versions of all server folders, measured. */
-export function findVersions(
-  home: string,
-  uid: number,
-  folders: readonly ServerFolder[],
-  pidOf: PidOf,
-): Found {
+/** Versions of all server folders, measured, and what could not be looked at, a line each. */
+export function findVersions(home: string, uid: number, folders: readonly ServerFolder[], pidOf: PidOf) {
   const versions: Version[] = [];
   const errors: string[] = [];
   for (const { product, path } of folders) {
@@ -52,7 +41,7 @@ export function findVersions(
       if (code !== "ENOENT") errors.push(`${join(home, path)}: ${message}`);
     }
   }
-  return measured(versions, errors);
+  return { versions: measured(versions, errors), errors };
 }
 
 function versionsIn(folder: string, product: string, pidOf: PidOf, errors: string[]): Version[] {
@@ -90,52 +79,48 @@ function namesIn(path: string, errors: string[]): string[] {
 }
 
 /** Reads when the parts of a version were written. */
-export function datesOf({
-  installs,
-  traces,
-}: Pick<Version, "installs" | "traces">): Pick<Version, "tracedAt" | "usedAt" | "placedAt" | "installedAt"> {
-  const stat = (path: string): Stats[] => {
-    const found = lstatSync(path, { throwIfNoEntry: false });
-    return found ? [found] : [];
-  };
-  const folders = installs.filter((path) => stat(path).some((one) => one.isDirectory()));
+export function datesOf({ installs, traces }: Pick<Version, "installs" | "traces">) {
+  const found = (paths: readonly string[]): Stats[] =>
+    paths.flatMap((path) => lstatSync(path, { throwIfNoEntry: false }) ?? []);
+  const folders = installs.filter((path) => found([path]).some((one) => one.isDirectory()));
   const inside = (names: readonly string[]): Stats[] =>
-    folders.flatMap((path) => names.flatMap((name) => stat(join(path, name))));
-  const newest = (times: readonly number[]): number => times.reduce((a, b) => Math.max(a, b), 0);
-  const installed = installs.flatMap(stat);
-  const traced = [...traces.flatMap(stat), ...inside(TRACES_INSIDE)];
+    found(folders.flatMap((path) => names.map((name) => join(path, name))));
+  const newest = (some: readonly Stats[], time: "atimeMs" | "mtimeMs" | "ctimeMs"): number =>
+    some.reduce((most, stats) => Math.max(most, stats[time]), 0);
+  const installed = found(installs);
+  const traced = [...found(traces), ...inside(TRACES_INSIDE)];
   const programs = [...installed.filter((one) => one.isFile()), ...inside(PROGRAMS_INSIDE)];
   // An archive brings the day of the build along: mtime orders versions, ctime says when this one came here.
-  const installedAt = newest(installed.map(({ mtimeMs }) => mtimeMs));
-  const tracedAt = traced.length > 0 ? newest(traced.map(({ mtimeMs }) => mtimeMs)) : null;
+  const installedAt = newest(installed, "mtimeMs");
+  const tracedAt = traced.length > 0 ? newest(traced, "mtimeMs") : null;
   return {
     tracedAt,
     // Backups read every file, so that the last read counts only where no log is kept.
-    usedAt: Math.max(installedAt, tracedAt ?? newest(programs.map(({ atimeMs }) => atimeMs))),
-    placedAt: newest(installed.map(({ ctimeMs }) => ctimeMs)),
+    usedAt: Math.max(installedAt, tracedAt ?? newest(programs, "atimeMs")),
+    placedAt: newest(installed, "ctimeMs"),
     installedAt,
   };
 }
 
 /** Adds the disk space that du(1) counts: what is shared by hard links counts once, for the version listed first. */
-function measured(versions: readonly Version[], errors: readonly string[]): Found {
-  if (versions.length === 0) return { versions, errors };
+function measured(versions: readonly Version[], errors: string[]): Version[] {
+  if (versions.length === 0) return [];
   const paths = versions.flatMap(({ installs }) => installs);
   const args = ["--summarize", "--one-file-system", "--block-size=1K", "--null", "--", ...paths];
-  let [output, unread]: [string, string[]] = ["", []];
+  let output: string;
   try {
     output = runTool("/usr/bin/du", args, DEADLINE_MS);
   } catch (error) {
-    [output, unread] = [(error as ToolError).output, [(error as ToolError).message]];
+    errors.push((error as ToolError).message);
+    output = (error as ToolError).output;
   }
   const sizes = new Map(
     [...output.matchAll(/(\d+)\t([^\0]+)\0/g)].map(([, kib, path]) => [path, Number(kib)]),
   );
-  const sizeOf = ({ installs }: Version): number | null => {
-    const sum = installs.reduce((all, path) => all + (sizes.get(path) ?? Number.NaN), 0);
-    return Number.isNaN(sum) ? null : sum;
-  };
-  return { versions: versions.map((one) => ({ ...one, kib: sizeOf(one) })), errors: [...errors, ...unread] };
+  return versions.map((one) => {
+    const kib = one.installs.reduce((all, path) => all + (sizes.get(path) ?? Number.NaN), 0);
+    return { ...one, kib: Number.isNaN(kib) ? null : kib };
+  });
 }
 
 /**
@@ -145,10 +130,9 @@ function measured(versions: readonly Version[], errors: readonly string[]): Foun
 export function runningVersions(): PidOf {
   const pids = readdirSync("/proc").filter((name) => /^\d+$/.test(name) && Number(name) !== process.pid);
   const processes = pids.map((pid) => {
-    const [exe, cwd] = ["exe", "cwd"].map((name) => ask(() => readlinkSync(`/proc/${pid}/${name}`)));
-    const argv = ask(() => readFileSync(`/proc/${pid}/cmdline`, "utf8"));
-    const text = [exe, cwd, argv].map((one) => (one && "value" in one ? one.value : "")).join("\0");
-    return { pid: Number(pid), own: exe !== undefined && "value" in exe, text };
+    const [exe, cwd] = ["exe", "cwd"].map((name) => orNull(() => readlinkSync(`/proc/${pid}/${name}`)));
+    const argv = orNull(() => readFileSync(`/proc/${pid}/cmdline`, "utf8"));
+    return { pid: Number(pid), own: exe !== null, text: [exe, cwd, argv].join("\0") };
   });
   return (folder, version) =>
     processes.find(({ own, text }) => text.includes(version) && (own || text.includes(`${folder}/`)))?.pid ??

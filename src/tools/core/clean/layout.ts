@@ -2,23 +2,6 @@
 
 import type { Catalogue } from "../../../core/recognition/catalogue.ts";
 
-/** A server folder that a product may have in a home. */
-export interface ServerFolder {
-  readonly product: string;
-  /** Relative to the home: ".vscode-server". */
-  readonly path: string;
-}
-
-/** What an entry of a server folder is to the version that it belongs to. */
-export interface Part {
-  /** The commit, or the whole name where a product numbers its versions otherwise. */
-  readonly version: string;
-  /** `install`: files that can be downloaded again. `trace`: a log, a lock or a token, whose age says when it was used. */
-  readonly role: "install" | "trace";
-  /** An interrupted `clean` has renamed it. */
-  readonly leftover: boolean;
-}
-
 /** The prefix of what `clean` is about to remove: a server finds a version whole or not at all. */
 export const LEFTOVER = ".vscode-grim-reaper-clean.";
 
@@ -41,28 +24,37 @@ const OWN_NUMBERS: Readonly<Record<string, RegExp>> = {
   jetbrains: /^([0-9a-f]{8,}_[A-Za-z][\w.-]*)$/,
 };
 
-/** The server folders that may lie in a home: those of products that ssh or a tunnel reaches, and a site's own. */
-export function serverFolders(catalogue: Catalogue): ServerFolder[] {
+/**
+ * The server folders that may lie in a home, with paths relative to it: those of products that ssh or a tunnel reaches, and
+ * a site's own.
+ */
+export function serverFolders(catalogue: Catalogue) {
   return (
     catalogue.products
       .filter(({ kind }) => kind !== "web-server")
-      .flatMap(({ id, directories }) => directories.map((directory) => ({ product: id, path: directory })))
-      .map((one) => (one.product === "jetbrains" ? { ...one, path: `.cache/${one.path}` } : one))
+      .flatMap(({ id, directories }) =>
+        directories.map((path) => ({ product: id, path: id === "jetbrains" ? `.cache/${path}` : path })),
+      )
       // A dot folder: anything else in a home is the user's own work.
       .filter(({ path }) => path.startsWith(".") && !path.split("/").includes(".."))
   );
 }
+export type ServerFolder = ReturnType<typeof serverFolders>[number];
 
-/** What the entry `name` of the holder `above` is; null: nothing that `clean` knows. */
-export function partOf(product: string, above: string, name: string): Part | null {
+/**
+ * What the entry `name` of the holder `above` is; null: nothing that `clean` knows. `install`: files that can be downloaded
+ * again; `trace`: a log, a lock or a token, whose age says when it was used; `version`: the commit, or the whole name where
+ * a product numbers its versions otherwise; `leftover`: an interrupted `clean` has renamed it.
+ */
+export function partOf(product: string, above: string, name: string) {
   const leftover = name.startsWith(LEFTOVER);
   const path = (above === "" ? "" : `${above}/`) + (leftover ? name.slice(LEFTOVER.length) : name);
   const own = OWN_NUMBERS[product];
   const install = own ? own.exec(path) : (VERSION_FOLDER.exec(path) ?? PROGRAM.exec(path));
-  if (install?.[1]) return { version: install[1], role: "install", leftover };
+  if (install?.[1]) return { version: install[1], role: "install", leftover } as const;
   const [, log, lock] = (own ? null : TRACE.exec(path)) ?? [];
   const version = log ?? lock;
-  return version === undefined ? null : { version, role: "trace", leftover };
+  return version === undefined ? null : ({ version, role: "trace", leftover } as const);
 }
 
 /** Files inside a version that its server writes at each start. */

@@ -9,6 +9,8 @@ import type { PamLine } from "./pam.ts";
 
 /** What `doctor` found on a host. Each question without an answer says why. */
 
+/** What the service starts. */
+export const LAUNCHER = "/usr/sbin/vscode-grim-reaper";
 export const HOOK = "/usr/libexec/vscode-grim-reaper/session-close";
 
 /** Properties of a unit by name, as systemctl show gives them. */
@@ -19,12 +21,11 @@ export interface SelinuxFacts {
   readonly enforcing: boolean;
   /** "Would relabel PATH from A to B", of what restorecon would change; empty without the module. */
   readonly mislabelled: readonly string[];
-  /** What the service starts, and its type. */
-  readonly execStart: string;
-  readonly execStartType: string | null;
+  /** The type of what the service starts. */
+  readonly launcherType: string | null;
   /** The domain that the kernel gives the hook, for each domain that sshd's sessions run in. */
   readonly hookDomains: readonly { readonly sshd: string; readonly hook: string }[];
-  /** The domain that the kernel gives a service with this ExecStart. */
+  /** The domain that the kernel gives the service. */
   readonly sweepDomain: string;
 }
 

@@ -3,6 +3,8 @@
 import { escapeText } from "../../../core/text/safe-text.ts";
 import { type Checks, fault, warning } from "./check.ts";
 
+import { LAUNCHER } from "./examination.ts";
+
 /** The hook's domain in packaging/selinux/vscode-grim-reaper.cil. */
 export const HOOK_DOMAIN = "vscode_grim_reaper_hook_t";
 
@@ -31,13 +33,13 @@ export const SELINUX_CHECKS: Checks = {
   "SELinux labels": ({ selinux }) => {
     // The check above says where SELinux is not enabled, or cannot be examined.
     if ("failed" in selinux || selinux.value === null) return null;
-    const { mislabelled, execStart, execStartType, sweepDomain } = selinux.value;
+    const { mislabelled, launcherType, sweepDomain } = selinux.value;
     if (sweepDomain === "init_t")
       return fault(
-        `${execStart} is labelled ${execStartType ?? "nothing"}, so the service stays in init_t, where V8 aborts`,
-        `restorecon -Fv ${execStart}; a program elsewhere needs the label bin_t`,
+        `${LAUNCHER} is labelled ${launcherType ?? "nothing"}, so the service stays in init_t, where V8 aborts`,
+        `restorecon -Fv ${LAUNCHER}`,
       );
-    if (mislabelled.length === 0) return `${execStart} starts in ${sweepDomain}; the labels are the policy's`;
+    if (mislabelled.length === 0) return `${LAUNCHER} starts in ${sweepDomain}; the labels are the policy's`;
     const found = escapeText(mislabelled.join("; "));
     return warning(`restorecon: ${found}: the hook cannot run or write there`, RELABEL);
   },

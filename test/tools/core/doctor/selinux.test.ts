@@ -8,8 +8,7 @@ import { HOOK_DOMAIN, SELINUX_CHECKS } from "../../../../src/tools/core/doctor/s
 const well: SelinuxFacts = {
   enforcing: true,
   mislabelled: [],
-  execStart: "/usr/sbin/vscode-grim-reaper",
-  execStartType: "bin_t",
+  launcherType: "bin_t",
   hookDomains: [{ sshd: "sshd_t", hook: HOOK_DOMAIN }],
   sweepDomain: "unconfined_service_t",
 };
@@ -27,7 +26,7 @@ test("a host without SELinux, and one with the module, have nothing to correct",
 type Row = readonly [string, Partial<SelinuxFacts>, "warning" | "fault", detail: RegExp, remedy: RegExp];
 const newDomain = { hookDomains: [...well.hookDomains, { sshd: "sshd_new_t", hook: "sshd_new_t" }] };
 const relabel = { mislabelled: ["Would relabel /run/x from a to b"] };
-const inInit = { execStart: "/usr/lib/x/node", execStartType: "lib_t", sweepDomain: "init_t" };
+const inInit = { launcherType: "lib_t", sweepDomain: "init_t" };
 const PACKAGE = /vscode-grim-reaper-selinux/;
 
 const wrong: Readonly<Record<string, readonly Row[]>> = {
@@ -42,8 +41,8 @@ const wrong: Readonly<Record<string, readonly Row[]>> = {
       "a program in init_t",
       inInit,
       "fault",
-      /x\/node is labelled lib_t/,
-      /restorecon -Fv \/usr\/lib\/x\/node/,
+      /grim-reaper is labelled lib_t/,
+      /restorecon -Fv \/usr\/sbin\/vscode-grim-reaper/,
     ],
   ],
 };
