@@ -7,9 +7,7 @@ import type { Policy } from "../core/policy/policy.ts";
 import { formatDuration } from "../core/text/duration.ts";
 import { localDate } from "../core/text/format.ts";
 import { escapeText, safeJson } from "../core/text/safe-text.ts";
-import { NO_ACCOUNTS } from "../core/verdict/exemption.ts";
 import { type JudgeOptions, UNFORCED } from "../core/verdict/judge.ts";
-import { systemMinUid } from "../shell/config.ts";
 import { EXIT, Failure } from "../shell/failure.ts";
 import { uidOf } from "../shell/host/accounts.ts";
 import { loadNative, type Native } from "../shell/host/native.ts";
@@ -29,9 +27,6 @@ export interface Common {
 
 /** The effective uid of this process. */
 export const ownUid = (): number => process.geteuid?.() ?? -1;
-
-/** Whether this process is root. */
-export const isRoot = (): boolean => ownUid() === 0;
 
 /** What a look at this machine works with. */
 export const thisHost = (): Pick<Ports, "native" | "runFolder"> => ({
@@ -101,8 +96,6 @@ export function requestFor(
   return {
     context: {
       policy,
-      accounts: NO_ACCOUNTS,
-      minUid: policy.minUid ?? systemMinUid(),
       today: localDate(new Date()),
       options: { ...UNFORCED, ...chosen, uids },
     },

@@ -5,6 +5,7 @@ import { join } from "node:path";
 import { mergePolicy, type Policy, type PolicyLayer, parsePolicyLayer } from "../core/policy/policy.ts";
 import { escapeText } from "../core/text/safe-text.ts";
 import { EXIT, Failure } from "./failure.ts";
+import { isRootsAlone } from "./store/safe-files.ts";
 import { actsForHost } from "./store/service-account.ts";
 
 /** The main file. */
@@ -31,7 +32,9 @@ export function loadConfig(file: string | null): LoadedConfig {
   const read = found.map(readLayer);
   const layers = read.map(({ layer }) => layer);
   const places = Object.fromEntries(read.flatMap(({ text }, i) => placesIn(found[i] ?? "", text)));
-  return { policy: { ...mergePolicy(layers), places }, files: found, layers };
+  const policy = mergePolicy(layers);
+  const minUid = policy.minUid ?? systemMinUid();
+  return { policy: { ...policy, minUid, places }, files: found, layers };
 }
 
 /** Finds where a file names an account: its TOML parser keeps no positions. */
@@ -87,14 +90,12 @@ function readLayer(file: string): { readonly layer: PolicyLayer; readonly text: 
 /** Guard: a user who could write the policy would choose what root ends. */
 function checkOwner(file: string): void {
   if (!actsForHost()) return;
-  const { uid, gid, mode } = statSync(file);
-  const writable = (mode & 0o002) !== 0 || ((mode & 0o020) !== 0 && gid !== 0);
-  if (uid !== 0 || writable)
+  if (!isRootsAlone(statSync(file)))
     throw unusable(`${file}: users other than root can write it; run chown root:root and chmod go-w on it`);
 }
 
 /** Reads where ordinary users begin: UID_MIN of /etc/login.defs, else 1000. */
-export function systemMinUid(): number {
+function systemMinUid(): number {
   try {
     const line = /^\s*UID_MIN\s+(\d+)\s*$/m.exec(readFileSync(LOGIN_DEFS, "utf8"));
     return line ? Number(line[1]) : 1000;

@@ -2,7 +2,7 @@
 
 import type { Fault } from "../core/observation/fault.ts";
 import type { Observation } from "../core/observation/observation.ts";
-import type { Outcome } from "../core/reap/outcome.ts";
+import type { SweepSummary } from "../core/report/sweep-summary.ts";
 import type { HostView } from "../core/tree/host-view.ts";
 import type { JudgeContext, Judgement } from "../core/verdict/judge.ts";
 import type { Native } from "../shell/host/native.ts";
@@ -24,7 +24,8 @@ export interface Ports {
 }
 
 export interface SweepRequest {
-  readonly context: JudgeContext;
+  /** Accounts are looked up once the trees are known. */
+  readonly context: Omit<JudgeContext, "accounts">;
   /** Say what would be done and change nothing. */
   readonly dryRun: boolean;
   /** Look at these users only; null: at all. */
@@ -40,12 +41,8 @@ export interface Look {
   readonly faults: readonly Fault[];
 }
 
-export interface SweepResult extends Look {
-  readonly outcomes: readonly Outcome[];
-  /** Nothing was to be changed: the outcomes say what would have been. */
-  readonly observing: boolean;
-  /** Why the circuit breaker ended the sweep, or null. */
-  readonly broken: string | null;
+export interface SweepResult extends Look, SweepSummary {
+  readonly observation: Observation;
   /** True if a fault is of the whole host or a user exceeded a budget, or a process survived that no earlier sweep reported. */
   readonly failed: boolean;
 }

@@ -7,7 +7,7 @@ import { formatDuration } from "../core/text/duration.ts";
 import { countOf, localDate } from "../core/text/format.ts";
 import { escapeText } from "../core/text/safe-text.ts";
 import { namedIn } from "../core/verdict/exemption.ts";
-import { type LoadedConfig, loadConfig, systemMinUid } from "../shell/config.ts";
+import { type LoadedConfig, loadConfig } from "../shell/config.ts";
 import { EXIT } from "../shell/failure.ts";
 import { commandOf } from "./options.ts";
 import { findConfigProblems } from "./shell/config-problems.ts";
@@ -34,7 +34,7 @@ async function checkConfig(file: string | undefined): Promise<number> {
 /** What a value alone says too little of. */
 const IN_WORDS: Readonly<Record<string, (policy: Policy) => string>> = {
   enforce: ({ enforce }) => (enforce ? "true: sweeps end orphans" : "false: sweeps only observe"),
-  minUid: ({ minUid }) => (minUid === null ? `${systemMinUid()} (/etc/login.defs)` : String(minUid)),
+  minUid: ({ minUid }) => String(minUid),
   maxTrees: ({ maxTrees }) => (maxTrees === null ? "unlimited" : String(maxTrees)),
   "keep.max": ({ keep }) => (keep.max === 0 ? "0s: requests are refused" : formatDuration(keep.max)),
 };

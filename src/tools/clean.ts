@@ -1,7 +1,7 @@
 /** `clean`: a user removes old server versions from their own home. */
 
 import { homedir, hostname } from "node:os";
-import { type Common, complain, isRoot, ownUid, print } from "../commands/shared.ts";
+import { type Common, complain, ownUid, print } from "../commands/shared.ts";
 import { formatDuration } from "../core/text/duration.ts";
 import { countOf, formatMemory } from "../core/text/format.ts";
 import { safeJson } from "../core/text/safe-text.ts";
@@ -10,7 +10,7 @@ import { EXIT, Failure } from "../shell/failure.ts";
 import { confirm } from "./confirm-force.ts";
 import { type Choice, CLEAN_COLUMNS, chooseVersions, versionDocument } from "./core/clean/choose.ts";
 import { serverFolders } from "./core/clean/layout.ts";
-import { CONFIG, commandOf, durationArgument } from "./options.ts";
+import { CONFIG, commandOf, durationArgument, isRoot } from "./options.ts";
 import { findVersions, runningVersions } from "./shell/find-versions.ts";
 import { removeVersion } from "./shell/remove-version.ts";
 import { renderTable } from "./shell/terminal.ts";

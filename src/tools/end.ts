@@ -3,14 +3,14 @@
 import { spawn } from "node:child_process";
 import { setTimeout as sleep } from "node:timers/promises";
 import { Option } from "commander";
-import { type Common, complain, isRoot, noTree, portsFor, requestFor } from "../commands/shared.ts";
+import { type Common, complain, noTree, portsFor, requestFor } from "../commands/shared.ts";
 import type { Policy } from "../core/policy/policy.ts";
 import { loadConfig } from "../shell/config.ts";
 import { EXIT, Failure } from "../shell/failure.ts";
 import { openLog, STDERR } from "../shell/output/log.ts";
 import { heedInterrupts } from "../shell/reap/on-termination.ts";
 import { observeAndJudge, sweep } from "../sweep/sweep.ts";
-import { CONFIG, collect, commandOf, pidArgument, USERS } from "./options.ts";
+import { CONFIG, collect, commandOf, isRoot, pidArgument, USERS } from "./options.ts";
 
 interface EndOptions extends Common {
   readonly verbose: number;

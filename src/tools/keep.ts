@@ -3,14 +3,14 @@
 import { spawnSync } from "node:child_process";
 import { existsSync } from "node:fs";
 import { constants, hostname } from "node:os";
-import { type Common, isRoot, ownUid, print } from "../commands/shared.ts";
+import { type Common, ownUid, print } from "../commands/shared.ts";
 import type { Keep } from "../core/observation/observation.ts";
 import { DURATION_HELP, formatDuration } from "../core/text/duration.ts";
 import { localMinute } from "../core/text/format.ts";
 import { EXIT, Failure } from "../shell/failure.ts";
 import { loadNative } from "../shell/host/native.ts";
 import { KEEP_PROGRAM } from "../shell/store/paths.ts";
-import { CONFIG, commandOf, durationArgument, look } from "./options.ts";
+import { CONFIG, commandOf, durationArgument, isRoot, look } from "./options.ts";
 
 interface KeepOptions extends Common {
   readonly cancel: boolean;

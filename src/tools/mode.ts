@@ -2,13 +2,13 @@
 
 import { mkdirSync, rmSync } from "node:fs";
 import { join } from "node:path";
-import { isRoot, print } from "../commands/shared.ts";
+import { print } from "../commands/shared.ts";
 import { CONFIG_FOLDER, loadConfig } from "../shell/config.ts";
 import { EXIT, Failure } from "../shell/failure.ts";
 import { replaceFile } from "../shell/store/safe-files.ts";
 import { chooseRecords } from "./core/ledger/summary.ts";
 import { wouldLine } from "./core/ledger/summary-view.ts";
-import { commandOf } from "./options.ts";
+import { commandOf, isRoot } from "./options.ts";
 import { recordsIn } from "./shell/read-ledger.ts";
 
 /** The first installation of a package writes it as well. */

@@ -23,6 +23,9 @@ export async function look(options: Common) {
   return { policy, ...(await observeAndJudge(thisHost(), requestFor(policy, options))) };
 }
 
+/** Whether this process is root. */
+export const isRoot = (): boolean => process.geteuid?.() === 0;
+
 /** Parses a process id. */
 export function pidArgument(text: string): number {
   const pid = parsePid(text);

@@ -14,7 +14,7 @@ import { escapeText, safeJson } from "../core/text/safe-text.ts";
 import { viewOf } from "../core/tree/host-view.ts";
 import { NO_ACCOUNTS } from "../core/verdict/exemption.ts";
 import { judgeView, UNFORCED } from "../core/verdict/judge.ts";
-import { loadConfig, systemMinUid } from "../shell/config.ts";
+import { loadConfig } from "../shell/config.ts";
 import { EXIT, Failure } from "../shell/failure.ts";
 import { parseListing } from "./core/replay/ps-listing.ts";
 import { addListOptions, type ListOptions, showTrees } from "./list.ts";
@@ -33,7 +33,6 @@ function replay(file: string, options: ListOptions & { readonly format: "snapsho
   const judgements = judgeView(viewOf(observation, policy.catalogue), {
     policy,
     accounts: NO_ACCOUNTS,
-    minUid: policy.minUid ?? systemMinUid(),
     // Exemptions with an end date count if they were in force on the day of the observation.
     today: localDate(new Date(observation.takenAt)),
     options: UNFORCED,

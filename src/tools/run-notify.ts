@@ -2,7 +2,7 @@
 
 import { readFileSync, renameSync, rmSync } from "node:fs";
 import { join } from "node:path";
-import { type Common, complain, isRoot } from "../commands/shared.ts";
+import { type Common, complain } from "../commands/shared.ts";
 import { type Fault, faultLine } from "../core/observation/fault.ts";
 import { loadConfig } from "../shell/config.ts";
 import { EXIT, Failure } from "../shell/failure.ts";
@@ -11,7 +11,7 @@ import { NOTIFY_FOLDER, RUN_FOLDER } from "../shell/store/paths.ts";
 import { prepareFolder } from "../shell/store/safe-files.ts";
 import { actsForHost, serviceAccount } from "../shell/store/service-account.ts";
 import { filesIn, prepareSpool, SPOOLED } from "../shell/store/spool.ts";
-import { CONFIG, commandOf } from "./options.ts";
+import { CONFIG, commandOf, isRoot } from "./options.ts";
 import { runHook } from "./shell/run-hook.ts";
 
 const LIMIT_MS = 60_000;

@@ -1,6 +1,6 @@
 /** `status`: shows in a few lines what the reaper does on this host. */
 
-import { type Common, isRoot, print } from "../commands/shared.ts";
+import { type Common, print } from "../commands/shared.ts";
 import { memoryKiBOf } from "../core/costs/costs.ts";
 import { faultLine, isOfHost } from "../core/observation/fault.ts";
 import { safeJson } from "../core/text/safe-text.ts";
@@ -12,7 +12,7 @@ import { chooseRecords, type Totals, totalsOf } from "./core/ledger/summary.ts";
 import type { Answer } from "./core/text/shown.ts";
 import { asSeen, isBlind } from "./core/views/observer.ts";
 import { type LastSweepText, type Status, statusLines } from "./core/views/status-view.ts";
-import { CONFIG, commandOf, JSON_OPTION, look } from "./options.ts";
+import { CONFIG, commandOf, isRoot, JSON_OPTION, look } from "./options.ts";
 import { ask } from "./shell/ask.ts";
 import { unitProperties } from "./shell/examine-host.ts";
 import { recordsIn } from "./shell/read-ledger.ts";

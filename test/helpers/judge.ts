@@ -20,8 +20,7 @@ export function contextFor(
   policy: Policy = DEFAULT_POLICY,
   options: Partial<JudgeOptions> = {},
 ): JudgeContext {
-  const minUid = policy.minUid ?? 1000;
-  return { policy, accounts: NO_ACCOUNTS, minUid, today: TODAY, options: { ...UNFORCED, ...options } };
+  return { policy, accounts: NO_ACCOUNTS, today: TODAY, options: { ...UNFORCED, ...options } };
 }
 
 export function judge(seen: Observation, context: JudgeContext = contextFor()): Judgement[] {

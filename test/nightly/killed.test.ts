@@ -52,7 +52,7 @@ async function drive(at: number, end: End, file: string): Promise<void> {
   const log = openLog({ format: "standard", to: STDERR, verbosity: 2 });
   const { policy } = loadConfig(file);
   const options = { ...UNFORCED, uids: [USER] };
-  const context = { policy, accounts: NO_ACCOUNTS, minUid: 1000, today: "2026-01-01", options };
+  const context = { policy, accounts: NO_ACCOUNTS, today: "2026-01-01", options };
   const { stop, obey } = heedInterrupts();
   const waits = { wait: async () => {}, holdSignals: async () => {}, stop };
   const ports = { native, log, runFolder: RUN_FOLDER, ...waits, keepsAccount: false };

@@ -5,7 +5,7 @@ import type { Policy } from "../policy/policy.ts";
 import type { Outcome } from "../reap/outcome.ts";
 import { formatDuration } from "../text/duration.ts";
 import { countOf, localMinute } from "../text/format.ts";
-import { escapeText, hostName } from "../text/safe-text.ts";
+import { escapeText } from "../text/safe-text.ts";
 import { programsInTerminals } from "../tree/terminal-programs.ts";
 
 const MAX_NOTICES = 20;
@@ -85,9 +85,11 @@ export function noticeFile({ host, before, added, site, now, days }: NoticeFile)
   // A new notice sorts after all that were shown, even if the clock was set back or two are of the same second.
   const first = Math.max(seconds, (kept.at(-1)?.id ?? 0) + 1);
   const fresh = added.map((lines, i) => `> ${first + i}\n${lines.map((line) => `| ${line}\n`).join("")}`);
+  // The shell takes the name into that of a file.
+  const name = host.replace(/[^A-Za-z0-9._-]/g, "_").replace(/^[.-]+/, "") || "localhost";
   const siteLines = site.split("\n").filter((line) => line !== "");
   return [
-    `vscode-grim-reaper notices 1 ${hostName(host)}\n`,
+    `vscode-grim-reaper notices 1 ${name}\n`,
     ...[...kept.map(({ text }) => text), ...fresh].slice(-MAX_NOTICES),
     ...siteLines.map((line) => `= ${safeLine(line)}\n`),
   ].join("");

@@ -99,8 +99,8 @@ export const schema = v.strictObject({
   silentAfter: v.optional(durationOrOff, "12h"),
   settle: v.optional(duration, "2m"),
   termWait: v.optional(duration, "10s"),
-  /** Null: the system's own (UID_MIN of /etc/login.defs). */
-  minUid: v.nullish(wholeNumber(1), null),
+  /** Absent: the system's own (UID_MIN of /etc/login.defs), where the files of a host are loaded. */
+  minUid: v.optional(wholeNumber(1)),
   /** Null: no limit. */
   maxTrees: v.nullish(wholeNumber(1), null),
   tunnels: v.optional(exemptOrReap, "exempt"),

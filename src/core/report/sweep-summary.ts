@@ -14,7 +14,7 @@ export interface SweepSummary {
   readonly judgements: readonly Judgement[];
   readonly outcomes: readonly Outcome[];
   readonly faults: readonly Fault[];
-  /** Whether nothing was to be changed. */
+  /** Nothing was to be changed: the outcomes say what would have been. */
   readonly observing: boolean;
   /** Why the circuit breaker stopped the sweep, or null. */
   readonly broken: string | null;

@@ -44,8 +44,3 @@ export function escapeJsonText(json: string): string {
     ).join(""),
   );
 }
-
-/** Makes a host's name fit for a file name or an address. */
-export function hostName(host: string): string {
-  return host.replace(/[^A-Za-z0-9._-]/g, "_").replace(/^[.-]+/, "") || "localhost";
-}

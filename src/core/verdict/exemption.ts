@@ -42,7 +42,6 @@ export const isSource = ({ code }: Exempt): boolean => SOURCES.includes(code);
 interface ExemptionContext {
   readonly policy: Policy;
   readonly accounts: Accounts;
-  readonly minUid: number;
   readonly here: ManagersHere;
   /** Local date, "2026-11-23". */
   readonly today: string;
@@ -67,7 +66,9 @@ export function exemptionsOf(tree: Tree, context: ExemptionContext): Exempt[] {
   ];
 }
 
-function bySystem({ root, uid, ancestors }: Tree, { policy, minUid, here }: ExemptionContext): Rule[] {
+function bySystem({ root, uid, ancestors }: Tree, { policy, here }: ExemptionContext): Rule[] {
+  // 1000: where no file of the host says otherwise.
+  const { minUid = 1000 } = policy;
   const isMixed = root.uids?.some((one) => one !== uid);
   const multiplexer = ancestors.find((one) => isMultiplexer(one, policy.catalogue));
   const manager = managerOf(root, here);

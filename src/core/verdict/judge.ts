@@ -53,7 +53,6 @@ export const UNFORCED: JudgeOptions = {
 export interface JudgeContext {
   readonly policy: Policy;
   readonly accounts: Accounts;
-  readonly minUid: number;
   /** Local date, "2026-11-23", for exemptions that end. */
   readonly today: string;
   readonly options: JudgeOptions;

@@ -15,9 +15,6 @@ export const STATE_FOLDER = "/var/lib/vscode-grim-reaper";
  */
 export const LOG_FOLDER = "/var/log/vscode-grim-reaper";
 
-/** The log of the packaged unit. */
-export const LOG_FILE = `${LOG_FOLDER}/sweep.log`;
-
 export const NOTICE_FOLDER = `${STATE_FOLDER}/notices`;
 
 /** What the notify program of `[hooks]` is to receive. */

@@ -57,6 +57,11 @@ export function readSmallFile(path: string, most: number, check = (_: Stats): vo
   });
 }
 
+/** Whether root owns what has this status, and no other user can write it. */
+export function isRootsAlone({ uid, gid, mode }: Stats): boolean {
+  return uid === 0 && (mode & 0o002) === 0 && ((mode & 0o020) === 0 || gid === 0);
+}
+
 /**
  * Makes a folder. Guard: refuses a link, and a folder that another user owns or can write; a group of root's choice may
  * write to a folder of root's. @throws

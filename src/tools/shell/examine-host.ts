@@ -7,7 +7,7 @@ import type { LoadedConfig } from "../../shell/config.ts";
 import type { Native } from "../../shell/host/native.ts";
 import { runTool } from "../../shell/host/run-tool.ts";
 import { countHookFaults, readLastSweep } from "../../shell/store/last-sweep.ts";
-import { LOG_FILE, STATE_FOLDER } from "../../shell/store/paths.ts";
+import { LOG_FOLDER, STATE_FOLDER } from "../../shell/store/paths.ts";
 import { type Examination, HOOK, type UnitProperties } from "../core/doctor/examination.ts";
 import { type PamLine, pamStack } from "../core/doctor/pam.ts";
 import type { Answer } from "../core/text/shown.ts";
@@ -17,6 +17,8 @@ import { examineSelinux } from "./examine-selinux.ts";
 
 const PAM_FOLDER = "/etc/pam.d";
 const DEADLINE_MS = 5000;
+/** The log of the packaged unit. */
+const LOG_FILE = `${LOG_FOLDER}/sweep.log`;
 const LOGROTATE = "/usr/sbin/logrotate";
 const CGROUPS = ["/sys/fs/cgroup", "/sys/fs/cgroup/unified"];
 

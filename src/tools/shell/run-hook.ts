@@ -3,6 +3,7 @@
 import { spawnSync } from "node:child_process";
 import { constants, lstatSync, realpathSync } from "node:fs";
 import { dirname } from "node:path";
+import { isRootsAlone } from "../../shell/store/safe-files.ts";
 import type { Answer } from "../core/text/shown.ts";
 
 /** How long a program that was killed is waited for. */
@@ -16,14 +17,14 @@ export function whyNotRun(program: string): string | null {
   try {
     const real = realpathSync(program);
     if (real !== program) return `is a symbolic link or lies below one; configure ${real}`;
-    const { uid, gid, mode } = lstatSync(program);
-    if (!lstatSync(program).isFile()) return "is not a regular file";
-    if (uid !== 0 || isWritable(mode, gid))
-      return "can be written by others than root; chown root:root and chmod go-w it";
-    if ((mode & constants.S_IXUSR) === 0) return "is not executable; chmod u+x it";
+    const found = lstatSync(program);
+    if (!found.isFile()) return "is not a regular file";
+    if (!isRootsAlone(found)) return "can be written by others than root; chown root:root and chmod go-w it";
+    if ((found.mode & constants.S_IXUSR) === 0) return "is not executable; chmod u+x it";
     for (let above = dirname(program), last = program; above !== last; last = above, above = dirname(above)) {
       const folder = lstatSync(above);
-      if (folder.uid !== 0 || (isWritable(folder.mode, folder.gid) && (folder.mode & 0o1000) === 0))
+      // In a sticky folder others can make files, and replace none of root's.
+      if (folder.uid !== 0 || ((folder.mode & 0o1000) === 0 && !isRootsAlone(folder)))
         return `${above}, above it, can be changed by others than root`;
     }
     return null;
@@ -31,9 +32,6 @@ export function whyNotRun(program: string): string | null {
     return (error as Error).message;
   }
 }
-
-const isWritable = (mode: number, gid: number): boolean =>
-  (mode & 0o002) !== 0 || ((mode & 0o020) !== 0 && gid !== 0);
 
 /** Runs the program with this standard input; its exit status, or why there is none. `limitMs`: then all of it is killed. */
 export function runHook(program: string, input: string, limitMs: number): Answer<number> {

@@ -9,7 +9,8 @@ import { runOf } from "../../../core/recognition/recognise.ts";
 import { formatMemory } from "../../../core/text/format.ts";
 import { escapeText } from "../../../core/text/safe-text.ts";
 import { isMultiplexer } from "../../../core/tree/boundary.ts";
-import { ancestorsOf, isDead, makeTable, type ProcTable } from "../../../core/tree/process-table.ts";
+import { ancestorsOf, isDead, makeTable } from "../../../core/tree/process-table.ts";
+import { allBelow } from "../../../core/tree/tree.ts";
 import { workSince } from "../../../core/verdict/agents.ts";
 import type { Judgement } from "../../../core/verdict/judge.ts";
 import type { Column } from "../text/shown.ts";
@@ -45,7 +46,8 @@ export function agentRows(observation: Observation, judgements: readonly Judgeme
     const above = ancestorsOf(table, root).ancestors.filter(({ uid }) => uid === root.uid);
     if (above.some((one) => found.has(one))) return [];
     const judgement = judged.get(root.pid);
-    const costs = treeCosts({ members: membersOf(root, table) }, observation.ticksPerSecond);
+    const members = allBelow(table, root).filter((one) => !isDead(one));
+    const costs = treeCosts({ members }, observation.ticksPerSecond);
     const inMultiplexer = above.some((one) => isMultiplexer(one, catalogue));
     return {
       root: { pid: root.pid, startTime: root.startTime },
@@ -64,15 +66,6 @@ export function agentRows(observation: Observation, judgements: readonly Judgeme
 
 /** One agent with what it has started. */
 export type AgentRow = ReturnType<typeof agentRows>[number];
-
-/** A process and its living descendants of the same user. */
-function membersOf(root: Proc, table: ProcTable): Proc[] {
-  const members = new Set([root]);
-  for (const process of members)
-    for (const child of table.children.get(process.pid) ?? [])
-      if (child.uid === root.uid && !isDead(child)) members.add(child);
-  return [...members];
-}
 
 /** Seconds without work, as far back as a sweep looked; 0: it works; null: no sweep has looked at it. */
 function idleSeconds({ tree, clock }: Judgement, observation: Observation): number | null {
