@@ -11,14 +11,16 @@ const NOT_FOUND = 2;
 const MAX_TIMEOUTS = 2;
 const timeouts = new Map<string, number>();
 
-/** Runs a look-up; null if the tool answers "no such entry". @throws ToolError on any other failure */
-function runLookup(tool: string, args: readonly string[]): string | null {
+/** Runs a look-up, and returns what it found, which may be nothing. @throws ToolError where it could not look */
+function lookUp(tool: string, args: readonly string[]): string {
   if ((timeouts.get(tool) ?? 0) >= MAX_TIMEOUTS) throw new ToolError(`${tool} does not answer`, null);
   try {
     return runTool(tool, args, DEADLINE_MS);
   } catch (error) {
-    if ((error as ToolError).status === NOT_FOUND) return null;
-    if (/ETIMEDOUT/.test((error as Error).message)) timeouts.set(tool, (timeouts.get(tool) ?? 0) + 1);
+    const { status, message, output } = error as ToolError;
+    // Some key has no entry; the answer lists the others.
+    if (status === NOT_FOUND) return output;
+    if (/ETIMEDOUT/.test(message)) timeouts.set(tool, (timeouts.get(tool) ?? 0) + 1);
     throw error;
   }
 }
@@ -30,26 +32,36 @@ function idIn(text: string): number {
 }
 
 const FIELDS = { passwd: 7, group: 4 } as const;
+/** Keys per call; the kernel limits argument lists to some megabytes. */
+const KEYS_AT_ONCE = 1000;
 
-/** Reads an entry; null if there is none. Guard: a line with too few fields is refused. @throws ToolError */
-function entry(database: "passwd" | "group", key: string): string[] | null {
-  const line = runLookup("/usr/bin/getent", [database, "--", key]);
-  if (line === null) return null;
-  const fields = line.trimEnd().split(":");
-  if (fields.length < FIELDS[database] || fields[0] === "")
-    throw new ToolError(`getent did not answer with a ${database} entry: ${line.slice(0, 40)}`, null);
-  return fields;
+/**
+ * Reads the names and ids of the entries that these keys have, in few calls, because a directory service may be slow.
+ * Guard: a line with too few fields is refused. @throws ToolError
+ */
+function entries(database: keyof typeof FIELDS, keys: readonly string[]): { name: string; id: number }[] {
+  if (keys.length === 0) return [];
+  const lines = lookUp("/usr/bin/getent", [database, "--", ...keys.slice(0, KEYS_AT_ONCE)]).split("\n");
+  const found = lines.filter(Boolean).map((line) => {
+    const fields = line.split(":");
+    const [name = "", , id = ""] = fields;
+    if (fields.length < FIELDS[database] || name === "")
+      throw new ToolError(`getent did not answer with a ${database} entry: ${line.slice(0, 40)}`, null);
+    return { name, id: idIn(id) };
+  });
+  return [...found, ...entries(database, keys.slice(KEYS_AT_ONCE))];
 }
 
 /** Finds the uid of a user given by name or number; null if there is no such user. @throws if the look-up fails */
 export function uidOf(user: string): number | null {
-  if (/^\d+$/.test(user)) return Number(user);
-  const uid = entry("passwd", user)?.[2];
-  return uid === undefined ? null : idIn(uid);
+  return /^\d+$/.test(user) ? Number(user) : (entries("passwd", [user])[0]?.id ?? null);
 }
 
-/** Users per call; the kernel limits argument lists to some megabytes. */
-const USERS_AT_ONCE = 1000;
+/** The login names of those of the uids that have one. @throws ToolError */
+function loginsOf(uids: readonly number[]): Map<number, string> {
+  const found = entries("passwd", [...new Set(uids)].map(String));
+  return new Map(found.map(({ name, id }) => [id, name]));
+}
 
 const names = new Map<number, string>();
 
@@ -63,29 +75,6 @@ export function namesOf(uids: readonly number[]): (uid: number) => string {
   }
   for (const uid of unknown) if (!names.has(uid)) names.set(uid, String(uid));
   return (uid) => names.get(uid) ?? String(uid);
-}
-
-/** Those of the uids that have one, in few calls, because a directory service may be slow. @throws ToolError */
-function loginsOf(owners: readonly number[]): Map<number, string> {
-  const uids = [...new Set(owners)];
-  const logins = new Map<number, string>();
-  for (let at = 0; at < uids.length; at += USERS_AT_ONCE)
-    for (const line of passwdLines(uids.slice(at, at + USERS_AT_ONCE))) {
-      const [name = "", , uid = ""] = line.split(":");
-      if (name !== "" && /^\d{1,10}$/.test(uid)) logins.set(Number(uid), name);
-    }
-  return logins;
-}
-
-function passwdLines(uids: readonly number[]): string[] {
-  try {
-    return runTool("/usr/bin/getent", ["passwd", "--", ...uids.map(String)], DEADLINE_MS).split("\n");
-  } catch (error) {
-    const { status, output } = error as ToolError;
-    if (status !== NOT_FOUND) throw error;
-    // One uid has no entry; the answer lists the others.
-    return output.split("\n");
-  }
 }
 
 /**
@@ -110,8 +99,8 @@ export function lookUpAccounts(
     // A user of another name is not meant; a group of another number may be.
     const effect = database === "passwd" ? "it exempts no user until" : held;
     try {
-      const id = entry(database, name)?.[2];
-      if (id !== undefined || /^\d+$/.test(name)) return idIn(id ?? name);
+      const id = entries(database, [name])[0]?.id;
+      if (id !== undefined || /^\d+$/.test(name)) return id ?? idIn(name);
       faults.push({ what, detail: `there is none of this name; ${effect} this is corrected` });
     } catch (error) {
       faults.push({ what, detail: `${(error as Error).message}; ${held} this works` });
@@ -128,10 +117,12 @@ export function lookUpAccounts(
     }
   };
   const groupsOf = (uid: number): number[] | null =>
-    answer(`the groups of uid ${uid}`, () => {
-      const text = runLookup("/usr/bin/id", ["-G", "--", String(uid)]);
-      return text === null ? null : text.trim().split(/\s+/).map(idIn);
-    });
+    answer(`the groups of uid ${uid}`, () =>
+      lookUp("/usr/bin/id", ["-G", "--", String(uid)])
+        .trim()
+        .split(/\s+/)
+        .map(idIn),
+    );
   const byKey = <K extends string | number, T>(keys: readonly K[], of: (key: K) => T) =>
     Object.fromEntries(keys.map((key) => [key, of(key)])) as Record<K, T>;
   const exemptions = exemptionsIn(policy);
