@@ -23,19 +23,16 @@ export function observationOf(
   raw: RawSnapshot,
   known: Pick<Observation, "tags" | "lastSweepAt" | "states" | "survivors" | "faults">,
 ): Observation {
+  const { overBudget, chain: _chain, rest: _rest, ...read } = raw;
   return {
     schemaVersion: 1,
     host: hostname(),
     source: "proc",
-    bootId: raw.bootId,
-    takenAt: raw.takenAt,
-    uptime: raw.uptime,
-    ticksPerSecond: raw.ticksPerSecond,
+    ...read,
     // The unit's account sees what root sees, by its capabilities.
     observerUid: actsForHost() ? 0 : (process.geteuid?.() ?? -1),
     processes: raw.processes.map((process): Proc => ({ ...process, argv: redactArgv(process.argv) })),
-    counts: raw.counts,
-    ...(raw.overBudget.length > 0 && { overBudget: raw.overBudget }),
+    ...(overBudget.length > 0 && { overBudget }),
     connections: null,
     ...known,
     keeps: keepsIn(raw, KEEP_PROGRAM),

@@ -12,7 +12,7 @@ import { type Judgement, judgeView } from "../core/verdict/judge.ts";
 import { newestOf } from "../core/verdict/states.ts";
 import { lookUpAccounts } from "../shell/host/accounts.ts";
 import { observe, type Reach } from "../shell/observe.ts";
-import { reap } from "../shell/reap/reap.ts";
+import { type Reaped, reap } from "../shell/reap/reap.ts";
 import { recordBatch, recordSweep } from "./account.ts";
 import type { Look, Ports, SweepRequest, SweepResult } from "./ports.ts";
 import { recordState } from "./record-state.ts";
@@ -99,15 +99,9 @@ export async function sweep(ports: Ports, request: SweepRequest, seen: Look): Pr
 }
 
 /** What became of a batch. */
-interface Part {
-  readonly outcomes: readonly Outcome[];
-  readonly faults: readonly Fault[];
+interface Part extends Reaped {
   /** What the look right before the first signal found. */
   readonly again: readonly Judgement[];
-  /** Whether the kernel has no pidfd. */
-  readonly weak: boolean;
-  /** How many processes an interrupt left alive. */
-  readonly left: number;
 }
 
 const NOTHING: Part = { outcomes: [], faults: [], again: [], weak: false, left: 0 };

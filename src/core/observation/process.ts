@@ -2,7 +2,7 @@
 
 import type { DataOf } from "../text/parse-json.ts";
 import type { procId } from "./records.ts";
-import type { counts, process } from "./schema.ts";
+import type { process } from "./schema.ts";
 
 /** Returns a text that identifies the process, for maps and sets. */
 export function keyOf({ pid, startTime }: ProcId): string {
@@ -17,9 +17,6 @@ export type Proc = DataOf<typeof process>;
 
 /** Returns the uid whose budgets count this process. */
 export const accountOf = ({ uid, account = uid }: Proc): number => account;
-
-/** How many processes the snapshot met, and what became of them. */
-export type SnapshotCounts = DataOf<typeof counts>;
 
 const DELETED = " (deleted)";
 

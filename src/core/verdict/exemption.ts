@@ -181,10 +181,7 @@ function byKeep({ uid }: Tree, { policy, observation, markedFor }: ExemptionCont
   const times = own.map(({ until }) =>
     until !== null && until > takenAt ? until : Number.POSITIVE_INFINITY,
   );
-  const last = Math.max(...times);
-  const until =
-    last < Number.POSITIVE_INFINITY ? ` until ${localMinute(Math.min(last, takenAt + left))}` : "";
-  return ["kept", `kept by its user${until}`];
+  return ["kept", `kept by its user until ${localMinute(Math.min(Math.max(...times), takenAt + left))}`];
 }
 
 /** Exact comparison, by number: exempting bob must not exempt bobby, nor uid 1000 uid 100. */

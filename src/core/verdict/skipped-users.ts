@@ -1,16 +1,12 @@
 /** Which users a staged look skips: parents and ages show already that none of their trees is to be ended. */
 
 import { ageOf } from "../observation/observation.ts";
-import type { ProcId } from "../observation/process.ts";
+import type { Proc } from "../observation/process.ts";
 import type { HostView } from "../tree/host-view.ts";
 import { parentOf } from "../tree/process-table.ts";
 
 /** A process that may belong to a server (a suspect), or one above such a process. */
-export interface ChainProcess extends ProcId {
-  readonly ppid: number;
-  readonly uid: number;
-  readonly suspect: boolean;
-}
+export type ChainProcess = Pick<Proc, "pid" | "startTime" | "ppid" | "uid"> & { readonly suspect: boolean };
 
 /**
  * Lists the users each of whose suspects is below an ssh session of theirs, or younger than `grace` with all that they run

@@ -3,8 +3,8 @@ import { createRequire } from "node:module";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import type { Connections } from "../../core/observation/connections.ts";
-import type { Fault } from "../../core/observation/fault.ts";
-import type { Proc, ProcId, SnapshotCounts } from "../../core/observation/process.ts";
+import type { Observation } from "../../core/observation/observation.ts";
+import type { ProcId } from "../../core/observation/process.ts";
 import type { ChainProcess } from "../../core/verdict/skipped-users.ts";
 import { EXIT, Failure } from "../failure.ts";
 
@@ -45,25 +45,21 @@ export interface SnapshotOptions {
   readonly budgetMs: number;
 }
 
-export interface RawSnapshot {
-  readonly bootId: string;
-  readonly ticksPerSecond: number;
-  /** Milliseconds since boot (CLOCK_BOOTTIME) and since the epoch, when the listing began. */
-  readonly uptime: number;
-  readonly takenAt: number;
-  /**
-   * Every suspect, and what its user, other users with a suspect, and root run below it (with `full`: whatever runs
-   * there); every sshd; every process that hides its executable from root; every ancestor of these. In no particular
-   * order.
-   */
-  readonly processes: readonly Proc[];
+/**
+ * What the addon reads for an observation. `processes`, in no particular order: every suspect, and what its user, other users
+ * with a suspect, and root run below it (with `full`: whatever runs there); every sshd; every process that hides its
+ * executable from root; every ancestor of these.
+ */
+export interface RawSnapshot
+  extends Pick<
+    Observation,
+    "bootId" | "ticksPerSecond" | "uptime" | "takenAt" | "processes" | "counts" | "faults"
+  > {
   /**
    * Uids of processes that were left out, because their owner exceeds a budget (8,192 processes, by effective uid; 8 MiB of
    * command lines, by real uid): nothing that their trees lack means anything.
    */
   readonly overBudget: readonly number[];
-  readonly counts: SnapshotCounts;
-  readonly faults: readonly Fault[];
   /**
    * Of a first stage, whose `processes` are the ssh servers and what is above them alone: each suspect and all above it.
    */

@@ -25,15 +25,11 @@ const tagFile = v.strictObject({
   bootId: v.pipe(v.string(), v.regex(/^[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}$/)),
 });
 
-export interface TagListing {
-  /** One per uid, by uid. */
-  readonly tags: readonly Tag[];
-  /** Files that are not tags (torn, another user's, hostile), each named, and a folder that is not used. */
-  readonly faults: readonly Fault[];
-}
-
-/** Reads the tags of this boot below a run folder. An ordinary user, who may not read root's, gets none. */
-export function readTags(runFolder: string, bootId: string): TagListing {
+/**
+ * Reads the tags of this boot below a run folder, one per uid, by uid. Faults: files that are not tags (torn, another user's,
+ * hostile), and a folder that is not used. An ordinary user, who may not read root's, gets none.
+ */
+export function readTags(runFolder: string, bootId: string): { tags: Tag[]; faults: Fault[] } {
   const folder = join(runFolder, "tags");
   const tags: Tag[] = [];
   const faults: Fault[] = [];
