@@ -49,7 +49,8 @@ function placesIn(file: string, text: string): (readonly [name: string, place: s
 }
 
 function systemFiles(): string[] {
-  const main = exists(CONFIG_FILE) ? [CONFIG_FILE] : [];
+  // Guard: a file that cannot be looked at is not one that is absent.
+  const main = statSync(CONFIG_FILE, { throwIfNoEntry: false }) ? [CONFIG_FILE] : [];
   let names: string[];
   try {
     names = readdirSync(CONFIG_FOLDER);
@@ -62,10 +63,6 @@ function systemFiles(): string[] {
 }
 
 const unusable = (message: string): Failure => new Failure(EXIT.config, message);
-
-function exists(path: string): boolean {
-  return statSync(path, { throwIfNoEntry: false }) !== undefined;
-}
 
 function readLayer(file: string): { readonly layer: PolicyLayer; readonly text: string } {
   let text: string;

@@ -57,14 +57,6 @@ export async function reap(plan: readonly Judgement[], ports: ReapPorts): Promis
   if (confirmed.length === 0) return { outcomes: spared, faults: [], weak: false, left: 0 };
   const reaping = new Reaping(ports, uids, confirmed, view);
   await reaping.findKillableCgroups();
-  if (ports.stop.aborted) {
-    // Guard: no signal was sent, so what dies from now on is not this sweep's doing.
-    const left = confirmed.map(
-      (judgement): Outcome => ({ judgement, killed: [], survivors: [], spared: INTERRUPTED }),
-    );
-    const processes = confirmed.flatMap(({ tree }) => tree.members).length;
-    return { outcomes: [...left, ...spared], faults: reaping.faults, weak: false, left: processes };
-  }
   await reaping.terminate();
   await reaping.kill();
   const { faults, weak } = reaping;
@@ -84,6 +76,7 @@ class Reaping {
   weak = false;
   /** How many processes an interrupt before the first SIGKILL left alive; 0 without one. */
   left = 0;
+  private hasBegun = false;
   private readonly trees: readonly DyingTree[];
   /** What was sent SIGSTOP and not yet SIGCONT. */
   private readonly stopped = new Map<string, Proc>();
@@ -113,6 +106,8 @@ class Reaping {
 
   /** Sends SIGTERM to the servers, which fold their own trees, and wakes stopped processes so that they receive it. */
   async terminate(): Promise<void> {
+    if (this.ports.stop.aborted) return;
+    this.hasBegun = true;
     for (const { tracked } of this.trees) {
       const { alive, tree } = tracked;
       for (const process of alive)
@@ -129,7 +124,8 @@ class Reaping {
    */
   async kill(): Promise<void> {
     if (this.ports.stop.aborted) {
-      await this.rescan();
+      // Guard: what dies before a signal was sent is not this sweep's doing.
+      if (this.hasBegun) await this.rescan();
       this.left = this.alive().length;
       return;
     }
