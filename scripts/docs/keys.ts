@@ -41,10 +41,6 @@ const NOTES: Readonly<Record<string, readonly [type: string, meaning: string, by
   ],
   tunnels: ['"exempt" or "reap"', '`code tunnel`: `"reap"` treats it like any other server'],
   webServers: ['"exempt" or "reap"', "servers that a browser reaches: the same"],
-  jobClients: [
-    '"exempt" or "reap"',
-    "trees with a batch allocation in a terminal (`srun`, `salloc`): the same",
-  ],
   jobEnvironment: [
     '"exempt" or "ignore"',
     'trees whose environment is that of a batch job (`SLURM_JOB_ID` …), which users can also set themselves: `"ignore"` disregards it',

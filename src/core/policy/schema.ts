@@ -105,7 +105,6 @@ export const schema = v.strictObject({
   maxTrees: v.nullish(wholeNumber(1), null),
   tunnels: v.optional(exemptOrReap, "exempt"),
   webServers: v.optional(exemptOrReap, "exempt"),
-  jobClients: v.optional(exemptOrReap, "exempt"),
   jobEnvironment: v.optional(oneOf(["exempt", "ignore"]), "exempt"),
   log: v.optional(logTarget, "both"),
   exemptUsers: v.optional(accounts, []),

@@ -38,8 +38,3 @@ export function jobOfEnvironment(process: Proc, catalogue: Catalogue): string | 
   const found = catalogue.jobEnvironments.find(({ variables }) => variables.every((name) => held.has(name)));
   return found?.system ?? null;
 }
-
-/** A client that holds a batch allocation (srun --pty, salloc): ending it ends the job. */
-export function isJobClient(process: Proc, catalogue: Catalogue): boolean {
-  return catalogue.jobClients.includes(exeName(process.exe));
-}

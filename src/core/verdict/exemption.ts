@@ -8,7 +8,7 @@ import type { Exemption } from "../policy/schema.ts";
 import type { Catalogue, Kind } from "../recognition/catalogue.ts";
 import { isSshTunnel } from "../recognition/command-line.ts";
 import { localMinute } from "../text/format.ts";
-import { isJobClient, jobOf, jobOfAncestor, jobOfEnvironment } from "../tree/batch-job.ts";
+import { jobOf, jobOfAncestor, jobOfEnvironment } from "../tree/batch-job.ts";
 import { isMultiplexer, type ManagersHere, managerOf } from "../tree/boundary.ts";
 import { SYSTEM_PATH } from "../tree/sshd.ts";
 import { leadersOf, type Spared, type Tree } from "../tree/tree.ts";
@@ -91,8 +91,8 @@ function byJob(tree: Tree, { policy }: ExemptionContext): Rule[] {
   const system =
     policy.jobEnvironment === "exempt" &&
     first(leadersOf(tree), (leader) => jobOfEnvironment(leader, catalogue));
-  const client =
-    policy.jobClients === "exempt" && tree.members.find((member) => isJobClient(member, catalogue));
+  // Ending a client that holds an allocation (srun --pty, salloc) ends the job.
+  const client = tree.members.find(({ exe }) => catalogue.jobClients.includes(exeName(exe)));
   return [
     job && ["batch-job", `is in a ${job} job`],
     !job && system && ["job-environment", `has the environment of a ${system} job`],

@@ -23,7 +23,6 @@ minUid = 500
 maxTrees = 20
 tunnels = "reap"
 webServers = "reap"
-jobClients = "reap"
 exemptUsers = ["alice", 1002]
 exemptGroups = ["staff"]
 [graceByProduct]

@@ -122,10 +122,7 @@ const cases: Readonly<Record<ReasonCode, Case>> = {
     says: "has the environment of a Slurm job",
     processes: rootWith({ jobVariables: ["SLURM_JOB_ID", "SLURM_STEP_ID"] }),
   },
-  "job-client": {
-    ...inTerminal({ exe: "/usr/bin/srun" }, "holds a batch allocation (srun 510)"),
-    unless: { jobClients: "reap" },
-  },
+  "job-client": inTerminal({ exe: "/usr/bin/srun" }, "holds a batch allocation (srun 510)"),
   "terminal-other-user": inTerminal({ uid: BOB }, "has a program of uid 2002 in its terminal (x 510)"),
   "terminal-ssh-server": inTerminal(
     { exe: `${HOME}/conda/bin/sshd` },
