@@ -96,7 +96,7 @@ const withFile: readonly (readonly [text: string, ...Row])[] = [
   [NO_GROUP, "doctor -c", 1, NOBODY, "stdout"],
   ["{}", "replay", 1, /config\.toml: schemaVersion: .*make one with snapshot/],
   ["x", "replay", 1, /config\.toml: .*JSON.*make one with snapshot/],
-  ["x", "replay --format ps", 1, /\.toml:1: is not a row of uid, pid, ppid and args; make a listing/],
+  ["x", "replay --format ps", 1, /\.toml: line 1 is not a row of uid, pid, ppid and args; make a listing/],
 ];
 for (const [text, typed, status, says, stream] of withFile)
   test(`vscode-grim-reaper ${typed} FILE: ${JSON.stringify(text)}`, () =>

@@ -5,14 +5,13 @@
 
 import { readFileSync } from "node:fs";
 import { Option } from "commander";
-import { type Common, print } from "../commands/shared.ts";
+import { type Common, print, requestFor } from "../commands/shared.ts";
 import type { Observation } from "../core/observation/observation.ts";
 import { observation as savedObservation } from "../core/observation/schema.ts";
 import { localDate } from "../core/text/format.ts";
 import { parseJson } from "../core/text/parse-json.ts";
 import { escapeText, safeJson } from "../core/text/safe-text.ts";
 import { viewOf } from "../core/tree/host-view.ts";
-import { NO_ACCOUNTS } from "../core/verdict/exemption.ts";
 import { judgeView, UNFORCED } from "../core/verdict/judge.ts";
 import { loadConfig } from "../shell/config.ts";
 import { EXIT, Failure } from "../shell/failure.ts";
@@ -20,19 +19,19 @@ import { parseListing } from "./core/replay/ps-listing.ts";
 import { addListOptions, type ListOptions, showTrees } from "./list.ts";
 import { CONFIG, commandOf, look } from "./options.ts";
 
+type Format = "snapshot" | "ps";
+
 async function snapshot(options: Common): Promise<number> {
   const { observation } = await look(options);
   print(safeJson(observation));
   return EXIT.ok;
 }
 
-function replay(file: string, options: ListOptions & { readonly format: "snapshot" | "ps" }): number {
+function replay(file: string, options: ListOptions & { readonly format: Format }): number {
   const { policy } = loadConfig(options.config ?? null);
-  const text = readInput(file);
-  const observation = options.format === "ps" ? readListing(file, text) : readSaved(file, text);
+  const observation = parseInput(file, options.format);
   const judgements = judgeView(viewOf(observation, policy.catalogue), {
-    policy,
-    accounts: NO_ACCOUNTS,
+    ...requestFor(policy, {}).context,
     // Exemptions with an end date count if they were in force on the day of the observation.
     today: localDate(new Date(observation.takenAt)),
     options: UNFORCED,
@@ -48,19 +47,13 @@ function readInput(file: string): string {
   }
 }
 
-function readListing(file: string, text: string): Observation {
-  const { observation, errors } = parseListing(text);
-  if (errors.length === 0) return observation;
-  const more = errors.length > 1 ? ` (and ${errors.length - 1} more lines)` : "";
-  const what = `is not a row of uid, pid, ppid and args${more}; make a listing with: ps -eo uid,pid,ppid,args`;
-  throw new Failure(EXIT.failed, `${file}:${errors[0]}: ${what}`);
-}
-
 /** It may come from anywhere: every field is checked, and the first wrong one named. */
-function readSaved(file: string, text: string): Observation {
-  const result = parseJson(savedObservation, text);
-  if ("value" in result) return result.value;
-  throw new Failure(EXIT.failed, escapeText(`${file}: ${result.error}; make one with snapshot`));
+function parseInput(file: string, format: Format): Observation {
+  const text = readInput(file);
+  const parsed = format === "ps" ? parseListing(text) : parseJson(savedObservation, text);
+  if ("value" in parsed) return parsed.value;
+  const remedy = format === "ps" ? "a listing with: ps -eo uid,pid,ppid,args" : "one with snapshot";
+  throw new Failure(EXIT.failed, escapeText(`${file}: ${parsed.error}; make ${remedy}`));
 }
 
 export const replayCommand = addListOptions(

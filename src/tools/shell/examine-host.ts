@@ -112,9 +112,6 @@ export function isStatic(program: Buffer): boolean {
 export function unitProperties(unit: string): Answer<UnitProperties> {
   return ask(() => {
     const text = runTool("/usr/bin/systemctl", ["show", "--", unit], DEADLINE_MS);
-    const pairs = text
-      .split("\n")
-      .map((line) => [line.split("=", 1)[0] ?? "", line.slice(line.indexOf("=") + 1)]);
-    return Object.fromEntries(pairs);
+    return Object.fromEntries([...text.matchAll(/^(\w+)=(.*)$/gm)].map(([, key, value]) => [key, value]));
   });
 }

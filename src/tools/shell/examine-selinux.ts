@@ -28,7 +28,6 @@ export function examineSelinux(sshd: readonly number[]): SelinuxFacts | null {
   return {
     enforcing: read("enforce") === "1",
     mislabelled: hasModule ? mislabelled(dirname(HOOK), RUN_FOLDER, LOG_FOLDER) : [],
-    launcherType: launcher === null ? null : typeOf(launcher),
     hookDomains: domains,
     sweepDomain: typeOf(launcher === null ? init : transition(init, launcher)),
   };

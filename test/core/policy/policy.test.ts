@@ -9,7 +9,7 @@ const errorsOf = (toml: string): string[] =>
 test("without a file everything has its default", () => {
   const { enforce, grace, silentAfter, settle, termWait, minUid, maxTrees, tunnels } = DEFAULT_POLICY;
   assert.deepEqual([grace, silentAfter, settle, termWait], [10_800_000, 43_200_000, 120_000, 10_000]);
-  assert.deepEqual([enforce, minUid, maxTrees, tunnels], [true, null, null, "exempt"]);
+  assert.deepEqual([enforce, minUid, maxTrees, tunnels], [true, undefined, null, "exempt"]);
 });
 
 test("every key is taken", () => {

@@ -21,8 +21,6 @@ export interface SelinuxFacts {
   readonly enforcing: boolean;
   /** "Would relabel PATH from A to B", of what restorecon would change; empty without the module. */
   readonly mislabelled: readonly string[];
-  /** The type of what the service starts. */
-  readonly launcherType: string | null;
   /** The domain that the kernel gives the hook, for each domain that sshd's sessions run in. */
   readonly hookDomains: readonly { readonly sshd: string; readonly hook: string }[];
   /** The domain that the kernel gives the service. */

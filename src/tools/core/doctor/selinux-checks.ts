@@ -33,10 +33,10 @@ export const SELINUX_CHECKS: Checks = {
   "SELinux labels": ({ selinux }) => {
     // The check above says where SELinux is not enabled, or cannot be examined.
     if ("failed" in selinux || selinux.value === null) return null;
-    const { mislabelled, launcherType, sweepDomain } = selinux.value;
+    const { mislabelled, sweepDomain } = selinux.value;
     if (sweepDomain === "init_t")
       return fault(
-        `${LAUNCHER} is labelled ${launcherType ?? "nothing"}, so the service stays in init_t, where V8 aborts`,
+        `${LAUNCHER} is not labelled bin_t, so the service stays in init_t, where V8 aborts`,
         `restorecon -Fv ${LAUNCHER}`,
       );
     if (mislabelled.length === 0) return `${LAUNCHER} starts in ${sweepDomain}; the labels are the policy's`;

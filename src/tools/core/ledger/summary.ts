@@ -6,18 +6,9 @@ import { sortedBy } from "../text/shown.ts";
 
 /** Sums up a ledger: totals, by product, user, host, reason and day, and the users whose trees keep coming back. */
 
-export interface Totals {
-  readonly trees: number;
-  readonly processes: number;
-  readonly survivors: number;
-  readonly freedKiB: number;
-}
-
+export type Totals = ReturnType<typeof totalsOf>;
 /** Totals of one product, user, host, reason or day. */
-export interface GroupTotals extends Totals {
-  readonly name: string;
-}
-
+export type GroupTotals = Totals & { readonly name: string };
 export type Summary = ReturnType<typeof summarise>;
 /** A user with more than one ended tree. */
 export type Offender = Summary["offenders"][number];
@@ -84,7 +75,7 @@ export function summarise(records: readonly LedgerRecord[]) {
 }
 
 /** Adds up what records say. */
-export function totalsOf(records: readonly LedgerRecord[]): Totals {
+export function totalsOf(records: readonly LedgerRecord[]) {
   const sum = (pick: (one: LedgerRecord) => number): number =>
     records.reduce((total, one) => total + pick(one), 0);
   return {

@@ -2,25 +2,26 @@
 
 import type { Observation } from "../../../core/observation/observation.ts";
 import type { Proc } from "../../../core/observation/process.ts";
+import type { Parsed } from "../../../core/text/parse-json.ts";
 
 const HEADING = /^\s*UID\s+PID\s+PPID\s/;
 const ROW = /^\s*(\d+)\s+(\d+)\s+(-1|\d+)(?:\s(.*))?$/;
 
 /**
  * Reads a listing; lines with `#` are comments. A pid that stands more than once (one row per thread) counts once; ppid -1
- * means not shown. `errors` holds the numbers of the lines that are not rows.
+ * means not shown.
  */
-export function parseListing(text: string): { observation: Observation; errors: number[] } {
+export function parseListing(text: string): Parsed<Observation> {
   const processes = new Map<number, Proc>();
-  const errors: number[] = [];
   for (const [i, line] of text.split("\n").entries()) {
     if (line.trim() === "" || line.startsWith("#") || HEADING.test(line)) continue;
-    const [, uid, pid, ppid, args = ""] = ROW.exec(line) ?? [];
-    if (uid === undefined) errors.push(i + 1);
-    else if (!processes.has(Number(pid)))
+    const [row, uid, pid, ppid, args = ""] = ROW.exec(line) ?? [];
+    if (row === undefined)
+      return { error: `line ${i + 1} is not a row of uid, pid, ppid and args`, reason: "damaged" };
+    if (!processes.has(Number(pid)))
       processes.set(Number(pid), asProcess(Number(uid), Number(pid), Number(ppid), args));
   }
-  return { observation: observationOf([...processes.values()]), errors };
+  return { value: observationOf([...processes.values()]) };
 }
 
 function asProcess(uid: number, pid: number, ppid: number, args: string): Proc {

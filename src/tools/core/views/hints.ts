@@ -12,33 +12,31 @@ export function hintsOf({ tree, clock }: Judgement, { observation, sshd }: HostV
   const { root } = tree;
   const { tag } = clock;
   const from = tag?.remoteHost ? ` from ${tag.remoteHost}` : "";
-  const hint = (fact: string, value: boolean, detail: string): Fact => ({
-    fact,
-    value: value ? "yes" : "no",
-    detail,
-  });
   const id = root.auditSession;
   const server = [...sshd.genuine.values()].find(({ auditSession }) => auditSession === id);
   const session = server
     ? `the ssh server ${server.pid} of audit session ${id} is alive`
     : `no ssh server of audit session ${id} is alive; a later session may still use the tree`;
-  const adopted = `parent of ${root.pid} is ${root.ppid}; pid 1 may also adopt a server that is in use`;
   const tagged = tag
     ? `a session${from} closed ${formatDuration(observation.uptime - tag.closedUptime)} ago and left it behind`
     : "no session of its user closed since it was last seen in use";
-  const impostors = sshd.impostors.filter(({ uid }) => uid === root.uid);
-  const names = impostors.map(nameOf).join(", ");
-  return [
+  const adopted = `parent of ${root.pid} is ${root.ppid}; pid 1 may also adopt a server that is in use`;
+  const impostors = sshd.impostors.filter(({ uid }) => uid === root.uid).map(nameOf);
+  const yes = (is: boolean): "yes" | "no" => (is ? "yes" : "no");
+  const hints: Fact[] = [
     id === null
       ? { fact: "session", value: "unknown", detail: "no audit session id" }
-      : hint("session", server !== undefined, session),
-    hint("adopted", root.ppid === 1, adopted),
-    hint("age", true, `${root.pid} started ${formatDuration(ageOf(root, observation))} ago`),
-    hint("tagged", tag !== null, tagged),
-    ...(names === ""
-      ? []
-      : [hint("impostor", true, `${names}: not an ssh server of this host, not counted`)]),
+      : { fact: "session", value: yes(server !== undefined), detail: session },
+    { fact: "adopted", value: yes(root.ppid === 1), detail: adopted },
+    {
+      fact: "age",
+      value: "yes",
+      detail: `${root.pid} started ${formatDuration(ageOf(root, observation))} ago`,
+    },
+    { fact: "tagged", value: yes(tag !== null), detail: tagged },
   ];
+  const counted = `${impostors.join(", ")}: not an ssh server of this host, not counted`;
+  return impostors.length === 0 ? hints : [...hints, { fact: "impostor", value: "yes", detail: counted }];
 }
 
 /** Says in one sentence what would change the verdict; `enforcing`: sweeps end orphans here. */

@@ -3,18 +3,10 @@
 import { formatMemory } from "../../../core/text/format.ts";
 
 /** A number and the limit that the kernel sets to it; null: no limit, or not read. */
-export interface Use {
-  readonly used: number | null;
-  readonly limit: number | null;
-}
+export type Use = { readonly used: number | null; readonly limit: number | null };
 
-export interface UserLimits {
-  readonly uid: number;
-  /** Processes and threads of the slice. */
-  readonly tasks: Use;
-  /** Memory of the slice in KiB, file cache included. */
-  readonly memoryKiB: Use;
-}
+/** `tasks`: processes and threads of the slice; `memoryKiB`: its memory, file cache included. */
+export type UserLimits = { readonly uid: number; readonly tasks: Use; readonly memoryKiB: Use };
 
 /** From this share on a user is near a limit. */
 const NEAR = 0.8;

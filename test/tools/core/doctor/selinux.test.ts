@@ -8,7 +8,6 @@ import { HOOK_DOMAIN, SELINUX_CHECKS } from "../../../../src/tools/core/doctor/s
 const well: SelinuxFacts = {
   enforcing: true,
   mislabelled: [],
-  launcherType: "bin_t",
   hookDomains: [{ sshd: "sshd_t", hook: HOOK_DOMAIN }],
   sweepDomain: "unconfined_service_t",
 };
@@ -26,7 +25,7 @@ test("a host without SELinux, and one with the module, have nothing to correct",
 type Row = readonly [string, Partial<SelinuxFacts>, "warning" | "fault", detail: RegExp, remedy: RegExp];
 const newDomain = { hookDomains: [...well.hookDomains, { sshd: "sshd_new_t", hook: "sshd_new_t" }] };
 const relabel = { mislabelled: ["Would relabel /run/x from a to b"] };
-const inInit = { launcherType: "lib_t", sweepDomain: "init_t" };
+const inInit = { sweepDomain: "init_t" };
 const PACKAGE = /vscode-grim-reaper-selinux/;
 
 const wrong: Readonly<Record<string, readonly Row[]>> = {
@@ -41,7 +40,7 @@ const wrong: Readonly<Record<string, readonly Row[]>> = {
       "a program in init_t",
       inInit,
       "fault",
-      /grim-reaper is labelled lib_t/,
+      /grim-reaper is not labelled bin_t/,
       /restorecon -Fv \/usr\/sbin\/vscode-grim-reaper/,
     ],
   ],
