@@ -1,10 +1,9 @@
 /** `clean`: a user removes old server versions from their own home. */
 
 import { homedir, hostname } from "node:os";
-import { type Common, complain, ownUid, print } from "../commands/shared.ts";
+import { type Common, complain, ownUid, print, printJson } from "../commands/shared.ts";
 import { formatDuration } from "../core/text/duration.ts";
 import { countOf, formatMemory } from "../core/text/format.ts";
-import { safeJson } from "../core/text/safe-text.ts";
 import { loadConfig } from "../shell/config.ts";
 import { EXIT, Failure } from "../shell/failure.ts";
 import { confirm } from "./confirm-force.ts";
@@ -48,16 +47,14 @@ async function clean(options: CleanOptions): Promise<number> {
   const result = wanted ? choices.map((one) => (one.remove ? removed(one, uid, errors) : one)) : choices;
   const gone = result.filter(({ remove }) => remove);
   if (options.json)
-    print(
-      safeJson({
-        schemaVersion: 1,
-        host: hostname(),
-        removed: wanted,
-        freedKiB: sizeOf(gone),
-        versions: result.map(versionDocument),
-        errors,
-      }),
-    );
+    printJson({
+      schemaVersion: 1,
+      host: hostname(),
+      removed: wanted,
+      freedKiB: sizeOf(gone),
+      versions: result.map(versionDocument),
+      errors,
+    });
   else if (wanted) print(`Removed ${inWords(gone)}.`);
   else if (gone.length === 0) print("Nothing to remove.");
   else print(`Would remove ${inWords(gone)}. To remove them: vscode-grim-reaper clean --yes`);

@@ -1,6 +1,6 @@
 /** The program with every command and the one help; every mistake is one clear line. */
 
-import { Command, CommanderError, Help } from "commander";
+import { Command, CommanderError } from "commander";
 import { nearest } from "../core/text/did-you-mean.ts";
 import { escapeText } from "../core/text/safe-text.ts";
 import { EXIT, Failure } from "../shell/failure.ts";
@@ -95,8 +95,7 @@ function refuseUnknownCommand(program: Command, [first]: readonly string[]): voi
   if (first === undefined || first.startsWith("-")) return;
   const known = program.commands.map((command) => command.name());
   if (first === "help" || known.includes(first)) return;
-  const visible = new Help().visibleCommands(program).map((command) => command.name());
-  const near = nearest(first, visible);
-  const hint = near ? `did you mean "${near}"?` : `the commands are ${visible.join(", ")}`;
+  const near = nearest(first, known);
+  const hint = near ? `did you mean "${near}"?` : `the commands are ${known.join(", ")}`;
   throw new Failure(EXIT.usage, `unknown command ${escapeText(first)}; ${hint} (see --help)`);
 }

@@ -1,8 +1,7 @@
 /** `doctor`: is everything in place, on this host, now? */
 
-import { type Common, print, requestFor, thisHost } from "../commands/shared.ts";
+import { type Common, print, printJson, requestFor, thisHost } from "../commands/shared.ts";
 import { mergePolicy } from "../core/policy/policy.ts";
-import { safeJson } from "../core/text/safe-text.ts";
 import { loadConfig } from "../shell/config.ts";
 import { EXIT } from "../shell/failure.ts";
 import { observeAndJudge } from "../sweep/sweep.ts";
@@ -22,7 +21,7 @@ async function doctor(options: Common): Promise<number> {
     return lookFacts(view, judgements, policy);
   });
   const checks = diagnose(await examine(ports.native, loaded, look));
-  if (options.json) print(safeJson({ schemaVersion: 1, checks }));
+  if (options.json) printJson({ schemaVersion: 1, checks });
   else print(doctorLines(checks, painter()).join("\n"));
   return checks.some(({ health }) => health === "fault") ? EXIT.failed : EXIT.ok;
 }

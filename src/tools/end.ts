@@ -4,7 +4,6 @@ import { spawn } from "node:child_process";
 import { setTimeout as sleep } from "node:timers/promises";
 import { Option } from "commander";
 import { type Common, complain, noTree, portsFor, requestFor } from "../commands/shared.ts";
-import type { Policy } from "../core/policy/policy.ts";
 import { loadConfig } from "../shell/config.ts";
 import { EXIT, Failure } from "../shell/failure.ts";
 import { openLog, STDERR } from "../shell/output/log.ts";
@@ -41,7 +40,9 @@ async function end(options: EndOptions): Promise<number> {
   const interrupt = heedInterrupts();
   try {
     const ports = portsFor(log, interrupt.stop);
-    const chosen = requestFor(withoutKeeps(policy), options, { force: true, pids: options.pid ?? null });
+    // A request to end trees now counts for more than an earlier one to keep them.
+    const withoutKeeps = { ...policy, keep: { max: 0 } };
+    const chosen = requestFor(withoutKeeps, options, { force: true, pids: options.pid ?? null });
     const request = { ...chosen, dryRun: options.dryRun };
     const seen = await observeAndJudge(ports, request, "all");
     if (options.pid && seen.judgements.length === 0) throw noTree(options.pid);
@@ -69,9 +70,6 @@ async function end(options: EndOptions): Promise<number> {
     interrupt.obey();
   }
 }
-
-/** A request to end trees now counts for more than an earlier one to keep them. */
-const withoutKeeps = (policy: Policy): Policy => ({ ...policy, keep: { max: 0 } });
 
 /**
  * Continues in a process outside the tree that this one runs in, which would stop itself with the rest otherwise. That

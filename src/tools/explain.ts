@@ -17,9 +17,8 @@ import { hintsOf, whatWouldChange } from "./core/views/hints.ts";
 import { asSeen } from "./core/views/observer.ts";
 import { pathTo } from "./core/views/path.ts";
 import { CONFIG, commandOf, JSON_OPTION, pidArgument } from "./options.ts";
-import { readLimits } from "./shell/limits.ts";
+import { countWatches, readLimits } from "./shell/limits.ts";
 import { painter } from "./shell/terminal.ts";
-import { countWatches } from "./shell/watches.ts";
 
 async function explain(pid: number, options: Common): Promise<number> {
   const { policy } = loadConfig(options.config ?? null);

@@ -1,12 +1,11 @@
 /** `list`: shows every tree with its verdict; `replay` prints its table through the same function. */
 
-import { type Command, InvalidArgumentError, Option } from "commander";
+import { type Command, Option } from "commander";
 import { type Common, complain, ownUid, print, printJson } from "../commands/shared.ts";
 import { faultLine, isOfHost } from "../core/observation/fault.ts";
 import type { Policy } from "../core/policy/policy.ts";
 import { hostDocument } from "../core/report/json.ts";
 import { localMinute } from "../core/text/format.ts";
-import { escapeText } from "../core/text/safe-text.ts";
 import type { Judgement, Verdict } from "../core/verdict/judge.ts";
 import { VERDICTS } from "../core/verdict/orphan.ts";
 import { EXIT } from "../shell/failure.ts";
@@ -14,10 +13,9 @@ import { namesOf } from "../shell/host/accounts.ts";
 import type { Look } from "../sweep/ports.ts";
 import { sortedBy } from "./core/text/shown.ts";
 import { agentColumns, agentRows } from "./core/views/agents-view.ts";
-import { limitLines } from "./core/views/limits.ts";
 import { listColumns, SORT_KEYS, type SortKey, sortTrees, totalsLine } from "./core/views/list-view.ts";
 import { asSeen, isBlind, ownOnly } from "./core/views/observer.ts";
-import { CONFIG, collect, commandOf, JSON_OPTION, look, USERS } from "./options.ts";
+import { argument, CONFIG, collect, commandOf, JSON_OPTION, look, USERS } from "./options.ts";
 import { readLimits } from "./shell/limits.ts";
 import { painter, renderTable } from "./shell/terminal.ts";
 
@@ -76,8 +74,11 @@ export function showTrees(seen: Shown, policy: Policy, options: ListOptions, liv
   const { verdict, json, sort = "pid", full } = options;
   const wanted = judgedBy(seen).filter((one) => verdict?.includes(one.verdict) ?? true);
   const uids = [...new Set(wanted.map(({ tree }) => tree.uid))];
-  const limits = live ? uids.map((uid) => readLimits(uid)) : [];
-  if (json) printJson({ ...hostDocument(observation, wanted, faults), users: limits });
+  if (json)
+    printJson({
+      ...hostDocument(observation, wanted, faults),
+      users: live ? uids.map((uid) => readLimits(uid)) : [],
+    });
   else {
     if (wanted.length === 0) print(verdict ? "No server tree has that verdict." : "No server trees.");
     else {
@@ -86,8 +87,6 @@ export function showTrees(seen: Shown, policy: Policy, options: ListOptions, liv
       const rows = sortTrees(wanted, sort, observation, nameOf);
       print(renderTable(listColumns(observation, nameOf, paint), rows, full));
       print(`\n${paint("bold", totalsLine(wanted))}`);
-      for (const one of limits)
-        for (const line of limitLines(one)) print(`${escapeText(nameOf(one.uid))} is near a limit: ${line}`);
     }
     if (live) printNotes(seen, policy);
   }
@@ -103,22 +102,20 @@ function printNotes({ observation, judgements }: Shown, policy: Policy): void {
     print("Sweeps only observe here; they end nothing. To let them: vscode-grim-reaper enforce");
 }
 
-function verdictOf(text: string): Verdict {
-  const verdict = VERDICTS.find((one) => one === text);
-  if (verdict === undefined) throw new InvalidArgumentError(`Allowed choices are ${VERDICTS.join(", ")}.`);
-  return verdict;
-}
+const verdictArgument = argument(
+  (text) => VERDICTS.find((one) => one === text) ?? null,
+  `Allowed choices are ${VERDICTS.join(", ")}.`,
+);
 
 /** Adds the options that `list` and `replay` share. */
 export function addListOptions(command: Command): Command {
   return command
     .addOption(JSON_OPTION)
     .addOption(new Option("--sort <key>", `sort the rows by ${SORT_KEYS.join(", ")}`).choices(SORT_KEYS))
-    .addOption(
-      new Option(
-        "--verdict <verdict>",
-        `show only trees with this verdict: ${VERDICTS.join(", ")} (repeatable)`,
-      ).argParser(collect(verdictOf)),
+    .option(
+      "--verdict <verdict>",
+      `show only trees with this verdict: ${VERDICTS.join(", ")} (repeatable)`,
+      collect(verdictArgument),
     )
     .option("--full", "show every column, and do not cut the last one at the edge of the terminal");
 }

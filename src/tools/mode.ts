@@ -18,48 +18,38 @@ enforce = false
 `;
 const WEEK_MS = 7 * 86_400_000;
 
-function enforce(): number {
-  const since = Date.now() - WEEK_MS;
-  const { file } = loadConfig(null).policy.ledger;
-  const records = file === "" ? [] : recordsIn(file);
-  print(wouldLine(chooseRecords(records, since, undefined, true), since));
-  rmSync(FILE, { force: true });
-  checkMode(true);
-  print("From now on sweeps end orphans. To observe again: vscode-grim-reaper observe");
-  return EXIT.ok;
-}
-
-function observe(): number {
-  mkdirSync(CONFIG_FOLDER, { recursive: true });
-  replaceFile(FILE, TEXT, 0o644);
-  checkMode(false);
-  print("From now on sweeps only report. To let them end orphans: vscode-grim-reaper enforce");
-  return EXIT.ok;
-}
-
 /** @throws Failure where another file of the configuration decides otherwise */
-function checkMode(wanted: boolean): void {
+function setMode(enforcing: boolean): number {
+  if (!isRoot()) throw new Failure(EXIT.denied, "this changes the configuration; run it with sudo");
+  if (enforcing) {
+    const since = Date.now() - WEEK_MS;
+    const { file } = loadConfig(null).policy.ledger;
+    const records = file === "" ? [] : recordsIn(file);
+    print(wouldLine(chooseRecords(records, since, undefined, true), since));
+    rmSync(FILE, { force: true });
+  } else {
+    mkdirSync(CONFIG_FOLDER, { recursive: true });
+    replaceFile(FILE, TEXT, 0o644);
+  }
   const { policy, files, layers } = loadConfig(null);
-  if (policy.enforce === wanted) return;
-  const file = files.findLast((_, i) => layers[i]?.enforce !== undefined);
-  throw new Failure(
-    EXIT.config,
-    `${file} sets enforce = ${policy.enforce}, which counts; change it there to ${wanted}`,
+  if (policy.enforce !== enforcing) {
+    const file = files.findLast((_, i) => layers[i]?.enforce !== undefined);
+    const decides = `${file} sets enforce = ${policy.enforce}, which counts`;
+    throw new Failure(EXIT.config, `${decides}; change it there to ${enforcing}`);
+  }
+  print(
+    enforcing
+      ? "From now on sweeps end orphans. To observe again: vscode-grim-reaper observe"
+      : "From now on sweeps only report. To let them end orphans: vscode-grim-reaper enforce",
   );
+  return EXIT.ok;
 }
-
-const asRoot = (name: string, act: () => number) => (): number => {
-  if (!isRoot()) throw new Failure(EXIT.denied, `${name} changes the configuration; run it with sudo`);
-  return act();
-};
 
 export const enforceCommand = commandOf(
   "enforce",
   "let sweeps end orphans, after a word on what the last ones would have ended",
-  asRoot("enforce", enforce),
+  () => setMode(true),
 );
-export const observeCommand = commandOf(
-  "observe",
-  "have sweeps only report what they would end",
-  asRoot("observe", observe),
+export const observeCommand = commandOf("observe", "have sweeps only report what they would end", () =>
+  setMode(false),
 );

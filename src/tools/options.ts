@@ -26,19 +26,16 @@ export async function look(options: Common) {
 /** Whether this process is root. */
 export const isRoot = (): boolean => process.geteuid?.() === 0;
 
-/** Parses a process id. */
-export function pidArgument(text: string): number {
-  const pid = parsePid(text);
-  if (pid === null) throw new InvalidArgumentError("A process id is a whole number above 0.");
-  return pid;
-}
-
-/** Parses a duration into milliseconds. */
-export function durationArgument(text: string): number {
-  const ms = parseDuration(text);
-  if (ms === null) throw new InvalidArgumentError(`Give ${DURATION_HELP}.`);
-  return ms;
-}
+/** Makes a parser for commander of one that answers null; `remedy` says what to type instead. */
+export const argument =
+  <T>(parse: (text: string) => T | null, remedy: string) =>
+  (text: string): T => {
+    const value = parse(text);
+    if (value === null) throw new InvalidArgumentError(remedy);
+    return value;
+  };
+export const pidArgument = argument(parsePid, "A process id is a whole number above 0.");
+export const durationArgument = argument(parseDuration, `Give ${DURATION_HELP}.`);
 
 /** Makes a parser for an option that may be repeated. */
 export const collect =

@@ -5,13 +5,14 @@
 
 import { readFileSync } from "node:fs";
 import { Option } from "commander";
-import { type Common, print, requestFor } from "../commands/shared.ts";
+import { type Common, print } from "../commands/shared.ts";
 import type { Observation } from "../core/observation/observation.ts";
 import { observation as savedObservation } from "../core/observation/schema.ts";
 import { localDate } from "../core/text/format.ts";
 import { parseJson } from "../core/text/parse-json.ts";
 import { escapeText, safeJson } from "../core/text/safe-text.ts";
 import { viewOf } from "../core/tree/host-view.ts";
+import { NO_ACCOUNTS } from "../core/verdict/exemption.ts";
 import { judgeView, UNFORCED } from "../core/verdict/judge.ts";
 import { loadConfig } from "../shell/config.ts";
 import { EXIT, Failure } from "../shell/failure.ts";
@@ -31,7 +32,8 @@ function replay(file: string, options: ListOptions & { readonly format: Format }
   const { policy } = loadConfig(options.config ?? null);
   const observation = parseInput(file, options.format);
   const judgements = judgeView(viewOf(observation, policy.catalogue), {
-    ...requestFor(policy, {}).context,
+    policy,
+    accounts: NO_ACCOUNTS,
     // Exemptions with an end date count if they were in force on the day of the observation.
     today: localDate(new Date(observation.takenAt)),
     options: UNFORCED,

@@ -1,11 +1,11 @@
 /** `report`: sums up the ledger. */
 
 import { statSync } from "node:fs";
-import { InvalidArgumentError, Option } from "commander";
-import { type Common, complain, print } from "../commands/shared.ts";
+import { Option } from "commander";
+import { type Common, complain, print, printJson } from "../commands/shared.ts";
 import type { LedgerRecord } from "../core/ledger/record.ts";
 import { countOf, localMinute } from "../core/text/format.ts";
-import { escapeText, safeJson } from "../core/text/safe-text.ts";
+import { escapeText } from "../core/text/safe-text.ts";
 import { loadConfig } from "../shell/config.ts";
 import { EXIT, Failure } from "../shell/failure.ts";
 import { replaceFile } from "../shell/store/safe-files.ts";
@@ -14,7 +14,7 @@ import { csvOf } from "./core/ledger/csv.ts";
 import { reportPage } from "./core/ledger/page.ts";
 import { chooseRecords, type Summary, sinceOf, summarise } from "./core/ledger/summary.ts";
 import { summaryTables, totalsLine, WOULD_COLUMNS, wouldLine } from "./core/ledger/summary-view.ts";
-import { CONFIG, collect, commandOf, USERS } from "./options.ts";
+import { argument, CONFIG, collect, commandOf, USERS } from "./options.ts";
 import { ledgerFiles, readLedger } from "./shell/read-ledger.ts";
 import { painter, renderTable } from "./shell/terminal.ts";
 
@@ -52,7 +52,7 @@ async function report(options: ReportOptions): Promise<number> {
     ];
     writePage(html, reportPage(summary, since, now, notes), files[0]);
   } else if (json)
-    print(safeJson({ schemaVersion: 1, since: new Date(since).toISOString(), files, badLines, ...summary }));
+    printJson({ schemaVersion: 1, since: new Date(since).toISOString(), files, badLines, ...summary });
   else if (would) {
     print(painter()("bold", wouldLine(records, since)));
     if (records.length > 0) print(`\n${renderTable(WOULD_COLUMNS, records)}`);
@@ -121,12 +121,10 @@ function show(summary: Summary, since: number): void {
   }
 }
 
-function sinceArgument(text: string): number {
-  const since = sinceOf(text, Date.now());
-  if (since === null)
-    throw new InvalidArgumentError("Give a duration such as 30d, or a date such as 2027-01-31.");
-  return since;
-}
+const sinceArgument = argument(
+  (text) => sinceOf(text, Date.now()),
+  "Give a duration such as 30d, or a date such as 2027-01-31.",
+);
 
 export const reportCommand = commandOf(
   "report",

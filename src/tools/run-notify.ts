@@ -3,7 +3,6 @@
 import { readFileSync, renameSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { type Common, complain } from "../commands/shared.ts";
-import { type Fault, faultLine } from "../core/observation/fault.ts";
 import { loadConfig } from "../shell/config.ts";
 import { EXIT, Failure } from "../shell/failure.ts";
 import { loadNative } from "../shell/host/native.ts";
@@ -37,14 +36,14 @@ function runNotify(options: Common): number {
   if (loadNative().lock(lock) === "busy")
     throw new Failure(EXIT.busy, `it is at work already (another process holds ${lock})`);
   const faults = deliverAll(program, Date.now());
-  for (const fault of faults) complain(faultLine(fault));
+  for (const fault of faults) complain(fault);
   return faults.length > 0 ? EXIT.failed : EXIT.ok;
 }
 
 /** Runs the program for each text that sweeps left. What failed is kept, and given up after three days. @throws */
-function deliverAll(program: string, now: number): Fault[] {
+function deliverAll(program: string, now: number): string[] {
   const { fresh, kept } = prepareSpool(NOTIFY_FOLDER);
-  const faults: Fault[] = [];
+  const faults: string[] = [];
   for (const name of filesIn(fresh)) {
     const file = join(kept, name);
     // It leaves the watched folder first, so that even a crash does not start this again.
@@ -56,7 +55,7 @@ function deliverAll(program: string, now: number): Fault[] {
     if (done) continue;
     const why = "failed" in run ? run.failed : `exit status ${run.value}`;
     const rest = old ? "given up" : "kept; tried again after the next sweep";
-    faults.push({ what: `deliver ${file}`, detail: `${program}: ${why}; ${rest}; ${SETUID_MAILER}` });
+    faults.push(`cannot deliver ${file}: ${program}: ${why}; ${rest}; ${SETUID_MAILER}`);
   }
   return faults;
 }

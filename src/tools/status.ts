@@ -1,9 +1,8 @@
 /** `status`: shows in a few lines what the reaper does on this host. */
 
-import { type Common, print } from "../commands/shared.ts";
+import { type Common, print, printJson } from "../commands/shared.ts";
 import { memoryKiBOf } from "../core/costs/costs.ts";
 import { faultLine, isOfHost } from "../core/observation/fault.ts";
-import { safeJson } from "../core/text/safe-text.ts";
 import type { Verdict } from "../core/verdict/judge.ts";
 import { EXIT } from "../shell/failure.ts";
 import { countHookFaults, readLastSweep } from "../shell/store/last-sweep.ts";
@@ -41,7 +40,8 @@ async function status(options: Common): Promise<number> {
     endedSinceYesterday: ask(() => endedSince(policy.ledger.file, now - DAY_MS)),
     faults: faults.filter(isOfHost).map(faultLine),
   };
-  print(options.json ? safeJson(report) : statusLines(report, painter()).join("\n"));
+  if (options.json) printJson(report);
+  else print(statusLines(report, painter()).join("\n"));
   return report.faults.length > 0 ? EXIT.failed : EXIT.ok;
 }
 

@@ -15,17 +15,20 @@ const HIDDEN_FROM_SERVICE = ["/tmp/", "/var/tmp/", "/home/", "/root/", "/run/use
 
 /** Lists the problems, one line each; none if everything can work. */
 export function findConfigProblems({ policy, files }: LoadedConfig): string[] {
+  const { metrics, ledger, log, hooks } = policy;
+  const isRead = metrics.file === "" || metrics.file.endsWith(".prom");
+  const why = hooks.notify === "" ? null : whyNotRun(hooks.notify);
   return [
     ...files.flatMap(modeProblems),
     ...lookUpAccounts(policy, []).faults.map(faultLine),
     ...unknownProducts(policy),
-    ...fileProblems("metrics.file", policy.metrics.file),
-    ...(policy.metrics.file !== "" && !policy.metrics.file.endsWith(".prom")
-      ? [`metrics.file: ${policy.metrics.file}: the node exporter reads only names that end in .prom`]
-      : []),
-    ...fileProblems("ledger.file", policy.ledger.file),
-    ...(policy.log.startsWith("/") ? fileProblems("log", policy.log) : []),
-    ...hookProblems(policy),
+    ...fileProblems("metrics.file", metrics.file),
+    ...(isRead
+      ? []
+      : [`metrics.file: ${metrics.file}: the node exporter reads only names that end in .prom`]),
+    ...fileProblems("ledger.file", ledger.file),
+    ...fileProblems("log", log.startsWith("/") ? log : ""),
+    ...(why === null ? [] : [`hooks.notify: ${hooks.notify}: ${why}`]),
   ];
 }
 
@@ -62,10 +65,4 @@ function fileProblems(key: string, file: string): string[] {
   if (folder === LOG_FOLDER) return [];
   const found = lstatSync(folder, { throwIfNoEntry: false });
   return found === undefined ? [`${key}: ${file}: the folder ${folder} does not exist`] : [];
-}
-
-/** Says why the program of the site would not be run. */
-function hookProblems({ hooks }: Policy): string[] {
-  const why = hooks.notify === "" ? null : whyNotRun(hooks.notify);
-  return why === null ? [] : [`hooks.notify: ${hooks.notify}: ${why}`];
 }

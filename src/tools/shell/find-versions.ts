@@ -37,8 +37,7 @@ export function findVersions(home: string, uid: number, folders: readonly Server
       if (owner !== uid) throw new Error(`belongs to uid ${owner}, not to you; it is left alone`);
       versions.push(...versionsIn(folder, product, pidOf, errors));
     } catch (error) {
-      const { code, message } = error as NodeJS.ErrnoException;
-      if (code !== "ENOENT") errors.push(`${join(home, path)}: ${message}`);
+      note(errors, join(home, path), error);
     }
   }
   return { versions: measured(versions, errors), errors };
@@ -71,11 +70,16 @@ function namesIn(path: string, errors: string[]): string[] {
     if (names.length > MAX_ENTRIES) throw new Error(`holds more than ${MAX_ENTRIES} entries`);
     return names;
   } catch (error) {
-    const { code, message } = error as NodeJS.ErrnoException;
-    const line = `${path}: ${message}`;
-    if (code !== "ENOENT" && !errors.includes(line)) errors.push(line);
+    note(errors, path, error);
     return [];
   }
+}
+
+/** What is not there is no error. */
+function note(errors: string[], path: string, error: unknown): void {
+  const { code, message } = error as NodeJS.ErrnoException;
+  const line = `${path}: ${message}`;
+  if (code !== "ENOENT" && !errors.includes(line)) errors.push(line);
 }
 
 /** Reads when the parts of a version were written. */

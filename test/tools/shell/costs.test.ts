@@ -4,8 +4,7 @@ import { spawn } from "node:child_process";
 import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { test } from "node:test";
-import { readLimits } from "../../../src/tools/shell/limits.ts";
-import { countWatches } from "../../../src/tools/shell/watches.ts";
+import { countWatches, readLimits } from "../../../src/tools/shell/limits.ts";
 import { HANG_MS, temporaryFolder } from "../../helpers/program.ts";
 import { until } from "../../helpers/until.ts";
 

@@ -114,11 +114,11 @@ export const HOST_CHECKS: Checks = {
 
   kernel: ({ kernel, hasCgroupV2, hasAudit }) => {
     const [major = 0, minor = 0] = kernel.split(".").map((part) => Number.parseInt(part, 10));
-    const isAtLeast = (...[m, n]: [number, number]): boolean => major > m || (major === m && minor >= n);
+    const version = major * 1000 + minor;
     const needs: readonly (readonly [boolean, string])[] = [
-      [isAtLeast(5, 3), "no pidfd_open (5.3): processes are held by other means, or only checked"],
+      [version >= 5003, "no pidfd_open (5.3): processes are held by other means, or only checked"],
       [hasCgroupV2, "no cgroup v2: fork storms cannot be ended as a whole"],
-      [isAtLeast(5, 14), "no cgroup.kill (5.14): fork storms cannot be ended as a whole"],
+      [version >= 5014, "no cgroup.kill (5.14): fork storms cannot be ended as a whole"],
       [hasAudit, "no audit session ids: the hook goes by user slices"],
     ];
     const lacks = needs.flatMap(([is, lack]) => (is ? [] : [lack]));

@@ -12,17 +12,11 @@ export function html(text: string): string {
 }
 
 const table: Render = (columns, rows) => {
-  const line = (tag: "th" | "td", cells: readonly string[]): string =>
-    cells.map((cell, i) => `<${tag}${columns[i]?.right ? ' class="n"' : ""}>${cell}</${tag}>`).join("");
-  const head = line(
-    "th",
-    columns.map((column) => html(column.head)),
-  );
-  const body = rows.map((row) => {
-    const cells = columns.map(({ of, share }) => (share ? bar(share(row)) : html(of(row))));
-    return `<tr>${line("td", cells)}</tr>`;
-  });
-  return `<table><thead><tr>${head}</tr></thead><tbody>\n${body.join("\n")}\n</tbody></table>`;
+  const line = (tag: "th" | "td", cellOf: (column: (typeof columns)[number]) => string): string =>
+    `<tr>${columns.map((one) => `<${tag}${one.right ? ' class="n"' : ""}>${cellOf(one)}</${tag}>`).join("")}</tr>`;
+  const head = line("th", (column) => html(column.head));
+  const body = rows.map((row) => line("td", ({ of, share }) => (share ? bar(share(row)) : html(of(row)))));
+  return `<table><thead>${head}</thead><tbody>\n${body.join("\n")}\n</tbody></table>`;
 };
 
 const bar = (share: number): string => `<i style="width:${(share * 10).toFixed(1)}rem"></i>`;

@@ -53,7 +53,7 @@ export function explainLines(
     ...labelled("Verdict", [paintVerdict(verdict, paint), ...reasons.map(escapeText)]),
     ...labelled("Grace", [formatDuration(grace) + since]),
     ...labelled("Costs", [costs.join(", ")]),
-    ...labelled("User", limitLines(limits, 0)),
+    ...labelled("User", limitLines(limits)),
     "",
     paint("bold", "Facts that decide"),
     ...facts.map(factLine),

@@ -8,17 +8,14 @@ export type Use = { readonly used: number | null; readonly limit: number | null 
 /** `tasks`: processes and threads of the slice; `memoryKiB`: its memory, file cache included. */
 export type UserLimits = { readonly uid: number; readonly tasks: Use; readonly memoryKiB: Use };
 
-/** From this share on a user is near a limit. */
-const NEAR = 0.8;
-
-/** A line for each limit of a user; `least`: only those of which this share is used. */
-export function limitLines({ tasks, memoryKiB }: UserLimits, least = NEAR): string[] {
+/** A line for each limit of a user. */
+export function limitLines({ tasks, memoryKiB }: UserLimits): string[] {
   const rows: readonly (readonly [string, Use, (value: number) => string])[] = [
     ["tasks (pids.max)", tasks, String],
     ["memory (memory.max)", memoryKiB, (kib) => formatMemory(Math.round(kib))],
   ];
   return rows.flatMap(([name, { used, limit }, format]) => {
-    if (used === null || !limit || used / limit < least) return [];
+    if (used === null || !limit) return [];
     return [`${format(used)} of ${format(limit)} ${name}, ${Math.round((used / limit) * 100)} %`];
   });
 }

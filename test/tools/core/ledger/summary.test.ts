@@ -140,7 +140,7 @@ test("anonymous records number the users, and hold no name, address or path of t
   const users = hidden.map(({ user, uid }) => [user, uid]);
   assert.deepEqual(
     users,
-    [2, 1, 1, 1, 3].map((number) => [`user ${number}`, number]),
+    [1, 2, 2, 2, 3].map((number) => [`user ${number}`, number]),
   );
   for (const text of [page(hidden), csvOf(hidden), JSON.stringify(hidden)])
     assert.doesNotMatch(text, /alice|bob|carol|200[123]/);
