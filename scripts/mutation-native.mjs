@@ -34,10 +34,12 @@ for (const path of tests) {
   const test = { name: basename(path, ".cc"), room: basename(dirname(path)) };
   const file = `${home}/${test.name}.reached`;
   writeFileSync(file, Buffer.alloc(mutants.length + 1));
-  const before = Date.now();
-  if (!(await passes(test, { MUTANTS_REACHED: file }, 600)))
-    throw new Error(`${test.name} fails without a mutant`);
-  test.seconds = (Date.now() - before) / 1000;
+  // Some tests measure time, which a busy host spoils.
+  for (let tries = 3; test.seconds === undefined; tries -= 1) {
+    const before = Date.now();
+    if (await passes(test, { MUTANTS_REACHED: file }, 600)) test.seconds = (Date.now() - before) / 1000;
+    else if (tries === 1) throw new Error(`${test.name} fails without a mutant`);
+  }
   readFileSync(file).forEach((byte, id) => {
     if (byte === 1) reached.set(id, [...(reached.get(id) ?? []), test]);
   });
