@@ -51,8 +51,7 @@ std::vector<pid_t> g_left_behind;
 
 // Waits for this one process only: libuv has children of its own.
 bool is_collected(pid_t helper) {
-  const pid_t got = waitpid(helper, nullptr, WNOHANG);
-  return got == helper || (got < 0 && errno == ECHILD);
+  return waitpid(helper, nullptr, WNOHANG) != 0;  // -1: the kernel has collected it
 }
 
 // Forks a helper that does `work` in the proc root: async-signal-safe calls only, for threads of the parent

@@ -145,6 +145,8 @@ void the_budget_ends_it() {
   const auto results = read_argv(reader, requests, &faults);
   for (const ArgvResult& result : results) CHECK(result.status == ArgvStatus::kTimeout);
   CHECK(read_argv(reader, {{70, 99}}, &faults)[0].status == ArgvStatus::kTimeout);
+  MemoryReader none = host.reader(100, 0);
+  CHECK(read_argv(none, {{70, 99}}, &faults)[0].status == ArgvStatus::kTimeout);
   CHECK(has_no_child());
 }
 

@@ -1,4 +1,5 @@
 // The helper: what it holds and blocks, how it ends, and what its parent believes of it.
+#include <poll.h>
 #include <sched.h>
 #include <sys/mman.h>
 #include <sys/resource.h>
@@ -42,9 +43,10 @@ struct Read {
   std::vector<ArgvResult> results;
   std::vector<Fault> faults;
 };
-Read read_from(const Host& host, const std::vector<ArgvRequest>& requests, int timeout_ms = 2000) {
+Read read_from(const Host& host, const std::vector<ArgvRequest>& requests, int timeout_ms = 2000,
+               int budget_ms = 5000) {
   Read read;
-  MemoryReader reader = host.reader(timeout_ms, 5000);
+  MemoryReader reader = host.reader(timeout_ms, budget_ms);
   read.results = read_argv(reader, requests, &read.faults);
   return read;
 }
@@ -186,13 +188,13 @@ void the_helper_holds_nothing() {
       signal(SIGALRM, [](int) { close(g_end); });
       const struct itimerval soon = {{0, 0}, {0, 100 * 1000}};
       setitimer(ITIMER_REAL, &soon, nullptr);
-      read_from(host, {{10, 1}}, 60000);
+      read_from(host, {{10, 1}}, 60000, 60000);
       _exit(0);
     }
     close(fds[1]);
     const pid_t helper = helper_of(program);
-    char byte;
-    CHECK(read(fds[0], &byte, 1) == 0);
+    struct pollfd end = {fds[0], POLLIN, 0};
+    CHECK(poll(&end, 1, 10000) == 1 && end.revents == POLLHUP);
     CHECK(waitpid(program, nullptr, WNOHANG) == 0);  // by the program's close, not by the helper's end
     close(fds[0]);
     auto proc = ProcDir::open("/proc").take();

@@ -1,100 +1,11 @@
-#include "core/snapshot/snapshot.h"
-
+// Which processes a snapshot holds, and what of each.
 #include <sched.h>
 
-#include <algorithm>
-#include <functional>
-
-#include "test/child.h"
-#include "test/proc_fixture.h"
-#include "test/refuse.h"
+#include "test/snapshot/host.h"
 
 using namespace reaper;
 
 namespace {
-
-using Argv = std::vector<std::string>;
-using Pids = std::vector<pid_t>;
-
-const char kServer[] = "/home/u/.vscode-server/cli/servers/Stable-1/server/node";
-const Argv kMarked = {"x", "/home/u/.vscode-server/x.py"};
-
-SnapshotOptions options_for(const std::string& root) {
-  SnapshotOptions options;
-  options.proc_root = root;
-  options.exe_markers = {"/.vscode-server/"};
-  options.interpreters = {"node", "python", "ld-"};
-  options.argv_markers = {"/.vscode-server/", "-server"};
-  options.sshd_names = {"sshd", "sshd-session"};
-  options.timeout_ms = 500;
-  return options;
-}
-
-// A failure is a failed check and an empty answer.
-Snapshot checked(Result<Snapshot> result) {
-  CHECK(result.ok());
-  return result ? result.take() : Snapshot();
-}
-
-const Process* find(const Snapshot& snapshot, pid_t pid) {
-  for (const Process& process : snapshot.processes)
-    if (process.pid == pid) return &process;
-  return nullptr;
-}
-
-// A process that no snapshot holds fails the check, and has no value of any field.
-const Process& at(const Snapshot& snapshot, pid_t pid) {
-  static const Process kNone;
-  const Process* found = find(snapshot, pid);
-  CHECK(found != nullptr);
-  return found == nullptr ? kNone : *found;
-}
-
-template <typename List>
-Pids pids_of(const List& list) {
-  Pids pids;
-  for (const auto& each : list) pids.push_back(each.pid);
-  std::sort(pids.begin(), pids.end());
-  return pids;
-}
-
-bool has_fault(const Snapshot& snapshot, pid_t pid) {
-  const Pids pids = pids_of(snapshot.faults);
-  return std::binary_search(pids.begin(), pids.end(), pid);
-}
-
-// A built host with init on it.
-struct Host {
-  Host() {
-    add(1, 0, "/usr/lib/systemd/systemd", {"x"}, [](FakeProcess& init) {
-      if (geteuid() == 0) init.uid = 0;
-    });
-  }
-
-  void add(pid_t pid, pid_t ppid, const std::string& exe, const Argv& argv = {"x"},
-           const std::function<void(FakeProcess&)>& change = nullptr) const {
-    FakeProcess made;
-    made.pid = pid;
-    made.ppid = ppid;
-    made.exe = exe;
-    made.argv = argv;
-    if (change) change(made);
-    proc.add(made);
-  }
-  void add_of(uid_t uid, pid_t pid, pid_t ppid, const std::string& exe, const Argv& argv = {"x"}) const {
-    add(pid, ppid, exe, argv, [uid](FakeProcess& made) { made.uid = uid; });
-  }
-  Snapshot look() const { return checked(take_snapshot(options)); }
-
-  ProcFixture proc;
-  SnapshotOptions options = options_for(proc.root());
-};
-
-bool is_root() {
-  if (geteuid() == 0) return true;
-  skip("only root can build processes of two users");
-  return false;
-}
 
 void reads_a_suspects_processes_in_full() {
   const Host host;
@@ -240,64 +151,6 @@ void finds_other_users_processes_inside_a_tree() {
   CHECK((pids_of(host.look().processes) == Pids{1, 70, 80, 90, 100, 101}));
 }
 
-void counts_what_it_could_not_read() {
-  const Host host;
-  host.add(100, 1, kServer);
-  for (const pid_t pid : {101, 102, 103, 104, 105}) host.add(pid, 100, "/usr/bin/bash");
-  const auto path = [&host](pid_t pid, const char* file) { return host.proc.path(pid, file); };
-  std::filesystem::remove(path(101, "stat"));           // ended while it was looked at
-  write_file(path(102, "stat"), "102 (bash) S 100 1");  // torn
-  write_file(path(103, "status"), "Name:\tbash\nUid:\t1\n");
-  write_file(path(104, "cgroup"), "garbage");
-  // A kernel without audit and cgroups.
-  for (const char* file : {"loginuid", "sessionid", "ns/pid", "cgroup"})
-    std::filesystem::remove(path(105, file));
-  const Snapshot snapshot = host.look();
-  CHECK((pids_of(snapshot.processes) == Pids{1, 100, 103, 104, 105}));
-  CHECK(snapshot.counts.gone == 1 && snapshot.counts.malformed == 3 && snapshot.counts.read == 5);
-  CHECK((pids_of(snapshot.faults) == Pids{102, 103, 104}));
-  CHECK(!at(snapshot, 103).uids && at(snapshot, 103).uid == fixture_uid());
-  CHECK(!at(snapshot, 104).cgroups);
-  const Process& bare = at(snapshot, 105);
-  CHECK(!bare.login_uid && !bare.audit_session && !bare.foreign_pid_ns);
-  CHECK(bare.cgroups && bare.cgroups->empty());
-}
-
-// Runs checks as an ordinary user: modes and hidden executables do not bind root.
-void as_ordinary_user(void (*checks)()) {
-  CHECK(exit_of([checks] {
-          g_failures = 0;
-          if (geteuid() == 0 && (setgid(65534) != 0 || setuid(65534) != 0)) return 2;
-          prctl(PR_SET_DUMPABLE, 1);
-          checks();
-          return g_failures == 0 ? 0 : 1;
-        }) == 0);
-}
-
-void hidden_processes_are_denied() {
-  const Host host;
-  host.add(100, 1, kServer);
-  host.add(101, 1, "/usr/bin/bash");
-  const std::string hidden = host.proc.root() + "/101";
-  chmod(hidden.c_str(), 0);
-  const Snapshot snapshot = host.look();
-  chmod(hidden.c_str(), 0700);
-  CHECK((pids_of(snapshot.processes) == Pids{1, 100}));
-  CHECK(snapshot.counts.denied == 1 && has_fault(snapshot, 101));
-}
-
-// A process that hides from its own user is counted and returned without its executable, and is not a fault:
-// the user could not change it.
-void hiding_from_its_own_user_is_not_a_fault() {
-  const Child agent([](int) { return prctl(PR_SET_DUMPABLE, 0) == 0; });
-  SnapshotOptions options = options_for("/proc");
-  options.uids = {{geteuid()}};
-  const Snapshot snapshot = checked(take_snapshot(options));
-  const Process& process = at(snapshot, agent.pid());
-  CHECK(!process.exe && process.exe_unreadable == ExeUnreadable::kDenied);
-  CHECK(snapshot.counts.denied >= 1 && !has_fault(snapshot, agent.pid()));
-}
-
 SnapshotOptions all_of_own() {
   SnapshotOptions options = options_for("/proc");
   options.full = true;
@@ -433,50 +286,6 @@ void drops_a_process_whose_pid_was_recycled() {
   CHECK(snapshot.counts.gone == 1 && snapshot.counts.read == 2);
 }
 
-void fails_when_nothing_can_be_known() {
-  CHECK(!take_snapshot(options_for("/nonexistent")).ok());
-  const Host host;
-  const std::string boot_id = host.proc.root() + "/sys/kernel/random/boot_id";
-  for (const std::string& text : {std::string("\n"), std::string(65, 'x')}) {
-    write_file(boot_id, text);
-    CHECK(take_snapshot(host.options).failure().code == EBADMSG);
-  }
-  std::filesystem::remove(boot_id);
-  const auto result = take_snapshot(host.options);
-  CHECK(!result.ok() && result.failure().code == ENOENT);
-  CHECK(result.failure().what.find("boot_id") != std::string::npos);
-}
-
-// Guard: a snapshot that ran out of descriptors or memory, in either stage, may lack any process, so it fails
-// as a whole.
-void fails_where_descriptors_run_out() {
-  for (const bool staged : {false, true}) {
-    Host host;
-    host.add(100, 1, kServer);
-    if (staged) host.add(40, 1, "/usr/sbin/sshd");
-    host.options.staged = staged;
-    host.options.interpreters.clear();
-    for (const int error : {EMFILE, ENFILE, ENOMEM})
-      CHECK(exit_of([&] {
-              // The folder of a process, in which all is read in full.
-              if (!refuse({{SYS_openat, error, 2, O_PATH, O_PATH}})) return 2;
-              const auto result = take_snapshot(host.options);
-              return !result.ok() && result.failure().code == error ? 0 : 1;
-            }) == 0);
-  }
-}
-
-void faults_are_bounded() {
-  const Host host;
-  host.add(100, 1, kServer);
-  for (pid_t pid = 200; pid < 400; ++pid) {
-    host.add(pid, 100, "/usr/bin/bash");
-    write_file(host.proc.path(pid, "stat"), "torn");
-  }
-  const Snapshot snapshot = host.look();
-  CHECK(snapshot.counts.malformed == 200 && snapshot.faults.size() == 50);
-}
-
 void sees_the_live_host() {
   const Snapshot snapshot = checked(take_snapshot(all_of_own()));
   const Process& self = at(snapshot, getpid());
@@ -560,16 +369,10 @@ int main() {
   returns_sshd_and_ancestors();
   a_circle_of_parents_ends();
   finds_other_users_processes_inside_a_tree();
-  counts_what_it_could_not_read();
-  as_ordinary_user(hidden_processes_are_denied);
-  as_ordinary_user(hiding_from_its_own_user_is_not_a_fault);
   a_too_long_path_is_distinguished();
   the_budget_of_processes_is_per_user();
   the_budget_of_command_lines_is_per_user();
   drops_a_process_whose_pid_was_recycled();
-  fails_when_nothing_can_be_known();
-  fails_where_descriptors_run_out();
-  faults_are_bounded();
   goes_on_without_skipped_users();
   a_chain_holds_what_cannot_be_read();
   sees_the_live_host();
