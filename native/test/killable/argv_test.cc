@@ -1,6 +1,7 @@
 #include "core/killable/argv.h"
 
 #include <algorithm>
+#include <cstddef>
 
 #include "test/killable/host.h"
 
@@ -150,9 +151,53 @@ void the_budget_ends_it() {
   CHECK(has_no_child());
 }
 
+// What a helper that hostile input has taken over says of the first file.
+struct Lie {
+  std::size_t offset;
+  std::uint32_t length, done;
+  bool is_sound = false;
+};
+int hijack(const char* path, const MemoryFile& file, char* to, HelperAnswer* answer) {
+  auto* arena = reinterpret_cast<MemoryArena*>(to - offsetof(MemoryArena, bytes));
+  const Lie& lie = *static_cast<const Lie*>(file.query);
+  if (path[0] == '1') {
+    arena->slots[0] = {0, static_cast<std::uint32_t>(lie.offset), lie.length, ~0ULL};
+    arena->done = lie.done;
+    for (;;) pause();
+  }
+  to[0] = 'x';
+  answer->length = 1;
+  return 0;
+}
+
+// Guard: it never gets outside the arena, nor beyond its own user's answers.
+void trusts_no_helper() {
+  const Host host;
+  for (const Lie& lie : {Lie{kMemoryBytes + 1, 0, 1},
+                         {kMemoryBytes - 1, 2, 1},
+                         {8, ~0U, 1},
+                         {8, ~0U, ~0U},
+                         {kMemoryBytes - 1, 1, 1, true},
+                         {kMemoryBytes, 0, 1, true}}) {
+    const MemoryFile file{"read lies", 64, 1000, hijack, &lie};
+    MemoryReader reader(file, host.proc.fd(), 100, 5000);
+    std::vector<Fault> faults;
+    std::vector<int> errors(2, -1);
+    reader.read(
+        {{"1", 1}, {"2", 2}},
+        [&](std::size_t i, int error, std::string_view text) {
+          errors[i] = error;
+          CHECK(error != 0 ? text.empty() : i == 1 || text.size() == lie.length);
+        },
+        &faults);
+    CHECK(errors[0] == (lie.is_sound ? 0 : EIO) && errors[1] <= 0 && has_no_child());
+  }
+}
+
 }  // namespace
 
 int main() {
+  trusts_no_helper();
   reads_every_shape();
   serves_more_than_one_arena();
   goes_on_after_a_stall();

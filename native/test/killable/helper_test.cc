@@ -6,8 +6,6 @@
 #include <sys/syscall.h>
 #include <sys/time.h>
 
-#include <cstddef>
-
 #include "core/base/clock.h"
 #include "core/signals/signal.h"
 #include "test/killable/host.h"
@@ -210,47 +208,6 @@ void the_helper_holds_nothing() {
   }
 }
 
-// What a helper that hostile input has taken over does to its parent: writes outside the arena, and counts
-// what it has not read. It never gets beyond its own user's answers.
-int hijack(const char* path, const MemoryFile& file, char* to, HelperAnswer* answer) {
-  auto* arena = reinterpret_cast<MemoryArena*>(to - offsetof(MemoryArena, bytes));
-  const int kind = *static_cast<const int*>(file.query);
-  if (path[0] == '1') {
-    const auto end = static_cast<std::uint32_t>(kMemoryBytes);
-    arena->slots[0] = {0,
-                       kind == 0   ? end + 1
-                       : kind == 1 ? end - 1
-                                   : 8,
-                       kind == 0   ? 0
-                       : kind == 1 ? 2
-                                   : ~0U,
-                       ~0ULL};
-    arena->done = kind == 3 ? ~0U : 1;
-    for (;;) pause();
-  }
-  to[0] = 'x';
-  answer->length = 1;
-  return 0;
-}
-
-void trusts_no_helper() {
-  const Host host;
-  for (int kind = 0; kind < 4; ++kind) {
-    const MemoryFile file{"read lies", 64, 1000, hijack, &kind};
-    MemoryReader reader(file, host.proc.fd(), 100, 5000);
-    std::vector<Fault> faults;
-    std::vector<int> errors(2, -1);
-    reader.read(
-        {{"1", 1}, {"2", 2}},
-        [&](std::size_t i, int error, std::string_view text) {
-          errors[i] = error;
-          CHECK(error != 0 ? text.empty() : i == 1);
-        },
-        &faults);
-    CHECK(errors[0] == EIO && errors[1] <= 0 && has_no_child());
-  }
-}
-
 // In the helper: 1 has 5 ms of work and next to no processor for it, 2 is busy for ever.
 int read_at_last(const char* path, const MemoryFile&, char* to, HelperAnswer* answer) {
   const sched_param none{};
@@ -292,7 +249,6 @@ void a_loaded_host_makes_nobody_unknown() {
 }  // namespace
 
 int main() {
-  trusts_no_helper();
   without_a_helper_nothing_is_known();
   leaves_the_host_alone();
   a_collected_helper_gets_no_signal();
