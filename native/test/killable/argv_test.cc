@@ -81,6 +81,22 @@ void users_take_turns() {
   CHECK((order == std::vector<std::size_t>{0, 3, 5, 1, 4, 2}));
 }
 
+// Guard: only a file that makes no progress has stalled, however many slow ones came before it.
+void slow_files_have_not_stalled() {
+  const Host host;
+  const auto read_slowly = [](const char*, const MemoryFile&, char*, HelperAnswer*) {
+    usleep(50 * 1000);
+    return 0;
+  };
+  MemoryReader reader({"read slowly", 1, 1, read_slowly}, host.proc.fd(), 400, 60000);
+  std::vector<MemoryRequest> requests;
+  for (uid_t uid = 1; uid <= 16; ++uid) requests.push_back({"file", uid});
+  std::vector<Fault> faults;
+  int read = 0;
+  reader.read(requests, [&read](std::size_t, int error, std::string_view) { read += error == 0; }, &faults);
+  CHECK(read == 16 && faults.empty());
+}
+
 void one_user_cannot_spend_the_time_of_others() {
   const Host host;
   std::vector<ArgvRequest> requests;
@@ -202,6 +218,7 @@ int main() {
   serves_more_than_one_arena();
   goes_on_after_a_stall();
   users_take_turns();
+  slow_files_have_not_stalled();
   one_user_cannot_spend_the_time_of_others();
   bytes_are_charged_to_the_user();
   the_budget_ends_it();
