@@ -30,12 +30,12 @@ bool is_own_folder(int fd) {
 
 bool count_fault(const char* directory) {
   const UniqueFd folder = open_folder(directory);
-  if (!folder.valid() || !is_own_folder(folder.get())) return false;
+  if (!is_own_folder(folder.get())) return false;
   // O_NONBLOCK: the open of a fifo would wait for its reader.
   constexpr int kFlags = O_WRONLY | O_APPEND | O_CREAT | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY | O_CLOEXEC;
   const UniqueFd fd(openat(folder.get(), "hook.faults", kFlags, 0600));
   struct stat info{};
-  if (!fd.valid() || fstat(fd.get(), &info) != 0 || !S_ISREG(info.st_mode)) return false;
+  if (fstat(fd.get(), &info) != 0 || !S_ISREG(info.st_mode)) return false;
   return static_cast<std::size_t>(info.st_size) >= kMaxFaults || write(fd.get(), ".", 1) == 1;
 }
 
