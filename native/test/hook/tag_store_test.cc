@@ -122,21 +122,25 @@ void test_full_disk() {
 // As under SELinux: the failure is named, and nothing is left behind.
 void test_refused_calls() {
   const struct {
-    unsigned call;
+    Refusal refusal;
     const char* what;
-  } rows[] = {{SYS_mkdirat, "mkdir /"}, {SYS_renameat, "rename 1001.json"}, {SYS_write, "write ."}};
-  for (const auto& [call, what] : rows) {
+  } rows[] = {{{SYS_mkdirat, EACCES}, "mkdir /"},
+              {{SYS_openat, EACCES, 2, O_EXCL, O_EXCL}, "create ."},
+              {{SYS_write, EACCES}, "write ."},
+              {{SYS_renameat, EACCES}, "rename 1001.json"}};
+  for (const auto& [refusal, what] : rows) {
     const Host host;
-    if (call != SYS_mkdirat) CHECK(host.write(example(7)) == 0);
-    CHECK(exit_of([&, call = call, what = what] {
-            if (!refuse({{call, EACCES}})) return 2;
+    const bool is_new = refusal.call == SYS_mkdirat;
+    if (!is_new) CHECK(host.write(example(7)) == 0);
+    CHECK(exit_of([&, refusal = refusal, what = what] {
+            if (!refuse({refusal})) return 2;
             const Result<bool> result = write_tag(host.tags, host.places.owner, example());
             return !result && result.failure().code == EACCES &&
                            result.failure().what.find(what) != std::string::npos
                        ? 0
                        : 1;
           }) == 0);
-    CHECK(call == SYS_mkdirat ? !fs::exists(host.tags) : host.files() == 1);
+    CHECK(is_new ? !fs::exists(host.tags) : host.files() == 1);
   }
 }
 
