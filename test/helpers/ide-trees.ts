@@ -45,13 +45,9 @@ export function legacy(home: string, options: TreeOptions): PlanNode {
   const directory = join(home, ".vscode-server");
   const token = join(directory, `.${COMMIT}.token`);
   const flags = [
-    ...[
-      "--start-server",
-      "--host=127.0.0.1",
-      "--accept-server-license-terms",
-      "--enable-remote-auto-shutdown",
-    ],
-    ...["--port=0", "--telemetry-level", "all", "--connection-token-file", token],
+    ...["--start-server", "--host=127.0.0.1", "--accept-server-license-terms"],
+    ...["--enable-remote-auto-shutdown", "--port=0", "--telemetry-level", "all"],
+    ...["--connection-token-file", token],
   ];
   const tree = serverTree(home, join(directory, "bin", COMMIT), flags, options);
   writeOwned(token, "00000000-0000-4000-8000-000000000000", options.uid, 0o600);

@@ -54,9 +54,7 @@ function wrongs(schema: Schema, value: unknown, at: string): string[] {
   const entries = Object.entries(value as object);
   return [
     ...found,
-    ...required
-      .filter((key) => !entries.some(([name]) => name === key))
-      .map((key) => `${at}.${key}: missing`),
+    ...required.filter((key) => !(key in (value as object))).map((key) => `${at}.${key}: missing`),
     ...entries.flatMap(([key, one]) =>
       properties[key] ? wrongs(properties[key], one, `${at}.${key}`) : [`${at}.${key}: not in the schema`],
     ),

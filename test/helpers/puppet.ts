@@ -36,11 +36,7 @@ const BUILT_IN = ["build/core/native/test/puppet", "build/native/test/puppet"];
 export function puppetBinary(): string {
   const candidates = [process.env.REAPER_PUPPET ?? "", ...BUILT_IN].filter((path) => path !== "");
   const found = candidates.find((path) => existsSync(path));
-  if (found === undefined) {
-    throw new Error(
-      `puppet is not built (looked for ${candidates.join(", ")}); build it: sh scripts/ctest.sh`,
-    );
-  }
+  if (found === undefined) throw new Error("puppet is not built; build it: sh scripts/ctest.sh");
   return resolve(found);
 }
 

@@ -50,14 +50,8 @@ async function runInside(file: string, upFor: number | undefined): Promise<numbe
   const clock = upFor === undefined ? [] : ["--time", `--boottime=${upFor}`];
   const namespace = ["--pid", "--mount", "--fork", "--mount-proc", "--kill-child", ...clock];
   // Node is not an init: puppet is pid 1 and collects orphans, or they would stay zombies.
-  const command = [
-    puppetBinary(),
-    "--init",
-    process.execPath,
-    "--enable-source-maps",
-    "--test-reporter=tap",
-    file,
-  ];
+  const node = [process.execPath, "--enable-source-maps", "--test-reporter=tap", file];
+  const command = [puppetBinary(), "--init", ...node];
   const { NODE_TEST_CONTEXT: _, ...environment } = process.env; // the inner run is not a child of the outer runner
   const child = spawn("unshare", [...namespace, ...command], {
     env: { ...environment, [INSIDE]: "1" },

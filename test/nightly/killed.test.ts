@@ -79,13 +79,10 @@ function stepped(native: Native, step: (what: string) => void): Native {
 
 /** Runs the sweep of `drive` in a process of its own. */
 function runUntil(at: number, end: End, file: string): ReturnType<typeof spawnSync> & { stdout: string } {
-  const environment = { ...process.env, REAPER_END_AT: `${at} ${end} ${file}` };
-  const ran = spawnSync(process.execPath, ["--enable-source-maps", fileURLToPath(import.meta.url)], {
-    encoding: "utf8",
-    timeout: 300_000,
-    killSignal: "SIGABRT",
-    env: environment,
-  });
+  const env = { ...process.env, REAPER_END_AT: `${at} ${end} ${file}` };
+  const limits = { timeout: 300_000, killSignal: "SIGABRT" } as const;
+  const argv = ["--enable-source-maps", fileURLToPath(import.meta.url)];
+  const ran = spawnSync(process.execPath, argv, { encoding: "utf8", ...limits, env });
   if (ran.error) throw ran.error;
   return ran;
 }

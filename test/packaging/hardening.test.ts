@@ -17,10 +17,12 @@ test("there is something to read", () => assert.ok(FOLDERS.includes("dist"), "ru
 
 // What leaves no mark in the files: a fortified call whose length the compiler can check has no symbol, and the start-up
 // objects of Debian's compiler have no note of control-flow protection, which takes the note away from all.
-test("every source is compiled with fortified calls, and with control-flow protection where the compiler has it", () => {
-  for (const ninja of ["build/build.ninja", "build/packages/native-amd64/cmake/build.ninja"].filter(
-    existsSync,
-  )) {
+const NINJAS = ["build/build.ninja", "build/packages/native-amd64/cmake/build.ninja"].filter(existsSync);
+const skip = NINJAS.length === 0 && "built without ninja";
+test("every source has fortified calls, and control-flow protection where the compiler has it", {
+  skip,
+}, () => {
+  for (const ninja of NINJAS) {
     const flags = readFileSync(ninja, "utf8").match(/^ {2}FLAGS = .* -std=.*$/gm) ?? [];
     assert.ok(flags.length >= 25, `${ninja}: ${flags.length}`);
     for (const line of flags) {

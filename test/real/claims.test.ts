@@ -99,6 +99,7 @@ function insideNamespace(): void {
   }
 
   const NO_GRACE = 'grace = "0"\n';
+  const PATIENT = '[graceByProduct]\njetbrains = "2h"\n';
   const CLAIMS: readonly (readonly [claim: string, name: string, settings: string, code: string])[] = [
     ["a tree of root's", "root", NO_GRACE, "root-user"],
     ["a tree of a system account", "system", NO_GRACE, "system-account"],
@@ -106,12 +107,7 @@ function insideNamespace(): void {
     ["one of another user", "plain", `${NO_GRACE}exemptGroups = ["ide"]\n`, "two-sweeps"],
     ["one of an exempt product", "zed", `${NO_GRACE}[[exempt]]\nproduct = "zed"\n`, "exempt-entry"],
     ["one of another product", "jetbrains", `${NO_GRACE}[[exempt]]\nproduct = "zed"\n`, "two-sweeps"],
-    [
-      "a product with a grace of its own",
-      "jetbrains",
-      '[graceByProduct]\njetbrains = "2h"\n',
-      "inside-grace",
-    ],
+    ["a product with a grace of its own", "jetbrains", PATIENT, "inside-grace"],
     ...made.map(([, path, code]) => [`a tree in ${path}`, path, NO_GRACE, code] as const),
   ];
   for (const [claim, name, settings, code] of CLAIMS)
@@ -125,7 +121,7 @@ function insideNamespace(): void {
       ["zed", 1],
       ["jetbrains", 3],
     ]);
-    assert.equal(treeAt("jetbrains", '[graceByProduct]\njetbrains = "2h"\n').graceSeconds, 7200);
+    assert.equal(treeAt("jetbrains", PATIENT).graceSeconds, 7200);
   });
 
   test("a forced sweep ends what is nobody's job and no account's of the system; --include-jobs ends jobs as well", () => {

@@ -76,13 +76,7 @@ test("never through a link, into a pipe, or a file that others may write", () =>
     [(file) => linkSync(victim, file), /not a plain file/],
     [(file) => symlinkSync(`${victim}-absent`, file), /ELOOP/],
     [(file) => execFileSync("mkfifo", ["-m", "640", file]), /not a plain file/],
-    [
-      (file) => {
-        writeFileSync(file, "");
-        chmodSync(file, 0o666);
-      },
-      /not a plain file/,
-    ],
+    [(file) => execFileSync("install", ["-m", "666", "/dev/null", file]), /not a plain file/],
   ];
   for (const [make, says] of makes) {
     writeFileSync(victim, "victim\n", { mode: 0o640 });
@@ -121,13 +115,7 @@ test("a compressed ledger is read by what is in it, up to a bound", () => {
 test("rotated copies are found, other files are not", () => {
   const file = join(folder, "rotated.jsonl");
   const wanted = ["", ".1", ".2.gz", "-20270101", "-20270101.gz"].map((end) => file + end);
-  for (const path of [
-    ...wanted,
-    `${file}.bak`,
-    `${file}.1.gz.tmp`,
-    `x${file}`.replace("x/", "/"),
-    `${file}x`,
-  ])
+  for (const path of [...wanted, ...[".bak", ".1.gz.tmp", "x"].map((end) => file + end)])
     appendFileSync(path, "");
   assert.deepEqual(ledgerFiles(file).sort(), wanted.sort());
   assert.deepEqual(ledgerFiles("/nonexistent/ledger.jsonl"), []);

@@ -57,14 +57,11 @@ function own(path: string, owner: number): void {
 
 /** A version of the first layout and one of the second; OLD is older. */
 function install(commit: string, ageDays: number): void {
-  put(join(server, "bin", commit, "out/server-main.js"), undefined, ageDays);
-  put(join(server, "bin", commit, "node"), undefined, ageDays);
-  put(join(server, "cli/servers", `Stable-${commit}`, "server/node"), undefined, ageDays);
-  put(join(server, "cli/servers", `Stable-${commit}`, "log.txt"), "log", ageDays);
-  put(join(server, `code-${commit}`), "program", ageDays);
-  put(join(server, `.${commit}.log`), "log", ageDays);
-  for (const folder of [join(server, "bin", commit), join(server, "cli/servers", `Stable-${commit}`)])
-    age(folder, ageDays);
+  const [first, second] = [join(server, "bin", commit), join(server, "cli/servers", `Stable-${commit}`)];
+  for (const file of ["out/server-main.js", "node"]) put(join(first, file), undefined, ageDays);
+  for (const file of ["server/node", "log.txt"]) put(join(second, file), undefined, ageDays);
+  for (const file of [`code-${commit}`, `.${commit}.log`]) put(join(server, file), "x", ageDays);
+  for (const folder of [first, second]) age(folder, ageDays);
 }
 
 const find = (pidOf: (folder: string, version: string) => number | null = () => null) =>
@@ -80,8 +77,8 @@ const remove = (version: Version, pidOf: () => number | null = () => null) =>
   removeVersion(version, USER, pidOf);
 const clean = (...args: string[]) => run(["clean", ...args], { uid: USER, env: { HOME: home } });
 const codes = (): string[] => [OLD, NEW].map((commit) => join(server, `code-${commit}`));
-const present = (): string[] =>
-  readdirSync(server, { recursive: true, encoding: "utf8" }).filter((path) => path.includes(OLD));
+const everything = (): string[] => readdirSync(server, { recursive: true, encoding: "utf8" });
+const present = (): string[] => everything().filter((path) => path.includes(OLD));
 
 beforeEach(() => {
   home = mkdtempSync(join(tmpdir(), "reaper-clean-"));
@@ -108,24 +105,19 @@ describe("clean", () => {
       linkSync(shared, name);
     const sparse = put(join(server, "bin", OLD, "sparse"), "");
     truncateSync(sparse, 100_000_000);
-    const du = execFileSync("du", ["-skc", join(server, "bin"), join(server, "cli/servers"), ...codes()], {
-      encoding: "utf8",
-    });
+    const folders = [join(server, "bin"), join(server, "cli/servers")];
+    const du = execFileSync("du", ["-skc", ...folders, ...codes()], { encoding: "utf8" });
     const { versions, errors } = find();
     assert.deepEqual(errors, []);
-    const folders = [join(server, "bin"), join(server, "cli/servers")];
     const own = folders.reduce((sum, folder) => sum + lstatSync(folder).blocks / 2, 0);
     const sum = versions.reduce((all, { kib }) => all + (kib ?? Number.NaN), 0);
     assert.equal(sum, Number(/(\d+)\ttotal/.exec(du)?.[1]) - own);
   });
 
   test("removes a version with its log, and nothing beside it", () => {
-    const before = readdirSync(server, { recursive: true, encoding: "utf8" }).filter(
-      (path) => !path.includes(OLD),
-    );
+    const before = everything().filter((path) => !path.includes(OLD));
     assert.equal(remove(old()), null);
-    assert.deepEqual(present(), []);
-    assert.deepEqual(readdirSync(server, { recursive: true, encoding: "utf8" }).sort(), before.sort());
+    assert.deepEqual(everything().sort(), before.sort());
   });
 
   test("follows the link that the server folder itself is, and no other", () => {
@@ -254,12 +246,8 @@ describe("clean", () => {
     put(join(at, "below"));
     age(dirname(at), 90);
     // By the environment: a process that names a version keeps it.
-    const env = {
-      PATH: process.env.PATH,
-      HOME: home,
-      AT: at,
-      LEFT: join(server, "bin", `${LEFTOVER}${OLD}`),
-    };
+    const left = join(server, "bin", `${LEFTOVER}${OLD}`);
+    const env = { PATH: process.env.PATH, HOME: home, AT: at, LEFT: left };
     const script = `mount -t tmpfs none "$AT" && touch "$AT/data" && chown -R ${USER} "$AT"
       setpriv --reuid ${USER} --regid ${USER} --clear-groups "$0" "$1" clean --yes --older 0
       echo "status $?"; ls "$LEFT/mounted"`;
@@ -294,10 +282,7 @@ describe("the command", () => {
     assert.equal(status, 0);
     assert.match(stdout, /vscode +1{12} .* remove +unused for/);
     assert.match(stdout, /vscode +2{12} .* keep +the newest of its product/);
-    assert.match(
-      stdout,
-      /^Would remove 1 version, \d+ KiB\. To remove them: vscode-grim-reaper clean --yes$/m,
-    );
+    assert.match(stdout, /^Would remove 1 version, \d+ KiB\. To remove them: \S+ clean --yes$/m);
     assert.equal(present().length, 10);
   });
 
@@ -308,15 +293,13 @@ describe("the command", () => {
   test("--yes --json removes and reports what it removed", () => {
     const { status, stdout } = clean("--yes", "--json", "--older", "0");
     assert.equal(status, 0, stdout);
-    const document = JSON.parse(stdout) as {
+    const { removed, versions } = JSON.parse(stdout) as {
       removed: boolean;
       versions: { version: string; remove: boolean }[];
     };
-    assert.equal(document.removed, true);
-    assert.deepEqual(document.versions.map(({ version, remove }) => [version, remove]).sort(), [
-      [OLD, true],
-      [NEW, false],
-    ]);
+    assert.equal(removed, true);
+    const choices = versions.map(({ version, remove }) => `${version} ${remove}`).sort();
+    assert.deepEqual(choices, [`${OLD} true`, `${NEW} false`]);
     assert.deepEqual(present(), []);
     assert.ok(lstatSync(join(server, "extensions/ext/package.json")).isFile());
   });

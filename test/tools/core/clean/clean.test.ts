@@ -71,19 +71,14 @@ describe("what a server folder's entries are", () => {
     const paths = serverFolders(makeCatalogue(site)).map(({ path }) => path);
     for (const path of [".vscode-server", ".acme-server", ".cache/JetBrains/RemoteDev/dist", ".vscode/cli"])
       assert.ok(paths.includes(path), path);
-    assert.ok(
-      paths.every((path) => path.startsWith(".") && !path.includes("..")),
-      String(paths),
-    );
+    for (const path of paths) assert.match(path, /^\.(?!.*\.\.)/);
   });
 });
 
 describe("which versions go", () => {
   test("one that was not used for long", () => {
-    assert.deepEqual(
-      [decide(version("old"))?.remove, decide(version("old"))?.reason],
-      [true, "unused for 100d"],
-    );
+    const choice = decide(version("old"));
+    assert.deepEqual([choice?.remove, choice?.reason], [true, "unused for 100d"]);
   });
   const stays: [string, Partial<Version>, RegExp][] = [
     ["one that runs here", { pid: 4711 }, /^runs here \(process 4711\)$/],
