@@ -4,7 +4,14 @@ import { spawnSync } from "node:child_process";
 import { chmodSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { test } from "node:test";
-import { PROGRAM, run, succeeds, temporaryFile, temporaryFolder } from "./helpers/program.ts";
+import {
+  PROGRAM,
+  type RunOptions,
+  run,
+  succeeds,
+  temporaryFile,
+  temporaryFolder,
+} from "./helpers/program.ts";
 import { isRoot, USER } from "./helpers/real.ts";
 
 const toml = (text: string): string => temporaryFile("config.toml", text);
@@ -17,8 +24,14 @@ const NO_GROUP = 'exemptGroups = ["no-such-group"]\n';
 const PROM = '[metrics]\nfile = "/tmp/x.prom"\n';
 const NOBODY = /group no-such-group \(.*config\.toml:1\): .*; nothing that it may exempt is ended until this/;
 
-function check(args: readonly string[], status: number, says = /^/, stream?: "stdout" | "stderr"): void {
-  const ran = run(args);
+function check(
+  args: readonly string[],
+  status: number,
+  says = /^/,
+  stream?: "stdout" | "stderr",
+  options: RunOptions = {},
+): void {
+  const ran = run(args, options);
   assert.equal(ran.status, status, ran.stderr);
   assert.match(ran[stream ?? (status === 0 ? "stdout" : "stderr")], says);
   if (status !== 0)
@@ -108,42 +121,31 @@ test("an ordinary user's list and dry run work, and list says what it did not lo
   for (const args of [["list"], ["list", "--agents"]])
     assert.match(run(args, { uid: USER }).stdout, /^Only your own processes were looked at.*\.$/m);
   for (const args of [["list"], ["-n", "-vv"], ["list", "--json"]]) succeeds(args, { uid: USER });
-  const refused = run([], { uid: USER });
-  assert.equal(refused.status, 77);
-  assert.match(
-    refused.stderr,
-    /needs root: run it with sudo, or look with --dry-run; to end your own trees: /,
-  );
+  const refused = (args: readonly string[], status: number, says: RegExp) =>
+    check(args, status, says, "stderr", { uid: USER });
+  refused([], 77, /needs root: run it with sudo, or look with --dry-run; to end your own trees: /);
+  refused(["list", "-u", "0"], 77, /only root can judge other users' processes/);
   const closed = toml('grace = "1m"\n');
   chmodSync(closed, 0o600);
-  const blind = run(["list", "-c", closed], { uid: USER });
-  assert.equal(blind.status, 78);
-  assert.match(
-    blind.stderr,
-    /config\.toml: only root can read it; an administrator mends that with chmod 644\n$/,
-  );
-  const other = run(["list", "-u", "0"], { uid: USER });
-  assert.equal(other.status, 77);
-  assert.match(other.stderr, /only root can judge other users' processes/);
+  const says = /config\.toml: only root can read it; an administrator mends that with chmod 644\n$/;
+  refused(["list", "-c", closed], 78, says);
 });
 
 test("a configuration that others may write is refused", { skip: isRoot ? false : "root only" }, () => {
   const path = toml('grace = "1m"\n');
   chmodSync(path, 0o666);
-  const ran = run(["-n", "-c", path]);
-  assert.equal(ran.status, 78);
-  assert.match(ran.stderr, /users other than root can write it; run chown root:root and chmod go-w on it/);
+  check(
+    ["-n", "-c", path],
+    78,
+    /users other than root can write it; run chown root:root and chmod go-w on it/,
+  );
 });
 
 test("a configuration that users cannot read is a problem, named with its effect", () => {
   const path = toml('grace = "1m"\n');
   chmodSync(path, 0o600);
-  const ran = run(["check-config", path]);
-  assert.equal(ran.status, 1);
-  assert.match(
-    ran.stderr,
-    /config\.toml: mode 0600: list, explain, keep, end and clean fail for users; chmod 644/,
-  );
+  const says = /config\.toml: mode 0600: list, explain, keep, end and clean fail for users; chmod 644/;
+  check(["check-config", path], 1, says);
 });
 
 test("a package's program prints the version of the package", () => {

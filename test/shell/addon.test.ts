@@ -62,19 +62,14 @@ test("a connection is plain data from both of its ends, and gone with its client
   const [socket] = await accepted;
   const pids = [process.pid, child.pid ?? 0];
   const found = await native.connections(pids, "/proc");
-  assert.deepEqual(
-    [found.complete, found.unreadable, found.unlisted, found.otherNets, found.faults],
-    [true, [], [], [], []],
-  );
-  assert.ok(found.established.tcp >= 2, "both ends are counted");
+  const { complete, connections, established, ...nothing } = found;
+  assert.deepEqual([complete, Object.values(nothing)], [true, [[], [], [], []]]);
+  assert.ok(established.tcp >= 2, "both ends are counted");
   const here = `127.0.0.1:${port}`;
   const there = `127.0.0.1:${socket.remotePort}`;
-  const ends = found.connections.filter(({ local, remote }) => [local, remote].includes(here));
+  const ends = connections.filter(({ local, remote }) => [local, remote].includes(here));
   const told = ends.map(({ idle, farUid, otherHost = false, ...end }) => {
-    assert.ok(
-      idle !== null && idle !== undefined && idle >= 0,
-      "the kernel counts since when nothing flowed",
-    );
+    assert.ok((idle ?? -1) >= 0, "the kernel counts since when nothing flowed");
     assert.deepEqual([farUid, otherHost], [ownUid, false]);
     return [end.kind, end.direction, end.local, end.remote, end.near, end.far];
   });

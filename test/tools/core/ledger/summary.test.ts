@@ -138,10 +138,7 @@ test("anonymous records number the users, and hold no name, address or path of t
   const told = { reasons: ["/home/alice"], remoteHost: "alices-laptop", terminals: ["alice-tool"] };
   const hidden = anonymise(records.map((one) => ({ ...one, ...told })));
   const users = hidden.map(({ user, uid }) => [user, uid]);
-  assert.deepEqual(
-    users,
-    [1, 2, 2, 2, 3].map((number) => [`user ${number}`, number]),
-  );
+  assert.equal(users.join(" "), "user 1,1 user 2,2 user 2,2 user 2,2 user 3,3");
   for (const text of [page(hidden), csvOf(hidden), JSON.stringify(hidden)])
     assert.doesNotMatch(text, /alice|bob|carol|200[123]/);
 });
