@@ -82,7 +82,7 @@ const cli = commandShell({ pid: 700 });
 const bobsCli = { ...cli, ...ids(BOB) } as Proc;
 const late = commandShell({ pid: 700, startTime: START + 1000 });
 const lonely = { id: "net:[7]", pids: [502, 503], onlyLoopback: true };
-const HIS_SSHD = proc({ pid: 900, exe: "/usr/sbin/sshd", foreignUserNs: true });
+const OWN_SSHD = proc({ pid: 900, exe: "/usr/sbin/sshd", foreignUserNs: true });
 /** What holds the terminal 505 opened a socket in the file system. */
 const toSocket = (remote: string, far: number | null = null): Connection =>
   opened(505, far, { ...unixKind, remote });
@@ -250,7 +250,7 @@ const rows: Readonly<Record<string, readonly Row[]>> = {
       [...joined(700, 501), accepted(501, 900, { near: [501, 700], direction: "pair" })],
     ],
     ["a display's server is a client", [], [fromHere({ ...unixKind, remote: "/tmp/.X11-unix/X1" })]],
-    ["one of a user namespace is", [HIS_SSHD], [accepted(501, 900)], /sshd 900 of this host is connected to/],
+    ["one of a user namespace is", [OWN_SSHD], [accepted(501, 900)], /sshd 900 of this host is connected to/],
   ],
   "in-use-display": [
     ["a program shows a window", [], [toSocket("@/tmp/.X11-unix/X1")], /a window on @\/tmp\/\.X11-unix\/X1/],
