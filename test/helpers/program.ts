@@ -16,7 +16,6 @@ export interface Ran {
 }
 
 export interface RunOptions {
-  readonly input?: string;
   readonly env?: Readonly<Record<string, string>>;
   readonly uid?: number;
 }
@@ -32,7 +31,6 @@ export function run(args: readonly string[], options: RunOptions = {}): Ran {
     timeout: HANG_MS,
     maxBuffer: 64 * 1024 * 1024,
     env: { PATH: "/usr/sbin:/usr/bin:/sbin:/bin", ...options.env },
-    ...(options.input !== undefined && { input: options.input }),
     ...(options.uid !== undefined && { uid: options.uid, gid: options.uid }),
   });
   if (error) throw error;

@@ -24,8 +24,6 @@ export interface StartedNode {
 }
 
 export interface StageOptions {
-  /** Orphans of the tree become children of the stage in place of pid 1. */
-  readonly subreaper?: boolean;
   /** Ends the tree when the running test ends (default true); false outside of node:test. */
   readonly endAfterTest?: boolean;
 }
@@ -48,8 +46,7 @@ export async function startTree(
   const nodes = flatten(Array.isArray(plan) ? plan : [plan]);
   const run = mkdtempSync(join(tmpdir(), "puppet-"));
   chmodSync(run, 0o1777);
-  const mode = options.subreaper === true ? ["--stage", "--subreaper", run] : ["--stage", run];
-  const child = spawn(puppetBinary(), mode, { cwd: "/", env: {} });
+  const child = spawn(puppetBinary(), ["--stage", run], { cwd: "/", env: {} });
   const stage = new Stage(child, nodes, run);
   if (options.endAfterTest !== false) after(() => stage.end());
   child.stdin.write(`${nodes.map(encode).join("\n")}\n.\n`);
