@@ -19,7 +19,7 @@ constexpr std::uint32_t kFlowing = kGotFin | bits(TCP_ESTABLISHED, TCP_SYN_RECV,
 
 // The TCP sockets at an address.
 struct FarEnd {
-  bool exists = false, waits = false;  // waits: one has no inode, and no process has closed it
+  bool exists = false, waits = false;  // waits: no process has closed one, although none may hold it
   std::uint32_t held = 0;              // how many have an inode; `holder` is the last of them
   const SocketRecord* holder = nullptr;
 };
@@ -33,7 +33,7 @@ class Joiner {
       if (each.is_tcp)
         for (FarEnd* at : {&ends_[{each.end, each.far}], &ends_[{each.end, {}}]}) {
           at->exists = true;
-          at->waits |= each.inode == 0 && !is_in(kSentFin, each.state);
+          at->waits |= !is_in(kSentFin, each.state);
           at->held += each.inode != 0;
           if (each.inode != 0) at->holder = &each;
         }
@@ -151,7 +151,7 @@ class Joiner {
   static std::string unix_text(const SocketRecord* socket, std::uint32_t inode) {
     if (socket == nullptr || socket->name.empty()) return "unix:" + std::to_string(inode);
     std::string text = socket->name;
-    if (text[0] == '\0') std::replace(text.begin(), text.end(), '\0', '@');
+    std::replace(text.begin(), text.end(), '\0', '@');  // of an abstract one
     return text;
   }
 

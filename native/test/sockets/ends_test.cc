@@ -91,7 +91,9 @@ void ends_follow_the_addresses() {
   CHECK(
       text({any, kNear, {"127.0.0.1", 40123, "127.0.0.1", 80, 50}, {"127.0.0.1", 40123, "127.0.0.1", 81, 51}})
           .find("127.0.0.1:22>127.0.0.1:40123 10; ") != std::string::npos);
-  CHECK(Kernel{{tcp(kNear) + tcp(kFar) + kDone}}.look(proc, {10}).connections.at(0).far_uid == 7U);
+  Kernel both{{tcp(kNear) + tcp(kFar) + kDone}, {kDone}, {tcp({"::1", 22, "::1", 5, 15}) + kDone}};
+  const Connections found = both.look(proc, {10});
+  CHECK(found.connections.at(0).far_uid == 7U && found.established_tcp == 3);
   // Both ports are a server's; and a listener here of any address is none of another host's.
   CHECK(text({{"192.0.2.1", 8080, "192.0.2.9", 1023, 11}}) == "192.0.2.1:8080<192.0.2.9:1023 10 elsewhere; ");
   CHECK(text({{"0.0.0.0", 40123, "0.0.0.0", 0, 99, TCP_LISTEN}, {"192.0.2.1", 22, "192.0.2.9", 40123, 11}}) ==
@@ -119,6 +121,9 @@ void ends_follow_the_addresses() {
   CHECK(text({{"192.0.2.1", 22, "192.0.2.2", 40123, 11}, {"192.0.2.2", 40123, "192.0.2.1", 22, 12}})
             .substr(0, 31) == "192.0.2.1:22<192.0.2.2:40123 11");
   CHECK(text({{"127.0.0.1", 22, "127.0.0.2", 40123, 11}}) == "127.0.0.1:22<127.0.0.2:40123 10; ");
+  CHECK(text({{"192.0.2.1", 22, "192.0.2.1", 40123, 11}}) == "192.0.2.1:22<192.0.2.1:40123 10; ");
+  CHECK(text({{"192.0.2.1", 22, "192.0.2.9", 40123, 11}, {"192.0.2.9", 40123, "192.0.2.7", 80, 12}})
+            .find("192.0.2.1:22<192.0.2.9:40123 10 elsewhere; ") == 0);
   // Sockets that are bound to different devices may share both addresses.
   const Tcp other = {"127.0.0.1", 22, "127.0.0.1", 40123, 31, TCP_ESTABLISHED, 7, "", 2};
   CHECK(text({kNear, other}) == "127.0.0.1:22<127.0.0.1:40123 10; 127.0.0.1:22<127.0.0.1:40123 10; ");
@@ -166,6 +171,8 @@ void ends_follow_the_names() {
   CHECK(text(listener + local(11, peer(50)) + local(50, name("/x") + peer(11) + uid(7))) ==
         "unix:11>/x 10; /x<unix:11 11; ");
   CHECK(text(local(11, peer(51))) == "unix:11<unix:51 10; ");
+  // The listener has closed since.
+  CHECK(text(local(11, peer(51)) + local(51, name("/x") + peer(11))) == "unix:11>/x 10; ");
   // Both have names: the one that a listener has was accepted.
   const std::string named = local(11, name("/me") + peer(51)), far = local(51, name("/x") + peer(11));
   CHECK(text(named + far) == "/me</x 10; ");

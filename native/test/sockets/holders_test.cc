@@ -115,6 +115,17 @@ void budgets_are_of_each_user() {
   const Connections found = listed(3);
   CHECK((found.unreadable == std::vector<pid_t>{20, 22}) && found.connections.size() == 8);
   CHECK(found.faults.size() == 1 && found.faults[0].uid == 54321U);
+  CHECK(listed(2).unreadable == found.unreadable && listed(2).connections.size() == 7);  // root's are three
+}
+
+void a_pipe_within_one_process_connects_nothing() {
+  const ProcFolder proc;
+  for (const pid_t pid : {10, 20}) {
+    proc.process(pid, {});
+    proc.link(std::to_string(pid) + "/fd/3", "pipe:[5]");  // both ends, by the mode of a link
+  }
+  CHECK(text_of(Kernel().look(proc, {10})).empty());
+  CHECK(text_of(Kernel().look(proc, {10, 20})) == "pipe:5=pipe:5 22; ");
 }
 
 }  // namespace
@@ -124,5 +135,6 @@ int main() {
   what_proc_lacks_is_no_absence();
   terminals_have_numbers();
   budgets_are_of_each_user();
+  a_pipe_within_one_process_connects_nothing();
   return report("holders");
 }
