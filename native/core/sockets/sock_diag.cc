@@ -144,8 +144,8 @@ Result<bool> parse_buffer(int family, std::string_view bytes, const OnRecord& on
     const std::string_view payload = bytes.substr(at + sizeof header, header.nlmsg_len - sizeof header);
     if (header.nlmsg_type == SOCK_DIAG_BY_FAMILY) {
       SocketRecord record;
-      const bool is_asked = !payload.empty() && payload[0] == family;  // the first byte of either structure
-      if (!is_asked || !(family == AF_UNIX ? parse_unix : parse_tcp)(payload, record))
+      // The first byte of either structure is the family.
+      if (!(family == AF_UNIX ? parse_unix : parse_tcp)(payload, record) || payload[0] != family)
         return Failure{EBADMSG, "socket record"};
       on_record(record);
       continue;
