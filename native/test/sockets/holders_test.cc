@@ -43,10 +43,14 @@ void what_proc_lacks_is_no_absence() {
   proc.link("20/ns/net", "net:[1]");
   proc.write("30/fd", "not a directory");
   proc.link("50/fd/3", "socket:[11x");  // has no namespace any more
+  // The first thread shows nothing, and the other cannot be read.
+  fs::create_directories(proc.root + "/60/fd");
+  proc.write("60/task/61/stat", "");
+  proc.write("61/fd", "not a directory");
   Kernel kernel{{tcp(kNear) + kDone}};
-  const Connections found = kernel.look(proc, {20, 30, 40, 50});  // 40 has ended: not a fault
-  CHECK((found.unreadable == std::vector<pid_t>{20, 30}) && found.complete && found.connections.empty());
-  CHECK(found.faults.size() == 2);
+  const Connections found = kernel.look(proc, {20, 30, 40, 50, 60});  // 40 has ended: not a fault
+  CHECK((found.unreadable == std::vector<pid_t>{20, 30, 60}) && found.complete && found.connections.empty());
+  CHECK(found.faults.size() == 3);
   for (const Fault& fault : found.faults)
     CHECK(fault.what == "list descriptors" && !fault.uid &&
           fault.detail == (fault.pid == 20 ? "Invalid argument" : "Not a directory"));
@@ -87,6 +91,7 @@ void budgets_are_of_each_user() {
   const ProcFolder proc;
   proc.process(10, {61, 62, 63}, "net:[1]", 0);
   proc.process(20, {71, 72, 73}, "net:[1]", 54321);
+  proc.write("20/task/20/stat", "");  // a thread is read only where the first one shows nothing
   proc.process(21, {}, "net:[1]", 54321);
   proc.process(22, {74}, "net:[1]", 54321);
   proc.process(30, {81, 82}, "net:[1]", 54322);
@@ -118,8 +123,10 @@ void budgets_are_of_each_user() {
   CHECK(listed(2).unreadable == found.unreadable && listed(2).connections.size() == 7);  // root's are three
 }
 
-void a_pipe_within_one_process_connects_nothing() {
+void a_process_holds_what_it_holds_once() {
   const ProcFolder proc;
+  proc.process(30, {11, 11});
+  CHECK(text_of(Kernel{{tcp(kNear) + kDone}}.look(proc, {30})) == "127.0.0.1:22<127.0.0.1:40123 10; ");
   for (const pid_t pid : {10, 20}) {
     proc.process(pid, {});
     proc.link(std::to_string(pid) + "/fd/3", "pipe:[5]");  // both ends, by the mode of a link
@@ -135,6 +142,6 @@ int main() {
   what_proc_lacks_is_no_absence();
   terminals_have_numbers();
   budgets_are_of_each_user();
-  a_pipe_within_one_process_connects_nothing();
+  a_process_holds_what_it_holds_once();
   return report("holders");
 }
