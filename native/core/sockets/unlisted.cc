@@ -55,8 +55,8 @@ void read_protocols(HolderTable& holders, std::vector<Lost>& lost) {
                         holders.account_of(each.by.pid)});
   const MemoryFile file{"read the protocols of sockets", 64, kUserProtocols, read_protocol};
   const auto on_answer = [&lost](std::size_t i, int error, std::string_view text) {
-    if (error == 0) lost[i].protocol = text.substr(0, text.find('\0'));
-    if (is_gone(error) || error == EOPNOTSUPP) lost[i].protocol = "closed";
+    const bool is_closed = is_gone(error) || error == EOPNOTSUPP;
+    lost[i].protocol = is_closed ? "closed" : text.substr(0, text.find('\0'));
   };
   MemoryReader reader(file, holders.proc.value().fd(), kTimeoutMs, kBudgetMs);
   reader.read(requests, on_answer, &holders.faults);

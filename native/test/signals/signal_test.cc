@@ -65,6 +65,8 @@ void sends_only_to_the_same_process() {
   CHECK(waitpid(id.pid, nullptr, 0) == id.pid);
   CHECK(outcome(id, geteuid(), SIGTERM) == SignalOutcome::kGone);
   CHECK(outcome(id, geteuid(), 9999) == SignalOutcome::kGone);
+  CHECK(signal_process("/proc", id, geteuid(), SIGTERM).pin ==
+        SignalPin::kNone);  // nothing holds what is gone
 }
 
 void never_signals_the_untouchable() {
@@ -125,6 +127,10 @@ void spares_what_is_not_surely_the_users() {
     fake.state = 'X';
     write_file(fixture.path(fake.pid, "stat"), stat_line(fake));
     CHECK(sent() == SignalOutcome::kGone);
+    std::filesystem::remove(fixture.path(fake.pid, "stat"));
+    CHECK(sent() == SignalOutcome::kGone);
+    std::filesystem::create_directory(fixture.path(fake.pid, "stat"));  // EISDIR
+    CHECK(sent() == SignalOutcome::kDenied);
   }
   CHECK(child.lives());
 }

@@ -172,7 +172,10 @@ void ends_follow_the_names() {
         "unix:11>/x 10; /x<unix:11 11; ");
   CHECK(text(local(11, peer(51))) == "unix:11<unix:51 10; ");
   // The listener has closed since.
-  CHECK(text(local(11, peer(51)) + local(51, name("/x") + peer(11))) == "unix:11>/x 10; ");
+  const std::string client = local(11, peer(51)), accepted = local(51, name("/x") + peer(11));
+  CHECK(text(client + accepted) == "unix:11>/x 10; ");
+  // Only the last list shows either, the far end first.
+  CHECK(text_of(Kernel{{kDone}, {kDone, accepted + client + kDone}}.look(proc, {10})) == "unix:11>/x 10; ");
   // Both have names: the one that a listener has was accepted.
   const std::string named = local(11, name("/me") + peer(51)), far = local(51, name("/x") + peer(11));
   CHECK(text(named + far) == "/me</x 10; ");
@@ -209,40 +212,6 @@ void only_what_matters_is_kept() {
   CHECK(table.ends.size() == 5 && table.has_half_closed);
 }
 
-// A queue shows that somebody waits; who it is takes a question, and without an answer it counts.
-void who_waits_is_asked_for() {
-  const ProcFolder proc;
-  proc.process(10, {10});
-  const auto clients = [](const std::string& inodes, std::uint32_t inode = 10) {
-    return local(inode, name("/x") + attribute(UNIX_DIAG_ICONS, inodes), TCP_LISTEN);
-  };
-  const struct {
-    Answer exact;
-    const char* text;
-    int queue = 1;
-  } rows[] = {{{clients(raw(51))}, "/x<unix:51 10; "},
-              {{clients(raw(0) + raw(51) + raw(52))}, "/x<unix:51 10; /x<unix:52 10; "},
-              {{clients(raw(0))}, ""},  // it has died
-              {{clients(raw(51))}, "", 0},
-              {{message(NLMSG_ERROR, raw(-ENOENT))}, ""},  // it has closed
-              {{message(NLMSG_ERROR, raw(-EMSGSIZE))}, "/x<unix:0 10; "},
-              {{clients(raw(51), 99)}, "/x<unix:0 10; "},  // about another socket
-              {{tcp(kNear)}, "/x<unix:0 10; "},
-              {{clients(raw(51)).substr(0, 30)}, "/x<unix:0 10; "},
-              {{""}, "/x<unix:0 10; "},
-              {{"", EINTR}, "/x<unix:0 10; "}};
-  for (const auto& [exact, wanted, queue] : rows)
-    // What the listener shut says nothing about a client: both ways are 3.
-    for (const char shut : {'\0', '\3'}) {
-      const std::string queued = attribute(UNIX_DIAG_RQLEN, raw(queue) + raw(9));
-      const std::string closed = attribute(UNIX_DIAG_SHUTDOWN, std::string(1, shut));
-      Kernel kernel{{kDone}, {local(10, name("/x") + queued + closed, TCP_LISTEN) + kDone}};
-      kernel.exact = exact;
-      const Connections found = kernel.look(proc, {10});
-      CHECK(text_of(found) == wanted && found.complete);
-    }
-}
-
 }  // namespace
 
 int main() {
@@ -250,6 +219,5 @@ int main() {
   ends_follow_the_addresses();
   ends_follow_the_names();
   only_what_matters_is_kept();
-  who_waits_is_asked_for();
   return report("ends");
 }

@@ -77,9 +77,16 @@ void terminals_have_numbers() {
     proc.link("20/fd/3", "/dev/pts/7");
     proc.link("20/fd/4", "/dev/pts/8");
     CHECK(text_of(Kernel().look(proc, {10, 20})) == "pts/7=pts/7 11; ");
-    // One that was closed meanwhile is none, and one that cannot be read is unknown.
+    // One that was closed meanwhile is none, and hides no other; one that cannot be read is unknown.
     fs::remove(proc.root + "/10/fdinfo/3");
-    CHECK(Kernel().look(proc, {10, 20}).unreadable.empty());
+    for (int fd = 10; fd < 20; ++fd) proc.link("10/fd/" + std::to_string(fd), master);
+    for (int fd = 20; fd < 40; ++fd)
+      proc.link("10/fd/" + std::to_string(fd), "socket:[" + std::to_string(fd) + "]");
+    HolderOptions options;
+    options.proc_root = proc.root;
+    options.pids = {10, 20};
+    const HolderTable table(options);
+    CHECK(table.unreadable.empty() && table.held[kSocket].size() == 20);
     fs::create_directory(proc.root + "/10/fdinfo/3");
     CHECK(Kernel().look(proc, {10, 20}).unreadable == std::vector<pid_t>{10});
   }

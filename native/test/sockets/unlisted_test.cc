@@ -1,4 +1,5 @@
-// Held sockets that no list shows, and the other network namespaces that they may be of.
+// What no list shows: who waits at a listener, held sockets, and the other network namespaces that they may
+// be of.
 #include <algorithm>
 
 #include "test/child.h"
@@ -173,9 +174,44 @@ void lines_of_other_shapes_are_left_out() {
          std::vector<std::uint32_t>{61, 64, 65}));
 }
 
+// A queue shows that somebody waits; who it is takes a question, and without an answer it counts.
+void who_waits_is_asked_for() {
+  const ProcFolder proc;
+  proc.process(10, {10});
+  const auto clients = [](const std::string& inodes, std::uint32_t inode = 10) {
+    return local(inode, name("/x") + attribute(UNIX_DIAG_ICONS, inodes), TCP_LISTEN);
+  };
+  const struct {
+    Answer exact;
+    const char* text;
+    int queue = 1;
+  } rows[] = {{{clients(raw(51))}, "/x<unix:51 10; "},
+              {{clients(raw(0) + raw(51) + raw(52))}, "/x<unix:51 10; /x<unix:52 10; "},
+              {{clients(raw(0))}, ""},  // it has died
+              {{clients(raw(51))}, "", 0},
+              {{message(NLMSG_ERROR, raw(-ENOENT))}, ""},  // it has closed
+              {{message(NLMSG_ERROR, raw(-EMSGSIZE))}, "/x<unix:0 10; "},
+              {{clients(raw(51), 99)}, "/x<unix:0 10; "},  // about another socket
+              {{tcp(kNear)}, "/x<unix:0 10; "},
+              {{clients(raw(51)).substr(0, 30)}, "/x<unix:0 10; "},
+              {{""}, "/x<unix:0 10; "},
+              {{"", EINTR}, "/x<unix:0 10; "}};
+  for (const auto& [exact, wanted, queue] : rows)
+    // What the listener shut says nothing about a client: both ways are 3.
+    for (const char shut : {'\0', '\3'}) {
+      const std::string queued = attribute(UNIX_DIAG_RQLEN, raw(queue) + raw(9));
+      const std::string closed = attribute(UNIX_DIAG_SHUTDOWN, std::string(1, shut));
+      Kernel kernel{{kDone}, {local(10, name("/x") + queued + closed, TCP_LISTEN) + kDone}};
+      kernel.exact = exact;
+      const Connections found = kernel.look(proc, {10});
+      CHECK(text_of(found) == wanted && found.complete);
+    }
+}
+
 }  // namespace
 
 int main() {
+  who_waits_is_asked_for();
   what_no_list_shows_may_be_elsewhere();
   one_socket_is_asked_for_once();
   what_cannot_be_read_elsewhere_is_a_doubt();
