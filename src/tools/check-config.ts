@@ -15,7 +15,7 @@ import { findConfigProblems } from "./shell/config-problems.ts";
 /** A key of the configuration as it is shown: its path in the file, or a label without one. */
 type Row = readonly [key: string, value: string];
 
-async function checkConfig(file: string | undefined): Promise<number> {
+function checkConfig(file: string | undefined): number {
   const loaded = loadConfig(file ?? null);
   const { policy, files } = loaded;
   const rows: readonly Row[] = [
@@ -36,7 +36,6 @@ const IN_WORDS: Readonly<Record<string, (policy: Policy) => string>> = {
   enforce: ({ enforce }) => (enforce ? "true: sweeps end orphans" : "false: sweeps only observe"),
   minUid: ({ minUid }) => String(minUid),
   maxTrees: ({ maxTrees }) => (maxTrees === null ? "unlimited" : String(maxTrees)),
-  "keep.max": ({ keep }) => (keep.max === 0 ? "0s: requests are refused" : formatDuration(keep.max)),
 };
 
 /** Formats the values by the path of their key, so that each can be found in the files. */

@@ -2,7 +2,6 @@
 
 import { homedir, hostname } from "node:os";
 import { type Common, complain, ownUid, print, printJson } from "../commands/shared.ts";
-import { formatDuration } from "../core/text/duration.ts";
 import { countOf, formatMemory } from "../core/text/format.ts";
 import { loadConfig } from "../shell/config.ts";
 import { EXIT, Failure } from "../shell/failure.ts";
@@ -43,7 +42,9 @@ async function clean(options: CleanOptions): Promise<number> {
   const choices = chooseVersions(versions, options.older, Date.now());
   const chosen = choices.filter(({ remove }) => remove);
   if (!options.json) print(choices.length > 0 ? renderTable(CLEAN_COLUMNS, choices) : "No server versions.");
-  const wanted = chosen.length > 0 && (options.yes || (!options.json && (await isWanted(chosen))));
+  const mayAsk = !options.json && process.stdin.isTTY && process.stdout.isTTY;
+  const agreed = async () => options.yes || (mayAsk && (await confirm(`Remove ${inWords(chosen)}?`)));
+  const wanted = chosen.length > 0 && (await agreed());
   const result = wanted ? choices.map((one) => (one.remove ? removed(one, uid, errors) : one)) : choices;
   const gone = result.filter(({ remove }) => remove);
   if (options.json)
@@ -74,12 +75,6 @@ function removed(choice: Choice, uid: number, errors: string[]): Choice {
   }
 }
 
-/** Asks on a terminal; elsewhere returns false. */
-async function isWanted(chosen: readonly Choice[]): Promise<boolean> {
-  if (!process.stdin.isTTY || !process.stdout.isTTY) return false;
-  return confirm(`Remove ${inWords(chosen)}?`);
-}
-
 /** KiB of versions; unmeasured ones count as nothing. */
 const sizeOf = (some: readonly Choice[]): number => some.reduce((sum, { kib }) => sum + (kib ?? 0), 0);
 const inWords = (some: readonly Choice[]): string =>
@@ -92,7 +87,7 @@ export const cleanCommand = commandOf(
 )
   .option(
     "--older <duration>",
-    `remove what was not used for this long (default: ${formatDuration(DEFAULT_OLDER_MS)})`,
+    "remove what was not used for this long (default: 30d)",
     durationArgument,
     DEFAULT_OLDER_MS,
   )

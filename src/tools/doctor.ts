@@ -5,12 +5,18 @@ import { mergePolicy } from "../core/policy/policy.ts";
 import { loadConfig } from "../shell/config.ts";
 import { EXIT } from "../shell/failure.ts";
 import { observeAndJudge } from "../sweep/sweep.ts";
-import { diagnose, doctorLines } from "./core/doctor/doctor.ts";
+import { doctorLines, runChecks } from "./core/doctor/check.ts";
 import { lookFacts } from "./core/doctor/examination.ts";
+import { HOOK_CHECKS } from "./core/doctor/hook-checks.ts";
+import { HOST_CHECKS } from "./core/doctor/host-checks.ts";
+import { SELINUX_CHECKS } from "./core/doctor/selinux-checks.ts";
 import { CONFIG, commandOf, JSON_OPTION } from "./options.ts";
 import { ask, askAsync } from "./shell/ask.ts";
 import { examine } from "./shell/examine-host.ts";
 import { painter } from "./shell/terminal.ts";
+
+/** In the order in which an administrator would correct things. */
+const CHECKS = { ...HOST_CHECKS, ...HOOK_CHECKS, ...SELINUX_CHECKS };
 
 async function doctor(options: Common): Promise<number> {
   const loaded = ask(() => loadConfig(options.config ?? null));
@@ -20,7 +26,7 @@ async function doctor(options: Common): Promise<number> {
     const { view, judgements } = await observeAndJudge(ports, requestFor(policy, {}));
     return lookFacts(view, judgements, policy);
   });
-  const checks = diagnose(await examine(ports.native, loaded, look));
+  const checks = runChecks(CHECKS, await examine(ports.native, loaded, look));
   if (options.json) printJson({ schemaVersion: 1, checks });
   else print(doctorLines(checks, painter()).join("\n"));
   return checks.some(({ health }) => health === "fault") ? EXIT.failed : EXIT.ok;

@@ -53,13 +53,9 @@ const on = `Your servers on ${hostname()} are left alone`;
 
 function show(keeps: readonly Keep[]): void {
   const [first] = keeps;
-  if (first === undefined) {
-    print("There is no request.");
-    return;
-  }
   const until = Math.max(...keeps.map((keep) => keep.until ?? 0));
   const when = until > 0 ? `until ${localMinute(until)}` : "for as long as that process lives";
-  print(`${on} ${when} (process ${first.pid}).\n${EARLY_END}`);
+  print(first ? `${on} ${when} (process ${first.pid}).\n${EARLY_END}` : "There is no request.");
 }
 
 /** Starts a request: a program that goes into the background by itself. @throws Failure */

@@ -74,11 +74,8 @@ export function showTrees(seen: Shown, policy: Policy, options: ListOptions, liv
   const { verdict, json, sort = "pid", full } = options;
   const wanted = judgedBy(seen).filter((one) => verdict?.includes(one.verdict) ?? true);
   const uids = [...new Set(wanted.map(({ tree }) => tree.uid))];
-  if (json)
-    printJson({
-      ...hostDocument(observation, wanted, faults),
-      users: live ? uids.map((uid) => readLimits(uid)) : [],
-    });
+  const users = live ? uids.map((uid) => readLimits(uid)) : [];
+  if (json) printJson({ ...hostDocument(observation, wanted, faults), users });
   else {
     if (wanted.length === 0) print(verdict ? "No server tree has that verdict." : "No server trees.");
     else {

@@ -16,13 +16,12 @@ const FILE = join(CONFIG_FOLDER, "00-observe.toml");
 const TEXT = `# Sweeps only report what they would end. To let them end it: vscode-grim-reaper enforce
 enforce = false
 `;
-const WEEK_MS = 7 * 86_400_000;
 
 /** @throws Failure where another file of the configuration decides otherwise */
 function setMode(enforcing: boolean): number {
   if (!isRoot()) throw new Failure(EXIT.denied, "this changes the configuration; run it with sudo");
   if (enforcing) {
-    const since = Date.now() - WEEK_MS;
+    const since = Date.now() - 7 * 86_400_000;
     const { file } = loadConfig(null).policy.ledger;
     const records = file === "" ? [] : recordsIn(file);
     print(wouldLine(chooseRecords(records, since, undefined, true), since));

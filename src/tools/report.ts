@@ -39,7 +39,7 @@ async function report(options: ReportOptions): Promise<number> {
   const { json, csv, html, would, anonymous } = options;
   const now = Date.now();
   const since = options.since ?? now - 30 * 86_400_000;
-  const files = filesOf(options);
+  const files = options.file ?? ledgerFiles(loadConfig(options.config ?? null).policy.ledger.file);
   const { records: all, badLines, failed } = readAll(files);
   const chosen = chooseRecords(all, since, options.user, would);
   const records = anonymous ? anonymise(chosen) : chosen;
@@ -50,7 +50,9 @@ async function report(options: ReportOptions): Promise<number> {
       ...(anonymous ? ["Users are numbered."] : []),
       ...(badLines > 0 ? [`${countOf(badLines, "line")} of the ledgers without a record.`] : []),
     ];
-    writePage(html, reportPage(summary, since, now, notes), files[0]);
+    const page = reportPage(summary, since, now, notes);
+    if (html === "-") print(page.trimEnd());
+    else writePage(html, page, files[0]);
   } else if (json)
     printJson({ schemaVersion: 1, since: new Date(since).toISOString(), files, badLines, ...summary });
   else if (would) {
@@ -65,24 +67,11 @@ async function report(options: ReportOptions): Promise<number> {
  * and not followed.
  */
 function writePage(file: string, page: string, ledger = "-"): void {
-  if (file === "-") {
-    print(page.trimEnd());
-    return;
-  }
   try {
-    const mode = ledger === "-" ? 0o600 : statSync(ledger).mode & 0o666;
-    replaceFile(file, page, mode);
+    replaceFile(file, page, ledger === "-" ? 0o600 : statSync(ledger).mode & 0o666);
   } catch (error) {
     throw new Failure(EXIT.failed, escapeText(`cannot write ${file}: ${(error as Error).message}`));
   }
-}
-
-function filesOf(options: ReportOptions): readonly string[] {
-  if (options.file) return options.file;
-  const { file } = loadConfig(options.config ?? null).policy.ledger;
-  if (file === "")
-    throw new Failure(EXIT.failed, 'this host keeps no ledger (ledger.file = ""); name one with --file');
-  return ledgerFiles(file);
 }
 
 /** Reads every file that can be read. A torn line, which a crash leaves, is counted and is not a failure. */
@@ -121,17 +110,19 @@ function show(summary: Summary, since: number): void {
   }
 }
 
-const sinceArgument = argument(
-  (text) => sinceOf(text, Date.now()),
-  "Give a duration such as 30d, or a date such as 2027-01-31.",
-);
-
 export const reportCommand = commandOf(
   "report",
   "show what was ended: totals by product, user, host, reason and day, and repeated cases",
   report,
 )
-  .option("--since <when>", "a duration, or a date such as 2027-01-31 (default: 30d)", sinceArgument)
+  .option(
+    "--since <when>",
+    "a duration, or a date such as 2027-01-31 (default: 30d)",
+    argument(
+      (text) => sinceOf(text, Date.now()),
+      "Give a duration such as 30d, or a date such as 2027-01-31.",
+    ),
+  )
   .addOption(USERS)
   .option(
     "--file <file>",

@@ -7,8 +7,7 @@ import type { Verdict } from "../core/verdict/judge.ts";
 import { EXIT } from "../shell/failure.ts";
 import { countHookFaults, readLastSweep } from "../shell/store/last-sweep.ts";
 import { STATE_FOLDER } from "../shell/store/paths.ts";
-import { chooseRecords, type Totals, totalsOf } from "./core/ledger/summary.ts";
-import type { Answer } from "./core/text/shown.ts";
+import { chooseRecords, totalsOf } from "./core/ledger/summary.ts";
 import { asSeen, isBlind } from "./core/views/observer.ts";
 import { type LastSweepText, type Status, statusLines } from "./core/views/status-view.ts";
 import { CONFIG, commandOf, isRoot, JSON_OPTION, look } from "./options.ts";
@@ -16,8 +15,6 @@ import { ask } from "./shell/ask.ts";
 import { unitProperties } from "./shell/examine-host.ts";
 import { recordsIn } from "./shell/read-ledger.ts";
 import { painter } from "./shell/terminal.ts";
-
-const DAY_MS = 86_400_000;
 
 async function status(options: Common): Promise<number> {
   const { policy, observation, judgements, faults } = await look(options);
@@ -31,13 +28,15 @@ async function status(options: Common): Promise<number> {
     now: timeOf(now),
     enforcing: policy.enforce,
     lastSweep: ask(lastSweep),
-    nextSweep: nextSweep(),
+    nextSweep: ask(nextSweep),
     trees,
-    ownTreesOnly: !isRoot() && isBlind(observation),
+    ownTreesOnly: isBlind(observation),
     memoryKiB: memory(judgements),
     orphanedKiB: memory(judgements.filter(({ verdict }) => verdict === "reap" || verdict === "wait")),
     hookFaults: ask(countHookFaults),
-    endedSinceYesterday: ask(() => endedSince(policy.ledger.file, now - DAY_MS)),
+    endedSinceYesterday: ask(() =>
+      totalsOf(chooseRecords(recordsIn(policy.ledger.file), now - 24 * 3_600_000)),
+    ),
     faults: faults.filter(isOfHost).map(faultLine),
   };
   if (options.json) printJson(report);
@@ -55,16 +54,9 @@ function lastSweep(): LastSweepText | null {
 }
 
 /** As systemd words it; null: the timer is not active. */
-function nextSweep(): Answer<string | null> {
-  const timer = unitProperties("vscode-grim-reaper.timer");
-  if ("failed" in timer) return timer;
-  const { ActiveState, NextElapseUSecRealtime } = timer.value;
-  return { value: ActiveState === "active" ? NextElapseUSecRealtime || "soon" : null };
-}
-
-function endedSince(file: string, since: number): Totals {
-  if (file === "") throw new Error('this host keeps no ledger (ledger.file = "")');
-  return totalsOf(chooseRecords(recordsIn(file), since));
+function nextSweep(): string | null {
+  const { ActiveState, NextElapseUSecRealtime } = unitProperties("vscode-grim-reaper.timer");
+  return ActiveState === "active" ? NextElapseUSecRealtime || "soon" : null;
 }
 
 export const statusCommand = commandOf(

@@ -35,8 +35,8 @@ export async function examine(
     sshd: ask(() => runTool("/usr/sbin/sshd", ["-T"], DEADLINE_MS)),
     hook: hookFacts(),
     hookFaults: ask(countHookFaults),
-    timer: unitProperties("vscode-grim-reaper.timer"),
-    service: unitProperties("vscode-grim-reaper.service"),
+    timer: ask(() => unitProperties("vscode-grim-reaper.timer")),
+    service: ask(() => unitProperties("vscode-grim-reaper.service")),
     selinux: ask(() => examineSelinux(monitors)),
     kernel: release(),
     hasCgroupV2: CGROUPS.some((folder) => existsSync(join(folder, "cgroup.controllers"))),
@@ -108,10 +108,8 @@ export function isStatic(program: Buffer): boolean {
   return head.startsWith("\x7fELF") && !head.includes("/ld-");
 }
 
-/** The properties of a unit by name. */
-export function unitProperties(unit: string): Answer<UnitProperties> {
-  return ask(() => {
-    const text = runTool("/usr/bin/systemctl", ["show", "--", unit], DEADLINE_MS);
-    return Object.fromEntries([...text.matchAll(/^(\w+)=(.*)$/gm)].map(([, key, value]) => [key, value]));
-  });
+/** The properties of a unit by name. @throws */
+export function unitProperties(unit: string): UnitProperties {
+  const text = runTool("/usr/bin/systemctl", ["show", "--", unit], DEADLINE_MS);
+  return Object.fromEntries([...text.matchAll(/^(\w+)=(.*)$/gm)].map(([, key, value]) => [key, value]));
 }

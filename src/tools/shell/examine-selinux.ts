@@ -60,11 +60,8 @@ function contextOf(path: string): string | null {
 /** What restorecon would change below these folders. */
 function mislabelled(...folders: string[]): string[] {
   const present = folders.filter((folder) => existsSync(folder));
-  const text = runTool("/usr/sbin/restorecon", ["-R", "-n", "-v", ...present], DEADLINE_MS);
-  return text
-    .split("\n")
-    .filter((line) => line !== "")
-    .slice(0, MAX_LABELS);
+  const lines = runTool("/usr/sbin/restorecon", ["-R", "-n", "-v", ...present], DEADLINE_MS).match(/.+/g);
+  return lines?.slice(0, MAX_LABELS) ?? [];
 }
 
 /**

@@ -3,7 +3,7 @@
 import { readFileSync } from "node:fs";
 import type { ProcId } from "../../core/observation/process.ts";
 import { runTool, ToolError } from "../../shell/host/run-tool.ts";
-import type { Use, UserLimits } from "../core/views/limits.ts";
+import type { Use, UserLimits } from "../core/views/explain-view.ts";
 import { orNull } from "./ask.ts";
 
 /** Reads version 2 or 1. What cannot be read, and what is not limited, is null. */

@@ -12,6 +12,11 @@ const MAX_FILE = 512 * 1024 * 1024 - 1;
 
 /** Lists the ledger and its rotated copies: `.1`, `.2.gz`, and those with a date. @throws Failure */
 export function ledgerFiles(file: string): string[] {
+  if (file === "")
+    throw new Failure(
+      EXIT.failed,
+      'this host keeps no ledger (ledger.file = ""); report --file reads another',
+    );
   const name = basename(file);
   const isRotated = (other: string): boolean =>
     other.startsWith(name) && /^(?:[.-]\d+)?(?:\.gz)?$/.test(other.slice(name.length));

@@ -1,6 +1,8 @@
-/** What one check of `doctor` says, and how a table of checks is run. */
+/** What one check of `doctor` says, how a table of checks is run, and how that is shown. */
 
+import { countOf } from "../../../core/text/format.ts";
 import { escapeText } from "../../../core/text/safe-text.ts";
+import type { Paint } from "../text/shown.ts";
 import type { Examination } from "./examination.ts";
 
 export type Health = "ok" | "warning" | "fault";
@@ -34,4 +36,25 @@ export function runChecks(checks: Checks, seen: Examination): Check[] {
     if (typeof found === "string") return [{ name, health: "ok", detail: found, remedy: null }];
     return [{ name, ...found }];
   });
+}
+
+const STYLE: Readonly<Record<Health, Parameters<Paint>[0]>> = {
+  ok: "green",
+  warning: "yellow",
+  fault: "red",
+};
+
+/** A line a check, and its remedy below it where there is one; a last line that sums up. */
+export function doctorLines(checks: readonly Check[], paint: Paint): string[] {
+  const width = Math.max(...checks.map(({ name }) => name.length));
+  const lines = checks.flatMap(({ name, health, detail, remedy }) => [
+    `${paint(STYLE[health], health.padEnd(7))}  ${name.padEnd(width)}  ${detail}`,
+    ...(remedy === null ? [] : [`${" ".repeat(9 + width + 2)}→ ${remedy}`]),
+  ]);
+  const count = (health: Health): number => checks.filter((check) => check.health === health).length;
+  return [
+    ...lines,
+    "",
+    `${count("ok")} ok, ${countOf(count("warning"), "warning")}, ${countOf(count("fault"), "fault")}`,
+  ];
 }

@@ -54,14 +54,8 @@ export interface Examination {
   readonly pam: readonly PamLine[] | null;
   /** What `sshd -T` prints: "usepam yes", "clientaliveinterval 0". */
   readonly sshd: Answer<string>;
-  /** Null: it is not there. */
-  readonly hook: {
-    readonly uid: number;
-    /** The lower twelve bits. */
-    readonly mode: number;
-    readonly isFile: boolean;
-    readonly isStatic: boolean;
-  } | null;
+  /** `mode`: its lower twelve bits. Null: it is not there. */
+  readonly hook: Readonly<{ uid: number; mode: number; isFile: boolean; isStatic: boolean }> | null;
   readonly hookFaults: Answer<number>;
   /** Null: SELinux is not enabled. */
   readonly selinux: Answer<SelinuxFacts | null>;

@@ -10,11 +10,16 @@ import { commandLine, escapeText, fit } from "../../../core/text/safe-text.ts";
 import type { Judgement } from "../../../core/verdict/judge.ts";
 import { sinceWhen } from "../../../core/verdict/orphan.ts";
 import type { Paint } from "../text/shown.ts";
-import { limitLines, type UserLimits } from "./limits.ts";
 import { paintVerdict } from "./list-view.ts";
 
 /** Guard: a user can start any number of processes; this many are shown. */
 const MAX_PROCESSES = 40;
+
+/** A number and the limit that the kernel sets to it; null: no limit, or not read. */
+export type Use = { readonly used: number | null; readonly limit: number | null };
+
+/** `tasks`: processes and threads of the slice; `memoryKiB`: its memory, file cache included. */
+export type UserLimits = { readonly uid: number; readonly tasks: Use; readonly memoryKiB: Use };
 
 /** What is shown beside the judgement. */
 export interface Shown {
@@ -93,3 +98,15 @@ function processLines({ tree, ...judgement }: Judgement): string[] {
 
 const factLine = ({ fact, value, detail }: Fact): string =>
   `  ${fit(fact, 10)} ${fit(value, 8)} ${escapeText(detail)}`;
+
+/** A line for each limit of a user. */
+export function limitLines({ tasks, memoryKiB }: UserLimits): string[] {
+  const rows: readonly (readonly [string, Use, (value: number) => string])[] = [
+    ["tasks (pids.max)", tasks, String],
+    ["memory (memory.max)", memoryKiB, (kib) => formatMemory(Math.round(kib))],
+  ];
+  return rows.flatMap(([name, { used, limit }, format]) => {
+    if (used === null || !limit) return [];
+    return [`${format(used)} of ${format(limit)} ${name}, ${Math.round((used / limit) * 100)} %`];
+  });
+}

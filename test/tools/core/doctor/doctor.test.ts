@@ -1,12 +1,17 @@
 import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
 import test from "node:test";
-import { diagnose, doctorLines } from "../../../../src/tools/core/doctor/doctor.ts";
+import { doctorLines, runChecks } from "../../../../src/tools/core/doctor/check.ts";
 import type { Examination } from "../../../../src/tools/core/doctor/examination.ts";
+import { HOOK_CHECKS } from "../../../../src/tools/core/doctor/hook-checks.ts";
+import { HOST_CHECKS } from "../../../../src/tools/core/doctor/host-checks.ts";
 import { parsePam } from "../../../../src/tools/core/doctor/pam.ts";
+import { SELINUX_CHECKS } from "../../../../src/tools/core/doctor/selinux-checks.ts";
 import { plain } from "../../../../src/tools/core/text/shown.ts";
 import { isStatic } from "../../../../src/tools/shell/examine-host.ts";
 
+const diagnose = (seen: Examination) =>
+  runChecks({ ...HOST_CHECKS, ...HOOK_CHECKS, ...SELINUX_CHECKS }, seen);
 const HOOK = "/usr/libexec/vscode-grim-reaper/session-close";
 const PAM = `session required pam_loginuid.so\nsession optional pam_exec.so quiet type=close_session ${HOOK}\n`;
 const LOG = "/var/log/vscode-grim-reaper/sweep.log";
