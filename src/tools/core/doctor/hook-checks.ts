@@ -1,4 +1,4 @@
-/** The hook's side of `doctor`: the PAM line, the environment that users may set, the program, the tags. */
+/** The hook's side of `doctor`: the PAM line, the program, the tags. */
 
 import { countOf } from "../../../core/text/format.ts";
 import { escapeText } from "../../../core/text/safe-text.ts";

@@ -2,7 +2,6 @@
 
 import { escapeText } from "../../../core/text/safe-text.ts";
 import { type Checks, fault, warning } from "./check.ts";
-
 import { LAUNCHER } from "./examination.ts";
 
 /** The hook's domain in packaging/selinux/vscode-grim-reaper.cil. */
@@ -23,7 +22,7 @@ export const SELINUX_CHECKS: Checks = {
     const { enforcing, hookDomains } = selinux.value;
     const mode = enforcing ? "enforcing" : "permissive";
     if (hookDomains.length === 0)
-      return warning(`${mode}; the hook or an ssh server is missing, so its domain is not known`, INSTALL);
+      return warning(`${mode}; the hook's domain is not known`, "run doctor as root, with sshd running");
     const stays = hookDomains.find(({ hook }) => hook !== HOOK_DOMAIN);
     if (stays === undefined) return `${mode}; the hook runs in ${HOOK_DOMAIN}`;
     const detail = `${mode}; from ${stays.sshd} the hook would run in ${stays.hook}, not in ${HOOK_DOMAIN}: it can write tags only in folders of systemd-tmpfiles`;

@@ -32,7 +32,7 @@ const wrong: Readonly<Record<string, readonly Row[]>> = {
   SELinux: [
     ["no module", bare, "warning", /enforcing; from sshd_t .* in sshd_t/, PACKAGE],
     ["a domain of sshd's", newDomain, "warning", /from sshd_new_t .* in sshd_new_t/, /restorecon -RFv/],
-    ["no ssh server", { hookDomains: [] }, "warning", /not known/, PACKAGE],
+    ["no ssh server", { hookDomains: [] }, "warning", /not known/, /as root/],
   ],
   "SELinux labels": [
     ["a tag", relabel, "warning", /relabel \/run\/x/, /restorecon/],
