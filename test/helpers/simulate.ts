@@ -159,11 +159,16 @@ function makeOracle(host: SimulatedHost) {
 
     /** Notes what a sweep saw; at its second look it sees again the trees of these users. */
     note(at: number, again: readonly number[]): void {
-      for (const tree of host.trees.filter(({ root }) => host.isAlive(root, at))) {
-        if (isUsed(tree, at) || (again.includes(tree.uid) && isUsed(tree, at + SETTLE))) {
+      const living = host.trees.filter(({ root }) => host.isAlive(root, at));
+      const isSeenInUse = (tree: SimulatedTree): boolean =>
+        isUsed(tree, at) || (again.includes(tree.uid) && isUsed(tree, at + SETTLE));
+      // Before any is noted: whether a tree is kept, and so outside for others, depends on its mark.
+      const seen = living.map((tree) => ({ tree, used: isSeenInUse(tree), doubtful: isDoubtful(tree, at) }));
+      for (const { tree, used, doubtful } of seen) {
+        if (used) {
           usedAt.set(tree, at);
           marks.delete(tree);
-        } else if (!isDoubtful(tree, at) && !marks.has(tree)) marks.set(tree, at);
+        } else if (!doubtful && !marks.has(tree)) marks.set(tree, at);
       }
     },
   };
