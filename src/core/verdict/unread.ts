@@ -1,4 +1,4 @@
-import type { Reason } from "../evidence/reasons.ts";
+import type { Reason, ReasonCode } from "../evidence/reasons.ts";
 import type { Policy } from "../policy/policy.ts";
 import { leadersOf, type Tree } from "../tree/tree.ts";
 
@@ -10,18 +10,15 @@ export function unread(tree: Tree, { jobEnvironment }: Policy): Reason[] {
   const hasNoArgv = argvStatus === "timeout" || argvStatus === "denied";
   const isUnknown = [...tree.recognised.values()].every(({ role }) => role === "unknown");
   const may = "could not be read; it may be";
-  const all: readonly (Reason | false | undefined)[] = [
-    uids === null && { code: "user-ids-unreadable", text: `the user ids of ${pid} could not be read` },
-    cgroups === null && { code: "cgroups-unreadable", text: `the cgroups of ${pid} ${may} in a batch job` },
-    jobEnvironment === "exempt" &&
-      hidden && {
-        code: "environment-unreadable",
-        text: `the environment of ${hidden.pid} ${may} a batch job's`,
-      },
-    (hasNoArgv || isUnknown) && {
-      code: "command-line-unreadable",
-      text: `the command line of ${pid} could not be read`,
-    },
+  const all: readonly (readonly [boolean, ReasonCode, string])[] = [
+    [uids === null, "user-ids-unreadable", `the user ids of ${pid} could not be read`],
+    [cgroups === null, "cgroups-unreadable", `the cgroups of ${pid} ${may} in a batch job`],
+    [
+      jobEnvironment === "exempt" && hidden !== undefined,
+      "environment-unreadable",
+      `the environment of ${hidden?.pid} ${may} a batch job's`,
+    ],
+    [hasNoArgv || isUnknown, "command-line-unreadable", `the command line of ${pid} could not be read`],
   ];
-  return all.filter((one) => one !== false && one !== undefined);
+  return all.flatMap(([holds, code, text]) => (holds ? [{ code, text }] : []));
 }
