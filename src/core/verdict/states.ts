@@ -3,6 +3,7 @@
 import type { Observation, Tag, TreeState } from "../observation/observation.ts";
 import { keyOf } from "../observation/process.ts";
 import { isBusyKind } from "../recognition/catalogue.ts";
+import { groupBy } from "../text/group-by.ts";
 import { usersOf } from "../tree/tree.ts";
 import { readCpu } from "./agents.ts";
 import type { Judgement, JudgeOptions } from "./judge.ts";
@@ -38,18 +39,16 @@ export function statesAfter(
   );
   const current = judgements.map((judgement) => stateAfter(judgement, uptime));
   const byAge = [...unseen, ...current].sort((a, b) => a.startTime - b.startTime || a.pid - b.pid);
-  const count = new Map<number, number>();
-  const kept = [...byAge, ...judgements.flatMap((judgement) => statesBelow(judgement, uptime))]
-    .filter((state) => !ended.has(keyOf(state)))
-    .filter(({ uid }) => {
-      const before = count.get(uid) ?? 0;
-      count.set(uid, before + 1);
-      return before < MAX_STATES_OF_USER;
-    });
+  const kept = [...byAge, ...judgements.flatMap((judgement) => statesBelow(judgement, uptime))].filter(
+    (state) => !ended.has(keyOf(state)),
+  );
+  const bounded = [...groupBy(kept, ({ uid }) => uid).values()].map((own) =>
+    own.slice(0, MAX_STATES_OF_USER),
+  );
   // On a host without a tree there is nothing that a later sweep could confuse with a new one.
   const hasTrees = judgements.length + unseen.length + skipped.length > 0;
   const at = hasTrees ? uptime : null;
-  return { lastSweepAt: isPartial ? lastSweepAt : at, states: kept };
+  return { lastSweepAt: isPartial ? lastSweepAt : at, states: bounded.flat() };
 }
 
 function stateAfter({ tree, byEvidence, isInUse, clock }: Judgement, uptime: number): TreeState {
