@@ -10,7 +10,7 @@ import { STATE_FOLDER } from "../shell/store/paths.ts";
 import { chooseRecords, totalsOf } from "./core/ledger/summary.ts";
 import { asSeen, isBlind } from "./core/views/observer.ts";
 import { type LastSweepText, type Status, statusLines } from "./core/views/status-view.ts";
-import { CONFIG, commandOf, isRoot, JSON_OPTION, look } from "./options.ts";
+import { CONFIG, commandOf, JSON_OPTION, look } from "./options.ts";
 import { ask } from "./shell/ask.ts";
 import { unitProperties } from "./shell/examine-host.ts";
 import { recordsIn } from "./shell/read-ledger.ts";

