@@ -159,8 +159,8 @@ class Joiner {
   HolderTable& holders_;
   Connections& to_;
   int low_port_ = 0, high_port_ = 0;  // the ports from which the kernel takes one for a connection
-  std::map<std::pair<Place, Place>, FarEnd>
-      ends_;  // by the address and its far one, and by the address alone
+  // By an address and its far one, and by the address alone.
+  std::map<std::pair<Place, Place>, FarEnd> ends_;
   std::map<uid_t, std::size_t> listed_;
 };
 
