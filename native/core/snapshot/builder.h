@@ -95,10 +95,7 @@ class SnapshotBuilder {
   }
   // Guard: one user's set-uid programs must not use up another's budgets, so the real uid pays.
   static uid_t real_uid_of(const Process& process) { return process.uids ? (*process.uids)[0] : process.uid; }
-  uid_t payer_of(const Process& process) const {
-    const uid_t real = real_uid_of(process);
-    return real == process.uid ? process.account : owners_.of(real);
-  }
+  uid_t payer_of(const Process& process) const { return owners_.of(real_uid_of(process)); }
 
   const SnapshotOptions options_;
   ProcDir proc_;

@@ -262,28 +262,32 @@ void the_budget_of_command_lines_is_per_user() {
   CHECK(snapshot.counts.denied == 0);
 }
 
-// The pid changes hands just before its command line is read: that line is not the first owner's.
+// The pid changes hands just before its command line is read: that line is not the first owner's. Guard: a
+// process that can no longer be read has not ended.
 void drops_a_process_whose_pid_was_recycled() {
-  Host host;
-  FakeProcess server;
-  host.add(100, 1, kServer, {}, [&server](FakeProcess& made) {
-    made.cmdline_blocks = true;
-    server = made;
-  });
-  host.add(101, 100, "/usr/bin/bash");
-  const pid_t writer = fork();
-  if (writer == 0) {
-    const int fifo =
-        open(host.proc.path(100, "cmdline").c_str(), O_WRONLY | O_CLOEXEC);  // waits for the reader
-    server.start_time += 1;
-    write_file(host.proc.path(100, "stat"), stat_line(server));
-    _exit(write(fifo, "other", 6) == 6 ? 0 : 1);
+  for (const bool is_torn : {false, true}) {
+    Host host;
+    FakeProcess server;
+    host.add(100, 1, kServer, {}, [&server](FakeProcess& made) {
+      made.cmdline_blocks = true;
+      server = made;
+    });
+    host.add(101, 100, "/usr/bin/bash");
+    const pid_t writer = fork();
+    if (writer == 0) {
+      // Waits for the reader.
+      const int fifo = open(host.proc.path(100, "cmdline").c_str(), O_WRONLY | O_CLOEXEC);
+      server.start_time += 1;
+      write_file(host.proc.path(100, "stat"), is_torn ? "torn" : stat_line(server));
+      _exit(write(fifo, "other", 6) == 6 ? 0 : 1);
+    }
+    host.options.timeout_ms = 5000;
+    const Snapshot snapshot = host.look();
+    waitpid(writer, nullptr, 0);
+    CHECK((pids_of(snapshot.processes) == (is_torn ? Pids{1, 100, 101} : Pids{1, 101})));
+    CHECK(snapshot.counts.gone == (is_torn ? 0 : 1) && snapshot.counts.read == (is_torn ? 3 : 2));
+    CHECK(has_fault(snapshot, 100) == is_torn);
   }
-  host.options.timeout_ms = 5000;
-  const Snapshot snapshot = host.look();
-  waitpid(writer, nullptr, 0);
-  CHECK((pids_of(snapshot.processes) == Pids{1, 101}));
-  CHECK(snapshot.counts.gone == 1 && snapshot.counts.read == 2);
 }
 
 void sees_the_live_host() {

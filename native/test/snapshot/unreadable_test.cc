@@ -12,7 +12,7 @@ namespace {
 void counts_what_it_could_not_read() {
   const Host host;
   host.add(100, 1, kServer);
-  for (const pid_t pid : {101, 102, 103, 104, 105, 106, 107}) host.add(pid, 100, "/usr/bin/bash");
+  for (const pid_t pid : {101, 102, 103, 104, 105, 106, 107, 108}) host.add(pid, 100, "/usr/bin/bash");
   const auto path = [&host](pid_t pid, const char* file) { return host.proc.path(pid, file); };
   std::filesystem::remove(path(101, "stat"));           // ended while it was looked at
   write_file(path(102, "stat"), "102 (bash) S 100 1");  // torn
@@ -21,22 +21,25 @@ void counts_what_it_could_not_read() {
   write_file(path(106, "loginuid"), "x");
   std::filesystem::remove(path(107, "sessionid"));
   std::filesystem::create_directory(path(107, "sessionid"));
+  std::filesystem::remove(path(108, "cgroup"));
+  std::filesystem::create_directory(path(108, "cgroup"));
   // A kernel without audit and cgroups.
   for (const char* file : {"loginuid", "sessionid", "ns/pid", "cgroup"})
     std::filesystem::remove(path(105, file));
   const Snapshot snapshot = host.look();
-  CHECK((pids_of(snapshot.processes) == Pids{1, 100, 103, 104, 105, 106, 107}));
-  CHECK(snapshot.counts.gone == 1 && snapshot.counts.malformed == 4 && snapshot.counts.read == 7);
-  CHECK((pids_of(snapshot.faults) == Pids{102, 103, 104, 106, 107}));
+  CHECK((pids_of(snapshot.processes) == Pids{1, 100, 103, 104, 105, 106, 107, 108}));
+  CHECK(snapshot.counts.gone == 1 && snapshot.counts.malformed == 4 && snapshot.counts.read == 8);
+  CHECK((pids_of(snapshot.faults) == Pids{102, 103, 104, 106, 107, 108}));
   CHECK(!at(snapshot, 103).uids && at(snapshot, 103).uid == fixture_uid());
-  CHECK(!at(snapshot, 104).cgroups);
+  CHECK(!at(snapshot, 104).cgroups && !at(snapshot, 108).cgroups);
   CHECK(!at(snapshot, 106).login_uid && !at(snapshot, 107).audit_session);
   CHECK(at(snapshot, 106).audit_session == 7U && at(snapshot, 107).login_uid == 1001U);
   for (const Fault& fault : snapshot.faults)
-    CHECK(fault.what == (fault.pid == 102   ? "read the process"
-                         : fault.pid == 103 ? "read the status"
-                         : fault.pid == 104 ? "read the cgroups"
-                                            : "read the audit session"));
+    CHECK(fault.what == (fault.pid == 102     ? "read the process"
+                         : fault.pid == 103   ? "read the status"
+                         : fault.pid % 4 == 0 ? "read the cgroups"
+                                              : "read the audit session"));
+  CHECK(snapshot.counts.denied == 0);
   const Process& bare = at(snapshot, 105);
   CHECK(!bare.login_uid && !bare.audit_session && !bare.foreign_pid_ns);
   CHECK(bare.cgroups && bare.cgroups->empty());
