@@ -56,7 +56,6 @@ void SnapshotBuilder::scan_exe(ScanEntry& entry) {
 }
 
 void SnapshotBuilder::scan(const std::vector<pid_t>& pids) {
-  entries_.reserve(pids.size());
   for (const pid_t pid : pids) {
     ScanEntry entry;
     entry.pid = pid;

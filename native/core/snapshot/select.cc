@@ -45,14 +45,14 @@ std::vector<ChainProcess> SnapshotBuilder::read_chains() {
 }
 
 // Reads what is a suspect or hidden, and what lives below a suspect: of every user who has one, and what sudo
-// runs there as root.
+// runs there as root. The ssh servers were read before, without their command lines.
 void SnapshotBuilder::read_trees() {
   std::unordered_map<pid_t, std::vector<const ScanEntry*>> children;
   std::vector<const ScanEntry*> trees;
   for (const ScanEntry& entry : entries_) {
     const bool suspect = is_suspect(entry);
     if (suspect) trees.push_back(&entry);
-    if (suspect || entry.hidden) read_full(entry.pid, entry.uid, suspect && !entry.sshd);
+    if (suspect || entry.hidden) read_full(entry.pid, entry.uid, suspect);
     // Guard: doas or a set-user-ID bit runs any user's program in a tree's terminal, and it ends with the
     // tree.
     const bool may_be_below = entry.has_exe && (entry.uid == 0 || options_.full);
@@ -64,7 +64,7 @@ void SnapshotBuilder::read_trees() {
     const ScanEntry& entry = *trees.back();
     trees.pop_back();
     if (!met.insert(&entry).second) continue;
-    read_full(entry.pid, entry.uid, !entry.sshd);
+    read_full(entry.pid, entry.uid, true);
     const auto& below = children[entry.pid];
     trees.insert(trees.end(), below.begin(), below.end());
   }

@@ -118,6 +118,14 @@ void returns_sshd_and_ancestors() {
   CHECK((pids_of(host.look().processes) == Pids{1, 40, 41, 60, 100, 101}));
 }
 
+void an_ssh_server_in_a_servers_folder_is_one() {
+  const Host host;
+  host.add(100, 1, "/home/u/.vscode-server/sshd");
+  const Snapshot snapshot = host.look();
+  CHECK((pids_of(snapshot.processes) == Pids{1, 100}));
+  CHECK(at(snapshot, 100).argv_status == ArgvStatus::kSkipped);
+}
+
 void a_circle_of_parents_ends() {
   Host host;
   host.add(100, 101, kServer);
@@ -371,6 +379,7 @@ int main() {
   tells_namespaces_and_uids_apart();
   reads_suspects_with_what_is_above_and_below();
   returns_sshd_and_ancestors();
+  an_ssh_server_in_a_servers_folder_is_one();
   a_circle_of_parents_ends();
   finds_other_users_processes_inside_a_tree();
   a_too_long_path_is_distinguished();
