@@ -6,7 +6,6 @@ import { once } from "node:events";
 import { closeSync, existsSync, fstatSync, mkdirSync, openSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { test } from "node:test";
-import { setTimeout as delay } from "node:timers/promises";
 import { whyNotValid } from "../helpers/json-schema.ts";
 import { recordsIn } from "../helpers/ledger-records.ts";
 import { config, HANG_MS, PROGRAM, run, succeeds, temporaryFile } from "../helpers/program.ts";
@@ -43,8 +42,7 @@ async function onTerminal(
 function forcing(): void {
   test("a forced sweep of the host asks on a terminal, and ends nothing without a yes", async () => {
     const stage = await server();
-    // Progress is shown after a second.
-    const asked = await onTerminal([], "n\n", () => delay(1200));
+    const asked = await onTerminal([], "n\n");
     assert.match(asked, /--force ends 1 tree \(64001: vscode\), none in use\./);
     assert.match(asked, /End it\? \[y\/N\]/);
     assert.match(asked, /nothing was ended/);
