@@ -17,8 +17,10 @@ import {
   type Trouble,
   writeTag,
 } from "../helpers/faults.ts";
+import { bareServer } from "../helpers/ide-trees.ts";
 import { temporaryFile, treeOf } from "../helpers/program.ts";
-import { USER } from "../helpers/real.ts";
+import { startTree } from "../helpers/puppet.ts";
+import { makeHome, USER } from "../helpers/real.ts";
 import { insidePidNamespace } from "../helpers/sandbox.ts";
 
 const TAGS = `${RUN_FOLDER}/tags`;
@@ -53,6 +55,21 @@ function insideNamespace(): void {
     const verdicts = new Map(trees.map(({ root, verdict }) => [root.pid, verdict]));
     assert.ok(verdicts.has(host.orphan.node("server").pid), stdout);
     assert.match(verdicts.get(host.neighbours.node("used").pid) ?? "none", /^(?:unknown|spare)$/);
+  });
+
+  test("a directory that is slow to name one user's subordinate uids holds back no other user's orphan", async () => {
+    const subordinate = 165_536;
+    await startTree(bareServer(makeHome(subordinate), subordinate));
+    const answers = `${subordinate}) exec sleep 600;; ${USER}) echo alice:x:${USER}:${USER}::/:/bin/sh;;`;
+    const slow = inPlaceOf(
+      "/usr/bin/getent",
+      `/bin/sh\nfor key; do case $key in ${answers} esac; done\nexit 2\n`,
+    );
+    const ranges = temporaryFile("subuid", `${USER + 1}:${subordinate}:65536\n`);
+    const before = `${slow.before}\nmount --bind ${ranges} /etc/subuid`;
+    const { stderr } = runIn({ before }, ["-v", "-c", config('exemptUsers = ["departed"]\n')]);
+    assert.match(stderr, /cannot look up the subordinate uids that have a login: /);
+    host.assertSound(false, stderr);
   });
 
   const noLoginctl = existsSync("/usr/bin/loginctl") ? false : "loginctl is not installed (package systemd)";

@@ -9,6 +9,8 @@ const DEADLINE_MS = 3000;
 const NOT_FOUND = 2;
 /** A tool that has timed out so often is not asked again, because a directory that is down is down for every name. */
 const MAX_TIMEOUTS = 2;
+/** How many arguments a look-up of one key has. */
+const ONE_KEY = 3;
 const timeouts = new Map<string, number>();
 
 /** Runs a look-up, and returns what it found, which may be nothing. @throws ToolError where it could not look */
@@ -20,7 +22,9 @@ function lookUp(tool: string, args: readonly string[]): string {
     const { status, message, output } = error as ToolError;
     // Some key has no entry; the answer lists the others.
     if (status === NOT_FOUND) return output;
-    if (/ETIMEDOUT/.test(message)) timeouts.set(tool, (timeouts.get(tool) ?? 0) + 1);
+    // Guard: many keys at once may be one user's, and say nothing of the next name.
+    if (/ETIMEDOUT/.test(message) && args.length <= ONE_KEY)
+      timeouts.set(tool, (timeouts.get(tool) ?? 0) + 1);
     throw error;
   }
 }
@@ -133,8 +137,10 @@ export function lookUpAccounts(
   // If the uid of a name cannot be looked up, the name is compared with the name of the tree's owner.
   const anyName = Object.values(uidOf).some((found) => typeof found !== "number");
   // Guard: a user can have any number of subordinate uids, so only those with a login are asked for one by one.
-  const asked = [...(anyName ? owners : []), ...(anyName || groups.length > 0 ? charged : [])];
-  const logins = answer("the logins of trees' owners", () => loginsOf(asked));
+  const ofOwners = answer("the logins of trees' owners", () => loginsOf(anyName ? owners : []));
+  // Guard: apart, for a slow directory takes longer for one user's thousands than for all owners.
+  const asked = anyName || groups.length > 0 ? charged : [];
+  const logins = answer("the subordinate uids that have a login", () => loginsOf(asked));
   // Nothing is known of the others while that look-up fails; one by one, thousands would each cost a process.
   const unknown = logins === null ? charged : [];
   const uids = [...owners, ...charged.filter((uid) => logins?.has(uid))];
@@ -143,7 +149,10 @@ export function lookUpAccounts(
       uidOf,
       gidOf,
       groupsOf: groups.length > 0 ? { ...byKey(unknown, () => null), ...byKey(uids, groupsOf) } : {},
-      loginOf: byKey(anyName ? [...uids, ...unknown] : [], (uid) => logins?.get(uid) ?? null),
+      loginOf: byKey(
+        anyName ? [...uids, ...unknown] : [],
+        (uid) => ofOwners?.get(uid) ?? logins?.get(uid) ?? null,
+      ),
     },
     faults,
   };
