@@ -141,7 +141,9 @@ export function makeCatalogue(site: SiteCatalogue = NO_SITE) {
   const folderPatterns: Location[] = [];
   for (const location of locationsOf(products)) {
     const last = location.components.at(-1);
-    if (!last?.isPlain) folderPatterns.push(location);
+    // Guard: a site may write "/", and a pattern without a component would fit every path.
+    if (last === undefined) continue;
+    if (!last.isPlain) folderPatterns.push(location);
     else folders.set(last.text, [...(folders.get(last.text) ?? []), location]);
   }
   const namedBy = (key: "cli" | "launchers"): ReadonlyMap<string, Product> =>

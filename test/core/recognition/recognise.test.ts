@@ -103,6 +103,9 @@ test("a site's patterns and directories add to the catalogue", () => {
   const own = { product: "tunnel", exe: "/opt/tunnel", argv: [] };
   const tunnels = makeCatalogue({ directories: [], patterns: [own], sshd: [] });
   assert.equal(recognise({ exe: "/opt/tunnel", argv: ["x"] }, tunnels)?.kind, "tunnel");
+  const none = makeCatalogue({ directories: [{ product: "acme", directory: "/" }], patterns: [], sshd: [] });
+  const argv = ["node", "/home/bob/web/out/server-main.js"];
+  assert.equal(recognise({ exe: "/usr/bin/node", argv }, none), null);
 });
 
 test("a helper that leads a process group of its own within a session is a job that an interactive shell started", () => {
