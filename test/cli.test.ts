@@ -66,6 +66,7 @@ const rows: readonly Row[] = [
   ["lsit", 64, /^vscode-grim-reaper: unknown command lsit; did you mean "list"\? \(see --help\)\n$/],
   ["explain", 64, /missing required argument 'pid'/],
   ["explain abc", 64, /'abc' is invalid for argument 'pid'\. A process id is a whole number above 0/],
+  ["explain \u001b[31m", 64, /argument value '\\x1b\[31m' is invalid/],
   ["explain 4194399", 1, /there is no process 4194399; "vscode-grim-reaper list" shows/],
   ["--pid 4194399 -n", 1, /there is no process 4194399/],
   ["-n -u no-such-user-here", 64, /there is no user no-such-user-here/],

@@ -69,7 +69,10 @@ export function makeProgram(): Command {
       .configureHelp({ optionDescription: ({ description }) => description })
       .configureOutput({
         getOutHelpWidth: () => 80,
-        outputError: (text, write) => write(text.replace(/^error: /, "vscode-grim-reaper: ")),
+        outputError: (text, write) => {
+          const lines = text.replace(/^error: /, "vscode-grim-reaper: ").split("\n");
+          write(lines.map(escapeText).join("\n"));
+        },
       })
       .addHelpText("after", EXIT_STATUS);
   return program;
