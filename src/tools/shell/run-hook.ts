@@ -39,6 +39,7 @@ export function runHook(program: string, input: string, limitMs: number): Answer
   if (why !== null) return { failed: why };
   // timeout(1) makes a process group and kills all of it, itself as well.
   const args = ["--signal=KILL", `${limitMs / 1000}`, program];
+  const started = performance.now();
   const { status, signal, error } = spawnSync("/usr/bin/timeout", args, {
     cwd: "/",
     env: { LC_ALL: "C.UTF-8", PATH: "/usr/sbin:/usr/bin:/sbin:/bin" },
@@ -50,5 +51,7 @@ export function runHook(program: string, input: string, limitMs: number): Answer
   });
   // A program that does not read its input breaks the pipe; its exit status is what counts.
   if (status !== null) return { value: status };
-  return { failed: signal === null ? String(error?.message) : `no answer within ${limitMs / 1000} s` };
+  if (performance.now() - started >= limitMs) return { failed: `no answer within ${limitMs / 1000} s` };
+  // timeout(1) ends itself by the signal that ended the program.
+  return { failed: signal === null ? String(error?.message) : `signal ${signal} ended it` };
 }
