@@ -9,6 +9,7 @@ import { contextFor, judge, judgeOne } from "../../helpers/judge.ts";
 import { NO_GRACE } from "../../helpers/policy.ts";
 import {
   accepted,
+  fromHost,
   leftHelper,
   legacyTree,
   linked,
@@ -133,6 +134,15 @@ test("a helper that only its layout names may belong to any server of its user",
   const helper = leftHelper({ exe, startTime: startedAgo(30 * MINUTE) });
   const seen = observation([...sshSession(300), ...tree, helper], USED);
   assert.deepEqual(verdicts(seen), { 500: "spare", 900: "spare" });
+});
+
+test("helpers are not shielded by other helpers that stay", () => {
+  const exe = "/scratch/alice/vs/extensions/ms-vscode.cpptools-1.23.6/bin/cpptools";
+  const helper = leftHelper({ exe, startTime: startedAgo(30 * MINUTE) });
+  const used = leftHelper({ exe, pid: 899, startTime: startedAgo(40 * MINUTE) });
+  const seen = observation([used, helper], { connections: linked(fromHost(899)) });
+  assert.equal(verdicts(seen)[899], "spare");
+  assert.notEqual(verdicts(seen)[900], "spare");
 });
 
 test("a choice of users or processes limits what is judged, not what counts as connected", () => {
