@@ -103,3 +103,12 @@ test("a file of another form holds no notices", () => {
   for (const before of ["", "x", "vscode-grim-reaper notices 1 h\n| a\n= b\n", "| a\n"])
     assert.equal(made({ before }), `${FIRST}\n`);
 });
+
+test("the host's name is fit for a file's name", () => {
+  for (const [host, name] of [
+    ["../a b", "_a_b"],
+    [".-login1", "login1"],
+    ["", "localhost"],
+  ] as const)
+    assert.equal(made({ host }), `vscode-grim-reaper notices 1 ${name}\n`);
+});
