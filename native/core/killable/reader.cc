@@ -31,7 +31,7 @@ constexpr int kStallsPerUser = 3;
 // Checks per timeout, and the progress between two checks below which the time counts as waiting.
 constexpr int kChecks = 4;
 constexpr std::uint32_t kProgressPerCheck = 16;
-// How many times the budget a read may take on a loaded host.
+// How many times the budget all reads may take on a loaded host.
 constexpr std::int64_t kLoad = 10;
 
 std::mutex g_left_behind_mutex;
@@ -117,7 +117,8 @@ MemoryReader::MemoryReader(MemoryFile file, int proc_fd, int timeout_ms, int bud
     : file_(file),
       proc_fd_(proc_fd),
       timeout_ms_(std::max(timeout_ms, kChecks)),
-      budget_ms_(std::max(budget_ms, 0)) {}
+      budget_ms_(std::max(budget_ms, 0)),
+      loaded_ms_(budget_ms_ * kLoad) {}
 
 void MemoryReader::read(const std::vector<MemoryRequest>& requests, const OnAnswer& on_answer,
                         std::vector<Fault>* faults) {
@@ -135,7 +136,7 @@ void MemoryReader::read(const std::vector<MemoryRequest>& requests, const OnAnsw
   const auto unmap = [](MemoryArena* mapped) { munmap(mapped, sizeof *mapped); };
   const std::unique_ptr<MemoryArena, decltype(unmap)> arena(
       shared == MAP_FAILED ? nullptr : new (shared) MemoryArena, unmap);
-  while (budget_ms_ > 0) {
+  while (budget_ms_ > 0 && loaded_ms_ > 0) {
     const auto hopeless = [this](const Waiting& one) { return is_hopeless(one); };
     waiting.erase(std::remove_if(waiting.begin(), waiting.end(), hopeless), waiting.end());
     if (waiting.empty()) return;
@@ -160,10 +161,12 @@ std::optional<Failure> MemoryReader::serve(std::vector<Waiting>& waiting, Memory
   if (helper < 0) return Failure{-helper, "fork"};
   alive.reset();
 
+  const std::int64_t start = now_ms();
   std::int64_t spent = 1;  // so that no progress at all ends some time
   const End end = watch(waiting.data(), count, arena, ended.get(), helper, &spent);
   end_helper(helper);
   budget_ms_ -= spent;
+  loaded_ms_ -= now_ms() - start;
   // Guard: the helper reads hostile input, so what it says is checked.
   const std::uint32_t done = std::min(arena.done.load(std::memory_order_acquire), count);
   for (std::uint32_t i = 0; i < done; ++i) {
@@ -212,7 +215,7 @@ MemoryReader::End MemoryReader::watch(const Waiting* waiting, std::uint32_t coun
     const std::uint32_t done = arena.done.load(std::memory_order_acquire);
     const std::uint32_t progress = done - std::exchange(seen, done);
     if (done >= count) return End::kAllRead;
-    if (*spent >= budget_ms_ || now - start >= budget_ms_ * kLoad) return End::kTimeSpent;
+    if (*spent >= budget_ms_ || now - start >= loaded_ms_) return End::kTimeSpent;
     silent = progress == 0 ? silent + passed : 0;
     if (progress >= kProgressPerCheck) continue;
     waiting[done].account->waited_ms += passed;

@@ -75,8 +75,8 @@ class MemoryReader {
   MemoryReader(MemoryFile file, int proc_fd, int timeout_ms, int budget_ms);
 
   // Reads users in turns. A request that gets no answer in time has none here. Time in which the host has no
-  // processor for the helper does not count; in all a helper gets ten times the budget. A fork that fails is
-  // a fault, and EIO for its processes.
+  // processor for the helper does not count; in all its helpers get ten times the budget. A fork that fails
+  // is a fault, and EIO for its processes.
   void read(const std::vector<MemoryRequest>& requests, const OnAnswer& on_answer,
             std::vector<Fault>* faults);
 
@@ -99,6 +99,7 @@ class MemoryReader {
   int proc_fd_;
   int timeout_ms_;
   std::int64_t budget_ms_;
+  std::int64_t loaded_ms_;  // the same with the time in which the helpers had no processor
   std::unordered_map<uid_t, Account> accounts_;
   std::unordered_set<std::string> stalled_;
 };
