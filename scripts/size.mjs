@@ -22,16 +22,16 @@ const source = (path) => /\.(?:ts|cc|h)$/.test(path);
 const below = (...folders) =>
   tracked.filter((path) => source(path) && folders.some((folder) => path.startsWith(`${folder}/`)));
 const rows = [
-  ["TypeScript that the service loads", [...loaded].filter(source), 7215, 7000],
-  ["native/core and native/addon", below("native/core", "native/addon"), 3805, 3300],
+  ["TypeScript that the service loads", [...loaded].filter(source), 7225, 7000],
+  ["native/core and native/addon", below("native/core", "native/addon"), 3810, 3300],
   ["native/hook", below("native/hook"), 710, 800],
   [
     "src and native, without native/test",
     below("src", "native").filter((path) => !path.startsWith("native/test/")),
-    15640,
+    15665,
     15000,
   ],
-  ["tests in TypeScript", below("test").filter((path) => path.endsWith(".ts")), 18900, 19000],
+  ["tests in TypeScript", below("test").filter((path) => path.endsWith(".ts")), 18915, 19000],
 ];
 
 let missed = 0;

@@ -73,11 +73,12 @@ export function recordSweep(
   const { observation, judgements, observing, broken, outcomes } = result;
   const partial = uids !== null || options.pids !== null;
   const faults: Fault[] = trouble === null ? [] : [{ what: "write the log", detail: trouble }];
-  let before: LastSweep | null = null;
   let hookFaults = 0;
+  const count = (): void => void (hookFaults = countHookFaults());
+  faults.push(...attempt("count the hook's faults", count));
+  let before: LastSweep | null = null;
   try {
     before = readLastSweep(STATE_FOLDER);
-    hookFaults = countHookFaults();
   } catch (error) {
     faults.push({ what: "read what was counted before", detail: (error as Error).message });
   }

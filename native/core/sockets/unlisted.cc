@@ -58,6 +58,7 @@ void read_protocols(HolderTable& holders, std::vector<Lost>& lost) {
     const bool is_closed = is_gone(error) || error == EOPNOTSUPP;
     lost[i].protocol = is_closed ? "closed" : text.substr(0, text.find('\0'));
   };
+  if (requests.empty()) return;
   MemoryReader reader(file, holders.proc.value().fd(), kTimeoutMs, kBudgetMs);
   reader.read(requests, on_answer, &holders.faults);
 }

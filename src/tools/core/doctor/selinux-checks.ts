@@ -32,13 +32,16 @@ export const SELINUX_CHECKS: Checks = {
   "SELinux labels": ({ selinux }) => {
     // The check above says where SELinux is not enabled, or cannot be examined.
     if ("failed" in selinux || selinux.value === null) return null;
-    const { mislabelled, sweepDomain } = selinux.value;
+    const { mislabelled, sweepDomain, hookDomains } = selinux.value;
     if (sweepDomain === "init_t")
       return fault(
         `${LAUNCHER} is not labelled bin_t, so the service stays in init_t, where V8 aborts`,
         `restorecon -Fv ${LAUNCHER}`,
       );
-    if (mislabelled.length === 0) return `${LAUNCHER} starts in ${sweepDomain}; the labels are the policy's`;
+    // The labels are asked for where the module is in effect.
+    const isAsked = hookDomains.some(({ hook }) => hook === HOOK_DOMAIN);
+    if (mislabelled.length === 0)
+      return `${LAUNCHER} starts in ${sweepDomain}${isAsked ? "; the labels are the policy's" : ""}`;
     const found = escapeText(mislabelled.join("; "));
     return warning(`restorecon: ${found}: the hook cannot run or write there`, RELABEL);
   },
