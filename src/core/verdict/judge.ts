@@ -86,13 +86,14 @@ export function judgeView(view: HostView, context: JudgeContext): Judgement[] {
     });
   });
   // Helpers get the verdict of the server that they may belong to, so servers are judged first.
-  const isHelpers = ({ tree }: Pick<TreeCase, "tree">): boolean => isHelpersOnly(tree);
-  const judged: Judgement[] = [];
-  for (const one of [...cases.filter((each) => !isHelpers(each)), ...cases.filter(isHelpers)])
-    judged.push(judgeTree(one, judged, observation, context));
+  const isHelpers = ({ tree }: TreeCase): boolean => isHelpersOnly(tree);
+  const servers = cases
+    .filter((one) => !isHelpers(one))
+    .map((one) => judgeTree(one, [], observation, context));
+  const helpers = cases.filter(isHelpers).map((one) => judgeTree(one, servers, observation, context));
   const { uids, pids } = context.options;
   return (
-    judged
+    [...servers, ...helpers]
       .filter(({ tree }) => !uids || uids.includes(tree.uid))
       // Of these users only what stands above another's tree may have been read.
       .filter(({ tree }) => !observation.skipped?.includes(tree.uid))
@@ -109,14 +110,14 @@ interface TreeCase extends Orphan {
 
 function judgeTree(
   given: TreeCase,
-  judged: readonly Judgement[],
+  servers: readonly Judgement[],
   observation: Observation,
   { policy, options }: JudgeContext,
 ): Judgement {
   const { tree, facts, exemptions } = given;
   const byEvidence =
     decideByFacts(tree, facts, policy) ??
-    decideAsHelpers(tree, judged) ??
+    decideAsHelpers(tree, servers) ??
     decideOrphan(given, observation, policy);
   const unforced = applyExemptions(observation, byEvidence, exemptions);
   const {
@@ -155,17 +156,16 @@ function decideByFacts(tree: Tree, facts: Evidence["facts"], policy: Policy): De
  * Decides about helpers alone by what they may serve: a parent, or a server by pipes that nothing attributes, which is one of
  * the same user and product that stays and is older. The helpers get that server's verdict; older ones are not shielded by it.
  */
-function decideAsHelpers(tree: Tree, judged: readonly Judgement[]): Decision | null {
+function decideAsHelpers(tree: Tree, servers: readonly Judgement[]): Decision | null {
   if (!isHelpersOnly(tree)) return null;
   const parent = tree.ancestors[0];
   if (parent && !isAdopter(parent)) {
     const text = `its parent ${nameOf(parent)} lives, belongs to no tree and uses it`;
     return { verdict: "spare", reasons: [{ code: "parent-alive", text }] };
   }
-  const server = judged.find(
+  const server = servers.find(
     ({ tree: other, unforced }) =>
       unforced !== "reap" &&
-      !isHelpersOnly(other) &&
       other.uid === tree.uid &&
       mayBeOneProduct(other.product, tree.product) &&
       other.root.startTime <= tree.root.startTime,
