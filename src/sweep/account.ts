@@ -74,7 +74,9 @@ export function recordSweep(
   const partial = uids !== null || options.pids !== null;
   const faults: Fault[] = trouble === null ? [] : [{ what: "write the log", detail: trouble }];
   let hookFaults = 0;
-  const count = (): void => void (hookFaults = countHookFaults());
+  const count = (): void => {
+    hookFaults = countHookFaults();
+  };
   faults.push(...attempt("count the hook's faults", count));
   let before: LastSweep | null = null;
   try {
