@@ -90,6 +90,17 @@ void collect_helpers() {
                       g_left_behind.end());
 }
 
+// Whether the helper waits for a processor: it could run and has not run since the last look. One that a file
+// keeps is blocked, or runs in the kernel.
+bool has_no_processor(pid_t helper, std::uint64_t* cpu_ticks) {
+  char text[512];
+  // The helper is this program's own child, wherever the proc root is.
+  const UniqueFd fd(open(("/proc/" + std::to_string(helper) + "/stat").c_str(), O_RDONLY | O_CLOEXEC));
+  const ssize_t got = fd.valid() ? ::read(fd.get(), text, sizeof text) : -1;
+  const auto stat = parse_stat(std::string_view(text, got > 0 ? static_cast<std::size_t>(got) : 0));
+  return stat && stat->state == 'R' && std::exchange(*cpu_ticks, stat->cpu_ticks) == stat->cpu_ticks;
+}
+
 }  // namespace
 
 int read_in_helper(const char* path, std::size_t piece, char* to, std::size_t room, std::size_t* size) {
@@ -221,16 +232,6 @@ MemoryReader::End MemoryReader::watch(const Waiting* waiting, std::uint32_t coun
     waiting[done].account->waited_ms += passed;
     if (silent >= timeout_ms_ || is_hopeless(waiting[done])) return End::kStalled;
   }
-}
-
-// Whether the helper waits for a processor: it could run and has not run since the last look. One that a file
-// keeps is blocked, or runs in the kernel.
-bool MemoryReader::has_no_processor(pid_t helper, std::uint64_t* cpu_ticks) const {
-  char text[512];
-  const UniqueFd fd(openat(proc_fd_, (std::to_string(helper) + "/stat").c_str(), O_RDONLY | O_CLOEXEC));
-  const ssize_t got = fd.valid() ? ::read(fd.get(), text, sizeof text) : -1;
-  const auto stat = parse_stat(std::string_view(text, got > 0 ? static_cast<std::size_t>(got) : 0));
-  return stat && stat->state == 'R' && std::exchange(*cpu_ticks, stat->cpu_ticks) == stat->cpu_ticks;
 }
 
 // Guard: a file that stalled once would stall again, and one user must not use up the time of others.

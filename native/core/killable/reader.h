@@ -92,7 +92,6 @@ class MemoryReader {
   void fill(const Waiting* waiting, std::uint32_t count, MemoryArena& arena) const;
   End watch(const Waiting* waiting, std::uint32_t count, const MemoryArena& arena, int ended_fd, pid_t helper,
             std::int64_t* spent) const;
-  bool has_no_processor(pid_t helper, std::uint64_t* cpu_ticks) const;
   bool is_hopeless(const Waiting& one) const;
 
   MemoryFile file_;

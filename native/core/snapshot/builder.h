@@ -81,7 +81,9 @@ class SnapshotBuilder {
   // A user's ssh-agent, and what PAM leaves behind to close their session, hide from that user as well. They
   // could not change that, so only root gets a fault.
   void add_hidden_exe(pid_t pid, uid_t uid, int error) {
-    add_error("read the executable's path", pid, uid, error, options_.observer == 0);
+    // One text for the scan and the reading: what was reported is known by its address.
+    static constexpr char kWhat[] = "read the executable's path";
+    add_error(kWhat, pid, uid, error, options_.observer == 0);
   }
   void add_over_budget(uid_t uid, const char* what, std::string detail);
   void add_users_fault(uid_t uid, const char* what, std::string detail);
