@@ -15,7 +15,7 @@ int main(int argc, char** argv) {
   if (strcmp(mode, "--host") == 0) return run_host(argc, argv);
   if (strcmp(mode, "--init") == 0) return run_init(argc, argv);
   std::fprintf(stderr,
-               "usage: puppet --stage [--subreaper] RUN_DIR < plan\n"
+               "usage: puppet --stage RUN_DIR < plan\n"
                "       puppet --host < lines of count, uid, executable, argv\n"
                "       puppet --init COMMAND [ARGUMENT...]\n");
   return 64;

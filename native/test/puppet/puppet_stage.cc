@@ -3,7 +3,6 @@
 #include <fcntl.h>
 #include <poll.h>
 #include <signal.h>
-#include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
@@ -209,7 +208,6 @@ int serve(Show& show) {
 int run_stage(int argc, char** argv) {
   Show show;
   std::string plan, error;
-  bool subreaper = argc > 3 && strcmp(argv[2], "--subreaper") == 0;
   umask(022);
   // A signal to the whole process group must not end the stage before its processes: it goes when its input
   // ends.
@@ -219,7 +217,7 @@ int run_stage(int argc, char** argv) {
     return 64;
   }
   show.stage.run = argv[argc - 1];
-  if (!prepare(show, plan) || (subreaper && prctl(PR_SET_CHILD_SUBREAPER, 1) != 0)) {
+  if (!prepare(show, plan)) {
     std::printf("error 0 %s: %s\nfailed\n", argv[argc - 1], strerror(errno));
     return 70;
   }
