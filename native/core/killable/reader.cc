@@ -219,7 +219,7 @@ MemoryReader::End MemoryReader::watch(const Waiting* waiting, std::uint32_t coun
     struct pollfd pipe = {ended_fd, POLLIN, 0};
     const bool has_ended = poll(&pipe, 1, timeout_ms_ / kChecks) > 0;
     const std::int64_t now = now_ms(), since_check = now - std::exchange(last_check, now);
-    // Guard: a loaded host makes nobody's processes unknown.
+    // Guard: on a loaded host the helper waits for a processor, and no user pays for that wait.
     const std::int64_t passed = has_no_processor(helper, &cpu_ticks) ? 0 : since_check;
     *spent += passed;
     if (has_ended) return End::kHelperEnded;

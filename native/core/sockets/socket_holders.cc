@@ -58,7 +58,7 @@ HolderTable::HolderTable(const HolderOptions& with)
 
 void HolderTable::add_gap(const std::string& what, const std::string& detail) {
   is_complete = false;
-  faults.insert(faults.begin(), {what, 0, detail});  // it is what people are told first
+  faults.insert(faults.begin(), {what, 0, detail});  // the core takes the first for the cause
 }
 
 void HolderTable::read_process(pid_t pid) {

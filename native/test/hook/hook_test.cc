@@ -87,7 +87,8 @@ void test_no_identity() {
   CHECK(!fs::exists(host.tags));
 }
 
-// Guard: what cannot be read is no session without an audit id, and none of another user.
+// Guard: the hook writes no tag where it cannot read whose session closed. It never takes the session for one
+// without an audit id, or for another user's.
 void test_unreadable() {
   for (const char* file : {"self/loginuid", "self/sessionid", "self/cgroup"}) {
     const Host host;

@@ -220,7 +220,8 @@ int read_at_last(const char* path, const MemoryFile&, char* to, HelperAnswer* an
   return 0;
 }
 
-// Guard: the time in which a loaded host lets the helper wait is nobody's. One that is busy uses up its own.
+// Guard: no user pays for the time in which the helper waits for a processor. A file that keeps the helper
+// busy uses up its user's time.
 void a_loaded_host_makes_nobody_unknown() {
   const Child busy([](int ready) {
     close(ready);

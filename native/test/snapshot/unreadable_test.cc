@@ -107,8 +107,8 @@ void fails_where_the_processes_cannot_be_listed() {
   CHECK(exit_of([&] { return unshare(CLONE_NEWPID) != 0 ? 2 : exit_of(inside); }) == 0);
 }
 
-// Guard: what hides its executable may be a server or an ssh server. Of root's it is no server, and process 1
-// is neither.
+// Guard: a process that hides its executable may be a server or an ssh server. One of root's may be an ssh
+// server alone, and process 1 is neither.
 void what_hides_its_executable_may_be_anything() {
   if (!is_root()) return;
   Host host;
@@ -135,7 +135,8 @@ void what_hides_its_executable_may_be_anything() {
   }
 }
 
-// A command line that hangs takes its user's time alone, and that of nobody who was not asked for.
+// A command line that hangs uses up its own user's time. The snapshot reads none of users that the caller
+// left out.
 void asks_for_no_command_line_in_vain() {
   Host host;
   host.add(100, 1, "/usr/bin/node", {}, [](FakeProcess& made) { made.cmdline_blocks = true; });

@@ -659,7 +659,7 @@ void questions_are_charged_to_the_user() {
     return reaper::find_connections(options, list_nothing).unlisted.empty();
   };
   CHECK(are_all_found(60, 3600000) && !are_all_found(70, 3600000));
-  // What this thread has computed before is charged to nobody.
+  // No user pays for what this thread has computed before.
   while (reaper::now_ms(CLOCK_THREAD_CPUTIME_ID) < 600) continue;
   CHECK(are_all_found(60, 400));
   CHECK(are_all_found(12, 0) && !are_all_found(14, 0));  // a few are answered however long it takes

@@ -169,7 +169,8 @@ void a_failed_dump_is_incomplete() {
       }
 }
 
-// What the kernel refuses, or does not answer as it does today, is no empty list.
+// A question that the kernel refuses, or answers in another form than today, fails: it does not give an empty
+// list.
 void a_question_that_fails_is_no_answer() {
   const auto code = [] {
     const auto failure = dump_sockets(ask_kernel, AF_UNIX, ~0u, [](auto&) {});

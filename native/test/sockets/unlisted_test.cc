@@ -92,7 +92,7 @@ void one_socket_is_asked_for_once() {
   CHECK(kernel.look(host, {10, 11}).unlisted.empty() && kernel.questions == 2);
 }
 
-// Guard: what cannot be read there is no absence.
+// Guard: where the other namespaces cannot be read, the socket is not taken for closed.
 void what_cannot_be_read_elsewhere_is_a_doubt() {
   const UniqueFd real = socket_of(AF_UNIX, SOCK_STREAM);
   const Host host(path_of(real));

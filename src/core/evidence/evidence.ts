@@ -19,7 +19,7 @@ export interface Fact {
 /** What is known of trees that are connected with each other. */
 export interface Evidence {
   readonly trees: readonly Tree[];
-  /** The two facts that decide. `code` names the reason; null: the value is no. */
+  /** The two facts that decide. `code` names the reason; null: the fact does not hold. */
   readonly facts: readonly (Fact & { readonly code: ReasonCode | null })[];
 }
 

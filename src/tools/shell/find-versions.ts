@@ -75,7 +75,7 @@ function namesIn(path: string, errors: string[]): string[] {
   }
 }
 
-/** What is not there is no error. */
+/** Adds an error to the list once. A file that is not there is not an error. */
 function note(errors: string[], path: string, error: unknown): void {
   const { code, message } = error as NodeJS.ErrnoException;
   const line = `${path}: ${message}`;

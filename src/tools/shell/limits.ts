@@ -10,7 +10,7 @@ import { orNull } from "./ask.ts";
 export function readLimits(uid: number, cgroupRoot = "/sys/fs/cgroup"): UserLimits {
   const read = (file: string, unit: number): number | null => {
     const value = Number(orNull(() => readFileSync(`${cgroupRoot}/${file}`, "latin1").trim()) || Number.NaN);
-    // "max", and the huge numbers of version 1, mean that there is no limit.
+    // The kernel writes "max" where there is no limit, and cgroup version 1 a huge number.
     return value < 2 ** 60 ? value / unit : null;
   };
   const slice = `user.slice/user-${uid}.slice`;
