@@ -1,5 +1,6 @@
 /** Patterns of paths and of names, as the catalogue writes them. */
 
+const COMMIT = /^[0-9a-f]{40}$/;
 const COMMIT_LENGTH = 40;
 
 /**
@@ -21,7 +22,7 @@ export function fitsName(name: string, pattern: string): boolean {
     }
     const isCommit = pattern.startsWith("{commit}", wanted);
     const length = isCommit ? COMMIT_LENGTH : 1;
-    if (isCommit ? isCommitAt(name, at) : name[at] === pattern[wanted]) {
+    if (isCommit ? COMMIT.test(name.slice(at, at + length)) : name[at] === pattern[wanted]) {
       at += length;
       wanted += isCommit ? "{commit}".length : 1;
     } else if (starred >= 0 && retry < name.length) {
@@ -29,12 +30,6 @@ export function fitsName(name: string, pattern: string): boolean {
       wanted = starred;
     } else return false;
   }
-  return true;
-}
-
-function isCommitAt(name: string, at: number): boolean {
-  for (let i = at; i < at + COMMIT_LENGTH; i++)
-    if (!"0123456789abcdef".includes(name[i] ?? "x")) return false;
   return true;
 }
 
