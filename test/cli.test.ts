@@ -57,8 +57,6 @@ const rows: readonly Row[] = [
   ["list --json", 0, /^\{"schemaVersion":1,"host":"[^"]+","dryRun":true,"trees":\[/],
   ["list --sort memory --verdict reap", 0],
   ["list --verdict reaped", 64, /Allowed choices are reap, wait, spare, exempt, unknown/],
-  ["list --agents", 0, /^(?: *PID +USER +PRODUCT +KIND .* VERDICT +WHY\n|No agents\.\n)/],
-  ["list --agents --json", 0, /^\{"schemaVersion":1,"host":".+","agents":\[/],
   ["status", 0, /^mode +enforcing[\s\S]*^trees|^your trees/m],
   ["status --json", 0, /^\{"schemaVersion":1,"host":.*"now":"\d{4}-[^"]+Z"/],
   ["snapshot", 0, /^\{"schemaVersion":1,.*"bootId":"[0-9a-f-]{36}"/],
@@ -119,8 +117,7 @@ for (const [text, typed, status, says, stream] of withFile)
 test("an ordinary user's list and dry run work, and list says what it did not look at", {
   skip: isRoot ? false : "root only: becomes that user",
 }, () => {
-  for (const args of [["list"], ["list", "--agents"]])
-    assert.match(run(args, { uid: USER }).stdout, /^Only your own processes were looked at.*\.$/m);
+  assert.match(run(["list"], { uid: USER }).stdout, /^Only your own processes were looked at.*\.$/m);
   for (const args of [["list"], ["-n", "-vv"], ["list", "--json"]]) succeeds(args, { uid: USER });
   const refused = (args: readonly string[], status: number, says: RegExp) =>
     check(args, status, says, "stderr", { uid: USER });

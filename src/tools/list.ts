@@ -6,13 +6,11 @@ import { faultLine, isOfHost } from "../core/observation/fault.ts";
 import type { Policy } from "../core/policy/policy.ts";
 import { hostDocument } from "../core/report/json.ts";
 import { localMinute } from "../core/text/format.ts";
-import type { Judgement, Verdict } from "../core/verdict/judge.ts";
+import type { Verdict } from "../core/verdict/judge.ts";
 import { VERDICTS } from "../core/verdict/orphan.ts";
 import { EXIT } from "../shell/failure.ts";
 import { namesOf } from "../shell/host/accounts.ts";
 import type { Look } from "../sweep/ports.ts";
-import { sortedBy } from "./core/text/shown.ts";
-import { agentColumns, agentRows } from "./core/views/agents-view.ts";
 import { listColumns, SORT_KEYS, type SortKey, sortTrees, totalsLine } from "./core/views/list-view.ts";
 import { asSeen, isBlind, ownOnly } from "./core/views/observer.ts";
 import { argument, CONFIG, collect, commandOf, JSON_OPTION, look, USERS } from "./options.ts";
@@ -25,7 +23,6 @@ export interface ListOptions extends Common {
   readonly verdict?: readonly Verdict[];
   readonly full?: boolean;
   readonly pids?: boolean;
-  readonly agents?: boolean;
 }
 
 async function list(options: ListOptions): Promise<number> {
@@ -34,45 +31,18 @@ async function list(options: ListOptions): Promise<number> {
     print(seen.judgements.flatMap(({ tree }) => tree.members.map(({ pid }) => pid)).join("\n"));
     return EXIT.ok;
   }
-  return options.agents ? showAgents(seen, policy, options) : showTrees(seen, policy, options);
-}
-
-/** Prints every agent and kernel, those that their users run themselves too; returns the exit status. */
-function showAgents(seen: Shown, policy: Policy, { json, full }: ListOptions): number {
-  const { observation } = seen;
-  const found = agentRows(observation, judgedBy(seen), policy.catalogue);
-  const nameOf = namesOf(found.map(({ uid }) => uid));
-  const agents = sortedBy(
-    found,
-    ({ uid }) => nameOf(uid),
-    ({ root }) => root.pid,
-  );
-  const takenAt = new Date(observation.takenAt).toISOString();
-  if (json) printJson({ schemaVersion: 1, host: observation.host, agents, takenAt });
-  else {
-    print(agents.length === 0 ? "No agents." : renderTable(agentColumns(nameOf), agents, full));
-    if (observation.observerUid !== 0) print(ownOnly(observation));
-  }
-  return reportFaults(seen);
-}
-
-/** Prints the faults to standard error; returns the exit status. */
-function reportFaults({ faults }: Shown): number {
-  for (const fault of faults) complain(faultLine(fault));
-  return faults.some(isOfHost) ? EXIT.failed : EXIT.ok;
+  return showTrees(seen, policy, options);
 }
 
 /** What is shown of an observation, which may be a saved one. */
 export type Shown = Pick<Look, "observation" | "judgements" | "faults">;
 
-const judgedBy = ({ observation, judgements }: Shown): Judgement[] =>
-  judgements.map((one) => asSeen(one, observation));
-
 /** Prints the trees as a table or as JSON, and the faults to standard error; returns the exit status. */
 export function showTrees(seen: Shown, policy: Policy, options: ListOptions, live = true): number {
   const { observation, faults } = seen;
   const { verdict, json, sort = "pid", full } = options;
-  const wanted = judgedBy(seen).filter((one) => verdict?.includes(one.verdict) ?? true);
+  const judgements = seen.judgements.map((one) => asSeen(one, observation));
+  const wanted = judgements.filter((one) => verdict?.includes(one.verdict) ?? true);
   const uids = [...new Set(wanted.map(({ tree }) => tree.uid))];
   const users = live ? uids.map((uid) => readLimits(uid)) : [];
   if (json) printJson({ ...hostDocument(observation, wanted, faults), users });
@@ -87,7 +57,8 @@ export function showTrees(seen: Shown, policy: Policy, options: ListOptions, liv
     }
     if (live) printNotes(seen, policy);
   }
-  return reportFaults(seen);
+  for (const fault of faults) complain(faultLine(fault));
+  return faults.some(isOfHost) ? EXIT.failed : EXIT.ok;
 }
 
 function printNotes({ observation, judgements }: Shown, policy: Policy): void {
@@ -118,12 +89,9 @@ export function addListOptions(command: Command): Command {
 }
 
 export const listCommand = addListOptions(
-  commandOf("list", "show every tree with its verdict, age, CPU time, memory and the reason", list)
-    .option(
-      "--agents",
-      "show every coding agent, kernel and tunnel instead, and agents that users run themselves",
-    )
-    .addOption(new Option("--pids", "print only the process ids of trees").hideHelp()),
+  commandOf("list", "show every tree with its verdict, age, CPU time, memory and the reason", list).addOption(
+    new Option("--pids", "print only the process ids of trees").hideHelp(),
+  ),
 )
   .addOption(USERS)
   .addOption(CONFIG);

@@ -23,7 +23,7 @@ export interface Recognition {
 type Arguments = readonly string[] | null;
 
 /** The rules that are about a path, in the order of their list. */
-export function rulesAt(path: string, { programs }: Catalogue): readonly Program[] {
+function rulesAt(path: string, { programs }: Catalogue): readonly Program[] {
   const parts = componentsOf(path);
   return programs.filter(({ endings }) => endings.some((ending) => fitsEnd(parts, ending)));
 }

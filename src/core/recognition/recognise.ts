@@ -31,7 +31,7 @@ export interface Run {
 }
 
 /** Finds out what a process runs; null: a loader of the C library that shows no program. */
-export function runOf({ exe: link, argv }: Pick<Proc, "exe" | "argv">, catalogue: Catalogue): Run | null {
+function runOf({ exe: link, argv }: Pick<Proc, "exe" | "argv">, catalogue: Catalogue): Run | null {
   const exe = programOf(exePath(link ?? ""), argv[0] ?? "", catalogue);
   const name = exeName(exe);
   const bare = name.replace(/[-.]?\d+(?:\.\d+)*$/, "");

@@ -95,7 +95,7 @@ export function findTrees(table: ProcTable, catalogue: Catalogue): Tree[] {
 }
 
 /** Lists a process and its descendants of the same user, without regard to boundaries. */
-export function allBelow(table: ProcTable, top: Proc): Proc[] {
+function allBelow(table: ProcTable, top: Proc): Proc[] {
   const found = new Set([top]);
   // A set that grows while it is walked; a circle of parents adds nothing.
   for (const process of found)
