@@ -6,10 +6,7 @@ import { print } from "../commands/shared.ts";
 import { CONFIG_FOLDER, loadConfig } from "../shell/config.ts";
 import { EXIT, Failure } from "../shell/failure.ts";
 import { replaceFile } from "../shell/store/safe-files.ts";
-import { chooseRecords } from "./core/ledger/summary.ts";
-import { wouldLine } from "./core/ledger/summary-view.ts";
 import { commandOf, isRoot } from "./options.ts";
-import { recordsIn } from "./shell/read-ledger.ts";
 
 /** The first installation of a package writes it as well. */
 const FILE = join(CONFIG_FOLDER, "00-observe.toml");
@@ -21,10 +18,6 @@ enforce = false
 function setMode(enforcing: boolean): number {
   if (!isRoot()) throw new Failure(EXIT.denied, "this changes the configuration; run it with sudo");
   if (enforcing) {
-    const since = Date.now() - 7 * 86_400_000;
-    const { file } = loadConfig(null).policy.ledger;
-    const records = file === "" ? [] : recordsIn(file);
-    print(wouldLine(chooseRecords(records, since, undefined, true), since));
     rmSync(FILE, { force: true });
   } else {
     mkdirSync(CONFIG_FOLDER, { recursive: true });
@@ -44,11 +37,7 @@ function setMode(enforcing: boolean): number {
   return EXIT.ok;
 }
 
-export const enforceCommand = commandOf(
-  "enforce",
-  "let sweeps end orphans, after a word on what the last ones would have ended",
-  () => setMode(true),
-);
+export const enforceCommand = commandOf("enforce", "let sweeps end orphans", () => setMode(true));
 export const observeCommand = commandOf("observe", "have sweeps only report what they would end", () =>
   setMode(false),
 );

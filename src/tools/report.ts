@@ -1,6 +1,5 @@
 /** `report`: sums up the ledger. */
 
-import { statSync } from "node:fs";
 import { Option } from "commander";
 import { type Common, complain, print, printJson } from "../commands/shared.ts";
 import type { LedgerRecord } from "../core/ledger/record.ts";
@@ -9,8 +8,6 @@ import { escapeText } from "../core/text/safe-text.ts";
 import { loadConfig } from "../shell/config.ts";
 import { EXIT, Failure } from "../shell/failure.ts";
 import { replaceFile } from "../shell/store/safe-files.ts";
-import { anonymise } from "./core/ledger/anonymous.ts";
-import { csvOf } from "./core/ledger/csv.ts";
 import { reportPage } from "./core/ledger/page.ts";
 import { chooseRecords, type Summary, sinceOf, summarise } from "./core/ledger/summary.ts";
 import { summaryTables, totalsLine, WOULD_COLUMNS, wouldLine } from "./core/ledger/summary-view.ts";
@@ -20,10 +17,8 @@ import { painter, renderTable } from "./shell/terminal.ts";
 
 interface ReportOptions extends Common {
   readonly since?: number;
-  readonly csv: boolean;
   readonly would: boolean;
   readonly html?: string;
-  readonly anonymous: boolean;
   readonly file?: readonly string[];
 }
 
@@ -31,29 +26,19 @@ const EXAMPLES = `
 Examples:
   vscode-grim-reaper report --since 2027-01-01   from a day on
   vscode-grim-reaper report --since 2d -u alice  one user
-  vscode-grim-reaper report --csv > reaps.csv    every tree, for a spreadsheet
-  vscode-grim-reaper report --html report.html --anonymous
+  vscode-grim-reaper report --html report.html   a page for a browser
   vscode-grim-reaper report --file login1.jsonl --file login2.jsonl.gz`;
 
 async function report(options: ReportOptions): Promise<number> {
-  const { json, csv, html, would, anonymous } = options;
+  const { json, html, would } = options;
   const now = Date.now();
   const since = options.since ?? now - 30 * 86_400_000;
   const files = options.file ?? ledgerFiles(loadConfig(options.config ?? null).policy.ledger.file);
   const { records: all, badLines, failed } = readAll(files);
-  const chosen = chooseRecords(all, since, options.user, would);
-  const records = anonymous ? anonymise(chosen) : chosen;
+  const records = chooseRecords(all, since, options.user, would);
   const summary = summarise(records);
-  if (csv) print(csvOf(records).slice(0, -1));
-  else if (html !== undefined) {
-    const notes = [
-      ...(anonymous ? ["Users are numbered."] : []),
-      ...(badLines > 0 ? [`${countOf(badLines, "line")} of the ledgers without a record.`] : []),
-    ];
-    const page = reportPage(summary, since, now, notes);
-    if (html === "-") print(page.trimEnd());
-    else writePage(html, page, files[0]);
-  } else if (json)
+  if (html !== undefined) writePage(html, reportPage(summary, since, now));
+  else if (json)
     printJson({ schemaVersion: 1, since: new Date(since).toISOString(), files, badLines, ...summary });
   else if (would) {
     print(painter()("bold", wouldLine(records, since)));
@@ -62,13 +47,10 @@ async function report(options: ReportOptions): Promise<number> {
   return failed ? EXIT.failed : EXIT.ok;
 }
 
-/**
- * Writes the page by rename, for those who may read the ledger. Guard: a link that a user put in its place is replaced,
- * and not followed.
- */
-function writePage(file: string, page: string, ledger = "-"): void {
+/** Writes the page by rename. Guard: a link that a user put in its place is replaced, and not followed. */
+function writePage(file: string, page: string): void {
   try {
-    replaceFile(file, page, ledger === "-" ? 0o600 : statSync(ledger).mode & 0o666);
+    replaceFile(file, page, 0o600);
   } catch (error) {
     throw new Failure(EXIT.failed, escapeText(`cannot write ${file}: ${(error as Error).message}`));
   }
@@ -112,7 +94,7 @@ function show(summary: Summary, since: number): void {
 
 export const reportCommand = commandOf(
   "report",
-  "show what was ended: totals by product, user, host, reason and day, and repeated cases",
+  "show what was ended: totals by product, user, host, reason and day",
   report,
 )
   .option(
@@ -130,14 +112,9 @@ export const reportCommand = commandOf(
     collect(String),
   )
   .option("--would", "show the trees that sweeps would have ended while they only observed", false)
-  .addOption(new Option("--json", "print JSON").conflicts(["csv", "html"]))
+  .addOption(new Option("--json", "print JSON").conflicts("html"))
   .addOption(
-    new Option(
-      "--html <file>",
-      "write one page of what was ended for a browser; - is standard output",
-    ).conflicts(["csv", "would"]),
+    new Option("--html <file>", "write one page of what was ended, for a browser").conflicts("would"),
   )
-  .option("--anonymous", "number the users instead of naming them", false)
-  .option("--csv", "print every ended tree as a line of comma-separated values", false)
   .addOption(CONFIG)
   .addHelpText("after", EXAMPLES);

@@ -4,10 +4,12 @@ import { spawnSync } from "node:child_process";
 import { existsSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import test from "node:test";
+import { recordLine } from "../../src/core/ledger/record.ts";
 import type { Observation } from "../../src/core/observation/observation.ts";
 import { hostDocument } from "../../src/core/report/json.ts";
 import { safeJson } from "../../src/core/text/safe-text.ts";
 import { contextFor, judge } from "../helpers/judge.ts";
+import { ledgerRecord } from "../helpers/ledger-records.ts";
 import { blockWith, shellBlocks } from "../helpers/markdown.ts";
 import { DEFAULT_POLICY } from "../helpers/policy.ts";
 import { fromHost, legacyTree, linked, observation, sshSession } from "../helpers/proc.ts";
@@ -87,6 +89,14 @@ test("the tables: nodes, users with trees on several, and what a node could not 
     "",
   ]);
   assert.equal(type("cannot"), "login2: cannot read the tags: EACCES\n");
+});
+
+test("the ledger as a table has a line for each ended tree", { skip }, () => {
+  const records = [ledgerRecord("2027-01-01"), ledgerRecord("2027-01-02", { would: true })];
+  standIn("zcat", records.map(recordLine).join(""));
+  type("@csv");
+  const table = readFileSync(join(folder, "reaps.csv"), "utf8");
+  assert.match(table, /^"2027-01-01T[^"]+","login1","alice","vscode","tag-past-grace",6,1024\n$/);
 });
 
 test("a node without trees has a row of zeros, and no user is on several nodes", { skip }, () => {

@@ -1,7 +1,7 @@
 // report --html of the ledgers of several hosts, by the built program.
 
 import assert from "node:assert/strict";
-import { chmodSync, readFileSync, statSync, writeFileSync } from "node:fs";
+import { readFileSync, statSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { test } from "node:test";
 import { gzipSync } from "node:zlib";
@@ -32,23 +32,11 @@ test("merges the ledgers of several hosts into one page, compressed ones as well
   const text = readFileSync(page, "utf8");
   for (const host of ["login1", "login2", "login3"]) assert.ok(text.includes(host));
   assert.ok(statSync(page).size < 200_000);
-  for (const mode of [0o640, 0o600]) {
-    chmodSync(join(folder, "login1.jsonl.gz"), mode);
-    assert.equal(report("--html", page).status, 0);
-    assert.equal(statSync(page).mode & 0o777, mode, "as the ledger");
-  }
-  assert.equal(report("--html", "-").stdout.slice(0, 15), "<!doctype html>");
-});
-
-test("with --anonymous no name is left, in no format", () => {
-  for (const args of [["--html", "-"], ["--csv"], ["--json"], []]) {
-    assert.match(report(...args).stdout, /user\d/);
-    assert.doesNotMatch(report("--anonymous", ...args).stdout, /\buser\d+\b|\b30(?:0\d|10)\b/, args.join());
-  }
+  assert.equal(statSync(page).mode & 0o777, 0o600);
 });
 
 test("one format at a time; a page that cannot be written is a clear failure", () => {
-  assert.equal(report("--html", page, "--csv").status, 64);
+  assert.equal(report("--html", page, "--json").status, 64);
   const failed = report("--html", join(folder, "none/report.html"));
   assert.equal(failed.status, 1);
   assert.match(failed.stderr, /cannot write .*none\/report\.html: ENOENT/);

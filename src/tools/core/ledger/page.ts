@@ -15,11 +15,9 @@ const table: Render = (columns, rows) => {
   const line = (tag: "th" | "td", cellOf: (column: (typeof columns)[number]) => string): string =>
     `<tr>${columns.map((one) => `<${tag}${one.right ? ' class="n"' : ""}>${cellOf(one)}</${tag}>`).join("")}</tr>`;
   const head = line("th", (column) => html(column.head));
-  const body = rows.map((row) => line("td", ({ of, share }) => (share ? bar(share(row)) : html(of(row)))));
+  const body = rows.map((row) => line("td", ({ of }) => html(of(row))));
   return `<table><thead>${head}</thead><tbody>\n${body.join("\n")}\n</tbody></table>`;
 };
-
-const bar = (share: number): string => `<i style="width:${(share * 10).toFixed(1)}rem"></i>`;
 
 const MEANINGS: Readonly<Record<string, string>> = Object.assign({}, ...Object.values(REASONS));
 
@@ -33,13 +31,12 @@ const STYLE = `:root { color-scheme: light dark }
 body { font: 16px/1.5 system-ui, sans-serif; max-width: 62rem; margin: 2rem auto; padding: 0 1rem }
 table { border-collapse: collapse; width: 100%; margin: 2rem 0 }
 th, td { text-align: left; padding: .4rem .75rem .4rem 0; border-bottom: 1px solid }
-.n { text-align: right; white-space: nowrap }
-i { display: block; height: .8rem; background: #3a84c4; print-color-adjust: exact }`;
+.n { text-align: right; white-space: nowrap }`;
 
 const TITLE = "Server trees that nobody used";
 
-/** Makes the page. `notes`: what else a reader must know, as sentences. */
-export function reportPage(summary: Summary, since: number, now: number, notes: readonly string[]): string {
+/** Makes the page. */
+export function reportPage(summary: Summary, since: number, now: number): string {
   const shown = { ...summary, byReasonCode: summary.byReasonCode.map(withMeaning) };
   const period = `${localMinute(since)} to ${localMinute(now)}: ${totalsLine(summary.totals)}.`;
   return `<!doctype html>
@@ -56,7 +53,7 @@ ${STYLE}
 </head>
 <body>
 <h1>${TITLE}</h1>
-<p>${html([period, ...notes].join(" "))}</p>
+<p>${html(period)}</p>
 ${summaryTables(shown, table).join("\n")}
 </body>
 </html>

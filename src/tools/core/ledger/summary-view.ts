@@ -2,7 +2,7 @@ import type { LedgerRecord } from "../../../core/ledger/record.ts";
 import { countOf, formatMemory, localMinute } from "../../../core/text/format.ts";
 import { escapeText } from "../../../core/text/safe-text.ts";
 import type { Column } from "../text/shown.ts";
-import { type GroupTotals, type Offender, type Summary, type Totals, totalsOf } from "./summary.ts";
+import { type GroupTotals, type Summary, type Totals, totalsOf } from "./summary.ts";
 
 /** What `report` shows of a summary: the same tables on a terminal and on the page. */
 
@@ -15,7 +15,7 @@ export function totalsLine({ trees, processes, survivors, freedKiB }: Totals): s
 /** Formats one table. */
 export type Render = <Row>(columns: readonly Column<Row>[], rows: readonly Row[]) => string;
 
-/** Formats the tables of a summary in their order. Empty ones are left out. */
+/** Formats the tables of a summary in their order. */
 export function summaryTables(summary: Summary, render: Render): string[] {
   const groups: readonly (readonly [string, readonly GroupTotals[]])[] = [
     ["Product", summary.byProduct],
@@ -24,45 +24,23 @@ export function summaryTables(summary: Summary, render: Render): string[] {
     ["Reason", summary.byReasonCode],
     ["Day", summary.byDay],
   ];
-  const tables = groups.map(([name, rows]) => render(totalsColumns(name, rows), rows));
-  return summary.offenders.length > 0 ? [...tables, render(OFFENDER_COLUMNS, summary.offenders)] : tables;
+  return groups.map(([name, rows]) => render(totalsColumns(name, rows), rows));
 }
 
-const numbers = <Row>(head: string, of: (row: Row) => number): Column<Row> => ({
-  head,
-  right: true,
-  of: (row) => String(of(row)),
-});
-const TREES = numbers("Trees", ({ trees }: { readonly trees: number }) => trees);
-const FREED: Column<{ readonly freedKiB: number }> = {
-  head: "Freed",
-  right: true,
-  of: ({ freedKiB }) => formatMemory(freedKiB),
-};
-
-/** The longest bar of a table on a terminal, in characters. */
+/** The longest bar of a table, in characters. */
 const BAR = 20;
 
 function totalsColumns(name: string, rows: readonly GroupTotals[]): Column<GroupTotals>[] {
   const most = rows.reduce((max, { trees }) => Math.max(max, trees), 1);
-  const share = ({ trees }: GroupTotals): number => trees / most;
   return [
     { head: name, of: (row) => escapeText(row.name) },
-    TREES,
-    numbers("Processes", ({ processes }) => processes),
-    numbers("Survived", ({ survivors }) => survivors),
-    FREED,
-    { head: "", share, of: (row) => "#".repeat(Math.ceil(share(row) * BAR)) },
+    { head: "Trees", right: true, of: ({ trees }) => String(trees) },
+    { head: "Processes", right: true, of: ({ processes }) => String(processes) },
+    { head: "Survived", right: true, of: ({ survivors }) => String(survivors) },
+    { head: "Freed", right: true, of: ({ freedKiB }) => formatMemory(freedKiB) },
+    { head: "", of: ({ trees }) => "#".repeat(Math.ceil((trees / most) * BAR)) },
   ];
 }
-
-const OFFENDER_COLUMNS: readonly Column<Offender>[] = [
-  { head: "Comes back", of: (row) => escapeText(row.user) },
-  TREES,
-  numbers("Days", ({ days }) => days),
-  FREED,
-  { head: "Products", of: ({ products }) => escapeText(products.join(", ")) },
-];
 
 /** Sums up what observing sweeps would have ended. */
 export function wouldLine(records: readonly LedgerRecord[], since: number): string {
@@ -71,7 +49,7 @@ export function wouldLine(records: readonly LedgerRecord[], since: number): stri
   const users = new Set(records.map(({ user }) => user)).size;
   const memory = formatMemory(totalsOf(records).freedKiB);
   const trees = `${countOf(records.length, "tree")} of ${countOf(users, "user")} (${memory})`;
-  return `Sweeps would have ended ${trees} ${from}; which: vscode-grim-reaper report --would`;
+  return `Sweeps would have ended ${trees} ${from}`;
 }
 
 /** The columns of trees that observing sweeps would have ended. */

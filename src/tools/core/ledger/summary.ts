@@ -4,16 +4,12 @@ import { localDate } from "../../../core/text/format.ts";
 import { groupBy } from "../../../core/text/group-by.ts";
 import { sortedBy } from "../text/shown.ts";
 
-/** Sums up a ledger: totals, by product, user, host, reason and day, and the users whose trees keep coming back. */
+/** Sums up a ledger: totals, by product, user, host, reason and day. */
 
 export type Totals = ReturnType<typeof totalsOf>;
 /** Totals of one product, user, host, reason or day. */
 export type GroupTotals = Totals & { readonly name: string };
 export type Summary = ReturnType<typeof summarise>;
-/** A user with more than one ended tree. */
-export type Offender = Summary["offenders"][number];
-
-const MAX_OFFENDERS = 10;
 
 /**
  * Chooses the records from a moment on, of these users, given by name or uid (absent: all), and sorts them. Each counts
@@ -50,13 +46,6 @@ export function sinceOf(text: string, now: number): number | null {
 /** Sums up records. Days on which nothing was ended are left out. */
 export function summarise(records: readonly LedgerRecord[]) {
   const dayOf = ({ epochMs }: LedgerRecord): string => localDate(new Date(epochMs));
-  const offenders = [...groupBy(records, ({ user }) => user)].map(([user, group]) => ({
-    user,
-    trees: group.length,
-    days: new Set(group.map(dayOf)).size,
-    freedKiB: totalsOf(group).freedKiB,
-    products: [...new Set(group.map(({ product }) => product))].sort(),
-  }));
   return {
     totals: totalsOf(records),
     byProduct: totalsBy(records, ({ product }) => product),
@@ -64,13 +53,6 @@ export function summarise(records: readonly LedgerRecord[]) {
     byHost: totalsBy(records, ({ host }) => host),
     byReasonCode: totalsBy(records, ({ reasonCode }) => reasonCode),
     byDay: sortedBy(totalsBy(records, dayOf), ({ name }) => name),
-    // Days count first: one bad day is an accident, many are a habit.
-    offenders: sortedBy(
-      offenders.filter(({ trees }) => trees > 1),
-      ({ days }) => -days,
-      ({ trees }) => -trees,
-      ({ user }) => user,
-    ).slice(0, MAX_OFFENDERS),
   };
 }
 

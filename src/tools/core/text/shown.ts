@@ -10,8 +10,6 @@ export const plain: Paint = (_style, text) => text;
 export interface Column<Row> {
   readonly head: string;
   readonly of: (row: Row) => string;
-  /** A bar, from 0 to 1, which the page draws in the place of the text. */
-  readonly share?: (row: Row) => number;
   /** Whether it stands to the right, as numbers do. */
   readonly right?: boolean;
   /** A narrow terminal leaves out the columns with a rank, the lowest first. */
