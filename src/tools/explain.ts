@@ -17,7 +17,7 @@ import { hintsOf, whatWouldChange } from "./core/views/hints.ts";
 import { asSeen } from "./core/views/observer.ts";
 import { pathTo } from "./core/views/path.ts";
 import { CONFIG, commandOf, JSON_OPTION, pidArgument } from "./options.ts";
-import { countWatches, readLimits } from "./shell/limits.ts";
+import { countWatches } from "./shell/file-watches.ts";
 import { painter } from "./shell/terminal.ts";
 
 async function explain(pid: number, options: Common): Promise<number> {
@@ -39,7 +39,6 @@ async function explain(pid: number, options: Common): Promise<number> {
   const shown = {
     hints: hintsOf(judgement, view),
     fileWatches: countWatches(tree.members),
-    limits: readLimits(tree.uid),
     path: await findPath(ports, judgement, view, policy.catalogue),
     change,
   };

@@ -14,7 +14,6 @@ import type { Look } from "../sweep/ports.ts";
 import { listColumns, SORT_KEYS, type SortKey, sortTrees, totalsLine } from "./core/views/list-view.ts";
 import { asSeen, isBlind, ownOnly } from "./core/views/observer.ts";
 import { argument, CONFIG, collect, commandOf, JSON_OPTION, look, USERS } from "./options.ts";
-import { readLimits } from "./shell/limits.ts";
 import { painter, renderTable } from "./shell/terminal.ts";
 
 /** How `list` and `replay` show trees. */
@@ -44,8 +43,7 @@ export function showTrees(seen: Shown, policy: Policy, options: ListOptions, liv
   const judgements = seen.judgements.map((one) => asSeen(one, observation));
   const wanted = judgements.filter((one) => verdict?.includes(one.verdict) ?? true);
   const uids = [...new Set(wanted.map(({ tree }) => tree.uid))];
-  const users = live ? uids.map((uid) => readLimits(uid)) : [];
-  if (json) printJson({ ...hostDocument(observation, wanted, faults), users });
+  if (json) printJson(hostDocument(observation, wanted, faults));
   else {
     if (wanted.length === 0) print(verdict ? "No server tree has that verdict." : "No server trees.");
     else {

@@ -15,18 +15,11 @@ import { paintVerdict } from "./list-view.ts";
 /** Guard: a user can start any number of processes; this many are shown. */
 const MAX_PROCESSES = 40;
 
-/** A number and the limit that the kernel sets to it; null: no limit, or not read. */
-export type Use = { readonly used: number | null; readonly limit: number | null };
-
-/** `tasks`: processes and threads of the slice; `memoryKiB`: its memory, file cache included. */
-export type UserLimits = { readonly uid: number; readonly tasks: Use; readonly memoryKiB: Use };
-
 /** What is shown beside the judgement. */
 export interface Shown {
   readonly hints: readonly Fact[];
   /** Null: not counted, or not in time. */
   readonly fileWatches: number | null;
-  readonly limits: UserLimits;
   /** The way by which it is used; null: not found. */
   readonly path?: string | null;
   /** What would change the verdict. */
@@ -38,7 +31,7 @@ export function explainLines(
   judgement: Judgement,
   observation: Observation,
   pid: number,
-  { hints, fileWatches, limits, path = null, change }: Shown,
+  { hints, fileWatches, path = null, change }: Shown,
   paint: Paint,
 ): string[] {
   const { tree, verdict, reasons, facts, isInUse, grace, clock } = judgement;
@@ -58,7 +51,6 @@ export function explainLines(
     ...labelled("Verdict", [paintVerdict(verdict, paint), ...reasons.map(escapeText)]),
     ...labelled("Grace", [formatDuration(grace) + since]),
     ...labelled("Costs", [costs.join(", ")]),
-    ...labelled("User", limitLines(limits)),
     "",
     paint("bold", "Facts that decide"),
     ...facts.map(factLine),
@@ -98,15 +90,3 @@ function processLines({ tree, ...judgement }: Judgement): string[] {
 
 const factLine = ({ fact, value, detail }: Fact): string =>
   `  ${fit(fact, 10)} ${fit(value, 8)} ${escapeText(detail)}`;
-
-/** A line for each limit of a user. */
-export function limitLines({ tasks, memoryKiB }: UserLimits): string[] {
-  const rows: readonly (readonly [string, Use, (value: number) => string])[] = [
-    ["tasks (pids.max)", tasks, String],
-    ["memory (memory.max)", memoryKiB, (kib) => formatMemory(Math.round(kib))],
-  ];
-  return rows.flatMap(([name, { used, limit }, format]) => {
-    if (used === null || !limit) return [];
-    return [`${format(used)} of ${format(limit)} ${name}, ${Math.round((used / limit) * 100)} %`];
-  });
-}

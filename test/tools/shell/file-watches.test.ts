@@ -1,20 +1,15 @@
-// What explain adds from the machine: the file watches of real processes, and the limits of a user's slice.
+// What explain counts of the machine: the file watches of real processes.
 import assert from "node:assert/strict";
 import { spawn } from "node:child_process";
-import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
-import { dirname, join } from "node:path";
+import { mkdirSync, readFileSync } from "node:fs";
+import { join } from "node:path";
 import { test } from "node:test";
-import { countWatches, readLimits } from "../../../src/tools/shell/limits.ts";
+import { countWatches } from "../../../src/tools/shell/file-watches.ts";
 import { HANG_MS, temporaryFolder } from "../../helpers/program.ts";
 import { until } from "../../helpers/until.ts";
 
 const WATCHES = 1500;
 const folder = temporaryFolder();
-
-function put(path: string, text: string): void {
-  mkdirSync(dirname(join(folder, path)), { recursive: true });
-  writeFileSync(join(folder, path), text);
-}
 
 test("the file watches of a real process are counted, in time and of all processes", async () => {
   // A watch for each folder: inotify knows the same folder again.
@@ -37,27 +32,4 @@ test("the file watches of a real process are counted, in time and of all process
   } finally {
     child.kill("SIGKILL");
   }
-});
-
-test("a slice is read from version 2, or from version 1", () => {
-  put("v2/user.slice/user-7.slice/pids.current", "480\n");
-  put("v2/user.slice/user-7.slice/pids.max", "500\n");
-  put("v2/user.slice/user-7.slice/memory.current", "1048576\n");
-  put("v2/user.slice/user-7.slice/memory.max", "max\n");
-  put("v1/pids/user.slice/user-7.slice/pids.current", "3\n");
-  put("v1/pids/user.slice/user-7.slice/pids.max", "max\n");
-  put("v1/memory/user.slice/user-7.slice/memory.usage_in_bytes", "2048\n");
-  put("v1/memory/user.slice/user-7.slice/memory.limit_in_bytes", "9223372036854771712\n");
-  const read = (version: string, uid = 7) => readLimits(uid, join(folder, version));
-  assert.deepEqual(read("v2"), {
-    uid: 7,
-    tasks: { used: 480, limit: 500 },
-    memoryKiB: { used: 1024, limit: null },
-  });
-  assert.deepEqual(read("v1"), {
-    uid: 7,
-    tasks: { used: 3, limit: null },
-    memoryKiB: { used: 2, limit: null },
-  });
-  assert.deepEqual(read("v1", 8).tasks, { used: null, limit: null });
 });
