@@ -1,30 +1,20 @@
 /** `list`: shows every tree with its verdict; `replay` prints its table through the same function. */
 
-import { type Command, Option } from "commander";
+import { Option } from "commander";
 import { type Common, complain, ownUid, print, printJson } from "../commands/shared.ts";
 import { faultLine, isOfHost } from "../core/observation/fault.ts";
 import type { Policy } from "../core/policy/policy.ts";
 import { hostDocument } from "../core/report/json.ts";
 import { localMinute } from "../core/text/format.ts";
-import type { Verdict } from "../core/verdict/judge.ts";
-import { VERDICTS } from "../core/verdict/orphan.ts";
 import { EXIT } from "../shell/failure.ts";
 import { namesOf } from "../shell/host/accounts.ts";
 import type { Look } from "../sweep/ports.ts";
-import { listColumns, SORT_KEYS, type SortKey, sortTrees, totalsLine } from "./core/views/list-view.ts";
+import { listColumns, totalsLine } from "./core/views/list-view.ts";
 import { asSeen, isBlind, ownOnly } from "./core/views/observer.ts";
-import { argument, CONFIG, collect, commandOf, JSON_OPTION, look, USERS } from "./options.ts";
+import { CONFIG, commandOf, JSON_OPTION, look, USERS } from "./options.ts";
 import { painter, renderTable } from "./shell/terminal.ts";
 
-/** How `list` and `replay` show trees. */
-export interface ListOptions extends Common {
-  readonly sort?: SortKey;
-  readonly verdict?: readonly Verdict[];
-  readonly full?: boolean;
-  readonly pids?: boolean;
-}
-
-async function list(options: ListOptions): Promise<number> {
+async function list(options: Common & { readonly pids?: boolean }): Promise<number> {
   const { policy, ...seen } = await look(options);
   if (options.pids) {
     print(seen.judgements.flatMap(({ tree }) => tree.members.map(({ pid }) => pid)).join("\n"));
@@ -37,21 +27,17 @@ async function list(options: ListOptions): Promise<number> {
 export type Shown = Pick<Look, "observation" | "judgements" | "faults">;
 
 /** Prints the trees as a table or as JSON, and the faults to standard error; returns the exit status. */
-export function showTrees(seen: Shown, policy: Policy, options: ListOptions, live = true): number {
+export function showTrees(seen: Shown, policy: Policy, { json }: Common, live = true): number {
   const { observation, faults } = seen;
-  const { verdict, json, sort = "pid", full } = options;
   const judgements = seen.judgements.map((one) => asSeen(one, observation));
-  const wanted = judgements.filter((one) => verdict?.includes(one.verdict) ?? true);
-  const uids = [...new Set(wanted.map(({ tree }) => tree.uid))];
-  if (json) printJson(hostDocument(observation, wanted, faults));
+  if (json) printJson(hostDocument(observation, judgements, faults));
   else {
-    if (wanted.length === 0) print(verdict ? "No server tree has that verdict." : "No server trees.");
+    if (judgements.length === 0) print("No server trees.");
     else {
       const paint = painter();
-      const nameOf = namesOf(uids);
-      const rows = sortTrees(wanted, sort, observation, nameOf);
-      print(renderTable(listColumns(observation, nameOf, paint), rows, full));
-      print(`\n${paint("bold", totalsLine(wanted))}`);
+      const nameOf = namesOf(judgements.map(({ tree }) => tree.uid));
+      print(renderTable(listColumns(observation, nameOf, paint), judgements));
+      print(`\n${paint("bold", totalsLine(judgements))}`);
     }
     if (live) printNotes(seen, policy);
   }
@@ -68,28 +54,12 @@ function printNotes({ observation, judgements }: Shown, policy: Policy): void {
     print("Sweeps only observe here; they end nothing. To let them: vscode-grim-reaper enforce");
 }
 
-const verdictArgument = argument(
-  (text) => VERDICTS.find((one) => one === text) ?? null,
-  `Allowed choices are ${VERDICTS.join(", ")}.`,
-);
-
-/** Adds the options that `list` and `replay` share. */
-export function addListOptions(command: Command): Command {
-  return command
-    .addOption(JSON_OPTION)
-    .addOption(new Option("--sort <key>", `sort the rows by ${SORT_KEYS.join(", ")}`).choices(SORT_KEYS))
-    .option(
-      "--verdict <verdict>",
-      `show only trees with this verdict: ${VERDICTS.join(", ")} (repeatable)`,
-      collect(verdictArgument),
-    )
-    .option("--full", "show every column, and do not cut the last one at the edge of the terminal");
-}
-
-export const listCommand = addListOptions(
-  commandOf("list", "show every tree with its verdict, age, CPU time, memory and the reason", list).addOption(
-    new Option("--pids", "print only the process ids of trees").hideHelp(),
-  ),
+export const listCommand = commandOf(
+  "list",
+  "show every tree with its verdict, age, CPU time, memory and the reason",
+  list,
 )
+  .addOption(JSON_OPTION)
+  .addOption(new Option("--pids", "print only the process ids of trees").hideHelp())
   .addOption(USERS)
   .addOption(CONFIG);

@@ -17,8 +17,8 @@ import { judgeView, UNFORCED } from "../core/verdict/judge.ts";
 import { loadConfig } from "../shell/config.ts";
 import { EXIT, Failure } from "../shell/failure.ts";
 import { parseListing } from "./core/replay/ps-listing.ts";
-import { addListOptions, type ListOptions, showTrees } from "./list.ts";
-import { CONFIG, commandOf, look } from "./options.ts";
+import { showTrees } from "./list.ts";
+import { CONFIG, commandOf, JSON_OPTION, look } from "./options.ts";
 
 type Format = "snapshot" | "ps";
 
@@ -28,7 +28,7 @@ async function snapshot(options: Common): Promise<number> {
   return EXIT.ok;
 }
 
-function replay(file: string, options: ListOptions & { readonly format: Format }): number {
+function replay(file: string, options: Common & { readonly format: Format }): number {
   const { policy } = loadConfig(options.config ?? null);
   const observation = parseInput(file, options.format);
   const judgements = judgeView(viewOf(observation, policy.catalogue), {
@@ -58,15 +58,19 @@ function parseInput(file: string, format: Format): Observation {
   throw new Failure(EXIT.failed, escapeText(`${file}: ${parsed.error}; make ${remedy}`));
 }
 
-export const replayCommand = addListOptions(
-  commandOf("replay", "judge a saved observation with this host's configuration", replay)
-    .argument("<file>", "a file that snapshot wrote; - is standard input")
-    .addOption(
-      new Option("--format <format>", "snapshot, or ps: what ps -eo uid,pid,ppid,args wrote")
-        .choices(["snapshot", "ps"])
-        .default("snapshot"),
-    ),
-).addOption(CONFIG);
+export const replayCommand = commandOf(
+  "replay",
+  "judge a saved observation with this host's configuration",
+  replay,
+)
+  .argument("<file>", "a file that snapshot wrote; - is standard input")
+  .addOption(
+    new Option("--format <format>", "snapshot, or ps: what ps -eo uid,pid,ppid,args wrote")
+      .choices(["snapshot", "ps"])
+      .default("snapshot"),
+  )
+  .addOption(JSON_OPTION)
+  .addOption(CONFIG);
 
 export const snapshotCommand = commandOf(
   "snapshot",

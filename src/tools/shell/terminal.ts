@@ -12,38 +12,25 @@ export function painter(): Paint {
 
 /** The last column is cut to no less. */
 const MIN_LAST = 12;
-/** Columns are left out until the last one, which says why, has so much room. */
-const GOOD_LAST = 60;
 const GAP = "  ";
 
 /**
  * Formats aligned columns without borders, as ps does. On a terminal the last column is cut with an ellipsis at the edge,
- * as loginctl does, and columns with a rank are left out where it would become too narrow; `full` shows everything.
+ * as loginctl does.
  */
-export function renderTable<Row>(
-  columns: readonly Column<Row>[],
-  rows: readonly Row[],
-  full = false,
-): string {
-  const width = (!full && process.stdout.isTTY && process.stdout.columns) || Number.POSITIVE_INFINITY;
+export function renderTable<Row>(columns: readonly Column<Row>[], rows: readonly Row[]): string {
+  const edge = (process.stdout.isTTY && process.stdout.columns) || Number.POSITIVE_INFINITY;
   const cells = columns.map(({ head, of }) => [head.toUpperCase(), ...rows.map(of)]);
   const widths = cells.map((column) => column.reduce((most, cell) => Math.max(most, lengthOf(cell)), 0));
-  const ranks = columns.flatMap(({ rank }) => rank ?? []).sort((a, b) => a - b);
-  const last = columns.length - 1;
-  let shown = columns.map((_, i) => i);
-  const room = (): number =>
-    width - shown.slice(0, -1).reduce((sum, i) => sum + (widths[i] ?? 0) + GAP.length, 0);
-  for (const lowest of ranks)
-    if (room() < Math.min(widths[last] ?? 0, GOOD_LAST))
-      shown = shown.filter((i) => columns[i]?.rank !== lowest);
-  const fits = Math.max(room(), MIN_LAST);
+  const before = widths.slice(0, -1).reduce((sum, width) => sum + width + GAP.length, 0);
+  const room = Math.max(edge - before, MIN_LAST);
   const line = (row: number): string =>
-    shown
-      .map((i) => {
+    columns
+      .map(({ right }, i) => {
         const cell = cells[i]?.[row] ?? "";
-        if (i === last && lengthOf(cell) > fits) return `${fit(cell, fits - 1)}…`;
+        if (i === columns.length - 1 && lengthOf(cell) > room) return `${fit(cell, room - 1)}…`;
         const space = " ".repeat((widths[i] ?? 0) - lengthOf(cell));
-        return columns[i]?.right ? space + cell : cell + space;
+        return right ? space + cell : cell + space;
       })
       .join(GAP)
       .trimEnd();

@@ -2,7 +2,6 @@ import type { LedgerRecord } from "../../../core/ledger/record.ts";
 import { parseDuration } from "../../../core/text/duration.ts";
 import { localDate } from "../../../core/text/format.ts";
 import { groupBy } from "../../../core/text/group-by.ts";
-import { sortedBy } from "../text/shown.ts";
 
 /** Sums up a ledger: totals, by product, user, host, reason and day. */
 
@@ -52,7 +51,7 @@ export function summarise(records: readonly LedgerRecord[]) {
     byUser: totalsBy(records, ({ user }) => user),
     byHost: totalsBy(records, ({ host }) => host),
     byReasonCode: totalsBy(records, ({ reasonCode }) => reasonCode),
-    byDay: sortedBy(totalsBy(records, dayOf), ({ name }) => name),
+    byDay: totalsBy(records, dayOf).sort((a, b) => a.name.localeCompare(b.name)),
   };
 }
 
@@ -69,10 +68,6 @@ export function totalsOf(records: readonly LedgerRecord[]) {
 }
 
 function totalsBy(records: readonly LedgerRecord[], nameOf: (one: LedgerRecord) => string): GroupTotals[] {
-  return sortedBy(
-    [...groupBy(records, nameOf)].map(([name, group]) => ({ name, ...totalsOf(group) })),
-    ({ trees }) => -trees,
-    ({ freedKiB }) => -freedKiB,
-    ({ name }) => name,
-  );
+  const groups = [...groupBy(records, nameOf)].map(([name, group]) => ({ name, ...totalsOf(group) }));
+  return groups.sort((a, b) => b.trees - a.trees || b.freedKiB - a.freedKiB || a.name.localeCompare(b.name));
 }

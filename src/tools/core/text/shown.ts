@@ -12,18 +12,7 @@ export interface Column<Row> {
   readonly of: (row: Row) => string;
   /** Whether it stands to the right, as numbers do. */
   readonly right?: boolean;
-  /** A narrow terminal leaves out the columns with a rank, the lowest first. */
-  readonly rank?: number;
 }
 
 /** A value, or why it could not be had. */
 export type Answer<T> = { readonly value: T } | { readonly failed: string };
-
-/** Sorts by the first key that differs, from small to large. */
-export function sortedBy<T>(things: readonly T[], ...keys: readonly ((one: T) => number | string)[]): T[] {
-  return [...things].sort((a, b) => {
-    const key = keys.find((of) => of(a) !== of(b));
-    if (key === undefined) return 0;
-    return key(a) < key(b) ? -1 : 1;
-  });
-}

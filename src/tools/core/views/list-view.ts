@@ -1,4 +1,4 @@
-/** Formats `list` for people: rows, their order, and a line of totals. */
+/** Formats `list` for people: its columns, and a line of totals. */
 
 import { memoryKiBOf, treeCosts } from "../../../core/costs/costs.ts";
 import { ageOf, type Observation } from "../../../core/observation/observation.ts";
@@ -7,7 +7,7 @@ import { countOf, formatMemory } from "../../../core/text/format.ts";
 import { escapeText } from "../../../core/text/safe-text.ts";
 import type { Judgement, Verdict } from "../../../core/verdict/judge.ts";
 import { VERDICTS } from "../../../core/verdict/orphan.ts";
-import { type Column, type Paint, sortedBy } from "../text/shown.ts";
+import type { Column, Paint } from "../text/shown.ts";
 
 const STYLE: Readonly<Record<Verdict, Parameters<Paint>[0]>> = {
   reap: "red",
@@ -26,52 +26,23 @@ export function paintVerdict(verdict: Verdict, paint: Paint): string {
 export type NameOf = (uid: number) => string;
 
 const memoryOf = ({ tree }: Judgement): number => memoryKiBOf(tree.members);
-const cpuOf = ({ tree }: Judgement, { ticksPerSecond }: Observation): number | null =>
-  treeCosts(tree, ticksPerSecond).cpuSeconds;
 
 /** The columns of `list`. */
 export function listColumns(observation: Observation, nameOf: NameOf, paint: Paint): Column<Judgement>[] {
-  const ago = (uptime: number): string => `${formatDuration(observation.uptime - uptime)} ago`;
+  const cpuOf = ({ tree }: Judgement): string => {
+    const { cpuSeconds } = treeCosts(tree, observation.ticksPerSecond);
+    return cpuSeconds === null ? "-" : formatDuration(cpuSeconds * 1000);
+  };
   return [
     { head: "PID", right: true, of: ({ tree }) => String(tree.root.pid) },
     { head: "USER", of: ({ tree }) => escapeText(nameOf(tree.uid)) },
     { head: "PRODUCT", of: ({ tree }) => tree.product },
-    { head: "KIND", rank: 4, of: ({ tree }) => tree.kind },
     { head: "VERDICT", of: ({ verdict }) => paintVerdict(verdict, paint) },
-    { head: "TAGGED", rank: 2, of: ({ clock: { tag } }) => (tag ? ago(tag.closedUptime) : "no") },
     { head: "AGE", right: true, of: ({ tree }) => formatDuration(ageOf(tree.root, observation)) },
-    { head: "CPU", right: true, rank: 3, of: (one) => secondsOrDash(cpuOf(one, observation)) },
+    { head: "CPU", right: true, of: cpuOf },
     { head: "MEMORY", right: true, of: (one) => formatMemory(memoryOf(one)) },
-    { head: "PROCS", right: true, rank: 1, of: ({ tree }) => String(tree.members.length) },
     { head: "WHY", of: ({ reasons }) => escapeText(reasons.join("; ")) },
   ];
-}
-
-/** Formats seconds, "-" where they are not known. */
-export const secondsOrDash = (seconds: number | null): string =>
-  seconds === null ? "-" : formatDuration(seconds * 1000);
-
-/** What `list --sort` takes. */
-export const SORT_KEYS = ["pid", "user", "age", "cpu", "memory", "verdict"] as const;
-export type SortKey = (typeof SORT_KEYS)[number];
-
-/** Sorts trees. By age, CPU and memory the largest come first. */
-export function sortTrees(
-  judgements: readonly Judgement[],
-  key: SortKey,
-  observation: Observation,
-  nameOf: NameOf,
-): Judgement[] {
-  const pidOf = ({ tree }: Judgement): number => tree.root.pid;
-  const keys: Readonly<Record<SortKey, (one: Judgement) => number | string>> = {
-    pid: pidOf,
-    user: ({ tree }) => nameOf(tree.uid),
-    age: ({ tree }) => -ageOf(tree.root, observation),
-    cpu: (one) => -(cpuOf(one, observation) ?? 0),
-    memory: (one) => -memoryOf(one),
-    verdict: ({ verdict }) => VERDICTS.indexOf(verdict),
-  };
-  return sortedBy(judgements, keys[key], pidOf);
 }
 
 /** Sums up trees in one line: "3 trees, 18 processes, 1.4 GiB: 1 reap (467 MiB), 2 spare (950 MiB)". */
