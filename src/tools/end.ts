@@ -1,8 +1,5 @@
 /** `end`: users end their own trees, now. */
 
-import { spawn } from "node:child_process";
-import { setTimeout as sleep } from "node:timers/promises";
-import { Option } from "commander";
 import { type Common, complain, noTree, portsFor, requestFor } from "../commands/shared.ts";
 import { loadConfig } from "../shell/config.ts";
 import { EXIT, Failure } from "../shell/failure.ts";
@@ -15,8 +12,6 @@ interface EndOptions extends Common {
   readonly verbose: number;
   readonly dryRun: boolean;
   readonly pid?: readonly number[];
-  readonly thisToo: boolean;
-  readonly behind?: number;
 }
 
 const EXAMPLES = `
@@ -25,17 +20,14 @@ Examples:
   vscode-grim-reaper end -n          say which, change nothing
   vscode-grim-reaper end --pid 4711  only the tree of process 4711
 
-The tree that this command itself runs in, that of an editor's terminal, stays
-unless --this-too is given. What the site never touches (batch jobs, tmux and
+In an editor's terminal, the tree of that editor stays; to end it as well:
+setsid vscode-grim-reaper end. What the site never touches (batch jobs, tmux and
 screen) stays.`;
-
-const LEAVE_MS = 5000;
 
 async function end(options: EndOptions): Promise<number> {
   if (isRoot() && !options.user)
     throw new Failure(EXIT.usage, "root has no trees of its own to end; name a user: -u USER");
   const { policy } = loadConfig(options.config ?? null);
-  if (options.behind !== undefined) await waitForEndOf(options.behind);
   const log = openLog({ format: "standard", to: STDERR, verbosity: options.verbose });
   const interrupt = heedInterrupts();
   try {
@@ -48,15 +40,12 @@ async function end(options: EndOptions): Promise<number> {
     if (options.pid && seen.judgements.length === 0) throw noTree(options.pid);
     const plan = seen.judgements.filter(({ verdict }) => verdict === "reap");
     const own = plan.find(({ tree }) => tree.members.some(({ pid }) => pid === process.pid));
-    if (own && options.thisToo && !options.dryRun) {
-      complain("this terminal ends with the tree that it belongs to");
-      return stepOut();
-    }
-    if (own && !options.thisToo)
+    // A program of setsid's is no member: its user set it free.
+    if (own)
       complain(
-        `left alone: this command runs in the tree of ${own.tree.root.pid}; --this-too ends it as well`,
+        `left alone: this command runs in the tree of ${own.tree.root.pid}; to end that as well: setsid vscode-grim-reaper end`,
       );
-    const judgements = options.thisToo ? plan : plan.filter((one) => one !== own);
+    const judgements = plan.filter((one) => one !== own);
     if (judgements.length === 0) {
       for (const { tree, reasons } of seen.judgements.filter(({ verdict }) => verdict === "exempt"))
         complain(`left alone: the tree of ${tree.root.pid}: ${reasons.join("; ")}`);
@@ -71,32 +60,10 @@ async function end(options: EndOptions): Promise<number> {
   }
 }
 
-/**
- * Continues in a process outside the tree that this one runs in, which would stop itself with the rest otherwise. That
- * process has a session of its own and is not a member of the tree once this one has ended.
- */
-function stepOut(): number {
-  const [, program = "", ...typed] = process.argv;
-  const args = [...process.execArgv, program, ...typed, "--behind", String(process.pid)];
-  spawn(process.execPath, args, { detached: true, stdio: "inherit" }).unref();
-  return EXIT.ok;
-}
-
-async function waitForEndOf(parent: number): Promise<void> {
-  for (const end = performance.now() + LEAVE_MS; process.ppid === parent && performance.now() < end; )
-    await sleep(10);
-  if (process.ppid === parent)
-    throw new Failure(EXIT.failed, `process ${parent}, which started this command, does not end`);
-}
-
 export const endCommand = commandOf("end", "end your own trees on this host now, connected or not", end)
   .option("-v, --verbose", "list each process ended; twice: every verdict", (_, n: number) => n + 1, 0)
   .option("-n, --dry-run", "say what would be ended, change nothing", false)
   .option("--pid <pid>", "only the tree that holds this process (repeatable)", collect(pidArgument))
-  .option("--this-too", "also the tree that this command runs in", false)
-  .addOption(
-    new Option("--behind <pid>", "wait for the end of this process first").argParser(pidArgument).hideHelp(),
-  )
   .addOption(USERS)
   .addOption(CONFIG)
   .addHelpText("after", EXAMPLES);

@@ -6,7 +6,7 @@ import { join } from "node:path";
 import { test } from "node:test";
 import { bareServer } from "../helpers/ide-trees.ts";
 import { argvOf, pidsWhere } from "../helpers/proc-read.ts";
-import { config, run, succeeds } from "../helpers/program.ts";
+import { config, PROGRAM, run, succeeds } from "../helpers/program.ts";
 import { living, type PlanNode, readStat, readUids, startTree } from "../helpers/puppet.ts";
 import { eventually, makeHome, removeCgroup, USER } from "../helpers/real.ts";
 import { insidePidNamespace } from "../helpers/sandbox.ts";
@@ -82,6 +82,20 @@ function insideNamespace(): void {
       for (const line of lines) for (const pid of pidsOf(line)) process.kill(pid, "SIGKILL");
       if (hierarchy !== undefined) await removeCgroup(cgroup);
     }
+  });
+
+  test("end in a terminal leaves the tree of that terminal; below setsid it ends that as well", async () => {
+    const home = makeHome(USER);
+    const log = join(home, "end.log");
+    const end = `${process.execPath} ${PROGRAM} end -c ${config()} >> ${log} 2>&1`;
+    const careful = await startTree(serverWithTerminal(home, [`${end}; echo "status $?" >> ${log}`]));
+    await eventually(() => existsSync(log) && /status 0/.test(readFileSync(log, "utf8")), "the first ends");
+    assert.match(readFileSync(log, "utf8"), /left alone: this command runs in the tree of \d+; .*setsid/);
+    assert.deepEqual(living(careful), ["server", "terminal"]);
+    const meant = await startTree(serverWithTerminal(home, [`setsid ${end}`]));
+    await eventually(() => living(careful).length + living(meant).length === 0, "both trees end");
+    await eventually(() => /under pid/.test(readFileSync(log, "utf8")), "it says so");
+    assert.doesNotMatch(readFileSync(log, "utf8"), /Failed/);
   });
 
   test("su that waits for a password holds up nothing, and ends with its terminal", async () => {
