@@ -1,12 +1,12 @@
 /** `clean`: a user removes old server versions from their own home. */
 
-import { homedir, hostname } from "node:os";
-import { type Common, complain, ownUid, print, printJson } from "../commands/shared.ts";
+import { homedir } from "node:os";
+import { type Common, complain, ownUid, print } from "../commands/shared.ts";
 import { countOf, formatMemory } from "../core/text/format.ts";
 import { loadConfig } from "../shell/config.ts";
 import { EXIT, Failure } from "../shell/failure.ts";
 import { confirm } from "./confirm-force.ts";
-import { type Choice, CLEAN_COLUMNS, chooseVersions, versionDocument } from "./core/clean/choose.ts";
+import { type Choice, CLEAN_COLUMNS, chooseVersions } from "./core/clean/choose.ts";
 import { serverFolders } from "./core/clean/layout.ts";
 import { CONFIG, commandOf, durationArgument, isRoot } from "./options.ts";
 import { findVersions, runningVersions } from "./shell/find-versions.ts";
@@ -41,37 +41,27 @@ async function clean(options: CleanOptions): Promise<number> {
   const { versions, errors } = findVersions(homedir(), uid, folders, runningVersions());
   const choices = chooseVersions(versions, options.older, Date.now());
   const chosen = choices.filter(({ remove }) => remove);
-  if (!options.json) print(choices.length > 0 ? renderTable(CLEAN_COLUMNS, choices) : "No server versions.");
-  const mayAsk = !options.json && process.stdin.isTTY && process.stdout.isTTY;
+  print(choices.length > 0 ? renderTable(CLEAN_COLUMNS, choices) : "No server versions.");
+  const mayAsk = process.stdin.isTTY && process.stdout.isTTY;
   const agreed = async () => options.yes || (mayAsk && (await confirm(`Remove ${inWords(chosen)}?`)));
-  const wanted = chosen.length > 0 && (await agreed());
-  const result = wanted ? choices.map((one) => (one.remove ? removed(one, uid, errors) : one)) : choices;
-  const gone = result.filter(({ remove }) => remove);
-  if (options.json)
-    printJson({
-      schemaVersion: 1,
-      host: hostname(),
-      removed: wanted,
-      freedKiB: sizeOf(gone),
-      versions: result.map(versionDocument),
-      errors,
-    });
-  else if (wanted) print(`Removed ${inWords(gone)}.`);
-  else if (gone.length === 0) print("Nothing to remove.");
-  else print(`Would remove ${inWords(gone)}. To remove them: vscode-grim-reaper clean --yes`);
+  if (chosen.length === 0) print("Nothing to remove.");
+  else if (await agreed()) print(`Removed ${inWords(chosen.filter((one) => isRemoved(one, uid, errors)))}.`);
+  else print(`Would remove ${inWords(chosen)}. To remove them: vscode-grim-reaper clean --yes`);
   for (const error of errors) complain(error);
   return errors.length > 0 ? EXIT.failed : EXIT.ok;
 }
 
-function removed(choice: Choice, uid: number, errors: string[]): Choice {
+/** Removes a version. Where it stays after all, says why, or adds the error. */
+function isRemoved(choice: Choice, uid: number, errors: string[]): boolean {
+  const name = `${choice.folder}: ${choice.version}`;
   try {
     // The processes of this moment, not those of the first look.
     const spared = removeVersion(choice, uid, (...asked) => runningVersions()(...asked));
-    return spared === null ? choice : { ...choice, remove: false, reason: spared };
+    if (spared !== null) complain(`${name}: left alone: ${spared}`);
+    return spared === null;
   } catch (error) {
-    const reason = `not removed: ${(error as Error).message}`;
-    errors.push(`${choice.folder}: ${choice.version}: ${reason}`);
-    return { ...choice, remove: false, reason };
+    errors.push(`${name}: not removed: ${(error as Error).message}`);
+    return false;
   }
 }
 
@@ -92,6 +82,5 @@ export const cleanCommand = commandOf(
     DEFAULT_OLDER_MS,
   )
   .option("-y, --yes", "remove them without a question", false)
-  .option("--json", "as JSON; with --yes it removes them as well", false)
   .addOption(CONFIG)
   .addHelpText("after", EXAMPLES);

@@ -72,9 +72,3 @@ export const CLEAN_COLUMNS: readonly Column<Choice>[] = [
   { head: "", of: ({ remove }) => (remove ? "remove" : "keep") },
   { head: "WHY", of: ({ reason }) => escapeText(reason) },
 ];
-
-/** A version as --json has it. */
-export function versionDocument({ product, folder, version, kib, usedAt, pid, remove, reason }: Choice) {
-  const used = new Date(usedAt).toISOString();
-  return { product, folder, version, kib, usedAt: used, runsHere: pid, remove, reason };
-}
