@@ -36,7 +36,6 @@ usersSuite(import.meta.url, "doctor", () => {
     assert.deepEqual(faults, []);
     assert.equal(ran.status, 0, ran.stderr);
     assert.match(checks.get("processes")?.detail ?? "", /only root/);
-    assert.match(checks.get("tags")?.detail ?? "", /only root/);
     assert.match(checks.get("last sweep")?.detail ?? "", /only root/);
     assert.match(as(uid, "status").stdout, /^hook faults +not known: only root can read it$/m);
   });

@@ -1,5 +1,5 @@
 import type { LastSweep } from "../../../core/metrics/metrics.ts";
-import { type Fault, faultLine, isOfHost } from "../../../core/observation/fault.ts";
+import { faultLine, isOfHost } from "../../../core/observation/fault.ts";
 import type { Policy } from "../../../core/policy/policy.ts";
 import type { HostView } from "../../../core/tree/host-view.ts";
 import { breakerTrips } from "../../../core/verdict/circuit-breaker.ts";
@@ -29,10 +29,8 @@ export interface SelinuxFacts {
 
 /** What a sweep would see of the host now. */
 export function lookFacts(view: HostView, judgements: readonly Judgement[], policy: Policy) {
-  const { counts, tags, faults } = view.observation;
+  const { counts, faults } = view.observation;
   const servers = [...view.sshd.genuine.values()];
-  const ofHost = faults.filter(isOfHost);
-  const isOfTags = ({ what }: Fault): boolean => /\btags?\b/.test(what);
   return {
     processes: counts.listed,
     sshServers: servers.length,
@@ -40,9 +38,7 @@ export function lookFacts(view: HostView, judgements: readonly Judgement[], poli
     monitors: servers.filter(({ uid }) => uid === 0).map(({ pid }) => pid),
     /** Why it would end nothing at all, or null. */
     broken: breakerTrips(view, judgements, policy),
-    tags: tags.length,
-    tagFaults: ofHost.filter(isOfTags).map(faultLine),
-    faults: ofHost.filter((fault) => !isOfTags(fault)).map(faultLine),
+    faults: faults.filter(isOfHost).map(faultLine),
   };
 }
 

@@ -1,7 +1,6 @@
-/** The hook's side of `doctor`: the PAM line, the program, the tags. */
+/** The hook's side of `doctor`: the PAM line and the program. */
 
 import { countOf } from "../../../core/text/format.ts";
-import { escapeText } from "../../../core/text/safe-text.ts";
 import { type Checks, fault, unknown, warning } from "./check.ts";
 import { HOOK } from "./examination.ts";
 import { isModule, type PamLine } from "./pam.ts";
@@ -69,14 +68,5 @@ export const HOOK_CHECKS: Checks = {
     if (hookFaults.value === 0) return "static, root's alone, no faults since boot";
     const detail = `static, root's alone; it met ${countOf(hookFaults.value, "fault")} since boot`;
     return warning(detail, "journalctl -p warning SYSLOG_FACILITY=4 -t vscode-grim-reaper");
-  },
-
-  tags: ({ uid, look }) => {
-    if (uid !== 0) return warning("only root can read them", "run doctor as root");
-    // That is a fault of "processes".
-    if ("failed" in look) return null;
-    const { tags, tagFaults } = look.value;
-    if (tagFaults.length === 0) return countOf(tags, "tag");
-    return fault(escapeText(tagFaults.join("; ")), "remove what it names: no tag of it counts");
   },
 };

@@ -46,8 +46,6 @@ const well: Examination = {
     sshServers: 3,
     monitors: [],
     broken: null,
-    tags: 2,
-    tagFaults: [],
     faults: [],
   }),
   rotation: value(`logrotate rotates ${LOG}`),
@@ -110,7 +108,6 @@ const wrong: Readonly<Record<string, readonly [Partial<Examination>, "warning" |
     [{ hookFaults: value(3) }, "warning", /3 faults/],
     [failed("hookFaults", "only root can read it"), "warning", /only root/],
   ],
-  tags: [[but("look", { tagFaults: ["cannot read the tags"] }), "fault", /^cannot read the tags$/]],
   timer: [
     [but("timer", { ActiveState: "inactive" }), "fault", /nothing sweeps/],
     [but("timer", { UnitFileState: "disabled" }), "warning", /reboot/],
@@ -172,7 +169,10 @@ test("an sshd that does not answer leaves both of its questions open", () => {
 
 test("an ordinary user is not told a fault", () => {
   const checks = diagnose({ ...well, uid: 1000 });
-  assert.equal(checks.find(({ name }) => name === "tags")?.detail, "only root can read them");
+  assert.equal(
+    checks.find(({ name }) => name === "processes")?.detail,
+    "only root can read those of other users",
+  );
   assert.ok(checks.every(({ health }) => health !== "fault"));
 });
 
