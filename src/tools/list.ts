@@ -20,26 +20,25 @@ async function list(options: Common & { readonly pids?: boolean }): Promise<numb
     print(seen.judgements.flatMap(({ tree }) => tree.members.map(({ pid }) => pid)).join("\n"));
     return EXIT.ok;
   }
-  return showTrees(seen, policy, options);
+  const status = showTrees(seen, options);
+  if (!options.json) printNotes(seen, policy);
+  return status;
 }
 
 /** What is shown of an observation, which may be a saved one. */
 export type Shown = Pick<Look, "observation" | "judgements" | "faults">;
 
 /** Prints the trees as a table or as JSON, and the faults to standard error; returns the exit status. */
-export function showTrees(seen: Shown, policy: Policy, { json }: Common, live = true): number {
+export function showTrees(seen: Shown, { json }: Common): number {
   const { observation, faults } = seen;
   const judgements = seen.judgements.map((one) => asSeen(one, observation));
   if (json) printJson(hostDocument(observation, judgements, faults));
+  else if (judgements.length === 0) print("No server trees.");
   else {
-    if (judgements.length === 0) print("No server trees.");
-    else {
-      const paint = painter();
-      const nameOf = namesOf(judgements.map(({ tree }) => tree.uid));
-      print(renderTable(listColumns(observation, nameOf, paint), judgements));
-      print(`\n${paint("bold", totalsLine(judgements))}`);
-    }
-    if (live) printNotes(seen, policy);
+    const paint = painter();
+    const nameOf = namesOf(judgements.map(({ tree }) => tree.uid));
+    print(renderTable(listColumns(observation, nameOf, paint), judgements));
+    print(`\n${paint("bold", totalsLine(judgements))}`);
   }
   for (const fault of faults) complain(faultLine(fault));
   return faults.some(isOfHost) ? EXIT.failed : EXIT.ok;

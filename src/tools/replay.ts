@@ -38,7 +38,7 @@ function replay(file: string, options: Common & { readonly format: Format }): nu
     today: localDate(new Date(observation.takenAt)),
     options: UNFORCED,
   });
-  return showTrees({ observation, judgements, faults: observation.faults }, policy, options, false);
+  return showTrees({ observation, judgements, faults: observation.faults }, options);
 }
 
 function readInput(file: string): string {

@@ -1,7 +1,6 @@
 /** Finds the facts that explain a tree but never decide, and what would change its verdict. */
 
 import type { Fact } from "../../../core/evidence/evidence.ts";
-import { ageOf } from "../../../core/observation/observation.ts";
 import { nameOf } from "../../../core/observation/process.ts";
 import { formatDuration } from "../../../core/text/duration.ts";
 import type { HostView } from "../../../core/tree/host-view.ts";
@@ -28,11 +27,6 @@ export function hintsOf({ tree, clock }: Judgement, { observation, sshd }: HostV
       ? { fact: "session", value: "unknown", detail: "no audit session id" }
       : { fact: "session", value: yes(server !== undefined), detail: session },
     { fact: "adopted", value: yes(root.ppid === 1), detail: adopted },
-    {
-      fact: "age",
-      value: "yes",
-      detail: `${root.pid} started ${formatDuration(ageOf(root, observation))} ago`,
-    },
     { fact: "tagged", value: yes(tag !== null), detail: tagged },
   ];
   const counted = `${impostors.join(", ")}: not an ssh server of this host, not counted`;
