@@ -22,13 +22,14 @@ export function paintVerdict(verdict: Verdict, paint: Paint): string {
   return paint(STYLE[verdict], verdict);
 }
 
-/** How a uid is shown. */
-export type NameOf = (uid: number) => string;
-
 const memoryOf = ({ tree }: Judgement): number => memoryKiBOf(tree.members);
 
 /** The columns of `list`. */
-export function listColumns(observation: Observation, nameOf: NameOf, paint: Paint): Column<Judgement>[] {
+export function listColumns(
+  observation: Observation,
+  nameOf: (uid: number) => string,
+  paint: Paint,
+): Column<Judgement>[] {
   const cpuOf = ({ tree }: Judgement): string => {
     const { cpuSeconds } = treeCosts(tree, observation.ticksPerSecond);
     return cpuSeconds === null ? "-" : formatDuration(cpuSeconds * 1000);
