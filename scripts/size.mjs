@@ -28,10 +28,10 @@ const rows = [
   [
     "src and native, without native/test",
     below("src", "native").filter((path) => !path.startsWith("native/test/")),
-    15665,
+    15200,
     15000,
   ],
-  ["tests in TypeScript", below("test").filter((path) => path.endsWith(".ts")), 18915, 19000],
+  ["tests in TypeScript", below("test").filter((path) => path.endsWith(".ts")), 18615, 19000],
 ];
 
 let missed = 0;
