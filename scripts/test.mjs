@@ -46,7 +46,7 @@ const options = [
   "--enable-source-maps",
   "--test",
   // Node's own choice is one file less than there are processors; most files wait more than they compute.
-  `--test-concurrency=${Math.max(2, availableParallelism())}`,
+  `--test-concurrency=${2 * availableParallelism()}`,
   // Only ends a test that hangs: a busy host takes many times what an idle one does.
   "--test-timeout=3600000",
 ];
