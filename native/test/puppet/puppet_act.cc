@@ -25,9 +25,9 @@ struct Role {
 };
 
 Role g_role;
-volatile sig_atomic_t g_signal = 0;
+volatile sig_atomic_t g_asked_to_end = 0;
 
-void note_signal(int signo) { g_signal = signo; }
+void note_term(int) { g_asked_to_end = 1; }
 
 bool acts(const char* name, std::string* value = nullptr) { return has(g_role.behaviours, name, value); }
 
@@ -45,9 +45,9 @@ void report_fork() { report(kReportFd, "ready %ld %d fork", g_role.index, getpid
   }
 }
 
-void act_on(int signo) {
+void act_on_term() {
   std::string value;
-  if (signo == SIGUSR1) run_fork_chain();
+  if (acts("fork-chain")) run_fork_chain();
   if (acts("fork-on-term", &value)) {
     for (long n = number(value); n > 0; --n) {
       if (fork() != 0) continue;
@@ -71,10 +71,9 @@ void act_on(int signo) {
     std::vector<pollfd> watched = g_role.sockets.watched();
     watched.push_back({kReportFd, 0, 0});
     int n = ppoll(watched.data(), watched.size(), nullptr, &none);
-    if (g_signal != 0) {
-      int signo = g_signal;
-      g_signal = 0;
-      act_on(signo);
+    if (g_asked_to_end != 0) {
+      g_asked_to_end = 0;
+      act_on_term();
     }
     if (n <= 0) continue;
     if (watched.back().revents != 0) _exit(0);
@@ -101,18 +100,16 @@ bool take_memory(long mib) {
 }
 
 void install_handlers() {
+  signal(SIGCHLD, SIG_IGN);  // children are collected at once, as node does
+  if (!acts("fork-on-term") && !acts("exit-after-term") && !acts("term-slow") && !acts("fork-chain")) return;
   struct sigaction action{};
-  action.sa_handler = note_signal;
-  bool on_term = acts("fork-on-term") || acts("exit-after-term") || acts("term-slow");
+  action.sa_handler = note_term;
   sigset_t handled;
   sigemptyset(&handled);
-  if (on_term) sigaddset(&handled, SIGTERM);
-  if (acts("fork-chain")) sigaddset(&handled, SIGUSR1);
+  sigaddset(&handled, SIGTERM);
   // Blocked outside ppoll, so that a signal cannot fall between the look at the flag and the wait.
   sigprocmask(SIG_BLOCK, &handled, nullptr);
-  if (on_term) sigaction(SIGTERM, &action, nullptr);
-  if (acts("fork-chain")) sigaction(SIGUSR1, &action, nullptr);
-  signal(SIGCHLD, SIG_IGN);  // children are collected at once, as node does
+  sigaction(SIGTERM, &action, nullptr);
 }
 
 void announce() {

@@ -37,5 +37,4 @@ export const nameOf = ({ exe, comm, pid }: Pick<Proc, "exe" | "comm" | "pid">): 
   `${exeName(exe) || comm} ${pid}`;
 
 /** Whether a process adopts what others left behind: pid 1, or a user's service manager. */
-export const isAdopter = ({ pid, exe }: Pick<Proc, "exe" | "pid">): boolean =>
-  pid === 1 || exeName(exe) === "systemd";
+export const isAdopter = ({ pid, exe }: Proc): boolean => pid === 1 || exeName(exe) === "systemd";

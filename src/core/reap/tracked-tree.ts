@@ -15,8 +15,6 @@ export interface TrackedTree {
   alive: readonly Proc[];
   /** Those of `known` that have or had a terminal: the kernel takes it from them when its leader dies. */
   readonly inTerminal: Set<string>;
-  /** Its user's processes outside it that programs of its terminals may have set free, also while it dies. */
-  readonly setFree: Set<string>;
   readonly before: Before;
 }
 
@@ -24,8 +22,6 @@ export interface TrackedTree {
 interface Before {
   /** Milliseconds since boot. */
   readonly uptime: number;
-  /** Keys of all of them. */
-  readonly processes: ReadonlySet<string>;
   /** Their process groups, sessions (setsid) and audit sessions. */
   readonly groups: Holders;
   readonly sessions: Holders;
@@ -50,7 +46,6 @@ export function makeTracker(trees: readonly Tree[], before: HostView): (tree: Tr
       known: new Map(tree.members.map((member) => [keyOf(member), member])),
       alive: tree.members,
       inTerminal: new Set(tree.members.filter(({ tty }) => tty !== 0).map(keyOf)),
-      setFree: new Set(),
       before: shared,
     };
   };
@@ -68,7 +63,6 @@ function beforeOf(uid: number, treeOf: ReadonlyMap<string, Tree>, { observation 
   };
   return {
     uptime: observation.uptime,
-    processes: new Set(own.map(keyOf)),
     groups: holders(({ pgid }) => pgid),
     sessions: holders(({ sid }) => sid),
     auditSessions: holders(({ auditSession }) => auditSession),
@@ -97,12 +91,6 @@ export function refreshTrackedTree(tracked: TrackedTree, now: HostView): void {
     if (process.tty !== 0) tracked.inTerminal.add(key);
   }
   tracked.alive = [...alive.values()];
-  if (tracked.inTerminal.size === 0) return;
-  for (const one of now.observation.processes) {
-    const isOutside = one.uid === tracked.tree.uid && !tracked.known.has(keyOf(one));
-    // Its cgroup is not looked at: it may be the tree's.
-    if (isOutside && setFreeBy(one, one) !== null) tracked.setFree.add(keyOf(one));
-  }
 }
 
 /**

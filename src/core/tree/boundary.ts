@@ -55,10 +55,7 @@ const isSshService = (unit: string): boolean =>
  * Whether a process is a terminal multiplexer (tmux, screen), started to outlive a connection. A tmux whose file has
  * another name shows by what it calls itself: "mymux: server", which the kernel cuts after 15 bytes.
  */
-export function isMultiplexer(
-  { exe, comm = "" }: Pick<Proc, "exe"> & Partial<Pick<Proc, "comm">>,
-  { multiplexers }: Catalogue,
-): boolean {
+export function isMultiplexer({ exe, comm }: Proc, { multiplexers }: Catalogue): boolean {
   const names = [exePath(exe ?? ""), comm].map(componentsOf);
   return multiplexers.some((ending) => names.some((parts) => fitsEnd(parts, ending)));
 }

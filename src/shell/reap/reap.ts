@@ -6,12 +6,9 @@ import { keyOf, type Proc } from "../../core/observation/process.ts";
 import { INTERRUPTED, type Outcome } from "../../core/reap/outcome.ts";
 import { confirmPlan } from "../../core/reap/second-look.ts";
 import { makeTracker, refreshTrackedTree, type TrackedTree } from "../../core/reap/tracked-tree.ts";
-import { killableCgroupsOf, whyNotOnlyThisTree } from "../../core/reap/whole-cgroup.ts";
-import type { Catalogue } from "../../core/recognition/catalogue.ts";
 import type { HostView } from "../../core/tree/host-view.ts";
 import { isServerRole } from "../../core/tree/tree.ts";
 import type { Judgement } from "../../core/verdict/judge.ts";
-import { cgroupFolder, isPopulated, killCgroup, membersOf } from "../host/cgroup.ts";
 import type { Native } from "../host/native.ts";
 
 const { SIGTERM, SIGCONT, SIGSTOP, SIGKILL } = constants.signals;
@@ -19,8 +16,6 @@ const { SIGTERM, SIGCONT, SIGSTOP, SIGKILL } = constants.signals;
 const KILL_ROUNDS = 5;
 /** Rescans within a round for what the members forked before they were stopped. */
 const STOP_RESCANS = 3;
-/** What a user's cgroups may take to read: 150 µs per process, five times (measured), so 6,000 processes. */
-const CGROUP_TIME_MS = 5000;
 
 export interface ReapPorts {
   readonly native: Native;
@@ -56,7 +51,6 @@ export async function reap(plan: readonly Judgement[], ports: ReapPorts): Promis
   const { confirmed, spared } = confirmPlan(plan, judgements);
   if (confirmed.length === 0) return { outcomes: spared, faults: [], weak: false, left: 0 };
   const reaping = new Reaping(ports, uids, confirmed, view);
-  await reaping.findKillableCgroups();
   await reaping.terminate();
   await reaping.kill();
   const { faults, weak } = reaping;
@@ -67,8 +61,6 @@ export async function reap(plan: readonly Judgement[], ports: ReapPorts): Promis
 interface DyingTree {
   readonly judgement: Judgement;
   readonly tracked: TrackedTree;
-  /** The cgroups that held this tree alone before the first signal. */
-  readonly cgroups: string[];
 }
 
 class Reaping {
@@ -82,26 +74,15 @@ class Reaping {
   private readonly stopped = new Map<string, Proc>();
   private readonly ports: ReapPorts;
   private readonly uids: readonly number[];
-  private readonly catalogue: Catalogue;
-  /** Milliseconds that the cgroups of each user's trees have taken to read. */
-  private readonly cgroupTime = new Map<number, number>();
 
   constructor(ports: ReapPorts, uids: readonly number[], confirmed: readonly Judgement[], before: HostView) {
     this.ports = ports;
     this.uids = uids;
-    this.catalogue = before.catalogue;
     const track = makeTracker(
       confirmed.map(({ tree }) => tree),
       before,
     );
-    this.trees = confirmed.map((judgement) => ({ judgement, tracked: track(judgement.tree), cgroups: [] }));
-  }
-
-  /** Finds the cgroups that hold one tree and nothing else; after the first signal that can no longer be seen. */
-  async findKillableCgroups(): Promise<void> {
-    for (const { tracked, cgroups } of this.trees)
-      for (const path of killableCgroupsOf(tracked.tree, this.catalogue))
-        if ((await this.whyNotKillCgroup(tracked, path)) === null) cgroups.push(path);
+    this.trees = confirmed.map((judgement) => ({ judgement, tracked: track(judgement.tree) }));
   }
 
   /** Sends SIGTERM to the servers, which fold their own trees, and wakes stopped processes so that they receive it. */
@@ -119,8 +100,8 @@ class Reaping {
   }
 
   /**
-   * Kills what is left in rounds, then by cgroup. Whatever happens, nothing stays stopped. An interrupt before the first
-   * SIGKILL leaves what outlived its SIGTERM; a later one finds the rounds nearly done, and they are finished.
+   * Kills what is left. Whatever happens, nothing stays stopped. An interrupt before the first SIGKILL leaves what outlived
+   * its SIGTERM; a later one finds the rounds nearly done, and they are finished.
    */
   async kill(): Promise<void> {
     if (this.ports.stop.aborted) {
@@ -134,8 +115,6 @@ class Reaping {
     } finally {
       this.release();
     }
-    for (const { tracked, cgroups } of this.trees)
-      for (const path of cgroups) await this.killCgroupOf(tracked, path);
   }
 
   /** Rounds of: stop all, so that nothing forks unseen; rescan until nothing new appears; SIGKILL; verify. */
@@ -165,42 +144,6 @@ class Reaping {
         return { judgement, killed, survivors: [], spared: killed.length === 0 ? INTERRUPTED : null };
       return { judgement, killed, survivors: alive, spared: null };
     });
-  }
-
-  /** Ends forks that outran the rounds together with their cgroup, where it is the tree's alone. */
-  private async killCgroupOf(tracked: TrackedTree, path: string): Promise<void> {
-    const { uid } = tracked.tree;
-    // Guard: a user's processes fail this sweep, and not the host's account of good ones.
-    const fault = (detail: string): void => {
-      this.faults.push({ what: `end the cgroup ${path} as a whole`, uid, detail });
-    };
-    try {
-      const folder = cgroupFolder(path);
-      if (folder === null || !isPopulated(folder)) return;
-      const why = await this.whyNotKillCgroup(tracked, path);
-      if (why !== null) return fault(why);
-      await killCgroup(folder);
-      await this.rescan();
-      if (isPopulated(folder)) fault("something in it lives on");
-    } catch (error) {
-      fault((error as Error).message);
-    }
-  }
-
-  private async whyNotKillCgroup(tracked: TrackedTree, path: string): Promise<string | null> {
-    try {
-      const folder = cgroupFolder(path);
-      if (folder === null) return "this kernel cannot";
-      const { uid } = tracked.tree;
-      const spent = this.cgroupTime.get(uid) ?? 0;
-      const started = performance.now();
-      const inside = await membersOf(folder, path, CGROUP_TIME_MS - spent).finally(() =>
-        this.cgroupTime.set(uid, spent + performance.now() - started),
-      );
-      return whyNotOnlyThisTree(tracked, inside, this.catalogue);
-    } catch (error) {
-      return (error as Error).message;
-    }
   }
 
   private alive(): Proc[] {

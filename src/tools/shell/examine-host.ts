@@ -20,7 +20,6 @@ const DEADLINE_MS = 5000;
 /** The log of the packaged unit. */
 const LOG_FILE = `${LOG_FOLDER}/sweep.log`;
 const LOGROTATE = "/usr/sbin/logrotate";
-const CGROUPS = ["/sys/fs/cgroup", "/sys/fs/cgroup/unified"];
 
 export async function examine(
   native: Native,
@@ -39,7 +38,6 @@ export async function examine(
     service: ask(() => unitProperties("vscode-grim-reaper.service")),
     selinux: ask(() => examineSelinux(monitors)),
     kernel: release(),
-    hasCgroupV2: CGROUPS.some((folder) => existsSync(join(folder, "cgroup.controllers"))),
     hasAudit: existsSync("/proc/self/sessionid"),
     sockets: await askAsync(async () => {
       const { complete, faults } = await native.connections([process.pid], "/proc");

@@ -185,7 +185,10 @@ const OTHERS = [
 ];
 for (const name of [...MULTIPLEXERS, ...OTHERS])
   test(`${JSON.stringify(name)} is ${MULTIPLEXERS.includes(name) ? "" : "not "}a multiplexer`, () =>
-    assert.equal(isMultiplexer({ exe: name }, DEFAULT_POLICY.catalogue), MULTIPLEXERS.includes(name)));
+    assert.equal(
+      isMultiplexer(proc({ pid: 9, exe: name }), DEFAULT_POLICY.catalogue),
+      MULTIPLEXERS.includes(name),
+    ));
 
 const ownNames: readonly (readonly [comm: string, isOne: boolean])[] = [
   ["mymux: server", true],
@@ -195,4 +198,4 @@ const ownNames: readonly (readonly [comm: string, isOne: boolean])[] = [
 ];
 for (const [comm, isOne] of ownNames)
   test(`a program of another name that calls itself ${comm} is ${isOne ? "a" : "not a"} multiplexer`, () =>
-    assert.equal(isMultiplexer({ exe: "/opt/x/mine", comm }, DEFAULT_POLICY.catalogue), isOne));
+    assert.equal(isMultiplexer(proc({ pid: 9, exe: "/opt/x/mine", comm }), DEFAULT_POLICY.catalogue), isOne));

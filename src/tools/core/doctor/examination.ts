@@ -59,7 +59,6 @@ export interface Examination {
   readonly service: Answer<UnitProperties>;
   /** "6.12.0-55.el10.x86_64" */
   readonly kernel: string;
-  readonly hasCgroupV2: boolean;
   readonly hasAudit: boolean;
   /** Why the list of sockets is not complete; null: it is. */
   readonly sockets: Answer<string | null>;

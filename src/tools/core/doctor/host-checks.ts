@@ -82,8 +82,9 @@ export const HOST_CHECKS: Checks = {
     if (at !== lastGood) return warning(ago + met, remedy);
     if (survivors === 0) return ago;
     const detail = `${ago}; ${countOf(survivors, "process", "processes")} survived the last one`;
-    const why = "the log names them; they wait in the kernel, mostly for a file server that does not answer";
-    return warning(detail, why);
+    const waiting = "the log names them: most wait in the kernel for a file server that does not answer";
+    const forking = "a tree that forks too fast: systemctl kill --signal=KILL session-N.scope";
+    return warning(detail, `${waiting}; ${forking}`);
   },
 
   rotation: ({ rotation }) => {
@@ -112,17 +113,15 @@ export const HOST_CHECKS: Checks = {
     return fault(`the list is not complete: ${escapeText(sockets.value)}`, NETLINK);
   },
 
-  kernel: ({ kernel, hasCgroupV2, hasAudit }) => {
+  kernel: ({ kernel, hasAudit }) => {
     const [major = 0, minor = 0] = kernel.split(".").map((part) => Number.parseInt(part, 10));
     const version = major * 1000 + minor;
     const needs: readonly (readonly [boolean, string])[] = [
       [version >= 5003, "no pidfd_open (5.3): processes are held by other means, or only checked"],
-      [hasCgroupV2, "no cgroup v2: fork storms cannot be ended as a whole"],
-      [version >= 5014, "no cgroup.kill (5.14): fork storms cannot be ended as a whole"],
       [hasAudit, "no audit session ids: the hook goes by user slices"],
     ];
     const lacks = needs.flatMap(([is, lack]) => (is ? [] : [lack]));
-    if (lacks.length === 0) return `${escapeText(kernel)}: pidfd, cgroup.kill, audit`;
+    if (lacks.length === 0) return `${escapeText(kernel)}: pidfd, audit`;
     const detail = `${escapeText(kernel)}: ${lacks.join("; ")}`;
     return warning(detail, "works, with these limits; a newer kernel has them");
   },

@@ -38,7 +38,6 @@ const well: Examination = {
     CapabilityBoundingSet: "cap_kill cap_sys_ptrace cap_dac_read_search",
   }),
   kernel: "6.1.0",
-  hasCgroupV2: true,
   hasAudit: true,
   sockets: value(null),
   look: value({
@@ -137,9 +136,8 @@ const wrong: Readonly<Record<string, readonly [Partial<Examination>, "warning" |
   ],
   sockets: [[{ sockets: value("EPERM") }, "fault", /EPERM/]],
   kernel: [
-    [{ kernel: "4.18.0-553.el8_10" }, "warning", /no pidfd_open.*no cgroup\.kill/],
-    [{ kernel: "5.13.9" }, "warning", /^5\.13\.9: no cgroup\.kill/],
-    [{ hasCgroupV2: false, hasAudit: false }, "warning", /^6\.1\.0: no cgroup v2.*no audit/],
+    [{ kernel: "4.18.0-553.el8_10" }, "warning", /^4\.18\.0\S+: no pidfd_open/],
+    [{ hasAudit: false }, "warning", /^6\.1\.0: no audit/],
   ],
   configuration: [
     [failed("config", "config.toml:3: grace: x"), "fault", /:3: grace/],
