@@ -26,7 +26,7 @@ rpmbuild -bb --quiet --target "$target" --define "_topdir $work" --define "_rpmd
   --define "reaper_date $(LC_ALL=C date -u -d "@$SOURCE_DATE_EPOCH" '+%a %b %d %Y')" \
   --define "reaper_license $REAPER_LICENSE" --define "reaper_provides $REAPER_PROVIDES" \
   --define "reaper_units ${units:-none}" --define "reaper_all_units ${all_units:-none}" \
-  --define '_binary_payload w3.xzdio' --define '_buildhost localhost' \
+  --define '_binary_payload w1.xzdio' --define '_buildhost localhost' \
   --define 'use_source_date_epoch_as_buildtime 1' --define 'build_mtime_policy clamp_to_source_date_epoch' \
   --define 'source_date_epoch_from_changelog 0' "$here/$name.spec" >"$work/log" 2>&1 ||
   { tail -n 40 "$work/log" >&2; exit 1; }
