@@ -35,7 +35,7 @@ for module in @esbuild/linux-x64 @esbuild/linux-arm64; do
   tar --extract --file="$tarball" --directory="$folder" --no-same-owner --strip-components=1
 done
 tar --create --sort=name --mtime="@$epoch" --owner=0 --group=0 --numeric-owner --directory="$work" node_modules |
-  gzip -9n >"$out/$name-vendor.tar.gz"
+  gzip -n >"$out/$name-vendor.tar.gz"
 
 bundled=$(node packaging/third-party.mjs provides | paste -sd'|' | sed 's/|/\\n/g')
 license=$(node packaging/third-party.mjs expression)
