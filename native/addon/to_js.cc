@@ -178,7 +178,7 @@ class Converter {
   }
 
   Napi::Value value(const SignalResult& result) const {
-    return object({{"outcome", value(name_of(kOutcomes, result.outcome))}, {"weak", value(result.weak())}});
+    return object({{"outcome", value(name_of(kOutcomes, result.outcome))}, {"weak", value(result.weak)}});
   }
 
  private:

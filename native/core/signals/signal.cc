@@ -22,7 +22,7 @@ constexpr std::int64_t kRereadMs = 20;
 
 // Holds a process while its identity is checked, so that no other process can take its number in between.
 struct Pin {
-  UniqueFd pidfd;   // invalid where this kernel has none
+  UniqueFd pidfd;   // invalid where this kernel has no pidfd_open(2): before Linux 5.3, and on RHEL 8
   UniqueFd folder;  // below it everything is read of this process, or fails
 };
 
@@ -31,7 +31,7 @@ int take_pin(const ProcDir& proc, pid_t pid, Pin* pin) {
   // pidfd_send_signal(2) takes a folder of /proc since Linux 5.1, if it was not opened with O_PATH.
   if (const int error = proc.pin(pid, &pin->folder, O_RDONLY)) return error;
   pin->pidfd = UniqueFd(static_cast<int>(syscall(kPidfdOpen, pid, 0)));
-  // ENOSYS: the kernel (RHEL 8) has no pidfd_open(2); EPERM: a seccomp filter.
+  // EPERM: a seccomp filter.
   return pin->pidfd.valid() || errno == ENOSYS || errno == EPERM ? 0 : errno;
 }
 
@@ -97,21 +97,19 @@ SignalResult signal_process(const std::string& proc_root, const ProcId& id, uid_
   // Never init, kthreadd, a process group (0 and below) or this process, whatever the plan says; nor where
   // the number would be checked in another namespace than the one where it is signalled.
   if (id.pid <= 2 || id.pid == getpid() || !proc || proc.value().is_foreign())
-    return {SignalOutcome::kDenied, SignalPin::kNone};
+    return {SignalOutcome::kDenied};
 
   Pin pin;
   // EINVAL: the number now names a thread of another process.
   if (const int error = take_pin(proc.value(), id.pid, &pin))
-    return {error == EINVAL ? SignalOutcome::kGone : unreadable(error), SignalPin::kNone};
-  const SignalPin kind = pin.pidfd.valid() ? SignalPin::kPidfd : SignalPin::kProcFolder;
-  if (const auto refused = refusal(proc.value(), pin.folder.get(), id, uid, login_uid))
-    return {*refused, kind};
-  if (const int sent = signal_pinned(pin, signo); sent != ENOSYS) return {outcome_of(sent), kind};
+    return {error == EINVAL ? SignalOutcome::kGone : unreadable(error)};
+  if (const auto refused = refusal(proc.value(), pin.folder.get(), id, uid, login_uid)) return {*refused};
+  if (const int sent = signal_pinned(pin, signo); sent != ENOSYS) return {outcome_of(sent)};
 
   // Without a pin: a second check with the same result, then the signal at once. Two processes could only be
   // confused if the pid came round within one clock tick or between these two calls.
-  if (const auto refused = identity_refusal(proc.value(), -1, id)) return {*refused, SignalPin::kNumber};
-  return {outcome_of(kill(id.pid, signo) == 0 ? 0 : errno), SignalPin::kNumber};
+  if (const auto refused = identity_refusal(proc.value(), -1, id)) return {*refused, true};
+  return {outcome_of(kill(id.pid, signo) == 0 ? 0 : errno), true};
 }
 
 std::vector<ProcId> wait_gone(const std::string& proc_root, std::vector<ProcId> ids, int timeout_ms) {

@@ -14,21 +14,9 @@ namespace reaper {
 
 enum class SignalOutcome { kSent, kGone, kRecycled, kForeign, kDenied };
 
-// How the process was held between the check of its identity and the signal.
-enum class SignalPin {
-  kNone,        // not tried: refused before
-  kPidfd,       // pidfd_open(2), Linux 5.3
-  kProcFolder,  // a descriptor of /proc/PID with pidfd_send_signal(2), Linux 5.1; RHEL 8.6 to 8.10 have no
-                // pidfd_open
-  kNumber,      // not held: checked twice, then kill(2)
-};
-
 struct SignalResult {
   SignalOutcome outcome;
-  SignalPin pin;
-
-  // The identity was checked and not pinned.
-  bool weak() const { return pin == SignalPin::kNumber; }
+  bool weak = false;  // nothing held the process between the check of its identity and the signal
 };
 
 // Sends signo to the process, only if it still has this start time, all four of its uids are `uid`, and its

@@ -18,18 +18,17 @@ namespace {
 struct Kernel {
   const char* name;
   int pidfd_open, send_signal;  // the errno with which they are refused; 0: they work
-  SignalPin pin;                // what must come of it
 };
 
 constexpr Kernel kKernels[] = {
-    {"Linux 5.3 and newer", 0, 0, SignalPin::kPidfd},
-    {"RHEL 8.6 to 8.10", ENOSYS, 0, SignalPin::kProcFolder},
-    {"RHEL 8.5 and older", ENOSYS, ENOSYS, SignalPin::kNumber},
-    {"a container's filter without pidfd_open", EPERM, 0, SignalPin::kProcFolder},
-    {"a container's filter without both", EPERM, EPERM, SignalPin::kNumber},
+    {"Linux 5.3 and newer", 0, 0},
+    {"RHEL 8.6 to 8.10", ENOSYS, 0},
+    {"RHEL 8.5 and older", ENOSYS, ENOSYS},
+    {"a container's filter without pidfd_open", EPERM, 0},
+    {"a container's filter without both", EPERM, EPERM},
 };
 
-SignalPin g_pin = SignalPin::kPidfd;
+bool g_has_pidfd = true, g_is_weak = false;
 
 // From here on this process and its children have that kernel's system calls. With a pin, kill(2) of SIGTERM
 // is refused: a signal that arrives all the same went through the descriptor.
@@ -37,16 +36,16 @@ bool become(const Kernel& kernel) {
   std::vector<Refusal> refusals;
   if (kernel.pidfd_open != 0) refusals.push_back({434, kernel.pidfd_open});
   if (kernel.send_signal != 0) refusals.push_back({424, kernel.send_signal});
-  if (kernel.pin != SignalPin::kNumber) refusals.push_back({SYS_kill, EPERM, 1, ~0U, SIGTERM});
-  g_pin = kernel.pin;
+  g_has_pidfd = kernel.pidfd_open == 0;
+  g_is_weak = kernel.send_signal != 0;
+  if (!g_is_weak) refusals.push_back({SYS_kill, EPERM, 1, ~0U, SIGTERM});
   return refuse(refusals);
 }
 
 SignalOutcome outcome(const ProcId& id, uid_t uid, int signo, const std::string& proc_root = "/proc",
                       std::optional<std::uint32_t> login = std::nullopt) {
   const SignalResult result = signal_process(proc_root, id, uid, signo, login);
-  if (result.outcome == SignalOutcome::kSent && proc_root == "/proc")
-    CHECK(result.pin == g_pin && result.weak() == (g_pin == SignalPin::kNumber));
+  if (result.outcome == SignalOutcome::kSent && proc_root == "/proc") CHECK(result.weak == g_is_weak);
   return result.outcome;
 }
 
@@ -65,8 +64,7 @@ void sends_only_to_the_same_process() {
   CHECK(waitpid(id.pid, nullptr, 0) == id.pid);
   CHECK(outcome(id, geteuid(), SIGTERM) == SignalOutcome::kGone);
   CHECK(outcome(id, geteuid(), 9999) == SignalOutcome::kGone);
-  CHECK(signal_process("/proc", id, geteuid(), SIGTERM).pin ==
-        SignalPin::kNone);  // nothing holds what is gone
+  CHECK(!signal_process("/proc", id, geteuid(), SIGTERM).weak);
 }
 
 void never_signals_the_untouchable() {
@@ -138,7 +136,7 @@ void spares_what_is_not_surely_the_users() {
 // Guard: where nothing pins the process, its identity is checked again right before the signal. The files are
 // built: the reading of the login waits until the number is another process's.
 void checks_twice_without_a_pin() {
-  if (g_pin == SignalPin::kPidfd) return;
+  if (g_has_pidfd) return;
   const Child child;
   const ProcFixture fixture;
   FakeProcess fake;
@@ -200,7 +198,7 @@ void signals_a_zombie_leader_with_threads() {
 // signal would reach the process that the thread is of. Without pidfd_open(2) only the start time tells the
 // two apart.
 void spares_the_process_of_a_thread() {
-  if (g_pin != SignalPin::kPidfd) return;
+  if (!g_has_pidfd) return;
   const Child child([](int) {
     pthread_t thread;
     const auto body = [](void*) -> void* {
@@ -231,7 +229,7 @@ void a_failure_is_no_reason_to_signal_by_number() {
   for (const auto& each : cases) {
     const Child child;
     const ProcId id = id_of(child.pid());
-    const bool asked = each.call == 434 ? g_pin == SignalPin::kPidfd : g_pin != SignalPin::kNumber;
+    const bool asked = each.call == 434 ? g_has_pidfd : !g_is_weak;
     if (!asked) continue;  // refused already
     CHECK(exit_of([&] {
             return refuse({{each.call, each.error}}) && outcome(id, geteuid(), SIGKILL) == each.expected ? 0
@@ -291,7 +289,7 @@ void spares_a_recycled_pid() {
     if (first.pid() != 300) return 77;
     int failed = 0;
     const SignalResult refused = signal_process("/proc", {300, 0}, 0, SIGKILL);
-    if (refused.outcome != SignalOutcome::kDenied || refused.pin != SignalPin::kNone) failed |= 1;
+    if (refused.outcome != SignalOutcome::kDenied || refused.weak) failed |= 1;
     if (mount("none", "/", nullptr, MS_REC | MS_PRIVATE, nullptr) != 0) return 77;
     if (mount("proc", "/proc", "proc", 0, nullptr) != 0) return 77;
     const ProcId id = id_of(first.pid());
