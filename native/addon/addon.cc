@@ -18,7 +18,7 @@ template <typename T>
 class PromiseWorker : public Napi::AsyncWorker {
  public:
   static Napi::Value start(Napi::Env env, const char* name, std::function<Result<T>()> work) {
-    auto* worker = new PromiseWorker(env, name, std::move(work));  // Node deletes it when it has skipped
+    auto* worker = new PromiseWorker(env, name, std::move(work));  // Node deletes it when it has settled
     worker->Queue();
     return worker->deferred_.Promise();
   }
@@ -38,7 +38,7 @@ class PromiseWorker : public Napi::AsyncWorker {
     }
   }
 
-  // Execute threw (out of memory): the promise must still be skipped.
+  // Execute threw (out of memory): the promise must still be settled.
   void OnError(const Napi::Error& error) override { deferred_.Reject(error.Value()); }
 
   Napi::Promise::Deferred deferred_;
@@ -47,40 +47,32 @@ class PromiseWorker : public Napi::AsyncWorker {
 };
 
 Napi::Value js_snapshot(const Napi::CallbackInfo& info) {
-  const Argument from(info[0], "options");
-  const auto markers = [&from](const char* key) {
-    return from[key].list([](const Argument& marker) {
-      std::string text = marker.text();
-      if (text.empty()) marker.refuse("a string that is not empty");  // empty matches everything
-      return text;
-    });
-  };
+  const auto given = [&info](const char* key) { return property(info[0], key); };
   SnapshotOptions options;
-  options.proc_root = from["procRoot"].text();
-  if (const Argument observer = from["observerUid"]; !observer.is_absent()) options.observer = observer.uid();
-  if (const Argument uids = from["uids"]; !uids.is_null()) {
-    const auto list = uids.list(std::mem_fn(&Argument::uid));
-    options.uids.emplace(list.begin(), list.end());
+  options.proc_root = text_of(given("procRoot"));
+  if (!given("observerUid").IsUndefined()) options.observer = uid_of(given("observerUid"));
+  if (!given("uids").IsNull()) {
+    const auto uids = list_of(given("uids"), uid_of);
+    options.uids.emplace(uids.begin(), uids.end());
   }
-  options.full = from["full"].flag();
-  if (const Argument staged = from["staged"]; !staged.is_absent()) options.staged = staged.flag();
-  options.exe_markers = markers("exeMarkers");
-  options.interpreters = markers("interpreters");
-  options.argv_markers = markers("argvMarkers");
-  options.sshd_names = markers("sshdNames");
-  options.variables = markers("jobVariables");
-  options.owners = from["owners"].owners();
-  options.timeout_ms = from["timeoutMs"].milliseconds();
-  options.budget_ms = from["budgetMs"].milliseconds();
+  options.full = flag_of(given("full"));
+  options.staged = !given("staged").IsUndefined() && flag_of(given("staged"));
+  options.exe_markers = list_of(given("exeMarkers"), marker_of);
+  options.interpreters = list_of(given("interpreters"), marker_of);
+  options.argv_markers = list_of(given("argvMarkers"), marker_of);
+  options.sshd_names = list_of(given("sshdNames"), marker_of);
+  options.variables = list_of(given("jobVariables"), marker_of);
+  options.owners = owners_of(given("owners"));
+  options.timeout_ms = milliseconds_of(given("timeoutMs"));
+  options.budget_ms = milliseconds_of(given("budgetMs"));
   return PromiseWorker<Snapshot>::start(info.Env(), "snapshot",
                                         [options = std::move(options)] { return take_snapshot(options); });
 }
 
 Napi::Value js_finish_snapshot(const Napi::CallbackInfo& info) {
-  if (!info[0].IsExternal()) Argument(info[0], "rest").refuse("the rest of a first stage");
   auto rest = std::exchange(*info[0].As<Napi::External<SnapshotRest>>().Data(), nullptr);
-  if (!rest) Argument(info[0], "rest").refuse("one that was not finished yet");
-  auto skipped = Argument(info[1], "skipped").list(std::mem_fn(&Argument::uid));
+  if (!rest) refuse(info[0], "a first stage that was not finished yet");
+  auto skipped = list_of(info[1], uid_of);
   return PromiseWorker<Snapshot>::start(
       info.Env(), "finishSnapshot",
       [rest = std::move(rest), skipped = std::move(skipped)] { return finish_snapshot(*rest, skipped); });
@@ -88,47 +80,43 @@ Napi::Value js_finish_snapshot(const Napi::CallbackInfo& info) {
 
 Napi::Value js_connections(const Napi::CallbackInfo& info) {
   HolderOptions options;
-  options.pids = Argument(info[0], "pids").list(std::mem_fn(&Argument::pid));
-  options.proc_root = Argument(info[1], "procRoot").text();
-  options.owners = Argument(info[2], "owners").owners();
+  options.pids = list_of(info[0], pid_of);
+  options.proc_root = text_of(info[1]);
+  options.owners = owners_of(info[2]);
   return PromiseWorker<Connections>::start(
       info.Env(), "connections", [options = std::move(options)] { return find_connections(options); });
 }
 
 Napi::Value js_wait_gone(const Napi::CallbackInfo& info) {
-  auto ids = Argument(info[0], "ids").list(std::mem_fn(&Argument::proc_id));
-  const int timeout_ms = Argument(info[1], "timeoutMs").milliseconds();
+  auto ids = list_of(info[0], proc_id_of);
+  const int timeout_ms = milliseconds_of(info[1]);
   return PromiseWorker<std::vector<ProcId>>::start(
       info.Env(), "waitGone",
       [ids = std::move(ids), timeout_ms] { return wait_gone("/proc", ids, timeout_ms); });
 }
 
 Napi::Value js_signal(const Napi::CallbackInfo& info) {
-  const ProcId id = Argument(info[0], "id").proc_id();
-  const uid_t uid = Argument(info[1], "uid").uid();
-  const auto signo = Argument(info[2], "signo").whole<int>(0, SIGRTMAX);
-  std::optional<std::uint32_t> login_uid;
-  if (const Argument given(info[3], "loginUid"); !given.is_null() && !given.is_absent())
-    login_uid = given.uid();
-  return to_js(info.Env(), signal_process("/proc", id, uid, signo, login_uid));
+  std::optional<uid_t> login_uid;
+  if (!info[3].IsNull() && !info[3].IsUndefined()) login_uid = uid_of(info[3]);
+  return to_js(info.Env(), signal_process("/proc", proc_id_of(info[0]), uid_of(info[1]),
+                                          whole<int>(info[2], 0, SIGRTMAX), login_uid));
 }
 
 Napi::Value js_lock(const Napi::CallbackInfo& info) {
-  const auto taken = take_lock(Argument(info[0], "path").text());
+  const auto taken = take_lock(text_of(info[0]));
   if (!taken) throw to_error(info.Env(), taken.failure());
   return Napi::String::New(info.Env(), taken.value() ? "acquired" : "busy");
 }
 
 Napi::Value js_grant_read(const Napi::CallbackInfo& info) {
-  const auto granted = grant_read(Argument(info[0], "path").text(), Argument(info[1], "uid").uid());
-  if (!granted) throw to_error(info.Env(), granted.failure());
+  if (const auto failure = grant_read(text_of(info[0]), uid_of(info[1])))
+    throw to_error(info.Env(), *failure);
   return info.Env().Undefined();
 }
 
 Napi::Value js_act_on_files_as(const Napi::CallbackInfo& info) {
-  const auto acts = act_on_files_as(Argument(info[0], "uid").uid(),
-                                    Argument(info[1], "groups").list(std::mem_fn(&Argument::uid)));
-  if (!acts) throw to_error(info.Env(), acts.failure());
+  if (const auto failure = act_on_files_as(uid_of(info[0]), list_of(info[1], uid_of)))
+    throw to_error(info.Env(), *failure);
   return info.Env().Undefined();
 }
 

@@ -1,4 +1,5 @@
-// Reads JavaScript values. A wrong one is a TypeError that names it.
+// Reads JavaScript values, whose types src/shell/host/native.ts declares. Node-API throws for a value of
+// another type; what no type says is checked here.
 #pragma once
 
 #include <napi.h>
@@ -7,7 +8,6 @@
 #include <cstdint>
 #include <limits>
 #include <string>
-#include <utility>
 #include <vector>
 
 #include "core/base/owners.h"
@@ -15,78 +15,68 @@
 
 namespace reaper {
 
-// An argument of a call, or a part of one, with the name that a message gives it.
-class Argument {
- public:
-  Argument(Napi::Value value, std::string name) : value_(value), name_(std::move(name)) {}
+[[noreturn]] inline void refuse(const Napi::Value& value, const std::string& expected) {
+  throw Napi::TypeError::New(value.Env(), "expected " + expected);
+}
 
-  // The property of an object.
-  Argument operator[](const char* key) const {
-    if (!value_.IsObject()) refuse("an object");
-    return {value_.As<Napi::Object>().Get(key), name_ + "." + key};
-  }
+inline Napi::Value property(const Napi::Value& of, const char* key) { return of.As<Napi::Object>().Get(key); }
 
-  bool is_absent() const { return value_.IsUndefined(); }
-  bool is_null() const { return value_.IsNull(); }
+template <typename T>
+T whole(const Napi::Value& value, std::int64_t low, std::int64_t high) {
+  const double given = value.As<Napi::Number>().DoubleValue();
+  const bool in_range = given >= static_cast<double>(low) && given <= static_cast<double>(high);
+  if (!in_range || std::trunc(given) != given)
+    refuse(value, "a whole number from " + std::to_string(low) + " to " + std::to_string(high));
+  return static_cast<T>(given);
+}
 
-  bool flag() const {
-    if (!value_.IsBoolean()) refuse("true or false");
-    return value_.As<Napi::Boolean>().Value();
-  }
+inline bool flag_of(const Napi::Value& value) { return value.As<Napi::Boolean>().Value(); }
 
-  std::string text() const {
-    if (!value_.IsString()) refuse("a string");
-    std::string text = value_.As<Napi::String>().Utf8Value();
-    // Guard: the kernel would end the path at the NUL and open another file than the one that was named.
-    if (text.find('\0') != std::string::npos) refuse("a string without NUL");
-    return text;
-  }
+inline uid_t uid_of(const Napi::Value& value) {
+  return whole<uid_t>(value, 0, std::numeric_limits<uid_t>::max());
+}
+inline pid_t pid_of(const Napi::Value& value) {
+  return whole<pid_t>(value, 1, std::numeric_limits<pid_t>::max());
+}
+inline int milliseconds_of(const Napi::Value& value) { return whole<int>(value, 0, 24 * 3600 * 1000); }
 
-  template <typename T>
-  T whole(std::int64_t low, std::int64_t high) const {
-    const double given = value_.IsNumber() ? value_.As<Napi::Number>().DoubleValue() : std::nan("");
-    const bool in_range = given >= static_cast<double>(low) && given <= static_cast<double>(high);
-    if (!in_range || std::trunc(given) != given)
-      refuse("a whole number from " + std::to_string(low) + " to " + std::to_string(high));
-    return static_cast<T>(given);
-  }
+inline ProcId proc_id_of(const Napi::Value& value) {
+  constexpr std::int64_t kMaxSafeInteger = (std::int64_t{1} << 53) - 1;
+  return {pid_of(property(value, "pid")),
+          whole<std::uint64_t>(property(value, "startTime"), 0, kMaxSafeInteger)};
+}
 
-  uid_t uid() const { return whole<uid_t>(0, std::numeric_limits<uid_t>::max()); }
-  pid_t pid() const { return whole<pid_t>(1, std::numeric_limits<pid_t>::max()); }
-  int milliseconds() const { return whole<int>(0, 24 * 3600 * 1000); }
-  ProcId proc_id() const {
-    return {(*this)["pid"].pid(), (*this)["startTime"].whole<std::uint64_t>(0, (std::int64_t{1} << 53) - 1)};
-  }
+inline std::string text_of(const Napi::Value& value) {
+  std::string text = value.As<Napi::String>().Utf8Value();
+  // Guard: the kernel would end the path at the NUL and open another file than the one that was named.
+  if (text.find('\0') != std::string::npos) refuse(value, "a text without NUL");
+  return text;
+}
 
-  // Converts every element; a message names it by its place.
-  template <typename F>
-  auto list(F convert) const {
-    if (!value_.IsArray()) refuse("an array");
-    const auto array = value_.As<Napi::Array>();
-    std::vector<decltype(convert(*this))> items;
-    items.reserve(array.Length());
-    for (std::uint32_t i = 0; i < array.Length(); ++i) {
-      const Napi::HandleScope scope(value_.Env());
-      items.push_back(convert(Argument(array.Get(i), name_ + "[" + std::to_string(i) + "]")));
-    }
-    return items;
-  }
+// An empty one would match everything.
+inline std::string marker_of(const Napi::Value& value) {
+  std::string text = text_of(value);
+  if (text.empty()) refuse(value, "a marker that is not empty");
+  return text;
+}
 
-  // Empty where absent.
-  Owners owners() const {
-    if (is_absent()) return {};
-    return Owners{list([](const Argument& range) {
-      return UidRange{range["first"].uid(), range["count"].uid(), range["owner"].uid()};
-    })};
-  }
+// Converts every element.
+template <typename Convert>
+auto list_of(const Napi::Value& value, Convert convert) {
+  const auto array = value.As<Napi::Array>();
+  std::vector<decltype(convert(value))> items(array.Length());
+  for (std::uint32_t i = 0; i < array.Length(); ++i) items[i] = convert(array.Get(i));
+  return items;
+}
 
-  [[noreturn]] void refuse(const std::string& expected) const {
-    throw Napi::TypeError::New(value_.Env(), name_ + " must be " + expected);
-  }
+inline UidRange range_of(const Napi::Value& value) {
+  return {uid_of(property(value, "first")), uid_of(property(value, "count")),
+          uid_of(property(value, "owner"))};
+}
 
- private:
-  Napi::Value value_;
-  std::string name_;
-};
+// Empty where absent.
+inline Owners owners_of(const Napi::Value& value) {
+  return value.IsUndefined() ? Owners() : Owners{list_of(value, range_of)};
+}
 
 }  // namespace reaper

@@ -56,7 +56,7 @@ Result<bool> take_lock(const std::string& path) {
   return true;
 }
 
-Result<bool> grant_read(const std::string& path, uid_t uid) {
+std::optional<Failure> grant_read(const std::string& path, uid_t uid) {
   const UniqueFd fd(open(path.c_str(), O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY | O_CLOEXEC));
   if (!fd.valid()) return Failure{errno, "open " + path};
   struct stat status;
@@ -78,10 +78,10 @@ Result<bool> grant_read(const std::string& path, uid_t uid) {
                   {htole16(ACL_OTHER), 0, kNobody}}}};
   if (fsetxattr(fd.get(), "system.posix_acl_access", &acl, sizeof acl, 0) != 0)
     return Failure{errno, "grant uid " + std::to_string(uid) + " to read " + path};
-  return true;
+  return std::nullopt;
 }
 
-Result<bool> act_on_files_as(uid_t uid, const std::vector<gid_t>& groups) {
+std::optional<Failure> act_on_files_as(uid_t uid, const std::vector<gid_t>& groups) {
   const gid_t group = groups.empty() ? 0 : groups[0];
   // Not glibc's setgroups(), which changes all threads.
   if (syscall(SYS_setgroups, groups.size(), groups.data()) != 0) return Failure{errno, "setgroups"};
@@ -89,7 +89,7 @@ Result<bool> act_on_files_as(uid_t uid, const std::vector<gid_t>& groups) {
   setfsuid(uid);
   if (static_cast<gid_t>(setfsgid(kNoId)) != group || static_cast<uid_t>(setfsuid(kNoId)) != uid)
     return Failure{EPERM, "setfsuid " + std::to_string(uid)};
-  return true;
+  return std::nullopt;
 }
 
 }  // namespace reaper
