@@ -112,13 +112,14 @@ class Converter {
   }
 
   Napi::Value value(const Snapshot& snapshot) const {
+    const auto& over_budget = snapshot.over_budget;
     return object({
         {"bootId", value(snapshot.boot_id)},
         {"ticksPerSecond", value(snapshot.ticks_per_second)},
         {"uptime", value(snapshot.uptime_ms)},
         {"takenAt", value(snapshot.taken_at_ms)},
         {"processes", value(snapshot.processes)},
-        {"overBudget", value(snapshot.over_budget)},
+        {"overBudget", value(std::vector<uid_t>(over_budget.begin(), over_budget.end()))},
         {"counts", value(snapshot.counts)},
         {"faults", value(snapshot.faults)},
         {"chain", snapshot.rest ? value(snapshot.chain) : absent()},

@@ -1,12 +1,11 @@
 #include "core/proc/proc_dir.h"
 
+#include <dirent.h>
 #include <sys/stat.h>
 
+#include <algorithm>
 #include <array>
 #include <cstring>
-
-#include "core/base/folder.h"
-#include "core/base/sorted.h"
 
 namespace reaper {
 namespace {
@@ -44,15 +43,32 @@ bool ProcDir::is_foreign() {
 
 Result<std::vector<pid_t>> ProcDir::list() const {
   std::vector<pid_t> pids;
-  // Opened anew: forked helpers share the offset of root_.
-  const int error = each_entry(root_.get(), ".", [&pids](int, const char* name) {
-    pid_t pid = 0;
-    if (to_number(name, pid)) pids.push_back(pid);
+  const int error = each_number(".", [&pids](int, pid_t pid) {
+    pids.push_back(pid);
     return 0;
   });
   if (error != 0) return Failure{error, "list the proc root"};
-  sort_unique(pids);
+  std::sort(pids.begin(), pids.end());
   return pids;
+}
+
+int ProcDir::each_number(const std::string& folder, const std::function<int(int, int)>& each) const {
+  // Opened anew, also the root: forked helpers share the offset of root_.
+  UniqueFd fd(open_retrying(root_.get(), folder.c_str(), O_RDONLY | O_DIRECTORY));
+  DIR* dir = fd.valid() ? fdopendir(fd.get()) : nullptr;
+  if (dir == nullptr) return errno;
+  int error = 0;
+  while (error == 0) {
+    errno = 0;
+    const dirent* entry = readdir(dir);
+    int number = 0;
+    if (entry == nullptr) error = errno;
+    if (entry == nullptr) break;
+    if (to_number(entry->d_name, number)) error = each(fd.get(), number);
+  }
+  fd.release();  // closedir closes it
+  closedir(dir);
+  return error;
 }
 
 int ProcDir::owner(pid_t pid, uid_t* uid) const {

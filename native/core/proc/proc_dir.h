@@ -8,6 +8,7 @@
 
 #include <cerrno>
 #include <cstddef>
+#include <functional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -37,8 +38,12 @@ class ProcDir {
   // that kill(2) and pidfd_open(2) take.
   bool is_foreign();
 
-  // Every numeric entry, in ascending order.
+  // Every process, in ascending order.
   Result<std::vector<pid_t>> list() const;
+
+  // Calls `each` with the descriptor of a folder below the root and with every number in it, until that
+  // answers an errno. Returns that errno, or the one with which the folder cannot be listed, or 0.
+  int each_number(const std::string& folder, const std::function<int(int fd, int number)>& each) const;
 
   // The owner of /proc/PID, which is the effective uid even of a process that hides its memory.
   // These answer 0 or an errno.

@@ -157,7 +157,7 @@ void SnapshotBuilder::add_error(const char* what, pid_t pid, uid_t uid, int erro
 }
 
 void SnapshotBuilder::add_over_budget(uid_t uid, const char* what, std::string detail) {
-  out_.over_budget.push_back(uid);
+  out_.over_budget.insert(uid);
   add_users_fault(uid, what, std::move(detail));
 }
 

@@ -3,7 +3,6 @@
 #include <cerrno>
 
 #include "core/base/clock.h"
-#include "core/base/sorted.h"
 #include "core/snapshot/builder.h"
 
 namespace reaper {
@@ -52,7 +51,6 @@ Result<Snapshot> SnapshotBuilder::finish(const std::vector<uid_t>& skipped) {
   drop_recycled();
   if (exhaustion_ != 0) return Failure{exhaustion_, "read the processes"};
   out_.counts.read = static_cast<std::uint32_t>(out_.processes.size());
-  sort_unique(out_.over_budget);
   return std::move(out_);
 }
 

@@ -8,6 +8,7 @@
 #include <cstdint>
 #include <memory>
 #include <optional>
+#include <set>
 #include <string>
 #include <unordered_set>
 #include <vector>
@@ -61,7 +62,7 @@ struct Snapshot {
   long ticks_per_second = 100;
   std::int64_t uptime_ms = 0, taken_at_ms = 0;
   std::vector<Process> processes;
-  std::vector<uid_t> over_budget;  // uids of which a budget left something out; sorted
+  std::set<uid_t> over_budget;  // uids of which a budget left something out
   SnapshotCounts counts;
   std::vector<Fault> faults;
   // Of a first stage, which has only ssh servers and what lives above them: what it takes to go on.

@@ -8,9 +8,6 @@
 #include <string_view>
 #include <utility>
 
-#include "core/base/folder.h"
-#include "core/base/sorted.h"
-
 namespace reaper {
 namespace {
 
@@ -27,17 +24,6 @@ std::optional<std::uint32_t> number_in(std::string_view text, std::string_view b
   return static_cast<std::uint32_t>(number);
 }
 
-// Calls `each` with every numeric entry of a process's folder; 0 also where the process ended meanwhile.
-template <typename Each>
-int each_number(const ProcDir& proc, pid_t task, const char* folder, Each each) {
-  const std::string path = std::to_string(task) + "/" + folder;
-  const int code = each_entry(proc.fd(), path.c_str(), [&](int fd, const char* name) {
-    int number = 0;
-    return to_number(name, number) ? each(fd, name, number) : 0;
-  });
-  return is_gone(code) ? 0 : code;
-}
-
 }  // namespace
 
 HolderTable::HolderTable(const HolderOptions& with)
@@ -51,9 +37,7 @@ HolderTable::HolderTable(const HolderOptions& with)
   if (const int error = proc.value().link(proc.value().fd(), "self/ns/net", &net))
     add_gap("read own network namespace", error_text(error));
   own_net = net;
-  std::vector<pid_t> pids = options.pids;
-  sort_unique(pids);
-  for (const pid_t pid : pids) read_process(pid);
+  for (const pid_t pid : std::set<pid_t>(options.pids.begin(), options.pids.end())) read_process(pid);
 }
 
 void HolderTable::add_gap(const std::string& what, const std::string& detail) {
@@ -70,9 +54,9 @@ void HolderTable::read_process(pid_t pid) {
   if (code == 0) code = read_task(pid, pid, is_empty);
   // A main thread that has ended shows no descriptors while its other threads go on with theirs (measured).
   if (code == 0 && is_empty)
-    code = each_number(proc.value(), pid, "task",
-                       [&](int, const char*, pid_t task) { return read_task(pid, task, is_empty); });
-  if (code == 0) return;
+    code = proc.value().each_number(std::to_string(pid) + "/task",
+                                    [&](int, pid_t task) { return read_task(pid, task, is_empty); });
+  if (code == 0 || is_gone(code)) return;
   unreadable.push_back(pid);
   if (is_denied(code) || (code == EDQUOT && !reported_.insert(account).second)) return;
   Fault fault{"list descriptors", pid, error_text(code)};
@@ -87,31 +71,34 @@ int HolderTable::read_task(pid_t pid, pid_t task, bool& is_empty) {
   std::size_t& used = used_[account];
   const auto is_over = [&] { return account != 0 && used > options.user_descriptors; };
   if (is_over()) return EDQUOT;  // to list a folder costs ms, for the kernel makes an inode per entry
-  const int code = each_number(proc.value(), task, "fd", [&](int folder, const char* name, int fd) {
+  const auto read = [&](int folder, int fd) {
     is_empty = false;
     ++used;
-    return is_over() ? EDQUOT : read_descriptor(folder, name, {pid, task, fd});
-  });
+    return is_over() ? EDQUOT : read_descriptor(folder, {pid, task, fd});
+  };
+  const int code = proc.value().each_number(std::to_string(task) + "/fd", read);
+  if (code != 0 && !is_gone(code)) return code;
   std::string_view net;
   const int error = proc.value().link_of(task, "ns/net", &net);
   has_foreign |= error == 0 && net != own_net;
-  return code != 0 || is_gone(error) ? code : error;
+  return is_gone(error) ? 0 : error;
 }
 
 // Links are only read, never followed: a file behind one may hang the reader.
-int HolderTable::read_descriptor(int folder, const char* name, const Holder& holder) {
+int HolderTable::read_descriptor(int folder, const Holder& holder) {
+  const std::string name = std::to_string(holder.fd);
   const auto add = [&](Thing thing, std::uint32_t inode) {
     auto& by = held[thing][inode].by;
     if (by.empty() || by.back().pid != holder.pid) by.push_back(holder);
   };
   std::string_view link;
-  int error = proc.value().link(folder, name, &link);
+  int error = proc.value().link(folder, name.c_str(), &link);
   if (const auto socket = number_in(link, "socket:[", "]")) {
     add(kSocket, *socket);
   } else if (const auto pipe = number_in(link, "pipe:[", "]")) {
     // The link itself shows how the descriptor was opened (proc_pid_fd(5)).
     struct stat info{};
-    if (fstatat(folder, name, &info, AT_SYMLINK_NOFOLLOW) != 0) error = errno;
+    if (fstatat(folder, name.c_str(), &info, AT_SYMLINK_NOFOLLOW) != 0) error = errno;
     if (info.st_mode & S_IRUSR) add(kPipeReader, *pipe);
     if (info.st_mode & S_IWUSR) add(kPipeWriter, *pipe);
   } else if (const auto terminal = number_in(link, "/dev/pts/")) {

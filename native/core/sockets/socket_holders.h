@@ -71,7 +71,7 @@ class HolderTable {
  private:
   void read_process(pid_t pid);
   int read_task(pid_t pid, pid_t task, bool& is_empty);
-  int read_descriptor(int folder, const char* name, const Holder& holder);
+  int read_descriptor(int folder, const Holder& holder);
 
   std::unordered_map<uid_t, std::size_t> used_;  // descriptors, by account
   std::set<uid_t> reported_;

@@ -271,7 +271,7 @@ void the_real_uid_pays() {
   const Snapshot found = look(host.options);
   CHECK(at(found, 50).variables == Names({"SLURM_JOB_ID"}) && at(found, 50).argv_status == ArgvStatus::kRead);
   CHECK(!at(found, 39).variables && at(found, 39).argv_status == ArgvStatus::kDenied);
-  CHECK(found.over_budget == std::vector<uid_t>{3001});
+  CHECK(found.over_budget == std::set<uid_t>{3001});
   for (const Fault& fault : found.faults) CHECK(fault.uid == 3001U);
 }
 

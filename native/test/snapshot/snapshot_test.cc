@@ -247,7 +247,7 @@ void the_budget_of_processes_is_per_user() {
                          [&](const Process& process) { return process.pid >= from && process.pid < to; });
   };
   CHECK(of(100, 120) == 10 && of(200, 210) == 10 && of(300, 320) == 20);
-  CHECK((snapshot.over_budget == std::vector<uid_t>{3000, 200001, 300001}));
+  CHECK((snapshot.over_budget == std::set<uid_t>{3000, 200001, 300001}));
   CHECK(at(snapshot, 101).account == 3000 && at(snapshot, 200).account == fixture_uid());
   CHECK(snapshot.faults.size() == 1 && snapshot.faults[0].uid == 3000U && snapshot.faults[0].pid == 0);
 }
@@ -264,7 +264,7 @@ void the_budget_of_command_lines_is_per_user() {
     if (process.uid == 3000 && !process.argv.empty()) bytes += process.argv[0].size();
   CHECK(snapshot.processes.size() == 352 && bytes > (7u << 20) && bytes <= (8u << 20) + 30000);
   CHECK(at(snapshot, 500).argv_status == ArgvStatus::kRead);
-  CHECK(snapshot.over_budget == std::vector<uid_t>{3000});
+  CHECK(snapshot.over_budget == std::set<uid_t>{3000});
   CHECK(snapshot.faults.size() == 1 && snapshot.faults[0].uid == 3000U);
   // Denied ones trip the circuit breaker, and this is one user's doing.
   CHECK(snapshot.counts.denied == 0);
