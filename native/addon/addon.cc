@@ -79,7 +79,7 @@ Napi::Value js_finish_snapshot(const Napi::CallbackInfo& info) {
 }
 
 Napi::Value js_connections(const Napi::CallbackInfo& info) {
-  HolderOptions options;
+  ConnectionOptions options;
   options.pids = list_of(info[0], pid_of);
   options.proc_root = text_of(info[1]);
   options.owners = owners_of(info[2]);

@@ -2,6 +2,7 @@
 
 #include <cerrno>
 #include <initializer_list>
+#include <set>
 #include <type_traits>
 #include <utility>
 
@@ -48,6 +49,11 @@ class Converter {
       array.Set(static_cast<std::uint32_t>(i), value(items[i]));
     }
     return array;
+  }
+
+  template <typename T>
+  Napi::Value value(const std::set<T>& items) const {
+    return value(std::vector<T>(items.begin(), items.end()));
   }
 
   Napi::Value value(const std::array<uid_t, 4>& uids) const {
@@ -112,14 +118,13 @@ class Converter {
   }
 
   Napi::Value value(const Snapshot& snapshot) const {
-    const auto& over_budget = snapshot.over_budget;
     return object({
         {"bootId", value(snapshot.boot_id)},
         {"ticksPerSecond", value(snapshot.ticks_per_second)},
         {"uptime", value(snapshot.uptime_ms)},
         {"takenAt", value(snapshot.taken_at_ms)},
         {"processes", value(snapshot.processes)},
-        {"overBudget", value(std::vector<uid_t>(over_budget.begin(), over_budget.end()))},
+        {"overBudget", value(snapshot.over_budget)},
         {"counts", value(snapshot.counts)},
         {"faults", value(snapshot.faults)},
         {"chain", snapshot.rest ? value(snapshot.chain) : absent()},

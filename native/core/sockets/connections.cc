@@ -26,7 +26,7 @@ struct FarEnd {
 
 class Joiner {
  public:
-  Joiner(SocketTable& sockets, Connections& to) : sockets_(sockets), holders_(sockets.holders), to_(to) {
+  explicit Joiner(SocketTable& sockets) : sockets_(sockets), holders_(sockets.holders) {
     std::ifstream file(holders_.options.proc_root + "/sys/net/ipv4/ip_local_port_range");
     if (!(file >> low_port_ >> high_port_)) low_port_ = 32768, high_port_ = 60999;
     for (const SocketRecord& each : sockets_.ends)
@@ -60,23 +60,14 @@ class Joiner {
     }
   }
 
-  // A user with too many pids in the lists is in doubt as a whole.
-  void finish() {
-    for (const auto& [account, pids] : listed_) {
-      if (account == 0 || pids <= holders_.options.user_pids) continue;
-      holders_.faults.push_back(
-          {"list connections", 0, "this user has too many that processes share", account});
-      for (const auto& [pid, owner] : holders_.accounts)
-        if (owner == account) holders_.unreadable.push_back(pid);
-    }
-  }
-
  private:
   void add(Connection made) {
     const uid_t account = holders_.account_of(made.near.front());
     listed_[account] += made.near.size() + made.far.size();
-    if (account == 0 || listed_[account] <= holders_.options.user_pids)
-      to_.connections.push_back(std::move(made));
+    if (account != 0 && listed_[account] > holders_.options.user_pids)
+      holders_.add_over_budget(account, "list connections", "this user has too many that processes share");
+    else
+      holders_.to.connections.push_back(std::move(made));
   }
 
   // False: the far end is dead.
@@ -157,7 +148,6 @@ class Joiner {
 
   const SocketTable& sockets_;
   HolderTable& holders_;
-  Connections& to_;
   int low_port_ = 0, high_port_ = 0;  // the ports from which the kernel takes one for a connection
   // By an address and its far one, and by the address alone.
   std::map<std::pair<Place, Place>, FarEnd> ends_;
@@ -166,9 +156,9 @@ class Joiner {
 
 }  // namespace
 
-Connections find_connections(const HolderOptions& options, const AskKernel& ask) {
+Connections find_connections(const ConnectionOptions& options, const AskKernel& ask) {
   Connections result;
-  SocketTable sockets(options, ask);
+  SocketTable sockets(options, ask, result);
   constexpr std::uint32_t kAll = ~0u;
   sockets.dump(bits(TCP_LISTEN));
   sockets.dump(kAll);
@@ -176,17 +166,13 @@ Connections find_connections(const HolderOptions& options, const AskKernel& ask)
   sockets.dump(kAll);
   // The far end of a half-closed connection is dead if no record shows it, so that is looked for once more.
   if (sockets.has_half_closed) sockets.dump(kAll, {AF_INET, AF_INET6});
-  find_unlisted(sockets, result);
-  Joiner joiner(sockets, result);
+  find_unlisted(sockets);
+  Joiner joiner(sockets);
   joiner.add_sockets();
   joiner.add_pairs(Kind::kPipe, kPipeReader, kPipeWriter, "pipe:");
   joiner.add_pairs(Kind::kTerminal, kTerminal, kMaster, "pts/");
-  joiner.finish();
   result.established_tcp = sockets.established[AF_INET] + sockets.established[AF_INET6];
   result.established_unix = sockets.established[AF_UNIX];
-  result.complete = sockets.holders.is_complete;
-  result.unreadable = std::move(sockets.holders.unreadable);
-  result.faults = std::move(sockets.holders.faults);
   return result;
 }
 

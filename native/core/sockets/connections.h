@@ -6,14 +6,26 @@
 
 #include <cstdint>
 #include <optional>
+#include <set>
 #include <string>
 #include <vector>
 
+#include "core/base/owners.h"
 #include "core/base/result.h"
 #include "core/sockets/sock_diag.h"
-#include "core/sockets/socket_holders.h"
 
 namespace reaper {
+
+// Guard: a user over one of these budgets is in doubt as a whole, and alone. Root has none.
+struct ConnectionOptions {
+  std::string proc_root = "/proc";
+  std::vector<pid_t> pids;
+  Owners owners;
+  // Each descriptor costs about 8 us, and 600 processes that share 20,000 descriptors would take minutes.
+  std::size_t user_descriptors = 65536;
+  // In the lists of one user's connections: a thousand processes that hold one listener could ask for 10^9.
+  std::size_t user_pids = 1 << 20;
+};
 
 enum class Kind { kTcp, kUnix, kPipe, kTerminal };
 enum class Direction { kAccepted, kOpened, kPair };
@@ -40,9 +52,9 @@ struct Unlisted {
 };
 
 struct Connections {
-  bool complete = false;
+  bool complete = true;
   std::vector<Connection> connections;
-  std::vector<pid_t> unreadable;
+  std::set<pid_t> unreadable;
   std::vector<Unlisted> unlisted;
   std::vector<OtherNet> other_nets;
   std::uint32_t established_tcp = 0, established_unix = 0;
@@ -52,6 +64,6 @@ struct Connections {
 // Reads the descriptors once: what changes hands meanwhile has its listener's address still. Then lists the
 // sockets twice and keeps what either list shows, for one may lack a socket that lives all along (under load
 // 9 to 27 % of them do). `ask`: who answers; tests give another than the kernel.
-Connections find_connections(const HolderOptions& options, const AskKernel& ask = ask_kernel);
+Connections find_connections(const ConnectionOptions& options, const AskKernel& ask = ask_kernel);
 
 }  // namespace reaper

@@ -26,10 +26,11 @@ std::optional<std::uint32_t> number_in(std::string_view text, std::string_view b
 
 }  // namespace
 
-HolderTable::HolderTable(const HolderOptions& with)
-    : options(with), proc(ProcDir::open(with.proc_root)), owners(with.owners) {
+HolderTable::HolderTable(const ConnectionOptions& with, Connections& result)
+    : options(with), to(result), proc(ProcDir::open(with.proc_root)), owners(with.owners) {
+  const std::set<pid_t> pids(options.pids.begin(), options.pids.end());
   if (!proc) {
-    unreadable = options.pids;
+    to.unreadable = pids;
     add_gap(proc.failure().what, error_text(proc.failure().code));
     return;
   }
@@ -37,12 +38,19 @@ HolderTable::HolderTable(const HolderOptions& with)
   if (const int error = proc.value().link(proc.value().fd(), "self/ns/net", &net))
     add_gap("read own network namespace", error_text(error));
   own_net = net;
-  for (const pid_t pid : std::set<pid_t>(options.pids.begin(), options.pids.end())) read_process(pid);
+  for (const pid_t pid : pids) read_process(pid);
 }
 
 void HolderTable::add_gap(const std::string& what, const std::string& detail) {
-  is_complete = false;
-  faults.insert(faults.begin(), {what, 0, detail});  // the core takes the first for the cause
+  to.complete = false;
+  to.faults.insert(to.faults.begin(), {what, 0, detail});  // the core takes the first for the cause
+}
+
+void HolderTable::add_over_budget(uid_t account, const char* what, const char* detail) {
+  if (!over_budget_.insert(account).second) return;
+  to.faults.push_back({what, 0, detail, account});
+  for (const auto& [pid, owner] : accounts)
+    if (owner == account) to.unreadable.insert(pid);
 }
 
 void HolderTable::read_process(pid_t pid) {
@@ -57,24 +65,23 @@ void HolderTable::read_process(pid_t pid) {
     code = proc.value().each_number(std::to_string(pid) + "/task",
                                     [&](int, pid_t task) { return read_task(pid, task, is_empty); });
   if (code == 0 || is_gone(code)) return;
-  unreadable.push_back(pid);
-  if (is_denied(code) || (code == EDQUOT && !reported_.insert(account).second)) return;
-  Fault fault{"list descriptors", pid, error_text(code)};
+  to.unreadable.insert(pid);
   if (code == EDQUOT)
-    fault = {fault.what, 0, "this user's processes have too many; the rest was not read", account};
-  faults.push_back(std::move(fault));
+    add_over_budget(account, "list descriptors",
+                    "this user's processes have too many; the rest was not read");
+  else if (!is_denied(code))
+    to.faults.push_back({"list descriptors", pid, error_text(code)});
 }
 
 // /proc/TID works for every thread, although /proc lists first threads alone.
 int HolderTable::read_task(pid_t pid, pid_t task, bool& is_empty) {
   const uid_t account = account_of(pid);
-  std::size_t& used = used_[account];
-  const auto is_over = [&] { return account != 0 && used > options.user_descriptors; };
-  if (is_over()) return EDQUOT;  // to list a folder costs ms, for the kernel makes an inode per entry
+  // To list a folder costs ms, for the kernel makes an inode per entry.
+  if (over_budget_.count(account) != 0) return EDQUOT;
   const auto read = [&](int folder, int fd) {
     is_empty = false;
-    ++used;
-    return is_over() ? EDQUOT : read_descriptor(folder, {pid, task, fd});
+    const bool is_over = account != 0 && ++used_[account] > options.user_descriptors;
+    return is_over ? EDQUOT : read_descriptor(folder, {pid, task, fd});
   };
   const int code = proc.value().each_number(std::to_string(task) + "/fd", read);
   if (code != 0 && !is_gone(code)) return code;

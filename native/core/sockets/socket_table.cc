@@ -5,36 +5,35 @@
 #include <cerrno>
 #include <functional>
 
-#include "core/base/clock.h"
 #include "core/proc/proc_dir.h"
 
 namespace reaper {
 namespace {
 
 // Guard: the kernel searches all unix sockets of the host for each question (0.3 s where there are 1.4
-// million), and one user may hold any number that need one. As many as a server's tree has listeners are
-// answered however long they take, so that no user with a million sockets makes another's tree unknown. Each
-// answer may name a thousand clients.
-constexpr std::uint32_t kUserQuestions = 64, kPatientQuestions = 12;
+// million), and one user may hold any number that need one. So many are asked for each user, however long it
+// takes, so that no user with a million sockets makes another's tree unknown: twice as many as a server's
+// tree has listeners. Each answer may name a thousand clients.
+constexpr std::uint32_t kUserQuestions = 24;
 
 // The kernel says ENOENT where a module is missing, and a sandbox refuses.
 constexpr const char* kNeeds =
     "; it takes the kernel modules inet_diag, tcp_diag and unix_diag, and AF_NETLINK in the unit "
     "(RestrictAddressFamilies=)";
 
-bool is_tcp(const Place& place) { return place[0] == '4' || place[0] == '6'; }
+bool is_tcp(const Place& place) { return place[0] == '4' || place[0] == '6' || place[0] == '*'; }
+
+// The place of a listener as it is kept of any process: names of unix sockets may be long, so of those a
+// hash.
+std::string kept(const Place& place) {
+  return is_tcp(place) ? place : std::to_string(std::hash<Place>()(place));
+}
 
 // The places of the listeners that take connections to one: itself, and those of any address.
 std::array<Place, 3> takers_of(const Place& place) {
   if (!is_tcp(place)) return {place};
   const Place port = place.substr(place.size() - 2);
   return {place, place[0] + port, '*' + port};
-}
-
-template <typename Listeners>
-bool has_taker(const Listeners& listeners, const Place& place) {
-  const auto takers = takers_of(place);
-  return std::any_of(takers.begin(), takers.end(), [&](auto& at) { return listeners.count(at) != 0; });
 }
 
 }  // namespace
@@ -47,17 +46,21 @@ std::vector<pid_t> SocketTable::holders_of(const SocketRecord& socket) const {
 std::vector<pid_t> SocketTable::listeners_of(const Place& place, std::optional<uid_t> uid) const {
   std::set<pid_t> found;
   for (const Place& at : takers_of(place))
-    if (const auto listeners = listeners_.find(at); listeners != listeners_.end())
-      for (const auto& [owner, pids] : listeners->second)
-        if (!uid || !owner || *uid == *owner) found.insert(pids.begin(), pids.end());
+    if (const auto here = listeners_.find(at); here != listeners_.end())
+      for (const auto& [inode, listener] : here->second)
+        if (!uid || !listener.uid || *uid == *listener.uid)
+          for (const pid_t pid : holders.holders_of(inode)) found.insert(pid);
   return {found.begin(), found.end()};
 }
 
-bool SocketTable::has_listener(const Place& place) const { return has_taker(listeners_, place); }
+bool SocketTable::has_listener(const Place& place) const {
+  const auto takers = takers_of(place);
+  return std::any_of(takers.begin(), takers.end(), [&](auto& at) { return listeners_.count(at) != 0; });
+}
 
 bool SocketTable::is_listening(const Place& place) const {
-  if (is_tcp(place)) return has_taker(listening_, place);
-  return listening_unix_.count(std::hash<Place>()(place)) != 0;
+  const auto takers = takers_of(place);
+  return std::any_of(takers.begin(), takers.end(), [&](auto& at) { return listening_.count(kept(at)) != 0; });
 }
 
 void SocketTable::add(const SocketRecord& record) {
@@ -66,12 +69,8 @@ void SocketTable::add(const SocketRecord& record) {
   if (held) holding->second.is_listed = true;
   if (record.type != SOCK_STREAM && record.type != SOCK_SEQPACKET) return;
   if (record.state == TCP_LISTEN) {
-    if (record.is_tcp)
-      listening_.insert(record.place);
-    else
-      listening_unix_.insert(std::hash<Place>()(record.place));
-    for (const pid_t pid : holders.holders_of(record.inode)) listeners_[record.place][record.uid].insert(pid);
-    if (held) queues_[record.inode] = record;
+    listening_.insert(kept(record.place));
+    if (held) listeners_[record.place][record.inode] = record;
     return;
   }
   const bool is_near = held || has_listener(record.place);
@@ -97,16 +96,9 @@ void SocketTable::dump(std::uint32_t states, std::initializer_list<int> families
 }
 
 std::optional<Failure> SocketTable::find(std::uint32_t inode, uid_t account) {
-  auto& [count, ms] = asked_[account];
-  if (count >= kUserQuestions || (count >= kPatientQuestions && ms >= holders.options.user_question_ms))
-    return Failure{EDQUOT, "ask for one unix socket"};
-  ++count;
-  // The kernel's search counts, and not what other programs take of the processor.
-  ms -= now_ms(CLOCK_THREAD_CPUTIME_ID);
+  if (++asked_[account] > kUserQuestions) return Failure{EDQUOT, "ask for one unix socket"};
   SocketRecord found;
-  const auto failure = find_unix(ask, inode, found);
-  ms += now_ms(CLOCK_THREAD_CPUTIME_ID);
-  if (failure) return failure;
+  if (const auto failure = find_unix(ask, inode, found)) return failure;
   add(found);
   for (const std::uint32_t client : found.waiting)
     if (client != 0) add_waiting(found, client);  // 0: it has died
@@ -125,13 +117,14 @@ void SocketTable::add_waiting(const SocketRecord& listener, std::uint32_t client
 }
 
 void SocketTable::ask_for_queues() {
-  const auto queues = queues_;
-  for (const auto& [inode, listener] : queues) {
-    if (listener.queue == 0) continue;
-    const auto failure = find(inode, holders.account_of(holders.holders_of(inode).front()));
-    // Who waits is not known then, unless it has closed meanwhile.
-    if (failure && failure->code != ENOENT) add_waiting(listener, 0);
-  }
+  const auto listeners = listeners_;  // a copy, for answers are added
+  for (const auto& [place, here] : listeners)
+    for (const auto& [inode, listener] : here) {
+      if (listener.queue == 0) continue;
+      const auto failure = find(inode, holders.account_of(holders.holders_of(inode).front()));
+      // Who waits is not known then, unless it has closed meanwhile.
+      if (failure && failure->code != ENOENT) add_waiting(listener, 0);
+    }
 }
 
 }  // namespace reaper

@@ -13,15 +13,15 @@
 #include <utility>
 #include <vector>
 
-#include "core/sockets/connections.h"
-#include "core/sockets/sock_diag.h"
+#include "core/sockets/socket_holders.h"
 
 namespace reaper {
 
 constexpr std::uint32_t kGotFin = bits(TCP_CLOSE_WAIT, TCP_LAST_ACK, TCP_CLOSING);
 
 struct SocketTable {
-  SocketTable(const HolderOptions& options, const AskKernel& from) : holders(options), ask(from) {}
+  SocketTable(const ConnectionOptions& options, const AskKernel& from, Connections& to)
+      : holders(options, to), ask(from) {}
 
   // What one dump lacks another adds; of a socket that several show, the last one counts. Each finds the
   // connections of the listeners, and the far ends of the connections, that were shown before.
@@ -51,20 +51,16 @@ struct SocketTable {
   void add(const SocketRecord& record);
   void add_waiting(const SocketRecord& listener, std::uint32_t client);
 
-  std::map<Place, std::map<std::optional<uid_t>, std::set<pid_t>>> listeners_;  // held ones
-  std::map<std::uint32_t, SocketRecord> queues_;                                // held listeners
-  // The far ends; the places of any process's listeners, of unix as hashes, for names may be long.
-  std::unordered_set<std::string> far_, listening_;
-  std::unordered_set<std::size_t> listening_unix_;
-  // How often was asked for a user, and the CPU time that it took in milliseconds.
-  std::unordered_map<uid_t, std::pair<std::uint32_t, std::int64_t>> asked_;
+  std::map<Place, std::map<std::uint32_t, SocketRecord>> listeners_;  // held ones, by inode
+  std::unordered_set<std::string> far_, listening_;  // the far ends; the places of any process's listeners
+  std::unordered_map<uid_t, std::uint32_t> asked_;   // how often was asked for a user
 };
 
 // The end that a unix client has at its listener while it waits.
 inline std::string waiting_end(std::uint32_t client) { return "waits" + unix_end(client); }
 
-// Adds what held sockets no dump shows, and the other network namespaces that matter.
-void find_unlisted(SocketTable& sockets, Connections& to);
+// Adds to the result what held sockets no dump shows, and the other network namespaces that matter.
+void find_unlisted(SocketTable& sockets);
 
 // The inodes in /proc/PID/net/unix, but for listeners with a path.
 std::vector<std::uint32_t> parse_net_unix(std::string_view text);

@@ -60,12 +60,12 @@ void read_protocols(HolderTable& holders, std::vector<Lost>& lost) {
   };
   if (requests.empty()) return;
   MemoryReader reader(file, holders.proc.value().fd(), kTimeoutMs, kBudgetMs);
-  reader.read(requests, on_answer, &holders.faults);
+  reader.read(requests, on_answer, &holders.to.faults);
 }
 
 // What one user has in other network namespaces than this program's.
 struct Elsewhere {
-  std::set<std::optional<std::string>> nets;  // in which they have a process; nullopt: and in more than that
+  std::set<std::string> nets;                   // in which they have a process
   std::map<std::uint32_t, std::string> listed;  // the unix sockets there, and in which
 };
 
@@ -84,11 +84,20 @@ std::map<std::string, std::map<pid_t, uid_t>> find_nets(HolderTable& holders) {
   return nets;
 }
 
+// Reads a file of the namespace that a process lives in; empty where that fails, which is a fault.
+std::string_view read_net(HolderTable& holders, pid_t pid, const char* file) {
+  std::string_view text;
+  const std::string path = std::to_string(pid) + "/net/" + file;
+  ProcDir& proc = holders.proc.value();
+  const int error = proc.read(proc.fd(), path.c_str(), &text, ProcDir::Records::kMany, kFileBytes);
+  if (error != 0) holders.to.faults.push_back({kElsewhere, pid, path + ": " + error_text(error)});
+  return text;
+}
+
 // Lists the other network namespaces that asked processes, or others of their users, live in.
-std::map<uid_t, Elsewhere> look_elsewhere(HolderTable& holders, Connections& to) {
-  const auto& asked = holders.accounts;
+std::map<uid_t, Elsewhere> look_elsewhere(HolderTable& holders) {
   std::set<uid_t> users;
-  for (const auto& [pid, account] : asked) users.insert(account);
+  for (const auto& [pid, account] : holders.accounts) users.insert(account);
   users.erase(0);  // of root's processes only ssh servers and ancestors are asked for
   std::map<uid_t, Elsewhere> found;
   for (const auto& [id, accounts] : find_nets(holders)) {
@@ -98,34 +107,26 @@ std::map<uid_t, Elsewhere> look_elsewhere(HolderTable& holders, Connections& to)
     for (const auto& [pid, account] : accounts) {
       net.pids.push_back(pid);
       owners.insert(account);
-      matters |= asked.count(pid) != 0 || users.count(account) != 0;
+      matters |= holders.accounts.count(pid) != 0 || users.count(account) != 0;
     }
     if (!matters) continue;
-    const uid_t charged = *owners.rbegin();
-    const std::size_t number = found[charged].nets.size();
-    const bool is_read = charged == 0 || number < kUserNets;
-    if (!is_read && number == kUserNets)
-      holders.faults.push_back({kElsewhere, 0, "this user has too many", charged});
-    const auto read = [&](const char* name) {
-      std::string_view text;
-      const std::string path = std::to_string(net.pids[0]) + "/net/" + name;
-      ProcDir& proc = holders.proc.value();
-      const int error = proc.read(proc.fd(), path.c_str(), &text, ProcDir::Records::kMany, kFileBytes);
-      if (error != 0) holders.faults.push_back({kElsewhere, net.pids[0], path + ": " + error_text(error)});
-      return text;
-    };
-    std::vector<std::uint32_t> inodes;
-    if (is_read) {
-      inodes = parse_net_unix(read("unix"));
-      const std::string_view devices = read("dev");  // two lines of heads, then one for each
+    bool is_over = false;
+    for (const uid_t owner : owners) {
+      const bool has_too_many = owner != 0 && found[owner].nets.size() == kUserNets;
+      is_over |= has_too_many;
+      if (has_too_many)
+        holders.add_over_budget(owner, kElsewhere, "this user has too many");
+      else
+        found[owner].nets.insert(id);
+    }
+    if (!is_over) {
+      for (const std::uint32_t inode : parse_net_unix(read_net(holders, net.pids[0], "unix")))
+        for (const uid_t owner : owners) found[owner].listed.emplace(inode, id);
+      const std::string_view devices = read_net(holders, net.pids[0], "dev");  // two lines of heads first
       net.only_loopback =
           std::count(devices.begin(), devices.end(), '\n') == 3 && devices.find(" lo:") != devices.npos;
     }
-    for (const uid_t owner : owners) {
-      found[owner].nets.insert(is_read ? std::optional(id) : std::nullopt);
-      for (const std::uint32_t inode : inodes) found[owner].listed.emplace(inode, id);
-    }
-    to.other_nets.push_back(std::move(net));
+    holders.to.other_nets.push_back(std::move(net));
   }
   return found;
 }
@@ -147,38 +148,39 @@ std::vector<std::uint32_t> parse_net_unix(std::string_view text) {
   return inodes;
 }
 
-void find_unlisted(SocketTable& sockets, Connections& to) {
-  auto& held = sockets.holders.held[kSocket];
+void find_unlisted(SocketTable& sockets) {
+  HolderTable& holders = sockets.holders;
+  auto& held = holders.held[kSocket];
   std::vector<Lost> lost;
   for (const auto& [inode, holding] : held)
     for (const Holder& holder : holding.by)
       if (!holding.is_listed) lost.push_back({inode, holder});
-  read_protocols(sockets.holders, lost);
-  std::set<std::uint32_t> absent;
+  read_protocols(holders, lost);
+  std::set<std::uint32_t> asked;
   const auto is_explained = [&](const Lost& each) {
-    if (connects_nothing(each.protocol) || held.at(each.inode).is_listed) return true;
-    return each.protocol.rfind("UNIX", 0) == 0 && absent.insert(each.inode).second &&
-           !sockets.find(each.inode, sockets.holders.account_of(each.by.pid));
+    if (connects_nothing(each.protocol)) return true;
+    if (each.protocol.rfind("UNIX", 0) == 0 && asked.insert(each.inode).second)
+      sockets.find(each.inode, holders.account_of(each.by.pid));
+    return held.at(each.inode).is_listed;
   };
   lost.erase(std::remove_if(lost.begin(), lost.end(), is_explained), lost.end());
-  if (lost.empty() && !sockets.holders.has_foreign) return;
-  auto elsewhere = look_elsewhere(sockets.holders, to);
+  if (lost.empty() && !holders.has_foreign) return;
+  auto elsewhere = look_elsewhere(holders);
   std::set<std::pair<pid_t, std::optional<std::string>>> unlisted;
   for (const auto& [inode, holder, protocol] : lost) {
-    const pid_t pid = holder.pid;
-    const auto& [nets, listed] = elsewhere[sockets.holders.account_of(pid)];
+    const auto& [nets, listed] = elsewhere[holders.account_of(holder.pid)];
     const auto found = listed.find(inode);
-    if (found != listed.end()) {
-      unlisted.emplace(pid, found->second);
-    } else if (protocol.rfind("TCP", 0) == 0 || protocol.rfind("MPTCP", 0) == 0) {
-      // A TCP socket in no list was closed at both ends and keeps its descriptor ("can't identify protocol"
-      // in lsof), or is not connected, or is of a namespace in which its user has a process.
-      for (const auto& net : nets) unlisted.emplace(pid, net);
-    } else {
-      unlisted.emplace(pid, std::nullopt);
-    }
+    // A TCP socket in no list was closed at both ends and keeps its descriptor ("can't identify protocol" in
+    // lsof), or is not connected, or is of a namespace in which its user has a process.
+    const bool is_tcp = protocol.rfind("TCP", 0) == 0 || protocol.rfind("MPTCP", 0) == 0;
+    if (found != listed.end())
+      unlisted.emplace(holder.pid, found->second);
+    else if (!is_tcp)
+      unlisted.emplace(holder.pid, std::nullopt);
+    else
+      for (const std::string& net : nets) unlisted.emplace(holder.pid, net);
   }
-  for (const auto& [pid, net] : unlisted) to.unlisted.push_back({pid, net});
+  for (const auto& [pid, net] : unlisted) holders.to.unlisted.push_back({pid, net});
 }
 
 }  // namespace reaper

@@ -199,11 +199,12 @@ void only_what_matters_is_kept() {
   Kernel kernel{{tcp(kListener) + tcp(other) + tcp(back) + half + tcp(kNear) + tcp(kFar) + kDone},
                 {local(21, peer(22)) + local(22, peer(21)) + local(31, peer(32)) + local(32, peer(31)) +
                  local(41, "", TCP_ESTABLISHED, SOCK_DGRAM) + kDone}};
-  HolderOptions options;
+  ConnectionOptions options;
   options.proc_root = proc.root;
   options.pids.push_back(10);
   const AskKernel ask = kernel.asked();
-  SocketTable table(options, ask);
+  Connections found;
+  SocketTable table(options, ask, found);
   for (int turn = 0; turn < 3; ++turn) table.dump(~0u);
   CHECK(table.ends.size() == 4 && !table.has_half_closed);
   CHECK(table.established[AF_INET] == 4 && table.established[AF_UNIX] == 4);

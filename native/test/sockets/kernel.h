@@ -17,7 +17,6 @@
 #include <functional>
 #include <map>
 
-#include "core/sockets/connections.h"
 #include "core/sockets/socket_table.h"
 #include "test/check.h"
 
@@ -145,7 +144,7 @@ struct Kernel {
   Answer bad{};
   std::map<int, std::size_t> dumps{};  // how many full ones, by family
   std::size_t questions = 0;           // for one unix socket
-  HolderOptions options{};
+  ConnectionOptions options{};
   std::function<void()> meanwhile = [] {};  // what happens while the kernel is asked
 
   Connections look(const ProcFolder& proc, std::vector<pid_t> pids) {

@@ -65,7 +65,7 @@ export const connections = v.object({
   /** False: a list of sockets failed or was cut, so no absence of a connection means anything. */
   complete: v.boolean(),
   connections: v.array(connection),
-  /** Processes whose descriptors could not be read, or whose user has more of them than the budget allows. Sorted. */
+  /** Processes whose descriptors could not be read, and all of a user who is over a budget. Sorted. */
   unreadable: pids,
   unlisted: v.array(unlisted),
   otherNets: v.array(otherNet),

@@ -80,8 +80,8 @@ export interface Native {
   /** Completes a staged snapshot, once, without the suspects of these users. */
   finishSnapshot(rest: SnapshotRest, skipped: readonly number[]): Promise<RawSnapshot>;
   /**
-   * Finds what is connected to these processes. Lists the sockets twice, for no list is atomic; a user's descriptors beyond
-   * 65,536 make the rest unreadable.
+   * Finds what is connected to these processes. Lists the sockets twice, for no list is atomic; a user with more
+   * than 65,536 descriptors is unreadable as a whole.
    */
   connections(pids: readonly number[], procRoot: string, owners?: readonly UidRange[]): Promise<Connections>;
   /**
