@@ -158,7 +158,14 @@ class Joiner {
 
 Connections find_connections(const ConnectionOptions& options, const AskKernel& ask) {
   Connections result;
-  SocketTable sockets(options, ask, result);
+  auto proc = ProcDir::open(options.proc_root);
+  if (!proc) {
+    result.complete = false;
+    result.unreadable.insert(options.pids.begin(), options.pids.end());
+    result.faults.push_back({proc.failure().what, 0, error_text(proc.failure().code)});
+    return result;
+  }
+  SocketTable sockets(options, proc.take(), ask, result);
   constexpr std::uint32_t kAll = ~0u;
   sockets.dump(bits(TCP_LISTEN));
   sockets.dump(kAll);

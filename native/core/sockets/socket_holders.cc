@@ -26,19 +26,13 @@ std::optional<std::uint32_t> number_in(std::string_view text, std::string_view b
 
 }  // namespace
 
-HolderTable::HolderTable(const ConnectionOptions& with, Connections& result)
-    : options(with), to(result), proc(ProcDir::open(with.proc_root)), owners(with.owners) {
-  const std::set<pid_t> pids(options.pids.begin(), options.pids.end());
-  if (!proc) {
-    to.unreadable = pids;
-    add_gap(proc.failure().what, error_text(proc.failure().code));
-    return;
-  }
+HolderTable::HolderTable(const ConnectionOptions& with, ProcDir root, Connections& result)
+    : options(with), to(result), proc(std::move(root)), owners(with.owners) {
   std::string_view net;
-  if (const int error = proc.value().link(proc.value().fd(), "self/ns/net", &net))
+  if (const int error = proc.link(proc.fd(), "self/ns/net", &net))
     add_gap("read own network namespace", error_text(error));
   own_net = net;
-  for (const pid_t pid : pids) read_process(pid);
+  for (const pid_t pid : std::set<pid_t>(options.pids.begin(), options.pids.end())) read_process(pid);
 }
 
 void HolderTable::add_gap(const std::string& what, const std::string& detail) {
@@ -55,15 +49,15 @@ void HolderTable::add_over_budget(uid_t account, const char* what, const char* d
 
 void HolderTable::read_process(pid_t pid) {
   uid_t owner = 0;
-  int code = proc.value().owner(pid, &owner);
+  int code = proc.owner(pid, &owner);
   if (is_gone(code)) return;
-  const uid_t account = accounts[pid] = owners.of(owner, proc.value().fd(), pid);
+  const uid_t account = accounts[pid] = owners.of(owner, proc.fd(), pid);
   bool is_empty = true;
   if (code == 0) code = read_task(pid, pid, is_empty);
   // A main thread that has ended shows no descriptors while its other threads go on with theirs (measured).
   if (code == 0 && is_empty)
-    code = proc.value().each_number(std::to_string(pid) + "/task",
-                                    [&](int, pid_t task) { return read_task(pid, task, is_empty); });
+    code = proc.each_number(std::to_string(pid) + "/task",
+                            [&](int, pid_t task) { return read_task(pid, task, is_empty); });
   if (code == 0 || is_gone(code)) return;
   to.unreadable.insert(pid);
   if (code == EDQUOT)
@@ -83,10 +77,10 @@ int HolderTable::read_task(pid_t pid, pid_t task, bool& is_empty) {
     const bool is_over = account != 0 && ++used_[account] > options.user_descriptors;
     return is_over ? EDQUOT : read_descriptor(folder, {pid, task, fd});
   };
-  const int code = proc.value().each_number(std::to_string(task) + "/fd", read);
+  const int code = proc.each_number(std::to_string(task) + "/fd", read);
   if (code != 0 && !is_gone(code)) return code;
   std::string_view net;
-  const int error = proc.value().link_of(task, "ns/net", &net);
+  const int error = proc.link_of(task, "ns/net", &net);
   has_foreign |= error == 0 && net != own_net;
   return is_gone(error) ? 0 : error;
 }
@@ -99,7 +93,7 @@ int HolderTable::read_descriptor(int folder, const Holder& holder) {
     if (by.empty() || by.back().pid != holder.pid) by.push_back(holder);
   };
   std::string_view link;
-  int error = proc.value().link(folder, name.c_str(), &link);
+  int error = proc.link(folder, name.c_str(), &link);
   if (const auto socket = number_in(link, "socket:[", "]")) {
     add(kSocket, *socket);
   } else if (const auto pipe = number_in(link, "pipe:[", "]")) {
@@ -113,7 +107,7 @@ int HolderTable::read_descriptor(int folder, const Holder& holder) {
   } else if (link == "/dev/ptmx" || link == "/dev/pts/ptmx") {
     std::string_view text;
     const std::string path = std::to_string(holder.task) + "/fdinfo/" + name;
-    error = proc.value().read(proc.value().fd(), path.c_str(), &text);
+    error = proc.read(proc.fd(), path.c_str(), &text);
     while (!text.empty())
       if (const auto index = number_in(take_word(text, '\n'), "tty-index:\t")) add(kMaster, *index);
   }

@@ -33,7 +33,7 @@ enum Thing { kSocket, kPipeReader, kPipeWriter, kTerminal, kMaster, kThings };
 // A process that is gone has no descriptors; one that cannot be read is unreadable.
 class HolderTable {
  public:
-  HolderTable(const ConnectionOptions& with, Connections& result);
+  HolderTable(const ConnectionOptions& with, ProcDir root, Connections& result);
 
   std::vector<pid_t> holders_of(std::uint32_t inode, Thing thing = kSocket) const;
   bool is_held(std::uint32_t socket) const { return held[kSocket].count(socket) != 0; }
@@ -45,7 +45,7 @@ class HolderTable {
 
   const ConnectionOptions& options;
   Connections& to;
-  Result<ProcDir> proc;
+  ProcDir proc;
   std::array<Holders, kThings> held;
   Owners owners;                    // with what the processes that were read tell
   std::map<pid_t, uid_t> accounts;  // who is charged, of every process that was read

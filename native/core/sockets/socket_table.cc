@@ -26,7 +26,7 @@ bool is_tcp(const Place& place) { return place[0] == '4' || place[0] == '6' || p
 // The place of a listener as it is kept of any process: names of unix sockets may be long, so of those a
 // hash.
 std::string kept(const Place& place) {
-  return is_tcp(place) ? place : std::to_string(std::hash<Place>()(place));
+  return is_tcp(place) ? place : "u" + std::to_string(std::hash<Place>()(place));
 }
 
 // The places of the listeners that take connections to one: itself, and those of any address.
@@ -95,14 +95,14 @@ void SocketTable::dump(std::uint32_t states, std::initializer_list<int> families
   }
 }
 
-std::optional<Failure> SocketTable::find(std::uint32_t inode, uid_t account) {
-  if (++asked_[account] > kUserQuestions) return Failure{EDQUOT, "ask for one unix socket"};
+int SocketTable::find(std::uint32_t inode, uid_t account) {
+  if (++asked_[account] > kUserQuestions) return EDQUOT;
   SocketRecord found;
-  if (const auto failure = find_unix(ask, inode, found)) return failure;
+  if (const auto failure = find_unix(ask, inode, found)) return failure->code;
   add(found);
   for (const std::uint32_t client : found.waiting)
     if (client != 0) add_waiting(found, client);  // 0: it has died
-  return std::nullopt;
+  return 0;
 }
 
 void SocketTable::add_waiting(const SocketRecord& listener, std::uint32_t client) {
@@ -121,9 +121,9 @@ void SocketTable::ask_for_queues() {
   for (const auto& [place, here] : listeners)
     for (const auto& [inode, listener] : here) {
       if (listener.queue == 0) continue;
-      const auto failure = find(inode, holders.account_of(holders.holders_of(inode).front()));
+      const int error = find(inode, holders.account_of(holders.holders_of(inode).front()));
       // Who waits is not known then, unless it has closed meanwhile.
-      if (failure && failure->code != ENOENT) add_waiting(listener, 0);
+      if (error != 0 && error != ENOENT) add_waiting(listener, 0);
     }
 }
 

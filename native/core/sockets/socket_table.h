@@ -20,14 +20,15 @@ namespace reaper {
 constexpr std::uint32_t kGotFin = bits(TCP_CLOSE_WAIT, TCP_LAST_ACK, TCP_CLOSING);
 
 struct SocketTable {
-  SocketTable(const ConnectionOptions& options, const AskKernel& from, Connections& to)
-      : holders(options, to), ask(from) {}
+  SocketTable(const ConnectionOptions& options, ProcDir proc, const AskKernel& from, Connections& to)
+      : holders(options, std::move(proc), to), ask(from) {}
 
   // What one dump lacks another adds; of a socket that several show, the last one counts. Each finds the
   // connections of the listeners, and the far ends of the connections, that were shown before.
   void dump(std::uint32_t states, std::initializer_list<int> families = {AF_INET, AF_INET6, AF_UNIX});
-  // Asks for one unix socket, and adds it, within a budget of the account. EDQUOT: that is used up.
-  std::optional<Failure> find(std::uint32_t inode, uid_t account);
+  // Asks for one unix socket, and adds it, within a budget of the account. 0 or an errno; EDQUOT: that is
+  // used up.
+  int find(std::uint32_t inode, uid_t account);
   // Finds who waits at the held unix listeners whose queues the last dump showed.
   void ask_for_queues();
 

@@ -59,7 +59,7 @@ void read_protocols(HolderTable& holders, std::vector<Lost>& lost) {
     lost[i].protocol = is_closed ? "closed" : text.substr(0, text.find('\0'));
   };
   if (requests.empty()) return;
-  MemoryReader reader(file, holders.proc.value().fd(), kTimeoutMs, kBudgetMs);
+  MemoryReader reader(file, holders.proc.fd(), kTimeoutMs, kBudgetMs);
   reader.read(requests, on_answer, &holders.to.faults);
 }
 
@@ -72,7 +72,7 @@ struct Elsewhere {
 // The other network namespaces of this host, and who is charged for each process there.
 std::map<std::string, std::map<pid_t, uid_t>> find_nets(HolderTable& holders) {
   std::map<std::string, std::map<pid_t, uid_t>> nets;
-  ProcDir& proc = holders.proc.value();
+  ProcDir& proc = holders.proc;
   const auto pids = proc.list();
   if (!pids) holders.add_gap(kElsewhere, pids.failure().what + ": " + error_text(pids.failure().code));
   for (const pid_t pid : pids ? pids.value() : std::vector<pid_t>()) {
@@ -88,7 +88,7 @@ std::map<std::string, std::map<pid_t, uid_t>> find_nets(HolderTable& holders) {
 std::string_view read_net(HolderTable& holders, pid_t pid, const char* file) {
   std::string_view text;
   const std::string path = std::to_string(pid) + "/net/" + file;
-  ProcDir& proc = holders.proc.value();
+  ProcDir& proc = holders.proc;
   const int error = proc.read(proc.fd(), path.c_str(), &text, ProcDir::Records::kMany, kFileBytes);
   if (error != 0) holders.to.faults.push_back({kElsewhere, pid, path + ": " + error_text(error)});
   return text;

@@ -634,8 +634,9 @@ void descriptors_are_charged_to_the_user() {
   CHECK((found.unreadable == std::set<pid_t>{greedy.pid(), subordinate.pid()}) && found.complete);
   CHECK(found.faults.size() == 1 && found.faults[0].uid == g_user && found.faults[0].pid == 0);
   Connections none;
-  CHECK(reaper::HolderTable(options, none).held[reaper::kSocket].size() <
-        20);  // three hundred descriptors of one socket are one entry
+  CHECK(
+      reaper::HolderTable(options, reaper::ProcDir::open("/proc").take(), none).held[reaper::kSocket].size() <
+      20);  // three hundred descriptors of one socket are one entry
 }
 
 // Guard: the kernel searches all unix sockets of the host for each question.

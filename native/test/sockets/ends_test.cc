@@ -204,7 +204,7 @@ void only_what_matters_is_kept() {
   options.pids.push_back(10);
   const AskKernel ask = kernel.asked();
   Connections found;
-  SocketTable table(options, ask, found);
+  SocketTable table(options, ProcDir::open(proc.root).take(), ask, found);
   for (int turn = 0; turn < 3; ++turn) table.dump(~0u);
   CHECK(table.ends.size() == 4 && !table.has_half_closed);
   CHECK(table.established[AF_INET] == 4 && table.established[AF_UNIX] == 4);

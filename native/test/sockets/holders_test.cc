@@ -86,7 +86,7 @@ void terminals_have_numbers() {
     options.proc_root = proc.root;
     options.pids = {10, 20};
     Connections found;
-    const HolderTable table(options, found);
+    const HolderTable table(options, ProcDir::open(proc.root).take(), found);
     CHECK(found.unreadable.empty() && table.held[kSocket].size() == 20);
     fs::create_directory(proc.root + "/10/fdinfo/3");
     CHECK(Kernel().look(proc, {10, 20}).unreadable == std::set<pid_t>{10});
