@@ -64,7 +64,7 @@ class SnapshotBuilder {
   void read_ancestors();
   void read_full(pid_t pid, uid_t owner, bool wants_argv);
   pid_t read_parent(const ScanEntry& entry);
-  std::unordered_set<pid_t> near_suspects();
+  std::unordered_set<pid_t> possible_leaders() const;
   // read_process.cc. False: gone, or unreadable, which the report describes
   bool read_process(pid_t pid, uid_t owner, Process& process);
   void read_links(int folder, Process& process);

@@ -86,12 +86,12 @@ void SnapshotBuilder::read_argv() {
 
 void SnapshotBuilder::read_environ() {
   if (options_.variables.empty()) return;
-  const std::unordered_set<pid_t> near = near_suspects();
+  const std::unordered_set<pid_t> leaders = possible_leaders();
   std::vector<MemoryRequest> requests;
   std::vector<Process*> asked;
   for (const std::size_t i : wants_argv_) {
     Process& process = out_.processes[i];
-    if (near.count(process.pid) == 0) continue;
+    if (leaders.count(process.pid) == 0) continue;
     process.variables_asked = true;
     // Guard: a process whose command line hung would hang again, and is reported already.
     if (process.argv_status == ArgvStatus::kTimeout) continue;

@@ -100,12 +100,10 @@ void SnapshotBuilder::read_ancestors() {
   }
 }
 
-// Of what was read: the suspects with what lives below and above them, which alone can lead a tree. A full
-// look reads more, and that must not use up its user's budget of environments.
-std::unordered_set<pid_t> SnapshotBuilder::near_suspects() {
-  std::unordered_map<pid_t, std::vector<pid_t>> children;
-  for (const Process& process : out_.processes) children[process.ppid].push_back(process.pid);
-  std::unordered_set<pid_t> near, above;
+// Of what was read: the suspects with what lives above them, which alone can lead a tree. What else is read
+// must not use up its user's budget of environments.
+std::unordered_set<pid_t> SnapshotBuilder::possible_leaders() const {
+  std::unordered_set<pid_t> leaders;
   for (const ScanEntry& entry : entries_) {
     auto found = index_.find(entry.pid);
     if (found == index_.end()) continue;
@@ -113,17 +111,10 @@ std::unordered_set<pid_t> SnapshotBuilder::near_suspects() {
     const bool suspect = entry.interpreter && options_.full
                              ? may_hold_marker(process.argv_status, process.argv_truncated, process.argv)
                              : entry.suspect;
-    if (!suspect) continue;
-    for (std::vector<pid_t> below = {entry.pid}; !below.empty();) {
-      const pid_t pid = below.back();
-      below.pop_back();
-      if (near.insert(pid).second) below.insert(below.end(), children[pid].begin(), children[pid].end());
-    }
-    while (found != index_.end() && above.insert(found->first).second)
+    while (suspect && found != index_.end() && leaders.insert(found->first).second)
       found = index_.find(out_.processes[found->second].ppid);
   }
-  near.merge(above);
-  return near;
+  return leaders;
 }
 
 }  // namespace reaper

@@ -32,7 +32,7 @@ struct SnapshotOptions {
   // An executable whose path holds one of exe_markers is a suspect; so is one whose name begins with one of
   // `interpreters` and whose command line holds one of argv_markers.
   std::vector<std::string> exe_markers, interpreters, argv_markers, sshd_names;
-  // Variables to look for in the environment of every process whose command line is read.
+  // Variables to look for in the environments of suspects and of what lives above them.
   std::vector<std::string> variables;
   Owners owners;
   // Guard: one user's processes must not take the sweep's time and memory. No more than this many of each

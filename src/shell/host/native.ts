@@ -36,8 +36,8 @@ export interface SnapshotOptions {
   /** Exe basenames of the ssh server; their processes are always returned. */
   readonly sshdNames: readonly string[];
   /**
-   * Variables to look for in the environment of every process whose command line is read; empty: none is read. Values stay
-   * in a helper process.
+   * Variables to look for in the environments of suspects and of what lives above them, which may lead a tree; empty: none
+   * is read. Values stay in a helper process.
    */
   readonly jobVariables: readonly string[];
   /** Deadline for one command line or environment, and for all of each, in milliseconds. */
