@@ -117,8 +117,8 @@ void SocketTable::add_waiting(const SocketRecord& listener, std::uint32_t client
 }
 
 void SocketTable::ask_for_queues() {
-  const auto listeners = listeners_;  // a copy, for answers are added
-  for (const auto& [place, here] : listeners)
+  // Answers are added meanwhile, which moves no element of a map; they show no queue.
+  for (const auto& [place, here] : listeners_)
     for (const auto& [inode, listener] : here) {
       if (listener.queue == 0) continue;
       const int error = find(inode, holders.account_of(holders.holders_of(inode).front()));
