@@ -12,6 +12,13 @@ namespace {
 
 std::string path_of(pid_t pid, const char* file) { return std::to_string(pid) + '/' + file; }
 
+int open_retrying(int folder, const char* path, int flags) {
+  int fd = -1;
+  do fd = openat(folder, path, flags | O_CLOEXEC);
+  while (fd < 0 && errno == EINTR);
+  return fd;
+}
+
 }  // namespace
 
 std::string error_text(int error) {
@@ -22,7 +29,7 @@ std::string error_text(int error) {
 }
 
 Result<ProcDir> ProcDir::open(const std::string& root) {
-  UniqueFd fd(::open(root.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+  UniqueFd fd(open_retrying(AT_FDCWD, root.c_str(), O_RDONLY | O_DIRECTORY));
   if (!fd.valid()) return Failure{errno, "open " + root};
   return ProcDir(std::move(fd));
 }
@@ -47,7 +54,7 @@ Result<std::vector<pid_t>> ProcDir::list() const {
 
 int ProcDir::each_number(const std::string& folder, const std::function<int(int, int)>& each) const {
   // Opened anew, also the root: forked helpers share the offset of root_.
-  UniqueFd fd(openat(root_.get(), folder.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+  UniqueFd fd(open_retrying(root_.get(), folder.c_str(), O_RDONLY | O_DIRECTORY));
   DIR* dir = fd.valid() ? fdopendir(fd.get()) : nullptr;
   if (dir == nullptr) return errno;
   int error = 0;
@@ -73,12 +80,12 @@ int ProcDir::owner(pid_t pid, uid_t* uid) const {
 
 int ProcDir::pin(pid_t pid, UniqueFd* folder, int flags) const {
   const std::string path = std::to_string(pid);
-  *folder = UniqueFd(openat(root_.get(), path.c_str(), flags | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC));
+  *folder = UniqueFd(open_retrying(root_.get(), path.c_str(), flags | O_DIRECTORY | O_NOFOLLOW));
   return folder->valid() ? 0 : errno;
 }
 
 int ProcDir::read(int folder, const char* path, std::string_view* text, Records records, std::size_t most) {
-  const UniqueFd fd(openat(folder, path, O_RDONLY | O_NOFOLLOW | O_CLOEXEC));
+  const UniqueFd fd(open_retrying(folder, path, O_RDONLY | O_NOFOLLOW));
   if (!fd.valid()) return errno;
   std::size_t size = 0;
   for (;;) {
