@@ -108,9 +108,10 @@ std::unordered_set<pid_t> SnapshotBuilder::possible_leaders() const {
     auto found = index_.find(entry.pid);
     if (found == index_.end()) continue;
     const Process& process = out_.processes[found->second];
-    const bool suspect = entry.interpreter && options_.full
-                             ? may_hold_marker(process.argv_status, process.argv_truncated, process.argv)
-                             : entry.suspect;
+    // In a full look the scan has not asked for the command lines of interpreters.
+    const bool suspect =
+        entry.suspect ||
+        (entry.interpreter && may_hold_marker(process.argv_status, process.argv_truncated, process.argv));
     while (suspect && found != index_.end() && leaders.insert(found->first).second)
       found = index_.find(out_.processes[found->second].ppid);
   }
