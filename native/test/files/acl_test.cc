@@ -6,6 +6,7 @@
 #include "core/files/files.h"
 #include "test/child.h"
 #include "test/files/terminal.h"
+#include "test/refuse.h"
 
 using namespace reaper;
 
@@ -20,6 +21,37 @@ bool opens(const std::string& path, uid_t uid, int flags) {
 }
 
 void make(const std::string& path) { close(open(path.c_str(), O_CREAT | O_WRONLY | O_CLOEXEC, 0600)); }
+
+// What the kernel refuses is no success.
+void a_refusal_is_a_failure(const std::string& path) {
+  const std::vector<Refusal> rows[] = {{{SYS_fsetxattr, EIO}}, {{SYS_newfstatat, EIO}, {SYS_fstat, EIO}}};
+  for (const std::vector<Refusal>& row : rows)
+    CHECK(exit_of([&] {
+            if (!refuse(row)) return 2;
+            const auto failure = grant_read(path, 2001);
+            return failure && failure->code == EIO ? 0 : 1;
+          }) == 0);
+}
+
+// Root's thread with the rights of another user to files: it makes that user's, and opens no other.
+void acts_as_another_user(const std::string& folder, const std::string& roots) {
+  const std::string made = folder + "/made";
+  CHECK(chmod(folder.c_str(), 0777) == 0);
+  CHECK(exit_of([&] {
+          if (act_on_files_as(2001, {2002, 2003})) return 2;
+          if (open(roots.c_str(), O_RDONLY | O_CLOEXEC) >= 0) return 3;
+          make(made);
+          if (grant_read(made, 2004)) return 4;  // it is this thread's own
+          if (act_on_files_as(0, {0})) return 5;
+          struct stat status;
+          if (stat(made.c_str(), &status) != 0 || status.st_uid != 2001 || status.st_gid != 2002) return 6;
+          return open(roots.c_str(), O_RDONLY | O_CLOEXEC) >= 0 ? 0 : 7;
+        }) == 0);
+  for (const unsigned call : {SYS_setgroups, SYS_setfsgid, SYS_setfsuid})
+    CHECK(exit_of([&] {
+            return refuse({{call, EPERM}}) && act_on_files_as(2001, {2002}).has_value() ? 0 : 1;
+          }) == 0);
+}
 
 }  // namespace
 
@@ -49,7 +81,9 @@ int main() {
     make(others);
     CHECK(chown(others.c_str(), 2001, 2001) == 0);
     CHECK(grant_read(others, 2002).has_value());
+    acts_as_another_user(folder, path);
   }
+  a_refusal_is_a_failure(path);
 
   // Nothing but a file of this user's own under one name is opened to anybody.
   std::filesystem::create_symlink(path, folder + "/link");
