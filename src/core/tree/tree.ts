@@ -188,6 +188,5 @@ function boundaryOf(process: Proc, root: Proc, catalogue: Catalogue): string | n
   if (process.uids.some((uid) => uid !== root.uid)) return `has other user ids (${process.uids.join(" ")})`;
   if (isMultiplexer(process, catalogue)) return "is a terminal multiplexer";
   const job = isSameCgroup(process, root) ? null : jobOf(process, catalogue);
-  if (job && job !== jobOf(root, catalogue)) return `is in a ${job} job`;
-  return null;
+  return job ? `is in a ${job} job` : null;
 }

@@ -4,7 +4,7 @@ import type { Proc } from "../../../src/core/observation/process.ts";
 import { ancestorsOf, isDead, makeTable } from "../../../src/core/tree/process-table.ts";
 import { findTrees, leadersOf, type Tree } from "../../../src/core/tree/tree.ts";
 import { DEFAULT_POLICY } from "../../helpers/policy.ts";
-import { ALICE, INIT, LEGACY, leftHelper, legacyTree, proc, TICKS, UPTIME } from "../../helpers/proc.ts";
+import { ALICE, INIT, leftHelper, legacyTree, proc, TICKS, UPTIME } from "../../helpers/proc.ts";
 
 const treesAmong = (...processes: readonly Proc[]): Tree[] =>
   findTrees(makeTable([INIT, ...processes]), DEFAULT_POLICY.catalogue);
@@ -86,11 +86,12 @@ test("what could not be read of a member, and jobs other than the root's, end th
   assert.deepEqual(spared({ uid: 0, uids: [0, 0, 0, 0] }), ["runs as uid 0"]);
   assert.deepEqual(spared({ cgroups: null }), ["its cgroups could not be read"]);
   assert.deepEqual(spared({ uids: null }), ["its user ids could not be read"]);
-  assert.deepEqual(spared({ cgroups: ["/slurm/uid_2001/job_9"] }), ["is in a Slurm job"]);
+  assert.deepEqual(spared({ cgroups: ["/user.slice", "/slurm/uid_2001/job_9"] }), ["is in a Slurm job"]);
   assert.deepEqual(spared({ exe: "/usr/bin/tmux" }), ["is a terminal multiplexer"]);
   assert.deepEqual(spared({ uids: [ALICE, ALICE, 0, ALICE] }), ["has other user ids (2001 2001 0 2001)"]);
-  const inJob = legacyTree(500, { cgroups: ["/slurm/uid_2001/job_9"] });
-  const [tree] = treesAmong(...inJob, proc({ pid: 510, ppid: 505, cgroups: ["/slurm/uid_2001/job_9"] }));
+  const jobs = [9, 10].map((number) => ({ cgroups: [`/slurm/uid_2001/job_${number}`] }));
+  const children = jobs.map((job, i) => proc({ pid: 510 + i, ppid: 505, ...job }));
+  const [tree] = treesAmong(...legacyTree(500, jobs[0]), ...children);
   assert.deepEqual(pidsOf(tree), [500, 501, 502, 503, 504, 505, 510]);
 });
 
@@ -111,8 +112,8 @@ test("a server of another user below a tree, and one below a multiplexer, is a t
   assert.deepEqual(roots(...legacyTree(500), ...legacyTree(600, { ppid: 505 })), [500]);
 });
 
-test("a dead server is not a tree", () => {
-  assert.deepEqual(treesAmong(proc({ pid: 500, exe: `${LEGACY}/node`, state: "Z" })), []);
+test("what is dead is not a tree", () => {
+  assert.deepEqual(treesAmong(leftHelper({ state: "Z" })), []);
 });
 
 test("a table whose parents form a circle ends", () => {
