@@ -73,6 +73,8 @@ test("a server that its user set free in the terminal of another is left alone u
   const inner = legacyTree(600, { ppid: 505, sid: 600, tty: 0 });
   const [root, ...rest] = inner as [Proc, ...Proc[]];
   assert.deepEqual(sizes(...server, ...inner), [[500, 6]]);
+  const screen = proc({ pid: 506, ppid: 505, sid: 506, exe: "/usr/bin/screen" });
+  assert.equal(sizes(...server, screen, ...legacyTree(700, { ppid: 506 })).join(" "), "500,6 700,6");
   // What is below it is not looked at, so that no user makes a tree of each process of a chain.
   const tmux = proc({ pid: 690, ppid: 605, exe: "/usr/bin/tmux" });
   assert.deepEqual(sizes(...server, ...inner, tmux, ...legacyTree(700, { ppid: 690 })), [[500, 6]]);

@@ -37,6 +37,13 @@ const rows: Readonly<Record<string, Row>> = {
     processes: [root(300), alices(301, 300, { exe: `${HOME}/usr/sbin/sshd` })],
     genuine: [300],
   },
+  "a file in a place of the site's own which root runs, and which an update has replaced": {
+    processes: [
+      root(300, { exe: "/apps/sbin/sshd (deleted)" }),
+      alices(301, 300, { exe: "/apps/sbin/sshd" }),
+    ],
+    genuine: [300, 301],
+  },
   "one in a user namespace of its own": {
     processes: [root(300), alices(301, 300, { foreignUserNs: true })],
     genuine: [300],
@@ -115,6 +122,9 @@ test("the sessions of users: those of the host's ssh server; a listener is none,
   assert.deepEqual(sessions([ALICE]), [300, 301]);
   assert.deepEqual(sessions([BOB]), []);
   assert.deepEqual(sessions([BOB, ALICE]), [300, 301]);
-  const first = makeTable([root(1, { ppid: 0 }), proc({ pid: 500, ppid: 1 })]);
-  assert.equal(findSshd(first, DEFAULT_POLICY.catalogue).sessions.size, 0);
+  for (const listener of [
+    [root(1, { ppid: 0 }), proc({ pid: 500, ppid: 1 })],
+    [root(300), root(310, { ppid: 300 })],
+  ])
+    assert.ok(!findSshd(makeTable(listener), DEFAULT_POLICY.catalogue).sessions.has(listener[0]?.pid ?? 0));
 });
