@@ -12,6 +12,7 @@ const COLLECT = "export const test = (name, run) => globalThis.collectTest(name,
 
 /** Longer than any test takes on a busy host, apart from those that take long at the first run. */
 const LOOP_MS = 10_000;
+const SLOW = /nested-chain|simulator/;
 const RUN_TEST = new Script("globalThis.runTest()");
 
 class PureTestRunner {
@@ -119,10 +120,11 @@ class PureTestRunner {
   }
 }
 
-/** The files of the mutant's own room first: most mutants need no other. */
+/** The files of the mutant's own room first, for most mutants need no other, and last those that take seconds. */
 function nearest(files, mutated) {
-  const isOwn = ({ name }) => name.split("/")[0] === mutated.split("/").at(-2);
-  return [...files.filter(isOwn), ...files.filter((file) => !isOwn(file))];
+  const room = mutated.split("/").at(-2);
+  const rank = ({ name }) => (SLOW.test(name) ? 2 : name.startsWith(`${room}/`) ? 0 : 1);
+  return files.toSorted((a, b) => rank(a) - rank(b));
 }
 
 /** The tests that a file defines. */
