@@ -29,7 +29,7 @@ function wordIndex(
 export function scriptIndex(argv: readonly string[]): number | null {
   const stop = wordIndex(argv, VALUE_OPTIONS, NO_SCRIPT);
   const at = argv[stop] === "-m" ? stop + 1 : stop;
-  return at >= argv.length || (at === stop && NO_SCRIPT.includes(argv[at] ?? "")) ? null : at;
+  return at >= argv.length || NO_SCRIPT.includes(argv[at] ?? "") ? null : at;
 }
 
 /** Finds the index of the program that a loader of the C library starts: `ld-linux.so.2 --library-path L node …`. */
@@ -69,19 +69,19 @@ export function valuesOf(args: readonly string[], flag: string): string[] {
 const SSH_VALUES = "BbcDEeFIiJLlmOoPpQRSWw";
 
 /** A keyword of ssh_config(5), as `-o` takes it, that has the server listen for others or makes a network device. */
-const SSH_TUNNEL = /^\s*(?:remoteforward[\s=]|tunnel[\s=]+"?(?!no\b))/i;
+const SSH_TUNNEL = /^\s*(?:remoteforward[\s=]|tunnel[\s=]"?(?!no\b))/i;
 
 /** Tells whether an ssh client carries others' connections: `-R`, `-w`, also among other letters (`-fNR8080:db:5432`). */
 export function isSshTunnel(argv: readonly string[]): boolean {
   let hosts = 0;
   for (let i = 1; i < argv.length; i++) {
     const word = argv[i] ?? "";
-    // Options may follow the host; after the next word comes the command to run.
-    if (word === "--" || !word.startsWith("-") || word === "-") {
-      if (word === "--" || ++hosts > 1) return false;
+    // Options may follow the host, unless "--" came before it; after the next word comes the command to run.
+    if (word === "--" || !word.startsWith("-")) {
+      if (++hosts > 1) return false;
       continue;
     }
-    const at = [...word].findIndex((letter, k) => k > 0 && SSH_VALUES.includes(letter));
+    const at = [...word].findIndex((letter) => SSH_VALUES.includes(letter));
     if (at < 0) continue;
     const letter = word[at] ?? "";
     const value = at + 1 < word.length ? word.slice(at + 1) : (argv[++i] ?? "");

@@ -62,14 +62,10 @@ export function recogniseNodeWrapper(
   serves: boolean,
   catalogue: Catalogue,
 ): Recognition | null {
-  const at = args.findIndex((arg) => !arg.startsWith("-"));
-  const run = args[at] ?? "";
+  const run = args.find((arg) => !arg.startsWith("-")) ?? "";
   const isWrapper = catalogue.shapes.nodeNames.includes(componentsOf(script).at(-1) ?? "");
   if (!isWrapper || !isOwnNode(script, run, catalogue)) return null;
-  const found = recogniseServerScript(
-    { exe: script, script: run, args: args.slice(at + 1), serves },
-    catalogue,
-  );
+  const found = recogniseServerScript({ exe: script, script: run, args, serves }, catalogue);
   return found ? { ...found, role: found.role === "worker" ? "worker" : "launcher" } : null;
 }
 
@@ -111,7 +107,6 @@ function shapeOf(script: string, { shapes }: Catalogue): { name: string; root: s
 /** Finds the installation that says more: a catalogued folder, then a layout; between equals, the script's. */
 function findBestInstall(script: string, exe: string, catalogue: Catalogue): Install | null {
   const ofScript = findInstall(script, catalogue);
-  if (ofScript?.by === "folder") return ofScript;
   const ofExe = findInstall(exe, catalogue);
   const rank = (install: Install | null): number =>
     install === null ? 0 : { folder: 4, layout: 3, extension: 2, "fork-folder": 1 }[install.by];
