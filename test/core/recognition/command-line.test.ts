@@ -85,6 +85,7 @@ const sshLines: readonly (readonly [line: string, isTunnel: boolean])[] = [
   ["ssh -l alice host -N -R 8080:localhost:80", true],
   ["ssh -o RemoteForward=8080:db:80 host", true],
   ["ssh -oremoteforward=8080 host", true],
+  ["ssh -oRemoteForward\t8080 host", true],
   ["ssh -o Tunnel=yes host", true],
   ["ssh -o Tunnel=no host", false],
   ["ssh -o TunnelDevice=0:0 host", false],
