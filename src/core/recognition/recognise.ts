@@ -70,12 +70,11 @@ export function recognise(seen: Seen, catalogue: Catalogue): Recognition | null 
   if (argv === null && by === "node") return unreadNode(exe, catalogue);
   if (by === null || by === "other") {
     const found = recogniseFile(exe, argv?.slice(1) ?? null, run, seen, catalogue);
-    if (found !== undefined || by === null) return found ?? null;
+    if (found !== undefined) return found;
   }
   // What an interpreter runs decides, for a user's web application may run on the IDE's node.
-  const script = argv?.[at ?? argv.length];
-  if (!argv || at === null || script === undefined) return null;
-  return recogniseFile(script, argv.slice(at + 1), run, seen, catalogue) ?? null;
+  if (argv === null || at === null) return null;
+  return recogniseFile(argv[at] ?? "", argv.slice(at + 1), run, seen, catalogue) ?? null;
 }
 
 /** Recognises an executable or a script with its arguments; undefined: nothing is known of this path. */
@@ -125,7 +124,7 @@ function helper(install: Install, path: string, seen: Seen, catalogue: Catalogue
  */
 function isUsersOwn(path: string, { pid, pgid, sid }: Seen, { ownPrograms }: Catalogue): boolean {
   if (componentsOf(path).some((part) => isNamed(part, ownPrograms))) return true;
-  return pgid !== undefined && pgid === pid && sid !== pid;
+  return pgid === pid && sid !== pid;
 }
 
 function recogniseBySite(seen: Seen, catalogue: Catalogue): Recognition | null {
