@@ -51,10 +51,9 @@ export function dropUnproved(
   const usersWithHelpers = new Set(helpers.map(([pid]) => byPid.get(pid)?.uid));
   // Guard: a set, for a user may run thousands of helpers beside thousands of servers.
   const proved = new Set<string>();
-  for (const [pid, { beside, role }] of recognised) {
+  for (const [pid, { role }] of recognised) {
     const process = byPid.get(pid);
-    if (!process || !usersWithHelpers.has(process.uid)) continue;
-    if (beside !== undefined || role === "helper") continue;
+    if (!process || role === "helper" || !usersWithHelpers.has(process.uid)) continue;
     for (const root of rootsOf(process, catalogue)) proved.add(`${process.uid} ${root}`);
   }
   for (const [pid, { left, beside }] of recognised) {
