@@ -141,6 +141,7 @@ test("a helper beside a server or a worker of its own installation is its helper
   assert.deepEqual(kept([web, esbuild, proc(server)]), [200, 300, 400]);
   const script = { ...server, exe: "/usr/bin/node", argv: `node ${SITE}/out/bootstrap-fork --type=ptyHost` };
   assert.deepEqual(kept([web, proc(script)]), [200, 400]);
+  assert.deepEqual(kept([web, proc({ ...server, argv: "", argvStatus: "denied" })]), [200, 400]);
   assert.deepEqual(kept([web, proc({ ...server, uid: 2002 })]), [400]);
   const other = server.argv.replaceAll("/www/", "/www2/");
   assert.deepEqual(kept([web, proc({ ...server, exe: `/srv/www2/bin/${COMMIT}/node`, argv: other })]), [400]);
