@@ -213,7 +213,6 @@ function ofAny(
   is: (uid: number) => boolean | null,
 ): boolean | null {
   const account = is(accountOf(root));
-  if (uid === accountOf(root) || account === true) return account;
   const own = is(uid);
   // Null: the look-up of its login failed. Absent: it has none.
   return own === true || (own === null && logins?.[uid] !== undefined) ? own : account;
