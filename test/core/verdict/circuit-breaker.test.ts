@@ -57,8 +57,8 @@ const established = (tcp: number, unix: number): Case => ({ connections: { estab
 const elsewhere = (...pids: readonly number[]): Case => ({
   connections: { otherNets: [{ id: "net:[7]", onlyLoopback: true, pids }] },
 });
-/** The descriptors of the only tree cannot be read, for a user exceeds the budget. */
-const overBudget = (uid: number): Case => ({
+/** The descriptors of the only tree cannot be read, for a user exceeds the budget, or without a user. */
+const overBudget = (uid: number | undefined): Case => ({
   connections: { unreadable: [ROOT], faults: [{ what: "list descriptors", uid, detail: "too many" }] },
 });
 
@@ -109,6 +109,7 @@ const BROKEN: readonly (readonly [what: string, says: RegExp, given: Case])[] = 
   ["another network namespace", /PrivateNetwork/, elsewhere(...BOTH, ROOT)],
   ["an unknown ssh server, one to end", /of sshd 30 could not be read/, { others: [hidden], ...reap }],
   ["no tree's descriptors", /CAP_DAC_READ_SEARCH/, { connections: { unreadable: [ROOT] } }],
+  ["the same beside a fault that is no user's doing", /CAP_DAC_READ_SEARCH/, overBudget(undefined)],
   ["unreadable and malformed processes", /6 of 10 processes/, { denied: 3, malformed: 3, verdicts: [] }],
   ["no sockets asked for and one to end", /not complete \(not asked\)/, { connections: null, ...reap }],
   [

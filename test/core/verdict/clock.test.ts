@@ -58,8 +58,10 @@ const ago = (hours: number | undefined): number | null => (hours === undefined ?
 function judged(signs: Signs): Judgement {
   const { grace = 3, treeStarted = 9, worker = 8, session, login = ALICE, used, mark, closed } = signs;
   const startTime = ticksAt(treeStarted);
-  const tree = legacyTree(500, { startTime, loginUid: login }).map(
-    (one): Proc => (one.pid === 502 ? { ...one, startTime: ticksAt(Math.min(worker, treeStarted)) } : one),
+  // The shell is young: no client started it.
+  const started: Readonly<Record<number, number>> = { 502: Math.min(worker, treeStarted), 505: 0 };
+  const tree = legacyTree(500, { loginUid: login }).map(
+    (one): Proc => ({ ...one, startTime: ticksAt(started[one.pid] ?? treeStarted) }),
   );
   const state: TreeState = { pid: 500, startTime, uid: ALICE, usedAt: ago(used), orphanAt: ago(mark) };
   const isKnown = used !== undefined || mark !== undefined;
@@ -135,6 +137,7 @@ const rows: Readonly<Record<string, readonly Row[]>> = {
       { code: "inside-grace", tagged: false },
     ],
     ["the tree started within the tick of the close", { closed: 4, treeStarted: 4 }, { tagged: false }],
+    ["a sweep saw it in use at that moment", { closed: 6, used: 6 }, { tagged: false }],
     ["a sweep saw it in use after it", { closed: 6, used: 4 }, { code: "inside-grace", tagged: false }],
     [
       "it has no state, and is older than the last sweep, which came after the close",

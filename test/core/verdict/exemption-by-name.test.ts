@@ -179,10 +179,14 @@ test("whom a policy exempts is exempt under a subordinate uid as well", () => {
 test("a login of its own that lies in another account's range of subordinate uids is exempt by its own groups", () => {
   const seen = observation(legacyTree(500, { uid: 300_001, account: ALICE }));
   const staff = policyOf('[[exempt]]\ngroup = "staff"\n');
-  const groupsOf = (own: number[] | null | undefined) =>
-    accounts({ gidOf: { staff: 50 }, groupsOf: { [ALICE]: [1], ...(own !== undefined && { 300001: own }) } });
+  const groupsOf = (own: number[] | null | undefined, owners: number[] | null = [1]) =>
+    accounts({
+      gidOf: { staff: 50 },
+      groupsOf: { [ALICE]: owners, ...(own !== undefined && { 300001: own }) },
+    });
   assert.equal(only(seen, staff, groupsOf([50])).reasonCode, "exempt-entry");
   assert.equal(only(seen, staff, groupsOf(null)).reasonCode, "exempt-lookup-failed");
   assert.equal(only(seen, staff, groupsOf([2])).verdict, "reap");
+  assert.equal(only(seen, staff, groupsOf([2], null)).reasonCode, "exempt-lookup-failed");
   assert.equal(only(seen, staff, groupsOf(undefined)).verdict, "reap", "it is no login");
 });

@@ -69,6 +69,7 @@ const terminals: readonly (readonly [what: string, below: Proc[], says: RegExp |
     ["ssh -R that the site ends", [ssh("ssh -R 1:a:2 h")], null, { tunnels: "reap" }],
     ["a terminal multiplexer of the user's", [inTerminal({ exe: "/usr/bin/tmux" })], null],
     ["a shell and what it runs", [inTerminal({ exe: "/usr/bin/make" })], null],
+    ["nothing, where agents are exempt", [], null, { agents: { ...NO_GRACE.agents, policy: "exempt" } }],
   ];
 for (const [what, below, says, policy] of terminals)
   test(`a tree with ${what} in its terminal: ${says ? "left alone as a whole" : "ends"}`, () => {

@@ -14,9 +14,13 @@ function graceWith(launcher: readonly string[], server: readonly string[]): numb
   const exe = `${LEGACY}/node`;
   const above = ["sh", `${LEGACY}/bin/code-server`, ...SERVER, ...launcher];
   const argv = [exe, `${LEGACY}/out/server-main.js`, ...SERVER, ...server];
+  // What a worker or a program in a terminal is given says nothing of the server.
+  const given = "--reconnection-grace-time=60";
   return secondsOf([
     proc({ pid: 100, exe: "/usr/bin/dash", argv: above }),
     proc({ pid: 200, ppid: 100, exe, argv }),
+    proc({ pid: 300, ppid: 200, exe, argv: [exe, `${LEGACY}/out/bootstrap-fork`, "--type=ptyHost", given] }),
+    proc({ pid: 400, ppid: 300, argv: ["x", given] }),
   ]);
 }
 
@@ -36,7 +40,8 @@ const rows: readonly (readonly [seconds: number, launcher: string[], server: str
   // None is shorter than 10 minutes.
   [600, [], ["--reconnection-grace-time=599"]],
   [600, [], ["--reconnection-grace-time=0"]],
-  [10_800, [], ["--reconnection-grace-time=soon"]],
+  [10_800, [], ["--reconnection-grace-time=20m"]],
+  [10_800, [], ["--reconnection-grace-time=-1"]],
   [10_800, [], ["--reconnection-grace-time"]],
   [10_800, [], ["--reconnection-grace-timeout=5"]],
 ];

@@ -88,10 +88,10 @@ test("an environment that could not be read, or that was not asked for, is unkno
 });
 
 test("force spares a job by its environment, but for its own flag; not what could not be read", () => {
-  const forced = (includeJobs: boolean) => context({}, { force: true, includeJobs });
-  assert.equal(verdictOf(withVariables(["SLURM_JOB_ID"]), forced(false)), "exempt");
-  assert.equal(verdictOf(withVariables(["SLURM_JOB_ID"]), forced(true)), "reap");
-  const hidden = only(withVariables(null), forced(false));
+  const forced = (flag: Partial<JudgeOptions> = {}) => context({}, { force: true, ...flag });
+  assert.equal(verdictOf(withVariables(["SLURM_JOB_ID"]), forced()), "exempt");
+  assert.equal(verdictOf(withVariables(["SLURM_JOB_ID"]), forced({ includeJobs: true })), "reap");
+  const hidden = only(withVariables(null), forced());
   assert.deepEqual([hidden.verdict, hidden.unforced], ["reap", "unknown"]);
 });
 
@@ -151,4 +151,5 @@ test("a choice of users or processes limits what is judged, not what counts as c
   assert.deepEqual(chosen({ uids: [2002] }), ["800"]);
   assert.deepEqual(chosen({ pids: [505] }), ["500"]);
   assert.deepEqual(chosen({ pids: [4242] }), []);
+  assert.deepEqual(Object.keys(verdicts({ ...seen, skipped: [2002] })), ["500"], "not read in full");
 });

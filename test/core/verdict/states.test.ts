@@ -6,7 +6,8 @@ import type { Observation, TreeState } from "../../../src/core/observation/obser
 import { keyOf } from "../../../src/core/observation/process.ts";
 import { type Judgement, type JudgeOptions, UNFORCED } from "../../../src/core/verdict/judge.ts";
 import { newestOf, type States, servedTags, statesAfter } from "../../../src/core/verdict/states.ts";
-import { judge } from "../../helpers/judge.ts";
+import { contextFor, judge } from "../../helpers/judge.ts";
+import { NO_GRACE } from "../../helpers/policy.ts";
 import { ALICE, fromHost, legacyTree, linked, observation, proc, tagOf, UPTIME } from "../../helpers/proc.ts";
 
 const BOB = 2002;
@@ -48,6 +49,16 @@ test("what was not looked at keeps its line, what is gone or was ended loses it"
   assert.deepEqual(statesAfter(from, judged(from), WHOLE, new Set([keyOf(before)])).states, []);
 });
 
+test("each process of a tree that is ended has its line, so that what is left of it keeps its time", () => {
+  const from = seen();
+  const { states } = statesAfter(from, judge(from, contextFor(NO_GRACE)), WHOLE, NOTHING);
+  const lines = tree.map(({ pid }) => [pid, 2000]);
+  assert.deepEqual(
+    states.map(({ pid, orphanAt }) => [pid, orphanAt]),
+    lines,
+  );
+});
+
 test("a tree without a state that is older than the last sweep counts as used then: its user was skipped", () => {
   const users = after(seen({ skipped: [BOB] })).states.map(({ uid }) => uid);
   assert.deepEqual(users, [ALICE]);
@@ -59,7 +70,7 @@ test("a tree without a state that is older than the last sweep counts as used th
   assert.equal(after(seen({ lastSweepAt: 5 }), { uids: [ALICE] }).lastSweepAt, 5);
   const line = (lastSweepAt: number): number | null | undefined =>
     lineOf(seen({ states: [], lastSweepAt }))?.usedAt;
-  assert.deepEqual([line(2000), line(999)], [2000, null]);
+  assert.deepEqual([line(2000), line(1000), line(999)], [2000, 1000, null]);
   const doubted = seen({ states: [], lastSweepAt: 2000, connections: null });
   assert.deepEqual(lineOf(doubted), { ...before, usedAt: 2000, orphanAt: null });
 });
@@ -69,9 +80,12 @@ test("of a user with thousands of trees the oldest 256 have a state", () => {
   const many = Array.from({ length: 300 }, (_, i) =>
     proc({ ...tree[1], pid: 10_000 + i, ppid: 1, startTime: 2000 - i, exe: node }),
   );
-  const { states } = after(observation([...many, ...tree], { uptime: NOW }));
-  assert.equal(states.length, 256);
-  assert.ok(states.every(({ startTime }) => startTime < 1956));
+  const bobs = { ...others, startTime: 3000 };
+  const unread = { uptime: NOW, states: [bobs], overBudget: [BOB] };
+  const { states } = after(observation([...many, ...tree], unread));
+  assert.deepEqual(states.at(-1), bobs, "another user's is not counted");
+  assert.equal(states.length, 256 + 1);
+  assert.ok(states.slice(0, -1).every(({ startTime }) => startTime < 1956));
 });
 
 test("what either look of a sweep saw in use was in use", () => {
