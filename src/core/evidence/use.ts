@@ -51,11 +51,11 @@ export function waysInto(group: Group, outside: Outside): { ways: Reason[]; sile
   const ways: Reason[] = [];
   const silent: string[] = [];
   for (const connection of connectionsOut(group, outside)) {
-    const { near, far, kind, idle, remote } = connection;
+    const { near, far, idle, remote } = connection;
     const sessions = [...far, ...near].flatMap((pid) => view.sshd.sessions.get(pid) ?? []);
     if (sessions[0]) ways.unshift(sessionWay(sessions[0], group.trees, outside));
     else if (!countsWithoutSession(connection, group, view)) continue;
-    else if (kind === "tcp" && idle !== null && silentAfter !== null && idle >= silentAfter)
+    else if (idle !== null && silentAfter !== null && idle >= silentAfter)
       silent.push(`${holderOf(connection, view) ?? remote}: silent for ${formatDuration(idle)}`);
     else ways.push(clientWay(connection, group, outside));
   }
