@@ -117,7 +117,7 @@ const rows: Readonly<Record<string, readonly Row[]>> = {
       [young(900), late],
       [...joined(700, 501), ...paired(501, 900)],
     ],
-    ["a pair of which nothing asked holds the other end", [], paired(501, null)],
+    ["a pair of which nothing asked holds the other end", [], paired(501, null, { farUid: null })],
     ["a pair with what started it", startedBy(), paired(501, 440)],
     ["a pipe to another process", [old(900)], [piped(501, 900)]],
     ["a terminal that an older process holds", [old(900)], [onTerminal(505, 900)]],
@@ -127,7 +127,7 @@ const rows: Readonly<Record<string, readonly Row[]>> = {
     ["what started it is connected to the tree", startedBy(), joined(440, 501)],
     ["the user's systemd started it", BY_SYSTEMD, [accepted(440, null, unixKind)]],
     ["root's program started it", BY_ROOT, [fromHost(440)]],
-    ["an unused tree is connected to it", [cli], joined(700, 501, unixKind)],
+    ["an unused tree is connected to it", [cli], [accepted(501, 700, unixKind)]],
     ["it is connected to a tree that is left alone", [cli], joined(501, 700), { source: 700 }],
     [
       "it is connected to another user's tree that is used",
@@ -150,7 +150,10 @@ const rows: Readonly<Record<string, readonly Row[]>> = {
       "a closed TCP socket beside a namespace of its own",
       [],
       [],
-      { otherNets: [lonely], unlisted: [{ pid: 501, net: lonely.id }] },
+      {
+        otherNets: [lonely, { ...lonely, id: "net:[8]", pids: [900] }],
+        unlisted: [{ pid: 501, net: lonely.id }],
+      },
     ],
   ],
   "in-use-session": [
@@ -258,7 +261,8 @@ const rows: Readonly<Record<string, readonly Row[]>> = {
     ["one shows a window by the twelfth Wayland display", [], [toSocket("/run/user/2001/wayland-12")]],
   ],
   "ancestor-not-seen": [
-    ["it is connected to a tree of which nothing is known", [{ ...cli, ppid: 444 }], joined(700, 501)],
+    ["a tree of which nothing is known is connected to it", [{ ...cli, ppid: 444 }], joined(700, 501)],
+    ["it is connected to a tree of which nothing is known", [{ ...cli, ppid: 444 }], joined(501, 700)],
     ["the parent was not seen", below(444), []],
     ["the parent of what started it was not", startedBy({ ppid: 444 }), [], /parent 444 of 440 was not seen/],
   ],

@@ -44,16 +44,17 @@ const uidsOf = (plan: readonly Judgement[]): number[] => [
   ...new Set(plan.map(({ tree }) => accountOf(tree.root))),
 ];
 
-test("a sweep ends 256 trees of a user, and reports the others; a forced one ends all", () => {
+test("a sweep ends 256 unused trees of a user, and reports the others; a forced one ends all", () => {
   const { judgements } = host([
     { uid: ALICE, trees: 257, others: 0 },
     { uid: ALICE + 1, trees: 256, others: 0 },
   ]);
-  const { plan, faults } = planOf(judgements, false, new Set());
+  const used = { ...judgements[0], verdict: "spare" } as Judgement;
+  const { plan, faults } = planOf([used, ...judgements], false, new Set());
   assert.equal(plan.length, 512);
   const detail = "this sweep ends 256 of 257, the next ones the others";
   assert.deepEqual(faults, [{ what: "end all unused trees", uid: ALICE, detail }]);
-  assert.deepEqual(planOf(judgements, true, new Set()), { plan: judgements, faults: [] });
+  assert.deepEqual(planOf([used, ...judgements], true, new Set()), { plan: judgements, faults: [] });
 });
 
 test("trees that an earlier sweep could not end do not keep the others from their turn", () => {
