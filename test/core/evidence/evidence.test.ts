@@ -145,9 +145,14 @@ const rows: Readonly<Record<string, readonly Row[]>> = {
     ],
     ["those of another user's session and process", [...bobs, young(900)], [], { unreadable: [351, 900] }],
     ["a socket in no list of another process", [], [], { unlisted: [{ pid: 900, net: null }] }],
-    ["a member in a network namespace of its own", [], [], { otherNets: [lonely] }],
     [
-      "a closed TCP socket beside a namespace of its own",
+      "a member and a closed TCP socket in a network namespace of its own",
+      [],
+      [],
+      { otherNets: [lonely], unlisted: [{ pid: 501, net: lonely.id }] },
+    ],
+    [
+      "the same beside another user's namespace",
       [],
       [],
       {
