@@ -28,9 +28,9 @@ class PureTestRunner {
     const { outputFiles } = await build({
       // StrykerJS has changed the folder since esbuild was loaded.
       absWorkingDir: process.cwd(),
-      entryPoints: ROOMS.flatMap((room) =>
-        readdirSync(`test/core/${room}`).map((file) => `test/core/${room}/${file}`),
-      ),
+      entryPoints: readdirSync("test/core", { recursive: true })
+        .filter((path) => path.endsWith(".test.ts"))
+        .map((path) => `test/core/${path}`),
       outdir: "build/test",
       outbase: "test/core",
       bundle: true,
