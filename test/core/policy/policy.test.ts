@@ -81,9 +81,14 @@ for (const [toml, says] of mistakes)
     assert.match(errors[0] ?? "", says);
   });
 
-test("a later file wins key by key, and exemptions add up", () => {
-  const files = ['grace = "1m"\nexemptUsers = ["a"]', 'exemptUsers = ["b"]', 'grace = "2m"'];
+test("a later file wins key by key, also within a table, and exemptions add up", () => {
+  const files = [
+    'grace = "1m"\nexemptUsers = ["a"]\n[agents]\npolicy = "exempt"\ngrace = "1m"',
+    'exemptUsers = ["b"]\n[agents]\ngrace = "3m"',
+    'grace = "2m"',
+  ];
   const policy = mergePolicy(files.map((toml) => parsePolicyLayer(toml).layer));
   assert.equal(policy.grace, 120_000);
+  assert.deepEqual([policy.agents.policy, policy.agents.grace], ["exempt", 180_000]);
   assert.deepEqual(policy.exemptUsers, ["a", "b"]);
 });
