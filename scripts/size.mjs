@@ -22,8 +22,8 @@ const source = (path) => /\.(?:ts|cc|h)$/.test(path);
 const below = (...folders) =>
   tracked.filter((path) => source(path) && folders.some((folder) => path.startsWith(`${folder}/`)));
 const rows = [
-  ["TypeScript that the service loads", [...loaded].filter(source), 6935, 7000],
-  ["native/core and native/addon", below("native/core", "native/addon"), 3710, 3300],
+  ["TypeScript that the service loads", [...loaded].filter(source), 6925, 7000],
+  ["native/core and native/addon", below("native/core", "native/addon"), 3715, 3300],
   ["native/hook", below("native/hook"), 710, 800],
   [
     "src and native, without native/test",
@@ -31,7 +31,7 @@ const rows = [
     14805,
     15000,
   ],
-  ["tests in TypeScript", below("test").filter((path) => path.endsWith(".ts")), 18515, 19000],
+  ["tests in TypeScript", below("test").filter((path) => path.endsWith(".ts")), 18575, 19000],
 ];
 
 let missed = 0;
