@@ -41,9 +41,9 @@ struct Connection {
 };
 
 struct OtherNet {
-  std::string id;
-  std::vector<pid_t> pids;
-  bool only_loopback;
+  std::string id{};
+  std::vector<pid_t> pids{};
+  bool only_loopback = false;
 };
 
 struct Unlisted {

@@ -63,15 +63,19 @@ void read_protocols(HolderTable& holders, std::vector<Lost>& lost) {
   reader.read(requests, on_answer, &holders.to.faults);
 }
 
-// What one user has in other network namespaces than this program's.
-struct Elsewhere {
-  std::set<std::string> nets;                   // in which they have a process
-  std::map<std::uint32_t, std::string> listed;  // the unix sockets there, and in which
+// Another network namespace, who is charged for the processes that live there, and its unix sockets.
+struct Net : OtherNet {
+  bool matters = false;  // an asked process lives there, or another of its user's
+  std::set<uid_t> users{};
+  std::set<std::uint32_t> sockets{};
 };
 
-// The other network namespaces of this host, and who is charged for each process there.
-std::map<std::string, std::map<pid_t, uid_t>> find_nets(HolderTable& holders) {
-  std::map<std::string, std::map<pid_t, uid_t>> nets;
+// The other network namespaces of this host, by id.
+std::map<std::string, Net> find_nets(HolderTable& holders) {
+  std::set<uid_t> asked;
+  for (const auto& [pid, account] : holders.accounts) asked.insert(account);
+  asked.erase(0);  // of root's processes only ssh servers and ancestors are asked for
+  std::map<std::string, Net> nets;
   ProcDir& proc = holders.proc;
   const auto pids = proc.list();
   if (!pids) holders.add_gap(kElsewhere, pids.failure().what + ": " + error_text(pids.failure().code));
@@ -79,54 +83,48 @@ std::map<std::string, std::map<pid_t, uid_t>> find_nets(HolderTable& holders) {
     uid_t uid = 0;
     std::string_view link;
     if (proc.owner(pid, &uid) != 0 || proc.link_of(pid, "ns/net", &link) != 0) continue;
-    if (link != holders.own_net) nets[std::string(link)][pid] = holders.owners.of(uid, proc.fd(), pid);
+    if (link == holders.own_net) continue;
+    Net& net = nets[std::string(link)];
+    net.id = link;
+    net.pids.push_back(pid);
+    const uid_t account = holders.owners.of(uid, proc.fd(), pid);
+    net.users.insert(account);
+    net.matters |= holders.accounts.count(pid) != 0 || asked.count(account) != 0;
   }
   return nets;
 }
 
-// Reads a file of the namespace that a process lives in; empty where that fails, which is a fault.
-std::string_view read_net(HolderTable& holders, pid_t pid, const char* file) {
+// Reads a file of a namespace; empty where that fails, which is a fault.
+std::string_view read_file(HolderTable& holders, const Net& net, const char* file) {
   std::string_view text;
-  const std::string path = std::to_string(pid) + "/net/" + file;
+  const std::string path = std::to_string(net.pids[0]) + "/net/" + file;
   ProcDir& proc = holders.proc;
   const int error = proc.read(proc.fd(), path.c_str(), &text, ProcDir::Records::kMany, kFileBytes);
-  if (error != 0) holders.to.faults.push_back({kElsewhere, pid, path + ": " + error_text(error)});
+  if (error != 0) holders.to.faults.push_back({kElsewhere, net.pids[0], path + ": " + error_text(error)});
   return text;
 }
 
-// Lists the other network namespaces that asked processes, or others of their users, live in.
-std::map<uid_t, Elsewhere> look_elsewhere(HolderTable& holders) {
-  std::set<uid_t> users;
-  for (const auto& [pid, account] : holders.accounts) users.insert(account);
-  users.erase(0);  // of root's processes only ssh servers and ancestors are asked for
-  std::map<uid_t, Elsewhere> found;
-  for (const auto& [id, accounts] : find_nets(holders)) {
-    OtherNet net{id, {}, false};
-    std::set<uid_t> owners;
-    bool matters = false;
-    for (const auto& [pid, account] : accounts) {
-      net.pids.push_back(pid);
-      owners.insert(account);
-      matters |= holders.accounts.count(pid) != 0 || users.count(account) != 0;
-    }
-    if (!matters) continue;
+// Reads the other network namespaces that matter.
+std::vector<Net> look_elsewhere(HolderTable& holders) {
+  std::map<uid_t, std::size_t> nets_of;
+  std::vector<Net> found;
+  for (auto& [id, net] : find_nets(holders)) {
+    if (!net.matters) continue;
     bool is_over = false;
-    for (const uid_t owner : owners) {
-      const bool has_too_many = owner != 0 && found[owner].nets.size() == kUserNets;
-      is_over |= has_too_many;
-      if (has_too_many)
-        holders.add_over_budget(owner, kElsewhere, "this user has too many");
-      else
-        found[owner].nets.insert(id);
+    for (const uid_t user : net.users) {
+      if (user == 0 || ++nets_of[user] <= kUserNets) continue;
+      is_over = true;
+      holders.add_over_budget(user, kElsewhere, "this user has too many");
     }
     if (!is_over) {
-      for (const std::uint32_t inode : parse_net_unix(read_net(holders, net.pids[0], "unix")))
-        for (const uid_t owner : owners) found[owner].listed.emplace(inode, id);
-      const std::string_view devices = read_net(holders, net.pids[0], "dev");  // two lines of heads first
+      for (const std::uint32_t inode : parse_net_unix(read_file(holders, net, "unix")))
+        net.sockets.insert(inode);
+      const std::string_view devices = read_file(holders, net, "dev");  // two lines of heads first
       net.only_loopback =
           std::count(devices.begin(), devices.end(), '\n') == 3 && devices.find(" lo:") != devices.npos;
     }
-    holders.to.other_nets.push_back(std::move(net));
+    holders.to.other_nets.push_back(net);
+    found.push_back(std::move(net));
   }
   return found;
 }
@@ -165,20 +163,22 @@ void find_unlisted(SocketTable& sockets) {
   };
   lost.erase(std::remove_if(lost.begin(), lost.end(), is_explained), lost.end());
   if (lost.empty() && !holders.has_foreign) return;
-  auto elsewhere = look_elsewhere(holders);
+  const std::vector<Net> nets = look_elsewhere(holders);
   std::set<std::pair<pid_t, std::optional<std::string>>> unlisted;
   for (const auto& [inode, holder, protocol] : lost) {
-    const auto& [nets, listed] = elsewhere[holders.account_of(holder.pid)];
-    const auto found = listed.find(inode);
+    // Guard: a user who is over a budget, and in doubt, may have any number of namespaces.
+    if (holders.to.unreadable.count(holder.pid) != 0) continue;
     // A TCP socket in no list was closed at both ends and keeps its descriptor ("can't identify protocol" in
     // lsof), or is not connected, or is of a namespace in which its user has a process.
     const bool is_tcp = protocol.rfind("TCP", 0) == 0 || protocol.rfind("MPTCP", 0) == 0;
-    if (found != listed.end())
-      unlisted.emplace(holder.pid, found->second);
-    else if (!is_tcp)
-      unlisted.emplace(holder.pid, std::nullopt);
-    else
-      for (const std::string& net : nets) unlisted.emplace(holder.pid, net);
+    bool is_found = is_tcp;
+    for (const Net& net : nets) {
+      if (net.users.count(holders.account_of(holder.pid)) == 0) continue;
+      if (!is_tcp && net.sockets.count(inode) == 0) continue;
+      unlisted.emplace(holder.pid, net.id);
+      is_found = true;
+    }
+    if (!is_found) unlisted.emplace(holder.pid, std::nullopt);
   }
   for (const auto& [pid, net] : unlisted) holders.to.unlisted.push_back({pid, net});
 }
