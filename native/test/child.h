@@ -101,7 +101,4 @@ inline int open_fds() {
   return count;
 }
 
-// No helper may outlive its call as a running process or a zombie.
-inline bool has_no_child() { return waitpid(-1, nullptr, WNOHANG) == -1 && errno == ECHILD; }
-
 }  // namespace reaper

@@ -8,6 +8,7 @@
 
 #include "core/base/clock.h"
 #include "core/signals/signal.h"
+#include "test/killable/helpers.h"
 #include "test/killable/host.h"
 #include "test/refuse.h"
 
@@ -88,7 +89,7 @@ void without_a_helper_nothing_is_known() {
             const auto [results, faults] = read_from(host, {{10, 1}, {11, 1}});
             for (const ArgvResult& result : results)
               if (result.error != EIO || result.status != ArgvStatus::kDenied) return 3;
-            return faults.size() == 1 && faults[0].detail == row.detail && has_no_child() ? 0 : 1;
+            return faults.size() == 1 && faults[0].detail == row.detail && collects_helpers() ? 0 : 1;
           }) == 0);
 }
 
@@ -111,7 +112,7 @@ void leaves_the_host_alone() {
   sigset_t mask;
   sigprocmask(SIG_BLOCK, nullptr, &mask);
   CHECK(sigismember(&mask, SIGTERM) == 0 && sigismember(&mask, SIGCHLD) == 0);
-  CHECK(has_no_child());
+  CHECK(collects_helpers());
 }
 
 // Guard: where the host ignores SIGCHLD the kernel collects the helper, and its number may be another
@@ -135,7 +136,7 @@ void one_that_cannot_die_yet_is_collected_later() {
   g_unfinished = 101;  // before the signal, and a hundred times after it
   CHECK(read_from(host, {{10, 1}}, 20).results[0].status == ArgvStatus::kTimeout && g_unfinished == 0);
   read_from(host, {{11, 1}});
-  CHECK(has_no_child());
+  CHECK(collects_helpers());
 }
 
 // A child of this process.
