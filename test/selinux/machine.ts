@@ -1,6 +1,15 @@
 /** A qemu machine with SELinux enforcing that runs one script and answers in sections (machine.sh, inside/). */
 import { execFile } from "node:child_process";
-import { copyFileSync, existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
+import {
+  copyFileSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  writeFileSync,
+} from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { promisify } from "node:util";
@@ -34,6 +43,8 @@ export interface MachineOptions {
   /** At last, have it run packaging/prove-on-host. */
   readonly proof?: boolean;
   readonly kernelOptions?: readonly string[];
+  /** What inside.sh leaves out: "doctor", "keep", "rotation", "private-runtime". */
+  readonly skip?: readonly string[];
 }
 
 const MODULE = "packaging/selinux/vscode-grim-reaper.cil";
@@ -65,7 +76,7 @@ export async function buildDeb(): Promise<string> {
 /** Boots a machine with the package, waits until it has powered off, and answers what it wrote. */
 export async function runMachine(
   deb: string,
-  { module, proof = false, kernelOptions = [] }: MachineOptions,
+  { module, proof = false, kernelOptions = [], skip = [] }: MachineOptions,
 ): Promise<Answers> {
   const folder = mkdtempSync(join(process.env.REAPER_MACHINE_FOLDER ?? tmpdir(), "reaper-machine-"));
   try {
@@ -75,6 +86,7 @@ export async function runMachine(
     copyFileSync(join(inside, "prepare.sh"), join(opt, "prepare"));
     copyFileSync(join(inside, "inside.sh"), join(opt, "inside.sh"));
     copyFileSync(deb, join(opt, "vscode-grim-reaper.deb"));
+    writeFileSync(join(opt, "skip"), skip.join("\n"));
     if (proof) copyFileSync(join(repository(), "packaging/prove-on-host"), join(opt, "prove-on-host"));
     const policy = module ? [join(repository(), MODULE)] : [];
     await run("bash", [script(), "image", folder, join(folder, "layer"), ...policy], {

@@ -5,6 +5,8 @@ exec >/dev/ttyS1 2>&1
 hook=/usr/libexec/vscode-grim-reaper/session-close
 run=/run/vscode-grim-reaper
 section() { printf '=== %s\n' "$1"; }
+# What another machine has shown already: an emulated processor takes half a minute for each.
+skips() { grep -qw "$1" /opt/skip; }
 label() { for path; do printf '%s %s\n' "$path" "$(stat -c %C "$path" 2>&1)"; done; }
 
 section mode
@@ -62,19 +64,19 @@ section syslog
 /tmp/journal --quiet --output=cat --identifier=vscode-grim-reaper | grep session-close
 
 # Debian's policy denies execmem to initrc_t, which RHEL's allows to unconfined_service_t.
-section doctor-without-execmem
-getsebool allow_execmem
 setsebool allow_execmem on
-section doctor
-vscode-grim-reaper doctor
-section list
-vscode-grim-reaper list --json
+if ! skips doctor; then
+  section doctor
+  vscode-grim-reaper doctor
+fi
 # A confined user keeps their server. In this policy a user's home must have the user's SELinux identity (UBAC).
-section keep
-chcon -R --user=user_u /home/bob
-ssh -i /root/key -o StrictHostKeyChecking=no -o BatchMode=yes -o LogLevel=ERROR bob@127.0.0.1 sh </tmp/keep-a-server
-for _ in $(seq 600); do pgrep -f '^sshd-session: bob' >/dev/null || break; sleep 0.2; done
-ps -ww -C keep -o label=,user=,args=
+if ! skips keep; then
+  section keep
+  chcon -R --user=user_u /home/bob
+  ssh -i /root/key -o StrictHostKeyChecking=no -o BatchMode=yes -o LogLevel=ERROR bob@127.0.0.1 sh </tmp/keep-a-server
+  for _ in $(seq 600); do pgrep -f '^sshd-session: bob' >/dev/null || break; sleep 0.2; done
+  ps -ww -C keep -o label=,user=,args=
+fi
 section sweep
 systemctl start vscode-grim-reaper.service
 systemctl show --property=Result --property=ExecMainStatus vscode-grim-reaper.service
@@ -82,32 +84,36 @@ cat /var/log/vscode-grim-reaper/sweep.log
 section sweep-journal
 /tmp/journal --quiet --output=cat --unit=vscode-grim-reaper.service
 # logrotate from its own unit, twice: each file renamed, made anew, and the older copy compressed.
-section rotation
-logs='/var/log/vscode-grim-reaper/sweep.log /var/log/vscode-grim-reaper/ledger.jsonl'
-for _ in 1 2; do
-  { echo 'logrotate state -- version 2'; for file in $logs; do echo "\"$file\" 2020-1-1-0:0:0"; done; } >/var/lib/logrotate/status
-  systemctl start logrotate.service
-  systemctl show --property=Result logrotate.service
-  for file in $logs; do echo line >>"$file"; done
-done
-for file in $logs; do label "$file" "$file.1" "$file.2.gz"; done
-section doctor-rotated
-vscode-grim-reaper doctor
+if ! skips rotation; then
+  section rotation
+  logs='/var/log/vscode-grim-reaper/sweep.log /var/log/vscode-grim-reaper/ledger.jsonl'
+  for _ in 1 2; do
+    { echo 'logrotate state -- version 2'; for file in $logs; do echo "\"$file\" 2020-1-1-0:0:0"; done; } >/var/lib/logrotate/status
+    systemctl start logrotate.service
+    systemctl show --property=Result logrotate.service
+    for file in $logs; do echo line >>"$file"; done
+  done
+  for file in $logs; do label "$file" "$file.1" "$file.2.gz"; done
+  section doctor-rotated
+  vscode-grim-reaper doctor
+fi
 # The unit goes on writing to the files that logrotate made.
 section server
 pgrep -u alice -x node || echo none
 section kept
 pgrep -u bob -x node || echo none
 # The private runtime with the label of most of /usr/lib: what the launcher starts keeps the domain of the launcher.
-section private-runtime
-private=/usr/lib/vscode-grim-reaper/node/bin/node
-mkdir -p "${private%/*}"
-cp /usr/bin/node "$private"
-chcon --type=lib_t "$private"
-label "$private"
-auditctl -a always,exit -F arch=b64 -S execve -F exe="$private" -k node >/dev/null
-systemctl start vscode-grim-reaper.service
-systemctl show --property=Result vscode-grim-reaper.service
+if ! skips private-runtime; then
+  section private-runtime
+  private=/usr/lib/vscode-grim-reaper/node/bin/node
+  mkdir -p "${private%/*}"
+  cp /usr/bin/node "$private"
+  chcon --type=lib_t "$private"
+  label "$private"
+  auditctl -a always,exit -F arch=b64 -S execve -F exe="$private" -k node >/dev/null
+  systemctl start vscode-grim-reaper.service
+  systemctl show --property=Result vscode-grim-reaper.service
+fi
 section domains
 # The records of both rules, one for each program that was started.
 grep -h '^type=SYSCALL' /var/log/audit/audit.log | grep -E 'key="(hook|node)"' | sed -E 's/.* exe="([^"]*)" subj=([^ ]*) .*/\1 \2/' | sort -u
