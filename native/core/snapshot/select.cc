@@ -100,18 +100,17 @@ void SnapshotBuilder::read_ancestors() {
   }
 }
 
-// Of what was read: the suspects with what lives above them, which alone can lead a tree. What else is read
-// must not use up its user's budget of environments.
+// Of what was read: the suspects, by executable or command line, with what lives above them, which alone can
+// lead a tree. What else is read must not use up its user's budget of environments.
 std::unordered_set<pid_t> SnapshotBuilder::possible_leaders() const {
   std::unordered_set<pid_t> leaders;
   for (const ScanEntry& entry : entries_) {
     auto found = index_.find(entry.pid);
     if (found == index_.end()) continue;
     const Process& process = out_.processes[found->second];
-    // In a full look the scan has not asked for the command lines of interpreters.
+    // The scan asks for no command line of a shell, and in a full look for none of an interpreter.
     const bool suspect =
-        entry.suspect ||
-        (entry.interpreter && may_hold_marker(process.argv_status, process.argv_truncated, process.argv));
+        entry.suspect || may_hold_marker(process.argv_status, process.argv_truncated, process.argv);
     while (suspect && found != index_.end() && leaders.insert(found->first).second)
       found = index_.find(out_.processes[found->second].ppid);
   }

@@ -76,11 +76,12 @@ void asks_only_what_may_lead_a_tree() {
   add(40, 1, "/bin/sh", "above");
   add(41, 40, "/usr/bin/sleep", "suspect");
   add(42, 41, "/bin/sh", "below");
+  add(43, 41, "/bin/sh", "/server/run");  // a server's launcher, before its server starts
   add(44, 40, "/bin/sh", "beside");
   add(50, 1, "/usr/bin/node", "/server/main.js");
   add(51, 1, "/usr/bin/node", "/work/main.js");
   const Snapshot found = look(host.options);
-  for (const pid_t pid : {40, 41, 50}) CHECK(at(found, pid).variables == Names({"SLURM_JOB_ID"}));
+  for (const pid_t pid : {40, 41, 43, 50}) CHECK(at(found, pid).variables == Names({"SLURM_JOB_ID"}));
   for (const pid_t pid : {10, 29, 42, 44, 51}) CHECK(!at(found, pid).variables_asked);
   CHECK(found.faults.empty());
 }
