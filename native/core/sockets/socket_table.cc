@@ -47,9 +47,8 @@ std::vector<pid_t> SocketTable::listeners_of(const Place& place, std::optional<u
   std::set<pid_t> found;
   for (const Place& at : takers_of(place))
     if (const auto here = listeners_.find(at); here != listeners_.end())
-      for (const auto& [inode, listener] : here->second)
-        if (!uid || !listener.uid || *uid == *listener.uid)
-          for (const pid_t pid : holders.holders_of(inode)) found.insert(pid);
+      for (const auto& [owner, pids] : here->second)
+        if (!uid || !owner || *uid == *owner) found.insert(pids.begin(), pids.end());
   return {found.begin(), found.end()};
 }
 
@@ -70,7 +69,8 @@ void SocketTable::add(const SocketRecord& record) {
   if (record.type != SOCK_STREAM && record.type != SOCK_SEQPACKET) return;
   if (record.state == TCP_LISTEN) {
     listening_.insert(kept(record.place));
-    if (held) listeners_[record.place][record.inode] = record;
+    for (const pid_t pid : holders.holders_of(record.inode)) listeners_[record.place][record.uid].insert(pid);
+    if (held) queues_[record.inode] = record;
     return;
   }
   const bool is_near = held || has_listener(record.place);
@@ -118,13 +118,12 @@ void SocketTable::add_waiting(const SocketRecord& listener, std::uint32_t client
 
 void SocketTable::ask_for_queues() {
   // Answers are added meanwhile, which moves no element of a map; they show no queue.
-  for (const auto& [place, here] : listeners_)
-    for (const auto& [inode, listener] : here) {
-      if (listener.queue == 0) continue;
-      const int error = find(inode, holders.account_of(holders.holders_of(inode).front()));
-      // Who waits is not known then, unless it has closed meanwhile.
-      if (error != 0 && error != ENOENT) add_waiting(listener, 0);
-    }
+  for (const auto& [inode, listener] : queues_) {
+    if (listener.queue == 0) continue;
+    const int error = find(inode, holders.account_of(holders.holders_of(inode).front()));
+    // Who waits is not known then, unless it has closed meanwhile.
+    if (error != 0 && error != ENOENT) add_waiting(listener, 0);
+  }
 }
 
 }  // namespace reaper

@@ -52,7 +52,10 @@ struct SocketTable {
   void add(const SocketRecord& record);
   void add_waiting(const SocketRecord& listener, std::uint32_t client);
 
-  std::map<Place, std::map<std::uint32_t, SocketRecord>> listeners_;  // held ones, by inode
+  // Guard: who holds the listeners of a place is gathered once. A user may have a hundred at one place, each
+  // held by a hundred processes, and 100,000 connections that wait there.
+  std::map<Place, std::map<std::optional<uid_t>, std::set<pid_t>>> listeners_;
+  std::map<std::uint32_t, SocketRecord> queues_;     // held listeners, by inode
   std::unordered_set<std::string> far_, listening_;  // the far ends; the places of any process's listeners
   std::unordered_map<uid_t, std::uint32_t> asked_;   // how often was asked for a user
 };

@@ -1,6 +1,7 @@
 // What the folders of /proc show of descriptors and network namespaces, and what they lack.
 #include <sys/wait.h>
 
+#include "core/base/clock.h"
 #include "test/sockets/kernel.h"
 
 using namespace reaper;
@@ -143,9 +144,35 @@ void a_process_holds_what_it_holds_once() {
   CHECK(text_of(Kernel().look(proc, {10, 20})) == "pipe:5=pipe:5 22; ");
 }
 
+// Guard: a user may have a hundred listeners at one place, each held by a hundred processes, and any number
+// of clients that wait there. The CPU time of a look is compared with that of a look at as many places.
+void listeners_that_share_a_place_cost_no_more() {
+  const ProcFolder proc;
+  std::vector<std::uint32_t> inodes;
+  std::vector<pid_t> pids;
+  for (std::uint32_t inode = 100; inode < 200; ++inode) inodes.push_back(inode);
+  for (pid_t pid = 1000; pid < 1100; ++pid) pids.push_back(pid);
+  for (const pid_t pid : pids) proc.process(pid, inodes);
+  const auto look = [&](bool is_shared) {
+    std::string list;
+    for (const std::uint32_t inode : inodes)
+      list += tcp({"127.0.0.1", is_shared ? 22 : int(inode), "0.0.0.0", 0, inode, TCP_LISTEN});
+    for (int port = 10000; port < 15000; ++port)
+      list += tcp({"127.0.0.1", is_shared ? 22 : 100, "192.0.2.9", port, 0});
+    Kernel kernel{{list + kDone}};
+    const std::int64_t before = now_ms(CLOCK_PROCESS_CPUTIME_ID);
+    const Connections found = kernel.look(proc, pids);
+    CHECK(found.connections.size() == 5000 && found.connections[0].near == pids);
+    return now_ms(CLOCK_PROCESS_CPUTIME_ID) - before;
+  };
+  const std::int64_t apart = look(false);
+  CHECK(look(true) < 3 * apart);
+}
+
 }  // namespace
 
 int main() {
+  listeners_that_share_a_place_cost_no_more();
   what_cannot_be_read_is_unreadable();
   what_proc_lacks_is_no_absence();
   terminals_have_numbers();
