@@ -60,12 +60,12 @@ inline std::string marker_of(const Napi::Value& value) {
   return text;
 }
 
-// Converts every element.
+// Converts the elements that it has at first: a getter among them may add more.
 template <typename Convert>
 auto list_of(const Napi::Value& value, Convert convert) {
   const auto array = value.As<Napi::Array>();
   std::vector<decltype(convert(value))> items(array.Length());
-  for (std::uint32_t i = 0; i < array.Length(); ++i) items[i] = convert(array.Get(i));
+  for (std::uint32_t i = 0; i < items.size(); ++i) items[i] = convert(array.Get(i));
   return items;
 }
 

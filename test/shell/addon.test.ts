@@ -170,3 +170,18 @@ test("a wrong argument is refused", () => {
   ];
   for (const wrong of cases) assert.throws(wrong, { name: /^(?:Type)?Error$/ }, String(wrong));
 });
+
+test("a list that grows while it is read ends where it ended at first", async () => {
+  const ids: ProcId[] = [];
+  const grow = (): number => {
+    for (let i = 0; i < 200_000; i++) ids.push({ pid: 1, startTime: 0 });
+    return 2;
+  };
+  ids.push({
+    get pid() {
+      return grow();
+    },
+    startTime: 0,
+  });
+  assert.deepEqual(await native.waitGone(ids, 0), []);
+});
