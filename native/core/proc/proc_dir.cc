@@ -62,11 +62,11 @@ int ProcDir::each_number(const std::string& folder, const std::function<int(int,
     errno = 0;
     const dirent* entry = readdir(dir);
     int number = 0;
-    if (entry == nullptr) error = errno;
     if (entry == nullptr) break;
     if (to_number(entry->d_name, number)) error = each(fd.get(), number);
   }
-  fd.release();  // closedir closes it
+  if (error == 0) error = errno;  // of the last readdir
+  fd.release();                   // closedir closes it
   closedir(dir);
   return error;
 }
