@@ -29,6 +29,13 @@ inline void skip(const char* why) {
   std::printf("skipped: %s\n", why);
 }
 
+// Whether a test can build processes of two users; where it cannot, that part is skipped.
+inline bool is_root() {
+  if (geteuid() == 0) return true;
+  skip("only root can build processes of two users");
+  return false;
+}
+
 // The exit status of a test; 77 is SKIP_RETURN_CODE in CMakeLists.txt.
 inline int report(const char* name) {
   std::printf("%s: %d passed, %d failed, %d skipped\n", name, g_checks - g_failures, g_failures, g_skips);

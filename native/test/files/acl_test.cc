@@ -22,7 +22,6 @@ bool opens(const std::string& path, uid_t uid, int flags) {
 
 void make(const std::string& path) { close(open(path.c_str(), O_CREAT | O_WRONLY | O_CLOEXEC, 0600)); }
 
-// What the kernel refuses is no success.
 void a_refusal_is_a_failure(const std::string& path) {
   const std::vector<Refusal> rows[] = {{{SYS_fsetxattr, EIO}}, {{SYS_newfstatat, EIO}, {SYS_fstat, EIO}}};
   for (const std::vector<Refusal>& row : rows)

@@ -87,10 +87,4 @@ struct Host {
   SnapshotOptions options = options_for(proc.root());
 };
 
-inline bool is_root() {
-  if (geteuid() == 0) return true;
-  skip("only root can build processes of two users");
-  return false;
-}
-
 }  // namespace reaper
