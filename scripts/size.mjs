@@ -31,7 +31,7 @@ const rows = [
     14805,
     15000,
   ],
-  ["tests in TypeScript", below("test").filter((path) => path.endsWith(".ts")), 18605, 19000],
+  ["tests in TypeScript", below("test").filter((path) => path.endsWith(".ts")), 18595, 19000],
 ];
 
 let missed = 0;

@@ -40,7 +40,7 @@ async function end(options: EndOptions): Promise<number> {
     if (options.pid && seen.judgements.length === 0) throw noTree(options.pid);
     const plan = seen.judgements.filter(({ verdict }) => verdict === "reap");
     const own = plan.find(({ tree }) => tree.members.some(({ pid }) => pid === process.pid));
-    // A program of setsid's is no member: its user set it free.
+    // What setsid starts is not a member of the tree: its user set it free.
     if (own)
       complain(
         `left alone: this command runs in the tree of ${own.tree.root.pid}; to end that as well: setsid vscode-grim-reaper end`,

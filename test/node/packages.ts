@@ -51,7 +51,10 @@ function versions(): Pick<Packages, "version" | "nextVersion"> {
 }
 
 /** Runs packaging/build.sh for this architecture alone, with what is built already. */
-async function buildInto(folder: string, environment: Readonly<Record<string, string>>): Promise<void> {
+export async function buildInto(
+  folder: string,
+  environment: Readonly<Record<string, string>>,
+): Promise<void> {
   const own = { ARCHES: "amd64", SKIP_BUNDLE: "yes", OUT: folder };
   await run("bash", [join(repository(), "packaging/build.sh")], {
     cwd: repository(),

@@ -14,6 +14,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { promisify } from "node:util";
 import { repository } from "../node/boot.ts";
+import { buildInto } from "../node/packages.ts";
 
 const run = promisify(execFile);
 const TOOLS = ["qemu-system-x86_64", "mmdebstrap", "mke2fs", "setfiles", "dpkg-buildpackage", "clang++-19"];
@@ -55,19 +56,7 @@ export async function buildDeb(): Promise<string> {
   const out = join(repository(), "build/selinux-packages");
   rmSync(out, { recursive: true, force: true });
   mkdirSync(out, { recursive: true });
-  const env = {
-    ...process.env,
-    SKIP_BUNDLE: "yes",
-    ARCHES: "amd64",
-    FORMATS: "deb",
-    NODE_RUNTIME: "no",
-    OUT: out,
-  };
-  await run("bash", [join(repository(), "packaging/build.sh")], {
-    env,
-    timeout: COLD_CACHE_MS,
-    maxBuffer: 1 << 26,
-  });
+  await buildInto(out, { FORMATS: "deb", NODE_RUNTIME: "no" });
   const [name] = readdirSync(out).filter((file) => /^vscode-grim-reaper_.*\.deb$/.test(file));
   if (name === undefined) throw new Error(`no package in ${out}`);
   return join(out, name);
